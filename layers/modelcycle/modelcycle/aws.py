@@ -1,0 +1,94 @@
+"""The composition root: the one place that knows environment variables and boto3.
+
+A function asks for what it needs (`cloud().artifacts`); a client is made at its first use, so that no function pays for
+a service that it doesn't call.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache, cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from modelcycle.bus import EventBridgeBus
+from modelcycle.faults import Fault
+from modelcycle.flows import StepFunctions
+from modelcycle.registry import DynamoTable, Registry
+from modelcycle.store import S3Store
+
+
+class Environment(BaseModel):
+    """What the template tells a function. Not every function is told everything."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code_version: str
+    data_bucket: str = ""
+    artifact_bucket: str = ""
+    registry_table: str = ""
+    event_bus: str = ""
+    lifecycle: str = ""
+    rollout: str = ""
+    capture_stream: str = ""
+
+
+class Cloud:
+    """The adapters, each made at its first use."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+
+    def client(self, service: str, **config: Any) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        settings = {
+            "connect_timeout": 2, "read_timeout": 60, "retries": {"mode": "standard", "total_max_attempts": 4},
+            # boto3 prefixes the host of some calls, which an endpoint on loopback cannot answer
+            "inject_host_prefix": False, "s3": {"addressing_style": "path"},
+        } | config  # fmt: skip
+        return boto3.client(service, config=Config(**settings))
+
+    @cached_property
+    def data(self) -> S3Store:
+        return S3Store(self._s3, self.environment.data_bucket)
+
+    @cached_property
+    def artifacts(self) -> S3Store:
+        return S3Store(self._s3, self.environment.artifact_bucket)
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table))
+
+    @cached_property
+    def bus(self) -> EventBridgeBus:
+        return EventBridgeBus(self.client("events"), self.environment.event_bus)
+
+    @cached_property
+    def flows(self) -> StepFunctions:
+        return StepFunctions(self.client("stepfunctions"))
+
+    @cached_property
+    def _s3(self) -> Any:
+        return self.client("s3")
+
+
+@cache
+def cloud() -> Cloud:
+    """The adapters of this process.
+
+    Raises
+    ------
+    Fault : a variable is missing in the function's environment
+    """
+    told = {name: os.environ[name.upper()] for name in Environment.model_fields if name.upper() in os.environ}
+    try:
+        return Cloud(Environment(**told))
+    except ValidationError as problems:
+        names = ", ".join(str(problem["loc"][0]).upper() for problem in problems.errors())
+        raise Fault(
+            f"the function's environment lacks {names}", "template.yaml, Globals", "deploy the template again"
+        ) from None
