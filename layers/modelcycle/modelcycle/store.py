@@ -46,7 +46,7 @@ class Store(Protocol):
         """The objects under a prefix, in order of their keys."""
 
     def download(self, listed: Listed, path: Path) -> str | None:
-        """An object as it was listed, into `path`; returns its version id. Raises Transient when it has changed since."""
+        """An object as it was listed, into `path`; returns its version id. Raises Transient when it has changed."""
 
 
 def read_json(store: Store, artifact: Artifact) -> Any:

@@ -123,7 +123,7 @@ class Columns:
                     values[name] = Texts(stored[f"codes{place}"], _unpacked(stored[f"levels{place}"]))
                 else:
                     values[name] = stored[f"values{place}"]
-            return Columns(values, stored["target"] if "target" in stored else None)
+            return Columns(values, stored.get("target"))
 
 
 def _packed(texts: list[str]) -> npt.NDArray[np.uint8]:

@@ -15,8 +15,8 @@ from modelcycle.messages import Event
 from modelcycle.registry.table import Write
 
 Kind = Literal[
-    "RunStarted", "RunEnded", "ArrivalsFolded", "VersionRegistered", "VersionStaged", "VersionRefused", "VersionApproved",
-    "VersionRejected", "VersionPromoted", "VersionRolledBack", "ModelDegraded",
+    "RunStarted", "RunEnded", "ArrivalsFolded", "VersionRegistered", "VersionStaged", "VersionRefused",
+    "VersionApproved", "VersionRejected", "VersionPromoted", "VersionRolledBack", "ModelDegraded",
 ]  # fmt: skip
 KEPT = 90 * 24 * 3600  # seconds; the audit trail keeps its own records for ever
 
