@@ -1,0 +1,32 @@
+"""The feature plan: how each column enters the model, and why. Made by `engineer_features`, read by training and people."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from modelcycle.model.signature import Input
+
+Treatment = Literal["number", "category", "high_cardinality", "date_parts", "words", "left_out"]
+
+
+class Planned(BaseModel):
+    """One column: its treatment, the reason in a few words, and the graph inputs it gives."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    column: str
+    treatment: Treatment
+    why: str
+    loud: bool = False  # left out because it gives the target away: people must see it
+    inputs: list[Input] = []
+
+
+class FeaturePlan(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    columns: list[Planned]
+
+    def inputs(self, *treatments: Treatment) -> list[Input]:
+        return [i for planned in self.columns if planned.treatment in treatments for i in planned.inputs]
