@@ -143,11 +143,11 @@ def _refuse_taken_port(home: Path, port: int) -> None:
             return
     other = _ask(port)
     if other:
-        detail = f"Port {port} is taken by the local cloud of another folder, {other.get('home')}."
+        what = f"Port {port} is taken by the local cloud of another folder, {other.get('home')}."
     else:
-        detail = f"Port {port} is taken by another program."
+        what = f"Port {port} is taken by another program."
     raise PortTaken(
-        detail,
+        what,
         where=f"127.0.0.1:{port}",
         remedy="Stop that one, or choose another port: `modelcycle up --port 4567`.",
     )

@@ -15,25 +15,11 @@ LocalCloudFault
 
 from __future__ import annotations
 
+from modelcycle.faults import Fault
 
-class LocalCloudFault(Exception):
-    """A fault that a person can mend.
 
-    Parameters
-    ----------
-    detail: one sentence that says what is wrong.
-    where: the file, address or resource.
-    remedy: one sentence that says what to do.
-    """
-
-    def __init__(self, detail: str, *, where: str, remedy: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.where = where
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.detail} ({self.where}) {self.remedy}"
+class LocalCloudFault(Fault):
+    """A fault of the local cloud that a person can mend."""
 
 
 class PortTaken(LocalCloudFault):
