@@ -15,7 +15,7 @@ from typing import Any
 from infra.local import emulator
 from infra.local.clients import Session, administrator
 from infra.local.faults import CloudBusy, CloudStopped
-from infra.local.package import hash_of
+from infra.local.package import build_sha, hash_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "modelcycle"
@@ -26,8 +26,8 @@ Say = Callable[[str], None]
 class Cloud:
     """A running local cloud with the stack in it.
 
-    `outputs` are the stack's outputs by name, `ApiUrl` as it is reachable here; `left_out` says what of the template this
-    place does not have.
+    `outputs` are the stack's outputs by name, `ApiUrl` as it is reachable here; `left_out` says what of the template
+    this place does not have.
     """
 
     endpoint: str
@@ -89,7 +89,7 @@ def up(
             say("starting the local cloud")
         running = emulator.start(folder, port)
         admin = administrator(running.endpoint)
-        digest = _digest(path, stage)
+        digest = _digest(path, stage, folder)
         deployed = _deployed(admin)
         operator = _operator(admin, folder)
         if deployed and deployed["digest"] == digest and operator:
@@ -112,9 +112,11 @@ def status(*, home: Path | None = None) -> Status:
     running = emulator.find(folder)
     used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
     if running is None:
-        problems = ()
+        problems: tuple[str, ...] = ()
         if emulator.crashed(folder):
-            problems = (f"It ended without being stopped; see {emulator.log_file(folder)}. `modelcycle up` starts it.",)
+            problems += (
+                f"It ended without being stopped; see {emulator.log_file(folder)}. `modelcycle up` starts it.",
+            )
         return Status(False, None, None, None, 0, 0, used, problems)
     deployed = _deployed(administrator(running.endpoint))
     problems = ()
@@ -155,12 +157,7 @@ def _deploy(path: Path, stage: str, digest: str, home: Path, admin: Session, say
     from infra.local.translate import Site, translate
 
     started = time.monotonic()
-    sources = [path.parent / name for name in ("functions", "layers")]
-    parameters = {
-        "Place": "local",
-        "Stage": stage,
-        "BuildSha": hash_of([source for source in sources if source.is_dir()]),
-    }
+    parameters = {"Place": "local", "Stage": stage, "BuildSha": build_sha(path.parent, home)}
     say("packaging functions and layers")
     translation = translate(path, parameters, Site(home, deploy.BUCKET, admin.endpoint))
     say("deploying the template")
@@ -170,7 +167,7 @@ def _deploy(path: Path, stage: str, digest: str, home: Path, admin: Session, say
     user = operator.ensure(admin, found, home)
     left_out = [str(one) for one in translation.left_out] + settled.left_out
     functions = sum(one["type"] == "AWS::Lambda::Function" for one in found.values())
-    outputs = settle.reachable(deploy.outputs(STACK, admin), found, admin)
+    outputs = settle.reachable(deploy.outputs(STACK, admin), found, admin.endpoint)
     record = {"digest": digest, "outputs": outputs, "left_out": left_out, "functions": functions}
     admin.client("s3").put_object(Bucket=deploy.BUCKET, Key=_RECORD, Body=json.dumps(record).encode())
     for line in left_out:
@@ -202,15 +199,13 @@ def _operator(admin: Session, home: Path) -> Session | None:
     return operator.load(admin.endpoint, home)
 
 
-def _digest(template: Path, stage: str) -> str:
-    """One hash over all that a deploy is made of, this package included."""
+def _digest(template: Path, stage: str, home: Path) -> str:
+    """One hash over all that a deploy is made of."""
     root = template.parent
-    folders = [root / name for name in ("functions", "layers", "statemachines")] + [Path(__file__).parent]
-    nested = sorted((root / "infra").glob("*.yaml"))
-    text = b"".join(path.read_bytes() for path in [template, *nested])
-    return (
-        hash_of([folder for folder in folders if folder.is_dir()]) + hashlib.sha256(text + stage.encode()).hexdigest()
-    )
+    flows = [folder for folder in [root / "statemachines"] if folder.is_dir()]
+    parts = [build_sha(root, home), hash_of(flows), stage]
+    parts += [path.read_text(encoding="utf-8") for path in [template, *sorted((root / "infra").glob("**/*.yaml"))]]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _home(home: Path | None) -> Path:

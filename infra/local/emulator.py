@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOM_NEEDED = 512 * 1024 * 1024  # bytes
 START_WITHIN = 30.0  # seconds
 STOP_WITHIN = 20.0  # seconds
+ANSWER_WITHIN = 10.0  # seconds; a large upload makes it stall for some
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def find(home: Path) -> Emulator | None:
     recorded = _recorded(home)
     if recorded is None:
         return None
-    answer = _ask(recorded["port"])
+    answer = _ask(recorded["port"], ANSWER_WITHIN)
     if answer is None or answer.get("home") != str(home):
         return None
     return Emulator(answer["pid"], recorded["port"], answer["workers"], answer["save_fault"])
@@ -141,7 +142,7 @@ def _refuse_taken_port(home: Path, port: int) -> None:
         probe.settimeout(1.0)
         if probe.connect_ex(("127.0.0.1", port)) != 0:
             return
-    other = _ask(port)
+    other = _ask(port, 1.0)
     if other:
         what = f"Port {port} is taken by the local cloud of another folder, {other.get('home')}."
     else:
@@ -170,9 +171,9 @@ def _stop_unresponsive(home: Path) -> None:
         stop(home)
 
 
-def _ask(port: int) -> dict[str, Any] | None:
+def _ask(port: int, seconds: float) -> dict[str, Any] | None:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{STATUS_PATH}", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{STATUS_PATH}", timeout=seconds) as answer:
             body = json.load(answer)
     except (OSError, ValueError):
         return None

@@ -59,9 +59,9 @@ def environment(home: Path, port: int) -> dict[str, str]:
 class Guard:
     """Lets programs through and keeps browsers out, in front of an ASGI application.
 
-    The key `test` is root here whatever its signature, so any web page that the user has open could otherwise create and
-    call a function. A page gives itself away by `Origin` or `Sec-Fetch-Site`; one that has its own name point to this
-    machine (DNS rebinding) by its `Host`.
+    The key `test` is root here whatever its signature, so any web page that the user has open could otherwise create
+    and call a function. A page gives itself away by `Origin` or `Sec-Fetch-Site`; one that has its own name point to
+    this machine (DNS rebinding) by its `Host`.
     """
 
     def __init__(self, app: App, port: int, status: Callable[[], dict[str, Any]]) -> None:

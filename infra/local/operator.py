@@ -5,6 +5,7 @@ Root skips every check, also that of presigned URLs; a user with just enough per
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -22,10 +23,8 @@ def ensure(admin: Session, resources: dict[str, dict[str, str]], home: Path) -> 
     The key is kept in the state folder, readable by the owner alone.
     """
     iam = admin.client("iam")
-    try:
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=USER)
-    except iam.exceptions.EntityAlreadyExistsException:
-        pass
     account = admin.client("sts").get_caller_identity()["Account"]
     document = {"Version": "2012-10-17", "Statement": permissions(resources, admin.region_name, account)}
     iam.put_user_policy(UserName=USER, PolicyName=_POLICY, PolicyDocument=json.dumps(document))

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +85,16 @@ def hash_of(folders: list[Path]) -> str:
     return digest.hexdigest()
 
 
+def build_sha(project: Path, home: Path) -> str:
+    """One hash over all that the functions' archives are made of: AutoPublishCodeSha256 publishes versions by it.
+
+    It holds the layers, which SAM leaves out, and whatever this package puts into a `bootstrap`.
+    """
+    folders = [project / "functions", project / "layers", Path(__file__).parent]
+    digest = hash_of([folder for folder in folders if folder.is_dir()])
+    return hashlib.sha256(f"{digest}{home}{_PYTHON}{platform.python_version()}".encode()).hexdigest()
+
+
 def _bootstrap(layers: list[Layer], runtime: Path, scratch: Path) -> str:
     # On AWS the last layer wins; on PYTHONPATH the first folder does.
     folders = [str(folder) for layer in reversed(layers) for folder in layer.folders] + [str(runtime)]
@@ -129,12 +139,12 @@ def _sync(lock: Path, folder: Path) -> None:
         )
 
 
-def _appear(folder: Path, fill: object) -> None:
+def _appear(folder: Path, fill: Callable[[Path], object]) -> None:
     """Fill a folder beside its place and move it there: it is whole or absent, whatever is killed."""
     half = folder.with_name(folder.name + ".half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
-    fill(half)  # type: ignore[operator]
+    fill(half)
     half.rename(folder)
 
 

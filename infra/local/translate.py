@@ -1,8 +1,8 @@
 """From the SAM template to what CloudFormation of the local cloud takes.
 
 The translation itself is AWS's own library (aws-sam-translator). Around it: local folders become objects in a bucket,
-state machines in YAML become JSON in the template, Python functions run by a `bootstrap`, nested templates are translated
-likewise, and the short list of resources that the emulator refuses is left out and named.
+state machines in YAML become JSON in the template, Python functions run by a `bootstrap`, nested templates are
+translated likewise, and the short list of resources that the emulator refuses is left out and named.
 """
 
 from __future__ import annotations
