@@ -105,7 +105,9 @@ def log_file(home: Path) -> Path:
 
 
 def _launch(home: Path, port: int) -> Emulator:
-    with log_file(home).open("wb") as log:
+    with contextlib.suppress(FileNotFoundError):
+        log_file(home).replace(home / "cloud.before.log")
+    with log_file(home).open("ab") as log:  # appending, so that the process itself can shorten it
         process = subprocess.Popen(
             [sys.executable, "-m", "infra.local.launcher", "--home", str(home), "--port", str(port)],
             cwd=ROOT,

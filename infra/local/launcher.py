@@ -15,6 +15,7 @@ import logging
 import os
 import shutil
 import socketserver
+import stat
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 SAVE_EVERY = 2.0  # seconds
+LOG_LIMIT = 32 * 1024 * 1024  # bytes
 IDLE_AFTER = 60.0  # seconds until a function's process is stopped; the next call starts one
 STATUS_PATH = "/_modelcycle/status"
 
@@ -135,6 +137,7 @@ class Keeper(threading.Thread):
             time.sleep(SAVE_EVERY)
             self._save()
             _stop_idle_processes()
+            _bound_log()
 
     def _save(self) -> None:
         from ministack.core.persistence import save_all
@@ -164,6 +167,13 @@ def _stop_idle_processes() -> None:
             else:
                 runtime._workers.pop(key, None)
     runtime.kill_workers(idle)
+
+
+def _bound_log() -> None:
+    """What the functions print goes there too, and days of it would fill the disk; the log groups keep theirs."""
+    out = sys.stdout.fileno()
+    if stat.S_ISREG(os.fstat(out).st_mode) and os.fstat(out).st_size > LOG_LIMIT:
+        os.ftruncate(out, 0)
 
 
 def _count_workers() -> int:

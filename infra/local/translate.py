@@ -311,6 +311,7 @@ def _by_sam(template: Template, parameters: dict[str, str], path: Path, region: 
         to_py27_compatible_template(template, values)
         translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
         translated: Template = translator.translate(template, parameter_values=values)
+        translator.metrics.publish()  # to nobody; unpublished ones are complained about on standard error
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes)
         raise _invalid(f"SAM does not take the template: {causes}", path) from None
