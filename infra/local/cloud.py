@@ -157,7 +157,7 @@ def _deploy(path: Path, stage: str, digest: str, home: Path, admin: Session, say
     from infra.local.translate import Site, translate
 
     started = time.monotonic()
-    parameters = {"Place": "local", "Stage": stage, "BuildSha": build_sha(path.parent, home)}
+    parameters = {"Place": "local", "Environment": stage, "BuildSha": build_sha(path.parent, home)}
     say("packaging functions and layers")
     translation = translate(path, parameters, Site(home, deploy.BUCKET, admin.endpoint))
     say("deploying the template")
