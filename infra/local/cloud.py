@@ -163,6 +163,7 @@ def _deploy(path: Path, stage: str, digest: str, home: Path, admin: Session, say
     say("deploying the template")
     deploy.deploy(STACK, translation, admin)
     found = deploy.resources(STACK, admin)
+    translation.parameters["AWS::StackName"] = STACK
     settled = settle.settle(translation, found, admin)
     user = operator.ensure(admin, found, home)
     left_out = [str(one) for one in translation.left_out] + settled.left_out
