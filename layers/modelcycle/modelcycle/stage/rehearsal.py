@@ -32,8 +32,8 @@ class Rehearsal:
         return float(np.quantile(self.milliseconds, share)) if self.milliseconds else 0.0
 
 
-def rehearse(served: Served, columns: Columns, rows: int) -> Rehearsal:
-    """Replay `rows` rows, spread evenly over the columns; their scores in one batch are what each answer is held to.
+def rehearse(served: Served, columns: Columns, scores: Scored, rows: int) -> Rehearsal:
+    """Replay `rows` rows, spread evenly over the columns; `scores` of all of them, in one batch, is what they are held to.
 
     A difference means that a request does not enter the graph as a training row does: a date, a number or a text that
     does not survive its way through JSON.
@@ -42,7 +42,7 @@ def rehearse(served: Served, columns: Columns, rows: int) -> Rehearsal:
         np.unique(np.linspace(0, columns.rows - 1, min(rows, columns.rows)).astype(int)) if columns.rows else []
     )
     replayed = columns.take(np.asarray(chosen, dtype=int))
-    expected = served.scorer.scores(replayed)
+    expected = scores[np.asarray(chosen, dtype=int)]
     labels = decide(expected, served.signature)
     result, route = Rehearsal(), Route(weights={served.version: 100})
     bodies = [json.dumps({"instances": [instance]}).encode() for instance in served.signature.instances(replayed)]

@@ -9,6 +9,7 @@ from modelcycle.faults import NotAllowed
 from modelcycle.messages import Staged, StageRequest
 from modelcycle.model.answer import load
 from modelcycle.model.columns import Columns
+from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry, Standing
 from modelcycle.spec import Pipeline
 from modelcycle.stage.rehearsal import Rehearsal, rehearse
@@ -29,7 +30,8 @@ def stage(request: StageRequest, *, artifacts: Store, registry: Registry) -> Sta
     pipeline = pipeline_of(artifacts, request.run)
     version = registry.versions.get(model, number)
     test = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
-    rehearsal = rehearse(load(version, artifacts), test, pipeline.staging.rows)
+    judged = Scores.from_bytes(artifacts.read(request.score_candidate.scores)).scores
+    rehearsal = rehearse(load(version, artifacts), test, judged, pipeline.staging.rows)
     reasons = _reasons(rehearsal, pipeline)
     report = put_json(
         artifacts,
