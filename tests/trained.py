@@ -225,8 +225,8 @@ def cycle(trained: Trained, store: Store, registry: Registry, run_id: str = "r1"
         quarantine=None, task=trained.task, rows=2500, kept=2500, quarantined=0, duplicates=0, split=(1500, 400, 600),
     )  # fmt: skip
     features = EngineeredFeatures(
-        plan=nothing, signature=put("engineer_features", "signature.json", trained.signature.model_dump_json().encode()),
-        used=2, columns=4, left_out=[],
+        plan=nothing, used=2, columns=4, left_out=[],
+        signature=put("engineer_features", "signature.json", trained.signature.model_dump_json().encode()),
     )  # fmt: skip
     reference = io.BytesIO()
     np.savez_compressed(reference, **trained.reference)

@@ -10,13 +10,15 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import HTTPClientError
+
 from modelcycle.aws import cloud
-from modelcycle.faults import BadRequest, Fault
+from modelcycle.faults import BadRequest, Fault, Transient, Unknown
 from modelcycle.model.answer import Answer, parse
-from modelcycle.predict import Capture, Live, predict, problem
+from modelcycle.predict import Capture, Live, predict, serialized
 from modelcycle.predict import open_inference as oip
-from modelcycle.predict.predict import serialized
-from modelcycle.predict.problems import CONTENT_TYPE, document
+from modelcycle.problems import problem
 
 logger = Logger(service="predict")
 metrics = Metrics(namespace="ModelCycle", service="predict")
@@ -96,35 +98,30 @@ def server_ready() -> dict[str, Any]:
     return {"ready": True}
 
 
-def problem_response(told: dict[str, Any]) -> Response[str]:
-    if app.current_event.path.startswith("/v2"):
-        told |= {"error": told["detail"]}  # the member that the Open Inference Protocol asks for
-    return Response(told["status"], CONTENT_TYPE, json.dumps(told, ensure_ascii=False))
-
-
 @app.exception_handler(Fault)
 def fault(error: Fault) -> Response[str]:
-    told = problem(error)
-    log = logger.error if told["status"] >= 500 else logger.info
-    log("refused", extra={"fault": type(error).__name__, "status": told["status"]})
-    return problem_response(told)
+    status, body = problem(error)
+    (logger.error if status >= 500 else logger.info)("refused", extra={"fault": type(error).__name__, "status": status})
+    if app.current_event.path.startswith("/v2"):
+        body = json.dumps(json.loads(body) | {"error": error.what})  # the member that this protocol asks for
+    return Response(status, "application/problem+json", body, {"Retry-After": "1"} if status == 503 else {})
 
 
 @app.exception_handler(Exception)
 def failed(error: Exception) -> Response[str]:
-    # never the text of a foreign error: it may hold values of a row
-    logger.error("failed", extra={"fault": type(error).__name__}, exc_info=False)
-    return problem_response(problem(error))
+    # its name alone: the text of a foreign error may hold values of a row
+    logger.error("failed", extra={"error": f"{type(error).__module__}.{type(error).__name__}"})
+    if isinstance(error, HTTPClientError):
+        return fault(Transient("a service did not answer in time", "", "send the request again"))
+    return fault(Fault("the model could not answer", "", "the log of the function has the request's id and says why"))
 
 
 @app.not_found
 def not_found(error: NotFoundError) -> Response[str]:
-    return problem_response(
-        document(404, "Not found", "there is no such path; GET /v2 and POST /models/NAME/predict are")
-    )
+    return fault(Unknown("there is no such path", "", "POST /models/NAME/predict, or see GET /v2"))
 
 
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from modelcycle.aws import cloud
 from modelcycle.messages import ScoreCandidateRequest
 from modelcycle.score_candidate import score_candidate
@@ -13,15 +15,13 @@ logger = Logger(service="score_candidate")
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = ScoreCandidateRequest.read(event)
     logger.append_keys(step="score_candidate", model=request.run.model)
     logger.set_correlation_id(request.run.run_id)
+    here = cloud()
     result = score_candidate(
-        request,
-        artifacts=cloud().artifacts,
-        registry=cloud().registry,
-        code=cloud().environment.code_version,
+        request, artifacts=here.artifacts, registry=here.registry, code=here.environment.code_version
     )
     logger.info(
         "scored",

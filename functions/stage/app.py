@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from modelcycle.aws import cloud
 from modelcycle.messages import StageRequest
 from modelcycle.stage import stage
@@ -13,15 +15,12 @@ logger = Logger(service="stage")
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = StageRequest.read(event)
     logger.append_keys(step="stage", model=request.run.model)
     logger.set_correlation_id(request.run.run_id)
-    result = stage(
-        request,
-        artifacts=cloud().artifacts,
-        registry=cloud().registry,
-    )
+    here = cloud()
+    result = stage(request, artifacts=here.artifacts, registry=here.registry)
     logger.info(
         "staged",
         extra={

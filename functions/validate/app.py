@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from modelcycle.aws import cloud
 from modelcycle.messages import ValidateRequest
 from modelcycle.validate import validate
@@ -13,15 +15,11 @@ logger = Logger(service="validate")
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = ValidateRequest.read(event)
     logger.append_keys(step="validate", model=request.run.model)
     logger.set_correlation_id(request.run.run_id)
-    result = validate(
-        request,
-        artifacts=cloud().artifacts,
-        registry=cloud().registry,
-        code=cloud().environment.code_version,
-    )
+    here = cloud()
+    result = validate(request, artifacts=here.artifacts, registry=here.registry, code=here.environment.code_version)
     logger.info("validated", extra={"cached": result.cached, "verdict": result.verdict, "metrics": result.metrics})
     return result.wire()

@@ -2,7 +2,6 @@
 
 from modelcycle.predict.capture import Capture
 from modelcycle.predict.live import Live
-from modelcycle.predict.predict import predict
-from modelcycle.predict.problems import problem
+from modelcycle.predict.predict import predict, serialized
 
-__all__ = ["Capture", "Live", "predict", "problem"]
+__all__ = ["Capture", "Live", "predict", "serialized"]

@@ -33,7 +33,7 @@ class Rehearsal:
 
 
 def rehearse(served: Served, columns: Columns, scores: Scored, rows: int) -> Rehearsal:
-    """Replay `rows` rows, spread evenly over the columns; `scores` of all of them, in one batch, is what they are held to.
+    """Replay `rows` rows, spread evenly; `scores`, of all rows in one batch, is what the answers are held to.
 
     A difference means that a request does not enter the graph as a training row does: a date, a number or a text that
     does not survive its way through JSON.
