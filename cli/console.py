@@ -100,3 +100,10 @@ def _details(error: BaseException) -> list[str]:
     if isinstance(error, BadRequest) and len(error.errors) > 1:
         return [f"{one['pointer']}: {one['detail']}" for one in error.errors]
     return []
+
+
+def wrong_use(error: Any) -> BadInput:
+    """What typer says of a command line that it cannot read."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "modelcycle"
+    return BadInput(str(error.format_message()), command, f"`{command} --help` lists what it takes")

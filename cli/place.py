@@ -63,7 +63,11 @@ class Place:
 
     @property
     def title(self) -> str:
-        return f"local cloud at {self.endpoint}" if self.name == "local" else f"{self.name} at {self.endpoint or self.region}"
+        return (
+            f"local cloud at {self.endpoint}"
+            if self.name == "local"
+            else f"{self.name} at {self.endpoint or self.region}"
+        )
 
     @cached_property
     def s3(self) -> Any:
@@ -80,7 +84,9 @@ class Place:
         return Registry(DynamoTable(self.client("dynamodb"), self.output("RegistryTable")))
 
 
-def find(name: Name, stage: str = "dev", *, start: bool = False, say: Callable[[str], None] = lambda line: None) -> Place:
+def find(
+    name: Name, stage: str = "dev", *, start: bool = False, say: Callable[[str], None] = lambda line: None
+) -> Place:
     """The place of that name.
 
     Parameters
@@ -162,5 +168,7 @@ def _outputs(session: Session, stage: str, where: str) -> dict[str, str]:
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
-        raise Fault(f"there is no stack {stack}", where, "deploy it (`sam deploy`), or name another with --stage") from None
+        raise Fault(
+            f"there is no stack {stack}", where, "deploy it (`sam deploy`), or name another with --stage"
+        ) from None
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -45,7 +47,7 @@ def check(path: Path) -> str:
 def columns(path: Path) -> list[str]:
     """The names of the columns, in the file's order; of JSON lines, those of the first hundred rows."""
     if check(path).startswith(".csv"):
-        with _text(path) as file:
+        with _named(path), _text(path) as file:
             return _header(file, path)[0]
     names: dict[str, None] = {}
     for _, row in zip(range(100), read(path), strict=False):
@@ -63,19 +65,27 @@ def read(path: Path) -> Iterator[Row]:
     suffix = check(path)
     if suffix == ".parquet":
         return _parquet(path)
-    return _guarded(_csv(path) if suffix.startswith(".csv") else _jsonl(path), path)
+    return _text_rows(path, suffix)
 
 
-def _guarded(rows: Iterator[Row], path: Path) -> Iterator[Row]:
-    """The same rows, with the faults of the file named."""
+def _text_rows(path: Path, suffix: str) -> Iterator[Row]:
+    with _named(path):
+        yield from _csv(path) if suffix.startswith(".csv") else _jsonl(path)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What the file's bytes raise while they are read, as named faults."""
     try:
-        yield from rows
+        yield
     except UnicodeDecodeError:
         raise UnreadableFile("the file is not UTF-8 text", str(path), "save it as UTF-8") from None
     except (gzip.BadGzipFile, EOFError):
         raise UnreadableFile("the file is not whole gzip data", str(path), "compress it again") from None
     except csv.Error as error:
-        raise UnreadableFile(f"not readable as CSV: {error}", str(path), "look for a quote that is never closed") from None
+        raise UnreadableFile(
+            f"not readable as CSV: {error}", str(path), "look for a quote that is never closed"
+        ) from None
 
 
 def _text(path: Path) -> TextIO:
@@ -83,38 +93,32 @@ def _text(path: Path) -> TextIO:
     return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
 
-def _header(file: TextIO, path: Path) -> tuple[list[str], str]:
-    """The column names and the delimiter, which is the one that the first line holds most of outside quotes."""
-    try:
-        line = file.readline(LARGEST_FIELD)
-    except UnicodeDecodeError:
-        raise UnreadableFile("the file is not UTF-8 text", str(path), "save it as UTF-8") from None
-    except (gzip.BadGzipFile, EOFError):
-        raise UnreadableFile("the file is not gzip data", str(path), "compress it again, or drop the .gz") from None
+def _header(file: TextIO, path: Path) -> tuple[list[str], Any]:
+    """The column names, and the CSV reader behind them. The delimiter is what the first line holds most of, outside quotes."""
+    csv.field_size_limit(LARGEST_FIELD)
+    line = file.readline(LARGEST_FIELD)
     if "\0" in line:
         raise UnreadableFile("the file is binary, not CSV", str(path), "export it as text")
     outside = "".join(line.split('"')[::2])
-    delimiter = max(DELIMITERS, key=outside.count)
-    names = next(csv.reader([line], delimiter=delimiter), [])
+    reader = csv.reader(itertools.chain([line], file), delimiter=max(DELIMITERS, key=outside.count))
+    names = next(reader, [])
     if not any(name.strip() for name in names):
         raise NoData("the file has no header", str(path), "the first line holds the names of the columns")
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
         raise ColumnsDiffer(f"the column {twice!r} stands twice", f"{path}, line 1", "give each column its own name")
-    return names, delimiter
+    return names, reader
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    csv.field_size_limit(LARGEST_FIELD)
     with _text(path) as file:
-        names, delimiter = _header(file, path)
-        reader = csv.reader(file, delimiter=delimiter)
+        names, reader = _header(file, path)
         for fields in reader:
             if not fields:
                 continue
             if len(fields) != len(names):
                 raise BadData(
-                    f"{len(fields)} fields where the header has {len(names)}", f"{path}, line {reader.line_num + 1}",
+                    f"{len(fields)} fields where the header has {len(names)}", f"{path}, line {reader.line_num}",
                     "mend or drop the line",
                 )  # fmt: skip
             yield dict(zip(names, fields, strict=True))

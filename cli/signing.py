@@ -6,8 +6,9 @@ import json
 import shlex
 from typing import Any
 
-from cli.place import Place
 from modelcycle.faults import BadRequest, Fault, NotAllowed, Throttled, Transient, Unknown
+
+from cli.place import Place
 
 
 def call(place: Place, method: str, path: str, body: Any = None) -> dict[str, Any]:
@@ -71,7 +72,9 @@ def _fault(status: int, problem: dict[str, Any], url: str) -> Fault:
     if status in (401, 403):
         return Fault(what, where, remedy or "the caller needs execute-api:Invoke on this path")
     if status in (400, 413, 415, 422):
-        errors = [one for one in problem.get("errors", []) if isinstance(one, dict) and {"pointer", "detail"} <= one.keys()]
+        errors = [
+            one for one in problem.get("errors", []) if isinstance(one, dict) and {"pointer", "detail"} <= one.keys()
+        ]
         return BadRequest(what, where, remedy or "the model's columns are listed at /v2/models/{name}", errors)
     if status == 429:
         return Throttled(what, where, "try again in a while")
