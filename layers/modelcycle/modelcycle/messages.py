@@ -206,6 +206,7 @@ class SelectedModel(Message):
     loss: float
     trials: int
     opset: int
+    packages: dict[str, str] = Field({}, description="versions of the packages that made and exported it")
     cached: bool = False
 
 
@@ -264,6 +265,7 @@ class Rule(BaseModel):
 class Governed(Message):
     decision: Literal["passed", "refused"]
     rules: list[Rule]
+    broken: list[str] = Field(description="the rules that do not hold, as sentences")
     card: Artifact = Field(description="Markdown: the model card")
     lineage: Artifact = Field(description="JSON: data, code, packages, parameters that made the model")
     cached: bool = False
@@ -280,6 +282,7 @@ class Registered(Message):
 
 class StageRequest(RunRequest):
     preprocess: Preprocessed
+    score_candidate: ScoredCandidate
     register_: Registered = Field(alias="register")
 
 
@@ -294,6 +297,30 @@ class Staged(Message):
     report: Artifact
 
 
+class RolloutEnded(Message):
+    """A rollout that did not come to its end."""
+
+    model: str
+    version: int
+
+
+class Decision(Message):
+    """What a person decided about a version."""
+
+    model: str
+    decision: Literal["approve", "reject", "rollback", "promote"]
+    version: int | None = None
+    why: str = Field("", max_length=1000)
+    by: str
+
+
+class Decided(Message):
+    model: str
+    decision: str
+    version: int | None
+    route: dict[int, int] = Field(description="per cent of traffic by version, after the decision")
+
+
 class DeployRequest(Message):
     """One step of a rollout: the route gives `version` the weight of step `step`."""
 
@@ -306,7 +333,7 @@ class DeployRequest(Message):
 class Deployed(Message):
     model: str
     version: int
-    step: int
+    step: int = Field(description="the step that comes next")
     actor: str
     weight: int = Field(description="per cent of traffic that the version has now")
     done: bool

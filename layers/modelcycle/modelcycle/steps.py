@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from modelcycle.faults import BadPipeline
 from modelcycle.messages import Message, Run, RunRequest, fingerprint
 from modelcycle.registry import Runs
-from modelcycle.spec import Pipeline
+from modelcycle.spec import Pipeline, parse
 from modelcycle.store import Store
 
 Result = TypeVar("Result", bound=Message)
@@ -43,5 +44,17 @@ def taken_over(
 
 
 def pipeline_of(store: Store, run: Run) -> Pipeline:
-    """The pipeline file as it stood when the run began."""
-    return Pipeline.model_validate_json(store.read(run.pipeline))
+    """The pipeline file as it stood when the run began.
+
+    Raises
+    ------
+    BadPipeline : with every error; so a file that cannot be read ends the run at its first step, on record
+    """
+    text = store.read(run.pipeline)
+    where = f"pipelines/{run.model}.yaml"
+    if not text:
+        raise BadPipeline(f"{run.model} has no pipeline file", where, "`modelcycle run PIPELINE.yaml` puts it there")
+    pipeline = parse(text, where)
+    if pipeline.name != run.model:
+        raise BadPipeline(f"the file is for {pipeline.name!r}, not for {run.model!r}", where, "mend `name:`")
+    return pipeline

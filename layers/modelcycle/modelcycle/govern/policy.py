@@ -1,0 +1,76 @@
+"""The default policy: what must hold of every candidate before it may become a version, whatever its pipeline says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from modelcycle.messages import GovernRequest, Rule
+from modelcycle.model.plan import FeaturePlan
+from modelcycle.spec import Pipeline
+
+MOST_QUARANTINED = 0.05  # share of rows; more than this and the model was made from another table than people think
+
+
+class Facts(NamedTuple):
+    request: GovernRequest
+    pipeline: Pipeline
+    plan: FeaturePlan
+    code: str
+
+    @property
+    def used(self) -> set[str]:
+        return {planned.column for planned in self.plan.columns if planned.treatment != "left_out"}
+
+
+def check(facts: Facts) -> list[Rule]:
+    """Every rule with whether it holds, in a fixed order."""
+    rules = []
+    for name, rule in POLICY.items():
+        holds, detail = rule(facts)
+        rules.append(Rule(name=name, holds=holds, detail=detail))
+    return rules
+
+
+def _gates(facts: Facts) -> tuple[bool, str]:
+    verdict = facts.request.validate_
+    return verdict.verdict == "passed", "; ".join(verdict.reasons)
+
+
+def _parity(facts: Facts) -> tuple[bool, str]:
+    scored = facts.request.score_candidate
+    return scored.rows > 0 and scored.flips == 0, f"{scored.rows} rows, largest difference {scored.max_difference:.1e}"
+
+
+def _lineage(facts: Facts) -> tuple[bool, str]:
+    collected = facts.request.collect
+    return bool(collected.objects and facts.code), f"{collected.objects} objects, code {facts.code[:12]}"
+
+
+def _sensitive(facts: Facts) -> tuple[bool, str]:
+    found = sorted(facts.used & set(facts.pipeline.sensitive_columns))
+    allowed = facts.pipeline.features.use_sensitive
+    return not found or allowed, f"in the model: {', '.join(found)}" if found else "none in the model"
+
+
+def _leak(facts: Facts) -> tuple[bool, str]:
+    leaking = sorted(planned.column for planned in facts.plan.columns if planned.loud and planned.column in facts.used)
+    named = {*facts.pipeline.features.numeric, *facts.pipeline.features.categorical}
+    return set(leaking) <= named, f"gives the target away: {', '.join(leaking)}" if leaking else ""
+
+
+def _quarantine(facts: Facts) -> tuple[bool, str]:
+    collected, prepared = facts.request.collect, facts.request.preprocess
+    lost = collected.quarantined + prepared.quarantined
+    share = lost / max(1, collected.rows + collected.quarantined)
+    return share <= MOST_QUARANTINED, f"{lost} rows quarantined ({share:.1%})"
+
+
+POLICY: dict[str, Callable[[Facts], tuple[bool, str]]] = {
+    "all gates passed on test rows": _gates,
+    "ONNX and scikit-learn agree": _parity,
+    "data and code are on record": _lineage,
+    "no sensitive column in the model": _sensitive,
+    "no column gives the target away": _leak,
+    "few rows were left out": _quarantine,
+}
