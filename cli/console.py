@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -107,3 +108,8 @@ def wrong_use(error: Any) -> BadInput:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "modelcycle"
     return BadInput(str(error.format_message()), command, f"`{command} --help` lists what it takes")
+
+
+def quoted(path: Any) -> str:
+    """A path as a shell takes it."""
+    return shlex.quote(str(path))

@@ -1,10 +1,11 @@
-"""`approve`, `reject`, `rollback`, `promote`: a person's word about a version, said to the API and kept in the audit trail."""
+"""`approve`, `reject`, `rollback`, `promote`: a person's word about a version, said to the API."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from modelcycle.faults import BadInput
+from modelcycle.messages import Decided
 
 from cli import console, signing
 from cli import place as places
@@ -27,7 +28,7 @@ def decide(decision: Decision, named: str, why: str, name: places.Name, stage: s
     if as_json:
         console.print_json(answer)
     else:
-        console.out().print(screen.decided(answer))
+        console.out().print(screen.decided(Decided.model_validate(answer)))
     return console.DONE
 
 

@@ -56,7 +56,7 @@ class Execution:
         self.steps: dict[str, Step] = {}
         self.claim: dict[str, Any] = {}
         self.status = "RUNNING"
-        self.cause = ""
+        self.error = self.cause = ""
         self.started: datetime | None = None
         self.ended: datetime | None = None
         self._seen = 0
@@ -71,7 +71,7 @@ class Execution:
         for event in self._events():
             self._take(event)
         self.status = told["status"]
-        self.cause = told.get("cause") or told.get("error") or ""
+        self.error, self.cause = told.get("error") or "", told.get("cause") or ""
         self.started, self.ended = told["startDate"], told.get("stopDate")
         if self.over:
             for step in self.steps.values():
@@ -100,8 +100,7 @@ class Execution:
             name = STEP_OF[entered["name"]]
             self.steps.setdefault(name, Step(name, event["timestamp"]))
         elif exited and exited["name"] == "Claim":
-            output = _json(exited.get("output"))
-            self.claim = output.get("claim", output)
+            self.claim = _json(exited.get("output"))
         elif exited and exited["name"] in STEP_OF:
             self._left(exited["name"], _json(exited.get("output")), event["timestamp"])
 

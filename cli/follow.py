@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from modelcycle.conclude import sentence
 from modelcycle.faults import Fault
 from modelcycle.registry import Route, RunRecord
 
@@ -133,10 +134,17 @@ def _last_word(place: Place, execution: Execution, model: str) -> RunRecord:
             f"`modelcycle runs {model}` lists the runs",
         )  # fmt: skip
     if record is not None and execution.status != "SUCCEEDED":
-        return record.model_copy(update={"state": "failed", "reason": execution.cause or execution.status})
+        return record.model_copy(
+            update={
+                "state": "failed",
+                "reason": sentence({"Error": execution.error, "Cause": execution.cause or execution.status}),
+            }
+        )
+    if execution.error:
+        raise Fault(*Fault.parse(sentence({"Error": execution.error, "Cause": execution.cause})))
     raise Fault(
-        f"the execution ended as {execution.status} without a word: {execution.cause or 'no cause given'}",
-        execution.arn, f"`modelcycle run` again takes over what was done; `modelcycle runs {model}` lists the runs",
+        f"the execution ended as {execution.status}, and no run of it is on record", execution.arn,
+        f"run again: what was done is taken over; `modelcycle runs {model}` lists the runs",
     )  # fmt: skip
 
 

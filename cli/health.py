@@ -38,7 +38,7 @@ def look(name: places.Name, stage: str) -> Health:
         if name != "local" or not health.bad:
             health.bad.append((fault.what, fault.remedy))
         return health
-    _queues(place, health)
+    _undelivered(place, health)
     _runs(place, health)
     health.facts.append(("api", place.outputs.get("ApiUrl", "none")))
     return health
@@ -61,20 +61,18 @@ def _local() -> Health:
     return health
 
 
-def _queues(place: Place, health: Health) -> None:
-    """Dead letters: events that nobody could work off."""
-    urls = {name: value for name, value in place.outputs.items() if "queue" in name.lower() and "://" in value}
-    holds = 0
-    for name, url in urls.items():
-        answer = place.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-        waiting = int(answer["Attributes"]["ApproximateNumberOfMessages"])
-        holds += waiting
-        if waiting:
-            health.bad.append(
-                (f"{waiting} events that failed wait in {name}", "docs/runbooks says how to send them again")
-            )
-    if urls:
-        health.facts.append(("dead letters", str(holds) if holds else "none"))
+def _undelivered(place: Place, health: Health) -> None:
+    """Dead letters: events that nobody could take."""
+    url = place.outputs.get("Undelivered")
+    if url is None:
+        return
+    answer = place.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    waiting = int(answer["Attributes"]["ApproximateNumberOfMessages"])
+    if waiting:
+        health.bad.append(
+            (f"{waiting} events could not be delivered; they wait in {url}", "look at them, then send them again")
+        )
+    health.facts.append(("undelivered", str(waiting) if waiting else "none"))
 
 
 def _runs(place: Place, health: Health) -> None:

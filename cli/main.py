@@ -12,8 +12,8 @@ import typer
 from cli import console
 
 app = typer.Typer(
-    name="modelcycle", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-    help="The whole life of a machine-learning model as small cloud functions.",
+    name="modelcycle", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    rich_markup_mode=None, help="The whole life of a machine-learning model as small cloud functions.",
     epilog="Exit status: 0 done; 1 the run failed; 2 wrong use; 3 a gate or policy refused.",
 )  # fmt: skip
 

@@ -89,12 +89,15 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _text(path: Path) -> TextIO:
-    raw: Any = gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    opened: Any = gzip.open if path.name.lower().endswith(".gz") else open
+    return io.TextIOWrapper(opened(path, "rb"), encoding="utf-8-sig", newline="")
 
 
 def _header(file: TextIO, path: Path) -> tuple[list[str], Any]:
-    """The column names, and the CSV reader behind them. The delimiter is what the first line holds most of, outside quotes."""
+    """The column names, and the CSV reader behind them.
+
+    The delimiter is what the first line holds most of, outside quotes.
+    """
     csv.field_size_limit(LARGEST_FIELD)
     line = file.readline(LARGEST_FIELD)
     if "\0" in line:

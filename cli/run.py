@@ -22,10 +22,7 @@ def run(file: Path, data: Path | None, name: Name, stage: str, as_json: bool) ->
     if data is not None:
         start.check_upload(data)
     place = places.find(name, stage, start=True, say=console.say)
-    if data is None:
-        started = start.by_request(place, pipeline, text)
-    else:
-        started = start.by_upload(place, pipeline, text, data)
+    started = start.by_upload(place, pipeline, text, data) if data else start.by_request(place, pipeline, text)
     note = folded(started.folded) if started.folded else ""
     return show_to_the_end(place, started.model, started.execution, as_json, note)
 

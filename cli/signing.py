@@ -16,7 +16,7 @@ def call(place: Place, method: str, path: str, body: Any = None) -> dict[str, An
 
     Raises
     ------
-    Unknown, NotAllowed, BadRequest, Throttled, Transient, Fault : by the answer's status, with the problem's own sentence
+    Unknown, NotAllowed, BadRequest, Throttled, Transient, Fault : with the sentence of the API
     """
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest

@@ -42,10 +42,14 @@ def models(found: list[Model], now: datetime | None = None) -> str:
         live = [f"{version} ({weight} %)" if len(weights) > 1 else str(version) for version, weight in weights]
         rows.append([
             model.name, live[0] if live else "none", ago(model.since, now) if model.since else "", _last(model, now),
-            _drift(model.monitored, now), f"{figure(model.quality)} {words(model.metric)}" if model.quality is not None else "",
+            _drift(model.monitored, now), _quality(model),
         ])  # fmt: skip
         rows += [["", version, "", "", "", ""] for version in live[1:]]
     return table(["model", "live", "since", "last run", "drift", "quality"], rows)
+
+
+def _quality(model: Model) -> str:
+    return "" if model.quality is None else f"{figure(model.quality)} {words(model.metric)}"
 
 
 def _last(model: Model, now: datetime | None) -> str:

@@ -75,7 +75,8 @@ def _score_candidate(results: dict[str, Any]) -> list[str]:
     told = messages.ScoredCandidate.model_validate(results["score_candidate"])
     flips = [f"{count(told.flips, 'row')} in another class"] if told.flips else []
     return [
-        f"scikit-learn and ONNX agree on {count(told.rows, 'row')}", f"largest difference {tiny(told.max_difference)}", *flips,
+        f"scikit-learn and ONNX agree on {count(told.rows, 'row')}",
+        f"largest difference {tiny(told.max_difference)}", *flips,
     ]  # fmt: skip
 
 

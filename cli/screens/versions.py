@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from modelcycle.messages import Decided
 from modelcycle.registry import Move, Route, Standing, Version
 
 from cli.screens.lines import ago, clip, figure, table, traffic, words
@@ -64,25 +65,14 @@ def version(one: Version, standing: Standing, route: Route, plan: dict[str, Any]
 
 
 def plan_rows(plan: dict[str, Any]) -> list[list[str]]:
-    """The plan of features, as `modelcycle.model.plan` writes it: each column, how it enters, why."""
-    return [
-        [clip(one["column"], 40), words(str(one["enters"])), clip(str(one.get("why", "")), 70)]
-        for one in plan.get("columns", [])
-        if "column" in one and "enters" in one
-    ]
+    """The feature plan as `modelcycle.model.plan` writes it: each column, how it enters the model, why."""
+    return [[clip(one["column"], 40), words(one["treatment"]), clip(one["why"], 70)] for one in plan.get("columns", [])]
 
 
-def decided(answer: dict[str, Any]) -> str:
-    """What a decision changed, as the API answered it."""
-    said = {"approve": "approved", "reject": "rejected", "rollback": "rolled back", "promote": "promoted"}
-    decision = said.get(answer["decision"], answer["decision"])
-    named = f"{answer['model']}:{answer['version']}" if answer.get("version") is not None else answer["model"]
-    weights = _weights(answer.get("route"))
-    live = f"live: version {traffic(weights)}" if weights else "no version is live"
-    follows = "; its rollout goes on by itself" if answer["decision"] in ("approve", "promote") else ""
-    return f"{named} is {decision}{follows}. {live.capitalize()}."
-
-
-def _weights(route: Any) -> dict[int, int]:
-    found = route.get("weights", route) if isinstance(route, dict) else {}
-    return {int(version): int(weight) for version, weight in found.items() if str(version).isdigit()}
+def decided(told: Decided) -> str:
+    """What a decision changed."""
+    said = {"approve": "approved", "reject": "rejected", "rollback": "live again", "promote": "promoted"}
+    named = f"{told.model}:{told.version}" if told.version is not None else told.model
+    live = f"version {traffic(told.route)}" if told.route else "none"
+    follows = "; its rollout goes on by itself" if told.decision in ("approve", "promote") else ""
+    return f"{named} is {said.get(told.decision, told.decision)}{follows}.\n  live now      {live}"
