@@ -48,11 +48,24 @@ def draft(name: str, target: str, why: str, table: Table, data: Path) -> str:
 
 def scalar(text: str) -> str:
     """Text as YAML reads it back, on one line."""
-    written: str = yaml.safe_dump(text, width=10**9, allow_unicode=True, default_style=None)
-    written = written.removesuffix("\n").removesuffix("\n...")
-    if "\n" in written or written.startswith(("|", ">", "?")):  # folded over lines: double quotes escape it all
-        written = yaml.safe_dump(text, width=10**9, allow_unicode=False, default_style='"').removesuffix("\n")
-    return written
+    if text.isprintable():
+        written: str = yaml.safe_dump(text, width=10**9, allow_unicode=True)
+        return written.removesuffix("\n").removesuffix("\n...")
+    return _escaped(text)
+
+
+def flow(text: str) -> str:
+    """Text as YAML reads it back inside [ ]."""
+    if text.isprintable():
+        written: str = yaml.safe_dump([text], width=10**9, allow_unicode=True, default_flow_style=True)
+        return written.strip()[1:-1]
+    return _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    """In double quotes: line breaks and other letters that nobody sees stand as escapes."""
+    written: str = yaml.safe_dump(text, width=10**9, allow_unicode=False, default_style='"')
+    return written.removesuffix("\n")
 
 
 def comment(text: str, width: int = 120) -> str:
@@ -65,11 +78,6 @@ def _suggested(key: str, names: list[str], what: str) -> list[str]:
     """A line that does nothing until a person takes the # away."""
     value = scalar(names[0]) if key == "time_column" else "[" + ", ".join(flow(name) for name in names) + "]"
     return [f"# {what}:", f"# {key}: {value}", ""]
-
-
-def flow(text: str) -> str:
-    """Text as YAML reads it back inside [ ]."""
-    return yaml.safe_dump([text], width=10**9, default_flow_style=True).strip().removeprefix("[").removesuffix("]")
 
 
 def _described(table: Table, target: str) -> list[str]:

@@ -86,7 +86,7 @@ def glance(path: Path) -> Table:
     UnreadableFile, BadData, ColumnsDiffer : as `cli.rows` names them
     """
     found = {name: Glance(name) for name in rows.columns(path)}
-    reader = rows.read(path)
+    reader = rows.read(path, skip_broken=True)
     seen = 0
     for row in itertools.islice(reader, MOST_ROWS):
         seen += 1

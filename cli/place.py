@@ -114,8 +114,9 @@ def only_local(name: Name, verb: str) -> None:
 
 
 def _localstack(stage: str) -> Place:
+    from localstack_client.config import get_service_endpoint  # type: ignore[import-untyped]
+
     from infra.local.clients import Session as LocalSession
-    from localstack_client.config import get_service_endpoint
 
     endpoint = str(get_service_endpoint("s3"))
     session = LocalSession(endpoint, "test", "test")

@@ -11,6 +11,7 @@ import gzip
 import io
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,13 +51,17 @@ def columns(path: Path) -> list[str]:
         with _named(path), _text(path) as file:
             return _header(file, path)[0]
     names: dict[str, None] = {}
-    for _, row in zip(range(100), read(path), strict=False):
+    for _, row in zip(range(100), read(path, skip_broken=True), strict=False):
         names |= dict.fromkeys(row)
     return list(names)
 
 
-def read(path: Path) -> Iterator[Row]:
+def read(path: Path, *, skip_broken: bool = False) -> Iterator[Row]:
     """Each row as {column: text}, None where JSON or Parquet holds no value.
+
+    Parameters
+    ----------
+    skip_broken : pass over lines that are no row, which a run puts into quarantine
 
     Raises
     ------
@@ -65,12 +70,16 @@ def read(path: Path) -> Iterator[Row]:
     suffix = check(path)
     if suffix == ".parquet":
         return _parquet(path)
-    return _text_rows(path, suffix)
+    return _text_rows(path, suffix, skip_broken)
 
 
-def _text_rows(path: Path, suffix: str) -> Iterator[Row]:
+def _text_rows(path: Path, suffix: str, skip_broken: bool) -> Iterator[Row]:
     with _named(path):
-        yield from _csv(path) if suffix.startswith(".csv") else _jsonl(path)
+        for row in _csv(path) if suffix.startswith(".csv") else _jsonl(path):
+            if not isinstance(row, BadData):
+                yield row
+            elif not skip_broken:
+                raise row
 
 
 @contextmanager
@@ -107,27 +116,33 @@ def _header(file: TextIO, path: Path) -> tuple[list[str], Any]:
     names = next(reader, [])
     if not any(name.strip() for name in names):
         raise NoData("the file has no header", str(path), "the first line holds the names of the columns")
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if twice is not None:
-        raise ColumnsDiffer(f"the column {twice!r} stands twice", f"{path}, line 1", "give each column its own name")
+    names = [name.strip() for name in names]
+    if "" in names:
+        raise BadData(
+            f"column {names.index('') + 1} of {len(names)} has no name", f"{path}, line 1", "name it, or leave it out"
+        )
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise ColumnsDiffer(f"the column {twice[0]!r} stands twice", f"{path}, line 1", "give each column its own name")
     return names, reader
 
 
-def _csv(path: Path) -> Iterator[Row]:
+def _csv(path: Path) -> Iterator[Row | BadData]:
     with _text(path) as file:
         names, reader = _header(file, path)
         for fields in reader:
             if not fields:
                 continue
-            if len(fields) != len(names):
-                raise BadData(
+            if len(fields) == len(names):
+                yield dict(zip(names, fields, strict=True))
+            else:
+                yield BadData(
                     f"{len(fields)} fields where the header has {len(names)}", f"{path}, line {reader.line_num}",
                     "mend or drop the line",
                 )  # fmt: skip
-            yield dict(zip(names, fields, strict=True))
 
 
-def _jsonl(path: Path) -> Iterator[Row]:
+def _jsonl(path: Path) -> Iterator[Row | BadData]:
     with _text(path) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -136,9 +151,10 @@ def _jsonl(path: Path) -> Iterator[Row]:
                 row = json.loads(line, parse_float=str, parse_int=str)
             except ValueError:
                 row = None
-            if not isinstance(row, dict):
-                raise BadData("not a JSON object", f"{path}, line {number}", "each line holds one {column: value}")
-            yield {name: _letters(value) for name, value in row.items()}
+            if isinstance(row, dict):
+                yield {name.strip(): _letters(value) for name, value in row.items()}
+            else:
+                yield BadData("not a JSON object", f"{path}, line {number}", "each line holds one {column: value}")
 
 
 def _letters(value: Any) -> str | None:
@@ -159,7 +175,7 @@ def _parquet(path: Path) -> Iterator[Row]:
             found = engine.execute("SELECT COLUMNS(*)::VARCHAR FROM read_parquet(?)", [str(path)])
         except duckdb.Error as error:
             raise UnreadableFile("not readable as Parquet", str(path), str(error).splitlines()[0]) from None
-        names = [column[0] for column in found.description]
+        names = [column[0].strip() for column in found.description]
         while batch := found.fetchmany(1000):
             for fields in batch:
                 yield dict(zip(names, fields, strict=True))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from cli import console, signing, start
 from cli import place as places
+from cli.contract import contract
 from cli.follow import Ending, folded, follow
 from cli.place import Name, Place
 from cli.screens.run import RunScreen, ending
@@ -52,25 +52,15 @@ def show_to_the_end(place: Place, model: str, execution: str, as_json: bool, not
 
 def next_steps(place: Place, end: Ending) -> list[tuple[str, str]]:
     """What a person may want next, each a line that works as pasted."""
-    steps: list[tuple[str, str]] = []
     if end.route.champion is None:
-        return steps
-    if end.status == "deployed":
-        steps.append(
-            ("ask it", signing.curl(place, f"/models/{end.model}/predict", {"instances": [example(place, end.model)]}))
-        )
-    steps.append(("look at it", f"modelcycle show {end.model}"))
-    if end.status == "deployed" and end.route.previous is not None:
-        steps.append(("take it back", f"modelcycle rollback {end.model}"))
-    if end.status == "deployed":
-        steps += [
-            ("your own data", "modelcycle init --data FILE"),
-            *([("stop", "modelcycle down")] if place.name == "local" else []),
-        ]
+        return []
+    steps = [("look at it", f"modelcycle show {end.model}")]
+    if end.status in ("deployed", "unchanged"):
+        body = {"instances": [contract(place, end.model).example()]}
+        steps.insert(0, ("ask it", signing.curl(place, f"/models/{end.model}/predict", body)))
+        steps.append(("your own data", "modelcycle init --data FILE"))
+        if end.route.previous is not None:
+            steps.append(("take it back", f"modelcycle rollback {end.model}"))
+        if place.name == "local":
+            steps.append(("stop", "modelcycle down"))
     return steps
-
-
-def example(place: Place, model: str) -> dict[str, Any]:
-    """One row that the model takes, from the examples that its signature keeps of the training data."""
-    signature = signing.call(place, "GET", f"/v2/models/{model}")["parameters"]["signature"]
-    return {field["name"]: field.get("example") for field in signature["fields"]}

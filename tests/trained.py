@@ -5,6 +5,7 @@ Three texts and numbers with holes, so that every input kind is there; column na
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ def rows_of(task: Task, count: int, seed: int) -> Columns:
     return Columns(values, target)
 
 
+@functools.cache
 def train(task: Task, seed: int = 0, trees: int = 20, noise: bool = False) -> Trained:
     """Fit and export; `noise` shuffles the target, for a model that knows nothing."""
     from skl2onnx import to_onnx
