@@ -20,7 +20,17 @@ Task = Callable[[str, Any], Any]
 STATE = {
     "Task": {"Resource", "Parameters", "ResultPath", "TimeoutSeconds", "Retry", "Catch", "Next", "End"},
     "Choice": {"Choices", "Default"},
-    "Map": {"ItemsPath", "MaxConcurrency", "ItemSelector", "ItemProcessor", "ResultPath", "Retry", "Catch", "Next", "End"},
+    "Map": {
+        "ItemsPath",
+        "MaxConcurrency",
+        "ItemSelector",
+        "ItemProcessor",
+        "ResultPath",
+        "Retry",
+        "Catch",
+        "Next",
+        "End",
+    },
     "Wait": {"SecondsPath", "Next"},
     "Pass": {"Next", "End"},
     "Succeed": set(),
@@ -63,10 +73,11 @@ def _run(machine: dict[str, Any], data: Any, task: Task, context: dict[str, Any]
                     given = _filled(state["Parameters"], data, context) if "Parameters" in state else data
                     result = task(state["Resource"], given)
                 else:
-                    result = [
-                        _run(state["ItemProcessor"], _filled(state["ItemSelector"], data, context | {"Map": {"Item": {"Value": i}}}), task, context)[1]
-                        for i in _path(state["ItemsPath"], data, context)
-                    ]  # fmt: skip
+                    result = []
+                    for item in _path(state["ItemsPath"], data, context):
+                        inner = context | {"Map": {"Item": {"Value": item}}}
+                        given = _filled(state["ItemSelector"], data, inner)
+                        result.append(_run(state["ItemProcessor"], given, task, inner)[1])
             except Failed:
                 raise
             except Exception as error:

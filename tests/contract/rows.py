@@ -25,7 +25,9 @@ def _rows(count: int = 900, seed: int = 3) -> str:
         kind = draw.choice([SECRET, "Mirabelle", "Reine Claude", "Zwetschge"])
         day = f"2025-{draw.randint(1, 12):02}-{draw.randint(1, 28):02}"
         washed = draw.choice(["yes", "no"])
-        odds = -0.12 * (weight - 40) + 0.4 * (size - 5) + (1.5 if kind == SECRET else 0) - (0.5 if washed == "yes" else 0)
+        odds = (
+            -0.12 * (weight - 40) + 0.4 * (size - 5) + (1.5 if kind == SECRET else 0) - (0.5 if washed == "yes" else 0)
+        )
         sour = "sour" if draw.random() < 1 / (1 + math.exp(-2 * odds)) else "sweet"
         row = [f"{weight:.2f}", f"{size:.3f}", kind, day, washed]
         write.writerow([value if draw.random() > 0.04 else "" for value in row] + [sour])

@@ -82,7 +82,11 @@ def test_an_object_that_is_gone_is_a_named_fault(lived: World, name: str, monkey
 def test_a_permission_that_is_missing_is_told_with_its_name(
     lived: World, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with refused("GetObject", "AccessDenied", monkeypatch), other_code(monkeypatch), pytest.raises(ClientError) as caught:
+    with (
+        refused("GetObject", "AccessDenied", monkeypatch),
+        other_code(monkeypatch),
+        pytest.raises(ClientError) as caught,
+    ):
         functions()[name](lived.given[name][0])
     assert "AccessDenied" in str(caught.value)
     assert "GetObject" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Least privilege of what the emulator does not enforce: the roles of flows, rules and schedules, and who may call whom.
+"""Least privilege of what the emulator does not enforce: roles of flows, rules and schedules, and who may call whom.
 
 Function roles are proved by every run (IAM is enforced). Here each task of each flow, each target of each rule and the
 schedule are walked, and `simulate_principal_policy` is asked whether its role may do what it is there for.
@@ -68,7 +68,9 @@ def flows(cloud: local.Cloud) -> Iterator[Need]:
             elif resource.endswith(":states:startExecution"):
                 yield Need(who, role, "states:StartExecution", state["Parameters"]["StateMachineArn"])
             elif resource.endswith(":aws-sdk:dynamodb:query"):
-                table = cloud.admin.client("dynamodb").describe_table(TableName=state["Parameters"]["TableName"])["Table"]
+                table = cloud.admin.client("dynamodb").describe_table(TableName=state["Parameters"]["TableName"])[
+                    "Table"
+                ]
                 yield Need(who, role, "dynamodb:Query", table["TableArn"])
             else:
                 raise AssertionError(f"{who}: this test does not know what {resource} needs; teach it")
@@ -93,7 +95,9 @@ def rules(cloud: local.Cloud) -> Iterator[Need]:
                 if ":states:" in target["Arn"]:
                     yield Need(f"rule {rule['Name']}", target["RoleArn"], "states:StartExecution", target["Arn"])
                 else:
-                    assert may_be_invoked(cloud, target["Arn"], rule["Arn"]), f"{rule['Name']} may not call {target['Arn']}"
+                    assert may_be_invoked(cloud, target["Arn"], rule["Arn"]), (
+                        f"{rule['Name']} may not call {target['Arn']}"
+                    )
 
 
 def may_be_invoked(cloud: local.Cloud, function: str, rule: str) -> bool:

@@ -44,14 +44,21 @@ def run(name: str, model: str = "m") -> Run:
 
 
 def version(run_id: str = "r1") -> Version:
-    artifacts = {
-        name: SOME
-        for name in ("onnx", "skops", "signature", "plan", "profile", "lineage", "card", "validation", "pipeline")
-    }
+    names = ("onnx", "skops", "signature", "plan", "profile", "lineage", "card", "validation", "pipeline")
     return Version(
-        model="m", version=0, run_id=run_id, created_at=datetime(2026, 1, 1, tzinfo=UTC), task="binary", metric="accuracy",
-        metrics={"accuracy": 0.9}, interval=(0.8, 1.0), data="d", code="c", opset=21, **artifacts,
-    )  # fmt: skip
+        model="m",
+        version=0,
+        run_id=run_id,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        task="binary",
+        metric="accuracy",
+        metrics={"accuracy": 0.9},
+        interval=(0.8, 1.0),
+        data="d",
+        code="c",
+        opset=21,
+        **dict.fromkeys(names, SOME),
+    )
 
 
 def live(registry: Registry, content: str) -> int:
