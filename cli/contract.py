@@ -10,10 +10,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from modelcycle.faults import NotAllowed, Unknown
-
 from cli.place import Place
 from cli.rows import Row
+from modelcycle.faults import NotAllowed, Unknown
 
 
 class Contract:

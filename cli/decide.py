@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from modelcycle.faults import BadInput
-from modelcycle.messages import Decided
-
 from cli import console, signing
 from cli import place as places
 from cli.screens import versions as screen
+from modelcycle.faults import BadInput
+from modelcycle.messages import Decided
 
 Decision = Literal["approve", "reject", "rollback", "promote"]
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from cli.execution import Execution, Step
+from cli.place import Place
 from modelcycle.conclude import sentence
 from modelcycle.faults import Fault
 from modelcycle.registry import Route, RunRecord
-
-from cli.execution import Execution, Step
-from cli.place import Place
 
 PAUSE = {"local": 0.2, "localstack": 0.3, "aws": 1.0}  # seconds between two looks
 LAST_WORD = 15.0  # seconds that a run's record may lag behind its execution

@@ -9,10 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from cli import rows
 from modelcycle.faults import NoData
 from modelcycle.spec import Pipeline
-
-from cli import rows
 
 MOST_ROWS = 10_000
 MOST_DISTINCT = 1_000  # counted exactly up to here

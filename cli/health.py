@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelcycle.faults import Fault
-
 from cli import place as places
 from cli.place import Place
+from modelcycle.faults import Fault
 
 
 @dataclass

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelcycle.faults import BadInput, TargetMissing
-from modelcycle.spec import parse
-
 from cli import console, rows
 from cli.draft import draft, model_name
 from cli.glance import glance
 from cli.guess import guess_target
+from modelcycle.faults import BadInput, TargetMissing
+from modelcycle.spec import parse
 
 
 def init(data: Path, target: str | None, name: str | None, to: Path | None, as_json: bool) -> int:

@@ -6,9 +6,9 @@ from cli import console, place
 from cli.screens import status as screen
 
 
-def up(name: place.Name, stage: str, as_json: bool) -> int:
+def up(name: place.Name, stage: str, port: int | None, as_json: bool) -> int:
     place.only_local(name, "up")
-    found = place.find(name, stage, start=True, say=console.say)
+    found = place.find(name, stage, start=True, port=port, say=console.say)
     if as_json:
         console.print_json({"place": name, "endpoint": found.endpoint, "outputs": found.outputs})
     else:

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelcycle.faults import Unknown
-from modelcycle.messages import Monitored
-from modelcycle.registry import Route, RunRecord
-from modelcycle.store import S3Store, read_json
-
 from cli import console
 from cli import place as places
 from cli.decide import model_and_version
@@ -19,6 +14,10 @@ from cli.run import show_to_the_end
 from cli.screens import models as models_screen
 from cli.screens import runs as runs_screen
 from cli.screens import versions as versions_screen
+from modelcycle.faults import Unknown
+from modelcycle.messages import Monitored
+from modelcycle.registry import Route, RunRecord
+from modelcycle.store import S3Store, read_json
 
 
 def models(name: Name, stage: str, as_json: bool) -> int:

@@ -55,11 +55,17 @@ def init(
 
 
 @app.command()
-def up(place: Place = LOCAL, stage: Stage = "dev", as_json: Json = False, debug: Debug = False) -> int:
+def up(
+    port: Annotated[int | None, typer.Option("--port", min=1024, max=65535, help="Where to listen; else 4566.")] = None,
+    place: Place = LOCAL,
+    stage: Stage = "dev",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
     """Start the local cloud and deploy what has changed."""
     from cli.local import up
 
-    return up(place.value, stage, as_json)
+    return up(place.value, stage, port, as_json)
 
 
 @app.command()

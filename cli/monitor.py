@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from modelcycle.faults import Fault, Unknown
-from modelcycle.messages import Monitored, MonitorRequest
-from modelcycle.store import S3Store, read_json
-
 from cli import console
 from cli import place as places
 from cli.place import Name, Place
 from cli.screens import monitored as screen
+from modelcycle.faults import Fault, Unknown
+from modelcycle.messages import Monitored, MonitorRequest
+from modelcycle.store import S3Store, read_json
 
 
 def monitor(model: str, name: Name, stage: str, as_json: bool) -> int:

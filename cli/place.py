@@ -9,6 +9,7 @@ Outside `local`, the stack's outputs come from CloudFormation, stack `modelcycle
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -85,13 +86,19 @@ class Place:
 
 
 def find(
-    name: Name, stage: str = "dev", *, start: bool = False, say: Callable[[str], None] = lambda line: None
+    name: Name,
+    stage: str = "dev",
+    *,
+    start: bool = False,
+    port: int | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Place:
     """The place of that name.
 
     Parameters
     ----------
     start : bring the local cloud up, and deploy what has changed, when it is not there
+    port : where it shall listen; else MODELCYCLE_PORT, else where it does already, else 4566
 
     Raises
     ------
@@ -100,10 +107,19 @@ def find(
     if name == "local":
         from infra.local import cloud
 
-        local = cloud.up(say=say) if start else cloud.connect()
+        local = cloud.up(port=port or _port(), say=say) if start else cloud.connect()
         session = local.session()
         return Place("local", session, local.outputs, Credentials(*session.credentials()), endpoint=local.endpoint)
     return _localstack(stage) if name == "localstack" else _aws(stage)
+
+
+def _port() -> int:
+    from infra.local import cloud
+
+    told = os.environ.get("MODELCYCLE_PORT", "")
+    if told and not (told.isascii() and told.isdigit() and 0 < int(told) < 65536):
+        raise BadInput(f"{told!r} is no port", "MODELCYCLE_PORT", "give a number from 1024 to 65535")
+    return int(told) if told else cloud.status().port or 4566
 
 
 def only_local(name: Name, verb: str) -> None:

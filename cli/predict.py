@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from modelcycle.faults import NoData
-
 from cli import console, rows, signing
 from cli import place as places
 from cli.contract import contract
 from cli.place import Name
 from cli.screens import predictions as screen
+from modelcycle.faults import NoData
 
 BATCH = 500  # rows of one request
 

@@ -6,9 +6,8 @@ import json
 import shlex
 from typing import Any
 
-from modelcycle.faults import BadRequest, Fault, NotAllowed, Throttled, Transient, Unknown
-
 from cli.place import Place
+from modelcycle.faults import BadRequest, Fault, NotAllowed, Throttled, Transient, Unknown
 
 
 def call(place: Place, method: str, path: str, body: Any = None) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from modelcycle.faults import BadInput, Fault, NoData
-from modelcycle.spec import Pipeline, parse
-
 from cli import rows
 from cli.place import Place
+from modelcycle.faults import BadInput, Fault, NoData
+from modelcycle.spec import Pipeline, parse
 
 LONGEST_WAIT = 60.0  # seconds from an upload to its claim in the registry
 LARGEST_UPLOAD = 100 * 2**20  # bytes of one object; the local cloud keeps every object in memory

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cli.screens.lines import ago, figure, table, words
 from modelcycle.messages import Monitored
 from modelcycle.registry import Route, RunRecord
-
-from cli.screens.lines import ago, figure, table, words
 
 
 @dataclass

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelcycle.messages import Drift, Monitored
-
 from cli.screens.lines import clip, count, figure, table
+from modelcycle.messages import Drift, Monitored
 
 MOST_COLUMNS = 15
 HEADS = {

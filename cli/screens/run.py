@@ -6,11 +6,10 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from modelcycle.faults import Fault
-
 from cli.execution import Step
 from cli.follow import Ending
 from cli.screens import lines, steps
+from modelcycle.faults import Fault
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,11 +43,14 @@ class RunScreen:
 
     def running(self, step: Step, trials: tuple[int, int] | None) -> None:
         if self.live:
-            passed = time.monotonic() - self.began.setdefault(step.name, time.monotonic())
+            from rich.text import Text
+
+            now = time.monotonic()
+            passed = now - self.began.setdefault(step.name, now)
             parts = steps.running(step, trials)
             if trials:
                 parts.append(bar(*trials))
-            self.live.update(lines.step_line(steps.label(step.name), parts, lines.seconds(passed), self.width))
+            self.live.update(Text(lines.step_line(steps.label(step.name), parts, lines.seconds(passed), self.width)))
 
     def ended(self, step: Step) -> None:
         if self.live:
@@ -61,7 +63,7 @@ class RunScreen:
 
 def bar(done: int, total: int, width: int = 24) -> str:
     full = width * done // total if total else 0
-    return "━" * full + "╺" * (width - full)
+    return "━" * full + "─" * (width - full)
 
 
 def ending(end: Ending, next_steps: list[tuple[str, str]], evidence: bool = True) -> str:

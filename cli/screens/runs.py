@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from modelcycle.faults import Fault
-from modelcycle.registry import RunRecord
-
 from cli.follow import Ending
 from cli.screens.lines import WIDTH, ago, clip, seconds, table, words
 from cli.screens.run import ending
 from cli.screens.steps import line
+from modelcycle.faults import Fault
+from modelcycle.registry import RunRecord
 
 
 def runs(found: list[RunRecord], now: datetime | None = None) -> str:

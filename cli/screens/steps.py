@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from modelcycle import messages
-
 from cli.execution import Step
 from cli.screens.lines import clip, count, figure, seconds, size, step_line, tiny, traffic, words
+from modelcycle import messages
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
 MOST_LEFT_OUT = 4  # columns named on the line; `modelcycle show MODEL:VERSION` has all

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from cli.screens.lines import ago, clip, figure, table, traffic, words
 from modelcycle.messages import Decided
 from modelcycle.registry import Move, Route, Standing, Version
-
-from cli.screens.lines import ago, clip, figure, table, traffic, words
 
 
 def versions(
