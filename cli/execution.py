@@ -55,6 +55,7 @@ class Execution:
         self.arn = arn
         self.steps: dict[str, Step] = {}
         self.claim: dict[str, Any] = {}
+        self.unseen = 0  # uploads that came too late for this run; another one sees them
         self.status = "RUNNING"
         self.error = self.cause = ""
         self.started: datetime | None = None
@@ -101,6 +102,8 @@ class Execution:
             self.steps.setdefault(name, Step(name, event["timestamp"]))
         elif exited and exited["name"] == "Claim":
             self.claim = _json(exited.get("output"))
+        elif exited and exited["name"].startswith("Conclude"):
+            self.unseen = _json(exited.get("output")).get("conclude", {}).get("folded", 0)
         elif exited and exited["name"] in STEP_OF:
             self._left(exited["name"], _json(exited.get("output")), event["timestamp"])
 

@@ -135,5 +135,5 @@ def on_record(record: RunRecord, execution: Execution, route: Route) -> Ending:
     seconds = (record.ended_at - record.run.started_at).total_seconds() if record.ended_at else None
     return Ending(
         record.run.model, record.run.run_id, str(record.state), record.reason, record.version, route,
-        list(execution.steps.values()), seconds, record.run.started_at, results,
+        list(execution.steps.values()), seconds, record.run.started_at, execution.unseen, results,
     )  # fmt: skip

@@ -341,3 +341,19 @@ def test_a_fault_of_the_program_is_one_sentence_too(
     said = capsys.readouterr().err
     assert "RuntimeError: oh" in said
     assert "Traceback" not in said
+
+
+def test_an_upload_that_came_too_late_for_its_holder_is_followed_into_the_next_run(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.ended("unchanged")
+    cloud.passed(("ConcludeUnchanged", {"conclude": {"folded": 1}}))
+    cloud.claim = {"execution": "arn:another", "run_id": "r1", "folded": True}
+    first = cloud.table.records["MODEL#m", "RUN#r1"].body
+    later = first | {"run": first["run"] | {"run_id": "r2", "execution": "arn:later"}, "state": "refused"}
+    cloud.table.write(
+        Write("MODEL#m", "RUN#r2", later), Write("EXECUTION#arn:later", "RUN", {"model": "m", "run_id": "r2"})
+    )
+    cloud.states.executions["arn:later"] = {"status": "SUCCEEDED"}
+    assert main(["run", *files, "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["run_id"] == "r2"
