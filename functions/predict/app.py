@@ -49,6 +49,7 @@ def answered(answer: Answer, told: dict[str, Any]) -> Response[str]:
     lost = adapters()[1].keep(answer)
     metrics.add_metric("Predictions", MetricUnit.Count, len(answer.ids))
     metrics.add_metric("NotCaptured", MetricUnit.Count, lost)
+    metrics.flush_metrics()
     logger.info("answered", extra={"model": answer.model, "version": answer.version, "rows": len(answer.ids)})
     if lost:
         logger.warning("not captured", extra={"model": answer.model, "rows": lost})
@@ -122,6 +123,5 @@ def not_found(error: NotFoundError) -> Response[str]:
 
 
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)
