@@ -30,14 +30,17 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
         )
         text = card(facts, rules, decision)
         written = artifacts.put(run.key("govern", "card.md"), text.encode())
-        return Governed.model_validate({"decision": decision, "rules": rules, "broken": broken, "card": written, "lineage": lineage})
+        return Governed.model_validate(
+            {"decision": decision, "rules": rules, "broken": broken, "card": written, "lineage": lineage}
+        )
 
     result = taken_over(registry.runs, code, "govern", request, pipeline.model_dump(), Governed, work)
     registry.audit.add(
         run.model,
         f"RUN#{run.run_id}#govern",
         Entry(
-            at=now(), subject=f"run {run.run_id}", decision=result.decision, by="policy default", why="; ".join(result.broken),
+            at=now(), subject=f"run {run.run_id}", decision=result.decision, by="policy default", 
+            why="; ".join(result.broken),
             evidence={"card": result.card.model_dump(), "validation": request.validate_.report.model_dump()},
         ),
     )  # fmt: skip
