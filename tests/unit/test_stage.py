@@ -131,7 +131,11 @@ def test_a_row_that_the_serving_code_refuses_is_named_without_its_values() -> No
     served = load(here.registry.versions.get(MODEL, 1), here.store)
     rows = Columns({HOURS: np.array([1.0], dtype=np.float32), COLOUR: Texts(np.array([0], dtype=np.int32), ["secret"])})
     narrow = served.signature.model_copy(
-        update={"fields": [f if f.name != COLOUR else f.model_copy(update={"type": "boolean"}) for f in served.signature.fields]}
+        update={
+            "fields": [
+                f if f.name != COLOUR else f.model_copy(update={"type": "boolean"}) for f in served.signature.fields
+            ]
+        }
     )
     result = rehearse(dataclasses.replace(served, signature=narrow), rows, np.zeros((1, 2), dtype=np.float32), 5)
     assert result.unreadable == 1 and "refuses a test row: BadRequest, /instances/0" in result.broken[0]
