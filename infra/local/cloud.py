@@ -157,12 +157,13 @@ def _deploy(path: Path, stage: str, digest: str, home: Path, admin: Session, say
     from infra.local.translate import Site, translate
 
     started = time.monotonic()
-    parameters = {"Place": "local", "Stage": stage, "BuildSha": build_sha(path.parent, home)}
+    parameters = {"Place": "local", "Environment": stage, "BuildSha": build_sha(path.parent, home)}
     say("packaging functions and layers")
     translation = translate(path, parameters, Site(home, deploy.BUCKET, admin.endpoint))
     say("deploying the template")
     deploy.deploy(STACK, translation, admin)
     found = deploy.resources(STACK, admin)
+    translation.parameters["AWS::StackName"] = STACK
     settled = settle.settle(translation, found, admin)
     user = operator.ensure(admin, found, home)
     left_out = [str(one) for one in translation.left_out] + settled.left_out

@@ -103,7 +103,8 @@ def _bootstrap(layers: list[Layer], runtime: Path, scratch: Path) -> str:
 # What the emulator needs to know and a function on AWS would not find.
 unset AUTH BIND_HOST DOCKER_HOST GATEWAY_PORT IOT_MTLS_ENABLED LAMBDA_WARM_TTL_SECONDS PERSIST_STATE \\
       S3_DATA_DIR S3_PERSIST SFTP_ENABLED STATE_DIR
-export PYTHONPATH="$LAMBDA_TASK_ROOT":{path} PYTHONDONTWRITEBYTECODE=1 TZ=UTC TMPDIR={shlex.quote(str(scratch))}
+export PYTHONPATH="$LAMBDA_TASK_ROOT":{path} TZ=UTC TMPDIR={shlex.quote(str(scratch))} \\
+       PYTHONPYCACHEPREFIX={shlex.quote(str(scratch.parent / "pycache"))}
 exec {shlex.quote(_PYTHON)} -s -S -m awslambdaric "$_HANDLER"
 """
 

@@ -87,6 +87,7 @@ def _stack(translation: Translation, own: Resources, clients: Clients, region: s
             if child is not None:
                 given = described.get("Parameters", [])
                 child.parameters |= {one["ParameterKey"]: one["ParameterValue"] for one in given}
+                child.parameters["AWS::StackName"] = described["StackName"]
     account = clients("sts").get_caller_identity()["Account"]
     return Stack(translation.template, translation.parameters, own, region, account, outputs)
 

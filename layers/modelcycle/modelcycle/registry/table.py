@@ -91,8 +91,12 @@ class DynamoTable:
         raise Throttled("the registry is busy: other transactions hold the same records", writes[0].pk)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        from botocore.exceptions import HTTPClientError
+
         try:
             answer: dict[str, Any] = getattr(self.client, operation)(TableName=self.name, **request)
+        except HTTPClientError as error:  # no answer in time, or no connection
+            raise Transient("DynamoDB did not answer", self.name) from error
         except self.client.exceptions.ClientError as error:
             raise _fault(error, self.name) from error
         return answer

@@ -1,0 +1,62 @@
+"""`predict`: the rows of a file through the API, as the model's signature wants them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cli import console, rows, signing
+from cli import place as places
+from cli.contract import contract
+from cli.place import Name
+from cli.screens import predictions as screen
+from modelcycle.faults import NoData
+
+BATCH = 500  # rows of one request
+
+
+def predict(model: str, data: Path, first: int | None, name: Name, stage: str, as_json: bool) -> int:
+    names = rows.columns(data)
+    place = places.find(name, stage)
+    asked = contract(place, model)
+    unknown = asked.unknown(names)
+    if unknown:
+        console.say(f"left out, the model does not know them: {', '.join(unknown)}")
+    answer: dict[str, Any] = {}
+    shown: list[rows.Row] = []
+    for batch in batches(itertools.islice(rows.read(data), first)):
+        shown += batch[: screen.MOST_ROWS - len(shown)]
+        # a column that a line of JSON leaves out has no value; one that the file lacks is the API's to name
+        instances = [asked.instance(dict.fromkeys(names) | row) for row in batch]
+        merge(answer, signing.call(place, "POST", f"/models/{model}/predict", {"instances": instances}))
+    if not answer:
+        raise NoData("the file has no rows under its header", str(data), "give at least one row")
+    if as_json:
+        console.print_json(answer)
+    else:
+        console.out().print(screen.predictions(answer, shown, [name for name in asked.fields if name in names]))
+    return console.DONE
+
+
+def batches(found: Iterator[rows.Row]) -> Iterator[list[rows.Row]]:
+    while batch := list(itertools.islice(found, BATCH)):
+        yield batch
+
+
+def merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
+    """Add a batch's answer: lists grow, the rest stays as the first answer said it.
+
+    A canary moves between two requests: where the versions of the rows differ, `versions` has one for each.
+    """
+    rows_of = {id(one): len(one.get("predictions", [])) for one in (whole, part)}
+    mixed = "versions" in whole or "versions" in part or (whole and whole.get("version") != part.get("version"))
+    if whole and mixed:
+        whole.setdefault("versions", [whole.get("version")] * rows_of[id(whole)])
+        part = {"versions": [part.get("version")] * rows_of[id(part)]} | part
+    for key, value in part.items():
+        if isinstance(value, list) and key in whole:
+            whole[key] += value
+        else:
+            whole.setdefault(key, value)
