@@ -82,7 +82,7 @@ class TestTheLifeOfAModel:
         assert main(["run", str(folder / "fruit.yaml")]) == 0
         screen = capsys.readouterr().out
         line = screen[screen.index("curl") : screen.index("look at it")]
-        answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True)  # noqa: S603, S607
+        answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True)
         assert json.loads(answer.stdout)["predictions"][0] in ("apple", "plum", "melon")
 
     def test_what_is_on_record_can_be_looked_at(self, say: Any, capsys: pytest.CaptureFixture[str]) -> None:
