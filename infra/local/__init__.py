@@ -2,7 +2,9 @@
 
 `cloud` is its face; the others are its rooms.
 
-launcher    the process: MiniStack, guarded and saved
+launcher    the process: MiniStack in an environment of its own
+    guard       keeps browsers out of it
+    keeper      saves it every two seconds, and stops idle functions
 emulator    starts, finds and stops that process
 package     layers to folders, functions to zips, one hash of it all
 translate   the SAM template to what CloudFormation takes here

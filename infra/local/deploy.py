@@ -28,7 +28,7 @@ def deploy(stack: str, translation: Translation, admin: Session) -> None:
     key = translation.key
     _upload({**translation.objects, key: translation.body}, admin)
     cloudformation = admin.client("cloudformation")
-    status = _status(cloudformation, stack)
+    status = _wait(cloudformation, stack)  # of a command that was interrupted
     if status in _UNUSABLE:
         # Nothing of such a stack can be updated; what it retains stays.
         cloudformation.delete_stack(StackName=stack)

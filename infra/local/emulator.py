@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.faults import CloudCrashed, DiskFull, PortTaken, RunsElsewhere
-from infra.local.launcher import STATUS_PATH, environment
+from infra.local.guard import STATUS_PATH
+from infra.local.launcher import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOM_NEEDED = 512 * 1024 * 1024  # bytes

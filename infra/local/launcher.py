@@ -4,34 +4,22 @@
 
 MiniStack hands its whole environment to every function, listens everywhere, answers any web page, and saves its state
 only when it is stopped in good order. So this process builds its environment from nothing, listens on loopback alone,
-refuses browsers, and saves every two seconds.
+stands behind a guard, and has a keeper.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import os
 import shutil
 import socketserver
-import stat
 import sys
-import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-SAVE_EVERY = 2.0  # seconds
-LOG_LIMIT = 32 * 1024 * 1024  # bytes
-IDLE_AFTER = 60.0  # seconds until a function's process is stopped; the next call starts one
-STATUS_PATH = "/_modelcycle/status"
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from infra.local.guard import Guard
+from infra.local.keeper import Keeper, count_processes, keep_code_until_saved, recover
 
 
 def environment(home: Path, port: int) -> dict[str, str]:
@@ -58,149 +46,35 @@ def environment(home: Path, port: int) -> dict[str, str]:
     }
 
 
-class Guard:
-    """Lets programs through and keeps browsers out, in front of an ASGI application.
-
-    The key `test` is root here whatever its signature, so any web page that the user has open could otherwise create
-    and call a function. A page gives itself away by `Origin` or `Sec-Fetch-Site`; one that has its own name point to
-    this machine (DNS rebinding) by its `Host`.
-    """
-
-    def __init__(self, app: App, port: int, status: Callable[[], dict[str, Any]]) -> None:
-        self._app = app
-        self._port = port
-        self._status = status
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        refused = self._refusal([(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]])
-        if refused and scope["type"] == "http":
-            await _answer(send, 403, {"error": "BrowserRefused", "detail": refused})
-        elif refused:
-            await send({"type": "websocket.close", "code": 1008})
-        elif scope["type"] == "http" and scope["path"] == STATUS_PATH:
-            await _answer(send, 200, self._status())
-        else:
-            await self._app(scope, receive, send)
-
-    def _refusal(self, headers: list[tuple[bytes, str]]) -> str | None:
-        hosts = [value for name, value in headers if name == b"host"]
-        for name, value in headers:
-            if name == b"origin":
-                return "The local cloud does not answer web pages: the request has an Origin."
-            # `none` is what a person typed or pasted into the address bar.
-            if name == b"sec-fetch-site" and value != "none":
-                return "The local cloud does not answer web pages: the request was made by one."
-        if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            return f"The local cloud answers to http://127.0.0.1:{self._port} only."
-        return None
-
-    def _is_ours(self, host: str) -> bool:
-        name, _, port = host.lower().rpartition(":")
-        return port == str(self._port) and (name in ("127.0.0.1", "localhost") or name.endswith(".localhost"))
-
-
-async def _answer(send: Send, status: int, body: dict[str, Any]) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
-
-
-class _LastFault(logging.Handler):
-    """Remembers the last line that a failed save wrote, until a save succeeds."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.text: str | None = None
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.text = record.getMessage()
-
-
-class Keeper(threading.Thread):
-    """Saves the state again and again, and stops the processes of functions that nobody calls."""
-
-    def __init__(self, ministack: Any) -> None:
-        super().__init__(daemon=True, name="modelcycle-keeper")
-        self._ministack = ministack
-        self._fault = _LastFault()
-        self.save_fault: str | None = None
-        self.saved_at = time.time()
-        log = logging.getLogger("persistence")
-        log.setLevel(logging.WARNING)  # one line for each service, every two seconds, would fill the disk
-        log.addHandler(self._fault)
-
-    def run(self) -> None:
-        while True:
-            time.sleep(SAVE_EVERY)
-            self._save()
-            _stop_idle_processes()
-            _bound_log()
-
-    def _save(self) -> None:
-        from ministack.core.persistence import save_all
-
-        self._fault.text = None
-        # A store that changes under the encoder fails this save; the next one heals it.
-        save_all(self._ministack._build_persistence_save_dict())
-        self.save_fault = self._fault.text
-        if self.save_fault is None:
-            self.saved_at = time.time()
-
-
-def _stop_idle_processes() -> None:
-    """MiniStack never stops the first process of a function: some 40 MB each, 200 MB with pandas."""
-    runtime = sys.modules.get("ministack.core.lambda_runtime")
-    if runtime is None:
-        return
-    now = time.time()
-    idle = []
-    with runtime._lock:
-        for key, workers in list(runtime._workers.items()):
-            gone = [w for w in workers if not w.in_use and now - getattr(w, "last_used", now) > IDLE_AFTER]
-            idle.extend(gone)
-            kept = [w for w in workers if w not in gone]
-            if kept:
-                runtime._workers[key] = kept
-            else:
-                runtime._workers.pop(key, None)
-    runtime.kill_workers(idle)
-
-
-def _bound_log() -> None:
-    """What the functions print goes there too, and days of it would fill the disk; the log groups keep theirs."""
-    out = sys.stdout.fileno()
-    if stat.S_ISREG(os.fstat(out).st_mode) and os.fstat(out).st_size > LOG_LIMIT:
-        os.ftruncate(out, 0)
-
-
-def _count_workers() -> int:
-    runtime = sys.modules.get("ministack.core.lambda_runtime")
-    return sum(len(workers) for workers in list(runtime._workers.values())) if runtime else 0
-
-
 def serve(home: Path, port: int) -> None:
     """Run the cloud in this process until it is told to stop."""
     os.environ.clear()
     os.environ.update(environment(home, port))
-    for folder in ("tmp", "scratch", "state", "objects"):
+    services = home / "services"
+    recover(services)
+    for folder in ("tmp", "scratch"):  # of functions that no longer run
+        shutil.rmtree(home / folder, ignore_errors=True)
+    for folder in ("tmp", "scratch", "state", "services", "objects"):
         (home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     # Nagle and delayed acknowledgement together cost 50 ms a call of a function that logs one line.
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
     import ministack.app as ministack
+    from ministack.core import persistence
+    from ministack.services import lambda_svc  # has taken `state` as the folder of its code
 
-    keeper = Keeper(ministack)
+    # Of the services' files there is a whole set at any time; the code beside them is named by its content.
+    persistence.STATE_DIR = str(services)
+    keeper = Keeper(services, ministack._build_persistence_save_dict, keep_code_until_saved(lambda_svc))
+    ministack.save_all = keeper.save
 
     def status() -> dict[str, Any]:
         return {
             "home": str(home),
             "pid": os.getpid(),
-            "workers": _count_workers(),
+            "workers": count_processes(),
             "saved_seconds_ago": round(time.time() - keeper.saved_at, 1),
-            "save_fault": keeper.save_fault,
+            "save_fault": keeper.fault,
             "free_bytes": shutil.disk_usage(home).free,
         }
 

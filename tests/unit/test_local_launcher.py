@@ -13,10 +13,11 @@ import pytest
 
 from infra.local import emulator
 from infra.local.faults import CloudCrashed, DiskFull
-from infra.local.launcher import Guard, environment
+from infra.local.guard import Guard
+from infra.local.launcher import environment
 
 
-def answered(kind: str, *headers: tuple[str, str]) -> list[dict[str, Any]]:
+def answered(kind: str, *headers: tuple[str, str], path: str = "/") -> list[dict[str, Any]]:
     """What the guard sends for a request; the application behind it says 204."""
     sent: list[dict[str, Any]] = []
 
@@ -31,7 +32,7 @@ def answered(kind: str, *headers: tuple[str, str]) -> list[dict[str, Any]]:
 
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     guard = Guard(app, 4566, dict)
-    asyncio.run(guard({"type": kind, "path": "/", "headers": raw}, receive, send))
+    asyncio.run(guard({"type": kind, "path": path, "headers": raw}, receive, send))
     return sent
 
 
@@ -55,6 +56,11 @@ def test_a_request_without_a_host_or_with_two_is_refused() -> None:
 
 def test_an_address_that_a_person_typed_is_let_through() -> None:
     assert answered("http", ("Host", "127.0.0.1:4566"), ("Sec-Fetch-Site", "none"))[0]["status"] == 204
+
+
+@pytest.mark.parametrize("path", ["/_ministack/reset", "/_ministack/reset/", "/_ministack/config"])
+def test_what_would_wipe_the_cloud_is_closed(path: str) -> None:
+    assert answered("http", ("Host", "127.0.0.1:4566"), path=path)[0]["status"] == 403
 
 
 def test_a_websocket_of_a_page_is_closed() -> None:
