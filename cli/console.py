@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shlex
+import shutil
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelcycle.faults import BadInput, BadPipeline, BadRequest, Fault, NotAllowed
@@ -15,12 +19,29 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG_USE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
+COMMAND = re.compile(r"(?<![\w./-])modelcycle (?=[a-z]+\b)")
+
 
 def out() -> Console:
     """Standard output, for results."""
     from rich.console import Console
 
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def show(text: str) -> None:
+    """A screen on standard output."""
+    out().print(runnable(text))
+
+
+def runnable(text: str) -> str:
+    """The same text, its command lines as this shell takes them: the command may lie in a folder that is not on the PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "modelcycle" or shutil.which("modelcycle"):
+        return text
+    with contextlib.suppress(ValueError):
+        called = called.absolute().relative_to(Path.cwd())
+    return COMMAND.sub(f"{shlex.quote(str(called))} ", text)
 
 
 def err() -> Console:
@@ -61,7 +82,7 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     if where:
         console.print(f"where    {where}")
     if remedy:
-        console.print(f"to do    {remedy}")
+        console.print(f"to do    {runnable(remedy)}")
     details = _details(error)
     for line in details:
         console.print(f"         {line}")

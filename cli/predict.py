@@ -39,7 +39,7 @@ def predict(model: str, data: Path, first: int | None, name: Name, stage: str, a
     if as_json:
         console.print_json(answer)
     else:
-        console.out().print(screen.predictions(answer, shown, [name for name in asked.fields if name in names]))
+        console.show(screen.predictions(answer, shown, [name for name in asked.fields if name in names]))
     return console.DONE
 
 

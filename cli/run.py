@@ -48,13 +48,13 @@ def show_to_the_end(place: Place, model: str, execution: str, as_json: bool, hol
     except KeyboardInterrupt:
         record = place.registry.runs.of_execution(execution)
         again = f"modelcycle runs {model}" + (f" --follow {record.run.run_id}" if record else "")
-        progress.print(f"\nThe run goes on. Follow it again: {again}")
+        progress.print(f"\nThe run goes on. Follow it again: {console.runnable(again)}")
         return console.INTERRUPTED
     if as_json:
         console.print_json(end.wire())
     else:
         progress.print()
-        console.out().print(ending(end, next_steps(place, end)))
+        console.show(ending(end, next_steps(place, end)))
     return EXIT.get(end.status, console.FAILED)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import cli.place
 from cli import start
+from cli.console import runnable
 from cli.main import main
 from cli.place import Credentials, Place
 from modelcycle.messages import Artifact, Run, Trigger
@@ -357,3 +358,14 @@ def test_an_upload_that_came_too_late_for_its_holder_is_followed_into_the_next_r
     cloud.states.executions["arn:later"] = {"status": "SUCCEEDED"}
     assert main(["run", *files, "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["run_id"] == "r2"
+
+
+def test_command_lines_are_printed_the_way_this_shell_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv/bin/modelcycle"), "run"])
+    assert runnable("`modelcycle runs m`, not a/modelcycle x") == "`.venv/bin/modelcycle runs m`, not a/modelcycle x"
+    monkeypatch.setattr("sys.argv", ["/x/pytest"])
+    assert runnable("modelcycle runs m") == "modelcycle runs m"
