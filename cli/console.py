@@ -35,7 +35,7 @@ def show(text: str) -> None:
 
 
 def runnable(text: str) -> str:
-    """The same text, its command lines as this shell takes them: the command may lie in a folder that is not on the PATH."""
+    """The same text, its command lines as this shell takes them: the command may lie off the PATH."""
     called = Path(sys.argv[0])
     if called.name != "modelcycle" or shutil.which("modelcycle"):
         return text
