@@ -17,14 +17,15 @@ from cli.predict import batches, merge
 from cli.signing import curl
 
 SIGNATURE = {
-    "model": "m", "task": "binary", "target": "y", "classes": ["no", "yes"], "ignored": ["id"], "inputs": [],
+    "model": "m", "task": "binary", "target": "y", "classes": ["no", "yes"], "ignored": ["id", "race"], "inputs": [],
+    "missing_values": ["?", "-999"], "id_columns": ["id"],
     "fields": [
         {"name": "age", "type": "number", "example": 39.0}, {"name": "=job's", "type": "text", "example": "a \"b\""},
         {"name": "since", "type": "datetime", "example": "2026-01-01"},
         {"name": "member", "type": "boolean", "example": None},
     ],
 }  # fmt: skip
-CONTRACT = Contract(SIGNATURE, ["?", "-999"])
+CONTRACT = Contract(SIGNATURE)
 
 
 @pytest.mark.parametrize(("text", "sent"), [
@@ -37,8 +38,8 @@ def test_a_number_is_sent_as_a_number_and_no_value_as_null(text: str | None, sen
 
 
 def test_columns_that_the_model_does_not_read_stay_here() -> None:
-    row = {"age": "1", "id": "7", "y": "yes", "extra": "x", "=job's": "0012", "member": "yes"}
-    assert CONTRACT.instance(row) == {"age": 1.0, "=job's": "0012", "member": "yes"}
+    row = {"age": "1", "id": "7", "race": "x", "y": "yes", "extra": "x", "=job's": "0012", "member": "yes"}
+    assert CONTRACT.instance(row) == {"id": "7", "age": 1.0, "=job's": "0012", "member": "yes"}
     assert CONTRACT.unknown(row) == ["extra"]
 
 
