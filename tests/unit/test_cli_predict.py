@@ -13,8 +13,9 @@ import cli.predict
 from cli.contract import Contract
 from cli.main import main
 from cli.place import Credentials, Place
-from cli.predict import batches, merge
+from cli.predict import batches, in_file, merge
 from cli.signing import curl
+from modelcycle.faults import BadRequest
 
 SIGNATURE = {
     "model": "m", "task": "binary", "target": "y", "classes": ["no", "yes"], "ignored": ["id", "race"], "inputs": [],
@@ -127,3 +128,13 @@ def test_the_printed_curl_line_is_quoted_for_a_shell_and_shows_no_secret_of_aws(
     assert '--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"' in aws
     assert '"x-amz-security-token: $AWS_SESSION_TOKEN"' in aws
     assert "K:S" not in aws
+
+
+def test_a_refusal_names_the_row_of_the_file_and_the_column() -> None:
+    pointers = ["/instances/2/hours ~1 week", "/instances/3"]
+    refused = BadRequest("x", "", "", [{"pointer": pointer, "detail": "a number is expected"} for pointer in pointers])
+    told = in_file(refused, Path("r.csv"), 500, ["hours / week"])
+    assert told.what == "row 503, column 'hours / week': a number is expected"
+    assert told.errors[1]["pointer"] == "row 504"
+    whole = BadRequest("too large", "", "", [{"pointer": "/instances", "detail": "1,000 rows at most"}])
+    assert in_file(whole, Path("r.csv"), 0, []) is whole
