@@ -109,6 +109,8 @@ class Execution:
         step.results = {key: output[key] for key in KEY_OF.values() if key in output}
         result = output.get(KEY_OF[state])
         failed = result is None  # a Catch leaves its error elsewhere
+        if failed:
+            step.results["error"] = output.get("error")
         if failed or state == STEPS[step.name][-1]:
             step.ended = at
             step.status = "failed" if failed else _status(state, result)

@@ -47,7 +47,7 @@ def _local() -> Health:
     from cli.screens.lines import count, size
     from infra.local import cloud
 
-    told = cloud.status()
+    told = cloud.status(home=places.home())
     health = Health("local", told.running, [(problem, "") for problem in told.problems])
     if told.running:
         health.facts += [
@@ -85,4 +85,4 @@ def _runs(place: Place, health: Health) -> None:
             health.bad.append(
                 (f"the last run of {model} failed: {what}", f"modelcycle show {model} --run {latest[0].run.run_id}")
             )
-    health.facts.append(("models", f"{len(models)}" + (f", the last run of {failed} failed" if failed else "")))
+    health.facts.append(("models", str(len(models)) + (f", the last run of {failed} failed" if failed else "")))

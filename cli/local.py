@@ -20,7 +20,7 @@ def down(name: place.Name, as_json: bool) -> int:
     from infra.local import cloud
 
     place.only_local(name, "down")
-    was_up = cloud.down()
+    was_up = cloud.down(home=place.home())
     if as_json:
         console.print_json({"place": name, "was_up": was_up})
     else:

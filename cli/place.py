@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from modelcycle.faults import BadInput, Fault
@@ -107,10 +108,16 @@ def find(
     if name == "local":
         from infra.local import cloud
 
-        local = cloud.up(port=port or _port(), say=say) if start else cloud.connect()
+        local = cloud.up(port=port or _port(), home=home(), say=say) if start else cloud.connect(home=home())
         session = local.session()
         return Place("local", session, local.outputs, Credentials(*session.credentials()), endpoint=local.endpoint)
     return _localstack(stage) if name == "localstack" else _aws(stage)
+
+
+def home() -> Path | None:
+    """The folder of the local cloud's state, where it is not the project's own."""
+    told = os.environ.get("MODELCYCLE_HOME")
+    return Path(told) if told else None
 
 
 def _port() -> int:
@@ -119,7 +126,7 @@ def _port() -> int:
     told = os.environ.get("MODELCYCLE_PORT", "")
     if told and not (told.isascii() and told.isdigit() and 0 < int(told) < 65536):
         raise BadInput(f"{told!r} is no port", "MODELCYCLE_PORT", "give a number from 1024 to 65535")
-    return int(told) if told else cloud.status().port or 4566
+    return int(told) if told else cloud.status(home=home()).port or 4566
 
 
 def only_local(name: Name, verb: str) -> None:

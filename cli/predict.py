@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from cli.place import Name
 from cli.screens import predictions as screen
 from modelcycle.faults import NoData
 
-BATCH = 500  # rows of one request
+MOST_ROWS = 500  # of one request
+MOST_BYTES = 1_000_000  # of its instances; the API takes 3 MB
 
 
 def predict(model: str, data: Path, first: int | None, name: Name, stage: str, as_json: bool) -> int:
@@ -26,11 +28,12 @@ def predict(model: str, data: Path, first: int | None, name: Name, stage: str, a
         console.say(f"left out, the model does not know them: {', '.join(unknown)}")
     answer: dict[str, Any] = {}
     shown: list[rows.Row] = []
-    for batch in batches(itertools.islice(rows.read(data), first)):
-        shown += batch[: screen.MOST_ROWS - len(shown)]
-        # a column that a line of JSON leaves out has no value; one that the file lacks is the API's to name
-        instances = [asked.instance(dict.fromkeys(names) | row) for row in batch]
-        merge(answer, signing.call(place, "POST", f"/models/{model}/predict", {"instances": instances}))
+    # a column that a line of JSON leaves out has no value; one that the file lacks is the API's to name
+    asked_for = (dict.fromkeys(names) | row for row in itertools.islice(rows.read(data), first))
+    for batch in batches((row, asked.instance(row)) for row in asked_for):
+        shown += [row for row, _ in batch[: screen.MOST_ROWS - len(shown)]]
+        body = {"instances": [instance for _, instance in batch]}
+        merge(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
     if not answer:
         raise NoData("the file has no rows under its header", str(data), "give at least one row")
     if as_json:
@@ -40,8 +43,18 @@ def predict(model: str, data: Path, first: int | None, name: Name, stage: str, a
     return console.DONE
 
 
-def batches(found: Iterator[rows.Row]) -> Iterator[list[rows.Row]]:
-    while batch := list(itertools.islice(found, BATCH)):
+def batches(found: Iterable[tuple[rows.Row, dict[str, Any]]]) -> Iterator[list[tuple[rows.Row, dict[str, Any]]]]:
+    """Rows with their instances, as many as one request may hold; a row that is too large goes alone."""
+    batch: list[tuple[rows.Row, dict[str, Any]]] = []
+    size = 0
+    for row, instance in found:
+        added = len(json.dumps(instance))
+        if batch and (len(batch) == MOST_ROWS or size + added > MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((row, instance))
+        size += added
+    if batch:
         yield batch
 
 

@@ -77,4 +77,6 @@ def _fault(status: int, problem: dict[str, Any], url: str) -> Fault:
         return BadRequest(what, where, remedy or "the model's columns are listed at /v2/models/{name}", errors)
     if status == 429:
         return Throttled(what, where, "try again in a while")
-    return Transient(what, where, remedy or "`modelcycle status` says how the place is")
+    if "type" not in problem:  # the gateway's own words: the function ended without an answer
+        what = f"the API answered {status}, its function failed"
+    return Transient(what, where, remedy or "the function's log says why; `modelcycle status` says how the place is")

@@ -8,6 +8,8 @@ from typing import Any
 from cli.execution import Step
 from cli.screens.lines import clip, count, figure, seconds, size, step_line, tiny, traffic, words
 from modelcycle import messages
+from modelcycle.conclude import sentence
+from modelcycle.faults import Fault
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
 MOST_LEFT_OUT = 4  # columns named on the line; `modelcycle show MODEL:VERSION` has all
@@ -26,7 +28,7 @@ def line(step: Step, width: int) -> str:
 def figures(step: Step) -> list[str]:
     """What the step measured, most important first; empty where it ended without a result."""
     if step.status == "failed":
-        return ["failed"]
+        return [clip(Fault.parse(sentence(step.results.get("error")))[0], 200) or "failed"]
     return FIGURES[step.name](step.results)
 
 

@@ -22,6 +22,8 @@ def versions(
         ]
         for one, standing in found
     ]  # fmt: skip
+    if not found:
+        return f"{head}; none was registered yet. `modelcycle runs {model}` says what the runs came to."
     said = [head, "", table(["version", "state", "since", "moved by", "quality", "data", "code"], rows)]
     if moves:
         lines = [

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from modelcycle.aws import cloud
 from modelcycle.faults import BadRequest, Fault, Transient, Unknown
@@ -49,6 +49,7 @@ def answered(answer: Answer, told: dict[str, Any]) -> Response[str]:
     lost = adapters()[1].keep(answer)
     metrics.add_metric("Predictions", MetricUnit.Count, len(answer.ids))
     metrics.add_metric("NotCaptured", MetricUnit.Count, lost)
+    metrics.flush_metrics()
     logger.info("answered", extra={"model": answer.model, "version": answer.version, "rows": len(answer.ids)})
     if lost:
         logger.warning("not captured", extra={"model": answer.model, "rows": lost})
@@ -109,8 +110,9 @@ def fault(error: Fault) -> Response[str]:
 
 @app.exception_handler(Exception)
 def failed(error: Exception) -> Response[str]:
-    # its name alone: the text of a foreign error may hold values of a row
-    logger.error("failed", extra={"error": f"{type(error).__module__}.{type(error).__name__}"})
+    # AWS says which permission is missing; the text of any other foreign error may hold values of a row
+    told = str(error) if isinstance(error, ClientError) else ""
+    logger.error("failed", extra={"error": f"{type(error).__module__}.{type(error).__name__}", "told": told})
     if isinstance(error, HTTPClientError):
         return fault(Transient("a service did not answer in time", "", "send the request again"))
     return fault(Fault("the model could not answer", "", "the log of the function has the request's id and says why"))
@@ -122,6 +124,5 @@ def not_found(error: NotFoundError) -> Response[str]:
 
 
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -231,10 +231,11 @@ def test_a_step_that_left_no_result_has_failed(
     cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.ended("failed", "target 'y' is not a column\nm.yaml, line 2\ndid you mean 'a'?", status="FAILED")
-    cloud.passed(("Collect", {"error": {"Error": "TargetMissing"}}))
+    cause = json.dumps({"errorMessage": "target 'y' is not a column\nm.yaml, line 2", "errorType": "TargetMissing"})
+    cloud.passed(("Collect", {"error": {"Error": "TargetMissing", "Cause": cause}}))
     assert main(["run", *files]) == 1
     streams = capsys.readouterr()
-    assert "collect            failed" in streams.err
+    assert "collect            target 'y' is not a column" in streams.err
     assert "target 'y' is not a column" in streams.out
     assert "no version is live yet" in streams.out
 

@@ -1,4 +1,4 @@
-"""ONNX and scikit-learn agree on every row, or the run ends; then the test rows are scored by candidate and champion."""
+"""ONNX and scikit-learn agree on every row, or the run ends; then candidate and champion score the test rows."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_row_on_the_threshold_may_flip_within_the_tolerance_and_is_counted() -
     got = np.array([[0.50001, 0.49999], [0.9, 0.1]])
     assert hold_together([("validation", expected, got)], "binary", 1.0).flips == 1
     with pytest.raises(ParityBroken):
-        hold_together([("validation", expected, got + [[2 * TOLERANCE, 0]])], "binary", 1.0)
+        hold_together([("validation", expected, got + np.array([2 * TOLERANCE, 0]))], "binary", 1.0)
 
 
 def test_values_are_held_together_in_units_of_the_targets_spread() -> None:
@@ -119,12 +119,14 @@ def test_delivered_twice_the_step_takes_its_first_result_over() -> None:
     assert not first.cached and second == first.model_copy(update={"cached": True})
 
 
-def test_another_champion_makes_another_result() -> None:
+def test_a_run_keeps_the_champion_that_it_met_first_and_another_run_meets_its_own() -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     here = cycle(train("binary"), store, registry, "r1")
     first = scored(here)
     cycle(train("binary", seed=50), store, registry, "r0").go_live()
-    assert first.champion is None and scored(here).champion == 1
+    assert first.champion is None and scored(here) == first.model_copy(update={"cached": True})
+    other = scored(cycle(train("binary"), store, registry, "r2"))
+    assert other.champion == 1 and not other.cached
 
 
 def test_many_rows_are_scored_in_batches_and_alike() -> None:

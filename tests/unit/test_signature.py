@@ -33,7 +33,9 @@ SIGNATURE = Signature(
 GOOD = {SLASHED: 1.5, "colour": "red", "member": True}
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
 )
 
 

@@ -47,7 +47,7 @@ def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> D
         step=step + 1,
         actor=request.actor,
         weight=has,
-        done=overruled or step + 1 >= len(rollout.steps),
+        done=overruled or has == 100,
         wait_seconds=rollout.wait_minutes * 60,
     )
 

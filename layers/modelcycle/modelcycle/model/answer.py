@@ -24,6 +24,7 @@ from modelcycle.store import Store
 LARGEST_BODY = 3 * 2**20  # bytes: Lambda takes 6 MB, and the proxy event escapes the body inside it
 LARGEST_ANSWER = 5 * 2**20  # bytes: a larger one would come out of API Gateway as a 502
 MOST_ROWS = 1_000
+MOST_DIGITS = 400  # of an integer; no float has more, and Python takes quadratic time to read them
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,9 @@ def parse(body: bytes | str | None) -> Any:
             f"the body has {size:,} bytes, {LARGEST_BODY:,} at most", "", "send fewer rows in each of several requests"
         )
     try:
-        return json.loads(body, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_unique)
+        return json.loads(
+            body, parse_constant=_no_number, parse_float=_finite, parse_int=_whole, object_pairs_hook=_unique
+        )
     except RecursionError:
         raise BadRequest("the body is nested too deeply", "", "send an object with a list of flat rows") from None
     except ValueError as error:
@@ -197,6 +200,12 @@ def _finite(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise ValueError("a number is too large")
     return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError("a number is too large")
+    return int(text)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from modelcycle.registry import Registry, Version
 from modelcycle.score_candidate.groups import groups
 from modelcycle.score_candidate.parity import Parity, hold_together
 from modelcycle.steps import pipeline_of, taken_over
-from modelcycle.store import Store
+from modelcycle.store import Store, put_json, read_json
 
 
 def score_candidate(
@@ -27,7 +27,7 @@ def score_candidate(
     ParityBroken : the two give different scores
     """
     pipeline = pipeline_of(artifacts, request.run)
-    champion = registry.routes.get(request.run.model).champion
+    champion = _pinned(request, artifacts, registry)
 
     def work() -> ScoredCandidate:
         signature = Signature.model_validate_json(artifacts.read(request.engineer_features.signature))
@@ -43,10 +43,9 @@ def score_candidate(
         key = request.run.key
         return ScoredCandidate(
             scores=artifacts.put(key("score_candidate", "scores.npz"), own.to_bytes()),
-            # the champion may be another one when the step is tried again: its number is part of the name
             champion_scores=None
             if theirs is None
-            else artifacts.put(key("score_candidate", f"champion-{champion}.npz"), Scores(theirs).to_bytes()),
+            else artifacts.put(key("score_candidate", "champion.npz"), Scores(theirs).to_bytes()),
             champion=champion,
             rows=parity.rows,
             max_difference=parity.max_difference,
@@ -55,6 +54,14 @@ def score_candidate(
 
     parameters = [champion, pipeline.sensitive_columns]
     return taken_over(registry.runs, code, "score_candidate", request, parameters, ScoredCandidate, work)
+
+
+def _pinned(request: ScoreCandidateRequest, artifacts: Store, registry: Registry) -> int | None:
+    """The champion as this run first met it: an event that comes twice, even after a promotion, is judged alike."""
+    champion = registry.routes.get(request.run.model).champion
+    kept = put_json(artifacts, request.run.key("score_candidate", "champion.json"), {"champion": champion})
+    version: int | None = read_json(artifacts, kept)["champion"]
+    return version
 
 
 def _parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Store) -> Parity:

@@ -99,7 +99,6 @@ def _judged(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, regi
     elif len(target):
         report["confusion"] = tables.confusion(candidate.scores, target, table.classes)
         report["calibration"] = tables.calibration(candidate.scores, target)
-    name = "report.json" if scored.champion is None else f"report-against-{scored.champion}.json"
     return Validated(
         verdict=verdict,
         reasons=reasons,
@@ -108,7 +107,7 @@ def _judged(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, regi
         baseline=baseline_metrics,
         champion=champion_metrics,
         interval=(low, high),
-        report=put_json(artifacts, request.run.key("validate", name), report),
+        report=put_json(artifacts, request.run.key("validate", "report.json"), report),
     )
 
 
