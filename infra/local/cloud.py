@@ -16,7 +16,7 @@ from typing import Any
 from infra.local import emulator
 from infra.local.clients import Session, administrator
 from infra.local.faults import CloudBusy, CloudCrashed, CloudStopped
-from infra.local.package import build_sha, hash_of
+from infra.local.package import build_sha, forget_unused, hash_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "modelcycle"
@@ -189,6 +189,7 @@ def _deploy(path: Path, stage: str, digest: str, home: Path, running: emulator.E
     # Objects are on disk at once, all else at the next save: the record must not outlive what it tells of.
     emulator.save(running)
     admin.client("s3").put_object(Bucket=deploy.BUCKET, Key=_RECORD, Body=json.dumps(record).encode())
+    forget_unused(home)
     for line in left_out:
         say(f"not here: {line}")
     say(f"deployed {len(found)} resources, {functions} functions, in {time.monotonic() - started:.1f} s")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from infra.local.faults import TemplateInvalid
-from infra.local.translate import Site, Translation, mentions, translate
+from infra.local.left_out import mentions
+from infra.local.translate import Site, Translation, translate
 
 SAMPLE = Path(__file__).parents[1] / "e2e" / "sample"
 
