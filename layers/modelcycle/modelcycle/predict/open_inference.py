@@ -27,7 +27,7 @@ def server() -> dict[str, Any]:
 
 
 def metadata(name: str, ready: Ready) -> dict[str, Any]:
-    """What the live model takes and gives, with an example of each column."""
+    """What the live model takes and gives."""
     signature = _contract(ready)
     outputs = [{"name": "prediction", "datatype": _prediction(signature), "shape": [-1]}]
     if signature.task != "regression":
@@ -136,6 +136,6 @@ def _output(name: str, datatype: str, shape: list[int], data: list[Any]) -> dict
 def _refused(errors: list[tuple[str, str]]) -> BadRequest:
     place, text = errors[0]
     return BadRequest(
-        f"{place}: {text}", place, "GET /v2/models/{name} lists the tensors",
+        f"{place}: {text}", place, "GET /v2/models/NAME lists the tensors",
         [{"pointer": pointer, "detail": detail} for pointer, detail in errors],
     )  # fmt: skip
