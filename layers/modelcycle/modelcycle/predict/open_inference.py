@@ -107,7 +107,7 @@ def _column(tensor: Any) -> tuple[str, list[Any]]:
     name, shape, data = tensor.get("name"), tensor.get("shape"), tensor.get("data")
     if not isinstance(name, str):
         raise ValueError("/name", "the column's name is expected")
-    if tensor.get("datatype") not in KNOWN:
+    if not isinstance(tensor.get("datatype"), str) or tensor["datatype"] not in KNOWN:
         raise ValueError("/datatype", f"one of {', '.join(sorted(KNOWN))} is expected")
     if not isinstance(data, list):
         raise ValueError("/data", "a list is expected; binary data are not supported")
