@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -128,3 +128,13 @@ def test_an_answer_that_api_gateway_could_not_carry_is_413(api: Api, monkeypatch
     monkeypatch.setattr(sys.modules["modelcycle.predict.predict"], "LARGEST_ANSWER", 1000)
     status, told, _ = api.call(PREDICT, body(*[ROW] * 50))
     assert status == 413 and "fewer rows" in json.dumps(told) and not api.firehose.lines
+
+
+def test_a_service_that_cannot_be_reached_is_503(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(artifact: Any) -> Any:
+        raise EndpointConnectionError(endpoint_url="s3")
+
+    api.go_live()
+    monkeypatch.setattr(api.store, "read", unreachable)
+    status, told, _ = api.call(PREDICT, body(ROW))
+    assert status == 503 and told["detail"] == "a service did not answer in time"

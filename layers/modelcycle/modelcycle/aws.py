@@ -62,11 +62,10 @@ class Cloud:
 
     @cached_property
     def registry(self) -> Registry:
-        from botocore.exceptions import HTTPClientError  # no connection, or no answer in time
+        from botocore.exceptions import ConnectionError, HTTPClientError
 
-        return Registry(
-            DynamoTable(self.client("dynamodb"), self.environment.registry_table, unreachable=(HTTPClientError,))
-        )
+        unreachable = (ConnectionError, HTTPClientError)  # no connection; no answer in time
+        return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table, unreachable))
 
     @cached_property
     def bus(self) -> EventBridgeBus:
