@@ -62,9 +62,10 @@ class Cloud:
 
     @cached_property
     def registry(self) -> Registry:
-        from botocore.exceptions import ConnectionError, HTTPClientError
+        from botocore.exceptions import ConnectionError as NoConnection
+        from botocore.exceptions import HTTPClientError
 
-        unreachable = (ConnectionError, HTTPClientError)  # no connection; no answer in time
+        unreachable = (NoConnection, HTTPClientError)  # no connection; no answer in time
         return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table, unreachable))
 
     @cached_property
