@@ -100,7 +100,7 @@ class Signature(BaseModel):
         BadRequest : names every wrong field by JSON pointer (RFC 6901), 20 at most
         """
         if not isinstance(instances, list) or not instances:
-            raise _refused([("/instances", "a list of one or more rows is expected")])
+            raise _refused([("/instances", "a list of one or more rows is expected")], self.model)
         errors: list[tuple[str, str]] = []
         known = {field.name for field in self.fields} | set(self.ignored)
         for row, instance in enumerate(instances):
@@ -116,7 +116,7 @@ class Signature(BaseModel):
             if len(errors) >= MOST_ERRORS:
                 break
         if errors:
-            raise _refused(errors)
+            raise _refused(errors, self.model)
         missing = frozenset(self.missing_values)
         values: dict[str, Values] = {}
         for field in self.fields:
@@ -136,7 +136,7 @@ class Signature(BaseModel):
                 break
             values[field.name] = _typed(column, field.type)
         if errors:
-            raise _refused(errors)
+            raise _refused(errors, self.model)
         return Columns(values)
 
     def instances(self, columns: Columns) -> list[dict[str, Any]]:
@@ -150,13 +150,13 @@ def pointer(row: int, name: str) -> str:
     return f"/instances/{row}/{name.replace('~', '~0').replace('/', '~1')}"
 
 
-def _refused(errors: list[tuple[str, str]]) -> BadRequest:
+def _refused(errors: list[tuple[str, str]], model: str) -> BadRequest:
     errors = errors[:MOST_ERRORS]
     place, text = errors[0]
     return BadRequest(
         f"{place}: {text}",
         place,
-        "the model's columns are listed at /v2/models/{name}",
+        f"GET /v2/models/{model} lists the columns",
         [{"pointer": place, "detail": text} for place, text in errors],
     )
 
