@@ -101,6 +101,7 @@ def _parts(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, Fault):
         return error.what, error.where, error.remedy
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as Unreachable
 
     if isinstance(error, ClientError):
         said = error.response.get("Error", {})
@@ -108,7 +109,7 @@ def _parts(error: BaseException) -> tuple[str, str, str]:
             f"{said.get('Code', 'error')}: {said.get('Message', error)}", error.operation_name,
             "`modelcycle status` says how the place is; with AccessDenied, ask for the permission that is named",
         )  # fmt: skip
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, HTTPClientError | Unreachable):
         return (
             "the place does not answer", str(error.kwargs.get("endpoint_url", "")),
             "`modelcycle up` starts the local cloud again; a run that is started again takes over what was done",
