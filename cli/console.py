@@ -100,7 +100,8 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
 def _parts(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, Fault):
         return error.what, error.where, error.remedy
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as Unreachable
 
     if isinstance(error, ClientError):
         said = error.response.get("Error", {})
@@ -108,8 +109,13 @@ def _parts(error: BaseException) -> tuple[str, str, str]:
             f"{said.get('Code', 'error')}: {said.get('Message', error)}", error.operation_name,
             "`modelcycle status` says how the place is; with AccessDenied, ask for the permission that is named",
         )  # fmt: skip
+    if isinstance(error, HTTPClientError | Unreachable):
+        return (
+            "the place does not answer", str(error.kwargs.get("endpoint_url", "")),
+            "`modelcycle up` starts the local cloud again; a run that is started again takes over what was done",
+        )  # fmt: skip
     if isinstance(error, BotoCoreError):
-        return str(error), "", "`modelcycle status` says how the place is, `modelcycle up` starts the local cloud"
+        return str(error), "", "`modelcycle status` says how the place is"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror, str(error.filename or ""), "check the path, the permissions and the room on the disk"
     return f"{type(error).__name__}: {error}", "", "this is a fault of ModelCycle: run again with --debug and report it"

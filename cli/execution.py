@@ -31,6 +31,8 @@ KEY_OF = {  # where a state leaves its result
     "Validate": "validate", "Govern": "govern", "Register": "register", "Stage": "stage", "Deploy": "deploy",
 }  # fmt: skip
 
+PAGE = 10  # events of one answer: each holds all messages so far, and most looks find one new event or none
+
 
 @dataclass
 class Step:
@@ -82,7 +84,7 @@ class Execution:
     def _events(self) -> list[dict[str, Any]]:
         """Events that were not seen yet, oldest first: read backwards, so that a long history is read once."""
         found: list[dict[str, Any]] = []
-        request: dict[str, Any] = {"executionArn": self.arn, "reverseOrder": True, "maxResults": 200}
+        request: dict[str, Any] = {"executionArn": self.arn, "reverseOrder": True, "maxResults": PAGE}
         while True:
             page = self.place.states.get_execution_history(**request)
             fresh = [event for event in page["events"] if event["id"] > self._seen]

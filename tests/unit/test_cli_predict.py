@@ -14,8 +14,8 @@ from cli.contract import Contract
 from cli.main import main
 from cli.place import Credentials, Place
 from cli.predict import batches, in_file, merge
-from cli.signing import curl
-from modelcycle.faults import BadRequest
+from cli.signing import call, curl
+from modelcycle.faults import BadRequest, Transient
 
 SIGNATURE = {
     "model": "m", "task": "binary", "target": "y", "classes": ["no", "yes"], "ignored": ["id", "race"], "inputs": [],
@@ -138,3 +138,9 @@ def test_a_refusal_names_the_row_of_the_file_and_the_column() -> None:
     assert told.errors[1]["pointer"] == "row 504"
     whole = BadRequest("too large", "", "", [{"pointer": "/instances", "detail": "1,000 rows at most"}])
     assert in_file(whole, Path("r.csv"), 0, []) is whole
+
+
+def test_an_api_that_does_not_answer_is_a_fault() -> None:
+    place = Place("local", None, {"ApiUrl": "http://127.0.0.1:1/api"}, Credentials("K", "S"))  # type: ignore[arg-type]
+    with pytest.raises(Transient, match="does not answer"):
+        call(place, "POST", "/models/m/predict", {})

@@ -217,3 +217,19 @@ def test_command_lines_are_printed_the_way_this_shell_takes_them(
     assert runnable("`modelcycle runs m`, not a/modelcycle x") == "`.venv/bin/modelcycle runs m`, not a/modelcycle x"
     monkeypatch.setattr("sys.argv", ["/x/pytest"])
     assert runnable("modelcycle runs m") == "modelcycle runs m"
+
+
+def test_a_place_that_stops_answering_is_three_lines(
+    cloud: Cloud, files: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    def gone(**words: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1/")
+
+    cloud.ended("unchanged")
+    monkeypatch.setattr(cloud.states, "describe_execution", gone)
+    assert main(["run", *files]) == 1
+    error, where, todo = capsys.readouterr().err.splitlines()[-3:]
+    assert (error, where) == ("error    the place does not answer", "where    http://127.0.0.1:1/")
+    assert "takes over what was done" in todo
