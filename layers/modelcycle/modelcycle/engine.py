@@ -35,6 +35,7 @@ def connect(folder: Path, place: str) -> Iterator[Any]:
     spill = folder / "spill"
     spill.mkdir(exist_ok=True)
     connection = duckdb.connect(
+        str(folder / "tables.duckdb"),  # a file, so that tables are compressed and need not fit into memory
         config={
             "threads": max(1, megabytes // MB_PER_CPU),
             "memory_limit": f"{int(megabytes * SHARE)}MiB",
@@ -43,7 +44,7 @@ def connect(folder: Path, place: str) -> Iterator[Any]:
             "extension_directory": str(folder),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-        }
+        },
     )
     try:
         connection.execute("SET enable_progress_bar = false")
