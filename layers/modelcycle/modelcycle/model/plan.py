@@ -22,7 +22,7 @@ class Planned(BaseModel):
     column: str
     treatment: Treatment
     why: str
-    loud: bool = False  # left out because it gives the target away: people must see it
+    loud: bool = False  # it gives the target away, or a sensitive column: people must see it, left out or kept
     inputs: list[Input] = []
 
 
