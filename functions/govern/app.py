@@ -14,9 +14,7 @@ def handler(event: dict, context: LambdaContext) -> dict:
     logger.append_keys(step="govern", model=request.run.model)
     logger.set_correlation_id(request.run.run_id)
     here = cloud()
-    result = govern(
-        request, artifacts=here.artifacts, registry=here.registry, code=here.environment.code_version
-    )
+    result = govern(request, artifacts=here.artifacts, registry=here.registry, code=here.environment.code_version)
     held = sum(rule.holds for rule in result.rules)
     logger.info("govern", extra={"decision": result.decision, "rules": len(result.rules), "held": held})
     return result.wire()

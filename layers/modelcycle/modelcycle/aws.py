@@ -35,10 +35,11 @@ class Environment(BaseModel):
 
 
 class Cloud:
-    """The adapters, each made at its first use."""
+    """The adapters, each made at its first use. `config` (botocore's names) holds for all clients of this function."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, **config: Any) -> None:
         self.environment = environment
+        self.config = config
 
     def client(self, service: str, **config: Any) -> Any:
         import boto3
@@ -48,7 +49,7 @@ class Cloud:
             "connect_timeout": 2, "read_timeout": 60, "retries": {"mode": "standard", "total_max_attempts": 4},
             # boto3 prefixes the host of some calls, which an endpoint on loopback cannot answer
             "inject_host_prefix": False, "s3": {"addressing_style": "path"},
-        } | config  # fmt: skip
+        } | self.config | config  # fmt: skip
         return boto3.client(service, config=Config(**settings))
 
     @cached_property
@@ -61,7 +62,11 @@ class Cloud:
 
     @cached_property
     def registry(self) -> Registry:
-        return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table))
+        from botocore.exceptions import ConnectionError as NoConnection
+        from botocore.exceptions import HTTPClientError
+
+        unreachable = (NoConnection, HTTPClientError)  # no connection; no answer in time
+        return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table, unreachable))
 
     @cached_property
     def bus(self) -> EventBridgeBus:
@@ -72,13 +77,18 @@ class Cloud:
         return StepFunctions(self.client("stepfunctions"))
 
     @cached_property
+    def firehose(self) -> Any:
+        # an answer waits for this call: short, and once
+        return self.client("firehose", connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+
+    @cached_property
     def _s3(self) -> Any:
         return self.client("s3")
 
 
 @cache
-def cloud() -> Cloud:
-    """The adapters of this process.
+def cloud(**config: Any) -> Cloud:
+    """The adapters of this process; `config` as for `Cloud`.
 
     Raises
     ------
@@ -86,7 +96,7 @@ def cloud() -> Cloud:
     """
     told = {name: os.environ[name.upper()] for name in Environment.model_fields if name.upper() in os.environ}
     try:
-        return Cloud(Environment(**told))
+        return Cloud(Environment(**told), **config)
     except ValidationError as problems:
         names = ", ".join(str(problem["loc"][0]).upper() for problem in problems.errors())
         raise Fault(

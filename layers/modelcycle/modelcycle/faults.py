@@ -13,6 +13,7 @@ Each says what is wrong, where, and what to do about it; none holds a value of a
     │   │   └── ColumnsDiffer
     │   ├── NotExportable            a feature or model that ONNX cannot hold
     │   ├── BadRequest               a prediction request that does not fit the signature
+    │   │   └── TooLarge             more bytes or rows than one request may hold
     │   └── Unknown                  a model, version or run that is not there
     ├── BadMessage                   an event that no step expects
     ├── ParityBroken                 scikit-learn and ONNX answer differently
@@ -106,6 +107,10 @@ class BadRequest(BadInput):
     ) -> None:
         super().__init__(what, where, remedy)
         self.errors = errors or []
+
+
+class TooLarge(BadRequest):
+    """A prediction request, or its answer, is larger than one call can carry."""
 
 
 class Unknown(BadInput):

@@ -265,6 +265,7 @@ class Rule(BaseModel):
 class Governed(Message):
     decision: Literal["passed", "refused"]
     rules: list[Rule]
+    broken: list[str] = Field(description="the rules that do not hold, as sentences")
     card: Artifact = Field(description="Markdown: the model card")
     lineage: Artifact = Field(description="JSON: data, code, packages, parameters that made the model")
     cached: bool = False
@@ -281,6 +282,7 @@ class Registered(Message):
 
 class StageRequest(RunRequest):
     preprocess: Preprocessed
+    score_candidate: ScoredCandidate
     register_: Registered = Field(alias="register")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from modelcycle.faults import BadInput, BadMessage, Fault, NotAllowed, Raced, Transient, Unknown
+from modelcycle.faults import BadInput, BadMessage, Fault, NotAllowed, Raced, TooLarge, Transient, Unknown
 
 STATUS: list[tuple[type[Fault], int]] = [
-    (Unknown, 404), (NotAllowed, 409), (Raced, 409), (Transient, 503), (BadInput, 400), (BadMessage, 400),
+    (TooLarge, 413), (Unknown, 404), (NotAllowed, 409), (Raced, 409), (Transient, 503),
+    (BadInput, 400), (BadMessage, 400),
 ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def read(event: dict[str, Any]) -> Arrival:
 
     Raises
     ------
-    BadMessage : the event is neither an upload under raw/{model}/ nor one of RunRequested, ModelDegraded, ArrivalsFolded
+    BadMessage : neither an upload under raw/{model}/ nor one of RunRequested, ModelDegraded, ArrivalsFolded
     """
     try:
         kind, detail = event["detail-type"], event["detail"]

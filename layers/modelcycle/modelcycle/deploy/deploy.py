@@ -12,8 +12,8 @@ MAY_GO_LIVE = {"staged", "live", "retired", "rolled_back"}
 def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> Deployed:
     """One step of a rollout: give the version its next share of the traffic.
 
-    A person's word stands above the rollout: where the share is no longer what the step before gave (a rollback, another
-    promotion), the rollout ends without touching the route.
+    A person's word stands above the rollout: where the share is no longer what the step before gave (a rollback,
+    another promotion), the rollout ends without touching the route.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> D
         step=step + 1,
         actor=request.actor,
         weight=has,
-        done=overruled or step + 1 >= len(rollout.steps),
+        done=overruled or has == 100,
         wait_seconds=rollout.wait_minutes * 60,
     )
 

@@ -10,23 +10,28 @@ def card(facts: Facts, rules: list[Rule], decision: str) -> str:
     """Markdown. Nothing in it is written by hand, so nothing in it is out of date."""
     request, pipeline = facts.request, facts.pipeline
     judged, prepared, chosen = request.validate_, request.preprocess, request.select_model
+    champion = judged.champion or {}
+    when = f"{request.run.started_at:%Y-%m-%d %H:%M} UTC"
     low, high = judged.interval
+    quarantined = request.collect.quarantined + prepared.quarantined
     lines = [
         f"# {request.run.model}",
         "",
-        f"Predicts `{pipeline.target}` ({prepared.task}). Run {request.run.run_id}, started {request.run.started_at:%Y-%m-%d %H:%M} UTC"
+        f"Predicts `{pipeline.target}` ({prepared.task}). Run {request.run.run_id}, started {when}"
         f" by {request.run.trigger.kind}. Decision of the policy: **{decision}**.",
         "",
         "## Data",
         "",
-        f"- {request.collect.rows:,} rows from {request.collect.objects} objects (manifest `{request.collect.manifest.sha256[:12]}`)",
-        f"- {prepared.kept:,} kept, {request.collect.quarantined + prepared.quarantined:,} quarantined, {prepared.duplicates:,} exact duplicates",
-        f"- split: {prepared.split[0]:,} train, {prepared.split[1]:,} validation, {prepared.split[2]:,} test"
-        + (f", by `{pipeline.time_column}`" if pipeline.time_column else ", by a hash of each row"),
+        f"- {request.collect.rows:,} rows from {request.collect.objects} objects"
+        f" (manifest `{request.collect.manifest.sha256[:12]}`)",
+        f"- {prepared.kept:,} kept, {quarantined:,} quarantined, {prepared.duplicates:,} exact duplicates",
+        f"- split: {prepared.split[0]:,} train, {prepared.split[1]:,} validation, {prepared.split[2]:,} test, by "
+        + (f"`{pipeline.time_column}`" if pipeline.time_column else "a hash of each row"),
         "",
         "## Model",
         "",
-        f"- {chosen.best.algorithm}, trial {chosen.best.number} of {chosen.trials}, seed {chosen.best.seed}; served as ONNX opset {chosen.opset}",
+        f"- {chosen.best.algorithm}, trial {chosen.best.number} of {chosen.trials}, seed {chosen.best.seed};"
+        f" served as ONNX opset {chosen.opset}",
         *(f"- {name}: {value}" for name, value in sorted(chosen.best.parameters.items())),
         "",
         f"## Quality on {prepared.split[2]:,} test rows",
@@ -36,7 +41,7 @@ def card(facts: Facts, rules: list[Rule], decision: str) -> str:
         "| metric | candidate | baseline | champion |",
         "|---|---|---|---|",
         *(
-            f"| {name} | {value:.4g} | {_shown(judged.baseline.get(name))} | {_shown((judged.champion or {}).get(name))} |"
+            f"| {name} | {value:.4g} | {_shown(judged.baseline.get(name))} | {_shown(champion.get(name))} |"
             for name, value in sorted(judged.metrics.items())
         ),
         "",

@@ -21,6 +21,7 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
         plan = FeaturePlan.model_validate(read_json(artifacts, request.engineer_features.plan))
         facts = Facts(request, pipeline, plan, code)
         rules = check(facts)
+        broken = [f"{rule.name}: {rule.detail}" if rule.detail else rule.name for rule in rules if not rule.holds]
         decision = "passed" if all(rule.holds for rule in rules) else "refused"
         lineage = put_json(
             artifacts,
@@ -29,15 +30,17 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
         )
         text = card(facts, rules, decision)
         written = artifacts.put(run.key("govern", "card.md"), text.encode())
-        return Governed.model_validate({"decision": decision, "rules": rules, "card": written, "lineage": lineage})
+        return Governed.model_validate(
+            {"decision": decision, "rules": rules, "broken": broken, "card": written, "lineage": lineage}
+        )
 
     result = taken_over(registry.runs, code, "govern", request, pipeline.model_dump(), Governed, work)
-    broken = [f"{rule.name}: {rule.detail}" if rule.detail else rule.name for rule in result.rules if not rule.holds]
     registry.audit.add(
         run.model,
         f"RUN#{run.run_id}#govern",
         Entry(
-            at=now(), subject=f"run {run.run_id}", decision=result.decision, by="policy default", why="; ".join(broken),
+            at=now(), subject=f"run {run.run_id}", decision=result.decision, by="policy default", 
+            why="; ".join(result.broken),
             evidence={"card": result.card.model_dump(), "validation": request.validate_.report.model_dump()},
         ),
     )  # fmt: skip

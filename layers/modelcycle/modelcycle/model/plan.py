@@ -1,4 +1,7 @@
-"""The feature plan: how each column enters the model, and why. Made by `engineer_features`, read by training and people."""
+"""The feature plan: how each column enters the model, and why.
+
+Made by `engineer_features`, read by training and by people.
+"""
 
 from __future__ import annotations
 

@@ -1,13 +1,15 @@
 """The signature of a model: what a request must hold, and how its values enter the graph.
 
 Training and serving both turn columns into graph inputs by `Signature.encode`, so that no feature can be worked out in
-two ways. Reading a request never guesses: a field that is missing, unknown or of another type is named.
+two ways. Reading a request never guesses: a field that is missing, unknown or of another type is named. `instances`
+is the way back, from typed rows to the JSON that a client would send.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -49,7 +51,11 @@ class Input(BaseModel):
 
 
 class Signature(BaseModel):
-    """`fields` in the order of the data; `ignored` are columns of the data that a request may hold but no model reads."""
+    """`fields` in the order of the data; `ignored` are columns of the data that a request may hold but no model reads.
+
+    `missing_values` are the texts that training took for no value: a request means the same by them. `id_columns` say
+    whose row it is, so that one entity stays on one version.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,6 +66,16 @@ class Signature(BaseModel):
     fields: list[Field]
     ignored: list[str]
     inputs: list[Input]
+    missing_values: list[str] = []
+    id_columns: list[str] = []
+
+    def fits(self, columns: Columns) -> bool:
+        """Whether the columns hold all that the graph reads, as texts or numbers as it reads them."""
+        return all(
+            graph_input.column in columns.values
+            and isinstance(columns.values[graph_input.column], Texts) == (graph_input.kind == "text")
+            for graph_input in self.inputs
+        )
 
     def encode(self, columns: Columns) -> dict[str, npt.NDArray[Any]]:
         """Graph inputs by name: float32 (n, 1) with NaN, or object (n, 1) of str with "" for no value.
@@ -84,7 +100,7 @@ class Signature(BaseModel):
         BadRequest : names every wrong field by JSON pointer (RFC 6901), 20 at most
         """
         if not isinstance(instances, list) or not instances:
-            raise _refused([("/instances", "a list of one or more rows is expected")])
+            raise _refused([("/instances", "a list of one or more rows is expected")], self.model)
         errors: list[tuple[str, str]] = []
         known = {field.name for field in self.fields} | set(self.ignored)
         for row, instance in enumerate(instances):
@@ -100,22 +116,33 @@ class Signature(BaseModel):
             if len(errors) >= MOST_ERRORS:
                 break
         if errors:
-            raise _refused(errors)
+            raise _refused(errors, self.model)
+        missing = frozenset(self.missing_values)
         values: dict[str, Values] = {}
         for field in self.fields:
             read = READERS[field.type]
-            column = []
+            column: list[Any] = []
             for row, instance in enumerate(instances):
                 value = instance[field.name]
+                if value is None or (isinstance(value, str) and value.strip() in missing):
+                    column.append(None)
+                    continue
                 try:
-                    column.append(None if value is None else read(value, field))
+                    column.append(read(value, field))
                 except ValueError as error:
                     errors.append((pointer(row, field.name), str(error)))
                     column.append(None)
+            if len(errors) >= MOST_ERRORS:
+                break
             values[field.name] = _typed(column, field.type)
         if errors:
-            raise _refused(errors)
+            raise _refused(errors, self.model)
         return Columns(values)
+
+    def instances(self, columns: Columns) -> list[dict[str, Any]]:
+        """The rows as a request would hold them: what `read` reads back into the same columns."""
+        written = {field.name: _written(columns.values[field.name], field) for field in self.fields}
+        return [{name: cells[row] for name, cells in written.items()} for row in range(columns.rows)]
 
 
 def pointer(row: int, name: str) -> str:
@@ -123,13 +150,13 @@ def pointer(row: int, name: str) -> str:
     return f"/instances/{row}/{name.replace('~', '~0').replace('/', '~1')}"
 
 
-def _refused(errors: list[tuple[str, str]]) -> BadRequest:
+def _refused(errors: list[tuple[str, str]], model: str) -> BadRequest:
     errors = errors[:MOST_ERRORS]
     place, text = errors[0]
     return BadRequest(
         f"{place}: {text}",
         place,
-        "the model's columns are listed at /v2/models/{name}",
+        f"GET /v2/models/{model} lists the columns",
         [{"pointer": place, "detail": text} for place, text in errors],
     )
 
@@ -137,7 +164,8 @@ def _refused(errors: list[tuple[str, str]]) -> BadRequest:
 def _number(value: Any, field: Field) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"a number is expected, got {shown(value)}")
-    if not math.isfinite(value) or abs(value) > LARGEST:
+    # an integer of JSON has no largest value, and math.isfinite fails on one that no float can hold
+    if not -LARGEST <= value <= LARGEST:
         raise ValueError("the number is too large")
     return float(value)
 
@@ -145,10 +173,12 @@ def _number(value: Any, field: Field) -> float:
 def _boolean(value: Any, field: Field) -> float:
     if isinstance(value, bool):
         return float(value)
-    if isinstance(value, str) and value.strip().lower() in field.true:
-        return 1.0
-    if isinstance(value, str) and value.strip().lower() in field.false:
-        return 0.0
+    if isinstance(value, str | int):  # as the data write it: "yes", "0", 1
+        text = str(value).strip().lower() if isinstance(value, str) or -1 <= value <= 1 else ""
+        if text in field.true:
+            return 1.0
+        if text in field.false:
+            return 0.0
     raise ValueError(f"true or false is expected, got {shown(value)}")
 
 
@@ -158,7 +188,8 @@ def _datetime(value: Any, field: Field) -> float:
     if not isinstance(value, str):
         raise ValueError(f"a date as text is expected, got {shown(value)}")
     try:
-        return dates.parse(value.strip(), field.format)
+        seconds: float = dates.parse(value.strip(), field.format)
+        return seconds
     except ValueError:
         raise ValueError(f"a date like {field.example} is expected, got {shown(value)}") from None
 
@@ -166,6 +197,10 @@ def _datetime(value: Any, field: Field) -> float:
 def _text(value: Any, field: Field) -> str:
     if not isinstance(value, str):
         raise ValueError(f"a text is expected, got {shown(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("the text holds half of a surrogate pair, which is no Unicode text") from None
     return value.strip()
 
 
@@ -187,6 +222,18 @@ def _typed(column: list[Any], kind: ColumnType) -> Values:
     return np.array([np.nan if value is None else value for value in column], dtype=dtype)
 
 
+def _written(values: Values, field: Field) -> list[Any]:
+    if isinstance(values, Texts):
+        return [values.levels[code] if code >= 0 else None for code in values.codes]
+    write: Callable[[float], Any] = {"number": float, "boolean": bool}.get(field.type, lambda s: _moment(s, field))
+    return [None if math.isnan(value) else write(value) for value in values.tolist()]
+
+
+def _moment(seconds: float, field: Field) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)  # before 1970 too, on every platform
+    return moment.isoformat() if field.format in ("", "iso") else moment.strftime(field.format)
+
+
 def _encoded(values: Values, graph_input: Input) -> npt.NDArray[Any]:
     if isinstance(values, Texts):
         return values.strings().reshape(-1, 1)
@@ -204,7 +251,7 @@ def _as_text(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def date_part(seconds: npt.NDArray[np.float64], part: Part) -> npt.NDArray[np.float32]:
-    """One number of each date (UTC), float32 (n,), NaN where there is no date; `days` counts from 1970, `weekday` from Monday."""
+    """One number of each date (UTC), float32 (n,), NaN where there is none; `days` from 1970, `weekday` from Monday."""
     missing = np.isnan(seconds)
     moment = np.where(missing, 0.0, np.floor(seconds)).astype("int64").astype("datetime64[s]")
     day = moment.astype("datetime64[D]")

@@ -47,11 +47,12 @@ class Table(Protocol):
 
 
 class DynamoTable:
-    """`client` is boto3's DynamoDB client."""
+    """`client` is boto3's DynamoDB client; `unreachable` are the errors by which it says that nobody answered."""
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, unreachable: tuple[type[Exception], ...] = ()) -> None:
         self.client = client
         self.name = name
+        self.unreachable = unreachable
 
     def read(self, pk: str, sk: str) -> Record | None:
         item = self._call("get_item", Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True).get("Item")
@@ -93,6 +94,8 @@ class DynamoTable:
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = getattr(self.client, operation)(TableName=self.name, **request)
+        except self.unreachable as error:
+            raise Transient("DynamoDB did not answer", self.name) from error
         except self.client.exceptions.ClientError as error:
             raise _fault(error, self.name) from error
         return answer

@@ -1,0 +1,79 @@
+# Everything from a bare clone, with Python 3.11 to 3.13 and make.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint up down clean lock
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+  && { echo $$python; break; }; done)
+BIN := .venv/bin
+UV := $(BIN)/uv
+SAM := build/sam/bin/sam
+OWN := pyproject.toml layers/modelcycle/pyproject.toml
+DEV := $(wildcard .venv/dev.stamp)
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export SAM_CLI_TELEMETRY := 0
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/run.stamp  ## the whole cycle on the example data; leaves the local cloud up
+	@$(BIN)/modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz
+
+test: lint  ## all checks and all tests
+	$(BIN)/pytest
+
+lint: .venv/dev.stamp build/sam/stamp  ## ruff, mypy, import-linter, cfn-lint, sam validate
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy layers/modelcycle/modelcycle
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml infra/*.yaml
+	$(SAM) validate --lint --region us-east-1 --template template.yaml
+
+up: .venv/run.stamp  ## starts the local cloud and deploys to it
+	@$(BIN)/modelcycle up
+
+down: .venv/run.stamp  ## stops the local cloud; all that it holds stays
+	@$(BIN)/modelcycle down
+
+clean:  ## stops the local cloud and removes all that was made here, models included
+	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; fi
+	rm -rf .venv .modelcycle .aws-sam build *.egg-info layers/modelcycle/*.egg-info
+
+# Without URLs, with hashes, one lock for all Pythons. Layers agree with the laptop, learning with the other layers.
+COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --no-emit-package modelcycle --no-emit-package modelcycle-cli --custom-compile-command "make lock"
+
+lock: $(UV)  ## renews every lock
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-uv.in -c requirements.txt -o requirements-uv.txt
+	$(COMPILE) requirements-sam.in -o requirements-sam.txt
+	for layer in infra/local/runtime layers/modelcycle layers/learning; do \
+	  $(COMPILE) $$layer/requirements.in -c requirements.txt -o $$layer/requirements.txt || exit 1; done
+	for layer in layers/data layers/serving; do \
+	  $(COMPILE) $$layer/requirements.in -c requirements.txt -c layers/learning/requirements.txt \
+	    -o $$layer/requirements.txt || exit 1; done
+	$(COMPILE) requirements-dev.in -c requirements.txt -c layers/learning/requirements.txt \
+	  -c layers/data/requirements.txt -c layers/serving/requirements.txt -o requirements-dev.txt
+
+$(UV): requirements-uv.txt
+	@if [ -z "$(PYTHON)" ]; then echo "ModelCycle needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 1; fi
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@touch $(UV)
+
+# Packages are exactly those of the lock. Whoever has run the tests keeps what they need.
+.venv/run.stamp: $(UV) requirements.txt $(OWN)
+	@$(UV) pip sync --quiet --require-hashes requirements$(if $(DEV),-dev).txt
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable . --editable layers/modelcycle
+	@touch $@
+
+.venv/dev.stamp: $(UV) requirements-dev.txt $(OWN)
+	@$(UV) pip sync --quiet --require-hashes requirements-dev.txt
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable . --editable layers/modelcycle
+	@touch .venv/run.stamp $@
+
+build/sam/stamp: $(UV) requirements-sam.txt
+	@$(UV) venv --quiet --clear build/sam
+	@$(UV) pip sync --quiet --require-hashes --python build/sam/bin/python requirements-sam.txt
+	@touch $@

@@ -1,0 +1,46 @@
+"""`approve`, `reject`, `rollback`, `promote`: a person's word about a version, said to the API."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cli import console, signing
+from cli import place as places
+from cli.screens import versions as screen
+from modelcycle.faults import BadInput
+from modelcycle.messages import Decided
+
+Decision = Literal["approve", "reject", "rollback", "promote"]
+
+
+def decide(decision: Decision, named: str, why: str, name: places.Name, stage: str, as_json: bool) -> int:
+    model, version = model_and_version(named)
+    if version is None and decision != "rollback":
+        raise BadInput(
+            f"{decision} is about one version",
+            named,
+            f"modelcycle {decision} {model}:VERSION; `modelcycle show {model}` lists them",
+        )
+    place = places.find(name, stage)
+    body = {"decision": decision, "version": version, "why": why}
+    answer = signing.call(place, "POST", f"/models/{model}/decisions", body)
+    if as_json:
+        console.print_json(answer)
+    else:
+        console.show(screen.decided(Decided.model_validate(answer)))
+    return console.DONE
+
+
+def model_and_version(named: str) -> tuple[str, int | None]:
+    """`adult-income:7` as its parts.
+
+    Raises
+    ------
+    BadInput : what follows the colon is no version
+    """
+    model, colon, version = named.partition(":")
+    if not model or (colon and not (version.isascii() and version.isdigit() and int(version) > 0)):
+        raise BadInput(
+            f"{named!r} is not MODEL:VERSION", "the command line", "a version is a whole number, as in adult-income:7"
+        )
+    return model, int(version) if colon else None

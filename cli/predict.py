@@ -1,0 +1,96 @@
+"""`predict`: the rows of a file through the API, as the model's signature wants them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cli import console, rows, signing
+from cli import place as places
+from cli.contract import contract
+from cli.place import Name
+from cli.screens import predictions as screen
+from modelcycle.faults import BadRequest, NoData
+
+MOST_ROWS = 500  # of one request
+POINTER = re.compile(r"/instances/(?P<row>[0-9]+)(/(?P<column>.*))?", re.DOTALL)
+MOST_BYTES = 1_000_000  # of its instances; the API takes 3 MB
+
+
+def predict(model: str, data: Path, first: int | None, name: Name, stage: str, as_json: bool) -> int:
+    names = rows.columns(data)
+    place = places.find(name, stage)
+    asked = contract(place, model)
+    unknown = asked.unknown(names)
+    if unknown:
+        console.say(f"left out, the model does not know them: {', '.join(unknown)}")
+    answer: dict[str, Any] = {}
+    shown: list[rows.Row] = []
+    # a column that a line of JSON leaves out has no value; one that the file lacks is the API's to name
+    asked_for = (dict.fromkeys(names) | row for row in itertools.islice(rows.read(data), first))
+    for batch in batches((row, asked.instance(row)) for row in asked_for):
+        shown += [row for row, _ in batch[: screen.MOST_ROWS - len(shown)]]
+        body = {"instances": [instance for _, instance in batch]}
+        try:
+            merge(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
+        except BadRequest as refused:
+            raise in_file(refused, data, len(answer.get("predictions", [])), list(asked.fields)) from None
+    if not answer:
+        raise NoData("the file has no rows under its header", str(data), "give at least one row")
+    if as_json:
+        console.print_json(answer)
+    else:
+        console.show(screen.predictions(answer, shown, [name for name in asked.fields if name in names]))
+    return console.DONE
+
+
+def batches(found: Iterable[tuple[rows.Row, dict[str, Any]]]) -> Iterator[list[tuple[rows.Row, dict[str, Any]]]]:
+    """Rows with their instances, as many as one request may hold; a row that is too large goes alone."""
+    batch: list[tuple[rows.Row, dict[str, Any]]] = []
+    size = 0
+    for row, instance in found:
+        added = len(json.dumps(instance))
+        if batch and (len(batch) == MOST_ROWS or size + added > MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((row, instance))
+        size += added
+    if batch:
+        yield batch
+
+
+def in_file(refused: BadRequest, data: Path, sent: int, columns: list[str]) -> BadRequest:
+    """The API's refusal in terms of the file: its rows counted from 1, after the `sent` rows of earlier requests."""
+    errors = []
+    for error in refused.errors:
+        found = POINTER.fullmatch(error["pointer"])
+        if found is None:
+            return refused
+        name = found["column"]
+        column = f", column {name.replace('~1', '/').replace('~0', '~')!r}" if name is not None else ""
+        errors.append({"pointer": f"row {int(found['row']) + sent + 1}{column}", "detail": error["detail"]})
+    if not errors:
+        return refused
+    first = f"{errors[0]['pointer']}: {errors[0]['detail']}"
+    return BadRequest(first, str(data), f"mend the file; the model reads {', '.join(columns[:40])}", errors)
+
+
+def merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
+    """Add a batch's answer: lists grow, the rest stays as the first answer said it.
+
+    A canary moves between two requests: where the versions of the rows differ, `versions` has one for each.
+    """
+    rows_of = {id(one): len(one.get("predictions", [])) for one in (whole, part)}
+    mixed = "versions" in whole or "versions" in part or (whole and whole.get("version") != part.get("version"))
+    if whole and mixed:
+        whole.setdefault("versions", [whole.get("version")] * rows_of[id(whole)])
+        part = {"versions": [part.get("version")] * rows_of[id(part)]} | part
+    for key, value in part.items():
+        if isinstance(value, list) and key in whole:
+            whole[key] += value
+        else:
+            whole.setdefault(key, value)

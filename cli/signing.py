@@ -1,0 +1,83 @@
+"""Signed HTTP requests to the API: every path of it asks for AWS_IAM."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from cli.place import Place
+from modelcycle.faults import BadRequest, Fault, NotAllowed, Throttled, Transient, Unknown
+
+
+def call(place: Place, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    """The JSON answer of the API.
+
+    Raises
+    ------
+    Unknown, NotAllowed, BadRequest, Throttled, Transient, Fault : with the sentence of the API
+    """
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+    from botocore.exceptions import ConnectionError as Unreachable
+    from botocore.exceptions import HTTPClientError
+    from botocore.httpsession import URLLib3Session
+
+    data = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    headers = {"content-type": "application/json"} if data is not None else {}
+    url = f"{place.api_url}{path}"
+    request = AWSRequest(method=method, url=url, data=data, headers=headers)
+    keys = place.credentials
+    SigV4Auth(Credentials(keys.access_key, keys.secret_key, keys.token), "execute-api", place.region).add_auth(request)
+    try:
+        answer = URLLib3Session(timeout=30).send(request.prepare())
+    except (Unreachable, HTTPClientError) as error:
+        raise Transient(
+            f"the API does not answer: {type(error).__name__}", url, "`modelcycle status` says how the place is"
+        ) from error
+    try:
+        content = json.loads(answer.content)
+    except ValueError:
+        content = None
+    if 200 <= answer.status_code < 300 and isinstance(content, dict):
+        return content
+    raise _fault(answer.status_code, content if isinstance(content, dict) else {}, url)
+
+
+def curl(place: Place, path: str, body: Any) -> str:
+    """A line for a shell that asks the same; on AWS it takes the secrets from the environment, never prints them."""
+    keys = place.credentials
+    user = '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
+    token = ['-H "x-amz-security-token: $AWS_SESSION_TOKEN"'] if keys.token else []
+    if place.name != "aws":
+        user, token = shlex.quote(f"{keys.access_key}:{keys.secret_key}"), []
+    return " ".join([
+        f'curl --aws-sigv4 "aws:amz:{place.region}:execute-api" --user {user}', *token,
+        "-H 'content-type: application/json' \\\n       ", "-d", shlex.quote(json.dumps(body, ensure_ascii=False)),
+        "\\\n       ", shlex.quote(place.api_url + path),
+    ])  # fmt: skip
+
+
+def _fault(status: int, problem: dict[str, Any], url: str) -> Fault:
+    """The named fault behind an answer (RFC 9457 problem document, or what a gateway says by itself)."""
+    detail = problem.get("detail") or problem.get("message") or problem.get("Message") or problem.get("title")
+    what = str(detail or f"the API answered {status}")
+    where = str(problem.get("where") or problem.get("instance") or url)
+    remedy = str(problem.get("remedy") or "")
+    if status == 404:
+        return Unknown(what, where, remedy or "`modelcycle models` lists the models")
+    if status == 409:
+        return NotAllowed(what, where, remedy or "`modelcycle show MODEL` says where each version stands")
+    if status in (401, 403):
+        return Fault(what, where, remedy or "the caller needs execute-api:Invoke on this path")
+    if status in (400, 413, 415, 422):
+        errors = [
+            one for one in problem.get("errors", []) if isinstance(one, dict) and {"pointer", "detail"} <= one.keys()
+        ]
+        return BadRequest(what, where, remedy or "the model's columns are listed at /v2/models/{name}", errors)
+    if status == 429:
+        return Throttled(what, where, "try again in a while")
+    if "type" not in problem:  # the gateway's own words: the function ended without an answer
+        what = f"the API answered {status}, its function failed"
+    return Transient(what, where, remedy or "the function's log says why; `modelcycle status` says how the place is")

@@ -1,0 +1,75 @@
+"""Keeps browsers out of the local cloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+STATUS_PATH = "/_modelcycle/status"
+SAVE_PATH = "/_modelcycle/save"
+# One request without any credential would wipe the cloud, or change how it works.
+CLOSED = ("/_ministack/reset", "/_ministack/config")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Guard:
+    """Lets programs through and keeps browsers out, in front of an ASGI application.
+
+    The key `test` is root here whatever its signature, so any web page that the user has open could otherwise create
+    and call a function. A page gives itself away by `Origin` or `Sec-Fetch-Site`; one that has its own name point to
+    this machine (DNS rebinding) by its `Host`.
+
+    Parameters
+    ----------
+    app: what stands behind it.
+    port: of this machine.
+    own: the paths that are answered here, each with what makes its JSON.
+    """
+
+    def __init__(self, app: App, port: int, own: dict[str, Callable[[], dict[str, Any]]]) -> None:
+        self._app = app
+        self._port = port
+        self._own = own
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        refused = self._refusal([(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]])
+        if refused and scope["type"] == "http":
+            await _answer(send, 403, {"error": "BrowserRefused", "detail": refused})
+        elif refused:
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] == "http" and scope["path"].rstrip("/") in CLOSED:
+            await _answer(send, 403, {"error": "Closed", "detail": "This path of the emulator is closed."})
+        elif scope["type"] == "http" and scope["path"] in self._own:
+            await _answer(send, 200, self._own[scope["path"]]())
+        else:
+            await self._app(scope, receive, send)
+
+    def _refusal(self, headers: list[tuple[bytes, str]]) -> str | None:
+        hosts = [value for name, value in headers if name == b"host"]
+        for name, value in headers:
+            if name == b"origin":
+                return "The local cloud does not answer web pages: the request has an Origin."
+            # `none` is what a person typed or pasted into the address bar.
+            if name == b"sec-fetch-site" and value != "none":
+                return "The local cloud does not answer web pages: the request was made by one."
+        if len(hosts) != 1 or not self._is_ours(hosts[0]):
+            return f"The local cloud answers to http://127.0.0.1:{self._port} only."
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        name, _, port = host.lower().rpartition(":")
+        return port == str(self._port) and (name in ("127.0.0.1", "localhost") or name.endswith(".localhost"))
+
+
+async def _answer(send: Send, status: int, body: dict[str, Any]) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})

@@ -1,0 +1,51 @@
+"""The rows of one source file, and the lines of it that are no rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelcycle.engine import literal, row_group
+from modelcycle.faults import UnreadableFile
+
+MOST_BROKEN = 0.5  # of a file's lines; past it the file is not what its name says
+LONGEST_TEXT = 2000  # characters of a broken line that are kept
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Parquet at `path`: `file` (its number), `row` (1 is the first that could be read), and c0, c1 ... as text.
+
+    `names` are the columns in this order; a sparse file leaves out what has no value.
+    """
+
+    path: Path
+    names: list[str]
+    rows: int
+    broken: int
+    sparse: bool = False
+
+
+def write(engine: Any, path: Path, rows: str, columns: int) -> int:
+    """Write what the query `rows` gives (all columns but `file` and `row`) as a piece; returns its rows."""
+    number = int(path.stem)
+    count: int = engine.execute(
+        f"""COPY (SELECT {number} AS file, row_number() OVER () AS row, * FROM ({rows})) TO {literal(path)}
+            (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group(columns)})"""
+    ).fetchone()[0]
+    return count
+
+
+def begin(engine: Any) -> None:
+    """The table of broken lines."""
+    engine.execute("CREATE TABLE broken (file VARCHAR, line BIGINT, text VARCHAR, reason VARCHAR)")
+
+
+def held_together(rows: int, broken: int, where: str) -> None:
+    """Raises UnreadableFile where most lines are broken: setting them apart would hide a wrong file."""
+    if broken > (rows + broken) * MOST_BROKEN:
+        raise UnreadableFile(
+            f"{broken:,} of {rows + broken:,} lines don't fit the header", where,
+            "columns are parted by comma, semicolon, tab or |, and texts quoted with \"",
+        )  # fmt: skip

@@ -1,0 +1,85 @@
+"""The type of a column, from its values alone.
+
+Read as a number: digits with an optional sign, point and exponent, within float32 (also with leading zeros). Not read:
+thousands separators, decimal commas, per cent and currency signs. Read as a boolean: see TRUE and FALSE; 0 and 1 stay
+numbers. Dates: see `model.dates`. All else is text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelcycle.model import dates
+from modelcycle.model.columns import Column, ColumnType
+
+PARSED = 0.99  # share of a column's values that make it a number or a date; rows with the rest are quarantined
+TRUE = ["true", "yes", "t", "y"]
+FALSE = ["false", "no", "f", "n"]
+LOOKED_AT = 1000  # values by which the formats of dates are narrowed down
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+LARGEST = 3.4028234663852886e38  # of a float32
+
+
+def inferred(engine: Any, place: str, name: str, forced: ColumnType | None) -> Column:
+    """The column's type, from table `clean`, column `place`.
+
+    Parameters
+    ----------
+    forced : a type that the pipeline file asks for
+    """
+    if forced:
+        return Column(name=name, type=forced)
+    values, numbers, booleans = engine.execute(
+        f"""SELECT count({place}), count({_number(place)}),
+              count(*) FILTER (lower({place}) IN {(*TRUE, *FALSE)}) FROM clean"""
+    ).fetchone()
+    if not values:
+        return Column(name=name, type="text")
+    if numbers >= values * PARSED:
+        return Column(name=name, type="number")
+    if booleans == values:  # a single other word makes them categories
+        return Column(name=name, type="boolean", true=TRUE, false=FALSE)
+    found = _format(engine, place, values)
+    return Column(name=name, type="datetime", format=found) if found else Column(name=name, type="text")
+
+
+def parsed(column: Column, place: str) -> str:
+    """SQL that reads a column's text: DOUBLE (seconds for dates, 0 and 1 for booleans), or the text; NULL where it doesn't parse."""
+    if column.type == "number":
+        return _number(place)
+    if column.type == "boolean":
+        return f"CASE WHEN lower({place}) IN {(*TRUE, '')} THEN 1.0 WHEN lower({place}) IN {(*FALSE, '')} THEN 0.0 END"
+    return dates.sql(place, column.format) if column.type == "datetime" else place
+
+
+def _number(place: str) -> str:
+    return (
+        f"CASE WHEN regexp_full_match({place}, '{NUMBER}') AND abs(try_cast({place} AS DOUBLE)) <= {LARGEST}"
+        f" THEN try_cast({place} AS DOUBLE) END"
+    )
+
+
+def _format(engine: Any, place: str, values: int) -> str | None:
+    """The format that reads most of the column; of two that read as much, the one that `dates.FORMATS` names first."""
+    first = [
+        text
+        for (text,) in engine.execute(
+            f"SELECT {place} FROM clean WHERE {place} IS NOT NULL ORDER BY place LIMIT {LOOKED_AT}"
+        ).fetchall()
+    ]
+    likely = [format_ for format_ in dates.FORMATS if sum(_reads(text, format_) for text in first) >= len(first) * 0.5]
+    if not likely:
+        return None
+    counts = engine.execute(
+        f"SELECT {', '.join(f'count({dates.sql(place, format_)})' for format_ in likely)} FROM clean"
+    ).fetchone()
+    count, best = max(zip(counts, likely, strict=True), key=lambda pair: pair[0])
+    return best if count >= values * PARSED else None
+
+
+def _reads(text: str, format_: str) -> bool:
+    try:
+        dates.parse(text, format_)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,134 @@
+"""One contract for every function of the template: what holds for one step holds for all."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from modelcycle.aws import cloud
+from modelcycle.faults import BadMessage, Fault
+from tests.contract.conftest import World
+from tests.contract.functions import ROOT, functions
+from tests.contract.rows import SECRET
+
+ALL = sorted(functions())
+STEPS = [
+    "Claim", "Collect", "Preprocess", "EngineerFeatures", "PlanTrials", "RunTrial", "SelectModel", "ScoreCandidate",
+    "Validate", "Govern", "Register", "Stage", "Deploy", "Conclude",
+]  # fmt: skip
+READERS = [name for name in STEPS if name not in ("Claim", "Register", "Conclude")]  # those that read objects
+LARGEST_MESSAGE = 32 * 1024  # bytes, an eighth of what a state may hold
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_it_has_one_real_event(name: str) -> None:
+    path = ROOT / "events" / f"{functions()[name].name}.json"
+    assert path.is_file(), f"{path.relative_to(ROOT)} is missing: `sam local invoke {name} -e` needs it"
+    json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name not in ("Predict", "Decide", "Relay")])
+@pytest.mark.parametrize("event", [{}, {"run": 7}, {"Records": []}, {"detail-type": "Weather", "detail": {}}])
+def test_an_event_it_does_not_know_is_named_as_such(world: World, name: str, event: Any) -> None:
+    with pytest.raises(BadMessage) as caught:
+        functions()[name](event)
+    assert caught.value.what
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_it_is_given_and_gives_small_messages(lived: World, name: str) -> None:
+    for message in [*lived.given[name], *lived.answered[name]]:
+        assert len(json.dumps(message)) < LARGEST_MESSAGE
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_delivered_twice_it_changes_nothing(lived: World, name: str) -> None:
+    before = lived.registry()
+    for event, answer in zip(lived.given[name], lived.answered[name], strict=True):
+        again = json.loads(json.dumps(functions()[name](event)))
+        assert _essence(again) == _essence(answer)
+    assert lived.registry() == before
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_it_logs_the_run_and_no_value_of_a_row(lived: World, name: str) -> None:
+    with logged(name) as lines:
+        functions()[name](lived.given[name][0])
+    told = [json.loads(line) for line in lines() if line.startswith("{") and '"level"' in line]
+    assert told, f"{name} logs nothing"
+    for line in told:
+        assert line["correlation_id"]
+        assert line["model"] == "sour-plums"
+        assert line["step"]
+    assert SECRET not in json.dumps(told, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_object_that_is_gone_is_a_named_fault(lived: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with refused("GetObject", "NoSuchKey", monkeypatch), other_code(monkeypatch), pytest.raises(Fault) as caught:
+        functions()[name](lived.given[name][0])
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_permission_that_is_missing_is_told_with_its_name(
+    lived: World, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        refused("GetObject", "AccessDenied", monkeypatch),
+        other_code(monkeypatch),
+        pytest.raises(ClientError) as caught,
+    ):
+        functions()[name](lived.given[name][0])
+    assert "AccessDenied" in str(caught.value)
+    assert "GetObject" in str(caught.value)
+
+
+def _essence(answer: Any) -> Any:
+    """An answer without what a second delivery may say otherwise: that it was taken over, and how long it took."""
+    if isinstance(answer, dict):
+        return {key: _essence(value) for key, value in answer.items() if key not in ("cached", "seconds", "created")}
+    return answer
+
+
+@contextmanager
+def other_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if the code had changed: no earlier result is taken over."""
+    environment = cloud().environment
+    monkeypatch.setattr(cloud(), "environment", environment.model_copy(update={"code_version": "other"}))
+    yield
+    monkeypatch.undo()
+
+
+@contextmanager
+def refused(operation: str, code: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """AWS refuses one operation."""
+    real = BaseClient._make_api_call
+
+    def call(self: BaseClient, name: str, arguments: Any) -> Any:
+        if name == operation:
+            raise getattr(self.exceptions, code, ClientError)({"Error": {"Code": code, "Message": code}}, name)
+        return real(self, name, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    yield
+    monkeypatch.undo()
+
+
+@contextmanager
+def logged(name: str) -> Iterator[Any]:
+    """The lines that a function's Powertools logger writes."""
+    logger = functions()[name].module().logger
+    stream = io.StringIO()
+    handler: logging.StreamHandler[Any] = logger.registered_handler
+    before = handler.setStream(stream)
+    yield lambda: stream.getvalue().splitlines()
+    handler.setStream(before)

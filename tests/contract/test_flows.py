@@ -1,0 +1,75 @@
+"""The flows as text: every task has a time-out, a Catch and the same retries; every name is known on both sides."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from modelcycle import faults
+from tests.contract.conductor import flow
+from tests.contract.functions import functions, template
+
+FLOWS = ["lifecycle", "rollout", "monitoring"]
+
+
+def states(machine: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for name, state in machine["States"].items():
+        found.append((name, state))
+        if "ItemProcessor" in state:
+            found += states(state["ItemProcessor"])
+    return found
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_every_task_ends_in_time_and_tries_again(name: str) -> None:
+    for state, body in states(flow(name)):
+        if body["Type"] == "Task":
+            assert 0 < body["TimeoutSeconds"] <= 900, state
+            assert body["Retry"], state
+
+
+def test_every_lambda_task_has_the_same_retries() -> None:
+    retries = {
+        str(body["Retry"])
+        for name in FLOWS
+        for _, body in states(flow(name))
+        if body["Type"] == "Task" and body["Resource"].startswith("${")
+    }
+    assert len(retries) == 1
+
+
+def test_what_is_retried_is_raised_under_that_very_name() -> None:
+    retried = flow("lifecycle")["States"]["Claim"]["Retry"][0]["ErrorEquals"]
+    ours = [name for name in retried if "." not in name]
+    assert ours
+    for name in ours:
+        assert issubclass(getattr(faults, name), faults.Fault)
+
+
+def test_no_end_of_the_lifecycle_passes_the_record() -> None:
+    """Every task but the first and the last ones catches everything and records the run's failure."""
+    for state, body in flow("lifecycle")["States"].items():
+        if body["Type"] in ("Task", "Map") and state not in ("Claim", "ConcludeFailed"):
+            assert body["Catch"][-1]["Next"] == "ConcludeFailed", state
+            assert body["Catch"][-1]["ErrorEquals"] == ["States.ALL"], state
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_every_placeholder_is_filled_by_the_template(name: str) -> None:
+    resource = template()["Resources"][name.title()]["Properties"]
+    used = set(re.findall(r"\$\{(\w+)\}", str(flow(name))))
+    assert used == set(resource["DefinitionSubstitutions"])
+
+
+def test_every_path_of_the_api_asks_for_a_signature() -> None:
+    api = template()["Resources"]["Api"]["Properties"]
+    assert api["Auth"] == {"DefaultAuthorizer": "AWS_IAM"}
+
+
+def test_no_function_knows_a_secret() -> None:
+    for name in functions():
+        variables = template()["Resources"][name]["Properties"].get("Environment", {}).get("Variables", {})
+        assert not [key for key in variables if re.search("KEY|SECRET|TOKEN|PASSWORD", key)], name

@@ -1,0 +1,91 @@
+"""Fakes that behave: a bucket and a table in memory, with the promises of the ports."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from modelcycle.faults import Raced, Tampered, Transient, Unknown
+from modelcycle.messages import Artifact
+from modelcycle.registry import Record, Write
+from modelcycle.store import LARGEST_OBJECT, Listed
+
+
+class MemoryStore:
+    """A bucket. `put` writes once; `upload` replaces, as the people outside do."""
+
+    def __init__(self, bucket: str = "artifacts") -> None:
+        self.bucket = bucket
+        self.objects: dict[str, bytes] = {}
+        self.lock = threading.Lock()
+
+    def upload(self, key: str, body: bytes | Path) -> None:
+        self.objects[key] = body if isinstance(body, bytes) else body.read_bytes()
+
+    def put(self, key: str, body: bytes | Path) -> Artifact:
+        content = body if isinstance(body, bytes) else body.read_bytes()
+        if len(content) > LARGEST_OBJECT:
+            raise ValueError(f"{key} would have {len(content)} bytes; the writer has to cut it at {LARGEST_OBJECT}")
+        with self.lock:
+            stored = self.objects.setdefault(key, content)
+        return Artifact(uri=f"s3://{self.bucket}/{key}", sha256=hashlib.sha256(stored).hexdigest(), bytes=len(stored))
+
+    def read(self, artifact: Artifact) -> bytes:
+        bucket, _, key = artifact.uri.removeprefix("s3://").partition("/")
+        if bucket != self.bucket or key not in self.objects:
+            raise Unknown(f"there is no object {key}", artifact.uri)
+        body = self.objects[key]
+        if hashlib.sha256(body).hexdigest() != artifact.sha256:
+            raise Tampered("the object's bytes are not those that were written", artifact.uri)
+        return body
+
+    def fetch(self, artifact: Artifact, folder: Path) -> Path:
+        path = folder / f"{artifact.sha256[:16]}-{Path(artifact.uri).name}"
+        path.write_bytes(self.read(artifact))
+        return path
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        for key in sorted(self.objects):
+            if key.startswith(prefix):
+                body = self.objects[key]
+                yield Listed(key, hashlib.md5(body).hexdigest(), len(body), datetime.now(UTC))
+
+    def download(self, listed: Listed, path: Path) -> str | None:
+        body = self.objects.get(listed.key)
+        if body is None or hashlib.md5(body).hexdigest() != listed.etag:
+            raise Transient(f"{listed.key} was replaced while it was being read", listed.key)
+        path.write_bytes(body)
+        return None
+
+
+class MemoryTable:
+    """The registry's table: revisions, and all writes of a call or none."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, str], Record] = {}
+        self.written: list[Write] = []
+        self.lock = threading.Lock()
+
+    def read(self, pk: str, sk: str) -> Record | None:
+        with self.lock:
+            return self.records.get((pk, sk))
+
+    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, limit: int | None = None) -> list[Record]:
+        with self.lock:
+            found = [record for key, record in self.records.items() if key[0] == pk and key[1].startswith(prefix)]
+        return sorted(found, key=lambda record: record.sk, reverse=newest_first)[:limit]
+
+    def write(self, *writes: Write) -> None:
+        with self.lock:
+            if len({(write.pk, write.sk) for write in writes}) < len(writes):
+                raise ValueError("a transaction names a record twice")
+            for write in writes:
+                seen = self.records.get((write.pk, write.sk))
+                if (seen.revision if seen else 0) != write.revision:
+                    raise Raced("another writer was first", f"{write.pk} {write.sk}")
+            for write in writes:
+                self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
+            self.written += writes

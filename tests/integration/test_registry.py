@@ -1,0 +1,194 @@
+"""The registry on DynamoDB (moto): races, redelivery and the order of things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from modelcycle.faults import NotAllowed, Raced, Unknown
+from modelcycle.messages import Artifact, Run, Trigger
+from modelcycle.registry import DynamoTable, Registry, Version, Write
+
+SOME = Artifact(uri="s3://artifacts/x", sha256="0" * 64, bytes=1)
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(
+            TableName="registry",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        )
+        yield Registry(DynamoTable(client, "registry"))
+
+
+def run(name: str, model: str = "m") -> Run:
+    return Run(
+        model=model,
+        run_id=name,
+        execution=f"arn:{name}",
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        trigger=Trigger(kind="upload", detail="raw/m/a.csv"),
+        pipeline=SOME,
+    )
+
+
+def version(run_id: str = "r1") -> Version:
+    names = ("onnx", "skops", "signature", "plan", "profile", "lineage", "card", "validation", "pipeline")
+    return Version(
+        model="m",
+        version=0,
+        run_id=run_id,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        task="binary",
+        metric="accuracy",
+        metrics={"accuracy": 0.9},
+        interval=(0.8, 1.0),
+        data="d",
+        code="c",
+        opset=21,
+        **dict.fromkeys(names, SOME),
+    )
+
+
+def live(registry: Registry, content: str) -> int:
+    number = registry.versions.register(version(), content)[0].version
+    registry.versions.move("m", number, "staged", "test")
+    registry.routes.promote("m", number, 100, "test")
+    return number
+
+
+def events(registry: Registry) -> list[str]:
+    return [record.body["kind"] for record in registry.table.query("MODEL#m", "EVENT#")]
+
+
+def running(*executions: str):
+    return lambda execution: execution in executions
+
+
+def test_a_write_happens_whole_or_not_at_all(registry: Registry) -> None:
+    registry.table.write(Write("p", "a", {"n": 1}))
+    with pytest.raises(Raced):
+        registry.table.write(Write("p", "b", {"n": 1}), Write("p", "a", {"n": 2}))
+    assert registry.table.read("p", "b") is None
+    registry.table.write(Write("p", "a", {"n": 2}, revision=1))
+    assert registry.table.read("p", "a").body == {"n": 2}
+
+
+def test_an_upload_is_claimed_once(registry: Registry) -> None:
+    claim = registry.runs.claim
+    assert claim(run("r1"), "raw/m/a.csv#1", ("raw/m/a.csv", "e1"), running("arn:r1"))[0] == "claimed"
+    assert claim(run("r2"), "raw/m/a.csv#1", ("raw/m/a.csv", "e1"), running("arn:r1"))[0] == "duplicate"
+    registry.runs.conclude(run("r1"), "failed", "because")
+    assert claim(run("r3"), "raw/m/a.csv#1", ("raw/m/a.csv", "e1"), running())[0] == "duplicate"
+
+
+def test_a_claim_delivered_twice_gives_the_first_answer(registry: Registry) -> None:
+    first = registry.runs.claim(run("r1"), "u#1", ("u", "e"), running("arn:r1"))
+    assert registry.runs.claim(run("r1"), "u#1", ("u", "e"), running("arn:r1")) == first
+    assert events(registry) == ["RunStarted"]
+
+
+def test_an_arrival_that_finds_the_model_leased_is_folded_and_starts_a_run_at_the_end(registry: Registry) -> None:
+    registry.runs.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
+    assert registry.runs.claim(run("r2"), "b#1", ("b", "e2"), running("arn:r1")) == ("folded", "r1")
+    _, folded = registry.runs.conclude(run("r1"), "deployed", "", 1)
+    assert folded == 1
+    assert events(registry) == ["RunStarted", "RunEnded", "ArrivalsFolded"] or sorted(events(registry)) == [
+        "ArrivalsFolded", "RunEnded", "RunStarted",
+    ]  # fmt: skip
+
+
+def test_a_folded_arrival_that_the_run_saw_needs_no_second_look(registry: Registry) -> None:
+    registry.runs.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
+    registry.runs.claim(run("r2"), "b#1", ("b", "e2"), running("arn:r1"))
+    registry.runs.saw(run("r1"), [("a", "e1"), ("b", "e2")])
+    assert registry.runs.conclude(run("r1"), "deployed", "", 1)[1] == 0
+    assert "ArrivalsFolded" not in events(registry)
+
+
+def test_a_run_whose_execution_died_loses_its_lease_and_is_buried(registry: Registry) -> None:
+    registry.runs.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
+    assert registry.runs.claim(run("r2"), "a#2", ("a", "e1"), running())[0] == "claimed"
+    assert registry.runs.get("m", "r1").state == "failed"
+    assert registry.runs.get("m", "r2").state == "running"
+
+
+def test_a_run_that_ended_stays_as_it_ended(registry: Registry) -> None:
+    registry.runs.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
+    registry.runs.conclude(run("r1"), "refused", "not better")
+    record, _ = registry.runs.conclude(run("r1"), "failed", "told late by a rule")
+    assert (record.state, record.reason) == ("refused", "not better")
+
+
+def test_ten_arrivals_at_once_end_in_one_claim(registry: Registry) -> None:
+    names = [f"r{n}" for n in range(10)]
+    alive = running(*(f"arn:{name}" for name in names))
+
+    def arrive(name: str) -> str:
+        return registry.runs.claim(run(name), f"{name}#1", (name, "e"), alive)[0]
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(arrive, names))
+    assert sorted(outcomes) == ["claimed"] + ["folded"] * 9
+    holder = names[outcomes.index("claimed")]
+    assert registry.runs.conclude(run(holder), "deployed", "", 1)[1] == 9
+
+
+def test_the_same_content_is_one_version(registry: Registry) -> None:
+    first, created = registry.versions.register(version("r1"), "same")
+    again, created_again = registry.versions.register(version("r2"), "same")
+    assert (first.version, created, again.version, created_again) == (1, True, 1, False)
+    assert again.run_id == "r1"
+    assert registry.versions.register(version("r3"), "other")[0].version == 2
+
+
+def test_a_version_goes_only_where_the_transitions_lead(registry: Registry) -> None:
+    registry.versions.register(version(), "a")
+    with pytest.raises(NotAllowed, match="registered and cannot become live"):
+        registry.routes.promote("m", 1, 100, "test")
+    registry.versions.move("m", 1, "refused", "stage")
+    with pytest.raises(NotAllowed):
+        registry.versions.move("m", 1, "staged", "stage")
+    with pytest.raises(Unknown):
+        registry.versions.standing("m", 9)
+
+
+def test_a_rollback_is_one_write_and_stays_on_record(registry: Registry) -> None:
+    live(registry, "a")
+    live(registry, "b")
+    assert registry.routes.get("m").weights == {2: 100}
+    assert registry.versions.standing("m", 1).state == "retired"
+    route = registry.routes.roll_back("m", "ann", "too many refusals")
+    assert route.weights == {1: 100}
+    assert registry.versions.standing("m", 2).state == "rolled_back"
+    assert registry.versions.standing("m", 1).state == "live"
+    last = registry.routes.moves("m")[0]
+    assert (last.kind, last.by, last.why, last.before, last.after) == (
+        "rolled_back", "ann", "too many refusals", {2: 100}, {1: 100},
+    )  # fmt: skip
+    with pytest.raises(NotAllowed, match="no earlier version"):
+        registry.routes.roll_back("m", "ann")
+
+
+def test_a_canary_rises_and_a_repeated_step_changes_nothing(registry: Registry) -> None:
+    live(registry, "a")
+    registry.versions.register(version(), "b")
+    registry.versions.move("m", 2, "staged", "test")
+    for weight in (10, 10, 50, 10, 100, 50):
+        registry.routes.promote("m", 2, weight, "rollout")
+    assert registry.routes.get("m").weights == {2: 100}
+    assert [move.after for move in registry.routes.moves("m")][::-1] == [
+        {1: 100}, {1: 90, 2: 10}, {1: 50, 2: 50}, {2: 100},
+    ]  # fmt: skip
+    assert registry.routes.roll_back("m", "ann").weights == {1: 100}

@@ -1,0 +1,157 @@
+"""`init` writes a file that reads back as what was seen, whatever the columns are called."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cli.draft import draft, flow, model_name, scalar
+from cli.glance import Glance, Table, glance
+from cli.guess import guess_target
+from cli.main import main
+from modelcycle.spec import parse
+
+DATA = Path(__file__).parents[2] / "examples" / "data"
+ODD = [
+    "a b", '"', "'", "a.b", "a/b", "=1+1", "é", "列", "yes", "null", "1", "1.5", "#", "a: b", "- a", "{x}", "[x]",
+    "&a", "*a", "!t", "%", "@", "`", "|", ">", "?", "a,b", "2020-01-01", "~", "a\nb", "a\tb", "a\\b", "\u2028",
+    "on", "a #b", "x" * 512,
+]  # fmt: skip
+
+
+def table(*names: str) -> Table:
+    columns = [Glance(name) for name in names]
+    for column in columns:
+        for value in ("a", "b"):
+            column.take(value)
+    return Table(columns, 2, True)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_any_column_name_is_read_back_as_the_target(name: str) -> None:
+    text = draft("model", name, "because", table("first", name), Path("file.csv"))
+    assert parse(text).target == name
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=60).filter(str.strip))
+@settings(max_examples=200, deadline=None)
+def test_every_text_is_read_back(name: str) -> None:
+    text = draft("model", name, "because", table("age", f"user id {name}", name), Path(f"{name[:20]}.csv"))
+    assert parse(text).target == name
+    assert yaml.safe_load(f"[{flow(name)}, {flow('sex')}]") == [name, "sex"]
+    assert yaml.safe_load(scalar(name)) == name
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=20).map(str.strip).filter(bool), min_size=2, max_size=5, unique=True))  # fmt: skip  # noqa: E501
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_header_of_a_csv_file_gives_a_pipeline_file_that_is_right(tmp_path: Path, names: list[str]) -> None:
+    data = tmp_path / "rows.csv"
+    with data.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer.writerows([names, ["1"] * len(names), ["2"] * len(names)])
+    seen = glance(data)
+    assert seen.names == names
+    target, why = guess_target(seen)
+    assert parse(draft(model_name(data), target, why, seen, data)).target == target
+
+
+def test_suggestions_that_are_taken_up_are_right_too() -> None:
+    text = draft("model", "y", "because", table("sex", "patient: race", "y"), Path("file.csv"))
+    line = next(line for line in text.splitlines() if line.startswith("# sensitive_columns"))
+    assert parse(text + line.removeprefix("# ")).sensitive_columns == ["sex", "patient: race"]
+
+
+def test_the_target_is_found_by_its_name_before_its_place() -> None:
+    assert guess_target(table("a", "Label", "b"))[0] == "Label"
+    assert guess_target(table("a", "b"))[0] == "b"
+    last_is_constant = table("a", "b")
+    last_is_constant.columns.append(Glance("c"))
+    assert guess_target(last_is_constant)[0] == "b"
+
+
+@pytest.mark.parametrize(("file", "name"), [
+    ("Adult Income.csv.gz", "adult-income"), ("données.parquet", "donnees"), ("__.csv", "model"), ("列.jsonl", "model"),
+    (f"{'x' * 60}.csv", "x" * 48),
+])  # fmt: skip
+def test_a_models_name_is_made_from_the_files(file: str, name: str) -> None:
+    assert model_name(Path(file)) == name
+    assert parse(f"name: {scalar(name)}\ntarget: y").name == name
+
+
+def test_the_example_is_written_and_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "adult.yaml"
+    assert main(["init", "--data", str(DATA / "adult.csv.gz"), "--out", str(file)]) == 0
+    text = file.read_text()
+    assert parse(text).target == "income"
+    assert "# sensitive_columns: [age, race, sex]" in text
+    assert main(["init", "--data", str(DATA / "adult.csv.gz"), "--out", str(file)]) == 2
+    assert "not overwritten" in capsys.readouterr().err
+    assert file.read_text() == text
+
+
+def test_what_names_a_person_is_not_copied_into_the_file(tmp_path: Path) -> None:
+    data = tmp_path / "rows.csv"
+    data.write_text("email,y\n" + "".join(f"person{number}@example.org,{number % 2}\n" for number in range(50)))
+    assert main(["init", "--data", str(data), "--out", str(tmp_path / "p.yaml")]) == 0
+    text = (tmp_path / "p.yaml").read_text()
+    assert "# id_columns: [email]" in text
+    assert "example.org" not in text
+
+
+BAD = {
+    "empty.csv": (b"", "empty"),
+    "header.csv": (b"a,b\n", "no rows"),
+    "binary.csv": (b"\x00\x01\x02\xff", "not UTF-8|binary"),
+    "latin.csv": ("a,b\n1,caf\xe9\n".encode("latin-1"), "not UTF-8"),
+    "twice.csv": (b"a,b,a\n1,2,3\n", "stands twice"),
+    "nameless.csv": (b"a,,b\n1,2,3\n", "has no name"),
+    "short.csv.gz": (gzip.compress(b"a,b\n1,2\n" * 999)[:40], "gzip"),
+    "plain.csv.gz": (b"a,b\n1,2\n", "gzip"),
+    "rows.xlsx": (b"PK", "is not read"),
+    "rows.parquet": (b"a,b", "Parquet"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_gets_three_lines_and_exit_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    content, said = BAD[name]
+    (tmp_path / name).write_bytes(content)
+    assert main(["init", "--data", str(tmp_path / name), "--out", str(tmp_path / "p.yaml"), "--json"]) == 2
+    streams = capsys.readouterr()
+    assert [line.split()[0] for line in streams.err.splitlines()] == ["error", "where", "to"]
+    assert any(one in streams.err for one in said.split("|"))
+    assert json.loads(streams.out).keys() >= {"error", "detail", "remedy"}
+    assert not (tmp_path / "p.yaml").exists()
+
+
+def test_a_broken_line_does_not_stop_the_look(tmp_path: Path) -> None:
+    data = tmp_path / "rows.csv"
+    data.write_text("a,b\n1,2\n1,2,3\n3,4\n")
+    assert glance(data).rows == 2
+
+
+def test_a_target_that_is_not_there_is_named_with_the_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "rows.csv"
+    data.write_text("a,b\n1,2\n")
+    assert main(["init", "--data", str(data), "--target", "c", "--out", str(tmp_path / "p.yaml")]) == 2
+    assert "'c' is not a column" in (said := capsys.readouterr().err)
+    assert "a, b" in said
+
+
+@pytest.mark.parametrize("file", sorted((DATA.parents[1] / "pipelines").glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_examples_and_what_their_comments_suggest_are_right(file: Path) -> None:
+    text = file.read_text()
+    assert parse(text).name == file.stem
+    assert parse(re.sub(r"^# ([a-z_]+: [{\[])", r"\1", text, flags=re.MULTILINE)).name == file.stem

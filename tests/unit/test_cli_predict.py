@@ -1,0 +1,146 @@
+"""`predict` sends what the signature asks for, in requests that the API takes, and joins their answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cli.place
+import cli.predict
+from cli.contract import Contract
+from cli.main import main
+from cli.place import Credentials, Place
+from cli.predict import batches, in_file, merge
+from cli.signing import call, curl
+from modelcycle.faults import BadRequest, Transient
+
+SIGNATURE = {
+    "model": "m", "task": "binary", "target": "y", "classes": ["no", "yes"], "ignored": ["id", "race"], "inputs": [],
+    "missing_values": ["?", "-999"], "id_columns": ["id"],
+    "fields": [
+        {"name": "age", "type": "number", "example": 39.0}, {"name": "=job's", "type": "text", "example": "a \"b\""},
+        {"name": "since", "type": "datetime", "example": "2026-01-01"},
+        {"name": "member", "type": "boolean", "example": None},
+    ],
+}  # fmt: skip
+CONTRACT = Contract(SIGNATURE)
+
+
+@pytest.mark.parametrize(("text", "sent"), [
+    ("39", 39.0), (" 39 ", 39.0), ("1e3", 1000.0), ("", None), ("?", None), ("-999", None), (None, None),
+    ("forty", "forty"),
+    ("nan", "nan"), ("inf", "inf"),
+])  # fmt: skip
+def test_a_number_is_sent_as_a_number_and_no_value_as_null(text: str | None, sent: Any) -> None:
+    assert CONTRACT.instance({"age": text}) == {"age": sent}
+
+
+def test_columns_that_the_model_does_not_read_stay_here() -> None:
+    row = {"age": "1", "id": "7", "race": "x", "y": "yes", "extra": "x", "=job's": "0012", "member": "yes"}
+    assert CONTRACT.instance(row) == {"id": "7", "age": 1.0, "=job's": "0012", "member": "yes"}
+    assert CONTRACT.unknown(row) == ["extra"]
+
+
+def test_a_request_holds_no_more_than_the_api_takes() -> None:
+    rows = [({}, {"a": "x" * size}) for size in [10] * 1200 + [2_000_000, 10]]
+    assert [len(batch) for batch in batches(rows)] == [500, 500, 200, 1, 1]
+
+
+def test_answers_of_several_requests_are_joined() -> None:
+    whole: dict[str, Any] = {}
+    merge(whole, {"model": "m", "version": 1, "predictions": ["a", "b"], "probabilities": None})
+    merge(whole, {"model": "m", "version": 1, "predictions": ["c"], "probabilities": None})
+    assert whole == {"model": "m", "version": 1, "predictions": ["a", "b", "c"], "probabilities": None}
+
+
+def test_a_canary_between_two_requests_is_told_row_by_row() -> None:
+    whole: dict[str, Any] = {}
+    merge(whole, {"model": "m", "version": 1, "predictions": ["a", "b"]})
+    merge(whole, {"model": "m", "version": 2, "predictions": ["c"]})
+    merge(whole, {"model": "m", "version": 2, "versions": [1, 2], "predictions": ["d", "e"]})
+    assert whole["versions"] == [1, 1, 2, 1, 2]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    bodies: list[Any] = []
+
+    def call(place: Place, method: str, path: str, body: Any) -> dict[str, Any]:
+        bodies.append(body["instances"])
+        count = len(body["instances"])
+        return {
+            "model": "m", "version": 3, "prediction_ids": ["x"] * count, "predictions": ["yes"] * count,
+            "probabilities": [{"no": 0.25, "yes": 0.75}] * count,
+        }  # fmt: skip
+
+    monkeypatch.setattr(cli.place, "find", lambda *words: Place("local", None, {}, Credentials("k", "s")))  # type: ignore[arg-type]
+    monkeypatch.setattr(cli.predict, "contract", lambda place, model: CONTRACT)
+    monkeypatch.setattr(cli.predict.signing, "call", call)
+    return bodies
+
+
+def test_a_table_shows_the_first_rows_and_says_which_columns_were_left_out(
+    asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.csv").write_text("age;=job's;since;member;odd\n" + "39;cook;2026-01-01;yes;1\n" * 12)
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 0
+    streams = capsys.readouterr()
+    assert "left out, the model does not know them: odd" in streams.err
+    assert streams.out.splitlines()[:2] == [
+        "    row   age   =job's   since        member   prediction   probability",
+        "    1     39    cook     2026-01-01   yes      yes          0.750",
+    ]
+    assert "12 predictions by m:3, the first 10 shown" in streams.out
+
+
+def test_json_is_the_answer_of_the_api(asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.jsonl").write_text(
+        '{"age": 39.50, "since": null}\n{"age": null, "member": true}\n\n{"member": false}\n'
+    )
+    assert main(["predict", "m", "--data", str(tmp_path / "r.jsonl"), "--rows", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["predictions"] == ["yes", "yes"]
+    assert asked == [[
+        {"age": 39.5, "since": None, "member": None}, {"age": None, "since": None, "member": "true"},
+    ]]  # fmt: skip
+
+
+def test_a_broken_line_is_named_and_nothing_of_it_is_shown(
+    asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.csv").write_text("age,member\n1,yes\nsecret,yes,no\n")
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 2
+    said = capsys.readouterr().err
+    assert "3 fields where the header has 2" in said
+    assert "line 3" in said
+    assert "secret" not in said
+
+
+def test_the_printed_curl_line_is_quoted_for_a_shell_and_shows_no_secret_of_aws() -> None:
+    outputs = {"ApiUrl": "https://x.example/live"}
+    local = curl(Place("local", None, outputs, Credentials("K", "S")), "/p", {"a": "it's"})  # type: ignore[arg-type]
+    assert "--user K:S" in local
+    assert """'{"a": "it'"'"'s"}'""" in local
+    aws = curl(Place("aws", None, outputs, Credentials("K", "S", "T")), "/p", {})  # type: ignore[arg-type]
+    assert '--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"' in aws
+    assert '"x-amz-security-token: $AWS_SESSION_TOKEN"' in aws
+    assert "K:S" not in aws
+
+
+def test_a_refusal_names_the_row_of_the_file_and_the_column() -> None:
+    pointers = ["/instances/2/hours ~1 week", "/instances/3"]
+    refused = BadRequest("x", "", "", [{"pointer": pointer, "detail": "a number is expected"} for pointer in pointers])
+    told = in_file(refused, Path("r.csv"), 500, ["hours / week"])
+    assert told.what == "row 503, column 'hours / week': a number is expected"
+    assert told.errors[1]["pointer"] == "row 504"
+    whole = BadRequest("too large", "", "", [{"pointer": "/instances", "detail": "1,000 rows at most"}])
+    assert in_file(whole, Path("r.csv"), 0, []) is whole
+
+
+def test_an_api_that_does_not_answer_is_a_fault() -> None:
+    place = Place("local", None, {"ApiUrl": "http://127.0.0.1:1/api"}, Credentials("K", "S"))  # type: ignore[arg-type]
+    with pytest.raises(Transient, match="does not answer"):
+        call(place, "POST", "/models/m/predict", {})

@@ -1,0 +1,235 @@
+"""`run` and its like against a place that is made up: what is started, what is followed, what status comes out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cli.place
+from cli import start
+from cli.console import runnable
+from cli.main import main
+from cli.place import Place
+from modelcycle.registry import Write
+from tests.memory_place import ARN, COLLECTED, Cloud
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    made = Cloud()
+    monkeypatch.setattr(cli.place, "find", lambda *words, **more: made.place)
+    monkeypatch.setattr("cli.follow.LAST_WORD", 0.5)
+    monkeypatch.setattr("cli.follow.GOING_LIVE", 0.5)
+    monkeypatch.setattr(start, "LONGEST_WAIT", 0.5)
+    return made
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    (tmp_path / "m.yaml").write_text("name: m\ntarget: y\n")
+    (tmp_path / "rows.csv").write_text("a,y\n1,2\n")
+    return [str(tmp_path / "m.yaml"), "--data", str(tmp_path / "rows.csv")]
+
+
+@pytest.mark.parametrize(("state", "status"), [
+    ("unchanged", 0), ("awaiting_approval", 0), ("failed", 1), ("refused", 3),
+])  # fmt: skip
+def test_the_exit_status_says_how_the_run_ended(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], state: str, status: int
+) -> None:
+    cloud.ended(state, "a reason")
+    assert main(["run", *files, "--json"]) == status
+    told = json.loads(capsys.readouterr().out)
+    assert (told["status"], told["run_id"], told["model"], told["reason"]) == (state, "r1", "m", "a reason")
+
+
+def test_a_run_puts_both_files_into_the_bucket_and_shows_each_step(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.ended("deployed", version=1)
+    cloud.passed(("Collect", {"collect": COLLECTED}), ("Deploy", {"deploy": {}}))
+    cloud.live(v1=100)
+    assert main(["run", *files, "--json"]) == 0
+    streams = capsys.readouterr()
+    assert cloud.s3.objects == {"pipelines/m.yaml": b"name: m\ntarget: y\n", "raw/m/rows.csv": b"a,y\n1,2\n"}
+    assert "collect            3 rows   1 file   9 B" in streams.err
+    assert "live: version 1 (100 %)" in streams.err
+    told = json.loads(streams.out)
+    assert told["steps"] == [
+        {"name": "collect", "status": "done", "seconds": 1.0}, {"name": "deploy", "status": "done", "seconds": 3.5},
+    ]  # fmt: skip
+
+
+def test_a_version_is_not_called_live_before_the_route_holds_it(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.ended("deployed", version=2)
+    cloud.passed(("Deploy", {"deploy": {}}))
+    cloud.live(v1=100)
+    cloud.states.executions["arn:aws:states:us-east-1:1:execution:rollout:m-v2"] = {"status": "FAILED"}
+    assert main(["run", *files]) == 1
+    streams = capsys.readouterr()
+    assert "The run failed; version 2 is registered, version 1 stays live." in streams.out
+    assert "modelcycle promote m:2" in streams.out
+
+
+def test_a_step_that_left_no_result_has_failed(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.ended("failed", "target 'y' is not a column\nm.yaml, line 2\ndid you mean 'a'?", status="FAILED")
+    cause = json.dumps({"errorMessage": "target 'y' is not a column\nm.yaml, line 2", "errorType": "TargetMissing"})
+    cloud.passed(("Collect", {"error": {"Error": "TargetMissing", "Cause": cause}}))
+    assert main(["run", *files]) == 1
+    streams = capsys.readouterr()
+    assert "collect            target 'y' is not a column" in streams.err
+    assert "target 'y' is not a column" in streams.out
+    assert "no version is live yet" in streams.out
+
+
+def test_a_folded_upload_follows_the_run_that_holds_the_model(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.ended("unchanged")
+    cloud.claim = {"execution": "arn:another", "run_id": "r1", "folded": True}
+    assert main(["run", *files]) == 0
+    assert "folded into run r1, which will see this file too" in capsys.readouterr().err
+
+
+def test_a_claim_of_an_earlier_upload_is_not_taken_for_this_one(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.uploaded("raw/m/rows.csv")  # its record is there before
+    assert main(["run", *files]) == 1
+    assert "started no run" in capsys.readouterr().err
+
+
+def test_without_data_the_run_is_asked_for(cloud: Cloud, files: list[str]) -> None:
+    cloud.ended("unchanged")
+    assert main(["run", files[0]]) == 2  # no rows were ever uploaded
+    cloud.s3.objects["raw/m/old.csv"] = b""
+    assert main(["run", files[0]]) == 0
+    assert [(one["detail-type"], one["detail"]["model"]) for one in cloud.states.started] == [("RunRequested", "m")]
+
+
+def test_ctrl_c_leaves_the_run_going_and_says_how_to_follow_it(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.ended("unchanged")
+    cloud.states.interrupt = True
+    assert main(["run", *files]) == 130
+    assert "modelcycle runs m --follow r1" in capsys.readouterr().err
+
+
+def test_an_execution_that_ended_without_a_record_is_a_fault(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cause = json.dumps({"errorMessage": "the table is gone\nregistry\ndeploy again", "errorType": "Fault"})
+    cloud.states.executions[ARN] = {"status": "FAILED", "error": "Fault", "cause": cause}
+    assert main(["run", *files]) == 1
+    assert "the table is gone" in capsys.readouterr().err
+
+
+def test_runs_follow_and_show_give_the_same_run(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    cloud.ended("refused", "not better", status="SUCCEEDED")
+    cloud.passed(("Collect", {"collect": COLLECTED}))
+    assert main(["runs", "m", "--follow", "r1", "--json"]) == 3
+    followed = json.loads(capsys.readouterr().out)
+    assert main(["show", "m", "--run", "r1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == followed["steps"]
+    assert main(["runs", "m"]) == 0
+    assert "refused" in capsys.readouterr().out
+    assert main(["runs", "m", "--follow", "r2"]) == 2
+
+
+BAD_LINES = [
+    (["run"], "Missing argument"), (["nonsense"], "nonsense"), (["run", "no.yaml"], "no such pipeline file"),
+    (["show", "m:x"], "is not MODEL:VERSION"), (["approve", "m"], "is about one version"),
+    (["run", "--place", "moon"], "moon"),
+    (["up", "--place", "aws"], "for the embedded cloud"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "said"), BAD_LINES)
+def test_wrong_use_is_three_lines_and_status_2(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*line, "--json"]) == 2
+    streams = capsys.readouterr()
+    assert said in streams.err
+    assert "Traceback" not in streams.err
+    assert json.loads(streams.out).keys() >= {"error", "detail", "remedy"}
+
+
+def test_all_errors_of_a_pipeline_file_are_shown_with_their_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.yaml").write_text("name: m\ntargt: y\ntraining:\n  trials: many\n")
+    assert main(["run", str(tmp_path / "m.yaml"), "--json"]) == 2
+    streams = capsys.readouterr()
+    assert "line 2: unknown key targt, did you mean target?" in streams.err
+    assert "line 4: training.trials" in streams.err
+    assert len(json.loads(streams.out)["errors"]) == 3
+
+
+def test_the_traceback_comes_with_debug_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "no.yaml"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert main(["run", "no.yaml", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_program_is_one_sentence_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*words: Any, **more: Any) -> Place:
+        raise RuntimeError("oh")
+
+    monkeypatch.setattr(cli.place, "find", broken)
+    assert main(["models"]) == 1
+    said = capsys.readouterr().err
+    assert "RuntimeError: oh" in said
+    assert "Traceback" not in said
+
+
+def test_an_upload_that_came_too_late_for_its_holder_is_followed_into_the_next_run(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.ended("unchanged")
+    cloud.passed(("ConcludeUnchanged", {"conclude": {"folded": 1}}))
+    cloud.claim = {"execution": "arn:another", "run_id": "r1", "folded": True}
+    first = cloud.table.read("MODEL#m", "RUN#r1").body
+    later = first | {"run": first["run"] | {"run_id": "r2", "execution": "arn:later"}, "state": "refused"}
+    cloud.table.write(
+        Write("MODEL#m", "RUN#r2", later), Write("EXECUTION#arn:later", "RUN", {"model": "m", "run_id": "r2"})
+    )
+    cloud.states.executions["arn:later"] = {"status": "SUCCEEDED"}
+    assert main(["run", *files, "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["run_id"] == "r2"
+
+
+def test_command_lines_are_printed_the_way_this_shell_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv/bin/modelcycle"), "run"])
+    assert runnable("`modelcycle runs m`, not a/modelcycle x") == "`.venv/bin/modelcycle runs m`, not a/modelcycle x"
+    monkeypatch.setattr("sys.argv", ["/x/pytest"])
+    assert runnable("modelcycle runs m") == "modelcycle runs m"
+
+
+def test_a_place_that_stops_answering_is_three_lines(
+    cloud: Cloud, files: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    def gone(**words: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1/")
+
+    cloud.ended("unchanged")
+    monkeypatch.setattr(cloud.states, "describe_execution", gone)
+    assert main(["run", *files]) == 1
+    error, where, todo = capsys.readouterr().err.splitlines()[-3:]
+    assert (error, where) == ("error    the place does not answer", "where    http://127.0.0.1:1/")
+    assert "takes over what was done" in todo

@@ -1,0 +1,234 @@
+"""How a run ends, how it starts again, how the route moves, and what a person may decide."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from modelcycle.claim import read
+from modelcycle.conclude import ended, sentence
+from modelcycle.deploy import deploy, withdraw
+from modelcycle.faults import BadMessage, NotAllowed, TargetMissing, Unknown
+from modelcycle.govern import decide
+from modelcycle.messages import Decision, DeployRequest, RolloutEnded, Run, Trigger
+from modelcycle.registry import Registry, Version
+from modelcycle.retrain import Asked, retrain
+from tests.fakes import MemoryStore, MemoryTable
+
+CANARY = "name: m\ntarget: t\nrollout: {steps: [10, 50, 100], wait_minutes: 3}\n"
+
+
+class Flows:
+    """State machines that remember what was started."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, dict[str, Any]] = {}
+
+    def is_running(self, execution: str) -> bool:
+        return False
+
+    def start(self, flow: str, name: str, message: dict[str, Any]) -> bool:
+        if name in self.started:
+            return False
+        self.started[name] = message
+        return True
+
+
+class Pipelines:
+    """The data bucket, as far as the pipeline file goes."""
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+
+    def latest(self, key: str) -> tuple[bytes, str | None]:
+        if self.text is None:
+            raise Unknown("there is no object", key)
+        return self.text.encode(), None
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def registry(store: MemoryStore) -> Registry:
+    return Registry(MemoryTable())
+
+
+def staged(registry: Registry, store: MemoryStore, content: str, state: str = "staged") -> int:
+    pipeline = store.put(f"pipeline-{content}", CANARY.encode())
+    names = ("onnx", "skops", "signature", "plan", "profile", "lineage", "card", "validation", "pipeline")
+    draft = Version(
+        model="m", version=0, run_id="r", created_at=datetime(2026, 1, 1, tzinfo=UTC), task="binary", metric="accuracy",
+        metrics={}, interval=(0, 1), data="d", code="c", opset=21, **dict.fromkeys(names, pipeline),
+    )  # fmt: skip
+    number = registry.versions.register(draft, content)[0].version
+    registry.versions.move("m", number, "staged", "test")
+    if state != "staged":
+        registry.versions.move("m", number, state, "test")
+    return number
+
+
+def roll_out(registry: Registry, store: MemoryStore, version: int, steps: int = 9) -> list[int]:
+    """The weights that a version had, step by step, as the flow would move it."""
+    weights, step = [], 0
+    for _ in range(steps):
+        moved = deploy(DeployRequest(model="m", version=version, step=step), registry=registry, artifacts=store)
+        weights.append(moved.weight)
+        if moved.done:
+            break
+        step = moved.step
+    return weights
+
+
+def test_a_first_version_has_nothing_to_share_with(registry: Registry, store: MemoryStore) -> None:
+    assert roll_out(registry, store, staged(registry, store, "a")) == [100]
+
+
+def test_a_canary_rises_by_the_steps_of_its_pipeline_file(registry: Registry, store: MemoryStore) -> None:
+    roll_out(registry, store, staged(registry, store, "a"))
+    assert roll_out(registry, store, staged(registry, store, "b")) == [10, 50, 100]
+    assert registry.routes.get("m").weights == {2: 100}
+
+
+def test_a_rollback_in_the_middle_stands_above_the_rollout(registry: Registry, store: MemoryStore) -> None:
+    roll_out(registry, store, staged(registry, store, "a"))
+    second = staged(registry, store, "b")
+    first_step = deploy(DeployRequest(model="m", version=second), registry=registry, artifacts=store)
+    registry.routes.roll_back("m", "ann")
+    after = deploy(DeployRequest(model="m", version=second, step=first_step.step), registry=registry, artifacts=store)
+    assert after.done
+    assert registry.routes.get("m").weights == {1: 100}
+
+
+def test_a_rollout_that_dies_half_way_is_put_back_and_a_whole_one_stays(registry: Registry, store: MemoryStore) -> None:
+    roll_out(registry, store, staged(registry, store, "a"))
+    second = staged(registry, store, "b")
+    roll_out(registry, store, second, steps=1)
+    assert withdraw(RolloutEnded(model="m", version=second), registry=registry)
+    assert registry.routes.get("m").weights == {1: 100}
+    assert not withdraw(RolloutEnded(model="m", version=second), registry=registry)
+    assert not withdraw(RolloutEnded(model="m", version=1), registry=registry)
+
+
+def test_a_version_that_waits_may_not_go_live_unasked(registry: Registry, store: MemoryStore) -> None:
+    version = staged(registry, store, "a", "awaiting_approval")
+    with pytest.raises(NotAllowed, match="awaiting approval and may not go live"):
+        deploy(DeployRequest(model="m", version=version), registry=registry, artifacts=store)
+
+
+def test_an_approval_starts_the_rollout_once_and_is_on_record(registry: Registry, store: MemoryStore) -> None:
+    version, flows = staged(registry, store, "a", "awaiting_approval"), Flows()
+    word = Decision(model="m", decision="approve", version=version, by="arn:ann", why="looks right")
+    for _ in range(2):
+        decide(word, registry=registry, flows=flows, rollout="arn")
+    assert list(flows.started) == ["m-v1"]
+    assert flows.started["m-v1"]["actor"] == "arn:ann"
+    assert registry.audit.all("m")[0].by == "arn:ann"
+    assert roll_out(registry, store, version)[-1] == 100
+
+
+def test_a_rejected_version_stays_out(registry: Registry, store: MemoryStore) -> None:
+    version, flows = staged(registry, store, "a", "awaiting_approval"), Flows()
+    decide(
+        Decision(model="m", decision="reject", version=version, by="ann"), registry=registry, flows=flows, rollout=""
+    )
+    for word in ("approve", "reject"):
+        decision = Decision(model="m", decision=word, version=version, by="bob")
+        if word == "approve":
+            with pytest.raises(NotAllowed, match="rejected"):
+                decide(decision, registry=registry, flows=flows, rollout="")
+        else:
+            decide(decision, registry=registry, flows=flows, rollout="")
+    assert not flows.started
+
+
+def test_a_decision_about_a_version_that_is_not_there_changes_nothing(registry: Registry) -> None:
+    with pytest.raises(Unknown, match="no version 7"):
+        word = Decision(model="m", decision="promote", version=7, by="ann")
+        decide(word, registry=registry, flows=Flows(), rollout="")
+    assert registry.audit.all("m") == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (None, ""),
+        (["not better", "too slow"], "not better; too slow"),
+        (
+            {"Error": "TargetMissing", "Cause": json.dumps({"errorMessage": str(TargetMissing("a", "b", "c"))})},
+            "a\nb\nc",
+        ),
+        (
+            {"Error": "KeyError", "Cause": json.dumps({"errorMessage": "'x'", "errorType": "KeyError"})},
+            "KeyError: 'x'\n\nthe function's log has the whole story",
+        ),
+        ({"Error": "States.Timeout", "Cause": ""}, None),
+        ({"Error": "Runtime.ExitError", "Cause": "not JSON"}, None),
+    ],
+)
+def test_a_reason_becomes_a_sentence(reason: Any, told: str | None) -> None:
+    if told is None:
+        what, where, remedy = sentence(reason).split("\n")
+        assert what.startswith("the ")
+        assert where == reason["Error"]
+        assert remedy
+    else:
+        assert sentence(reason) == told
+
+
+def test_an_execution_that_ended_without_a_word_ends_its_run(registry: Registry, store: MemoryStore) -> None:
+    run = Run(
+        model="m", run_id="r", execution="arn:1", started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        trigger=Trigger(kind="upload"), pipeline=store.put("p", b""),
+    )  # fmt: skip
+    registry.runs.claim(run, None, None, lambda execution: False)
+    event = {
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {"executionArn": "arn:1", "status": "ABORTED"},
+    }
+    request = ended(event, runs=registry.runs)
+    assert request is not None
+    assert (request.outcome, request.run) == ("failed", run)
+    event["detail"] = {"executionArn": "arn:of a duplicate", "status": "ABORTED"}
+    assert ended(event, runs=registry.runs) is None
+    with pytest.raises(BadMessage):
+        ended({"detail-type": "x"}, runs=registry.runs)
+
+
+DEGRADED = {"detail-type": "ModelDegraded", "id": "e-1", "detail": {"model": "m", "reason": "drift"}}
+
+
+def test_a_degraded_model_is_trained_again_once() -> None:
+    flows, registry = Flows(), Registry(MemoryTable())
+    for told in ("started", "was started before"):
+        done = retrain(Asked.read(DEGRADED), lifecycle="arn", data=Pipelines(CANARY), runs=registry.runs, flows=flows)
+        assert done == told
+    assert read(flows.started["retrain-e-1"]).trigger == Trigger(kind="degraded", detail="drift")
+
+
+def test_a_degraded_model_is_left_alone_while_it_cools_down_or_where_nobody_wants_it(store: MemoryStore) -> None:
+    flows, registry = Flows(), Registry(MemoryTable())
+    asked = Asked.read(DEGRADED)
+    off = Pipelines(CANARY + "retraining: {on_degraded: false}\n")
+    assert "on_degraded" in retrain(asked, lifecycle="", data=off, runs=registry.runs, flows=flows)
+    assert "no pipeline file" in retrain(asked, lifecycle="", data=Pipelines(None), runs=registry.runs, flows=flows)
+    run = Run(
+        model="m", run_id="r", execution="arn:1", started_at=datetime.now(UTC), trigger=Trigger(kind="degraded"),
+        pipeline=store.put("p", b""),
+    )  # fmt: skip
+    registry.runs.claim(run, None, None, lambda execution: False)
+    told = retrain(asked, lifecycle="", data=Pipelines(CANARY), runs=registry.runs, flows=flows)
+    assert told.startswith("cooling down")
+    assert not flows.started
+
+
+@pytest.mark.parametrize("key", ["pipelines/m.yaml", "raw/m", "raw//a.csv", "raw/m/", "other/m/a.csv"])
+def test_only_an_object_under_raw_is_an_upload(key: str) -> None:
+    detail = {"bucket": {"name": "b"}, "object": {"key": key, "etag": "e", "sequencer": "1"}}
+    with pytest.raises(BadMessage):
+        read({"detail-type": "Object Created", "detail": detail})

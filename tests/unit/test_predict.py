@@ -1,0 +1,178 @@
+"""Rows are answered by the versions that the route names, and kept for the monitor."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelcycle.faults import Transient
+from tests.prediction_api import PREDICT, ROW, Api
+from tests.trained import COLOUR, HOURS, ID, MODEL, SEX, body, cycle, train
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Api:
+    return Api(monkeypatch)
+
+
+def test_rows_are_answered_and_kept(api: Api) -> None:
+    api.go_live()
+    status, told, headers = api.call(PREDICT, body(ROW, {HOURS: None, COLOUR: None, SEX: "Male", ID: 7}))
+    assert status == 200 and headers["Content-Type"] == "application/json"
+    assert list(told) == ["model", "version", "prediction_ids", "predictions", "probabilities"]
+    assert told["model"] == MODEL and told["version"] == 1 and told["predictions"][0] == "yes"
+    assert set(told["probabilities"][0]) == {"no", "yes"} and sum(told["probabilities"][1].values()) == pytest.approx(1)
+    assert len(set(told["prediction_ids"])) == 2
+    first, second = api.firehose.lines
+    assert list(first) == ["prediction_id", "at", "model", "version", "instance", "prediction", "probabilities"]
+    assert first["instance"] == ROW and second["instance"][SEX] == "Male"
+    assert [line["prediction_id"] for line in api.firehose.lines] == told["prediction_ids"]
+
+
+def test_a_value_has_no_probabilities(api: Api) -> None:
+    api.go_live(task="regression")
+    status, told, _ = api.call(PREDICT, body(ROW))
+    assert status == 200 and told["probabilities"] is None and isinstance(told["predictions"][0], float)
+
+
+def test_a_class_named_in_unicode(api: Api) -> None:
+    api.go_live(task="multiclass")
+    assert "ç/ü" in api.call(PREDICT, body(ROW))[1]["probabilities"][0]
+
+
+def test_a_model_that_was_loaded_outlives_a_silent_registry_for_a_minute(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.go_live()
+    api.call(PREDICT, body(ROW))
+
+    def silent(model: str) -> Any:
+        raise Transient("DynamoDB did not answer")
+
+    monkeypatch.setattr(api.registry.routes, "get", silent)
+    for now, status in ((1.0, 200), (30.0, 200), (59.0, 200), (61.0, 503)):
+        api.now = now
+        assert api.call(PREDICT, body(ROW))[0] == status
+
+
+def test_no_value_of_a_row_is_logged(api: Api) -> None:
+    api.go_live()
+    api.call(PREDICT, body({HOURS: 47.125, COLOUR: "chartreuse"}))
+    api.call(PREDICT, body({HOURS: "chartreuse", COLOUR: "chartreuse"}))
+    logged = api.log.getvalue()
+    assert "47.125" not in logged and "chartreuse" not in logged and '"correlation_id":"request-1"' in logged
+
+
+def test_what_cannot_be_captured_is_counted_and_never_fails_the_answer(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.go_live()
+    for way in ("refuses", "raises"):
+        setattr(api.firehose, way, True)
+        assert api.call(PREDICT, body(ROW, ROW, ROW))[0] == 200
+        assert '"NotCaptured":[3.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_a_thousand_rows_and_a_row_past_firehoses_limit(api: Api) -> None:
+    api.go_live()
+    assert api.call(PREDICT, body(*[ROW | {ID: number} for number in range(1000)]))[0] == 200
+    assert len(api.firehose.lines) == 1000
+    api.firehose.lines = []
+    assert api.call(PREDICT, body(ROW, ROW | {ID: "x" * 1_100_000}))[0] == 200
+    assert len(api.firehose.lines) == 1
+
+
+def test_the_same_key_and_row_give_the_same_prediction_id(api: Api) -> None:
+    api.go_live()
+
+    def ids(key: str, *rows: Any) -> list[str]:
+        found: list[str] = api.call(PREDICT, body(*rows), headers={"Idempotency-Key": key})[1]["prediction_ids"]
+        return found
+
+    assert ids("k", ROW) == ids("k", ROW) != ids("l", ROW)
+    assert len(set(ids("k", ROW, ROW))) == 2
+
+
+def test_an_entity_stays_on_its_version_and_weights_hold(api: Api) -> None:
+    api.go_live()
+    api.go_live(seed=50, weight=30)
+    rows = [{HOURS: float(n), COLOUR: "red", ID: f"c{n % 400}"} for n in range(800)]
+    _, told, _ = api.call(PREDICT, body(*rows))
+    assert told["version"] == 1 and set(told["versions"]) == {1, 2}
+    assert told["versions"][:400] == told["versions"][400:]
+    assert 0.2 < sum(version == 2 for version in told["versions"][:400]) / 400 < 0.4
+    kept = {line["prediction_id"]: line["version"] for line in api.firehose.lines}
+    assert [kept[prediction_id] for prediction_id in told["prediction_ids"]] == told["versions"]
+    api.registry.routes.promote(MODEL, 2, 60, "rollout")
+    api.now += 2
+    later = api.call(PREDICT, body(*rows))[1]["versions"]
+    assert all(after == 2 for before, after in zip(told["versions"], later, strict=True) if before == 2)
+
+
+def test_each_version_gives_its_own_scores(api: Api) -> None:
+    api.go_live()
+    rows = [{HOURS: 30.0 + n / 10, COLOUR: "red", ID: f"c{n}"} for n in range(200)]
+    old = api.call(PREDICT, body(*rows))[1]["probabilities"]
+    api.go_live(seed=50, weight=50)
+    api.now += 2
+    mixed = api.call(PREDICT, body(*rows))[1]
+    api.registry.routes.promote(MODEL, 2, 100, "rollout")
+    api.now += 2
+    new = api.call(PREDICT, body(*rows))[1]["probabilities"]
+    expected = [(old if version == 1 else new)[row] for row, version in enumerate(mixed["versions"])]
+    assert mixed["probabilities"] == expected and old != new
+
+
+def test_a_rollback_is_everywhere_after_two_seconds_and_loads_nothing(api: Api) -> None:
+    api.go_live()
+    api.go_live(seed=50)
+    assert api.call(PREDICT, body(ROW))[1]["version"] == 2
+    api.registry.routes.roll_back(MODEL, "ada")
+    api.now = 1.9
+    assert api.call(PREDICT, body(ROW))[1]["version"] == 2
+    api.store.objects.clear()
+    api.now = 2.0
+    assert api.call(PREDICT, body(ROW))[1]["version"] == 1
+
+
+def test_rows_that_a_newcomer_cannot_read_are_answered_by_the_champion(api: Api) -> None:
+    api.go_live()
+    trained = train("binary", seed=50)
+    wider = trained.signature.fields[0].model_copy(update={"name": "new column"})
+    signature = trained.signature.model_copy(update={"fields": [*trained.signature.fields, wider]})
+    here = cycle(dataclasses.replace(trained, signature=signature), api.store, api.registry, "wide")
+    here.go_live(40, content="wide")
+    status, told, _ = api.call(PREDICT, body(*[ROW | {ID: n} for n in range(50)]))
+    assert status == 200 and told["version"] == 1 and "versions" not in told
+
+
+def test_an_answer_needs_neither_pandas_nor_scikit_learn(tmp_path: Path) -> None:
+    """A whole request in a process of its own, and what it has imported by then."""
+    trained = train("binary")
+    (tmp_path / "model.onnx").write_bytes(trained.onnx)
+    (tmp_path / "signature.json").write_text(trained.signature.model_dump_json())
+    script = f"""
+import sys, pathlib
+import app
+assert 'onnxruntime' not in sys.modules and 'boto3' not in sys.modules
+from modelcycle.model.answer import Served, answer
+from modelcycle.model.scoring import Scorer
+from modelcycle.model.signature import Signature
+from modelcycle.registry import Route
+folder = pathlib.Path({str(tmp_path)!r})
+signature = Signature.model_validate_json((folder / 'signature.json').read_text())
+served = Served(1, signature, Scorer(signature, (folder / 'model.onnx').read_bytes()))
+found = answer({body(ROW)}, Route(weights={{1: 100}}), {{1: served}}, 'key')
+print(found.predictions, sorted({{'pandas', 'sklearn', 'scipy', 'duckdb', 'fairlearn'}} & set(sys.modules)))
+"""
+    root = Path(__file__).parents[2]
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, cwd=root / "functions" / "predict",
+        env={"PYTHONPATH": str(root / "layers" / "modelcycle")},
+    )  # fmt: skip
+    assert ran.stdout == "['yes'] []\n", ran.stderr

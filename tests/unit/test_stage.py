@@ -1,0 +1,158 @@
+"""The rehearsal, and where it puts a version; delivered twice, nothing moves twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelcycle.messages import ScoredCandidate, Staged
+from modelcycle.model.answer import load
+from modelcycle.model.columns import Columns, Texts
+from modelcycle.model.scoring import Scores
+from modelcycle.registry import Registry
+from modelcycle.score_candidate import score_candidate
+from modelcycle.spec import Task
+from modelcycle.stage import stage
+from modelcycle.stage.rehearsal import rehearse
+from tests.fakes import MemoryStore, MemoryTable
+from tests.trained import COLOUR, HOURS, MODEL, Cycle, cycle, train
+
+
+class Registered:
+    """A run whose candidate is a version, ready to be staged."""
+
+    def __init__(self, task: Task = "binary", run_id: str = "r1", before: Registered | None = None, **pipeline: Any):
+        self.store = before.store if before else MemoryStore()
+        self.registry = before.registry if before else Registry(MemoryTable())
+        pipeline = {"staging": {"rows": 40, "p99_ms": 10_000}} | pipeline
+        self.cycle: Cycle = cycle(train(task), self.store, self.registry, run_id, **pipeline)
+        self.scored: ScoredCandidate = score_candidate(
+            self.cycle.score_candidate, artifacts=self.store, registry=self.registry, code="c"
+        )
+        self.version = self.cycle.register().version
+
+    def stage(self) -> Staged:
+        request = self.cycle.stage(self.scored, self.version)
+        return stage(request, artifacts=self.store, registry=self.registry)
+
+    @property
+    def state(self) -> str:
+        return self.registry.versions.standing(MODEL, self.version).state
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_sound_version_is_staged(task: Task) -> None:
+    here = Registered(task)
+    result = here.stage()
+    assert (result.verdict, result.reasons, result.differences, result.rows) == ("passed", [], 0, 40)
+    assert 0 < result.p50_ms <= result.p99_ms and not result.approval
+    assert here.state == "staged"
+
+
+def test_too_slow_is_refused_and_the_reason_is_on_record() -> None:
+    here = Registered(staging={"rows": 10, "p99_ms": 1e-6})
+    result = here.stage()
+    assert result.verdict == "refused" and "staging.p99_ms" in result.reasons[0]
+    standing = here.registry.versions.standing(MODEL, here.version)
+    assert standing.state == "refused" and standing.why == result.reasons[0]
+
+
+def test_where_a_person_is_asked_the_version_waits() -> None:
+    here = Registered(approval={"required": True})
+    assert here.stage().approval and here.state == "awaiting_approval"
+
+
+def test_delivered_twice_the_first_verdict_stands_and_nothing_moves() -> None:
+    for settings in ({}, {"approval": {"required": True}}, {"staging": {"rows": 5, "p99_ms": 1e-6}}):
+        here = Registered(**settings)
+        first, written = here.stage(), None
+        written = len(here.registry.table.written)  # type: ignore[attr-defined]
+        assert here.stage() == first and len(here.registry.table.written) == written  # type: ignore[attr-defined]
+
+
+def test_a_kill_between_the_report_and_the_move_is_made_good() -> None:
+    here = Registered()
+    first = here.stage()
+    again = Registered(run_id="r9")
+    again.store.objects.update({key: body for key, body in here.store.objects.items() if "/stage/" in key})
+    assert again.stage().verdict == first.verdict and again.state == "staged"
+
+
+def test_a_kill_between_two_moves_still_waits_for_the_person() -> None:
+    here = Registered(approval={"required": True})
+    here.registry.versions.move(MODEL, here.version, "staged", "run r1")
+    assert here.stage().verdict == "passed" and here.state == "awaiting_approval"
+
+
+def test_a_late_repeat_takes_no_approval_back() -> None:
+    here = Registered(approval={"required": True})
+    here.stage()
+    here.registry.versions.move(MODEL, here.version, "staged", "ada")
+    here.stage()
+    assert here.state == "staged"
+    here.registry.routes.promote(MODEL, here.version, 100, "rollout")
+    assert here.stage().verdict == "passed" and here.state == "live"
+
+
+def test_what_was_dismissed_before_is_refused_again() -> None:
+    first = Registered(approval={"required": True})
+    first.stage()
+    first.registry.versions.move(MODEL, first.version, "rejected", "ada", "unfair to men")
+    second = Registered(run_id="r2", before=first)
+    result = second.stage()
+    assert second.version == first.version and result.verdict == "refused"
+    assert result.reasons == ["version 1 was rejected before: unfair to men"]
+
+
+def test_a_version_that_waits_goes_on_waiting_when_the_pipeline_file_changes() -> None:
+    first = Registered(approval={"required": True})
+    first.stage()
+    second = Registered(run_id="r2", before=first, approval={"required": False})
+    assert second.stage().approval and second.state == "awaiting_approval"
+
+
+def test_other_scores_than_were_judged_are_differences() -> None:
+    here = Registered()
+    scores = Scores.from_bytes(here.store.read(here.scored.scores)).scores
+    here.scored = here.scored.model_copy(
+        update={"scores": here.store.put("else", Scores(scores[:, ::-1].copy()).to_bytes())}
+    )
+    result = here.stage()
+    assert result.verdict == "refused" and result.differences > 30
+    assert "answered differently alone and in a batch" in result.reasons[0]
+
+
+def test_a_row_that_the_serving_code_refuses_is_named_without_its_values() -> None:
+    here = Registered()
+    served = load(here.registry.versions.get(MODEL, 1), here.store)
+    rows = Columns({HOURS: np.array([1.0], dtype=np.float32), COLOUR: Texts(np.array([0], dtype=np.int32), ["secret"])})
+    narrow = served.signature.model_copy(
+        update={
+            "fields": [
+                f if f.name != COLOUR else f.model_copy(update={"type": "boolean"}) for f in served.signature.fields
+            ]
+        }
+    )
+    result = rehearse(dataclasses.replace(served, signature=narrow), rows, np.zeros((1, 2), dtype=np.float32), 5)
+    assert result.unreadable == 1 and "refuses a test row: BadRequest, /instances/0" in result.broken[0]
+    assert "secret" not in json.dumps(result.broken)
+
+
+def test_no_test_rows_is_no_pass() -> None:
+    here = Registered()
+    empty = here.cycle.trained.test.take(np.array([], dtype=int))
+    here.cycle.preprocess = here.cycle.preprocess.model_copy(
+        update={"test_features": here.store.put("empty", Columns(empty.values).to_bytes())}
+    )
+    assert "no test rows" in here.stage().reasons[0]
+
+
+def test_the_report_says_what_was_measured() -> None:
+    here = Registered()
+    result = here.stage()
+    report = json.loads(here.store.read(result.report))
+    assert report["p99_ms"] == result.p99_ms and report["limits"] == {"rows": 40, "p99_ms": 10_000}
