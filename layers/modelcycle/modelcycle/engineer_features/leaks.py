@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.engineer_features.look import FEW_LEVELS
 from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.plan import Planned
 from modelcycle.spec import Task
@@ -34,7 +33,6 @@ MOST_NUMBERS = 200  # columns searched for sums
 FOUND_SUMS = 10
 
 Numbers = npt.NDArray[np.float64]
-__all__ = ["FEW_LEVELS", "find"]
 
 
 def find(decided: dict[str, Planned], rows: Columns, task: Task) -> Iterator[Planned]:

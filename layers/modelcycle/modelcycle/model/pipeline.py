@@ -59,7 +59,10 @@ def build(plan: FeaturePlan, task: Task, algorithm: str, parameters: dict[str, A
     from sklearn.preprocessing import StandardScaler
 
     pipeline = Pipeline(
-        [("features", _features(plan, task, algorithm, seed)), ("estimator", _estimator(task, algorithm, parameters, seed))]
+        [
+            ("features", _features(plan, task, algorithm, seed)),
+            ("estimator", _estimator(task, algorithm, parameters, seed)),
+        ]
     )
     if task != "regression":
         return pipeline
@@ -171,9 +174,7 @@ def _high_cardinality(task: Task, algorithm: str, seed: int) -> Any:
 def _ordinal(most: int | None) -> Any:
     from sklearn.preprocessing import OrdinalEncoder
 
-    return OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=RARE, max_categories=most
-    )
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=RARE, max_categories=most)
 
 
 def _one_hot(most: int | None) -> Any:

@@ -16,7 +16,7 @@ MOST_FIELDS = 100  # probed one by one
 LARGEST = float(np.finfo(np.float32).max)
 NUMBERS = (0.0, -1.0, 1e-38, 1e9, -1e9, LARGEST, -LARGEST)
 DATES = (-2208988800.0, -0.5, 0.0, 253402300799.0)  # 1900, just before and at 1970, the last second of 9999
-TEXTS = ("a level never seen", " ", "Ωμέγα 日本語 🚲", "it's \"quoted\", /and\\ 100 %", "-1", "nan", "x" * 10_000)
+TEXTS = ("a level never seen", " ", "Ωμέγα 日本語 🚲", 'it\'s "quoted", /and\\ 100 %', "-1", "nan", "x" * 10_000)
 
 
 def probes(signature: Signature, validation: Columns, scores: npt.NDArray[np.float32]) -> Columns:

@@ -54,7 +54,13 @@ def _named(algorithms: list[str], task: Task, rows: int, seed: int) -> Iterator[
 
 def _first(algorithm: str, task: Task, rows: int) -> dict[str, Any]:
     if algorithm == "hist_gradient_boosting":
-        return {"max_iter": 200, "learning_rate": 0.1, "max_leaf_nodes": 12, "min_samples_leaf": 20, "l2_regularization": 1}
+        return {
+            "max_iter": 200,
+            "learning_rate": 0.1,
+            "max_leaf_nodes": 12,
+            "min_samples_leaf": 20,
+            "l2_regularization": 1,
+        }
     if algorithm == "random_forest":
         most = {"max_samples": MOST_ROWS_OF_A_TREE} if rows > MOST_ROWS_OF_A_TREE else {}
         return FOREST | most | {"min_samples_leaf": 3, "max_features": 0.5 if task == "regression" else "sqrt"}

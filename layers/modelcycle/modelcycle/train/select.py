@@ -33,7 +33,9 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, runs: Runs, c
     best = min(request.trials, key=lambda result: (result.loss, result.trial.number))
     if best.loss >= NO_MODEL:
         raise BadData(
-            "no trial gave a model with a finite loss", "train", "look for extreme numbers in the target or in the columns"
+            "no trial gave a model with a finite loss",
+            "train",
+            "look for extreme numbers in the target or in the columns",
         )
 
     def work() -> SelectedModel:
@@ -56,6 +58,7 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, runs: Runs, c
             loss=best.loss,
             trials=len(request.trials),
             opset=export.OPSET,
+            packages=export.packages(),
         )
 
     return taken_over(runs, code, STEP, request, None, SelectedModel, work)
