@@ -5,7 +5,8 @@
 3. Whether it says the same as another column.
 4. Whether it gives the target away.
 
-A column that `features.numeric` or `features.categorical` names is kept whatever 2 to 4 say; the plan says it all the same.
+A column that `features.numeric` or `features.categorical` names is kept whatever 2 to 4 say; the plan tells it all
+the same.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from modelcycle.engineer_features import leaks, twins
 from modelcycle.engineer_features.look import FEW_LEVELS, look, parts_that_vary
 from modelcycle.faults import BadData
 from modelcycle.model.columns import Columns, TableSchema, Texts
-from modelcycle.model.plan import FeaturePlan, Planned
-from modelcycle.model.signature import Input, Part
+from modelcycle.model.plan import FeaturePlan, Input, Part, Planned
 from modelcycle.spec import Pipeline
 
 MOST_ROWS = 50_000  # looked at, evenly spread over the training rows

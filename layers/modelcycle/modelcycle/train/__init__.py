@@ -1,9 +1,9 @@
-"""Training: a random search as independent trials, and the best one refitted, exported and held against scikit-learn."""
+"""Step 4, training: a random search as independent trials; the best one is fitted once more and exported."""
 
 from __future__ import annotations
 
-from modelcycle.train.search import plan_trials
-from modelcycle.train.select import select_model
-from modelcycle.train.trial import run_trial
+from modelcycle.train.plan_trials import plan_trials
+from modelcycle.train.run_trial import run_trial
+from modelcycle.train.select_model import select_model
 
 __all__ = ["plan_trials", "run_trial", "select_model"]

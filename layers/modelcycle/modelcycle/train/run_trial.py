@@ -12,7 +12,7 @@ from modelcycle.messages import RunTrialRequest, Trial, TrialResult
 from modelcycle.model import pipeline
 from modelcycle.registry import Runs
 from modelcycle.steps import taken_over
-from modelcycle.store import Store
+from modelcycle.store import Store, put_json
 from modelcycle.train.rows import Rows, read
 
 NO_MODEL = 1e300  # the loss of a trial that gave none; JSON has no infinity
@@ -35,7 +35,10 @@ def run_trial(request: RunTrialRequest, *, artifacts: Store, runs: Runs, code: s
             loss = NO_MODEL
         return TrialResult(trial=request.trial, loss=loss, seconds=round(time.perf_counter() - started, 3))
 
-    return taken_over(runs, code, "run_trial", request, None, TrialResult, work)
+    result = taken_over(runs, code, "run_trial", request, None, TrialResult, work)
+    # one small object a trial: what shows how far the search is
+    put_json(artifacts, request.run.key("train", f"trial-{result.trial.number:03}.json"), result.wire())
+    return result
 
 
 def fitted(trial: Trial, rows: Rows) -> Any:

@@ -15,7 +15,7 @@ from modelcycle.steps import taken_over
 from modelcycle.store import Store, put_json
 from modelcycle.train.probes import probes
 from modelcycle.train.rows import Rows, read
-from modelcycle.train.trial import NO_MODEL, fitted
+from modelcycle.train.run_trial import NO_MODEL, fitted
 
 STEP = "select_model"
 
