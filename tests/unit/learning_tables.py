@@ -12,9 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from modelcycle.faults import Raced
 from modelcycle.messages import (
-    Artifact,
     EngineeredFeatures,
     EngineerFeaturesRequest,
     PlanTrialsRequest,
@@ -25,39 +23,11 @@ from modelcycle.messages import (
     Trigger,
 )
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema, Texts
-from modelcycle.registry import Record, Runs, Write
+from modelcycle.registry import Runs
 from modelcycle.spec import Pipeline, canonical
+from tests.fakes import MemoryStore, MemoryTable
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
-
-
-class MemoryStore:
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-
-    def put(self, key: str, body: bytes | Path) -> Artifact:
-        content = body if isinstance(body, bytes) else body.read_bytes()
-        content = self.objects.setdefault(key, content)
-        return Artifact(uri=f"s3://memory/{key}", sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
-
-    def read(self, artifact: Artifact) -> bytes:
-        return self.objects[artifact.uri.removeprefix("s3://memory/")]
-
-
-class MemoryTable:
-    def __init__(self) -> None:
-        self.records: dict[tuple[str, str], Record] = {}
-
-    def read(self, pk: str, sk: str) -> Record | None:
-        return self.records.get((pk, sk))
-
-    def write(self, *writes: Write) -> None:
-        for write in writes:
-            found = self.records.get((write.pk, write.sk))
-            if (found.revision if found else 0) != write.revision:
-                raise Raced("another writer was first")
-        for write in writes:
-            self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
 
 
 class Table(NamedTuple):
@@ -94,9 +64,7 @@ def table(raw: dict[str, list[Any]], target: str, task: str, classes: list[str] 
     else:
         classes = classes or sorted({str(v) for v in column})
         coded = np.array([classes.index(str(v)) for v in column], dtype=np.int32)
-    schema = TableSchema(
-        columns=described, target=about, task=task, classes=classes or [], missing_values=["", "?"]
-    )  # type: ignore[arg-type]
+    schema = TableSchema(columns=described, target=about, task=task, classes=classes or [], missing_values=["", "?"])  # type: ignore[arg-type]
     return Table(schema, Columns(values, coded))
 
 
@@ -139,12 +107,13 @@ class Lifecycle(NamedTuple):
     run: Run
     preprocessed: Preprocessed
     parts: dict[str, Columns]
+    code: str = "1"
 
     def engineer(self) -> EngineeredFeatures:
         from modelcycle.engineer_features import engineer_features
 
         request = EngineerFeaturesRequest(run=self.run, preprocess=self.preprocessed)
-        return engineer_features(request, artifacts=self.store, runs=self.runs, code="1")
+        return engineer_features(request, artifacts=self.store, runs=self.runs, code=self.code)
 
     def train(self, engineered: EngineeredFeatures) -> Any:
         from modelcycle.train import plan_trials, run_trial, select_model
@@ -154,16 +123,16 @@ class Lifecycle(NamedTuple):
         }  # fmt: skip
         planned = plan_trials(PlanTrialsRequest(**inputs), artifacts=self.store)
         trials = [
-            run_trial(RunTrialRequest(**inputs, trial=trial), artifacts=self.store, runs=self.runs, code="1")
+            run_trial(RunTrialRequest(**inputs, trial=trial), artifacts=self.store, runs=self.runs, code=self.code)
             for trial in planned.trials
         ]
         request = SelectModelRequest(**inputs, trials=trials)
-        return trials, select_model(request, artifacts=self.store, runs=self.runs, code="1")
+        return trials, select_model(request, artifacts=self.store, runs=self.runs, code=self.code)
 
 
 def lifecycle(whole: Table, *, name: str = "model", run_id: str = "r1", **pipeline: Any) -> Lifecycle:
     """A run over a table; `pipeline` are keys of the pipeline file."""
-    store, runs = MemoryStore(), Runs(MemoryTable())  # type: ignore[arg-type]
+    store, runs = MemoryStore(), Runs(MemoryTable())
     spec = Pipeline.model_validate({"name": name, "target": whole.schema.target.name} | pipeline)
     run = Run(
         model=name, run_id=run_id, execution="arn:execution", started_at=datetime(2026, 1, 1, tzinfo=UTC),

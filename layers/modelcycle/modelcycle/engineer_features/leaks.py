@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.engineer_features.look import FEW_LEVELS
 from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.plan import Planned
 from modelcycle.spec import Task
@@ -34,7 +33,6 @@ MOST_NUMBERS = 200  # columns searched for sums
 FOUND_SUMS = 10
 
 Numbers = npt.NDArray[np.float64]
-__all__ = ["FEW_LEVELS", "find"]
 
 
 def find(decided: dict[str, Planned], rows: Columns, task: Task) -> Iterator[Planned]:
@@ -48,10 +46,8 @@ def find(decided: dict[str, Planned], rows: Columns, task: Task) -> Iterator[Pla
         measure, score = _tells(rows.values[name], rows.target, task)
         if score >= TELLS:
             told.add(name)
-            yield Planned(
-                column=name, treatment="left_out", loud=True,
-                why=f"gives the target away: alone it tells {'every class' if task != 'regression' else 'it'} ({measure} {score:.4f})",
-            )  # fmt: skip
+            why = f"gives the target away: alone it tells {'it' if task == 'regression' else 'every class'}"
+            yield Planned(column=name, treatment="left_out", loud=True, why=f"{why} ({measure} {score:.4f})")
     if task == "regression":
         numbers = [name for name in names if decided[name].treatment == "number" and name not in told]
         yield from _sums(decided, numbers, rows)
@@ -153,8 +149,10 @@ def _sums(decided: dict[str, Planned], names: list[str], rows: Columns) -> Itera
                     why=f"gives the target away: {said} is the target (R2 {fit:.4f})",
                 )  # fmt: skip
             else:
-                why = f"{decided[name].why}; with {others[name]} an exact formula of the target (R2 {fit:.4f}): is it known before?"
-                yield decided[name].model_copy(update={"loud": True, "why": why})
+                why = (
+                    f"with {others[name]} an exact formula of the target (R2 {fit:.4f}): is it known before?"
+                )
+                yield decided[name].model_copy(update={"loud": True, "why": f"{decided[name].why}; {why}"})
 
 
 def _formula(columns: dict[str, Numbers], target: Numbers) -> tuple[list[str], Numbers, float]:

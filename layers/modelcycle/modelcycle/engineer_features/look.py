@@ -106,7 +106,9 @@ def _counts_rows(name: str, held: npt.NDArray[np.float32], distinct: int) -> str
     if n < 20 or not np.array_equal(held, np.floor(held)):
         return ""
     span = float(held.max()) - float(held.min()) + 1
-    named = re.search(r"(^|[^a-z])(id|uuid|guid|key|index|nr|no|rownum)$", name.lower()) or re.search(r"[a-z]I[dD]$", name)
+    named = re.search(r"(^|[^a-z])(id|uuid|guid|key|index|nr|no|rownum)$", name.lower()) or re.search(
+        r"[a-z]I[dD]$", name
+    )
     if named and distinct >= 0.98 * n:
         return "identifier by its name, and nearly all values differ"
     due = n * (n - 1) / (2 * span)
