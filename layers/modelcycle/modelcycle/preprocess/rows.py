@@ -3,7 +3,8 @@
 Tables, all in the order of the snapshot (`place`):
 `clean` all rows, texts without the white space around them, NULL for no value; `digest` of all columns, `bucket` of 8;
 `odd` (place, number of the column, reason): what doesn't parse;
-`kept` typed columns c0, c1 ..., `target` as text or number, and `bucket`.
+`kept` typed columns c0, c1 ..., `target` as text or number, and `bucket`;
+`placed` (by `split`) the same with `part`, in order of it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ LONGEST_TEXT = 2000  # characters of a value in quarantine
 
 
 def clean(engine: Any, shards: list[Path], columns: int, target: int, dropped: set[int], missing: list[str]) -> int:
-    """Make `clean`; returns its rows. A row's bucket depends on its columns but target and dropped ones, not on others."""
+    """Make `clean`; returns its rows. A row's bucket depends on its own columns, without target and dropped ones."""
     tokens = ", ".join(literal(token.strip()) for token in (*missing, ""))
     texts = ", ".join(
         f"CASE WHEN trim(c{n}, {literal(WHITE)}) NOT IN ({tokens}) THEN trim(c{n}, {literal(WHITE)}) END AS c{n}"
@@ -112,7 +113,8 @@ def _too_many(engine: Any, columns: dict[int, Column], quarantined: int, rows: i
         "SELECT number, reason, count(*) FROM odd GROUP BY number, reason ORDER BY count(*) DESC, number LIMIT 1"
     ).fetchone()
     return BadData(
-        f"{quarantined:,} of {rows:,} rows could not be used", f"column {columns[number].name}: {reason} in {count:,} rows",
+        f"{quarantined:,} of {rows:,} rows could not be used",
+        f"column {columns[number].name}: {reason} in {count:,} rows",
         "mend the column, or take it out by drop_columns or features.categorical",
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ LEAST_ROWS = 50
 
 
 def split(engine: Any, pipeline: Pipeline, task: Task, time: str | None) -> tuple[int, int, int]:
-    """Make `parts` (place, part), and count them.
+    """Make `placed`: the kept rows with their `part`, in order of it; and count the parts.
 
     Raises
     ------
@@ -33,14 +33,15 @@ def split(engine: Any, pipeline: Pipeline, task: Task, time: str | None) -> tupl
     # rows of one moment have one rank and stay together
     share = f"bucket / {BUCKETS}" if time is None else f"(rank() OVER (ORDER BY {time}) - 1) / {kept}"
     engine.execute(
-        f"""CREATE TABLE parts AS SELECT place, (CASE WHEN share < 0.75 THEN 0 WHEN share < 0.875 THEN 1 ELSE 2 END)::UTINYINT AS part
-            FROM (SELECT place, {share} AS share FROM kept) ORDER BY place"""
+        f"""CREATE TABLE placed AS
+            SELECT *, (CASE WHEN share < 0.75 THEN 0 WHEN share < 0.875 THEN 1 ELSE 2 END)::UTINYINT AS part
+            FROM (SELECT *, {share} AS share FROM kept) ORDER BY part, place"""
     )
     # classes: in training every one, in the others of a binary task both
     counted = dict.fromkeys(PARTS, 0)
     held = dict.fromkeys(PARTS, 0)
     for part, rows, classes in engine.execute(
-        "SELECT part, count(*), count(DISTINCT target) FROM kept JOIN parts USING (place) GROUP BY part"
+        "SELECT part, count(*), count(DISTINCT target) FROM placed GROUP BY part"
     ).fetchall():
         counted[PARTS[part]], held[PARTS[part]] = rows, classes
     all_classes = engine.execute("SELECT count(DISTINCT target) FROM kept").fetchone()[0]
@@ -50,6 +51,6 @@ def split(engine: Any, pipeline: Pipeline, task: Task, time: str | None) -> tupl
             lacking = "row" if not counted[name] else "row of one of the classes"
             raise BadData(
                 f"of {kept:,} rows, the {name} part would get no {lacking}", f"raw/{pipeline.name}/",
-                "upload more rows" if time is None else f"upload more rows, over a longer time ({pipeline.time_column})",
+                "upload more rows" + ("" if time is None else f", over a longer time ({pipeline.time_column})"),
             )  # fmt: skip
     return counted["train"], counted["validation"], counted["test"]
