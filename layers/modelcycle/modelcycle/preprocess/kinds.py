@@ -20,6 +20,14 @@ NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 LARGEST = 3.4028234663852886e38  # of a float32
 
 
+def of_target(engine: Any, place: str, found: Column) -> Column:
+    """A target of two words (yes, no) keeps them as its classes; only mixed spellings become true and false."""
+    if found.type == "boolean":
+        words = engine.execute(f"SELECT count(DISTINCT {place}) FROM clean").fetchone()[0]
+        return found if words > 2 else Column(name=found.name, type="text")
+    return found
+
+
 def inferred(engine: Any, place: str, name: str, forced: ColumnType | None) -> Column:
     """The column's type, from table `clean`, column `place`.
 

@@ -21,6 +21,7 @@ from modelcycle.store import Store, read_json
 READ = {
     "target", "task", "positive_class", "time_column", "id_columns", "drop_columns", "missing_values", "features",
 }  # fmt: skip
+LEAST_ROWS = 50
 
 
 def preprocess(request: PreprocessRequest, *, artifacts: Store, runs: Runs, code: str) -> Preprocessed:
@@ -73,10 +74,17 @@ class _Work:
         }
         if len(columns) < 2:
             raise BadData("no column is left beside the target", "drop_columns", "drop fewer columns")
+        columns[goal] = kinds.of_target(self.engine, f"c{goal}", columns[goal])
         kept, quarantined, duplicates, quarantine = rows.settle(
             self.engine, columns, goal, self._needed(names, columns), [entry["key"] for entry in manifest["objects"]],
             self.folder,
         )  # fmt: skip
+        if kept < LEAST_ROWS:
+            raise BadData(
+                f"{kept} rows are too few to train and judge a model"
+                f" (of {count:,}: {duplicates:,} duplicates, {quarantined:,} quarantined)",
+                f"raw/{self.run.model}/", f"upload more: at least {LEAST_ROWS} that differ and have a target",
+            )  # fmt: skip
         column = columns.pop(goal)
         tables.bounded(self.engine, columns, kept)
         task = target.task_of(self.engine, column, self.pipeline)

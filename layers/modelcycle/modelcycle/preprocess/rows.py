@@ -19,7 +19,7 @@ from modelcycle.preprocess import kinds
 
 WHITE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())  # what str.strip takes off
 BUCKETS = 8
-MOST_QUARANTINED = 0.5
+MOST_UNREAD = 0.5  # of the rows that are no duplicates; rows without a target don't count
 LONGEST_TEXT = 2000  # characters of a value in quarantine
 
 
@@ -71,17 +71,17 @@ def settle(
     BadData : most rows would be quarantined
     """
     engine.execute("CREATE TABLE firsts AS SELECT min(place) AS place FROM clean GROUP BY digest")
-    engine.execute("CREATE TABLE odd (place BIGINT, number INTEGER, reason VARCHAR)")
+    engine.execute("CREATE TABLE odd (place BIGINT, number INTEGER, reason VARCHAR, unread BOOLEAN)")
     for number, column in columns.items():
         if column.type != "text":
             engine.execute(
-                f"""INSERT INTO odd SELECT place, {number}, $1 FROM clean SEMI JOIN firsts USING (place)
+                f"""INSERT INTO odd SELECT place, {number}, $1, true FROM clean SEMI JOIN firsts USING (place)
                     WHERE c{number} IS NOT NULL AND ({kinds.parsed(column, f"c{number}")}) IS NULL ORDER BY place""",
                 [f"no {column.type}" + f" ({column.format})" * bool(column.format)],
             )
         if number in needed:
             engine.execute(
-                f"""INSERT INTO odd SELECT place, {number}, $1 FROM clean SEMI JOIN firsts USING (place)
+                f"""INSERT INTO odd SELECT place, {number}, $1, false FROM clean SEMI JOIN firsts USING (place)
                     WHERE c{number} IS NULL ORDER BY place""",
                 [needed[number]],
             )
@@ -93,9 +93,10 @@ def settle(
         f"""CREATE TABLE kept AS SELECT place, bucket, {typed} FROM clean SEMI JOIN firsts USING (place)
             ANTI JOIN odd USING (place) ORDER BY place"""
     )
-    rows, firsts, quarantined, kept = engine.execute(
+    rows, firsts, quarantined, unread, kept = engine.execute(
         """SELECT (SELECT count(*) FROM clean), (SELECT count(*) FROM firsts),
-             (SELECT count(DISTINCT place) FROM odd), (SELECT count(*) FROM kept)"""
+             (SELECT count(DISTINCT place) FROM odd), (SELECT count(DISTINCT place) FROM odd WHERE unread),
+             (SELECT count(*) FROM kept)"""
     ).fetchone()
     duplicates = rows - firsts
     if rows != kept + quarantined + duplicates:
@@ -103,17 +104,17 @@ def settle(
             f"{rows:,} rows came in, {kept:,} + {quarantined:,} + {duplicates:,} went out", "preprocess",
             "this is an error of ModelCycle: please report it",
         )  # fmt: skip
-    if quarantined > firsts * MOST_QUARANTINED:
-        raise _too_many(engine, columns, quarantined, firsts)
+    if unread > firsts * MOST_UNREAD:
+        raise _too_many(engine, columns, unread, firsts)
     return kept, quarantined, duplicates, _quarantine(engine, columns, files, folder) if quarantined else None
 
 
-def _too_many(engine: Any, columns: dict[int, Column], quarantined: int, rows: int) -> BadData:
+def _too_many(engine: Any, columns: dict[int, Column], unread: int, rows: int) -> BadData:
     number, reason, count = engine.execute(
-        "SELECT number, reason, count(*) FROM odd GROUP BY number, reason ORDER BY count(*) DESC, number LIMIT 1"
+        "SELECT number, reason, count(*) FROM odd WHERE unread GROUP BY number, reason ORDER BY count(*) DESC, number LIMIT 1"
     ).fetchone()
     return BadData(
-        f"{quarantined:,} of {rows:,} rows could not be used",
+        f"{unread:,} of {rows:,} rows hold what could not be read",
         f"column {columns[number].name}: {reason} in {count:,} rows",
         "mend the column, or take it out by drop_columns or features.categorical",
     )  # fmt: skip

@@ -13,7 +13,6 @@ from modelcycle.preprocess.rows import BUCKETS
 from modelcycle.spec import Pipeline, Task
 
 PARTS = ("train", "validation", "test")
-LEAST_ROWS = 50
 
 
 def split(engine: Any, pipeline: Pipeline, task: Task, time: str | None) -> tuple[int, int, int]:
@@ -21,15 +20,9 @@ def split(engine: Any, pipeline: Pipeline, task: Task, time: str | None) -> tupl
 
     Raises
     ------
-    BadData : too few rows: a part would lack rows, or a class that it needs
+    BadData : a part would lack rows, or a class that it needs
     """
     kept: int = engine.execute("SELECT count(*) FROM kept").fetchone()[0]
-    if kept < LEAST_ROWS:
-        raise BadData(
-            f"{kept} rows are too few to train and judge a model",
-            f"raw/{pipeline.name}/",
-            f"upload at least {LEAST_ROWS}",
-        )
     # rows of one moment have one rank and stay together
     share = f"bucket / {BUCKETS}" if time is None else f"(rank() OVER (ORDER BY {time}) - 1) / {kept}"
     engine.execute(
