@@ -11,8 +11,7 @@ from modelcycle.faults import BadData, BadPipeline, TargetUnusable
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema, Texts
 from modelcycle.model.profile import Profile, profiled
-from modelcycle.preprocess import kinds, rows, tables, target
-from modelcycle.preprocess.split import split
+from modelcycle.preprocess import kinds, rows, split, tables, target
 from modelcycle.registry import Runs
 from modelcycle.spec import Pipeline
 from modelcycle.steps import pipeline_of, taken_over
@@ -75,9 +74,10 @@ class _Work:
         if len(columns) < 2:
             raise BadData("no column is left beside the target", "drop_columns", "drop fewer columns")
         columns[goal] = kinds.of_target(self.engine, f"c{goal}", columns[goal])
+        time = f"c{names.index(self.pipeline.time_column)}" if self.pipeline.time_column is not None else None
         kept, quarantined, duplicates, quarantine = rows.settle(
-            self.engine, columns, goal, self._needed(names, columns), [entry["key"] for entry in manifest["objects"]],
-            self.folder,
+            self.engine, columns, goal, self._needed(names, columns), split.part(time),
+            [entry["key"] for entry in manifest["objects"]], self.folder,
         )  # fmt: skip
         if kept < LEAST_ROWS:
             raise BadData(
@@ -93,8 +93,7 @@ class _Work:
             target.numbers_checked(self.engine, column, self.pipeline)
         else:
             classes = target.classes_of(self.engine, column, self.pipeline, task)
-        time = names.index(self.pipeline.time_column) if self.pipeline.time_column is not None else None
-        parts = split(self.engine, self.pipeline, task, f"c{time}" if time is not None else None)
+        parts = split.counted(self.engine, self.pipeline, task)
         schema = TableSchema(
             columns=[self._counted(f"c{number}", kept, column) for number, column in columns.items()],
             target=self._counted("target", kept, column),

@@ -58,7 +58,7 @@ def _numbers(engine: Any, part: int, number: int, column: Column) -> Any:
 
 def _texts(engine: Any, part: int, number: int) -> Texts:
     """Levels are those of the part alone: training sees no text that only test rows hold."""
-    told = f"SELECT DISTINCT c{number} AS text FROM placed WHERE part = {part} AND c{number} IS NOT NULL ORDER BY text"
+    told = f"SELECT DISTINCT c{number} AS text FROM kept WHERE part = {part} AND c{number} IS NOT NULL ORDER BY text"
     levels = [text for (text,) in engine.execute(told).fetchall()]
     if not levels:
         return Texts(np.full(len(_array(engine, part, "place")), -1, np.int32), [])
@@ -67,7 +67,7 @@ def _texts(engine: Any, part: int, number: int) -> Texts:
 
 
 def _array(engine: Any, part: int, value: str) -> Any:
-    column = engine.execute(f"SELECT {value} AS v FROM placed WHERE part = {part}").fetchnumpy()["v"]
+    column = engine.execute(f"SELECT {value} AS v FROM kept WHERE part = {part}").fetchnumpy()["v"]
     if isinstance(column, np.ma.MaskedArray):
         return column.filled(np.nan if column.dtype.kind == "f" else -1)
     return np.ascontiguousarray(column)
