@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shlex
+import shutil
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelcycle.faults import BadInput, BadPipeline, BadRequest, Fault, NotAllowed
@@ -15,12 +19,29 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG_USE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
+COMMAND = re.compile(r"(?<![\w./-])modelcycle (?=[a-z]+\b)")
+
 
 def out() -> Console:
     """Standard output, for results."""
     from rich.console import Console
 
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def show(text: str) -> None:
+    """A screen on standard output."""
+    out().print(runnable(text))
+
+
+def runnable(text: str) -> str:
+    """The same text, its command lines as this shell takes them: the command may lie off the PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "modelcycle" or shutil.which("modelcycle"):
+        return text
+    with contextlib.suppress(ValueError):
+        called = called.absolute().relative_to(Path.cwd())
+    return COMMAND.sub(f"{shlex.quote(str(called))} ", text)
 
 
 def err() -> Console:
@@ -61,7 +82,7 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     if where:
         console.print(f"where    {where}")
     if remedy:
-        console.print(f"to do    {remedy}")
+        console.print(f"to do    {runnable(remedy)}")
     details = _details(error)
     for line in details:
         console.print(f"         {line}")
@@ -79,7 +100,8 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
 def _parts(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, Fault):
         return error.what, error.where, error.remedy
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import ConnectionError as Unreachable
 
     if isinstance(error, ClientError):
         said = error.response.get("Error", {})
@@ -87,8 +109,13 @@ def _parts(error: BaseException) -> tuple[str, str, str]:
             f"{said.get('Code', 'error')}: {said.get('Message', error)}", error.operation_name,
             "`modelcycle status` says how the place is; with AccessDenied, ask for the permission that is named",
         )  # fmt: skip
+    if isinstance(error, HTTPClientError | Unreachable):
+        return (
+            "the place does not answer", str(error.kwargs.get("endpoint_url", "")),
+            "`modelcycle up` starts the local cloud again; a run that is started again takes over what was done",
+        )  # fmt: skip
     if isinstance(error, BotoCoreError):
-        return str(error), "", "`modelcycle status` says how the place is, `modelcycle up` starts the local cloud"
+        return str(error), "", "`modelcycle status` says how the place is"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror, str(error.filename or ""), "check the path, the permissions and the room on the disk"
     return f"{type(error).__name__}: {error}", "", "this is a fault of ModelCycle: run again with --debug and report it"

@@ -1,7 +1,4 @@
-"""What the live version of a model takes: its signature, and what means "no value" in its data.
-
-Read from the registry and the artifact bucket; the values of a row are then made of texts as training made them.
-"""
+"""What the live version of a model takes: the values of a row, made of texts as training made them."""
 
 from __future__ import annotations
 
@@ -20,22 +17,26 @@ class Contract:
 
     Parameters
     ----------
-    signature : as `modelcycle.model.signature.Signature` has it, as JSON
-    missing : texts that mean: no value
+    signature : as `modelcycle.model.signature.Signature` has it, as JSON (that module needs numpy, which is not here)
     """
 
-    def __init__(self, signature: dict[str, Any], missing: Iterable[str]) -> None:
+    def __init__(self, signature: dict[str, Any]) -> None:
         self.fields: dict[str, dict[str, Any]] = {field["name"]: field for field in signature["fields"]}
         self.ignored = {*signature["ignored"], signature["target"]}
-        self.missing = {"", *missing}
+        self.missing = {"", *signature["missing_values"]}
+        self.ids: list[str] = signature["id_columns"]
 
     def unknown(self, names: Iterable[str]) -> list[str]:
         """Columns that are neither read nor known to be left out."""
         return [name for name in names if name not in self.fields and name not in self.ignored]
 
     def instance(self, row: Row) -> dict[str, Any]:
-        """The row's columns that the model reads; one that the row lacks stays away, and the API names it."""
-        return {name: self._value(row[name], field["type"]) for name, field in self.fields.items() if name in row}
+        """The row's columns that the model reads, and those that say whose row it is.
+
+        A column that the row lacks stays away: the API names it.
+        """
+        ids = {name: row[name] for name in self.ids if name in row}
+        return ids | {name: self._value(row[name], field["type"]) for name, field in self.fields.items() if name in row}
 
     def example(self) -> dict[str, Any]:
         """A row of what training saw."""
@@ -61,7 +62,6 @@ def contract(place: Place, model: str) -> Contract:
     Unknown : there is no such model
     NotAllowed : no version of it is live
     """
-    from modelcycle.spec import Pipeline
     from modelcycle.store import S3Store
 
     champion = place.registry.routes.get(model).champion
@@ -71,5 +71,4 @@ def contract(place: Place, model: str) -> Contract:
         raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` says why")
     version = place.registry.versions.get(model, champion)
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
-    pipeline = Pipeline.model_validate_json(artifacts.read(version.pipeline))
-    return Contract(json.loads(artifacts.read(version.signature)), pipeline.missing_values)
+    return Contract(json.loads(artifacts.read(version.signature)))

@@ -27,7 +27,7 @@ def decide(decision: Decision, named: str, why: str, name: places.Name, stage: s
     if as_json:
         console.print_json(answer)
     else:
-        console.out().print(screen.decided(Decided.model_validate(answer)))
+        console.show(screen.decided(Decided.model_validate(answer)))
     return console.DONE
 
 

@@ -31,6 +31,8 @@ KEY_OF = {  # where a state leaves its result
     "Validate": "validate", "Govern": "govern", "Register": "register", "Stage": "stage", "Deploy": "deploy",
 }  # fmt: skip
 
+PAGE = 10  # events of one answer: each holds all messages so far, and most looks find one new event or none
+
 
 @dataclass
 class Step:
@@ -55,6 +57,7 @@ class Execution:
         self.arn = arn
         self.steps: dict[str, Step] = {}
         self.claim: dict[str, Any] = {}
+        self.unseen = 0  # uploads that came too late for this run; another one sees them
         self.status = "RUNNING"
         self.error = self.cause = ""
         self.started: datetime | None = None
@@ -81,7 +84,7 @@ class Execution:
     def _events(self) -> list[dict[str, Any]]:
         """Events that were not seen yet, oldest first: read backwards, so that a long history is read once."""
         found: list[dict[str, Any]] = []
-        request: dict[str, Any] = {"executionArn": self.arn, "reverseOrder": True, "maxResults": 200}
+        request: dict[str, Any] = {"executionArn": self.arn, "reverseOrder": True, "maxResults": PAGE}
         while True:
             page = self.place.states.get_execution_history(**request)
             fresh = [event for event in page["events"] if event["id"] > self._seen]
@@ -101,6 +104,8 @@ class Execution:
             self.steps.setdefault(name, Step(name, event["timestamp"]))
         elif exited and exited["name"] == "Claim":
             self.claim = _json(exited.get("output"))
+        elif exited and exited["name"].startswith("Conclude"):
+            self.unseen = _json(exited.get("output")).get("conclude", {}).get("folded", 0)
         elif exited and exited["name"] in STEP_OF:
             self._left(exited["name"], _json(exited.get("output")), event["timestamp"])
 

@@ -14,6 +14,7 @@ from modelcycle.faults import Fault
 from modelcycle.registry import Route, RunRecord
 
 PAUSE = {"local": 0.2, "localstack": 0.3, "aws": 1.0}  # seconds between two looks
+BEGINNING = 10.0  # seconds from the start of an execution to the claim of its run
 LAST_WORD = 15.0  # seconds that a run's record may lag behind its execution
 GOING_LIVE = 60.0  # seconds from the run's end to the first move of the route
 
@@ -33,7 +34,10 @@ class Screen(Protocol):
 
 @dataclass
 class Ending:
-    """What became of a run. `route` is how the traffic stands afterwards; `version` the one that this run is about."""
+    """What became of a run. `route` is how the traffic stands afterwards; `version` the one that this run is about.
+
+    `unseen` uploads came too late for it; another run, which starts by itself, sees them.
+    """
 
     model: str
     run_id: str
@@ -44,6 +48,7 @@ class Ending:
     steps: list[Step]
     seconds: float | None
     started: datetime | None = None
+    unseen: int = 0
     results: dict[str, Any] = field(default_factory=dict)
 
     def wire(self) -> dict[str, Any]:
@@ -91,6 +96,29 @@ def follow(place: Place, model: str, arn: str, screen: Screen) -> Ending:
         deploy.results["route"] = ending.route.model_dump(mode="json")
         screen.ended(deploy)
     return ending
+
+
+def begun(place: Place, execution: str) -> RunRecord | None:
+    """The run of an execution that has just started; None where it claims none within some seconds."""
+    deadline = time.monotonic() + BEGINNING
+    while True:
+        record = place.registry.runs.of_execution(execution)
+        if record is not None or time.monotonic() > deadline:
+            return record
+        if place.states.describe_execution(executionArn=execution)["status"] != "RUNNING":
+            return place.registry.runs.of_execution(execution)
+        time.sleep(PAUSE[place.name])
+
+
+def next_run(place: Place, model: str, before: str) -> str | None:
+    """The execution that sees what the run `before` did not; None where none starts in time."""
+    deadline = time.monotonic() + LAST_WORD
+    while time.monotonic() < deadline:
+        latest = place.registry.runs.latest(model, 1)
+        if latest and latest[0].run.run_id > before:  # run ids begin with the time
+            return latest[0].run.execution
+        time.sleep(PAUSE[place.name])
+    return None
 
 
 def folded(run_id: str) -> str:
@@ -157,7 +185,7 @@ def _ending(place: Place, record: RunRecord, execution: Execution) -> Ending:
         record.version if record.version is not None else (results.get("register") or {}).get("version"),
         place.registry.routes.get(record.run.model), list(execution.steps.values()),
         (ended - execution.started).total_seconds() if ended and execution.started else None,
-        execution.started, results,
+        execution.started, execution.unseen, results,
     )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def init(data: Path, target: str | None, name: str | None, to: Path | None, as_j
     if as_json:
         console.print_json({"file": str(file), "name": chosen, "target": target, "why": why, "columns": seen.names})
     else:
-        console.out().print(
+        console.show(
             f"{file} is written: predicts {target!r} ({why}).\n"
             f"  look at it    its comments say what each column holds\n"
             f"  run it        modelcycle run {console.quoted(file)} --data {console.quoted(data)}"

@@ -12,7 +12,7 @@ def up(name: place.Name, stage: str, port: int | None, as_json: bool) -> int:
     if as_json:
         console.print_json({"place": name, "endpoint": found.endpoint, "outputs": found.outputs})
     else:
-        console.out().print(screen.came_up(found))
+        console.show(screen.came_up(found))
     return console.DONE
 
 
@@ -24,9 +24,7 @@ def down(name: place.Name, as_json: bool) -> int:
     if as_json:
         console.print_json({"place": name, "was_up": was_up})
     else:
-        console.out().print(
-            "The local cloud is down; everything in it is kept." if was_up else "The local cloud was not up."
-        )
+        console.show("The local cloud is down; everything in it is kept." if was_up else "The local cloud was not up.")
     return console.DONE
 
 
@@ -37,5 +35,5 @@ def status(name: place.Name, stage: str, as_json: bool) -> int:
     if as_json:
         console.print_json(health.wire())
     else:
-        console.out().print(screen.status(health))
+        console.show(screen.status(health))
     return console.DONE if not health.bad else console.FAILED

@@ -26,7 +26,7 @@ def models(name: Name, stage: str, as_json: bool) -> int:
     if as_json:
         console.print_json({"models": [one.wire() for one in found]})
     else:
-        console.out().print(models_screen.models(found))
+        console.show(models_screen.models(found))
     return console.DONE
 
 
@@ -72,7 +72,7 @@ def _versions(place: Place, model: str, as_json: bool) -> int:
             "moves": [move.model_dump(mode="json") for move in registry.routes.moves(model)],
         })  # fmt: skip
     else:
-        console.out().print(versions_screen.versions(model, route, found, registry.routes.moves(model, 5)))
+        console.show(versions_screen.versions(model, route, found, registry.routes.moves(model, 5)))
     return console.DONE
 
 
@@ -88,7 +88,7 @@ def _version(place: Place, model: str, version: int, as_json: bool) -> int:
             | {"standing": standing.model_dump(mode="json"), "plan": plan, "lineage": lineage}
         )
     else:
-        console.out().print(versions_screen.version(found, standing, registry.routes.get(model), plan))
+        console.show(versions_screen.version(found, standing, registry.routes.get(model), plan))
     return console.DONE
 
 
@@ -102,7 +102,7 @@ def runs(model: str, follow: str | None, name: Name, stage: str, as_json: bool) 
     if as_json:
         console.print_json({"model": model, "runs": [one.model_dump(mode="json") for one in found]})
     else:
-        console.out().print(runs_screen.runs(found))
+        console.show(runs_screen.runs(found))
     return console.DONE
 
 
@@ -124,7 +124,7 @@ def _run(place: Place, record: RunRecord, as_json: bool) -> int:
     if as_json:
         console.print_json(end.wire())
     else:
-        console.out().print(runs_screen.run(record, end))
+        console.show(runs_screen.run(record, end))
     return console.DONE
 
 
@@ -135,5 +135,5 @@ def on_record(record: RunRecord, execution: Execution, route: Route) -> Ending:
     seconds = (record.ended_at - record.run.started_at).total_seconds() if record.ended_at else None
     return Ending(
         record.run.model, record.run.run_id, str(record.state), record.reason, record.version, route,
-        list(execution.steps.values()), seconds, record.run.started_at, results,
+        list(execution.steps.values()), seconds, record.run.started_at, execution.unseen, results,
     )  # fmt: skip

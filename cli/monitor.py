@@ -23,7 +23,7 @@ def monitor(model: str, name: Name, stage: str, as_json: bool) -> int:
         console.print_json(told.wire())
         return console.DONE
     report = read_json(S3Store(place.s3, place.output("ArtifactBucket")), told.report) if told.report else {}
-    console.out().print(screen.monitored(told, report))
+    console.show(screen.monitored(told, report))
     return console.DONE
 
 

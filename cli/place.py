@@ -44,7 +44,7 @@ class Place:
     """A deployed ModelCycle. `outputs` are the stack's, by name; `endpoint` is empty on AWS."""
 
     name: Name
-    session: Session
+    session: Session = field(repr=False)
     outputs: dict[str, str]
     credentials: Credentials
     region: str = "us-east-1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from cli import place as places
 from cli.contract import contract
 from cli.place import Name
 from cli.screens import predictions as screen
-from modelcycle.faults import NoData
+from modelcycle.faults import BadRequest, NoData
 
 MOST_ROWS = 500  # of one request
+POINTER = re.compile(r"/instances/(?P<row>[0-9]+)(/(?P<column>.*))?", re.DOTALL)
 MOST_BYTES = 1_000_000  # of its instances; the API takes 3 MB
 
 
@@ -33,13 +35,16 @@ def predict(model: str, data: Path, first: int | None, name: Name, stage: str, a
     for batch in batches((row, asked.instance(row)) for row in asked_for):
         shown += [row for row, _ in batch[: screen.MOST_ROWS - len(shown)]]
         body = {"instances": [instance for _, instance in batch]}
-        merge(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
+        try:
+            merge(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
+        except BadRequest as refused:
+            raise in_file(refused, data, len(answer.get("predictions", [])), list(asked.fields)) from None
     if not answer:
         raise NoData("the file has no rows under its header", str(data), "give at least one row")
     if as_json:
         console.print_json(answer)
     else:
-        console.out().print(screen.predictions(answer, shown, [name for name in asked.fields if name in names]))
+        console.show(screen.predictions(answer, shown, [name for name in asked.fields if name in names]))
     return console.DONE
 
 
@@ -56,6 +61,22 @@ def batches(found: Iterable[tuple[rows.Row, dict[str, Any]]]) -> Iterator[list[t
         size += added
     if batch:
         yield batch
+
+
+def in_file(refused: BadRequest, data: Path, sent: int, columns: list[str]) -> BadRequest:
+    """The API's refusal in terms of the file: its rows counted from 1, after the `sent` rows of earlier requests."""
+    errors = []
+    for error in refused.errors:
+        found = POINTER.fullmatch(error["pointer"])
+        if found is None:
+            return refused
+        name = found["column"]
+        column = f", column {name.replace('~1', '/').replace('~0', '~')!r}" if name is not None else ""
+        errors.append({"pointer": f"row {int(found['row']) + sent + 1}{column}", "detail": error["detail"]})
+    if not errors:
+        return refused
+    first = f"{errors[0]['pointer']}: {errors[0]['detail']}"
+    return BadRequest(first, str(data), f"mend the file; the model reads {', '.join(columns[:40])}", errors)
 
 
 def merge(whole: dict[str, Any], part: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from cli import console, signing, start
 from cli import place as places
 from cli.contract import contract
-from cli.follow import Ending, folded, follow
+from cli.follow import Ending, begun, folded, follow, next_run
 from cli.place import Name, Place
 from cli.screens.run import RunScreen, ending
 
@@ -23,30 +23,38 @@ def run(file: Path, data: Path | None, name: Name, stage: str, as_json: bool) ->
         start.check_upload(data)
     place = places.find(name, stage, start=True, say=console.say)
     started = start.by_upload(place, pipeline, text, data) if data else start.by_request(place, pipeline, text)
-    note = folded(started.folded) if started.folded else ""
-    return show_to_the_end(place, started.model, started.execution, as_json, note)
+    return show_to_the_end(place, started.model, started.execution, as_json, started.folded)
 
 
-def show_to_the_end(place: Place, model: str, execution: str, as_json: bool, note: str = "") -> int:
-    """Follow an execution on standard error, print what came of it, return the exit status."""
-    record = place.registry.runs.of_execution(execution)
+def show_to_the_end(place: Place, model: str, execution: str, as_json: bool, holder: str | None = None) -> int:
+    """Follow an execution on standard error, print what came of it, return the exit status.
+
+    Parameters
+    ----------
+    holder : the run into which an upload was folded; where it came too late for that, the next run is followed too
+    """
+    record = begun(place, execution)
     title = f"run {record.run.run_id}  {place.title}" if record else place.title
     progress = console.err()
     try:
         with RunScreen(progress, model, title) as screen:
-            if note:
-                screen.note(note)
+            if holder:
+                screen.note(folded(holder))
             end = follow(place, model, execution, screen)
+            later = next_run(place, model, end.run_id) if holder and end.unseen else None
+            if later:
+                screen.note("the file came after the rows were read; the next run sees it")
+                end = follow(place, model, later, screen)
     except KeyboardInterrupt:
         record = place.registry.runs.of_execution(execution)
         again = f"modelcycle runs {model}" + (f" --follow {record.run.run_id}" if record else "")
-        progress.print(f"\nThe run goes on. Follow it again: {again}")
+        progress.print(f"\nThe run goes on. Follow it again: {console.runnable(again)}")
         return console.INTERRUPTED
     if as_json:
         console.print_json(end.wire())
     else:
         progress.print()
-        console.out().print(ending(end, next_steps(place, end)))
+        console.show(ending(end, next_steps(place, end)))
     return EXIT.get(end.status, console.FAILED)
 
 

@@ -20,6 +20,7 @@ def call(place: Place, method: str, path: str, body: Any = None) -> dict[str, An
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
+    from botocore.exceptions import ConnectionError as Unreachable
     from botocore.exceptions import HTTPClientError
     from botocore.httpsession import URLLib3Session
 
@@ -31,7 +32,7 @@ def call(place: Place, method: str, path: str, body: Any = None) -> dict[str, An
     SigV4Auth(Credentials(keys.access_key, keys.secret_key, keys.token), "execute-api", place.region).add_auth(request)
     try:
         answer = URLLib3Session(timeout=30).send(request.prepare())
-    except HTTPClientError as error:
+    except (Unreachable, HTTPClientError) as error:
         raise Transient(
             f"the API does not answer: {type(error).__name__}", url, "`modelcycle status` says how the place is"
         ) from error

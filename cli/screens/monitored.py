@@ -37,7 +37,9 @@ def monitored(told: Monitored, report: dict[str, Any]) -> str:
 
 
 def _columns(report: dict[str, Any]) -> list[Drift]:
-    found = [Drift.model_validate(one) for one in report.get("columns", [])]
+    found = [
+        Drift.model_validate({name: one[name] for name in Drift.model_fields}) for one in report.get("columns", [])
+    ]
     return sorted(found, key=lambda one: (-(one.psi or 0.0), one.column))
 
 

@@ -54,7 +54,7 @@ class RunScreen:
 
     def ended(self, step: Step) -> None:
         if self.live:
-            self.live.update("")
+            self.live.update("", refresh=True)
         self.console.print(steps.line(step, self.width), style=COLOURS.get(step.status))
 
     def note(self, text: str) -> None:
@@ -95,6 +95,9 @@ def ending(end: Ending, next_steps: list[tuple[str, str]], evidence: bool = True
         said = [("what", what), ("where", where), ("what to do", remedy)]
     if evidence and end.status in ("refused", "failed"):
         said.append(("evidence", f"modelcycle show {end.model} --run {end.run_id}"))
+    if end.unseen:
+        text = f"{lines.count(end.unseen, 'upload')} came too late for it; another run sees them"
+        said.append(("meanwhile", f"{text}: modelcycle runs {end.model}"))
     rows = [(name, text) for name, text in [*said, *next_steps] if text]
     return "\n".join([head, *(f"  {name:<16}{text}" for name, text in rows)])
 

@@ -28,7 +28,7 @@ def line(step: Step, width: int) -> str:
 def figures(step: Step) -> list[str]:
     """What the step measured, most important first; empty where it ended without a result."""
     if step.status == "failed":
-        return [clip(Fault.parse(sentence(step.results.get("error")))[0], 200) or "failed"]
+        return [clip(Fault.parse(sentence(step.results.get("error")))[0], 100) or "failed"]
     return FIGURES[step.name](step.results)
 
 

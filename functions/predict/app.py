@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from modelcycle.aws import cloud
 from modelcycle.faults import BadRequest, Fault, Transient, Unknown
@@ -113,7 +114,7 @@ def failed(error: Exception) -> Response[str]:
     # AWS says which permission is missing; the text of any other foreign error may hold values of a row
     told = str(error) if isinstance(error, ClientError) else ""
     logger.error("failed", extra={"error": f"{type(error).__module__}.{type(error).__name__}", "told": told})
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, NoConnection | HTTPClientError):
         return fault(Transient("a service did not answer in time", "", "send the request again"))
     return fault(Fault("the model could not answer", "", "the log of the function has the request's id and says why"))
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from infra.local import emulator
 from infra.local.clients import Session, administrator
-from infra.local.faults import CloudBusy, CloudStopped
-from infra.local.package import build_sha, hash_of
+from infra.local.faults import CloudBusy, CloudCrashed, CloudStopped
+from infra.local.package import build_sha, forget_unused, hash_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "modelcycle"
@@ -83,18 +84,24 @@ def up(
     """
     folder = _home(home)
     path = (template or ROOT / "template.yaml").resolve()
+    from botocore.exceptions import ConnectionError as ConnectionFailed
+    from botocore.exceptions import HTTPClientError
+
     with _alone(folder):
         running = emulator.find(folder)
         if running is None:
             say("starting the local cloud")
         running = emulator.start(folder, port)
         admin = administrator(running.endpoint)
-        digest = _digest(path, stage, folder)
+        digest = _digest(path, stage, folder, running.endpoint)
         deployed = _deployed(admin)
         operator = _operator(admin, folder)
         if deployed and deployed["digest"] == digest and operator:
             return Cloud(running.endpoint, deployed["outputs"], tuple(deployed["left_out"]), operator)
-        return _deploy(path, stage, digest, folder, admin, say)
+        try:
+            return _deploy(path, stage, digest, folder, running, say)
+        except (ConnectionFailed, HTTPClientError):
+            raise _gone(folder) from None
 
 
 def down(*, home: Path | None = None) -> bool:
@@ -110,7 +117,7 @@ def status(*, home: Path | None = None) -> Status:
     """How the local cloud is, without changing it."""
     folder = _home(home)
     running = emulator.find(folder)
-    used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+    used = _size(folder)
     if running is None:
         problems: tuple[str, ...] = ()
         if emulator.crashed(folder):
@@ -152,11 +159,20 @@ def connect(*, home: Path | None = None) -> Cloud:
     return Cloud(running.endpoint, deployed["outputs"], tuple(deployed["left_out"]), operator)
 
 
-def _deploy(path: Path, stage: str, digest: str, home: Path, admin: Session, say: Say) -> Cloud:
+def _gone(home: Path) -> CloudCrashed:
+    return CloudCrashed(
+        "The local cloud ended in the middle of the deploy.",
+        where=str(emulator.log_file(home)),
+        remedy="Run `modelcycle up` again: it goes on from the last whole state.",
+    )
+
+
+def _deploy(path: Path, stage: str, digest: str, home: Path, running: emulator.Emulator, say: Say) -> Cloud:
     from infra.local import deploy, operator, settle
     from infra.local.translate import Site, translate
 
     started = time.monotonic()
+    admin = administrator(running.endpoint)
     parameters = {"Place": "local", "Environment": stage, "BuildSha": build_sha(path.parent, home)}
     say("packaging functions and layers")
     translation = translate(path, parameters, Site(home, deploy.BUCKET, admin.endpoint))
@@ -170,7 +186,10 @@ def _deploy(path: Path, stage: str, digest: str, home: Path, admin: Session, say
     functions = sum(one["type"] == "AWS::Lambda::Function" for one in found.values())
     outputs = settle.reachable(deploy.outputs(STACK, admin), found, admin.endpoint)
     record = {"digest": digest, "outputs": outputs, "left_out": left_out, "functions": functions}
+    # Objects are on disk at once, all else at the next save: the record must not outlive what it tells of.
+    emulator.save(running)
     admin.client("s3").put_object(Bucket=deploy.BUCKET, Key=_RECORD, Body=json.dumps(record).encode())
+    forget_unused(home)
     for line in left_out:
         say(f"not here: {line}")
     say(f"deployed {len(found)} resources, {functions} functions, in {time.monotonic() - started:.1f} s")
@@ -200,13 +219,23 @@ def _operator(admin: Session, home: Path) -> Session | None:
     return operator.load(admin.endpoint, home)
 
 
-def _digest(template: Path, stage: str, home: Path) -> str:
-    """One hash over all that a deploy is made of."""
+def _digest(template: Path, stage: str, home: Path, endpoint: str) -> str:
+    """One hash over all that a deploy is made of; on another port the addresses in it are others."""
     root = template.parent
     flows = [folder for folder in [root / "statemachines"] if folder.is_dir()]
-    parts = [build_sha(root, home), hash_of(flows), stage]
+    parts = [build_sha(root, home), hash_of(flows), stage, endpoint]
     parts += [path.read_text(encoding="utf-8") for path in [template, *sorted((root / "infra").glob("**/*.yaml"))]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below; the cloud may remove some while they are counted."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += (Path(parent) / name).lstat().st_size
+    return total
 
 
 def _home(home: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -80,7 +81,8 @@ def outputs(stack: str, admin: Session) -> dict[str, str]:
 
 def _upload(objects: dict[str, bytes], admin: Session) -> None:
     s3 = admin.client("s3")
-    s3.create_bucket(Bucket=BUCKET)
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=BUCKET)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
     there = {item["Key"] for page in pages for item in page.get("Contents", [])}
     missing = {key: body for key, body in objects.items() if key not in there}

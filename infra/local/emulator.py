@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.faults import CloudCrashed, DiskFull, PortTaken, RunsElsewhere
-from infra.local.guard import STATUS_PATH
+from infra.local.guard import SAVE_PATH, STATUS_PATH
 from infra.local.launcher import environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,6 +93,22 @@ def stop(home: Path) -> bool:
         _gone_within(pid, 5.0)
     _pid_file(home).unlink(missing_ok=True)
     return True
+
+
+def save(running: Emulator) -> None:
+    """Have the state written to disk now.
+
+    Raises
+    ------
+    DiskFull
+    """
+    answer = _ask(running.port, ANSWER_WITHIN, SAVE_PATH)
+    if answer is None or answer["save_fault"]:
+        raise DiskFull(
+            f"The state of the local cloud could not be saved: {answer['save_fault'] if answer else 'no answer'}",
+            where=running.endpoint,
+            remedy="Make room on the disk, then run `modelcycle up` again.",
+        )
 
 
 def crashed(home: Path) -> bool:
@@ -174,9 +190,9 @@ def _stop_unresponsive(home: Path) -> None:
         stop(home)
 
 
-def _ask(port: int, seconds: float) -> dict[str, Any] | None:
+def _ask(port: int, seconds: float, path: str = STATUS_PATH) -> dict[str, Any] | None:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{STATUS_PATH}", timeout=seconds) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=seconds) as answer:
             body = json.load(answer)
     except (OSError, ValueError):
         return None

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 STATUS_PATH = "/_modelcycle/status"
+SAVE_PATH = "/_modelcycle/save"
 # One request without any credential would wipe the cloud, or change how it works.
 CLOSED = ("/_ministack/reset", "/_ministack/config")
 
@@ -22,12 +23,18 @@ class Guard:
     The key `test` is root here whatever its signature, so any web page that the user has open could otherwise create
     and call a function. A page gives itself away by `Origin` or `Sec-Fetch-Site`; one that has its own name point to
     this machine (DNS rebinding) by its `Host`.
+
+    Parameters
+    ----------
+    app: what stands behind it.
+    port: of this machine.
+    own: the paths that are answered here, each with what makes its JSON.
     """
 
-    def __init__(self, app: App, port: int, status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, app: App, port: int, own: dict[str, Callable[[], dict[str, Any]]]) -> None:
         self._app = app
         self._port = port
-        self._status = status
+        self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -40,8 +47,8 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] == "http" and scope["path"].rstrip("/") in CLOSED:
             await _answer(send, 403, {"error": "Closed", "detail": "This path of the emulator is closed."})
-        elif scope["type"] == "http" and scope["path"] == STATUS_PATH:
-            await _answer(send, 200, self._status())
+        elif scope["type"] == "http" and scope["path"] in self._own:
+            await _answer(send, 200, self._own[scope["path"]]())
         else:
             await self._app(scope, receive, send)
 

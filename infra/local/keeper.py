@@ -60,6 +60,9 @@ class Keeper(threading.Thread):
     def run(self) -> None:
         while True:
             time.sleep(SAVE_EVERY)
+            if not self._state.parent.is_dir():
+                # Somebody removed the folder: without it nothing can be kept, and nobody finds this process.
+                os._exit(1)
             try:
                 self.save()
                 stop_idle_processes()

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from infra.local.guard import Guard
+from infra.local.guard import SAVE_PATH, STATUS_PATH, Guard
 from infra.local.keeper import Keeper, count_processes, keep_code_until_saved, recover
 
 
@@ -75,10 +75,13 @@ def serve(home: Path, port: int) -> None:
             "workers": count_processes(),
             "saved_seconds_ago": round(time.time() - keeper.saved_at, 1),
             "save_fault": keeper.fault,
-            "free_bytes": shutil.disk_usage(home).free,
         }
 
-    ministack.app = Guard(ministack.app, port, status)
+    def save() -> dict[str, Any]:
+        keeper.save()
+        return status()
+
+    ministack.app = Guard(ministack.app, port, {STATUS_PATH: status, SAVE_PATH: save})
     keeper.start()
     sys.argv = sys.argv[:1]
     ministack.main()

@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from infra.local.faults import LayerNotInstalled
 
+UNUSED_FOR = 7 * 24 * 3600  # seconds
 RUNTIME = Path(__file__).parent / "runtime"
 _NEVER_SHIPPED = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "build"}
 # A venv's own interpreter would leak the venv's packages into every function.
@@ -57,12 +59,20 @@ def install_layer(source: Path, home: Path) -> Layer:
     copied = home / "layers" / source.name / f"source-{sha[:16]}"
     if not copied.is_dir():
         _appear(copied, lambda to: [shutil.copytree(p, to / p.name, ignore=_ignored) for p in own])
+    copied.touch()
     return Layer(source.name, (copied, installed), hashlib.sha256(f"{installed.name}{sha}".encode()).hexdigest()[:16])
 
 
 def install_runtime(home: Path) -> Path:
     """The folder with what the AWS runtime gives to every function: its client and boto3."""
     return _install(RUNTIME / "requirements.txt", home / "layers" / "runtime")
+
+
+def forget_unused(home: Path) -> None:
+    """Remove the folders of layers that no deploy has used for a week."""
+    for folder in (home / "layers").glob("*/*"):
+        if time.time() - folder.stat().st_mtime > UNUSED_FOR:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def function_archive(code: Path, layers: list[Layer], runtime: Path, scratch: Path) -> bytes:
@@ -115,6 +125,7 @@ def _install(lock: Path, shelf: Path) -> Path:
     folder = shelf / hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()[:16]
     if not folder.is_dir():
         _appear(folder, lambda to: _sync(lock, to))
+    folder.touch()
     return folder
 
 

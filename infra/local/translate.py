@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,39 +16,10 @@ from typing import Any
 import yaml
 
 from infra.local.faults import TemplateInvalid
+from infra.local.left_out import LeftOut, leave_out
 from infra.local.package import Layer, function_archive, hash_of, install_layer, install_runtime
 
 Template = dict[str, Any]
-
-# MiniStack 1.5.33 refuses the whole template for one of these.
-REFUSED = {
-    "AWS::Budgets::Budget": "budgets cost nothing here",
-    "AWS::CloudTrail::Trail": "the emulator has no trails",
-    "AWS::CloudWatch::CompositeAlarm": "the emulator has no composite alarms",
-    "AWS::CodeDeploy::Application": "the emulator shifts no traffic",
-    "AWS::CodeDeploy::DeploymentGroup": "the emulator shifts no traffic",
-    "AWS::Events::Archive": "archives are made by API only",
-    "AWS::Lambda::CodeSigningConfig": "the emulator checks no signatures",
-    "AWS::Logs::QueryDefinition": "the emulator stores no queries",
-    "AWS::SecretsManager::ResourcePolicy": "the emulator takes no policy of a secret here",
-    "AWS::SecretsManager::RotationSchedule": "the emulator rotates no secrets",
-    "AWS::StepFunctions::StateMachineAlias": "the emulator has no aliases of state machines",
-    "AWS::StepFunctions::StateMachineVersion": "the emulator has no versions of state machines",
-    "AWS::Synthetics::Canary": "the emulator has no canaries",
-    "AWS::WAFv2::WebACLAssociation": "the emulator filters no requests",
-    "AWS::XRay::Group": "the emulator keeps no traces",
-}
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A resource or property of the template that the local cloud does not have, and why."""
-
-    what: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.why}"
 
 
 @dataclass
@@ -120,16 +90,17 @@ def translate(path: Path, parameters: dict[str, str], site: Site) -> Translation
     declared: dict[str, Any] = template.get("Parameters") or {}
     values = {name: str(spec["Default"]) for name, spec in declared.items() if "Default" in spec}
     values |= {name: value for name, value in parameters.items() if name in declared}
-    work = _Work(path, site, Translation(template, values))
+    result = Translation(template, values)
+    work = _Work(path, site, result)
     work.take_layers()
     work.take_functions()
     work.take_state_machines()
     if template.get("Transform"):
-        work.result.template = _by_sam(template, values, path, site.region)
-    work.leave_out_refused()
+        result.template = _by_sam(template, values, path, site.region)
+    result.left_out += leave_out(result.template, path)
     work.take_code()
     work.take_nested()
-    return work.result
+    return result
 
 
 class _Work:
@@ -165,21 +136,6 @@ class _Work:
             if isinstance(uri, str):
                 # The emulator takes YAML, and fails every execution of it.
                 properties["Definition"] = self._flow(uri, logical_id)
-
-    def leave_out_refused(self) -> None:
-        resources = self.result.template["Resources"]
-        for logical_id, resource in list(resources.items()):
-            why = REFUSED.get(resource["Type"])
-            properties = resource.get("Properties") or {}
-            if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in properties:
-                why = "the emulator has no metric maths"
-            if why:
-                del resources[logical_id]
-                self.result.left_out.append(LeftOut(f"{logical_id} ({resource['Type']})", why))
-            elif "CodeDeployLambdaAliasUpdate" in (resource.get("UpdatePolicy") or {}):
-                del resource["UpdatePolicy"]
-                self.result.left_out.append(LeftOut(f"{logical_id}.UpdatePolicy", "the emulator shifts no traffic"))
-        self._forget_the_absent(resources)
 
     def take_code(self) -> None:
         """Zip each function with a bootstrap that knows its layers, and swap its runtime.
@@ -254,49 +210,6 @@ class _Work:
         key = f"{shelf}/{hashlib.sha256(content).hexdigest()[:32]}.zip"
         self.result.objects[key] = content
         return key
-
-    def _forget_the_absent(self, resources: dict[str, Any]) -> None:
-        """Drop what only points to a resource that was left out; refuse what needs it."""
-        gone = {one.what.split(" ")[0] for one in self.result.left_out if "(" in one.what}
-        if not gone:
-            return
-        for resource in resources.values():
-            after = resource.get("DependsOn")
-            if after is not None:
-                kept = [one for one in ([after] if isinstance(after, str) else after) if one not in gone]
-                resource["DependsOn"] = kept
-        outputs = self.result.template.get("Outputs") or {}
-        for name, output in list(outputs.items()):
-            if gone & mentions(output):
-                del outputs[name]
-                self.result.left_out.append(LeftOut(f"Outputs.{name}", "it names what was left out"))
-        for logical_id, resource in resources.items():
-            needed = gone & mentions(resource)
-            if needed:
-                raise _invalid(
-                    f"{logical_id} needs {', '.join(sorted(needed))}, which the local cloud does not have.", self.path
-                )
-
-
-def mentions(node: object) -> set[str]:
-    """The logical ids that a piece of a template refers to."""
-    if isinstance(node, list):
-        return set().union(*map(mentions, node))
-    if not isinstance(node, dict):
-        return set()
-    found: set[str] = set()
-    for key, value in node.items():
-        if key == "Ref":
-            found.add(str(value))
-        elif key == "Fn::GetAtt":
-            found.add(str(value[0] if isinstance(value, list) else str(value).split(".")[0]))
-        elif key == "Fn::Sub":
-            text = value[0] if isinstance(value, list) else value
-            found |= {name.split(".")[0] for name in re.findall(r"\$\{([^!}]+)\}", text)}
-            found |= mentions(value[1]) if isinstance(value, list) else set()
-        else:
-            found |= mentions(value)
-    return found
 
 
 def _by_sam(template: Template, parameters: dict[str, str], path: Path, region: str) -> Template:

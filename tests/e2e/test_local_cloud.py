@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -22,7 +25,7 @@ from botocore.exceptions import ClientError
 
 from infra.local import cloud as local
 from infra.local import emulator
-from infra.local.faults import DeployFailed, PortTaken, RunsElsewhere
+from infra.local.faults import CloudCrashed, DeployFailed, PortTaken, RunsElsewhere
 from tests.e2e.conftest import Place, free_port
 
 
@@ -51,6 +54,11 @@ def http_status(url: str, **headers: str) -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 # The guard
@@ -290,6 +298,32 @@ def test_a_stale_process_file_is_no_obstacle(up: local.Cloud, sample: Place) -> 
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_a_cloud_whose_folder_is_removed_ends_by_itself(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    running = emulator.start(home, free_port())
+    shutil.rmtree(home)
+    deadline = time.monotonic() + 10
+    while answers(running.port):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.6])
+def test_a_cloud_killed_while_it_deploys_comes_up_again(sample: Place, tmp_path: Path, seconds: float) -> None:
+    place = Place(tmp_path / "home", free_port(), sample.template)
+    shutil.copytree(sample.home / "layers", place.home / "layers", symlinks=True)
+    running = emulator.start(place.home, place.port)
+    killer = threading.Timer(seconds, os.kill, (running.pid, signal.SIGKILL))
+    killer.start()
+    try:
+        with contextlib.suppress(CloudCrashed):
+            place.up()
+        killer.join()
+        assert ask(place.up())["body"] == "hello"
+    finally:
+        local.down(home=place.home)
 
 
 def test_clients_ignore_the_endpoint_and_profile_of_real_work(up: local.Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

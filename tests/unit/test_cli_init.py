@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,10 @@ def test_a_target_that_is_not_there_is_named_with_the_columns(
     assert main(["init", "--data", str(data), "--target", "c", "--out", str(tmp_path / "p.yaml")]) == 2
     assert "'c' is not a column" in (said := capsys.readouterr().err)
     assert "a, b" in said
+
+
+@pytest.mark.parametrize("file", sorted((DATA.parents[1] / "pipelines").glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_examples_and_what_their_comments_suggest_are_right(file: Path) -> None:
+    text = file.read_text()
+    assert parse(text).name == file.stem
+    assert parse(re.sub(r"^# ([a-z_]+: [{\[])", r"\1", text, flags=re.MULTILINE)).name == file.stem

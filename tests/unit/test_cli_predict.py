@@ -13,18 +13,20 @@ import cli.predict
 from cli.contract import Contract
 from cli.main import main
 from cli.place import Credentials, Place
-from cli.predict import batches, merge
-from cli.signing import curl
+from cli.predict import batches, in_file, merge
+from cli.signing import call, curl
+from modelcycle.faults import BadRequest, Transient
 
 SIGNATURE = {
-    "model": "m", "task": "binary", "target": "y", "classes": ["no", "yes"], "ignored": ["id"], "inputs": [],
+    "model": "m", "task": "binary", "target": "y", "classes": ["no", "yes"], "ignored": ["id", "race"], "inputs": [],
+    "missing_values": ["?", "-999"], "id_columns": ["id"],
     "fields": [
         {"name": "age", "type": "number", "example": 39.0}, {"name": "=job's", "type": "text", "example": "a \"b\""},
         {"name": "since", "type": "datetime", "example": "2026-01-01"},
         {"name": "member", "type": "boolean", "example": None},
     ],
 }  # fmt: skip
-CONTRACT = Contract(SIGNATURE, ["?", "-999"])
+CONTRACT = Contract(SIGNATURE)
 
 
 @pytest.mark.parametrize(("text", "sent"), [
@@ -37,8 +39,8 @@ def test_a_number_is_sent_as_a_number_and_no_value_as_null(text: str | None, sen
 
 
 def test_columns_that_the_model_does_not_read_stay_here() -> None:
-    row = {"age": "1", "id": "7", "y": "yes", "extra": "x", "=job's": "0012", "member": "yes"}
-    assert CONTRACT.instance(row) == {"age": 1.0, "=job's": "0012", "member": "yes"}
+    row = {"age": "1", "id": "7", "race": "x", "y": "yes", "extra": "x", "=job's": "0012", "member": "yes"}
+    assert CONTRACT.instance(row) == {"id": "7", "age": 1.0, "=job's": "0012", "member": "yes"}
     assert CONTRACT.unknown(row) == ["extra"]
 
 
@@ -126,3 +128,19 @@ def test_the_printed_curl_line_is_quoted_for_a_shell_and_shows_no_secret_of_aws(
     assert '--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"' in aws
     assert '"x-amz-security-token: $AWS_SESSION_TOKEN"' in aws
     assert "K:S" not in aws
+
+
+def test_a_refusal_names_the_row_of_the_file_and_the_column() -> None:
+    pointers = ["/instances/2/hours ~1 week", "/instances/3"]
+    refused = BadRequest("x", "", "", [{"pointer": pointer, "detail": "a number is expected"} for pointer in pointers])
+    told = in_file(refused, Path("r.csv"), 500, ["hours / week"])
+    assert told.what == "row 503, column 'hours / week': a number is expected"
+    assert told.errors[1]["pointer"] == "row 504"
+    whole = BadRequest("too large", "", "", [{"pointer": "/instances", "detail": "1,000 rows at most"}])
+    assert in_file(whole, Path("r.csv"), 0, []) is whole
+
+
+def test_an_api_that_does_not_answer_is_a_fault() -> None:
+    place = Place("local", None, {"ApiUrl": "http://127.0.0.1:1/api"}, Credentials("K", "S"))  # type: ignore[arg-type]
+    with pytest.raises(Transient, match="does not answer"):
+        call(place, "POST", "/models/m/predict", {})

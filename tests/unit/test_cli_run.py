@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,160 +10,11 @@ import pytest
 
 import cli.place
 from cli import start
+from cli.console import runnable
 from cli.main import main
-from cli.place import Credentials, Place
-from modelcycle.messages import Artifact, Run, Trigger
-from modelcycle.registry import Record, Route, RunRecord, Write
-
-AT = datetime(2026, 1, 1, tzinfo=UTC)
-ARTIFACT = Artifact(uri="s3://artifacts/x", sha256="0" * 64, bytes=1)
-ARN = "arn:aws:states:us-east-1:1:execution:lifecycle:e1"
-COLLECTED = {
-    "schema": 1, "manifest": ARTIFACT.model_dump(), "shards": [], "quarantine": None, "columns": 2, "objects": 1,
-    "bytes": 9, "rows": 3, "quarantined": 0, "cached": False,
-}  # fmt: skip
-
-
-class ClientError(Exception):
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.response = {"Error": {"Code": code}}
-
-
-class Gone(ClientError):
-    pass
-
-
-class Table:
-    """The registry's table in memory."""
-
-    def __init__(self) -> None:
-        self.records: dict[tuple[str, str], Record] = {}
-
-    def read(self, pk: str, sk: str) -> Record | None:
-        return self.records.get((pk, sk))
-
-    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, limit: int | None = None) -> list[Record]:
-        found = sorted(
-            (record for (one, sk), record in self.records.items() if one == pk and sk.startswith(prefix)),
-            key=lambda record: record.sk, reverse=newest_first,
-        )  # fmt: skip
-        return found[:limit]
-
-    def write(self, *writes: Write) -> None:
-        for write in writes:
-            self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
-
-
-class S3:
-    class exceptions:  # noqa: N801
-        ClientError = ClientError
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.objects: dict[str, bytes] = {}
-
-    def put_object(self, *, Bucket: str, Key: str, Body: Any, **rest: Any) -> None:  # noqa: N803
-        self.objects[Key] = Body if isinstance(Body, bytes) else Body.read()
-        if Key.startswith("raw/"):
-            self.cloud.uploaded(Key)
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
-        if Key not in self.objects:
-            raise ClientError("NoSuchKey")
-        return {"Body": io.BytesIO(self.objects[Key])}
-
-    def list_objects_v2(self, *, Prefix: str, **rest: Any) -> dict[str, Any]:  # noqa: N803
-        return {"KeyCount": sum(key.startswith(Prefix) for key in self.objects)}
-
-
-class States:
-    class exceptions:  # noqa: N801
-        ExecutionDoesNotExist = Gone
-
-    def __init__(self) -> None:
-        self.executions: dict[str, dict[str, Any]] = {}
-        self.events: dict[str, list[dict[str, Any]]] = {}
-        self.started: list[dict[str, Any]] = []
-        self.interrupt = False
-
-    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
-        if self.interrupt:
-            raise KeyboardInterrupt
-        if executionArn not in self.executions:
-            raise Gone("ExecutionDoesNotExist")
-        return {"startDate": AT, "stopDate": AT + timedelta(seconds=5)} | self.executions[executionArn]
-
-    def get_execution_history(self, *, executionArn: str, **rest: Any) -> dict[str, Any]:  # noqa: N803
-        return {"events": self.events.get(executionArn, [])[::-1]}
-
-    def start_execution(self, *, input: str, **rest: Any) -> dict[str, Any]:  # noqa: A002
-        self.started.append(json.loads(input))
-        return {"executionArn": ARN}
-
-
-class Cloud:
-    """A place whose runs end as a test wants it."""
-
-    def __init__(self) -> None:
-        self.table, self.states, self.s3 = Table(), States(), S3(self)
-        self.claim: dict[str, Any] = {"execution": ARN, "run_id": "r1", "folded": False}
-        outputs = {
-            "DataBucket": "data", "ArtifactBucket": "artifacts", "RegistryTable": "registry", "LifecycleArn": "arn:l",
-            "RolloutArn": "arn:aws:states:us-east-1:1:stateMachine:rollout", "ApiUrl": "http://127.0.0.1:1/api",
-        }  # fmt: skip
-        self.place = Place("local", self, outputs, Credentials("KEY", "SECRET"), endpoint="http://127.0.0.1:1")
-        self.place.__dict__["registry"] = registry_of(self.table)
-
-    def client(self, service: str, **settings: Any) -> Any:
-        return {"s3": self.s3, "stepfunctions": self.states}[service]
-
-    def uploaded(self, key: str) -> None:
-        self.table.write(Write("MODEL#m", f"UPLOAD#{key}#0001", self.claim))
-
-    def ended(self, state: str, reason: str = "", version: int | None = None, status: str = "SUCCEEDED") -> None:
-        run = Run(
-            model="m", run_id="r1", execution=ARN, started_at=AT,
-            trigger=Trigger(kind="upload", detail="raw/m/rows.csv"), pipeline=ARTIFACT,
-        )  # fmt: skip
-        record = RunRecord.model_validate(
-            {"run": run, "state": state, "reason": reason, "version": version, "ended_at": AT + timedelta(seconds=4)}
-        )
-        self.table.write(
-            Write("MODELS", "m", {}), Write("MODEL#m", "RUN#r1", record.model_dump(mode="json")),
-            Write(f"EXECUTION#{ARN}", "RUN", {"model": "m", "run_id": "r1"}),
-        )  # fmt: skip
-        self.states.executions[ARN] = {"status": status}
-
-    def passed(self, *visits: tuple[str, dict[str, Any]]) -> None:
-        """The history of the execution: each state with what it adds to the flow's state."""
-        state: dict[str, Any] = {}
-        events: list[dict[str, Any]] = []
-        for number, (name, adds) in enumerate(visits):
-            state |= adds
-            at = AT + timedelta(seconds=number)
-            events += [
-                {"id": 2 * number + 1, "timestamp": at, "stateEnteredEventDetails": {"name": name}},
-                {"id": 2 * number + 2, "timestamp": at + timedelta(seconds=1),
-                 "stateExitedEventDetails": {"name": name, "output": json.dumps(state)}},
-            ]  # fmt: skip
-        self.states.events[ARN] = events
-
-    def live(self, **weights: int) -> None:
-        route = Route(weights={int(version[1:]): weight for version, weight in weights.items()}, moves=1)
-        move = {
-            "number": 1, "kind": "promoted", "at": (AT + timedelta(seconds=4.5)).isoformat(), "by": "run r1", "why": "",
-            "before": {}, "after": route.weights,
-        }  # fmt: skip
-        self.table.write(
-            Write("MODEL#m", "ROUTE", route.model_dump(mode="json")), Write("MODEL#m", "MOVE#00000001", move)
-        )
-
-
-def registry_of(table: Table) -> Any:
-    from modelcycle.registry import Registry
-
-    return Registry(table)
+from cli.place import Place
+from modelcycle.registry import Write
+from tests.memory_place import ARN, COLLECTED, Cloud
 
 
 @pytest.fixture
@@ -341,3 +190,46 @@ def test_a_fault_of_the_program_is_one_sentence_too(
     said = capsys.readouterr().err
     assert "RuntimeError: oh" in said
     assert "Traceback" not in said
+
+
+def test_an_upload_that_came_too_late_for_its_holder_is_followed_into_the_next_run(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.ended("unchanged")
+    cloud.passed(("ConcludeUnchanged", {"conclude": {"folded": 1}}))
+    cloud.claim = {"execution": "arn:another", "run_id": "r1", "folded": True}
+    first = cloud.table.read("MODEL#m", "RUN#r1").body
+    later = first | {"run": first["run"] | {"run_id": "r2", "execution": "arn:later"}, "state": "refused"}
+    cloud.table.write(
+        Write("MODEL#m", "RUN#r2", later), Write("EXECUTION#arn:later", "RUN", {"model": "m", "run_id": "r2"})
+    )
+    cloud.states.executions["arn:later"] = {"status": "SUCCEEDED"}
+    assert main(["run", *files, "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["run_id"] == "r2"
+
+
+def test_command_lines_are_printed_the_way_this_shell_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv/bin/modelcycle"), "run"])
+    assert runnable("`modelcycle runs m`, not a/modelcycle x") == "`.venv/bin/modelcycle runs m`, not a/modelcycle x"
+    monkeypatch.setattr("sys.argv", ["/x/pytest"])
+    assert runnable("modelcycle runs m") == "modelcycle runs m"
+
+
+def test_a_place_that_stops_answering_is_three_lines(
+    cloud: Cloud, files: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    def gone(**words: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1/")
+
+    cloud.ended("unchanged")
+    monkeypatch.setattr(cloud.states, "describe_execution", gone)
+    assert main(["run", *files]) == 1
+    error, where, todo = capsys.readouterr().err.splitlines()[-3:]
+    assert (error, where) == ("error    the place does not answer", "where    http://127.0.0.1:1/")
+    assert "takes over what was done" in todo

@@ -159,7 +159,7 @@ def test_what_came_of_a_run_is_said_in_the_first_line(told: Ending, golden: str)
 
 
 def test_the_json_of_a_run_has_the_keys_that_never_change() -> None:
-    told = Ending("adult", "7f3a", "deployed", "", 1, Route(), [step("collect")], 41.2, AT, results())
+    told = Ending("adult", "7f3a", "deployed", "", 1, Route(), [step("collect")], 41.2, AT, 0, results())
     wire = told.wire()
     assert wire.keys() >= {"run_id", "model", "version", "status", "reason", "metrics", "steps"}
     assert wire["metrics"] == {"accuracy": 0.8712}

@@ -31,7 +31,7 @@ def answered(kind: str, *headers: tuple[str, str], path: str = "/") -> list[dict
         return {}
 
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
-    guard = Guard(app, 4566, dict)
+    guard = Guard(app, 4566, {})
     asyncio.run(guard({"type": kind, "path": path, "headers": raw}, receive, send))
     return sent
 

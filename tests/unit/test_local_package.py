@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import zipfile
 from pathlib import Path
@@ -90,3 +91,12 @@ def test_a_missing_uv_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(package.shutil, "which", lambda *_, **__: None)
     with pytest.raises(LayerNotInstalled, match="uv"):
         install_layer(layer, tmp_path / "home")
+
+
+def test_a_layer_that_no_deploy_uses_any_more_is_removed(tmp_path: Path) -> None:
+    old, new = tmp_path / "layers" / "data" / "old", tmp_path / "layers" / "data" / "new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    package.forget_unused(tmp_path)
+    assert (old.exists(), new.exists()) == (False, True)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from infra.local.faults import TemplateInvalid
-from infra.local.translate import Site, Translation, mentions, translate
+from infra.local.left_out import mentions
+from infra.local.translate import Site, Translation, translate
 
 SAMPLE = Path(__file__).parents[1] / "e2e" / "sample"
 
@@ -62,12 +63,12 @@ def test_every_path_of_the_api_asks_for_a_signature(project: Path, home: Path) -
 
 
 def test_a_nested_template_is_uploaded_and_knows_its_parameters(project: Path, home: Path) -> None:
-    result = translated(project, home, Stage="prod")
+    result = translated(project, home, Environment="prod")
     child = result.nested["Storage"]
     url = of_type(result, "AWS::CloudFormation::Stack")["Storage"]["TemplateURL"]
     assert url == f"http://127.0.0.1:1/uploads/{child.key}"
     assert child.key in result.objects
-    assert child.parameters == {"Stage": "prod"}
+    assert child.parameters == {"Environment": "prod"}
 
 
 def test_the_same_project_translates_to_the_same_key(project: Path, home: Path) -> None:
@@ -81,7 +82,7 @@ def test_what_is_refused_is_named_with_its_reason(project: Path, home: Path) -> 
 
 def test_what_needs_a_refused_resource_is_an_error_with_its_name(project: Path, home: Path) -> None:
     template = project / "template.yaml"
-    template.write_text(template.read_text().replace("STAGE: !Ref Stage", "STAGE: !Ref Ratio"))
+    template.write_text(template.read_text().replace("STAGE: !Ref Environment", "STAGE: !Ref Ratio"))
     with pytest.raises(TemplateInvalid, match="HelloFunction needs Ratio"):
         translated(project, home)
 

@@ -54,22 +54,24 @@ def test_one_row_that_differs_breaks_parity(task: Task, part: str) -> None:
 def test_a_score_that_is_no_number_breaks_parity() -> None:
     expected, got = np.array([[0.5, 0.5]]), np.array([[np.nan, 0.5]])
     with pytest.raises(ParityBroken, match="without a finite score"):
-        hold_together([("validation", expected, got)], "binary", 1.0)
+        hold_together([("validation", expected, got)], "binary", 1.0, "linear")
 
 
 def test_a_row_on_the_threshold_may_flip_within_the_tolerance_and_is_counted() -> None:
     expected = np.array([[0.5, 0.5], [0.9, 0.1]])
     got = np.array([[0.50001, 0.49999], [0.9, 0.1]])
-    assert hold_together([("validation", expected, got)], "binary", 1.0).flips == 1
+    assert hold_together([("validation", expected, got)], "binary", 1.0, "linear").flips == 1
     with pytest.raises(ParityBroken):
-        hold_together([("validation", expected, got + np.array([2 * TOLERANCE, 0]))], "binary", 1.0)
+        hold_together([("validation", expected, got + np.array([2 * TOLERANCE, 0]))], "binary", 1.0, "linear")
 
 
 def test_values_are_held_together_in_units_of_the_targets_spread() -> None:
     expected, got = np.array([[1e6], [2e6]]), np.array([[1e6 + 10], [2e6]])
-    assert hold_together([("validation", expected, got)], "regression", 5e5).max_difference == pytest.approx(2e-5)
+    assert hold_together([("validation", expected, got)], "regression", 5e5, "linear").max_difference == pytest.approx(
+        2e-5
+    )
     with pytest.raises(ParityBroken):
-        hold_together([("validation", expected, got)], "regression", 1e4)
+        hold_together([("validation", expected, got)], "regression", 1e4, "linear")
 
 
 def test_the_champion_scores_the_same_rows() -> None:

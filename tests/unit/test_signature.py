@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from modelcycle.faults import BadRequest
 from modelcycle.model.columns import Columns, Texts
-from modelcycle.model.signature import Field, Input, Signature
+from modelcycle.model.plan import Input
+from modelcycle.model.signature import Field, Signature
 
 SLASHED = "a/b~c"
 SIGNATURE = Signature(
@@ -147,3 +148,12 @@ def test_typed_rows_survive_their_way_through_json(cells: list[tuple[Any, Any, A
 def test_columns_of_another_kind_do_not_fit() -> None:
     assert SIGNATURE.fits(SIGNATURE.read([GOOD]))
     assert not SIGNATURE.fits(Columns({SLASHED: Texts.of(["1"])}))
+
+
+@pytest.mark.parametrize("written", ["", "iso", "%d/%m/%Y", "%Y-%m-%d %H:%M"])
+def test_dates_survive_their_way_through_json(written: str) -> None:
+    pytest.importorskip("modelcycle.model.dates")
+    signature = dates.model_copy(update={"fields": [Field(name="d", type="datetime", format=written)]})
+    days = np.array([-86400.0 * 400, np.nan, 0.0, 86400.0 * 15_000], dtype=np.float64)
+    again = signature.read(signature.instances(Columns({"d": days})))
+    np.testing.assert_array_equal(again.values["d"], days)  # type: ignore[arg-type]

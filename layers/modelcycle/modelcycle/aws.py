@@ -62,7 +62,11 @@ class Cloud:
 
     @cached_property
     def registry(self) -> Registry:
-        return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table))
+        from botocore.exceptions import ConnectionError as NoConnection
+        from botocore.exceptions import HTTPClientError
+
+        unreachable = (NoConnection, HTTPClientError)  # no connection; no answer in time
+        return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table, unreachable))
 
     @cached_property
     def bus(self) -> EventBridgeBus:

@@ -59,7 +59,7 @@ class Answer:
             "version": self.version,
             "prediction_ids": self.ids,
             "predictions": self.predictions,
-            "probabilities": None if self.probabilities[0] is None else self.probabilities,
+            "probabilities": self.probabilities if any(self.probabilities) else None,
         }
         return answer | ({"versions": self.versions} if len(set(self.versions)) > 1 else {})
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict
 
 from modelcycle.faults import BadRequest
 from modelcycle.model.columns import Columns, ColumnType, Texts, Values
+from modelcycle.model.plan import Input, Part
 from modelcycle.spec import Task
 
-Part = Literal["", "year", "month", "day", "weekday", "hour", "days"]
 LARGEST = float(np.finfo(np.float32).max)
 MOST_ERRORS = 20  # named in one answer
 
@@ -37,17 +37,6 @@ class Field(BaseModel):
     false: list[str] = []
     example: float | str | bool | None = None
     levels: list[str] = []  # some of the texts that training saw, for people
-
-
-class Input(BaseModel):
-    """One input of the ONNX graph, of shape (n, 1)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str  # x0, x1 ...: a column may be named anything, an ONNX input may not
-    column: str
-    kind: Literal["number", "text"]
-    part: Part = ""
 
 
 class Signature(BaseModel):
@@ -100,7 +89,7 @@ class Signature(BaseModel):
         BadRequest : names every wrong field by JSON pointer (RFC 6901), 20 at most
         """
         if not isinstance(instances, list) or not instances:
-            raise _refused([("/instances", "a list of one or more rows is expected")])
+            raise _refused([("/instances", "a list of one or more rows is expected")], self.model)
         errors: list[tuple[str, str]] = []
         known = {field.name for field in self.fields} | set(self.ignored)
         for row, instance in enumerate(instances):
@@ -116,7 +105,7 @@ class Signature(BaseModel):
             if len(errors) >= MOST_ERRORS:
                 break
         if errors:
-            raise _refused(errors)
+            raise _refused(errors, self.model)
         missing = frozenset(self.missing_values)
         values: dict[str, Values] = {}
         for field in self.fields:
@@ -136,7 +125,7 @@ class Signature(BaseModel):
                 break
             values[field.name] = _typed(column, field.type)
         if errors:
-            raise _refused(errors)
+            raise _refused(errors, self.model)
         return Columns(values)
 
     def instances(self, columns: Columns) -> list[dict[str, Any]]:
@@ -150,13 +139,13 @@ def pointer(row: int, name: str) -> str:
     return f"/instances/{row}/{name.replace('~', '~0').replace('/', '~1')}"
 
 
-def _refused(errors: list[tuple[str, str]]) -> BadRequest:
+def _refused(errors: list[tuple[str, str]], model: str) -> BadRequest:
     errors = errors[:MOST_ERRORS]
     place, text = errors[0]
     return BadRequest(
         f"{place}: {text}",
         place,
-        "the model's columns are listed at /v2/models/{name}",
+        f"GET /v2/models/{model} lists the columns",
         [{"pointer": place, "detail": text} for place, text in errors],
     )
 
@@ -237,9 +226,17 @@ def _moment(seconds: float, field: Field) -> str:
 def _encoded(values: Values, graph_input: Input) -> npt.NDArray[Any]:
     if isinstance(values, Texts):
         return values.strings().reshape(-1, 1)
+    if graph_input.kind == "text":
+        return _as_text(values).reshape(-1, 1)
     if graph_input.part:
         return date_part(values, graph_input.part).reshape(-1, 1)
     return values.astype(np.float32).reshape(-1, 1)
+
+
+def _as_text(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Numbers as categories: 3 is "3", 0.5 is "0.5", no value is "". Object (n,)."""
+    levels, codes = np.unique(numbers, return_inverse=True)
+    return np.array(["" if np.isnan(level) else f"{level:.9g}" for level in levels], dtype=object)[codes]
 
 
 def date_part(seconds: npt.NDArray[np.float64], part: Part) -> npt.NDArray[np.float32]:

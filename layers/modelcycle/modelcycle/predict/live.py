@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from modelcycle.faults import Fault, NotAllowed, Throttled, Transient, Unknown
+from modelcycle.faults import NotAllowed, Throttled, Transient, Unknown
 from modelcycle.model.answer import Served, load
 from modelcycle.registry import Registry, Route
 from modelcycle.store import Store
 
 TIME_TO_LIVE = 2.0  # seconds after which a route is read again: so long a rollback may take to be everywhere
 STALE = 60.0  # seconds that a route outlives it while the registry does not answer
-MOST_MODELS = 32  # kept in memory; the one that was asked for longest ago goes first
+MOST_MODELS = 8  # kept in memory; the one that was asked for longest ago goes first
 
 
 class Ready(NamedTuple):
@@ -69,8 +69,8 @@ class Live:
             raise NotAllowed("the model has no live version yet", name, f"see `modelcycle show {name}`")
         served = {version: self._load(name, version, before) for version in route.weights}
         if route.previous is not None and route.previous not in served:
-            # held ready for a rollback; the answer does not depend on it
-            with contextlib.suppress(Fault):
+            # held ready for a rollback; whatever is wrong with it, no answer depends on it
+            with contextlib.suppress(Exception):
                 served[route.previous] = self._load(name, route.previous, before)
         return Ready(route, served)
 

@@ -27,7 +27,7 @@ def server() -> dict[str, Any]:
 
 
 def metadata(name: str, ready: Ready) -> dict[str, Any]:
-    """What the live model takes and gives, with an example of each column."""
+    """What the live model takes and gives."""
     signature = _contract(ready)
     outputs = [{"name": "prediction", "datatype": _prediction(signature), "shape": [-1]}]
     if signature.task != "regression":
@@ -107,7 +107,7 @@ def _column(tensor: Any) -> tuple[str, list[Any]]:
     name, shape, data = tensor.get("name"), tensor.get("shape"), tensor.get("data")
     if not isinstance(name, str):
         raise ValueError("/name", "the column's name is expected")
-    if tensor.get("datatype") not in KNOWN:
+    if not isinstance(tensor.get("datatype"), str) or tensor["datatype"] not in KNOWN:
         raise ValueError("/datatype", f"one of {', '.join(sorted(KNOWN))} is expected")
     if not isinstance(data, list):
         raise ValueError("/data", "a list is expected; binary data are not supported")
@@ -136,6 +136,6 @@ def _output(name: str, datatype: str, shape: list[int], data: list[Any]) -> dict
 def _refused(errors: list[tuple[str, str]]) -> BadRequest:
     place, text = errors[0]
     return BadRequest(
-        f"{place}: {text}", place, "GET /v2/models/{name} lists the tensors",
+        f"{place}: {text}", place, "GET /v2/models/NAME lists the tensors",
         [{"pointer": pointer, "detail": detail} for pointer, detail in errors],
     )  # fmt: skip

@@ -47,11 +47,12 @@ class Table(Protocol):
 
 
 class DynamoTable:
-    """`client` is boto3's DynamoDB client."""
+    """`client` is boto3's DynamoDB client; `unreachable` are the errors by which it says that nobody answered."""
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, unreachable: tuple[type[Exception], ...] = ()) -> None:
         self.client = client
         self.name = name
+        self.unreachable = unreachable
 
     def read(self, pk: str, sk: str) -> Record | None:
         item = self._call("get_item", Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True).get("Item")
@@ -91,11 +92,9 @@ class DynamoTable:
         raise Throttled("the registry is busy: other transactions hold the same records", writes[0].pk)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        from botocore.exceptions import HTTPClientError
-
         try:
             answer: dict[str, Any] = getattr(self.client, operation)(TableName=self.name, **request)
-        except HTTPClientError as error:  # no answer in time, or no connection
+        except self.unreachable as error:
             raise Transient("DynamoDB did not answer", self.name) from error
         except self.client.exceptions.ClientError as error:
             raise _fault(error, self.name) from error

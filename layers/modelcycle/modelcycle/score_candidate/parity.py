@@ -28,7 +28,9 @@ class Parity:
     flips: int
 
 
-def hold_together(parts: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]], task: Task, spread: float) -> Parity:
+def hold_together(
+    parts: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]], task: Task, spread: float, algorithm: str
+) -> Parity:
     """Compare scores, part by part.
 
     A row may change its class only within the tolerance: both libraries then say, up to rounding, the threshold. What
@@ -38,6 +40,7 @@ def hold_together(parts: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]], t
     ----------
     parts : name, scikit-learn's scores (n, k), ONNX's scores (n, k)
     spread : standard deviation of the target, for a regression; its differences are in this unit
+    algorithm : what was trained, for the remedy
 
     Raises
     ------
@@ -71,6 +74,6 @@ def hold_together(parts: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]], t
             f"scikit-learn and ONNX give different scores: {'; '.join(broken)}; largest difference {largest:.2g}, "
             f"allowed {TOLERANCE:.0e}",
             "score_candidate",
-            "leave the algorithm or the column treatment out that the trial used (training.algorithms), and report it",
+            f"leave {algorithm} out of training.algorithms in the pipeline file, and report it",
         )
     return Parity(rows, largest, flips)

@@ -72,7 +72,7 @@ def _parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Store) ->
     target = columns["validation"].target
     spread = float(np.nanstd(target)) if target is not None and len(target) else 1.0
     compared = [(name, expected[name], scorer.scores(part)) for name, part in columns.items()]
-    return hold_together(compared, scorer.signature.task, spread)
+    return hold_together(compared, scorer.signature.task, spread, request.select_model.best.algorithm)
 
 
 def _champion(champion: Version, candidate: Signature, test: Columns, artifacts: Store) -> Scored | None:

@@ -1,0 +1,185 @@
+"""Tables as `preprocess` hands them over, made for the tests of learning; and a run that holds them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from modelcycle.faults import Raced
+from modelcycle.messages import (
+    Artifact,
+    EngineeredFeatures,
+    EngineerFeaturesRequest,
+    PlanTrialsRequest,
+    Preprocessed,
+    Run,
+    RunTrialRequest,
+    SelectModelRequest,
+    Trigger,
+)
+from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema, Texts
+from modelcycle.registry import Record, Runs, Write
+from modelcycle.spec import Pipeline, canonical
+
+DATA = Path(__file__).parents[2] / "examples" / "data"
+
+
+class MemoryStore:
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, key: str, body: bytes | Path) -> Artifact:
+        content = body if isinstance(body, bytes) else body.read_bytes()
+        content = self.objects.setdefault(key, content)
+        return Artifact(uri=f"s3://memory/{key}", sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+
+    def read(self, artifact: Artifact) -> bytes:
+        return self.objects[artifact.uri.removeprefix("s3://memory/")]
+
+
+class MemoryTable:
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, str], Record] = {}
+
+    def read(self, pk: str, sk: str) -> Record | None:
+        return self.records.get((pk, sk))
+
+    def write(self, *writes: Write) -> None:
+        for write in writes:
+            found = self.records.get((write.pk, write.sk))
+            if (found.revision if found else 0) != write.revision:
+                raise Raced("another writer was first")
+        for write in writes:
+            self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
+
+
+class Table(NamedTuple):
+    schema: TableSchema
+    columns: Columns
+
+
+def table(raw: dict[str, list[Any]], target: str, task: str, classes: list[str] | None = None) -> Table:
+    """A table of Python values (None: no value); their Python types say the columns' types."""
+    values: dict[str, Any] = {}
+    described = []
+    for name, column in raw.items():
+        kind = _kind(column)
+        distinct = len({v for v in column if v is not None})
+        missing = sum(v is None for v in column) / len(column)
+        described.append(
+            Column(
+                name=name, type=kind, format="iso" if kind == "datetime" else "", distinct=distinct, missing=missing,
+                true=["true"] if kind == "boolean" else [], false=["false"] if kind == "boolean" else [],
+            )
+        )  # fmt: skip
+        if kind == "text":
+            values[name] = Texts.of(column)
+        elif kind == "datetime":
+            values[name] = np.array([math.nan if v is None else v.timestamp() for v in column])
+        else:
+            values[name] = np.array([math.nan if v is None else v for v in column], dtype=np.float32)
+    place = list(raw).index(target)
+    about = described.pop(place)
+    column = raw[target]
+    del values[target]
+    if task == "regression":
+        coded = np.array(column, dtype=np.float64)
+    else:
+        classes = classes or sorted({str(v) for v in column})
+        coded = np.array([classes.index(str(v)) for v in column], dtype=np.int32)
+    schema = TableSchema(
+        columns=described, target=about, task=task, classes=classes or [], missing_values=["", "?"]
+    )  # type: ignore[arg-type]
+    return Table(schema, Columns(values, coded))
+
+
+def _kind(column: list[Any]) -> ColumnType:
+    some = next((v for v in column if v is not None), None)
+    if isinstance(some, bool):
+        return "boolean"
+    if isinstance(some, datetime):
+        return "datetime"
+    return "text" if isinstance(some, str) else "number"
+
+
+def read_csv(name: str, target: str, task: str, classes: list[str] | None = None, limit: int | None = None) -> Table:
+    """One of the example files, without its duplicates."""
+    with gzip.open(DATA / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    rows = list(dict.fromkeys(map(tuple, rows)))[:limit]
+    raw: dict[str, list[Any]] = {}
+    for name_, column in zip(header, zip(*rows, strict=True), strict=True):
+        texts = [None if v.strip() in ("", "?") else v.strip() for v in column]
+        try:
+            raw[name_] = [None if v is None else float(v) for v in texts]
+        except ValueError:
+            raw[name_] = list(texts)
+    return table(raw, target, task, classes)
+
+
+def split(whole: Table) -> dict[str, Columns]:
+    """Train, validation and test: 75, 12.5 and 12.5 per cent by a hash of the row's place."""
+    part = np.array([hashlib.md5(str(i).encode()).digest()[0] for i in range(whole.columns.rows)])
+    bounds = {"train": (0, 192), "validation": (192, 224), "test": (224, 256)}
+    return {name: whole.columns.take((part >= low) & (part < high)) for name, (low, high) in bounds.items()}
+
+
+class Lifecycle(NamedTuple):
+    """A run whose rows are preprocessed."""
+
+    store: MemoryStore
+    runs: Runs
+    run: Run
+    preprocessed: Preprocessed
+    parts: dict[str, Columns]
+
+    def engineer(self) -> EngineeredFeatures:
+        from modelcycle.engineer_features import engineer_features
+
+        request = EngineerFeaturesRequest(run=self.run, preprocess=self.preprocessed)
+        return engineer_features(request, artifacts=self.store, runs=self.runs, code="1")
+
+    def train(self, engineered: EngineeredFeatures) -> Any:
+        from modelcycle.train import plan_trials, run_trial, select_model
+
+        inputs: dict[str, Any] = {
+            "run": self.run, "preprocess": self.preprocessed, "engineer_features": engineered,
+        }  # fmt: skip
+        planned = plan_trials(PlanTrialsRequest(**inputs), artifacts=self.store)
+        trials = [
+            run_trial(RunTrialRequest(**inputs, trial=trial), artifacts=self.store, runs=self.runs, code="1")
+            for trial in planned.trials
+        ]
+        request = SelectModelRequest(**inputs, trials=trials)
+        return trials, select_model(request, artifacts=self.store, runs=self.runs, code="1")
+
+
+def lifecycle(whole: Table, *, name: str = "model", run_id: str = "r1", **pipeline: Any) -> Lifecycle:
+    """A run over a table; `pipeline` are keys of the pipeline file."""
+    store, runs = MemoryStore(), Runs(MemoryTable())  # type: ignore[arg-type]
+    spec = Pipeline.model_validate({"name": name, "target": whole.schema.target.name} | pipeline)
+    run = Run(
+        model=name, run_id=run_id, execution="arn:execution", started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        trigger=Trigger(kind="request"), pipeline=store.put("pipeline.json", canonical(spec)),
+    )  # fmt: skip
+    parts = split(whole)
+    test = Columns(parts["test"].values)
+    labels = Columns({}, parts["test"].target)
+    preprocessed = Preprocessed(
+        table=store.put("table.json", whole.schema.model_dump_json().encode()),
+        profile=store.put("profile.json", b"{}"),
+        train=store.put("train.npz", parts["train"].to_bytes()),
+        validation=store.put("validation.npz", parts["validation"].to_bytes()),
+        test_features=store.put("test.npz", test.to_bytes()),
+        test_labels=store.put("labels.npz", labels.to_bytes()),
+        quarantine=None, task=whole.schema.task, rows=whole.columns.rows, kept=whole.columns.rows, quarantined=0,
+        duplicates=0, split=tuple(parts[name].rows for name in ("train", "validation", "test")),
+    )  # fmt: skip
+    return Lifecycle(store, runs, run, preprocessed, parts)
