@@ -34,9 +34,10 @@ def figures(step: Step) -> list[str]:
 
 def running(step: Step, trials: tuple[int, int] | None) -> list[str]:
     """What can be said of a step that is under way."""
-    if trials:
-        return [f"trial {min(trials[0] + 1, trials[1])} of {trials[1]}"]
-    return []
+    if trials is None:
+        return []
+    done, planned = trials
+    return [f"trial {min(done + 1, planned)} of {planned}"] if done else [count(planned, "trial")]
 
 
 def _collect(results: dict[str, Any]) -> list[str]:
