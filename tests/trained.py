@@ -29,7 +29,8 @@ from modelcycle.messages import (
     ValidateRequest,
 )
 from modelcycle.model.columns import Column, Columns, TableSchema, Texts
-from modelcycle.model.signature import Field, Input, Signature
+from modelcycle.model.plan import Input
+from modelcycle.model.signature import Field, Signature
 from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline, Task, canonical
 from modelcycle.store import Store, put_json

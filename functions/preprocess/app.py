@@ -4,6 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+
 from modelcycle.aws import cloud
 from modelcycle.messages import PreprocessRequest
 from modelcycle.preprocess import preprocess

@@ -15,5 +15,5 @@ def handler(event: dict, context: LambdaContext) -> dict:
     logger.set_correlation_id(request.run.run_id)
     here = cloud()
     result = register(request, versions=here.registry.versions, code=here.environment.code_version)
-    logger.info("register", extra={"version": result.version, "created": result.created})
+    logger.info("register", extra={"version": result.version, "new": result.created})
     return result.wire()

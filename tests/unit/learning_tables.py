@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from modelcycle.faults import Raced
 from modelcycle.messages import (
     Artifact,
     EngineeredFeatures,
@@ -26,7 +27,6 @@ from modelcycle.messages import (
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema, Texts
 from modelcycle.registry import Record, Runs, Write
 from modelcycle.spec import Pipeline, canonical
-from modelcycle.faults import Raced
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from modelcycle.faults import BadRequest
 from modelcycle.model.columns import Columns, Texts
-from modelcycle.model.signature import Field, Input, Signature
+from modelcycle.model.plan import Input
+from modelcycle.model.signature import Field, Signature
 
 SLASHED = "a/b~c"
 SIGNATURE = Signature(

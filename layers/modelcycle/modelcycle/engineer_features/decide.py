@@ -14,8 +14,7 @@ from modelcycle.engineer_features import leaks, twins
 from modelcycle.engineer_features.look import look
 from modelcycle.faults import BadData
 from modelcycle.model.columns import Columns, TableSchema, Texts
-from modelcycle.model.plan import FeaturePlan, Planned
-from modelcycle.model.signature import Input, Part
+from modelcycle.model.plan import FeaturePlan, Input, Part, Planned
 from modelcycle.spec import Pipeline
 
 MOST_ROWS = 50_000  # looked at, evenly spread over the training rows

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from modelcycle.model.columns import Column, Columns, Texts, Values
 from modelcycle.model.pipeline import RARE, WORD
-from modelcycle.model.plan import Planned
-from modelcycle.model.signature import Part, date_part
+from modelcycle.model.plan import Part, Planned
+from modelcycle.model.signature import date_part
 from modelcycle.spec import Pipeline
 
 FEW_LEVELS = 50  # up to here a category gets a column for each level where the algorithm needs it

@@ -39,7 +39,7 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
         run.model,
         f"RUN#{run.run_id}#govern",
         Entry(
-            at=now(), subject=f"run {run.run_id}", decision=result.decision, by="policy default", 
+            at=now(), subject=f"run {run.run_id}", decision=result.decision, by="policy default",
             why="; ".join(result.broken),
             evidence={"card": result.card.model_dump(), "validation": request.validate_.report.model_dump()},
         ),

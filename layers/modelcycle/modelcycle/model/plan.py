@@ -9,9 +9,19 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from modelcycle.model.signature import Input
-
+Part = Literal["", "year", "month", "day", "weekday", "hour", "days"]
 Treatment = Literal["number", "category", "high_cardinality", "date_parts", "words", "left_out"]
+
+
+class Input(BaseModel):
+    """One input of the ONNX graph, of shape (n, 1)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str  # x0, x1 ...: a column may be named anything, an ONNX input may not
+    column: str
+    kind: Literal["number", "text"]
+    part: Part = ""
 
 
 class Planned(BaseModel):

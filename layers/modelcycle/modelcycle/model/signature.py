@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict
 
 from modelcycle.faults import BadRequest
 from modelcycle.model.columns import Columns, ColumnType, Texts, Values
+from modelcycle.model.plan import Input, Part
 from modelcycle.spec import Task
 
-Part = Literal["", "year", "month", "day", "weekday", "hour", "days"]
 LARGEST = float(np.finfo(np.float32).max)
 MOST_ERRORS = 20  # named in one answer
 
@@ -37,17 +37,6 @@ class Field(BaseModel):
     false: list[str] = []
     example: float | str | bool | None = None
     levels: list[str] = []  # some of the texts that training saw, for people
-
-
-class Input(BaseModel):
-    """One input of the ONNX graph, of shape (n, 1)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str  # x0, x1 ...: a column may be named anything, an ONNX input may not
-    column: str
-    kind: Literal["number", "text"]
-    part: Part = ""
 
 
 class Signature(BaseModel):
