@@ -95,7 +95,7 @@ def _validate(results: dict[str, Any]) -> list[str]:
 
 def _govern(results: dict[str, Any]) -> list[str]:
     told = messages.Governed.model_validate(results["govern"])
-    broken = [f"{rule.name}: {rule.detail}" if rule.detail else rule.name for rule in told.rules if not rule.holds]
+    broken = [f"not: {clip(rule.name, 70)}" for rule in told.rules if not rule.holds]
     return [
         f"{sum(rule.holds for rule in told.rules)} of {count(len(told.rules), 'rule')} hold",
         *broken,
