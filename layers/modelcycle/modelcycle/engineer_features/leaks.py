@@ -149,9 +149,7 @@ def _sums(decided: dict[str, Planned], names: list[str], rows: Columns) -> Itera
                     why=f"gives the target away: {said} is the target (R2 {fit:.4f})",
                 )  # fmt: skip
             else:
-                why = (
-                    f"with {others[name]} an exact formula of the target (R2 {fit:.4f}): is it known before?"
-                )
+                why = f"with {others[name]} an exact formula of the target (R2 {fit:.4f}): is it known before?"
                 yield decided[name].model_copy(update={"loud": True, "why": f"{decided[name].why}; {why}"})
 
 
