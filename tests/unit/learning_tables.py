@@ -6,7 +6,7 @@ import csv
 import gzip
 import hashlib
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -152,3 +152,41 @@ def lifecycle(whole: Table, *, name: str = "model", run_id: str = "r1", **pipeli
         duplicates=0, split=tuple(parts[name].rows for name in ("train", "validation", "test")),
     )  # fmt: skip
     return Lifecycle(store, runs, run, preprocessed, parts)
+
+
+def odd_table(task: str, rows: int = 1200, seed: int = 0) -> Table:
+    """Every kind of column that a plan knows, with holes, rare levels, and names as nobody should choose them."""
+    random = np.random.default_rng(seed)
+
+    def holes(column: list[Any], share: float = 0.1) -> list[Any]:
+        return [None if gap else value for value, gap in zip(column, random.random(rows) < share, strict=True)]
+
+    number = random.normal(size=rows)
+    year = random.integers(2011, 2021, rows)
+    colour = random.choice(["red", "Grün", 'bl"ue', "日本", "a, b", "-1"], rows)
+    city = [f"city {int(place)}" for place in random.zipf(1.3, rows) % 300]
+    said = [" ".join(random.choice(["good", "BAD", "fine,", "straße", "it's", "🚲", "Mr."], 4)) for _ in range(rows)]
+    when = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=float(h)) for h in random.uniform(0, 9000, rows)]
+    hidden = number + 0.2 * (year - 2015) + (colour == "red") + np.array(["BAD" in text for text in said])
+    hidden += 0.7 * random.normal(size=rows)
+    target: dict[str, list[Any]] = {
+        "binary": ["yes" if value > 1 else "no" for value in hidden],
+        "multiclass": ["abc"[int(np.digitize(value, [0, 1.5]))] for value in hidden],
+        "regression": (1e6 + 1e4 * hidden).tolist(),
+    }
+    return table(
+        {
+            "hours / week": holes(number.tolist()),
+            "=year": year.astype(float).tolist(),
+            "in come": np.exp(random.normal(12, 3, rows)).tolist(),
+            "at.second": (1.6e9 + 128 * random.integers(0, 40, rows)).astype(float).tolist(),
+            "yes?": holes([bool(value) for value in random.integers(0, 2, rows)]),
+            "col'our": holes(colour.tolist()),
+            "city": holes(city),
+            "was er sagte: ä": holes(said),
+            "when": holes(when),
+            "target": target[task],
+        },
+        "target",
+        task,
+    )

@@ -17,6 +17,7 @@ from modelcycle.spec import Pipeline
 
 FEW_LEVELS = 50  # up to here a category gets a column for each level where the algorithm needs it
 MOST_MISSING = 0.99  # share of rows without a value from which a column says too little
+MOSTLY_NEW = 0.5  # share of distinct texts from which their words say more than they do as levels
 ALL_DISTINCT = 0.95  # share of distinct texts from which they name rows
 CHANCE_TWINS = 10.0  # equal pairs that chance would give; none at all means that somebody made the numbers distinct
 SHARE_OF_ROWS = 0.01  # in which a word has to occur to count as recurring
@@ -69,8 +70,8 @@ def _text(name: str, codes: npt.NDArray[np.int32], texts: list[str], missing: fl
         return Planned(column=name, treatment="left_out", why="constant")
     if distinct <= FEW_LEVELS and counts.max() > 1:
         return Planned(column=name, treatment="category", why=f"category, {distinct} levels")
-    recurring = _recurring_words([texts[level] for level in levels], counts)
-    if distinct > 0.5 * len(codes) and recurring >= RECURRING_WORDS:
+    words, recurring = _words([texts[level] for level in levels], counts)
+    if recurring >= RECURRING_WORDS and (distinct > MOSTLY_NEW * len(codes) or words < distinct / 2):
         return Planned(column=name, treatment="words", why=f"text of words, {recurring} of them recur")
     if distinct > ALL_DISTINCT * len(codes):
         return Planned(column=name, treatment="left_out", why=f"identifier: {distinct / len(codes):.0%} distinct texts")
@@ -79,8 +80,8 @@ def _text(name: str, codes: npt.NDArray[np.int32], texts: list[str], missing: fl
     return Planned(column=name, treatment="high_cardinality", why=f"category of many levels, {distinct:,}")
 
 
-def _recurring_words(levels: list[str], counts: npt.NDArray[np.int64]) -> int:
-    """How many words occur in some rows but not in all, where a text has two words or more on average."""
+def _words(levels: list[str], counts: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """How many words there are, and how many come again in some rows but not in all; 0 where a text is but one word."""
     pattern = re.compile(WORD)
     rows: Counter[str] = Counter()
     spoken = 0
@@ -90,8 +91,8 @@ def _recurring_words(levels: list[str], counts: npt.NDArray[np.int64]) -> int:
         rows.update(dict.fromkeys(words, count))
     total = int(counts.sum())
     if spoken < 2 * total:
-        return 0
-    return sum(1 for count in rows.values() if max(2, SHARE_OF_ROWS * total) <= count < total)
+        return 0, 0
+    return len(rows), sum(1 for count in rows.values() if max(2, SHARE_OF_ROWS * total) <= count < total)
 
 
 def _counts_rows(name: str, held: npt.NDArray[np.float32], distinct: int) -> str:
