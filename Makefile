@@ -18,6 +18,7 @@ help:  ## this list
 
 run: .venv/run.stamp  ## the whole cycle on the example data; leaves the local cloud up
 	@$(BIN)/modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz
+	@$(BIN)/modelcycle predict adult-income --data examples/data/adult.csv.gz --rows 3
 
 test: lint  ## all checks and all tests
 	$(BIN)/pytest

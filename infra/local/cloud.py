@@ -93,7 +93,7 @@ def up(
             say("starting the local cloud")
         running = emulator.start(folder, port)
         admin = administrator(running.endpoint)
-        digest = _digest(path, stage, folder)
+        digest = _digest(path, stage, folder, running.endpoint)
         deployed = _deployed(admin)
         operator = _operator(admin, folder)
         if deployed and deployed["digest"] == digest and operator:
@@ -219,11 +219,11 @@ def _operator(admin: Session, home: Path) -> Session | None:
     return operator.load(admin.endpoint, home)
 
 
-def _digest(template: Path, stage: str, home: Path) -> str:
-    """One hash over all that a deploy is made of."""
+def _digest(template: Path, stage: str, home: Path, endpoint: str) -> str:
+    """One hash over all that a deploy is made of; on another port the addresses in it are others."""
     root = template.parent
     flows = [folder for folder in [root / "statemachines"] if folder.is_dir()]
-    parts = [build_sha(root, home), hash_of(flows), stage]
+    parts = [build_sha(root, home), hash_of(flows), stage, endpoint]
     parts += [path.read_text(encoding="utf-8") for path in [template, *sorted((root / "infra").glob("**/*.yaml"))]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

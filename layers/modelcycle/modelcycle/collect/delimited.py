@@ -89,8 +89,8 @@ def _parsed(
         columns,
     )  # fmt: skip
     rejects, swallowed = engine.execute(
-        """SELECT count(DISTINCT (line, line_byte_position)), coalesce(bool_or(contains(trim(csv_line, chr(10)), chr(10))), false)
-           FROM reject_errors"""
+        """SELECT count(DISTINCT (line, line_byte_position)),
+             coalesce(bool_or(contains(trim(csv_line, chr(10)), chr(10))), false) FROM reject_errors"""
     ).fetchone()
     return rows, rejects, swallowed
 
@@ -98,16 +98,20 @@ def _parsed(
 def _set_apart(engine: Any, where: str, mended: unclosed.Mended) -> None:
     """Into the table `broken`, under the line that the file has; DuckDB counts a record of several lines as one."""
     engine.execute("CREATE OR REPLACE TEMP TABLE spans AS SELECT unnest($1) AS after, unnest($2) AS more", mended.spans)
+    found = """SELECT line::BIGINT AS line, max(csv_line) AS text, max(error_type) AS kind,
+        CASE WHEN max(error_type) = 'TOO MANY COLUMNS' THEN arg_max(error_message, column_idx)
+             ELSE arg_min(error_message, column_idx) END AS message
+        FROM reject_errors GROUP BY line, line_byte_position"""
     engine.execute(
-        f"""INSERT INTO broken SELECT $1, r.line + coalesce(s.more, 0), left(trim(r.text, chr(10)), {piece.LONGEST_TEXT}),
-              CASE WHEN r.kind = 'LINE SIZE OVER MAXIMUM' THEN 'the line is longer than {unclosed.LONGEST_LINE >> 20} MiB'
-                   WHEN contains(r.kind, 'COLUMNS') THEN regexp_extract(r.message, 'Found: (\\d+)', 1)
-                     || ' values where the header has ' || regexp_extract(r.message, 'Columns: (\\d+)', 1) || ' columns'
+        f"""INSERT INTO broken
+            SELECT $1, found.line + coalesce(more, 0), left(trim(text, chr(10)), {piece.LONGEST_TEXT}),
+              CASE WHEN kind = 'LINE SIZE OVER MAXIMUM'
+                     THEN 'the line is longer than {unclosed.LONGEST_LINE >> 20} MiB'
+                   WHEN contains(kind, 'COLUMNS')
+                     THEN regexp_extract(message, 'Found: (\\d+)', 1) || ' values where the header has '
+                       || regexp_extract(message, 'Columns: (\\d+)', 1) || ' columns'
                    ELSE $2 END
-            FROM (SELECT line::BIGINT AS line, max(csv_line) AS text, max(error_type) AS kind, CASE WHEN max(error_type) = 'TOO MANY COLUMNS' THEN
-                    arg_max(error_message, column_idx) ELSE arg_min(error_message, column_idx) END AS message
-                  FROM reject_errors GROUP BY line, line_byte_position) r
-            ASOF LEFT JOIN spans s ON r.line > s.after""",
+            FROM ({found}) found ASOF LEFT JOIN spans ON found.line > spans.after""",
         [where, unclosed.REASON],
     )
     for start in range(0, len(mended.broken), 10_000):

@@ -21,7 +21,8 @@ def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> P
     source.unlink()
     # read as CSV without delimiter and quote, so that every line is one value and keeps its number
     engine.execute(
-        f"""CREATE OR REPLACE TEMP VIEW lines AS SELECT number, text, CASE WHEN json_type(json) = 'OBJECT' THEN json END AS json
+        f"""CREATE OR REPLACE TEMP VIEW lines AS
+            SELECT number, text, CASE WHEN json_type(json) = 'OBJECT' THEN json END AS json
             FROM (SELECT row_number() OVER () AS number, text, try_cast(text AS JSON) AS json
                   FROM read_csv({literal(text)}, columns = {{'text': 'VARCHAR'}}, delim = '', quote = '', escape = '',
                     header = false, new_line = '\\n', auto_detect = false, max_line_size = {unclosed.LONGEST_LINE},

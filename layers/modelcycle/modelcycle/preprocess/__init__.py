@@ -1,4 +1,4 @@
-"""Step 2, preprocessing: texts become typed columns; duplicates and what doesn't parse are set apart; rows are split."""
+"""Step 2, preprocessing: texts become typed, split rows; duplicates and what doesn't parse are set apart."""
 
 from modelcycle.preprocess.prepare import preprocess
 

@@ -15,9 +15,17 @@ from modelcycle.model.columns import Column, ColumnType
 PARSED = 0.99  # share of a column's values that make it a number or a date; rows with the rest are quarantined
 TRUE = ["true", "yes", "t", "y"]
 FALSE = ["false", "no", "f", "n"]
-LOOKED_AT = 1000  # values by which the formats of dates are narrowed down
+LOOKED_AT = 300  # values by which the formats of dates are narrowed down
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 LARGEST = 3.4028234663852886e38  # of a float32
+
+
+def of_target(engine: Any, place: str, found: Column) -> Column:
+    """A target of two words (yes, no) keeps them as its classes; only mixed spellings become true and false."""
+    if found.type == "boolean":
+        words = engine.execute(f"SELECT count(DISTINCT {place}) FROM clean").fetchone()[0]
+        return found if words > 2 else Column(name=found.name, type="text")
+    return found
 
 
 def inferred(engine: Any, place: str, name: str, forced: ColumnType | None) -> Column:
@@ -44,7 +52,7 @@ def inferred(engine: Any, place: str, name: str, forced: ColumnType | None) -> C
 
 
 def parsed(column: Column, place: str) -> str:
-    """SQL that reads a column's text: DOUBLE (seconds for dates, 0 and 1 for booleans), or the text; NULL where it doesn't parse."""
+    """SQL that reads a column's text: the text or a DOUBLE (seconds for dates, 0 or 1), NULL where it doesn't parse."""
     if column.type == "number":
         return _number(place)
     if column.type == "boolean":
@@ -61,13 +69,13 @@ def _number(place: str) -> str:
 
 def _format(engine: Any, place: str, values: int) -> str | None:
     """The format that reads most of the column; of two that read as much, the one that `dates.FORMATS` names first."""
-    first = [
+    first = {
         text
         for (text,) in engine.execute(
             f"SELECT {place} FROM clean WHERE {place} IS NOT NULL ORDER BY place LIMIT {LOOKED_AT}"
         ).fetchall()
-    ]
-    likely = [format_ for format_ in dates.FORMATS if sum(_reads(text, format_) for text in first) >= len(first) * 0.5]
+    }
+    likely = [format_ for format_ in dates.FORMATS if sum(_reads(text, format_) for text in first) * 2 >= len(first)]
     if not likely:
         return None
     counts = engine.execute(

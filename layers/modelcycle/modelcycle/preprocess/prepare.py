@@ -11,8 +11,7 @@ from modelcycle.faults import BadData, BadPipeline, TargetUnusable
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema, Texts
 from modelcycle.model.profile import Profile, profiled
-from modelcycle.preprocess import kinds, rows, tables, target
-from modelcycle.preprocess.split import split
+from modelcycle.preprocess import kinds, rows, split, tables, target
 from modelcycle.registry import Runs
 from modelcycle.spec import Pipeline
 from modelcycle.steps import pipeline_of, taken_over
@@ -21,6 +20,7 @@ from modelcycle.store import Store, read_json
 READ = {
     "target", "task", "positive_class", "time_column", "id_columns", "drop_columns", "missing_values", "features",
 }  # fmt: skip
+LEAST_ROWS = 50
 
 
 def preprocess(request: PreprocessRequest, *, artifacts: Store, runs: Runs, code: str) -> Preprocessed:
@@ -73,10 +73,18 @@ class _Work:
         }
         if len(columns) < 2:
             raise BadData("no column is left beside the target", "drop_columns", "drop fewer columns")
+        columns[goal] = kinds.of_target(self.engine, f"c{goal}", columns[goal])
+        time = f"c{names.index(self.pipeline.time_column)}" if self.pipeline.time_column is not None else None
         kept, quarantined, duplicates, quarantine = rows.settle(
-            self.engine, columns, goal, self._needed(names, columns), [entry["key"] for entry in manifest["objects"]],
-            self.folder,
+            self.engine, columns, goal, self._needed(names, columns), split.part(time),
+            [entry["key"] for entry in manifest["objects"]], self.folder,
         )  # fmt: skip
+        if kept < LEAST_ROWS:
+            raise BadData(
+                f"{kept} rows are too few to train and judge a model"
+                f" (of {count:,}: {duplicates:,} duplicates, {quarantined:,} quarantined)",
+                f"raw/{self.run.model}/", f"upload more: at least {LEAST_ROWS} that differ and have a target",
+            )  # fmt: skip
         column = columns.pop(goal)
         tables.bounded(self.engine, columns, kept)
         task = target.task_of(self.engine, column, self.pipeline)
@@ -85,8 +93,7 @@ class _Work:
             target.numbers_checked(self.engine, column, self.pipeline)
         else:
             classes = target.classes_of(self.engine, column, self.pipeline, task)
-        time = names.index(self.pipeline.time_column) if self.pipeline.time_column is not None else None
-        parts = split(self.engine, self.pipeline, task, f"c{time}" if time is not None else None)
+        parts = split.counted(self.engine, self.pipeline, task)
         schema = TableSchema(
             columns=[self._counted(f"c{number}", kept, column) for number, column in columns.items()],
             target=self._counted("target", kept, column),

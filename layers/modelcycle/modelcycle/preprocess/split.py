@@ -13,43 +13,36 @@ from modelcycle.preprocess.rows import BUCKETS
 from modelcycle.spec import Pipeline, Task
 
 PARTS = ("train", "validation", "test")
-LEAST_ROWS = 50
 
 
-def split(engine: Any, pipeline: Pipeline, task: Task, time: str | None) -> tuple[int, int, int]:
-    """Make `parts` (place, part), and count them.
+def part(time: str | None) -> str:
+    """SQL that gives a row its part, the number of PARTS: by its bucket, or by the column `time`."""
+    # rows of one moment have one rank and stay together
+    share = f"bucket / {BUCKETS}" if time is None else f"(rank() OVER (ORDER BY {time}) - 1) / count(*) OVER ()"
+    return f"(CASE WHEN {share} < 0.75 THEN 0 WHEN {share} < 0.875 THEN 1 ELSE 2 END)::UTINYINT"
+
+
+def counted(engine: Any, pipeline: Pipeline, task: Task) -> tuple[int, int, int]:
+    """Rows of each part.
 
     Raises
     ------
-    BadData : too few rows: a part would lack rows, or a class that it needs
+    BadData : a part would lack rows, or a class that it needs
     """
-    kept: int = engine.execute("SELECT count(*) FROM kept").fetchone()[0]
-    if kept < LEAST_ROWS:
-        raise BadData(
-            f"{kept} rows are too few to train and judge a model",
-            f"raw/{pipeline.name}/",
-            f"upload at least {LEAST_ROWS}",
-        )
-    # rows of one moment have one rank and stay together
-    share = f"bucket / {BUCKETS}" if time is None else f"(rank() OVER (ORDER BY {time}) - 1) / {kept}"
-    engine.execute(
-        f"""CREATE TABLE parts AS SELECT place, (CASE WHEN share < 0.75 THEN 0 WHEN share < 0.875 THEN 1 ELSE 2 END)::UTINYINT AS part
-            FROM (SELECT place, {share} AS share FROM kept) ORDER BY place"""
-    )
     # classes: in training every one, in the others of a binary task both
-    counted = dict.fromkeys(PARTS, 0)
+    rows = dict.fromkeys(PARTS, 0)
     held = dict.fromkeys(PARTS, 0)
-    for part, rows, classes in engine.execute(
-        "SELECT part, count(*), count(DISTINCT target) FROM kept JOIN parts USING (place) GROUP BY part"
+    for number, count, classes in engine.execute(
+        "SELECT part, count(*), count(DISTINCT target) FROM kept GROUP BY part"
     ).fetchall():
-        counted[PARTS[part]], held[PARTS[part]] = rows, classes
+        rows[PARTS[number]], held[PARTS[number]] = count, classes
     all_classes = engine.execute("SELECT count(DISTINCT target) FROM kept").fetchone()[0]
     for name in PARTS:
         needed = 1 if task == "regression" else all_classes if task == "binary" or name == "train" else 1
         if held[name] < needed:
-            lacking = "row" if not counted[name] else "row of one of the classes"
+            lacking = "row" if not rows[name] else "row of one of the classes"
             raise BadData(
-                f"of {kept:,} rows, the {name} part would get no {lacking}", f"raw/{pipeline.name}/",
-                "upload more rows" if time is None else f"upload more rows, over a longer time ({pipeline.time_column})",
+                f"of {sum(rows.values()):,} rows, the {name} part would get no {lacking}", f"raw/{pipeline.name}/",
+                "upload more rows" + (", over a longer time" if pipeline.time_column is not None else ""),
             )  # fmt: skip
-    return counted["train"], counted["validation"], counted["test"]
+    return rows["train"], rows["validation"], rows["test"]

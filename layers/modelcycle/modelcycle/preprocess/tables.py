@@ -23,7 +23,7 @@ def bounded(engine: Any, columns: dict[int, Column], rows: int) -> None:
     """
     if rows * len(columns) > MOST_CELLS:
         raise BadData(
-            f"{rows:,} rows of {len(columns)} columns are more than the {MOST_CELLS:,} values that one model may learn from",
+            f"{rows:,} rows of {len(columns)} columns are more than the {MOST_CELLS:,} values that one model may hold",
             "preprocess", f"keep {MOST_CELLS // len(columns):,} rows, or take columns out by drop_columns",
         )  # fmt: skip
     texts = {
@@ -36,7 +36,7 @@ def bounded(engine: Any, columns: dict[int, Column], rows: int) -> None:
     if sum(texts.values()) > MOST_TEXT:
         longest = max(texts, key=lambda name: texts[name])
         raise BadData(
-            f"the texts take {sum(texts.values()) >> 20} MiB, more than the {MOST_TEXT >> 20} that one model may learn from",
+            f"the texts take {sum(texts.values()) >> 20} MiB, more than the {MOST_TEXT >> 20} that one model may hold",
             f"column {longest}: {texts[longest] >> 20} MiB", "take it out by drop_columns, or keep fewer rows",
         )  # fmt: skip
 
@@ -44,46 +44,32 @@ def bounded(engine: Any, columns: dict[int, Column], rows: int) -> None:
 def part_of(engine: Any, part: int, columns: dict[int, Column], classes: bool) -> Columns:
     """The typed columns of a part's rows, with the target."""
     values: dict[str, Values] = {
-        column.name: _texts(engine, part, f"c{number}")
-        if column.type == "text"
-        else _numbers(engine, part, number, column)
+        column.name: _texts(engine, part, number) if column.type == "text" else _numbers(engine, part, number, column)
         for number, column in columns.items()
     }
-    target = (
-        "SELECT code::INTEGER AS v FROM kept JOIN parts USING (place) JOIN classes ON classes.value = kept.target"
-        if classes
-        else "SELECT target AS v FROM kept JOIN parts USING (place)"
-    )
-    return Columns(values, _array(engine, f"{target} WHERE part = {part} ORDER BY place"))
+    if classes:
+        return Columns(values, _array(engine, part, "(SELECT code FROM classes WHERE value = target)::INTEGER"))
+    return Columns(values, _array(engine, part, "target"))
 
 
 def _numbers(engine: Any, part: int, number: int, column: Column) -> Any:
-    kind = "DOUBLE" if column.type == "datetime" else "FLOAT"
-    return _array(
-        engine, f"SELECT c{number}::{kind} AS v FROM kept JOIN parts USING (place) WHERE part = {part} ORDER BY place"
-    )
+    return _array(engine, part, f"c{number}::{'DOUBLE' if column.type == 'datetime' else 'FLOAT'}")
 
 
-def _texts(engine: Any, part: int, place: str) -> Texts:
-    rows = f"SELECT place, {place} AS text FROM kept JOIN parts USING (place) WHERE part = {part}"
-    levels = [
-        text
-        for (text,) in engine.execute(
-            f"SELECT DISTINCT text FROM ({rows}) WHERE text IS NOT NULL ORDER BY text"
-        ).fetchall()
-    ]
-    codes = _array(
-        engine,
-        f"""SELECT coalesce(dense_rank() OVER (ORDER BY text NULLS LAST) - 1, -1)::INTEGER AS v FROM ({rows}) ORDER BY place""",
-    )
-    codes[codes >= len(levels)] = -1  # no value comes last
-    return Texts(codes, levels)
+def _texts(engine: Any, part: int, number: int) -> Texts:
+    """Levels are those of the part alone: training sees no text that only test rows hold."""
+    told = f"SELECT DISTINCT c{number} AS text FROM kept WHERE part = {part} AND c{number} IS NOT NULL ORDER BY text"
+    levels = [text for (text,) in engine.execute(told).fetchall()]
+    if not levels:
+        return Texts(np.full(len(_array(engine, part, "place")), -1, np.int32), [])
+    engine.execute(f"DROP TYPE IF EXISTS level; CREATE TYPE level AS ENUM ({told})")
+    return Texts(_array(engine, part, f"enum_code(c{number}::level)::INTEGER"), levels)
 
 
-def _array(engine: Any, query: str) -> Any:
-    column = engine.execute(query).fetchnumpy()["v"]
+def _array(engine: Any, part: int, value: str) -> Any:
+    column = engine.execute(f"SELECT {value} AS v FROM kept WHERE part = {part}").fetchnumpy()["v"]
     if isinstance(column, np.ma.MaskedArray):
-        return column.filled(np.nan) if column.dtype.kind == "f" else column.filled(-1)
+        return column.filled(np.nan if column.dtype.kind == "f" else -1)
     return np.ascontiguousarray(column)
 
 

@@ -57,10 +57,9 @@ def classes_of(engine: Any, column: Column, pipeline: Pipeline, task: Task) -> l
     TargetUnusable : one class, too many, or one that is too rare
     BadPipeline : positive_class is none of them
     """
-    order = "value"
     engine.execute(
         f"""CREATE TABLE classes AS SELECT {_label(column)} AS label, target AS value, count(*) AS rows, 0 AS code
-            FROM kept GROUP BY target ORDER BY {order} LIMIT {MOST_CLASSES + 1}"""
+            FROM kept GROUP BY target ORDER BY value LIMIT {MOST_CLASSES + 1}"""
     )
     found: list[tuple[str, int]] = engine.execute("SELECT label, rows FROM classes ORDER BY value").fetchall()
     labels = [label for label, _ in found]
@@ -107,7 +106,8 @@ def _positive(found: list[tuple[str, int]], pipeline: Pipeline) -> str:
         return min(reversed(found), key=lambda pair: pair[1])[0]
     wanted = wanted.strip()
     if wanted not in labels:
-        near = difflib.get_close_matches(wanted, labels, n=1, cutoff=0.4)
+        near = [label for label in labels if label.lower() == wanted.lower()]
+        near = near or difflib.get_close_matches(wanted, labels, n=1, cutoff=0.4)
         raise BadPipeline(
             f"positive_class {wanted!r} is no class of {pipeline.target!r}",
             f"pipelines/{pipeline.name}.yaml: positive_class: {wanted}",

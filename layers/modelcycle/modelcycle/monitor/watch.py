@@ -1,0 +1,122 @@
+"""The verb: look at a model's live traffic, keep what was seen, and tell when the model has degraded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from modelcycle.engine import connect
+from modelcycle.faults import Raced
+from modelcycle.messages import Drift, Monitored, MonitorRequest
+from modelcycle.model.profile import ColumnProfile, Profile
+from modelcycle.model.signature import Signature
+from modelcycle.monitor import captures, drift
+from modelcycle.registry import Registry, Write, event
+from modelcycle.spec import Monitoring, Pipeline
+from modelcycle.store import Store, put_json
+
+
+def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry: Registry) -> Monitored:
+    """Compare the champion's captured predictions with the rows that it has learned from.
+
+    Only columns that the model reads are judged. `estimated` is the mean of the largest probability: the accuracy that
+    the model expects of itself, true as far as its probabilities are (confidence-based performance estimation).
+    The same version is told to be degraded once a day.
+
+    Returns
+    -------
+    `not live` without a route, `no data` with fewer predictions than `monitoring.minimum_rows`
+    """
+    end = (request.at or datetime.now(UTC)).astimezone(UTC)
+    champion = registry.routes.get(request.model).champion
+    if champion is None:
+        return Monitored(
+            model=request.model, version=None, window=(end, end), rows=0, state="not live", drifted=[], degraded=False
+        )
+    version = registry.versions.get(request.model, champion)
+    pipeline = Pipeline.model_validate_json(artifacts.read(version.pipeline))
+    profile = Profile.model_validate_json(artifacts.read(version.profile))
+    signature = Signature.model_validate_json(artifacts.read(version.signature))
+    unjudged = {*pipeline.id_columns, *([pipeline.time_column] if pipeline.time_column is not None else [])}
+    read = {field.name for field in signature.fields} - unjudged
+    columns = [column for column in profile.columns if column.name in read]
+    window = end - timedelta(hours=pipeline.monitoring.window_hours), end
+    objects, sampled = captures.listed(data, *window)
+    with TemporaryDirectory() as name, connect(Path(name), "monitor") as engine:
+        lines, unread = captures.gathered(data, objects, Path(name))
+        rows = captures.read(engine, lines, request.model, champion, window, columns, profile.missing_values)
+        enough = rows >= pipeline.monitoring.minimum_rows
+        judged = [_judged(engine, *one, pipeline.monitoring) for one in enumerate(columns)] if enough else []
+        sure = engine.execute("SELECT avg(sure) FROM live").fetchone()[0] if enough else None
+    drifted = [row.column for row in judged if row.drifted]
+    degraded = bool(drifted) and len(drifted) >= pipeline.monitoring.share * len(judged)
+    report = put_json(
+        artifacts, f"{request.model}/monitoring/{champion}/{end:%Y-%m-%dT%H%M%S.%fZ}.json",
+        {
+            "model": request.model, "version": champion, "window": [moment.isoformat() for moment in window],
+            "rows": rows, "objects": len(objects), "objects_unread": unread, "newest_only": sampled,
+            "limits": pipeline.monitoring.model_dump(mode="json"),
+            "columns": [row.model_dump(mode="json") for row in judged],
+        },
+    )  # fmt: skip
+    told = Monitored(
+        model=request.model,
+        version=champion,
+        window=window,
+        rows=rows,
+        state="no data" if not enough else "degraded" if degraded else "drifted" if drifted else "ok",
+        drifted=drifted,
+        degraded=degraded,
+        estimated=round(sure, 6) if sure is not None else None,
+        report=report,
+    )
+    _kept(registry, told)
+    if degraded:
+        _told(registry, told)
+    return told
+
+
+def _judged(engine: Any, number: int, column: ColumnProfile, limits: Monitoring) -> Drift:
+    import duckdb
+
+    before = column.missing_share
+    try:
+        if not captures.sent(engine, number):
+            return Drift(
+                column=column.name, psi=None, missing_before=before, missing_now=1.0, drifted=False,
+                detail="no request held it",
+            )  # fmt: skip
+        return drift.compared(column, captures.values(engine, number, column), limits.psi)
+    except (duckdb.Error, ValueError, ArithmeticError) as error:  # one odd column must not hide the others
+        return Drift(
+            column=column.name, psi=None, missing_before=before, missing_now=before, drifted=False,
+            detail=f"could not be judged: {type(error).__name__}",
+        )  # fmt: skip
+
+
+def _kept(registry: Registry, told: Monitored) -> None:
+    """The newest look, for whoever lists the models."""
+    pk = f"MODEL#{told.model}"
+    for _ in range(5):
+        record = registry.table.read(pk, "MONITOR")
+        if record and Monitored.model_validate(record.body).window[1] >= told.window[1]:
+            return
+        try:
+            registry.table.write(Write(pk, "MONITOR", told.wire(), record.revision if record else 0))
+            return
+        except Raced:
+            continue
+
+
+def _told(registry: Registry, told: Monitored) -> None:
+    day = f"{told.window[1]:%Y-%m-%d}"
+    detail = {"version": told.version, "drifted": told.drifted[:50], "rows": told.rows, "window_end": day}
+    try:
+        registry.table.write(
+            Write(f"MODEL#{told.model}", f"DEGRADED#{told.version:08d}#{day}", detail),
+            event("ModelDegraded", told.model, **detail),
+        )
+    except Raced:
+        return  # this version was told to be degraded today
