@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from modelcycle.collect import collect
@@ -48,8 +49,7 @@ class Place:
             from tempfile import TemporaryDirectory
 
             with TemporaryDirectory() as folder:
-                with open(f"{folder}/{path}", "wb") as file:
-                    file.write(self.artifacts.read(artifact))
+                Path(folder, path).write_bytes(self.artifacts.read(artifact))
                 found: list[tuple[Any, ...]] = engine.execute(f"SELECT * FROM '{folder}/{path}'").fetchall()
                 return found
 
