@@ -12,6 +12,8 @@ OWN := pyproject.toml layers/modelcycle/pyproject.toml
 DEV := $(wildcard .venv/dev.stamp)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export SAM_CLI_TELEMETRY := 0
+# a company's proxy has its certificate in the system's store, not in uv's own
+export UV_SYSTEM_CERTS := 1
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
