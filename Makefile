@@ -12,12 +12,15 @@ OWN := pyproject.toml layers/modelcycle/pyproject.toml
 DEV := $(wildcard .venv/dev.stamp)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export SAM_CLI_TELEMETRY := 0
+# a company's proxy has its certificate in the system's store, not in uv's own
+export UV_SYSTEM_CERTS := 1
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp  ## the whole cycle on the example data; leaves the local cloud up
 	@$(BIN)/modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz
+	@$(BIN)/modelcycle predict adult-income --data examples/data/adult.csv.gz --rows 3
 
 test: lint  ## all checks and all tests
 	$(BIN)/pytest

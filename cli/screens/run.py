@@ -48,7 +48,7 @@ class RunScreen:
             now = time.monotonic()
             passed = now - self.began.setdefault(step.name, now)
             parts = steps.running(step, trials)
-            if trials:
+            if trials and trials[0]:
                 parts.append(bar(*trials))
             self.live.update(Text(lines.step_line(steps.label(step.name), parts, lines.seconds(passed), self.width)))
 

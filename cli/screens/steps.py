@@ -34,9 +34,10 @@ def figures(step: Step) -> list[str]:
 
 def running(step: Step, trials: tuple[int, int] | None) -> list[str]:
     """What can be said of a step that is under way."""
-    if trials:
-        return [f"trial {min(trials[0] + 1, trials[1])} of {trials[1]}"]
-    return []
+    if trials is None:
+        return []
+    done, planned = trials
+    return [f"trial {min(done + 1, planned)} of {planned}"] if done else [count(planned, "trial")]
 
 
 def _collect(results: dict[str, Any]) -> list[str]:
@@ -94,7 +95,7 @@ def _validate(results: dict[str, Any]) -> list[str]:
 
 def _govern(results: dict[str, Any]) -> list[str]:
     told = messages.Governed.model_validate(results["govern"])
-    broken = [f"{rule.name}: {rule.detail}" if rule.detail else rule.name for rule in told.rules if not rule.holds]
+    broken = [f"not: {clip(rule.name, 70)}" for rule in told.rules if not rule.holds]
     return [
         f"{sum(rule.holds for rule in told.rules)} of {count(len(told.rules), 'rule')} hold",
         *broken,

@@ -17,7 +17,7 @@ def versions(
     head = f"{model}: live {traffic(route.weights)}" if route.weights else f"{model}: no version is live"
     rows = [
         [
-            str(one.version), words(standing.state), ago(standing.at, now), clip(standing.by, 40),
+            str(one.version), words(standing.state), ago(standing.at, now), clip(who(standing.by), 40),
             f"{words(one.metric)} {metric(one)}", one.data[:8], one.code[:8],
         ]
         for one, standing in found
@@ -29,12 +29,17 @@ def versions(
         lines = [
             [
                 ago(move.at, now), words(move.kind), f"{traffic(move.before) or 'nothing'} -> {traffic(move.after)}",
-                clip(move.by, 40), clip(move.why, 60),
+                clip(who(move.by), 40), clip(move.why, 60),
             ]
             for move in moves
         ]  # fmt: skip
         said += ["", table(["traffic", "", "", "by", "why"], lines)]
     return "\n".join(said)
+
+
+def who(by: str) -> str:
+    """A person by name: the last part of the ARN that IAM knows them by. A run stays as it is."""
+    return by.rpartition("/")[2] if by.startswith("arn:") else by
 
 
 def metric(one: Version) -> str:
@@ -48,7 +53,7 @@ def version(one: Version, standing: Standing, route: Route, plan: dict[str, Any]
     why = f": {standing.why}" if standing.why else ""
     said = [
         f"{one.model}:{one.version}  {words(standing.state)}" + (f", {weight} % of traffic" if weight else ""),
-        f"  moved         {standing.at:%Y-%m-%d %H:%M} UTC by {standing.by}{why}",
+        f"  moved         {standing.at:%Y-%m-%d %H:%M} UTC by {who(standing.by)}{why}",
         f"  made          {one.created_at:%Y-%m-%d %H:%M} UTC by run {one.run_id}",
         f"  from          data {one.data[:12]}   code {one.code[:12]}   ONNX opset {one.opset}",
         f"  card          {one.card.uri}",

@@ -1,3 +1,9 @@
+"""Names the trials of the search, from a seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -9,11 +15,10 @@ logger = Logger(service="plan_trials")
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict, context: LambdaContext) -> dict:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     request = PlanTrialsRequest.read(event)
     logger.append_keys(step="plan_trials", model=request.run.model)
     logger.set_correlation_id(request.run.run_id)
-    here = cloud()
-    result = plan_trials(request, artifacts=here.artifacts)
-    logger.info("plan_trials", extra={"metric": result.metric, "trials": len(result.trials)})
+    result = plan_trials(request, artifacts=cloud().artifacts)
+    logger.info("planned", extra={"trials": len(result.trials), "metric": result.metric})
     return result.wire()

@@ -35,6 +35,9 @@ def deploy(stack: str, translation: Translation, admin: Session) -> None:
         cloudformation.delete_stack(StackName=stack)
         _wait(cloudformation, stack)
         status = None
+    if status == "UPDATE_ROLLBACK_FAILED":
+        cloudformation.continue_update_rollback(StackName=stack)
+        status = _wait(cloudformation, stack)
     call = cloudformation.update_stack if status else cloudformation.create_stack
     from botocore.exceptions import ClientError
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import platform
 import shlex
 import shutil
@@ -25,6 +26,8 @@ from infra.local.faults import LayerNotInstalled
 
 UNUSED_FOR = 7 * 24 * 3600  # seconds
 RUNTIME = Path(__file__).parent / "runtime"
+# a company's proxy has its certificate in the system's store, not in uv's own
+_TRUST = {"UV_SYSTEM_CERTS": "1"}
 _NEVER_SHIPPED = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "build"}
 # A venv's own interpreter would leak the venv's packages into every function.
 _PYTHON = getattr(sys, "_base_executable", sys.executable)
@@ -139,6 +142,7 @@ def _sync(lock: Path, folder: Path) -> None:
         )
     done = subprocess.run(
         [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", _PYTHON, "--target", str(folder), str(lock)],
+        env=os.environ | _TRUST,
         capture_output=True,
         text=True,
         check=False,

@@ -58,7 +58,7 @@ def test_a_prediction_is_answered_captured_and_counted(plums: Watch) -> None:
     url = f"{plums.cloud.outputs['ApiUrl']}/models/plums/predict"
     body = json.dumps({"instances": [instance, instance]}).encode()
     request = AWSRequest("POST", url, data=body, headers={"content-type": "application/json"})
-    key, secret = plums.cloud.session().credentials
+    key, secret = plums.cloud.session().credentials()
     SigV4Auth(Credentials(key, secret), "execute-api", "us-east-1").add_auth(request)
     with urllib.request.urlopen(urllib.request.Request(url, body, dict(request.headers), method="POST")) as answer:
         told = json.load(answer)

@@ -330,3 +330,11 @@ def test_clients_ignore_the_endpoint_and_profile_of_real_work(up: local.Cloud, m
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of the real account")
     assert up.session().client("sts").get_caller_identity()["Arn"].endswith(":user/operator")
+
+
+def test_a_nested_stack_that_changed_still_gives_out_what_it_gave(sample: Place) -> None:
+    """Fails without `mends.keep_attributes_of_nested_resources`; passes without it once the emulator is mended."""
+    before = sample.up().outputs
+    nested = sample.template.parent / "infra" / "storage.yaml"
+    nested.write_text(nested.read_text() + "Metadata: {Note: another text}\n")
+    assert sample.up().outputs == before

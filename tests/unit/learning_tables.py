@@ -6,15 +6,13 @@ import csv
 import gzip
 import hashlib
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from modelcycle.faults import Raced
 from modelcycle.messages import (
-    Artifact,
     EngineeredFeatures,
     EngineerFeaturesRequest,
     PlanTrialsRequest,
@@ -25,39 +23,11 @@ from modelcycle.messages import (
     Trigger,
 )
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema, Texts
-from modelcycle.registry import Record, Runs, Write
+from modelcycle.registry import Runs
 from modelcycle.spec import Pipeline, canonical
+from tests.fakes import MemoryStore, MemoryTable
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
-
-
-class MemoryStore:
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-
-    def put(self, key: str, body: bytes | Path) -> Artifact:
-        content = body if isinstance(body, bytes) else body.read_bytes()
-        content = self.objects.setdefault(key, content)
-        return Artifact(uri=f"s3://memory/{key}", sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
-
-    def read(self, artifact: Artifact) -> bytes:
-        return self.objects[artifact.uri.removeprefix("s3://memory/")]
-
-
-class MemoryTable:
-    def __init__(self) -> None:
-        self.records: dict[tuple[str, str], Record] = {}
-
-    def read(self, pk: str, sk: str) -> Record | None:
-        return self.records.get((pk, sk))
-
-    def write(self, *writes: Write) -> None:
-        for write in writes:
-            found = self.records.get((write.pk, write.sk))
-            if (found.revision if found else 0) != write.revision:
-                raise Raced("another writer was first")
-        for write in writes:
-            self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
 
 
 class Table(NamedTuple):
@@ -94,9 +64,7 @@ def table(raw: dict[str, list[Any]], target: str, task: str, classes: list[str] 
     else:
         classes = classes or sorted({str(v) for v in column})
         coded = np.array([classes.index(str(v)) for v in column], dtype=np.int32)
-    schema = TableSchema(
-        columns=described, target=about, task=task, classes=classes or [], missing_values=["", "?"]
-    )  # type: ignore[arg-type]
+    schema = TableSchema(columns=described, target=about, task=task, classes=classes or [], missing_values=["", "?"])  # type: ignore[arg-type]
     return Table(schema, Columns(values, coded))
 
 
@@ -139,12 +107,13 @@ class Lifecycle(NamedTuple):
     run: Run
     preprocessed: Preprocessed
     parts: dict[str, Columns]
+    code: str = "1"
 
     def engineer(self) -> EngineeredFeatures:
         from modelcycle.engineer_features import engineer_features
 
         request = EngineerFeaturesRequest(run=self.run, preprocess=self.preprocessed)
-        return engineer_features(request, artifacts=self.store, runs=self.runs, code="1")
+        return engineer_features(request, artifacts=self.store, runs=self.runs, code=self.code)
 
     def train(self, engineered: EngineeredFeatures) -> Any:
         from modelcycle.train import plan_trials, run_trial, select_model
@@ -154,16 +123,16 @@ class Lifecycle(NamedTuple):
         }  # fmt: skip
         planned = plan_trials(PlanTrialsRequest(**inputs), artifacts=self.store)
         trials = [
-            run_trial(RunTrialRequest(**inputs, trial=trial), artifacts=self.store, runs=self.runs, code="1")
+            run_trial(RunTrialRequest(**inputs, trial=trial), artifacts=self.store, runs=self.runs, code=self.code)
             for trial in planned.trials
         ]
         request = SelectModelRequest(**inputs, trials=trials)
-        return trials, select_model(request, artifacts=self.store, runs=self.runs, code="1")
+        return trials, select_model(request, artifacts=self.store, runs=self.runs, code=self.code)
 
 
 def lifecycle(whole: Table, *, name: str = "model", run_id: str = "r1", **pipeline: Any) -> Lifecycle:
     """A run over a table; `pipeline` are keys of the pipeline file."""
-    store, runs = MemoryStore(), Runs(MemoryTable())  # type: ignore[arg-type]
+    store, runs = MemoryStore(), Runs(MemoryTable())
     spec = Pipeline.model_validate({"name": name, "target": whole.schema.target.name} | pipeline)
     run = Run(
         model=name, run_id=run_id, execution="arn:execution", started_at=datetime(2026, 1, 1, tzinfo=UTC),
@@ -183,3 +152,41 @@ def lifecycle(whole: Table, *, name: str = "model", run_id: str = "r1", **pipeli
         duplicates=0, split=tuple(parts[name].rows for name in ("train", "validation", "test")),
     )  # fmt: skip
     return Lifecycle(store, runs, run, preprocessed, parts)
+
+
+def odd_table(task: str, rows: int = 1200, seed: int = 0) -> Table:
+    """Every kind of column that a plan knows, with holes, rare levels, and names as nobody should choose them."""
+    random = np.random.default_rng(seed)
+
+    def holes(column: list[Any], share: float = 0.1) -> list[Any]:
+        return [None if gap else value for value, gap in zip(column, random.random(rows) < share, strict=True)]
+
+    number = random.normal(size=rows)
+    year = random.integers(2011, 2021, rows)
+    colour = random.choice(["red", "Grün", 'bl"ue', "日本", "a, b", "-1"], rows)
+    city = [f"city {int(place)}" for place in random.zipf(1.3, rows) % 300]
+    said = [" ".join(random.choice(["good", "BAD", "fine,", "straße", "it's", "🚲", "Mr."], 4)) for _ in range(rows)]
+    when = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=float(h)) for h in random.uniform(0, 9000, rows)]
+    hidden = number + 0.2 * (year - 2015) + (colour == "red") + np.array(["BAD" in text for text in said])
+    hidden += 0.7 * random.normal(size=rows)
+    target: dict[str, list[Any]] = {
+        "binary": ["yes" if value > 1 else "no" for value in hidden],
+        "multiclass": ["abc"[int(np.digitize(value, [0, 1.5]))] for value in hidden],
+        "regression": (1e6 + 1e4 * hidden).tolist(),
+    }
+    return table(
+        {
+            "hours / week": holes(number.tolist()),
+            "=year": year.astype(float).tolist(),
+            "in come": np.exp(random.normal(12, 3, rows)).tolist(),
+            "at.second": (1.6e9 + 128 * random.integers(0, 40, rows)).astype(float).tolist(),
+            "yes?": holes([bool(value) for value in random.integers(0, 2, rows)]),
+            "col'our": holes(colour.tolist()),
+            "city": holes(city),
+            "was er sagte: ä": holes(said),
+            "when": holes(when),
+            "target": target[task],
+        },
+        "target",
+        task,
+    )

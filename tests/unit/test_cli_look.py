@@ -13,6 +13,7 @@ import cli.signing
 from cli.health import Health
 from cli.main import main
 from cli.screens import monitored, status
+from cli.screens.versions import who
 from modelcycle.messages import Drift, Monitored
 from modelcycle.registry import Standing, Version, Write
 from tests.memory_place import ARTIFACT, AT, Cloud
@@ -133,3 +134,8 @@ def test_status_gives_the_bad_news_first_with_what_mends_it() -> None:
         "   modelcycle show m --run r1",
         "   cloud         up",
     ]
+
+
+def test_a_person_is_shown_by_name() -> None:
+    assert who("arn:aws:iam::000000000000:user/team/operator") == "operator"
+    assert who("run 20260101T000000-abcdef") == "run 20260101T000000-abcdef"

@@ -29,7 +29,7 @@ def claim(
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{hashlib.sha256(execution.encode()).hexdigest()[:6]}"
     begun = runs.get(arrival.model, run_id)
     if begun:
-        return Claimed(outcome="claimed", run=begun.run)
+        return Claimed(outcome="claimed", run=begun.run, detail=run_id)
     try:
         pipeline, _ = data.latest(f"pipelines/{arrival.model}.yaml")
     except Unknown:

@@ -5,13 +5,14 @@
 3. Whether it says the same as another column.
 4. Whether it gives the target away.
 
-A column that `features.numeric` or `features.categorical` names is kept whatever 2 to 4 say; the plan says it all the same.
+A column that `features.numeric` or `features.categorical` names is kept whatever 2 to 4 say; the plan tells it all
+the same.
 """
 
 from __future__ import annotations
 
 from modelcycle.engineer_features import leaks, twins
-from modelcycle.engineer_features.look import look
+from modelcycle.engineer_features.look import FEW_LEVELS, look, parts_that_vary
 from modelcycle.faults import BadData
 from modelcycle.model.columns import Columns, TableSchema, Texts
 from modelcycle.model.plan import FeaturePlan, Input, Part, Planned
@@ -30,7 +31,9 @@ def decide(schema: TableSchema, train: Columns, pipeline: Pipeline) -> FeaturePl
     asked = set(pipeline.features.numeric) | set(pipeline.features.categorical)
     _known(asked, schema, pipeline)
     rows = _spread(train, MOST_ROWS)
-    decided = {column.name: _by_name(column.name, pipeline) or look(column, rows, pipeline) for column in schema.columns}
+    decided = {
+        column.name: _by_name(column.name, pipeline) or look(column, rows, pipeline) for column in schema.columns
+    }
     sensitive = [] if pipeline.features.use_sensitive else pipeline.sensitive_columns
     for planned in twins.find(decided, rows, sensitive):
         decided[planned.column] = planned
@@ -53,7 +56,9 @@ def _known(asked: set[str], schema: TableSchema, pipeline: Pipeline) -> None:
     for name in sorted(asked):
         if name not in types:
             raise BadData(
-                f"features names {name!r}, which is not a column of the data", pipeline.name, f"columns: {', '.join(types)}"
+                f"features names {name!r}, which is not a column of the data",
+                pipeline.name,
+                f"columns: {', '.join(types)}",
             )
         if name in pipeline.features.numeric and types[name] == "text":
             raise BadData(
@@ -86,13 +91,13 @@ def _kept(planned: Planned, rows: Columns, pipeline: Pipeline) -> Planned:
     by_name = _by_name(name, pipeline)
     if by_name:  # what must not be learned from outweighs how to learn from it
         return by_name
-    numeric = name in pipeline.features.numeric
+    numeric = name in pipeline.features.numeric or not isinstance(rows.values[name], Texts)
     warning = f"; else it would be left out: {planned.why}" if planned.treatment == "left_out" else ""
-    why = f"features.{'numeric' if numeric else 'categorical'} names it{warning}"
+    why = f"features.{'numeric' if name in pipeline.features.numeric else 'categorical'} names it{warning}"
     if numeric:
         return planned.model_copy(update={"treatment": "number", "why": why})
     levels = twins.levels(rows.values[name])
-    treatment = "category" if levels <= leaks.FEW_LEVELS else "high_cardinality"
+    treatment = "category" if levels <= FEW_LEVELS else "high_cardinality"
     return planned.model_copy(update={"treatment": treatment, "why": why})
 
 
@@ -103,12 +108,10 @@ def _numbered(decided: dict[str, Planned], rows: Columns, pipeline: Pipeline) ->
     for name, planned in decided.items():
         parts: list[Part] = []
         if planned.treatment == "date_parts":
-            from modelcycle.engineer_features.look import parts_that_vary
-
             parts = parts_that_vary(rows.values[name], is_time=name == pipeline.time_column)
         elif planned.treatment != "left_out":
             parts = [""]
-        text = planned.treatment in ("category", "high_cardinality") or isinstance(rows.values[name], Texts)
+        text = isinstance(rows.values[name], Texts)
         inputs = [
             Input(name=f"x{place + n}", column=name, kind="text" if text else "number", part=part)
             for n, part in enumerate(parts)

@@ -20,14 +20,19 @@ def describe(plan: FeaturePlan, schema: TableSchema, train: Columns, pipeline: P
     used = [planned for planned in plan.columns if planned.inputs]
     fields = [_field(schema.column(planned.column), train.values[planned.column]) for planned in used]
     names = {field.name for field in fields}
+    known = {column.name for column in schema.columns}
     return Signature(
         model=pipeline.name,
         task=schema.task,
         target=schema.target.name,
         classes=schema.classes,
         fields=fields,
-        ignored=[column.name for column in schema.columns if column.name not in names],
+        # what preprocess dropped is no column of the table, but still one of the data
+        ignored=[column.name for column in schema.columns if column.name not in names]
+        + [name for name in pipeline.drop_columns if name not in known],
         inputs=[graph_input for planned in used for graph_input in planned.inputs],
+        missing_values=schema.missing_values,
+        id_columns=pipeline.id_columns,
     )
 
 
@@ -55,5 +60,5 @@ def _shown(column: Column, value: np.floating) -> float | str | bool:
         return bool(value)
     if column.type == "datetime":
         moment = datetime.fromtimestamp(float(value), UTC)
-        return moment.strftime(column.format) if "%" in column.format else moment.replace(tzinfo=None).isoformat()
+        return moment.isoformat() if column.format in ("", "iso") else moment.strftime(column.format)
     return float(str(value))

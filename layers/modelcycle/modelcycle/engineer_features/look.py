@@ -17,6 +17,7 @@ from modelcycle.spec import Pipeline
 
 FEW_LEVELS = 50  # up to here a category gets a column for each level where the algorithm needs it
 MOST_MISSING = 0.99  # share of rows without a value from which a column says too little
+MOSTLY_NEW = 0.5  # share of distinct texts from which their words say more than they do as levels
 ALL_DISTINCT = 0.95  # share of distinct texts from which they name rows
 CHANCE_TWINS = 10.0  # equal pairs that chance would give; none at all means that somebody made the numbers distinct
 SHARE_OF_ROWS = 0.01  # in which a word has to occur to count as recurring
@@ -48,7 +49,7 @@ def look(column: Column, rows: Columns, pipeline: Pipeline) -> Planned:
         return Planned(column=column.name, treatment="date_parts", why=f"date: {', '.join(parts)}")
     if column.type == "boolean":
         return Planned(column=column.name, treatment="number", why="yes or no")
-    identifier = _counts_rows(column.name, held, distinct)
+    identifier = _counts_rows(column, held, distinct)
     if identifier:
         return Planned(**out, why=identifier)
     return Planned(column=column.name, treatment="number", why=f"number, {distinct:,} values")
@@ -69,8 +70,8 @@ def _text(name: str, codes: npt.NDArray[np.int32], texts: list[str], missing: fl
         return Planned(column=name, treatment="left_out", why="constant")
     if distinct <= FEW_LEVELS and counts.max() > 1:
         return Planned(column=name, treatment="category", why=f"category, {distinct} levels")
-    recurring = _recurring_words([texts[level] for level in levels], counts)
-    if distinct > 0.5 * len(codes) and recurring >= RECURRING_WORDS:
+    words, recurring = _words([texts[level] for level in levels], counts)
+    if recurring >= RECURRING_WORDS and (distinct > MOSTLY_NEW * len(codes) or words < distinct / 2):
         return Planned(column=name, treatment="words", why=f"text of words, {recurring} of them recur")
     if distinct > ALL_DISTINCT * len(codes):
         return Planned(column=name, treatment="left_out", why=f"identifier: {distinct / len(codes):.0%} distinct texts")
@@ -79,8 +80,8 @@ def _text(name: str, codes: npt.NDArray[np.int32], texts: list[str], missing: fl
     return Planned(column=name, treatment="high_cardinality", why=f"category of many levels, {distinct:,}")
 
 
-def _recurring_words(levels: list[str], counts: npt.NDArray[np.int64]) -> int:
-    """How many words occur in some rows but not in all, where a text has two words or more on average."""
+def _words(levels: list[str], counts: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """How many words there are, and how many come again in some rows but not in all; 0 where a text is but one word."""
     pattern = re.compile(WORD)
     rows: Counter[str] = Counter()
     spoken = 0
@@ -90,24 +91,26 @@ def _recurring_words(levels: list[str], counts: npt.NDArray[np.int64]) -> int:
         rows.update(dict.fromkeys(words, count))
     total = int(counts.sum())
     if spoken < 2 * total:
-        return 0
-    return sum(1 for count in rows.values() if max(2, SHARE_OF_ROWS * total) <= count < total)
+        return 0, 0
+    return len(rows), sum(1 for count in rows.values() if max(2, SHARE_OF_ROWS * total) <= count < total)
 
 
-def _counts_rows(name: str, held: npt.NDArray[np.float32], distinct: int) -> str:
+def _counts_rows(column: Column, held: npt.NDArray[np.float32], distinct: int) -> str:
     """Why whole numbers look like an identifier, or "".
 
     Numbers that are drawn meet by chance: n draws from a range of r give at least n (n - 1) / (2 r) equal pairs
     (the birthday problem; any other distribution than the uniform gives more). Where ten or more are due and there is
     none, the numbers were made to differ. float32 holds whole numbers up to 16,777,216 exactly; past that the name
-    has to say it.
+    has to say it, and the count is that of the texts.
     """
-    n = len(held)
+    n, name = len(held), column.name
     if n < 20 or not np.array_equal(held, np.floor(held)):
         return ""
     span = float(held.max()) - float(held.min()) + 1
-    named = re.search(r"(^|[^a-z])(id|uuid|guid|key|index|nr|no|rownum)$", name.lower()) or re.search(r"[a-z]I[dD]$", name)
-    if named and distinct >= 0.98 * n:
+    named = re.search(r"(^|[^a-z])(id|uuid|guid|key|index|nr|no|rownum)$", name.lower()) or re.search(
+        r"[a-z]I[dD]$", name
+    )
+    if named and max(distinct, column.distinct) >= 0.98 * n:
         return "identifier by its name, and nearly all values differ"
     due = n * (n - 1) / (2 * span)
     if distinct == n and due >= CHANCE_TWINS and float(np.abs(held).max()) <= 2**24:

@@ -1,4 +1,4 @@
-"""Before any trial: each planned pipeline is fitted on a few hundred rows and exported, so that nothing is trained in vain."""
+"""Before any trial: each planned pipeline is fitted on a few hundred rows and exported; nothing is trained in vain."""
 
 from __future__ import annotations
 

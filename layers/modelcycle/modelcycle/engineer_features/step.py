@@ -13,6 +13,7 @@ from modelcycle.store import Store, put_json
 
 STEP = "engineer_features"
 MOST_LEFT_OUT = 20  # told in the message; the plan has all
+MOST_TEXT = 300  # characters of a reason in the message: it holds names of columns
 
 
 def engineer_features(
@@ -40,7 +41,7 @@ def engineer_features(
             signature=put_json(artifacts, request.run.key(STEP, "signature.json"), signature.model_dump(mode="json")),
             used=len(plan.columns) - len(out),
             columns=len(plan.columns),
-            left_out=[LeftOut(column=planned.column, why=planned.why) for planned in out[:MOST_LEFT_OUT]],
+            left_out=[LeftOut(column=planned.column, why=planned.why[:MOST_TEXT]) for planned in out[:MOST_LEFT_OUT]],
         )
 
     # the seed, trials and gates of the pipeline file change nothing here

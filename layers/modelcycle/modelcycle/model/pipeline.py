@@ -59,7 +59,10 @@ def build(plan: FeaturePlan, task: Task, algorithm: str, parameters: dict[str, A
     from sklearn.preprocessing import StandardScaler
 
     pipeline = Pipeline(
-        [("features", _features(plan, task, algorithm, seed)), ("estimator", _estimator(task, algorithm, parameters, seed))]
+        [
+            ("features", _features(plan, task, algorithm, seed)),
+            ("estimator", _estimator(task, algorithm, parameters, seed)),
+        ]
     )
     if task != "regression":
         return pipeline
@@ -74,7 +77,7 @@ def frame(signature: Signature, columns: Columns) -> Any:
     return pd.DataFrame({name: pd.Series(values[:, 0], dtype=values.dtype) for name, values in inputs.items()})
 
 
-def fit(model: Any, rows: Any, target: npt.NDArray[Any]) -> Any:
+def fit(model: Any, rows: Any, target: npt.NDArray[Any] | None) -> Any:
     """Fit on one thread, so that the same rows give the same model on any machine of the same kind.
 
     Parameters
@@ -119,11 +122,10 @@ def _features(plan: FeaturePlan, task: Task, algorithm: str, seed: int) -> Any:
         ("high_cardinality", _high_cardinality(task, algorithm, seed), _names(plan, "high_cardinality")),
     ]
     transformers: list[tuple[str, Any, Any]] = [part for part in parts if part[2]]
-    transformers += [
-        # as text came: lower case would need a locale where it is served
-        (f"words_{name}", CountVectorizer(lowercase=False, binary=True, token_pattern=WORD, min_df=2, max_features=MOST_WORDS), name)
-        for name in _names(plan, "words")
-    ]  # fmt: skip
+    for name in _names(plan, "words"):
+        # letters as they came: lower case would need a locale where it is served
+        words = CountVectorizer(lowercase=False, binary=True, token_pattern=WORD, min_df=2, max_features=MOST_WORDS)
+        transformers.append((f"words_{name}", words, name))
     return ColumnTransformer(transformers, sparse_threshold=0)
 
 
@@ -171,9 +173,7 @@ def _high_cardinality(task: Task, algorithm: str, seed: int) -> Any:
 def _ordinal(most: int | None) -> Any:
     from sklearn.preprocessing import OrdinalEncoder
 
-    return OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=RARE, max_categories=most
-    )
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=RARE, max_categories=most)
 
 
 def _one_hot(most: int | None) -> Any:

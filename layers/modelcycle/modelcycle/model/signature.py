@@ -226,17 +226,9 @@ def _moment(seconds: float, field: Field) -> str:
 def _encoded(values: Values, graph_input: Input) -> npt.NDArray[Any]:
     if isinstance(values, Texts):
         return values.strings().reshape(-1, 1)
-    if graph_input.kind == "text":
-        return _as_text(values).reshape(-1, 1)
     if graph_input.part:
         return date_part(values, graph_input.part).reshape(-1, 1)
     return values.astype(np.float32).reshape(-1, 1)
-
-
-def _as_text(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Numbers as categories: 3 is "3", 0.5 is "0.5", no value is "". Object (n,)."""
-    levels, codes = np.unique(numbers, return_inverse=True)
-    return np.array(["" if np.isnan(level) else f"{level:.9g}" for level in levels], dtype=object)[codes]
 
 
 def date_part(seconds: npt.NDArray[np.float64], part: Part) -> npt.NDArray[np.float32]:

@@ -1,4 +1,6 @@
-"""Step 4, training and tuning: a random search whose trials run side by side, and the best one made to serve."""
+"""Step 4, training: a random search as independent trials; the best one is fitted once more and exported."""
+
+from __future__ import annotations
 
 from modelcycle.train.plan_trials import plan_trials
 from modelcycle.train.run_trial import run_trial

@@ -1,61 +1,64 @@
-"""Odd rows on which ONNX and scikit-learn have to agree too: what validation rows seldom hold and live traffic will."""
+"""Odd rows on which scikit-learn and ONNX have to agree too: what a client may send and no training row holds."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from modelcycle.model.columns import Columns, Texts, Values
-from modelcycle.model.signature import Signature
+from modelcycle.model.signature import Field, Signature
 
-ODD_TEXTS = ["never seen", "", " ", "Ünïcødé 漢字", "a" * 300, 'quo"ted, and so on', "0", "nan"]
-ODD_NUMBERS = [0.0, -1.0, 1e-30, -1e30, 1e30, 16_777_217.0]
-NEAREST = 50  # rows next to the threshold
+NEAR = 32  # rows nearest the decision
+PLAIN = 8  # rows as they are
+MOST_FIELDS = 100  # probed one by one
+LARGEST = float(np.finfo(np.float32).max)
+NUMBERS = (0.0, -1.0, 1e-38, 1e9, -1e9, LARGEST, -LARGEST)
+DATES = (-2208988800.0, -0.5, 0.0, 253402300799.0)  # 1900, just before and at 1970, the last second of 9999
+TEXTS = ("a level never seen", " ", "Ωμέγα 日本語 🚲", 'it\'s "quoted", /and\\ 100 %', "-1", "nan", "x" * 10_000)
 
 
-def probes(rows: Columns, signature: Signature, scores: Any) -> Columns:
-    """Rows derived from a few real ones: each column without value, all without, odd texts, extreme numbers.
+def probes(signature: Signature, validation: Columns, scores: npt.NDArray[np.float32]) -> Columns:
+    """Rows made of validation rows, without target.
+
+    Each field null, all null, and each field at values it never had; the rows nearest the decision between two classes.
 
     Parameters
     ----------
-    rows : table whose columns the signature reads
-    scores : of those rows, (n, k); the rows nearest the threshold are taken as they are
+    scores : of the validation rows, (n, classes) or (n, 1)
     """
-    if len(signature.classes) >= 2:
-        top = np.sort(scores, axis=1)
-        nearest = np.argsort(top[:, -1] - top[:, -2], kind="stable")[:NEAREST]
-    else:
-        nearest = np.arange(min(NEAREST, len(scores)))
-    seeds = np.resize(np.arange(min(8, rows.rows)), max(len(ODD_TEXTS), len(ODD_NUMBERS)))
-    names = [field.name for field in signature.fields]
-    tables = [rows.take(nearest), rows.take(seeds)]
-    for name in names:
-        base = rows.take(seeds)
-        tables += [_with(base, {name: _missing(base.values[name])}), _with(base, {name: _odd(base.values[name])})]
-    base = rows.take(seeds[:1])
-    tables.append(_with(base, {name: _missing(base.values[name]) for name in names}))
-    return Columns({name: _joined([table.values[name] for table in tables]) for name in names})
+    near = _nearest(scores, signature)
+    changes: list[dict[str, Any]] = [{} for _ in range(len(near) + min(PLAIN, validation.rows))]
+    changes.append({field.name: None for field in signature.fields})
+    for field in signature.fields[:MOST_FIELDS]:
+        changes += [{field.name: value} for value in (None, *_odd(field))]
+    base = np.arange(len(changes)) % max(validation.rows, 1)
+    base[: len(near)] = near
+    rows = validation.take(base)
+    return Columns({field.name: _changed(rows.values[field.name], field.name, changes) for field in signature.fields})
 
 
-def _with(table: Columns, changed: dict[str, Values]) -> Columns:
-    return Columns(table.values | changed)
+def _nearest(scores: npt.NDArray[np.float32], signature: Signature) -> npt.NDArray[np.int64]:
+    if signature.task == "regression":
+        return np.zeros(0, dtype=np.int64)
+    best = np.sort(scores, axis=1)
+    return np.argsort(best[:, -1] - best[:, -2], kind="stable")[:NEAR]
 
 
-def _missing(values: Values) -> Values:
+def _odd(field: Field) -> tuple[Any, ...]:
+    odd: dict[str, tuple[Any, ...]] = {"number": NUMBERS, "datetime": DATES, "text": TEXTS, "boolean": (0.0, 1.0)}
+    return odd[field.type]
+
+
+def _changed(values: Values, name: str, changes: list[dict[str, Any]]) -> Values:
+    places = [place for place, change in enumerate(changes) if name in change]
     if isinstance(values, Texts):
-        return Texts(np.full(len(values), -1, dtype=np.int32), values.levels)
-    return np.full_like(values, np.nan)
-
-
-def _odd(values: Values) -> Values:
-    if isinstance(values, Texts):
-        return Texts.of([ODD_TEXTS[place % len(ODD_TEXTS)] or None for place in range(len(values))])
-    odd = ODD_NUMBERS if values.dtype == np.float32 else [0.0, 86_400.0, 4e9, -2e9]
-    return np.resize(np.array(odd, dtype=values.dtype), len(values))
-
-
-def _joined(parts: list[Values]) -> Values:
-    if isinstance(parts[0], Texts):
-        return Texts.of([text or None for part in parts if isinstance(part, Texts) for text in part.strings()])
-    return np.concatenate([part for part in parts if not isinstance(part, Texts)])
+        texts = [text or None for text in values.strings().tolist()]
+        for place in places:
+            texts[place] = changes[place][name]
+        return Texts.of(texts)
+    for place in places:
+        value = changes[place][name]
+        values[place] = np.nan if value is None else value
+    return values

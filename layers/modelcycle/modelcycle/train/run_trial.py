@@ -1,60 +1,58 @@
+"""One trial: fit on the training rows, judge on the validation rows."""
+
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from modelcycle.messages import RunTrialRequest, TrialResult
-from modelcycle.model.columns import Columns
-from modelcycle.model.plan import FeaturePlan
-from modelcycle.model.signature import Signature
+import numpy as np
+import numpy.typing as npt
+
+from modelcycle.messages import RunTrialRequest, Trial, TrialResult
+from modelcycle.model import pipeline
 from modelcycle.registry import Runs
 from modelcycle.steps import taken_over
-from modelcycle.store import Store, put_json, read_json
+from modelcycle.store import Store, put_json
+from modelcycle.train.rows import Rows, read
+
+NO_MODEL = 1e300  # the loss of a trial that gave none; JSON has no infinity
+SMALLEST = 1e-7  # float32's last digit: a probability of 0 may be as large as this
 
 
 def run_trial(request: RunTrialRequest, *, artifacts: Store, runs: Runs, code: str) -> TrialResult:
-    """Fit one trial on the training rows; its loss is that of the validation rows."""
-    trial, run = request.trial, request.run
+    """Log loss (nats) or root mean squared error (the target's unit) on the validation rows.
+
+    A trial whose numbers run away ends with the loss `NO_MODEL`, which no other trial loses to.
+    """
 
     def work() -> TrialResult:
-        from modelcycle.model import pipeline
-
-        began = time.monotonic()
-        signature, plan = read(artifacts, request)
-        train = Columns.from_bytes(artifacts.read(request.preprocess.train))
-        validation = Columns.from_bytes(artifacts.read(request.preprocess.validation))
-        model = pipeline.build(plan, signature.task, trial.algorithm, dict(trial.parameters), trial.seed)
-        pipeline.fit(model, pipeline.frame(signature, train), train.target)
-        scores = pipeline.scores(model, pipeline.frame(signature, validation), len(signature.classes))
-        return TrialResult(
-            trial=trial, loss=loss(scores, validation.target), seconds=round(time.monotonic() - began, 3)
-        )
+        rows = read(request, artifacts)
+        started = time.perf_counter()
+        try:
+            model = fitted(request.trial, rows)
+            loss = loss_of(pipeline.scores(model, rows.validation_frame, rows.classes), rows.validation.target)
+        except np.linalg.LinAlgError:
+            loss = NO_MODEL
+        return TrialResult(trial=request.trial, loss=loss, seconds=round(time.perf_counter() - started, 3))
 
     result = taken_over(runs, code, "run_trial", request, None, TrialResult, work)
     # one small object a trial: what shows how far the search is
-    put_json(artifacts, run.key("train", f"trial-{trial.number:03}.json"), result.wire())
+    put_json(artifacts, request.run.key("train", f"trial-{result.trial.number:03}.json"), result.wire())
     return result
 
 
-def read(artifacts: Store, request: Any) -> tuple[Signature, FeaturePlan]:
-    """Signature and plan of a request of this step."""
-    features = request.engineer_features
-    return (
-        Signature.model_validate(read_json(artifacts, features.signature)),
-        FeaturePlan.model_validate(read_json(artifacts, features.plan)),
-    )
+def fitted(trial: Trial, rows: Rows) -> Any:
+    """The trial's model, fitted on the training rows: the same in every call."""
+    model = pipeline.build(rows.plan, rows.signature.task, trial.algorithm, trial.parameters, trial.seed)
+    return pipeline.fit(model, rows.train_frame, rows.train.target)
 
 
-def loss(scores: Any, target: Any) -> float:
-    """Log loss of probabilities (n, k), or root mean squared error of values (n, 1); lower is better.
-
-    A model that answers with no number at all gets the largest float: it loses, and JSON can hold it.
-    """
-    import numpy as np
-
-    if scores.shape[1] == 1:
-        error = float(np.sqrt(np.mean((scores[:, 0].astype(np.float64) - target) ** 2)))
+def loss_of(scores: npt.NDArray[np.float32], target: npt.NDArray[Any] | None) -> float:
+    """Mean loss of scores (n, classes) against codes (n,), or (n, 1) against numbers (n,)."""
+    assert target is not None
+    exact = scores.astype(np.float64)
+    if target.dtype.kind == "i":
+        loss = float(-np.log(np.clip(exact[np.arange(len(target)), target], SMALLEST, 1)).mean())
     else:
-        chosen = scores[np.arange(len(target)), target].astype(np.float64)
-        error = float(-np.mean(np.log(np.clip(chosen, 1e-15, 1))))
-    return error if np.isfinite(error) else float(np.finfo(np.float64).max)
+        loss = float(np.sqrt(((exact[:, 0] - target) ** 2).mean()))
+    return loss if np.isfinite(loss) else NO_MODEL

@@ -1,65 +1,79 @@
+"""The best trial becomes a model: refitted, exported, and its scores written down for the parity gate."""
+
 from __future__ import annotations
 
 import io
 from typing import Any
 
+import numpy as np
+
+from modelcycle.faults import BadData
 from modelcycle.messages import SelectedModel, SelectModelRequest
-from modelcycle.model.columns import Columns
-from modelcycle.model.signature import Signature
+from modelcycle.model import export, pipeline
 from modelcycle.registry import Runs
 from modelcycle.steps import taken_over
 from modelcycle.store import Store, put_json
 from modelcycle.train.probes import probes
-from modelcycle.train.run_trial import read
+from modelcycle.train.rows import Rows, read
+from modelcycle.train.run_trial import NO_MODEL, fitted
+
+STEP = "select_model"
 
 
 def select_model(request: SelectModelRequest, *, artifacts: Store, runs: Runs, code: str) -> SelectedModel:
-    """Fit the best trial once more and make it serve: ONNX, skops, and scikit-learn's own scores to hold ONNX against."""
-    run = request.run
+    """Refit the trial with the lowest loss (of equals the first) on the training rows, and write it down.
+
+    Validation rows stay unseen: parity and later steps use them.
+
+    Raises
+    ------
+    BadData : no trial gave a model
+    NotExportable : names the step without an ONNX form
+    """
     best = min(request.trials, key=lambda result: (result.loss, result.trial.number))
+    if best.loss >= NO_MODEL:
+        raise BadData(
+            "no trial gave a model with a finite loss",
+            "train",
+            "look for extreme numbers in the target or in the columns",
+        )
 
     def work() -> SelectedModel:
-        import numpy as np
+        rows = read(request, artifacts)
+        model = fitted(best.trial, rows)
+        scores = pipeline.scores(model, rows.validation_frame, rows.classes)
+        odd = probes(rows.signature, rows.validation, scores)
+        odd_scores = pipeline.scores(model, pipeline.frame(rows.signature, odd), rows.classes)
 
-        from modelcycle.model import export, pipeline
+        def put(name: str, body: bytes) -> Any:
+            return artifacts.put(request.run.key(STEP, name), body)
 
-        signature, plan = read(artifacts, request)
-        train = Columns.from_bytes(artifacts.read(request.preprocess.train))
-        validation = Columns.from_bytes(artifacts.read(request.preprocess.validation))
-        trial = best.trial
-        model = pipeline.build(plan, signature.task, trial.algorithm, dict(trial.parameters), trial.seed)
-        pipeline.fit(model, pipeline.frame(signature, train), train.target)
-        classes = len(signature.classes)
-        onnx = artifacts.put(run.key("select_model", "model.onnx"), export.to_onnx(model, signature))
-        skops = artifacts.put(run.key("select_model", "model.skops"), export.to_skops(model))
-        scores = pipeline.scores(model, pipeline.frame(signature, validation), classes)
-        odd = probes(validation, signature, scores)
-        file = io.BytesIO()
-        np.savez_compressed(
-            file, validation=scores, probes=pipeline.scores(model, pipeline.frame(signature, odd), classes)
-        )
         return SelectedModel(
-            onnx=onnx,
-            skops=skops,
-            baseline=put_json(artifacts, run.key("select_model", "baseline.json"), _baseline(signature, train.target)),
-            reference=artifacts.put(run.key("select_model", "reference.npz"), file.getvalue()),
-            probes=artifacts.put(run.key("select_model", "probes.npz"), odd.to_bytes()),
-            best=trial,
+            onnx=put("model.onnx", export.to_onnx(model, rows.signature)),
+            skops=put("model.skops", export.to_skops(model)),
+            baseline=put_json(artifacts, request.run.key(STEP, "baseline.json"), baseline(rows)),
+            reference=put("reference.npz", _npz(validation=scores, probes=odd_scores)),
+            probes=put("probes.npz", odd.to_bytes()),
+            best=best.trial,
             loss=best.loss,
             trials=len(request.trials),
             opset=export.OPSET,
             packages=export.packages(),
         )
 
-    return taken_over(runs, code, "select_model", request, None, SelectedModel, work)
+    return taken_over(runs, code, STEP, request, None, SelectedModel, work)
 
 
-def _baseline(signature: Signature, target: Any) -> dict[str, Any]:
-    """What a model that sees no feature would answer to every row."""
-    import numpy as np
+def baseline(rows: Rows) -> dict[str, Any]:
+    """What a model that sees no feature would answer: the training target's distribution."""
+    target = np.asarray(rows.train.target)
+    if rows.classes:
+        shares = np.bincount(target, minlength=rows.classes) / len(target)
+        return {"task": rows.signature.task, "classes": rows.signature.classes, "probabilities": shares.tolist()}
+    return {"task": rows.signature.task, "mean": float(target.mean()), "median": float(np.median(target))}
 
-    if signature.task == "regression":
-        return {"task": signature.task, "mean": float(np.mean(target)), "median": float(np.median(target))}
-    counts = np.bincount(target, minlength=len(signature.classes))
-    shares = [float(share) for share in counts / counts.sum()]
-    return {"task": signature.task, "classes": signature.classes, "probabilities": shares}
+
+def _npz(**arrays: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()

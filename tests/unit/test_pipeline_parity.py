@@ -1,0 +1,106 @@
+"""What is served answers as what was trained, for every treatment of a column, algorithm and task."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from modelcycle.model import export, pipeline
+from modelcycle.model.columns import Columns
+from modelcycle.model.plan import FeaturePlan, Input, Planned
+from modelcycle.model.scoring import Scorer
+from modelcycle.model.signature import Signature
+from tests.unit.learning_tables import lifecycle, odd_table, table
+
+ALGORITHMS = ["hist_gradient_boosting", "random_forest", "linear"]
+TASKS = ["binary", "multiclass", "regression"]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("task", TASKS)
+def test_onnx_answers_as_scikit_learn_on_seen_and_odd_rows(task: str, algorithm: str) -> None:
+    life = lifecycle(odd_table(task), training={"trials": 1, "algorithms": [algorithm]})
+    engineered = life.engineer()
+    _, model = life.train(engineered)
+    signature = Signature.model_validate_json(life.store.read(engineered.signature))
+    plan = FeaturePlan.model_validate_json(life.store.read(engineered.plan))
+    treatments = {planned.treatment for planned in plan.columns}
+    assert treatments == {"number", "category", "high_cardinality", "words", "date_parts"}
+    scorer = Scorer(signature, life.store.read(model.onnx))
+    probes = Columns.from_bytes(life.store.read(model.probes))
+    reference = np.load(io.BytesIO(life.store.read(model.reference)))
+    unit = float(np.std(life.parts["train"].target)) if task == "regression" else 1.0
+    for name, rows in (("validation", life.parts["validation"]), ("probes", probes)):
+        served = scorer.scores(rows)
+        assert np.isfinite(served).all()
+        np.testing.assert_allclose(served / unit, reference[name] / unit, atol=2e-5, rtol=0)
+    # scikit-learn as it comes out of skops, on rows that no step has scored
+    opened = export.from_skops(life.store.read(model.skops))
+    test = life.parts["test"]
+    again = pipeline.scores(opened, pipeline.frame(signature, test), len(signature.classes))
+    np.testing.assert_allclose(scorer.scores(test) / unit, again / unit, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("algorithm", ["hist_gradient_boosting", "random_forest"])
+def test_a_threshold_between_neighbouring_floats_divides_as_in_scikit_learn(algorithm: str) -> None:
+    # half-way between two float32 neighbours lies no float32; the nearest one may be the upper of the two
+    steps = np.float32(1.6e9) + np.float32(128) * np.arange(8, dtype=np.float32)
+    raw = {"x": np.tile(steps, 60).tolist(), "y": np.tile([0.0, 5, 1, 7, 3, 9, 2, 4], 60).tolist()}
+    rows = table(raw, "y", "regression").columns
+    plan, signature = _one_column("regression", "number", [])
+    parameters = {"min_samples_leaf": 5}
+    model = pipeline.build(plan, "regression", algorithm, parameters, seed=0)
+    frame = pipeline.frame(signature, rows)
+    pipeline.fit(model, frame, rows.target)
+    served = Scorer(signature, export.to_onnx(model, signature)).scores(rows)
+    np.testing.assert_allclose(served, pipeline.scores(model, frame, 0), atol=1e-5)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_class_that_no_training_row_has_gets_probability_zero(algorithm: str) -> None:
+    raw = {"x": np.linspace(0, 1, 200).tolist(), "y": ["a" if n < 100 else "d" for n in range(200)]}
+    rows = table(raw, "y", "multiclass", ["a", "b", "c", "d"]).columns
+    plan, signature = _one_column("multiclass", "number", ["a", "b", "c", "d"])
+    frame = pipeline.frame(signature, rows)
+    model = pipeline.fit(pipeline.build(plan, "multiclass", algorithm, {}, seed=0), frame, rows.target)
+    served = Scorer(signature, export.to_onnx(model, signature)).scores(rows)
+    assert served.shape == (200, 4)
+    assert (served[:, 1:3] == 0).all()
+    np.testing.assert_allclose(served, pipeline.scores(model, frame, 4), atol=1e-6)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_one_text_column_alone_is_a_model(algorithm: str) -> None:
+    raw = {"x": ["a", "b", None, "c"] * 50, "y": ["n", "p", "p", "n"] * 50}
+    rows = table(raw, "y", "binary").columns
+    plan, signature = _one_column("binary", "category", ["n", "p"])
+    frame = pipeline.frame(signature, rows)
+    model = pipeline.fit(pipeline.build(plan, "binary", algorithm, {}, seed=0), frame, rows.target)
+    served = Scorer(signature, export.to_onnx(model, signature)).scores(rows)
+    np.testing.assert_allclose(served, pipeline.scores(model, frame, 2), atol=1e-6)
+    assert (served.argmax(axis=1) == rows.target).all()
+
+
+def test_a_linear_model_stays_finite_on_the_largest_numbers() -> None:
+    raw = {"x": np.linspace(2011, 2020, 300).tolist(), "y": np.linspace(0, 1, 300).tolist()}
+    rows = table(raw, "y", "regression").columns
+    plan, signature = _one_column("regression", "number", [])
+    model = pipeline.fit(
+        pipeline.build(plan, "regression", "linear", {}, seed=0), pipeline.frame(signature, rows), rows.target
+    )
+    largest = float(np.finfo(np.float32).max)
+    odd = Columns({"x": np.array([largest, -largest, np.nan], dtype=np.float32)})
+    served = Scorer(signature, export.to_onnx(model, signature)).scores(odd)
+    np.testing.assert_allclose(served, pipeline.scores(model, pipeline.frame(signature, odd), 0), atol=1e-6)
+    assert np.abs(served).max() < 2
+
+
+def _one_column(task: str, treatment: str, classes: list[str]) -> tuple[FeaturePlan, Signature]:
+    graph_input = Input(name="x0", column="x", kind="text" if treatment == "category" else "number")
+    plan = FeaturePlan(columns=[Planned(column="x", treatment=treatment, why="", inputs=[graph_input])])  # type: ignore[arg-type]
+    signature = Signature(
+        model="m", task=task, target="y", classes=classes, fields=[], ignored=[], inputs=[graph_input]
+    )  # type: ignore[arg-type]
+    return plan, signature
