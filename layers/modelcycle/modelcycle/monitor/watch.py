@@ -14,7 +14,7 @@ from modelcycle.model.profile import ColumnProfile, Profile
 from modelcycle.model.signature import Signature
 from modelcycle.monitor import captures, drift
 from modelcycle.registry import Registry, Write, event
-from modelcycle.spec import Monitoring, Pipeline
+from modelcycle.spec import Monitoring, parse
 from modelcycle.store import Store, put_json
 
 
@@ -36,7 +36,7 @@ def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry:
             model=request.model, version=None, window=(end, end), rows=0, state="not live", drifted=[], degraded=False
         )
     version = registry.versions.get(request.model, champion)
-    pipeline = Pipeline.model_validate_json(artifacts.read(version.pipeline))
+    pipeline = parse(artifacts.read(version.pipeline))
     profile = Profile.model_validate_json(artifacts.read(version.profile))
     signature = Signature.model_validate_json(artifacts.read(version.signature))
     unjudged = {*pipeline.id_columns, *([pipeline.time_column] if pipeline.time_column is not None else [])}
