@@ -208,3 +208,13 @@ def test_confusion_and_calibration_count_every_row() -> None:
     assert confusion(scores, target, ["no", "yes"])["counts"] == [[1, 0], [1, 1]]
     table = calibration(scores, target)
     assert [row["rows"] for row in table] == [1, 1, 1] and table[-1]["true"] == 1.0
+
+
+def test_one_overconfident_row_does_not_hide_a_model_that_is_right_on_all_others() -> None:
+    target = np.array([0, 1, 2] * 7)
+    scores = np.full((21, 3), 1e-7, dtype=np.float32)
+    scores[np.arange(21), target] = 1.0
+    scores[0] = [1e-7, 1.0, 1e-7]  # wrong, and sure of it
+    thirds = np.full((21, 3), 1 / 3, dtype=np.float32)
+    comparison = compare(losses(scores, target, "multiclass"), losses(thirds, target, "multiclass"))
+    assert comparison.verdict == "better"
