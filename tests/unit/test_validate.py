@@ -15,11 +15,12 @@ from modelcycle.model.columns import Texts
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
-from modelcycle.spec import Task
+from modelcycle.spec import Gates, Task
 from modelcycle.validate import validate
 from modelcycle.validate.evidence import compare, interval
+from modelcycle.validate.gates import Rival, judge
 from modelcycle.validate.groups import by_group
-from modelcycle.validate.metrics import NAMES, losses, measure
+from modelcycle.validate.metrics import NAMES, losses, measure, mistakes
 from modelcycle.validate.report import calibration, confusion
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import MODEL, SEX, Cycle, cycle, train
@@ -70,6 +71,23 @@ def test_no_better_than_the_baseline_is_refused() -> None:
     assert result.verdict == "refused" and "not better beyond chance" in result.reasons[0]
     result, _ = judged(probabilities(0.85, 1, right=0.4))
     assert result.verdict == "refused" and "worse beyond chance" in result.reasons[0]
+
+
+def test_one_bold_mistake_on_few_rows_does_not_undo_twenty_right_answers() -> None:
+    target = TARGET.copy()
+    scores = probabilities(1.0, 1, right=1.0)
+    scores[0] = scores[0][::-1]
+    few = compare(losses(scores[:21], target[:21], "binary"), np.full(21, 0.69))
+    hits = compare(mistakes(scores[:21], target[:21]), np.tile([0.0, 1.0], 11)[:21])
+    assert (few.verdict, hits.verdict) == ("not told apart", "better")
+    [gate] = judge(Gates(), {}, Rival("baseline", 0.5, few, hits), None)
+    assert gate.holds and "right answers" in gate.detail
+
+
+def test_right_answers_do_not_save_probabilities_that_are_worse_than_the_baselines() -> None:
+    worse, better = compare(np.linspace(2, 3, 50), np.ones(50)), compare(np.zeros(50), np.ones(50))
+    [gate] = judge(Gates(), {}, Rival("baseline", 0.5, worse, better), None)
+    assert not gate.holds and "worse beyond chance" in gate.detail
 
 
 def test_worse_than_the_champion_is_refused_whatever_the_gate() -> None:

@@ -73,9 +73,7 @@ def _header(text: Path, where: str) -> tuple[str, int, int]:
     raise UnreadableFile("a quote in the header is never closed", f"{where}, line 1", "mend the header")
 
 
-def _parsed(
-    engine: Any, text: Path, target: Path, delimiter: str, skip: int, columns: int
-) -> tuple[int, int, bool]:
+def _parsed(engine: Any, text: Path, target: Path, delimiter: str, skip: int, columns: int) -> tuple[int, int, bool]:
     """Write the piece; returns rows, broken lines (DuckDB tells one for each line and column), and whether one of them
     goes over several lines."""
     engine.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")

@@ -20,7 +20,7 @@ from modelcycle.validate import report as tables
 from modelcycle.validate.evidence import LEVEL, Comparison, compare, interval
 from modelcycle.validate.gates import Rival, check_names, judge
 from modelcycle.validate.groups import by_group
-from modelcycle.validate.metrics import DECIDING, losses, measure
+from modelcycle.validate.metrics import DECIDING, losses, measure, mistakes
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +29,8 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
     """Judge the candidate on the test rows. The one step that reads their labels.
 
     Accuracy, or the root mean squared error, is what people are shown first; models are compared by the loss of each
-    row (log loss, squared error), paired, since that tells two models apart with far fewer rows.
+    row (log loss, squared error), paired, since that tells two models apart with far fewer rows. The baseline may also
+    be beaten by right answers alone.
 
     Raises
     ------
@@ -59,7 +60,10 @@ def _judged(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, regi
     baseline_scores = _baseline(read_json(artifacts, request.select_model.baseline), table.classes, len(target))
     baseline_metrics, _ = measure(baseline_scores, target, task)
     against_baseline = compare(own, losses(baseline_scores, target, task))
-    baseline = Rival("baseline", baseline_metrics.get(deciding), against_baseline)
+    choices: Comparison | None = None
+    if task != "regression":
+        choices = compare(mistakes(candidate.scores, target), mistakes(baseline_scores, target))
+    baseline = Rival("baseline", baseline_metrics.get(deciding), against_baseline, choices)
 
     champion_metrics: dict[str, float] | None = None
     against_champion: Comparison | None = None
@@ -90,7 +94,11 @@ def _judged(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, regi
         "metrics": {"candidate": metrics, "baseline": baseline_metrics, "champion": champion_metrics},
         "left_out": left_out,
         "champion": scored.champion,
-        "comparisons": {"baseline": _told(against_baseline), "champion": _told(against_champion)},
+        "comparisons": {
+            "baseline": _told(against_baseline),
+            "baseline_choices": _told(choices),
+            "champion": _told(against_champion),
+        },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
         "groups": by_group(candidate.scores, target, task, candidate.groups),
     }

@@ -58,6 +58,11 @@ def losses(scores: Array, target: Array, task: Task) -> npt.NDArray[np.float64]:
     return -np.log(np.clip(said, smallest, 1.0))
 
 
+def mistakes(scores: Array, target: Array) -> npt.NDArray[np.float64]:
+    """1 for each row (n,) whose class is wrongly chosen, else 0."""
+    return (chosen(scores) != target).astype(np.float64)
+
+
 def _functions(scores: Array, target: Array, task: Task) -> dict[str, Callable[[], Any]]:
     from sklearn import metrics as sk
 
