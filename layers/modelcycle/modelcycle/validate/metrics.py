@@ -10,13 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.model.scoring import chosen
-from modelcycle.spec import Task
+from modelcycle.spec import METRICS, Task
 
-NAMES: dict[Task, tuple[str, ...]] = {
-    "binary": ("accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "log_loss", "brier"),
-    "multiclass": ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc_ovr", "log_loss"),
-    "regression": ("rmse", "mae", "median_absolute_error", "mape", "r2"),
-}
 ERRORS = frozenset({"log_loss", "brier", "rmse", "mae", "median_absolute_error", "mape"})  # lower is better
 DECIDING: dict[Task, str] = {"binary": "accuracy", "multiclass": "accuracy", "regression": "rmse"}
 
@@ -38,7 +33,7 @@ def measure(scores: Array, target: Array, task: Task) -> tuple[dict[str, float],
     metrics: dict[str, float] = {}
     left_out: dict[str, str] = {}
     if not len(target):
-        return {}, dict.fromkeys(NAMES[task], "there are no test rows")
+        return {}, dict.fromkeys(METRICS[task], "there are no test rows")
     for name, work in _functions(scores, target, task).items():
         reason = _impossible(name, target, scores.shape[1])
         value = math.nan if reason else float(work())
@@ -59,7 +54,8 @@ def losses(scores: Array, target: Array, task: Task) -> npt.NDArray[np.float64]:
         return np.square(scores[:, 0].astype(np.float64) - target)
     truth = np.zeros(scores.shape)
     truth[np.arange(len(target)), target] = 1.0
-    return np.square(scores.astype(np.float64) - truth).sum(axis=1)
+    score: npt.NDArray[np.float64] = np.square(scores.astype(np.float64) - truth).sum(axis=1)
+    return score
 
 
 def _log_loss(scores: Array, target: Array) -> float:
