@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from modelcycle.bus import EventBridgeBus
 from modelcycle.faults import Fault
 from modelcycle.flows import StepFunctions
+from modelcycle.outages import Unreachable
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store
 
@@ -55,32 +56,35 @@ class Cloud:
 
     @cached_property
     def data(self) -> S3Store:
-        return S3Store(self._s3, self.environment.data_bucket)
+        return S3Store(self._s3, self.environment.data_bucket, self._unreachable)
 
     @cached_property
     def artifacts(self) -> S3Store:
-        return S3Store(self._s3, self.environment.artifact_bucket)
+        return S3Store(self._s3, self.environment.artifact_bucket, self._unreachable)
 
     @cached_property
     def registry(self) -> Registry:
-        from botocore.exceptions import ConnectionError as NoConnection
-        from botocore.exceptions import HTTPClientError
-
-        unreachable = (NoConnection, HTTPClientError)  # no connection; no answer in time
-        return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table, unreachable))
+        return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table, self._unreachable))
 
     @cached_property
     def bus(self) -> EventBridgeBus:
-        return EventBridgeBus(self.client("events"), self.environment.event_bus)
+        return EventBridgeBus(self.client("events"), self.environment.event_bus, self._unreachable)
 
     @cached_property
     def flows(self) -> StepFunctions:
-        return StepFunctions(self.client("stepfunctions"))
+        return StepFunctions(self.client("stepfunctions"), self._unreachable)
 
     @cached_property
     def firehose(self) -> Any:
         # an answer waits for this call: short, and once
         return self.client("firehose", connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+
+    @cached_property
+    def _unreachable(self) -> Unreachable:
+        from botocore.exceptions import ConnectionError as NoConnection
+        from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+        return (NoConnection, HTTPClientError, IncompleteReadError)  # nobody there; no answer in time; half an answer
 
     @cached_property
     def _s3(self) -> Any:
