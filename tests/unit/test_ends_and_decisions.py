@@ -138,8 +138,8 @@ def test_the_same_word_starts_a_rollout_again_that_ended_without_moving_the_rout
 ) -> None:
     version, flows = staged(registry, store, "a"), Flows()
     word = Decision(model="m", decision="promote", version=version, by="arn:ann")
-    for ended in (False, True):
-        flows.ended = ended
+    for over in (False, True):
+        flows.ended = over
         decide(word, registry=registry, flows=flows, rollout="arn:stateMachine:rollout")
     assert list(flows.started) == ["m-v1-0", "m-v1-0-2"]
 

@@ -38,7 +38,7 @@ def _gates(facts: Facts) -> tuple[bool, str]:
 
 
 def _parity(facts: Facts) -> tuple[bool, str]:
-    """The parity gate ended the run where they differ; rows on the threshold itself may change sides (`hold_together`)."""
+    """The parity gate has ended the run where they differ; a row on the threshold itself may change its class."""
     scored = facts.request.score_candidate
     told = f"{scored.rows} rows, largest difference {scored.max_difference:.1e}"
     return scored.rows > 0, told + (f", {scored.flips} on the threshold" if scored.flips else "")
