@@ -59,7 +59,8 @@ def losses(scores: Array, target: Array, task: Task) -> npt.NDArray[np.float64]:
         return np.square(scores[:, 0].astype(np.float64) - target)
     truth = np.zeros(scores.shape)
     truth[np.arange(len(target)), target] = 1.0
-    return np.square(scores.astype(np.float64) - truth).sum(axis=1)
+    costs: npt.NDArray[np.float64] = np.square(scores.astype(np.float64) - truth).sum(axis=1)
+    return costs
 
 
 def _log_loss(scores: Array, target: Array) -> float:
@@ -98,7 +99,8 @@ def _functions(scores: Array, target: Array, task: Task) -> dict[str, Callable[[
     return {
         "accuracy": lambda: sk.accuracy_score(target, label),
         "balanced_accuracy": lambda: sk.balanced_accuracy_score(target, label),
-        "macro_f1": lambda: sk.f1_score(target, label, average="macro", labels=codes, zero_division=0.0),
+        # over the classes that these rows hold or that were said; of any other nothing is known
+        "macro_f1": lambda: sk.f1_score(target, label, average="macro", zero_division=0.0),
         "roc_auc_ovr": lambda: sk.roc_auc_score(
             target, exact / exact.sum(axis=1, keepdims=True), multi_class="ovr", labels=codes
         ),
