@@ -59,7 +59,7 @@ class Signature(BaseModel):
     id_columns: list[str] = []
 
     def fits(self, columns: Columns) -> bool:
-        """Whether the columns hold all that the graph reads, typed as it reads it; dates are float64 (see `columns`)."""
+        """Whether the columns hold all that the graph reads, typed as it does; dates are float64 (see `columns`)."""
         types = {field.name: field.type for field in self.fields}
         return all(
             graph_input.column in columns.values
