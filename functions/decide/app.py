@@ -16,7 +16,7 @@ def decided(name: str) -> dict:
     who = app.current_event.request_context.identity.user_arn or "unknown"
     decision = read_decision(sent(), name, who)
     logger.append_keys(step="decide", model=name)
-    here = cloud()
+    here = cloud(connect_timeout=1, read_timeout=3)  # API Gateway waits 29 s
     result = decide(decision, registry=here.registry, flows=here.flows, rollout=here.environment.rollout)
     logger.info("decide", extra={"decision": result.decision, "version": result.version, "by": who})
     return result.wire()

@@ -10,8 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.model.scoring import chosen
-from modelcycle.spec import METRICS, Task
+from modelcycle.spec import Task
 
+NAMES: dict[Task, tuple[str, ...]] = {
+    "binary": ("accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "log_loss", "brier"),
+    "multiclass": ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc_ovr", "log_loss"),
+    "regression": ("rmse", "mae", "median_absolute_error", "mape", "r2"),
+}
 ERRORS = frozenset({"log_loss", "brier", "rmse", "mae", "median_absolute_error", "mape"})  # lower is better
 DECIDING: dict[Task, str] = {"binary": "accuracy", "multiclass": "accuracy", "regression": "rmse"}
 
@@ -33,7 +38,7 @@ def measure(scores: Array, target: Array, task: Task) -> tuple[dict[str, float],
     metrics: dict[str, float] = {}
     left_out: dict[str, str] = {}
     if not len(target):
-        return {}, dict.fromkeys(METRICS[task], "there are no test rows")
+        return {}, dict.fromkeys(NAMES[task], "there are no test rows")
     for name, work in _functions(scores, target, task).items():
         reason = _impossible(name, target, scores.shape[1])
         value = math.nan if reason else float(work())
@@ -54,8 +59,8 @@ def losses(scores: Array, target: Array, task: Task) -> npt.NDArray[np.float64]:
         return np.square(scores[:, 0].astype(np.float64) - target)
     truth = np.zeros(scores.shape)
     truth[np.arange(len(target)), target] = 1.0
-    score: npt.NDArray[np.float64] = np.square(scores.astype(np.float64) - truth).sum(axis=1)
-    return score
+    costs: npt.NDArray[np.float64] = np.square(scores.astype(np.float64) - truth).sum(axis=1)
+    return costs
 
 
 def _log_loss(scores: Array, target: Array) -> float:
@@ -94,7 +99,8 @@ def _functions(scores: Array, target: Array, task: Task) -> dict[str, Callable[[
     return {
         "accuracy": lambda: sk.accuracy_score(target, label),
         "balanced_accuracy": lambda: sk.balanced_accuracy_score(target, label),
-        "macro_f1": lambda: sk.f1_score(target, label, average="macro", labels=codes, zero_division=0.0),
+        # over the classes that these rows hold or that were said; of any other nothing is known
+        "macro_f1": lambda: sk.f1_score(target, label, average="macro", zero_division=0.0),
         "roc_auc_ovr": lambda: sk.roc_auc_score(
             target, exact / exact.sum(axis=1, keepdims=True), multi_class="ovr", labels=codes
         ),
