@@ -112,7 +112,7 @@ def _parts(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, HTTPClientError | Unreachable):
         return (
             "the place does not answer", str(error.kwargs.get("endpoint_url", "")),
-            "`modelcycle up` starts the local cloud again; a run that is started again takes over what was done",
+            "start it (`modelcycle up` the local cloud); a run that is started again takes over what was done",
         )  # fmt: skip
     if isinstance(error, BotoCoreError):
         return str(error), "", "`modelcycle status` says how the place is"

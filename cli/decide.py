@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from cli import console, signing
@@ -9,6 +10,7 @@ from cli import place as places
 from cli.screens import versions as screen
 from modelcycle.faults import BadInput
 from modelcycle.messages import Decided
+from modelcycle.spec import MODEL_NAME
 
 Decision = Literal["approve", "reject", "rollback", "promote"]
 
@@ -39,8 +41,12 @@ def model_and_version(named: str) -> tuple[str, int | None]:
     BadInput : what follows the colon is no version
     """
     model, colon, version = named.partition(":")
-    if not model or (colon and not (version.isascii() and version.isdigit() and int(version) > 0)):
+    if not re.fullmatch(MODEL_NAME, model) or (
+        colon and not (version.isascii() and version.isdigit() and int(version) > 0)
+    ):
         raise BadInput(
-            f"{named!r} is not MODEL:VERSION", "the command line", "a version is a whole number, as in adult-income:7"
+            f"{named!r} is not MODEL:VERSION",
+            "the command line",
+            "a model's name is a-z 0-9 and -, a version a whole number, as in adult-income:7",
         )
     return model, int(version) if colon else None

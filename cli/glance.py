@@ -94,7 +94,7 @@ def glance(path: Path) -> Table:
         for name, column in found.items():
             column.take(row.get(name))
     if not seen:
-        raise NoData("the file has no rows under its header", str(path), "give a file with rows")
+        raise NoData("the file has no rows", str(path), "give a header and rows, or in JSON lines one object a line")
     return Table(list(found.values()), seen, next(reader, None) is None)
 
 

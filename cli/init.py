@@ -37,7 +37,7 @@ def init(data: Path, target: str | None, name: str | None, to: Path | None, as_j
     if target is None:
         target, why = guess_target(seen)
     text = draft(chosen, target, why, seen, data)
-    parse(text, str(file))
+    parse(text, "--name" if name else str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("x", encoding="utf-8", newline="\n") as out:
         out.write(text)

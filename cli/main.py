@@ -88,6 +88,9 @@ def status(place: Place = LOCAL, stage: Stage = "dev", as_json: Json = False, de
 def run(
     pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE.yaml", help="The pipeline file.")],
     data: MaybeData = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let these rows take the place of all that are there.")
+    ] = False,
     place: Place = LOCAL,
     stage: Stage = "dev",
     as_json: Json = False,
@@ -96,7 +99,7 @@ def run(
     """Run the whole cycle: upload, S3 event, state machine, followed live."""
     from cli.run import run
 
-    return run(pipeline, data, place.value, stage, as_json)
+    return run(pipeline, data, replace, place.value, stage, as_json)
 
 
 @app.command()

@@ -40,7 +40,7 @@ def predict(model: str, data: Path, first: int | None, name: Name, stage: str, a
         except BadRequest as refused:
             raise in_file(refused, data, len(answer.get("predictions", [])), list(asked.fields)) from None
     if not answer:
-        raise NoData("the file has no rows under its header", str(data), "give at least one row")
+        raise NoData("the file has no rows", str(data), "give at least one row")
     if as_json:
         console.print_json(answer)
     else:

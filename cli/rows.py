@@ -38,7 +38,7 @@ def check(path: Path) -> str:
     suffix = next((known for known in SUFFIXES if path.name.lower().endswith(known)), None)
     if suffix is None:
         raise UnreadableFile(
-            f"a file named *{path.suffix or path.name} is not read", str(path), f"name it *{', *'.join(SUFFIXES)}"
+            f"a file named *{path.suffix or path.name} is not read", str(path), f"save it as *{', *'.join(SUFFIXES)}"
         )
     if path.stat().st_size == 0:
         raise NoData("the file is empty", str(path), "give a file with a header and rows")
@@ -88,7 +88,11 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError:
-        raise UnreadableFile("the file is not UTF-8 text", str(path), "save it as UTF-8") from None
+        raise UnreadableFile(
+            "the file is not UTF-8 text",
+            str(path),
+            "save it as UTF-8 (is it Latin-1, Windows-1252 or UTF-16, or no text?)",
+        ) from None
     except (gzip.BadGzipFile, EOFError):
         raise UnreadableFile("the file is not whole gzip data", str(path), "compress it again") from None
     except csv.Error as error:
@@ -109,6 +113,8 @@ def _header(file: TextIO, path: Path) -> tuple[list[str], Any]:
     """
     csv.field_size_limit(LARGEST_FIELD)
     line = file.readline(LARGEST_FIELD)
+    while line and not line.strip("\r\n"):
+        line = file.readline(LARGEST_FIELD)
     if "\0" in line:
         raise UnreadableFile("the file is binary, not CSV", str(path), "export it as text")
     outside = "".join(line.split('"')[::2])
@@ -119,7 +125,9 @@ def _header(file: TextIO, path: Path) -> tuple[list[str], Any]:
     names = [name.strip() for name in names]
     if "" in names:
         raise BadData(
-            f"column {names.index('') + 1} of {len(names)} has no name", f"{path}, line 1", "name it, or leave it out"
+            f"column {names.index('') + 1} of {len(names)} has no name",
+            f"{path}, line 1",
+            "name it, or leave it out (pandas: to_csv(..., index=False))",
         )
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
@@ -173,8 +181,8 @@ def _parquet(path: Path) -> Iterator[Row]:
     with duckdb.connect() as engine:
         try:
             found = engine.execute("SELECT COLUMNS(*)::VARCHAR FROM read_parquet(?)", [str(path)])
-        except duckdb.Error as error:
-            raise UnreadableFile("not readable as Parquet", str(path), str(error).splitlines()[0]) from None
+        except duckdb.Error:
+            raise UnreadableFile("the file is not Parquet, or is broken", str(path), "write the file again") from None
         names = [column[0].strip() for column in found.description]
         while batch := found.fetchmany(1000):
             for fields in batch:

@@ -10,6 +10,7 @@ from cli.contract import contract
 from cli.follow import Ending, begun, folded, follow, next_run
 from cli.place import Name, Place
 from cli.screens.run import RunScreen, ending
+from modelcycle.faults import BadInput
 
 EXIT = {
     "deployed": console.DONE, "unchanged": console.DONE, "awaiting_approval": console.DONE,
@@ -17,12 +18,17 @@ EXIT = {
 }  # fmt: skip
 
 
-def run(file: Path, data: Path | None, name: Name, stage: str, as_json: bool) -> int:
+def run(file: Path, data: Path | None, replace: bool, name: Name, stage: str, as_json: bool) -> int:
     pipeline, text = start.read_pipeline(file)
     if data is not None:
-        start.check_upload(data)
+        start.check_upload(data, pipeline)
+    elif replace:
+        raise BadInput("--replace is about the rows of --data", "the command line", "give --data FILE with it")
     place = places.find(name, stage, start=True, say=console.say)
-    started = start.by_upload(place, pipeline, text, data) if data else start.by_request(place, pipeline, text)
+    if data is not None:
+        started = start.by_upload(place, pipeline, text, data, replace)
+    else:
+        started = start.by_request(place, pipeline, text)
     return show_to_the_end(place, started.model, started.execution, as_json, started.folded)
 
 

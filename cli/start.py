@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import json
 import time
@@ -11,7 +12,7 @@ from uuid import uuid4
 
 from cli import rows
 from cli.place import Place
-from modelcycle.faults import BadInput, Fault, NoData
+from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
 from modelcycle.spec import Pipeline, parse
 
 LONGEST_WAIT = 60.0  # seconds from an upload to its claim in the registry
@@ -39,9 +40,23 @@ def read_pipeline(path: Path) -> tuple[Pipeline, bytes]:
     return parse(text, str(path)), text
 
 
-def check_upload(path: Path) -> None:
-    """Raises BadInput for a file that no step would read, before anything is started."""
-    rows.check(path)
+def check_upload(path: Path, pipeline: Pipeline) -> None:
+    """What can be told of a file before anything is started: a file in the bucket stops every run until it is mended.
+
+    Raises
+    ------
+    NoData, UnreadableFile, BadData, ColumnsDiffer, BadInput : no step would read it
+    TargetMissing : a CSV file's header has no target
+    """
+    if rows.check(path).startswith(".csv"):
+        names = rows.columns(path)
+        if pipeline.target not in names:
+            lower = {other.lower(): other for other in reversed(names)}
+            near = difflib.get_close_matches(pipeline.target.lower(), lower, n=1)
+            raise TargetMissing(
+                f"the target {pipeline.target!r} is not a column", str(path),
+                (f"did you mean {lower[near[0]]!r}? " if near else "") + f"the columns are: {', '.join(names[:40])}",
+            )  # fmt: skip
     if path.stat().st_size > LARGEST_UPLOAD:
         raise BadInput(
             f"the file has {path.stat().st_size / 2**20:,.0f} MB; one object holds at most {LARGEST_UPLOAD // 2**20}",
@@ -49,10 +64,20 @@ def check_upload(path: Path) -> None:
         )  # fmt: skip
 
 
-def by_upload(place: Place, pipeline: Pipeline, text: bytes, path: Path) -> Started:
-    """Upload the rows; S3's event starts the lifecycle by itself."""
+def by_upload(place: Place, pipeline: Pipeline, text: bytes, path: Path, replace: bool = False) -> Started:
+    """Upload the rows; S3's event starts the lifecycle by itself.
+
+    Parameters
+    ----------
+    replace : the other files go; the bucket keeps their versions
+    """
     bucket, key = place.output("DataBucket"), f"raw/{pipeline.name}/{path.name}"
     _put_pipeline(place, pipeline, text)
+    if replace:
+        for page in place.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"raw/{pipeline.name}/"):
+            for found in page.get("Contents", []):
+                if found["Key"] != key:
+                    place.s3.delete_object(Bucket=bucket, Key=found["Key"])
     known = _claims(place, pipeline.name, key)
     with path.open("rb") as body:
         place.s3.put_object(Bucket=bucket, Key=key, Body=body)

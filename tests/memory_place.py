@@ -50,7 +50,22 @@ class S3:
         return {"Body": io.BytesIO(self.objects[Key])}
 
     def list_objects_v2(self, *, Prefix: str, **rest: Any) -> dict[str, Any]:  # noqa: N803
-        return {"KeyCount": sum(key.startswith(Prefix) for key in self.objects)}
+        found = [{"Key": key} for key in self.objects if key.startswith(Prefix)]
+        return {"KeyCount": len(found), "Contents": found}
+
+    def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
+        del self.objects[Key]
+
+    def get_paginator(self, name: str) -> Pages:
+        return Pages(getattr(self, name))
+
+
+class Pages:
+    def __init__(self, call: Any) -> None:
+        self.call = call
+
+    def paginate(self, **words: Any) -> list[dict[str, Any]]:
+        return [self.call(**words)]
 
 
 class States:

@@ -93,6 +93,8 @@ def ending(end: Ending, next_steps: list[tuple[str, str]], evidence: bool = True
     else:
         head = f"The run failed; {_registered(end)}{_stays(end)}."
         said = [("what", what), ("where", where), ("what to do", remedy)]
+    if end.status == "failed" and where.removeprefix(f"raw/{end.model}/") not in ("", where):
+        said.append(("or without it", "modelcycle run PIPELINE.yaml --data FILE --replace"))
     if evidence and end.status in ("refused", "failed"):
         said.append(("evidence", f"modelcycle show {end.model} --run {end.run_id}"))
     if end.unseen:

@@ -72,7 +72,10 @@ def version(one: Version, standing: Standing, route: Route, plan: dict[str, Any]
 
 def plan_rows(plan: dict[str, Any]) -> list[list[str]]:
     """The feature plan as `modelcycle.model.plan` writes it: each column, how it enters the model, why."""
-    return [[clip(one["column"], 40), words(one["treatment"]), clip(one["why"], 70)] for one in plan.get("columns", [])]
+    return [
+        [clip(" ".join(one["column"].split()), 40), words(one["treatment"]), clip(one["why"], 70)]
+        for one in plan.get("columns", [])
+    ]
 
 
 def decided(told: Decided) -> str:

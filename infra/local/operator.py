@@ -66,6 +66,7 @@ def permissions(resources: dict[str, dict[str, str]], region: str, account: str)
     wanted: list[tuple[str, list[str]]] = [
         ("s3:ListBucket s3:ListBucketVersions s3:GetBucketVersioning", [f"arn:aws:s3:::{name}" for name in buckets]),
         ("s3:GetObject s3:GetObjectVersion s3:PutObject", [f"arn:aws:s3:::{name}/*" for name in buckets]),
+        ("s3:DeleteObject", [f"arn:aws:s3:::{name}/raw/*" for name in buckets]),
         ("dynamodb:GetItem dynamodb:Query dynamodb:BatchGetItem", tables + [f"{arn}/index/*" for arn in tables]),
         ("states:StartExecution states:ListExecutions states:DescribeStateMachine", machines),
         ("states:DescribeExecution states:GetExecutionHistory states:StopExecution", runs),

@@ -146,7 +146,8 @@ def test_runs_follow_and_show_give_the_same_run(cloud: Cloud, capsys: pytest.Cap
 
 BAD_LINES = [
     (["run"], "Missing argument"), (["nonsense"], "nonsense"), (["run", "no.yaml"], "no such pipeline file"),
-    (["show", "m:x"], "is not MODEL:VERSION"), (["approve", "m"], "is about one version"),
+    (["show", "m:x"], "is not MODEL:VERSION"),
+    (["promote", "A b/..?:1"], "is not MODEL:VERSION"), (["approve", "m"], "is about one version"),
     (["run", "--place", "moon"], "moon"),
     (["up", "--place", "aws"], "for the embedded cloud"),
 ]  # fmt: skip
@@ -233,3 +234,40 @@ def test_a_place_that_stops_answering_is_three_lines(
     error, where, todo = capsys.readouterr().err.splitlines()[-3:]
     assert (error, where) == ("error    the place does not answer", "where    http://127.0.0.1:1/")
     assert "takes over what was done" in todo
+
+
+@pytest.mark.parametrize(("rows", "word"), [
+    ("a,Y\n1,2\n", "did you mean 'Y'"), ("a,b\n1,2\n", "the columns are: a, b"), ("y,y\n1,2\n", "stands twice"),
+    ("\n\n", "no header"),
+])  # fmt: skip
+def test_a_header_that_no_run_could_use_is_told_before_anything_is_uploaded(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], rows: str, word: str
+) -> None:
+    Path(files[-1]).write_text(rows)
+    assert main(["run", *files, "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert word in f"{told['detail']} {told['remedy']}" and cloud.s3.objects == {}
+
+
+def test_a_header_after_blank_lines_is_one(cloud: Cloud, files: list[str]) -> None:
+    Path(files[-1]).write_text("\n\r\na,y\n1,2\n")
+    cloud.ended("unchanged")
+    assert main(["run", *files]) == 0
+
+
+def test_replace_leaves_one_file_alone_and_other_models_theirs(cloud: Cloud, files: list[str]) -> None:
+    cloud.s3.objects |= {"raw/m/odd.csv": b"", "raw/m/rows.csv": b"old", "raw/mm/odd.csv": b""}
+    cloud.ended("unchanged")
+    assert main(["run", *files]) == 0 and "raw/m/odd.csv" in cloud.s3.objects
+    assert main(["run", *files, "--replace"]) == 0
+    assert sorted(key for key in cloud.s3.objects if key.startswith("raw/")) == ["raw/m/rows.csv", "raw/mm/odd.csv"]
+    assert main(["run", files[0], "--replace"]) == 2
+
+
+def test_a_failed_run_says_how_to_go_on_without_the_file(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.ended("failed", "not UTF-8\nraw/m/odd.csv, line 2\nsave as UTF-8")
+    assert main(["run", *files]) == 1 and "--replace" in capsys.readouterr().out
+    cloud.ended("failed", "too few rows\nraw/m/\nupload more")
+    assert main(["run", *files]) == 1 and "--replace" not in capsys.readouterr().out

@@ -172,7 +172,7 @@ BAD: list[tuple[dict[str, str | bytes], type[Fault], str]] = [
     ({"a__csv": "x,y\n1\n2\n3,4\n"}, UnreadableFile, "don't fit"),
     ({"a__csv": "x,y\n1,2\n", "b__csv": "x,z\n1,2\n"}, ColumnsDiffer, "lacks y and has z more"),
     ({"a__jsonl": "{}\n"}, BadData, "no keys"),
-    ({"a__jsonl": "x\ny\n"}, UnreadableFile, "don't fit"),
+    ({"a__jsonl": "x\ny\n"}, UnreadableFile, "no JSON objects"),
 ]
 
 

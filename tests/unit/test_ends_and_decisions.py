@@ -279,3 +279,9 @@ def test_a_word_that_cannot_be_read_names_each_field(body: str | None, pointers:
 def test_a_word_is_whose_signature_it_bears() -> None:
     word = read_decision('{"decision": "rollback", "version": null, "why": "slow"}', "m", "ann")
     assert (word.model, word.by, word.version, word.why) == ("m", "ann", None, "slow")
+
+
+def test_nothing_is_rolled_back_where_nothing_is_live() -> None:
+    registry = Registry(MemoryTable())
+    with pytest.raises(Unknown, match="m has no live version"):
+        decide(Decision(model="m", decision="rollback", by="ann"), registry=registry, flows=Flows(), rollout="")

@@ -17,7 +17,8 @@ from pydantic_core import PydanticCustomError
 
 from modelcycle.faults import BadPipeline
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$")]
+MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
+Name = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Task = Literal["binary", "multiclass", "regression"]
 Algorithm = Literal["hist_gradient_boosting", "random_forest", "linear"]

@@ -11,6 +11,10 @@ from modelcycle.engine import literal
 from modelcycle.faults import BadData, NoData
 
 REASON = "the line is not a JSON object"
+NO_OBJECTS = (
+    "are no JSON objects",
+    "write one {column: value} a line; a list is not read (pandas: to_json(..., orient='records', lines=True))",
+)
 
 
 def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> Piece:
@@ -36,7 +40,7 @@ def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> P
             GROUP BY key ORDER BY min(number * 1000000 + place) LIMIT {10 * headings.MOST_COLUMNS}"""
     ).fetchall()
     if not keys:
-        piece.held_together(0, broken, where)
+        piece.held_together(0, broken, where, *NO_OBJECTS)
         raise BadData("the file's objects have no keys", where, "write each row as an object {column: value}")
     names = headings.checked([key for (key,) in keys], where, sparse=True)
     pointers = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for (key,) in keys)
@@ -47,7 +51,7 @@ def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> P
             FROM lines WHERE json IS NOT NULL)""",
         len(names),
     )  # fmt: skip
-    piece.held_together(rows, broken, where)
+    piece.held_together(rows, broken, where, *NO_OBJECTS)
     engine.execute(
         f"""INSERT INTO broken SELECT $1, number, left(text, {piece.LONGEST_TEXT}), $2
             FROM lines WHERE json IS NULL""",

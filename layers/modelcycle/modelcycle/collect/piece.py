@@ -42,10 +42,12 @@ def begin(engine: Any) -> None:
     engine.execute("CREATE TABLE broken (file VARCHAR, line BIGINT, text VARCHAR, reason VARCHAR)")
 
 
-def held_together(rows: int, broken: int, where: str) -> None:
+IN_FIELDS = 'columns are parted by comma, semicolon, tab or |, and texts quoted with "'
+
+
+def held_together(
+    rows: int, broken: int, where: str, fault: str = "don't fit the header", remedy: str = IN_FIELDS
+) -> None:
     """Raises UnreadableFile where most lines are broken: setting them apart would hide a wrong file."""
     if broken > (rows + broken) * MOST_BROKEN:
-        raise UnreadableFile(
-            f"{broken:,} of {rows + broken:,} lines don't fit the header", where,
-            "columns are parted by comma, semicolon, tab or |, and texts quoted with \"",
-        )  # fmt: skip
+        raise UnreadableFile(f"{broken:,} of {rows + broken:,} lines {fault}", where, remedy)

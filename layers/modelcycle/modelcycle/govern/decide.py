@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from modelcycle.faults import NotAllowed
+from modelcycle.faults import NotAllowed, Unknown
 from modelcycle.flows import Flows
 from modelcycle.messages import Decided, Decision, DeployRequest
 from modelcycle.registry import Entry, Registry, event
@@ -17,7 +17,7 @@ def decide(decision: Decision, *, registry: Registry, flows: Flows, rollout: str
     Raises
     ------
     NotAllowed : the version does not stand where the decision needs it
-    Unknown : no such version
+    Unknown : no such version, or nothing is live that could be rolled back
     """
     version = decision.version
     if version is None and decision.decision != "rollback":
@@ -25,6 +25,10 @@ def decide(decision: Decision, *, registry: Registry, flows: Flows, rollout: str
     if version is not None:
         registry.versions.get(decision.model, version)
     if decision.decision == "rollback":
+        if not registry.routes.get(decision.model).weights:
+            raise Unknown(
+                f"{decision.model} has no live version", decision.model, "`modelcycle models` lists the models"
+            )
         route = registry.routes.roll_back(decision.model, decision.by, decision.why, version)
         version = route.champion
     elif version is not None:
