@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from modelcycle.engine import literal, row_group
+from modelcycle.engine import batches, literal, row_group
 from modelcycle.faults import BadData, Fault
 from modelcycle.model.columns import Column
 from modelcycle.preprocess import kinds, split
@@ -91,19 +91,19 @@ def settle(
     BadData : most rows would be quarantined
     """
     engine.execute("CREATE TABLE odd (place BIGINT, number INTEGER, reason VARCHAR, unread BOOLEAN)")
-    for number, column in columns.items():
-        if column.type != "text":
-            engine.execute(
-                f"""INSERT INTO odd SELECT place, {number}, $1, true FROM clean SEMI JOIN firsts USING (place)
-                    WHERE c{number} IS NOT NULL AND ({kinds.parsed(column, f"c{number}")}) IS NULL ORDER BY place""",
-                [f"no {column.type}" + f" ({column.format})" * bool(column.format)],
-            )
-        if number in needed:
-            engine.execute(
-                f"""INSERT INTO odd SELECT place, {number}, $1, false FROM clean SEMI JOIN firsts USING (place)
-                    WHERE c{number} IS NULL ORDER BY place""",
-                [needed[number]],
-            )
+    for number in _unread(engine, columns):
+        column = columns[number]
+        engine.execute(
+            f"""INSERT INTO odd SELECT place, {number}, $1, true FROM clean SEMI JOIN firsts USING (place)
+                WHERE c{number} IS NOT NULL AND ({kinds.parsed(column, f"c{number}")}) IS NULL ORDER BY place""",
+            [f"no {column.type}" + f" ({column.format})" * bool(column.format)],
+        )
+    for number, reason in needed.items():
+        engine.execute(
+            f"""INSERT INTO odd SELECT place, {number}, $1, false FROM clean SEMI JOIN firsts USING (place)
+                WHERE c{number} IS NULL ORDER BY place""",
+            [reason],
+        )
     typed = ", ".join(
         f"{kinds.parsed(column, f'c{number}')} AS {'target' if number == target else f'c{number}'}"
         for number, column in columns.items()
@@ -140,6 +140,18 @@ def settle(
     if unread > firsts * MOST_UNREAD:
         raise _too_many(engine, columns, unread, firsts)
     return kept, quarantined, duplicates, _quarantine(engine, columns, files, folder) if quarantined else None
+
+
+def _unread(engine: Any, columns: dict[int, Column]) -> list[int]:
+    """Columns of which not every value parses."""
+    found: list[int] = []
+    for batch in batches([number for number, column in columns.items() if column.type != "text"]):
+        counts = engine.execute(
+            "SELECT " + ", ".join(f"count(c{n}) - count({kinds.parsed(columns[n], f'c{n}')})" for n in batch)
+            + " FROM clean"
+        ).fetchone()  # fmt: skip
+        found += [number for number, count in zip(batch, counts, strict=True) if count]
+    return found
 
 
 def _too_many(engine: Any, columns: dict[int, Column], unread: int, rows: int) -> BadData:
