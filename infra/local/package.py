@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import platform
 import shlex
 import shutil
@@ -25,6 +26,8 @@ from infra.local.faults import LayerNotInstalled
 
 UNUSED_FOR = 7 * 24 * 3600  # seconds
 RUNTIME = Path(__file__).parent / "runtime"
+# a company's proxy has its certificate in the system's store, not in uv's own
+_TRUST = {"UV_SYSTEM_CERTS": "1"}
 _NEVER_SHIPPED = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "build"}
 # A venv's own interpreter would leak the venv's packages into every function.
 _PYTHON = getattr(sys, "_base_executable", sys.executable)
@@ -95,13 +98,17 @@ def hash_of(folders: list[Path]) -> str:
     return digest.hexdigest()
 
 
+def code_version(project: Path) -> str:
+    """One hash over what decides a step's result, on any machine: the functions and the layers with their locks."""
+    return hash_of([folder for name in ("functions", "layers") if (folder := project / name).is_dir()])
+
+
 def build_sha(project: Path, home: Path) -> str:
     """One hash over all that the functions' archives are made of: AutoPublishCodeSha256 publishes versions by it.
 
     It holds the layers, which SAM leaves out, and whatever this package puts into a `bootstrap`.
     """
-    folders = [project / "functions", project / "layers", Path(__file__).parent]
-    digest = hash_of([folder for folder in folders if folder.is_dir()])
+    digest = code_version(project) + hash_of([Path(__file__).parent])
     return hashlib.sha256(f"{digest}{home}{_PYTHON}{platform.python_version()}".encode()).hexdigest()
 
 
@@ -139,6 +146,7 @@ def _sync(lock: Path, folder: Path) -> None:
         )
     done = subprocess.run(
         [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", _PYTHON, "--target", str(folder), str(lock)],
+        env=os.environ | _TRUST,
         capture_output=True,
         text=True,
         check=False,

@@ -63,7 +63,7 @@ class World:
         }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world() -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name, value in ENVIRONMENT.items():
@@ -84,7 +84,7 @@ def world() -> Iterator[World]:
         aws.cloud.cache_clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lived(world: World) -> World:
     """The world after one model went live."""
     boto3.client("s3").put_object(Bucket="data", Key="pipelines/sour-plums.yaml", Body=PIPELINE.encode())

@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import duckdb
 
 from modelcycle.collect import collect
 from modelcycle.messages import Collected, CollectRequest, Preprocessed, PreprocessRequest, Run, Trigger
@@ -41,17 +45,10 @@ class Place:
         return preprocess(request, artifacts=self.artifacts, runs=self.registry.runs, code=code)
 
     def parquet(self, artifact: Any) -> list[tuple[Any, ...]]:
-        import duckdb
-
-        path = f"{artifact.sha256}.parquet"
-        with duckdb.connect() as engine:
-            from tempfile import TemporaryDirectory
-
-            with TemporaryDirectory() as folder:
-                with open(f"{folder}/{path}", "wb") as file:
-                    file.write(self.artifacts.read(artifact))
-                found: list[tuple[Any, ...]] = engine.execute(f"SELECT * FROM '{folder}/{path}'").fetchall()
-                return found
+        with TemporaryDirectory() as folder, duckdb.connect() as engine:
+            path = self.artifacts.fetch(artifact, Path(folder))
+            found: list[tuple[Any, ...]] = engine.execute(f"SELECT * FROM '{path}'").fetchall()
+            return found
 
     def rows(self, collected: Collected) -> list[tuple[Any, ...]]:
         """The snapshot's rows, without file and number."""

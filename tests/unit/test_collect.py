@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelcycle.faults import (
-    BadData, BadPipeline, ColumnsDiffer, Fault, NoData, TargetMissing, Transient, UnreadableFile,
+    BadData,
+    BadPipeline,
+    ColumnsDiffer,
+    Fault,
+    NoData,
+    TargetMissing,
+    Transient,
+    UnreadableFile,
 )  # fmt: skip
 from tests.unit.data_steps import Place, place
 
@@ -55,6 +62,15 @@ def test_mixed_line_ends_blank_lines_and_quoted_line_ends() -> None:
     assert json.loads(here.artifacts.read(collected.manifest))["columns"] == ["x", "y"]
 
 
+@pytest.mark.parametrize("tail", ["", '7,"never closed\n8,i\n9,j\n'])
+def test_a_header_of_several_lines_costs_no_row_and_lines_keep_their_numbers(tail: str) -> None:
+    here, run = place(target="x", a__csv='\n\nx,"y\nz\n\nu"\n1,a\n2\n3,"c\nd"\n4,d,e\n' + tail)
+    collected = here.collect(run)
+    assert here.rows(collected) == [("1", "a"), ("3", "c\nd"), ("8", "i"), ("9", "j")][: 4 if tail else 2]
+    assert collected.quarantine is not None
+    assert [line for _, line, _, _ in here.parquet(collected.quarantine)] == [8, 11, 12][: 3 if tail else 2]
+
+
 def test_broken_lines_are_set_apart_with_line_text_and_reason() -> None:
     here, run = place(a__csv='x,y\n1,a\n2\n"3\n3",c\n4,d,e\n5,f\n6,g\n')
     collected = here.collect(run)
@@ -81,7 +97,7 @@ def test_a_quote_that_is_never_closed_costs_its_line_alone(at: int) -> None:
 
 def test_a_quote_that_is_never_closed_in_a_large_file() -> None:
     body = "".join(f"{n:08d},x\n" for n in range(600_000))
-    here, run = place(a__csv="x,y\n1,a\n2,\"open\n" + body + '3,"open again\n' + body)
+    here, run = place(a__csv='x,y\n1,a\n2,"open\n' + body + '3,"open again\n' + body)
     collected = here.collect(run)
     assert (collected.rows, collected.quarantined) == (1_200_001, 2)
 
@@ -93,7 +109,15 @@ def test_an_unclosed_quote_leaves_quoted_commas_alone() -> None:
 
 
 def test_json_lines_keep_their_texts_and_broken_ones_are_set_apart() -> None:
-    rows = ['{"x": 1.5, "y": "a\\nb"}', "nope", '{"y": null, "x": {"z": [1, 2]}}', "[1]", "", '{"x": true}', '{"y": "é"}']
+    rows = [
+        '{"x": 1.5, "y": "a\\nb"}',
+        "nope",
+        '{"y": null, "x": {"z": [1, 2]}}',
+        "[1]",
+        "",
+        '{"x": true}',
+        '{"y": "é"}',
+    ]
     here, run = place(a__jsonl="\n".join(rows), b__jsonl__gz=gzip.compress(b'{"y": "z"}'))
     collected = here.collect(run)
     assert here.rows(collected) == [
@@ -222,7 +246,7 @@ def test_a_file_that_is_replaced_meanwhile_is_tried_again() -> None:
         here.collect(run)
 
 
-values = st.text(st.sampled_from('ab1 ,;"\n\r\t|é=\'\\'), max_size=6)
+values = st.text(st.sampled_from("ab1 ,;\"\n\r\t|é='\\"), max_size=6)
 
 
 @settings(max_examples=150, deadline=None)

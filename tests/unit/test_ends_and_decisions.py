@@ -26,9 +26,10 @@ class Flows:
 
     def __init__(self) -> None:
         self.started: dict[str, dict[str, Any]] = {}
+        self.ended = False
 
     def is_running(self, execution: str) -> bool:
-        return False
+        return not self.ended and execution.rpartition(":")[2] in self.started
 
     def start(self, flow: str, name: str, message: dict[str, Any]) -> bool:
         if name in self.started:
@@ -126,10 +127,32 @@ def test_an_approval_starts_the_rollout_once_and_is_on_record(registry: Registry
     word = Decision(model="m", decision="approve", version=version, by="arn:ann", why="looks right")
     for _ in range(2):
         decide(word, registry=registry, flows=flows, rollout="arn")
-    assert list(flows.started) == ["m-v1"]
-    assert flows.started["m-v1"]["actor"] == "arn:ann"
+    assert list(flows.started) == ["m-v1-0"]
+    assert flows.started["m-v1-0"]["actor"] == "arn:ann"
     assert registry.audit.all("m")[0].by == "arn:ann"
     assert roll_out(registry, store, version)[-1] == 100
+
+
+def test_the_same_word_starts_a_rollout_again_that_ended_without_moving_the_route(
+    registry: Registry, store: MemoryStore
+) -> None:
+    version, flows = staged(registry, store, "a"), Flows()
+    word = Decision(model="m", decision="promote", version=version, by="arn:ann")
+    for over in (False, True):
+        flows.ended = over
+        decide(word, registry=registry, flows=flows, rollout="arn:stateMachine:rollout")
+    assert list(flows.started) == ["m-v1-0", "m-v1-0-2"]
+
+
+def test_a_version_that_was_retired_and_made_again_can_be_approved(registry: Registry, store: MemoryStore) -> None:
+    first = staged(registry, store, "a")
+    roll_out(registry, store, first)
+    roll_out(registry, store, staged(registry, store, "b"))
+    assert registry.versions.standing("m", first).state == "retired"
+    flows = Flows()
+    word = Decision(model="m", decision="approve", version=first, by="arn:ann")
+    decide(word, registry=registry, flows=flows, rollout="arn")
+    assert len(flows.started) == 1
 
 
 def test_a_rejected_version_stays_out(registry: Registry, store: MemoryStore) -> None:

@@ -208,3 +208,18 @@ def test_confusion_and_calibration_count_every_row() -> None:
     assert confusion(scores, target, ["no", "yes"])["counts"] == [[1, 0], [1, 1]]
     table = calibration(scores, target)
     assert [row["rows"] for row in table] == [1, 1, 1] and table[-1]["true"] == 1.0
+
+
+def test_one_overconfident_row_does_not_hide_a_model_that_is_right_on_all_others() -> None:
+    target = np.array([0, 1, 2] * 7)
+    scores = np.full((21, 3), 1e-7, dtype=np.float32)
+    scores[np.arange(21), target] = 1.0
+    scores[0] = [1e-7, 1.0, 1e-7]  # wrong, and sure of it
+    thirds = np.full((21, 3), 1 / 3, dtype=np.float32)
+    comparison = compare(losses(scores, target, "multiclass"), losses(thirds, target, "multiclass"))
+    assert comparison.verdict == "better"
+
+
+def test_a_class_that_no_row_holds_and_none_was_taken_for_does_not_weigh_on_the_mean() -> None:
+    scores = np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.1, 0.9, 0.0], [0.2, 0.8, 0.0]])
+    assert measure(scores, np.array([0, 0, 1, 1]), "multiclass")[0]["macro_f1"] == 1.0

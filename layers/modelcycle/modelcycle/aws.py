@@ -47,9 +47,10 @@ class Cloud:
         from botocore.config import Config
 
         settings = {
-            "connect_timeout": 2, "read_timeout": 60, "retries": {"mode": "standard", "total_max_attempts": 4},
+            # four attempts end within the shortest time that a function has, 60 s; boto3 alone waits 60 s for one
+            "connect_timeout": 2, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 4},
             # boto3 prefixes the host of some calls, which an endpoint on loopback cannot answer
-            "inject_host_prefix": False, "s3": {"addressing_style": "path"},
+            "inject_host_prefix": False,
         } | self.config | config  # fmt: skip
         return boto3.client(service, config=Config(**settings))
 

@@ -12,8 +12,8 @@ MOST_COLUMNS = 1000
 SHOWN = 15  # names in a sentence
 
 
-def checked(names: list[str], where: str) -> list[str]:
-    """The names without the white space around them.
+def checked(names: list[str], where: str, sparse: bool = False) -> list[str]:
+    """The names without the white space around them. Only a sparse file may hold one column alone.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def checked(names: list[str], where: str) -> list[str]:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ColumnsDiffer(f"column names stand twice: {listed(twice)}", where, "give each column a name of its own")
-    if len(names) == 1:
+    if len(names) == 1 and not sparse:
         raise BadData(
             f"there is only one column, {names[0][:60]!r}", where,
             "a model needs a target and one more column; columns are parted by comma, semicolon, tab or |",

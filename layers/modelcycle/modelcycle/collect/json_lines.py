@@ -38,7 +38,7 @@ def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> P
     if not keys:
         piece.held_together(0, broken, where)
         raise BadData("the file's objects have no keys", where, "write each row as an object {column: value}")
-    names = headings.checked([key for (key,) in keys], where)
+    names = headings.checked([key for (key,) in keys], where, sparse=True)
     pointers = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for (key,) in keys)
     columns = ", ".join(f"values[{place + 1}] AS c{place}" for place in range(len(names)))
     rows = piece.write(

@@ -8,6 +8,7 @@ the header. Else its first line alone is broken, and reading goes on at the next
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,6 +33,14 @@ class Mended:
     broken: list[tuple[int, str]] = field(default_factory=list)
     spans: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
 
+    @classmethod
+    def behind(cls, header: int, header_lines: int, records: int = 0) -> Mended:
+        """Begun after a header that is the reader's record number `header` and ends in line `header_lines`."""
+        mended = cls(records)
+        if header_lines > header:
+            mended.spanned(header, header_lines - header + 1)
+        return mended
+
     def spanned(self, line: int, lines: int) -> None:
         after, more = self.spans
         before = more[-1] if more else 0
@@ -39,10 +48,11 @@ class Mended:
         more.append(before + lines - 1)
 
 
-def mend(source: Path, target: Path, delimiter: str, columns: int, header_lines: int) -> Mended:
+def mend(source: Path, target: Path, delimiter: str, columns: int, header: int, header_lines: int) -> Mended:
     """Copy a CSV file without the lines that are broken by a quote; what is left are whole records."""
     csv.field_size_limit(LONGEST_LINE)
-    mended = Mended()
+    mended = Mended.behind(header, header_lines)
+    sound = _sound(delimiter)
     with source.open(encoding="utf-8", newline="") as file, target.open("w", encoding="utf-8", newline="") as copy:
         waiting: deque[str] = deque()
         number = 0
@@ -52,7 +62,7 @@ def mend(source: Path, target: Path, delimiter: str, columns: int, header_lines:
                 mended.records += number > header_lines and line != "\n"
                 copy.write(line)
                 continue
-            taken, whole = _record(line, waiting, file, delimiter, columns)
+            taken, whole = _record(line, waiting, file, delimiter, columns, sound)
             if not whole:
                 mended.broken.append((number, line.rstrip("\n")[:LONGEST_TEXT]))
                 waiting.extendleft(reversed(taken[1:]))
@@ -67,9 +77,11 @@ def mend(source: Path, target: Path, delimiter: str, columns: int, header_lines:
 
 
 def _record(
-    line: str, waiting: deque[str], file: Iterator[str], delimiter: str, columns: int
+    line: str, waiting: deque[str], file: Iterator[str], delimiter: str, columns: int, sound: re.Pattern[str]
 ) -> tuple[list[str], bool]:
     """The lines that the record would take, and whether it is one."""
+    if sound.fullmatch(line):
+        return [line], True
     taken: list[str] = []
 
     def feed() -> Iterator[str]:
@@ -80,8 +92,14 @@ def _record(
             yield following
 
     try:
-        row = next(csv.reader(feed(), delimiter=delimiter, strict=True))
+        row = next(csv.reader(feed(), delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error:
-        # a quote amid a value is for DuckDB to judge, unless it opens what this line doesn't close
-        return taken, len(taken) == 1 and line.count('"') % 2 == 0
-    return taken, len(taken) == 1 or len(row) == columns
+        return taken, False
+    return taken, len(taken) > 1 and len(row) == columns and sound.fullmatch("".join(taken)) is not None
+
+
+def _sound(delimiter: str) -> re.Pattern[str]:
+    """A record as DuckDB and the `csv` module both read it: values quoted whole, or not beginning with a quote."""
+    d = re.escape(delimiter)
+    value = rf' *+(?:"(?:[^"]|"")*+" *+|[^"{d}\n][^{d}\n]*+)?+'
+    return re.compile(rf"{value}(?:{d}{value})*+\n")

@@ -49,7 +49,7 @@ def look(column: Column, rows: Columns, pipeline: Pipeline) -> Planned:
         return Planned(column=column.name, treatment="date_parts", why=f"date: {', '.join(parts)}")
     if column.type == "boolean":
         return Planned(column=column.name, treatment="number", why="yes or no")
-    identifier = _counts_rows(column.name, held, distinct)
+    identifier = _counts_rows(column, held, distinct)
     if identifier:
         return Planned(**out, why=identifier)
     return Planned(column=column.name, treatment="number", why=f"number, {distinct:,} values")
@@ -95,22 +95,22 @@ def _words(levels: list[str], counts: npt.NDArray[np.int64]) -> tuple[int, int]:
     return len(rows), sum(1 for count in rows.values() if max(2, SHARE_OF_ROWS * total) <= count < total)
 
 
-def _counts_rows(name: str, held: npt.NDArray[np.float32], distinct: int) -> str:
+def _counts_rows(column: Column, held: npt.NDArray[np.float32], distinct: int) -> str:
     """Why whole numbers look like an identifier, or "".
 
     Numbers that are drawn meet by chance: n draws from a range of r give at least n (n - 1) / (2 r) equal pairs
     (the birthday problem; any other distribution than the uniform gives more). Where ten or more are due and there is
     none, the numbers were made to differ. float32 holds whole numbers up to 16,777,216 exactly; past that the name
-    has to say it.
+    has to say it, and the count is that of the texts.
     """
-    n = len(held)
+    n, name = len(held), column.name
     if n < 20 or not np.array_equal(held, np.floor(held)):
         return ""
     span = float(held.max()) - float(held.min()) + 1
     named = re.search(r"(^|[^a-z])(id|uuid|guid|key|index|nr|no|rownum)$", name.lower()) or re.search(
         r"[a-z]I[dD]$", name
     )
-    if named and distinct >= 0.98 * n:
+    if named and max(distinct, column.distinct) >= 0.98 * n:
         return "identifier by its name, and nearly all values differ"
     due = n * (n - 1) / (2 * span)
     if distinct == n and due >= CHANCE_TWINS and float(np.abs(held).max()) <= 2**24:

@@ -2,9 +2,9 @@
 
 The population stability index (Siddiqi, Credit Risk Scorecards, 2006) is the sum of (q - p) ln(q / p) over bins, p
 the training rows' share and q the live rows'. With few rows it is large by chance alone: without any drift it is
-distributed as chi-square (bins - 1) times (1/n + 1/m) (Yurdakul and Naranjo, Statistical properties of the population stability
-index, Journal of Risk Model Validation, 2020). A column has drifted where its index reaches the limit of the pipeline
-file and the 99.9th percentile of that.
+distributed as chi-square (bins - 1) times (1/n + 1/m) (Yurdakul and Naranjo, Statistical properties of the population
+stability index, Journal of Risk Model Validation, 2020). A column has drifted where its index reaches the limit of
+the pipeline file and the 99.9th percentile of that.
 """
 
 from __future__ import annotations

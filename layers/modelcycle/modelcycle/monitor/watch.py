@@ -9,12 +9,12 @@ from typing import Any
 
 from modelcycle.engine import connect
 from modelcycle.faults import Raced
-from modelcycle.messages import Drift, Monitored, MonitorRequest
+from modelcycle.messages import Drift, Monitored, MonitorRequest, fingerprint
 from modelcycle.model.profile import ColumnProfile, Profile
 from modelcycle.model.signature import Signature
 from modelcycle.monitor import captures, drift
 from modelcycle.registry import Registry, Write, event
-from modelcycle.spec import Monitoring, Pipeline
+from modelcycle.spec import Monitoring, parse
 from modelcycle.store import Store, put_json
 
 
@@ -36,7 +36,7 @@ def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry:
             model=request.model, version=None, window=(end, end), rows=0, state="not live", drifted=[], degraded=False
         )
     version = registry.versions.get(request.model, champion)
-    pipeline = Pipeline.model_validate_json(artifacts.read(version.pipeline))
+    pipeline = parse(artifacts.read(version.pipeline))
     profile = Profile.model_validate_json(artifacts.read(version.profile))
     signature = Signature.model_validate_json(artifacts.read(version.signature))
     unjudged = {*pipeline.id_columns, *([pipeline.time_column] if pipeline.time_column is not None else [])}
@@ -52,15 +52,15 @@ def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry:
         sure = engine.execute("SELECT avg(sure) FROM live").fetchone()[0] if enough else None
     drifted = [row.column for row in judged if row.drifted]
     degraded = bool(drifted) and len(drifted) >= pipeline.monitoring.share * len(judged)
-    report = put_json(
-        artifacts, f"{request.model}/monitoring/{champion}/{end:%Y-%m-%dT%H%M%S.%fZ}.json",
-        {
-            "model": request.model, "version": champion, "window": [moment.isoformat() for moment in window],
-            "rows": rows, "objects": len(objects), "objects_unread": unread, "newest_only": sampled,
-            "limits": pipeline.monitoring.model_dump(mode="json"),
-            "columns": [row.model_dump(mode="json") for row in judged],
-        },
-    )  # fmt: skip
+    report = {
+        "model": request.model, "version": champion, "window": [moment.isoformat() for moment in window], "rows": rows,
+        "objects": len(objects), "objects_unread": unread, "newest_only": sampled,
+        "limits": pipeline.monitoring.model_dump(mode="json"),
+        "columns": [row.model_dump(mode="json") for row in judged],
+    }  # fmt: skip
+    # the same window looked at again may hold more: another report, not the first one's
+    seen = fingerprint("monitor", "", report)[:8]
+    place = f"{request.model}/monitoring/{champion}/{end:%Y-%m-%dT%H%M%SZ}-{seen}.json"
     told = Monitored(
         model=request.model,
         version=champion,
@@ -70,7 +70,7 @@ def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry:
         drifted=drifted,
         degraded=degraded,
         estimated=round(sure, 6) if sure is not None else None,
-        report=report,
+        report=put_json(artifacts, place, report),
     )
     _kept(registry, told)
     if degraded:

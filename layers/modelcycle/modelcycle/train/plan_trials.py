@@ -26,17 +26,18 @@ def plan_trials(request: PlanTrialsRequest, *, artifacts: Store) -> PlannedTrial
     """Name the trials, 1 to `training.trials`; the same seed names the same."""
     training = pipeline_of(artifacts, request.run).training
     task, rows = request.preprocess.task, request.preprocess.split[0]
-    named = _named(list(dict.fromkeys(training.algorithms)), task, rows, training.seed)
+    endless = named(list(dict.fromkeys(training.algorithms)), task, rows, training.seed)
     return PlannedTrials(
         metric="rmse" if task == "regression" else "log loss",
         trials=[
             Trial(number=number, algorithm=algorithm, parameters=parameters, seed=seed)
-            for number, (algorithm, parameters, seed) in zip(range(1, training.trials + 1), named, strict=False)
+            for number, (algorithm, parameters, seed) in zip(range(1, training.trials + 1), endless, strict=False)
         ],
     )
 
 
-def _named(algorithms: list[str], task: Task, rows: int, seed: int) -> Iterator[tuple[str, dict[str, Any], int]]:
+def named(algorithms: list[str], task: Task, rows: int, seed: int) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """Algorithm, parameters and seed of one trial after the other, without end."""
     import numpy as np
 
     generator = np.random.default_rng(seed)

@@ -31,7 +31,7 @@ def first(algorithm: str, task: Task, rows: int) -> dict[str, Any]:
 
 
 def space(algorithm: str, task: Task) -> dict[str, Draw]:
-    # no float here is whole: JSON may hand 1.0 on as 1, which is one feature and not all of them
+    # no float drawn here is whole: JSON may hand 1.0 on as 1, which as max_features is one feature and not all of them
     if algorithm == "hist_gradient_boosting":
         return {
             "max_iter": _whole(80, 400),
@@ -48,7 +48,12 @@ def space(algorithm: str, task: Task) -> dict[str, Draw]:
 
 def _log(low: float, high: float) -> Draw:
     """Evenly on a logarithmic scale, to four digits."""
-    return lambda generator: float(f"{math.exp(generator.uniform(math.log(low), math.log(high))):.4g}")
+
+    def draw(generator: Any) -> float | int:
+        drawn = float(f"{math.exp(generator.uniform(math.log(low), math.log(high))):.4g}")
+        return int(drawn) if drawn.is_integer() else drawn
+
+    return draw
 
 
 def _whole(low: int, high: int) -> Draw:

@@ -1,0 +1,198 @@
+"""Monitor: it tells drift from chance, says when it cannot know, and tells a degraded version once a day."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelcycle.messages import Monitored, MonitorRequest
+from modelcycle.model.columns import Texts
+from modelcycle.model.profile import profiled
+from modelcycle.model.signature import Field, Signature
+from modelcycle.monitor import monitor
+from modelcycle.monitor.drift import by_chance, compared, stability
+from modelcycle.registry import Version
+from tests.unit.data_steps import AT, Place, table
+
+PREFIX = f"captures/{AT:%Y/%m/%d/%H}/"
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[Place, Version]:
+    numbers = random.Random(1)
+    here = Place()
+    rows = table(
+        4000, id=lambda row: row, x=lambda row: numbers.gauss(0, 1), c=["a", "a", "b", "", "d/e"], b=["yes", "no"],
+        when=lambda row: f"2025-01-{row % 28 + 1:02d}", y=["p", "q"],
+        **{"odd =/~ name": lambda row: numbers.choice("uv")},
+    )  # fmt: skip
+    here.data.upload("raw/m/a.csv", rows.encode())
+    run = here.run(target="y", id_columns=["id"])
+    result = here.preprocess(run)
+    schema = here.schema(result)
+    signature = Signature(
+        model="m", task="binary", target="y", classes=schema.classes, ignored=["id"], inputs=[],
+        fields=[Field(name=c.name, type=c.type, format=c.format) for c in schema.columns if c.name != "id"],
+    )  # fmt: skip
+    stored = here.artifacts.put("m/signature.json", signature.model_dump_json().encode())
+    version = Version(
+        model="m", version=0, run_id="r1", created_at=AT, task="binary", onnx=stored, skops=stored, signature=stored,
+        plan=stored, profile=result.profile, lineage=stored, card=stored, validation=stored, pipeline=run.pipeline,
+        metric="log_loss", metrics={}, interval=(0, 1), data="", code="", opset=1,
+    )  # fmt: skip
+    return here, version
+
+
+@pytest.fixture
+def live(trained: tuple[Place, Version]) -> Place:
+    here = Place(artifacts=trained[0].artifacts)
+    here.registry.versions.register(trained[1], "content")
+    here.registry.versions.move("m", 1, "staged", "test")
+    here.registry.routes.promote("m", 1, 100, "test")
+    return here
+
+
+def instance(row: int, **changes: Any) -> dict[str, Any]:
+    numbers = random.Random(row)
+    return {
+        "x": numbers.gauss(0, 1), "c": ["a", "a", "b", None, "d/e"][row % 5], "b": row % 2 == 0, "when": "2026-01-02",
+        "odd =/~ name": numbers.choice("uv"),
+    } | changes  # fmt: skip
+
+
+def captured(
+    row: int, at: Any = AT - timedelta(minutes=5), model: str = "m", version: int = 1, **changes: Any
+) -> bytes:
+    record = {
+        "prediction_id": f"{model}{version}-{row}", "at": at.isoformat(), "model": model, "version": version,
+        "instance": instance(row, **changes), "prediction": "p", "probabilities": {"p": 0.75, "q": 0.25},
+    }  # fmt: skip
+    return json.dumps(record).encode() + b"\n"
+
+
+def look(here: Place, at: Any = AT) -> Monitored:
+    return monitor(MonitorRequest(model="m", at=at), data=here.data, artifacts=here.artifacts, registry=here.registry)
+
+
+def report(here: Place, told: Monitored) -> dict[str, Any]:
+    assert told.report
+    rows: list[dict[str, Any]] = json.loads(here.artifacts.read(told.report))["columns"]
+    return {row["column"]: row for row in rows}
+
+
+def events(here: Place) -> list[str]:
+    return [record.body["kind"] for record in here.registry.table.query("MODEL#m", "EVENT#")]
+
+
+def test_a_model_without_a_route_is_not_live() -> None:
+    assert look(Place()).state == "not live"
+
+
+def test_too_few_predictions_are_no_data(live: Place) -> None:
+    live.data.upload(PREFIX + "a", b"".join(captured(row) for row in range(199)))
+    told = look(live)
+    assert (told.state, told.rows, told.degraded, told.estimated) == ("no data", 199, False, None)
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_traffic_like_the_training_rows_is_ok(live: Place, many: bool) -> None:
+    if many:
+        for row in range(400):
+            live.data.upload(f"{PREFIX}{row}", captured(row))
+    else:
+        live.data.upload(PREFIX + "a.gz", gzip.compress(b"".join(captured(row) for row in range(400))))
+    told = look(live)
+    assert (told.state, told.rows, told.drifted, told.estimated) == ("ok", 400, [], 0.75)
+    rows = report(live, told)
+    assert set(rows) == {"x", "c", "b", "when", "odd =/~ name"}
+    assert rows["when"]["psi"] is None
+
+
+def test_only_this_version_in_this_window_counts_and_each_prediction_once(live: Place) -> None:
+    lines = [captured(row) for row in range(300)]
+    lines += lines[:50]
+    lines += [captured(row, model="other") for row in range(50)] + [captured(row, version=2) for row in range(50)]
+    lines += [captured(1000 + row, at=AT - timedelta(hours=25)) for row in range(50)]
+    lines += [b"no json\n", b"{}\n", b"[1]\n", b"\xff\xfe\n"]
+    live.data.upload(PREFIX + "a", b"".join(lines))
+    live.data.upload(PREFIX + "b", b"\x1f\x8bbroken")
+    told = look(live)
+    assert told.rows == 300
+    assert told.report
+    assert json.loads(live.artifacts.read(told.report))["objects_unread"] == 1
+
+
+def test_one_column_that_moves_is_named(live: Place) -> None:
+    live.data.upload(PREFIX + "a", b"".join(captured(row, x=3.0 + row / 400) for row in range(400)))
+    told = look(live)
+    assert (told.state, told.drifted) == ("drifted", ["x"])
+    assert "ModelDegraded" not in events(live)
+
+
+def test_missing_values_are_a_signal_of_their_own(live: Place) -> None:
+    live.data.upload(
+        PREFIX + "a", b"".join(captured(row, when=None if row % 3 else "2026-01-02") for row in range(400))
+    )
+    told = look(live)
+    assert told.drifted == ["when"]
+    assert report(live, told)["when"]["detail"] == "missing values: 0% in training, 66% now"
+
+
+def test_a_column_of_odd_values_is_one_row_of_the_report(live: Place) -> None:
+    live.data.upload(PREFIX + "a", b"".join(captured(row, x={"deep": [row]}) for row in range(400)))
+    told = look(live)
+    assert told.drifted == ["x"]
+    assert report(live, told)["x"]["missing_now"] == 1.0
+
+
+def test_a_degraded_version_is_told_once_a_day(live: Place) -> None:
+    moved = {"x": 9.0, "c": "new", "odd =/~ name": "w"}
+    live.data.upload(PREFIX + "a", b"".join(captured(row, **moved) for row in range(400)))
+    told = look(live)
+    assert (told.state, told.degraded) == ("degraded", True)
+    look(live)
+    look(live, AT + timedelta(minutes=10))
+    assert events(live).count("ModelDegraded") == 1
+    look(live, AT + timedelta(hours=21))
+    assert events(live).count("ModelDegraded") == 2
+
+
+def test_the_newest_look_is_kept_for_whoever_lists_the_models(live: Place) -> None:
+    look(live)
+    look(live, AT - timedelta(hours=1))
+    record = live.registry.table.read("MODEL#m", "MONITOR")
+    assert record is not None
+    assert Monitored.model_validate(record.body).window[1] == AT
+
+
+def test_by_chance_alone_a_small_sample_has_not_drifted() -> None:
+    random_ = np.random.default_rng(0)
+    levels = [f"l{n}" for n in range(45)]
+    profile = profiled("c", "text", Texts(random_.integers(0, 45, 20_000).astype(np.int32), levels))
+    drifted = sum(
+        compared(profile, Texts(random_.integers(0, 45, 200).astype(np.int32), levels), 0.2).drifted for _ in range(200)
+    )
+    assert drifted <= 4
+
+
+def test_a_number_counts_in_the_bin_of_its_training_value() -> None:
+    values = np.array([0.1, 0.3, 0.7, 0.9] * 50, dtype=np.float32)
+    profile = profiled("x", "number", values)
+    assert profile.bins(values.astype(np.float64))[0].tolist() == profile.counts
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 1000), min_size=2, max_size=12), st.integers(1, 50))
+def test_the_index_is_zero_for_equal_shares_and_never_below(counts: list[int], times: int) -> None:
+    one = np.array([*counts, 1])
+    assert stability(one, one) == 0
+    assert stability(one, one[::-1] * times) >= 0
+    assert by_chance(one, one * times) >= 0
