@@ -11,8 +11,8 @@ import pytest
 from modelcycle.claim import read
 from modelcycle.conclude import ended, sentence
 from modelcycle.deploy import deploy, withdraw
-from modelcycle.faults import BadMessage, NotAllowed, TargetMissing, Unknown
-from modelcycle.govern import decide
+from modelcycle.faults import BadMessage, BadRequest, NotAllowed, TargetMissing, Unknown
+from modelcycle.govern import decide, read_decision
 from modelcycle.messages import Decision, DeployRequest, RolloutEnded, Run, Trigger
 from modelcycle.registry import Registry, Version
 from modelcycle.retrain import Asked, retrain
@@ -255,3 +255,27 @@ def test_only_an_object_under_raw_is_an_upload(key: str) -> None:
     detail = {"bucket": {"name": "b"}, "object": {"key": key, "etag": "e", "sequencer": "1"}}
     with pytest.raises(BadMessage):
         read({"detail-type": "Object Created", "detail": detail})
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        (None, []), ("x", []), ("[" * 100_000, []), ("[]", [""]), ("{}", ["/decision"]),
+        ('{"decision": "nuke", "version": 1}', ["/decision"]),
+        ('{"decision": "approve"}', ["/version"]),
+        ('{"decision": "approve", "version": "1"}', ["/version"]),
+        ('{"decision": "approve", "version": true}', ["/version"]),
+        ('{"decision": "approve", "version": 1.5, "why": 5}', ["/version", "/why"]),
+        ('{"decision": "rollback", "by": "somebody else", "a/b": 1}', ["/by", "/a~1b"]),
+    ],
+)  # fmt: skip
+def test_a_word_that_cannot_be_read_names_each_field(body: str | None, pointers: list[str]) -> None:
+    with pytest.raises(BadRequest) as raised:
+        read_decision(body, "m", "ann")
+    assert [error["pointer"] for error in raised.value.errors] == pointers
+    assert "approve" in raised.value.remedy
+
+
+def test_a_word_is_whose_signature_it_bears() -> None:
+    word = read_decision('{"decision": "rollback", "version": null, "why": "slow"}', "m", "ann")
+    assert (word.model, word.by, word.version, word.why) == ("m", "ann", None, "slow")
