@@ -63,7 +63,7 @@ class _Work:
         goal = names.index(self.pipeline.target)
         dropped = {number for number, name in enumerate(names) if name in self.pipeline.drop_columns}
         shards = [self.artifacts.fetch(shard, self.folder) for shard in self.collected.shards]
-        count = rows.clean(self.engine, shards, len(names), goal, dropped, self.pipeline.missing_values)
+        count = rows.clean(self.engine, shards, len(names), goal, dropped, self.pipeline.missing_values, self.folder)
         for shard in shards:
             shard.unlink()
         columns = {
@@ -74,9 +74,9 @@ class _Work:
         if len(columns) < 2:
             raise BadData("no column is left beside the target", "drop_columns", "drop fewer columns")
         columns[goal] = kinds.of_target(self.engine, f"c{goal}", columns[goal])
-        time = f"c{names.index(self.pipeline.time_column)}" if self.pipeline.time_column is not None else None
+        time = names.index(self.pipeline.time_column) if self.pipeline.time_column is not None else None
         kept, quarantined, duplicates, quarantine = rows.settle(
-            self.engine, columns, goal, self._needed(names, columns), split.part(time),
+            self.engine, columns, goal, self._needed(names, columns), time,
             [entry["key"] for entry in manifest["objects"]], self.folder,
         )  # fmt: skip
         if kept < LEAST_ROWS:

@@ -48,7 +48,8 @@ def part_of(engine: Any, part: int, columns: dict[int, Column], classes: bool) -
         for number, column in columns.items()
     }
     if classes:
-        return Columns(values, _array(engine, part, "(SELECT code FROM classes WHERE value = target)::INTEGER"))
+        codes = engine.execute("SELECT list(value ORDER BY code) FROM classes").fetchone()
+        return Columns(values, _array(engine, part, "(list_position($1, target) - 1)::INTEGER", codes))
     return Columns(values, _array(engine, part, "target"))
 
 
@@ -61,13 +62,13 @@ def _texts(engine: Any, part: int, number: int) -> Texts:
     told = f"SELECT DISTINCT c{number} AS text FROM kept WHERE part = {part} AND c{number} IS NOT NULL ORDER BY text"
     levels = [text for (text,) in engine.execute(told).fetchall()]
     if not levels:
-        return Texts(np.full(len(_array(engine, part, "place")), -1, np.int32), [])
+        return Texts(np.full(len(_array(engine, part, "1")), -1, np.int32), [])
     engine.execute(f"DROP TYPE IF EXISTS level; CREATE TYPE level AS ENUM ({told})")
     return Texts(_array(engine, part, f"enum_code(c{number}::level)::INTEGER"), levels)
 
 
-def _array(engine: Any, part: int, value: str) -> Any:
-    column = engine.execute(f"SELECT {value} AS v FROM kept WHERE part = {part}").fetchnumpy()["v"]
+def _array(engine: Any, part: int, value: str, parameters: Any = ()) -> Any:
+    column = engine.execute(f"SELECT {value} AS v FROM kept WHERE part = {part}", parameters).fetchnumpy()["v"]
     if isinstance(column, np.ma.MaskedArray):
         return column.filled(np.nan if column.dtype.kind == "f" else -1)
     return np.ascontiguousarray(column)
