@@ -1,6 +1,6 @@
 # Everything from a bare clone, with Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint up down clean lock
+.PHONY: help run test lint up down deploy clean lock
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -38,6 +38,14 @@ up: .venv/run.stamp  ## starts the local cloud and deploys to it
 
 down: .venv/run.stamp  ## stops the local cloud; all that it holds stays
 	@$(BIN)/modelcycle down
+
+ENVIRONMENT ?= dev
+SETTINGS_prod := LogDays=365
+deploy: .venv/run.stamp build/sam/stamp  ## to AWS, with your profile at hand; ENVIRONMENT=dev|staging|prod
+	@test -z "$$(git status --porcelain)" || { echo "There are uncommitted changes: commit them, so that a version can name its code." >&2; exit 1; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build --config-env $(ENVIRONMENT)
+	$(SAM) deploy --config-env $(ENVIRONMENT) \
+	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS_$(ENVIRONMENT)) BuildSha=$$(git rev-parse HEAD)"
 
 clean:  ## stops the local cloud and removes all that was made here, models included
 	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; fi

@@ -193,7 +193,7 @@ def _went_live(place: Place, ending: Ending, deploy: Step) -> None:
     """Wait for the rollout's first step, which the run has started and does not wait for itself."""
     deadline = time.monotonic() + GOING_LIVE
     flow = place.output("RolloutArn").replace(":stateMachine:", ":execution:")
-    rollout = f"{flow}:{ending.model}-v{ending.version}"
+    rollout = f"{flow}:{ending.model}-v{ending.version}-{ending.run_id}"
     while True:
         ending.route = place.registry.routes.get(ending.model)
         if ending.version in ending.route.weights:

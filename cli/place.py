@@ -132,7 +132,7 @@ def _port() -> int:
 def only_local(name: Name, verb: str) -> None:
     """Raises BadInput for a verb that has a meaning on the laptop alone."""
     if name != "local":
-        remedy = "sam build && sam deploy" if name == "aws" else "deploy template.yaml with LocalStack's samlocal"
+        remedy = "make deploy" if name == "aws" else "deploy template.yaml with LocalStack's samlocal"
         raise BadInput(f"`{verb}` is for the embedded cloud", f"--place {name}", f"there: {remedy}")
 
 
@@ -193,6 +193,6 @@ def _outputs(session: Session, stage: str, where: str) -> dict[str, str]:
         if "does not exist" not in str(error):
             raise
         raise Fault(
-            f"there is no stack {stack}", where, "deploy it (`sam deploy`), or name another with --stage"
+            f"there is no stack {stack}", where, "deploy it (`make deploy`), or name another with --stage"
         ) from None
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

@@ -3,9 +3,8 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import cloud
-from modelcycle.faults import BadMessage, Fault
-from modelcycle.govern import decide
-from modelcycle.messages import Decision
+from modelcycle.faults import BadRequest, Fault
+from modelcycle.govern import decide, read_decision
 from modelcycle.problems import problem
 
 logger = Logger(service="decide")
@@ -15,16 +14,19 @@ app = APIGatewayRestResolver()
 @app.post("/models/<name>/decisions")
 def decided(name: str) -> dict:
     who = app.current_event.request_context.identity.user_arn or "unknown"
-    try:
-        told = app.current_event.json_body
-    except ValueError:
-        raise BadMessage("the body is not JSON", "the request's body", "send a JSON object") from None
-    decision = Decision.read({**(told if isinstance(told, dict) else {}), "model": name, "by": who})
+    decision = read_decision(sent(), name, who)
     logger.append_keys(step="decide", model=name)
-    here = cloud()
+    here = cloud(connect_timeout=1, read_timeout=3)  # API Gateway waits 29 s
     result = decide(decision, registry=here.registry, flows=here.flows, rollout=here.environment.rollout)
     logger.info("decide", extra={"decision": result.decision, "version": result.version, "by": who})
     return result.wire()
+
+
+def sent() -> str | None:
+    try:
+        return app.current_event.decoded_body
+    except ValueError:  # base64, or UTF-8 inside it
+        raise BadRequest("the body is not UTF-8 text", "", "send UTF-8 JSON") from None
 
 
 @app.exception_handler(Fault)

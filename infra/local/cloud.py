@@ -16,7 +16,7 @@ from typing import Any
 from infra.local import emulator
 from infra.local.clients import Session, administrator
 from infra.local.faults import CloudBusy, CloudCrashed, CloudStopped
-from infra.local.package import build_sha, forget_unused, hash_of
+from infra.local.package import build_sha, code_version, forget_unused, hash_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "modelcycle"
@@ -173,7 +173,12 @@ def _deploy(path: Path, stage: str, digest: str, home: Path, running: emulator.E
 
     started = time.monotonic()
     admin = administrator(running.endpoint)
-    parameters = {"Place": "local", "Environment": stage, "BuildSha": build_sha(path.parent, home)}
+    parameters = {
+        "Place": "local",
+        "Environment": stage,
+        "BuildSha": build_sha(path.parent, home),
+        "CodeVersion": code_version(path.parent),
+    }
     say("packaging functions and layers")
     translation = translate(path, parameters, Site(home, deploy.BUCKET, admin.endpoint))
     say("deploying the template")

@@ -20,7 +20,7 @@ from typing import Any
 
 from infra.local.guard import SAVE_PATH, STATUS_PATH, Guard
 from infra.local.keeper import Keeper, count_processes, keep_code_until_saved, recover
-from infra.local.mends import keep_attributes_of_nested_resources
+from infra.local.mends import keep_attributes_of_nested_resources, name_the_end_of_a_starting_function
 
 
 def environment(home: Path, port: int) -> dict[str, str]:
@@ -65,6 +65,7 @@ def serve(home: Path, port: int) -> None:
     from ministack.services import lambda_svc  # has taken `state` as the folder of its code
 
     keep_attributes_of_nested_resources()
+    name_the_end_of_a_starting_function()
     # Of the services' files there is a whole set at any time; the code beside them is named by its content.
     persistence.STATE_DIR = str(services)
     keeper = Keeper(services, ministack._build_persistence_save_dict, keep_code_until_saved(lambda_svc))

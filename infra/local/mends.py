@@ -29,3 +29,27 @@ def keep_attributes_of_nested_resources() -> None:
         return result
 
     provisioners._update_resource = keeping
+
+
+def name_the_end_of_a_starting_function() -> None:
+    """A process that ends before its handler is loaded is `Runtime.Unknown` here, whatever ended it (1.5.33).
+
+    On AWS a killed one is `Runtime.ExitError`, which the flows try again, and a broken import has its own name, such
+    as `Runtime.ImportModuleError`, which they do not.
+    """
+    from ministack.core.lambda_runtime import ProvidedInitTimeout, ProvidedRuntimeError, ProvidedWorker
+
+    wait = ProvidedWorker._await_init
+
+    def naming(worker: Any, timeout: float | None = None) -> None:
+        try:
+            wait(worker, timeout)
+        except ProvidedInitTimeout:
+            raise
+        except RuntimeError as error:
+            told = worker._init_error
+            if isinstance(told, dict) and "errorType" in told:
+                raise ProvidedRuntimeError(str(told.get("errorMessage", "")), str(told["errorType"])) from error
+            raise ProvidedRuntimeError(str(error), "Runtime.ExitError") from error
+
+    ProvidedWorker._await_init = naming

@@ -98,13 +98,17 @@ def hash_of(folders: list[Path]) -> str:
     return digest.hexdigest()
 
 
+def code_version(project: Path) -> str:
+    """One hash over what decides a step's result, on any machine: the functions and the layers with their locks."""
+    return hash_of([folder for name in ("functions", "layers") if (folder := project / name).is_dir()])
+
+
 def build_sha(project: Path, home: Path) -> str:
     """One hash over all that the functions' archives are made of: AutoPublishCodeSha256 publishes versions by it.
 
     It holds the layers, which SAM leaves out, and whatever this package puts into a `bootstrap`.
     """
-    folders = [project / "functions", project / "layers", Path(__file__).parent]
-    digest = hash_of([folder for folder in folders if folder.is_dir()])
+    digest = code_version(project) + hash_of([Path(__file__).parent])
     return hashlib.sha256(f"{digest}{home}{_PYTHON}{platform.python_version()}".encode()).hexdigest()
 
 

@@ -24,7 +24,8 @@ def states(machine: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("name", FLOWS)
-def test_every_task_ends_in_time_and_tries_again(name: str) -> None:
+def test_every_flow_and_task_ends_in_time_and_every_task_tries_again(name: str) -> None:
+    assert 0 < flow(name)["TimeoutSeconds"] < 31_536_000  # a year is what an execution has at most
     for state, body in states(flow(name)):
         if body["Type"] == "Task":
             assert 0 < body["TimeoutSeconds"] <= 900, state
@@ -66,7 +67,14 @@ def test_every_placeholder_is_filled_by_the_template(name: str) -> None:
 
 def test_every_path_of_the_api_asks_for_a_signature() -> None:
     api = template()["Resources"]["Api"]["Properties"]
-    assert api["Auth"] == {"DefaultAuthorizer": "AWS_IAM"}
+    # and the functions are called as the API, never as the caller
+    assert api["Auth"] == {"DefaultAuthorizer": "AWS_IAM", "InvokeRole": "NONE"}
+
+
+def test_what_eventbridge_calls_and_nobody_waits_for_is_kept_when_it_fails() -> None:
+    for name in ("Retrain", "Conclude", "Withdraw"):
+        kept = template()["Resources"][name]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+        assert kept["Type"] == "SQS", name
 
 
 def test_no_function_knows_a_secret() -> None:

@@ -104,7 +104,11 @@ def may_be_invoked(cloud: local.Cloud, function: str, rule: str) -> bool:
     """A function that a rule calls has a permission for that very rule (no role is involved)."""
     functions = cloud.admin.client("lambda")
     name, _, alias = function.partition(":function:")[2].partition(":")
-    policy = json.loads(functions.get_policy(FunctionName=name, **({"Qualifier": alias} if alias else {}))["Policy"])
+    try:
+        told = functions.get_policy(FunctionName=name, **({"Qualifier": alias} if alias else {}))["Policy"]
+    except functions.exceptions.ResourceNotFoundException:
+        return False
+    policy = json.loads(told)
     return any(
         statement["Principal"] == {"Service": "events.amazonaws.com"} and rule in json.dumps(statement.get("Condition"))
         for statement in policy["Statement"]

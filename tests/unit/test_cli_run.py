@@ -69,7 +69,7 @@ def test_a_version_is_not_called_live_before_the_route_holds_it(
     cloud.ended("deployed", version=2)
     cloud.passed(("Deploy", {"deploy": {}}))
     cloud.live(v1=100)
-    cloud.states.executions["arn:aws:states:us-east-1:1:execution:rollout:m-v2"] = {"status": "FAILED"}
+    cloud.states.executions["arn:aws:states:us-east-1:1:execution:rollout:m-v2-r1"] = {"status": "FAILED"}
     assert main(["run", *files]) == 1
     streams = capsys.readouterr()
     assert "The run failed; version 2 is registered, version 1 stays live." in streams.out

@@ -62,6 +62,15 @@ def test_mixed_line_ends_blank_lines_and_quoted_line_ends() -> None:
     assert json.loads(here.artifacts.read(collected.manifest))["columns"] == ["x", "y"]
 
 
+@pytest.mark.parametrize("tail", ["", '7,"never closed\n8,i\n9,j\n'])
+def test_a_header_of_several_lines_costs_no_row_and_lines_keep_their_numbers(tail: str) -> None:
+    here, run = place(target="x", a__csv='\n\nx,"y\nz\n\nu"\n1,a\n2\n3,"c\nd"\n4,d,e\n' + tail)
+    collected = here.collect(run)
+    assert here.rows(collected) == [("1", "a"), ("3", "c\nd"), ("8", "i"), ("9", "j")][: 4 if tail else 2]
+    assert collected.quarantine is not None
+    assert [line for _, line, _, _ in here.parquet(collected.quarantine)] == [8, 11, 12][: 3 if tail else 2]
+
+
 def test_broken_lines_are_set_apart_with_line_text_and_reason() -> None:
     here, run = place(a__csv='x,y\n1,a\n2\n"3\n3",c\n4,d,e\n5,f\n6,g\n')
     collected = here.collect(run)

@@ -11,8 +11,8 @@ import pytest
 from modelcycle.claim import read
 from modelcycle.conclude import ended, sentence
 from modelcycle.deploy import deploy, withdraw
-from modelcycle.faults import BadMessage, NotAllowed, TargetMissing, Unknown
-from modelcycle.govern import decide
+from modelcycle.faults import BadMessage, BadRequest, NotAllowed, TargetMissing, Unknown
+from modelcycle.govern import decide, read_decision
 from modelcycle.messages import Decision, DeployRequest, RolloutEnded, Run, Trigger
 from modelcycle.registry import Registry, Version
 from modelcycle.retrain import Asked, retrain
@@ -26,9 +26,10 @@ class Flows:
 
     def __init__(self) -> None:
         self.started: dict[str, dict[str, Any]] = {}
+        self.ended = False
 
     def is_running(self, execution: str) -> bool:
-        return False
+        return not self.ended and execution.rpartition(":")[2] in self.started
 
     def start(self, flow: str, name: str, message: dict[str, Any]) -> bool:
         if name in self.started:
@@ -126,10 +127,32 @@ def test_an_approval_starts_the_rollout_once_and_is_on_record(registry: Registry
     word = Decision(model="m", decision="approve", version=version, by="arn:ann", why="looks right")
     for _ in range(2):
         decide(word, registry=registry, flows=flows, rollout="arn")
-    assert list(flows.started) == ["m-v1"]
-    assert flows.started["m-v1"]["actor"] == "arn:ann"
+    assert list(flows.started) == ["m-v1-0"]
+    assert flows.started["m-v1-0"]["actor"] == "arn:ann"
     assert registry.audit.all("m")[0].by == "arn:ann"
     assert roll_out(registry, store, version)[-1] == 100
+
+
+def test_the_same_word_starts_a_rollout_again_that_ended_without_moving_the_route(
+    registry: Registry, store: MemoryStore
+) -> None:
+    version, flows = staged(registry, store, "a"), Flows()
+    word = Decision(model="m", decision="promote", version=version, by="arn:ann")
+    for over in (False, True):
+        flows.ended = over
+        decide(word, registry=registry, flows=flows, rollout="arn:stateMachine:rollout")
+    assert list(flows.started) == ["m-v1-0", "m-v1-0-2"]
+
+
+def test_a_version_that_was_retired_and_made_again_can_be_approved(registry: Registry, store: MemoryStore) -> None:
+    first = staged(registry, store, "a")
+    roll_out(registry, store, first)
+    roll_out(registry, store, staged(registry, store, "b"))
+    assert registry.versions.standing("m", first).state == "retired"
+    flows = Flows()
+    word = Decision(model="m", decision="approve", version=first, by="arn:ann")
+    decide(word, registry=registry, flows=flows, rollout="arn")
+    assert len(flows.started) == 1
 
 
 def test_a_rejected_version_stays_out(registry: Registry, store: MemoryStore) -> None:
@@ -232,3 +255,27 @@ def test_only_an_object_under_raw_is_an_upload(key: str) -> None:
     detail = {"bucket": {"name": "b"}, "object": {"key": key, "etag": "e", "sequencer": "1"}}
     with pytest.raises(BadMessage):
         read({"detail-type": "Object Created", "detail": detail})
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        (None, []), ("x", []), ("[" * 100_000, []), ("[]", [""]), ("{}", ["/decision"]),
+        ('{"decision": "nuke", "version": 1}', ["/decision"]),
+        ('{"decision": "approve"}', ["/version"]),
+        ('{"decision": "approve", "version": "1"}', ["/version"]),
+        ('{"decision": "approve", "version": true}', ["/version"]),
+        ('{"decision": "approve", "version": 1.5, "why": 5}', ["/version", "/why"]),
+        ('{"decision": "rollback", "by": "somebody else", "a/b": 1}', ["/by", "/a~1b"]),
+    ],
+)  # fmt: skip
+def test_a_word_that_cannot_be_read_names_each_field(body: str | None, pointers: list[str]) -> None:
+    with pytest.raises(BadRequest) as raised:
+        read_decision(body, "m", "ann")
+    assert [error["pointer"] for error in raised.value.errors] == pointers
+    assert "approve" in raised.value.remedy
+
+
+def test_a_word_is_whose_signature_it_bears() -> None:
+    word = read_decision('{"decision": "rollback", "version": null, "why": "slow"}', "m", "ann")
+    assert (word.model, word.by, word.version, word.why) == ("m", "ann", None, "slow")

@@ -150,6 +150,15 @@ def test_columns_of_another_kind_do_not_fit() -> None:
     assert not SIGNATURE.fits(Columns({SLASHED: Texts.of(["1"])}))
 
 
+def test_a_number_is_not_taken_for_a_date() -> None:
+    signature = dates.model_copy(update={
+        "fields": [Field(name="d", type="datetime", format="iso")], "inputs": [Input(name="x0", column="d",
+        kind="number", part="year")],
+    })  # fmt: skip
+    assert signature.fits(Columns({"d": np.array([0.0], dtype=np.float64)}))
+    assert not signature.fits(Columns({"d": np.array([2011.0], dtype=np.float32)}))
+
+
 @pytest.mark.parametrize("written", ["iso", "%d/%m/%Y", "%Y-%m-%d %H:%M"])
 def test_dates_survive_their_way_through_json(written: str) -> None:
     pytest.importorskip("modelcycle.model.dates")

@@ -15,11 +15,11 @@ from modelcycle.model.columns import Texts
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
-from modelcycle.spec import Task
+from modelcycle.spec import METRICS, Task
 from modelcycle.validate import validate
 from modelcycle.validate.evidence import compare, interval
 from modelcycle.validate.groups import by_group
-from modelcycle.validate.metrics import NAMES, losses, measure
+from modelcycle.validate.metrics import losses, measure
 from modelcycle.validate.report import calibration, confusion
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import MODEL, SEX, Cycle, cycle, train
@@ -114,8 +114,8 @@ def test_minimum_holds_metrics_up_and_errors_down() -> None:
 
 
 def test_an_unknown_metric_is_the_pipeline_files_fault() -> None:
-    with pytest.raises(BadPipeline, match="acuracy is no metric of a binary task, did you mean accuracy"):
-        judged(GOOD, minimum={"acuracy": 0.8})
+    with pytest.raises(BadPipeline, match="macro_f1 is no metric of a binary task"):
+        judged(GOOD, minimum={"macro_f1": 0.8})
 
 
 def test_a_champion_that_cannot_score_these_rows_is_said() -> None:
@@ -143,7 +143,7 @@ def test_each_task_is_measured_whole_and_finite(task: Task) -> None:
     here = cycle(train(task), MemoryStore(), Registry(MemoryTable()))
     scored = score_candidate(here.score_candidate, artifacts=here.store, registry=here.registry, code="c")
     result, report = verdict(here, scored)
-    assert result.verdict == "passed" and {*result.metrics, *report["left_out"]} == set(NAMES[task])
+    assert result.verdict == "passed" and {*result.metrics, *report["left_out"]} == set(METRICS[task])
     assert all(math.isfinite(value) for value in result.metrics.values())
     assert set(report["groups"][SEX]["groups"]) == {"Female", "Male"}
     assert sum(row["rows"] for row in report["groups"][SEX]["groups"].values()) == 600
@@ -208,3 +208,18 @@ def test_confusion_and_calibration_count_every_row() -> None:
     assert confusion(scores, target, ["no", "yes"])["counts"] == [[1, 0], [1, 1]]
     table = calibration(scores, target)
     assert [row["rows"] for row in table] == [1, 1, 1] and table[-1]["true"] == 1.0
+
+
+def test_one_overconfident_row_does_not_hide_a_model_that_is_right_on_all_others() -> None:
+    target = np.array([0, 1, 2] * 7)
+    scores = np.full((21, 3), 1e-7, dtype=np.float32)
+    scores[np.arange(21), target] = 1.0
+    scores[0] = [1e-7, 1.0, 1e-7]  # wrong, and sure of it
+    thirds = np.full((21, 3), 1 / 3, dtype=np.float32)
+    comparison = compare(losses(scores, target, "multiclass"), losses(thirds, target, "multiclass"))
+    assert comparison.verdict == "better"
+
+
+def test_a_class_that_no_row_holds_and_none_was_taken_for_does_not_weigh_on_the_mean() -> None:
+    scores = np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.1, 0.9, 0.0], [0.2, 0.8, 0.0]])
+    assert measure(scores, np.array([0, 0, 1, 1]), "multiclass")[0]["macro_f1"] == 1.0

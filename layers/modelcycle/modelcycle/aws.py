@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from modelcycle.bus import EventBridgeBus
 from modelcycle.faults import Fault
 from modelcycle.flows import StepFunctions
+from modelcycle.outages import Unreachable
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store
 
@@ -46,40 +47,44 @@ class Cloud:
         from botocore.config import Config
 
         settings = {
-            "connect_timeout": 2, "read_timeout": 60, "retries": {"mode": "standard", "total_max_attempts": 4},
+            # four attempts end within the shortest time that a function has, 60 s; boto3 alone waits 60 s for one
+            "connect_timeout": 2, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 4},
             # boto3 prefixes the host of some calls, which an endpoint on loopback cannot answer
-            "inject_host_prefix": False, "s3": {"addressing_style": "path"},
+            "inject_host_prefix": False,
         } | self.config | config  # fmt: skip
         return boto3.client(service, config=Config(**settings))
 
     @cached_property
     def data(self) -> S3Store:
-        return S3Store(self._s3, self.environment.data_bucket)
+        return S3Store(self._s3, self.environment.data_bucket, self._unreachable)
 
     @cached_property
     def artifacts(self) -> S3Store:
-        return S3Store(self._s3, self.environment.artifact_bucket)
+        return S3Store(self._s3, self.environment.artifact_bucket, self._unreachable)
 
     @cached_property
     def registry(self) -> Registry:
-        from botocore.exceptions import ConnectionError as NoConnection
-        from botocore.exceptions import HTTPClientError
-
-        unreachable = (NoConnection, HTTPClientError)  # no connection; no answer in time
-        return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table, unreachable))
+        return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table, self._unreachable))
 
     @cached_property
     def bus(self) -> EventBridgeBus:
-        return EventBridgeBus(self.client("events"), self.environment.event_bus)
+        return EventBridgeBus(self.client("events"), self.environment.event_bus, self._unreachable)
 
     @cached_property
     def flows(self) -> StepFunctions:
-        return StepFunctions(self.client("stepfunctions"))
+        return StepFunctions(self.client("stepfunctions"), self._unreachable)
 
     @cached_property
     def firehose(self) -> Any:
         # an answer waits for this call: short, and once
         return self.client("firehose", connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+
+    @cached_property
+    def _unreachable(self) -> Unreachable:
+        from botocore.exceptions import ConnectionError as NoConnection
+        from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+        return (NoConnection, HTTPClientError, IncompleteReadError)  # nobody there; no answer in time; half an answer
 
     @cached_property
     def _s3(self) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from modelcycle.faults import Throttled
+from modelcycle.outages import Unreachable, named
 
 
 class Flows(Protocol):
@@ -17,23 +17,24 @@ class Flows(Protocol):
 
 
 class StepFunctions:
-    """`client` is boto3's Step Functions client."""
+    """`client` is boto3's Step Functions client; `unreachable` are the errors by which it says that nobody answered."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, unreachable: Unreachable = ()) -> None:
         self.client = client
+        self.unreachable = unreachable
 
     def is_running(self, execution: str) -> bool:
         try:
-            status: str = self.client.describe_execution(executionArn=execution)["status"]
+            with named("Step Functions", execution, self.unreachable):
+                status: str = self.client.describe_execution(executionArn=execution)["status"]
         except self.client.exceptions.ExecutionDoesNotExist:
             return False
         return status in ("RUNNING", "PENDING_REDRIVE")
 
     def start(self, flow: str, name: str, message: dict[str, Any]) -> bool:
         try:
-            self.client.start_execution(stateMachineArn=flow, name=name, input=json.dumps(message))
+            with named("Step Functions", flow, self.unreachable):
+                self.client.start_execution(stateMachineArn=flow, name=name, input=json.dumps(message))
         except self.client.exceptions.ExecutionAlreadyExists:
             return False
-        except self.client.exceptions.ExecutionLimitExceeded as error:
-            raise Throttled("Step Functions asks for patience", flow) from error
         return True

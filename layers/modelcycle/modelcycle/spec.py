@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from modelcycle.faults import BadPipeline
 
@@ -20,9 +22,15 @@ Column = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Task = Literal["binary", "multiclass", "regression"]
 Algorithm = Literal["hist_gradient_boosting", "random_forest", "linear"]
 
+METRICS: dict[Task, tuple[str, ...]] = {
+    "binary": ("accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "log_loss", "brier"),
+    "multiclass": ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc_ovr", "log_loss"),
+    "regression": ("rmse", "mae", "median_absolute_error", "mape", "r2"),
+}
+
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Source(Section):
@@ -99,6 +107,11 @@ class Approval(Section):
     required: bool = Field(False, description="the run ends as awaiting_approval, and approve lets the version go live")
 
 
+def _wrong(path: tuple[str, ...], message: str) -> PydanticCustomError:
+    """What only the whole file shows, said of the key at `path`."""
+    return PydanticCustomError("wrong_together", "{message}", {"message": message, "path": path})
+
+
 class Pipeline(Section):
     """One model's whole life."""
 
@@ -127,9 +140,22 @@ class Pipeline(Section):
     def _target_is_no_feature(self) -> Pipeline:
         for field in ("id_columns", "drop_columns", "sensitive_columns"):
             if self.target in getattr(self, field):
-                raise ValueError(f"the target {self.target!r} stands in {field} too")
+                raise _wrong((field,), f"the target {self.target!r} stands in {field} too")
         if self.positive_class is not None and self.task not in ("auto", "binary"):
-            raise ValueError("positive_class is for a binary task only")
+            raise _wrong(("positive_class",), "positive_class is for a binary task only")
+        return self
+
+    @model_validator(mode="after")
+    def _minimum_names_metrics(self) -> Pipeline:
+        """As far as the task is known before the data are; `validate` looks again when it is."""
+        tasks: list[Task] = list(METRICS) if self.task == "auto" else [self.task]
+        known = list(dict.fromkeys(name for task in tasks for name in METRICS[task]))
+        for name in self.gates.minimum:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                said = f"did you mean {near[0]}?" if near else f"choose of {', '.join(known)}"
+                which = f" of a {self.task} task" if len(tasks) == 1 else ""
+                raise _wrong(("gates", "minimum", name), f"gates.minimum: {name} is no metric{which}, {said}")
         return self
 
 
@@ -143,13 +169,26 @@ def parse(text: str | bytes, where: str = "the pipeline file") -> Pipeline:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
+        twice = sorted(_twice(root))
+    except RecursionError:
+        raise BadPipeline(
+            "the file is nested too deeply", where, "the pipeline file has three levels at most"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or "it is not UTF-8 text"
+        problem = getattr(error, "problem", None) or (
+            "it is not UTF-8 text" if getattr(error, "encoding", "utf-8") == "utf-8" else "it holds control characters"
+        )
         raise BadPipeline(
             f"not readable as YAML: {problem}", f"{where}, line {line}", "mend the line", [(line, problem)]
         ) from None
+    if twice:
+        line, key = twice[0]
+        raise BadPipeline(
+            f"the key {key} stands twice", f"{where}, line {line}", "keep one of them",
+            [(line, f"{key} stands twice") for line, key in twice],
+        )  # fmt: skip
     if not isinstance(data, dict):
         raise BadPipeline(
             "the file has no keys", where, "write at least `name:` and `target:`", [(1, "name and target are required")]
@@ -157,7 +196,7 @@ def parse(text: str | bytes, where: str = "the pipeline file") -> Pipeline:
     try:
         return Pipeline.model_validate(data)
     except ValidationError as problems:
-        errors = sorted((_line(root, problem["loc"]), _sentence(problem)) for problem in problems.errors())
+        errors = sorted(_told(root, problem) for problem in problems.errors())
         first_line, first = errors[0]
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise BadPipeline(
@@ -175,31 +214,73 @@ def canonical(pipeline: Pipeline) -> bytes:
     return json.dumps(pipeline.model_dump(mode="json"), sort_keys=True, ensure_ascii=False).encode()
 
 
-def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
-    """The line of the deepest node on the path that stands in the file, counted from 1."""
+def _twice(node: yaml.Node | None, seen: set[int] | None = None) -> Iterator[tuple[int, str]]:
+    """(line, key) of each key that stands a second time in its mapping; YAML itself takes the last without a word."""
+    seen = set() if seen is None else seen
+    if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+        return
+    seen.add(id(node))
+    keys: set[str] = set()
+    for part in node.value:
+        key, value = part if isinstance(node, yaml.MappingNode) else (None, part)
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in keys:
+                yield key.start_mark.line + 1, key.value
+            keys.add(key.value)
+        yield from _twice(value, seen)
+
+
+def _told(root: yaml.Node | None, problem: Any) -> tuple[int, str]:
+    """The line, counted from 1, and the sentence of one of pydantic's problems."""
+    if problem["type"] == "wrong_together":
+        return _found(root, problem["ctx"]["path"])[0], problem["msg"]
+    line, node = _found(root, problem["loc"])
+    return line, _sentence(problem, node.value if isinstance(node, yaml.ScalarNode) else None)
+
+
+def _found(node: yaml.Node | None, path: tuple[int | str, ...]) -> tuple[int, yaml.Node | None]:
+    """The line of the deepest node on the path that stands in the file, and the node, where the path leads to one."""
     line = (node.start_mark.line + 1) if node is not None else 1
     for part in path:
         if isinstance(node, yaml.MappingNode):
             found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
             if found is None:
-                return line
+                return line, None
             line, node = found[0].start_mark.line + 1, found[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
             line = node.start_mark.line + 1
-    return line
+        else:
+            return line, None
+    return line, node
 
 
-def _sentence(problem: Any) -> str:
+EXPECTED = {
+    "int": "a whole number is expected", "float": "a number is expected", "bool": "true or false is expected",
+    "list": "a list is expected, such as [a, b]", "model": "keys are expected under it",
+    "dict": "keys are expected under it",
+}  # fmt: skip
+
+
+def _sentence(problem: Any, written: str | None) -> str:
     path = ".".join(str(part) for part in problem["loc"]) or "the file"
-    if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(problem["loc"][-1]), _keys(problem["loc"][:-1]), n=1)
+    kind, loc = problem["type"], problem["loc"]
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(str(loc[-1]), _keys(loc[:-1]), n=1)
         return f"unknown key {path}" + (f", did you mean {near[0]}?" if near else "")
-    if problem["type"] == "missing":
+    if kind == "missing":
         return f"{path} is required"
-    if problem["type"] == "string_pattern_mismatch" and problem["loc"] == ("name",):
+    if kind == "string_pattern_mismatch" and loc == ("name",):
         return "name: 1 to 48 of a-z 0-9 and -, beginning and ending with a letter or digit"
-    return f"{path}: {str(problem['msg']).removeprefix('Value error, ')}"
+    if problem["input"] is None:
+        return f"{path} has no value"
+    if kind == "string_type":  # YAML reads 1, 2020-01-01, yes and no as something else than text
+        return f"{path}: text is expected" + (f'; put it in quotes: "{written}"' if written else "")
+    if kind == "literal_error":
+        return f"{path}: one of {problem['ctx']['expected'].replace(' or ', ', ')} is expected"
+    if kind.partition("_")[0] in EXPECTED and kind.partition("_")[2] in ("type", "parsing", "from_float"):
+        return f"{path}: {EXPECTED[kind.partition('_')[0]]}"
+    return f"{path}: {str(problem['msg']).removeprefix('Value error, ').replace('Input should', 'it should')}"
 
 
 def _keys(path: tuple[int | str, ...]) -> list[str]:

@@ -11,12 +11,14 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from modelcycle.faults import NoData, Tampered, Throttled, Transient, Unknown
+from modelcycle.faults import NoData, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
+from modelcycle.outages import Unreachable, named
 
 LARGEST_OBJECT = 100 * 2**20  # bytes; a local cloud keeps every object in memory
 
@@ -58,11 +60,18 @@ def put_json(store: Store, key: str, value: Any) -> Artifact:
 
 
 class S3Store:
-    """A bucket of S3. `client` is boto3's; the bucket's own rules encrypt what is put."""
+    """A bucket of S3. The bucket's own rules encrypt what is put.
 
-    def __init__(self, client: Any, bucket: str) -> None:
+    Parameters
+    ----------
+    client : boto3's
+    unreachable : the errors by which it says that nobody answered; they come out as Transient
+    """
+
+    def __init__(self, client: Any, bucket: str, unreachable: Unreachable = ()) -> None:
         self.client = client
         self.bucket = bucket
+        self.unreachable = unreachable
 
     def put(self, key: str, body: bytes | Path) -> Artifact:
         digest, size = _sha256(body)
@@ -71,14 +80,16 @@ class S3Store:
         for attempt in range(5):
             try:
                 content = body if isinstance(body, bytes) else body.open("rb")
-                self.client.put_object(
-                    Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*", Metadata={"sha256": digest}
-                )
+                with self._named(key):
+                    self.client.put_object(
+                        Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*", Metadata={"sha256": digest}
+                    )
                 return Artifact(uri=f"s3://{self.bucket}/{key}", sha256=digest, bytes=size)
             except self.client.exceptions.ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code in ("PreconditionFailed", "412"):
-                    head = self.client.head_object(Bucket=self.bucket, Key=key)
+                    with self._named(key):
+                        head = self.client.head_object(Bucket=self.bucket, Key=key)
                     return Artifact(
                         uri=f"s3://{self.bucket}/{key}", sha256=head["Metadata"]["sha256"], bytes=head["ContentLength"]
                     )
@@ -90,7 +101,8 @@ class S3Store:
     def read(self, artifact: Artifact) -> bytes:
         bucket, key = _split(artifact.uri)
         try:
-            body: bytes = self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            with self._named(key):
+                body: bytes = self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
         except self.client.exceptions.ClientError as error:
             raise self._fault(error, key) from error
         if hashlib.sha256(body).hexdigest() != artifact.sha256:
@@ -107,8 +119,12 @@ class S3Store:
         return path
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        for page in pages:
+        pages = iter(self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix))
+        while True:
+            with self._named(prefix):  # around the call alone: what the reader of the list raises is its own
+                page = next(pages, None)
+            if page is None:
+                return
             for entry in page.get("Contents", []):
                 yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
 
@@ -125,20 +141,25 @@ class S3Store:
         Unknown : nothing is there
         """
         try:
-            answer = self.client.get_object(Bucket=self.bucket, Key=key)
+            with self._named(key):
+                answer = self.client.get_object(Bucket=self.bucket, Key=key)
+                return answer["Body"].read(), answer.get("VersionId")
         except self.client.exceptions.ClientError as error:
             raise self._fault(error, key) from error
-        return answer["Body"].read(), answer.get("VersionId")
 
     def _stream(self, path: Path, **request: str) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = self.client.get_object(**request)
+            with self._named(request["Key"]):
+                answer: dict[str, Any] = self.client.get_object(**request)
+                with path.open("wb") as file:
+                    for chunk in answer["Body"].iter_chunks(1 << 20):
+                        file.write(chunk)
         except self.client.exceptions.ClientError as error:
             raise self._fault(error, request["Key"]) from error
-        with path.open("wb") as file:
-            for chunk in answer["Body"].iter_chunks(1 << 20):
-                file.write(chunk)
         return answer
+
+    def _named(self, key: str) -> AbstractContextManager[None]:
+        return named("S3", f"s3://{self.bucket}/{key}", self.unreachable)
 
     def _fault(self, error: Any, key: str) -> Exception:
         """The named fault behind a ClientError; a refusal by IAM stays as boto3 says it, with action and role."""
@@ -148,10 +169,6 @@ class S3Store:
             return Unknown(f"there is no object {key}", where, "was it deleted by hand? run again")
         if code == "PreconditionFailed":
             return Transient(f"{key} was replaced while it was being read", where, "the step is tried again")
-        if code in ("SlowDown", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"):
-            return Throttled("S3 asks for patience", where)
-        if code in ("InternalError", "ServiceUnavailable", "RequestTimeout", "500", "503"):
-            return Transient(f"S3 answered {code}", where)
         if code == "NoSuchBucket":
             return NoData("the bucket is gone", where, "deploy the stack again")
         return error if isinstance(error, Exception) else RuntimeError(str(error))

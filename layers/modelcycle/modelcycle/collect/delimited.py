@@ -33,15 +33,16 @@ def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> P
     header, header_lines, filled = _header(text, where)
     delimiter = max(DELIMITERS, key=re.sub('"[^"]*"', "", header).count)
     names = headings.checked(next(csv.reader(header.splitlines(keepends=True), delimiter=delimiter)), where)
-    rows, rejects, swallowed = _parsed(engine, text, target, delimiter, header_lines, len(names))
-    mended = unclosed.Mended(records=lines - filled)
+    skip = header_lines - header.count("\n") + 1  # DuckDB counts a header of several lines as one
+    rows, rejects, swallowed = _parsed(engine, text, target, delimiter, skip, len(names))
+    mended = unclosed.Mended.behind(skip, header_lines, records=lines - filled)
     if swallowed or rows + rejects != mended.records:
         whole = target.with_suffix(".whole.csv")
-        mended = unclosed.mend(text, whole, delimiter, len(names), header_lines)
+        mended = unclosed.mend(text, whole, delimiter, len(names), skip, header_lines)
         text.unlink()
         text = whole
         piece.held_together(mended.records, len(mended.broken), where)
-        rows, rejects, _ = _parsed(engine, text, target, delimiter, header_lines, len(names))
+        rows, rejects, _ = _parsed(engine, text, target, delimiter, skip, len(names))
         if rows + rejects != mended.records:
             raise UnreadableFile(
                 f"{mended.records:,} lines gave {rows:,} rows and {rejects:,} broken lines, which do not add up",
@@ -72,9 +73,7 @@ def _header(text: Path, where: str) -> tuple[str, int, int]:
     raise UnreadableFile("a quote in the header is never closed", f"{where}, line 1", "mend the header")
 
 
-def _parsed(
-    engine: Any, text: Path, target: Path, delimiter: str, header_lines: int, columns: int
-) -> tuple[int, int, bool]:
+def _parsed(engine: Any, text: Path, target: Path, delimiter: str, skip: int, columns: int) -> tuple[int, int, bool]:
     """Write the piece; returns rows, broken lines (DuckDB tells one for each line and column), and whether one of them
     goes over several lines."""
     engine.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
@@ -83,7 +82,7 @@ def _parsed(
         engine, target,
         f"""SELECT * FROM read_csv(
             {literal(text)}, columns = {{{types}}}, delim = {literal(delimiter)}, quote = '"', escape = '"',
-            header = false, skip = {header_lines}, new_line = '\\n', auto_detect = false, strict_mode = true,
+            header = false, skip = {skip}, new_line = '\\n', auto_detect = false, strict_mode = true,
             store_rejects = true, rejects_limit = 0, max_line_size = {unclosed.LONGEST_LINE},
             buffer_size = {unclosed.LONGEST_LINE * 4})""",
         columns,

@@ -33,6 +33,14 @@ class Mended:
     broken: list[tuple[int, str]] = field(default_factory=list)
     spans: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
 
+    @classmethod
+    def behind(cls, header: int, header_lines: int, records: int = 0) -> Mended:
+        """Begun after a header that is the reader's record number `header` and ends in line `header_lines`."""
+        mended = cls(records)
+        if header_lines > header:
+            mended.spanned(header, header_lines - header + 1)
+        return mended
+
     def spanned(self, line: int, lines: int) -> None:
         after, more = self.spans
         before = more[-1] if more else 0
@@ -40,10 +48,10 @@ class Mended:
         more.append(before + lines - 1)
 
 
-def mend(source: Path, target: Path, delimiter: str, columns: int, header_lines: int) -> Mended:
+def mend(source: Path, target: Path, delimiter: str, columns: int, header: int, header_lines: int) -> Mended:
     """Copy a CSV file without the lines that are broken by a quote; what is left are whole records."""
     csv.field_size_limit(LONGEST_LINE)
-    mended = Mended()
+    mended = Mended.behind(header, header_lines)
     sound = _sound(delimiter)
     with source.open(encoding="utf-8", newline="") as file, target.open("w", encoding="utf-8", newline="") as copy:
         waiting: deque[str] = deque()

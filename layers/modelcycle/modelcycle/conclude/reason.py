@@ -15,6 +15,7 @@ KNOWN = {
         "fewer rows or trials, or a longer Timeout in template.yaml",
     ),
     "States.Timeout": ("the state ran into its time limit", "fewer rows or trials, or a longer TimeoutSeconds"),
+    "States.Aborted": ("the run was stopped by a person", "run again: what was done is taken over"),
     "States.ServiceRestart": (
         "the local cloud was stopped in the middle of the run",
         "run again: what was done is taken over",

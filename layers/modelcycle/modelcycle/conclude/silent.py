@@ -6,6 +6,9 @@ from modelcycle.faults import BadMessage
 from modelcycle.messages import ConcludeRequest
 from modelcycle.registry import Runs
 
+# what an execution that was stopped or ran out of time says of itself is empty, more often than not
+ENDS = {"ABORTED": "States.Aborted", "TIMED_OUT": "States.Timeout"}
+
 
 def ended(event: dict[str, Any], *, runs: Runs) -> ConcludeRequest | None:
     """The end of a run whose execution passed no Catch: timed out, aborted, or past a limit of Step Functions.
@@ -26,5 +29,5 @@ def ended(event: dict[str, Any], *, runs: Runs) -> ConcludeRequest | None:
     record = runs.of_execution(execution)
     if record is None:
         return None
-    reason = {"Error": detail.get("error") or f"States.{status.title()}", "Cause": detail.get("cause") or status}
+    reason = {"Error": detail.get("error") or ENDS.get(status, status), "Cause": detail.get("cause") or status}
     return ConcludeRequest(run=record.run, outcome="failed", reason=reason)

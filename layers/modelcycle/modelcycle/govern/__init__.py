@@ -2,5 +2,6 @@
 
 from modelcycle.govern.decide import decide
 from modelcycle.govern.govern import govern
+from modelcycle.govern.word import read_decision
 
-__all__ = ["decide", "govern"]
+__all__ = ["decide", "govern", "read_decision"]

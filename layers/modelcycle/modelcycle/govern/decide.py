@@ -6,6 +6,8 @@ from modelcycle.messages import Decided, Decision, DeployRequest
 from modelcycle.registry import Entry, Registry, event
 from modelcycle.registry.events import now
 
+MOST_ATTEMPTS = 20  # of one rollout, while the route stays as it is
+
 
 def decide(decision: Decision, *, registry: Registry, flows: Flows, rollout: str) -> Decided:
     """Carry out a person's word: approve or reject a version that waits, roll the route back, promote a version.
@@ -43,14 +45,13 @@ def _approve(decision: Decision, version: int, registry: Registry, flows: Flows,
             registry.versions.moved(decision.model, version, "staged", decision.by, decision.why),
             event("VersionApproved", decision.model, version=version, by=decision.by, why=decision.why),
         )
-    elif state not in ("staged", "live"):
+    elif state not in ("staged", "live", "retired"):  # a run may end with a version that was made, and retired, before
         raise NotAllowed(
             f"version {version} is {state.replace('_', ' ')}: there is nothing to approve",
             f"{decision.model}:{version}",
             f"`modelcycle show {decision.model}` says where each version stands",
         )
-    message = DeployRequest(model=decision.model, version=version, actor=decision.by)
-    flows.start(rollout, f"{decision.model}-v{version}", message.wire())
+    _promote(decision, version, registry, flows, rollout)
 
 
 def _reject(decision: Decision, version: int, registry: Registry, flows: Flows, rollout: str) -> None:
@@ -58,9 +59,21 @@ def _reject(decision: Decision, version: int, registry: Registry, flows: Flows, 
 
 
 def _promote(decision: Decision, version: int, registry: Registry, flows: Flows, rollout: str) -> None:
+    """Start the rollout, unless one of this version is under way since the route last moved.
+
+    A name is used up by an execution that failed, too: the next word takes the next name.
+    """
     moves = registry.routes.get(decision.model).moves
     message = DeployRequest(model=decision.model, version=version, actor=decision.by)
-    flows.start(rollout, f"{decision.model}-v{version}-{moves}", message.wire())
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        name = f"{decision.model}-v{version}-{moves}" + (f"-{attempt}" if attempt > 1 else "")
+        execution = f"{rollout.replace(':stateMachine:', ':execution:')}:{name}"
+        if flows.start(rollout, name, message.wire()) or flows.is_running(execution):
+            return
+    raise NotAllowed(
+        f"{MOST_ATTEMPTS} rollouts of version {version} have failed since the traffic last moved",
+        f"{decision.model}:{version}", "mend what the log of `deploy` says, then run again",
+    )  # fmt: skip
 
 
 CARRIED_OUT = {"approve": _approve, "reject": _reject, "promote": _promote}

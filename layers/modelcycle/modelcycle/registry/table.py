@@ -12,7 +12,8 @@ import random
 import time
 from typing import Any, NamedTuple, Protocol
 
-from modelcycle.faults import Raced, Throttled, Transient
+from modelcycle.faults import Raced, Throttled
+from modelcycle.outages import Unreachable, named
 
 MOST_WRITES = 100  # of one transaction, AWS page "TransactWriteItems"
 
@@ -49,7 +50,7 @@ class Table(Protocol):
 class DynamoTable:
     """`client` is boto3's DynamoDB client; `unreachable` are the errors by which it says that nobody answered."""
 
-    def __init__(self, client: Any, name: str, unreachable: tuple[type[Exception], ...] = ()) -> None:
+    def __init__(self, client: Any, name: str, unreachable: Unreachable = ()) -> None:
         self.client = client
         self.name = name
         self.unreachable = unreachable
@@ -79,7 +80,8 @@ class DynamoTable:
         items = [{"Put": {"TableName": self.name, **_condition(write), "Item": _item(write)}} for write in writes]
         for attempt in range(8):
             try:
-                self.client.transact_write_items(TransactItems=items)
+                with named("DynamoDB", self.name, self.unreachable):
+                    self.client.transact_write_items(TransactItems=items)
                 return
             except self.client.exceptions.TransactionCanceledException as error:
                 reasons = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
@@ -87,17 +89,11 @@ class DynamoTable:
                     raise Raced("another writer was first", writes[0].pk, "read again") from error
                 # TransactionConflict: another transaction holds the item; botocore doesn't retry it
                 time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 (jitter, not a secret)
-            except self.client.exceptions.ClientError as error:
-                raise _fault(error, self.name) from error
         raise Throttled("the registry is busy: other transactions hold the same records", writes[0].pk)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        try:
+        with named("DynamoDB", self.name, self.unreachable):
             answer: dict[str, Any] = getattr(self.client, operation)(TableName=self.name, **request)
-        except self.unreachable as error:
-            raise Transient("DynamoDB did not answer", self.name) from error
-        except self.client.exceptions.ClientError as error:
-            raise _fault(error, self.name) from error
         return answer
 
 
@@ -123,12 +119,3 @@ def _item(write: Write) -> dict[str, Any]:
 
 def _record(item: dict[str, Any]) -> Record:
     return Record(item["pk"]["S"], item["sk"]["S"], json.loads(item["body"]["S"]), int(item["revision"]["N"]))
-
-
-def _fault(error: Any, table: str) -> Exception:
-    code = error.response["Error"]["Code"]
-    if code in ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"):
-        return Throttled("DynamoDB asks for patience", table)
-    if code in ("InternalServerError", "ServiceUnavailable", "500", "503"):
-        return Transient(f"DynamoDB answered {code}", table)
-    return error if isinstance(error, Exception) else RuntimeError(str(error))

@@ -6,9 +6,9 @@ import difflib
 from dataclasses import dataclass
 
 from modelcycle.faults import BadPipeline
-from modelcycle.spec import Gates, Task
+from modelcycle.spec import METRICS, Gates, Task
 from modelcycle.validate.evidence import Comparison
-from modelcycle.validate.metrics import ERRORS, NAMES
+from modelcycle.validate.metrics import ERRORS
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Rival:
 def check_names(gates: Gates, task: Task) -> None:
     """Raises BadPipeline for a metric that this task does not have."""
     for name in gates.minimum:
-        if name not in NAMES[task]:
-            near = difflib.get_close_matches(name, NAMES[task], n=1, cutoff=0.5)
+        if name not in METRICS[task]:
+            near = difflib.get_close_matches(name, METRICS[task], n=1, cutoff=0.5)
             raise BadPipeline(
                 f"gates.minimum: {name} is no metric of a {task} task" + (f", did you mean {near[0]}?" if near else ""),
                 "the pipeline file, gates.minimum",
-                f"choose of {', '.join(NAMES[task])}",
+                f"choose of {', '.join(METRICS[task])}",
             )
 
 

@@ -29,7 +29,7 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
     """Judge the candidate on the test rows. The one step that reads their labels.
 
     Accuracy, or the root mean squared error, is what people are shown first; models are compared by the loss of each
-    row (log loss, squared error), paired, since that tells two models apart with far fewer rows.
+    row (quadratic score, squared error), paired, since that tells two models apart with far fewer rows.
 
     Raises
     ------

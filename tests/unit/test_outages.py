@@ -1,0 +1,123 @@
+"""What a service's silence becomes at each port: a class that the state machines try again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import exceptions
+from botocore.response import StreamingBody
+
+from modelcycle.aws import Cloud, Environment
+from modelcycle.faults import Throttled, Transient
+from modelcycle.messages import Artifact, Event
+from modelcycle.registry import Write
+from modelcycle.store import Listed
+
+SOME = Artifact(uri="s3://artifacts/a/b", sha256="0" * 64, bytes=1)
+NOBODY = exceptions.EndpointConnectionError(endpoint_url="http://nowhere")
+LATE = exceptions.ReadTimeoutError(endpoint_url="http://nowhere")
+CUT = exceptions.ConnectionClosedError(endpoint_url="http://nowhere")
+WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+Call = Callable[[Cloud, Path], Any]
+
+CALLS: dict[str, Call] = {
+    "put": lambda cloud, folder: cloud.artifacts.put("a/b", b"x"),
+    "read": lambda cloud, folder: cloud.artifacts.read(SOME),
+    "fetch": lambda cloud, folder: cloud.artifacts.fetch(SOME, folder),
+    "list": lambda cloud, folder: list(cloud.data.list("raw/")),
+    "latest": lambda cloud, folder: cloud.data.latest("pipelines/m.yaml"),
+    "download": lambda cloud, folder: cloud.data.download(Listed("raw/m/a", "etag", 1, WHEN), folder / "a"),
+    "record": lambda cloud, folder: cloud.registry.table.read("MODEL#m", "ROUTE"),
+    "query": lambda cloud, folder: cloud.registry.table.query("MODEL#m"),
+    "write": lambda cloud, folder: cloud.registry.table.write(Write("MODEL#m", "ROUTE", {})),
+    "is_running": lambda cloud, folder: cloud.flows.is_running("arn:aws:states:us-east-1:1:execution:flow:name"),
+    "start": lambda cloud, folder: cloud.flows.start("arn:aws:states:us-east-1:1:stateMachine:flow", "name", {}),
+    "tell": lambda cloud, folder: cloud.bus.put([Event(id="1", kind="RunEnded", model="m", at=WHEN, detail={})]),
+}
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    return Cloud(
+        Environment(
+            code_version="c",
+            data_bucket="data",
+            artifact_bucket="artifacts",
+            registry_table="registry",
+            event_bus="bus",
+        )
+    )
+
+
+def fails_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def call(client: Any, name: str, arguments: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", call)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("error", [NOBODY, LATE, CUT], ids=lambda error: type(error).__name__)
+def test_silence_is_transient_under_that_very_name(
+    cloud: Cloud, call: Call, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails_with(error, monkeypatch)
+    with pytest.raises(Transient, match="did not answer") as caught:
+        call(cloud, tmp_path)
+    assert type(caught.value) is Transient
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("ThrottlingException", Throttled), ("SlowDown", Throttled), ("InternalServerError", Transient)],
+)
+def test_a_service_in_trouble_is_named(
+    cloud: Cloud, call: Call, code: str, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails_with(exceptions.ClientError({"Error": {"Code": code, "Message": code}}, "Any"), monkeypatch)
+    with pytest.raises(Transient) as caught:
+        call(cloud, tmp_path)
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_refusal_by_iam_stays_as_aws_says_it(
+    cloud: Cloud, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "role/x is not authorized to perform: s3:GetObject"
+    fails_with(exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": said}}, "GetObject"), monkeypatch)
+    with pytest.raises(exceptions.ClientError, match=said):
+        call(cloud, tmp_path)
+
+
+@pytest.mark.parametrize("call", ["read", "fetch", "latest", "download"])
+def test_half_an_object_is_transient_and_no_object(
+    cloud: Cloud, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection ends in the middle of the body."""
+    import io
+
+    monkeypatch.setattr(
+        "botocore.client.BaseClient._make_api_call",
+        lambda client, name, arguments: {"Body": StreamingBody(io.BytesIO(b"half"), content_length=8)},
+    )
+    with pytest.raises(Transient, match="did not answer"):
+        CALLS[call](cloud, tmp_path)
+
+
+def test_what_the_reader_of_a_list_raises_is_its_own(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"Key": "raw/a", "ETag": '"e"', "Size": 1, "LastModified": WHEN}
+    monkeypatch.setattr(
+        "botocore.client.BaseClient._make_api_call", lambda client, name, arguments: {"Contents": [entry]}
+    )
+    with pytest.raises(exceptions.ReadTimeoutError):
+        for _ in cloud.data.list("raw/"):
+            raise LATE
