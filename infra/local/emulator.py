@@ -179,7 +179,7 @@ def _refuse_full_disk(home: Path) -> None:
         raise DiskFull(
             f"Only {free // 2**20} MiB are free and the local cloud needs {ROOM_NEEDED // 2**20}.",
             where=str(home),
-            remedy="Make room, or give another folder with --home.",
+            remedy="Make room, or name another folder with the variable MODELCYCLE_HOME.",
         )
 
 

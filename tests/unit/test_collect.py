@@ -249,7 +249,7 @@ def test_a_file_that_is_replaced_meanwhile_is_tried_again() -> None:
 values = st.text(st.sampled_from("ab1 ,;\"\n\r\t|é='\\"), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(values, min_size=1, max_size=3).map(",".join), min_size=1, max_size=12))
 def test_no_line_is_lost_whatever_the_text(lines: list[str]) -> None:
     """Filled lines = rows + broken lines + further lines of records that go over several."""

@@ -48,7 +48,7 @@ def written(draw: st.DrawFn) -> tuple[str, str]:
     return text[:place] + draw(st.sampled_from([text[place], *"0123456789 /:-APt.Z"])) + text[place + 1 :], format_
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(written())
 def test_duckdb_and_python_read_the_same(engine: Any, case: tuple[str, str]) -> None:
     assert by_python(*case) == by_duckdb(engine, *case)

@@ -279,6 +279,32 @@ def test_the_same_rows_give_the_same_bytes_and_a_second_call_is_taken_over() -> 
     assert here.preprocess(here.run("r3", target="y", positive_class="p")).table != result.table
 
 
+def test_a_wide_table_fits() -> None:
+    names = [f"c{n}" for n in range(300)]
+    here, result = done(
+        table(120, **{name: uniform(n) if n % 2 else ["u", "v", ""] for n, name in enumerate(names)}, y=["a", "b"])
+    )
+    assert [c.type for c in here.schema(result).columns] == ["text", "number"] * 150
+    train = here.columns(result.train)
+    assert list(train.values) == names
+    first = here.columns(result.test_features).values["c0"]
+    assert isinstance(first, Texts)
+    assert first.levels == ["u", "v"]
+
+
+def test_rows_keep_their_order_and_their_target() -> None:
+    here, result = done(table(3000, x=lambda row: row, c=lambda row: f"t{row % 7}", y=lambda row: "ab"[row % 2]))
+    train = here.columns(result.train)
+    x, c = train.values["x"], train.values["c"]
+    assert isinstance(x, np.ndarray)
+    assert isinstance(c, Texts)
+    assert train.target is not None
+    classes = here.schema(result).classes
+    assert (np.diff(x) > 0).all()
+    assert [classes[code] for code in train.target] == ["ab"[int(row) % 2] for row in x]
+    assert list(c.strings()) == [f"t{int(row) % 7}" for row in x]
+
+
 cells = st.sampled_from(["1", "2.5", "", "x", "NA", "yes", "2024-01-01", " 1 ", "1e999", '"', "-"])
 
 

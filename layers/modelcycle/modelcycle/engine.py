@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from modelcycle.faults import BadData
 
@@ -14,6 +14,7 @@ MB_PER_CPU = 1769  # of a function's memory, AWS page "Configure Lambda function
 SHARE = 0.6  # of a function's memory that DuckDB may take; Python and what it fetches need the rest
 CELLS_PER_GROUP = 4_000_000  # of a Parquet row group, which its writer holds in memory
 SHARD = "64MB"
+COLUMNS_AT_ONCE = 64  # of one query: planning one over a wide table costs as much as reading it
 
 
 @contextmanager
@@ -61,6 +62,16 @@ def connect(folder: Path, place: str) -> Iterator[Any]:
 def literal(text: str | Path) -> str:
     """A text as a SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+Item = TypeVar("Item")
+
+
+def batches(columns: Sequence[Item], rows: int = 0, cells: int = 1) -> Iterator[Sequence[Item]]:
+    """Columns by the handful: COLUMNS_AT_ONCE, or fewer where their `rows` would be more than `cells` together."""
+    size = min(COLUMNS_AT_ONCE, max(1, cells // rows)) if rows else COLUMNS_AT_ONCE
+    for start in range(0, len(columns), size):
+        yield columns[start : start + size]
 
 
 def row_group(columns: int) -> int:

@@ -15,7 +15,7 @@ from modelcycle.faults import BadData, NoData, UnreadableFile
 from modelcycle.messages import Collected, CollectRequest
 from modelcycle.registry import Runs
 from modelcycle.steps import pipeline_of, taken_over
-from modelcycle.store import Listed, Store, put_json
+from modelcycle.store import LARGEST_OBJECT, Listed, Store, put_json
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 MOST_BYTES = 2 * 2**30  # of all files together; pieces and shards lie in the function's temporary storage
@@ -141,7 +141,11 @@ def _shards(engine: Any, pieces: list[Piece], folder: Path) -> list[Path]:
 
 def _quarantine(engine: Any, folder: Path) -> Path:
     path = folder / "quarantine.parquet"
-    engine.execute(
-        f"COPY (SELECT * FROM broken ORDER BY file, line) TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"
-    )
+    for length in (piece.LONGEST_TEXT, 200, 20):  # millions of long broken lines are told in fewer characters each
+        engine.execute(
+            f"""COPY (SELECT file, line, left(text, {length}) AS text, reason FROM broken ORDER BY file, line)
+                TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
+        )
+        if path.stat().st_size <= LARGEST_OBJECT:
+            break
     return path

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelcycle.engine import batches
 from modelcycle.model import dates
 from modelcycle.model.columns import Column, ColumnType
 
 PARSED = 0.99  # share of a column's values that make it a number or a date; rows with the rest are quarantined
 TRUE = ["true", "yes", "t", "y"]
 FALSE = ["false", "no", "f", "n"]
-LOOKED_AT = 300  # values by which the formats of dates are narrowed down
+LOOKED_AT = 300  # rows by which the formats of dates are narrowed down
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 LARGEST = 3.4028234663852886e38  # of a float32
 
@@ -28,27 +29,34 @@ def of_target(engine: Any, place: str, found: Column) -> Column:
     return found
 
 
-def inferred(engine: Any, place: str, name: str, forced: ColumnType | None) -> Column:
-    """The column's type, from table `clean`, column `place`.
+def inferred(engine: Any, names: dict[int, str], forced: dict[int, ColumnType]) -> dict[int, Column]:
+    """The types of columns of `clean`, by their number.
 
     Parameters
     ----------
-    forced : a type that the pipeline file asks for
+    forced : types that the pipeline file asks for
     """
-    if forced:
-        return Column(name=name, type=forced)
-    values, numbers, booleans = engine.execute(
-        f"""SELECT count({place}), count({_number(place)}),
-              count(*) FILTER (lower({place}) IN {(*TRUE, *FALSE)}) FROM clean"""
-    ).fetchone()
-    if not values:
-        return Column(name=name, type="text")
-    if numbers >= values * PARSED:
-        return Column(name=name, type="number")
-    if booleans == values:  # a single other word makes them categories
-        return Column(name=name, type="boolean", true=TRUE, false=FALSE)
-    found = _format(engine, place, values)
-    return Column(name=name, type="datetime", format=found) if found else Column(name=name, type="text")
+    found = {number: Column(name=names[number], type=kind) for number, kind in forced.items()}
+    for batch in batches([number for number in names if number not in forced]):
+        counts = engine.execute(
+            "SELECT " + ", ".join(f"count(c{n}), count({_number(f'c{n}')}), {_booleans(f'c{n}')}" for n in batch)
+            + " FROM clean"
+        ).fetchone()  # fmt: skip
+        first = engine.execute(
+            f"SELECT {', '.join(f'c{n}' for n in batch)} FROM clean WHERE place <= {LOOKED_AT}"
+        ).fetchall()
+        for place, number in enumerate(batch):
+            values, numbers, booleans = counts[3 * place : 3 * place + 3]
+            name = names[number]
+            if values and numbers >= values * PARSED:
+                found[number] = Column(name=name, type="number")
+            elif values and booleans == values:  # a single other word makes them categories
+                found[number] = Column(name=name, type="boolean", true=TRUE, false=FALSE)
+            else:
+                texts = {row[place] for row in first if row[place] is not None}
+                format_ = _format(engine, f"c{number}", values, texts) if values else None
+                found[number] = Column(name=name, type="datetime" if format_ else "text", format=format_ or "")
+    return {number: found[number] for number in names}
 
 
 def parsed(column: Column, place: str) -> str:
@@ -60,6 +68,10 @@ def parsed(column: Column, place: str) -> str:
     return dates.sql(place, column.format) if column.type == "datetime" else place
 
 
+def _booleans(place: str) -> str:
+    return f"count(*) FILTER (lower({place}) IN {(*TRUE, *FALSE)})"
+
+
 def _number(place: str) -> str:
     return (
         f"CASE WHEN regexp_full_match({place}, '{NUMBER}') AND abs(try_cast({place} AS DOUBLE)) <= {LARGEST}"
@@ -67,14 +79,20 @@ def _number(place: str) -> str:
     )
 
 
-def _format(engine: Any, place: str, values: int) -> str | None:
-    """The format that reads most of the column; of two that read as much, the one that `dates.FORMATS` names first."""
-    first = {
-        text
-        for (text,) in engine.execute(
-            f"SELECT {place} FROM clean WHERE {place} IS NOT NULL ORDER BY place LIMIT {LOOKED_AT}"
-        ).fetchall()
-    }
+def _format(engine: Any, place: str, values: int, first: set[str]) -> str | None:
+    """The format that reads most of the column; of two that read as much, the one that `dates.FORMATS` names first.
+
+    Parameters
+    ----------
+    first : some of the values; the formats are narrowed down by them
+    """
+    if not first:
+        first = {
+            text
+            for (text,) in engine.execute(
+                f"SELECT {place} FROM clean WHERE {place} IS NOT NULL ORDER BY place LIMIT {LOOKED_AT}"
+            ).fetchall()
+        }
     likely = [format_ for format_ in dates.FORMATS if sum(_reads(text, format_) for text in first) * 2 >= len(first)]
     if not likely:
         return None

@@ -63,20 +63,18 @@ class _Work:
         goal = names.index(self.pipeline.target)
         dropped = {number for number, name in enumerate(names) if name in self.pipeline.drop_columns}
         shards = [self.artifacts.fetch(shard, self.folder) for shard in self.collected.shards]
-        count = rows.clean(self.engine, shards, len(names), goal, dropped, self.pipeline.missing_values)
+        count = rows.clean(self.engine, shards, len(names), goal, dropped, self.pipeline.missing_values, self.folder)
         for shard in shards:
             shard.unlink()
-        columns = {
-            number: kinds.inferred(self.engine, f"c{number}", name, self._forced(name))
-            for number, name in enumerate(names)
-            if number not in dropped
-        }
+        stay = {number: name for number, name in enumerate(names) if number not in dropped}
+        forced = {number: kind for number, name in stay.items() if (kind := self._forced(name))}
+        columns = kinds.inferred(self.engine, stay, forced)
         if len(columns) < 2:
             raise BadData("no column is left beside the target", "drop_columns", "drop fewer columns")
         columns[goal] = kinds.of_target(self.engine, f"c{goal}", columns[goal])
-        time = f"c{names.index(self.pipeline.time_column)}" if self.pipeline.time_column is not None else None
+        time = names.index(self.pipeline.time_column) if self.pipeline.time_column is not None else None
         kept, quarantined, duplicates, quarantine = rows.settle(
-            self.engine, columns, goal, self._needed(names, columns), split.part(time),
+            self.engine, columns, goal, self._needed(names, columns), time,
             [entry["key"] for entry in manifest["objects"]], self.folder,
         )  # fmt: skip
         if kept < LEAST_ROWS:
@@ -95,8 +93,8 @@ class _Work:
             classes = target.classes_of(self.engine, column, self.pipeline, task)
         parts = split.counted(self.engine, self.pipeline, task)
         schema = TableSchema(
-            columns=[self._counted(f"c{number}", kept, column) for number, column in columns.items()],
-            target=self._counted("target", kept, column),
+            columns=tables.counted(self.engine, columns, kept),
+            target=column.model_copy(update={"distinct": target.distinct(self.engine)}),
             task=task,
             classes=classes,
             missing_values=self.pipeline.missing_values,
@@ -112,21 +110,23 @@ class _Work:
             quarantined=quarantined,
             duplicates=duplicates,
             split=parts,
-            **self._tables(columns, schema),
+            **self._tables(columns, schema, parts),
         )
 
-    def _tables(self, columns: dict[int, Column], schema: TableSchema) -> dict[str, Artifact]:
+    def _tables(
+        self, columns: dict[int, Column], schema: TableSchema, rows_of: tuple[int, int, int]
+    ) -> dict[str, Artifact]:
         classes = bool(schema.classes)
-        train = tables.part_of(self.engine, 0, columns, classes)
+        train = tables.part_of(self.engine, 0, rows_of[0], columns, classes)
         written = {
             "profile": self._put("profile.json", _profile(train, schema).model_dump_json().encode()),
             "train": self._put("train.npz", tables.packed(train, "training")),
         }
         del train
-        validation = tables.part_of(self.engine, 1, columns, classes)
+        validation = tables.part_of(self.engine, 1, rows_of[1], columns, classes)
         written["validation"] = self._put("validation.npz", tables.packed(validation, "validation"))
         del validation
-        test = tables.part_of(self.engine, 2, columns, classes)
+        test = tables.part_of(self.engine, 2, rows_of[2], columns, classes)
         features, labels = Columns(test.values), Columns({}, test.target)
         written["test_features"] = self.artifacts.put(self.run.holdout_key("features"), tables.packed(features, "test"))
         written["test_labels"] = self.artifacts.put(self.run.holdout_key("labels"), tables.packed(labels, "test"))
@@ -162,10 +162,6 @@ class _Work:
                 f"{where}: time_column: {pipeline.time_column}", "write dates as 2024-01-31 or 2024-01-31T14:05:00Z",
             )  # fmt: skip
         return {goal: "no target value", time: "no value to order by"}
-
-    def _counted(self, place: str, kept: int, column: Column) -> Column:
-        distinct, values = self.engine.execute(f"SELECT count(DISTINCT {place}), count({place}) FROM kept").fetchone()
-        return column.model_copy(update={"distinct": distinct, "missing": 1 - values / kept})
 
 
 def _profile(train: Columns, schema: TableSchema) -> Profile:

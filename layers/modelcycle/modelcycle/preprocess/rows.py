@@ -1,48 +1,66 @@
 """Rows on their way: from the snapshot's texts to typed ones, each kept, quarantined or a duplicate.
 
-Tables, all in the order of the snapshot (`place`):
+All in the order of the snapshot (`place`); the wide ones are views of Parquet files, which are written and read in
+bounded memory however many columns there are:
 `clean` all rows, texts without the white space around them, NULL for no value;
 `firsts` those that are no duplicate of an earlier one, with their `bucket` of 8;
 `odd` (place, number of the column, reason): what doesn't parse;
+`parts` (place, part) all rows, without a part where they are not kept;
 `kept` typed columns c0, c1 ..., `target` as text or number, and `part`, in order of part and place.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from modelcycle.engine import literal
+from modelcycle.engine import batches, literal, row_group
 from modelcycle.faults import BadData, Fault
 from modelcycle.model.columns import Column
-from modelcycle.preprocess import kinds
+from modelcycle.preprocess import kinds, split
 
 WHITE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())  # what str.strip takes off
-BUCKETS = 8
 MOST_UNREAD = 0.5  # of the rows that are no duplicates; rows without a target don't count
 LONGEST_TEXT = 2000  # characters of a value in quarantine
 
 
-def clean(engine: Any, shards: list[Path], columns: int, target: int, dropped: set[int], missing: list[str]) -> int:
+def clean(
+    engine: Any, shards: list[Path], columns: int, target: int, dropped: set[int], missing: list[str], folder: Path
+) -> int:
     """Make `clean` and `firsts`; returns all rows. A row's bucket depends on its own columns alone."""
-    tokens = ", ".join(literal(token.strip()) for token in (*missing, ""))
     files = ", ".join(literal(shard) for shard in shards)
-    trimmed = ", ".join(f"trim(c{n}, {literal(WHITE)}) AS c{n}" for n in range(columns))
-    texts = ", ".join(f"CASE WHEN c{n} NOT IN ({tokens}) THEN c{n} END AS c{n}" for n in range(columns))
-    engine.execute(
-        f"""CREATE TABLE clean AS SELECT row_number() OVER () AS place, file, row, {texts}
-            FROM (SELECT file, row, {trimmed} FROM read_parquet([{files}]))"""
-    )
+    texts = ", ".join(f"nullif(regexp_replace(c{n}, {_noise(missing)}, '', 'g'), '') AS c{n}" for n in range(columns))
+    _written(
+        engine, folder / "clean.parquet", columns,
+        f"""SELECT row_number() OVER () AS place, file, row, {texts}
+            FROM read_parquet([{files}])""",
+    )  # fmt: skip
+    engine.execute(f"CREATE VIEW clean AS SELECT * FROM read_parquet({literal(folder / 'clean.parquet')})")
     features = [n for n in range(columns) if n != target and n not in dropped]
     # rows that are the same have the same bucket
     engine.execute(
         f"""CREATE TABLE firsts AS SELECT min(place) AS place, min(bucket) AS bucket
             FROM (SELECT place, md5_number({_joined(range(columns))}) AS digest,
-                    (md5_number_lower({_joined(features)}) % {BUCKETS})::UTINYINT AS bucket FROM clean)
+                    (md5_number_lower({_joined(features)}) % {split.BUCKETS})::UTINYINT AS bucket FROM clean)
             GROUP BY digest"""
     )
     rows: int = engine.execute("SELECT count(*) FROM clean").fetchone()[0]
     return rows
+
+
+def _noise(missing: list[str]) -> str:
+    """A SQL pattern of what is taken off a value: all of it where it means no value, else the white space around it.
+
+    One pattern, since `trim` with these characters takes four times as long, and `IN` much memory for each column.
+    """
+    white = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE) + "]"
+    tokens = "|".join(re.escape(token.strip()) for token in missing)
+    return literal(f"^{white}*(?:{tokens})?{white}*$|^{white}+|{white}+$")
+
+
+def _written(engine: Any, path: Path, columns: int, query: str) -> None:
+    engine.execute(f"COPY ({query}) TO {literal(path)} (FORMAT parquet, ROW_GROUP_SIZE {row_group(columns)})")
 
 
 def _joined(columns: Any) -> str:
@@ -52,7 +70,7 @@ def _joined(columns: Any) -> str:
 
 
 def settle(
-    engine: Any, columns: dict[int, Column], target: int, needed: dict[int, str], part: str, files: list[str],
+    engine: Any, columns: dict[int, Column], target: int, needed: dict[int, str], time: int | None, files: list[str],
     folder: Path,
 ) -> tuple[int, int, int, Path | None]:  # fmt: skip
     """Make `kept`, and write the quarantine.
@@ -61,7 +79,7 @@ def settle(
     ----------
     columns : those that stay, by their number; the target among them
     needed : columns that a row must have a value of, with the reason that is given else
-    part : SQL that gives a kept row its part
+    time : the column by which rows are split; else by their bucket
     files : keys of the source files, by their number
 
     Returns
@@ -73,28 +91,41 @@ def settle(
     BadData : most rows would be quarantined
     """
     engine.execute("CREATE TABLE odd (place BIGINT, number INTEGER, reason VARCHAR, unread BOOLEAN)")
-    for number, column in columns.items():
-        if column.type != "text":
-            engine.execute(
-                f"""INSERT INTO odd SELECT place, {number}, $1, true FROM clean SEMI JOIN firsts USING (place)
-                    WHERE c{number} IS NOT NULL AND ({kinds.parsed(column, f"c{number}")}) IS NULL ORDER BY place""",
-                [f"no {column.type}" + f" ({column.format})" * bool(column.format)],
-            )
-        if number in needed:
-            engine.execute(
-                f"""INSERT INTO odd SELECT place, {number}, $1, false FROM clean SEMI JOIN firsts USING (place)
-                    WHERE c{number} IS NULL ORDER BY place""",
-                [needed[number]],
-            )
+    for number in _unread(engine, columns):
+        column = columns[number]
+        engine.execute(
+            f"""INSERT INTO odd SELECT place, {number}, $1, true FROM clean SEMI JOIN firsts USING (place)
+                WHERE c{number} IS NOT NULL AND ({kinds.parsed(column, f"c{number}")}) IS NULL ORDER BY place""",
+            [f"no {column.type}" + f" ({column.format})" * bool(column.format)],
+        )
+    for number, reason in needed.items():
+        engine.execute(
+            f"""INSERT INTO odd SELECT place, {number}, $1, false FROM clean SEMI JOIN firsts USING (place)
+                WHERE c{number} IS NULL ORDER BY place""",
+            [reason],
+        )
     typed = ", ".join(
         f"{kinds.parsed(column, f'c{number}')} AS {'target' if number == target else f'c{number}'}"
         for number, column in columns.items()
     )
+    timed = ""
+    if time is not None:
+        timed = f"JOIN (SELECT place, {kinds.parsed(columns[time], f'c{time}')} AS time FROM clean) USING (place)"
     engine.execute(
-        f"""CREATE TABLE kept AS SELECT * EXCLUDE (bucket), {part} AS part
-            FROM (SELECT place, bucket, {typed} FROM clean JOIN firsts USING (place) ANTI JOIN odd USING (place))
-            ORDER BY part, place"""
+        f"""CREATE TABLE parts AS SELECT clean.place, kept.part FROM clean LEFT JOIN
+              (SELECT place, {split.part("time" if timed else None)} AS part
+               FROM firsts ANTI JOIN odd USING (place) {timed}) kept USING (place) ORDER BY clean.place"""
     )
+    views = []
+    for number in range(len(split.PARTS)):
+        path = folder / f"kept-{number}.parquet"
+        # side by side, not joined: a join of a wide table would hold it in memory, and need not keep its order
+        _written(
+            engine, path, len(columns),
+            f"SELECT {typed} FROM clean POSITIONAL JOIN parts WHERE parts.part = {number}",
+        )  # fmt: skip
+        views.append(f"SELECT *, {number}::UTINYINT AS part FROM read_parquet({literal(path)})")
+    engine.execute(f"CREATE VIEW kept AS {' UNION ALL '.join(views)}")
     rows, firsts, quarantined, unread, kept = engine.execute(
         """SELECT (SELECT count(*) FROM clean), (SELECT count(*) FROM firsts),
              (SELECT count(DISTINCT place) FROM odd), (SELECT count(DISTINCT place) FROM odd WHERE unread),
@@ -109,6 +140,18 @@ def settle(
     if unread > firsts * MOST_UNREAD:
         raise _too_many(engine, columns, unread, firsts)
     return kept, quarantined, duplicates, _quarantine(engine, columns, files, folder) if quarantined else None
+
+
+def _unread(engine: Any, columns: dict[int, Column]) -> list[int]:
+    """Columns of which not every value parses."""
+    found: list[int] = []
+    for batch in batches([number for number, column in columns.items() if column.type != "text"]):
+        counts = engine.execute(
+            "SELECT " + ", ".join(f"count(c{n}) - count({kinds.parsed(columns[n], f'c{n}')})" for n in batch)
+            + " FROM clean"
+        ).fetchone()  # fmt: skip
+        found += [number for number, count in zip(batch, counts, strict=True) if count]
+    return found
 
 
 def _too_many(engine: Any, columns: dict[int, Column], unread: int, rows: int) -> BadData:

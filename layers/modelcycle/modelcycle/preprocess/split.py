@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from modelcycle.faults import BadData
-from modelcycle.preprocess.rows import BUCKETS
 from modelcycle.spec import Pipeline, Task
 
+BUCKETS = 8
 PARTS = ("train", "validation", "test")
 
 

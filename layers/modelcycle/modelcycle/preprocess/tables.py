@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from modelcycle.engine import batches
 from modelcycle.faults import BadData
 from modelcycle.model.columns import Column, Columns, Texts, Values
 from modelcycle.store import LARGEST_OBJECT
 
 MOST_CELLS = 60_000_000  # rows x columns of all parts; 4 bytes each, three quarters of them in memory at once
-MOST_TEXT = 256 * 2**20  # bytes of all different texts
+MOST_TEXT = 1 * 2**30  # bytes of all texts; each part and column is read by itself
+CELLS_AT_ONCE = 2_000_000
+CASTS = {"number": "::FLOAT", "boolean": "::FLOAT", "datetime": "::DOUBLE", "text": ""}
 
 
 def bounded(engine: Any, columns: dict[int, Column], rows: int) -> None:
@@ -26,13 +29,12 @@ def bounded(engine: Any, columns: dict[int, Column], rows: int) -> None:
             f"{rows:,} rows of {len(columns)} columns are more than the {MOST_CELLS:,} values that one model may hold",
             "preprocess", f"keep {MOST_CELLS // len(columns):,} rows, or take columns out by drop_columns",
         )  # fmt: skip
-    texts = {
-        column.name: engine.execute(
-            f"SELECT coalesce(sum(strlen(t)), 0) FROM (SELECT DISTINCT c{number} AS t FROM kept)"
-        ).fetchone()[0]
-        for number, column in columns.items()
-        if column.type == "text"
-    }
+    texts: dict[str, int] = {}
+    for batch in batches([number for number, column in columns.items() if column.type == "text"], rows, CELLS_AT_ONCE):
+        sizes = engine.execute(
+            f"SELECT {', '.join(f'coalesce(sum(strlen(c{n})), 0)' for n in batch)} FROM kept"
+        ).fetchone()
+        texts |= {columns[n].name: int(size) for n, size in zip(batch, sizes, strict=True)}
     if sum(texts.values()) > MOST_TEXT:
         longest = max(texts, key=lambda name: texts[name])
         raise BadData(
@@ -41,36 +43,41 @@ def bounded(engine: Any, columns: dict[int, Column], rows: int) -> None:
         )  # fmt: skip
 
 
-def part_of(engine: Any, part: int, columns: dict[int, Column], classes: bool) -> Columns:
-    """The typed columns of a part's rows, with the target."""
-    values: dict[str, Values] = {
-        column.name: _texts(engine, part, number) if column.type == "text" else _numbers(engine, part, number, column)
-        for number, column in columns.items()
-    }
+def part_of(engine: Any, part: int, rows: int, columns: dict[int, Column], classes: bool) -> Columns:
+    """The typed columns of a part's rows, with the target.
+
+    Levels are those of the part alone: training sees no text that only test rows hold.
+    """
+    values: dict[str, Values] = {}
+    for batch in batches(list(columns), rows, CELLS_AT_ONCE):
+        read = ", ".join(f"c{n}{CASTS[columns[n].type]} AS c{n}" for n in batch)
+        arrays = engine.execute(f"SELECT {read} FROM kept WHERE part = {part}").fetchnumpy()
+        for number in batch:
+            array = arrays.pop(f"c{number}")
+            values[columns[number].name] = (
+                Texts.of(array.tolist()) if columns[number].type == "text" else np.ma.filled(array, np.nan)
+            )
+    # codes by their place in the list, so that no join changes the order of rows
+    code, parameters = "target", []
     if classes:
-        return Columns(values, _array(engine, part, "(SELECT code FROM classes WHERE value = target)::INTEGER"))
-    return Columns(values, _array(engine, part, "target"))
+        code = "(list_position($1, target) - 1)::INTEGER"
+        parameters = [engine.execute("SELECT list(value ORDER BY code) FROM classes").fetchone()[0]]
+    target = engine.execute(f"SELECT {code} AS v FROM kept WHERE part = {part}", parameters).fetchnumpy()["v"]
+    return Columns(values, np.ma.getdata(target))
 
 
-def _numbers(engine: Any, part: int, number: int, column: Column) -> Any:
-    return _array(engine, part, f"c{number}::{'DOUBLE' if column.type == 'datetime' else 'FLOAT'}")
-
-
-def _texts(engine: Any, part: int, number: int) -> Texts:
-    """Levels are those of the part alone: training sees no text that only test rows hold."""
-    told = f"SELECT DISTINCT c{number} AS text FROM kept WHERE part = {part} AND c{number} IS NOT NULL ORDER BY text"
-    levels = [text for (text,) in engine.execute(told).fetchall()]
-    if not levels:
-        return Texts(np.full(len(_array(engine, part, "place")), -1, np.int32), [])
-    engine.execute(f"DROP TYPE IF EXISTS level; CREATE TYPE level AS ENUM ({told})")
-    return Texts(_array(engine, part, f"enum_code(c{number}::level)::INTEGER"), levels)
-
-
-def _array(engine: Any, part: int, value: str) -> Any:
-    column = engine.execute(f"SELECT {value} AS v FROM kept WHERE part = {part}").fetchnumpy()["v"]
-    if isinstance(column, np.ma.MaskedArray):
-        return column.filled(np.nan if column.dtype.kind == "f" else -1)
-    return np.ascontiguousarray(column)
+def counted(engine: Any, columns: dict[int, Column], rows: int) -> list[Column]:
+    """The columns with their different values and missing ones, over all kept rows."""
+    found: list[Column] = []
+    for batch in batches(list(columns), rows, CELLS_AT_ONCE):
+        counts = engine.execute(
+            f"SELECT {', '.join(f'count(DISTINCT c{n}), count(c{n})' for n in batch)} FROM kept"
+        ).fetchone()
+        found += [
+            columns[n].model_copy(update={"distinct": distinct, "missing": 1 - values / rows})
+            for n, distinct, values in zip(batch, counts[::2], counts[1::2], strict=True)
+        ]
+    return found
 
 
 def packed(columns: Columns, name: str) -> bytes:

@@ -36,6 +36,12 @@ def task_of(engine: Any, column: Column, pipeline: Pipeline) -> Task:
     return "binary" if distinct <= 2 else "multiclass"
 
 
+def distinct(engine: Any) -> int:
+    """Different values of the kept rows' target."""
+    found: int = engine.execute("SELECT count(DISTINCT target) FROM kept").fetchone()[0]
+    return found
+
+
 def numbers_checked(engine: Any, column: Column, pipeline: Pipeline) -> None:
     """Raises TargetUnusable where a regression has no numbers, or one number only."""
     if column.type != "number":

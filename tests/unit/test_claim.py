@@ -1,0 +1,178 @@
+"""Whose an upload is, and who may train: one answer, however often and by how many it is asked."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from modelcycle.claim import Arrival, claim, read
+from modelcycle.conclude import conclude, ended
+from modelcycle.faults import BadMessage, Unknown
+from modelcycle.messages import Claimed, ConcludeRequest
+from modelcycle.registry import Registry
+from tests.fakes import MemoryStore, MemoryTable
+
+WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Flows:
+    """State machines of which some executions are under way."""
+
+    def __init__(self) -> None:
+        self.running: set[str] = set()
+
+    def is_running(self, execution: str) -> bool:
+        return execution in self.running
+
+    def start(self, flow: str, name: str, message: dict[str, Any]) -> bool:
+        raise AssertionError("a claim starts nothing")
+
+
+class Data:
+    def __init__(self, pipeline: bytes | None = b"name: m\ntarget: t\n") -> None:
+        self.pipeline = pipeline
+
+    def latest(self, key: str) -> tuple[bytes, str | None]:
+        if self.pipeline is None:
+            raise Unknown("there is no object", key)
+        return self.pipeline, None
+
+
+class Model:
+    """One model, as the executions of its uploads see it."""
+
+    def __init__(self, data: Data | None = None) -> None:
+        self.runs = Registry(MemoryTable()).runs
+        self.flows = Flows()
+        self.artifacts = MemoryStore()
+        self.data = data or Data()
+
+    def claim(self, execution: str, upload: str = "raw/m/a.csv#1", etag: str = "one") -> Claimed:
+        self.flows.running.add(execution)
+        arrival = read(
+            {
+                "detail-type": "Object Created",
+                "detail": {
+                    "object": {"key": upload.partition("#")[0], "etag": etag, "sequencer": upload.partition("#")[2]}
+                },
+            }
+        )
+        return claim(
+            arrival, execution=execution, started_at=WHEN, data=self.data, artifacts=self.artifacts, runs=self.runs,
+            flows=self.flows,
+        )  # fmt: skip
+
+    def end(self, claimed: Claimed, outcome: Any = "deployed") -> int:
+        assert claimed.run
+        self.flows.running.discard(claimed.run.execution)
+        return conclude(ConcludeRequest(run=claimed.run, outcome=outcome), runs=self.runs).folded
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+def test_delivered_twice_the_first_answer_is_given_again(model: Model) -> None:
+    first = model.claim("one")
+    assert first.outcome == "claimed"
+    assert model.claim("one") == first
+    model.end(first)
+    assert model.claim("one") == first, "also after the run has ended"
+    assert len(model.runs.latest("m")) == 1
+
+
+def test_the_same_upload_by_another_execution_is_a_duplicate(model: Model) -> None:
+    first = model.claim("one")
+    assert model.claim("two").outcome == "duplicate"
+    model.end(first)
+    assert model.claim("three").outcome == "duplicate"
+
+
+def test_another_upload_is_folded_and_the_holder_looks_again(model: Model) -> None:
+    first = model.claim("one")
+    folded = model.claim("two", "raw/m/b.csv#2")
+    assert (folded.outcome, folded.detail) == ("folded", first.detail)
+    assert model.claim("three", "raw/m/b.csv#2").outcome == "duplicate", "a folded one is done with"
+    assert model.end(first) == 1
+
+
+def test_what_the_holder_has_listed_needs_no_second_look(model: Model) -> None:
+    first = model.claim("one")
+    assert first.run
+    model.claim("two", "raw/m/b.csv#2", etag="seen")
+    model.claim("three", "raw/m/c.csv#3", etag="late")
+    model.runs.saw(first.run, [("raw/m/b.csv", "seen"), ("raw/m/c.csv", "an older one")])
+    assert model.end(first) == 1
+
+
+def test_a_holder_that_died_without_a_word_loses_upload_and_lease(model: Model) -> None:
+    dead = model.claim("one")
+    model.claim("two", "raw/m/b.csv#2")
+    model.flows.running.clear()
+    again = model.claim("three")
+    assert again.outcome == "claimed"
+    newest = {record.run.execution: record.state for record in model.runs.latest("m")}
+    assert newest == {"one": "failed", "three": "running"}
+    assert model.end(dead) == 0, "its late word takes nothing from the new holder"
+    assert model.end(again) == 1, "what was folded into the dead one is inherited"
+
+
+def test_of_twenty_at_once_one_trains_and_none_is_lost(model: Model) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda n: model.claim(f"e{n}", f"raw/m/{n}.csv#{n}"), range(20)))
+    outcomes = [one.outcome for one in told]
+    assert (outcomes.count("claimed"), outcomes.count("folded")) == (1, 19)
+    holder = next(one for one in told if one.outcome == "claimed")
+    assert model.end(holder) == 19
+
+
+def test_a_pipeline_file_that_is_missing_is_the_first_steps_word() -> None:
+    model = Model(Data(None))
+    claimed = model.claim("one")
+    assert claimed.outcome == "claimed"
+    assert claimed.run
+    assert model.artifacts.read(claimed.run.pipeline) == b""
+
+
+@pytest.mark.parametrize("key", ["raw/m", "raw/m/", "raw//a.csv", "captures/m/a.csv"])
+def test_an_object_elsewhere_is_no_arrival(key: str) -> None:
+    detail = {"object": {"key": key, "etag": "e", "sequencer": "1"}}
+    with pytest.raises(BadMessage):
+        read({"detail-type": "Object Created", "detail": detail})
+
+
+def test_a_key_may_hold_anything() -> None:
+    key = "raw/m/a folder/=größe #1/it's.csv"
+    detail = {"object": {"key": key, "etag": '"e"', "sequencer": "1"}}
+    assert (
+        read({"detail-type": "Object Created", "detail": detail})[1:]
+        == Arrival("m", read({"detail-type": "Object Created", "detail": detail}).trigger, f"{key}#1", key, "e")[1:]
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        ("ABORTED", None, "stopped by a person"),
+        ("TIMED_OUT", None, "ran into its time limit"),
+        ("FAILED", "States.DataLimitExceeded", "States.DataLimitExceeded"),
+    ],
+)
+def test_an_end_that_no_catch_saw_is_told_in_a_sentence(
+    model: Model, status: str, error: str | None, said: str
+) -> None:
+    """The shape is EventBridge's "Step Functions Execution Status Change", whose error and cause may be null."""
+    claimed = model.claim("one")
+    detail = {"executionArn": "one", "status": status, "error": error, "cause": None, "input": "{}", "output": None}
+    event = {"detail-type": "Step Functions Execution Status Change", "source": "aws.states", "detail": detail}
+    request = ended(event, runs=model.runs)
+    assert request
+    assert said in conclude(request, runs=model.runs).reason
+    assert ended(event | {"detail": detail | {"executionArn": "unknown"}}, runs=model.runs) is None
+    assert model.end(claimed) == 0
+    (record,) = model.runs.latest("m")
+    assert record.state == "failed", "it stays as it ended"
