@@ -255,19 +255,23 @@ def test_a_header_after_blank_lines_is_one(cloud: Cloud, files: list[str]) -> No
     assert main(["run", *files]) == 0
 
 
-def test_replace_leaves_one_file_alone_and_other_models_theirs(cloud: Cloud, files: list[str]) -> None:
+@pytest.mark.parametrize("replace", [False, True])
+def test_replace_leaves_one_file_alone_and_other_models_theirs(cloud: Cloud, files: list[str], replace: bool) -> None:
     cloud.s3.objects |= {"raw/m/odd.csv": b"", "raw/m/rows.csv": b"old", "raw/mm/odd.csv": b""}
     cloud.ended("unchanged")
-    assert main(["run", *files]) == 0 and "raw/m/odd.csv" in cloud.s3.objects
-    assert main(["run", *files, "--replace"]) == 0
-    assert sorted(key for key in cloud.s3.objects if key.startswith("raw/")) == ["raw/m/rows.csv", "raw/mm/odd.csv"]
+    assert main(["run", *files, *["--replace"] * replace]) == 0
+    assert ("raw/m/odd.csv" in cloud.s3.objects) is not replace
+    assert cloud.s3.objects["raw/m/rows.csv"] == b"a,y\n1,2\n" and "raw/mm/odd.csv" in cloud.s3.objects
+
+
+def test_replace_without_rows_is_wrong_use(cloud: Cloud, files: list[str]) -> None:
     assert main(["run", files[0], "--replace"]) == 2
 
 
+@pytest.mark.parametrize(("where", "told"), [("raw/m/odd.csv, line 2", True), ("raw/m/", False), ("", False)])
 def test_a_failed_run_says_how_to_go_on_without_the_file(
-    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], where: str, told: bool
 ) -> None:
-    cloud.ended("failed", "not UTF-8\nraw/m/odd.csv, line 2\nsave as UTF-8")
-    assert main(["run", *files]) == 1 and "--replace" in capsys.readouterr().out
-    cloud.ended("failed", "too few rows\nraw/m/\nupload more")
-    assert main(["run", *files]) == 1 and "--replace" not in capsys.readouterr().out
+    cloud.ended("failed", f"what is wrong\n{where}\nwhat to do")
+    assert main(["run", *files]) == 1
+    assert ("--replace" in capsys.readouterr().out) is told
