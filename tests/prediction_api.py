@@ -55,8 +55,8 @@ class Api:
         self.live = Live(self.registry, self.store, clock=lambda: self.now)
         self.log = io.StringIO()
         self.app.logger.registered_handler.setStream(self.log)
-        adapters = (self.live, Capture(self.firehose, "captures"))
-        monkeypatch.setattr(self.app, "adapters", lambda: adapters)
+        monkeypatch.setattr(self.app, "live", lambda: self.live)
+        monkeypatch.setattr(self.app, "capture", lambda: Capture(self.firehose, "captures"))
 
     def call(self, path: str, sent: Any = None, method: str = "POST", **event: Any) -> tuple[int, Any, dict[str, Any]]:
         event = {
