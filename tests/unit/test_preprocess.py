@@ -129,7 +129,7 @@ def test_what_does_not_parse_is_set_apart_with_file_row_column_and_text() -> Non
         400, c=lambda row: "oops" if row == 6 else row, x=uniform(), y=lambda row: "" if row == 9 else "ab"[row % 2]
     )
     here, result = done(rows)
-    assert (result.kept, result.quarantined) == (398, 2)
+    assert (result.kept, result.quarantined, result.unread) == (398, 2, 1)
     assert here.parquet(result.quarantine) == [
         ("raw/m/a.csv", 7, "c", "no number", "oops"), ("raw/m/a.csv", 10, "y", "no target value", None),
     ]  # fmt: skip
