@@ -325,3 +325,10 @@ def test_rows_in_are_kept_quarantined_or_duplicates(rows: list[tuple[str, str, s
     assert sum(result.split) == result.kept
     quarantine = here.parquet(result.quarantine) if result.quarantine else []
     assert len({row for _, row, *_ in quarantine}) == result.quarantined
+
+
+def test_a_target_of_numbers_in_another_spelling_is_told_how_to_be_written() -> None:
+    rows = table(300, x=uniform(), y=lambda row: f"{row * 37.5:,.2f}")
+    with pytest.raises(TargetUnusable) as raised:
+        done(rows)
+    assert raised.value.remedy.startswith("write numbers as 1234.5")
