@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from modelcycle.faults import BadPipeline
+from modelcycle.govern.policy import POLICY
 from modelcycle.spec import parse
 
 TWO = "name: a\ntarget: y\n"
@@ -44,3 +48,15 @@ def test_a_pipeline_file_is_told_what_is_wrong_in_which_line(text: str, line: in
 def test_a_file_that_no_reader_should_choke_on_is_refused(text: str) -> None:
     with pytest.raises(BadPipeline):
         parse(text)
+
+
+@pytest.mark.parametrize(("unread", "holds"), [(0, True), (50, True), (51, False)])
+def test_rows_without_a_target_are_no_reason_to_refuse_a_model(unread: int, holds: bool) -> None:
+    facts: Any = SimpleNamespace(
+        request=SimpleNamespace(
+            collect=SimpleNamespace(rows=1000, quarantined=0),
+            preprocess=SimpleNamespace(quarantined=unread + 300, unread=unread),
+        )
+    )
+    held, detail = POLICY["nearly all rows could be read"](facts)
+    assert held is holds and detail.startswith(f"{unread} rows")

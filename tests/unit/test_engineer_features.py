@@ -63,6 +63,20 @@ def test_a_column_enters_by_what_it_holds(column: list[Any], treatment: str, why
     assert not planned.loud
 
 
+@pytest.mark.parametrize(
+    "write",
+    [lambda v: f"€{v:,.2f}", lambda v: f"{v:.2f} %", lambda v: f"{v:.1f}".replace(".", ","), lambda v: f"-${v:,.0f}"],
+)
+def test_numbers_in_another_spelling_are_told_how_to_be_written(write: Any) -> None:
+    why = plan_of(made({"c": [write(value) for value in draw().normal(size=N) * 1e5 + 1e6]}))["c"].why
+    assert why.endswith("no thousands separator, decimal comma, currency or per cent sign")
+
+
+def test_codes_and_dates_are_no_numbers_in_another_spelling() -> None:
+    codes = [f"{v:02d}.{v % 9:02d}.{v % 97:02d}" for v in draw().integers(0, 99, N)]
+    assert "write numbers" not in plan_of(made({"c": codes}))["c"].why
+
+
 def test_numbers_made_distinct_are_an_identifier_though_they_have_gaps() -> None:
     drawn = draw().choice(16_000, N, replace=False).astype(float).tolist()
     by_name = (10**9 + 7 * np.arange(N)).astype(float).tolist()

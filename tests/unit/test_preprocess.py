@@ -129,7 +129,7 @@ def test_what_does_not_parse_is_set_apart_with_file_row_column_and_text() -> Non
         400, c=lambda row: "oops" if row == 6 else row, x=uniform(), y=lambda row: "" if row == 9 else "ab"[row % 2]
     )
     here, result = done(rows)
-    assert (result.kept, result.quarantined) == (398, 2)
+    assert (result.kept, result.quarantined, result.unread) == (398, 2, 1)
     assert here.parquet(result.quarantine) == [
         ("raw/m/a.csv", 7, "c", "no number", "oops"), ("raw/m/a.csv", 10, "y", "no target value", None),
     ]  # fmt: skip
@@ -325,3 +325,10 @@ def test_rows_in_are_kept_quarantined_or_duplicates(rows: list[tuple[str, str, s
     assert sum(result.split) == result.kept
     quarantine = here.parquet(result.quarantine) if result.quarantine else []
     assert len({row for _, row, *_ in quarantine}) == result.quarantined
+
+
+def test_a_target_of_numbers_in_another_spelling_is_told_how_to_be_written() -> None:
+    rows = table(300, x=uniform(), y=lambda row: f"{row * 37.5:,.2f}")
+    with pytest.raises(TargetUnusable) as raised:
+        done(rows)
+    assert raised.value.remedy.startswith("write numbers as 1234.5")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.model import numerals
 from modelcycle.model.columns import Column, Columns, Texts, Values
 from modelcycle.model.pipeline import RARE, WORD
 from modelcycle.model.plan import Part, Planned
@@ -70,14 +71,17 @@ def _text(name: str, codes: npt.NDArray[np.int32], texts: list[str], missing: fl
         return Planned(column=name, treatment="left_out", why="constant")
     if distinct <= FEW_LEVELS and counts.max() > 1:
         return Planned(column=name, treatment="category", why=f"category, {distinct} levels")
-    words, recurring = _words([texts[level] for level in levels], counts)
+    hint = f"; {numerals.HINT}" if numerals.written_otherwise([texts[level] for level in levels]) else ""
+    words, recurring = (0, 0) if hint else _words([texts[level] for level in levels], counts)
     if recurring >= RECURRING_WORDS and (distinct > MOSTLY_NEW * len(codes) or words < distinct / 2):
         return Planned(column=name, treatment="words", why=f"text of words, {recurring} of them recur")
     if distinct > ALL_DISTINCT * len(codes):
-        return Planned(column=name, treatment="left_out", why=f"identifier: {distinct / len(codes):.0%} distinct texts")
+        return Planned(
+            column=name, treatment="left_out", why=f"identifier: {distinct / len(codes):.0%} distinct texts{hint}"
+        )
     if counts.max() < RARE:
-        return Planned(column=name, treatment="left_out", why=f"{distinct:,} levels, none of them in {RARE} rows")
-    return Planned(column=name, treatment="high_cardinality", why=f"category of many levels, {distinct:,}")
+        return Planned(column=name, treatment="left_out", why=f"{distinct:,} levels, none of them in {RARE} rows{hint}")
+    return Planned(column=name, treatment="high_cardinality", why=f"category of many levels, {distinct:,}{hint}")
 
 
 def _words(levels: list[str], counts: npt.NDArray[np.int64]) -> tuple[int, int]:

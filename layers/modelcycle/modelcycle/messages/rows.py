@@ -41,6 +41,9 @@ class Preprocessed(Message):
     rows: int
     kept: int
     quarantined: int
+    unread: int = Field(
+        0, description="those of the quarantined that hold what does not parse; the rest lack the target"
+    )
     duplicates: int
     split: tuple[int, int, int] = Field(description="rows of train, validation and test")
     cached: bool = False

@@ -73,7 +73,7 @@ class _Work:
             raise BadData("no column is left beside the target", "drop_columns", "drop fewer columns")
         columns[goal] = kinds.of_target(self.engine, f"c{goal}", columns[goal])
         time = names.index(self.pipeline.time_column) if self.pipeline.time_column is not None else None
-        kept, quarantined, duplicates, quarantine = rows.settle(
+        kept, quarantined, unread, duplicates, quarantine = rows.settle(
             self.engine, columns, goal, self._needed(names, columns), time,
             [entry["key"] for entry in manifest["objects"]], self.folder,
         )  # fmt: skip
@@ -108,6 +108,7 @@ class _Work:
             rows=count,
             kept=kept,
             quarantined=quarantined,
+            unread=unread,
             duplicates=duplicates,
             split=parts,
             **self._tables(columns, schema, parts),

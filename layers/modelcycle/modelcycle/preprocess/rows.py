@@ -72,7 +72,7 @@ def _joined(columns: Any) -> str:
 def settle(
     engine: Any, columns: dict[int, Column], target: int, needed: dict[int, str], time: int | None, files: list[str],
     folder: Path,
-) -> tuple[int, int, int, Path | None]:  # fmt: skip
+) -> tuple[int, int, int, int, Path | None]:  # fmt: skip
     """Make `kept`, and write the quarantine.
 
     Parameters
@@ -84,7 +84,8 @@ def settle(
 
     Returns
     -------
-    kept, quarantined (rows), duplicates, the quarantine (Parquet: file, row, column, reason, text)
+    kept, quarantined (rows), those of them with a value that does not parse, duplicates, the quarantine (Parquet: file,
+    row, column, reason, text)
 
     Raises
     ------
@@ -139,7 +140,7 @@ def settle(
         )  # fmt: skip
     if unread > firsts * MOST_UNREAD:
         raise _too_many(engine, columns, unread, firsts)
-    return kept, quarantined, duplicates, _quarantine(engine, columns, files, folder) if quarantined else None
+    return kept, quarantined, unread, duplicates, _quarantine(engine, columns, files, folder) if quarantined else None
 
 
 def _unread(engine: Any, columns: dict[int, Column]) -> list[int]:

@@ -6,6 +6,7 @@ import difflib
 from typing import Any
 
 from modelcycle.faults import BadPipeline, TargetUnusable
+from modelcycle.model import numerals
 from modelcycle.model.columns import Column
 from modelcycle.spec import Pipeline, Task
 
@@ -46,7 +47,9 @@ def numbers_checked(engine: Any, column: Column, pipeline: Pipeline) -> None:
     """Raises TargetUnusable where a regression has no numbers, or one number only."""
     if column.type != "number":
         raise _unusable(
-            pipeline, "holds no numbers, which a regression needs", "choose another target, or leave `task` out"
+            pipeline,
+            "holds no numbers, which a regression needs",
+            f"choose another target, or leave `task` out; {numerals.HINT}",
         )
     least, most = engine.execute("SELECT min(target), max(target) FROM kept").fetchone()
     if least == most:
@@ -75,7 +78,9 @@ def classes_of(engine: Any, column: Column, pipeline: Pipeline, task: Task) -> l
         raise _unusable(
             pipeline,
             f"has more than {MOST_CLASSES} classes",
-            "is it an identifier? group the classes, or write task: regression",
+            numerals.HINT
+            if numerals.written_otherwise(labels)
+            else "is it an identifier? group the classes, or write task: regression",
         )
     if (task == "binary") != (len(found) == 2):
         raise _unusable(
