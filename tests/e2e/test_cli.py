@@ -70,6 +70,17 @@ class TestTheLifeOfAModel:
         assert any(step["status"] == "cached" for step in told["steps"])
         assert say("show", MODEL)["champion"] == 1
 
+    def test_a_broken_file_stops_the_run_but_not_the_model_and_replace_is_the_way_out(
+        self, folder: Path, say: Any
+    ) -> None:
+        header = (folder / "fruit.csv").read_text().partition("\n")[0]
+        (folder / "odd.csv").write_text(header + "\n" + "1;2\n" * 100)
+        told = say("run", str(folder / "fruit.yaml"), "--data", str(folder / "odd.csv"), status=1)
+        assert told["status"] == "failed" and "odd.csv" in told["reason"]
+        assert say("show", MODEL)["champion"] == 1
+        again = say("run", str(folder / "fruit.yaml"), "--data", str(folder / "fruit.csv"), "--replace")
+        assert again["status"] == "unchanged"
+
     def test_it_answers_for_each_row(self, folder: Path, say: Any) -> None:
         told = say("predict", MODEL, "--data", str(folder / "fruit.csv"))
         assert (told["model"], told["version"], len(told["predictions"])) == (MODEL, 1, 900)
