@@ -114,7 +114,8 @@ def test_without_a_terminal_each_line_is_printed_once_when_it_is_final() -> None
 
 def test_on_a_terminal_the_step_under_way_is_shown_with_a_bar() -> None:
     file = io.StringIO()
-    console = Console(file=file, width=100, force_terminal=True, markup=False)
+    terminal = {"TERM": "xterm-256color"}  # where the tests run, it may be a dumb one
+    console = Console(file=file, width=100, force_terminal=True, markup=False, _environ=terminal)
     with RunScreen(console, "adult", "run 7f3a") as shown:
         shown.running(Step("train", AT, None, "running", results()), (16, 24))
         shown.live.refresh()

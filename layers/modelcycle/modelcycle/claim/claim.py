@@ -26,9 +26,11 @@ def claim(
     Delivered twice, the first answer is given again. A pipeline file that is missing or wrong does not stop the claim:
     the run begins, and its first step ends it on record, with the reason.
     """
-    run_id = f"{started_at:%Y%m%dT%H%M%S}-{hashlib.sha256(execution.encode()).hexdigest()[:6]}"
+    # ids sort by time, to the millisecond: a run that fails at once and the next one may share a second
+    moment = f"{started_at:%Y%m%dT%H%M%S}{started_at.microsecond // 1000:03}"
+    run_id = f"{moment}-{hashlib.sha256(execution.encode()).hexdigest()[:4]}"
     begun = runs.get(arrival.model, run_id)
-    if begun:
+    if begun and begun.run.execution == execution:
         return Claimed(outcome="claimed", run=begun.run, detail=run_id)
     try:
         pipeline, _ = data.latest(f"pipelines/{arrival.model}.yaml")
