@@ -297,7 +297,7 @@ def essence(watch: Watch, of: str | None = None) -> list[str]:
             continue
         text = f"{record.sk} {json.dumps(body, sort_keys=True)}"
         for pattern, instead in (
-            (r"\d{8}T\d{6}-[0-9a-f]{6}", "RUN"),
+            (r"\d{8}T\d{9}-[0-9a-f]{4}", "RUN"),
             (r"[0-9a-f]{32,64}", "HASH"),
             (r"code [0-9a-f]{12}", "code"),
             (r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "TIME"),
