@@ -32,7 +32,7 @@ from modelcycle.model.columns import Column, Columns, TableSchema, Texts
 from modelcycle.model.plan import Input
 from modelcycle.model.signature import Field, Signature
 from modelcycle.registry import Registry, Version
-from modelcycle.spec import Pipeline, Task, canonical
+from modelcycle.spec import Pipeline, Task
 from modelcycle.store import Store, put_json
 
 MODEL = "odd-names"
@@ -210,7 +210,7 @@ def cycle(trained: Trained, store: Store, registry: Registry, run_id: str = "r1"
     settings = Pipeline.model_validate({"name": MODEL, "target": "target", "sensitive_columns": [SEX],
                                         "id_columns": [ID]} | pipeline)  # fmt: skip
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    pipeline_file = store.put(f"{MODEL}/runs/{run_id}/claim/pipeline.json", canonical(settings))
+    pipeline_file = store.put(f"{MODEL}/runs/{run_id}/claim/pipeline.json", settings.model_dump_json().encode())
     run = Run(model=MODEL, run_id=run_id, execution=f"arn:{run_id}", started_at=at,
               trigger=Trigger(kind="request"), pipeline=pipeline_file)  # fmt: skip
 

@@ -16,7 +16,7 @@ from modelcycle.messages import Collected, CollectRequest, Preprocessed, Preproc
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.preprocess import preprocess
 from modelcycle.registry import Registry
-from modelcycle.spec import Pipeline, canonical
+from modelcycle.spec import Pipeline
 from tests.fakes import MemoryStore, MemoryTable
 
 AT = datetime(2026, 1, 2, 3, 30, tzinfo=UTC)
@@ -30,7 +30,7 @@ class Place:
 
     def run(self, run_id: str = "r1", **pipeline: Any) -> Run:
         file = Pipeline(name="m", **pipeline)
-        stored = self.artifacts.put(f"m/runs/{run_id}/claim/pipeline.json", canonical(file))
+        stored = self.artifacts.put(f"m/runs/{run_id}/claim/pipeline.json", file.model_dump_json().encode())
         return Run(
             model="m", run_id=run_id, execution=f"arn:{run_id}", started_at=AT, trigger=Trigger(kind="request"),
             pipeline=stored,

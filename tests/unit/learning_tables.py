@@ -24,7 +24,7 @@ from modelcycle.messages import (
 )
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema, Texts
 from modelcycle.registry import Runs
-from modelcycle.spec import Pipeline, canonical
+from modelcycle.spec import Pipeline
 from tests.fakes import MemoryStore, MemoryTable
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
@@ -136,7 +136,7 @@ def lifecycle(whole: Table, *, name: str = "model", run_id: str = "r1", **pipeli
     spec = Pipeline.model_validate({"name": name, "target": whole.schema.target.name} | pipeline)
     run = Run(
         model=name, run_id=run_id, execution="arn:execution", started_at=datetime(2026, 1, 1, tzinfo=UTC),
-        trigger=Trigger(kind="request"), pipeline=store.put("pipeline.json", canonical(spec)),
+        trigger=Trigger(kind="request"), pipeline=store.put("pipeline.json", spec.model_dump_json().encode()),
     )  # fmt: skip
     parts = split(whole)
     test = Columns(parts["test"].values)

@@ -7,7 +7,6 @@ what stands in the file is what happens.
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -208,11 +207,6 @@ def parse(text: str | bytes, where: str = "the pipeline file") -> Pipeline:
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of the pipeline file, for editors."""
     return Pipeline.model_json_schema() | {"title": "ModelCycle pipeline"}
-
-
-def canonical(pipeline: Pipeline) -> bytes:
-    """The pipeline as JSON with sorted keys and all defaults: what a run keeps and what hashes are made of."""
-    return json.dumps(pipeline.model_dump(mode="json"), sort_keys=True, ensure_ascii=False).encode()
 
 
 def _twice(node: yaml.Node | None, seen: set[int] | None = None) -> Iterator[tuple[int, str]]:

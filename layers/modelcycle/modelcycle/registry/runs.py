@@ -40,11 +40,6 @@ class Runs:
     def __init__(self, table: Table) -> None:
         self.table = table
 
-    def claimed_by(self, model: str, upload: str) -> str | None:
-        """The run that claimed an upload (`key#sequencer`)."""
-        record = self.table.read(_pk(model), f"UPLOAD#{upload}")
-        return record.body["execution"] if record else None
-
     def of_execution(self, execution: str) -> RunRecord | None:
         record = self.table.read(f"EXECUTION#{execution}", "RUN")
         return self.get(record.body["model"], record.body["run_id"]) if record else None
