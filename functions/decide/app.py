@@ -1,8 +1,10 @@
+from typing import Any
+
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from modelcycle.aws import cloud
+from modelcycle.aws import adapters
 from modelcycle.faults import BadRequest, Fault
 from modelcycle.govern import decide, read_decision
 from modelcycle.problems import problem
@@ -16,8 +18,8 @@ def decided(name: str) -> dict:
     who = app.current_event.request_context.identity.user_arn or "unknown"
     decision = read_decision(sent(), name, who)
     logger.append_keys(step="decide", model=name)
-    here = cloud(connect_timeout=1, read_timeout=3)  # API Gateway waits 29 s
-    result = decide(decision, registry=here.registry, flows=here.flows, rollout=here.environment.rollout)
+    aws = adapters(connect_timeout=1, read_timeout=3)  # API Gateway waits 29 s
+    result = decide(decision, registry=aws.registry, flows=aws.flows, rollout=aws.environment.rollout)
     logger.info("decide", extra={"decision": result.decision, "version": result.version, "by": who})
     return result.wire()
 
@@ -36,5 +38,5 @@ def refused(fault: Fault) -> Response:
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict, context: LambdaContext) -> dict:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from modelcycle.aws import cloud
+from modelcycle.aws import adapters
 from modelcycle.predict import Capture, Live
 from modelcycle.predict.routes import router
 
@@ -20,14 +20,14 @@ app.include_router(router)
 
 @functools.cache
 def live() -> Live:
-    here = cloud(connect_timeout=1, read_timeout=2)  # the caller waits
-    return Live(here.registry, here.artifacts)
+    aws = adapters(connect_timeout=1, read_timeout=2)  # the caller waits
+    return Live(aws.registry, aws.artifacts)
 
 
 @functools.cache
 def capture() -> Capture:
-    here = cloud(connect_timeout=1, read_timeout=2)
-    return Capture(here.firehose, here.environment.capture_stream)
+    aws = adapters(connect_timeout=1, read_timeout=2)
+    return Capture(aws.firehose, aws.environment.capture_stream)
 
 
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")

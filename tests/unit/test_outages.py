@@ -11,7 +11,7 @@ import pytest
 from botocore import exceptions
 from botocore.response import StreamingBody
 
-from modelcycle.aws import Cloud, Environment
+from modelcycle.aws import Adapters, Environment
 from modelcycle.faults import Throttled, Transient
 from modelcycle.messages import Artifact, Event
 from modelcycle.registry import Write
@@ -22,7 +22,7 @@ NOBODY = exceptions.EndpointConnectionError(endpoint_url="http://nowhere")
 LATE = exceptions.ReadTimeoutError(endpoint_url="http://nowhere")
 CUT = exceptions.ConnectionClosedError(endpoint_url="http://nowhere")
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
-Call = Callable[[Cloud, Path], Any]
+Call = Callable[[Adapters, Path], Any]
 
 CALLS: dict[str, Call] = {
     "put": lambda cloud, folder: cloud.artifacts.put("a/b", b"x"),
@@ -41,11 +41,11 @@ CALLS: dict[str, Call] = {
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Adapters:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    return Cloud(
+    return Adapters(
         Environment(
             code_version="c",
             data_bucket="data",
@@ -66,7 +66,7 @@ def fails_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("error", [NOBODY, LATE, CUT], ids=lambda error: type(error).__name__)
 def test_silence_is_transient_under_that_very_name(
-    cloud: Cloud, call: Call, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: Adapters, call: Call, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fails_with(error, monkeypatch)
     with pytest.raises(Transient, match="did not answer") as caught:
@@ -80,7 +80,7 @@ def test_silence_is_transient_under_that_very_name(
     [("ThrottlingException", Throttled), ("SlowDown", Throttled), ("InternalServerError", Transient)],
 )
 def test_a_service_in_trouble_is_named(
-    cloud: Cloud, call: Call, code: str, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: Adapters, call: Call, code: str, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fails_with(exceptions.ClientError({"Error": {"Code": code, "Message": code}}, "Any"), monkeypatch)
     with pytest.raises(Transient) as caught:
@@ -90,7 +90,7 @@ def test_a_service_in_trouble_is_named(
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_refusal_by_iam_stays_as_aws_says_it(
-    cloud: Cloud, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: Adapters, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = "role/x is not authorized to perform: s3:GetObject"
     fails_with(exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": said}}, "GetObject"), monkeypatch)
@@ -100,7 +100,7 @@ def test_a_refusal_by_iam_stays_as_aws_says_it(
 
 @pytest.mark.parametrize("call", ["read", "fetch", "latest", "download"])
 def test_half_an_object_is_transient_and_no_object(
-    cloud: Cloud, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: Adapters, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection ends in the middle of the body."""
     import io
@@ -113,7 +113,7 @@ def test_half_an_object_is_transient_and_no_object(
         CALLS[call](cloud, tmp_path)
 
 
-def test_what_the_reader_of_a_list_raises_is_its_own(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_reader_of_a_list_raises_is_its_own(cloud: Adapters, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = {"Key": "raw/a", "ETag": '"e"', "Size": 1, "LastModified": WHEN}
     monkeypatch.setattr(
         "botocore.client.BaseClient._make_api_call", lambda client, name, arguments: {"Contents": [entry]}

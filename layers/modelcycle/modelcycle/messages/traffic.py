@@ -42,6 +42,10 @@ class DeployRequest(Message):
     step: int = 0
     actor: str = "lifecycle"
 
+    @property
+    def correlation_id(self) -> str:
+        return f"{self.model}-v{self.version}"
+
 
 class Deployed(Message):
     model: str
