@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelcycle.claim import read
+from modelcycle.claim import arrival_of
 from modelcycle.conclude import ended, sentence
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import BadMessage, BadRequest, NotAllowed, TargetMissing, Unknown
@@ -231,7 +231,7 @@ def test_a_degraded_model_is_trained_again_once() -> None:
     for told in ("started", "was started before"):
         done = retrain(Asked.read(DEGRADED), lifecycle="arn", data=Pipelines(CANARY), runs=registry.runs, flows=flows)
         assert done == told
-    assert read(flows.started["retrain-e-1"]).trigger == Trigger(kind="degraded", detail="drift")
+    assert arrival_of(flows.started["retrain-e-1"]).trigger == Trigger(kind="degraded", detail="drift")
 
 
 def test_a_degraded_model_is_left_alone_while_it_cools_down_or_where_nobody_wants_it(store: MemoryStore) -> None:
@@ -254,7 +254,7 @@ def test_a_degraded_model_is_left_alone_while_it_cools_down_or_where_nobody_want
 def test_only_an_object_under_raw_is_an_upload(key: str) -> None:
     detail = {"bucket": {"name": "b"}, "object": {"key": key, "etag": "e", "sequencer": "1"}}
     with pytest.raises(BadMessage):
-        read({"detail-type": "Object Created", "detail": detail})
+        arrival_of({"detail-type": "Object Created", "detail": detail})
 
 
 @pytest.mark.parametrize(
