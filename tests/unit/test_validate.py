@@ -62,7 +62,7 @@ GOOD = probabilities(0.85, 1)
 def test_better_than_the_baseline_passes_and_says_so() -> None:
     result, report = validated(GOOD)
     assert result.verdict == "passed" and result.champion is None
-    assert result.reasons == [f"baseline {result.baseline['accuracy']:.3g}: better beyond chance (p < 0.001)"]
+    assert result.reasons == [f"baseline {result.baseline['accuracy']:.3g}: significantly better (p < 0.001)"]
     assert result.interval[0] < result.metrics["accuracy"] < result.interval[1]
     assert report["comparisons"]["baseline"]["verdict"] == "better" and report["comparisons"]["champion"] is None
 
@@ -70,25 +70,25 @@ def test_better_than_the_baseline_passes_and_says_so() -> None:
 def test_no_better_than_the_baseline_is_refused() -> None:
     share = float((train("binary").train.target == 1).mean())  # type: ignore[union-attr]
     result, _ = validated(np.tile(np.array([1 - share, share], dtype=np.float32), (600, 1)))
-    assert result.verdict == "refused" and "not better beyond chance" in result.reasons[0]
+    assert result.verdict == "refused" and "not significantly better" in result.reasons[0]
     result, _ = validated(probabilities(0.85, 1, accuracy=0.4))
-    assert result.verdict == "refused" and "worse beyond chance" in result.reasons[0]
+    assert result.verdict == "refused" and ": significantly worse" in result.reasons[0]
 
 
 def test_worse_than_the_champion_is_refused_by_either_gate() -> None:
     for better in (False, True):
         result, _ = validated(probabilities(0.7, 2, accuracy=0.7), GOOD, better=better)
         assert result.verdict == "refused" and result.reasons[0].startswith("champion 0.8")
-        assert "worse beyond chance (p < 0.001)" in result.reasons[0]
+        assert ": significantly worse (p < 0.001)" in result.reasons[0]
 
 
 def test_better_by_chance_passes_not_worse_but_not_better() -> None:
     similar = GOOD.copy()
     similar[:5] = GOOD[:5, ::-1]
     result, _ = validated(similar, GOOD, better=False)
-    assert result.verdict == "passed" and "not worse beyond chance" in result.reasons[1]
+    assert result.verdict == "passed" and "not significantly worse" in result.reasons[1]
     result, _ = validated(similar, GOOD, better=True)
-    assert result.verdict == "refused" and "not better beyond chance (p = 0." in result.reasons[0]
+    assert result.verdict == "refused" and "not significantly better (p = 0." in result.reasons[0]
 
 
 def test_equal_scores_are_not_worse_and_not_better() -> None:
@@ -96,9 +96,9 @@ def test_equal_scores_are_not_worse_and_not_better() -> None:
     assert validated(GOOD, GOOD, better=True)[0].verdict == "refused"
 
 
-def test_better_beyond_chance_passes_the_stricter_gate() -> None:
+def test_better_significantly_passes_the_stricter_gate() -> None:
     result, _ = validated(probabilities(0.95, 3, accuracy=0.97), GOOD, better=True)
-    assert result.verdict == "passed" and "better beyond chance (p < 0.001)" in result.reasons[1]
+    assert result.verdict == "passed" and ": significantly better (p < 0.001)" in result.reasons[1]
 
 
 def test_chance_alone_is_refused_at_the_rate_of_the_test() -> None:

@@ -79,6 +79,7 @@ def _check_listed(listed: set[str], schema: TableSchema, pipeline: Pipeline) -> 
 
 
 def _sample(train: Columns, max_rows: int) -> Columns:
+    """Return at most `max_rows` rows, evenly spread."""
     if train.rows <= max_rows:
         return train
     return train.take(np.linspace(0, train.rows - 1, max_rows).astype(int))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.plan import Planned
 
-MIN_MEAN_LEVEL_ROWS = 10  # rows a distinct value, on average; with fewer, one-to-one columns may be a coincidence
+MIN_MEAN_LEVEL_ROWS = 10  # per distinct value; with fewer rows, columns may match one to one by coincidence
 
 
 def redundant_columns(plan: dict[str, Planned], rows: Columns, sensitive: list[str]) -> Iterator[Planned]:

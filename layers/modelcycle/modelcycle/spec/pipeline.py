@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 
 MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
-Name = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
-Column = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Algorithm = Literal["hist_gradient_boosting", "random_forest", "linear"]
 
 CROSS_FIELD_ERROR = "cross_field"
@@ -33,8 +33,8 @@ class Source(Section):
 class Features(Section):
     """How columns enter the model. Columns not listed here are decided from the data; the plan gives the reasons."""
 
-    numeric: list[Column] = Field([], description="columns to use as numbers, whatever the data suggest")
-    categorical: list[Column] = Field([], description="columns to use as categories, numbers included")
+    numeric: list[ColumnName] = Field([], description="columns to use as numbers, whatever the data suggest")
+    categorical: list[ColumnName] = Field([], description="columns to use as categories, numbers included")
     use_sensitive: bool = Field(False, description="use sensitive_columns as features")
 
 
@@ -110,15 +110,15 @@ class Pipeline(Section):
     (12, [100])
     """
 
-    name: Name = Field(description="the model's name: a-z 0-9 -")
-    target: Column = Field(description="the column to predict")
+    name: ModelName = Field(description="the model's name: a-z 0-9 -")
+    target: ColumnName = Field(description="the column to predict")
     source: Source = Source()
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     positive_class: str | None = Field(None, description="binary only; default: the rarer class")
-    time_column: Column | None = Field(None, description="orders the rows; the split follows it")
-    id_columns: list[Column] = Field([], description="kept for joins and erasure, never a feature")
-    drop_columns: list[Column] = Field([], description="never read into the model")
-    sensitive_columns: list[Column] = Field(
+    time_column: ColumnName | None = Field(None, description="orders the rows; the split follows it")
+    id_columns: list[ColumnName] = Field([], description="kept for joins and erasure, never a feature")
+    drop_columns: list[ColumnName] = Field([], description="never read into the model")
+    sensitive_columns: list[ColumnName] = Field(
         [], description="used for fairness metrics; not a feature unless use_sensitive"
     )
     missing_values: list[str] = Field(

@@ -82,15 +82,13 @@ def _better(gate: str, reference: ReferenceModel) -> Gate:
             gate, False, f"{reference.name} cannot score these rows (its columns or classes differ): not comparable"
         )
     verdict = reference.comparison.verdict
-    outcome = "not better" if verdict == "inconclusive" else verdict
-    return Gate(gate, verdict == "better", f"{reference}: {outcome} beyond chance ({reference.comparison.p_text})")
+    outcome = "not significantly better" if verdict == "inconclusive" else f"significantly {verdict}"
+    return Gate(gate, verdict == "better", f"{reference}: {outcome} ({reference.comparison.p_text})")
 
 
 def _not_worse(reference: ReferenceModel) -> Gate:
     if reference.comparison is None:
         return Gate("gates.better", True, f"{reference.name} cannot score these rows: not compared")
     verdict = reference.comparison.verdict
-    outcome = "not worse" if verdict == "inconclusive" else verdict
-    return Gate(
-        "gates.better", verdict != "worse", f"{reference}: {outcome} beyond chance ({reference.comparison.p_text})"
-    )
+    outcome = "not significantly worse" if verdict == "inconclusive" else f"significantly {verdict}"
+    return Gate("gates.better", verdict != "worse", f"{reference}: {outcome} ({reference.comparison.p_text})")
