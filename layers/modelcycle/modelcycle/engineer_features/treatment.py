@@ -116,7 +116,7 @@ def _text_treatment(name: str, codes: npt.NDArray[np.int32], texts: list[str]) -
 
 
 def _count_words(levels: list[str], counts: npt.NDArray[np.int64]) -> tuple[int, int]:
-    """Return the numbers of distinct words and of recurring words; (0, 0) if the texts have fewer than two words on average.
+    """Return the numbers of distinct and of recurring words, or (0, 0) for texts of fewer than two words on average.
 
     A word recurs if it occurs in at least 1 % of the rows, but not in all.
 
