@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from modelcycle.messages import Monitored, MonitorRequest
 from modelcycle.model.columns import Texts
-from modelcycle.model.profile import profiled
+from modelcycle.model.profile import profile_column
 from modelcycle.model.signature import Field, Signature
 from modelcycle.monitor import monitor
 from modelcycle.monitor.drift import by_chance, compared, stability
@@ -176,7 +176,7 @@ def test_the_newest_look_is_kept_for_whoever_lists_the_models(live: Place) -> No
 def test_by_chance_alone_a_small_sample_has_not_drifted() -> None:
     random_ = np.random.default_rng(0)
     levels = [f"l{n}" for n in range(45)]
-    profile = profiled("c", "text", Texts(random_.integers(0, 45, 20_000).astype(np.int32), levels))
+    profile = profile_column("c", "text", Texts(random_.integers(0, 45, 20_000).astype(np.int32), levels))
     drifted = sum(
         compared(profile, Texts(random_.integers(0, 45, 200).astype(np.int32), levels), 0.2).drifted for _ in range(200)
     )
@@ -185,8 +185,8 @@ def test_by_chance_alone_a_small_sample_has_not_drifted() -> None:
 
 def test_a_number_counts_in_the_bin_of_its_training_value() -> None:
     values = np.array([0.1, 0.3, 0.7, 0.9] * 50, dtype=np.float32)
-    profile = profiled("x", "number", values)
-    assert profile.bins(values.astype(np.float64))[0].tolist() == profile.counts
+    profile = profile_column("x", "number", values)
+    assert profile.bin_counts(values.astype(np.float64))[0].tolist() == profile.counts
 
 
 @settings(deadline=None)

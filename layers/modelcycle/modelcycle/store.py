@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 from modelcycle.faults import NoData, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
-from modelcycle.outages import Unreachable, named
+from modelcycle.outages import Unreachable, outages_as_faults
 
 LARGEST_OBJECT = 100 * 2**20  # bytes; a local cloud keeps every object in memory
 
@@ -159,7 +159,7 @@ class S3Store:
         return answer
 
     def _named(self, key: str) -> AbstractContextManager[None]:
-        return named("S3", f"s3://{self.bucket}/{key}", self.unreachable)
+        return outages_as_faults("S3", f"s3://{self.bucket}/{key}", self.unreachable)
 
     def _fault(self, error: Any, key: str) -> Exception:
         """The named fault behind a ClientError; a refusal by IAM stays as boto3 says it, with action and role."""

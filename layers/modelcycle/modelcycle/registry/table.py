@@ -13,7 +13,7 @@ import time
 from typing import Any, NamedTuple, Protocol
 
 from modelcycle.faults import Raced, Throttled
-from modelcycle.outages import Unreachable, named
+from modelcycle.outages import Unreachable, outages_as_faults
 
 MOST_WRITES = 100  # of one transaction, AWS page "TransactWriteItems"
 
@@ -80,7 +80,7 @@ class DynamoTable:
         items = [{"Put": {"TableName": self.name, **_condition(write), "Item": _item(write)}} for write in writes]
         for attempt in range(8):
             try:
-                with named("DynamoDB", self.name, self.unreachable):
+                with outages_as_faults("DynamoDB", self.name, self.unreachable):
                     self.client.transact_write_items(TransactItems=items)
                 return
             except self.client.exceptions.TransactionCanceledException as error:
@@ -92,7 +92,7 @@ class DynamoTable:
         raise Throttled("the registry is busy: other transactions hold the same records", writes[0].pk)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        with named("DynamoDB", self.name, self.unreachable):
+        with outages_as_faults("DynamoDB", self.name, self.unreachable):
             answer: dict[str, Any] = getattr(self.client, operation)(TableName=self.name, **request)
         return answer
 

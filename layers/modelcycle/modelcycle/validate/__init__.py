@@ -1,5 +1,7 @@
-"""Judge the candidate by the scores that the serving code gave: metrics, baseline, champion, gates, groups."""
+"""Step 6: measure the candidate on the test rows, compare it with baseline and champion, and check the gates."""
 
-from modelcycle.validate.judge import validate
+from __future__ import annotations
+
+from modelcycle.validate.validate import validate
 
 __all__ = ["validate"]
