@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -13,8 +15,10 @@ app = APIGatewayRestResolver()
 
 @app.post("/models/<name>/decisions")
 def decided(name: str) -> dict:
-    who = app.current_event.request_context.identity.user_arn or "unknown"
-    decision = read_decision(sent(), name, who)
+    context = app.current_event.request_context
+    who = context.identity.user_arn or "unknown"
+    received = datetime.fromtimestamp(context.request_time_epoch / 1000, UTC)
+    decision = read_decision(sent(), name, who, received)
     logger.append_keys(step="decide", model=name)
     here = cloud(connect_timeout=1, read_timeout=3)  # API Gateway waits 29 s
     result = decide(decision, registry=here.registry, flows=here.flows, rollout=here.environment.rollout)

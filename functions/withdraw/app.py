@@ -12,11 +12,13 @@ logger = Logger(service="withdraw")
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict, context: LambdaContext) -> dict:
-    """Gets EventBridge's word that a rollout failed, timed out or was aborted; its input says which version's."""
-    told = json.loads(event.get("detail", {}).get("input") or "{}")
-    request = RolloutEnded.read({name: told[name] for name in ("model", "version") if name in told})
+    """Gets EventBridge's event that a rollout failed, timed out or was aborted; its input names the version."""
+    detail = event.get("detail", {})
+    given = json.loads(detail.get("input") or "{}")
+    named = {name: given[name] for name in ("model", "version") if name in given}
+    request = RolloutEnded.read(named | {"rollout": str(detail.get("executionArn", "")).rpartition(":")[2]})
     logger.append_keys(step="withdraw", model=request.model)
     logger.set_correlation_id(f"{request.model}-v{request.version}")
     put_back = withdraw(request, registry=cloud().registry)
-    logger.info("withdraw", extra={"version": request.version, "put_back": put_back})
+    logger.info("withdraw", extra={"version": request.version, "rollout": request.rollout, "put_back": put_back})
     return {"put_back": put_back}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -96,6 +96,8 @@ def test_a_decision_is_posted_and_its_answer_shown(
     monkeypatch.setattr(cli.signing, "call", call)
     assert main(["rollback", "m", "--why", "it was wrong"]) == 0
     assert main(["promote", "m:1"]) == 0
+    asked_at = posted[0][2].pop("asked_at")
+    assert datetime.now(UTC) - datetime.fromisoformat(asked_at) < timedelta(seconds=30)
     assert posted == [
         ("POST", "/models/m/decisions", {"decision": "rollback", "version": None, "why": "it was wrong"}),
         ("POST", "/models/m/decisions", {"decision": "promote", "version": 1, "why": ""}),

@@ -14,7 +14,7 @@ from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import BadMessage, BadRequest, NotAllowed, TargetMissing, Unknown
 from modelcycle.govern import decide, read_decision
 from modelcycle.messages import Decision, DeployRequest, RolloutEnded, Run, Trigger
-from modelcycle.registry import Registry, Version
+from modelcycle.registry import Registry, Version, Write
 from modelcycle.retrain import Asked, retrain
 from tests.fakes import MemoryStore, MemoryTable
 
@@ -144,11 +144,14 @@ def test_the_same_word_starts_a_rollout_again_that_ended_without_moving_the_rout
     assert list(flows.started) == ["m-v1-0", "m-v1-0-2"]
 
 
-def test_a_version_that_was_retired_and_made_again_can_be_approved(registry: Registry, store: MemoryStore) -> None:
+def test_a_version_that_was_retired_and_is_made_again_can_be_approved_again(
+    registry: Registry, store: MemoryStore
+) -> None:
     first = staged(registry, store, "a")
     roll_out(registry, store, first)
     roll_out(registry, store, staged(registry, store, "b"))
     assert registry.versions.standing("m", first).state == "retired"
+    registry.versions.move("m", first, "awaiting_approval", "run r2")
     flows = Flows()
     word = Decision(model="m", decision="approve", version=first, by="arn:ann")
     decide(word, registry=registry, flows=flows, rollout="arn")
@@ -267,6 +270,8 @@ def test_only_an_object_under_raw_is_an_upload(key: str) -> None:
         ('{"decision": "approve", "version": true}', ["/version"]),
         ('{"decision": "approve", "version": 1.5, "why": 5}', ["/version", "/why"]),
         ('{"decision": "rollback", "by": "somebody else", "a/b": 1}', ["/by", "/a~1b"]),
+        ('{"decision": "rollback", "asked_at": 1}', ["/asked_at"]),
+        ('{"decision": "rollback", "asked_at": "2026-01-01T00:00:00"}', ["/asked_at"]),
     ],
 )  # fmt: skip
 def test_a_word_that_cannot_be_read_names_each_field(body: str | None, pointers: list[str]) -> None:
@@ -283,5 +288,9 @@ def test_a_word_is_whose_signature_it_bears() -> None:
 
 def test_nothing_is_rolled_back_where_nothing_is_live() -> None:
     registry = Registry(MemoryTable())
+    rollback = Decision(model="m", decision="rollback", by="ann")
+    with pytest.raises(Unknown, match="there is no model m"):
+        decide(rollback, registry=registry, flows=Flows(), rollout="")
+    registry.table.write(Write("MODELS", "m", {"model": "m"}))
     with pytest.raises(Unknown, match="m has no live version"):
-        decide(Decision(model="m", decision="rollback", by="ann"), registry=registry, flows=Flows(), rollout="")
+        decide(rollback, registry=registry, flows=Flows(), rollout="")

@@ -7,7 +7,7 @@ import json
 from modelcycle.faults import BadInput, BadMessage, Fault, NotAllowed, Raced, TooLarge, Transient, Unknown
 
 STATUS: list[tuple[type[Fault], int]] = [
-    (TooLarge, 413), (Unknown, 404), (NotAllowed, 409), (Raced, 409), (Transient, 503),
+    (TooLarge, 413), (Unknown, 404), (NotAllowed, 409), (Raced, 503), (Transient, 503),
     (BadInput, 400), (BadMessage, 400),
 ]  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from modelcycle.messages.message import Artifact, Message
 
@@ -15,6 +15,7 @@ class RolloutEnded(Message):
 
     model: str
     version: int
+    rollout: str = Field("", description="name of its execution; empty where it is not known")
 
 
 class Decision(Message):
@@ -25,6 +26,7 @@ class Decision(Message):
     version: int | None = None
     why: str = Field("", max_length=1000)
     by: str
+    asked_at: AwareDatetime | None = Field(None, description="when the person asked; none means now")
 
 
 class Decided(Message):
@@ -32,15 +34,23 @@ class Decided(Message):
     decision: str
     version: int | None
     route: dict[int, int] = Field(description="per cent of traffic by version, after the decision")
+    note: str = Field("", description="why nothing was changed, where nothing was")
 
 
 class DeployRequest(Message):
-    """One step of a rollout: the route gives `version` the weight of step `step`."""
+    """One step of a rollout: the route gives `version` the weight of step `step`.
+
+    The step is taken only where `moves` is still the number of the route's last move: a move by others in between ends
+    the rollout.
+    """
 
     model: str
     version: int
     step: int = 0
     actor: str = "lifecycle"
+    why: str = Field("", max_length=1000, description="the reason of the person who started the rollout")
+    moves: int | None = Field(None, description="last move of the route that the rollout knows; none in old messages")
+    rollout: str = Field("", description="name of the rollout's execution; empty in old messages")
 
 
 class Deployed(Message):
@@ -48,7 +58,10 @@ class Deployed(Message):
     version: int
     step: int = Field(description="the step that comes next")
     actor: str
+    why: str = ""
+    moves: int | None = Field(None, description="last move of the route after this step")
     weight: int = Field(description="per cent of traffic that the version has now")
+    overruled: bool = Field(False, description="others have moved the traffic: the rollout ends and leaves it as it is")
     done: bool
     wait_seconds: int
 
