@@ -14,5 +14,6 @@ def handler(event: dict, context: LambdaContext) -> dict:
     logger.append_keys(step="deploy", model=request.model)
     logger.set_correlation_id(f"{request.model}-v{request.version}")
     result = deploy(request, registry=cloud().registry, artifacts=cloud().artifacts)
-    logger.info("deploy", extra={"version": result.version, "weight": result.weight, "done": result.done})
+    told = {"version": result.version, "weight": result.weight, "done": result.done, "overruled": result.overruled}
+    logger.info("deploy", extra=told)
     return result.wire()

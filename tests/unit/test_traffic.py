@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from cli import signing
+from cli.console import REFUSED, status_of
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import NotAllowed, Raced
 from modelcycle.govern import decide, read_decision
@@ -229,7 +232,9 @@ def test_what_may_not_go_live_is_not_promoted_and_nothing_is_on_record(cycle: Cy
         assert state.replace("_", " ") in refused.value.what
         assert decision == "rollback" or remedy in refused.value.remedy
     assert len(cycle.table.written) == before and not cycle.flows.started
-    assert problem(refused.value)[0] == 409  # exit status 3 of the command
+    status, body = problem(refused.value)
+    told = signing._fault(status, json.loads(body), "https://api")
+    assert status_of(told) == REFUSED and told.remedy == refused.value.remedy
 
 
 def test_a_version_that_was_approved_and_retired_since_has_nothing_to_approve(cycle: Cycle) -> None:
@@ -268,6 +273,13 @@ def test_a_rollback_to_a_version_that_was_never_live_names_those_that_were(cycle
         cycle.decide("rollback", cycle.staged())
     assert "1 (retired), 2 (retired), as in `modelcycle rollback m:2`" in refused.value.remedy
     assert cycle.weights == {3: 100}
+
+
+def test_where_no_other_version_was_live_a_rollback_says_what_would_do(cycle: Cycle) -> None:
+    cycle.live()
+    with pytest.raises(NotAllowed) as refused:
+        cycle.decide("rollback", cycle.staged("awaiting_approval"))
+    assert "`modelcycle approve m:2`" in refused.value.remedy
 
 
 def test_a_rollback_is_no_way_to_finish_a_rollout(cycle: Cycle) -> None:

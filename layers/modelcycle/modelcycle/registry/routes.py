@@ -18,7 +18,7 @@ from modelcycle.registry.events import Kind, now
 from modelcycle.registry.history import History, Move, champion
 from modelcycle.registry.table import Record, Table, Write
 from modelcycle.registry.unit import Unit
-from modelcycle.registry.versions import State, Versions, not_allowed
+from modelcycle.registry.versions import INSTEAD, State, Versions, not_allowed
 
 RETURNABLE: set[State] = {"staged", "awaiting_approval", "retired", "rolled_back"}  # of versions that were live before
 TOLD: dict[str, Kind] = {"promoted": "VersionPromoted", "rolled_back": "VersionRolledBack"}
@@ -201,9 +201,10 @@ class Routes:
                 f"its rollout goes on by itself; `modelcycle rollback {model}` takes its traffic away",
             )  # fmt: skip
         if version not in history.seen:
+            instead = _named(model, route, history) if history.servable(route.weights) else INSTEAD[state]
             raise NotAllowed(
                 f"version {version} is {state.replace('_', ' ')} and was never live: there is nothing to go back to",
-                where, _named(model, route, history),
+                where, instead.format(model=model, version=version),
             )  # fmt: skip
         if version not in route.weights and state not in RETURNABLE:
             raise not_allowed(model, version, self.versions.standing(model, version), "live")

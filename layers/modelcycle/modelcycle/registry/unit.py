@@ -16,12 +16,6 @@ class Unit:
 
     A unit that moves traffic or changes the state of a version holds the audit entry of that decision. Without one
     `commit` refuses to write, so the entry can be neither forgotten nor lost by a kill.
-
-    >>> unit = registry.unit("m")                                                   # doctest: +SKIP
-    >>> unit.put(Write("MODEL#m", "STATE#00000002", rejected, revision=3))          # doctest: +SKIP
-    >>> unit.tell("VersionRejected", version=2, by="ann")                           # doctest: +SKIP
-    >>> unit.audit("STATE#00000002#3", entry)                                       # doctest: +SKIP
-    >>> unit.commit()                                                               # doctest: +SKIP
     """
 
     def __init__(self, table: Table, model: str) -> None:
