@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Literal
 
 from cli import console, signing
@@ -16,6 +17,7 @@ Decision = Literal["approve", "reject", "rollback", "promote"]
 
 
 def decide(decision: Decision, named: str, why: str, name: places.Name, stage: str, as_json: bool) -> int:
+    asked_at = datetime.now(UTC)
     model, version = model_and_version(named)
     if version is None and decision != "rollback":
         raise BadInput(
@@ -23,13 +25,18 @@ def decide(decision: Decision, named: str, why: str, name: places.Name, stage: s
             named,
             f"modelcycle {decision} {model}:VERSION; `modelcycle show {model}` lists them",
         )
-    place = places.find(name, stage)
     body = {"decision": decision, "version": version, "why": why}
+    if decision == "rollback":
+        body["asked_at"] = asked_at.isoformat()  # what was rolled back since is the same rollback
+    place = places.find(name, stage)
     answer = signing.call(place, "POST", f"/models/{model}/decisions", body)
     if as_json:
         console.print_json(answer)
     else:
-        console.show(screen.decided(Decided.model_validate(answer)))
+        decided = Decided.model_validate(answer)
+        console.show(screen.decided(decided))
+        if decided.note:
+            console.show(f"  note          {decided.note}")
     return console.DONE
 
 

@@ -247,7 +247,8 @@ def inputs(watch: Watch, output: str, name: str) -> list[tuple[str, str, Any]]:
     described = states.describe_execution(executionArn=oldest)
     machine = json.loads(states.describe_state_machine(stateMachineArn=watch.cloud.outputs[output])["definition"])
     assert machine["States"].keys() == flow(name)["States"].keys()
-    context = {"Execution": {"Id": oldest, "StartTime": described["startDate"].isoformat()}}
+    name_of_it = oldest.rpartition(":")[2]
+    context = {"Execution": {"Id": oldest, "Name": name_of_it, "StartTime": described["startDate"].isoformat()}}
     found = []
     for event in states.get_execution_history(executionArn=oldest, maxResults=1000)["events"]:
         entered = event.get("stateEnteredEventDetails")

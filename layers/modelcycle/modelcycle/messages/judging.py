@@ -95,5 +95,6 @@ class Staged(Message):
     p50_ms: float
     p99_ms: float
     differences: int
-    approval: bool = Field(description="true when the pipeline file asks for a person's word")
+    approval: bool = Field(description="true where the version waits for a person's approval")
+    moves: int | None = Field(None, description="last move of the route when this run first looked")
     report: Artifact
