@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +46,13 @@ class MemoryStore:
         path = folder / f"{artifact.sha256[:16]}-{Path(artifact.uri).name}"
         path.write_bytes(self.read(artifact))
         return path
+
+    def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
+        return [artifact for artifact in artifacts if not self._is_unchanged(artifact)]
+
+    def _is_unchanged(self, artifact: Artifact) -> bool:
+        body = self.objects.get(artifact.uri.removeprefix(f"s3://{self.bucket}/"))
+        return body is not None and hashlib.sha256(body).hexdigest() == artifact.sha256
 
     def list(self, prefix: str) -> Iterator[Listed]:
         for key in sorted(self.objects):

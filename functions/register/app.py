@@ -14,6 +14,8 @@ def handler(event: dict, context: LambdaContext) -> dict:
     logger.append_keys(step="register", model=request.run.model)
     logger.set_correlation_id(request.run.run_id)
     here = cloud()
-    result = register(request, versions=here.registry.versions, code=here.environment.code_version)
-    logger.info("register", extra={"version": result.version, "new": result.created})
+    result = register(
+        request, artifacts=here.artifacts, versions=here.registry.versions, code=here.environment.code_version
+    )
+    logger.info("register", extra={"version": result.version, "new": result.created, "replaces": result.replaces})
     return result.wire()

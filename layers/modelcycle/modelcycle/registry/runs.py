@@ -172,10 +172,23 @@ class Runs:
         record = self.table.read(_pk(model), f"STEP#{step}#{fingerprint}")
         return record.body if record else None
 
-    def keep_result(self, model: str, step: str, fingerprint: str, result: dict[str, Any]) -> dict[str, Any]:
-        """Record a step's answer; the first writer's stands and is returned."""
+    def keep_result(
+        self, model: str, step: str, fingerprint: str, result: dict[str, Any], instead_of: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Record a step's answer; the first writer's stands and is returned.
+
+        Parameters
+        ----------
+        instead_of : the recorded answer that this one replaces, as its artifacts are gone
+        """
+        revision = 0
+        if instead_of is not None:
+            record = self.table.read(_pk(model), f"STEP#{step}#{fingerprint}")
+            if record and (record.body == result or record.body != instead_of):  # made at the same place, or raced
+                return record.body
+            revision = record.revision if record else 0
         try:
-            self.table.write(Write(_pk(model), f"STEP#{step}#{fingerprint}", result))
+            self.table.write(Write(_pk(model), f"STEP#{step}#{fingerprint}", result, revision))
         except Raced:
             return self.result(model, step, fingerprint) or result
         return result

@@ -28,6 +28,9 @@ def score_candidate(
     """
     pipeline = pipeline_of(artifacts, request.run)
     champion = _pinned(request, artifacts, registry)
+    version = None if champion is None else registry.versions.get(request.run.model, champion)
+    # a champion whose files are gone must not stop the run that takes its place
+    lost = version is not None and bool(artifacts.missing(version.essentials))
 
     def work() -> ScoredCandidate:
         signature = Signature.model_validate_json(artifacts.read(request.engineer_features.signature))
@@ -37,9 +40,7 @@ def score_candidate(
         test = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
         sensitive = [column for column in table.columns if column.name in pipeline.sensitive_columns]
         own = Scores(scorer.scores(test), groups(test, sensitive))
-        theirs = None
-        if champion is not None:
-            theirs = _champion(registry.versions.get(request.run.model, champion), signature, test, artifacts)
+        theirs = None if version is None or lost else _champion(version, signature, test, artifacts)
         key = request.run.key
         return ScoredCandidate(
             scores=artifacts.put(key("score_candidate", "scores.npz"), own.to_bytes()),
@@ -47,13 +48,14 @@ def score_candidate(
             if theirs is None
             else artifacts.put(key("score_candidate", "champion.npz"), Scores(theirs).to_bytes()),
             champion=champion,
+            champion_lost=lost,
             rows=parity.rows,
             max_difference=parity.max_difference,
             flips=parity.flips,
         )
 
-    parameters = [champion, pipeline.sensitive_columns]
-    return taken_over(registry.runs, code, "score_candidate", request, parameters, ScoredCandidate, work)
+    parameters = [champion, pipeline.sensitive_columns, *(["lost"] if lost else [])]
+    return taken_over(registry.runs, artifacts, code, "score_candidate", request, parameters, ScoredCandidate, work)
 
 
 def _pinned(request: ScoreCandidateRequest, artifacts: Store, registry: Registry) -> int | None:

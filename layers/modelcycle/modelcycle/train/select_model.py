@@ -61,7 +61,7 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, runs: Runs, c
             packages=export.packages(),
         )
 
-    return taken_over(runs, code, STEP, request, None, SelectedModel, work)
+    return taken_over(runs, artifacts, code, STEP, request, None, SelectedModel, work)
 
 
 def baseline(rows: Rows) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
         return _judged(request, pipeline, artifacts, registry)
 
     parameters = pipeline.gates.model_dump(mode="json")
-    return taken_over(registry.runs, code, "validate", request, parameters, Validated, work)
+    return taken_over(registry.runs, artifacts, code, "validate", request, parameters, Validated, work)
 
 
 def _judged(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, registry: Registry) -> Validated:
@@ -64,7 +64,7 @@ def _judged(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, regi
     champion_metrics: dict[str, float] | None = None
     against_champion: Comparison | None = None
     champion: Rival | None = None
-    if scored.champion is not None:
+    if scored.champion is not None and not scored.champion_lost:
         if scored.champion_scores is not None:
             theirs = Scores.from_bytes(artifacts.read(scored.champion_scores)).scores
             champion_metrics, _ = measure(theirs, target, task)
@@ -74,6 +74,8 @@ def _judged(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, regi
     gates = judge(pipeline.gates, metrics, baseline, champion)
     failed = [gate.detail for gate in gates if not gate.holds]
     reasons = failed or [gate.detail for gate in gates]
+    if scored.champion_lost:
+        reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
     verdict = "refused" if failed else "passed"
     if _is_champion(request, registry):
         verdict, reasons = "unchanged", [f"the same model as version {scored.champion}, which is live"]
@@ -112,8 +114,8 @@ def _judged(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, regi
 
 
 def _is_champion(request: ValidateRequest, registry: Registry) -> bool:
-    """Whether the champion is this very model: the same graph behind the same signature."""
-    if request.score_candidate.champion is None:
+    """Whether the champion is this very model: the same graph behind the same signature, and still there."""
+    if request.score_candidate.champion is None or request.score_candidate.champion_lost:
         return False
     champion = registry.versions.get(request.run.model, request.score_candidate.champion)
     return (champion.onnx.sha256, champion.signature.sha256) == (
