@@ -80,9 +80,15 @@ class MemoryTable:
         with self.lock:
             return self.records.get((pk, sk))
 
-    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, limit: int | None = None) -> list[Record]:
+    def query(
+        self, pk: str, prefix: str = "", *, first: str = "", newest_first: bool = False, limit: int | None = None
+    ) -> list[Record]:
         with self.lock:
-            found = [record for key, record in self.records.items() if key[0] == pk and key[1].startswith(prefix)]
+            found = [
+                record
+                for (record_pk, sk), record in self.records.items()
+                if record_pk == pk and sk.startswith(prefix) and sk >= first
+            ]
         return sorted(found, key=lambda record: record.sk, reverse=newest_first)[:limit]
 
     def write(self, *writes: Write) -> None:

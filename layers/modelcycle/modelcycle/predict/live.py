@@ -44,12 +44,12 @@ class Pause:
     longest: float
     seconds: float = 0.0
     until: float = float("-inf")
-    error: Exception | None = None  # the last one
+    outage: str = ""  # which service did not answer, where that was the reason
 
     def extend(self, now: float, error: Exception) -> None:
         self.seconds = min(max(2 * self.seconds, TIME_TO_LIVE), self.longest)
         self.until = now + self.seconds
-        self.error = error
+        self.outage = error.what if isinstance(error, Transient) else ""
 
     def end(self) -> None:
         self.seconds, self.until = 0.0, float("-inf")
@@ -181,9 +181,9 @@ def _answering(name: str, held: Held) -> Route:
     if not loaded and route.previous in served:
         loaded = {route.previous: 100}
     if not loaded:
-        error = next((held.broken[version].error for version in route.weights if version in held.broken), None)
-        if isinstance(error, Transient):
-            raise error
+        outages = [held.broken[version].outage for version in route.weights if version in held.broken]
+        if any(outages):
+            raise Transient(max(outages), name, "try again")
         raise Transient(
             f"version {', '.join(map(str, route.weights))} of {name} cannot be loaded", name,
             f"`modelcycle rollback {name}` or a new run brings one that can; the function's log says why",

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from modelcycle.faults import Raced
 from modelcycle.registry.table import Table, Write
 
+PEOPLE_DECIDE = frozenset({"approve", "reject", "rollback", "promote"})
+
 
 class Entry(BaseModel):
     """`subject` is a run or a version; `by` the role or person that decided."""
@@ -32,6 +34,10 @@ class Audit:
             self.table.write(Write(f"MODEL#{model}", f"AUDIT#{name}", entry.model_dump(mode="json")))
         except Raced:
             return
+
+    def decisions(self, model: str) -> list[Entry]:
+        """What people decided, newest first."""
+        return [entry for entry in self.all(model) if entry.decision in PEOPLE_DECIDE]
 
     def all(self, model: str) -> list[Entry]:
         entries = [Entry.model_validate(record.body) for record in self.table.query(f"MODEL#{model}", "AUDIT#")]

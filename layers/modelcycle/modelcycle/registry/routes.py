@@ -51,7 +51,7 @@ class Routes:
         record = self.table.read(f"MODEL#{model}", "ROUTE")
         return Route.model_validate(record.body) if record else Route()
 
-    def moves(self, model: str, limit: int = 50) -> list[Move]:
+    def moves(self, model: str, limit: int | None = None) -> list[Move]:
         """Newest first."""
         found = self.table.query(f"MODEL#{model}", "MOVE#", newest_first=True, limit=limit)
         return [Move.model_validate(record.body) for record in found]

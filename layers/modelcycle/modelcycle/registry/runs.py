@@ -48,7 +48,15 @@ class Runs:
         record = self.table.read(_pk(model), f"RUN#{run_id}")
         return RunRecord.model_validate(record.body) if record else None
 
-    def latest(self, model: str, limit: int = 20) -> list[RunRecord]:
+    def since(self, model: str, moment: datetime) -> list[RunRecord]:
+        """All runs that began at `moment` or later, newest first."""
+        # run ids begin with the time, see `claim`
+        first = f"RUN#{moment.astimezone(UTC):%Y%m%dT%H%M%S}"
+        found = self.table.query(_pk(model), "RUN#", first=first, newest_first=True)
+        records = [RunRecord.model_validate(record.body) for record in found]
+        return [record for record in records if record.run.started_at >= moment]
+
+    def latest(self, model: str, limit: int | None = None) -> list[RunRecord]:
         """Newest first."""
         found = self.table.query(_pk(model), "RUN#", newest_first=True, limit=limit)
         return [RunRecord.model_validate(record.body) for record in found]
