@@ -9,7 +9,7 @@ from typing import Literal
 from cli import console, signing
 from cli import place as places
 from cli.screens import versions as screen
-from modelcycle.faults import BadInput
+from modelcycle.faults import BadInput, Unknown
 from modelcycle.messages import Decided
 from modelcycle.spec import MODEL_NAME
 
@@ -25,10 +25,12 @@ def decide(decision: Decision, named: str, why: str, name: places.Name, stage: s
             named,
             f"modelcycle {decision} {model}:VERSION; `modelcycle show {model}` lists them",
         )
+    place = places.find(name, stage)
+    if model not in place.registry.runs.models():
+        raise Unknown(f"there is no model {model}", place.title, "`modelcycle models` lists the models")
     body = {"decision": decision, "version": version, "why": why}
     if decision == "rollback":
         body["asked_at"] = asked_at.isoformat()  # what was rolled back since is the same rollback
-    place = places.find(name, stage)
     answer = signing.call(place, "POST", f"/models/{model}/decisions", body)
     if as_json:
         console.print_json(answer)

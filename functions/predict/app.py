@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters
 from modelcycle.predict import Capture, Live
-from modelcycle.predict.routes import router
+from modelcycle.predict.routes import metrics, router
 
 logger = Logger(service="predict")
 app = APIGatewayRestResolver()
@@ -21,7 +21,7 @@ app.include_router(router)
 @functools.cache
 def live() -> Live:
     aws = adapters(connect_timeout=1, read_timeout=2)  # the caller waits
-    return Live(aws.registry, aws.artifacts)
+    return Live(aws.registry, aws.quick_registry, aws.artifacts)
 
 
 @functools.cache
@@ -33,4 +33,7 @@ def capture() -> Capture:
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     app.append_context(live=live, capture=capture)
-    return app.resolve(event, context)
+    answer = app.resolve(event, context)
+    if metrics.metric_set:  # a path that only describes counts nothing
+        metrics.flush_metrics()
+    return answer

@@ -6,7 +6,7 @@ from modelcycle.observability import observed
 from modelcycle.register import register
 
 
-@observed("register", RegisterRequest.from_event, log=["version"])
+@observed("register", RegisterRequest.from_event, log=["version", "replaces"])
 def handler(request: RegisterRequest) -> Registered:
     aws = adapters()
-    return register(request, versions=aws.registry.versions, code=aws.code)
+    return register(request, artifacts=aws.artifacts, versions=aws.registry.versions, code=aws.code)

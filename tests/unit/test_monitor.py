@@ -19,7 +19,7 @@ from modelcycle.model.profile import profile_column
 from modelcycle.model.signature import Field, Signature
 from modelcycle.monitor import monitor
 from modelcycle.monitor.drift import by_chance, compared, stability
-from modelcycle.registry import Version
+from modelcycle.registry import Version, Write
 from tests.unit.data_steps import AT, Place, table
 
 PREFIX = f"captures/{AT:%Y/%m/%d/%H}/"
@@ -163,6 +163,23 @@ def test_a_degraded_version_is_told_once_a_day(live: Place) -> None:
     assert events(live).count("ModelDegraded") == 1
     look(live, AT + timedelta(hours=21))
     assert events(live).count("ModelDegraded") == 2
+
+
+def test_a_look_says_whether_the_degradation_was_told_before(live: Place) -> None:
+    moved = {"x": 9.0, "c": "new", "odd =/~ name": "w"}
+    live.data.upload(PREFIX + "a", b"".join(captured(row, **moved) for row in range(400)))
+    first, again, next_day = look(live), look(live), look(live, AT + timedelta(hours=21))
+    assert [told.announced_before for told in (first, again, next_day)] == [False, True, False]
+    assert first.announced_at and first.announced_at == again.announced_at != next_day.announced_at
+    kept = live.registry.table.read("MODEL#m", "MONITOR")
+    assert kept and Monitored.model_validate(kept.body) == next_day
+
+
+def test_a_degradation_that_an_earlier_release_told_was_told_before(live: Place) -> None:
+    live.data.upload(PREFIX + "a", b"".join(captured(row, x=9.0, c="new") for row in range(400)))
+    live.registry.table.write(Write("MODEL#m", f"DEGRADED#00000001#{AT:%Y-%m-%d}", {"version": 1}))
+    told = look(live)
+    assert (told.degraded, told.announced_at, told.announced_before) == (True, None, True)
 
 
 def test_the_newest_look_is_kept_for_whoever_lists_the_models(live: Place) -> None:

@@ -72,6 +72,12 @@ class Adapters:
         return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table, self._unreachable))
 
     @cached_property
+    def quick_registry(self) -> Registry:
+        """For a read that someone waits for and can do without: it is given up after half a second."""
+        client = self.client("dynamodb", connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
+        return Registry(DynamoTable(client, self.environment.registry_table, self._unreachable))
+
+    @cached_property
     def bus(self) -> EventBridgeBus:
         return EventBridgeBus(self.client("events"), self.environment.event_bus, self._unreachable)
 

@@ -57,4 +57,4 @@ def engineer_features(
         mode="json",
         include={"target", "time_column", "id_columns", "drop_columns", "sensitive_columns", "features"},
     ) | {"algorithms": pipeline.training.algorithms, "name": pipeline.name}
-    return taken_over(runs, code, STEP, request, parameters, EngineeredFeatures, work)
+    return taken_over(runs, artifacts, code, STEP, request, parameters, EngineeredFeatures, work)

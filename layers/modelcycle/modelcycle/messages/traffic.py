@@ -125,6 +125,8 @@ class Monitored(Message):
     estimated: float | None = None
     realized: float | None = None
     report: Artifact | None = None
+    announced_at: datetime | None = Field(None, description="when ModelDegraded was told for this version and day")
+    announced_before: bool = Field(False, description="an earlier look had told it; it is told once a day")
 
 
 class Event(BaseModel):

@@ -41,7 +41,7 @@ def preprocess(request: PreprocessRequest, *, artifacts: Store, runs: Runs, code
             return _Work(request, artifacts, pipeline, engine, Path(name)).done()
 
     parameters = pipeline.model_dump(mode="json", include=READ)
-    return taken_over(runs, code, "preprocess", request, parameters, Preprocessed, work)
+    return taken_over(runs, artifacts, code, "preprocess", request, parameters, Preprocessed, work)
 
 
 class _Work:

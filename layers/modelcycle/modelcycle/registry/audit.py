@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from modelcycle.faults import Raced
 from modelcycle.registry.table import Table, Write
 
+PEOPLE_DECIDE = frozenset({"approve", "reject", "rollback", "promote"})
+
 
 class Entry(BaseModel):
     """`subject` is a run or a version; `by` the role or person that decided."""
@@ -39,6 +41,10 @@ class Audit:
     def has(self, model: str, key: str) -> bool:
         """Whether the decision of this key was taken."""
         return self.table.read(f"MODEL#{model}", f"AUDIT#{key}") is not None
+
+    def decisions(self, model: str) -> list[Entry]:
+        """What people decided, newest first."""
+        return [entry for entry in self.all(model) if entry.decision in PEOPLE_DECIDE]
 
     def all(self, model: str) -> list[Entry]:
         """Newest first."""

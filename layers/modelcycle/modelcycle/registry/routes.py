@@ -45,7 +45,7 @@ class Routes:
     def get(self, model: str) -> Route:
         return self._read(model)[0]
 
-    def moves(self, model: str, limit: int = 50) -> list[Move]:
+    def moves(self, model: str, limit: int | None = None) -> list[Move]:
         """Newest first."""
         found = self.table.query(f"MODEL#{model}", "MOVE#", newest_first=True, limit=limit)
         return [Move.model_validate(record.body) for record in found]

@@ -49,7 +49,15 @@ class Runs:
         record = self.table.read(_pk(model), f"RUN#{run_id}")
         return RunRecord.model_validate(record.body) if record else None
 
-    def latest(self, model: str, limit: int = 20) -> list[RunRecord]:
+    def since(self, model: str, moment: datetime) -> list[RunRecord]:
+        """All runs that began at `moment` or later, newest first."""
+        # run ids begin with the time, see `claim`
+        first = f"RUN#{moment.astimezone(UTC):%Y%m%dT%H%M%S}"
+        found = self.table.query(_pk(model), "RUN#", first=first, newest_first=True)
+        records = [RunRecord.model_validate(record.body) for record in found]
+        return [record for record in records if record.run.started_at >= moment]
+
+    def latest(self, model: str, limit: int | None = None) -> list[RunRecord]:
         """Newest first."""
         found = self.table.query(_pk(model), "RUN#", newest_first=True, limit=limit)
         return [RunRecord.model_validate(record.body) for record in found]
@@ -157,10 +165,23 @@ class Runs:
         record = self.table.read(_pk(model), f"STEP#{step}#{fingerprint}")
         return record.body if record else None
 
-    def keep_result(self, model: str, step: str, fingerprint: str, result: dict[str, Any]) -> dict[str, Any]:
-        """Record a step's answer; the first writer's stands and is returned."""
+    def keep_result(
+        self, model: str, step: str, fingerprint: str, result: dict[str, Any], instead_of: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Record a step's answer; the first writer's stands and is returned.
+
+        Parameters
+        ----------
+        instead_of : the recorded answer that this one replaces, as its artifacts are gone
+        """
+        revision = 0
+        if instead_of is not None:
+            record = self.table.read(_pk(model), f"STEP#{step}#{fingerprint}")
+            if record and (record.body == result or record.body != instead_of):  # made at the same place, or raced
+                return record.body
+            revision = record.revision if record else 0
         try:
-            self.table.write(Write(_pk(model), f"STEP#{step}#{fingerprint}", result))
+            self.table.write(Write(_pk(model), f"STEP#{step}#{fingerprint}", result, revision))
         except Raced:
             return self.result(model, step, fingerprint) or result
         return result

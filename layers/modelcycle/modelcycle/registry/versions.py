@@ -6,6 +6,7 @@ the declared transitions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -72,6 +73,11 @@ class Version(BaseModel):
     code: str
     opset: int
 
+    @property
+    def essentials(self) -> tuple[Artifact, ...]:
+        """The artifacts without which the version cannot be served, rolled out or monitored."""
+        return self.onnx, self.signature, self.profile, self.pipeline
+
 
 class Standing(BaseModel):
     """Where a version stands since when, and by whose decision.
@@ -106,12 +112,18 @@ class Versions:
         self.table = table
         self.audit = Audit(table)
 
-    def register(self, draft: Version, content: str) -> tuple[Version, bool]:
+    def register(
+        self, draft: Version, content: str, is_intact: Callable[[Version], bool] = lambda version: True
+    ) -> tuple[Version, bool]:
         """Give the draft the next number, in one transaction; the same content gets its first number again.
+
+        A version never changes. So content whose version is no longer intact gets a new number, unless the verdict
+        about that version is final: a verdict about a model outlives its files.
 
         Parameters
         ----------
         content : hash of all that makes the version (model, signature, data)
+        is_intact : whether the artifacts of a registered version are still there
 
         Returns
         -------
@@ -121,7 +133,9 @@ class Versions:
         for _ in range(10):
             made = self.table.read(pk, f"CONTENT#{content}")
             if made:
-                return self.get(draft.model, made.body["version"]), False
+                earlier = self.get(draft.model, made.body["version"])
+                if self.standing(draft.model, earlier.version).final or is_intact(earlier):
+                    return earlier, False
             latest = self.table.read(pk, "LATEST")
             number = (latest.body["version"] if latest else 0) + 1
             version = draft.model_copy(update={"version": number})
@@ -131,7 +145,7 @@ class Versions:
                 Write(pk, "LATEST", {"version": number}, latest.revision if latest else 0),
                 Write(pk, f"VERSION#{number:08d}", version.model_dump(mode="json")),
                 Write(pk, _state(number), Standing(state="registered", at=at, by=by).model_dump(mode="json")),
-                Write(pk, f"CONTENT#{content}", {"version": number}),
+                Write(pk, f"CONTENT#{content}", {"version": number}, made.revision if made else 0),
             )
             unit.tell("VersionRegistered", version=number, run_id=draft.run_id)
             unit.audit(f"{_state(number)}#0", Entry(at=at, subject=f"version {number}", decision="registered", by=by))
@@ -149,10 +163,15 @@ class Versions:
             raise Unknown(f"{model} has no version {version}", model, f"`modelcycle show {model}` lists them")
         return Version.model_validate(record.body)
 
-    def all(self, model: str, limit: int = 50) -> list[Version]:
+    def all(self, model: str, limit: int | None = None) -> list[Version]:
         """Newest first."""
         found = self.table.query(f"MODEL#{model}", "VERSION#", newest_first=True, limit=limit)
         return [Version.model_validate(record.body) for record in found]
+
+    def standings(self, model: str) -> dict[int, Standing]:
+        """The standing of every version, by its number."""
+        found = self.table.query(f"MODEL#{model}", "STATE#")
+        return {int(record.sk.removeprefix("STATE#")): Standing.model_validate(record.body) for record in found}
 
     def standing(self, model: str, version: int) -> Standing:
         """Raises Unknown."""

@@ -34,6 +34,9 @@ def score_candidate(
     """
     pipeline = pipeline_of(artifacts, request.run)
     champion = _first_seen_champion(request, artifacts, registry)
+    version = None if champion is None else registry.versions.get(request.run.model, champion)
+    # a champion whose artifacts are gone must not stop the run that could replace it
+    lost = version is not None and bool(artifacts.missing(version.essentials))
 
     def work() -> ScoredCandidate:
         signature = Signature.model_validate_json(artifacts.read(request.engineer_features.signature))
@@ -44,8 +47,7 @@ def score_candidate(
         sensitive = [column for column in table.columns if column.name in pipeline.sensitive_columns]
         candidate_scores = Scores(scorer.scores(test), sensitive_groups(test, sensitive))
         champion_scores = None
-        if champion is not None:
-            version = registry.versions.get(request.run.model, champion)
+        if version is not None and not lost:
             champion_scores = _champion_scores(version, signature, test, artifacts)
         return ScoredCandidate(
             scores=artifacts.put(request.run.key(STEP, "scores.npz"), candidate_scores.to_bytes()),
@@ -53,13 +55,14 @@ def score_candidate(
             if champion_scores is None
             else artifacts.put(request.run.key(STEP, "champion.npz"), Scores(champion_scores).to_bytes()),
             champion=champion,
+            champion_lost=lost,
             rows=parity.rows,
             max_difference=parity.max_difference,
             flips=parity.flips,
         )
 
-    parameters = [champion, pipeline.sensitive_columns]
-    return taken_over(registry.runs, code, STEP, request, parameters, ScoredCandidate, work)
+    parameters = [champion, pipeline.sensitive_columns, *(["lost"] if lost else [])]
+    return taken_over(registry.runs, artifacts, code, STEP, request, parameters, ScoredCandidate, work)
 
 
 def _first_seen_champion(request: ScoreCandidateRequest, artifacts: Store, registry: Registry) -> int | None:

@@ -40,7 +40,7 @@ def run_trial(request: RunTrialRequest, *, artifacts: Store, runs: Runs, code: s
             loss = NO_MODEL
         return TrialResult(trial=request.trial, loss=loss, seconds=round(time.perf_counter() - started, 3))
 
-    result = taken_over(runs, code, "run_trial", request, None, TrialResult, work)
+    result = taken_over(runs, artifacts, code, "run_trial", request, None, TrialResult, work)
     # one small object per trial shows the progress of the search
     put_json(artifacts, request.run.key("train", f"trial-{result.trial.number:03}.json"), result.wire())
     return result

@@ -62,7 +62,7 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, runs: Runs, c
             packages=export.package_versions(),
         )
 
-    return taken_over(runs, code, STEP, request, None, SelectedModel, work)
+    return taken_over(runs, artifacts, code, STEP, request, None, SelectedModel, work)
 
 
 def baseline(data: TrainingData) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
         return _validate(request, pipeline, artifacts, registry)
 
     parameters = pipeline.gates.model_dump(mode="json")
-    return taken_over(registry.runs, code, STEP, request, parameters, Validated, work)
+    return taken_over(registry.runs, artifacts, code, STEP, request, parameters, Validated, work)
 
 
 def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, registry: Registry) -> Validated:
@@ -65,7 +65,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     baseline_metrics, baseline = _measure_reference("baseline", baseline_scores, losses, target, task)
     champion_metrics: dict[str, float] | None = None
     champion: ReferenceModel | None = None
-    if scored.champion is not None and scored.champion_scores is None:
+    if scored.champion is not None and scored.champion_scores is None and not scored.champion_lost:
         champion = ReferenceModel("champion", None, None)
     elif scored.champion_scores is not None:
         champion_scores = Scores.from_bytes(artifacts.read(scored.champion_scores)).scores
@@ -73,6 +73,8 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
 
     gates = check_gates(pipeline.gates, task, metrics, baseline, champion)
     verdict, reasons = _verdict(gates)
+    if scored.champion_lost:
+        reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
     if _is_champion(request, registry):
         verdict, reasons = "unchanged", [f"the same model as version {scored.champion}, which is live"]
     low, high = headline_interval(candidate.scores, target, task)
@@ -131,8 +133,8 @@ def _tables(scores: Array, target: Array, task: Task, classes: list[str]) -> dic
 
 
 def _is_champion(request: ValidateRequest, registry: Registry) -> bool:
-    """Return whether the candidate is the champion: the same graph with the same signature."""
-    if request.score_candidate.champion is None:
+    """Return whether the candidate is the champion: the same graph with the same signature, and not lost."""
+    if request.score_candidate.champion is None or request.score_candidate.champion_lost:
         return False
     champion = registry.versions.get(request.run.model, request.score_candidate.champion)
     return (champion.onnx.sha256, champion.signature.sha256) == (
