@@ -111,4 +111,4 @@ def test_a_rollout_that_an_older_lifecycle_starts_is_understood() -> None:
 
     old = {"model": "m", "version": 2, "step": 0, "actor": "run r"}
     assert conduct(flow("rollout"), old, deploy, "arn:m-v2-r")[0] == "Finished"
-    assert DeployRequest.read(given[0]) == DeployRequest(model="m", version=2, actor="run r", rollout="m-v2-r")
+    assert DeployRequest.from_event(given[0]) == DeployRequest(model="m", version=2, actor="run r", rollout="m-v2-r")

@@ -186,10 +186,10 @@ def test_the_live_model_made_again_gets_a_new_number_once_its_files_are_gone() -
 
 
 @pytest.mark.parametrize("verdict", ["refused", "rejected", "rolled_back"])
-def test_a_verdict_outlives_the_files_of_its_version(verdict: Any) -> None:
+def test_a_final_verdict_outlives_the_files_of_its_version(verdict: Any) -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     version = cycle(train("binary"), store, registry, "r1").register()
     way = {"refused": [], "rejected": ["staged", "awaiting_approval"], "rolled_back": ["staged", "live"]}[verdict]
     for state in (*way, verdict):
-        registry.versions.move(MODEL, 1, state, "ada")
+        registry.versions.move(MODEL, 1, state, "ada", final=state == verdict)
     assert registry.versions.register(version, "content", lambda found: False) == (version, False)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from modelcycle.aws import Cloud, Environment
+from modelcycle.aws import Adapters, Environment
 from modelcycle.faults import Transient
 from modelcycle.registry import Write
 from tests.prediction_api import INFER, PREDICT, ROW, Api
@@ -233,7 +233,7 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 
 
 def test_a_route_is_read_again_in_one_attempt_of_half_a_second(silence: list[Any]) -> None:
-    cloud = Cloud(Environment(code_version="c", registry_table="t"), connect_timeout=1, read_timeout=2)
+    cloud = Adapters(Environment(code_version="c", registry_table="t"), connect_timeout=1, read_timeout=2)
     registry = cloud.quick_registry
     began = time.perf_counter()
     with pytest.raises(Transient):

@@ -209,7 +209,7 @@ def test_the_reason_of_a_promotion_is_in_the_moves_that_it_starts(cycle: Cycle) 
     cycle.decide("promote", cycle.staged(), why="the audit is through")
     (message,) = cycle.flows.started.values()
     assert message["moves"] == 1
-    deploy(DeployRequest.read(message | {"rollout": "x"}), registry=cycle.registry, artifacts=cycle.store)
+    deploy(DeployRequest.from_event(message | {"rollout": "x"}), registry=cycle.registry, artifacts=cycle.store)
     move = cycle.registry.routes.moves("m")[0]
     assert (move.by, move.why) == ("ann", "rollout, step 1 of 3: the audit is through")
 
