@@ -240,3 +240,13 @@ def test_times_are_written_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_versions_that_answered_are_named(versions: dict[str, Any], by: str) -> None:
     answer = {"model": "m", "version": 1, "predictions": ["a", "b", "c"], "probabilities": None} | versions
     assert predictions.predictions(answer, [{"x": "1"}] * 3, ["x"]).endswith(by)
+
+
+def test_a_champion_whose_files_are_gone_does_not_hide_how_a_run_ended(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.live(v1=90, v2=10)
+    assert cloud.s3.objects == {}
+    assert main(["runs", "m", "--follow", "r1"]) == 0
+    screen = capsys.readouterr().out
+    assert screen.startswith("m:2 has 10 %") and "look at it" in screen and "curl" not in screen
