@@ -12,7 +12,7 @@ import pytest
 import cli.place
 import cli.signing
 from cli.main import main
-from cli.screens import monitored
+from cli.screens import monitored, predictions
 from modelcycle.faults import Fault
 from modelcycle.registry import Entry, Write
 from tests.memory_place import ARN, ARTIFACT, AT, Cloud
@@ -232,3 +232,21 @@ def test_times_are_written_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
 
     console.print_json({"at": datetime(2026, 1, 1, 12, tzinfo=UTC).astimezone(), "other": ARN})
     assert json.loads(capsys.readouterr().out)["at"] == "2026-01-01T12:00:00Z"
+
+
+@pytest.mark.parametrize(("versions", "by"), [
+    ({}, "by m:1"), ({"versions": [2, 2, 2]}, "by m:2"), ({"versions": [1, 2, 1]}, "by m:1 (2), m:2 (1)"),
+])  # fmt: skip
+def test_the_versions_that_answered_are_named(versions: dict[str, Any], by: str) -> None:
+    answer = {"model": "m", "version": 1, "predictions": ["a", "b", "c"], "probabilities": None} | versions
+    assert predictions.predictions(answer, [{"x": "1"}] * 3, ["x"]).endswith(by)
+
+
+def test_a_champion_whose_files_are_gone_does_not_hide_how_a_run_ended(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.live(v1=90, v2=10)
+    assert cloud.s3.objects == {}
+    assert main(["runs", "m", "--follow", "r1"]) == 0
+    screen = capsys.readouterr().out
+    assert screen.startswith("m:2 has 10 %") and "look at it" in screen and "curl" not in screen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact, Collected, Run, RunRequest, Trigger
@@ -13,6 +14,7 @@ from modelcycle.score_candidate import score_candidate
 from modelcycle.steps import artifacts_in, taken_over
 from modelcycle.store import S3Store
 from modelcycle.validate import validate
+from tests.contract.functions import ROOT, _Loader
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import MODEL, cycle, train
 from tests.unit.data_steps import AT
@@ -193,3 +195,26 @@ def test_a_final_verdict_outlives_the_files_of_its_version(verdict: Any) -> None
     for state in (*way, verdict):
         registry.versions.move(MODEL, 1, state, "ada", final=state == verdict)
     assert registry.versions.register(version, "content", lambda found: False) == (version, False)
+
+
+CHECKED = {  # the folders whose artifacts a function checks before it takes a result, or a version, for intact
+    "Collect": ["collect"], "Preprocess": ["preprocess", "holdout/features", "holdout/labels"],
+    "EngineerFeatures": ["engineer_features"], "RunTrial": ["train"], "SelectModel": ["select_model"],
+    "ScoreCandidate": ["score_candidate", "claim", "preprocess", "engineer_features", "select_model"],
+    "Validate": ["validate"], "Govern": ["govern"],
+    "Register": ["claim", "preprocess", "engineer_features", "select_model"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", CHECKED)
+def test_a_function_may_check_what_it_checks(function: str) -> None:
+    """Denied, a check would answer as for an object that is gone: the work would be done again each time, unnoticed."""
+    resources = yaml.load((ROOT / "infra" / "identity.yaml").read_text(), Loader=_Loader)["Resources"]
+    statements = resources[f"{function}Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    readable = [
+        arn.removeprefix("${ArtifactBucketArn}/").removeprefix("*/runs/*/").removesuffix("/*")
+        for statement in statements
+        if "s3:GetObject" in statement["Action"]
+        for arn in statement["Resource"]
+    ]
+    assert set(CHECKED[function]) <= set(readable)
