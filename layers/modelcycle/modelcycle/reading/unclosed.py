@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelcycle.collect.piece import LONGEST_TEXT
+from modelcycle.reading.piece import LONGEST_TEXT
 
 LONGEST_LINE = 8 * 2**20  # bytes
 MOST_LINES = 1000  # of one record
