@@ -116,7 +116,8 @@ def _parsed(engine: Any, text: Path, target: Path, delimiter: str, skip: int, co
             {literal(text)}, columns = {{{types}}}, delim = {literal(delimiter)}, quote = '"', escape = '"',
             header = false, skip = {skip}, new_line = '\\n', auto_detect = false, strict_mode = true,
             store_rejects = true, rejects_limit = 0, max_line_size = {unclosed.LONGEST_LINE},
-            buffer_size = {unclosed.LONGEST_LINE * 4}, allow_quoted_nulls = {not single}) {"WHERE c0 IS NOT NULL" * single}""",
+            buffer_size = {unclosed.LONGEST_LINE * 4}, allow_quoted_nulls = {not single})
+            {"WHERE c0 IS NOT NULL" * single}""",
         columns,
     )  # fmt: skip
     rejects, swallowed = engine.execute(
