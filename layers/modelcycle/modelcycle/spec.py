@@ -42,7 +42,9 @@ class Source(Section):
 class Features(Section):
     """How columns enter the model; what is not said here is decided from the data, with the reason in the plan."""
 
-    numeric: list[Column] = Field([], description="columns to take as numbers, whatever they look like")
+    numeric: list[Column] = Field(
+        [], description="columns to take as numbers, whatever they look like; also if they seem to give the target away"
+    )
     categorical: list[Column] = Field([], description="columns to take as categories, numbers too")
     use_sensitive: bool = Field(False, description="let sensitive_columns enter the model")
 

@@ -32,7 +32,7 @@ class Planned(BaseModel):
     column: str
     treatment: Treatment
     why: str
-    loud: bool = False  # it gives the target away, or a sensitive column: people must see it, left out or kept
+    loud: bool = False  # it gives away the target or a sensitive column; in the model only where `features` names it
     inputs: list[Input] = []
 
 
