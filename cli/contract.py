@@ -10,6 +10,7 @@ from typing import Any
 from cli.place import Place
 from cli.rows import Row
 from modelcycle.faults import NotAllowed, Unknown
+from modelcycle.model.values import is_missing, missing_texts, number
 
 
 class Contract:
@@ -23,7 +24,7 @@ class Contract:
     def __init__(self, signature: dict[str, Any]) -> None:
         self.fields: dict[str, dict[str, Any]] = {field["name"]: field for field in signature["fields"]}
         self.ignored = {*signature["ignored"], signature["target"]}
-        self.missing = {"", *signature["missing_values"]}
+        self.missing = missing_texts(signature["missing_values"])
         self.ids: list[str] = signature["id_columns"]
 
     def unknown(self, names: Iterable[str]) -> list[str]:
@@ -43,15 +44,13 @@ class Contract:
         return {name: field.get("example") for name, field in self.fields.items()}
 
     def _value(self, text: str | None, kind: str) -> Any:
-        if text is None or text.strip() in self.missing:
+        if text is None or is_missing(text, self.missing):
             return None
         if kind != "number":
             return text
-        try:
-            value = float(text)
-        except ValueError:
-            return text  # the API's answer names the field and what it expects
-        return value if math.isfinite(value) else text
+        value = number(text)
+        # what is no number goes as it is: the API's answer names the field and what it expects
+        return value if value is not None and math.isfinite(value) else text
 
 
 def contract(place: Place, model: str) -> Contract:

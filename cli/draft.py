@@ -8,8 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from cli import guess, rows
+from cli import guess
 from cli.glance import Glance, Table
+from modelcycle.reading import SUFFIXES
 
 WIDEST_NAME = 32
 MOST_EXAMPLES = 3
@@ -19,7 +20,7 @@ MOST_COLUMNS = 200  # described one by one
 def model_name(data: Path) -> str:
     """A model's name from a file's: a-z, 0-9 and -, at most 48."""
     stem = data.name.lower()
-    for suffix in rows.SUFFIXES:
+    for suffix in SUFFIXES:
         stem = stem.removesuffix(suffix)
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "model"

@@ -5,17 +5,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from cli import rows
 from modelcycle.faults import NoData
+from modelcycle.model import dates
+from modelcycle.model.values import is_boolean, is_missing, missing_texts, number
+from modelcycle.reading import column_names
 from modelcycle.spec import Pipeline
 
 MOST_ROWS = 10_000
 MOST_DISTINCT = 1_000  # counted exactly up to here
-MISSING = set(Pipeline(name="x", target="x").missing_values)
+MISSING = missing_texts(Pipeline(name="x", target="x").missing_values)
 Kind = Literal["number", "date", "true or false", "text", "nothing"]
 
 
@@ -27,20 +29,22 @@ class Glance:
     rows: int = 0
     missing: int = 0
     whole: bool = True
-    kinds: set[Kind] = field(default_factory=lambda: {"number", "date", "true or false", "text"})
+    kinds: set[Kind] = field(default_factory=lambda: {"number", "true or false", "text"})
+    formats: list[str] = field(default_factory=lambda: list(dates.FORMATS))  # those in which all values are dates
     levels: dict[str, int] = field(default_factory=dict)
     more_levels: bool = False
 
     def take(self, text: str | None) -> None:
         self.rows += 1
         value = (text or "").strip()
-        if value in MISSING:
+        if is_missing(value, MISSING):
             self.missing += 1
             return
         if value in self.levels:
             self.levels[value] += 1
             return
         self.kinds = {kind for kind in self.kinds if FITS[kind](value)}
+        self.formats = [format_ for format_ in self.formats if _is_date(value, format_)]
         self.whole = self.whole and value.lstrip("+-").isdigit()
         if len(self.levels) < MOST_DISTINCT:
             self.levels[value] = 1
@@ -52,7 +56,8 @@ class Glance:
         """The narrowest kind that all values fit."""
         if not self.levels:
             return "nothing"
-        return next(kind for kind in ORDER if kind in self.kinds)
+        found = self.kinds | ({"date"} if self.formats else set())
+        return next(kind for kind in ORDER if kind in found)
 
     @property
     def distinct(self) -> str:
@@ -84,39 +89,31 @@ def glance(path: Path) -> Table:
     NoData : there is no row under the header
     UnreadableFile, BadData, ColumnsDiffer : as `cli.rows` names them
     """
-    found = {name: Glance(name) for name in rows.columns(path)}
-    reader = rows.read(path, skip_broken=True)
-    seen = 0
-    for row in itertools.islice(reader, MOST_ROWS):
-        seen += 1
-        for name in row.keys() - found.keys():
-            found[name] = Glance(name, rows=seen - 1, missing=seen - 1)
-        for name, column in found.items():
-            column.take(row.get(name))
-    if not seen:
-        raise NoData("the file has no rows", str(path), "give a header and rows, or in JSON lines one object a line")
-    return Table(list(found.values()), seen, next(reader, None) is None)
+    with rows.opened(path) as file:
+        if not file.piece.rows:
+            raise NoData(
+                "the file has no rows", str(path), "give a header and rows, or in JSON lines one object a line"
+            )
+        if not file.piece.sparse:
+            column_names.enough(file.names, str(path))
+        found = [Glance(name) for name in file.names]
+        seen = 0
+        for row in itertools.islice(file, MOST_ROWS):
+            seen += 1
+            for column in found:
+                column.take(row[column.name])
+        return Table(found, seen, seen == file.piece.rows)
 
 
-def _number(text: str) -> bool:
+def _is_date(text: str, format_: str) -> bool:
     try:
-        float(text)
+        dates.parse(text, format_)
     except ValueError:
         return False
     return True
 
 
-def _date(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-BOOLEAN = {"true", "false", "yes", "no", "t", "f"}
 FITS: dict[Kind, Callable[[str], bool]] = {
-    "number": _number, "date": _date, "true or false": lambda text: text.lower() in BOOLEAN,
-    "text": lambda text: True,
+    "number": lambda text: number(text) is not None, "true or false": is_boolean, "text": lambda text: True,
 }  # fmt: skip
 ORDER: tuple[Kind, ...] = ("true or false", "number", "date", "text")

@@ -14,7 +14,7 @@ from cli import place as places
 from cli.contract import contract
 from cli.place import Name
 from cli.screens import predictions as screen
-from modelcycle.faults import BadRequest, NoData
+from modelcycle.faults import BadData, BadRequest, NoData
 
 MOST_ROWS = 500  # of one request
 POINTER = re.compile(r"/instances/(?P<row>[0-9]+)(/(?P<column>.*))?", re.DOTALL)
@@ -22,30 +22,69 @@ MOST_BYTES = 1_000_000  # of its instances; the API takes 3 MB
 
 
 def predict(model: str, data: Path, first: int | None, name: Name, stage: str, as_json: bool) -> int:
-    names = rows.columns(data)
-    place = places.find(name, stage)
-    asked = contract(place, model)
-    unknown = asked.unknown(names)
-    if unknown:
-        console.say(f"left out, the model does not know them: {', '.join(unknown)}")
-    answer: dict[str, Any] = {}
-    shown: list[rows.Row] = []
-    # a column that a line of JSON leaves out has no value; one that the file lacks is the API's to name
-    asked_for = (dict.fromkeys(names) | row for row in itertools.islice(rows.read(data), first))
-    for batch in batches((row, asked.instance(row)) for row in asked_for):
-        shown += [row for row, _ in batch[: screen.MOST_ROWS - len(shown)]]
-        body = {"instances": [instance for _, instance in batch]}
-        try:
-            merge(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
-        except BadRequest as refused:
-            raise in_file(refused, data, len(answer.get("predictions", [])), list(asked.fields)) from None
+    """Ask the live version for the rows of a file, and show its answers.
+
+    Parameters
+    ----------
+    first : rows to ask for; else all
+
+    Raises
+    ------
+    NoData, UnreadableFile, BadData, ColumnsDiffer : nothing was asked, since a line of the file is no row
+    BadRequest : names row and column of the file
+    """
+    with rows.opened(data) as file:
+        if file.piece.broken:
+            _broken(file, first)
+        place = places.find(name, stage)
+        asked = contract(place, model)
+        unknown = asked.unknown(file.names)
+        if unknown:
+            console.say(f"left out, the model does not know them: {', '.join(unknown)}")
+        absent = _absent(file, list(asked.fields))
+        if absent:
+            console.say(f"missing in every row: {', '.join(absent)}")
+        answer: dict[str, Any] = {}
+        shown: list[rows.Row] = []
+        asked_for = (dict.fromkeys(absent) | row for row in itertools.islice(file, first))
+        for batch in batches((row, asked.instance(row)) for row in asked_for):
+            shown += [row for row, _ in batch[: screen.MOST_ROWS - len(shown)]]
+            body = {"instances": [instance for _, instance in batch]}
+            try:
+                merge(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
+            except BadRequest as refused:
+                raise in_file(refused, data, len(answer.get("predictions", [])), list(asked.fields)) from None
     if not answer:
         raise NoData("the file has no rows", str(data), "give at least one row")
     if as_json:
         console.print_json(answer)
     else:
-        console.show(screen.predictions(answer, shown, [name for name in asked.fields if name in names]))
+        known = [name for name in asked.fields if name in file.names]
+        console.show(screen.predictions(answer, shown, known))
     return console.DONE
+
+
+def _broken(file: rows.DataFile, first: int | None) -> None:
+    """All rows are asked for only where every line is one, so that the answers go with the file's lines; the first few
+    are a look, which a broken line need not spoil."""
+    line, reason = file.first_broken()
+    count = f"{file.piece.broken:,} lines are" if file.piece.broken > 1 else "a line is"
+    if first is None:
+        raise BadData(
+            f"{count} broken; the first: {reason}", f"{file.path}, line {line}",
+            "mend or drop them; or ask for the first rows with --rows",
+        )  # fmt: skip
+    console.say(f"{count} left out as broken; the first is line {line}: {reason}")
+
+
+def _absent(file: rows.DataFile, fields: list[str]) -> list[str]:
+    """Columns that no line of a sparse file has: they are missing, as a key that a line lacks is in training.
+
+    A CSV or Parquet file has to have all columns, and one that shares none with the model is another table: the API
+    names what such files lack.
+    """
+    absent = [name for name in fields if name not in file.names]
+    return absent if file.piece.sparse and len(absent) < len(fields) else []
 
 
 def batches(found: Iterable[tuple[rows.Row, dict[str, Any]]]) -> Iterator[list[tuple[rows.Row, dict[str, Any]]]]:

@@ -48,15 +48,14 @@ def check_upload(path: Path, pipeline: Pipeline) -> None:
     NoData, UnreadableFile, BadData, ColumnsDiffer, BadInput : no step would read it
     TargetMissing : a CSV file's header has no target
     """
-    if rows.check(path).startswith(".csv"):
-        names = rows.columns(path)
-        if pipeline.target not in names:
-            lower = {other.lower(): other for other in reversed(names)}
-            near = difflib.get_close_matches(pipeline.target.lower(), lower, n=1)
-            raise TargetMissing(
-                f"the target {pipeline.target!r} is not a column", str(path),
-                (f"did you mean {lower[near[0]]!r}? " if near else "") + f"the columns are: {', '.join(names[:40])}",
-            )  # fmt: skip
+    names = rows.header(path)
+    if names is not None and pipeline.target not in names:
+        lower = {other.lower(): other for other in reversed(names)}
+        near = difflib.get_close_matches(pipeline.target.lower(), lower, n=1)
+        raise TargetMissing(
+            f"the target {pipeline.target!r} is not a column", str(path),
+            (f"did you mean {lower[near[0]]!r}? " if near else "") + f"the columns are: {', '.join(names[:40])}",
+        )  # fmt: skip
     if path.stat().st_size > LARGEST_UPLOAD:
         raise BadInput(
             f"the file has {path.stat().st_size / 2**20:,.0f} MB; one object holds at most {LARGEST_UPLOAD // 2**20}",

@@ -111,7 +111,7 @@ BAD = {
     "header.csv": (b"a,b\n", "no rows"),
     "binary.csv": (b"\x00\x01\x02\xff", "not UTF-8|binary"),
     "latin.csv": ("a,b\n1,caf\xe9\n".encode("latin-1"), "not UTF-8"),
-    "twice.csv": (b"a,b,a\n1,2,3\n", "stands twice"),
+    "twice.csv": (b"a,b,a\n1,2,3\n", "duplicated"),
     "nameless.csv": (b"a,,b\n1,2,3\n", "has no name"),
     "short.csv.gz": (gzip.compress(b"a,b\n1,2\n" * 999)[:40], "gzip"),
     "plain.csv.gz": (b"a,b\n1,2\n", "gzip"),

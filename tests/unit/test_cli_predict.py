@@ -103,9 +103,12 @@ def test_json_is_the_answer_of_the_api(asked: list[Any], tmp_path: Path, capsys:
     assert main(["predict", "m", "--data", str(tmp_path / "r.jsonl"), "--rows", "2", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["predictions"] == ["yes", "yes"]
-    assert asked == [[
-        {"age": 39.5, "since": None, "member": None}, {"age": None, "since": None, "member": "true"},
-    ]]  # fmt: skip
+    assert asked == [
+        [
+            {"age": 39.5, "=job's": None, "since": None, "member": None},
+            {"age": None, "=job's": None, "since": None, "member": "true"},
+        ]
+    ]
 
 
 def test_a_broken_line_is_named_and_nothing_of_it_is_shown(
@@ -114,7 +117,7 @@ def test_a_broken_line_is_named_and_nothing_of_it_is_shown(
     (tmp_path / "r.csv").write_text("age,member\n1,yes\nsecret,yes,no\n")
     assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 2
     said = capsys.readouterr().err
-    assert "3 fields where the header has 2" in said
+    assert "3 values where the header has 2" in said
     assert "line 3" in said
     assert "secret" not in said
 

@@ -237,7 +237,7 @@ def test_a_place_that_stops_answering_is_three_lines(
 
 
 @pytest.mark.parametrize(("rows", "word"), [
-    ("a,Y\n1,2\n", "did you mean 'Y'"), ("a,b\n1,2\n", "the columns are: a, b"), ("y,y\n1,2\n", "stands twice"),
+    ("a,Y\n1,2\n", "did you mean 'Y'"), ("a,b\n1,2\n", "the columns are: a, b"), ("y,y\n1,2\n", "duplicated"),
     ("\n\n", "no header"),
 ])  # fmt: skip
 def test_a_header_that_no_run_could_use_is_told_before_anything_is_uploaded(

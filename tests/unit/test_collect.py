@@ -165,7 +165,7 @@ BAD: list[tuple[dict[str, str | bytes], type[Fault], str]] = [
     ({"a__csv__gz": b"x,y\n1,2\n"}, UnreadableFile, "gzip"),
     ({"a__parquet": b"x,y\n1,2\n"}, UnreadableFile, "not Parquet"),
     ({"a__csv": "x,,y\n1,2,3\n"}, BadData, "no name"),
-    ({"a__csv": "x,y, x\n1,2,3\n"}, ColumnsDiffer, "twice: x"),
+    ({"a__csv": "x,y, x\n1,2,3\n"}, ColumnsDiffer, "duplicated column names: x"),
     ({"a__csv": "y\n1\n"}, BadData, "only one column"),
     ({"a__csv": ",".join(f"c{n}" for n in range(10_000))}, BadData, "1,000"),
     ({"a__csv": '"x,y\n1,2\n'}, UnreadableFile, "header"),

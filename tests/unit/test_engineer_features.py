@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from modelcycle.faults import BadData, NotExportable, TargetUnusable
+from modelcycle.govern.policy import POLICY, Facts
 from modelcycle.model.plan import FeaturePlan, Planned
 from modelcycle.model.signature import Signature
+from modelcycle.steps import pipeline_of
 from tests.unit.learning_tables import Lifecycle, lifecycle, read_csv, table
 
 N = 800
@@ -157,13 +159,34 @@ class TestLeaks:
         assert plan["part"].treatment == plan["rest"].treatment == "left_out"
         assert plan["part"].why == "gives the target away: - part + rest is the target (R2 1.0000)"
 
-    def test_an_exact_formula_stays_with_a_warning(self) -> None:
+    def formula(self, **pipeline: Any) -> Lifecycle:
+        a, b, c = (draw(seed).normal(size=N) for seed in (3, 4, 5))
+        columns = {"a": a.tolist(), "b": b.tolist(), "c": c.tolist(), "y": (3 * a - 1.2 * b + 7).tolist()}
+        return lifecycle(table(columns, "y", "regression"), training={"algorithms": ["linear"]}, **pipeline)
+
+    def test_by_an_exact_formula_as_by_a_sum(self) -> None:
+        plan = plan_of(self.formula())
+        assert [plan[name].treatment for name in "abc"] == ["left_out", "left_out", "number"]
+        assert plan["a"].loud and plan["b"].loud
+        assert plan["a"].why == "gives the target away: 3 a - 1.2 b is the target (R2 1.0000)"
+
+    @pytest.mark.parametrize("asked", [[], ["a"], ["a", "b"]])
+    def test_the_plan_and_the_policy_give_one_answer(self, asked: list[str]) -> None:
+        life = self.formula(features={"numeric": asked})
+        plan = FeaturePlan(columns=list(plan_of(life).values()))
+        pipeline = pipeline_of(life.store, life.run)
+        facts = Facts(cast(Any, None), pipeline, plan, "1")
+        assert facts.used == {*asked, "c"}  # what is named stays, what leaks else is out before anything is trained
+        holds, detail = POLICY["no column gives the target away"](facts)
+        assert holds and detail == (f"gives the target away: {', '.join(asked)}" if asked else "")
+
+    def test_where_nothing_else_is_left_the_refusal_says_the_formula_and_the_way_out(self) -> None:
         a, b = draw(3).normal(size=N), draw(4).normal(size=N)
         rows = table({"a": a.tolist(), "b": b.tolist(), "y": (3 * a - 1.2 * b).tolist()}, "y", "regression")
-        plan = plan_of(lifecycle(rows, training={"algorithms": ["linear"]}))
-        assert plan["a"].treatment == plan["b"].treatment == "number"
-        assert plan["a"].loud
-        assert "with b an exact formula of the target" in plan["a"].why
+        with pytest.raises(BadData) as caught:
+            lifecycle(rows).engineer()
+        assert "3 a - 1.2 b is the target" in caught.value.what
+        assert "features.numeric" in caught.value.remedy
 
     def test_a_listed_column_stays_and_its_reason_warns(self) -> None:
         asked = lifecycle(read_csv("bikeshare", "bikers", "regression"), features={"numeric": ["casual"]})

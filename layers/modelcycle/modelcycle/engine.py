@@ -18,13 +18,14 @@ COLUMNS_AT_ONCE = 64  # of one query: planning one over a wide table costs as mu
 
 
 @contextmanager
-def connect(folder: Path, place: str) -> Iterator[Any]:
+def connect(folder: Path, place: str, megabytes: int | None = None) -> Iterator[Any]:
     """A DuckDB connection that spills into `folder`, for the length of a `with`.
 
     Parameters
     ----------
     folder : of this call alone; whoever made it removes it
-    place : the step, named when memory runs out
+    place : the step or file, named when memory runs out
+    megabytes : memory to work in; else that of the function
 
     Raises
     ------
@@ -32,7 +33,7 @@ def connect(folder: Path, place: str) -> Iterator[Any]:
     """
     import duckdb
 
-    megabytes = int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"))
+    megabytes = megabytes or int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"))
     spill = folder / "spill"
     spill.mkdir(exist_ok=True)
     connection = duckdb.connect(
@@ -53,7 +54,9 @@ def connect(folder: Path, place: str) -> Iterator[Any]:
         yield connection
     except duckdb.OutOfMemoryException:
         raise BadData(
-            f"the data do not fit into {megabytes} MB of memory", place, "give the step's function more memory"
+            f"the data do not fit into {megabytes} MB of memory",
+            place,
+            "give the step's function more memory, or cut the file",
         ) from None
     finally:
         connection.close()

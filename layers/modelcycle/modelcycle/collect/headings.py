@@ -1,46 +1,12 @@
-"""Column names: those of a file, those of all files of a model, and those that the pipeline file speaks of."""
+"""Column names: those of all files of a model, and those that the pipeline file names."""
 
 from __future__ import annotations
 
 import difflib
-from collections import Counter
 
-from modelcycle.faults import BadData, BadPipeline, ColumnsDiffer, TargetMissing
+from modelcycle.faults import BadPipeline, ColumnsDiffer, TargetMissing
+from modelcycle.reading.column_names import listed
 from modelcycle.spec import Pipeline
-
-MOST_COLUMNS = 1000
-SHOWN = 15  # names in a sentence
-
-
-def checked(names: list[str], where: str, sparse: bool = False) -> list[str]:
-    """The names without the white space around them. Only a sparse file may hold one column alone.
-
-    Raises
-    ------
-    BadData : too many, or only one, or one without a name
-    ColumnsDiffer : a name stands twice
-    """
-    names = [name.strip() for name in names]
-    if len(names) > MOST_COLUMNS:
-        raise BadData(
-            f"{len(names):,} columns are more than the {MOST_COLUMNS:,} that a model may have", where,
-            "keep the columns that matter, or put sparse ones into fewer",
-        )  # fmt: skip
-    if "" in names:
-        place = names.index("") + 1
-        raise BadData(
-            f"column {place} of {len(names)} has no name", where,
-            "name it, or leave it out (pandas: to_csv(..., index=False))",
-        )  # fmt: skip
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ColumnsDiffer(f"column names stand twice: {listed(twice)}", where, "give each column a name of its own")
-    if len(names) == 1 and not sparse:
-        raise BadData(
-            f"there is only one column, {names[0][:60]!r}", where,
-            "a model needs a target and one more column; columns are parted by comma, semicolon, tab or |",
-        )  # fmt: skip
-    return names
 
 
 def same(names: list[str], first: list[str], where: str, first_where: str, sparse: bool) -> None:
@@ -99,8 +65,3 @@ def _nearest(name: str, names: list[str]) -> str:
     lower = {other.lower(): other for other in reversed(names)}
     near = difflib.get_close_matches(name.lower(), lower, n=1)
     return f"did you mean {lower[near[0]]!r}? " if near else ""
-
-
-def listed(names: list[str]) -> str:
-    shown = ", ".join(name if len(name) <= 60 else f"{name[:57]}..." for name in names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown}, ..."

@@ -8,16 +8,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from modelcycle.collect import delimited, headings, json_lines, parquet, piece
-from modelcycle.collect.piece import Piece
+from modelcycle import reading
+from modelcycle.collect import headings
 from modelcycle.engine import SHARD, connect, literal, row_group
 from modelcycle.faults import BadData, NoData, UnreadableFile
 from modelcycle.messages import Collected, CollectRequest
+from modelcycle.reading import SUFFIXES, Piece, column_names
+from modelcycle.reading.piece import LONGEST_TEXT
 from modelcycle.registry import Runs
 from modelcycle.steps import pipeline_of, taken_over
 from modelcycle.store import LARGEST_OBJECT, Listed, Store, put_json
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 MOST_BYTES = 2 * 2**30  # of all files together; pieces and shards lie in the function's temporary storage
 
 
@@ -45,7 +46,6 @@ def collect(request: CollectRequest, *, data: Store, artifacts: Store, runs: Run
     def work() -> Collected:
         with TemporaryDirectory() as name, connect(Path(name), "collect") as engine:
             folder = Path(name)
-            piece.begin(engine)
             pieces: list[Piece] = []
             objects: list[dict[str, Any]] = []
             for listed in listing:
@@ -53,6 +53,8 @@ def collect(request: CollectRequest, *, data: Store, artifacts: Store, runs: Run
                 if pieces:
                     headings.same(found.names, pieces[0].names, listed.key, listing[0].key, found.sparse)
                 else:
+                    if not found.sparse:
+                        column_names.enough(found.names, listed.key)
                     headings.held_against(pipeline, found.names)
                 pieces.append(found)
                 objects.append(about)
@@ -104,14 +106,7 @@ def _read(engine: Any, data: Store, listed: Listed, target: Path) -> tuple[Piece
     version = data.download(listed, source)
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not listed.bytes:
-        raise NoData("the file is empty", listed.key, "upload a file with a header and rows")
-    name = listed.key.lower()
-    if name.endswith(".parquet"):
-        found = parquet.read(engine, source, listed.key, target)
-    else:
-        reader = delimited.read if ".csv" in Path(name).suffixes[-2:] else json_lines.read
-        found = reader(engine, source, name.endswith(".gz"), listed.key, target)
+    found = reading.read(engine, source, listed.key, target)
     return found, {
         "key": listed.key, "version": version, "etag": listed.etag, "sha256": digest, "bytes": listed.bytes,
         "rows": found.rows, "quarantined": found.broken,
@@ -141,7 +136,7 @@ def _shards(engine: Any, pieces: list[Piece], folder: Path) -> list[Path]:
 
 def _quarantine(engine: Any, folder: Path) -> Path:
     path = folder / "quarantine.parquet"
-    for length in (piece.LONGEST_TEXT, 200, 20):  # millions of long broken lines are told in fewer characters each
+    for length in (LONGEST_TEXT, 200, 20):  # millions of long broken lines are told in fewer characters each
         engine.execute(
             f"""COPY (SELECT file, line, left(text, {length}) AS text, reason FROM broken ORDER BY file, line)
                 TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""

@@ -5,7 +5,7 @@ score, and a column that the pipeline file names stays.
 
 A single column, cross-fitted in two halves of the training rows, tells every class (AUC of the worst one) or the number
 (R2) from `TELLS` on. Real features stay below: the best ones have 0.78 in Adult, 0.94 in Iris, 0.98 in Wisconsin breast
-cancer; `registered`, a part of bikeshare's target, has 0.976. For sums of columns see `sums`.
+cancer; `registered`, a part of bikeshare's target, has 0.976. For formulas of several columns see `sums`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Numbers = npt.NDArray[np.float64]
 
 
 def find(decided: dict[str, Planned], rows: Columns, task: Task) -> Iterator[Planned]:
-    """The columns to leave out or to warn about, with the reason and the score."""
+    """The columns to leave out, with the reason and the score."""
     assert rows.target is not None
     if rows.rows < LEAST_ROWS:
         return
@@ -45,7 +45,7 @@ def find(decided: dict[str, Planned], rows: Columns, task: Task) -> Iterator[Pla
             yield Planned(column=name, treatment="left_out", loud=True, why=f"{why} ({measure} {score:.4f})")
     if task == "regression":
         numbers = [name for name in names if decided[name].treatment == "number" and name not in told]
-        yield from sums.find(decided, numbers, rows)
+        yield from sums.find(numbers, rows)
 
 
 def _tells(values: Values, target: npt.NDArray[Any], task: Task) -> tuple[str, float]:

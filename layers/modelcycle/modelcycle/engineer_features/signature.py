@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import numpy as np
 
+from modelcycle.model import dates
 from modelcycle.model.columns import Column, Columns, TableSchema, Texts, Values
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Field, Signature
@@ -68,6 +67,5 @@ def _as_json(column: Column, value: np.floating) -> float | str | bool:
     if column.type == "boolean":
         return bool(value)
     if column.type == "datetime":
-        moment = datetime.fromtimestamp(float(value), UTC)
-        return moment.isoformat() if column.format in ("", "iso") else moment.strftime(column.format)
+        return dates.written(float(value), column.format)
     return float(str(value))

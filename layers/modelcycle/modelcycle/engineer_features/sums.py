@@ -1,8 +1,9 @@
-"""Columns that add up to the target, like `casual + registered = bikers`.
+"""Columns from which the target follows by a formula, like `casual + registered = bikers` or `1.19 net - rebate`.
 
-A least-squares fit over the number columns explains the target from R2 `ADDS_UP` on; the fewest columns that do it are
-named. Parts of a sum weigh alike. An exact formula whose weights differ, like 3 a - 1.2 b, may well be a law of nature:
-its columns stay, with a warning in the plan.
+A least-squares fit over the number columns explains the target from R2 `EXACT` on; the fewest columns that do it are
+left out, with the formula as the reason. Measured quantities have noise, so an exact fit nearly always means that one
+side was computed from the other. Where the formula holds before the target is known (a law of nature, a simulation),
+`features.numeric` keeps the columns: see docs/decisions/11-leaks.md.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy.typing as npt
 from modelcycle.model.columns import Columns
 from modelcycle.model.plan import Planned
 
-ADDS_UP = 0.9999  # R2 of a sum
-ALIKE = 0.01  # relative difference of weights that count as the same
+EXACT = 0.9999  # R2 of a formula
+ALIKE = 0.01  # relative difference of weights that count as the same: a plain sum, whose weights need not be said
 LEAST_ROWS = 100  # fewer prove nothing
 ROWS_A_COLUMN = 5
 MOST_TERMS = 12  # of a sum
@@ -27,29 +28,39 @@ LIGHT = 1e-3  # weights in standard deviations of the target that are rounding
 Numbers = npt.NDArray[np.float64]
 
 
-def find(decided: dict[str, Planned], names: list[str], rows: Columns) -> Iterator[Planned]:
-    """Take the smallest exact formula out of the columns, again and again, until none is left."""
+def find(names: list[str], rows: Columns) -> Iterator[Planned]:
+    """Take the smallest exact formula out of the columns, again and again, until none is left.
+
+    Parameters
+    ----------
+    names : number columns that may be learned from
+    rows : table with a target of numbers (n,)
+
+    Returns
+    -------
+    the columns of each formula, left out
+    """
     columns = {name: np.asarray(rows.values[name], dtype=np.float64) for name in names}
     columns = {name: values for name, values in columns.items() if np.isnan(values).mean() < 0.05}
     for _ in range(FOUND_SUMS):
         terms, weights, fit = _formula(columns, np.asarray(rows.target, dtype=np.float64))
         if not terms:
             return
-        sizes = np.abs(weights)
-        is_sum = sizes.max() - sizes.min() <= ALIKE * sizes.max()
-        others = {name: " + ".join(other for other in terms if other != name) for name in terms}
+        why = f"gives the target away: {_written(terms, weights)} is the target (R2 {fit:.4f})"
         for name in terms:
             del columns[name]
-            if is_sum:
-                signs = ["-" if weight < 0 else "+" for weight in weights]
-                said = " ".join(f"{sign} {term}" for sign, term in zip(signs, terms, strict=True)).removeprefix("+ ")
-                yield Planned(
-                    column=name, treatment="left_out", loud=True,
-                    why=f"gives the target away: {said} is the target (R2 {fit:.4f})",
-                )  # fmt: skip
-            else:
-                why = f"with {others[name]} an exact formula of the target (R2 {fit:.4f}): is it known before?"
-                yield decided[name].model_copy(update={"loud": True, "why": f"{decided[name].why}; {why}"})
+            yield Planned(column=name, treatment="left_out", loud=True, why=why)
+
+
+def _written(terms: list[str], weights: Numbers) -> str:
+    """The formula for people; weights only where they differ. A constant beside them is not said."""
+    sizes = np.abs(weights)
+    plain = sizes.max() - sizes.min() <= ALIKE * sizes.max()
+    parts = [
+        f"{'-' if weight < 0 else '+'} {'' if plain else f'{abs(weight):.4g} '}{term}"
+        for term, weight in zip(terms, weights, strict=True)
+    ]
+    return " ".join(parts).removeprefix("+ ")
 
 
 def _formula(columns: dict[str, Numbers], target: Numbers) -> tuple[list[str], Numbers, float]:
@@ -83,15 +94,15 @@ def _formula(columns: dict[str, Numbers], target: Numbers) -> tuple[list[str], N
 
     chosen = list(range(len(usable)))
     weights, fit = fitted(chosen)
-    if fit < ADDS_UP:
+    if fit < EXACT:
         return nothing
     heavy = [place for place, weight in zip(chosen, weights, strict=True) if abs(weight) > LIGHT]
-    if len(heavy) > MOST_TERMS or fitted(heavy)[1] < ADDS_UP:
+    if len(heavy) > MOST_TERMS or fitted(heavy)[1] < EXACT:
         return nothing
     # of columns that weigh the same, the first in the data stays
     for place in sorted(heavy, key=lambda place: (round(abs(float(weights[place])), 6), -place)):
         fewer = [other for other in heavy if other != place]
-        if fewer and fitted(fewer)[1] >= ADDS_UP:
+        if fewer and fitted(fewer)[1] >= EXACT:
             heavy = fewer
     weights, fit = fitted(heavy)
     if len(heavy) < 2:

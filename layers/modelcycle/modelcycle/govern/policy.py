@@ -56,6 +56,8 @@ def _sensitive(facts: Facts) -> tuple[bool, str]:
 
 
 def _leak(facts: Facts) -> tuple[bool, str]:
+    """Holds for every plan that `engineer_features` makes: what leaks is left out, unless `features` names it. Asked
+    all the same, since a plan is an artifact and the model is made from it."""
     leaking = sorted(planned.column for planned in facts.plan.columns if planned.loud and planned.column in facts.used)
     named = {*facts.pipeline.features.numeric, *facts.pipeline.features.categorical}
     return set(leaking) <= named, f"gives the target away: {', '.join(leaking)}" if leaking else ""

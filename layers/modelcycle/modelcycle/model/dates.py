@@ -1,7 +1,8 @@
 """Dates and times as text: what is read as one, and the seconds that it stands for.
 
 `preprocess` reads whole columns by DuckDB (`sql`), serving reads single values by `parse`; both give the same number.
-A time without a zone is UTC. Month names are English. Two-digit years and bare digits (20240131) are not read as dates.
+A time without a zone is UTC. Month names are English. Two-digit years and bare digits (20240131) are not read as dates,
+nor is what lies outside the years 1 to 9999 UTC: `datetime`, which writes dates out, knows no others.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ MONTHS = (
     "december",
 )  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _END = -62_135_596_800.0, 253_402_300_800.0  # seconds of the years 1 and 10000, the second one excluded
 _CLOCK = r"([01][0-9]|2[0-3])"
 _SIXTY = r"([0-5][0-9])"
 _ISO = (
@@ -57,7 +59,10 @@ def parse(text: str, format: str) -> float:  # noqa: A002 (what strptime calls i
         east = int(zone_hour or 0) * 3600 + int(zone_minute or 0) * 60
         moment -= -east if zone and zone[0] == "-" else east
         # by way of a float, as DuckDB divides
-        return float(moment * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])) / 1_000_000
+        seconds = float(moment * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])) / 1_000_000
+        if not _FIRST <= seconds < _END:  # by its zone, or a fraction that a float cannot hold
+            raise ValueError("the date lies outside the years 1 to 9999 UTC")
+        return seconds
     part = dict(zip(re.findall("%[A-Za-z]", format), found.groups(), strict=True))
     name = part.get("%b") or part.get("%B")
     month_number = int(part["%m"]) if name is None else [m[:3] for m in MONTHS].index(name[:3].lower()) + 1
@@ -74,9 +79,21 @@ def parse(text: str, format: str) -> float:  # noqa: A002 (what strptime calls i
 def sql(column: str, format: str) -> str:  # noqa: A002
     """The same as a DuckDB expression over a text column (session time zone UTC): DOUBLE, NULL where it is no date."""
     guard = f"regexp_full_match({column}, '{_text(format)}')"
-    if format == "iso":
-        return f"CASE WHEN {guard} THEN epoch_us(try_cast({column} AS TIMESTAMPTZ)) / 1000000 END"
-    return f"CASE WHEN {guard} THEN epoch_us(try_strptime({column}, '{format}')) / 1000000 END"
+    moment = f"try_cast({column} AS TIMESTAMPTZ)" if format == "iso" else f"try_strptime({column}, '{format}')"
+    seconds = f"epoch_us({moment}) / 1000000"
+    return f"CASE WHEN {guard} AND {seconds} >= {_FIRST} AND {seconds} < {_END} THEN {seconds} END"
+
+
+def written(seconds: float, format: str) -> str:  # noqa: A002
+    """A date as text, such that `parse` reads the same seconds from it; a format without a time leaves the time out.
+
+    >>> written(0, "%d.%m.%Y"), written(0.5, "iso")
+    ('01.01.1970', '1970-01-01T00:00:00.500000+00:00')
+    """
+    moment = _EPOCH + timedelta(seconds=seconds)  # before 1970 too, on every platform
+    if format in ("", "iso"):
+        return moment.isoformat()
+    return moment.strftime(format.replace("%Y", f"{moment.year:04}"))  # strftime takes zeros off a year on Linux
 
 
 @cache

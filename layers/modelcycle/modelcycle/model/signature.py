@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,12 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from modelcycle.faults import BadRequest
+from modelcycle.model import dates
 from modelcycle.model.columns import Columns, ColumnType, Texts, Values
 from modelcycle.model.plan import Input, Part
+from modelcycle.model.values import MAX_NUMBER, is_missing, missing_texts
 from modelcycle.spec import Task
 
-LARGEST = float(np.finfo(np.float32).max)
 MOST_ERRORS = 20  # named in one answer
 
 
@@ -107,14 +107,14 @@ class Signature(BaseModel):
                 break
         if errors:
             raise _refused(errors, self.model)
-        missing = frozenset(self.missing_values)
+        missing = missing_texts(self.missing_values)
         values: dict[str, Values] = {}
         for field in self.fields:
             read = READERS[field.type]
             column: list[Any] = []
             for row, instance in enumerate(instances):
                 value = instance[field.name]
-                if value is None or (isinstance(value, str) and value.strip() in missing):
+                if value is None or (isinstance(value, str) and is_missing(value, missing)):
                     column.append(None)
                     continue
                 try:
@@ -155,7 +155,7 @@ def _number(value: Any, field: Field) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"a number is expected, got {shown(value)}")
     # an integer of JSON has no largest value, and math.isfinite fails on one that no float can hold
-    if not -LARGEST <= value <= LARGEST:
+    if not -MAX_NUMBER <= value <= MAX_NUMBER:
         raise ValueError("the number is too large")
     return float(value)
 
@@ -173,8 +173,6 @@ def _boolean(value: Any, field: Field) -> float:
 
 
 def _datetime(value: Any, field: Field) -> float:
-    from modelcycle.model import dates
-
     if not isinstance(value, str):
         raise ValueError(f"a date as text is expected, got {shown(value)}")
     try:
@@ -221,13 +219,10 @@ def _typed_as(values: Values, kind: ColumnType) -> bool:
 def _written(values: Values, field: Field) -> list[Any]:
     if isinstance(values, Texts):
         return [values.levels[code] if code >= 0 else None for code in values.codes]
-    write: Callable[[float], Any] = {"number": float, "boolean": bool}.get(field.type, lambda s: _moment(s, field))
+    write: Callable[[float], Any] = {"number": float, "boolean": bool}.get(
+        field.type, lambda seconds: dates.written(seconds, field.format)
+    )
     return [None if math.isnan(value) else write(value) for value in values.tolist()]
-
-
-def _moment(seconds: float, field: Field) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)  # before 1970 too, on every platform
-    return moment.isoformat() if field.format in ("", "iso") else moment.strftime(field.format)
 
 
 def _encoded(values: Values, graph_input: Input) -> npt.NDArray[Any]:

@@ -22,6 +22,7 @@ from modelcycle.faults import Transient
 from modelcycle.model import dates
 from modelcycle.model.columns import Texts, Values
 from modelcycle.model.profile import ColumnProfile
+from modelcycle.model.values import stripped_sql
 from modelcycle.store import Listed, Store
 
 MOST_OBJECTS = 5_000
@@ -100,10 +101,8 @@ def read(
     over.
     """
     pointers = [literal("/instance/" + c.name.replace("~", "~0").replace("/", "~1")) for c in columns]
-    tokens = ", ".join(literal(token.strip()) for token in (*missing, ""))
     texts = ", ".join(
-        f"CASE WHEN trim(texts[{n + 1}]) NOT IN ({tokens}) THEN trim(texts[{n + 1}]) END AS c{n}, "
-        f"json_exists(json, {pointer}) AS has{n}"
+        f"{stripped_sql(f'texts[{n + 1}]', missing)} AS c{n}, json_exists(json, {pointer}) AS has{n}"
         for n, pointer in enumerate(pointers)
     )
     engine.execute(

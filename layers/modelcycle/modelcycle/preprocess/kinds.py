@@ -1,8 +1,8 @@
 """The type of a column, from its values alone.
 
 Read as a number: digits with an optional sign, point and exponent, within float32 (also with leading zeros). Not read:
-thousands separators, decimal commas, per cent and currency signs. Read as a boolean: see TRUE and FALSE; 0 and 1 stay
-numbers. Dates: see `model.dates`. All else is text.
+thousands separators, decimal commas, per cent and currency signs. Read as a boolean: the words of `model.values`; 0 and
+1 stay numbers. Dates: see `model.dates`. All else is text.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ from typing import Any
 from modelcycle.engine import batches
 from modelcycle.model import dates
 from modelcycle.model.columns import Column, ColumnType
+from modelcycle.model.values import FALSE, TRUE, boolean_sql, number_sql
 
 PARSED = 0.99  # share of a column's values that make it a number or a date; rows with the rest are quarantined
-TRUE = ["true", "yes", "t", "y"]
-FALSE = ["false", "no", "f", "n"]
 LOOKED_AT = 300  # rows by which the formats of dates are narrowed down
-NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-LARGEST = 3.4028234663852886e38  # of a float32
 
 
 def of_target(engine: Any, place: str, found: Column) -> Column:
@@ -39,7 +36,7 @@ def inferred(engine: Any, names: dict[int, str], forced: dict[int, ColumnType]) 
     found = {number: Column(name=names[number], type=kind) for number, kind in forced.items()}
     for batch in batches([number for number in names if number not in forced]):
         counts = engine.execute(
-            "SELECT " + ", ".join(f"count(c{n}), count({_number(f'c{n}')}), {_booleans(f'c{n}')}" for n in batch)
+            "SELECT " + ", ".join(f"count({read(f'c{n}')})" for n in batch for read in (str, number_sql, boolean_sql))
             + " FROM clean"
         ).fetchone()  # fmt: skip
         first = engine.execute(
@@ -51,7 +48,7 @@ def inferred(engine: Any, names: dict[int, str], forced: dict[int, ColumnType]) 
             if values and numbers >= values * PARSED:
                 found[number] = Column(name=name, type="number")
             elif values and booleans == values:  # a single other word makes them categories
-                found[number] = Column(name=name, type="boolean", true=TRUE, false=FALSE)
+                found[number] = Column(name=name, type="boolean", true=list(TRUE), false=list(FALSE))
             else:
                 texts = {row[place] for row in first if row[place] is not None}
                 format_ = _format(engine, f"c{number}", values, texts) if values else None
@@ -62,21 +59,10 @@ def inferred(engine: Any, names: dict[int, str], forced: dict[int, ColumnType]) 
 def parsed(column: Column, place: str) -> str:
     """SQL that reads a column's text: the text or a DOUBLE (seconds for dates, 0 or 1), NULL where it doesn't parse."""
     if column.type == "number":
-        return _number(place)
+        return number_sql(place)
     if column.type == "boolean":
-        return f"CASE WHEN lower({place}) IN {(*TRUE, '')} THEN 1.0 WHEN lower({place}) IN {(*FALSE, '')} THEN 0.0 END"
+        return boolean_sql(place)
     return dates.sql(place, column.format) if column.type == "datetime" else place
-
-
-def _booleans(place: str) -> str:
-    return f"count(*) FILTER (lower({place}) IN {(*TRUE, *FALSE)})"
-
-
-def _number(place: str) -> str:
-    return (
-        f"CASE WHEN regexp_full_match({place}, '{NUMBER}') AND abs(try_cast({place} AS DOUBLE)) <= {LARGEST}"
-        f" THEN try_cast({place} AS DOUBLE) END"
-    )
 
 
 def _format(engine: Any, place: str, values: int, first: set[str]) -> str | None:

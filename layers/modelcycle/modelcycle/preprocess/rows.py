@@ -11,16 +11,15 @@ bounded memory however many columns there are:
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from modelcycle.engine import batches, literal, row_group
 from modelcycle.faults import BadData, Fault
+from modelcycle.model import values
 from modelcycle.model.columns import Column
 from modelcycle.preprocess import kinds, split
 
-WHITE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())  # what str.strip takes off
 MOST_UNREAD = 0.5  # of the rows that are no duplicates; rows without a target don't count
 LONGEST_TEXT = 2000  # characters of a value in quarantine
 
@@ -30,7 +29,7 @@ def clean(
 ) -> int:
     """Make `clean` and `firsts`; returns all rows. A row's bucket depends on its own columns alone."""
     files = ", ".join(literal(shard) for shard in shards)
-    texts = ", ".join(f"nullif(regexp_replace(c{n}, {_noise(missing)}, '', 'g'), '') AS c{n}" for n in range(columns))
+    texts = ", ".join(f"{values.stripped_sql(f'c{n}', missing)} AS c{n}" for n in range(columns))
     _written(
         engine, folder / "clean.parquet", columns,
         f"""SELECT row_number() OVER () AS place, file, row, {texts}
@@ -47,16 +46,6 @@ def clean(
     )
     rows: int = engine.execute("SELECT count(*) FROM clean").fetchone()[0]
     return rows
-
-
-def _noise(missing: list[str]) -> str:
-    """A SQL pattern of what is taken off a value: all of it where it means no value, else the white space around it.
-
-    One pattern, since `trim` with these characters takes four times as long, and `IN` much memory for each column.
-    """
-    white = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE) + "]"
-    tokens = "|".join(re.escape(token.strip()) for token in missing)
-    return literal(f"^{white}*(?:{tokens})?{white}*$|^{white}+|{white}+$")
 
 
 def _written(engine: Any, path: Path, columns: int, query: str) -> None:

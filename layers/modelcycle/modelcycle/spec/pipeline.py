@@ -33,7 +33,9 @@ class Source(Section):
 class Features(Section):
     """How columns enter the model. Columns not listed here are decided from the data; the plan gives the reasons."""
 
-    numeric: list[ColumnName] = Field([], description="columns to use as numbers, whatever the data suggest")
+    numeric: list[ColumnName] = Field(
+        [], description="columns to use as numbers, whatever the data suggest, even if they seem to leak the target"
+    )
     categorical: list[ColumnName] = Field([], description="columns to use as categories, numbers included")
     use_sensitive: bool = Field(False, description="use sensitive_columns as features")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from modelcycle.collect import headings, piece
-from modelcycle.collect.piece import Piece
 from modelcycle.engine import literal
 from modelcycle.faults import UnreadableFile
+from modelcycle.reading import column_names, piece
+from modelcycle.reading.piece import Piece
 
 NESTED = ("STRUCT", "MAP", "UNION")
 
@@ -17,11 +17,13 @@ def read(engine: Any, source: Path, where: str, target: Path) -> Piece:
     """The rows of a Parquet file as a piece at `target`."""
     import duckdb
 
+    # what stands in a folder's name (year=2024) is no column
+    file = f"read_parquet({literal(source)}, hive_partitioning = false)"
     try:
-        relation = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(source)})").fetchall()
-        names = headings.checked([name for name, *_ in relation], where)
+        relation = engine.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()
+        names = column_names.checked([name for name, *_ in relation], where)
         columns = ", ".join(f"{_text(name, kind)} AS c{place}" for place, (name, kind, *_) in enumerate(relation))
-        rows = piece.write(engine, target, f"SELECT {columns} FROM read_parquet({literal(source)})", len(names))
+        rows = piece.write(engine, target, f"SELECT {columns} FROM {file}", len(names))
     except (
         duckdb.InvalidInputException,
         duckdb.IOException,

@@ -2,7 +2,7 @@
 
 Called only where DuckDB's rows and rejects don't add up to the file's lines. Lines with a quote are then judged one by
 one, by the `csv` module: a record may go over several lines only if it closes within reach and has as many fields as
-the header. Else its first line alone is broken, and reading goes on at the next one.
+the header, or empty ones behind them. Else its first line alone is broken, and reading goes on at the next one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelcycle.collect.piece import LONGEST_TEXT
+from modelcycle.reading.piece import LONGEST_TEXT
 
 LONGEST_LINE = 8 * 2**20  # bytes
 MOST_LINES = 1000  # of one record
@@ -95,7 +95,8 @@ def _record(
         row = next(csv.reader(feed(), delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error:
         return taken, False
-    return taken, len(taken) > 1 and len(row) == columns and sound.fullmatch("".join(taken)) is not None
+    fits = len(row) >= columns and not any(row[columns:])  # DuckDB passes over empty values behind the last column
+    return taken, len(taken) > 1 and fits and sound.fullmatch("".join(taken)) is not None
 
 
 def _sound(delimiter: str) -> re.Pattern[str]:

@@ -6,6 +6,7 @@ import codecs
 import gzip
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from modelcycle.faults import BadData, UnreadableFile
@@ -23,7 +24,7 @@ MARKS = {
 
 
 def unpack(source: Path, target: Path, packed: bool, where: str) -> int:
-    """Copy a text file: gzip taken off, byte order mark taken off, every line end `\\n`, the last line ended too.
+    """Copy a text file as `chunks` gives it.
 
     Returns
     -------
@@ -31,14 +32,36 @@ def unpack(source: Path, target: Path, packed: bool, where: str) -> int:
 
     Raises
     ------
+    UnreadableFile, BadData : as `chunks`
+    """
+    lines = 0
+    last = b"\n"
+    with target.open("wb") as copy:
+        for chunk in chunks(source, packed, where):
+            lines += _filled(last + chunk)
+            last = chunk[-1:]
+            copy.write(chunk)
+    return lines
+
+
+def chunks(source: Path, packed: bool, where: str) -> Iterator[bytes]:
+    """A text file, CHUNK by CHUNK: gzip and byte order mark taken off, every line ended by `\\n`, the last one too.
+
+    Parameters
+    ----------
+    packed : with gzip
+    where : what people call the file
+
+    Raises
+    ------
     UnreadableFile : no text, not UTF-8 (names line and byte), or broken gzip
     BadData : larger than LARGEST_TEXT
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    size = lines = ends = 0
+    size = ends = 0
     held, last = b"", b"\n"
     try:
-        with gzip.open(source) if packed else source.open("rb") as file, target.open("wb") as copy:
+        with gzip.open(source) if packed else source.open("rb") as file:
             while chunk := file.read(CHUNK):
                 if not size:
                     chunk = _begun(chunk, where)
@@ -52,19 +75,17 @@ def unpack(source: Path, target: Path, packed: bool, where: str) -> int:
                 held = chunk[-1:] if chunk.endswith(b"\r") else b""
                 chunk = chunk[: len(chunk) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
                 ends += chunk.count(b"\n")
-                lines += _filled(last + chunk)
-                last = chunk[-1:] or last
-                copy.write(chunk)
-            if held or last != b"\n":
-                copy.write(b"\n")
-                lines += last != b"\n"
+                if chunk:
+                    last = chunk[-1:]
+                    yield chunk
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise UnreadableFile("the gzip packing is broken or cut short", where, "upload the file again") from None
+    if held or last != b"\n":
+        yield b"\n"
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise _not_utf8(ends + 1, size, where) from None
-    return lines
 
 
 def _begun(chunk: bytes, where: str) -> bytes:

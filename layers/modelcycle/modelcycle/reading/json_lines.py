@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from modelcycle.collect import headings, piece, plain_text, unclosed
-from modelcycle.collect.piece import Piece
 from modelcycle.engine import literal
 from modelcycle.faults import BadData, NoData
+from modelcycle.reading import column_names, piece, plain_text, unclosed
+from modelcycle.reading.piece import Piece
 
 REASON = "the line is not a JSON object"
 NO_OBJECTS = (
@@ -33,16 +33,21 @@ def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> P
                     buffer_size = {unclosed.LONGEST_LINE * 4}))
             WHERE trim(text) <> ''"""
     )
-    broken = engine.execute("SELECT count(*) FROM lines WHERE json IS NULL").fetchone()[0]
+    broken = engine.execute(
+        f"""INSERT INTO broken SELECT $1, number, left(text, {piece.LONGEST_TEXT}), $2
+            FROM lines WHERE json IS NULL""",
+        [where, REASON],
+    ).fetchone()[0]
+    first = piece.first_broken(engine, where)
     keys = engine.execute(
         f"""SELECT key FROM (SELECT unnest(keys) AS key, number, generate_subscripts(keys, 1) AS place
                              FROM (SELECT number, json_keys(json) AS keys FROM lines WHERE json IS NOT NULL))
-            GROUP BY key ORDER BY min(number * 1000000 + place) LIMIT {10 * headings.MOST_COLUMNS}"""
+            GROUP BY key ORDER BY min(number * 1000000 + place) LIMIT {10 * column_names.MAX_COLUMNS}"""
     ).fetchall()
     if not keys:
-        piece.held_together(0, broken, where, *NO_OBJECTS)
+        piece.held_together(0, broken, first, where, *NO_OBJECTS)
         raise BadData("the file's objects have no keys", where, "write each row as an object {column: value}")
-    names = headings.checked([key for (key,) in keys], where, sparse=True)
+    names = column_names.checked([key for (key,) in keys], where)
     pointers = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for (key,) in keys)
     columns = ", ".join(f"values[{place + 1}] AS c{place}" for place in range(len(names)))
     rows = piece.write(
@@ -51,11 +56,6 @@ def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> P
             FROM lines WHERE json IS NOT NULL)""",
         len(names),
     )  # fmt: skip
-    piece.held_together(rows, broken, where, *NO_OBJECTS)
-    engine.execute(
-        f"""INSERT INTO broken SELECT $1, number, left(text, {piece.LONGEST_TEXT}), $2
-            FROM lines WHERE json IS NULL""",
-        [where, REASON],
-    )
+    piece.held_together(rows, broken, first, where, *NO_OBJECTS)
     text.unlink()
     return Piece(target, names, rows, broken, sparse=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from modelcycle.collect import headings, piece, plain_text, unclosed
-from modelcycle.collect.piece import Piece
 from modelcycle.engine import literal
 from modelcycle.faults import NoData, UnreadableFile
+from modelcycle.reading import column_names, piece, plain_text, unclosed
+from modelcycle.reading.piece import Piece
 
 DELIMITERS = ",;\t|"
 
@@ -30,9 +33,10 @@ def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> P
     source.unlink()
     if not lines:
         raise NoData("the file is empty", where, "upload a file with a header and rows")
-    header, header_lines, filled = _header(text, where)
-    delimiter = max(DELIMITERS, key=re.sub('"[^"]*"', "", header).count)
-    names = headings.checked(next(csv.reader(header.splitlines(keepends=True), delimiter=delimiter)), where)
+    with text.open(encoding="utf-8", newline="") as file:
+        header, header_lines, filled = _header(file, where)
+    delimiter = _delimiter(header)
+    names = _names(header, delimiter, where)
     skip = header_lines - header.count("\n") + 1  # DuckDB counts a header of several lines as one
     rows, rejects, swallowed = _parsed(engine, text, target, delimiter, skip, len(names))
     mended = unclosed.Mended.behind(skip, header_lines, records=lines - filled)
@@ -41,7 +45,9 @@ def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> P
         mended = unclosed.mend(text, whole, delimiter, len(names), skip, header_lines)
         text.unlink()
         text = whole
-        piece.held_together(mended.records, len(mended.broken), where)
+        if mended.broken:
+            first = (mended.broken[0][0], unclosed.REASON)
+            piece.held_together(mended.records, len(mended.broken), first, where)
         rows, rejects, _ = _parsed(engine, text, target, delimiter, skip, len(names))
         if rows + rejects != mended.records:
             raise UnreadableFile(
@@ -50,27 +56,52 @@ def read(engine: Any, source: Path, packed: bool, where: str, target: Path) -> P
             )  # fmt: skip
     text.unlink()
     broken = rejects + len(mended.broken)
-    piece.held_together(rows, broken, where)
     _set_apart(engine, where, mended)
+    piece.held_together(rows, broken, piece.first_broken(engine, where), where)
     return Piece(target, names, rows, broken)
 
 
-def _header(text: Path, where: str) -> tuple[str, int, int]:
+def header(source: Path, packed: bool, where: str) -> list[str]:
+    """The column names alone, from the first two megabytes; DuckDB is not needed.
+
+    Raises
+    ------
+    NoData, UnreadableFile, BadData, ColumnsDiffer : as `read`, where the first lines show it
+    """
+    begin = b"".join(itertools.islice(plain_text.chunks(source, packed, where), 2)).decode(errors="ignore")
+    if not begin.strip("\n"):
+        raise NoData("the file has no header", where, "upload a file with a header and rows")
+    text, *_ = _header(io.StringIO(begin, newline=""), where)
+    return _names(text, _delimiter(text), where)
+
+
+def _header(lines: Iterable[str], where: str) -> tuple[str, int, int]:
     """The header as text, the lines up to its end, and how many of these are filled."""
     header = ""
     number = filled = 0
-    with text.open(encoding="utf-8", newline="") as file:
-        for line in file:
-            number += 1
-            if not header and line == "\n":
-                continue
-            header += line
-            filled += line != "\n"
-            if header.count('"') % 2 == 0:
-                return header, number, filled
-            if len(header) > plain_text.CHUNK:
-                break
+    for line in lines:
+        number += 1
+        if not header and line == "\n":
+            continue
+        header += line
+        filled += line != "\n"
+        if header.count('"') % 2 == 0:
+            return header, number, filled
+        if len(header) > plain_text.CHUNK:
+            break
     raise UnreadableFile("a quote in the header is never closed", f"{where}, line 1", "mend the header")
+
+
+def _delimiter(header: str) -> str:
+    """What the header holds most of, outside quotes."""
+    return max(DELIMITERS, key=re.sub('"[^"]*"', "", header).count)
+
+
+def _names(header: str, delimiter: str, where: str) -> list[str]:
+    csv.field_size_limit(plain_text.CHUNK * 2)
+    # blanks before a quote are no part of the value, as in the rows
+    reader = csv.reader(io.StringIO(header, newline=""), delimiter=delimiter, skipinitialspace=True)
+    return column_names.checked(next(reader), where)
 
 
 def _parsed(engine: Any, text: Path, target: Path, delimiter: str, skip: int, columns: int) -> tuple[int, int, bool]:
@@ -78,13 +109,15 @@ def _parsed(engine: Any, text: Path, target: Path, delimiter: str, skip: int, co
     goes over several lines."""
     engine.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
     types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(columns))
+    single = columns == 1  # DuckDB then reads a blank line as a row; only "" is one
     rows = piece.write(
         engine, target,
         f"""SELECT * FROM read_csv(
             {literal(text)}, columns = {{{types}}}, delim = {literal(delimiter)}, quote = '"', escape = '"',
             header = false, skip = {skip}, new_line = '\\n', auto_detect = false, strict_mode = true,
             store_rejects = true, rejects_limit = 0, max_line_size = {unclosed.LONGEST_LINE},
-            buffer_size = {unclosed.LONGEST_LINE * 4})""",
+            buffer_size = {unclosed.LONGEST_LINE * 4}, allow_quoted_nulls = {not single})
+            {"WHERE c0 IS NOT NULL" * single}""",
         columns,
     )  # fmt: skip
     rejects, swallowed = engine.execute(
