@@ -195,7 +195,6 @@ def _went_live(place: Place, ending: Ending, deploy: Step) -> None:
     flow = place.output("RolloutArn").replace(":stateMachine:", ":execution:")
     rollout = f"{flow}:{ending.model}-v{ending.version}-{ending.run_id}"
     while True:
-        told = _rollout(place, rollout)  # before the route: one that has ended moves it no more
         ending.route = place.registry.routes.get(ending.model)
         if ending.version in ending.route.weights:
             moved = place.registry.routes.moves(ending.model, limit=1)[0].at
@@ -203,11 +202,11 @@ def _went_live(place: Place, ending: Ending, deploy: Step) -> None:
                 deploy.ended = max(moved, deploy.started)
                 ending.seconds = (deploy.ended - ending.started).total_seconds()
             return
-        if told in ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED") or time.monotonic() > deadline:
+        told = _rollout(place, rollout)
+        if told in ("FAILED", "TIMED_OUT", "ABORTED") or time.monotonic() > deadline:
             ending.status, deploy.status = "failed", "failed"
-            end = "has ended and others have moved the traffic" if told == "SUCCEEDED" else told.lower()
             ending.reason = Fault(
-                f"version {ending.version} is registered, but its rollout {end.replace('_', ' ')}", rollout,
+                f"version {ending.version} is registered, but its rollout {told.lower().replace('_', ' ')}", rollout,
                 f"`modelcycle promote {ending.model}:{ending.version}` tries again",
             ).args[0]  # fmt: skip
             return
