@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from cli import console, signing
@@ -16,8 +16,11 @@ from modelcycle.spec import MODEL_NAME
 Decision = Literal["approve", "reject", "rollback", "promote"]
 
 
-def decide(decision: Decision, named: str, why: str, name: places.Name, stage: str, as_json: bool) -> int:
-    asked_at = datetime.now(UTC)
+def decide(
+    decision: Decision, named: str, why: str, name: places.Name, stage: str, as_json: bool,
+    asked_at: datetime | None = None,
+) -> int:  # fmt: skip
+    """Send the decision and show its answer. `asked_at`: of a rollback, when the person started the command."""
     model, version = model_and_version(named)
     if version is None and decision != "rollback":
         raise BadInput(
@@ -29,8 +32,8 @@ def decide(decision: Decision, named: str, why: str, name: places.Name, stage: s
     if model not in place.registry.runs.models():
         raise Unknown(f"there is no model {model}", place.title, "`modelcycle models` lists the models")
     body = {"decision": decision, "version": version, "why": why}
-    if decision == "rollback":
-        body["asked_at"] = asked_at.isoformat()  # what was rolled back since is the same rollback
+    if asked_at:
+        body["asked_at"] = asked_at.isoformat()
     answer = signing.call(place, "POST", f"/models/{model}/decisions", body)
     if as_json:
         console.print_json(answer)

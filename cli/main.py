@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -206,9 +207,10 @@ def rollback(
     debug: Debug = False,
 ) -> int:
     """Give all traffic back to the version before, or to the one named."""
+    asked_at = datetime.now(UTC)  # before the imports: what others roll back meanwhile is the same rollback
     from cli.decide import decide
 
-    return decide("rollback", model, why, place.value, stage, as_json)
+    return decide("rollback", model, why, place.value, stage, as_json, asked_at)
 
 
 @app.command()
