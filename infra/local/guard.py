@@ -32,16 +32,25 @@ class Guard:
     app: what stands behind it.
     port: of this machine.
     own: the paths that are answered here, each with what makes its JSON.
+    at_start: called once, in the server's own thread, before it listens.
     """
 
-    def __init__(self, app: App, port: int, own: dict[str, Callable[[], dict[str, Any]]]) -> None:
+    def __init__(
+        self,
+        app: App,
+        port: int,
+        own: dict[str, Callable[[], dict[str, Any]]],
+        at_start: Callable[[], None] = lambda: None,
+    ) -> None:
         self._app = app
         self._port = port
         self._own = own
+        self._at_start = at_start
         self.passed = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
+            self._at_start()
             await self._app(scope, receive, send)
             return
         refused = self._refusal([(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]])

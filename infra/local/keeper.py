@@ -67,6 +67,7 @@ class Keeper(threading.Thread):
         self._forget_code = forget_code
         self._objects = objects
         self._saving = threading.Lock()
+        self._closed = False
         self._deploying_since: float | None = None
         self._seen: object = None
         self._worked_at = self._looked_at = float("-inf")
@@ -109,6 +110,8 @@ class Keeper(threading.Thread):
         MiniStack's own save at its end comes through here too.
         """
         with self._saving:
+            if self._closed:
+                return
             began = time.time()
             self._looked_at = time.monotonic()
             try:
@@ -127,6 +130,13 @@ class Keeper(threading.Thread):
                 self.fault = str(error) or type(error).__name__
             if self.fault is None:
                 self.saved_at = began
+
+    def close(self) -> bool:
+        """Save for the last time: whatever comes after it is what the end itself does. Returns whether all is saved."""
+        self.save()
+        with self._saving:
+            self._closed = True
+        return self.fault is None
 
     def _is_deploying(self) -> bool:
         stacks = sys.modules.get("ministack.services.cloudformation")

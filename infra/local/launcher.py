@@ -10,8 +10,10 @@ stands behind a guard, and has a keeper.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import shutil
+import signal
 import socket
 import socketserver
 import sys
@@ -28,7 +30,7 @@ from infra.local.guard import SAVE_PATH, STATUS_PATH, Guard
 from infra.local.keeper import Keeper, keep_code_until_saved
 from infra.local.mends import keep_attributes_of_nested_resources, name_the_end_of_a_starting_function
 from infra.local.objects import Objects
-from infra.local.processes import count_processes, is_any_busy, stop_idle_processes
+from infra.local.processes import count_processes, is_any_busy, stop_all_processes, stop_idle_processes
 from infra.local.snapshot import Snapshot, copy_nothing_that_is_encoded_at_once, recover
 from infra.local.streams import reset_lost_positions, save_unread_records
 
@@ -73,29 +75,11 @@ def serve(home: Path, port: int) -> None:
 
     import ministack.app as ministack
     from ministack.core import persistence
-    from ministack.core.responses import request_scope
-    from ministack.services import dynamodb, eventbridge, firehose, lambda_svc, s3, stepfunctions
-    # `lambda_svc` has taken `state` as the folder of its code
+    from ministack.services import lambda_svc, stepfunctions  # has taken `state` as the folder of its code
 
-    root_key.make_it_the_only_root(root_key.make(home))
-    keep_attributes_of_nested_resources()
-    name_the_end_of_a_starting_function()
-    copy_nothing_that_is_encoded_at_once()
-    save_unread_records(dynamodb, lambda_svc)
-    deliveries = Deliveries(eventbridge, lambda_svc, stepfunctions, request_scope)
-    captures = Buffer(firehose, request_scope)
-    objects = Objects(s3, request_scope)
-    for part in (deliveries, captures, objects):
-        part.take_over()
-    load = ministack._load_persisted_state
-
-    def load_persisted_state() -> None:
-        load()
-        reset_lost_positions(dynamodb, lambda_svc)
-
-    ministack._load_persisted_state = load_persisted_state
     # Of the services' files there is a whole set at any time; the code beside them is named by its content.
     persistence.STATE_DIR = str(services)
+    deliveries, captures, objects = take_over(ministack, root_key.make(home))
 
     def status() -> dict[str, Any]:
         return {
@@ -107,19 +91,23 @@ def serve(home: Path, port: int) -> None:
             "saved_at": keeper.saved_at,
             "save_fault": keeper.fault,
             "unsaved": keeper.unsaved,
-            "written": keeper.written,
         }
 
     def save() -> dict[str, Any]:
         keeper.save()
         return status()
 
-    def save_at_the_end(_: Any) -> None:
-        keeper.save()
-        if keeper.fault is None:
+    def stop() -> None:
+        """All as it is at this moment: MiniStack's own way would first fail what is under way, and save that."""
+        if keeper.close():
             unsaved_mark(home).unlink(missing_ok=True)
+        stop_all_processes()
+        os._exit(0)
 
-    guard = Guard(ministack.app, port, {STATUS_PATH: status, SAVE_PATH: save})
+    def stop_when_told() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+
+    guard = Guard(ministack.app, port, {STATUS_PATH: status, SAVE_PATH: save}, stop_when_told)
     ministack.app = guard
     keeper = Keeper(
         Snapshot(services, ministack._build_persistence_save_dict),
@@ -129,11 +117,35 @@ def serve(home: Path, port: int) -> None:
         forget_code=keep_code_until_saved(lambda_svc),
         objects=objects,
     )
-    ministack.save_all = save_at_the_end
+    ministack.save_all = keeper.save
     threading.Thread(target=resume_once_up, args=(port, deliveries), daemon=True).start()
     keeper.keep(home)
     sys.argv = sys.argv[:1]
     ministack.main()
+
+
+def take_over(ministack: Any, key: root_key.Key) -> tuple[Deliveries, Buffer, Objects]:
+    """Put what is ours into MiniStack's services, before any of them is asked or loads its state."""
+    from ministack.core.responses import request_scope
+    from ministack.services import dynamodb, eventbridge, firehose, lambda_svc, s3, stepfunctions
+
+    root_key.make_it_the_only_root(key)
+    keep_attributes_of_nested_resources()
+    name_the_end_of_a_starting_function()
+    copy_nothing_that_is_encoded_at_once()
+    save_unread_records(dynamodb, lambda_svc)
+    deliveries = Deliveries(eventbridge, lambda_svc, stepfunctions, request_scope)
+    captures, objects = Buffer(firehose, request_scope), Objects(s3, request_scope)
+    for part in (deliveries, captures, objects):
+        part.take_over()
+    load = ministack._load_persisted_state
+
+    def load_persisted_state() -> None:
+        load()
+        reset_lost_positions(dynamodb, lambda_svc)
+
+    ministack._load_persisted_state = load_persisted_state
+    return deliveries, captures, objects
 
 
 def unsaved_mark(home: Path) -> Path:

@@ -27,6 +27,13 @@ def stop_idle_processes() -> None:
     runtime.kill_workers(idle)
 
 
+def stop_all_processes() -> None:
+    """At the end of the cloud; what a function still does is done for nobody."""
+    runtime = sys.modules.get("ministack.core.lambda_runtime")
+    if runtime is not None:
+        runtime.kill_workers([worker for workers in list(runtime._workers.values()) for worker in workers])
+
+
 def count_processes() -> int:
     """How many processes of functions are warm."""
     runtime = sys.modules.get("ministack.core.lambda_runtime")

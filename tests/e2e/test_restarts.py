@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 
+from infra.local import cloud as local
 from infra.local import emulator
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.registry.events import event
@@ -20,76 +20,85 @@ from tests.e2e.mortal import WITHIN, Mortal, reached
 from tests.e2e.watch import Watch, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")
-RESTARTS: dict[str, Callable[[Mortal], Any]] = {"down": Mortal.stop_and_start, "kill": Mortal.kill_and_start}
 SLOW_ROLLOUT = "rollout: {steps: [10, 100], wait_minutes: 60}\n"
 
 
 @pytest.fixture(scope="module")
 def told(mortal: Mortal) -> Watch:
-    """A model that is live; nothing of it is under way."""
+    """A model that is live and trained again at each degradation; nothing of it is under way."""
     watch = mortal.watch("told-plums")
-    watch.pipeline()
+    watch.pipeline("retraining: {cooldown_hours: 0}\n")
     watch.upload("plums.csv")
     watch.settled(seconds=WITHIN)
     watch.live(seconds=60)
     return watch
 
 
-@pytest.mark.parametrize("how", RESTARTS)
-def test_an_upload_that_a_run_did_not_see_starts_another_after_a_restart(mortal: Mortal, told: Watch, how: str) -> None:
-    mortal.save()
-    RESTARTS[how](mortal)
-    watch = mortal.watch(f"late-{how}-plums")
-    watch.pipeline()
-    watch.upload("first.csv")
-    reached(watch, "EngineerFeatures")
-    watch.upload("second.csv", seed=2)
-    newest, first = watch.settled(runs=2, seconds=WITHIN)
-    assert (first.state, newest.run.trigger.kind) == ("deployed", "arrivals")
+class Scene(NamedTuple):
+    """One restart, and what was under way at that moment: each model, by what had come of it."""
+
+    stopped: local.Stopped | None
+    halved: Watch  # its run had come as far as Train
+    early: Watch  # its run had not begun
+    degraded: Watch  # its degradation was on record, and not relayed
+    runs: int  # of the degraded one
 
 
-@pytest.mark.parametrize("how", RESTARTS)
-def test_a_degradation_that_was_not_relayed_before_a_stop_is_relayed_after_it(
-    mortal: Mortal, told: Watch, how: str
-) -> None:
-    watch = mortal.watch(f"worse-{how}-plums")
-    watch.pipeline()
-    watch.upload("plums.csv")
-    watch.settled(seconds=WITHIN)
+@pytest.fixture(scope="module", params=["down", "kill"])
+def scene(request: pytest.FixtureRequest, mortal: Mortal, told: Watch) -> Scene:
+    how, runs = request.param, len(mortal.watch(told.model).runs())
     hold_back_the_relay(mortal, held=True)
     table = DynamoTable(mortal.cloud.admin.client("dynamodb"), mortal.cloud.outputs["RegistryTable"])
-    table.write(event("ModelDegraded", watch.model, reason="a test says so"))
+    table.write(event("ModelDegraded", told.model, reason="a test says so"))
+    halved, early = mortal.watch(f"halved-{how}-plums"), mortal.watch(f"early-{how}-plums")
+    for watch in (halved, early):
+        watch.pipeline()
+    halved.upload("plums.csv")
+    reached(halved, "Train")
+    early.upload("plums.csv")
+    until(early.executions, 10)
     mortal.save()
-    RESTARTS[how](mortal)
+    stopped = mortal.stop_and_start() if how == "down" else mortal.kill_and_start()
     hold_back_the_relay(mortal, held=False)
-    watch = mortal.watch(watch.model)
-    assert watch.settled(runs=2, seconds=WITHIN)[0].run.trigger.kind == "degraded"
+    return Scene(stopped, *(mortal.watch(one.model) for one in (halved, early, told)), runs)
 
 
-@pytest.mark.parametrize("how", RESTARTS)
-def test_a_run_that_a_stop_cuts_off_is_failed_on_every_screen(mortal: Mortal, told: Watch, how: str) -> None:
-    watch = mortal.watch(f"halved-{how}-plums")
-    watch.pipeline()
-    watch.upload("plums.csv")
-    reached(watch, "Train")
-    mortal.save()
-    stopped = RESTARTS[how](mortal)
-    watch = mortal.watch(watch.model)
-    (record,) = watch.runs()
+def test_a_run_that_a_stop_cuts_off_is_failed_on_every_screen(mortal: Mortal, scene: Scene) -> None:
+    model = scene.halved.model
+    (record,) = scene.halved.runs()
     assert record.state == "failed"
     assert "the local cloud was stopped in the middle of the run" in record.reason
-    if how == "down":
-        assert [name.partition(":")[0] for name in stopped.cut_off] == ["modelcycle-lifecycle"]
-    runs, models = screen(mortal, "runs", watch.model), screen(mortal, "models")
-    shown = screen(mortal, "show", watch.model, "--run", record.run.run_id)
-    followed = screen(mortal, "runs", watch.model, "--follow", record.run.run_id)
-    line = next(line for line in models.splitlines() if watch.model in line)
-    assert "failed" in line and "running" not in line
-    for told_of_it in (runs, shown, followed):
+    if scene.stopped:
+        assert {name.partition(":")[0] for name in scene.stopped.cut_off} == {"modelcycle-lifecycle"}
+    screens = [
+        screen(mortal, "runs", model),
+        screen(mortal, "show", model, "--run", record.run.run_id),
+        screen(mortal, "runs", model, "--follow", record.run.run_id),
+    ]
+    for told_of_it in screens:
         assert "stopped in the middle of the run" in told_of_it
         assert "goes on" not in told_of_it
+    line = next(line for line in screen(mortal, "models").splitlines() if model in line)
+    assert "failed" in line
+
+
+def test_a_run_that_had_not_begun_begins_after_a_restart(scene: Scene) -> None:
+    assert scene.early.settled(seconds=WITHIN)[0].state == "deployed"
+
+
+def test_a_degradation_that_was_not_relayed_before_a_stop_is_relayed_after_it(scene: Scene) -> None:
+    newest = scene.degraded.settled(runs=scene.runs + 1, seconds=WITHIN)[0]
+    assert newest.run.trigger.kind == "degraded"
+
+
+def test_an_upload_that_a_run_did_not_see_starts_another_after_a_restart(scene: Scene) -> None:
+    watch = scene.halved
     watch.upload("plums.csv")
-    assert watch.settled(runs=2, seconds=WITHIN)[0].state == "deployed"
+    until(lambda: len(watch.runs()) == 2, 30)
+    reached(watch, "EngineerFeatures")
+    watch.upload("late.csv", seed=2)
+    newest, first, _ = watch.settled(runs=3, seconds=WITHIN)
+    assert (first.state, newest.run.trigger.kind) == ("deployed", "arrivals")
 
 
 def test_a_run_whose_execution_is_gone_is_ended_at_the_next_start(mortal: Mortal, told: Watch) -> None:
@@ -105,18 +114,6 @@ def test_a_run_whose_execution_is_gone_is_ended_at_the_next_start(mortal: Mortal
     mortal.stop_and_start()
     (record,) = mortal.watch(watch.model).runs()
     assert record.state == "failed"
-
-
-@pytest.mark.parametrize("how", RESTARTS)
-def test_a_run_that_had_not_begun_begins_after_a_restart(mortal: Mortal, told: Watch, how: str) -> None:
-    watch = mortal.watch(f"early-{how}-plums")
-    watch.pipeline()
-    watch.upload("plums.csv")
-    until(watch.executions, 10)
-    mortal.save()
-    RESTARTS[how](mortal)
-    watch = mortal.watch(watch.model)
-    assert watch.settled(seconds=WITHIN)[0].state == "deployed"
 
 
 def test_a_canary_that_a_stop_cuts_off_is_withdrawn(mortal: Mortal, told: Watch) -> None:
