@@ -70,11 +70,17 @@ def up(
 
 
 @app.command()
-def down(place: Place = LOCAL, stage: Stage = "dev", as_json: Json = False, debug: Debug = False) -> int:
+def down(
+    force: Annotated[bool, typer.Option("--force", help="Stop it although its state cannot be saved.")] = False,
+    place: Place = LOCAL,
+    stage: Stage = "dev",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
     """Stop the local cloud; everything in it stays on disk."""
     from cli.local import down
 
-    return down(place.value, as_json)
+    return down(place.value, force, as_json)
 
 
 @app.command()
