@@ -14,7 +14,7 @@ from modelcycle.model.columns import Column, Columns, Texts
 from modelcycle.model.scoring import Scorer, Scores, predictions
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
-from modelcycle.score_candidate.parity import TOLERANCE, Comparison, Parity, check_parity
+from modelcycle.score_candidate.parity import TOLERANCE, Parity, ScorePair, check_parity
 from modelcycle.score_candidate.score_candidate import _champion_scores
 from modelcycle.score_candidate.sensitive_groups import MAX_GROUPS, OTHER, sensitive_groups
 from modelcycle.spec import Task
@@ -33,8 +33,8 @@ def scored(cycle: Cycle, code: str = "c") -> ScoredCandidate:
 
 
 def compare(expected: Any, actual: Any, task: Task, deviation: float = 1.0) -> Parity:
-    comparison = Comparison("validation", np.array(expected), np.array(actual))
-    return check_parity([comparison], task, deviation, "linear")
+    pair = ScorePair("validation", np.array(expected), np.array(actual))
+    return check_parity([pair], task, deviation, "linear")
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -1,4 +1,4 @@
-"""Step 5: check that scikit-learn and ONNX agree, then score the test rows with the serving code."""
+"""Before step 5: check that scikit-learn and ONNX agree, then score the test rows with the serving code."""
 
 from __future__ import annotations
 

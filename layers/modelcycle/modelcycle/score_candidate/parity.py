@@ -19,8 +19,8 @@ from modelcycle.spec import Task
 TOLERANCE = 1e-4  # of a probability; of a value, in standard deviations of the target
 
 
-class Comparison(NamedTuple):
-    """Scores of the same rows.
+class ScorePair(NamedTuple):
+    """Scores of the same rows by scikit-learn and by ONNX.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Parity:
     flips: int
 
 
-def check_parity(comparisons: list[Comparison], task: Task, deviation: float, algorithm: str) -> Parity:
+def check_parity(pairs: list[ScorePair], task: Task, deviation: float, algorithm: str) -> Parity:
     """Compare scores.
 
     A row may change its class within the tolerance: both libraries then place it on the threshold, up to rounding. What
@@ -68,7 +68,7 @@ def check_parity(comparisons: list[Comparison], task: Task, deviation: float, al
     Examples
     --------
     >>> expected, actual = np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([[0.25, 0.75], [0.50001, 0.49999]])
-    >>> parity = check_parity([Comparison("validation", expected, actual)], "binary", 1.0, "linear")
+    >>> parity = check_parity([ScorePair("validation", expected, actual)], "binary", 1.0, "linear")
     >>> parity.rows, round(parity.max_difference, 6), parity.flips
     (2, 1e-05, 1)
     """
@@ -76,7 +76,7 @@ def check_parity(comparisons: list[Comparison], task: Task, deviation: float, al
     problems: list[str] = []
     rows = flips = 0
     max_difference = 0.0
-    for name, expected, actual in comparisons:
+    for name, expected, actual in pairs:
         if expected.shape != actual.shape:
             problems.append(f"{name}: scores of shape {actual.shape} instead of {expected.shape}")
             continue

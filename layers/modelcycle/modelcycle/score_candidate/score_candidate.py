@@ -11,7 +11,7 @@ from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.scoring import ScoreArray, Scorer, Scores
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
-from modelcycle.score_candidate.parity import Comparison, Parity, check_parity
+from modelcycle.score_candidate.parity import Parity, ScorePair, check_parity
 from modelcycle.score_candidate.sensitive_groups import sensitive_groups
 from modelcycle.steps import pipeline_of, taken_over
 from modelcycle.store import Store, put_json, read_json
@@ -79,11 +79,11 @@ def _check_parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Sto
     validation = Columns.from_bytes(artifacts.read(request.preprocess.validation))
     probes = Columns.from_bytes(artifacts.read(request.select_model.probes))
     deviation = 1.0 if validation.target is None or not validation.rows else float(np.nanstd(validation.target))
-    comparisons = [
-        Comparison("validation", expected["validation"], scorer.scores(validation)),
-        Comparison("probes", expected["probes"], scorer.scores(probes)),
+    pairs = [
+        ScorePair("validation", expected["validation"], scorer.scores(validation)),
+        ScorePair("probes", expected["probes"], scorer.scores(probes)),
     ]
-    return check_parity(comparisons, scorer.signature.task, deviation, request.select_model.best.algorithm)
+    return check_parity(pairs, scorer.signature.task, deviation, request.select_model.best.algorithm)
 
 
 def _champion_scores(champion: Version, candidate: Signature, test: Columns, artifacts: Store) -> ScoreArray | None:

@@ -1,4 +1,4 @@
-"""Step 6: measure the candidate on the test rows, compare it with baseline and champion, and check the gates."""
+"""Step 5, validation: metrics on the test rows, comparison with baseline and champion, and the gates."""
 
 from __future__ import annotations
 

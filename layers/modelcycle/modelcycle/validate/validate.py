@@ -65,11 +65,11 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     baseline_metrics, baseline = _measure_reference("baseline", baseline_scores, losses, target, task)
     champion_metrics: dict[str, float] | None = None
     champion: ReferenceModel | None = None
-    if scored.champion is not None and scored.champion_scores is None and not scored.champion_lost:
-        champion = ReferenceModel("champion", None, None)
-    elif scored.champion_scores is not None:
+    if scored.champion_scores is not None:
         champion_scores = Scores.from_bytes(artifacts.read(scored.champion_scores)).scores
         champion_metrics, champion = _measure_reference("champion", champion_scores, losses, target, task)
+    elif scored.champion is not None and not scored.champion_lost:
+        champion = ReferenceModel("champion", None, None)
 
     gates = check_gates(pipeline.gates, task, metrics, baseline, champion)
     verdict, reasons = _verdict(gates)
