@@ -45,10 +45,10 @@ def main() -> None:
 
 
 def _plain(environment: dict[str, str]) -> dict[str, Any]:
-    from modelcycle.train.plan_trials import named
+    from modelcycle.train.plan_trials import draw_trials
 
     algorithms = ["hist_gradient_boosting", "random_forest", "linear"]
-    drawn = islice(named(algorithms, "binary", TRAINING_ROWS, seed=0), TRIALS)
+    drawn = islice(draw_trials(algorithms, "binary", TRAINING_ROWS, seed=0), TRIALS)
     trials = [{"algorithm": name, "parameters": parameters, "seed": seed} for name, parameters, seed in drawn]
     command = [sys.executable, "-W", "ignore", str(ROOT / "bench" / "plain.py"), str(DATA)]
     done = subprocess.run(

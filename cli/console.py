@@ -9,6 +9,7 @@ import shlex
 import shutil
 import sys
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,19 @@ def err() -> Console:
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on standard output; what JSON has no word for becomes text."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+    """Write one JSON object to standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_as_text) + "\n")
+
+
+def _as_text(value: Any) -> str:
+    """A value without a JSON type: times by RFC 3339 in UTC, as pydantic writes them in messages; others as they read.
+
+    >>> _as_text(datetime(2026, 1, 1, 13, 30, tzinfo=UTC))
+    '2026-01-01T13:30:00Z'
+    """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)
 
 
 def say(line: str) -> None:
@@ -76,7 +88,7 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     as_json : the same as `{error, detail, remedy}` on standard output too
     debug : show the traceback, after everything else
     """
-    what, where, remedy = _parts(error)
+    what, where, remedy = parts(error)
     console = err()
     console.print(f"error    {what}", style="red")
     if where:
@@ -97,7 +109,8 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     return status_of(error)
 
 
-def _parts(error: BaseException) -> tuple[str, str, str]:
+def parts(error: BaseException) -> tuple[str, str, str]:
+    """Return what is wrong, where, and what to do, for any error."""
     if isinstance(error, Fault):
         return error.what, error.where, error.remedy
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError

@@ -34,7 +34,7 @@ class Screen(Protocol):
 
 @dataclass
 class Ending:
-    """What became of a run. `route` is how the traffic stands afterwards; `version` the one that this run is about.
+    """What became of a run. `route` is how the traffic stands now; `version` the one that this run is about.
 
     `unseen` uploads came too late for it; another run, which starts by itself, sees them.
     """
@@ -50,6 +50,8 @@ class Ending:
     started: datetime | None = None
     unseen: int = 0
     results: dict[str, Any] = field(default_factory=dict)
+    rollout: str = ""  # status of the rollout that this run started, where that was looked up
+    went_live: bool = True  # whether the version ever had traffic, where the run is shown as it was
 
     def wire(self) -> dict[str, Any]:
         """The object of `run --json`."""
@@ -195,22 +197,37 @@ def _went_live(place: Place, ending: Ending, deploy: Step) -> None:
     flow = place.output("RolloutArn").replace(":stateMachine:", ":execution:")
     rollout = f"{flow}:{ending.model}-v{ending.version}-{ending.run_id}"
     while True:
+        # asked before the route is read: what a rollout that is over has done, the route then shows
+        told = ending.rollout = _rollout(place, rollout)
         ending.route = place.registry.routes.get(ending.model)
-        if ending.version in ending.route.weights:
-            moved = place.registry.routes.moves(ending.model, limit=1)[0].at
-            if ending.started and moved > ending.started:  # a repeat finds the route as it was
-                deploy.ended = max(moved, deploy.started)
-                ending.seconds = (deploy.ended - ending.started).total_seconds()
+        first = _first_move(place, ending)
+        if first is not None:
+            deploy.ended = max(first, deploy.started)
+            ending.seconds = (deploy.ended - ending.started).total_seconds() if ending.started else ending.seconds
             return
-        told = _rollout(place, rollout)
-        if told in ("FAILED", "TIMED_OUT", "ABORTED") or time.monotonic() > deadline:
+        if ending.version in ending.route.weights:  # a repeat finds the route as it was
+            return
+        if told in ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED") or time.monotonic() > deadline:
             ending.status, deploy.status = "failed", "failed"
+            end = "has ended and others have moved the traffic" if told == "SUCCEEDED" else told.lower()
             ending.reason = Fault(
-                f"version {ending.version} is registered, but its rollout {told.lower().replace('_', ' ')}", rollout,
+                f"version {ending.version} is registered, but its rollout {end.replace('_', ' ')}", rollout,
                 f"`modelcycle promote {ending.model}:{ending.version}` tries again",
             ).args[0]  # fmt: skip
             return
         time.sleep(PAUSE[place.name])
+
+
+def _first_move(place: Place, ending: Ending) -> datetime | None:
+    """When the version first got traffic after the run began; another may have taken its place since."""
+    moved = [
+        move.at
+        for move in place.registry.routes.moves(ending.model)
+        if ending.version in move.after
+        and ending.version not in move.before
+        and (ending.started is None or move.at > ending.started)
+    ]
+    return moved[-1] if moved else None
 
 
 def _rollout(place: Place, arn: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cli import console
 from cli import place as places
 from cli.place import Place
 from modelcycle.faults import Fault
@@ -28,15 +29,17 @@ class Health:
 
 def look(name: places.Name, stage: str) -> Health:
     """The place's health, without changing anything."""
-    health = _local() if name == "local" else Health(name, True)
-    if not health.up:
+    health = _local() if name == "local" else Health(name, False)
+    if name == "local" and not health.up:
         return health
     try:
         place = places.find(name, stage)
-    except Fault as fault:
+    except Exception as error:  # no credentials, no stack, nobody answers: whatever it is, the place is not up
+        what, _, remedy = console.parts(error)
         if name != "local" or not health.bad:
-            health.bad.append((fault.what, fault.remedy))
+            health.bad.append((what, remedy))
         return health
+    health.up = True
     _undelivered(place, health)
     _runs(place, health)
     health.facts.append(("api", place.outputs.get("ApiUrl", "none")))

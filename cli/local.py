@@ -16,16 +16,16 @@ def up(name: place.Name, stage: str, port: int | None, as_json: bool) -> int:
     return console.DONE
 
 
-def down(name: place.Name, as_json: bool) -> int:
+def down(name: place.Name, force: bool, as_json: bool) -> int:
     from infra.local import cloud
 
     place.only_local(name, "down")
-    was_up = cloud.down(home=place.home())
+    found = cloud.down(home=place.home(), force=force)
     if as_json:
-        console.print_json({"place": name, "was_up": was_up})
+        console.print_json({"place": name, "was_up": found.was_up, "cut_off": found.cut_off, "lost": found.lost})
     else:
-        console.show("The local cloud is down; everything in it is kept." if was_up else "The local cloud was not up.")
-    return console.DONE
+        console.show(screen.went_down(found))
+    return console.FAILED if found.lost else console.DONE
 
 
 def status(name: place.Name, stage: str, as_json: bool) -> int:

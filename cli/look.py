@@ -14,8 +14,8 @@ from cli.run import show_to_the_end
 from cli.screens import models as models_screen
 from cli.screens import runs as runs_screen
 from cli.screens import versions as versions_screen
-from modelcycle.faults import Unknown
-from modelcycle.messages import Monitored
+from modelcycle.faults import Tampered, Unknown
+from modelcycle.messages import Artifact, Monitored
 from modelcycle.registry import Route, RunRecord
 from modelcycle.store import S3Store, read_json
 
@@ -57,7 +57,10 @@ def show(named: str, run_id: str | None, name: Name, stage: str, as_json: bool) 
 def _versions(place: Place, model: str, as_json: bool) -> int:
     registry = place.registry
     route = registry.routes.get(model)
-    found = [(one, registry.versions.standing(model, one.version)) for one in registry.versions.all(model)]
+    standings = registry.versions.standings(model)
+    found = [(one, standings[one.version]) for one in registry.versions.all(model)]
+    moves = registry.routes.moves(model, None)
+    decisions = registry.audit.decisions(model)
     if as_json:
         console.print_json({
             "model": model, "champion": route.champion, "route": route.weights,
@@ -69,27 +72,38 @@ def _versions(place: Place, model: str, as_json: bool) -> int:
                 }
                 for one, standing in found
             ],
-            "moves": [move.model_dump(mode="json") for move in registry.routes.moves(model)],
+            "moves": [move.model_dump(mode="json") for move in moves],
+            "decisions": [entry.model_dump(mode="json") for entry in decisions],
         })  # fmt: skip
     else:
-        console.show(versions_screen.versions(model, route, found, registry.routes.moves(model, 5)))
+        console.show(versions_screen.versions(model, route, found, moves, decisions))
     return console.DONE
 
 
 def _version(place: Place, model: str, version: int, as_json: bool) -> int:
     registry = place.registry
     found, standing = registry.versions.get(model, version), registry.versions.standing(model, version)
+    decisions = [entry for entry in registry.audit.decisions(model) if entry.subject == f"version {version}"]
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
-    plan: dict[str, Any] = read_json(artifacts, found.plan)
-    lineage: dict[str, Any] = read_json(artifacts, found.lineage)
+    plan, lineage = _evidence(artifacts, found.plan), _evidence(artifacts, found.lineage)
     if as_json:
         console.print_json(
             found.model_dump(mode="json")
             | {"standing": standing.model_dump(mode="json"), "plan": plan, "lineage": lineage}
+            | {"decisions": [entry.model_dump(mode="json") for entry in decisions]}
         )
     else:
-        console.show(versions_screen.version(found, standing, registry.routes.get(model), plan))
+        console.show(versions_screen.version(found, standing, registry.routes.get(model), plan, decisions))
     return console.DONE
+
+
+def _evidence(artifacts: S3Store, artifact: Artifact) -> dict[str, Any] | None:
+    """A document about a version; None where it is gone, which must not hide what the registry knows."""
+    try:
+        told: dict[str, Any] = read_json(artifacts, artifact)
+    except (Unknown, Tampered):
+        return None
+    return told
 
 
 def runs(model: str, follow: str | None, name: Name, stage: str, as_json: bool) -> int:
@@ -98,7 +112,7 @@ def runs(model: str, follow: str | None, name: Name, stage: str, as_json: bool) 
         return show_to_the_end(place, model, _record(place, model, follow).run.execution, as_json)
     found = place.registry.runs.latest(model)
     if not found:
-        raise Unknown(f"{model} has no runs", place.title, "`modelcycle models` lists the models")
+        raise Unknown(f"there is no model {model}", place.title, "`modelcycle models` lists the models")
     if as_json:
         console.print_json({"model": model, "runs": [one.model_dump(mode="json") for one in found]})
     else:
@@ -108,6 +122,8 @@ def runs(model: str, follow: str | None, name: Name, stage: str, as_json: bool) 
 
 def _record(place: Place, model: str, run_id: str) -> RunRecord:
     record = place.registry.runs.get(model, run_id)
+    if record is None and model not in place.registry.runs.models():
+        raise Unknown(f"there is no model {model}", place.title, "`modelcycle models` lists the models")
     if record is None:
         raise Unknown(f"{model} has no run {run_id}", place.title, f"`modelcycle runs {model}` lists them")
     return record
@@ -121,6 +137,8 @@ def _run(place: Place, record: RunRecord, as_json: bool) -> int:
     except place.states.exceptions.ExecutionDoesNotExist:
         execution.steps.clear()
     end = on_record(record, execution, place.registry.routes.get(record.run.model))
+    moves = place.registry.routes.moves(record.run.model, None)
+    end.went_live = any(record.version in move.after for move in moves)
     if as_json:
         console.print_json(end.wire())
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,11 +70,17 @@ def up(
 
 
 @app.command()
-def down(place: Place = LOCAL, stage: Stage = "dev", as_json: Json = False, debug: Debug = False) -> int:
+def down(
+    force: Annotated[bool, typer.Option("--force", help="Stop it although its state cannot be saved.")] = False,
+    place: Place = LOCAL,
+    stage: Stage = "dev",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
     """Stop the local cloud; everything in it stays on disk."""
     from cli.local import down
 
-    return down(place.value, as_json)
+    return down(place.value, force, as_json)
 
 
 @app.command()
@@ -206,9 +213,10 @@ def rollback(
     debug: Debug = False,
 ) -> int:
     """Give all traffic back to the version before, or to the one named."""
+    asked_at = datetime.now(UTC)  # before the imports: what others roll back meanwhile is the same rollback
     from cli.decide import decide
 
-    return decide("rollback", model, why, place.value, stage, as_json)
+    return decide("rollback", model, why, place.value, stage, as_json, asked_at)
 
 
 @app.command()

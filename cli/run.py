@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from cli import console, signing, start
@@ -10,7 +11,7 @@ from cli.contract import contract
 from cli.follow import Ending, begun, folded, follow, next_run
 from cli.place import Name, Place
 from cli.screens.run import RunScreen, ending
-from modelcycle.faults import BadInput
+from modelcycle.faults import BadInput, Tampered, Unknown
 
 EXIT = {
     "deployed": console.DONE, "unchanged": console.DONE, "awaiting_approval": console.DONE,
@@ -70,8 +71,9 @@ def next_steps(place: Place, end: Ending) -> list[tuple[str, str]]:
         return []
     steps = [("look at it", f"modelcycle show {end.model}")]
     if end.status in ("deployed", "unchanged"):
-        body = {"instances": [contract(place, end.model).example()]}
-        steps.insert(0, ("ask it", signing.curl(place, f"/models/{end.model}/predict", body)))
+        with contextlib.suppress(Unknown, Tampered):  # a champion whose files are gone must not hide how the run ended
+            body = {"instances": [contract(place, end.model).example()]}
+            steps.insert(0, ("ask it", signing.curl(place, f"/models/{end.model}/predict", body)))
         steps.append(("your own data", "modelcycle init --data FILE"))
         if end.route.previous is not None:
             steps.append(("take it back", f"modelcycle rollback {end.model}"))

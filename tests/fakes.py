@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,6 +47,13 @@ class MemoryStore:
         path.write_bytes(self.read(artifact))
         return path
 
+    def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
+        return [artifact for artifact in artifacts if not self._is_unchanged(artifact)]
+
+    def _is_unchanged(self, artifact: Artifact) -> bool:
+        body = self.objects.get(artifact.uri.removeprefix(f"s3://{self.bucket}/"))
+        return body is not None and hashlib.sha256(body).hexdigest() == artifact.sha256
+
     def list(self, prefix: str) -> Iterator[Listed]:
         for key in sorted(self.objects):
             if key.startswith(prefix):
@@ -73,9 +80,15 @@ class MemoryTable:
         with self.lock:
             return self.records.get((pk, sk))
 
-    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, limit: int | None = None) -> list[Record]:
+    def query(
+        self, pk: str, prefix: str = "", *, first: str = "", newest_first: bool = False, limit: int | None = None
+    ) -> list[Record]:
         with self.lock:
-            found = [record for key, record in self.records.items() if key[0] == pk and key[1].startswith(prefix)]
+            found = [
+                record
+                for (record_pk, sk), record in self.records.items()
+                if record_pk == pk and sk.startswith(prefix) and sk >= first
+            ]
         return sorted(found, key=lambda record: record.sk, reverse=newest_first)[:limit]
 
     def write(self, *writes: Write) -> None:

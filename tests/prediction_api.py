@@ -52,7 +52,7 @@ class Api:
         self.app = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.app)
         self.store, self.registry, self.firehose, self.now = MemoryStore(), Registry(MemoryTable()), Firehose(), 0.0
-        self.live = Live(self.registry, self.store, clock=lambda: self.now)
+        self.live = Live(self.registry, self.registry, self.store, clock=lambda: self.now)
         self.log = io.StringIO()
         self.app.logger.registered_handler.setStream(self.log)
         monkeypatch.setattr(self.app, "live", lambda: self.live)

@@ -1,6 +1,6 @@
-"""Small trained models for the tests of serving: what the learning side hands over, made by scikit-learn and skl2onnx.
+"""Small trained models for the tests of serving, as training writes them, made by scikit-learn and skl2onnx.
 
-Three texts and numbers with holes, so that every input kind is there; column names as nobody should choose them.
+They have three text columns and a number with missing values, so that every kind of input occurs, and unusual names.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CLASSES: dict[str, list[str]] = {"binary": ["no", "yes"], "multiclass": ["a", "b
 
 @dataclass(frozen=True)
 class Trained:
-    """A model and the rows that it was made and judged with."""
+    """A model, and the rows that it was trained and validated on."""
 
     task: Task
     onnx: bytes
@@ -57,7 +57,7 @@ class Trained:
 
 
 def rows_of(task: Task, count: int, seed: int) -> Columns:
-    """Rows whose target follows the columns, with holes in each."""
+    """Rows whose target depends on the columns, with missing values."""
     random = np.random.default_rng(seed)
     hours = random.normal(40, 10, count).astype(np.float32)
     colour = random.integers(0, 3, count)
@@ -81,7 +81,7 @@ def rows_of(task: Task, count: int, seed: int) -> Columns:
 
 @functools.cache
 def train(task: Task, seed: int = 0, trees: int = 20, noise: bool = False) -> Trained:
-    """Fit and export; `noise` shuffles the target, for a model that knows nothing."""
+    """Fit and export; `noise` shuffles the target, for a model without skill."""
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
     from sklearn.compose import ColumnTransformer
@@ -90,7 +90,7 @@ def train(task: Task, seed: int = 0, trees: int = 20, noise: bool = False) -> Tr
     from sklearn.pipeline import Pipeline as SklearnPipeline
     from sklearn.preprocessing import OrdinalEncoder
 
-    parts = {name: rows_of(task, count, seed + place) for place, (name, count) in enumerate(
+    parts = {name: rows_of(task, count, seed + number) for number, (name, count) in enumerate(
         {"train": 1500, "validation": 400, "test": 600}.items())}  # fmt: skip
     signature = Signature(
         model=MODEL, task=task, target="target", classes=CLASSES[task],
@@ -124,19 +124,19 @@ def train(task: Task, seed: int = 0, trees: int = 20, noise: bool = False) -> Tr
         fitted, initial_types=[("x0", FloatTensorType([None, 1])), ("x1", StringTensorType([None, 1]))],
         options=options, target_opset=17,
     )  # fmt: skip
-    _rename(graph, 0 if task == "regression" else 1, "value" if task == "regression" else "probabilities")
+    _rename_output(graph, 0 if task == "regression" else 1, "value" if task == "regression" else "probabilities")
     probes = Columns({
         HOURS: np.array([np.nan, 1e30, -1e30, 0], dtype=np.float32),
         COLOUR: Texts.of([None, "never seen", "red", "ünï"]),
         SEX: Texts.of([None, None, "Male", "Female"]), ID: Texts.of([None] * 4),
     })  # fmt: skip
-    say = fitted.predict if task == "regression" else fitted.predict_proba
-    reference = {name: say(frame(columns)).reshape(columns.rows, -1)
+    predict = fitted.predict if task == "regression" else fitted.predict_proba
+    reference = {name: predict(frame(columns)).reshape(columns.rows, -1)
                  for name, columns in (("validation", parts["validation"]), ("probes", probes))}  # fmt: skip
     baseline: dict[str, Any] = (
-        {"mean": float(target.mean()), "median": float(np.median(target))}
+        {"mean": float(target.mean())}
         if task == "regression"
-        else {"task": task, "classes": CLASSES[task],
+        else {"classes": CLASSES[task],
               "probabilities": (np.bincount(target, minlength=len(CLASSES[task])) / len(target)).tolist()}
     )  # fmt: skip
     table = TableSchema(
@@ -148,21 +148,19 @@ def train(task: Task, seed: int = 0, trees: int = 20, noise: bool = False) -> Tr
                    parts["test"], probes, reference, baseline)  # fmt: skip
 
 
-def _rename(graph: Any, place: int, name: str) -> None:
-    output = graph.graph.output[place]
-    for node in graph.graph.node:
-        for at, produced in enumerate(node.output):
-            if produced == output.name:
-                node.output[at] = name
-        for at, read in enumerate(node.input):
-            if read == output.name:
-                node.input[at] = name
+def _rename_output(model: Any, position: int, name: str) -> None:
+    output = model.graph.output[position]
+    for node in model.graph.node:
+        for tensors in (node.output, node.input):
+            for index, tensor in enumerate(tensors):
+                if tensor == output.name:
+                    tensors[index] = name
     output.name = name
 
 
 @dataclass
 class Cycle:
-    """A run as it stands before `score_candidate`: all artifacts of the earlier steps in a store."""
+    """A run before `score_candidate`, with the artifacts of all earlier steps in a store."""
 
     store: Store
     registry: Registry
@@ -189,12 +187,12 @@ class Cycle:
         )  # fmt: skip
 
     def register(self, content: str = "content") -> Version:
-        """The candidate as a version, as `register` would make it."""
-        nothing = self.select_model.baseline
+        """The candidate as a version, as `register` makes it."""
+        unused = self.select_model.baseline
         draft = Version(
             model=MODEL, version=0, run_id=self.run.run_id, created_at=self.run.started_at, task=self.trained.task,
-            onnx=self.select_model.onnx, skops=nothing, signature=self.engineer_features.signature, plan=nothing,
-            profile=nothing, lineage=nothing, card=nothing, validation=nothing, pipeline=self.run.pipeline,
+            onnx=self.select_model.onnx, skops=unused, signature=self.engineer_features.signature, plan=unused,
+            profile=unused, lineage=unused, card=unused, validation=unused, pipeline=self.run.pipeline,
             metric="accuracy", metrics={}, interval=(0, 1), data="d" * 64, code="c", opset=17,
         )  # fmt: skip
         return self.registry.versions.register(draft, content)[0]
@@ -217,24 +215,24 @@ def cycle(trained: Trained, store: Store, registry: Registry, run_id: str = "r1"
     def put(step: str, name: str, body: bytes) -> Artifact:
         return store.put(run.key(step, name), body)
 
-    nothing = put("collect", "nothing", b"{}")
+    unused = put("collect", "nothing", b"{}")
     test = trained.test
     preprocess = Preprocessed(
         table=put("preprocess", "table.json", trained.table.model_dump_json().encode()),
-        profile=nothing, train=put("preprocess", "train.npz", trained.train.to_bytes()),
+        profile=unused, train=put("preprocess", "train.npz", trained.train.to_bytes()),
         validation=put("preprocess", "validation.npz", trained.validation.to_bytes()),
         test_features=store.put(run.holdout_key("features"), Columns(test.values).to_bytes()),
         test_labels=store.put(run.holdout_key("labels"), Columns({}, test.target).to_bytes()),
         quarantine=None, task=trained.task, rows=2500, kept=2500, quarantined=0, duplicates=0, split=(1500, 400, 600),
     )  # fmt: skip
     features = EngineeredFeatures(
-        plan=nothing, used=2, columns=4, left_out=[],
+        plan=unused, used=2, columns=4, left_out=[],
         signature=put("engineer_features", "signature.json", trained.signature.model_dump_json().encode()),
     )  # fmt: skip
     reference = io.BytesIO()
     np.savez_compressed(reference, **trained.reference)
     selected = SelectedModel(
-        onnx=put("select_model", "model.onnx", trained.onnx), skops=nothing,
+        onnx=put("select_model", "model.onnx", trained.onnx), skops=unused,
         baseline=put_json(store, run.key("select_model", "baseline.json"), trained.baseline),
         reference=put("select_model", "reference.npz", reference.getvalue()),
         probes=put("select_model", "probes.npz", trained.probes.to_bytes()),

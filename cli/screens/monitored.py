@@ -29,11 +29,25 @@ def monitored(told: Monitored, report: dict[str, Any]) -> str:
     if told.drifted:
         said.append(f"  drifted       {', '.join(clip(name, 40) for name in told.drifted)}")
     if told.degraded:
-        said.append("  what follows  ModelDegraded is on the bus; the pipeline file's `retraining` says what it starts")
+        said.append(f"  what follows  {_announcement(told)}")
+    if report.get("newest_only"):
+        said.append(
+            f"  left out      older predictions of the window: the newest {report['objects']:,} objects were read"
+        )
+    if report.get("objects_unread"):
+        said.append(f"  unreadable    {count(report['objects_unread'], 'object')} of captured predictions")
     columns = _columns(report)
     if columns:
         said += ["", _table(columns)]
     return "\n".join(said)
+
+
+def _announcement(told: Monitored) -> str:
+    """Whether this look told the bus, or an earlier one of the day had."""
+    if not told.announced_before:
+        return "ModelDegraded goes to the bus; the pipeline file's `retraining` says what it starts"
+    when = f"at {told.announced_at:%Y-%m-%d %H:%M} UTC" if told.announced_at else "earlier that day"
+    return f"nothing new: ModelDegraded was sent {when}; it is sent once a day for each version"
 
 
 def _columns(report: dict[str, Any]) -> list[Drift]:

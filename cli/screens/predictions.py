@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from cli.screens.lines import clip, count, figure, table
@@ -22,9 +23,17 @@ def predictions(answer: dict[str, Any], rows: list[dict[str, str | None]], colum
         for number, row in enumerate(rows)
     ]  # fmt: skip
     total = len(answer["predictions"])
-    end = f"{count(total, 'prediction')} by {answer['model']}:{answer['version']}"
+    end = f"{count(total, 'prediction')} by {_answered_by(answer)}"
     more = f", the first {len(rows)} shown; --json prints all" if total > len(rows) else ""
     return f"{table(head, body)}\n\n{end}{more}"
+
+
+def _answered_by(answer: dict[str, Any]) -> str:
+    """The version of all rows, or each with its number of rows: in a canary, or where one stands in for another."""
+    versions = Counter(answer.get("versions") or [])
+    if len(versions) < 2:
+        return f"{answer['model']}:{next(iter(versions), answer['version'])}"
+    return ", ".join(f"{answer['model']}:{version} ({rows:,})" for version, rows in versions.most_common())
 
 
 def _text(value: Any) -> str:

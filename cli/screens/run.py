@@ -77,7 +77,7 @@ def ending(end: Ending, next_steps: list[tuple[str, str]], evidence: bool = True
     what, where, remedy = Fault.parse(end.reason)
     said: list[tuple[str, str]] = []
     if end.status == "deployed":
-        head = f"{end.model}:{end.version} is live{_after(end)}."
+        head, said = _deployed(end)
     elif end.status == "unchanged":
         head = f"Nothing new: {_stays(end)}."
         said = [("why", what)]
@@ -102,6 +102,21 @@ def ending(end: Ending, next_steps: list[tuple[str, str]], evidence: bool = True
         said.append(("meanwhile", f"{text}: modelcycle runs {end.model}"))
     rows = [(name, text) for name, text in [*said, *next_steps] if text]
     return "\n".join([head, *(f"  {name:<16}{text}" for name, text in rows)])
+
+
+def _deployed(end: Ending) -> tuple[str, list[tuple[str, str]]]:
+    """The share that the version has now, and whether that is all: a canary starts with a part of the traffic."""
+    version, share = f"{end.model}:{end.version}", end.route.weights.get(end.version or 0, 0)
+    if share == 100:
+        return f"{version} is live{_after(end)}.", []
+    if not share:
+        return f"{version} went live{_after(end)}; live now: version {lines.traffic(end.route.weights)}.", []
+    rest = {number: weight for number, weight in end.route.weights.items() if number != end.version}
+    head = f"{version} has {share} % of the traffic{_after(end)}; its rollout "
+    stands = [("the rest", f"version {lines.traffic(rest)}")]
+    if end.rollout in ("", "RUNNING"):
+        return f"{head}goes on by itself.", [*stands, ("follow it", f"modelcycle show {end.model}")]
+    return f"{head}has ended there.", [*stands, ("go on", f"modelcycle promote {version}")]
 
 
 def _after(end: Ending) -> str:

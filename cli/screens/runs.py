@@ -8,8 +8,11 @@ from cli.follow import Ending
 from cli.screens.lines import WIDTH, ago, clip, seconds, table, words
 from cli.screens.run import ending
 from cli.screens.steps import line
+from cli.screens.versions import more
 from modelcycle.faults import Fault
 from modelcycle.registry import RunRecord
+
+MAX_RUNS = 20  # on a screen; --json prints all
 
 
 def runs(found: list[RunRecord], now: datetime | None = None) -> str:
@@ -20,9 +23,11 @@ def runs(found: list[RunRecord], now: datetime | None = None) -> str:
             seconds((one.ended_at - one.run.started_at).total_seconds()) if one.ended_at else "",
             clip(Fault.parse(one.reason)[0], 80),
         ]
-        for one in found
+        for one in found[:MAX_RUNS]
     ]  # fmt: skip
-    return table(["run", "began", "by", "ended", "version", "took", ""], rows)
+    return "\n".join([
+        table(["run", "began", "by", "ended", "version", "took", ""], rows), *more(len(found) - MAX_RUNS)
+    ])  # fmt: skip
 
 
 def run(record: RunRecord, end: Ending) -> str:
@@ -41,6 +46,10 @@ def run(record: RunRecord, end: Ending) -> str:
 
 def _ending(end: Ending) -> str:
     """What came of it then; what is live now may be another version."""
-    if end.status == "deployed":
+    if end.status == "deployed" and end.went_live:
         return f"{end.model}:{end.version} went live."
+    if end.status == "deployed":
+        return (
+            f"{end.model}:{end.version} was registered, but its rollout gave it no traffic: modelcycle show {end.model}"
+        )
     return ending(end, [], evidence=False)

@@ -107,6 +107,8 @@ def _register(results: dict[str, Any]) -> list[str]:
     told = messages.Registered.model_validate(results["register"])
     made = results.get("version", {})
     hashes = [f"from data {made['data'][:8]}", f"code {made['code'][:8]}"] if made else []
+    if told.replaces is not None:
+        hashes.append(f"the same model as version {told.replaces}, whose artifacts are gone")
     return [f"version {told.version}", *hashes, *([] if told.created else ["the same as before"])]
 
 

@@ -1,18 +1,12 @@
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
+"""Step 8, deployment: gives a version its next share of the traffic."""
 
-from modelcycle.aws import cloud
+from modelcycle.aws import adapters
 from modelcycle.deploy import deploy
-from modelcycle.messages import DeployRequest
+from modelcycle.messages import Deployed, DeployRequest
+from modelcycle.observability import observed
 
-logger = Logger(service="deploy")
 
-
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict, context: LambdaContext) -> dict:
-    request = DeployRequest.read(event)
-    logger.append_keys(step="deploy", model=request.model)
-    logger.set_correlation_id(f"{request.model}-v{request.version}")
-    result = deploy(request, registry=cloud().registry, artifacts=cloud().artifacts)
-    logger.info("deploy", extra={"version": result.version, "weight": result.weight, "done": result.done})
-    return result.wire()
+@observed("deploy", DeployRequest.from_event, log=["version", "weight", "done", "overruled"])
+def handler(request: DeployRequest) -> Deployed:
+    aws = adapters()
+    return deploy(request, registry=aws.registry, artifacts=aws.artifacts)

@@ -1,31 +1,17 @@
-"""Decides how each column enters the model, and proves that such a model can be served."""
+"""Step 3, feature engineering: decides how each column enters the model, and proves that such a model can be served."""
 
-from __future__ import annotations
-
-from typing import Any
-
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from modelcycle.aws import cloud
+from modelcycle.aws import adapters
 from modelcycle.engineer_features import engineer_features
-from modelcycle.messages import EngineerFeaturesRequest
-
-logger = Logger(service="engineer_features")
-metrics = Metrics(namespace="ModelCycle", service="engineer_features")
+from modelcycle.messages import EngineeredFeatures, EngineerFeaturesRequest
+from modelcycle.observability import Metric, observed
 
 
-@metrics.log_metrics
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    request = EngineerFeaturesRequest.read(event)
-    logger.append_keys(step="engineer_features", model=request.run.model)
-    logger.set_correlation_id(request.run.run_id)
-    here = cloud()
-    result = engineer_features(
-        request, artifacts=here.artifacts, runs=here.registry.runs, code=here.environment.code_version
-    )
-    metrics.add_metric("ColumnsUsed", MetricUnit.Count, result.used)
-    logger.info("engineered", extra={"cached": result.cached, "used": result.used, "columns": result.columns})
-    return result.wire()
+@observed(
+    "engineer_features",
+    EngineerFeaturesRequest.from_event,
+    log=["used", "columns", "cached"],
+    metrics=[Metric("ColumnsUsed", "used")],
+)
+def handler(request: EngineerFeaturesRequest) -> EngineeredFeatures:
+    aws = adapters()
+    return engineer_features(request, artifacts=aws.artifacts, runs=aws.registry.runs, code=aws.code)

@@ -1,19 +1,12 @@
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
+"""Step 6, versioning: gives a candidate its version number."""
 
-from modelcycle.aws import cloud
-from modelcycle.messages import RegisterRequest
+from modelcycle.aws import adapters
+from modelcycle.messages import Registered, RegisterRequest
+from modelcycle.observability import observed
 from modelcycle.register import register
 
-logger = Logger(service="register")
 
-
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict, context: LambdaContext) -> dict:
-    request = RegisterRequest.read(event)
-    logger.append_keys(step="register", model=request.run.model)
-    logger.set_correlation_id(request.run.run_id)
-    here = cloud()
-    result = register(request, versions=here.registry.versions, code=here.environment.code_version)
-    logger.info("register", extra={"version": result.version, "new": result.created})
-    return result.wire()
+@observed("register", RegisterRequest.from_event, log=["version", "replaces"])
+def handler(request: RegisterRequest) -> Registered:
+    aws = adapters()
+    return register(request, artifacts=aws.artifacts, versions=aws.registry.versions, code=aws.code)

@@ -1,22 +1,11 @@
-import json
+"""Step 8, deployment: takes back a rollout whose execution failed, timed out or was aborted."""
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from modelcycle.aws import cloud
+from modelcycle.aws import adapters
 from modelcycle.deploy import withdraw
-from modelcycle.messages import RolloutEnded
+from modelcycle.messages import RolloutEnded, Withdrawn
+from modelcycle.observability import observed
 
-logger = Logger(service="withdraw")
 
-
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict, context: LambdaContext) -> dict:
-    """Gets EventBridge's word that a rollout failed, timed out or was aborted; its input says which version's."""
-    told = json.loads(event.get("detail", {}).get("input") or "{}")
-    request = RolloutEnded.read({name: told[name] for name in ("model", "version") if name in told})
-    logger.append_keys(step="withdraw", model=request.model)
-    logger.set_correlation_id(f"{request.model}-v{request.version}")
-    put_back = withdraw(request, registry=cloud().registry)
-    logger.info("withdraw", extra={"version": request.version, "put_back": put_back})
-    return {"put_back": put_back}
+@observed("withdraw", RolloutEnded.from_event, log=["version", "rollout", "put_back"])
+def handler(request: RolloutEnded) -> Withdrawn:
+    return withdraw(request, registry=adapters().registry)

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from infra.local.root_key import Key
+
 REGION = "us-east-1"
 
 
@@ -44,6 +46,6 @@ class Session:
         return self.access_key, self.secret_key
 
 
-def administrator(endpoint: str) -> Session:
-    """Root of a local cloud: the key `test` with any signature."""
-    return Session(endpoint, "test", "test")
+def administrator(endpoint: str, key: Key) -> Session:
+    """Root of a local cloud."""
+    return Session(endpoint, key.access_key, key.secret_key)

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infra.local import emulator
+from infra.local import emulator, root_key
 from infra.local.clients import Session, administrator
 from infra.local.faults import CloudBusy, CloudCrashed, CloudStopped
 from infra.local.package import build_sha, code_version, forget_unused, hash_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "modelcycle"
+RECOVER_WITHIN = 60.0  # seconds; the first start of a function on a busy machine takes some
 Say = Callable[[str], None]
 
 
@@ -35,15 +36,11 @@ class Cloud:
     outputs: dict[str, str]
     left_out: tuple[str, ...]
     operator: Session = field(repr=False)
+    admin: Session = field(repr=False)  # root
 
     def session(self, user: bool = True) -> Session:
         """Clients as the user `operator`, who may do what the command line needs, or as root."""
         return self.operator if user else self.admin
-
-    @property
-    def admin(self) -> Session:
-        """Clients as root."""
-        return administrator(self.endpoint)
 
 
 @dataclass(frozen=True)
@@ -88,29 +85,58 @@ def up(
     from botocore.exceptions import HTTPClientError
 
     with _alone(folder):
-        running = emulator.find(folder)
-        if running is None:
+        was_running = emulator.find(folder) is not None
+        if not was_running:
             say("starting the local cloud")
         running = emulator.start(folder, port)
-        admin = administrator(running.endpoint)
+        admin = _admin(running, folder)
+        if not was_running:
+            _recover(folder, admin, say)
         digest = _digest(path, stage, folder, running.endpoint)
         deployed = _deployed(admin)
         operator = _operator(admin, folder)
         if deployed and deployed["digest"] == digest and operator:
-            return Cloud(running.endpoint, deployed["outputs"], tuple(deployed["left_out"]), operator)
+            return Cloud(running.endpoint, deployed["outputs"], tuple(deployed["left_out"]), operator, admin)
         try:
             return _deploy(path, stage, digest, folder, running, say)
         except (ConnectionFailed, HTTPClientError):
             raise _gone(folder) from None
 
 
-def down(*, home: Path | None = None) -> bool:
-    """Stop the local cloud; all that it holds stays. Returns whether it was running."""
+@dataclass(frozen=True)
+class Stopped:
+    """What a stop found; true where the cloud ran.
+
+    `cut_off` are the executions that were under way, each as `state machine:name`; the next `up` ends them. `lost` says
+    what is not on disk.
+    """
+
+    was_up: bool
+    cut_off: tuple[str, ...] = ()
+    lost: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.was_up
+
+
+def down(*, home: Path | None = None, force: bool = False) -> Stopped:
+    """Stop the local cloud; all that it holds stays.
+
+    Parameters
+    ----------
+    force: stop it although what it holds cannot be saved.
+
+    Raises
+    ------
+    DiskFull
+        The state cannot be saved; the cloud stays up.
+    """
     folder = _home(home)
     if not folder.is_dir():
-        return False
+        return Stopped(False)
     with _alone(folder):
-        return emulator.stop(folder)
+        found = emulator.stop(folder, force=force)
+    return Stopped(found.was_running, found.cut_off, found.lost)
 
 
 def status(*, home: Path | None = None) -> Status:
@@ -125,10 +151,12 @@ def status(*, home: Path | None = None) -> Status:
                 f"It ended without being stopped; see {emulator.log_file(folder)}. `modelcycle up` starts it.",
             )
         return Status(False, None, None, None, 0, 0, used, problems)
-    deployed = _deployed(administrator(running.endpoint))
+    deployed = _deployed(_admin(running, folder))
     problems = ()
     if running.save_fault:
-        problems += (f"Its state was not saved: {running.save_fault}. Make room, then look again.",)
+        lost = emulator.losses(running)
+        what = f"A stop would lose {lost}: {running.save_fault}."
+        problems += (f"{what} Make room on the disk.",)
     if deployed is None:
         problems += ("No stack is deployed. `modelcycle up` deploys it.",)
     return Status(
@@ -152,11 +180,41 @@ def connect(*, home: Path | None = None) -> Cloud:
     """
     folder = _home(home)
     running = emulator.find(folder)
-    deployed = _deployed(administrator(running.endpoint)) if running else None
-    operator = _operator(administrator(running.endpoint), folder) if running else None
-    if running is None or deployed is None or operator is None:
+    admin = _admin(running, folder) if running else None
+    deployed = _deployed(admin) if admin else None
+    operator = _operator(admin, folder) if admin else None
+    if running is None or admin is None or deployed is None or operator is None:
         raise CloudStopped("The local cloud is not up.", where=str(folder), remedy="Start it with `modelcycle up`.")
-    return Cloud(running.endpoint, deployed["outputs"], tuple(deployed["left_out"]), operator)
+    return Cloud(running.endpoint, deployed["outputs"], tuple(deployed["left_out"]), operator, admin)
+
+
+def _admin(running: emulator.Emulator, home: Path) -> Session:
+    """Root, by the key that the emulator made at its start."""
+    key = root_key.load(home)
+    if key is None:
+        raise CloudStopped(
+            "The local cloud has no root key that could be read.",
+            where=str(home),
+            remedy="Stop it with `modelcycle down`; `modelcycle up` makes one.",
+        )
+    return administrator(running.endpoint, key)
+
+
+def _recover(home: Path, admin: Session, say: Say) -> None:
+    """Wait until the runs and rollouts that an earlier stop cut off have been ended, so that all screens say so."""
+    deadline = time.monotonic() + RECOVER_WITHIN
+    told = False
+    while (running := emulator.find(home)) and running.recovering and time.monotonic() < deadline:
+        if not told and time.monotonic() > deadline - RECOVER_WITHIN + 0.5:
+            say("ending what the last stop cut off")
+            told = True
+        time.sleep(0.05)
+    deployed = _deployed(admin)
+    if deployed and "RegistryTable" in deployed["outputs"]:
+        from infra.local import lost_runs
+
+        for run in lost_runs.end(STACK, deployed["outputs"]["RegistryTable"], admin):
+            say(f"ended the run {run}, whose execution is gone")
 
 
 def _gone(home: Path) -> CloudCrashed:
@@ -172,7 +230,7 @@ def _deploy(path: Path, stage: str, digest: str, home: Path, running: emulator.E
     from infra.local.translate import Site, translate
 
     started = time.monotonic()
-    admin = administrator(running.endpoint)
+    admin = _admin(running, home)
     parameters = {
         "Place": "local",
         "Environment": stage,
@@ -198,7 +256,7 @@ def _deploy(path: Path, stage: str, digest: str, home: Path, running: emulator.E
     for line in left_out:
         say(f"not here: {line}")
     say(f"deployed {len(found)} resources, {functions} functions, in {time.monotonic() - started:.1f} s")
-    return Cloud(admin.endpoint, outputs, tuple(left_out), user)
+    return Cloud(admin.endpoint, outputs, tuple(left_out), user, admin)
 
 
 _RECORD = "deployed.json"

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.local import root_key
 from infra.local.faults import CloudCrashed, DiskFull, PortTaken, RunsElsewhere
 from infra.local.guard import SAVE_PATH, STATUS_PATH
-from infra.local.launcher import environment
+from infra.local.launcher import environment, unsaved_mark
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOM_NEEDED = 512 * 1024 * 1024  # bytes
@@ -32,17 +33,32 @@ ANSWER_WITHIN = 10.0  # seconds; a large upload makes it stall for some
 class Emulator:
     """One running process.
 
-    `workers` counts the processes of functions that are warm; `save_fault` is what the last save of the state said.
+    `workers` counts the processes of functions that are warm, `running` names the executions under way, and
+    `recovering` says whether it still ends what an earlier stop cut off. `save_fault` is what the last save said; then
+    the disk lacks what came since `saved_at`, a POSIX time, in the services `unsaved`.
     """
 
     pid: int
     port: int
     workers: int
     save_fault: str | None
+    running: tuple[str, ...] = ()
+    recovering: bool = False
+    saved_at: float = 0.0
+    unsaved: tuple[str, ...] = ()
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What `stop` found: whether a process ran, what it cut off, and what of its state is not on disk."""
+
+    was_running: bool
+    cut_off: tuple[str, ...] = ()
+    lost: str | None = None
 
 
 def find(home: Path) -> Emulator | None:
@@ -51,9 +67,14 @@ def find(home: Path) -> Emulator | None:
     if recorded is None:
         return None
     answer = _ask(recorded["port"], ANSWER_WITHIN)
-    if answer is None or answer.get("home") != str(home):
-        return None
-    return Emulator(answer["pid"], recorded["port"], answer["workers"], answer["save_fault"])
+    return _emulator(answer, recorded["port"]) if answer and answer.get("home") == str(home) else None
+
+
+def _emulator(answer: dict[str, Any], port: int) -> Emulator:
+    return Emulator(
+        answer["pid"], port, answer["workers"], answer["save_fault"], tuple(answer.get("running", ())),
+        bool(answer.get("recovering")), float(answer.get("saved_at", 0.0)), tuple(answer.get("unsaved", ())),
+    )  # fmt: skip
 
 
 def start(home: Path, port: int) -> Emulator:
@@ -70,29 +91,70 @@ def start(home: Path, port: int) -> Emulator:
             where=running.endpoint,
             remedy=f"Stop it with `modelcycle down`, or use --port {running.port}.",
         )
-    if running:
+    if running and root_key.load(home):
         return running
-    _stop_unresponsive(home)
+    _stop_what_cannot_be_used(home)
     _refuse_taken_port(home, port)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     _refuse_full_disk(home)
+    root_key.make(home)
     return _launch(home, port)
 
 
-def stop(home: Path) -> bool:
-    """Stop the process in good order, so that everything is saved. Returns whether one was running."""
+def stop(home: Path, *, force: bool = False) -> Stopped:
+    """Stop the process in good order, so that everything is saved.
+
+    Parameters
+    ----------
+    force : stop it although what it holds cannot be saved
+
+    Raises
+    ------
+    DiskFull
+        The state cannot be saved; the process runs on.
+    """
     recorded = _recorded(home)
     pid = recorded["pid"] if recorded else None
-    if pid is None or not _is_launcher(pid):
+    if recorded is None or pid is None or not _is_launcher(pid):
         _pid_file(home).unlink(missing_ok=True)
-        return False
+        return Stopped(False)
+    answer = _ask(recorded["port"], ANSWER_WITHIN, SAVE_PATH)
+    found = _emulator(answer, recorded["port"]) if answer else None
+    if found and found.save_fault and not force:
+        raise DiskFull(
+            f"The local cloud was not stopped, since {losses(found)} cannot be saved: {found.save_fault}.",
+            where=str(home),
+            remedy="Make room there, then run `modelcycle down` again; `modelcycle down --force` loses it.",
+        )
     _signal(pid, signal.SIGTERM)
     if not _gone_within(pid, STOP_WITHIN):
-        # Its state is at most two seconds old.
         _signal(pid, signal.SIGKILL)
         _gone_within(pid, 5.0)
     _pid_file(home).unlink(missing_ok=True)
-    return True
+    lost = None
+    if unsaved_mark(home).exists():
+        unsaved_mark(home).unlink()
+        lost = losses(found) if found else "what came in its last seconds"
+    return Stopped(True, found.running if found else (), lost)
+
+
+# What a person knows of what a service holds.
+HOLDS = {
+    "dynamodb": "the registry of models, versions, routes and runs",
+    "stepfunctions": "the steps of runs",
+    "firehose": "captured predictions",
+    "cloudwatch": "metrics",
+    "cloudwatch_logs": "logs",
+    "sqs": "messages in queues",
+    "eventbridge": "events on their way",
+    "objects": "files in buckets",
+}
+
+
+def losses(found: Emulator) -> str:
+    """What of a running cloud is not on disk, in words."""
+    what = [HOLDS[name] for name in HOLDS if name in found.unsaved] or ["everything"]
+    return f"what came since {time.strftime('%H:%M:%S', time.localtime(found.saved_at))} ({', '.join(what)})"
 
 
 def save(running: Emulator) -> None:
@@ -183,11 +245,11 @@ def _refuse_full_disk(home: Path) -> None:
         )
 
 
-def _stop_unresponsive(home: Path) -> None:
-    """A launcher that lives but no longer answers would hold the port for ever."""
+def _stop_what_cannot_be_used(home: Path) -> None:
+    """A launcher that no longer answers would hold the port for ever; one without a root key knows nobody."""
     recorded = _recorded(home)
     if recorded and _is_launcher(recorded["pid"]):
-        stop(home)
+        stop(home, force=True)
 
 
 def _ask(port: int, seconds: float, path: str = STATUS_PATH) -> dict[str, Any] | None:

@@ -10,17 +10,29 @@ stands behind a guard, and has a keeper.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import shutil
+import signal
+import socket
 import socketserver
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from infra.local import root_key
+from infra.local.bounds import bound_memory
+from infra.local.captures import Buffer
+from infra.local.deliveries import Deliveries
 from infra.local.guard import SAVE_PATH, STATUS_PATH, Guard
-from infra.local.keeper import Keeper, count_processes, keep_code_until_saved, recover
+from infra.local.keeper import Keeper, keep_code_until_saved
 from infra.local.mends import keep_attributes_of_nested_resources, name_the_end_of_a_starting_function
+from infra.local.objects import Objects
+from infra.local.processes import count_processes, is_any_busy, stop_all_processes, stop_idle_processes
+from infra.local.snapshot import Snapshot, copy_nothing_that_is_encoded_at_once, recover
+from infra.local.streams import reset_lost_positions, save_unread_records
 
 
 def environment(home: Path, port: int) -> dict[str, str]:
@@ -57,37 +69,109 @@ def serve(home: Path, port: int) -> None:
         shutil.rmtree(home / folder, ignore_errors=True)
     for folder in ("tmp", "scratch", "state", "services", "objects"):
         (home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    unsaved_mark(home).touch()
     # Nagle and delayed acknowledgement together cost 50 ms a call of a function that logs one line.
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
     import ministack.app as ministack
     from ministack.core import persistence
-    from ministack.services import lambda_svc  # has taken `state` as the folder of its code
+    from ministack.services import lambda_svc, stepfunctions  # has taken `state` as the folder of its code
 
-    keep_attributes_of_nested_resources()
-    name_the_end_of_a_starting_function()
     # Of the services' files there is a whole set at any time; the code beside them is named by its content.
     persistence.STATE_DIR = str(services)
-    keeper = Keeper(services, ministack._build_persistence_save_dict, keep_code_until_saved(lambda_svc))
-    ministack.save_all = keeper.save
+    deliveries, captures, objects = take_over(ministack, root_key.make(home))
 
     def status() -> dict[str, Any]:
         return {
             "home": str(home),
             "pid": os.getpid(),
             "workers": count_processes(),
-            "saved_seconds_ago": round(time.time() - keeper.saved_at, 1),
+            "running": running(stepfunctions),
+            "recovering": deliveries.recovering,
+            "saved_at": keeper.saved_at,
             "save_fault": keeper.fault,
+            "unsaved": keeper.unsaved,
         }
 
     def save() -> dict[str, Any]:
         keeper.save()
         return status()
 
-    ministack.app = Guard(ministack.app, port, {STATUS_PATH: status, SAVE_PATH: save})
-    keeper.start()
+    def stop() -> None:
+        """All as it is at this moment: MiniStack's own way would first fail what is under way, and save that."""
+        if keeper.close():
+            unsaved_mark(home).unlink(missing_ok=True)
+        stop_all_processes()
+        os._exit(0)
+
+    def stop_when_told() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+
+    guard = Guard(ministack.app, port, {STATUS_PATH: status, SAVE_PATH: save}, stop_when_told)
+    ministack.app = guard
+    keeper = Keeper(
+        Snapshot(services, ministack._build_persistence_save_dict),
+        activity=lambda: (guard.passed, deliveries.pending, steps_taken(stepfunctions)),
+        is_working=is_any_busy,
+        tidy=(captures.flush, bound_memory, stop_idle_processes),
+        forget_code=keep_code_until_saved(lambda_svc),
+        objects=objects,
+    )
+    ministack.save_all = keeper.save
+    threading.Thread(target=resume_once_up, args=(port, deliveries), daemon=True).start()
+    keeper.keep(home)
     sys.argv = sys.argv[:1]
     ministack.main()
+
+
+def take_over(ministack: Any, key: root_key.Key) -> tuple[Deliveries, Buffer, Objects]:
+    """Put what is ours into MiniStack's services, before any of them is asked or loads its state."""
+    from ministack.core.responses import request_scope
+    from ministack.services import dynamodb, eventbridge, firehose, lambda_svc, s3, stepfunctions
+
+    root_key.make_it_the_only_root(key)
+    keep_attributes_of_nested_resources()
+    name_the_end_of_a_starting_function()
+    copy_nothing_that_is_encoded_at_once()
+    save_unread_records(dynamodb, lambda_svc)
+    deliveries = Deliveries(eventbridge, lambda_svc, stepfunctions, request_scope)
+    captures, objects = Buffer(firehose, request_scope), Objects(s3, request_scope)
+    for part in (deliveries, captures, objects):
+        part.take_over()
+    load = ministack._load_persisted_state
+
+    def load_persisted_state() -> None:
+        load()
+        reset_lost_positions(dynamodb, lambda_svc)
+
+    ministack._load_persisted_state = load_persisted_state
+    return deliveries, captures, objects
+
+
+def unsaved_mark(home: Path) -> Path:
+    """Lies in the cloud's folder from its start until all was saved at its end; to remove it takes no room."""
+    return home / "unsaved"
+
+
+def running(flows: Any) -> list[str]:
+    """The executions under way, each as its state machine and its name."""
+    found = [one for one in list(flows._executions._data.values()) if one["status"] == "RUNNING"]
+    return [f"{one['stateMachineArn'].rpartition(':')[2]}:{one['name']}" for one in found]
+
+
+def steps_taken(flows: Any) -> int:
+    """Is another after each step of an execution."""
+    return sum(len(one["events"]) for one in list(flows._executions._data.values()))
+
+
+def resume_once_up(port: int, deliveries: Deliveries) -> None:
+    """Functions that are called before the cloud listens find nobody to talk to."""
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    deliveries.resume()
 
 
 def main() -> None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from infra.local import root_key
 from infra.local.clients import Session
 
 USER = "operator"
@@ -35,17 +35,15 @@ def ensure(admin: Session, resources: dict[str, dict[str, str]], home: Path) -> 
     for key in known:
         iam.delete_access_key(UserName=USER, AccessKeyId=key)
     made = iam.create_access_key(UserName=USER)["AccessKey"]
-    _keep(home, {"access_key": made["AccessKeyId"], "secret_key": made["SecretAccessKey"]})
-    return Session(admin.endpoint, made["AccessKeyId"], made["SecretAccessKey"])
+    key = root_key.Key(made["AccessKeyId"], made["SecretAccessKey"])
+    root_key.keep(_file(home), key)
+    return Session(admin.endpoint, key.access_key, key.secret_key)
 
 
 def load(endpoint: str, home: Path) -> Session | None:
     """The user's session from the kept key, or None."""
-    try:
-        kept = json.loads(_file(home).read_text())
-        return Session(endpoint, kept["access_key"], kept["secret_key"])
-    except (OSError, ValueError, KeyError):
-        return None
+    key = root_key.read(_file(home))
+    return Session(endpoint, key.access_key, key.secret_key) if key else None
 
 
 def permissions(resources: dict[str, dict[str, str]], region: str, account: str) -> list[dict[str, Any]]:
@@ -79,15 +77,6 @@ def permissions(resources: dict[str, dict[str, str]], region: str, account: str)
     return [
         {"Effect": "Allow", "Action": actions.split(), "Resource": targets} for actions, targets in wanted if targets
     ]
-
-
-def _keep(home: Path, key: dict[str, str]) -> None:
-    half = _file(home).with_suffix(".half")
-    half.unlink(missing_ok=True)
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(key, file)
-    half.replace(_file(home))
 
 
 def _file(home: Path) -> Path:

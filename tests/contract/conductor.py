@@ -32,7 +32,7 @@ STATE = {
         "End",
     },
     "Wait": {"SecondsPath", "Next"},
-    "Pass": {"Next", "End"},
+    "Pass": {"Parameters", "Next", "End"},
     "Succeed": set(),
     "Fail": {"Error", "ErrorPath", "CausePath"},
 }
@@ -49,7 +49,8 @@ def flow(name: str) -> dict[str, Any]:
 
 def conduct(machine: dict[str, Any], data: Any, task: Task, execution: str) -> tuple[str, Any]:
     """Run a flow; `task` is given a resource and its input. Returns the last state's name and the data."""
-    context = {"Execution": {"Id": execution, "StartTime": datetime.now(UTC).isoformat()}}
+    name = execution.rpartition(":")[2]
+    context = {"Execution": {"Id": execution, "Name": name, "StartTime": datetime.now(UTC).isoformat()}}
     return _run(machine, data, task, context)
 
 
@@ -67,6 +68,8 @@ def _run(machine: dict[str, Any], data: Any, task: Task, context: dict[str, Any]
         if kind == "Choice":
             name = next((c["Next"] for c in state["Choices"] if _holds(c, data)), state.get("Default"))
             continue
+        if kind == "Pass" and "Parameters" in state:
+            data = _filled(state["Parameters"], data, context)
         if kind in ("Task", "Map"):
             try:
                 if kind == "Task":
@@ -129,6 +132,10 @@ def _put(data: Any, path: str, result: Any) -> Any:
 
 
 def _holds(choice: dict[str, Any], data: Any) -> bool:
+    if "IsPresent" in choice:
+        name = choice["Variable"].removeprefix("$.")
+        assert re.fullmatch(r"\w+", name), f"{choice['Variable']} is not plain JSONPath"
+        return (name in data) == bool(choice["IsPresent"])
     value = _path(choice["Variable"], data, {})
     for operator in ("StringEquals", "BooleanEquals"):
         if operator in choice:

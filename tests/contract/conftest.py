@@ -68,7 +68,7 @@ def world() -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
-        aws.cloud.cache_clear()
+        aws.adapters.cache_clear()
         s3 = boto3.client("s3")
         for bucket in ("data", "artifacts"):
             s3.create_bucket(Bucket=bucket)
@@ -81,7 +81,7 @@ def world() -> Iterator[World]:
         )
         boto3.client("events").create_event_bus(Name="bus")
         yield World()
-        aws.cloud.cache_clear()
+        aws.adapters.cache_clear()
 
 
 @pytest.fixture(scope="package")

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from aws_lambda_powertools import Logger
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from modelcycle.aws import cloud
+from modelcycle.aws import adapters
 from modelcycle.faults import BadMessage, Fault
 from tests.contract.conftest import World
 from tests.contract.functions import ROOT, functions
@@ -102,8 +103,8 @@ def _essence(answer: Any) -> Any:
 @contextmanager
 def other_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if the code had changed: no earlier result is taken over."""
-    environment = cloud().environment
-    monkeypatch.setattr(cloud(), "environment", environment.model_copy(update={"code_version": "other"}))
+    environment = adapters().environment
+    monkeypatch.setattr(adapters(), "environment", environment.model_copy(update={"code_version": "other"}))
     yield
     monkeypatch.undo()
 
@@ -126,7 +127,7 @@ def refused(operation: str, code: str, monkeypatch: pytest.MonkeyPatch) -> Itera
 @contextmanager
 def logged(name: str) -> Iterator[Any]:
     """The lines that a function's Powertools logger writes."""
-    logger = functions()[name].module().logger
+    logger = Logger(service=functions()[name].name)  # Powertools shares the handler of one service name
     stream = io.StringIO()
     handler: logging.StreamHandler[Any] = logger.registered_handler
     before = handler.setStream(stream)

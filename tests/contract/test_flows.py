@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from modelcycle import faults
-from tests.contract.conductor import flow
+from modelcycle.messages import DeployRequest
+from tests.contract.conductor import conduct, flow
 from tests.contract.functions import functions, template
 
 FLOWS = ["lifecycle", "rollout", "monitoring"]
@@ -81,3 +82,33 @@ def test_no_function_knows_a_secret() -> None:
     for name in functions():
         variables = template()["Resources"][name]["Properties"].get("Environment", {}).get("Variables", {})
         assert not [key for key in variables if re.search("KEY|SECRET|TOKEN|PASSWORD", key)], name
+
+
+def test_a_rollout_hands_each_step_the_moves_that_the_step_before_made() -> None:
+    given: list[dict[str, Any]] = []
+
+    def deploy(resource: str, event: dict[str, Any]) -> dict[str, Any]:
+        given.append(event)
+        step = event["step"] + 1
+        told = {name: event[name] for name in ("model", "version", "actor", "why")}
+        return told | {
+            "step": step, "moves": 7 + step, "weight": 0, "overruled": step == 3, "done": step == 3, "wait_seconds": 60
+        }  # fmt: skip
+
+    start = {"model": "m", "version": 2, "step": 0, "actor": "ann", "why": "better", "moves": 7}
+    end, _ = conduct(flow("rollout"), start, deploy, "arn:aws:states:execution:rollout:m-v2-7")
+    assert end == "Overruled"
+    assert [(event["step"], event["moves"]) for event in given] == [(0, 7), (1, 8), (2, 9)]
+    assert {(event["rollout"], event["why"]) for event in given} == {("m-v2-7", "better")}
+
+
+def test_a_rollout_that_an_older_lifecycle_starts_is_understood() -> None:
+    given: list[dict[str, Any]] = []
+
+    def deploy(resource: str, event: dict[str, Any]) -> dict[str, Any]:
+        given.append(event)
+        return event | {"overruled": False, "done": True}
+
+    old = {"model": "m", "version": 2, "step": 0, "actor": "run r"}
+    assert conduct(flow("rollout"), old, deploy, "arn:m-v2-r")[0] == "Finished"
+    assert DeployRequest.from_event(given[0]) == DeployRequest(model="m", version=2, actor="run r", rollout="m-v2-r")

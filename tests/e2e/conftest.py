@@ -7,10 +7,14 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from infra.local import cloud as local
+
+if TYPE_CHECKING:
+    from tests.e2e.mortal import Mortal
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -57,3 +61,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     place = Place(folder / "home", free_port(), folder / "project" / "template.yaml")
     yield place
     local.down(home=place.home)
+
+
+@pytest.fixture(scope="module")
+def mortal(real_place: Place, cloud: local.Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mortal]:
+    """The project's own stack in a cloud that a test may kill."""
+    from tests.e2e.mortal import Mortal
+
+    mortal = Mortal(tmp_path_factory.mktemp("mortal") / "home", real_place.home)
+    yield mortal
+    local.down(home=mortal.place.home)

@@ -137,3 +137,22 @@ def test_a_bad_file_fails_its_run_with_one_sentence_and_leaves_the_live_model(cl
     assert "photo.csv" in newest.reason
     assert "Traceback" not in newest.reason
     assert watch.live() == live
+
+
+def test_a_model_whose_file_is_gone_is_made_again_by_the_next_run(cloud: local.Cloud) -> None:
+    """Under the functions' own roles: each may check what it checks, and the champion that is gone stops nothing."""
+    watch = Watch(cloud, "lost-plums")
+    watch.pipeline()
+    watch.upload("plums.csv")
+    watch.settled()
+    lost = watch.registry.versions.get("lost-plums", watch.live()).onnx
+    bucket, _, key = lost.uri.removeprefix("s3://").partition("/")
+    cloud.admin.client("s3").delete_object(Bucket=bucket, Key=key)
+    watch.upload("plums.csv")
+    newest = watch.settled(runs=2)[0]
+    assert (newest.state, newest.version) == ("deployed", 2), newest
+    until(lambda: watch.live() == 2, 20)
+    again = watch.registry.versions.get("lost-plums", 2).onnx
+    assert again.uri != lost.uri and again.sha256 == lost.sha256
+    watch.upload("plums.csv")
+    assert watch.settled(runs=3)[0].state == "unchanged"

@@ -10,10 +10,12 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,9 @@ from botocore.exceptions import ClientError
 
 from infra.local import cloud as local
 from infra.local import emulator
+from infra.local.clients import Session
 from infra.local.faults import CloudCrashed, DeployFailed, PortTaken, RunsElsewhere
-from tests.e2e.conftest import Place, free_port
+from tests.e2e.conftest import ROOT, Place, free_port
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +168,40 @@ def test_the_api_answers_a_signed_request_only(up: local.Cloud) -> None:
     assert http_status(url, **dict(request.headers)) == 200
 
 
+@pytest.mark.parametrize("key", ["test", "000000000000", "AKIAIOSFODNN7EXAMPLE", "root"])
+def test_no_key_that_a_stranger_could_know_is_root(up: local.Cloud, sample: Place, key: str) -> None:
+    access_key = json.loads((sample.home / "root.json").read_text())["access_key"] if key == "root" else key
+    stranger = Session(up.endpoint, access_key, "test")
+    refused = r"InvalidAccessKeyId|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch|InvalidSignature"
+    for service, action, arguments in (
+        ("s3", "list_objects_v2", {"Bucket": up.outputs["DataBucket"]}),
+        ("dynamodb", "scan", {"TableName": up.outputs["Table"]}),
+        ("iam", "list_users", {}),
+        ("lambda", "invoke", {"FunctionName": up.outputs["Hello"]}),
+        ("sts", "get_caller_identity", {}),
+        ("stepfunctions", "list_state_machines", {}),
+    ):
+        with pytest.raises(ClientError, match=refused):
+            getattr(stranger.client(service), action)(**arguments)
+    url = stranger.client("s3").generate_presigned_url(
+        "get_object", Params={"Bucket": up.outputs["DataBucket"], "Key": "k"}
+    )
+    assert http_status(url) == 403
+    assert http_status(f"{up.endpoint}/{up.outputs['DataBucket']}") == 403
+
+
+def test_the_root_key_is_the_owners_alone_and_no_function_is_given_it(up: local.Cloud, sample: Place) -> None:
+    key = sample.home / "root.json"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    secret = json.loads(key.read_text())["secret_key"]
+    assert secret not in json.dumps(ask(up, ask="environment"))
+    running = emulator.find(sample.home.resolve())
+    assert running
+    told = subprocess.run(["ps", "-p", str(running.pid), "-o", "command="], capture_output=True, text=True, check=True)
+    assert secret not in told.stdout
+    assert secret not in (sample.home / "cloud.log").read_text()
+
+
 # Settled
 
 
@@ -265,6 +302,63 @@ def test_a_kill_loses_nothing(up: local.Cloud, sample: Place) -> None:
     item = again.session().client("dynamodb").get_item(TableName=again.outputs["Table"], Key={"pk": {"S": "MODEL#m"}})
     assert item["Item"]
     assert ask(again)["body"] == "hello"
+
+
+@pytest.fixture
+def full_disk(sample: Place) -> Iterator[Path]:
+    """Something lies where the next set of state is to be written; removing it makes room."""
+    obstacle = sample.home / "services.next"
+    yield obstacle
+    obstacle.unlink(missing_ok=True)
+
+
+def test_a_stop_that_would_lose_something_is_refused_and_says_what(
+    up: local.Cloud, sample: Place, full_disk: Path
+) -> None:
+    cloud = sample.up()
+    cloud.admin.client("dynamodb").put_item(TableName=cloud.outputs["Table"], Item={"pk": {"S": "before"}})
+    running = emulator.find(sample.home.resolve())
+    assert running
+    emulator.save(running)
+    full_disk.touch()
+    cloud.admin.client("dynamodb").put_item(TableName=cloud.outputs["Table"], Item={"pk": {"S": "after"}})
+    told = command(sample, "down")
+    assert told.returncode == 1
+    assert "was not stopped" in told.stderr and "the registry of models" in told.stderr
+    assert "kept" not in told.stdout + told.stderr
+    assert "the registry of models" in local.status(home=sample.home).problems[0]
+    assert emulator.find(sample.home.resolve())
+    full_disk.unlink()
+    assert command(sample, "down").returncode == 0
+    assert item(sample.up(), "after")
+
+
+def test_a_forced_stop_says_what_is_lost(up: local.Cloud, sample: Place, full_disk: Path) -> None:
+    cloud = sample.up()
+    running = emulator.find(sample.home.resolve())
+    assert running
+    emulator.save(running)
+    full_disk.touch()
+    cloud.admin.client("dynamodb").put_item(TableName=cloud.outputs["Table"], Item={"pk": {"S": "lost"}})
+    told = command(sample, "down", "--force")
+    assert told.returncode == 1
+    assert "lost is what came since" in told.stdout and "the registry of models" in told.stdout
+    full_disk.unlink()
+    again = sample.up()
+    assert not item(again, "lost")
+    assert item(again, "after")
+
+
+def command(place: Place, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *words], cwd=ROOT, capture_output=True, text=True, check=False,
+        env=os.environ | {"MODELCYCLE_HOME": str(place.home)},
+    )  # fmt: skip
+
+
+def item(cloud: local.Cloud, key: str) -> Any:
+    answer = cloud.admin.client("dynamodb").get_item(TableName=cloud.outputs["Table"], Key={"pk": {"S": key}})
+    return answer.get("Item")
 
 
 def test_status_tells_what_runs(up: local.Cloud, sample: Place) -> None:

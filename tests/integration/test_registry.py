@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 import pytest
@@ -15,6 +17,20 @@ from modelcycle.messages import Artifact, Run, Trigger
 from modelcycle.registry import DynamoTable, Registry, Version, Write
 
 SOME = Artifact(uri="s3://artifacts/x", sha256="0" * 64, bytes=1)
+
+
+class SteadyTable(DynamoTable):
+    """One request at a time: moto copies its tables for a transaction, which other threads must not change then."""
+
+    lock = threading.Lock()
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        with self.lock:
+            return super()._call(operation, **request)
+
+    def write(self, *writes: Write) -> None:
+        with self.lock:
+            super().write(*writes)
 
 
 @pytest.fixture
@@ -29,7 +45,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
             AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         )
-        yield Registry(DynamoTable(client, "registry"))
+        yield Registry(SteadyTable(client, "registry"))
 
 
 def run(name: str, model: str = "m") -> Run:
@@ -122,6 +138,8 @@ def test_a_run_whose_execution_died_loses_its_lease_and_is_buried(registry: Regi
     assert registry.runs.claim(run("r2"), "a#2", ("a", "e1"), running())[0] == "claimed"
     assert registry.runs.get("m", "r1").state == "failed"
     assert registry.runs.get("m", "r2").state == "running"
+    told = [record.body for record in registry.table.query("MODEL#m", "EVENT#") if record.body["kind"] == "RunEnded"]
+    assert [event["detail"] for event in told] == [{"run_id": "r1", "outcome": "failed", "version": None}]
 
 
 def test_a_run_that_ended_stays_as_it_ended(registry: Registry) -> None:
@@ -155,9 +173,9 @@ def test_the_same_content_is_one_version(registry: Registry) -> None:
 
 def test_a_version_goes_only_where_the_transitions_lead(registry: Registry) -> None:
     registry.versions.register(version(), "a")
-    with pytest.raises(NotAllowed, match="registered and cannot become live"):
+    with pytest.raises(NotAllowed, match="registered and may not go live"):
         registry.routes.promote("m", 1, 100, "test")
-    registry.versions.move("m", 1, "refused", "stage")
+    registry.versions.move("m", 1, "refused", "stage", final=True)
     with pytest.raises(NotAllowed):
         registry.versions.move("m", 1, "staged", "stage")
     with pytest.raises(Unknown):
@@ -169,8 +187,8 @@ def test_a_rollback_is_one_write_and_stays_on_record(registry: Registry) -> None
     live(registry, "b")
     assert registry.routes.get("m").weights == {2: 100}
     assert registry.versions.standing("m", 1).state == "retired"
-    route = registry.routes.roll_back("m", "ann", "too many refusals")
-    assert route.weights == {1: 100}
+    move, moved = registry.routes.roll_back("m", "ann", "too many refusals")
+    assert moved and move.after == registry.routes.get("m").weights == {1: 100}
     assert registry.versions.standing("m", 2).state == "rolled_back"
     assert registry.versions.standing("m", 1).state == "live"
     last = registry.routes.moves("m")[0]
@@ -191,4 +209,30 @@ def test_a_canary_rises_and_a_repeated_step_changes_nothing(registry: Registry) 
     assert [move.after for move in registry.routes.moves("m")][::-1] == [
         {1: 100}, {1: 90, 2: 10}, {1: 50, 2: 50}, {2: 100},
     ]  # fmt: skip
-    assert registry.routes.roll_back("m", "ann").weights == {1: 100}
+    registry.routes.roll_back("m", "ann")
+    assert registry.routes.get("m").weights == {1: 100}
+
+
+def test_four_rollbacks_at_once_take_away_one_version(registry: Registry) -> None:
+    for content in "abcd":
+        live(registry, content)
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda who: registry.routes.roll_back("m", who), ["ann", "bob", "cem", "dee"]))
+    assert registry.routes.get("m").weights == {3: 100}
+    assert {move.number for move, _ in told} == {5} and sorted(moved for _, moved in told) == [False] * 3 + [True]
+    assert [entry.decision for entry in registry.audit.all("m")].count("rollback") == 1
+
+
+def test_a_decision_and_its_audit_entry_are_written_together_or_not_at_all(registry: Registry) -> None:
+    live(registry, "a")
+    entry = registry.audit.all("m")[0]
+    unit = registry.unit("m")
+    unit.put(Write("MODEL#m", "STATE#00000001", {"state": "rejected"}, 99))
+    unit.audit("STATE#00000001#99", entry)
+    with pytest.raises(Raced):
+        unit.commit()
+    assert not registry.audit.has("m", "STATE#00000001#99")
+    unit = registry.unit("m")
+    unit.put(*(Write("p", f"{n}", {}) for n in range(101)))
+    with pytest.raises(ValueError, match="100 writes, not 101"):
+        unit.commit()

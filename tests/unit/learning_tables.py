@@ -1,4 +1,4 @@
-"""Tables as `preprocess` hands them over, made for the tests of learning; and a run that holds them."""
+"""Tables as `preprocess` writes them, for the tests of training; and a run over such a table."""
 
 from __future__ import annotations
 
@@ -31,19 +31,21 @@ DATA = Path(__file__).parents[2] / "examples" / "data"
 
 
 class Table(NamedTuple):
+    """Typed columns with their schema, before the split."""
+
     schema: TableSchema
     columns: Columns
 
 
 def table(raw: dict[str, list[Any]], target: str, task: str, classes: list[str] | None = None) -> Table:
-    """A table of Python values (None: no value); their Python types say the columns' types."""
+    """A table of Python values, None for missing; their Python types give the columns' types."""
     values: dict[str, Any] = {}
-    described = []
+    schemas = []
     for name, column in raw.items():
         kind = _kind(column)
-        distinct = len({v for v in column if v is not None})
-        missing = sum(v is None for v in column) / len(column)
-        described.append(
+        distinct = len({value for value in column if value is not None})
+        missing = sum(value is None for value in column) / len(column)
+        schemas.append(
             Column(
                 name=name, type=kind, format="iso" if kind == "datetime" else "", distinct=distinct, missing=missing,
                 true=["true"] if kind == "boolean" else [], false=["false"] if kind == "boolean" else [],
@@ -52,29 +54,30 @@ def table(raw: dict[str, list[Any]], target: str, task: str, classes: list[str] 
         if kind == "text":
             values[name] = Texts.of(column)
         elif kind == "datetime":
-            values[name] = np.array([math.nan if v is None else v.timestamp() for v in column])
+            values[name] = np.array([math.nan if value is None else value.timestamp() for value in column])
         else:
-            values[name] = np.array([math.nan if v is None else v for v in column], dtype=np.float32)
-    place = list(raw).index(target)
-    about = described.pop(place)
+            values[name] = np.array([math.nan if value is None else value for value in column], dtype=np.float32)
+    target_schema = schemas.pop(list(raw).index(target))
     column = raw[target]
     del values[target]
     if task == "regression":
         coded = np.array(column, dtype=np.float64)
     else:
-        classes = classes or sorted({str(v) for v in column})
-        coded = np.array([classes.index(str(v)) for v in column], dtype=np.int32)
-    schema = TableSchema(columns=described, target=about, task=task, classes=classes or [], missing_values=["", "?"])  # type: ignore[arg-type]
+        classes = classes or sorted({str(value) for value in column})
+        coded = np.array([classes.index(str(value)) for value in column], dtype=np.int32)
+    schema = TableSchema(
+        columns=schemas, target=target_schema, task=task, classes=classes or [], missing_values=["", "?"]  # type: ignore[arg-type]
+    )  # fmt: skip
     return Table(schema, Columns(values, coded))
 
 
 def _kind(column: list[Any]) -> ColumnType:
-    some = next((v for v in column if v is not None), None)
-    if isinstance(some, bool):
+    present = next((value for value in column if value is not None), None)
+    if isinstance(present, bool):
         return "boolean"
-    if isinstance(some, datetime):
+    if isinstance(present, datetime):
         return "datetime"
-    return "text" if isinstance(some, str) else "number"
+    return "text" if isinstance(present, str) else "number"
 
 
 def read_csv(name: str, target: str, task: str, classes: list[str] | None = None, limit: int | None = None) -> Table:
@@ -83,20 +86,20 @@ def read_csv(name: str, target: str, task: str, classes: list[str] | None = None
         header, *rows = csv.reader(file)
     rows = list(dict.fromkeys(map(tuple, rows)))[:limit]
     raw: dict[str, list[Any]] = {}
-    for name_, column in zip(header, zip(*rows, strict=True), strict=True):
-        texts = [None if v.strip() in ("", "?") else v.strip() for v in column]
+    for column_name, column in zip(header, zip(*rows, strict=True), strict=True):
+        texts = [None if text.strip() in ("", "?") else text.strip() for text in column]
         try:
-            raw[name_] = [None if v is None else float(v) for v in texts]
+            raw[column_name] = [None if text is None else float(text) for text in texts]
         except ValueError:
-            raw[name_] = list(texts)
+            raw[column_name] = list(texts)
     return table(raw, target, task, classes)
 
 
-def split(whole: Table) -> dict[str, Columns]:
-    """Train, validation and test: 75, 12.5 and 12.5 per cent by a hash of the row's place."""
-    part = np.array([hashlib.md5(str(i).encode()).digest()[0] for i in range(whole.columns.rows)])
+def split(table: Table) -> dict[str, Columns]:
+    """Train, validation and test: 75, 12.5 and 12.5 percent by a hash of the row's position."""
+    bucket = np.array([hashlib.md5(str(position).encode()).digest()[0] for position in range(table.columns.rows)])
     bounds = {"train": (0, 192), "validation": (192, 224), "test": (224, 256)}
-    return {name: whole.columns.take((part >= low) & (part < high)) for name, (low, high) in bounds.items()}
+    return {name: table.columns.take((bucket >= low) & (bucket < high)) for name, (low, high) in bounds.items()}
 
 
 class Lifecycle(NamedTuple):
@@ -130,44 +133,45 @@ class Lifecycle(NamedTuple):
         return trials, select_model(request, artifacts=self.store, runs=self.runs, code=self.code)
 
 
-def lifecycle(whole: Table, *, name: str = "model", run_id: str = "r1", **pipeline: Any) -> Lifecycle:
+def lifecycle(table: Table, *, name: str = "model", run_id: str = "r1", **pipeline: Any) -> Lifecycle:
     """A run over a table; `pipeline` are keys of the pipeline file."""
     store, runs = MemoryStore(), Runs(MemoryTable())
-    spec = Pipeline.model_validate({"name": name, "target": whole.schema.target.name} | pipeline)
+    spec = Pipeline.model_validate({"name": name, "target": table.schema.target.name} | pipeline)
     run = Run(
         model=name, run_id=run_id, execution="arn:execution", started_at=datetime(2026, 1, 1, tzinfo=UTC),
         trigger=Trigger(kind="request"), pipeline=store.put("pipeline.json", spec.model_dump_json().encode()),
     )  # fmt: skip
-    parts = split(whole)
+    parts = split(table)
     test = Columns(parts["test"].values)
     labels = Columns({}, parts["test"].target)
     preprocessed = Preprocessed(
-        table=store.put("table.json", whole.schema.model_dump_json().encode()),
+        table=store.put("table.json", table.schema.model_dump_json().encode()),
         profile=store.put("profile.json", b"{}"),
         train=store.put("train.npz", parts["train"].to_bytes()),
         validation=store.put("validation.npz", parts["validation"].to_bytes()),
         test_features=store.put("test.npz", test.to_bytes()),
         test_labels=store.put("labels.npz", labels.to_bytes()),
-        quarantine=None, task=whole.schema.task, rows=whole.columns.rows, kept=whole.columns.rows, quarantined=0,
+        quarantine=None, task=table.schema.task, rows=table.columns.rows, kept=table.columns.rows, quarantined=0,
         duplicates=0, split=tuple(parts[name].rows for name in ("train", "validation", "test")),
     )  # fmt: skip
     return Lifecycle(store, runs, run, preprocessed, parts)
 
 
 def odd_table(task: str, rows: int = 1200, seed: int = 0) -> Table:
-    """Every kind of column that a plan knows, with holes, rare levels, and names as nobody should choose them."""
+    """Every treatment of a column, with missing values, rare levels, and unusual names."""
     random = np.random.default_rng(seed)
 
-    def holes(column: list[Any], share: float = 0.1) -> list[Any]:
-        return [None if gap else value for value, gap in zip(column, random.random(rows) < share, strict=True)]
+    def with_missing(column: list[Any], share: float = 0.1) -> list[Any]:
+        missing = random.random(rows) < share
+        return [None if is_missing else value for value, is_missing in zip(column, missing, strict=True)]
 
     number = random.normal(size=rows)
     year = random.integers(2011, 2021, rows)
     colour = random.choice(["red", "Grün", 'bl"ue', "日本", "a, b", "-1"], rows)
-    city = [f"city {int(place)}" for place in random.zipf(1.3, rows) % 300]
-    said = [" ".join(random.choice(["good", "BAD", "fine,", "straße", "it's", "🚲", "Mr."], 4)) for _ in range(rows)]
-    when = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=float(h)) for h in random.uniform(0, 9000, rows)]
-    hidden = number + 0.2 * (year - 2015) + (colour == "red") + np.array(["BAD" in text for text in said])
+    city = [f"city {int(number)}" for number in random.zipf(1.3, rows) % 300]
+    review = [" ".join(random.choice(["good", "BAD", "fine,", "straße", "it's", "🚲", "Mr."], 4)) for _ in range(rows)]
+    when = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=float(hours)) for hours in random.uniform(0, 9000, rows)]
+    hidden = number + 0.2 * (year - 2015) + (colour == "red") + np.array(["BAD" in text for text in review])
     hidden += 0.7 * random.normal(size=rows)
     target: dict[str, list[Any]] = {
         "binary": ["yes" if value > 1 else "no" for value in hidden],
@@ -176,15 +180,15 @@ def odd_table(task: str, rows: int = 1200, seed: int = 0) -> Table:
     }
     return table(
         {
-            "hours / week": holes(number.tolist()),
+            "hours / week": with_missing(number.tolist()),
             "=year": year.astype(float).tolist(),
             "in come": np.exp(random.normal(12, 3, rows)).tolist(),
             "at.second": (1.6e9 + 128 * random.integers(0, 40, rows)).astype(float).tolist(),
-            "yes?": holes([bool(value) for value in random.integers(0, 2, rows)]),
-            "col'our": holes(colour.tolist()),
-            "city": holes(city),
-            "was er sagte: ä": holes(said),
-            "when": holes(when),
+            "yes?": with_missing([bool(value) for value in random.integers(0, 2, rows)]),
+            "col'our": with_missing(colour.tolist()),
+            "city": with_missing(city),
+            "was er sagte: ä": with_missing(review),
+            "when": with_missing(when),
             "target": target[task],
         },
         "target",

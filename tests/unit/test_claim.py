@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelcycle.claim import Arrival, claim, read
+from modelcycle.claim import Arrival, ClaimRequest, arrival_of, claim
 from modelcycle.conclude import conclude, ended
 from modelcycle.faults import BadMessage, Unknown
 from modelcycle.messages import Claimed, ConcludeRequest
@@ -52,7 +52,7 @@ class Model:
 
     def claim(self, execution: str, upload: str = "raw/m/a.csv#1", etag: str = "one") -> Claimed:
         self.flows.running.add(execution)
-        arrival = read(
+        arrival = arrival_of(
             {
                 "detail-type": "Object Created",
                 "detail": {
@@ -60,10 +60,8 @@ class Model:
                 },
             }
         )
-        return claim(
-            arrival, execution=execution, started_at=WHEN, data=self.data, artifacts=self.artifacts, runs=self.runs,
-            flows=self.flows,
-        )  # fmt: skip
+        request = ClaimRequest(arrival, execution, WHEN)
+        return claim(request, data=self.data, artifacts=self.artifacts, runs=self.runs, flows=self.flows)
 
     def end(self, claimed: Claimed, outcome: Any = "deployed") -> int:
         assert claimed.run
@@ -142,16 +140,14 @@ def test_a_pipeline_file_that_is_missing_is_the_first_steps_word() -> None:
 def test_an_object_elsewhere_is_no_arrival(key: str) -> None:
     detail = {"object": {"key": key, "etag": "e", "sequencer": "1"}}
     with pytest.raises(BadMessage):
-        read({"detail-type": "Object Created", "detail": detail})
+        arrival_of({"detail-type": "Object Created", "detail": detail})
 
 
 def test_a_key_may_hold_anything() -> None:
     key = "raw/m/a folder/=größe #1/it's.csv"
     detail = {"object": {"key": key, "etag": '"e"', "sequencer": "1"}}
-    assert (
-        read({"detail-type": "Object Created", "detail": detail})[1:]
-        == Arrival("m", read({"detail-type": "Object Created", "detail": detail}).trigger, f"{key}#1", key, "e")[1:]
-    )
+    arrival = arrival_of({"detail-type": "Object Created", "detail": detail})
+    assert arrival[1:] == Arrival("m", arrival.trigger, f"{key}#1", key, "e")[1:]
 
 
 @pytest.mark.parametrize(

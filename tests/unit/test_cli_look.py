@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -91,17 +91,21 @@ def test_a_decision_is_posted_and_its_answer_shown(
 
     def call(place: Any, method: str, path: str, body: Any) -> dict[str, Any]:
         posted.append((method, path, body))
-        return {"schema": 1, "model": "m", "decision": body["decision"], "version": 1, "route": {"1": 100}}
+        note = "bob rolled m back: this is the same rollback" if body["decision"] == "rollback" else ""
+        answer = {"schema": 1, "model": "m", "decision": body["decision"], "version": 1, "route": {"1": 100}}
+        return answer | {"note": note}
 
     monkeypatch.setattr(cli.signing, "call", call)
     assert main(["rollback", "m", "--why", "it was wrong"]) == 0
     assert main(["promote", "m:1"]) == 0
+    asked_at = posted[0][2].pop("asked_at")
+    assert datetime.now(UTC) - datetime.fromisoformat(asked_at) < timedelta(seconds=30)
     assert posted == [
         ("POST", "/models/m/decisions", {"decision": "rollback", "version": None, "why": "it was wrong"}),
         ("POST", "/models/m/decisions", {"decision": "promote", "version": 1, "why": ""}),
     ]
     screen = capsys.readouterr().out
-    assert "m:1 is live again.\n  live now      version 1 (100 %)" in screen
+    assert "m:1 is live again.\n  live now      version 1 (100 %)\n  note          bob rolled m back" in screen
     assert "m:1 is promoted; its rollout goes on by itself." in screen
 
 

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from modelcycle.claim import read
+from modelcycle.claim import arrival_of
 from modelcycle.conclude import ended, sentence
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import BadMessage, BadRequest, NotAllowed, TargetMissing, Unknown
-from modelcycle.govern import decide, read_decision
+from modelcycle.govern import decide
+from modelcycle.govern.decision_request import parse_decision
 from modelcycle.messages import Decision, DeployRequest, RolloutEnded, Run, Trigger
-from modelcycle.registry import Registry, Version
+from modelcycle.registry import Registry, Version, Write
 from modelcycle.retrain import Asked, retrain
 from tests.fakes import MemoryStore, MemoryTable
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CANARY = "name: m\ntarget: t\nrollout: {steps: [10, 50, 100], wait_minutes: 3}\n"
 
 
@@ -110,10 +112,10 @@ def test_a_rollout_that_dies_half_way_is_put_back_and_a_whole_one_stays(registry
     roll_out(registry, store, staged(registry, store, "a"))
     second = staged(registry, store, "b")
     roll_out(registry, store, second, steps=1)
-    assert withdraw(RolloutEnded(model="m", version=second), registry=registry)
+    assert withdraw(RolloutEnded(model="m", version=second), registry=registry).put_back
     assert registry.routes.get("m").weights == {1: 100}
-    assert not withdraw(RolloutEnded(model="m", version=second), registry=registry)
-    assert not withdraw(RolloutEnded(model="m", version=1), registry=registry)
+    assert not withdraw(RolloutEnded(model="m", version=second), registry=registry).put_back
+    assert not withdraw(RolloutEnded(model="m", version=1), registry=registry).put_back
 
 
 def test_a_version_that_waits_may_not_go_live_unasked(registry: Registry, store: MemoryStore) -> None:
@@ -144,11 +146,14 @@ def test_the_same_word_starts_a_rollout_again_that_ended_without_moving_the_rout
     assert list(flows.started) == ["m-v1-0", "m-v1-0-2"]
 
 
-def test_a_version_that_was_retired_and_made_again_can_be_approved(registry: Registry, store: MemoryStore) -> None:
+def test_a_version_that_was_retired_and_is_made_again_can_be_approved_again(
+    registry: Registry, store: MemoryStore
+) -> None:
     first = staged(registry, store, "a")
     roll_out(registry, store, first)
     roll_out(registry, store, staged(registry, store, "b"))
     assert registry.versions.standing("m", first).state == "retired"
+    registry.versions.move("m", first, "awaiting_approval", "run r2")
     flows = Flows()
     word = Decision(model="m", decision="approve", version=first, by="arn:ann")
     decide(word, registry=registry, flows=flows, rollout="arn")
@@ -231,7 +236,7 @@ def test_a_degraded_model_is_trained_again_once() -> None:
     for told in ("started", "was started before"):
         done = retrain(Asked.read(DEGRADED), lifecycle="arn", data=Pipelines(CANARY), runs=registry.runs, flows=flows)
         assert done == told
-    assert read(flows.started["retrain-e-1"]).trigger == Trigger(kind="degraded", detail="drift")
+    assert arrival_of(flows.started["retrain-e-1"]).trigger == Trigger(kind="degraded", detail="drift")
 
 
 def test_a_degraded_model_is_left_alone_while_it_cools_down_or_where_nobody_wants_it(store: MemoryStore) -> None:
@@ -254,7 +259,7 @@ def test_a_degraded_model_is_left_alone_while_it_cools_down_or_where_nobody_want
 def test_only_an_object_under_raw_is_an_upload(key: str) -> None:
     detail = {"bucket": {"name": "b"}, "object": {"key": key, "etag": "e", "sequencer": "1"}}
     with pytest.raises(BadMessage):
-        read({"detail-type": "Object Created", "detail": detail})
+        arrival_of({"detail-type": "Object Created", "detail": detail})
 
 
 @pytest.mark.parametrize(
@@ -267,21 +272,27 @@ def test_only_an_object_under_raw_is_an_upload(key: str) -> None:
         ('{"decision": "approve", "version": true}', ["/version"]),
         ('{"decision": "approve", "version": 1.5, "why": 5}', ["/version", "/why"]),
         ('{"decision": "rollback", "by": "somebody else", "a/b": 1}', ["/by", "/a~1b"]),
+        ('{"decision": "rollback", "asked_at": 1}', ["/asked_at"]),
+        ('{"decision": "rollback", "asked_at": "2026-01-01T00:00:00"}', ["/asked_at"]),
     ],
 )  # fmt: skip
 def test_a_word_that_cannot_be_read_names_each_field(body: str | None, pointers: list[str]) -> None:
     with pytest.raises(BadRequest) as raised:
-        read_decision(body, "m", "ann")
+        parse_decision(body, "m", "ann", NOW)
     assert [error["pointer"] for error in raised.value.errors] == pointers
     assert "approve" in raised.value.remedy
 
 
 def test_a_word_is_whose_signature_it_bears() -> None:
-    word = read_decision('{"decision": "rollback", "version": null, "why": "slow"}', "m", "ann")
+    word = parse_decision('{"decision": "rollback", "version": null, "why": "slow"}', "m", "ann", NOW)
     assert (word.model, word.by, word.version, word.why) == ("m", "ann", None, "slow")
 
 
 def test_nothing_is_rolled_back_where_nothing_is_live() -> None:
     registry = Registry(MemoryTable())
+    rollback = Decision(model="m", decision="rollback", by="ann")
+    with pytest.raises(Unknown, match="there is no model m"):
+        decide(rollback, registry=registry, flows=Flows(), rollout="")
+    registry.table.write(Write("MODELS", "m", {"model": "m"}))
     with pytest.raises(Unknown, match="m has no live version"):
-        decide(Decision(model="m", decision="rollback", by="ann"), registry=registry, flows=Flows(), rollout="")
+        decide(rollback, registry=registry, flows=Flows(), rollout="")

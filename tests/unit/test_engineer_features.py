@@ -1,4 +1,4 @@
-"""How columns enter, and which stay out."""
+"""How columns enter the model, and which are left out."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def plan_of(life: Lifecycle) -> dict[str, Planned]:
     return {planned.column: planned for planned in plan.columns}
 
 
-def made(columns: dict[str, list[Any]], *, regression: bool = False, **pipeline: Any) -> Lifecycle:
-    """A run over these columns, a feature `x`, and a target `y` that follows `x`."""
+def run_over(columns: dict[str, list[Any]], *, regression: bool = False, **pipeline: Any) -> Lifecycle:
+    """A run over these columns, a feature `x`, and a target `y` that depends on `x`."""
     random = np.random.default_rng(1)
     x = random.normal(size=N)
     hidden = x + random.normal(size=N)
     y = hidden.tolist() if regression else ["p" if value > 0 else "n" for value in hidden]
-    whole = table({"x": x.tolist()} | columns | {"y": y}, "y", "regression" if regression else "binary")
-    return lifecycle(whole, training={"algorithms": ["linear"]}, **pipeline)
+    rows = table({"x": x.tolist()} | columns | {"y": y}, "y", "regression" if regression else "binary")
+    return lifecycle(rows, training={"algorithms": ["linear"]}, **pipeline)
 
 
 def draw(seed: int = 2) -> np.random.Generator:
@@ -45,22 +45,22 @@ def draw(seed: int = 2) -> np.random.Generator:
     [
         ([1.0] * N, "left_out", "constant"),
         (["same"] * N, "left_out", "constant"),
-        ([None] * N, "left_out", "no value at all"),
-        ([None] * (N - 3) + [1.0, 2.0, 3.0], "left_out", "almost all missing"),
-        ([float(n) for n in range(N)], "left_out", "identifier: no number comes twice"),
-        ([f"u{n:08x}" for n in range(N)], "left_out", "identifier: 100% distinct texts"),
+        ([None] * N, "left_out", "every value is missing"),
+        ([None] * (N - 3) + [1.0, 2.0, 3.0], "left_out", "almost all values are missing"),
+        ([float(n) for n in range(N)], "left_out", "identifier: no value repeats"),
+        ([f"u{n:08x}" for n in range(N)], "left_out", "identifier: 100% of the texts are distinct"),
         (draw().normal(size=N).tolist(), "number", "number"),
         (draw().integers(0, 10**7, N).astype(float).tolist(), "number", "number"),
-        ([bool(n % 2) for n in range(N)], "number", "yes or no"),
+        ([bool(n % 2) for n in range(N)], "number", "true or false"),
         (draw().choice(["a", "b", "c"], N).tolist(), "category", "category, 3 levels"),
         ([f"c{int(n)}" for n in draw().zipf(1.3, N) % 300], "high_cardinality", "many levels"),
-        ([f"n{n // 3}" for n in range(N)], "left_out", "none of them in 10 rows"),
-        ([" ".join(draw(n).choice(WORDS, 5)) for n in range(N)], "words", "text of words"),
+        ([f"n{n // 3}" for n in range(N)], "left_out", "occurs in 10 rows"),
+        ([" ".join(draw(n).choice(WORDS, 5)) for n in range(N)], "words", "recurring words"),
         ([START + timedelta(hours=n) for n in range(N)], "date_parts", "date: month, day, weekday, hour, days"),
     ],
 )  # fmt: skip
-def test_a_column_enters_by_what_it_holds(column: list[Any], treatment: str, why: str) -> None:
-    planned = plan_of(made({"c": column}))["c"]
+def test_the_treatment_of_a_column_by_its_values(column: list[Any], treatment: str, why: str) -> None:
+    planned = plan_of(run_over({"c": column}))["c"]
     assert (planned.treatment, why in planned.why) == (treatment, True), planned
     assert not planned.loud
 
@@ -69,58 +69,58 @@ def test_a_column_enters_by_what_it_holds(column: list[Any], treatment: str, why
     "write",
     [lambda v: f"€{v:,.2f}", lambda v: f"{v:.2f} %", lambda v: f"{v:.1f}".replace(".", ","), lambda v: f"-${v:,.0f}"],
 )
-def test_numbers_in_another_spelling_are_told_how_to_be_written(write: Any) -> None:
-    why = plan_of(made({"c": [write(value) for value in draw().normal(size=N) * 1e5 + 1e6]}))["c"].why
+def test_numbers_in_another_notation_get_a_hint(write: Any) -> None:
+    why = plan_of(run_over({"c": [write(value) for value in draw().normal(size=N) * 1e5 + 1e6]}))["c"].why
     assert why.endswith("no thousands separator, decimal comma, currency or per cent sign")
 
 
-def test_codes_and_dates_are_no_numbers_in_another_spelling() -> None:
+def test_codes_get_no_hint_about_numbers() -> None:
     codes = [f"{v:02d}.{v % 9:02d}.{v % 97:02d}" for v in draw().integers(0, 99, N)]
-    assert "write numbers" not in plan_of(made({"c": codes}))["c"].why
+    assert "write numbers" not in plan_of(run_over({"c": codes}))["c"].why
 
 
-def test_numbers_made_distinct_are_an_identifier_though_they_have_gaps() -> None:
+def test_assigned_numbers_are_an_identifier_even_with_gaps() -> None:
     drawn = draw().choice(16_000, N, replace=False).astype(float).tolist()
     by_name = (10**9 + 7 * np.arange(N)).astype(float).tolist()
-    plan = plan_of(made({"number": drawn, "customer_id": by_name, "customerId": by_name, "paid": by_name}))
+    plan = plan_of(run_over({"number": drawn, "customer_id": by_name, "customerId": by_name, "paid": by_name}))
     assert plan["number"].treatment == "left_out"
     assert plan["customer_id"].treatment == plan["customerId"].treatment == "left_out"
     assert plan["paid"].treatment == "number"
 
 
-def test_columns_named_in_the_pipeline_file_stay_out() -> None:
+def test_columns_that_the_pipeline_file_excludes_are_left_out() -> None:
     colour = draw().choice(["a", "b"], N).tolist()
-    life = made(
+    life = run_over(
         {"who": colour, "sex": draw(3).choice(["f", "m"], N).tolist()}, id_columns=["who"], sensitive_columns=["sex"]
     )
     plan = plan_of(life)
-    assert plan["who"].why == "named in id_columns"
+    assert plan["who"].why == "listed in id_columns"
     assert plan["sex"].why.startswith("sensitive")
-    life = made({"sex": colour}, sensitive_columns=["sex"], features={"use_sensitive": True})
+    life = run_over({"sex": colour}, sensitive_columns=["sex"], features={"use_sensitive": True})
     assert plan_of(life)["sex"].treatment == "category"
 
 
-def test_a_copy_of_a_sensitive_column_stays_out_aloud() -> None:
+def test_a_copy_of_a_sensitive_column_is_left_out_with_a_warning() -> None:
     sex = draw().choice(["f", "m"], N).tolist()
-    plan = plan_of(made({"sex": sex, "gender": [float(s == "f") for s in sex]}, sensitive_columns=["sex"]))
+    plan = plan_of(run_over({"sex": sex, "gender": [float(s == "f") for s in sex]}, sensitive_columns=["sex"]))
     assert plan["gender"].loud
     assert plan["gender"].why == "same as sex, which is sensitive"
 
 
-def test_of_columns_that_say_the_same_the_number_stays() -> None:
+def test_of_equal_columns_the_number_stays() -> None:
     level = draw().integers(0, 5, N)
     names = [["none", "school", "college", "master", "doctor"][n] for n in level]
-    plan = plan_of(made({"education": names, "years": (level * 3.0).tolist(), "again": (level * 3.0).tolist()}))
+    plan = plan_of(run_over({"education": names, "years": (level * 3.0).tolist(), "again": (level * 3.0).tolist()}))
     assert plan["education"].why == plan["again"].why == "same as years"
     assert plan["years"].treatment == "number"
 
 
-def test_of_two_measurements_without_ties_none_is_taken_for_the_other() -> None:
-    plan = plan_of(made({"a": draw(5).normal(size=N).tolist(), "b": draw(6).normal(size=N).tolist()}))
+def test_two_measurements_without_ties_are_not_the_same() -> None:
+    plan = plan_of(run_over({"a": draw(5).normal(size=N).tolist(), "b": draw(6).normal(size=N).tolist()}))
     assert plan["a"].treatment == plan["b"].treatment == "number"
 
 
-class TestTheTargetGivenAway:
+class TestLeaks:
     def test_by_a_sum(self) -> None:
         plan = plan_of(lifecycle(read_csv("bikeshare", "bikers", "regression")))
         for name in ("casual", "registered"):
@@ -128,7 +128,7 @@ class TestTheTargetGivenAway:
             assert plan[name].why == "gives the target away: casual + registered is the target (R2 1.0000)"
         assert sum(planned.treatment == "left_out" for planned in plan.values()) == 2
 
-    def test_no_feature_of_adult_is_thrown_out_as_a_leak(self) -> None:
+    def test_adult_has_no_leak(self) -> None:
         life = lifecycle(read_csv("adult", "income", "binary", ["<=50K", ">50K"]))
         assert {name: p.why for name, p in plan_of(life).items() if p.treatment == "left_out"} == {
             "education": "same as education_num"
@@ -141,21 +141,21 @@ class TestTheTargetGivenAway:
         hidden = x + random.normal(size=N)
         told = np.exp(hidden / 3) if regression else hidden + 5
         level = ["high" if value > 0 else "low" for value in hidden]
-        plan = plan_of(made({"told": told.tolist(), "level": level}, regression=regression))
+        plan = plan_of(run_over({"told": told.tolist(), "level": level}, regression=regression))
         assert plan["told"].loud
         assert plan["told"].treatment == "left_out"
         assert plan["told"].why.startswith("gives the target away: alone")
         assert plan["level"].loud is not regression
         assert plan["x"].treatment == "number"
 
-    def test_by_a_difference_though_one_part_has_a_double(self) -> None:
+    def test_by_a_difference_of_which_one_part_has_a_multiple(self) -> None:
         random = np.random.default_rng(1)
         x = random.normal(size=N)
         y = x + random.normal(size=N)
         part = random.normal(size=N)
         rest = y + part
         columns = {"part": part.tolist(), "rest": rest.tolist(), "twice": (2 * rest).tolist()}
-        plan = plan_of(made(columns, regression=True))
+        plan = plan_of(run_over(columns, regression=True))
         assert plan["part"].treatment == plan["rest"].treatment == "left_out"
         assert plan["part"].why == "gives the target away: - part + rest is the target (R2 1.0000)"
 
@@ -182,27 +182,27 @@ class TestTheTargetGivenAway:
 
     def test_where_nothing_else_is_left_the_refusal_says_the_formula_and_the_way_out(self) -> None:
         a, b = draw(3).normal(size=N), draw(4).normal(size=N)
-        whole = table({"a": a.tolist(), "b": b.tolist(), "y": (3 * a - 1.2 * b).tolist()}, "y", "regression")
+        rows = table({"a": a.tolist(), "b": b.tolist(), "y": (3 * a - 1.2 * b).tolist()}, "y", "regression")
         with pytest.raises(BadData) as caught:
-            lifecycle(whole).engineer()
+            lifecycle(rows).engineer()
         assert "3 a - 1.2 b is the target" in caught.value.what
         assert "features.numeric" in caught.value.remedy
 
-    def test_a_column_that_the_pipeline_file_names_stays_and_the_reason_warns(self) -> None:
+    def test_a_listed_column_stays_and_its_reason_warns(self) -> None:
         asked = lifecycle(read_csv("bikeshare", "bikers", "regression"), features={"numeric": ["casual"]})
         planned = plan_of(asked)["casual"]
         assert planned.treatment == "number"
         assert planned.loud
-        assert "features.numeric names it; else it would be left out: gives the target away" in planned.why
+        assert "listed in features.numeric; otherwise left out: gives the target away" in planned.why
 
     def test_few_rows_prove_nothing(self) -> None:
-        whole = table({"x": np.linspace(0, 1, 80).tolist(), "y": ["a"] * 40 + ["b"] * 40}, "y", "binary")
-        assert plan_of(lifecycle(whole))["x"].treatment == "number"
+        rows = table({"x": np.linspace(0, 1, 80).tolist(), "y": ["a"] * 40 + ["b"] * 40}, "y", "binary")
+        assert plan_of(lifecycle(rows))["x"].treatment == "number"
 
 
-def test_the_signature_names_what_a_request_holds() -> None:
-    whole = read_csv("adult", "income", "binary", ["<=50K", ">50K"], limit=3000)
-    life = lifecycle(whole, sensitive_columns=["sex"], drop_columns=["gone"])
+def test_the_signature_describes_a_request() -> None:
+    rows = read_csv("adult", "income", "binary", ["<=50K", ">50K"], limit=3000)
+    life = lifecycle(rows, sensitive_columns=["sex"], drop_columns=["gone"])
     signature = Signature.model_validate_json(life.store.read(life.engineer().signature))
     assert [graph_input.name for graph_input in signature.inputs] == [f"x{n}" for n in range(12)]
     assert signature.ignored == ["education", "sex", "gone"]
@@ -213,10 +213,10 @@ def test_the_signature_names_what_a_request_holds() -> None:
     assert signature.read([{field.name: field.example for field in signature.fields}]).rows == 1
 
 
-def test_the_message_names_the_loud_ones_first_and_twenty_at_most() -> None:
+def test_the_message_lists_warnings_first_and_at_most_twenty_columns() -> None:
     empty = {f"empty {n}": [None] * N for n in range(30)}
     sex = draw().choice(["f", "m"], N).tolist()
-    life = made(empty | {"sex": sex, "copy": [float(s == "f") for s in sex]}, sensitive_columns=["sex"])
+    life = run_over(empty | {"sex": sex, "copy": [float(s == "f") for s in sex]}, sensitive_columns=["sex"])
     engineered = life.engineer()
     assert len(engineered.left_out) == 20
     assert engineered.left_out[0].column == "copy"
@@ -224,27 +224,27 @@ def test_the_message_names_the_loud_ones_first_and_twenty_at_most() -> None:
     assert len(json.dumps(engineered.wire())) < 8192
 
 
-def test_nothing_left_to_learn_from_is_one_clear_sentence() -> None:
-    whole = table({"a": [1.0] * 200, "y": ["p", "n"] * 100}, "y", "binary")
-    with pytest.raises(BadData, match="no column is left to learn from") as caught:
-        lifecycle(whole).engineer()
+def test_a_table_without_a_usable_column_is_refused() -> None:
+    rows = table({"a": [1.0] * 200, "y": ["p", "n"] * 100}, "y", "binary")
+    with pytest.raises(BadData, match="no usable column is left") as caught:
+        lifecycle(rows).engineer()
     assert "features.numeric" in caught.value.remedy
 
 
-def test_features_that_are_not_there_are_named() -> None:
+def test_listed_columns_that_do_not_fit_are_named() -> None:
     with pytest.raises(BadData, match="'nowhere', which is not a column"):
-        made({}, features={"numeric": ["nowhere"]}).engineer()
-    with pytest.raises(BadData, match="'c', whose values are no numbers"):
-        made({"c": ["a", "b"] * (N // 2)}, features={"numeric": ["c"]}).engineer()
+        run_over({}, features={"numeric": ["nowhere"]}).engineer()
+    with pytest.raises(BadData, match="'c', whose values are not numbers"):
+        run_over({"c": ["a", "b"] * (N // 2)}, features={"numeric": ["c"]}).engineer()
 
 
 def test_training_rows_of_one_class_are_refused() -> None:
-    whole = table({"x": np.arange(200.0).tolist(), "y": ["a"] * 200}, "y", "binary", ["a", "b"])
+    rows = table({"x": np.arange(200.0).tolist(), "y": ["a"] * 200}, "y", "binary", ["a", "b"])
     with pytest.raises(TargetUnusable):
-        lifecycle(whole, features={"numeric": ["x"]}).engineer()
+        lifecycle(rows, features={"numeric": ["x"]}).engineer()
 
 
-def test_what_cannot_be_exported_fails_before_any_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipeline_that_cannot_be_exported_fails_before_any_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     import skl2onnx
     from skl2onnx.common.exceptions import MissingShapeCalculator
 
@@ -253,14 +253,14 @@ def test_what_cannot_be_exported_fails_before_any_trial(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(skl2onnx, "convert_sklearn", refuse)
     cities = [f"c{int(n)}" for n in draw().zipf(1.3, N) % 300]
-    with pytest.raises(NotExportable, match="TargetEncoder has no ONNX form") as caught:
-        made({"city": cities}).engineer()
+    with pytest.raises(NotExportable, match="TargetEncoder cannot be exported to ONNX") as caught:
+        run_over({"city": cities}).engineer()
     assert caught.value.where == "TargetEncoder"
     assert "OrdinalEncoder" in caught.value.remedy
 
 
-def test_the_same_rows_in_another_run_are_taken_over() -> None:
-    life = made({})
+def test_the_result_for_the_same_rows_is_reused_by_another_run() -> None:
+    life = run_over({})
     first = life.engineer()
     again = life._replace(run=life.run.model_copy(update={"run_id": "r2"})).engineer()
     assert again.cached

@@ -1,4 +1,4 @@
-"""A model as data: what the ONNX graph and the skops file hold, and what is refused."""
+"""A model as data: what the ONNX graph and the skops file contain, and what is refused."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ def test_the_graph_has_one_output_and_names_its_packages(model: tuple[bytes, byt
     loaded = onnx.load_from_string(model[0])
     onnx.checker.check_model(loaded)
     assert [output.name for output in loaded.graph.output] == ["probabilities"]
-    assert [one.name for one in loaded.graph.input] == [f"x{n}" for n in range(len(loaded.graph.input))]
+    assert [graph_input.name for graph_input in loaded.graph.input] == [f"x{n}" for n in range(len(loaded.graph.input))]
     domains = [entry.domain for entry in loaded.opset_import]
     assert domains == sorted(domains)
     properties = {entry.key: entry.value for entry in loaded.metadata_props}
-    assert json.loads(properties["packages"]) == export.packages()
+    assert json.loads(properties["packages"]) == export.package_versions()
     assert properties["opset"] == str(export.OPSET)
 
 
-def test_nothing_of_the_graph_asks_for_a_locale(model: tuple[bytes, bytes]) -> None:
+def test_no_node_of_the_graph_needs_a_locale(model: tuple[bytes, bytes]) -> None:
     kinds = {node.op_type for node in onnx.load_from_string(model[0]).graph.node}
     assert "StringNormalizer" not in kinds
     assert "Tokenizer" in kinds
 
 
-def test_a_skops_file_with_a_foreign_type_is_not_opened(model: tuple[bytes, bytes]) -> None:
+def test_a_skops_file_with_an_untrusted_type_is_not_loaded(model: tuple[bytes, bytes]) -> None:
     export.from_skops(model[1])
     import skops.io
 
-    with pytest.raises(Tampered, match="the skops file holds"):
-        export.from_skops(skops.io.dumps({"harmless": Foreign()}))
+    with pytest.raises(Tampered, match="the skops file contains untrusted types"):
+        export.from_skops(skops.io.dumps({"harmless": Untrusted()}))
 
 
-def test_a_skops_file_whose_schema_calls_for_another_class_is_not_opened(model: tuple[bytes, bytes]) -> None:
+def test_a_skops_file_whose_schema_names_another_class_is_not_loaded(model: tuple[bytes, bytes]) -> None:
     changed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(model[1])) as old, zipfile.ZipFile(changed, "w") as new:
         for name in old.namelist():
@@ -62,7 +62,7 @@ def test_a_skops_file_whose_schema_calls_for_another_class_is_not_opened(model: 
         export.from_skops(changed.getvalue())
 
 
-def test_rounding_down_divides_float32_numbers_as_before() -> None:
+def test_thresholds_rounded_down_split_float32_numbers_as_before() -> None:
     tree = type("Tree", (), {})()
     numbers = np.array([0.1, 1 / 3, 1.6e9 + 64, -1.6e9 - 64, 0.0, np.inf, 5.0])
     tree.nodes = np.zeros(len(numbers), dtype=[("num_threshold", np.float64)])
@@ -75,5 +75,5 @@ def test_rounding_down_divides_float32_numbers_as_before() -> None:
             assert (near <= before) == (near <= after)
 
 
-class Foreign:
-    """A type that skops doesn't know."""
+class Untrusted:
+    """A type that skops does not know."""

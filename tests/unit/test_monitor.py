@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from modelcycle.messages import Monitored, MonitorRequest
 from modelcycle.model.columns import Texts
-from modelcycle.model.profile import profiled
+from modelcycle.model.profile import profile_column
 from modelcycle.model.signature import Field, Signature
 from modelcycle.monitor import monitor
 from modelcycle.monitor.drift import by_chance, compared, stability
-from modelcycle.registry import Version
+from modelcycle.registry import Version, Write
 from tests.unit.data_steps import AT, Place, table
 
 PREFIX = f"captures/{AT:%Y/%m/%d/%H}/"
@@ -176,6 +176,23 @@ def test_a_degraded_version_is_told_once_a_day(live: Place) -> None:
     assert events(live).count("ModelDegraded") == 2
 
 
+def test_a_look_says_whether_the_degradation_was_told_before(live: Place) -> None:
+    moved = {"x": 9.0, "c": "new", "odd =/~ name": "w"}
+    live.data.upload(PREFIX + "a", b"".join(captured(row, **moved) for row in range(400)))
+    first, again, next_day = look(live), look(live), look(live, AT + timedelta(hours=21))
+    assert [told.announced_before for told in (first, again, next_day)] == [False, True, False]
+    assert first.announced_at and first.announced_at == again.announced_at != next_day.announced_at
+    kept = live.registry.table.read("MODEL#m", "MONITOR")
+    assert kept and Monitored.model_validate(kept.body) == next_day
+
+
+def test_a_degradation_that_an_earlier_release_told_was_told_before(live: Place) -> None:
+    live.data.upload(PREFIX + "a", b"".join(captured(row, x=9.0, c="new") for row in range(400)))
+    live.registry.table.write(Write("MODEL#m", f"DEGRADED#00000001#{AT:%Y-%m-%d}", {"version": 1}))
+    told = look(live)
+    assert (told.degraded, told.announced_at, told.announced_before) == (True, None, True)
+
+
 def test_the_newest_look_is_kept_for_whoever_lists_the_models(live: Place) -> None:
     look(live)
     look(live, AT - timedelta(hours=1))
@@ -187,7 +204,7 @@ def test_the_newest_look_is_kept_for_whoever_lists_the_models(live: Place) -> No
 def test_by_chance_alone_a_small_sample_has_not_drifted() -> None:
     random_ = np.random.default_rng(0)
     levels = [f"l{n}" for n in range(45)]
-    profile = profiled("c", "text", Texts(random_.integers(0, 45, 20_000).astype(np.int32), levels))
+    profile = profile_column("c", "text", Texts(random_.integers(0, 45, 20_000).astype(np.int32), levels))
     drifted = sum(
         compared(profile, Texts(random_.integers(0, 45, 200).astype(np.int32), levels), 0.2).drifted for _ in range(200)
     )
@@ -196,8 +213,8 @@ def test_by_chance_alone_a_small_sample_has_not_drifted() -> None:
 
 def test_a_number_counts_in_the_bin_of_its_training_value() -> None:
     values = np.array([0.1, 0.3, 0.7, 0.9] * 50, dtype=np.float32)
-    profile = profiled("x", "number", values)
-    assert profile.bins(values.astype(np.float64))[0].tolist() == profile.counts
+    profile = profile_column("x", "number", values)
+    assert profile.bin_counts(values.astype(np.float64))[0].tolist() == profile.counts
 
 
 @settings(deadline=None)

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 import cli.predict
 from cli.contract import Contract
 from cli.glance import glance
-from modelcycle.engineer_features.describe import describe
+from modelcycle.engineer_features.signature import build_signature
 from modelcycle.faults import BadRequest
 from modelcycle.model import dates
 from modelcycle.model.columns import Columns, TableSchema
@@ -83,7 +83,7 @@ def signed(schema: TableSchema, train: Columns, pipeline: Pipeline) -> Signature
         ]
         count += len(inputs)
         columns.append(Planned(column=column.name, treatment=treatment, why="", inputs=inputs))
-    return describe(FeaturePlan(columns=columns), schema, train, pipeline)
+    return build_signature(FeaturePlan(columns=columns), schema, train, pipeline)
 
 
 def served(signature: Signature, name: str, body: bytes) -> list[dict[str, Any] | None]:

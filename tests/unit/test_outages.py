@@ -1,4 +1,4 @@
-"""What a service's silence becomes at each port: a class that the state machines try again."""
+"""At each port an outage of the service becomes a fault that the state machines retry."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import pytest
 from botocore import exceptions
 from botocore.response import StreamingBody
 
-from modelcycle.aws import Cloud, Environment
+from modelcycle.aws import Adapters, Environment
 from modelcycle.faults import Throttled, Transient
 from modelcycle.messages import Artifact, Event
 from modelcycle.registry import Write
 from modelcycle.store import Listed
 
-SOME = Artifact(uri="s3://artifacts/a/b", sha256="0" * 64, bytes=1)
-NOBODY = exceptions.EndpointConnectionError(endpoint_url="http://nowhere")
-LATE = exceptions.ReadTimeoutError(endpoint_url="http://nowhere")
-CUT = exceptions.ConnectionClosedError(endpoint_url="http://nowhere")
+ARTIFACT = Artifact(uri="s3://artifacts/a/b", sha256="0" * 64, bytes=1)
+UNREACHABLE = exceptions.EndpointConnectionError(endpoint_url="http://nowhere")
+TIMED_OUT = exceptions.ReadTimeoutError(endpoint_url="http://nowhere")
+CUT_OFF = exceptions.ConnectionClosedError(endpoint_url="http://nowhere")
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
-Call = Callable[[Cloud, Path], Any]
+Call = Callable[[Adapters, Path], Any]
 
 CALLS: dict[str, Call] = {
     "put": lambda cloud, folder: cloud.artifacts.put("a/b", b"x"),
-    "read": lambda cloud, folder: cloud.artifacts.read(SOME),
-    "fetch": lambda cloud, folder: cloud.artifacts.fetch(SOME, folder),
+    "read": lambda cloud, folder: cloud.artifacts.read(ARTIFACT),
+    "fetch": lambda cloud, folder: cloud.artifacts.fetch(ARTIFACT, folder),
     "list": lambda cloud, folder: list(cloud.data.list("raw/")),
     "latest": lambda cloud, folder: cloud.data.latest("pipelines/m.yaml"),
     "download": lambda cloud, folder: cloud.data.download(Listed("raw/m/a", "etag", 1, WHEN), folder / "a"),
@@ -36,16 +36,16 @@ CALLS: dict[str, Call] = {
     "write": lambda cloud, folder: cloud.registry.table.write(Write("MODEL#m", "ROUTE", {})),
     "is_running": lambda cloud, folder: cloud.flows.is_running("arn:aws:states:us-east-1:1:execution:flow:name"),
     "start": lambda cloud, folder: cloud.flows.start("arn:aws:states:us-east-1:1:stateMachine:flow", "name", {}),
-    "tell": lambda cloud, folder: cloud.bus.put([Event(id="1", kind="RunEnded", model="m", at=WHEN, detail={})]),
+    "publish": lambda cloud, folder: cloud.bus.put([Event(id="1", kind="RunEnded", model="m", at=WHEN, detail={})]),
 }
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Adapters:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    return Cloud(
+    return Adapters(
         Environment(
             code_version="c",
             data_bucket="data",
@@ -64,9 +64,9 @@ def fails_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-@pytest.mark.parametrize("error", [NOBODY, LATE, CUT], ids=lambda error: type(error).__name__)
-def test_silence_is_transient_under_that_very_name(
-    cloud: Cloud, call: Call, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [UNREACHABLE, TIMED_OUT, CUT_OFF], ids=lambda error: type(error).__name__)
+def test_an_unreachable_service_is_exactly_transient(
+    cloud: Adapters, call: Call, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fails_with(error, monkeypatch)
     with pytest.raises(Transient, match="did not answer") as caught:
@@ -79,8 +79,8 @@ def test_silence_is_transient_under_that_very_name(
     ("code", "kind"),
     [("ThrottlingException", Throttled), ("SlowDown", Throttled), ("InternalServerError", Transient)],
 )
-def test_a_service_in_trouble_is_named(
-    cloud: Cloud, call: Call, code: str, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_failing_or_throttling_service_is_exactly_its_fault(
+    cloud: Adapters, call: Call, code: str, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fails_with(exceptions.ClientError({"Error": {"Code": code, "Message": code}}, "Any"), monkeypatch)
     with pytest.raises(Transient) as caught:
@@ -89,18 +89,20 @@ def test_a_service_in_trouble_is_named(
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_a_refusal_by_iam_stays_as_aws_says_it(
-    cloud: Cloud, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_refusal_by_iam_passes_unchanged(
+    cloud: Adapters, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = "role/x is not authorized to perform: s3:GetObject"
-    fails_with(exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": said}}, "GetObject"), monkeypatch)
-    with pytest.raises(exceptions.ClientError, match=said):
+    message = "role/x is not authorized to perform: s3:GetObject"
+    fails_with(
+        exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, "GetObject"), monkeypatch
+    )
+    with pytest.raises(exceptions.ClientError, match=message):
         call(cloud, tmp_path)
 
 
 @pytest.mark.parametrize("call", ["read", "fetch", "latest", "download"])
-def test_half_an_object_is_transient_and_no_object(
-    cloud: Cloud, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_half_an_object_is_transient(
+    cloud: Adapters, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection ends in the middle of the body."""
     import io
@@ -113,11 +115,13 @@ def test_half_an_object_is_transient_and_no_object(
         CALLS[call](cloud, tmp_path)
 
 
-def test_what_the_reader_of_a_list_raises_is_its_own(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_code_that_reads_a_list_passes_unchanged(
+    cloud: Adapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entry = {"Key": "raw/a", "ETag": '"e"', "Size": 1, "LastModified": WHEN}
     monkeypatch.setattr(
         "botocore.client.BaseClient._make_api_call", lambda client, name, arguments: {"Contents": [entry]}
     )
     with pytest.raises(exceptions.ReadTimeoutError):
         for _ in cloud.data.list("raw/"):
-            raise LATE
+            raise TIMED_OUT

@@ -1,4 +1,4 @@
-"""What is served answers as what was trained, for every treatment of a column, algorithm and task."""
+"""ONNX gives the scores of scikit-learn, for every treatment of a column, algorithm and task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TASKS = ["binary", "multiclass", "regression"]
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("task", TASKS)
-def test_onnx_answers_as_scikit_learn_on_seen_and_odd_rows(task: str, algorithm: str) -> None:
+def test_onnx_agrees_with_scikit_learn_on_validation_rows_and_probes(task: str, algorithm: str) -> None:
     life = lifecycle(odd_table(task), training={"trials": 1, "algorithms": [algorithm]})
     engineered = life.engineer()
     _, model = life.train(engineered)
@@ -36,16 +36,16 @@ def test_onnx_answers_as_scikit_learn_on_seen_and_odd_rows(task: str, algorithm:
         served = scorer.scores(rows)
         assert np.isfinite(served).all()
         np.testing.assert_allclose(served / unit, reference[name] / unit, atol=2e-5, rtol=0)
-    # scikit-learn as it comes out of skops, on rows that no step has scored
-    opened = export.from_skops(life.store.read(model.skops))
+    # the model of the skops file, on rows that no step has scored
+    loaded = export.from_skops(life.store.read(model.skops))
     test = life.parts["test"]
-    again = pipeline.scores(opened, pipeline.frame(signature, test), len(signature.classes))
-    np.testing.assert_allclose(scorer.scores(test) / unit, again / unit, atol=2e-5, rtol=0)
+    expected = pipeline.scores(loaded, pipeline.frame(signature, test), len(signature.classes))
+    np.testing.assert_allclose(scorer.scores(test) / unit, expected / unit, atol=2e-5, rtol=0)
 
 
 @pytest.mark.parametrize("algorithm", ["hist_gradient_boosting", "random_forest"])
-def test_a_threshold_between_neighbouring_floats_divides_as_in_scikit_learn(algorithm: str) -> None:
-    # half-way between two float32 neighbours lies no float32; the nearest one may be the upper of the two
+def test_a_threshold_between_neighbouring_floats_splits_as_in_scikit_learn(algorithm: str) -> None:
+    # there is no float32 half-way between two neighbours; the nearest one may be the upper neighbour
     steps = np.float32(1.6e9) + np.float32(128) * np.arange(8, dtype=np.float32)
     raw = {"x": np.tile(steps, 60).tolist(), "y": np.tile([0.0, 5, 1, 7, 3, 9, 2, 4], 60).tolist()}
     rows = table(raw, "y", "regression").columns
@@ -59,7 +59,7 @@ def test_a_threshold_between_neighbouring_floats_divides_as_in_scikit_learn(algo
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_class_that_no_training_row_has_gets_probability_zero(algorithm: str) -> None:
+def test_a_class_without_training_rows_has_probability_zero(algorithm: str) -> None:
     raw = {"x": np.linspace(0, 1, 200).tolist(), "y": ["a" if n < 100 else "d" for n in range(200)]}
     rows = table(raw, "y", "multiclass", ["a", "b", "c", "d"]).columns
     plan, signature = _one_column("multiclass", "number", ["a", "b", "c", "d"])
@@ -91,9 +91,9 @@ def test_a_linear_model_stays_finite_on_the_largest_numbers() -> None:
         pipeline.build(plan, "regression", "linear", {}, seed=0), pipeline.frame(signature, rows), rows.target
     )
     largest = float(np.finfo(np.float32).max)
-    odd = Columns({"x": np.array([largest, -largest, np.nan], dtype=np.float32)})
-    served = Scorer(signature, export.to_onnx(model, signature)).scores(odd)
-    np.testing.assert_allclose(served, pipeline.scores(model, pipeline.frame(signature, odd), 0), atol=1e-6)
+    extreme = Columns({"x": np.array([largest, -largest, np.nan], dtype=np.float32)})
+    served = Scorer(signature, export.to_onnx(model, signature)).scores(extreme)
+    np.testing.assert_allclose(served, pipeline.scores(model, pipeline.frame(signature, extreme), 0), atol=1e-6)
     assert np.abs(served).max() < 2
 
 

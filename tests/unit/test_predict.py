@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from modelcycle.faults import Transient
 from tests.prediction_api import PREDICT, ROW, Api
 from tests.trained import COLOUR, HOURS, ID, MODEL, SEX, body, cycle, train
 
@@ -43,21 +42,6 @@ def test_a_value_has_no_probabilities(api: Api) -> None:
 def test_a_class_named_in_unicode(api: Api) -> None:
     api.go_live(task="multiclass")
     assert "ç/ü" in api.call(PREDICT, body(ROW))[1]["probabilities"][0]
-
-
-def test_a_model_that_was_loaded_outlives_a_silent_registry_for_a_minute(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    api.go_live()
-    api.call(PREDICT, body(ROW))
-
-    def silent(model: str) -> Any:
-        raise Transient("DynamoDB did not answer")
-
-    monkeypatch.setattr(api.registry.routes, "get", silent)
-    for now, status in ((1.0, 200), (30.0, 200), (59.0, 200), (61.0, 503)):
-        api.now = now
-        assert api.call(PREDICT, body(ROW))[0] == status
 
 
 def test_no_value_of_a_row_is_logged(api: Api) -> None:

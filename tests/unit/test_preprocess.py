@@ -259,7 +259,7 @@ def test_the_profile_counts_the_training_rows() -> None:
     train = here.columns(result.train)
     assert profile.rows == train.rows == result.split[0]
     for found in profile.columns:
-        counts, missing = found.bins(train.values[found.name])
+        counts, missing = found.bin_counts(train.values[found.name])
         assert counts.tolist() == found.counts
         assert missing == found.missing
         assert sum(found.counts) + found.missing == train.rows

@@ -11,11 +11,12 @@ import pytest
 from modelcycle.faults import ParityBroken
 from modelcycle.messages import ScoredCandidate
 from modelcycle.model.columns import Column, Columns, Texts
-from modelcycle.model.scoring import Scorer, Scores, decide
+from modelcycle.model.scoring import Scorer, Scores, predictions
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
-from modelcycle.score_candidate.groups import MOST_GROUPS, OTHER, groups
-from modelcycle.score_candidate.parity import TOLERANCE, hold_together
+from modelcycle.score_candidate.parity import TOLERANCE, Parity, ScorePair, check_parity
+from modelcycle.score_candidate.score_candidate import _champion_scores
+from modelcycle.score_candidate.sensitive_groups import MAX_GROUPS, OTHER, sensitive_groups
 from modelcycle.spec import Task
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, SEX, Cycle, Trained, cycle, train
@@ -31,14 +32,19 @@ def scored(cycle: Cycle, code: str = "c") -> ScoredCandidate:
     return score_candidate(cycle.score_candidate, artifacts=cycle.store, registry=cycle.registry, code=code)
 
 
+def compare(expected: Any, actual: Any, task: Task, deviation: float = 1.0) -> Parity:
+    pair = ScorePair("validation", np.array(expected), np.array(actual))
+    return check_parity([pair], task, deviation, "linear")
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_a_sound_export_agrees_on_validation_rows_and_probes(task: Task) -> None:
-    here = begun(train(task))
-    result = scored(here)
+    run = begun(train(task))
+    result = scored(run)
     assert result.rows == 404 and result.max_difference < 1e-5 and result.champion is None
-    kept = Scores.from_bytes(here.store.read(result.scores))
-    assert kept.scores.shape == (600, max(1, len(here.trained.signature.classes)))
-    assert kept.groups[SEX].levels == ["Female", "Male"] and len(kept.groups[SEX]) == 600
+    stored = Scores.from_bytes(run.store.read(result.scores))
+    assert stored.scores.shape == (600, max(1, len(run.trained.signature.classes)))
+    assert stored.groups[SEX].levels == ["Female", "Male"] and len(stored.groups[SEX]) == 600
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -51,82 +57,76 @@ def test_one_row_that_differs_breaks_parity(task: Task, part: str) -> None:
         scored(begun(dataclasses.replace(trained, reference=reference)))
 
 
-def test_a_score_that_is_no_number_breaks_parity() -> None:
-    expected, got = np.array([[0.5, 0.5]]), np.array([[np.nan, 0.5]])
+def test_a_score_that_is_not_finite_breaks_parity() -> None:
     with pytest.raises(ParityBroken, match="without a finite score"):
-        hold_together([("validation", expected, got)], "binary", 1.0, "linear")
+        compare([[0.5, 0.5]], [[np.nan, 0.5]], "binary")
 
 
 def test_a_row_on_the_threshold_may_flip_within_the_tolerance_and_is_counted() -> None:
-    expected = np.array([[0.5, 0.5], [0.9, 0.1]])
-    got = np.array([[0.50001, 0.49999], [0.9, 0.1]])
-    assert hold_together([("validation", expected, got)], "binary", 1.0, "linear").flips == 1
+    expected = [[0.5, 0.5], [0.9, 0.1]]
+    actual = [[0.50001, 0.49999], [0.9, 0.1]]
+    assert compare(expected, actual, "binary").flips == 1
     with pytest.raises(ParityBroken):
-        hold_together([("validation", expected, got + np.array([2 * TOLERANCE, 0]))], "binary", 1.0, "linear")
+        compare(expected, np.array(actual) + np.array([2 * TOLERANCE, 0]), "binary")
 
 
-def test_values_are_held_together_in_units_of_the_targets_spread() -> None:
-    expected, got = np.array([[1e6], [2e6]]), np.array([[1e6 + 10], [2e6]])
-    assert hold_together([("validation", expected, got)], "regression", 5e5, "linear").max_difference == pytest.approx(
-        2e-5
-    )
+def test_differences_of_values_are_in_standard_deviations_of_the_target() -> None:
+    expected, actual = [[1e6], [2e6]], [[1e6 + 10], [2e6]]
+    assert compare(expected, actual, "regression", deviation=5e5).max_difference == pytest.approx(2e-5)
     with pytest.raises(ParityBroken):
-        hold_together([("validation", expected, got)], "regression", 1e4, "linear")
+        compare(expected, actual, "regression", deviation=1e4)
 
 
 def test_the_champion_scores_the_same_rows() -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     version = cycle(train("binary", seed=50), store, registry, "r0").go_live()
-    here = cycle(train("binary"), store, registry, "r1")
-    result = scored(here)
+    result = scored(cycle(train("binary"), store, registry, "r1"))
     assert result.champion == version.version and result.champion_scores is not None
-    theirs = Scores.from_bytes(store.read(result.champion_scores)).scores
-    assert theirs.shape == (600, 2) and not np.array_equal(theirs, Scores.from_bytes(store.read(result.scores)).scores)
+    candidate_scores, champion_scores = (
+        Scores.from_bytes(store.read(scores)).scores for scores in (result.scores, result.champion_scores)
+    )
+    assert champion_scores.shape == (600, 2) and not np.array_equal(champion_scores, candidate_scores)
 
 
 @pytest.mark.parametrize("task", ["regression", "multiclass"])
-def test_a_champion_of_another_question_is_named_but_not_scored(task: Task) -> None:
+def test_a_champion_of_another_task_is_named_but_not_scored(task: Task) -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     cycle(train(task), store, registry, "r0").go_live()
     result = scored(cycle(train("binary"), store, registry, "r1"))
     assert result.champion == 1 and result.champion_scores is None
 
 
-def test_a_champion_whose_column_is_gone_is_not_scored() -> None:
+def test_a_champion_whose_column_is_missing_is_not_scored() -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     trained = train("binary")
     cycle(trained, store, registry, "r0").go_live()
     test = Columns({n: v for n, v in trained.test.values.items() if n != COLOUR}, trained.test.target)
     signature = trained.signature.model_copy(update={"inputs": []})
-    from modelcycle.score_candidate.score import _champion
-
-    assert _champion(registry.versions.get("odd-names", 1), signature, test, store) is None
+    assert _champion_scores(registry.versions.get("odd-names", 1), signature, test, store) is None
 
 
 def test_the_positive_class_may_have_changed_since_the_champion() -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     trained = train("binary")
     cycle(trained, store, registry, "r0").go_live()
-    turned = trained.signature.model_copy(update={"classes": ["yes", "no"]})
-    from modelcycle.score_candidate.score import _champion
-
-    theirs = _champion(registry.versions.get("odd-names", 1), turned, trained.test, store)
-    own = Scorer(trained.signature, trained.onnx).scores(trained.test)
-    np.testing.assert_array_equal(theirs, own[:, ::-1])
+    reversed_classes = trained.signature.model_copy(update={"classes": ["yes", "no"]})
+    champion_scores = _champion_scores(registry.versions.get("odd-names", 1), reversed_classes, trained.test, store)
+    scores = Scorer(trained.signature, trained.onnx).scores(trained.test)
+    np.testing.assert_array_equal(champion_scores, scores[:, ::-1])
 
 
-def test_delivered_twice_the_step_takes_its_first_result_over() -> None:
-    here = begun(train("binary"))
-    first, second = scored(here), scored(here)
+def test_delivered_twice_the_step_reuses_its_first_result() -> None:
+    run = begun(train("binary"))
+    first, second = scored(run), scored(run)
     assert not first.cached and second == first.model_copy(update={"cached": True})
 
 
-def test_a_run_keeps_the_champion_that_it_met_first_and_another_run_meets_its_own() -> None:
+def test_a_run_keeps_the_champion_that_it_saw_first_and_another_run_sees_its_own() -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
-    here = cycle(train("binary"), store, registry, "r1")
-    first = scored(here)
+    run = cycle(train("binary"), store, registry, "r1")
+    first = scored(run)
     cycle(train("binary", seed=50), store, registry, "r0").go_live()
-    assert first.champion is None and scored(here) == first.model_copy(update={"cached": True})
+    assert first.champion is None and scored(run) == first.model_copy(update={"cached": True})
     other = scored(cycle(train("binary"), store, registry, "r2"))
     assert other.champion == 1 and not other.cached
 
@@ -139,10 +139,10 @@ def test_many_rows_are_scored_in_batches_and_alike() -> None:
     assert scorer.scores(many.take(np.array([], dtype=int))).shape == (0, 2)
 
 
-def test_a_decision_is_a_class_or_a_short_number() -> None:
+def test_a_prediction_is_a_class_or_a_short_number() -> None:
     binary, value = train("binary").signature, train("regression").signature
-    assert decide(np.array([[0.5, 0.5], [0.6, 0.4]], dtype=np.float32), binary) == ["yes", "no"]
-    assert decide(np.array([[0.1]], dtype=np.float32), value) == [0.1]
+    assert predictions(np.array([[0.5, 0.5], [0.6, 0.4]], dtype=np.float32), binary) == ["yes", "no"]
+    assert predictions(np.array([[0.1]], dtype=np.float32), value) == [0.1]
 
 
 def test_groups_of_every_type_of_column() -> None:
@@ -151,17 +151,20 @@ def test_groups_of_every_type_of_column() -> None:
         "age": np.arange(4, dtype=np.float32), "d": np.array([0, 86400 * 400, np.nan, 0], dtype=np.float64),
     })  # fmt: skip
     wide = Columns({"age": np.arange(100, dtype=np.float32), "t": Texts.of([f"t{n % 40}" for n in range(100)])})
-    found = groups(columns, [Column(name="n", type="number"), Column(name="b", type="boolean"),
-                             Column(name="d", type="datetime"), Column(name="gone", type="text")])  # fmt: skip
-    assert found["n"].strings("-").tolist() == ["1", "2", "-", "2"]
-    assert found["b"].strings("-").tolist() == ["true", "false", "-", "true"]
-    assert found["d"].codes[2] == -1 and "gone" not in found
-    banded = groups(wide, [Column(name="age", type="number"), Column(name="t", type="text")])
+    sensitive = [
+        Column(name="n", type="number"), Column(name="b", type="boolean"), Column(name="d", type="datetime"),
+        Column(name="gone", type="text"),
+    ]  # fmt: skip
+    by_column = sensitive_groups(columns, sensitive)
+    assert by_column["n"].strings("-").tolist() == ["1", "2", "-", "2"]
+    assert by_column["b"].strings("-").tolist() == ["true", "false", "-", "true"]
+    assert by_column["d"].codes[2] == -1 and "gone" not in by_column
+    banded = sensitive_groups(wide, [Column(name="age", type="number"), Column(name="t", type="text")])
     assert len(banded["age"].levels) == 4 and set(np.bincount(banded["age"].codes)) == {25}
-    assert len(banded["t"].levels) == MOST_GROUPS and banded["t"].levels[-1] == OTHER
+    assert len(banded["t"].levels) == MAX_GROUPS and banded["t"].levels[-1] == OTHER
 
 
-def test_unseen_and_odd_texts_are_scored_like_any_unknown() -> None:
+def test_unseen_and_unusual_texts_are_scored_like_any_unknown() -> None:
     trained = train("binary")
     scorer = Scorer(trained.signature, trained.onnx)
     texts = ["\x00", "red\x00", "日本", "x" * 100_000, "=1+1"]

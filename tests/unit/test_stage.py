@@ -108,6 +108,67 @@ def test_what_was_dismissed_before_is_refused_again() -> None:
     assert result.reasons == ["version 1 was rejected before: unfair to men"]
 
 
+def test_a_version_that_met_a_slow_moment_is_staged_by_a_later_run() -> None:
+    first = Registered(staging={"rows": 5, "p99_ms": 1e-6})
+    assert first.stage().verdict == "refused" and first.state == "refused"
+    second = Registered(run_id="r2", before=first)
+    assert second.version == first.version
+    assert second.stage().verdict == "passed" and second.state == "staged"
+    first.stage()  # delivered late
+    assert second.state == "staged"
+
+
+def test_a_version_whose_answers_differ_is_refused_for_good() -> None:
+    first = Registered()
+    right = first.scored
+    scores = Scores.from_bytes(first.store.read(right.scores)).scores
+    wrong = first.store.put("else", Scores(scores[:, ::-1].copy()).to_bytes())
+    first.scored = right.model_copy(update={"scores": wrong})
+    assert first.stage().verdict == "refused"
+    second = Registered(run_id="r2", before=first)
+    result = second.stage()
+    assert result.verdict == "refused" and "was refused before: " in result.reasons[0]
+
+
+def test_a_version_whose_rollout_was_aborted_is_staged_by_a_later_run_and_a_rolled_back_one_is_not() -> None:
+    live = Registered()
+    live.stage()
+    live.registry.routes.promote(MODEL, live.version, 100, "run r1")
+    number = live.cycle.register("other").version
+    live.registry.versions.move(MODEL, number, "staged", "run r1")
+    live.version = number
+    live.registry.routes.promote(MODEL, number, 10, "run r1", rollout="x", step=0)
+    assert live.registry.routes.withdraw(MODEL, number, "x", "rollout", "the rollout did not come to its end")
+    again = Registered(run_id="r2", before=live)
+    again.version = number
+    assert again.stage().verdict == "passed" and again.state == "staged"
+    again.registry.routes.promote(MODEL, number, 10, "run r2", rollout="y", step=0)
+    again.registry.routes.roll_back(MODEL, "ada", "unfair to men")
+    third = Registered(run_id="r3", before=live)
+    third.version = number
+    assert third.stage().reasons == ["version 2 was rolled back before: unfair to men"]
+    assert third.state == "rolled_back"
+
+
+def test_a_retired_version_that_is_made_again_waits_for_the_person_whom_the_pipeline_file_asks() -> None:
+    first = Registered()
+    first.stage()
+    first.registry.routes.promote(MODEL, first.version, 100, "run r1")
+    other = first.cycle.register("other").version
+    first.registry.versions.move(MODEL, other, "staged", "run r1")
+    first.registry.routes.promote(MODEL, other, 100, "run r1")
+    assert first.state == "retired"
+    second = Registered(run_id="r2", before=first, approval={"required": True})
+    assert second.stage().approval and second.state == "awaiting_approval"
+
+
+def test_the_step_tells_the_last_move_that_the_run_saw_first() -> None:
+    first = Registered()
+    assert first.stage().moves == 0
+    first.registry.routes.promote(MODEL, first.version, 100, "run r1")
+    assert first.stage().moves == 0
+
+
 def test_a_version_that_waits_goes_on_waiting_when_the_pipeline_file_changes() -> None:
     first = Registered(approval={"required": True})
     first.stage()

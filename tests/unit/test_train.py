@@ -1,4 +1,4 @@
-"""The search, its trials, and the model that comes of the best."""
+"""The search, its trials, and the model of the best trial."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import pytest
 from modelcycle.faults import BadData
 from modelcycle.messages import PlanTrialsRequest, SelectModelRequest
 from modelcycle.model.columns import Columns, Texts
+from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
 from modelcycle.store import read_json
 from modelcycle.train import plan_trials, select_model
-from modelcycle.train.run_trial import NO_MODEL, loss_of
+from modelcycle.train.run_trial import NO_MODEL, validation_loss
 from tests.unit.learning_tables import Lifecycle, lifecycle, odd_table, read_csv
 
 ROOT = Path(__file__).parents[2]
@@ -44,23 +45,23 @@ def test_the_first_trials_are_the_defaults_and_boosting_has_the_larger_share() -
     assert len({(trial.algorithm, str(trial.parameters)) for trial in trials}) == 12
 
 
-def test_a_longer_search_begins_as_the_shorter_and_another_seed_differs() -> None:
-    whole = odd_table("regression", rows=300)
-    short = planned(lifecycle(whole, training={"trials": 4}))
-    long = planned(lifecycle(whole, training={"trials": 9}))
-    other = planned(lifecycle(whole, training={"trials": 9, "seed": 1}))
+def test_a_longer_search_begins_like_a_shorter_one_and_another_seed_differs() -> None:
+    table = odd_table("regression", rows=300)
+    short = planned(lifecycle(table, training={"trials": 4}))
+    long = planned(lifecycle(table, training={"trials": 9}))
+    other_seed = planned(lifecycle(table, training={"trials": 9, "seed": 1}))
     assert long[:4] == short
-    assert [trial.parameters for trial in other[3:]] != [trial.parameters for trial in long[3:]]
+    assert [trial.parameters for trial in other_seed[3:]] != [trial.parameters for trial in long[3:]]
 
 
-def test_no_drawn_number_changes_its_type_on_its_way_through_json() -> None:
-    # a state machine may hand 1.0 on as 1, which scikit-learn reads as one feature
+def test_no_drawn_number_changes_its_type_in_json() -> None:
+    # a state machine may pass 1.0 on as 1, which scikit-learn reads as one feature
     for task in ("binary", "regression"):
         for trial in planned(lifecycle(odd_table(task, rows=300), training={"trials": 200})):
             assert not any(isinstance(value, float) and value.is_integer() for value in trial.parameters.values())
 
 
-def test_the_best_trial_is_refitted_and_described(trained: tuple) -> None:
+def test_the_best_trial_is_fitted_again_and_described(trained: tuple) -> None:
     life, _, trials, model = trained
     best = min(trials, key=lambda trial: trial.loss)
     assert (model.best, model.loss, model.trials) == (best.trial, best.loss, 5)
@@ -68,20 +69,20 @@ def test_the_best_trial_is_refitted_and_described(trained: tuple) -> None:
     reference = np.load(io.BytesIO(life.store.read(model.reference)))
     assert reference["validation"].dtype == np.float32
     assert reference["validation"].shape == (life.parts["validation"].rows, 2)
-    assert loss_of(reference["validation"], life.parts["validation"].target) == best.loss
+    assert validation_loss(reference["validation"], life.parts["validation"].target) == best.loss
     baseline = read_json(life.store, model.baseline)
     target = life.parts["train"].target
     assert baseline["classes"] == ["no", "yes"]
     assert baseline["probabilities"] == pytest.approx([1 - target.mean(), target.mean()])
 
 
-def test_each_trial_shows_that_it_is_done(trained: tuple) -> None:
+def test_each_finished_trial_has_an_object(trained: tuple) -> None:
     life = trained[0]
-    done = [key for key in life.store.objects if "/train/" in key]
-    assert sorted(done) == [f"model/runs/r1/train/trial-{number:03}.json" for number in range(1, 6)]
+    finished = [key for key in life.store.objects if "/train/" in key]
+    assert sorted(finished) == [f"model/runs/r1/train/trial-{number:03}.json" for number in range(1, 6)]
 
 
-def test_probes_hold_what_no_training_row_does(trained: tuple) -> None:
+def test_probes_contain_what_no_training_row_does(trained: tuple) -> None:
     life, engineered, _, model = trained
     signature = Signature.model_validate_json(life.store.read(engineered.signature))
     probes = Columns.from_bytes(life.store.read(model.probes))
@@ -102,7 +103,7 @@ def test_probes_hold_what_no_training_row_does(trained: tuple) -> None:
     np.testing.assert_allclose(np.abs(first - 0.5), nearest)
 
 
-def test_done_again_it_is_taken_over(trained: tuple) -> None:
+def test_done_again_its_results_are_reused(trained: tuple) -> None:
     life, engineered, _, model = trained
     again, same = life.train(engineered)
     assert all(trial.cached for trial in again)
@@ -110,25 +111,32 @@ def test_done_again_it_is_taken_over(trained: tuple) -> None:
     assert same.onnx == model.onnx
 
 
-def test_of_equal_losses_the_first_trial_wins_and_no_model_is_a_fault(trained: tuple) -> None:
+def test_of_equal_losses_the_first_trial_wins_and_a_search_without_a_model_fails(trained: tuple) -> None:
     life, engineered, trials, _ = trained
     inputs = {"run": life.run, "preprocess": life.preprocessed, "engineer_features": engineered}
-    even = [trial.model_copy(update={"loss": 0.5}) for trial in reversed(trials)]
-    request = SelectModelRequest(**inputs, trials=even)
+    equal = [trial.model_copy(update={"loss": 0.5}) for trial in reversed(trials)]
+    request = SelectModelRequest(**inputs, trials=equal)
     assert select_model(request, artifacts=life.store, runs=life.runs, code="1").best.number == 1
-    lost = [trial.model_copy(update={"loss": NO_MODEL}) for trial in trials]
-    with pytest.raises(BadData, match="no trial gave a model"):
-        select_model(SelectModelRequest(**inputs, trials=lost), artifacts=life.store, runs=life.runs, code="1")
+    diverged = [trial.model_copy(update={"loss": NO_MODEL}) for trial in trials]
+    with pytest.raises(BadData, match="no trial has a finite loss"):
+        select_model(SelectModelRequest(**inputs, trials=diverged), artifacts=life.store, runs=life.runs, code="1")
 
 
-def test_a_loss_that_is_no_number_is_the_largest() -> None:
+def test_a_loss_that_is_not_finite_is_the_largest_and_a_wrong_certainty_costs_16_nats() -> None:
     scores = np.array([[np.nan], [1.0]], dtype=np.float32)
-    assert loss_of(scores, np.array([1.0, 1.0])) == NO_MODEL
+    assert validation_loss(scores, np.array([1.0, 1.0])) == NO_MODEL
     certain = np.array([[1.0, 0.0]], dtype=np.float32)
-    assert loss_of(certain, np.array([1], dtype=np.int32)) == pytest.approx(-np.log(1e-7))
+    smallest = float(np.finfo(np.float32).eps)
+    assert validation_loss(certain, np.array([1], dtype=np.int32)) == pytest.approx(-np.log(smallest))
 
 
-ONCE = """
+def test_a_probability_that_a_graph_rounds_above_one_has_a_loss() -> None:
+    above = np.array([[1.0000001, 0.0], [0.0, 1.0]], dtype=np.float32)
+    assert above[0, 0] > 1
+    assert validation_loss(above, np.array([0, 1], dtype=np.int32)) == pytest.approx(0, abs=1e-6)
+
+
+TRAIN_ONCE = """
 import sys
 from tests.unit.learning_tables import lifecycle, odd_table
 life = lifecycle(odd_table(sys.argv[1], rows=500), training={"trials": 1, "algorithms": [sys.argv[2]]})
@@ -144,20 +152,18 @@ print(*(artifact.sha256 for artifact in artifacts))
     [("multiclass", "hist_gradient_boosting"), ("binary", "linear"), ("regression", "random_forest")],
 )
 def test_another_process_makes_the_same_bytes(task: str, algorithm: str) -> None:
-    def once(hash_seed: str) -> str:
+    def hashes(hash_seed: str) -> str:
         environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{ROOT}:{ROOT}/layers/modelcycle"}
-        command = [sys.executable, "-W", "ignore", "-c", ONCE, task, algorithm]
+        command = [sys.executable, "-W", "ignore", "-c", TRAIN_ONCE, task, algorithm]
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 
-    assert once("1") == once("2")
+    assert hashes("1") == hashes("2")
 
 
-def test_adult_is_learned_as_well_as_it_can_be() -> None:
+def test_the_first_trial_on_adult_has_a_good_error() -> None:
     life = lifecycle(read_csv("adult", "income", "binary", ["<=50K", ">50K"]), training={"trials": 1})
     engineered = life.engineer()
     _, model = life.train(engineered)
-    from modelcycle.model.scoring import Scorer
-
     signature = Signature.model_validate_json(life.store.read(engineered.signature))
     scores = Scorer(signature, life.store.read(model.onnx)).scores(life.parts["test"])
     assert float(((scores[:, 1] >= 0.5) != life.parts["test"].target).mean()) <= 0.135

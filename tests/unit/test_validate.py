@@ -1,4 +1,4 @@
-"""Verdicts on made-up scores whose truth is known, and the figures of the report."""
+"""Verdicts on made-up scores with known targets, and the figures of the report."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import pytest
 from modelcycle.faults import BadPipeline
 from modelcycle.messages import ScoredCandidate, Validated
 from modelcycle.model.columns import Texts
+from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
 from modelcycle.spec import METRICS, Task
 from modelcycle.validate import validate
-from modelcycle.validate.evidence import compare, interval
-from modelcycle.validate.groups import by_group
-from modelcycle.validate.metrics import losses, measure
+from modelcycle.validate.fairness import group_metrics
+from modelcycle.validate.metrics import measure
 from modelcycle.validate.report import calibration, confusion
+from modelcycle.validate.significance import compare, headline_interval
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import MODEL, SEX, Cycle, cycle, train
 
@@ -28,103 +29,105 @@ TARGET = train("binary").test.target
 assert TARGET is not None
 
 
-def probabilities(sure: float, seed: int, right: float = 0.85, target: Any = TARGET) -> np.ndarray:
-    """Scores (n, 2) that give the true class `sure` in a share `right` of the rows."""
-    hit = np.random.default_rng(seed).random(len(target)) < right
-    of_truth = np.where(hit, sure, 1 - sure)
-    positive = np.where(target == 1, of_truth, 1 - of_truth)
+def probabilities(confidence: float, seed: int, accuracy: float = 0.85, target: Any = TARGET) -> np.ndarray:
+    """Scores (n, 2) that give the true class `confidence` in a share `accuracy` of the rows."""
+    correct = np.random.default_rng(seed).random(len(target)) < accuracy
+    of_true_class = np.where(correct, confidence, 1 - confidence)
+    positive = np.where(target == 1, of_true_class, 1 - of_true_class)
     return np.column_stack([1 - positive, positive]).astype(np.float32)
 
 
-def judged(candidate: np.ndarray, champion: np.ndarray | None = None, **gates: Any) -> tuple[Validated, dict[str, Any]]:
+def validated(
+    candidate: np.ndarray, champion: np.ndarray | None = None, **gates: Any
+) -> tuple[Validated, dict[str, Any]]:
     store, registry = MemoryStore(), Registry(MemoryTable())
     live = cycle(train("binary", seed=50), store, registry, "r0").go_live() if champion is not None else None
-    here = cycle(train("binary"), store, registry, "r1", gates=gates)
-    told = ScoredCandidate(
+    run = cycle(train("binary"), store, registry, "r1", gates=gates)
+    scored = ScoredCandidate(
         scores=store.put("scores", Scores(candidate).to_bytes()),
         champion_scores=None if champion is None else store.put("champion", Scores(champion).to_bytes()),
         champion=live.version if live else None, rows=404, max_difference=0.0, flips=0,
     )  # fmt: skip
-    return verdict(here, told)
+    return result_and_report(run, scored)
 
 
-def verdict(here: Cycle, scored: ScoredCandidate) -> tuple[Validated, dict[str, Any]]:
-    result = validate(here.validate(scored), artifacts=here.store, registry=here.registry, code="c")
-    return result, json.loads(here.store.read(result.report))
+def result_and_report(run: Cycle, scored: ScoredCandidate) -> tuple[Validated, dict[str, Any]]:
+    result = validate(run.validate(scored), artifacts=run.store, registry=run.registry, code="c")
+    return result, json.loads(run.store.read(result.report))
 
 
 GOOD = probabilities(0.85, 1)
 
 
 def test_better_than_the_baseline_passes_and_says_so() -> None:
-    result, report = judged(GOOD)
+    result, report = validated(GOOD)
     assert result.verdict == "passed" and result.champion is None
-    assert result.reasons == [f"baseline {result.baseline['accuracy']:.3g}: better beyond chance (p < 0.001)"]
+    assert result.reasons == [f"baseline {result.baseline['accuracy']:.3g}: significantly better (p < 0.001)"]
     assert result.interval[0] < result.metrics["accuracy"] < result.interval[1]
     assert report["comparisons"]["baseline"]["verdict"] == "better" and report["comparisons"]["champion"] is None
 
 
 def test_no_better_than_the_baseline_is_refused() -> None:
     share = float((train("binary").train.target == 1).mean())  # type: ignore[union-attr]
-    result, _ = judged(np.tile(np.array([1 - share, share], dtype=np.float32), (600, 1)))
-    assert result.verdict == "refused" and "not better beyond chance" in result.reasons[0]
-    result, _ = judged(probabilities(0.85, 1, right=0.4))
-    assert result.verdict == "refused" and "worse beyond chance" in result.reasons[0]
+    result, _ = validated(np.tile(np.array([1 - share, share], dtype=np.float32), (600, 1)))
+    assert result.verdict == "refused" and "not significantly better" in result.reasons[0]
+    result, _ = validated(probabilities(0.85, 1, accuracy=0.4))
+    assert result.verdict == "refused" and ": significantly worse" in result.reasons[0]
 
 
-def test_worse_than_the_champion_is_refused_whatever_the_gate() -> None:
+def test_worse_than_the_champion_is_refused_by_either_gate() -> None:
     for better in (False, True):
-        result, _ = judged(probabilities(0.7, 2, right=0.7), GOOD, better=better)
+        result, _ = validated(probabilities(0.7, 2, accuracy=0.7), GOOD, better=better)
         assert result.verdict == "refused" and result.reasons[0].startswith("champion 0.8")
-        assert "worse beyond chance (p < 0.001)" in result.reasons[0]
+        assert ": significantly worse (p < 0.001)" in result.reasons[0]
 
 
 def test_better_by_chance_passes_not_worse_but_not_better() -> None:
-    near = GOOD.copy()
-    near[:5] = GOOD[:5, ::-1]
-    result, _ = judged(near, GOOD, better=False)
-    assert result.verdict == "passed" and "not worse beyond chance" in result.reasons[1]
-    result, _ = judged(near, GOOD, better=True)
-    assert result.verdict == "refused" and "not better beyond chance (p = 0." in result.reasons[0]
+    similar = GOOD.copy()
+    similar[:5] = GOOD[:5, ::-1]
+    result, _ = validated(similar, GOOD, better=False)
+    assert result.verdict == "passed" and "not significantly worse" in result.reasons[1]
+    result, _ = validated(similar, GOOD, better=True)
+    assert result.verdict == "refused" and "not significantly better (p = 0." in result.reasons[0]
 
 
-def test_equal_scores_are_not_told_apart() -> None:
-    assert judged(GOOD, GOOD)[0].verdict == "passed"
-    assert judged(GOOD, GOOD, better=True)[0].verdict == "refused"
+def test_equal_scores_are_not_worse_and_not_better() -> None:
+    assert validated(GOOD, GOOD)[0].verdict == "passed"
+    assert validated(GOOD, GOOD, better=True)[0].verdict == "refused"
 
 
-def test_better_beyond_chance_passes_the_stricter_gate() -> None:
-    result, _ = judged(probabilities(0.95, 3, right=0.97), GOOD, better=True)
-    assert result.verdict == "passed" and "better beyond chance (p < 0.001)" in result.reasons[1]
+def test_better_significantly_passes_the_stricter_gate() -> None:
+    result, _ = validated(probabilities(0.95, 3, accuracy=0.97), GOOD, better=True)
+    assert result.verdict == "passed" and ": significantly better (p < 0.001)" in result.reasons[1]
 
 
-def test_chance_alone_is_refused_about_as_often_as_it_should_be() -> None:
-    """Two models of equal worth: one side of the 95 % test, about 1 in 40."""
+def test_chance_alone_is_refused_at_the_rate_of_the_test() -> None:
+    """Of two equal models: one side of the 95 % test, about 1 in 40."""
     random, worse = np.random.default_rng(0), 0
     for _ in range(400):
         worse += compare(random.normal(0, 1, 300), random.normal(0, 1, 300)).verdict == "worse"
     assert 2 <= worse <= 22
 
 
-def test_minimum_holds_metrics_up_and_errors_down() -> None:
-    result, _ = judged(GOOD, minimum={"accuracy": 0.99, "log_loss": 0.01, "roc_auc": 0.5})
+def test_a_minimum_is_the_lowest_score_and_the_highest_error() -> None:
+    result, _ = validated(GOOD, minimum={"accuracy": 0.99, "log_loss": 0.01, "roc_auc": 0.5})
     assert result.verdict == "refused"
     assert [reason.split()[0] for reason in result.reasons] == ["accuracy", "log_loss"]
     assert "0.99 is the lowest allowed" in result.reasons[0] and "0.01 is the highest allowed" in result.reasons[1]
 
 
-def test_an_unknown_metric_is_the_pipeline_files_fault() -> None:
-    with pytest.raises(BadPipeline, match="macro_f1 is no metric of a binary task"):
-        judged(GOOD, minimum={"macro_f1": 0.8})
+def test_a_metric_of_another_task_is_an_error_of_the_pipeline_file() -> None:
+    with pytest.raises(BadPipeline, match="macro_f1 is not a metric of a binary task"):
+        validated(GOOD, minimum={"macro_f1": 0.8})
 
 
-def test_a_champion_that_cannot_score_these_rows_is_said() -> None:
+def test_a_champion_that_cannot_score_these_rows_is_reported() -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     cycle(train("regression"), store, registry, "r0").go_live()
     for better, expected in ((False, "passed"), (True, "refused")):
-        here = cycle(train("binary"), store, registry, f"r-{better}", gates={"better": better})
-        scored = score_candidate(here.score_candidate, artifacts=store, registry=registry, code="c")
-        result, report = verdict(here, scored)
+        run = cycle(train("binary"), store, registry, f"r-{better}", gates={"better": better})
+        scored = score_candidate(run.score_candidate, artifacts=store, registry=registry, code="c")
+        result, report = result_and_report(run, scored)
         assert result.verdict == expected and "cannot score these rows" in result.reasons[-1]
         assert report["champion"] == 1 and report["metrics"]["champion"] is None
 
@@ -132,17 +135,17 @@ def test_a_champion_that_cannot_score_these_rows_is_said() -> None:
 def test_the_same_model_again_is_unchanged() -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     cycle(train("binary"), store, registry, "r0").go_live()
-    here = cycle(train("binary"), store, registry, "r1", gates={"better": True})
-    scored = score_candidate(here.score_candidate, artifacts=store, registry=registry, code="c")
-    result, _ = verdict(here, scored)
+    run = cycle(train("binary"), store, registry, "r1", gates={"better": True})
+    scored = score_candidate(run.score_candidate, artifacts=store, registry=registry, code="c")
+    result, _ = result_and_report(run, scored)
     assert (result.verdict, result.reasons) == ("unchanged", ["the same model as version 1, which is live"])
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_each_task_is_measured_whole_and_finite(task: Task) -> None:
-    here = cycle(train(task), MemoryStore(), Registry(MemoryTable()))
-    scored = score_candidate(here.score_candidate, artifacts=here.store, registry=here.registry, code="c")
-    result, report = verdict(here, scored)
+def test_every_metric_of_a_task_is_finite_or_left_out(task: Task) -> None:
+    run = cycle(train(task), MemoryStore(), Registry(MemoryTable()))
+    scored = score_candidate(run.score_candidate, artifacts=run.store, registry=run.registry, code="c")
+    result, report = result_and_report(run, scored)
     assert result.verdict == "passed" and {*result.metrics, *report["left_out"]} == set(METRICS[task])
     assert all(math.isfinite(value) for value in result.metrics.values())
     assert set(report["groups"][SEX]["groups"]) == {"Female", "Male"}
@@ -152,10 +155,10 @@ def test_each_task_is_measured_whole_and_finite(task: Task) -> None:
         assert np.sum(report["confusion"]["counts"]) == 600 == sum(row["rows"] for row in report["calibration"])
 
 
-def test_what_cannot_be_worked_out_is_left_out_with_its_reason() -> None:
+def test_an_undefined_metric_is_left_out_with_its_reason() -> None:
     ones = np.ones(5, dtype=np.int32)
     metrics, left_out = measure(probabilities(0.9, 1, target=ones), ones, "binary")
-    assert left_out["roc_auc"] == "the test rows hold one class only" and "accuracy" in metrics
+    assert left_out["roc_auc"] == "the test rows have only one class" and "accuracy" in metrics
     _, left_out = measure(np.ones((3, 1)), np.array([0.0, 1, 2]), "regression")
     assert left_out == {"mape": "the target is zero in a test row"}
     metrics, left_out = measure(np.ones((3, 1)), np.array([2.0, 2, 2]), "regression")
@@ -164,7 +167,7 @@ def test_what_cannot_be_worked_out_is_left_out_with_its_reason() -> None:
     assert list(left_out) == ["roc_auc_ovr"]
 
 
-def test_metrics_are_scikit_learns_on_a_case_worked_by_hand() -> None:
+def test_metrics_are_those_computed_by_hand() -> None:
     scores = np.array([[0.2, 0.8], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]], dtype=np.float32)
     metrics, _ = measure(scores, np.array([1, 1, 0, 0]), "binary")
     assert metrics["accuracy"] == 0.5 and metrics["precision"] == 0.5 and metrics["recall"] == 0.5
@@ -176,30 +179,30 @@ def test_intervals() -> None:
     target = np.array([1] * 81 + [0] * 182)
     scores = np.column_stack([np.zeros(263), np.ones(263)])
     # Newcombe (1998), table I: 81 of 263 by Wilson
-    assert interval(scores, target, "binary") == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    low, high = interval(np.zeros((400, 1)), np.random.default_rng(0).normal(0, 2, 400), "regression")
+    assert headline_interval(scores, target, "binary") == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    low, high = headline_interval(np.zeros((400, 1)), np.random.default_rng(0).normal(0, 2, 400), "regression")
     assert low < 2 < high and high - low < 0.4
 
 
-def test_one_row_tells_nothing_apart_and_constant_advantages_do() -> None:
-    assert compare(np.array([1.0]), np.array([9.0])).verdict == "not told apart"
+def test_one_row_is_inconclusive_and_a_constant_advantage_is_significant() -> None:
+    assert compare(np.array([1.0]), np.array([9.0])).verdict == "inconclusive"
     assert compare(np.ones(10), np.full(10, 2.0)).verdict == "better"
-    assert compare(np.ones(10), np.ones(10)).verdict == "not told apart"
+    assert compare(np.ones(10), np.ones(10)).verdict == "inconclusive"
 
 
-def test_impossible_certainty_costs_much_but_not_infinitely() -> None:
-    assert np.isfinite(losses(np.array([[1.0, 0.0]]), np.array([1]), "binary")).all()
+def test_a_wrong_certainty_has_a_finite_loss() -> None:
+    assert np.isfinite(row_losses(np.array([[1.0, 0.0]]), np.array([1]), "binary")).all()
 
 
-def test_a_small_group_is_shown_but_makes_no_difference() -> None:
+def test_a_small_group_is_reported_but_enters_no_difference() -> None:
     target = np.array([0, 1] * 50 + [1])
     scores = np.column_stack([1.0 - target, target])
     scores[-1] = [1, 0]
     sex = Texts(np.array([0] * 50 + [1] * 50 + [-1], dtype=np.int32), ["a", "b"])
-    found = by_group(scores, target, "binary", {"sex": sex})["sex"]
-    assert found["groups"]["(no value)"]["rows"] == 1 and found["groups"]["(no value)"]["accuracy"] == 0
-    assert "false_positive_rate" not in found["groups"]["(no value)"]
-    assert found["differences"]["accuracy"] == 0
+    report = group_metrics(scores, target, "binary", {"sex": sex})["sex"]
+    assert report["groups"]["(missing)"]["rows"] == 1 and report["groups"]["(missing)"]["accuracy"] == 0
+    assert "false_positive_rate" not in report["groups"]["(missing)"]
+    assert report["differences"]["accuracy"] == 0
 
 
 def test_confusion_and_calibration_count_every_row() -> None:
@@ -214,12 +217,12 @@ def test_one_overconfident_row_does_not_hide_a_model_that_is_right_on_all_others
     target = np.array([0, 1, 2] * 7)
     scores = np.full((21, 3), 1e-7, dtype=np.float32)
     scores[np.arange(21), target] = 1.0
-    scores[0] = [1e-7, 1.0, 1e-7]  # wrong, and sure of it
+    scores[0] = [1e-7, 1.0, 1e-7]  # wrong and certain
     thirds = np.full((21, 3), 1 / 3, dtype=np.float32)
-    comparison = compare(losses(scores, target, "multiclass"), losses(thirds, target, "multiclass"))
+    comparison = compare(row_losses(scores, target, "multiclass"), row_losses(thirds, target, "multiclass"))
     assert comparison.verdict == "better"
 
 
-def test_a_class_that_no_row_holds_and_none_was_taken_for_does_not_weigh_on_the_mean() -> None:
+def test_a_class_that_is_neither_true_nor_predicted_does_not_enter_the_mean() -> None:
     scores = np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.1, 0.9, 0.0], [0.2, 0.8, 0.0]])
     assert measure(scores, np.array([0, 0, 1, 1]), "multiclass")[0]["macro_f1"] == 1.0

@@ -1,6 +1,6 @@
 """The composition root: the one place that knows environment variables and boto3.
 
-A function asks for what it needs (`cloud().artifacts`); a client is made at its first use, so that no function pays for
+A function asks for what it needs (`adapters().artifacts`). A client is created at first use, so no function pays for
 a service that it doesn't call.
 """
 
@@ -35,7 +35,7 @@ class Environment(BaseModel):
     capture_stream: str = ""
 
 
-class Cloud:
+class Adapters:
     """The adapters, each made at its first use. `config` (botocore's names) holds for all clients of this function."""
 
     def __init__(self, environment: Environment, **config: Any) -> None:
@@ -54,6 +54,11 @@ class Cloud:
         } | self.config | config  # fmt: skip
         return boto3.client(service, config=Config(**settings))
 
+    @property
+    def code(self) -> str:
+        """The version of the code, part of what every result depends on."""
+        return self.environment.code_version
+
     @cached_property
     def data(self) -> S3Store:
         return S3Store(self._s3, self.environment.data_bucket, self._unreachable)
@@ -65,6 +70,12 @@ class Cloud:
     @cached_property
     def registry(self) -> Registry:
         return Registry(DynamoTable(self.client("dynamodb"), self.environment.registry_table, self._unreachable))
+
+    @cached_property
+    def quick_registry(self) -> Registry:
+        """For a read that someone waits for and can do without: it is given up after half a second."""
+        client = self.client("dynamodb", connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
+        return Registry(DynamoTable(client, self.environment.registry_table, self._unreachable))
 
     @cached_property
     def bus(self) -> EventBridgeBus:
@@ -92,16 +103,16 @@ class Cloud:
 
 
 @cache
-def cloud(**config: Any) -> Cloud:
-    """The adapters of this process; `config` as for `Cloud`.
+def adapters(**config: Any) -> Adapters:
+    """The adapters of this process; `config` as for `Adapters`.
 
     Raises
     ------
     Fault : a variable is missing in the function's environment
     """
-    told = {name: os.environ[name.upper()] for name in Environment.model_fields if name.upper() in os.environ}
+    variables = {name: os.environ[name.upper()] for name in Environment.model_fields if name.upper() in os.environ}
     try:
-        return Cloud(Environment(**told), **config)
+        return Adapters(Environment(**variables), **config)
     except ValidationError as problems:
         names = ", ".join(str(problem["loc"][0]).upper() for problem in problems.errors())
         raise Fault(

@@ -1,6 +1,6 @@
-"""Port: the event bus, on which every change of the registry is told. Adapter: EventBridge.
+"""Port: the event bus, which announces every change of the registry. Adapter: EventBridge.
 
-Told at least once: whoever listens drops an event id that it has seen.
+Delivery is at least once: a consumer ignores an event id that it has already processed.
 """
 
 from __future__ import annotations
@@ -10,18 +10,28 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from modelcycle.messages import Event
-from modelcycle.outages import Unreachable, named
+from modelcycle.outages import Unreachable, outages_as_faults
 
 SOURCE = "modelcycle"
+MAX_EVENTS_PER_CALL = 10  # AWS page "PutEvents"
 
 
 class Bus(Protocol):
+    """An event bus."""
+
     def put(self, events: Sequence[Event]) -> list[str]:
-        """Tell events; returns the ids of those that were not taken."""
+        """Publish events; return the ids of those that the bus rejected."""
 
 
 class EventBridgeBus:
-    """`client` is boto3's EventBridge client; `unreachable` are the errors by which it says that nobody answered."""
+    """A bus of EventBridge.
+
+    Parameters
+    ----------
+    client : boto3's EventBridge client
+    name : name or ARN of the bus
+    unreachable : the client's errors for a service that did not answer; they are raised as Transient
+    """
 
     def __init__(self, client: Any, name: str, unreachable: Unreachable = ()) -> None:
         self.client = client
@@ -29,9 +39,9 @@ class EventBridgeBus:
         self.unreachable = unreachable
 
     def put(self, events: Sequence[Event]) -> list[str]:
-        refused: list[str] = []
-        for start in range(0, len(events), 10):  # entries of one call, AWS page "PutEvents"
-            batch = events[start : start + 10]
+        rejected: list[str] = []
+        for start in range(0, len(events), MAX_EVENTS_PER_CALL):
+            batch = events[start : start + MAX_EVENTS_PER_CALL]
             entries = [
                 {
                     "EventBusName": self.name,
@@ -42,10 +52,10 @@ class EventBridgeBus:
                 }
                 for event in batch
             ]
-            with named("EventBridge", self.name, self.unreachable):
+            with outages_as_faults("EventBridge", self.name, self.unreachable):
                 answer = self.client.put_events(Entries=entries)
-            # a 200 may hold refused entries
-            refused += [
+            # a response with status 200 may contain rejected entries
+            rejected += [
                 event.id for event, entry in zip(batch, answer["Entries"], strict=True) if entry.get("ErrorCode")
             ]
-        return refused
+        return rejected

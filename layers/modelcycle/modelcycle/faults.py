@@ -1,37 +1,37 @@
-"""Every error that ModelCycle raises by name.
+"""Every error class of ModelCycle.
 
-Each says what is wrong, where, and what to do about it; none holds a value of a row.
+Each error says what is wrong, where, and what to do about it; none contains a value of a row.
 
     Fault
-    ├── BadInput                     the user's file, data or request; trying again changes nothing
+    ├── BadInput                     the user's file, data or request; a retry changes nothing
     │   ├── BadPipeline              the pipeline file
-    │   ├── BadData                  the rows: empty, unreadable, without the target, too wide ...
+    │   ├── BadData                  the rows: none, unreadable, without the target, too wide ...
     │   │   ├── NoData
     │   │   ├── UnreadableFile
     │   │   ├── TargetMissing
     │   │   ├── TargetUnusable
     │   │   └── ColumnsDiffer
-    │   ├── NotExportable            a feature or model that ONNX cannot hold
+    │   ├── NotExportable            a feature or model without an ONNX equivalent
     │   ├── BadRequest               a prediction request that does not fit the signature
-    │   │   └── TooLarge             more bytes or rows than one request may hold
-    │   └── Unknown                  a model, version or run that is not there
-    ├── BadMessage                   an event that no step expects
-    ├── ParityBroken                 scikit-learn and ONNX answer differently
-    ├── Tampered                     an artifact whose bytes are not the ones that were written
-    ├── NotAllowed                   a decision that the model's state or policy forbids
-    ├── Raced                        a conditional write that another run won
-    └── Transient                    may pass by itself; the state machines try these again
+    │   │   └── TooLarge             more bytes or rows than one request may have
+    │   └── Unknown                  a model, version or run that does not exist
+    ├── BadMessage                   an event that is not the message its step expects
+    ├── ParityBroken                 scikit-learn and ONNX give different scores
+    ├── Tampered                     an artifact whose bytes have changed since they were written
+    ├── NotAllowed                   a decision that the version's state or the policy forbids
+    ├── Raced                        a conditional write that lost to another writer
+    └── Transient                    an outage that may pass; the state machines retry it
         └── Throttled
 
-A state machine matches the very name of the class that was raised, never its parents: what it retries
-(`Transient`, `Throttled`, `Raced`) is raised as itself, never as a child class of its own.
+Step Functions matches the exact name of the class that was raised, never that of a parent. What a state machine retries
+is therefore raised as exactly `Transient`, `Throttled` or `Raced`, never as a new subclass.
 """
 
 from __future__ import annotations
 
 
 class Fault(Exception):
-    """An error that a person can act on.
+    """An error that the reader can act on.
 
     Parameters
     ----------
@@ -39,8 +39,16 @@ class Fault(Exception):
     where : the file, line, column or step
     remedy : what the reader can do now
 
-    `str(fault)` is the three on lines of their own, which is how a fault travels through Lambda and Step Functions;
-    `Fault.parse` reads it back.
+    Notes
+    -----
+    `str(fault)` has one line for each of the three. In this form a fault travels through Lambda and Step Functions;
+    `Fault.parse` is the inverse.
+
+    Examples
+    --------
+    >>> fault = NoData("there is no file", "raw/churn/", "upload one")
+    >>> Fault.parse(str(fault))
+    ('there is no file', 'raw/churn/', 'upload one')
     """
 
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
@@ -49,7 +57,7 @@ class Fault(Exception):
 
     @staticmethod
     def parse(text: str) -> tuple[str, str, str]:
-        """The three parts of a fault's text; a foreign text is all `what`."""
+        """Return what, where and remedy of a fault's text; any other text is all `what`."""
         lines = text.split("\n")
         if len(lines) > 3:
             return " ".join(lines), "", ""
@@ -62,7 +70,7 @@ class BadInput(Fault):
 
 
 class BadPipeline(BadInput):
-    """The pipeline file has errors; `errors` holds all of them, one (line, text) each."""
+    """The pipeline file has errors; `errors` lists all of them as (line, sentence)."""
 
     def __init__(
         self, what: str, where: str = "", remedy: str = "", errors: list[tuple[int, str]] | None = None
@@ -72,15 +80,15 @@ class BadPipeline(BadInput):
 
 
 class BadData(BadInput):
-    """The rows cannot be worked with."""
+    """The rows cannot be used."""
 
 
 class NoData(BadData):
-    """There is no file, or no row in it."""
+    """There is no file, or it has no rows."""
 
 
 class UnreadableFile(BadData):
-    """A file is not what its name says."""
+    """A file's content does not have the format that its name says."""
 
 
 class TargetMissing(BadData):
@@ -88,19 +96,19 @@ class TargetMissing(BadData):
 
 
 class TargetUnusable(BadData):
-    """The target has one class only, or no value, or too many classes."""
+    """The target has one class, too many classes, or only missing values."""
 
 
 class ColumnsDiffer(BadData):
-    """Files of one model have different columns, or a column name stands twice."""
+    """Files of one model have different columns, or a column name is duplicated."""
 
 
 class NotExportable(BadInput):
-    """A step of the planned pipeline has no ONNX form."""
+    """A step of the planned pipeline cannot be exported to ONNX."""
 
 
 class BadRequest(BadInput):
-    """A prediction request does not fit the model's signature; `errors` names each field by JSON pointer."""
+    """A prediction request does not fit the model's signature; `errors` lists each field by its JSON pointer."""
 
     def __init__(
         self, what: str, where: str = "", remedy: str = "", errors: list[dict[str, str]] | None = None
@@ -110,11 +118,11 @@ class BadRequest(BadInput):
 
 
 class TooLarge(BadRequest):
-    """A prediction request, or its answer, is larger than one call can carry."""
+    """A prediction request, or its response, is larger than one call allows."""
 
 
 class Unknown(BadInput):
-    """No model, version or run of that name."""
+    """No model, version or run has that name."""
 
 
 class BadMessage(Fault):
@@ -126,20 +134,20 @@ class ParityBroken(Fault):
 
 
 class Tampered(Fault):
-    """An artifact's bytes do not have the hash on record."""
+    """An artifact's bytes do not have the recorded SHA-256."""
 
 
 class NotAllowed(Fault):
-    """The state of a version, or a policy, forbids the decision."""
+    """The state of the version, or the policy, forbids the decision."""
 
 
 class Raced(Fault):
-    """A conditional write was refused: somebody else wrote first. Reading again tells who."""
+    """A conditional write lost to another writer. Read the record again before a retry."""
 
 
 class Transient(Fault):
-    """A service did not answer as it should; trying again may help."""
+    """A service was unreachable or failed; a retry may help."""
 
 
 class Throttled(Transient):
-    """A service asked for patience."""
+    """A service rejected a call because of its rate."""

@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from modelcycle.outages import Unreachable, named
+from modelcycle.outages import Unreachable, outages_as_faults
 
 
 class Flows(Protocol):
+    """The state machines, by ARN."""
+
     def is_running(self, execution: str) -> bool:
-        """Whether an execution is under way; one that nobody knows is not."""
+        """Return whether an execution (ARN) is running; an unknown one is not."""
 
     def start(self, flow: str, name: str, message: dict[str, Any]) -> bool:
-        """Start a flow (by ARN) under a name; a name that was used is success, and returns False."""
+        """Start an execution of a state machine (ARN) under a name; return False if the name was used before."""
 
 
 class StepFunctions:
-    """`client` is boto3's Step Functions client; `unreachable` are the errors by which it says that nobody answered."""
+    """The state machines of Step Functions.
+
+    Parameters
+    ----------
+    client : boto3's Step Functions client
+    unreachable : the client's errors for a service that did not answer; they are raised as Transient
+    """
 
     def __init__(self, client: Any, unreachable: Unreachable = ()) -> None:
         self.client = client
@@ -25,7 +33,7 @@ class StepFunctions:
 
     def is_running(self, execution: str) -> bool:
         try:
-            with named("Step Functions", execution, self.unreachable):
+            with outages_as_faults("Step Functions", execution, self.unreachable):
                 status: str = self.client.describe_execution(executionArn=execution)["status"]
         except self.client.exceptions.ExecutionDoesNotExist:
             return False
@@ -33,7 +41,7 @@ class StepFunctions:
 
     def start(self, flow: str, name: str, message: dict[str, Any]) -> bool:
         try:
-            with named("Step Functions", flow, self.unreachable):
+            with outages_as_faults("Step Functions", flow, self.unreachable):
                 self.client.start_execution(stateMachineArn=flow, name=name, input=json.dumps(message))
         except self.client.exceptions.ExecutionAlreadyExists:
             return False

@@ -1,5 +1,6 @@
-"""What may pass by itself, told by its name: a service that did not answer, answered with its own failure, or asks for
-patience. A state machine tries again by class name, and botocore's names are not among the ones that it knows.
+"""Outages of a service as faults that the state machines retry.
+
+A state machine retries by class name, and botocore's class names are not among those it knows.
 """
 
 from __future__ import annotations
@@ -10,38 +11,54 @@ from contextlib import contextmanager
 from modelcycle.faults import Throttled, Transient
 
 Unreachable = tuple[type[Exception], ...]
+"""The client's errors for a service that did not answer, or not completely."""
 
 # AWS pages "Error responses" (S3), "Common Errors" (DynamoDB, Step Functions, EventBridge)
-THROTTLED = frozenset({
+THROTTLING_CODES = frozenset({
     "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded",
     "ProvisionedThroughputExceededException", "ThrottledException", "LimitExceededException", "ExecutionLimitExceeded",
 })  # fmt: skip
-FAILED = frozenset({
+SERVER_ERROR_CODES = frozenset({
     "InternalError", "InternalFailure", "InternalServerError", "InternalException", "ServiceUnavailable",
     "RequestTimeout", "500", "503",
 })  # fmt: skip
+RETRIED = "the step is retried automatically"
 
 
 @contextmanager
-def named(service: str, where: str, unreachable: Unreachable) -> Iterator[None]:
-    """Around one call of an adapter. Every other error passes as it is: a refusal by IAM names action and role itself.
+def outages_as_faults(service: str, where: str, unreachable: Unreachable) -> Iterator[None]:
+    """Raise the outages of one service call as faults.
+
+    Every other error passes unchanged: an IAM refusal already names its action and role.
 
     Parameters
     ----------
-    unreachable : the errors by which the client says that nobody answered, or not to the end
+    service : the service's name, for the message
+    where : the object, table or state machine of the call, for the message
+    unreachable : see `Unreachable`
 
     Raises
     ------
-    Transient, Throttled
+    Transient : the service did not answer, or failed
+    Throttled : the service rejected the call because of its rate
+
+    Examples
+    --------
+    >>> with outages_as_faults("S3", "s3://data/a.csv", (ConnectionError,)):
+    ...     raise ConnectionError
+    Traceback (most recent call last):
+    modelcycle.faults.Transient: S3 did not answer
+    s3://data/a.csv
+    the step is retried automatically
     """
     try:
         yield
     except unreachable as error:
-        raise Transient(f"{service} did not answer", where, "the step is tried again") from error
+        raise Transient(f"{service} did not answer", where, RETRIED) from error
     except Exception as error:
         code = getattr(error, "response", {}).get("Error", {}).get("Code")
-        if code in THROTTLED:
-            raise Throttled(f"{service} asks for patience", where, "the step is tried again") from error
-        if code in FAILED:
-            raise Transient(f"{service} answered {code}", where, "the step is tried again") from error
+        if code in THROTTLING_CODES:
+            raise Throttled(f"{service} is throttling requests", where, RETRIED) from error
+        if code in SERVER_ERROR_CODES:
+            raise Transient(f"{service} answered {code}", where, RETRIED) from error
         raise

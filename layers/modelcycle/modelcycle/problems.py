@@ -1,19 +1,22 @@
-"""Faults over HTTP: problem documents (RFC 9457). Never a stack trace, never a value that was not sent."""
+"""Faults over HTTP: problem documents (RFC 9457). They hold no stack trace and no value that was not sent."""
 
 from __future__ import annotations
 
 import json
 
-from modelcycle.faults import BadInput, BadMessage, Fault, NotAllowed, Raced, TooLarge, Transient, Unknown
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
+from modelcycle.faults import BadInput, BadMessage, BadRequest, Fault, NotAllowed, Raced, TooLarge, Transient, Unknown
 
 STATUS: list[tuple[type[Fault], int]] = [
-    (TooLarge, 413), (Unknown, 404), (NotAllowed, 409), (Raced, 409), (Transient, 503),
+    (TooLarge, 413), (Unknown, 404), (NotAllowed, 409), (Raced, 503), (Transient, 503),
     (BadInput, 400), (BadMessage, 400),
 ]  # fmt: skip
 
 
 def problem(fault: Fault, status: int | None = None) -> tuple[int, str]:
-    """The status and the JSON body of a fault."""
+    """Return the HTTP status and the JSON body of a fault."""
     code = status or next((code for kind, code in STATUS if isinstance(fault, kind)), 500)
     name = type(fault).__name__
     body = {"type": f"urn:modelcycle:fault:{name}", "title": _words(name), "status": code, "detail": fault.what}
@@ -23,6 +26,25 @@ def problem(fault: Fault, status: int | None = None) -> tuple[int, str]:
     if errors:
         body["errors"] = errors
     return code, json.dumps(body, ensure_ascii=False)
+
+
+def problem_response(fault: Fault) -> Response[str]:
+    """Return a fault as the answer of API Gateway."""
+    status, body = problem(fault)
+    return Response(status, "application/problem+json", body)
+
+
+def body_text(event: APIGatewayProxyEvent) -> str | None:
+    """Return the body of a request as text.
+
+    Raises
+    ------
+    BadRequest : it is not valid base64 or UTF-8
+    """
+    try:
+        return event.decoded_body
+    except ValueError:
+        raise BadRequest("the body is not UTF-8 text", "", "send UTF-8 JSON") from None
 
 
 def _words(name: str) -> str:

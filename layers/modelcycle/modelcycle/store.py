@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -18,9 +19,13 @@ from typing import Any, NamedTuple, Protocol
 
 from modelcycle.faults import NoData, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
-from modelcycle.outages import Unreachable, named
+from modelcycle.outages import Unreachable, outages_as_faults
 
 LARGEST_OBJECT = 100 * 2**20  # bytes; a local cloud keeps every object in memory
+MAX_CONCURRENT_HEADS = 8
+NOT_FOUND = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
+# a HEAD has no body that could say why: without s3:ListBucket a key that is missing is answered with 403
+NOT_FOUND_BY_HEAD = NOT_FOUND | {"403", "AccessDenied"}
 
 
 class Listed(NamedTuple):
@@ -43,6 +48,9 @@ class Store(Protocol):
 
     def fetch(self, artifact: Artifact, folder: Path) -> Path:
         """The object as a file in `folder`, proved by its hash, in bounded memory. Raises Tampered."""
+
+    def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
+        """Return those that are gone or were overwritten. Their bytes are not read."""
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """The objects under a prefix, in order of their keys."""
@@ -90,9 +98,11 @@ class S3Store:
                 if code in ("PreconditionFailed", "412"):
                     with self._named(key):
                         head = self.client.head_object(Bucket=self.bucket, Key=key)
-                    return Artifact(
-                        uri=f"s3://{self.bucket}/{key}", sha256=head["Metadata"]["sha256"], bytes=head["ContentLength"]
-                    )
+                    uri = f"s3://{self.bucket}/{key}"
+                    written = head["Metadata"].get("sha256")
+                    if written is None:  # every object of ours names its hash
+                        raise _tampered(Artifact(uri=uri, sha256=digest, bytes=size)) from error
+                    return Artifact(uri=uri, sha256=written, bytes=head["ContentLength"])
                 if code != "ConditionalRequestConflict":  # two writers at once: S3 asks the later one to come again
                     raise self._fault(error, key) from error
                 time.sleep(0.05 * 2**attempt)
@@ -117,6 +127,25 @@ class S3Store:
             path.unlink()
             raise _tampered(artifact)
         return path
+
+    def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
+        if not artifacts:
+            return []
+        with ThreadPoolExecutor(min(len(artifacts), MAX_CONCURRENT_HEADS)) as pool:
+            unchanged = list(pool.map(self._is_unchanged, artifacts))
+        return [artifact for artifact, same in zip(artifacts, unchanged, strict=True) if not same]
+
+    def _is_unchanged(self, artifact: Artifact) -> bool:
+        """Whether size and recorded hash are those of the artifact: who overwrites an object loses its metadata."""
+        bucket, key = _split(artifact.uri)
+        try:
+            with self._named(key):
+                head = self.client.head_object(Bucket=bucket, Key=key)
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in NOT_FOUND_BY_HEAD:
+                return False
+            raise self._fault(error, key) from error
+        return (head["ContentLength"], head["Metadata"].get("sha256")) == (artifact.bytes, artifact.sha256)
 
     def list(self, prefix: str) -> Iterator[Listed]:
         pages = iter(self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix))
@@ -159,14 +188,15 @@ class S3Store:
         return answer
 
     def _named(self, key: str) -> AbstractContextManager[None]:
-        return named("S3", f"s3://{self.bucket}/{key}", self.unreachable)
+        return outages_as_faults("S3", f"s3://{self.bucket}/{key}", self.unreachable)
 
     def _fault(self, error: Any, key: str) -> Exception:
         """The named fault behind a ClientError; a refusal by IAM stays as boto3 says it, with action and role."""
-        code = error.response["Error"]["Code"]
+        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         where = f"s3://{self.bucket}/{key}"
-        if code in ("NoSuchKey", "404", "NoSuchVersion"):
-            return Unknown(f"there is no object {key}", where, "was it deleted by hand? run again")
+        # who may not list a bucket is told of that permission in place of "no such key" (AWS page "GetObject")
+        if code in NOT_FOUND or (code == "AccessDenied" and "s3:ListBucket" in message):
+            return Unknown(f"there is no object {key}", where, "was it deleted by hand? run again: it is made again")
         if code == "PreconditionFailed":
             return Transient(f"{key} was replaced while it was being read", where, "the step is tried again")
         if code == "NoSuchBucket":
@@ -188,5 +218,6 @@ def _sha256(body: bytes | Path) -> tuple[str, int]:
 
 def _tampered(artifact: Artifact) -> Tampered:
     return Tampered(
-        "the object's bytes are not those that were written", artifact.uri, "restore the object's first version"
-    )
+        "the object's bytes are not those that were written", artifact.uri,
+        "delete the object and run again: it is made again; or restore the version that was written",
+    )  # fmt: skip

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from modelcycle.faults import BadMessage
 from modelcycle.messages import Trigger
 
-KINDS = {"RunRequested": "request", "ModelDegraded": "degraded", "ArrivalsFolded": "arrivals"}
+REQUESTS = {"RunRequested": "request", "ModelDegraded": "degraded", "ArrivalsFolded": "arrivals"}
 
 
 class Arrival(NamedTuple):
-    """`upload` names a delivered object once and for ever: EventBridge gives each write of a key a `sequencer`."""
+    """An event that starts a run.
+
+    `upload` identifies one delivered object: EventBridge gives each write of a key a `sequencer`. It is None where the
+    event is a request.
+    """
 
     model: str
     trigger: Trigger
@@ -20,8 +26,40 @@ class Arrival(NamedTuple):
     etag: str = ""
 
 
-def read(event: dict[str, Any]) -> Arrival:
-    """The arrival in an EventBridge event (AWS page "EventBridge event message structure" of S3).
+class ClaimRequest(NamedTuple):
+    """An arrival, and the execution that it has started."""
+
+    arrival: Arrival
+    execution: str
+    started_at: datetime
+
+    @property
+    def model(self) -> str:
+        return self.arrival.model
+
+    @property
+    def correlation_id(self) -> str:
+        """The run's id. Ids sort by time, to the millisecond: a failed run and the next one may share a second."""
+        moment = f"{self.started_at:%Y%m%dT%H%M%S}{self.started_at.microsecond // 1000:03}"
+        return f"{moment}-{hashlib.sha256(self.execution.encode()).hexdigest()[:4]}"
+
+    @staticmethod
+    def from_event(event: dict[str, Any]) -> ClaimRequest:
+        """Read the state's input: {event, execution, started_at}.
+
+        Raises
+        ------
+        BadMessage : a part is missing, or the event starts no run
+        """
+        arrival = arrival_of(event.get("event", {}))
+        try:
+            return ClaimRequest(arrival, str(event["execution"]), datetime.fromisoformat(event["started_at"]))
+        except (KeyError, TypeError, ValueError):
+            raise _unknown() from None
+
+
+def arrival_of(event: dict[str, Any]) -> Arrival:
+    """Read an EventBridge event (AWS page "EventBridge event message structure" of S3).
 
     Raises
     ------
@@ -35,11 +73,15 @@ def read(event: dict[str, Any]) -> Arrival:
             if root == "raw" and model and name:
                 etag, sequencer = detail["object"]["etag"].strip('"'), detail["object"]["sequencer"]
                 return Arrival(model, Trigger(kind="upload", detail=key), f"{key}#{sequencer}", key, etag)
-        elif kind in KINDS:
+        elif kind in REQUESTS:
             reason = str(detail.get("by") or detail.get("reason") or detail.get("run_id") or "")
-            return Arrival(detail["model"], Trigger.model_validate({"kind": KINDS[kind], "detail": reason}))
+            return Arrival(detail["model"], Trigger.model_validate({"kind": REQUESTS[kind], "detail": reason}))
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
-    raise BadMessage(
+    raise _unknown()
+
+
+def _unknown() -> BadMessage:
+    return BadMessage(
         "the event is neither an upload under raw/{model}/ nor a request to run", "Claim", "see events/claim.json"
     )

@@ -80,7 +80,7 @@ def collect(request: CollectRequest, *, data: Store, artifacts: Store, runs: Run
                 quarantined=broken,
             )
 
-    return taken_over(runs, code, "collect", request, parameters, Collected, work)
+    return taken_over(runs, artifacts, code, "collect", request, parameters, Collected, work)
 
 
 def _looked_at(listing: list[Listed], prefix: str) -> None:

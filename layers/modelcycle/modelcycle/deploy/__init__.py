@@ -1,5 +1,6 @@
-"""Step 8, deployment: the route moves to a version step by step; a rollout that fails is withdrawn."""
+"""Step 8, deployment: moves the route to a version step by step; withdraws a rollout that fails."""
 
-from modelcycle.deploy.deploy import deploy, withdraw
+from modelcycle.deploy.deploy import deploy
+from modelcycle.deploy.withdraw import withdraw
 
 __all__ = ["deploy", "withdraw"]

@@ -1,7 +1,7 @@
-"""Feature engineering: how each column enters the model, why, and the proof that such a model can be served."""
+"""Step 3, feature engineering: how each column enters the model and why, proven to be exportable before training."""
 
 from __future__ import annotations
 
-from modelcycle.engineer_features.step import engineer_features
+from modelcycle.engineer_features.engineer_features import engineer_features
 
 __all__ = ["engineer_features"]

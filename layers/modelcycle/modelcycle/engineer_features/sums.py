@@ -3,7 +3,7 @@
 A least-squares fit over the number columns explains the target from R2 `EXACT` on; the fewest columns that do it are
 left out, with the formula as the reason. Measured quantities have noise, so an exact fit nearly always means that one
 side was computed from the other. Where the formula holds before the target is known (a law of nature, a simulation),
-`features.numeric` keeps the columns: see docs/decisions/10-leaks.md.
+`features.numeric` keeps the columns: see docs/decisions/11-leaks.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Step 12, governance: a policy check, a model card and an audit entry on each decision; and a person's word."""
+"""Step 12, governance: policy, model card, lineage and audit entry of a candidate; and decisions of people."""
 
 from modelcycle.govern.decide import decide
+from modelcycle.govern.decision_request import read_decision
 from modelcycle.govern.govern import govern
-from modelcycle.govern.word import read_decision
 
 __all__ = ["decide", "govern", "read_decision"]

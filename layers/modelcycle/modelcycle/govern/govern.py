@@ -34,7 +34,7 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
             {"decision": decision, "rules": rules, "broken": broken, "card": written, "lineage": lineage}
         )
 
-    result = taken_over(registry.runs, code, "govern", request, pipeline.model_dump(), Governed, work)
+    result = taken_over(registry.runs, artifacts, code, "govern", request, pipeline.model_dump(), Governed, work)
     registry.audit.add(
         run.model,
         f"RUN#{run.run_id}#govern",

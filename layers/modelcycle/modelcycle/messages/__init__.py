@@ -35,6 +35,7 @@ from modelcycle.messages.traffic import (
     Monitored,
     MonitorRequest,
     RolloutEnded,
+    Withdrawn,
 )
 from modelcycle.messages.training import (
     EngineeredFeatures,
@@ -93,5 +94,6 @@ __all__ = [
     "Trigger",
     "ValidateRequest",
     "Validated",
+    "Withdrawn",
     "fingerprint",
 ]

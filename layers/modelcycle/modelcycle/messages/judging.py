@@ -22,6 +22,7 @@ class ScoredCandidate(Message):
     scores: Artifact = Field(description="npz: the candidate's scores of the test rows, and the groups they belong to")
     champion_scores: Artifact | None = Field(description="npz: the champion's scores of the same rows")
     champion: int | None = Field(description="version of the champion that was scored")
+    champion_lost: bool = Field(False, description="its artifacts are gone, so that nothing can be compared with it")
     rows: int = Field(description="rows that ONNX and scikit-learn both scored")
     max_difference: float
     flips: int = Field(description="rows whose predicted class differs")
@@ -80,6 +81,7 @@ class RegisterRequest(GovernRequest):
 class Registered(Message):
     version: int
     created: bool = Field(description="false when this very content was registered before")
+    replaces: int | None = Field(None, description="the version of the same content whose artifacts are gone")
 
 
 class StageRequest(RunRequest):
@@ -95,5 +97,6 @@ class Staged(Message):
     p50_ms: float
     p99_ms: float
     differences: int
-    approval: bool = Field(description="true when the pipeline file asks for a person's word")
+    approval: bool = Field(description="true where the version waits for a person's approval")
+    moves: int | None = Field(None, description="last move of the route when this run first looked")
     report: Artifact

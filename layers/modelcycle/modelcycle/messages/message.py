@@ -10,19 +10,24 @@ from modelcycle.faults import BadMessage
 
 
 class Message(BaseModel):
-    """Base of all messages. `schema` is the number of the message's shape; a reader accepts what it knows."""
+    """Base of all messages. `schema` is the version of the message's shape."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     schema_number: Literal[1] = Field(1, alias="schema")
 
+    @property
+    def correlation_id(self) -> str:
+        """What ties the log lines of one run or rollout together; empty where only the invocation does."""
+        return ""
+
     @classmethod
-    def read(cls, event: Any) -> Self:
-        """The message in a Lambda event.
+    def from_event(cls, event: Any) -> Self:
+        """Read the message from a Lambda event.
 
         Raises
         ------
-        BadMessage : the event is not this message; names the fields, never their values
+        BadMessage : the event is not this message; it names the fields, never their values
         """
         try:
             return cls.model_validate(event)
@@ -31,11 +36,11 @@ class Message(BaseModel):
                 {".".join(str(part) for part in problem["loc"]) or "the event" for problem in problems.errors()}
             )
             raise BadMessage(
-                f"the event is no {cls.__name__}: {', '.join(fields[:5])}", cls.__name__, "see events/ for one of each"
+                f"the event is not a {cls.__name__}: {', '.join(fields[:5])}", cls.__name__, "events/ has one of each"
             ) from None
 
     def wire(self) -> dict[str, Any]:
-        """The message as JSON types, the way Lambda answers."""
+        """Return the message as JSON types, the way Lambda answers."""
         return self.model_dump(mode="json", by_alias=True)
 
 

@@ -1,4 +1,4 @@
-"""A run: what starts it, what every step is told of it, and how it ends."""
+"""A run: what starts it, what every step knows of it, and how it ends."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Run(BaseModel):
     pipeline: Artifact
 
     def key(self, step: str, name: str) -> str:
-        """Where a step of this run puts an artifact in the artifact bucket."""
+        """Return the key of a step's artifact in the artifact bucket."""
         return f"{self.model}/runs/{self.run_id}/{step}/{name}"
 
     def holdout_key(self, part: Literal["features", "labels"]) -> str:
-        """Where the test rows lie: apart, so that IAM can say who may see them."""
+        """Return the key of the test rows: under a prefix of their own, so that IAM can say who may read them."""
         return f"holdout/{part}/{self.model}/{self.run_id}.npz"
 
 
@@ -49,13 +49,22 @@ class Claimed(Message):
 
 
 class RunRequest(Message):
-    run: Run
-
-
-class ConcludeRequest(Message):
-    """The end of a run: what became of it, and why."""
+    """A request that belongs to a run."""
 
     run: Run
+
+    @property
+    def model(self) -> str:
+        return self.run.model
+
+    @property
+    def correlation_id(self) -> str:
+        return self.run.run_id
+
+
+class ConcludeRequest(RunRequest):
+    """The end of a run: its outcome, and why."""
+
     outcome: Outcome
     version: int | None = None
     reason: Any = Field(None, description="text, a list of texts, or what a Catch gives: {Error, Cause}")
@@ -64,4 +73,4 @@ class ConcludeRequest(Message):
 class Concluded(Message):
     outcome: Outcome
     reason: str
-    folded: int = Field(description="uploads that arrived meanwhile and were not seen; they start a new run")
+    folded: int = Field(description="uploads that arrived during the run and were not read; they start a new run")

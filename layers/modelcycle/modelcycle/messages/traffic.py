@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from modelcycle.messages.message import Artifact, Message
 
 
 class RolloutEnded(Message):
-    """A rollout that did not come to its end."""
+    """A rollout that failed, timed out or was aborted."""
 
     model: str
     version: int
+    rollout: str = Field("", description="name of its execution; empty if unknown")
+
+    @classmethod
+    def from_event(cls, event: Any) -> Self:
+        """Read EventBridge's "Step Functions Execution Status Change"; the execution's input names the version.
+
+        Raises
+        ------
+        BadMessage : the event is of another kind, or the input names no version
+        """
+        try:
+            detail = event["detail"]
+            given = json.loads(detail["input"])
+            named = {name: given[name] for name in ("model", "version") if name in given}
+            return super().from_event(named | {"rollout": str(detail["executionArn"]).rpartition(":")[2]})
+        except (KeyError, TypeError, ValueError):
+            return super().from_event({})
+
+    @property
+    def correlation_id(self) -> str:
+        return f"{self.model}-v{self.version}"
+
+
+class Withdrawn(Message):
+    model: str
+    version: int
+    rollout: str
+    put_back: bool = Field(description="false where the version has all traffic, or others have moved it since")
 
 
 class Decision(Message):
@@ -25,6 +54,7 @@ class Decision(Message):
     version: int | None = None
     why: str = Field("", max_length=1000)
     by: str
+    asked_at: AwareDatetime | None = Field(None, description="when the person asked; none means now")
 
 
 class Decided(Message):
@@ -32,15 +62,27 @@ class Decided(Message):
     decision: str
     version: int | None
     route: dict[int, int] = Field(description="per cent of traffic by version, after the decision")
+    note: str = Field("", description="why nothing was changed, where nothing was")
 
 
 class DeployRequest(Message):
-    """One step of a rollout: the route gives `version` the weight of step `step`."""
+    """One step of a rollout: the route gives `version` the weight of step `step`.
+
+    The step is taken only where `moves` is still the number of the route's last move: a move by others in between ends
+    the rollout.
+    """
 
     model: str
     version: int
     step: int = 0
     actor: str = "lifecycle"
+    why: str = Field("", max_length=1000, description="the reason of the person who started the rollout")
+    moves: int | None = Field(None, description="last move of the route that the rollout knows; none in old messages")
+    rollout: str = Field("", description="name of the rollout's execution; empty in old messages")
+
+    @property
+    def correlation_id(self) -> str:
+        return f"{self.model}-v{self.version}"
 
 
 class Deployed(Message):
@@ -48,7 +90,10 @@ class Deployed(Message):
     version: int
     step: int = Field(description="the step that comes next")
     actor: str
+    why: str = ""
+    moves: int | None = Field(None, description="last move of the route after this step")
     weight: int = Field(description="per cent of traffic that the version has now")
+    overruled: bool = Field(False, description="others have moved the traffic: the rollout ends and leaves it as it is")
     done: bool
     wait_seconds: int
 
@@ -80,6 +125,8 @@ class Monitored(Message):
     estimated: float | None = None
     realized: float | None = None
     report: Artifact | None = None
+    announced_at: datetime | None = Field(None, description="when ModelDegraded was told for this version and day")
+    announced_before: bool = Field(False, description="an earlier look had told it; it is told once a day")
 
 
 class Event(BaseModel):

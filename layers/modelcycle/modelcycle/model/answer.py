@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from modelcycle.faults import BadRequest, NotAllowed, TooLarge
-from modelcycle.model.routing import entity, version_for
-from modelcycle.model.scoring import Scorer, decide, shortest
+from modelcycle.model import scoring
+from modelcycle.model.routing import entity_key, version_for
+from modelcycle.model.scoring import Scorer, shortest_decimal
 from modelcycle.model.signature import MOST_ERRORS, Signature
 from modelcycle.registry import Route, Version
 from modelcycle.store import Store
@@ -137,7 +138,7 @@ def answer(request: Any, route: Route, served: Mapping[int, Served], key: str) -
     model = champion.signature.model
     versions = [route.champion] * len(instances)
     if len(route.weights) > 1:
-        whose = (entity(instance, champion.signature.id_columns) for instance in instances)
+        whose = (entity_key(instance, champion.signature.id_columns) for instance in instances)
         versions = [version_for(model, route.weights, one) for one in whose]
     predictions: list[Any] = [None] * len(instances)
     probabilities: list[dict[str, float] | None] = [None] * len(instances)
@@ -155,10 +156,10 @@ def answer(request: Any, route: Route, served: Mapping[int, Served], key: str) -
                     versions[row] = route.champion
                 continue
         scores = by.scorer.scores(theirs)
-        for row, label, score in zip(rows, decide(scores, by.signature), scores, strict=True):
+        for row, label, score in zip(rows, scoring.predictions(scores, by.signature), scores, strict=True):
             predictions[row] = label
             if by.signature.task != "regression":
-                probabilities[row] = dict(zip(by.signature.classes, map(shortest, score), strict=True))
+                probabilities[row] = dict(zip(by.signature.classes, map(shortest_decimal, score), strict=True))
     ids = [_id(model, version, key, row, instances[row]) for row, version in enumerate(versions)]
     named = versions[0] if len(set(versions)) == 1 else route.champion
     return Answer(champion.signature, model, named, versions, ids, predictions, probabilities, instances)

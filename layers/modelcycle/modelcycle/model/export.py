@@ -1,4 +1,4 @@
-"""A fitted model as data: ONNX to serve, skops to open again in scikit-learn. Never pickle."""
+"""A fitted model as data: ONNX for serving, skops for opening it in scikit-learn again. Never pickle."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import json
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from modelcycle.faults import NotExportable, Tampered
 from modelcycle.model.signature import Signature
 
-OPSET = 18  # of ai.onnx; what onnxruntime has read since 1.14
+OPSET = 18  # of ai.onnx; onnxruntime reads it since 1.14
 OPSET_ML = 3  # of ai.onnx.ml
 PACKAGES = ("numpy", "onnx", "pandas", "scikit-learn", "scipy", "skl2onnx", "skops")
-# measured with skl2onnx 1.20: what has no ONNX form, and what to take in its place
+# what skl2onnx 1.20 cannot convert, by measurement, and what replaces it
 REPLACEMENTS = {
     "TargetEncoder": "OrdinalEncoder, then OneHotEncoder",
     "SimpleImputer": "SimpleImputer without add_indicator",
@@ -22,8 +23,8 @@ REPLACEMENTS = {
     "HistGradientBoostingClassifier": "protobuf older than 7 beside skl2onnx, or random_forest",
     "HistGradientBoostingRegressor": "protobuf older than 7 beside skl2onnx, or random_forest",
 }
-# beyond what skops trusts by itself: containers of arrays, which run nothing when they are opened
-TRUSTED = frozenset(
+# beyond what skops trusts by default: containers of arrays, which run no code when loaded
+TRUSTED_TYPES = frozenset(
     {
         "numpy.dtype",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -33,14 +34,19 @@ TRUSTED = frozenset(
 
 
 def to_onnx(model: Any, signature: Signature) -> bytes:
-    """The fitted model as an ONNX graph; the same model gives the same bytes.
+    """Return a fitted model as an ONNX graph; equal models give equal bytes.
 
-    Its inputs are `signature.inputs`, each (n, 1); its one output is `probabilities`, float (n, classes), or `value`,
-    float (n, 1).
+    The graph's inputs are `signature.inputs`, each (n, 1). Its only output is `probabilities`, float32 (n, classes), or
+    `value`, float32 (n, 1).
+
+    Parameters
+    ----------
+    model : of `pipeline.build`, fitted; thresholds of histogram trees are rounded in place, see `_round_thresholds`
+    signature : of the model
 
     Raises
     ------
-    NotExportable : names the step, and what to take in its place
+    NotExportable : names the step that has no ONNX converter, and its replacement
     """
     import onnx
     from skl2onnx import convert_sklearn
@@ -50,30 +56,33 @@ def to_onnx(model: Any, signature: Signature) -> bytes:
     options = {id(pipeline): {"zipmap": False}} if transformer is None else None
     try:
         graph_model = convert_sklearn(
-            pipeline, "modelcycle", _types(signature), options=options,
+            pipeline, "modelcycle", _input_types(signature), options=options,
             target_opset={"": OPSET, "ai.onnx.ml": OPSET_ML},
         )  # fmt: skip
     except Exception as error:
         raise _not_exportable(pipeline, error) from error
     graph = graph_model.graph
     if transformer is None:
-        _only_probabilities(graph, pipeline.classes_.astype(int), len(signature.classes))
+        _output_probabilities(graph, pipeline.classes_.astype(int), len(signature.classes))
     else:
-        _back_to_the_target(graph, float(transformer.mean_[0]), float(transformer.scale_[0]))
-    _drop_dead_nodes(graph)
-    # in a set's order as converted, which changes from process to process
+        _output_value(graph, float(transformer.mean_[0]), float(transformer.scale_[0]))
+    _drop_unused_nodes(graph)
+    # skl2onnx takes them from a set, whose order changes from process to process
     imports = sorted(graph_model.opset_import, key=lambda entry: entry.domain)
     del graph_model.opset_import[:]
     graph_model.opset_import.extend(imports)
-    onnx.helper.set_model_props(
-        graph_model, {"opset": str(OPSET), "packages": json.dumps(packages(), sort_keys=True), "task": signature.task}
-    )
+    properties = {
+        "opset": str(OPSET),
+        "packages": json.dumps(package_versions(), sort_keys=True),
+        "task": signature.task,
+    }
+    onnx.helper.set_model_props(graph_model, properties)
     body: bytes = graph_model.SerializeToString(deterministic=True)
     return body
 
 
 def to_skops(model: Any) -> bytes:
-    """The model as a skops file. Its bytes differ from one writing to the next (memory ids, zip dates)."""
+    """Return a model as a skops file. Its bytes differ from call to call (memory ids, zip dates)."""
     import skops.io
 
     body: bytes = skops.io.dumps(model)
@@ -81,39 +90,42 @@ def to_skops(model: Any) -> bytes:
 
 
 def from_skops(body: bytes) -> Any:
-    """The model in a skops file, once every type in it is known to be harmless.
+    """Load the model of a skops file, after a check of all types in it.
 
     Raises
     ------
-    Tampered : the file holds a type that no model of ours has; nothing of it was loaded
+    Tampered : the file contains a type that no model of this package has; nothing was loaded
     """
     import skops.io
 
-    foreign = sorted(set(skops.io.get_untrusted_types(data=body)) - TRUSTED)
-    if foreign:
-        raise Tampered(f"the skops file holds {', '.join(foreign[:3])}", "skops", "take the model of another version")
-    return skops.io.loads(body, trusted=sorted(TRUSTED))
+    untrusted = sorted(set(skops.io.get_untrusted_types(data=body)) - TRUSTED_TYPES)
+    if untrusted:
+        raise Tampered(
+            f"the skops file contains untrusted types: {', '.join(untrusted[:3])}", "skops",
+            "use the model of another version",
+        )  # fmt: skip
+    return skops.io.loads(body, trusted=sorted(TRUSTED_TYPES))
 
 
-def packages() -> dict[str, str]:
-    """Versions of the packages that make a model."""
+def package_versions() -> dict[str, str]:
+    """Return the installed versions of the packages that make a model."""
     from importlib.metadata import version
 
     return {name: version(name) for name in PACKAGES}
 
 
-def _types(signature: Signature) -> list[tuple[str, Any]]:
+def _input_types(signature: Signature) -> list[tuple[str, Any]]:
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
-    kinds = {"number": FloatTensorType, "text": StringTensorType}
-    return [(graph_input.name, kinds[graph_input.kind]([None, 1])) for graph_input in signature.inputs]
+    types = {"number": FloatTensorType, "text": StringTensorType}
+    return [(graph_input.name, types[graph_input.kind]([None, 1])) for graph_input in signature.inputs]
 
 
 def _round_thresholds(estimator: Any) -> None:
-    """Bring thresholds of histogram trees down to float32.
+    """Round the thresholds of histogram trees down to float32, in place.
 
-    They lie half-way between two float32 neighbours; rounded to the nearest, as the converter does, one may land on
-    the upper of the two and send its rows the other way. Rounded down it divides float32 numbers as before.
+    They lie half-way between two float32 neighbours. Rounded to nearest, as the converter does, one may become the
+    upper neighbour and send its rows to the other branch. Rounded down, it splits float32 numbers as before.
     """
     for iteration in getattr(estimator, "_predictors", []):
         for tree in iteration:
@@ -124,27 +136,41 @@ def _round_thresholds(estimator: Any) -> None:
             tree.nodes["num_threshold"] = rounded
 
 
-def _only_probabilities(graph: Any, seen: Any, classes: int) -> None:
+def _output_probabilities(graph: Any, trained_codes: npt.NDArray[np.int64], n_classes: int) -> None:
+    """Make the probabilities of all classes the only output; 0 for a class without training rows.
+
+    Parameters
+    ----------
+    graph : of a classifier, whose outputs are label and probabilities; changed in place
+    trained_codes : codes of the classes with training rows
+    """
     from onnx import TensorProto, helper, numpy_helper
 
-    source = _freed(graph, graph.output[1].name)
-    if len(seen) == classes:
+    source = _remove_outputs(graph, graph.output[1].name)
+    if len(trained_codes) == n_classes:
         graph.node.append(helper.make_node("Identity", [source], ["probabilities"], name="probabilities"))
-    else:  # a class that no training row had: a column of zeros
-        place = np.zeros((len(seen), classes), dtype=np.float32)
-        place[np.arange(len(seen)), seen] = 1
-        graph.initializer.append(numpy_helper.from_array(place, "places"))
+    else:
+        positions = np.zeros((len(trained_codes), n_classes), dtype=np.float32)
+        positions[np.arange(len(trained_codes)), trained_codes] = 1
+        graph.initializer.append(numpy_helper.from_array(positions, "places"))
         graph.node.append(helper.make_node("MatMul", [source, "places"], ["probabilities"], name="probabilities"))
-    graph.output.append(helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, classes]))
+    graph.output.append(helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, n_classes]))
 
 
-def _back_to_the_target(graph: Any, mean: float, scale: float) -> None:
+def _output_value(graph: Any, mean: float, scale: float) -> None:
+    """Make the value in the target's unit the only output.
+
+    Parameters
+    ----------
+    graph : of a regressor of the standardised target; changed in place
+    mean, scale : of the target, in its unit
+    """
     from onnx import TensorProto, helper, numpy_helper
 
-    source = _freed(graph, graph.output[0].name)
+    source = _remove_outputs(graph, graph.output[0].name)
     for name, number in (("target_scale", scale), ("target_mean", mean)):
         graph.initializer.append(numpy_helper.from_array(np.array(number, dtype=np.float64), name))
-    # in double precision, as scikit-learn does it
+    # in double precision, as in scikit-learn
     graph.node.extend(
         [
             helper.make_node("Cast", [source], ["standardised"], to=TensorProto.DOUBLE, name="to_double"),
@@ -156,39 +182,42 @@ def _back_to_the_target(graph: Any, mean: float, scale: float) -> None:
     graph.output.append(helper.make_tensor_value_info("value", TensorProto.FLOAT, [None, 1]))
 
 
-def _freed(graph: Any, output: str) -> str:
-    """Take an output's name from it, so that ours may bear it; the graph has no output then."""
+def _remove_outputs(graph: Any, output: str) -> str:
+    """Remove all outputs; return the new name of the tensor `output`, whose old name may be one of ours."""
     for node in graph.node:
         for names in (node.input, node.output):
-            for place, name in enumerate(names):
+            for position, name in enumerate(names):
                 if name == output:
-                    names[place] = "converted"
+                    names[position] = "converted"
     del graph.output[:]
     return "converted"
 
 
-def _drop_dead_nodes(graph: Any) -> None:
-    """What only led to the predicted label, which serving decides itself."""
+def _drop_unused_nodes(graph: Any) -> None:
+    """Drop the nodes that lead only to the predicted label, which serving derives from the probabilities."""
     needed = {output.name for output in graph.output}
-    kept = []
+    used_nodes = []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             needed.update(node.input)
-            kept.append(node)
+            used_nodes.append(node)
     del graph.node[:]
-    graph.node.extend(reversed(kept))
+    graph.node.extend(reversed(used_nodes))
 
 
 def _not_exportable(pipeline: Any, error: Exception) -> NotExportable:
-    """The fault, with the step whose class the converter names; else the estimator."""
-    names = [type(part).__name__ for part in _parts(pipeline)]
-    guilty = next((name for name in names if name in str(error)), names[-1])
-    replacement = REPLACEMENTS.get(guilty, "another algorithm in training.algorithms")
-    return NotExportable(f"{guilty} has no ONNX form here: {type(error).__name__}", guilty, f"take {replacement}")
+    """Return the fault for the step whose class the converter's error names, or else for the estimator."""
+    names = [type(step).__name__ for step in _steps(pipeline)]
+    failed = next((name for name in names if name in str(error)), names[-1])
+    replacement = REPLACEMENTS.get(failed, "another algorithm in training.algorithms")
+    return NotExportable(
+        f"{failed} cannot be exported to ONNX: {type(error).__name__}", failed, f"use {replacement} instead"
+    )
 
 
-def _parts(model: Any) -> list[Any]:
-    steps = getattr(model, "steps", None) or getattr(model, "transformers_", None)
-    if steps is None:
+def _steps(model: Any) -> list[Any]:
+    """Return the transformers and the estimator of a pipeline, flattened."""
+    nested = getattr(model, "steps", None) or getattr(model, "transformers_", None)
+    if nested is None:
         return [model]
-    return [part for step in steps for part in _parts(step[1])]
+    return [step for entry in nested for step in _steps(entry[1])]

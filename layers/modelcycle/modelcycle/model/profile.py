@@ -1,6 +1,7 @@
-"""The profile of a column: its distribution over the training rows, and how another set of values is counted by it.
+"""The profile of a column: its distribution over the training rows.
 
-`preprocess` writes it, `monitor` compares live traffic with it; both count by `bins`, so that a bin means the same.
+`preprocess` writes it and `monitor` compares live traffic with it. Both count with `ColumnProfile.bin_counts`, so a bin
+means the same to both.
 """
 
 from __future__ import annotations
@@ -13,16 +14,23 @@ from pydantic import BaseModel, ConfigDict
 
 from modelcycle.model.columns import ColumnType, Texts, Values
 
-BINS = 10
-MOST_LEVELS = 50
+NUMBER_BINS = 10
+MAX_PROFILE_LEVELS = 50  # of a text column; all rarer texts share one bin
 
 
 class ColumnProfile(BaseModel):
-    """Distribution of one column.
+    """The distribution of one column.
 
-    `counts` are by bin: for text one for each of `levels`, then one for all others; else one for each interval between
-    `edges` (inner ones, an edge belongs to the interval on its left). Rows without a value are in `missing` alone.
-    Dates are seconds since 1970 UTC.
+    Parameters
+    ----------
+    name, type, format, true, false : as in `model.columns.Column`
+    rows : all rows, with missing values
+    missing : rows without a value; they are in no bin
+    distinct : number of different values
+    levels : text: the most frequent texts, one bin each; one more bin holds all others
+    edges : other types: inner edges of the bins, ascending; an edge belongs to the bin on its left
+    counts : rows by bin
+    minimum, maximum, mean, deviation : of numbers; of dates in seconds since 1970 UTC
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,16 +53,35 @@ class ColumnProfile(BaseModel):
 
     @property
     def missing_share(self) -> float:
+        """Share of the rows without a value, 0 to 1."""
         return self.missing / self.rows if self.rows else 0.0
 
-    def bins(self, values: Values) -> tuple[npt.NDArray[np.int64], int]:
-        """Counts of these values by the profile's bins, and how many are missing."""
+    def bin_counts(self, values: Values) -> tuple[npt.NDArray[np.int64], int]:
+        """Count values by the profile's bins.
+
+        Parameters
+        ----------
+        values : (n,), of the profile's type
+
+        Returns
+        -------
+        counts : (bins,)
+        missing : number of missing values
+
+        Examples
+        --------
+        >>> profile = profile_column("age", "number", np.array([18.0, 30.0, 42.0, np.nan]))
+        >>> profile.edges, profile.counts, profile.missing
+        ([18.0, 30.0], [1, 1, 1], 1)
+        >>> profile.bin_counts(np.array([18.0, 19.0, 90.0]))
+        (array([1, 1, 1]), 0)
+        """
         if isinstance(values, Texts):
-            place = {level: number for number, level in enumerate(self.levels)}
-            bins = np.array([place.get(level, len(self.levels)) for level in values.levels], dtype=np.int64)
-            told = values.codes[values.codes >= 0]
-            counts = np.bincount(bins[told], minlength=len(self.levels) + 1)
-            return counts.astype(np.int64), len(values) - len(told)
+            bin_of_level = {level: number for number, level in enumerate(self.levels)}
+            bins = np.array([bin_of_level.get(level, len(self.levels)) for level in values.levels], dtype=np.int64)
+            present_codes = values.codes[values.codes >= 0]
+            counts = np.bincount(bins[present_codes], minlength=len(self.levels) + 1)
+            return counts.astype(np.int64), len(values) - len(present_codes)
         numbers = values.astype(np.float64)
         present = numbers[~np.isnan(numbers)]
         counts = np.bincount(np.searchsorted(self.edges, present, side="left"), minlength=len(self.edges) + 1)
@@ -62,7 +89,15 @@ class ColumnProfile(BaseModel):
 
 
 class Profile(BaseModel):
-    """The columns of a model's training rows; `target` holds classes as levels, or numbers."""
+    """The profiles of a model's training rows.
+
+    Parameters
+    ----------
+    rows : training rows
+    columns : profiles in the order of the data
+    target : its levels are the classes; or numbers
+    missing_values : texts that mean a missing value
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -72,34 +107,41 @@ class Profile(BaseModel):
     missing_values: list[str]
 
 
-def profiled(name: str, kind: ColumnType, values: Values, **reading: Any) -> ColumnProfile:
-    """The profile of a column's values (number, boolean or datetime: an array with NaN; text: Texts)."""
+def profile_column(name: str, kind: ColumnType, values: Values, **reading: Any) -> ColumnProfile:
+    """Profile the values of one column.
+
+    Parameters
+    ----------
+    values : text: Texts; other types: (n,) with NaN for a missing value
+    reading : how its text is read: `format`, `true`, `false`
+    """
     if isinstance(values, Texts):
-        told = values.codes[values.codes >= 0]
-        counts = np.bincount(told, minlength=len(values.levels))
-        # the most frequent first; of two as frequent, the one that sorts first
-        common = np.argsort(-counts, kind="stable")[:MOST_LEVELS]
-        common = common[counts[common] > 0]
-        draft = ColumnProfile(
-            name=name, type=kind, rows=len(values), missing=len(values) - len(told), counts=[],
-            distinct=int((counts > 0).sum()), levels=[values.levels[code] for code in common], **reading,
+        present_codes = values.codes[values.codes >= 0]
+        counts = np.bincount(present_codes, minlength=len(values.levels))
+        # the most frequent first; ties in sorted order
+        frequent = np.argsort(-counts, kind="stable")[:MAX_PROFILE_LEVELS]
+        frequent = frequent[counts[frequent] > 0]
+        profile = ColumnProfile(
+            name=name, type=kind, rows=len(values), missing=len(values) - len(present_codes), counts=[],
+            distinct=int((counts > 0).sum()), levels=[values.levels[code] for code in frequent], **reading,
         )  # fmt: skip
     else:
         numbers = values.astype(np.float64)
         present = numbers[~np.isnan(numbers)]
-        edges = [0.5] if kind == "boolean" else _edges(present)
-        draft = ColumnProfile(
+        edges = [0.5] if kind == "boolean" else _quantile_edges(present)
+        profile = ColumnProfile(
             name=name, type=kind, rows=len(numbers), missing=len(numbers) - len(present), counts=[], edges=edges,
             distinct=len(np.unique(present)), **(_moments(present) if len(present) else {}), **reading,
         )  # fmt: skip
-    counts, _ = draft.bins(values)
-    return draft.model_copy(update={"counts": counts.tolist()})
+    counts, _ = profile.bin_counts(values)
+    return profile.model_copy(update={"counts": counts.tolist()})
 
 
-def _edges(present: npt.NDArray[np.float64]) -> list[float]:
+def _quantile_edges(present: npt.NDArray[np.float64]) -> list[float]:
+    """Return the distinct inner deciles, below the maximum so that the last bin is not empty."""
     if not len(present):
         return []
-    edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf"))
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, NUMBER_BINS + 1)[1:-1], method="inverted_cdf"))
     return [float(edge) for edge in edges if edge < present.max()]
 
 

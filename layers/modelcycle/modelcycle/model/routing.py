@@ -1,7 +1,7 @@
-"""Which version answers whom: a hash of the entity against the route's weights.
+"""Which version answers a request: a hash of its entity against the weights of the route.
 
-One entity stays on one version while the weights stand, and a version that gains weight loses nobody: the newest
-version holds the lowest buckets, so that a canary that grows from 10 to 50 per cent keeps its first 10.
+An entity keeps its version while the weights stay the same. The newest version takes the lowest buckets, so a version
+that gains weight keeps its entities: a canary that grows from 10 to 50 percent keeps its first 10.
 """
 
 from __future__ import annotations
@@ -14,25 +14,43 @@ from typing import Any
 BUCKETS = 10_000
 
 
-def entity(instance: Mapping[str, Any], id_columns: Sequence[str]) -> str:
-    """Whose row it is: the values of the id columns that it holds, else the row itself."""
+def entity_key(instance: Mapping[str, Any], id_columns: Sequence[str]) -> str:
+    """Return the key of the entity that a row is about: the values of its id columns, or the whole row without any.
+
+    Examples
+    --------
+    >>> entity_key({"customer": 7, "age": 41}, ["customer"])
+    '{"customer": 7}'
+    >>> entity_key({"age": 41}, ["customer"])
+    '{"age": 41}'
+    """
     ids = {name: instance[name] for name in id_columns if instance.get(name) is not None}
     return json.dumps(ids or instance, sort_keys=True)
 
 
-def version_for(model: str, weights: Mapping[int, int], whose: str) -> int:
-    """The version that answers an entity.
+def version_for(model: str, weights: Mapping[int, int], entity: str) -> int:
+    """Return the version that answers an entity.
 
     Parameters
     ----------
-    weights : per cent by version, 100 in all; the newest version is part of the hash, so that each rollout draws anew
+    weights : percent of traffic by version, 100 in total. The newest version is part of the hash: each rollout draws
+        its entities anew.
+    entity : its key, see `entity_key`
+
+    Examples
+    --------
+    >>> version_for("churn", {3: 100}, "any")
+    3
+    >>> answers = [version_for("churn", {3: 90, 4: 10}, str(customer)) for customer in range(1000)]
+    >>> answers.count(4)
+    96
     """
     versions = sorted(weights, reverse=True)
-    digest = hashlib.sha256(json.dumps([model, versions[0], whose]).encode()).digest()
+    digest = hashlib.sha256(json.dumps([model, versions[0], entity]).encode()).digest()
     bucket = int.from_bytes(digest[:8], "big") % BUCKETS
-    reached = 0
+    upper = 0
     for version in versions:
-        reached += weights[version] * BUCKETS // 100
-        if bucket < reached:
+        upper += weights[version] * BUCKETS // 100
+        if bucket < upper:
             return version
     return versions[-1]

@@ -1,6 +1,6 @@
-"""Scoring: from typed columns to probabilities or values, by the ONNX graph. The one path of tests and serving.
+"""Scoring: from typed columns to probabilities or values by the ONNX graph, the same code in tests and in serving.
 
-Only numpy and onnxruntime are needed. `decide` turns scores into what a client reads; training's labels never do.
+It needs only numpy and onnxruntime.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ import numpy.typing as npt
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.signature import Signature
 
-BATCH = 4096  # rows of one call to the graph; text inputs are Python strings, some 100 bytes each
-THRESHOLD = 0.5  # probability of the positive class from which a binary model says it
+BATCH_ROWS = 4096  # of one call to the graph; text inputs are Python strings of some 100 bytes each
+POSITIVE_THRESHOLD = 0.5  # a binary model predicts the positive class at this probability or above
 
-Scored = npt.NDArray[np.float32]
+ScoreArray = npt.NDArray[np.float32]
+"""Float32 (n, k): probabilities in the order of the classes, or k = 1 value."""
 
 
 class Scorer:
-    """A loaded graph. Loading takes some 10 ms, a row some 10 to 100 us; it may be used from several threads.
+    """A loaded ONNX graph. Loading takes some 10 ms, a row 10 to 100 us; threads may share it.
 
     Parameters
     ----------
-    onnx : bytes of a graph with inputs `Signature.inputs` and the output `probabilities` (n, k) or `value` (n, 1)
+    signature : of the model
+    onnx : bytes of a graph with inputs `signature.inputs` and the output `probabilities` (n, k) or `value` (n, 1)
     """
 
     def __init__(self, signature: Signature, onnx: bytes) -> None:
@@ -40,52 +42,80 @@ class Scorer:
         self._inputs = {graph_input.name for graph_input in self._session.get_inputs()}
         self._output = "value" if signature.task == "regression" else "probabilities"
 
-    def scores(self, columns: Columns) -> Scored:
-        """Float32 (n, k): probabilities in the order of `signature.classes`, or k = 1 value.
+    def scores(self, columns: Columns) -> ScoreArray:
+        """Score rows.
+
+        Parameters
+        ----------
+        columns : n rows with at least the columns that the graph reads
+
+        Returns
+        -------
+        float32 (n, k) : probabilities in the order of `signature.classes`, or k = 1 value
 
         Raises
         ------
-        KeyError : the columns lack one that the graph reads
+        KeyError : a column that the graph reads is missing
         """
         width = 1 if self.signature.task == "regression" else len(self.signature.classes)
-        scored = np.empty((columns.rows, width), dtype=np.float32)
-        for start in range(0, columns.rows, BATCH):
-            rows = np.arange(start, min(start + BATCH, columns.rows))
+        scores = np.empty((columns.rows, width), dtype=np.float32)
+        for start in range(0, columns.rows, BATCH_ROWS):
+            rows = np.arange(start, min(start + BATCH_ROWS, columns.rows))
             encoded = self.signature.encode(columns.take(rows))
             feed = {name: values for name, values in encoded.items() if name in self._inputs}
-            scored[rows] = self._session.run([self._output], feed)[0].reshape(len(rows), width)
-        return scored
+            scores[rows] = self._session.run([self._output], feed)[0].reshape(len(rows), width)
+        return scores
 
 
-def chosen(scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Codes (n,) of the classes that probabilities (n, k) stand for; two classes are decided at `THRESHOLD`."""
+def predicted_codes(scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the codes (n,) of the predicted classes of probabilities (n, k).
+
+    Of two classes the second is predicted from `POSITIVE_THRESHOLD`; of more, the most probable.
+
+    Examples
+    --------
+    >>> predicted_codes(np.array([[0.5, 0.5], [0.6, 0.4]]))
+    array([1, 0])
+    """
     if scores.shape[1] == 2:
-        return np.asarray(scores[:, 1] >= THRESHOLD, dtype=np.int64)
+        return np.asarray(scores[:, 1] >= POSITIVE_THRESHOLD, dtype=np.int64)
     codes: npt.NDArray[np.int64] = scores.argmax(axis=1).astype(np.int64)
     return codes
 
 
-def decide(scores: npt.NDArray[Any], signature: Signature) -> list[str] | list[float]:
-    """What a client reads of scores (n, k): class names, or values."""
+def predictions(scores: npt.NDArray[Any], signature: Signature) -> list[str] | list[float]:
+    """Return what a client receives for scores (n, k): n class names, or n values."""
     if signature.task == "regression":
-        return [shortest(value) for value in scores[:, 0]]
-    return [signature.classes[code] for code in chosen(scores)]
+        return [shortest_decimal(value) for value in scores[:, 0]]
+    return [signature.classes[code] for code in predicted_codes(scores)]
 
 
-def shortest(value: np.float32) -> float:
-    """A float32 as the shortest decimal that reads back to it, 0.1 and not 0.10000000149011612."""
+def shortest_decimal(value: np.float32) -> float:
+    """Return the float whose text is the shortest that reads back as this float32.
+
+    Examples
+    --------
+    >>> float(np.float32(0.1)), shortest_decimal(np.float32(0.1))
+    (0.10000000149011612, 0.1)
+    """
     return float(str(value))
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores (n, k) of the test rows, and for each sensitive column the group that each row belongs to."""
+    """Scores of the test rows, as `score_candidate` stores them for `validate`.
 
-    scores: Scored
+    Parameters
+    ----------
+    scores : (n, k)
+    groups : by sensitive column, the group (n,) that each row belongs to
+    """
+
+    scores: ScoreArray
     groups: dict[str, Texts] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """As npz; the same scores give the same bytes."""
+        """Return an npz file; equal scores give equal bytes."""
         file = io.BytesIO()
         groups = np.frombuffer(Columns(dict(self.groups)).to_bytes(), dtype=np.uint8)
         np.savez_compressed(file, scores=self.scores, groups=groups)
@@ -93,6 +123,8 @@ class Scores:
 
     @staticmethod
     def from_bytes(body: bytes) -> Scores:
+        """Return the scores in an npz file of `to_bytes`."""
         with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-            groups = Columns.from_bytes(stored["groups"].tobytes()).values
-            return Scores(stored["scores"], {name: g for name, g in groups.items() if isinstance(g, Texts)})
+            columns = Columns.from_bytes(stored["groups"].tobytes()).values
+            groups = {name: values for name, values in columns.items() if isinstance(values, Texts)}
+            return Scores(stored["scores"], groups)

@@ -30,7 +30,7 @@ def compared(profile: ColumnProfile, values: Values, limit: float) -> Drift:
     values : live ones, n > 0; typed as the profile's column
     limit : index from which a column has drifted
     """
-    counts, missing = profile.bins(values)
+    counts, missing = profile.bin_counts(values)
     now = missing / max(int(counts.sum()) + missing, 1)
     before = profile.missing_share
     detail = ""

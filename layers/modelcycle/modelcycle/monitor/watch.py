@@ -17,6 +17,8 @@ from modelcycle.registry import Registry, Write, event
 from modelcycle.spec import Monitoring, parse
 from modelcycle.store import Store, put_json
 
+MAX_NAMED_COLUMNS = 50  # drifted columns that an event names; an event of EventBridge holds 256 KiB
+
 
 def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry: Registry) -> Monitored:
     """Compare the champion's captured predictions with the rows that it has learned from.
@@ -72,9 +74,10 @@ def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry:
         estimated=round(sure, 6) if sure is not None else None,
         report=put_json(artifacts, place, report),
     )
-    _kept(registry, told)
     if degraded:
-        _told(registry, told)
+        announced_at, before = _announced(registry, told)
+        told = told.model_copy(update={"announced_at": announced_at, "announced_before": before})
+    _kept(registry, told)
     return told
 
 
@@ -110,13 +113,25 @@ def _kept(registry: Registry, told: Monitored) -> None:
             continue
 
 
-def _told(registry: Registry, told: Monitored) -> None:
-    day = f"{told.window[1]:%Y-%m-%d}"
-    detail = {"version": told.version, "drifted": told.drifted[:50], "rows": told.rows, "window_end": day}
+def _announced(registry: Registry, told: Monitored) -> tuple[datetime | None, bool]:
+    """Put ModelDegraded on record for the bus, once for each version and day.
+
+    Returns
+    -------
+    when that was done (None: by a release that did not record it), and whether an earlier look had done it
+    """
+    pk, day, at = f"MODEL#{told.model}", f"{told.window[1]:%Y-%m-%d}", datetime.now(UTC)
+    sk = f"DEGRADED#{told.version:08d}#{day}"
+    detail = {
+        "version": told.version, "drifted": told.drifted[:MAX_NAMED_COLUMNS], "drifted_columns": len(told.drifted),
+        "rows": told.rows, "window_end": day,
+    }  # fmt: skip
     try:
         registry.table.write(
-            Write(f"MODEL#{told.model}", f"DEGRADED#{told.version:08d}#{day}", detail),
-            event("ModelDegraded", told.model, **detail),
+            Write(pk, sk, detail | {"at": at.isoformat()}), event("ModelDegraded", told.model, **detail)
         )
     except Raced:
-        return  # this version was told to be degraded today
+        record = registry.table.read(pk, sk)
+        earlier = record.body.get("at") if record else None
+        return datetime.fromisoformat(earlier) if earlier else None, True
+    return at, False

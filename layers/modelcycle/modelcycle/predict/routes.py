@@ -56,7 +56,6 @@ def answered(answer: Answer, told: dict[str, Any]) -> Response[str]:
     lost = capture().keep(answer)
     metrics.add_metric("Predictions", MetricUnit.Count, len(answer.ids))
     metrics.add_metric("NotCaptured", MetricUnit.Count, lost)
-    metrics.flush_metrics()
     logger.info("answered", extra={"model": answer.model, "version": answer.version, "rows": len(answer.ids)})
     if lost:
         logger.warning("not captured", extra={"model": answer.model, "rows": lost})

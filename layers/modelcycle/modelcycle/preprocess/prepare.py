@@ -10,7 +10,7 @@ from modelcycle.engine import connect
 from modelcycle.faults import BadData, BadPipeline, TargetUnusable
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema, Texts
-from modelcycle.model.profile import Profile, profiled
+from modelcycle.model.profile import Profile, profile_column
 from modelcycle.preprocess import kinds, rows, split, tables, target
 from modelcycle.registry import Runs
 from modelcycle.spec import Pipeline
@@ -41,7 +41,7 @@ def preprocess(request: PreprocessRequest, *, artifacts: Store, runs: Runs, code
             return _Work(request, artifacts, pipeline, engine, Path(name)).done()
 
     parameters = pipeline.model_dump(mode="json", include=READ)
-    return taken_over(runs, code, "preprocess", request, parameters, Preprocessed, work)
+    return taken_over(runs, artifacts, code, "preprocess", request, parameters, Preprocessed, work)
 
 
 class _Work:
@@ -170,14 +170,14 @@ def _profile(train: Columns, schema: TableSchema) -> Profile:
     return Profile(
         rows=train.rows,
         columns=[
-            profiled(
+            profile_column(
                 column.name, column.type, train.values[column.name], format=column.format, true=column.true,
                 false=column.false,
             )
             for column in schema.columns
         ],
-        target=profiled(schema.target.name, "text", Texts(train.target, schema.classes))
+        target=profile_column(schema.target.name, "text", Texts(train.target, schema.classes))
         if schema.classes
-        else profiled(schema.target.name, "number", train.target),
+        else profile_column(schema.target.name, "number", train.target),
         missing_values=schema.missing_values,
     )  # fmt: skip

@@ -4,10 +4,14 @@ import hashlib
 
 from modelcycle.messages import Registered, RegisterRequest
 from modelcycle.registry import Version, Versions
+from modelcycle.store import Store
 
 
-def register(request: RegisterRequest, *, versions: Versions, code: str) -> Registered:
-    """Give the model the next version number; a model that was registered before keeps its first one."""
+def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, code: str) -> Registered:
+    """Give the model the next version number; a model that was registered before keeps its first one.
+
+    If the artifacts of that first one are gone, it can no longer be served: the model gets a new number.
+    """
     run, selected, features = request.run, request.select_model, request.engineer_features
     draft = Version(
         model=run.model,
@@ -32,5 +36,12 @@ def register(request: RegisterRequest, *, versions: Versions, code: str) -> Regi
         opset=selected.opset,
     )
     made_of = f"{selected.onnx.sha256} {features.signature.sha256} {request.preprocess.profile.sha256}"
-    version, created = versions.register(draft, hashlib.sha256(made_of.encode()).hexdigest())
-    return Registered(version=version.version, created=created)
+    lost: list[int] = []
+
+    def is_intact(earlier: Version) -> bool:
+        if artifacts.missing(earlier.essentials):
+            lost.append(earlier.version)
+        return earlier.version not in lost
+
+    version, created = versions.register(draft, hashlib.sha256(made_of.encode()).hexdigest(), is_intact)
+    return Registered(version=version.version, created=created, replaces=lost[-1] if created and lost else None)

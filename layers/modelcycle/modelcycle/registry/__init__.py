@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from modelcycle.registry.audit import Audit, Entry
 from modelcycle.registry.events import Kind, event
-from modelcycle.registry.routes import Move, Route, Routes
+from modelcycle.registry.history import Move
+from modelcycle.registry.routes import Route, Routes
 from modelcycle.registry.runs import RunRecord, Runs
 from modelcycle.registry.table import DynamoTable, Record, Table, Write
-from modelcycle.registry.versions import Standing, Version, Versions
+from modelcycle.registry.unit import Unit
+from modelcycle.registry.versions import Standing, State, Version, Versions
 
 __all__ = [
     "Audit", "DynamoTable", "Entry", "Kind", "Move", "Record", "Registry", "Route", "Routes", "RunRecord", "Runs",
-    "Standing", "Table", "Version", "Versions", "Write", "event",
+    "Standing", "State", "Table", "Unit", "Version", "Versions", "Write", "event",
 ]  # fmt: skip
 
 
@@ -24,3 +26,7 @@ class Registry:
         self.versions = Versions(table)
         self.routes = Routes(table, self.versions)
         self.audit = Audit(table)
+
+    def unit(self, model: str) -> Unit:
+        """A change of a model that is written as a whole."""
+        return Unit(self.table, model)

@@ -14,10 +14,11 @@ from pydantic import BaseModel
 
 from modelcycle.faults import Raced, Unknown
 from modelcycle.messages import Outcome, Run
-from modelcycle.registry.events import event, now
+from modelcycle.registry.events import now
 from modelcycle.registry.table import Record, Table, Write
+from modelcycle.registry.unit import Unit
 
-MOST_FOLDED = 500  # names kept on a lease (an item holds 400 KB); past it the holder always looks again
+MAX_FOLDED = 500  # names kept on a lease (an item holds 400 KB); past it the holder always looks again
 
 
 class RunRecord(BaseModel):
@@ -48,7 +49,15 @@ class Runs:
         record = self.table.read(_pk(model), f"RUN#{run_id}")
         return RunRecord.model_validate(record.body) if record else None
 
-    def latest(self, model: str, limit: int = 20) -> list[RunRecord]:
+    def since(self, model: str, moment: datetime) -> list[RunRecord]:
+        """All runs that began at `moment` or later, newest first."""
+        # run ids begin with the time, see `claim`
+        first = f"RUN#{moment.astimezone(UTC):%Y%m%dT%H%M%S}"
+        found = self.table.query(_pk(model), "RUN#", first=first, newest_first=True)
+        records = [RunRecord.model_validate(record.body) for record in found]
+        return [record for record in records if record.run.started_at >= moment]
+
+    def latest(self, model: str, limit: int | None = None) -> list[RunRecord]:
         """Newest first."""
         found = self.table.query(_pk(model), "RUN#", newest_first=True, limit=limit)
         return [RunRecord.model_validate(record.body) for record in found]
@@ -63,55 +72,45 @@ class Runs:
         outcome and the execution (duplicate) or run id (folded) that holds what was asked for.
         """
         for _ in range(10):
-            writes = [*self._model(run.model)]
+            unit = Unit(self.table, run.model)
             held = self._lease(run.model)
             lease = Lease.model_validate(held.body) if held else Lease()
-            if upload:
-                claim = self.table.read(_pk(run.model), f"UPLOAD#{upload}")
-                if claim and claim.body["execution"] != run.execution:
-                    owner = self.of_execution(claim.body["execution"])
-                    if (
-                        claim.body["folded"]
-                        or (owner and owner.state != "running")
-                        or is_running(claim.body["execution"])
-                    ):
-                        return "duplicate", claim.body["execution"]
-                body = {"execution": run.execution, "run_id": run.run_id, "folded": False}
-                if not claim or claim.body != body:
-                    writes.append(Write(_pk(run.model), f"UPLOAD#{upload}", body, claim.revision if claim else 0))
+            claim = self.table.read(_pk(run.model), f"UPLOAD#{upload}") if upload else None
+            if claim and claim.body["execution"] != run.execution:
+                owner = self.of_execution(claim.body["execution"])
+                if claim.body["folded"] or (owner and owner.state != "running") or is_running(claim.body["execution"]):
+                    return "duplicate", claim.body["execution"]
             if lease.execution == run.execution:
                 return "claimed", run.run_id
+            outcome: Literal["claimed", "folded"] = "claimed"
             if lease.execution and is_running(lease.execution):
-                if arrival and len(lease.folded) < MOST_FOLDED:
+                outcome = "folded"
+                if arrival and len(lease.folded) < MAX_FOLDED:
                     lease.folded[arrival[0]] = arrival[1]
                 elif arrival:
                     lease.folded["(more)"] = ""
-                writes = [
-                    w._replace(body=w.body | {"folded": True, "run_id": lease.run_id})
-                    if w.sk.startswith("UPLOAD#")
-                    else w
-                    for w in writes
-                ] + [self._leased(run.model, lease, held)]
-                outcome: Literal["claimed", "folded"] = "folded"
+                unit.put(self._leased(run.model, lease, held))
             else:
-                writes += self._bury(run.model, lease)
+                self._bury(unit, lease)
                 # what was folded into a run that died is inherited: the new holder looks again too
-                writes.append(
+                unit.put(
                     self._leased(
                         run.model, Lease(run_id=run.run_id, execution=run.execution, folded=lease.folded), held
-                    )
-                )
-                writes += [
+                    ),
                     Write(_pk(run.model), f"RUN#{run.run_id}", RunRecord(run=run).model_dump(mode="json")),
                     Write(f"EXECUTION#{run.execution}", "RUN", {"model": run.model, "run_id": run.run_id}),
-                    event("RunStarted", run.model, run_id=run.run_id, trigger=run.trigger.model_dump()),
-                ]
-                outcome = "claimed"
+                )
+                unit.tell("RunStarted", run_id=run.run_id, trigger=run.trigger.model_dump())
+            holder = lease.run_id if outcome == "folded" else run.run_id
+            body = {"execution": run.execution, "run_id": holder, "folded": outcome == "folded"}
+            if upload and (claim is None or claim.body != body):
+                unit.put(Write(_pk(run.model), f"UPLOAD#{upload}", body, claim.revision if claim else 0))
+            unit.put(*self._model(run.model))
             try:
-                self.table.write(*writes)
+                unit.commit()
             except Raced:
                 continue
-            return outcome, run.run_id if outcome == "claimed" else lease.run_id
+            return outcome, holder
         raise Raced("the model's lease changes hands too fast", run.model, "the step is tried again")
 
     def saw(self, run: Run, objects: Iterable[tuple[str, str]]) -> None:
@@ -147,21 +146,15 @@ class Runs:
             mine = lease.execution == run.execution
             if record.state != "running" and not mine:
                 return record, 0
-            writes = []
+            unit = Unit(self.table, run.model)
             if record.state == "running":
-                record = record.model_copy(
-                    update={"state": outcome, "reason": reason[:2000], "version": version, "ended_at": now()}
-                )
-                writes += [
-                    Write(_pk(run.model), f"RUN#{run.run_id}", record.model_dump(mode="json"), found.revision),
-                    event("RunEnded", run.model, run_id=run.run_id, outcome=outcome, version=version),
-                ]
+                record = self._end(unit, found, outcome, reason[:2000], version)
             if mine:
-                writes.append(self._leased(run.model, Lease(), held))
+                unit.put(self._leased(run.model, Lease(), held))
                 if lease.folded:
-                    writes.append(event("ArrivalsFolded", run.model, run_id=run.run_id, arrivals=len(lease.folded)))
+                    unit.tell("ArrivalsFolded", run_id=run.run_id, arrivals=len(lease.folded))
             try:
-                self.table.write(*writes)
+                unit.commit()
             except Raced:
                 continue
             return record, len(lease.folded) if mine else 0
@@ -172,10 +165,23 @@ class Runs:
         record = self.table.read(_pk(model), f"STEP#{step}#{fingerprint}")
         return record.body if record else None
 
-    def keep_result(self, model: str, step: str, fingerprint: str, result: dict[str, Any]) -> dict[str, Any]:
-        """Record a step's answer; the first writer's stands and is returned."""
+    def keep_result(
+        self, model: str, step: str, fingerprint: str, result: dict[str, Any], instead_of: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Record a step's answer; the first writer's stands and is returned.
+
+        Parameters
+        ----------
+        instead_of : the recorded answer that this one replaces, as its artifacts are gone
+        """
+        revision = 0
+        if instead_of is not None:
+            record = self.table.read(_pk(model), f"STEP#{step}#{fingerprint}")
+            if record and (record.body == result or record.body != instead_of):  # made at the same place, or raced
+                return record.body
+            revision = record.revision if record else 0
         try:
-            self.table.write(Write(_pk(model), f"STEP#{step}#{fingerprint}", result))
+            self.table.write(Write(_pk(model), f"STEP#{step}#{fingerprint}", result, revision))
         except Raced:
             return self.result(model, step, fingerprint) or result
         return result
@@ -186,21 +192,30 @@ class Runs:
     def _leased(self, model: str, lease: Lease, held: Record | None) -> Write:
         return Write(_pk(model), "LEASE", lease.model_dump(), held.revision if held else 0)
 
-    def _bury(self, model: str, lease: Lease) -> list[Write]:
+    def _bury(self, unit: Unit, lease: Lease) -> None:
         """The end of a holder whose execution died without a word, as when the local cloud was killed."""
-        found = self.table.read(_pk(model), f"RUN#{lease.run_id}") if lease.run_id else None
-        if found is None or found.body["state"] != "running":
-            return []
+        found = self.table.read(_pk(unit.model), f"RUN#{lease.run_id}") if lease.run_id else None
+        if found is not None and found.body["state"] == "running":
+            self._end(unit, found, "failed", "its execution ended without a word")
+
+    def _end(self, unit: Unit, found: Record, outcome: Outcome, reason: str, version: int | None = None) -> RunRecord:
+        """Put the end of a run into a unit: its record, and the event that tells it."""
         record = RunRecord.model_validate(found.body).model_copy(
-            update={"state": "failed", "reason": "its execution ended without a word", "ended_at": now()}
+            update={"state": outcome, "reason": reason, "version": version, "ended_at": now()}
         )
-        return [Write(found.pk, found.sk, record.model_dump(mode="json"), found.revision)]
+        unit.put(Write(found.pk, found.sk, record.model_dump(mode="json"), found.revision))
+        unit.tell("RunEnded", run_id=record.run.run_id, outcome=outcome, version=version)
+        return record
 
     def _model(self, model: str) -> list[Write]:
         """The model's line in the list of models, written at its first run."""
-        if self.table.read("MODELS", model):
+        if self.has_model(model):
             return []
         return [Write("MODELS", model, {"model": model, "since": datetime.now(UTC).isoformat()})]
+
+    def has_model(self, model: str) -> bool:
+        """Whether a run of this model was ever started."""
+        return self.table.read("MODELS", model) is not None
 
     def models(self) -> list[str]:
         return [record.sk for record in self.table.query("MODELS")]

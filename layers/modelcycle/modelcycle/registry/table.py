@@ -13,8 +13,9 @@ import time
 from typing import Any, NamedTuple, Protocol
 
 from modelcycle.faults import Raced, Throttled
-from modelcycle.outages import Unreachable, named
+from modelcycle.outages import Unreachable, outages_as_faults
 
+LAST_CHARACTER = "\U0010ffff"  # sorts after every other
 MOST_WRITES = 100  # of one transaction, AWS page "TransactWriteItems"
 
 
@@ -40,8 +41,10 @@ class Table(Protocol):
     def read(self, pk: str, sk: str) -> Record | None:
         """The record as it is now (strongly consistent)."""
 
-    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, limit: int | None = None) -> list[Record]:
-        """The records whose `sk` begins with `prefix`, in order of `sk`."""
+    def query(
+        self, pk: str, prefix: str = "", *, first: str = "", newest_first: bool = False, limit: int | None = None
+    ) -> list[Record]:
+        """The records whose `sk` begins with `prefix`, in order of `sk`; `first` leaves out all that come before it."""
 
     def write(self, *writes: Write) -> None:
         """All or nothing. Raises Raced when any record has another revision than its writer has seen."""
@@ -59,10 +62,19 @@ class DynamoTable:
         item = self._call("get_item", Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True).get("Item")
         return _record(item) if item else None
 
-    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, limit: int | None = None) -> list[Record]:
+    def query(
+        self, pk: str, prefix: str = "", *, first: str = "", newest_first: bool = False, limit: int | None = None
+    ) -> list[Record]:
+        condition, values = "pk = :pk", {":pk": pk}
+        if first:  # a key condition holds one condition on `sk`
+            condition, values = f"{condition} AND sk BETWEEN :first AND :last", values | {
+                ":first": max(first, prefix), ":last": prefix + LAST_CHARACTER,
+            }  # fmt: skip
+        elif prefix:
+            condition, values = f"{condition} AND begins_with(sk, :prefix)", values | {":prefix": prefix}
         request: dict[str, Any] = {
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": pk}} | ({":prefix": {"S": prefix}} if prefix else {}),
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
             "ScanIndexForward": not newest_first,
             "ConsistentRead": True,
         }
@@ -80,7 +92,7 @@ class DynamoTable:
         items = [{"Put": {"TableName": self.name, **_condition(write), "Item": _item(write)}} for write in writes]
         for attempt in range(8):
             try:
-                with named("DynamoDB", self.name, self.unreachable):
+                with outages_as_faults("DynamoDB", self.name, self.unreachable):
                     self.client.transact_write_items(TransactItems=items)
                 return
             except self.client.exceptions.TransactionCanceledException as error:
@@ -92,7 +104,7 @@ class DynamoTable:
         raise Throttled("the registry is busy: other transactions hold the same records", writes[0].pk)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        with named("DynamoDB", self.name, self.unreachable):
+        with outages_as_faults("DynamoDB", self.name, self.unreachable):
             answer: dict[str, Any] = getattr(self.client, operation)(TableName=self.name, **request)
         return answer
 

@@ -10,6 +10,8 @@ from modelcycle.registry import Runs
 from modelcycle.spec import parse
 from modelcycle.store import S3Store
 
+MAX_COOLDOWN_HOURS = 10 * 365 * 24.0  # a longer one means the same: no run is older
+
 
 class Asked(NamedTuple):
     """An event that asks for a new run, as EventBridge delivers it."""
@@ -49,9 +51,10 @@ def retrain(asked: Asked, *, lifecycle: str, data: S3Store, runs: Runs, flows: F
     if asked.kind == "ModelDegraded":
         if not retraining.on_degraded:
             return "retraining.on_degraded is false"
-        latest = next((r for r in runs.latest(asked.model, 50) if r.run.trigger.kind == "degraded"), None)
-        calm = timedelta(hours=retraining.cooldown_hours)
-        if latest and datetime.now(UTC) - latest.run.started_at < calm:
+        calm = timedelta(hours=min(retraining.cooldown_hours, MAX_COOLDOWN_HOURS))
+        within = runs.since(asked.model, datetime.now(UTC) - calm)
+        latest = next((record for record in within if record.run.trigger.kind == "degraded"), None)
+        if latest:
             return f"cooling down: run {latest.run.run_id} was started by a degradation less than {calm} ago"
     detail = {"model": asked.model} | {
         name: asked.detail[name] for name in ("reason", "run_id") if name in asked.detail

@@ -1,5 +1,7 @@
-"""Score the test rows by the code that will serve, once scikit-learn and ONNX are shown to agree."""
+"""Before step 5: check that scikit-learn and ONNX agree, then score the test rows with the serving code."""
 
-from modelcycle.score_candidate.score import score_candidate
+from __future__ import annotations
+
+from modelcycle.score_candidate.score_candidate import score_candidate
 
 __all__ = ["score_candidate"]

@@ -1,79 +1,103 @@
-"""The parity gate: the ONNX graph has to answer as the scikit-learn pipeline does, row by row.
+"""The parity check: the ONNX graph must give the scores of the scikit-learn pipeline, row by row.
 
-Measured on sound exports, differences stay below 3e-6; on the broken ones that are known (categorical features inside
-gradient boosting, forests behind a scaler) they begin at 0.02. The tolerance lies between the two.
+Measured on sound exports, differences are below 3e-6. On exports that are known to be broken (categorical features in
+gradient boosting, forests after a scaler) they begin at 0.02. The tolerance lies between the two.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from modelcycle.faults import ParityBroken
-from modelcycle.model.scoring import chosen
+from modelcycle.model.scoring import predicted_codes
 from modelcycle.spec import Task
 
 TOLERANCE = 1e-4  # of a probability; of a value, in standard deviations of the target
 
 
+class ScorePair(NamedTuple):
+    """Scores of the same rows by scikit-learn and by ONNX.
+
+    Parameters
+    ----------
+    name : of the rows, for the message
+    expected : scikit-learn's scores (n, k)
+    actual : ONNX's scores (n, k)
+    """
+
+    name: str
+    expected: npt.NDArray[Any]
+    actual: npt.NDArray[Any]
+
+
 @dataclass(frozen=True)
 class Parity:
-    """`flips` are rows whose class differs although their scores agree: they lie on the threshold itself."""
+    """The result of a check that has passed.
+
+    Parameters
+    ----------
+    rows : number of rows compared
+    max_difference : largest difference of a score, in the unit of `TOLERANCE`
+    flips : rows whose predicted class differs, because their scores lie on either side of the threshold
+    """
 
     rows: int
     max_difference: float
     flips: int
 
 
-def hold_together(
-    parts: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]], task: Task, spread: float, algorithm: str
-) -> Parity:
-    """Compare scores, part by part.
+def check_parity(pairs: list[ScorePair], task: Task, deviation: float, algorithm: str) -> Parity:
+    """Compare scores.
 
-    A row may change its class only within the tolerance: both libraries then say, up to rounding, the threshold. What
-    is validated and served is ONNX's side of it, so nothing is left to chance later.
+    A row may change its class within the tolerance: both libraries then place it on the threshold, up to rounding. What
+    is validated and served is always ONNX's prediction.
 
     Parameters
     ----------
-    parts : name, scikit-learn's scores (n, k), ONNX's scores (n, k)
-    spread : standard deviation of the target, for a regression; its differences are in this unit
-    algorithm : what was trained, for the remedy
+    deviation : standard deviation of a regression's target
+    algorithm : of the model, for the remedy
 
     Raises
     ------
-    ParityBroken : a row differs by more than `TOLERANCE`, or one of the two has no finite score
+    ParityBroken : a row differs by more than `TOLERANCE`, or has a score that is not finite
+
+    Examples
+    --------
+    >>> expected, actual = np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([[0.25, 0.75], [0.50001, 0.49999]])
+    >>> parity = check_parity([ScorePair("validation", expected, actual)], "binary", 1.0, "linear")
+    >>> parity.rows, round(parity.max_difference, 6), parity.flips
+    (2, 1e-05, 1)
     """
-    unit = spread if task == "regression" and np.isfinite(spread) and spread > 0 else 1.0
-    broken: list[str] = []
+    unit = deviation if task == "regression" and np.isfinite(deviation) and deviation > 0 else 1.0
+    problems: list[str] = []
     rows = flips = 0
-    largest = 0.0
-    for name, expected, got in parts:
-        if expected.shape != got.shape:
-            broken.append(f"{name}: scores of shape {got.shape} for {expected.shape}")
+    max_difference = 0.0
+    for name, expected, actual in pairs:
+        if expected.shape != actual.shape:
+            problems.append(f"{name}: scores of shape {actual.shape} instead of {expected.shape}")
             continue
         rows += len(expected)
         if not len(expected):
             continue
-        difference = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max(axis=1) / unit
-        off = ~(difference <= TOLERANCE)  # NaN counts as off
-        finite = difference[np.isfinite(difference)]
-        largest = max(largest, float(finite.max()) if len(finite) else 0.0)
+        differences = np.abs(actual.astype(np.float64) - expected.astype(np.float64)).max(axis=1) / unit
+        different = ~(differences <= TOLERANCE)  # also true for NaN
+        finite = np.isfinite(differences)
+        max_difference = max(max_difference, float(differences[finite].max(initial=0.0)))
         if task != "regression":
-            flips += int((chosen(expected) != chosen(got)).sum())
-        if off.any():
-            unscored = int((~np.isfinite(difference)).sum())
-            broken.append(
-                f"{int(off.sum())} of {len(off)} {name} rows differ"
-                + (f", {unscored} of them without a finite score" if unscored else "")
-            )
-    if broken:
+            flips += int((predicted_codes(expected) != predicted_codes(actual)).sum())
+        if different.any():
+            n_unscored = int((~finite).sum())
+            unscored = f", {n_unscored} of them without a finite score" if n_unscored else ""
+            problems.append(f"{int(different.sum())} of {len(different)} {name} rows differ{unscored}")
+    if problems:
         raise ParityBroken(
-            f"scikit-learn and ONNX give different scores: {'; '.join(broken)}; largest difference {largest:.2g}, "
-            f"allowed {TOLERANCE:.0e}",
+            f"scikit-learn and ONNX give different scores: {'; '.join(problems)}; the largest difference is "
+            f"{max_difference:.2g}, at most {TOLERANCE:.0e} is allowed",
             "score_candidate",
-            f"leave {algorithm} out of training.algorithms in the pipeline file, and report it",
+            f"remove {algorithm} from training.algorithms in the pipeline file, and report this",
         )
-    return Parity(rows, largest, flips)
+    return Parity(rows, max_difference, flips)

@@ -12,7 +12,7 @@ import numpy as np
 from modelcycle.faults import Fault
 from modelcycle.model.answer import Answer, Served, answer, parse
 from modelcycle.model.columns import Columns
-from modelcycle.model.scoring import Scored, decide
+from modelcycle.model.scoring import ScoreArray, predictions
 from modelcycle.registry import Route
 
 WARM_UP = 5  # calls that are not timed: a live environment has made them long before
@@ -32,7 +32,7 @@ class Rehearsal:
         return float(np.quantile(self.milliseconds, share)) if self.milliseconds else 0.0
 
 
-def rehearse(served: Served, columns: Columns, scores: Scored, rows: int) -> Rehearsal:
+def rehearse(served: Served, columns: Columns, scores: ScoreArray, rows: int) -> Rehearsal:
     """Replay `rows` rows, spread evenly; `scores`, of all rows in one batch, is what the answers are held to.
 
     A difference means that a request does not enter the graph as a training row does: a date, a number or a text that
@@ -43,7 +43,7 @@ def rehearse(served: Served, columns: Columns, scores: Scored, rows: int) -> Reh
     )
     replayed = columns.take(np.asarray(chosen, dtype=int))
     expected = scores[np.asarray(chosen, dtype=int)]
-    labels = decide(expected, served.signature)
+    labels = predictions(expected, served.signature)
     result, route = Rehearsal(), Route(weights={served.version: 100})
     bodies = [json.dumps({"instances": [instance]}).encode() for instance in served.signature.instances(replayed)]
     for body in bodies[:WARM_UP]:
@@ -89,7 +89,7 @@ def _contract(found: Answer, served: Served) -> list[str]:
     return broken
 
 
-def _differs(found: Answer, label: str | float, expected: Scored) -> bool:
+def _differs(found: Answer, label: str | float, expected: ScoreArray) -> bool:
     shares = found.probabilities[0]
     got = [found.predictions[0]] if shares is None else list(shares.values())
     close = np.allclose(np.array(got, dtype=np.float64), expected, rtol=SAME, atol=SAME)
@@ -97,7 +97,7 @@ def _differs(found: Answer, label: str | float, expected: Scored) -> bool:
     return not close or (shares is not None and found.predictions[0] != label and not _on_the_threshold(expected))
 
 
-def _on_the_threshold(expected: Scored) -> bool:
+def _on_the_threshold(expected: ScoreArray) -> bool:
     first, second = np.sort(expected)[::-1][:2]
     return bool(first - second <= 2 * SAME)
 

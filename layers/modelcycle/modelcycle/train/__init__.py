@@ -1,4 +1,4 @@
-"""Step 4, training: a random search as independent trials; the best one is fitted once more and exported."""
+"""Step 4, training: a random search of independent trials. The best one is fitted again and exported."""
 
 from __future__ import annotations
 

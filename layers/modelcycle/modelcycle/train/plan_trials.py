@@ -1,12 +1,12 @@
-"""Random search (Bergstra and Bengio, 2012): all trials are drawn from the seed before any is fitted.
+"""Plan a random search (Bergstra and Bengio, 2012): all trials are drawn from the seed before any is fitted.
 
-The first trial of each algorithm is its default. Boosting gets the larger share of the others, since it is the best on
-most tables and has the most to tune.
+The first trial of each algorithm has its default parameters. Boosting gets the larger share of the other trials: it is
+the best on most tables, and it has the most parameters to tune.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -14,35 +14,54 @@ from modelcycle.messages import PlannedTrials, PlanTrialsRequest, Trial
 from modelcycle.spec import Task
 from modelcycle.steps import pipeline_of
 from modelcycle.store import Store
-from modelcycle.train.spaces import first, space
+from modelcycle.train.search_space import default_parameters, search_space
 
-TURNS = (
+ALGORITHM_CYCLE = (
     "hist_gradient_boosting", "random_forest", "hist_gradient_boosting", "linear", "hist_gradient_boosting",
     "hist_gradient_boosting",
 )  # fmt: skip
+"""Whose turn it is after the defaults; algorithms that the pipeline file leaves out are skipped."""
 
 
 def plan_trials(request: PlanTrialsRequest, *, artifacts: Store) -> PlannedTrials:
-    """Name the trials, 1 to `training.trials`; the same seed names the same."""
+    """Plan the trials, numbered from 1 to `training.trials`. The same seed gives the same trials."""
     training = pipeline_of(artifacts, request.run).training
     task, rows = request.preprocess.task, request.preprocess.split[0]
-    endless = named(list(dict.fromkeys(training.algorithms)), task, rows, training.seed)
+    drawn = draw_trials(list(dict.fromkeys(training.algorithms)), task, rows, training.seed)
     return PlannedTrials(
         metric="rmse" if task == "regression" else "log loss",
         trials=[
             Trial(number=number, algorithm=algorithm, parameters=parameters, seed=seed)
-            for number, (algorithm, parameters, seed) in zip(range(1, training.trials + 1), endless, strict=False)
+            for number, (algorithm, parameters, seed) in zip(range(1, training.trials + 1), drawn, strict=False)
         ],
     )
 
 
-def named(algorithms: list[str], task: Task, rows: int, seed: int) -> Iterator[tuple[str, dict[str, Any], int]]:
-    """Algorithm, parameters and seed of one trial after the other, without end."""
+def draw_trials(
+    algorithms: Sequence[str], task: Task, rows: int, seed: int
+) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """Yield algorithm, parameters and seed of one trial after the other, without end.
+
+    Parameters
+    ----------
+    algorithms : without repetition
+    rows : number of training rows
+    seed : of the search
+
+    Examples
+    --------
+    >>> from itertools import islice
+    >>> for algorithm, parameters, seed in islice(draw_trials(["linear"], "binary", 1000, seed=0), 3):
+    ...     print(algorithm, parameters, seed)
+    linear {'C': 1, 'max_iter': 300} 1826701615
+    linear {'C': 0.02233, 'max_iter': 300} 1367864807
+    linear {'C': 0.001603, 'max_iter': 300} 161576974
+    """
     import numpy as np
 
     generator = np.random.default_rng(seed)
     for algorithm in algorithms:
-        yield algorithm, first(algorithm, task, rows), int(generator.integers(2**31))
-    for algorithm in cycle([turn for turn in TURNS if turn in algorithms]):
-        drawn = {name: draw(generator) for name, draw in space(algorithm, task).items()}
-        yield algorithm, first(algorithm, task, rows) | drawn, int(generator.integers(2**31))
+        yield algorithm, default_parameters(algorithm, task, rows), int(generator.integers(2**31))
+    for algorithm in cycle([name for name in ALGORITHM_CYCLE if name in algorithms]):
+        drawn = {name: draw(generator) for name, draw in search_space(algorithm, task).items()}
+        yield algorithm, default_parameters(algorithm, task, rows) | drawn, int(generator.integers(2**31))

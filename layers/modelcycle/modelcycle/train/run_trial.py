@@ -1,4 +1,4 @@
-"""One trial: fit on the training rows, judge on the validation rows."""
+"""One trial: fit on the training rows, score the validation rows."""
 
 from __future__ import annotations
 
@@ -10,49 +10,62 @@ import numpy.typing as npt
 
 from modelcycle.messages import RunTrialRequest, Trial, TrialResult
 from modelcycle.model import pipeline
+from modelcycle.model.losses import log_loss
 from modelcycle.registry import Runs
 from modelcycle.steps import taken_over
 from modelcycle.store import Store, put_json
-from modelcycle.train.rows import Rows, read
+from modelcycle.train.training_data import TrainingData, read_training_data
 
-NO_MODEL = 1e300  # the loss of a trial that gave none; JSON has no infinity
-SMALLEST = 1e-7  # float32's last digit: a probability of 0 may be as large as this
+NO_MODEL = 1e300  # the loss of a diverging trial, worse than any real one; JSON has no infinity
 
 
 def run_trial(request: RunTrialRequest, *, artifacts: Store, runs: Runs, code: str) -> TrialResult:
-    """Log loss (nats) or root mean squared error (the target's unit) on the validation rows.
+    """Return a trial's loss on the validation rows: log loss (nats), or root mean squared error (the target's unit).
 
-    A trial whose numbers run away ends with the loss `NO_MODEL`, which no other trial loses to.
+    A diverging trial gets the loss `NO_MODEL`.
+
+    Parameters
+    ----------
+    code : version of the code; a result of other code is not reused
     """
 
     def work() -> TrialResult:
-        rows = read(request, artifacts)
+        data = read_training_data(request, artifacts)
         started = time.perf_counter()
         try:
-            model = fitted(request.trial, rows)
-            loss = loss_of(pipeline.scores(model, rows.validation_frame, rows.classes), rows.validation.target)
+            model = fit_trial(request.trial, data)
+            scores = pipeline.scores(model, data.validation_frame, data.n_classes)
+            loss = validation_loss(scores, data.validation.target)
         except np.linalg.LinAlgError:
             loss = NO_MODEL
         return TrialResult(trial=request.trial, loss=loss, seconds=round(time.perf_counter() - started, 3))
 
-    result = taken_over(runs, code, "run_trial", request, None, TrialResult, work)
-    # one small object a trial: what shows how far the search is
+    result = taken_over(runs, artifacts, code, "run_trial", request, None, TrialResult, work)
+    # one small object per trial shows the progress of the search
     put_json(artifacts, request.run.key("train", f"trial-{result.trial.number:03}.json"), result.wire())
     return result
 
 
-def fitted(trial: Trial, rows: Rows) -> Any:
-    """The trial's model, fitted on the training rows: the same in every call."""
-    model = pipeline.build(rows.plan, rows.signature.task, trial.algorithm, trial.parameters, trial.seed)
-    return pipeline.fit(model, rows.train_frame, rows.train.target)
+def fit_trial(trial: Trial, data: TrainingData) -> Any:
+    """Return the trial's model, fitted on the training rows; every call gives the same model."""
+    model = pipeline.build(data.plan, data.signature.task, trial.algorithm, trial.parameters, trial.seed)
+    return pipeline.fit(model, data.train_frame, data.train.target)
 
 
-def loss_of(scores: npt.NDArray[np.float32], target: npt.NDArray[Any] | None) -> float:
-    """Mean loss of scores (n, classes) against codes (n,), or (n, 1) against numbers (n,)."""
+def validation_loss(scores: npt.NDArray[np.float32], target: npt.NDArray[Any] | None) -> float:
+    """Return the log loss or the root mean squared error, `NO_MODEL` for scores that are not finite.
+
+    Parameters
+    ----------
+    scores : probabilities (n, classes), or values (n, 1)
+    target : class codes, int (n,); or numbers, float (n,)
+    """
+    from sklearn.metrics import root_mean_squared_error
+
     assert target is not None
-    exact = scores.astype(np.float64)
+    if not np.isfinite(scores).all():
+        return NO_MODEL
     if target.dtype.kind == "i":
-        loss = float(-np.log(np.clip(exact[np.arange(len(target)), target], SMALLEST, 1)).mean())
-    else:
-        loss = float(np.sqrt(((exact[:, 0] - target) ** 2).mean()))
+        return log_loss(scores, target)
+    loss = float(root_mean_squared_error(target, scores[:, 0].astype(np.float64)))
     return loss if np.isfinite(loss) else NO_MODEL

@@ -1,4 +1,4 @@
-"""The best trial becomes a model: refitted, exported, and its scores written down for the parity gate."""
+"""The best trial becomes a model: fitted again, exported, and scored for the parity check."""
 
 from __future__ import annotations
 
@@ -8,69 +8,70 @@ from typing import Any
 import numpy as np
 
 from modelcycle.faults import BadData
-from modelcycle.messages import SelectedModel, SelectModelRequest
+from modelcycle.messages import Artifact, SelectedModel, SelectModelRequest
 from modelcycle.model import export, pipeline
 from modelcycle.registry import Runs
 from modelcycle.steps import taken_over
 from modelcycle.store import Store, put_json
-from modelcycle.train.probes import probes
-from modelcycle.train.rows import Rows, read
-from modelcycle.train.run_trial import NO_MODEL, fitted
+from modelcycle.train.parity_rows import parity_rows
+from modelcycle.train.run_trial import NO_MODEL, fit_trial
+from modelcycle.train.training_data import TrainingData, read_training_data
 
 STEP = "select_model"
 
 
 def select_model(request: SelectModelRequest, *, artifacts: Store, runs: Runs, code: str) -> SelectedModel:
-    """Refit the trial with the lowest loss (of equals the first) on the training rows, and write it down.
+    """Fit the trial with the lowest loss again, and write the model with all that later steps check it by.
 
-    Validation rows stay unseen: parity and later steps use them.
+    It is fitted on the training rows only, since the parity check uses the validation rows. Of equal losses the first
+    trial wins.
+
+    Parameters
+    ----------
+    code : version of the code; a result of other code is not reused
 
     Raises
     ------
-    BadData : no trial gave a model
-    NotExportable : names the step without an ONNX form
+    BadData : every trial diverged
+    NotExportable : names the step that has no ONNX converter
     """
     best = min(request.trials, key=lambda result: (result.loss, result.trial.number))
     if best.loss >= NO_MODEL:
-        raise BadData(
-            "no trial gave a model with a finite loss",
-            "train",
-            "look for extreme numbers in the target or in the columns",
-        )
+        raise BadData("no trial has a finite loss", "train", "check the target and the columns for extreme numbers")
 
     def work() -> SelectedModel:
-        rows = read(request, artifacts)
-        model = fitted(best.trial, rows)
-        scores = pipeline.scores(model, rows.validation_frame, rows.classes)
-        odd = probes(rows.signature, rows.validation, scores)
-        odd_scores = pipeline.scores(model, pipeline.frame(rows.signature, odd), rows.classes)
+        data = read_training_data(request, artifacts)
+        model = fit_trial(best.trial, data)
+        scores = pipeline.scores(model, data.validation_frame, data.n_classes)
+        probes = parity_rows(data.signature, data.validation, scores)
+        probe_scores = pipeline.scores(model, pipeline.frame(data.signature, probes), data.n_classes)
 
-        def put(name: str, body: bytes) -> Any:
+        def put(name: str, body: bytes) -> Artifact:
             return artifacts.put(request.run.key(STEP, name), body)
 
         return SelectedModel(
-            onnx=put("model.onnx", export.to_onnx(model, rows.signature)),
+            onnx=put("model.onnx", export.to_onnx(model, data.signature)),
             skops=put("model.skops", export.to_skops(model)),
-            baseline=put_json(artifacts, request.run.key(STEP, "baseline.json"), baseline(rows)),
-            reference=put("reference.npz", _npz(validation=scores, probes=odd_scores)),
-            probes=put("probes.npz", odd.to_bytes()),
+            baseline=put_json(artifacts, request.run.key(STEP, "baseline.json"), baseline(data)),
+            reference=put("reference.npz", _npz(validation=scores, probes=probe_scores)),
+            probes=put("probes.npz", probes.to_bytes()),
             best=best.trial,
             loss=best.loss,
             trials=len(request.trials),
             opset=export.OPSET,
-            packages=export.packages(),
+            packages=export.package_versions(),
         )
 
-    return taken_over(runs, code, STEP, request, None, SelectedModel, work)
+    return taken_over(runs, artifacts, code, STEP, request, None, SelectedModel, work)
 
 
-def baseline(rows: Rows) -> dict[str, Any]:
-    """What a model that sees no feature would answer: the training target's distribution."""
-    target = np.asarray(rows.train.target)
-    if rows.classes:
-        shares = np.bincount(target, minlength=rows.classes) / len(target)
-        return {"task": rows.signature.task, "classes": rows.signature.classes, "probabilities": shares.tolist()}
-    return {"task": rows.signature.task, "mean": float(target.mean()), "median": float(np.median(target))}
+def baseline(data: TrainingData) -> dict[str, Any]:
+    """Return the prediction of a model without features: the training target's class shares, or its mean."""
+    target = np.asarray(data.train.target)
+    if not data.n_classes:
+        return {"mean": float(target.mean())}
+    shares = np.bincount(target, minlength=data.n_classes) / len(target)
+    return {"classes": data.signature.classes, "probabilities": shares.tolist()}
 
 
 def _npz(**arrays: Any) -> bytes:

@@ -1,5 +1,7 @@
-"""Judge the candidate by the scores that the serving code gave: metrics, baseline, champion, gates, groups."""
+"""Step 5, validation: metrics on the test rows, comparison with baseline and champion, and the gates."""
 
-from modelcycle.validate.judge import validate
+from __future__ import annotations
+
+from modelcycle.validate.validate import validate
 
 __all__ = ["validate"]

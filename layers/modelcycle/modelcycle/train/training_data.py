@@ -1,4 +1,4 @@
-"""The rows and the plan that a trial is fitted by, as earlier steps wrote them."""
+"""What a trial is fitted and scored on, as the earlier steps wrote it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from modelcycle.store import Store
 
 
 @dataclass(frozen=True)
-class Rows:
-    """`train_frame` and `validation_frame` hold graph inputs, `train` and `validation` the columns they are made of."""
+class TrainingData:
+    """Training and validation rows, with plan and signature.
+
+    Parameters
+    ----------
+    train, validation : typed columns, with the target
+    train_frame, validation_frame : the same rows as graph inputs, DataFrames (n, inputs) of `model.pipeline.frame`
+    """
 
     plan: FeaturePlan
     signature: Signature
@@ -25,14 +31,15 @@ class Rows:
     validation_frame: Any
 
     @property
-    def classes(self) -> int:
-        """0 where the target is a number."""
+    def n_classes(self) -> int:
+        """Number of classes; 0 for regression."""
         return len(self.signature.classes)
 
 
-def read(request: RunTrialRequest | SelectModelRequest, artifacts: Store) -> Rows:
+def read_training_data(request: RunTrialRequest | SelectModelRequest, artifacts: Store) -> TrainingData:
+    """Read the artifacts of `preprocess` and `engineer_features` that a request names."""
     plan = FeaturePlan.model_validate_json(artifacts.read(request.engineer_features.plan))
     signature = Signature.model_validate_json(artifacts.read(request.engineer_features.signature))
     train = Columns.from_bytes(artifacts.read(request.preprocess.train))
     validation = Columns.from_bytes(artifacts.read(request.preprocess.validation))
-    return Rows(plan, signature, train, validation, frame(signature, train), frame(signature, validation))
+    return TrainingData(plan, signature, train, validation, frame(signature, train), frame(signature, validation))

@@ -1,4 +1,4 @@
-"""The model's signature: what a prediction request must hold, with an example of each field."""
+"""The signature of the model: what a prediction request must contain, with an example of each field."""
 
 from __future__ import annotations
 
@@ -10,25 +10,33 @@ from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Field, Signature
 from modelcycle.spec import Pipeline
 
-MOST_LEVELS = 20  # named in the signature, the most frequent first
-ROWS_OF_A_LEVEL = 10  # a rarer text may point to a person
+MAX_SIGNATURE_LEVELS = 20  # of a text field, the most frequent first
+MIN_PUBLIC_LEVEL_ROWS = 10  # a rarer text may identify a person
 
 
-def describe(plan: FeaturePlan, schema: TableSchema, train: Columns, pipeline: Pipeline) -> Signature:
-    """The signature of any model that is built by the plan."""
+def build_signature(plan: FeaturePlan, schema: TableSchema, train: Columns, pipeline: Pipeline) -> Signature:
+    """Return the signature of every model that is built from the plan.
+
+    Parameters
+    ----------
+    plan : of all columns
+    schema : of all columns
+    train : training rows, for the examples and levels
+    pipeline : the pipeline file
+    """
     used = [planned for planned in plan.columns if planned.inputs]
     fields = [_field(schema.column(planned.column), train.values[planned.column]) for planned in used]
-    names = {field.name for field in fields}
-    known = {column.name for column in schema.columns}
+    field_names = {field.name for field in fields}
+    column_names = {column.name for column in schema.columns}
     return Signature(
         model=pipeline.name,
         task=schema.task,
         target=schema.target.name,
         classes=schema.classes,
         fields=fields,
-        # what preprocess dropped is no column of the table, but still one of the data
-        ignored=[column.name for column in schema.columns if column.name not in names]
-        + [name for name in pipeline.drop_columns if name not in known],
+        # dropped columns are not in the table, but a row of the data has them
+        ignored=[column.name for column in schema.columns if column.name not in field_names]
+        + [name for name in pipeline.drop_columns if name not in column_names],
         inputs=[graph_input for planned in used for graph_input in planned.inputs],
         missing_values=schema.missing_values,
         id_columns=pipeline.id_columns,
@@ -40,21 +48,22 @@ def _field(column: Column, values: Values) -> Field:
     levels: list[str] = []
     if isinstance(values, Texts):
         counts = np.bincount(values.codes[values.codes >= 0], minlength=len(values.levels))
-        frequent = [int(code) for code in np.argsort(-counts, kind="stable") if counts[code] >= ROWS_OF_A_LEVEL]
-        levels = [values.levels[code] for code in frequent[:MOST_LEVELS]]
+        by_count = np.argsort(-counts, kind="stable")
+        levels = [values.levels[code] for code in by_count if counts[code] >= MIN_PUBLIC_LEVEL_ROWS]
+        levels = levels[:MAX_SIGNATURE_LEVELS]
         example = levels[0] if levels else "text"
     else:
-        held = np.sort(values[~np.isnan(values)])
-        middle = held[len(held) // 2] if len(held) else None
-        if middle is not None:
-            example = _shown(column, middle)
+        present = np.sort(values[~np.isnan(values)])
+        if len(present):
+            example = _as_json(column, present[len(present) // 2])
     return Field(
         name=column.name, type=column.type, format=column.format, true=column.true, false=column.false,
         example=example, levels=levels,
     )  # fmt: skip
 
 
-def _shown(column: Column, value: np.floating) -> float | str | bool:
+def _as_json(column: Column, value: np.floating) -> float | str | bool:
+    """Return a value as a request would contain it."""
     if column.type == "boolean":
         return bool(value)
     if column.type == "datetime":

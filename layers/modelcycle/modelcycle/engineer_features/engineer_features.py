@@ -1,0 +1,60 @@
+"""From typed training rows to the feature plan and the signature of the model."""
+
+from __future__ import annotations
+
+from modelcycle.engineer_features.exportability import check_exportable
+from modelcycle.engineer_features.feature_plan import plan_features
+from modelcycle.engineer_features.signature import build_signature
+from modelcycle.messages import EngineeredFeatures, EngineerFeaturesRequest, LeftOut
+from modelcycle.model.columns import Columns, TableSchema
+from modelcycle.registry import Runs
+from modelcycle.steps import pipeline_of, taken_over
+from modelcycle.store import Store, put_json
+
+STEP = "engineer_features"
+MAX_LEFT_OUT = 20  # columns in the message; the plan lists all
+MAX_REASON_CHARACTERS = 300  # in the message: a reason may contain column names
+
+
+def engineer_features(
+    request: EngineerFeaturesRequest, *, artifacts: Store, runs: Runs, code: str
+) -> EngineeredFeatures:
+    """Plan every column, and check on some hundred rows that each algorithm's pipeline can be exported.
+
+    Parameters
+    ----------
+    code : version of the code; a result of other code is not reused
+
+    Raises
+    ------
+    BadData : no usable column is left, or the pipeline file lists a column that does not fit
+    TargetUnusable : the training rows have only one value of the target
+    NotExportable : a planned pipeline cannot be exported; names the step and its replacement
+    """
+    pipeline = pipeline_of(artifacts, request.run)
+
+    def work() -> EngineeredFeatures:
+        schema = TableSchema.model_validate_json(artifacts.read(request.preprocess.table))
+        train = Columns.from_bytes(artifacts.read(request.preprocess.train))
+        plan = plan_features(schema, train, pipeline)
+        signature = build_signature(plan, schema, train, pipeline)
+        check_exportable(plan, signature, train, pipeline.training.algorithms)
+        left_out = [planned for planned in plan.columns if planned.treatment == "left_out"]
+        left_out.sort(key=lambda planned: not planned.loud)
+        return EngineeredFeatures(
+            plan=put_json(artifacts, request.run.key(STEP, "plan.json"), plan.model_dump(mode="json")),
+            signature=put_json(artifacts, request.run.key(STEP, "signature.json"), signature.model_dump(mode="json")),
+            used=len(plan.columns) - len(left_out),
+            columns=len(plan.columns),
+            left_out=[
+                LeftOut(column=planned.column, why=planned.why[:MAX_REASON_CHARACTERS])
+                for planned in left_out[:MAX_LEFT_OUT]
+            ],
+        )
+
+    # only these keys of the pipeline file affect the result; its seed, trials and gates do not
+    parameters = pipeline.model_dump(
+        mode="json",
+        include={"target", "time_column", "id_columns", "drop_columns", "sensitive_columns", "features"},
+    ) | {"algorithms": pipeline.training.algorithms, "name": pipeline.name}
+    return taken_over(runs, artifacts, code, STEP, request, parameters, EngineeredFeatures, work)

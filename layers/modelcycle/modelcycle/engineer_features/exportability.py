@@ -1,0 +1,69 @@
+"""Checks before training that every planned pipeline can be exported, on a few hundred rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelcycle.faults import NotExportable, TargetUnusable
+from modelcycle.model import export, pipeline
+from modelcycle.model.columns import Columns
+from modelcycle.model.plan import FeaturePlan
+from modelcycle.model.signature import Signature
+from modelcycle.spec import Task
+
+SAMPLE_ROWS = 400
+SAMPLE_ROWS_PER_CLASS = 10
+FAST_PARAMETERS: dict[str, dict[str, Any]] = {
+    "hist_gradient_boosting": {"max_iter": 3, "min_samples_leaf": 2},
+    "random_forest": {"n_estimators": 3, "max_depth": 4},
+    "linear": {},
+}
+
+
+def check_exportable(plan: FeaturePlan, signature: Signature, train: Columns, algorithms: Sequence[str]) -> None:
+    """Fit and export a small model of each algorithm.
+
+    Parameters
+    ----------
+    train : training rows, with the target
+    algorithms : keys of `model.pipeline.ESTIMATORS`
+
+    Raises
+    ------
+    NotExportable : names the step that cannot be exported, and its replacement
+    TargetUnusable : the training rows have only one value of the target
+    """
+    import onnx
+
+    assert train.target is not None
+    if len(np.unique(train.target)) < 2:
+        raise TargetUnusable(
+            f"the training rows have only one value of {signature.target!r}", signature.target,
+            "add rows with other values",
+        )  # fmt: skip
+    sample = train.take(_sample_positions(train.target, signature.task))
+    frame = pipeline.frame(signature, sample)
+    for algorithm in dict.fromkeys(algorithms):
+        model = pipeline.build(plan, signature.task, algorithm, FAST_PARAMETERS[algorithm], seed=0)
+        pipeline.fit(model, frame, sample.target)
+        body = export.to_onnx(model, signature)
+        try:
+            onnx.checker.check_model(onnx.load_from_string(body))
+        except onnx.checker.ValidationError as error:
+            raise NotExportable(
+                f"the ONNX graph of {algorithm} is invalid", "engineer_features",
+                "remove it from training.algorithms",
+            ) from error  # fmt: skip
+
+
+def _sample_positions(target: npt.NDArray[Any], task: Task) -> npt.NDArray[np.int64]:
+    """Return positions spread evenly over all rows, with rows of every class."""
+    spread = np.linspace(0, len(target) - 1, min(SAMPLE_ROWS, len(target))).astype(np.int64)
+    if task == "regression":
+        return np.unique(spread)
+    of_classes = [np.flatnonzero(target == code)[:SAMPLE_ROWS_PER_CLASS] for code in np.unique(target)]
+    return np.unique(np.concatenate([spread, *of_classes]))

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from modelcycle.bus import Bus
+from modelcycle.faults import Transient
+from modelcycle.messages import Event
+
+
+def relay(record: dict[str, Any], *, bus: Bus) -> Event | None:
+    """Put one event record of the registry on the bus.
+
+    Parameters
+    ----------
+    record : of a DynamoDB stream (AWS page "Using AWS Lambda with Amazon DynamoDB")
+
+    Returns
+    -------
+    the event, or None where the record is another kind of change
+
+    Raises
+    ------
+    Transient : the bus refused it; the stream delivers the record again
+    """
+    image = record["dynamodb"].get("NewImage", {})
+    if image.get("kind", {}).get("S") != "event":
+        return None
+    event = Event.model_validate(json.loads(image["body"]["S"]))
+    if bus.put([event]):
+        raise Transient("the bus refused an event", event.kind, "the stream delivers it again")
+    return event

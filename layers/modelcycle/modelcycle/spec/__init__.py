@@ -1,0 +1,47 @@
+"""The pipeline file: one YAML file describes the whole life of one model.
+
+`pipeline` is its schema, `metrics` the metrics that its gates may name, `parsing` turns its text into a `Pipeline`, and
+`error_messages` locates and words what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from modelcycle.spec.metrics import HEADLINE_METRIC, METRICS, Direction, Task, unknown_metric
+from modelcycle.spec.parsing import parse
+from modelcycle.spec.pipeline import (
+    MODEL_NAME,
+    Algorithm,
+    Approval,
+    Features,
+    Gates,
+    Monitoring,
+    Pipeline,
+    Retraining,
+    Rollout,
+    Source,
+    Staging,
+    Training,
+    json_schema,
+)
+
+__all__ = [
+    "HEADLINE_METRIC",
+    "METRICS",
+    "MODEL_NAME",
+    "Algorithm",
+    "Approval",
+    "Direction",
+    "Features",
+    "Gates",
+    "Monitoring",
+    "Pipeline",
+    "Retraining",
+    "Rollout",
+    "Source",
+    "Staging",
+    "Task",
+    "Training",
+    "json_schema",
+    "parse",
+    "unknown_metric",
+]

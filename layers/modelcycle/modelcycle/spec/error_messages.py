@@ -1,0 +1,85 @@
+"""The line and the sentence of a validation error of the pipeline file."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import yaml
+
+from modelcycle.spec.pipeline import CROSS_FIELD_ERROR, Pipeline
+
+EXPECTED = {
+    "int": "a whole number is expected",
+    "float": "a number is expected",
+    "bool": "true or false is expected",
+    "list": "a list is expected, such as [a, b]",
+    "model": "keys are expected under it",
+    "dict": "keys are expected under it",
+}
+"""What a key should hold, by the first word of pydantic's error type."""
+
+
+def describe_error(root: yaml.Node | None, error: Any) -> tuple[int, str]:
+    """Return the line, counted from 1, and the sentence of one error.
+
+    Parameters
+    ----------
+    root : the parsed file, which knows the lines
+    error : an entry of pydantic's `ValidationError.errors()`
+    """
+    if error["type"] == CROSS_FIELD_ERROR:
+        return _locate(root, error["ctx"]["path"])[0], error["msg"]
+    line, node = _locate(root, error["loc"])
+    return line, _sentence(error, node.value if isinstance(node, yaml.ScalarNode) else None)
+
+
+def _locate(node: yaml.Node | None, path: tuple[int | str, ...]) -> tuple[int, yaml.Node | None]:
+    """Return the line of the deepest node on the path that exists, and the path's own node if it exists."""
+    line = (node.start_mark.line + 1) if node is not None else 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            entry = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if entry is None:
+                return line, None
+            line, node = entry[0].start_mark.line + 1, entry[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return line, None
+    return line, node
+
+
+def _sentence(error: Any, written: str | None) -> str:
+    """Return the sentence of an error; `written` is the value's text in the file."""
+    kind, path = error["type"], error["loc"]
+    key = ".".join(str(part) for part in path) or "the file"
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(str(path[-1]), _known_keys(path[:-1]), n=1)
+        return f"unknown key {key}" + (f", did you mean {close[0]}?" if close else "")
+    if kind == "missing":
+        return f"{key} is required"
+    if kind == "string_pattern_mismatch" and path == ("name",):
+        return "name: 1 to 48 of a-z 0-9 and -, beginning and ending with a letter or digit"
+    if error["input"] is None:
+        return f"{key} is empty"
+    if kind == "string_type":  # YAML reads 1, 2020-01-01, yes and no as types other than text
+        return f"{key}: text is expected" + (f'; put it in quotes: "{written}"' if written else "")
+    if kind == "literal_error":
+        return f"{key}: one of {error['ctx']['expected'].replace(' or ', ', ')} is expected"
+    expected, _, problem = kind.partition("_")
+    if expected in EXPECTED and problem in ("type", "parsing", "from_float"):
+        return f"{key}: {EXPECTED[expected]}"
+    return f"{key}: {str(error['msg']).removeprefix('Value error, ').replace('Input should', 'it should')}"
+
+
+def _known_keys(path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the section at a path may have."""
+    section: Any = Pipeline
+    for part in path:
+        field = getattr(section, "model_fields", {}).get(part)
+        if field is None:
+            return []
+        section = field.annotation
+    return list(getattr(section, "model_fields", {}))

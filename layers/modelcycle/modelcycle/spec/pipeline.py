@@ -1,0 +1,164 @@
+"""The schema of the pipeline file. Unknown keys are errors, so every key in a file has an effect."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from modelcycle.spec.metrics import METRICS, Task, unknown_metric
+
+MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
+ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Algorithm = Literal["hist_gradient_boosting", "random_forest", "linear"]
+
+CROSS_FIELD_ERROR = "cross_field"
+"""Pydantic error type of a rule over several keys; its context holds `message` and `path`, the key to blame."""
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys, NaN and infinity are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Source(Section):
+    """Where the rows come from."""
+
+    type: Literal["s3"] = Field("s3", description="objects under raw/{name}/ of the data bucket")
+
+
+class Features(Section):
+    """How columns enter the model. Columns not listed here are decided from the data; the plan gives the reasons."""
+
+    numeric: list[ColumnName] = Field(
+        [], description="columns to use as numbers, whatever the data suggest, even if they seem to leak the target"
+    )
+    categorical: list[ColumnName] = Field([], description="columns to use as categories, numbers included")
+    use_sensitive: bool = Field(False, description="use sensitive_columns as features")
+
+
+class Training(Section):
+    """The search for the best model."""
+
+    trials: int = Field(12, ge=1, le=200, description="models fitted by random search, over all algorithms")
+    algorithms: list[Algorithm] = Field(
+        ["hist_gradient_boosting", "random_forest", "linear"], min_length=1, description="algorithms to try"
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="the same seed and data give the same model")
+
+
+class Gates(Section):
+    """What a candidate must achieve before it becomes a version."""
+
+    beats_baseline: bool = Field(True, description="better than a model that knows only the target's distribution")
+    better: bool = Field(
+        False, description="significantly better than the champion; otherwise: not significantly worse"
+    )
+    minimum: dict[str, float] = Field({}, description="lowest (errors: highest) value of a metric on the test rows")
+
+
+class Staging(Section):
+    """The rehearsal through the serving code."""
+
+    rows: int = Field(200, ge=1, le=10_000, description="test rows to replay")
+    p99_ms: float = Field(50.0, gt=0, description="highest allowed 99th percentile of one row's latency, milliseconds")
+
+
+class Rollout(Section):
+    """How traffic moves to a new version."""
+
+    steps: list[int] = Field([100], min_length=1, description="percent of traffic, step by step; the last is 100")
+    wait_minutes: int = Field(10, ge=0, le=1440, description="time between two steps")
+
+    @model_validator(mode="after")
+    def _rises_to_all(self) -> Rollout:
+        if self.steps[-1] != 100 or sorted(set(self.steps)) != self.steps or self.steps[0] < 1:
+            raise ValueError("the steps must rise from at least 1 to 100")
+        return self
+
+
+class Monitoring(Section):
+    """When live traffic counts as drifted."""
+
+    window_hours: int = Field(24, ge=1, le=24 * 90, description="length of the window of traffic that is compared")
+    minimum_rows: int = Field(200, ge=20, description="predictions needed in the window for a result")
+    psi: float = Field(0.2, gt=0, description="population stability index at which a column has drifted")
+    share: float = Field(0.3, gt=0, le=1, description="share of drifted columns at which the model is degraded")
+
+
+class Retraining(Section):
+    """What happens when a model degrades."""
+
+    on_degraded: bool = Field(True, description="start a new run automatically")
+    cooldown_hours: float = Field(24, ge=0, description="minimum time between two runs that a degradation starts")
+
+
+class Approval(Section):
+    """Whether a version needs approval before it goes live."""
+
+    required: bool = Field(False, description="the run ends as awaiting_approval; `modelcycle approve` deploys it")
+
+
+class Pipeline(Section):
+    """The whole life of one model.
+
+    Examples
+    --------
+    >>> pipeline = Pipeline(name="churn", target="left")
+    >>> pipeline.training.trials, pipeline.rollout.steps
+    (12, [100])
+    """
+
+    name: ModelName = Field(description="the model's name: a-z 0-9 -")
+    target: ColumnName = Field(description="the column to predict")
+    source: Source = Source()
+    task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    positive_class: str | None = Field(None, description="binary only; default: the rarer class")
+    time_column: ColumnName | None = Field(None, description="orders the rows; the split follows it")
+    id_columns: list[ColumnName] = Field([], description="kept for joins and erasure, never a feature")
+    drop_columns: list[ColumnName] = Field([], description="never read into the model")
+    sensitive_columns: list[ColumnName] = Field(
+        [], description="used for fairness metrics; not a feature unless use_sensitive"
+    )
+    missing_values: list[str] = Field(
+        ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"], description="texts that mean a missing value"
+    )
+    features: Features = Features()
+    training: Training = Training()
+    gates: Gates = Gates()
+    staging: Staging = Staging()
+    rollout: Rollout = Rollout()
+    monitoring: Monitoring = Monitoring()
+    retraining: Retraining = Retraining()
+    approval: Approval = Approval()
+
+    @model_validator(mode="after")
+    def _target_is_no_feature(self) -> Pipeline:
+        for field in ("id_columns", "drop_columns", "sensitive_columns"):
+            if self.target in getattr(self, field):
+                raise _cross_field_error((field,), f"the target {self.target!r} is also listed in {field}")
+        if self.positive_class is not None and self.task not in ("auto", "binary"):
+            raise _cross_field_error(("positive_class",), "positive_class is for a binary task only")
+        return self
+
+    @model_validator(mode="after")
+    def _minimum_names_metrics(self) -> Pipeline:
+        """Check as far as the task is known without data; `validate` checks again once it is."""
+        tasks: list[Task] = list(METRICS) if self.task == "auto" else [self.task]
+        for name in self.gates.minimum:
+            message = unknown_metric(name, tasks)
+            if message:
+                raise _cross_field_error(("gates", "minimum", name), message)
+        return self
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the pipeline file, for editors."""
+    return Pipeline.model_json_schema() | {"title": "ModelCycle pipeline"}
+
+
+def _cross_field_error(path: tuple[str, ...], message: str) -> PydanticCustomError:
+    return PydanticCustomError(CROSS_FIELD_ERROR, "{message}", {"message": message, "path": path})

@@ -1,0 +1,516 @@
+"""Moves of traffic: who may move what, what stands above what, and what is on record of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cli import signing
+from cli.console import REFUSED, status_of
+from modelcycle.deploy import deploy, withdraw
+from modelcycle.faults import NotAllowed, Raced
+from modelcycle.govern import decide
+from modelcycle.govern.decision_request import parse_decision
+from modelcycle.messages import Decision, Deployed, DeployRequest, RolloutEnded
+from modelcycle.problems import problem
+from modelcycle.registry import Entry, Registry, Standing, Unit, Version, Write
+from modelcycle.registry.history import SAME_ROLLBACK
+from tests.fakes import MemoryStore, MemoryTable
+
+CANARY = "name: m\ntarget: t\nrollout: {steps: [10, 50, 100], wait_minutes: 3}\n"
+
+
+class ContendedTable(MemoryTable):
+    """A table in which others write just before the next move of the route, or in which the writer dies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], Any] | None = None
+
+    def write(self, *writes: Write) -> None:
+        if self.meanwhile and any(write.sk == "ROUTE" for write in writes):
+            others, self.meanwhile = self.meanwhile, None
+            others()
+        super().write(*writes)
+
+
+class Killed(BaseException):
+    """The process died."""
+
+
+class Flows:
+    """State machines that remember what was started; `dies` is killed in its place."""
+
+    def __init__(self, dies: bool = False) -> None:
+        self.started: dict[str, dict[str, Any]] = {}
+        self.dies = dies
+
+    def is_running(self, execution: str) -> bool:
+        return execution.rpartition(":")[2] in self.started
+
+    def start(self, flow: str, name: str, message: dict[str, Any]) -> bool:
+        if self.dies:
+            raise Killed
+        return self.started.setdefault(name, message) is message
+
+
+class Cycle:
+    """A model whose versions are staged, rolled out and decided about."""
+
+    def __init__(self) -> None:
+        self.table = ContendedTable()
+        self.registry = Registry(self.table)
+        self.store = MemoryStore()
+        self.flows = Flows()
+
+    def staged(self, state: str = "staged") -> int:
+        pipeline = self.store.put("pipeline", CANARY.encode())
+        names = ("onnx", "skops", "signature", "plan", "profile", "lineage", "card", "validation", "pipeline")
+        draft = Version(
+            model="m", version=0, run_id="r", created_at=datetime(2026, 1, 1, tzinfo=UTC), task="binary", opset=21,
+            metric="accuracy", metrics={}, interval=(0, 1), data="d", code="c", **dict.fromkeys(names, pipeline),
+        )  # fmt: skip
+        number = self.registry.versions.register(draft, str(len(self.table.records)))[0].version
+        path = {"registered": [], "refused": ["refused"], "rejected": ["staged", "awaiting_approval", "rejected"]}
+        for state_on_the_way in path.get(state, ["staged"] if state == "staged" else ["staged", state]):
+            self.registry.versions.move("m", number, state_on_the_way, "run r", "too slow")
+        return number
+
+    def live(self, versions: int = 1) -> None:
+        for _ in range(versions):
+            self.registry.routes.promote("m", self.staged(), 100, "run r")
+
+    def step(self, version: int, step: int, moves: int | None, rollout: str = "x") -> Deployed:
+        request = DeployRequest(model="m", version=version, step=step, moves=moves, rollout=rollout, actor="run r")
+        return deploy(request, registry=self.registry, artifacts=self.store)
+
+    def decide(self, decision: str, version: int | None = None, by: str = "ann", **more: Any) -> Any:
+        word = Decision.model_validate({"model": "m", "decision": decision, "version": version, "by": by} | more)
+        return decide(word, registry=self.registry, flows=self.flows, rollout="arn:stateMachine:rollout")
+
+    @property
+    def weights(self) -> dict[int, int]:
+        return self.registry.routes.get("m").weights
+
+    def state(self, version: int) -> str:
+        return self.registry.versions.standing("m", version).state
+
+    def audited(self, *decisions: str) -> list[Entry]:
+        return [entry for entry in self.registry.audit.all("m") if entry.decision in decisions]
+
+
+@pytest.fixture
+def cycle() -> Cycle:
+    return Cycle()
+
+
+# a rollout and the decisions that stand above it
+
+
+def test_a_rollback_between_the_look_and_the_write_of_a_step_stands(cycle: Cycle) -> None:
+    cycle.live()
+    first = cycle.step(cycle.staged(), 0, moves=1)
+    cycle.table.meanwhile = lambda: cycle.registry.routes.roll_back("m", "ann")
+    second = cycle.step(2, first.step, first.moves)
+    assert (second.overruled, second.done, second.weight) == (True, True, 0)
+    assert cycle.weights == {1: 100}
+
+
+def test_an_overruled_rollout_ends_for_good_though_its_share_is_there_again(cycle: Cycle) -> None:
+    cycle.live()
+    first = cycle.step(cycle.staged(), 0, moves=1)
+    cycle.registry.routes.roll_back("m", "ann")
+    again = cycle.step(2, 0, moves=3, rollout="y")
+    assert again.weight == first.weight == 10
+    late = cycle.step(2, first.step, first.moves)
+    assert late.overruled and cycle.weights == {1: 90, 2: 10}
+    assert cycle.step(2, again.step, again.moves, rollout="y").weight == 50
+
+
+def test_the_first_step_is_taken_only_on_the_route_that_its_starter_saw(cycle: Cycle) -> None:
+    cycle.live(2)
+    third = cycle.staged()
+    cycle.registry.routes.roll_back("m", "ann")
+    assert cycle.step(third, 0, moves=2).overruled
+    assert cycle.weights == {1: 100}
+    assert cycle.step(third, 0, moves=3, rollout="y").weight == 10
+
+
+def test_a_step_delivered_twice_knows_its_own_move_and_answers_the_same(cycle: Cycle) -> None:
+    cycle.live()
+    second = cycle.staged()
+    first = cycle.step(second, 0, moves=1)
+    assert cycle.step(second, 0, moves=1) == first
+    assert cycle.step(second, 0, moves=1, rollout="y").overruled
+    cycle.step(second, 1, first.moves)
+    assert cycle.step(second, 0, moves=1) == first
+    assert cycle.weights == {1: 50, 2: 50} and cycle.registry.routes.get("m").moves == 3
+
+
+def test_two_deliveries_at_once_are_one_move(cycle: Cycle) -> None:
+    cycle.live()
+    second = cycle.staged()
+    cycle.table.meanwhile = lambda: cycle.step(second, 0, moves=1)
+    assert cycle.step(second, 0, moves=1).weight == 10
+    assert cycle.registry.routes.get("m").moves == 2
+
+
+def test_an_execution_from_before_the_number_goes_on_by_its_share(cycle: Cycle) -> None:
+    cycle.live()
+    second = cycle.staged()
+    told = [cycle.step(second, step, None, rollout="").weight for step in (0, 1, 1, 2)]
+    assert told == [10, 50, 50, 100]
+    cycle.live()
+    assert cycle.step(second, 1, None, rollout="").overruled
+
+
+def test_a_new_rollout_goes_on_where_a_dead_one_left_the_share(cycle: Cycle) -> None:
+    cycle.live()
+    second = cycle.staged()
+    half = cycle.step(second, 1, cycle.step(second, 0, moves=1).moves)
+    moves, weights = half.moves, []
+    for step in range(3):
+        told = cycle.step(second, step, moves, rollout="y")
+        moves = told.moves
+        weights.append(told.weight)
+    assert weights == [50, 50, 100] and told.done and not told.overruled
+
+
+def test_a_withdrawal_takes_back_only_what_its_rollout_has_moved(cycle: Cycle) -> None:
+    cycle.live()
+    cycle.step(cycle.staged(), 0, moves=1, rollout="x")
+    cycle.registry.routes.roll_back("m", "ann")
+    cycle.step(2, 0, moves=3, rollout="y")
+    gone = RolloutEnded(model="m", version=2, rollout="x")
+    assert not withdraw(gone, registry=cycle.registry).put_back
+    assert not withdraw(RolloutEnded(model="m", version=1, rollout="y"), registry=cycle.registry).put_back
+    assert cycle.weights == {1: 90, 2: 10}
+    assert withdraw(RolloutEnded(model="m", version=2, rollout="y"), registry=cycle.registry).put_back
+    assert cycle.weights == {1: 100}
+
+
+def test_a_withdrawal_that_a_rollback_overtakes_changes_nothing(cycle: Cycle) -> None:
+    cycle.live(2)
+    cycle.step(cycle.staged(), 0, moves=2)
+    cycle.table.meanwhile = lambda: cycle.decide("rollback", 1)
+    assert not withdraw(RolloutEnded(model="m", version=3, rollout="x"), registry=cycle.registry).put_back
+    assert cycle.weights == {1: 100}
+
+
+def test_the_reason_of_a_promotion_is_in_the_moves_that_it_starts(cycle: Cycle) -> None:
+    cycle.live()
+    cycle.decide("promote", cycle.staged(), why="the audit is through")
+    (message,) = cycle.flows.started.values()
+    assert message["moves"] == 1
+    deploy(DeployRequest.from_event(message | {"rollout": "x"}), registry=cycle.registry, artifacts=cycle.store)
+    move = cycle.registry.routes.moves("m")[0]
+    assert (move.by, move.why) == ("ann", "rollout, step 1 of 3: the audit is through")
+
+
+# decisions that a version's state does not allow
+
+
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [
+        ("registered", "run again"), ("awaiting_approval", "`modelcycle approve m:2`"),
+        ("refused", "run again"), ("rejected", "run again"),
+    ],
+)  # fmt: skip
+def test_what_may_not_go_live_is_not_promoted_and_nothing_is_on_record(cycle: Cycle, state: str, remedy: str) -> None:
+    cycle.live()
+    version, before = cycle.staged(state), len(cycle.table.written)
+    for decision in ("promote", "rollback"):
+        with pytest.raises(NotAllowed) as refused:
+            cycle.decide(decision, version)
+        assert state.replace("_", " ") in refused.value.what
+        assert decision == "rollback" or remedy in refused.value.remedy
+    assert len(cycle.table.written) == before and not cycle.flows.started
+    status, body = problem(refused.value)
+    told = signing._fault(status, json.loads(body), "https://api")
+    assert status_of(told) == REFUSED and told.remedy == refused.value.remedy
+
+
+def test_a_version_that_was_approved_and_retired_since_has_nothing_to_approve(cycle: Cycle) -> None:
+    version = cycle.staged("awaiting_approval")
+    cycle.decide("approve", version)
+    cycle.registry.routes.promote("m", version, 100, "ann")
+    cycle.decide("approve", version)  # said twice: nothing more to do
+    cycle.live()
+    with pytest.raises(NotAllowed, match="retired: there is nothing to approve") as refused:
+        cycle.decide("approve", version)
+    assert "modelcycle promote m:1" in refused.value.remedy
+    assert len(cycle.flows.started) == len(cycle.audited("approve")) == 1 and cycle.weights == {2: 100}
+
+
+def test_a_version_that_nobody_was_asked_about_has_nothing_to_approve(cycle: Cycle) -> None:
+    for state in ("staged", "registered", "refused", "rejected"):
+        version = cycle.staged(state)
+        with pytest.raises(NotAllowed, match="there is nothing to approve"):
+            cycle.decide("approve", version)
+
+
+def test_a_retired_version_that_a_run_makes_again_waits_for_approval_and_can_still_be_rolled_back_to(
+    cycle: Cycle,
+) -> None:
+    cycle.live(2)
+    cycle.registry.versions.move("m", 1, "awaiting_approval", "run r2")
+    with pytest.raises(NotAllowed, match="awaiting approval and may not go live"):
+        cycle.decide("promote", 1)
+    assert cycle.decide("rollback").version == 1
+    assert cycle.state(1) == "live"
+
+
+def test_a_rollback_to_a_version_that_was_never_live_names_those_that_were(cycle: Cycle) -> None:
+    cycle.live(3)
+    with pytest.raises(NotAllowed, match="version 4 is staged and was never live") as refused:
+        cycle.decide("rollback", cycle.staged())
+    assert "1 (retired), 2 (retired), as in `modelcycle rollback m:2`" in refused.value.remedy
+    assert cycle.weights == {3: 100}
+
+
+def test_where_no_other_version_was_live_a_rollback_says_what_would_do(cycle: Cycle) -> None:
+    cycle.live()
+    with pytest.raises(NotAllowed) as refused:
+        cycle.decide("rollback", cycle.staged("awaiting_approval"))
+    assert "`modelcycle approve m:2`" in refused.value.remedy
+
+
+def test_a_rollback_is_no_way_to_finish_a_rollout(cycle: Cycle) -> None:
+    cycle.live()
+    cycle.step(cycle.staged(), 0, moves=1)
+    with pytest.raises(NotAllowed, match="version 2 is being rolled out, it has 10 %"):
+        cycle.decide("rollback", 2)
+    assert cycle.decide("rollback").version == 1
+
+
+def test_what_has_all_traffic_needs_no_rollout(cycle: Cycle) -> None:
+    cycle.live()
+    assert cycle.decide("promote", 1).route == {1: 100}
+    assert not cycle.flows.started and not cycle.audited("promote", "rollback")
+    assert cycle.decide("rollback", 1).note == "it has all the traffic already"
+
+
+# rollbacks
+
+
+def test_each_rollback_of_an_incident_goes_one_version_further_back(cycle: Cycle) -> None:
+    cycle.live(4)
+    assert [cycle.decide("rollback").version for _ in range(3)] == [3, 2, 1]
+    assert [cycle.state(version) for version in (1, 2, 3, 4)] == ["live", "rolled_back", "rolled_back", "rolled_back"]
+    with pytest.raises(NotAllowed, match="no earlier version to go back to") as refused:
+        cycle.decide("rollback")
+    assert "2 (rolled back), 3 (rolled back), 4 (rolled back)" in refused.value.remedy
+    assert cycle.decide("rollback", 3).route == {3: 100}
+
+
+def test_a_rollback_goes_past_versions_that_were_rolled_back_before(cycle: Cycle) -> None:
+    cycle.live(3)
+    cycle.decide("rollback")  # 3 is bad: 2
+    cycle.live()  # 4 in its place
+    assert cycle.decide("rollback").version == 2
+    assert cycle.decide("rollback").version == 1
+
+
+def test_after_a_rollback_by_name_the_next_one_goes_back_from_there(cycle: Cycle) -> None:
+    cycle.live(4)
+    cycle.decide("rollback", 2)
+    assert cycle.registry.routes.get("m").previous == 1
+    assert cycle.decide("rollback").version == 1
+
+
+def test_four_people_who_roll_back_within_a_second_take_away_one_version(cycle: Cycle) -> None:
+    cycle.live(5)
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda who: cycle.decide("rollback", by=who), ["ann", "bob", "cem", "dee"]))
+    assert cycle.weights == {4: 100} and {one.version for one in told} == {4}
+    assert sorted(bool(one.note) for one in told) == [False, True, True, True]
+    assert len(cycle.audited("rollback")) == 1
+    noted = next(one.note for one in told if one.note)
+    assert "this is the same rollback" in noted and "`modelcycle rollback m:VERSION` goes further back" in noted
+
+
+def test_a_rollback_that_was_asked_before_the_last_one_is_that_one(cycle: Cycle) -> None:
+    cycle.live(3)
+    asked = datetime.now(UTC)
+    for _ in range(3):  # one person, one click, three requests
+        assert cycle.decide("rollback", asked_at=asked).version == 2
+    assert cycle.decide("rollback", by="bob", asked_at=asked + SAME_ROLLBACK / 2).version == 2
+    assert cycle.decide("rollback", by="bob", asked_at=asked + 2 * SAME_ROLLBACK).version == 1
+
+
+def test_a_rollback_that_another_one_overtakes_is_told_no_nonsense(cycle: Cycle) -> None:
+    cycle.live(2)
+    cycle.table.meanwhile = lambda: cycle.decide("rollback", by="bob")
+    told = cycle.decide("rollback")
+    assert told.version == 1 and "bob rolled m back" in told.note
+
+
+def test_a_rollback_read_from_a_stale_route_is_tried_again(cycle: Cycle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the read of the route and those of the states another rollback goes through."""
+    cycle.live(2)
+    routes, read, stale = cycle.registry.routes, cycle.registry.routes._read, []
+
+    def late(model: str) -> Any:
+        found = read(model)
+        if not stale:
+            stale.append(found)
+            routes.roll_back("m", "bob")
+        return found
+
+    monkeypatch.setattr(routes, "_read", late)
+    move, moved = routes.roll_back("m", "ann", asked_at=datetime.now(UTC))
+    assert (move.by, moved, cycle.weights) == ("bob", False, {1: 100})
+
+
+def test_a_rollback_during_a_rollout_step_takes_the_new_version_away(cycle: Cycle) -> None:
+    cycle.live()
+    first = cycle.step(cycle.staged(), 0, moves=1)
+    cycle.table.meanwhile = lambda: cycle.step(2, first.step, first.moves)
+    assert cycle.decide("rollback").route == {1: 100}
+
+
+def test_a_rollback_races_the_steps_of_a_rollout_and_stands(cycle: Cycle) -> None:
+    cycle.live()
+    cycle.staged()
+    under_way = threading.Event()
+
+    def roll_out() -> None:
+        follows: int | None = 1
+        for weight in range(1, 100):
+            moved = cycle.registry.routes.promote("m", 2, weight, "run r", rollout="x", step=weight, follows=follows)
+            if moved is None:
+                return
+            follows = moved.moves
+            if weight > 2:
+                under_way.set()
+            time.sleep(0.001)
+        raise AssertionError("the rollback did not end the rollout")
+
+    with ThreadPoolExecutor(1) as pool:
+        rollout = pool.submit(roll_out)
+        assert under_way.wait(10)
+        cycle.decide("rollback")
+        rollout.result()
+    assert cycle.weights == {1: 100}
+
+
+def test_when_a_person_asked_is_believed_within_a_minute() -> None:
+    received = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    for sent, believed in (("11:59:58", -2), ("10:00:00", -60), ("12:00:30", 0)):
+        body = '{"decision": "rollback", "asked_at": "2026-01-01T' + sent + 'Z"}'
+        assert parse_decision(body, "m", "ann", received).asked_at == received + timedelta(seconds=believed)
+    assert parse_decision('{"decision": "rollback"}', "m", "ann", received).asked_at == received
+
+
+# what is on record
+
+
+def test_a_decision_is_not_written_without_its_audit_entry(cycle: Cycle) -> None:
+    cycle.live()
+    for sk in ("ROUTE", "STATE#00000001"):
+        unit = cycle.registry.unit("m")
+        unit.put(Write("MODEL#m", sk, {}, 1))
+        with pytest.raises(ValueError, match="a decision is written with its audit entry"):
+            unit.commit()
+
+
+def test_every_change_of_a_version_and_of_the_route_is_in_the_trail_with_its_transaction(
+    cycle: Cycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed: list[Unit] = []
+    commit = Unit.commit
+    monkeypatch.setattr(Unit, "commit", lambda unit: (committed.append(unit), commit(unit))[1])
+    cycle.live()
+    cycle.decide("approve", cycle.staged("awaiting_approval"))
+    cycle.decide("reject", cycle.staged("awaiting_approval"))
+    cycle.step(2, 0, moves=1)
+    cycle.decide("rollback")
+    for unit in committed:
+        keys = [write.sk for write in unit.writes]
+        assert sum(key.startswith("AUDIT#") for key in keys) == 1, keys
+    alone = [w for w in cycle.table.written if w.sk.startswith(("ROUTE", "STATE#"))]
+    assert len(alone) == sum(w.sk.startswith(("ROUTE", "STATE#")) for unit in committed for w in unit.writes)
+    assert [entry.decision for entry in cycle.audited("approve", "reject", "rollout", "rollback")] == [
+        "rollback", "rollout", "reject", "approve", "rollout",
+    ]  # fmt: skip
+
+
+def test_the_same_decision_said_three_times_is_one_entry(cycle: Cycle) -> None:
+    cycle.live()
+    waiting, bad, good = cycle.staged("awaiting_approval"), cycle.staged("awaiting_approval"), cycle.staged()
+    asked = datetime.now(UTC)
+    for _ in range(3):
+        cycle.decide("approve", waiting)
+        cycle.decide("reject", bad)
+        cycle.decide("promote", good)
+    cycle.live()
+    for _ in range(3):
+        cycle.decide("rollback", asked_at=asked)
+    for decision in ("approve", "reject", "promote", "rollback"):
+        assert len(cycle.audited(decision)) == 1, decision
+
+
+@pytest.mark.parametrize("decision", ["approve", "promote"])
+def test_a_decision_whose_function_is_killed_before_its_rollout_starts_is_on_record_once(
+    cycle: Cycle, decision: str
+) -> None:
+    version = cycle.staged("awaiting_approval" if decision == "approve" else "staged")
+    cycle.flows.dies = True
+    with pytest.raises(Killed):
+        cycle.decide(decision, version)
+    assert len(cycle.audited(decision)) == 1
+    cycle.flows.dies = False
+    cycle.decide(decision, version)
+    assert len(cycle.audited(decision)) == 1 and len(cycle.flows.started) == 1
+
+
+def test_a_decision_that_is_raced_leaves_no_entry(cycle: Cycle, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = cycle.staged("awaiting_approval")
+    monkeypatch.setattr(cycle.table, "write", _raced)
+    with pytest.raises(Raced):
+        cycle.decide("reject", version)
+    monkeypatch.undo()
+    assert not cycle.audited("reject") and cycle.state(version) == "awaiting_approval"
+
+
+def _raced(*writes: Write) -> None:
+    raise Raced("another writer was first", "m")
+
+
+# which verdicts are final
+
+
+def test_a_version_whose_rollout_died_may_be_staged_again_and_one_that_a_person_rolled_back_may_not(
+    cycle: Cycle,
+) -> None:
+    cycle.live()
+    cycle.step(cycle.staged(), 0, moves=1)
+    assert withdraw(RolloutEnded(model="m", version=2, rollout="x"), registry=cycle.registry).put_back
+    assert not cycle.registry.versions.standing("m", 2).final
+    assert cycle.registry.versions.move("m", 2, "staged", "run r2").state == "staged"
+    cycle.step(2, 0, moves=3, rollout="y")
+    cycle.decide("rollback")
+    assert cycle.registry.versions.standing("m", 2).final
+    with pytest.raises(NotAllowed, match="rolled back and may not be staged"):
+        cycle.registry.versions.move("m", 2, "staged", "run r3")
+    cycle.registry.versions.check("m", 2, "live")  # a person may promote it
+
+
+@pytest.mark.parametrize(
+    ("state", "by", "final"),
+    [
+        ("refused", "run r", False), ("rejected", "ann", True), ("rolled_back", "ann", True),
+        ("rolled_back", "rollout", False), ("live", "run r", False),
+    ],
+)  # fmt: skip
+def test_a_record_from_before_final_verdicts_is_read_by_who_wrote_it(state: str, by: str, final: bool) -> None:
+    old = {"state": state, "at": "2026-01-01T00:00:00Z", "by": by, "why": ""}
+    assert Standing.model_validate(old).final is final
