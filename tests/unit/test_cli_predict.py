@@ -122,6 +122,38 @@ def test_a_broken_line_is_named_and_nothing_of_it_is_shown(
     assert "secret" not in said
 
 
+def test_the_first_rows_can_be_asked_for_though_a_line_is_broken_and_it_is_said(
+    asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.csv").write_text("age,member\n1,yes\nsecret,yes,no\n2,no\n3,no\n")
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--rows", "2"]) == 0
+    assert asked == [[{"age": 1.0, "member": "yes"}, {"age": 2.0, "member": "no"}]]
+    said = capsys.readouterr().err
+    assert "a line is left out as broken; the first is line 3: 3 values where the header has 2 columns" in said
+    assert "secret" not in said
+
+
+def test_a_key_that_no_line_has_is_missing_as_in_training_and_a_column_that_a_csv_file_lacks_is_not_made_up(
+    asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.jsonl").write_text('{"age": 1, "since": "2026-01-01", "=job\'s": "cook"}\n')
+    assert main(["predict", "m", "--data", str(tmp_path / "r.jsonl")]) == 0
+    assert asked.pop() == [{"age": 1.0, "since": "2026-01-01", "=job's": "cook", "member": None}]
+    assert "missing in every row: member" in capsys.readouterr().err
+    (tmp_path / "other.jsonl").write_text('{"odd": 1}\n')  # another table: the API names all that it lacks
+    assert main(["predict", "m", "--data", str(tmp_path / "other.jsonl")]) == 0
+    assert asked.pop() == [{}]
+    (tmp_path / "r.csv").write_text("age,since\n1,2026-01-01\n")
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 0
+    assert asked.pop() == [{"age": 1.0, "since": "2026-01-01"}]
+
+
+def test_a_file_of_one_column_is_read_and_its_blank_lines_are_none(asked: list[Any], tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text('age\n1\n\n""\n2\n\n')
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 0
+    assert asked == [[{"age": 1.0}, {"age": None}, {"age": 2.0}]]
+
+
 def test_the_printed_curl_line_is_quoted_for_a_shell_and_shows_no_secret_of_aws() -> None:
     outputs = {"ApiUrl": "https://x.example/live"}
     local = curl(Place("local", None, outputs, Credentials("K", "S")), "/p", {"a": "it's"})  # type: ignore[arg-type]

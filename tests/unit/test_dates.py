@@ -38,12 +38,13 @@ def by_python(text: str, format_: str) -> float | None:
 @st.composite
 def written(draw: st.DrawFn) -> tuple[str, str]:
     format_ = draw(st.sampled_from(dates.FORMATS))
-    moment = draw(st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 31)))
+    edges = st.sampled_from([datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999), datetime(9999, 12, 31, 23)])
+    moment = draw(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)) | edges)
     if format_ == "iso":
         text = moment.isoformat(sep=draw(st.sampled_from("T ")))
         text += draw(st.sampled_from(["", "Z", "+02", "-0330", "+05:45", "+23:59"]))
     else:
-        text = moment.strftime(format_)
+        text = moment.strftime(format_.replace("%Y", f"{moment.year:04}"))
     place = draw(st.integers(0, len(text) - 1))
     return text[:place] + draw(st.sampled_from([text[place], *"0123456789 /:-APt.Z"])) + text[place + 1 :], format_
 
@@ -52,6 +53,26 @@ def written(draw: st.DrawFn) -> tuple[str, str]:
 @given(written())
 def test_duckdb_and_python_read_the_same(engine: Any, case: tuple[str, str]) -> None:
     assert by_python(*case) == by_duckdb(engine, *case)
+
+
+OUT_OF_RANGE = [
+    ("0000-01-01", "iso"), ("0001-01-01T00:00:00+00:01", "iso"), ("9999-12-31T23:59:59-00:01", "iso"),
+    ("9999-12-31T23:59:59.999999", "iso"), ("01/01/0000", "%m/%d/%Y"), ("31 Dec 0000", "%d %b %Y"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OUT_OF_RANGE)
+def test_no_date_lies_outside_the_years_1_to_9999(engine: Any, case: tuple[str, str]) -> None:
+    assert by_python(*case) is None and by_duckdb(engine, *case) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(dates.FORMATS), st.floats(-62_135_596_800, 253_402_300_799))
+def test_what_is_written_is_read_again(format_: str, seconds: float) -> None:
+    read = dates.parse(
+        dates.written(seconds, format_), format_
+    )  # what a format or a microsecond leaves out is lost once
+    assert dates.parse(dates.written(read, format_), format_) == read
 
 
 @pytest.mark.parametrize("format_", dates.FORMATS)

@@ -146,6 +146,17 @@ def test_missing_values_are_a_signal_of_their_own(live: Place) -> None:
     assert report(live, told)["when"]["detail"] == "missing values: 0% in training, 66% now"
 
 
+@pytest.mark.parametrize("blanks", ["\t", "\u3000", " \xa0"])
+def test_a_missing_token_with_blanks_is_missing_here_as_it_is_in_training(live: Place, blanks: str) -> None:
+    tokens = (blanks + "NA" + blanks, blanks)
+    live.data.upload(
+        PREFIX + "a", b"".join(captured(row, **({"c": tokens[row % 2]} if row % 3 else {})) for row in range(400))
+    )
+    told = look(live)
+    assert "c" in told.drifted
+    assert report(live, told)["c"]["missing_now"] > 0.6
+
+
 def test_a_column_of_odd_values_is_one_row_of_the_report(live: Place) -> None:
     live.data.upload(PREFIX + "a", b"".join(captured(row, x={"deep": [row]}) for row in range(400)))
     told = look(live)

@@ -145,6 +145,14 @@ def test_typed_rows_survive_their_way_through_json(cells: list[tuple[Any, Any, A
     assert again.values["s"].strings().tolist() == list(columns.values["s"].strings())  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("text", ["", "  ", "?", " ?\u3000", "n/a", "\tn/a "])
+def test_a_missing_token_is_missing_whatever_blanks_are_around_it_or_around_the_token(text: str) -> None:
+    signature = SIGNATURE.model_copy(update={"missing_values": ["?", " n/a "]})
+    columns = signature.read([dict.fromkeys(GOOD, text)])
+    assert all(np.isnan(columns.values[name]).all() for name in (SLASHED, "member"))  # type: ignore[arg-type]
+    assert columns.values["colour"].codes.tolist() == [-1]  # type: ignore[union-attr]
+
+
 def test_columns_of_another_kind_do_not_fit() -> None:
     assert SIGNATURE.fits(SIGNATURE.read([GOOD]))
     assert not SIGNATURE.fits(Columns({SLASHED: Texts.of(["1"])}))
@@ -163,6 +171,8 @@ def test_a_number_is_not_taken_for_a_date() -> None:
 def test_dates_survive_their_way_through_json(written: str) -> None:
     pytest.importorskip("modelcycle.model.dates")
     signature = dates.model_copy(update={"fields": [Field(name="d", type="datetime", format=written)]})
-    days = np.array([-86400.0 * 400, np.nan, 0.0, 86400.0 * 15_000], dtype=np.float64)
+    year_999, year_1, year_9999 = -30_641_760_000.0, -62_135_596_800.0, 253_402_214_400.0
+    moments = [-86400.0 * 400, np.nan, 0.0, 86400.0 * 15_000, year_999, year_1, year_9999]
+    days = np.array(moments, dtype=np.float64)
     again = signature.read(signature.instances(Columns({"d": days})))
     np.testing.assert_array_equal(again.values["d"], days)  # type: ignore[arg-type]
