@@ -136,7 +136,8 @@ class Deliveries:
                 with self._scope(account, region):
                     self._stepfunctions._emit_execution_status_event(execution)
                 self._told.add(arn)
-                if not any(event["type"] == "TaskStateExited" for event in execution["events"]):
+                events = execution["events"]
+                if events and not any(event["type"] == "TaskStateExited" for event in events):
                     again = Again(execution["stateMachineArn"], execution["input"], account, region)
                     self._again[arn] = again
         self._told &= {arn for (_, _, arn), _ in executions}
