@@ -71,7 +71,7 @@ def up(
 
 @app.command()
 def down(
-    force: Annotated[bool, typer.Option("--force", help="Stop it although its state cannot be saved.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Stop it even if its state cannot be saved.")] = False,
     place: Place = LOCAL,
     stage: Stage = "dev",
     as_json: Json = False,

@@ -109,7 +109,7 @@ def find(
         from infra.local import cloud
 
         local = cloud.up(port=port or _port(), home=home(), say=say) if start else cloud.connect(home=home())
-        session = local.session()
+        session = local.operator
         return Place("local", session, local.outputs, Credentials(*session.credentials()), endpoint=local.endpoint)
     return _localstack(stage) if name == "localstack" else _aws(stage)
 
@@ -137,12 +137,12 @@ def only_local(name: Name, verb: str) -> None:
 
 
 def _localstack(stage: str) -> Place:
-    from localstack_client.config import get_service_endpoint  # type: ignore[import-untyped]
+    from localstack_client.config import get_service_endpoint
 
-    from infra.local.clients import Session as LocalSession
+    from infra.local.clients import ClientFactory
 
     endpoint = str(get_service_endpoint("s3"))
-    session = LocalSession(endpoint, "test", "test")
+    session = ClientFactory(endpoint, "test", "test")
     outputs = _outputs(session, stage, f"localstack at {endpoint}")
     if "ApiUrl" in outputs:
         outputs["ApiUrl"] = _through(endpoint, outputs["ApiUrl"])

@@ -133,7 +133,7 @@ def test_the_monitor_says_in_one_line_when_there_is_nothing_to_see(state: str) -
 
 def test_status_gives_the_bad_news_first_with_what_mends_it() -> None:
     told = Health("local", True, [("the last run of m failed", "modelcycle show m --run r1")], [("cloud", "up")])
-    assert status.status(told).splitlines() == [
+    assert status.health_text(told).splitlines() == [
         "!  the last run of m failed",
         "   modelcycle show m --run r1",
         "   cloud         up",
