@@ -23,7 +23,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setattr(cli.place, "find", lambda *words, **more: made.place)
     monkeypatch.setattr("cli.follow.LAST_WORD", 0.5)
     monkeypatch.setattr("cli.follow.GOING_LIVE", 0.5)
-    monkeypatch.setattr(start, "LONGEST_WAIT", 0.5)
+    monkeypatch.setattr(start, "CLAIM_TIMEOUT", 0.5)
     return made
 
 
