@@ -10,8 +10,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from infra.local.cloud import LocalCloud
 from infra.local.clients import REGION
+from infra.local.cloud import LocalCloud
 
 
 def signed_headers(cloud: LocalCloud, method: str, url: str, body: bytes | None = None) -> dict[str, str]:
