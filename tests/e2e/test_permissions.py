@@ -13,10 +13,7 @@ from botocore.exceptions import ClientError
 from infra.local.clients import REGION
 from infra.local.cloud import LocalCloud
 from tests.e2e.observed_model import ObservedModel
-from tests.e2e.test_policies import as_list
-from tests.e2e.test_policies import (
-    test_state_machines_rules_and_schedules_have_the_permissions_that_they_need as check_permissions,
-)
+from tests.e2e.test_policies import as_list, check_permissions
 
 
 @pytest.fixture(scope="module")
