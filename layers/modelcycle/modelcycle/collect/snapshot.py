@@ -15,7 +15,7 @@ from modelcycle.faults import BadData, NoData, UnreadableFile
 from modelcycle.messages import Collected, CollectRequest
 from modelcycle.registry import Runs
 from modelcycle.steps import pipeline_of, taken_over
-from modelcycle.store import LARGEST_OBJECT, Listed, Store, put_json
+from modelcycle.store import MAX_OBJECT_BYTES, Listed, Store, put_json
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 MOST_BYTES = 2 * 2**30  # of all files together; pieces and shards lie in the function's temporary storage
@@ -146,6 +146,6 @@ def _quarantine(engine: Any, folder: Path) -> Path:
             f"""COPY (SELECT file, line, left(text, {length}) AS text, reason FROM broken ORDER BY file, line)
                 TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
         )
-        if path.stat().st_size <= LARGEST_OBJECT:
+        if path.stat().st_size <= MAX_OBJECT_BYTES:
             break
     return path
