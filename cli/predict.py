@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cli import console, rows, signing
-from cli import place as places
 from cli.contract import contract
-from cli.place import Name
+from cli.options import Options
 from cli.screens import predictions as screen
 from modelcycle.faults import BadRequest, NoData
 
@@ -21,9 +20,9 @@ POINTER = re.compile(r"/instances/(?P<row>[0-9]+)(/(?P<column>.*))?", re.DOTALL)
 MOST_BYTES = 1_000_000  # of its instances; the API takes 3 MB
 
 
-def predict(model: str, data: Path, first: int | None, name: Name, stage: str, as_json: bool) -> int:
+def predict(model: str, data: Path, first: int | None, options: Options) -> int:
     names = rows.columns(data)
-    place = places.find(name, stage)
+    place = options.open_place()
     asked = contract(place, model)
     unknown = asked.unknown(names)
     if unknown:
@@ -33,7 +32,7 @@ def predict(model: str, data: Path, first: int | None, name: Name, stage: str, a
     # a column that a line of JSON leaves out has no value; one that the file lacks is the API's to name
     asked_for = (dict.fromkeys(names) | row for row in itertools.islice(rows.read(data), first))
     for batch in batches((row, asked.instance(row)) for row in asked_for):
-        shown += [row for row, _ in batch[: screen.MOST_ROWS - len(shown)]]
+        shown += [row for row, _ in batch[: screen.MAX_ROWS - len(shown)]]
         body = {"instances": [instance for _, instance in batch]}
         try:
             merge(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
@@ -41,10 +40,10 @@ def predict(model: str, data: Path, first: int | None, name: Name, stage: str, a
             raise in_file(refused, data, len(answer.get("predictions", [])), list(asked.fields)) from None
     if not answer:
         raise NoData("the file has no rows", str(data), "give at least one row")
-    if as_json:
+    if options.as_json:
         console.print_json(answer)
     else:
-        console.show(screen.predictions(answer, shown, [name for name in asked.fields if name in names]))
+        console.show(screen.predictions_text(answer, shown, [name for name in asked.fields if name in names]))
     return console.DONE
 
 
