@@ -147,7 +147,7 @@ def shares(weights: Mapping[int, int]) -> list[str]:
 
 def traffic(weights: Mapping[int, int]) -> str:
     """Return `shares` on one line."""
-    return GAP.join(shares(weights))
+    return ", ".join(shares(weights))
 
 
 def person(by: str) -> str:

@@ -31,6 +31,7 @@ def monitored_text(monitored: Monitored, report: dict[str, Any]) -> str:
         ("compared", f"{count(monitored.rows, 'prediction')}, {since} to {until}"),
         ("accuracy", _estimated(monitored.estimated)),
         ("measured", "" if monitored.realized is None else figure(monitored.realized)),
+        ("drift from", _limit(report)),
         ("drifted", ", ".join(clip(name, 40) for name in monitored.drifted)),
         ("event", _announcement(monitored) if monitored.degraded else ""),
         ("left out", _left_out(report)),
@@ -47,6 +48,11 @@ def monitored_text(monitored: Monitored, report: dict[str, Any]) -> str:
 
 def _estimated(estimated: float | None) -> str:
     return "" if estimated is None else f"{figure(estimated)}, estimated from the predicted probabilities"
+
+
+def _limit(report: dict[str, Any]) -> str:
+    limit = report.get("limits", {}).get("psi")
+    return "" if limit is None else f"a population stability index (PSI) of {limit:g}"
 
 
 def _announcement(monitored: Monitored) -> str:

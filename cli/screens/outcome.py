@@ -24,11 +24,12 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
     head, rows = _outcome(outcome)
     if details and outcome.status in ("refused", "failed"):
         rows.append(("details", f"modelcycle show {outcome.model} --run {outcome.run_id}"))
-        next_steps = [step for step in next_steps if step[0] != "details"]
     if outcome.late_uploads:
         late = f"{count(outcome.late_uploads, 'upload')} arrived too late for this run; the next run includes them"
         rows.append(("new files", f"{late}: modelcycle runs {outcome.model}"))
-    return "\n".join([head, *labelled([*rows, *next_steps], LABEL_WIDTH)])
+    shown = {label for label, _ in rows} | {text for _, text in rows}
+    rows += [(purpose, command) for purpose, command in next_steps if not {purpose, command} & shown]
+    return "\n".join([head, *labelled(rows, LABEL_WIDTH)])
 
 
 def _outcome(outcome: Outcome) -> tuple[str, Rows]:

@@ -81,7 +81,7 @@ def version_text(
 def decided_text(decided: Decided) -> str:
     """Return what a decision changed."""
     name = f"{decided.model}:{decided.version}" if decided.version is not None else decided.model
-    rollout = "; its rollout continues by itself" if decided.decision in ("approve", "promote") else ""
+    rollout = "; its rollout has started" if decided.decision in ("approve", "promote") else ""
     rows = [
         ("live now", f"version {traffic(decided.route)}" if decided.route else "none"),
         ("note", decided.note),
@@ -106,7 +106,7 @@ def _moves(moves: Sequence[Move], now: datetime | None) -> list[str]:
         ]
         for move in moves[:MAX_MOVES]
     ]  # fmt: skip
-    return ["", table(["traffic", "", "before", "after", "by", "why"], rows), *more(len(moves) - MAX_MOVES)]
+    return ["", table(["traffic", "move", "before", "after", "by", "why"], rows), *more(len(moves) - MAX_MOVES)]
 
 
 def _decisions(decisions: Sequence[Entry], now: datetime | None = None) -> list[str]:

@@ -73,7 +73,7 @@ GOLDEN = {
     "govern": ["6 of 6 rules hold", "model card written"],
     "register": ["version 1", "from data 9c41aa00", "code 4ad1bb00"],
     "stage": ["200 rows replayed", "p50 1.2 ms", "p99 2.9 ms", "0 differences"],
-    "deploy": ["live: version 7 (90 %)   8 (10 %)"],
+    "deploy": ["live: version 7 (90 %), 8 (10 %)"],
 }
 
 

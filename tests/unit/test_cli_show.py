@@ -80,7 +80,7 @@ def test_show_gives_the_keys_that_never_change(capsys: pytest.CaptureFixture[str
     assert [version["version"] for version in printed["versions"]] == [2, 1]
     assert main(["show", "m"]) == 0
     screen = capsys.readouterr().out
-    assert "m: live 1 (90 %)   2 (10 %)" in screen
+    assert "m: live 1 (90 %), 2 (10 %)" in screen
     assert "accuracy 0.870 ± 0.010   9c41aa9c   4ad1bb4a" in screen
 
 
@@ -114,7 +114,7 @@ def test_a_decision_is_posted_and_its_answer_shown(
     ]
     screen = capsys.readouterr().out
     assert "m:1 is live again.\n  live now      version 1 (100 %)\n  note          bob rolled m back" in screen
-    assert "m:1 is promoted; its rollout continues by itself." in screen
+    assert "m:1 is promoted; its rollout has started." in screen
 
 
 def test_the_monitor_shows_the_most_drifted_column_first() -> None:
