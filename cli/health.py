@@ -27,13 +27,13 @@ class Health:
         }  # fmt: skip
 
 
-def look(name: places.Name, stage: str) -> Health:
+def look(name: places.PlaceName, stage: str) -> Health:
     """The place's health, without changing anything."""
     health = _local() if name == "local" else Health(name, False)
     if name == "local" and not health.up:
         return health
     try:
-        place = places.find(name, stage)
+        place = places.open_place(name, stage)
     except Exception as error:  # no credentials, no stack, nobody answers: whatever it is, the place is not up
         what, _, remedy = console.parts(error)
         if name != "local" or not health.bad:

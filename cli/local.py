@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 from cli import console, place
+from cli.options import Options
 from cli.screens import status as screen
 
 
-def up(name: place.Name, stage: str, port: int | None, as_json: bool) -> int:
-    place.only_local(name, "up")
-    found = place.find(name, stage, start=True, port=port, say=console.say)
-    if as_json:
-        console.print_json({"place": name, "endpoint": found.endpoint, "outputs": found.outputs})
+def up(port: int | None, options: Options) -> int:
+    place.only_local(options.place, "up")
+    found = options.open_place(start=True, port=port)
+    if options.as_json:
+        console.print_json({"place": options.place, "endpoint": found.endpoint, "outputs": found.outputs})
     else:
         console.show(screen.came_up(found))
     return console.DONE
 
 
-def down(name: place.Name, force: bool, as_json: bool) -> int:
+def down(force: bool, options: Options) -> int:
     from infra.local import cloud
 
-    place.only_local(name, "down")
-    found = cloud.down(home=place.home(), force=force)
-    if as_json:
-        console.print_json({"place": name, "was_up": found.was_up, "cut_off": found.cut_off, "lost": found.lost})
+    place.only_local(options.place, "down")
+    stopped = cloud.down(home=place.home(), force=force)
+    if options.as_json:
+        console.print_json(
+            {"place": options.place, "was_up": stopped.was_up, "cut_off": stopped.cut_off, "lost": stopped.lost}
+        )
     else:
-        console.show(screen.went_down(found))
-    return console.FAILED if found.lost else console.DONE
+        console.show(screen.went_down(stopped))
+    return console.FAILED if stopped.lost else console.DONE
 
 
-def status(name: place.Name, stage: str, as_json: bool) -> int:
+def status(options: Options) -> int:
     from cli.health import look
 
-    health = look(name, stage)
-    if as_json:
+    health = look(options.place, options.stage)
+    if options.as_json:
         console.print_json(health.wire())
     else:
         console.show(screen.status(health))

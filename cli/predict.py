@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cli import console, rows, signing
-from cli import place as places
 from cli.contract import contract
-from cli.place import Name
+from cli.options import Options
 from cli.screens import predictions as screen
 from modelcycle.faults import BadData, BadRequest, NoData
 
@@ -21,7 +20,7 @@ POINTER = re.compile(r"/instances/(?P<row>[0-9]+)(/(?P<column>.*))?", re.DOTALL)
 MOST_BYTES = 1_000_000  # of its instances; the API takes 3 MB
 
 
-def predict(model: str, data: Path, first: int | None, name: Name, stage: str, as_json: bool) -> int:
+def predict(model: str, data: Path, first: int | None, options: Options) -> int:
     """Ask the live version for the rows of a file, and show its answers.
 
     Parameters
@@ -36,7 +35,7 @@ def predict(model: str, data: Path, first: int | None, name: Name, stage: str, a
     with rows.opened(data) as file:
         if file.piece.broken:
             _broken(file, first)
-        place = places.find(name, stage)
+        place = options.open_place()
         asked = contract(place, model)
         unknown = asked.unknown(file.names)
         if unknown:
@@ -48,7 +47,7 @@ def predict(model: str, data: Path, first: int | None, name: Name, stage: str, a
         shown: list[rows.Row] = []
         asked_for = (dict.fromkeys(absent) | row for row in itertools.islice(file, first))
         for batch in batches((row, asked.instance(row)) for row in asked_for):
-            shown += [row for row, _ in batch[: screen.MOST_ROWS - len(shown)]]
+            shown += [row for row, _ in batch[: screen.MAX_ROWS - len(shown)]]
             body = {"instances": [instance for _, instance in batch]}
             try:
                 merge(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
@@ -56,11 +55,11 @@ def predict(model: str, data: Path, first: int | None, name: Name, stage: str, a
                 raise in_file(refused, data, len(answer.get("predictions", [])), list(asked.fields)) from None
     if not answer:
         raise NoData("the file has no rows", str(data), "give at least one row")
-    if as_json:
+    if options.as_json:
         console.print_json(answer)
     else:
         known = [name for name in asked.fields if name in file.names]
-        console.show(screen.predictions(answer, shown, known))
+        console.show(screen.predictions_text(answer, shown, known))
     return console.DONE
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from modelcycle.faults import Raced, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.registry import Record, Write
-from modelcycle.store import LARGEST_OBJECT, Listed
+from modelcycle.store import MAX_OBJECT_BYTES, Listed
 
 
 class MemoryStore:
@@ -27,8 +27,8 @@ class MemoryStore:
 
     def put(self, key: str, body: bytes | Path) -> Artifact:
         content = body if isinstance(body, bytes) else body.read_bytes()
-        if len(content) > LARGEST_OBJECT:
-            raise ValueError(f"{key} would have {len(content)} bytes; the writer has to cut it at {LARGEST_OBJECT}")
+        if len(content) > MAX_OBJECT_BYTES:
+            raise ValueError(f"{key} would have {len(content)} bytes; the limit is {MAX_OBJECT_BYTES}")
         with self.lock:
             stored = self.objects.setdefault(key, content)
         return Artifact(uri=f"s3://{self.bucket}/{key}", sha256=hashlib.sha256(stored).hexdigest(), bytes=len(stored))
@@ -39,7 +39,7 @@ class MemoryStore:
             raise Unknown(f"there is no object {key}", artifact.uri)
         body = self.objects[key]
         if hashlib.sha256(body).hexdigest() != artifact.sha256:
-            raise Tampered("the object's bytes are not those that were written", artifact.uri)
+            raise Tampered("the object was changed after it was written", artifact.uri)
         return body
 
     def fetch(self, artifact: Artifact, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The places are found, each in its own way; where nothing is deployed, that is said."""
+"""Places are opened, each in its own way; if nothing is deployed, the error says so."""
 
 from __future__ import annotations
 
@@ -35,44 +35,42 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
 
 @pytest.mark.usefixtures("stack")
 def test_the_api_of_a_localstack_is_reached_through_its_endpoint() -> None:
-    found = places.find("localstack")
-    assert found.api_url == f"{found.endpoint}/restapis/abc123/live/_user_request_"
-    assert found.output("DataBucket") == "d"
+    place = places.open_place("localstack")
+    assert place.api_url == f"{place.endpoint}/restapis/abc123/live/_user_request_"
+    assert place.output("DataBucket") == "d"
     with pytest.raises(Fault, match="no output RolloutArn"):
-        found.output("RolloutArn")
+        place.output("RolloutArn")
 
 
-def test_a_stack_that_is_not_there_is_named(stack: CloudFormation) -> None:
+def test_a_missing_stack_is_named(stack: CloudFormation) -> None:
     stack.outputs = None
     with pytest.raises(Fault, match="no stack modelcycle-staging") as caught:
-        places.find("localstack", "staging")
+        places.open_place("localstack", "staging")
     assert "--stage" in caught.value.remedy
 
 
 def test_aws_without_credentials_says_which_variable_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("boto3.Session.get_credentials", lambda self: None)
     with pytest.raises(BadInput, match="no AWS credentials") as caught:
-        places.find("aws")
+        places.open_place("aws")
     assert "AWS_PROFILE" in caught.value.remedy
 
 
-def test_a_local_cloud_that_is_down_is_not_started_to_be_looked_at(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_opening_a_local_cloud_that_is_down_does_not_start_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MODELCYCLE_HOME", str(tmp_path / "home"))
     with pytest.raises(CloudStopped):
-        places.find("local")
+        places.open_place("local")
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "99999", "²"])
-def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: str) -> None:
+def test_an_invalid_port_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: str) -> None:
     monkeypatch.setenv("MODELCYCLE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MODELCYCLE_PORT", port)
-    with pytest.raises(BadInput, match="is no port"):
-        places.find("local", start=True)
+    with pytest.raises(BadInput, match="is not a port"):
+        places.open_place("local", start=True)
 
 
-def test_no_secret_stands_in_what_is_printed_of_a_place() -> None:
+def test_a_printed_place_shows_no_secret() -> None:
     place = Place("aws", None, {}, Credentials("KEY", "SECRET", "TOKEN"))  # type: ignore[arg-type]
     assert "SECRET" not in repr(place)
     assert "TOKEN" not in repr(place)

@@ -76,7 +76,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             "probabilities": [{"no": 0.25, "yes": 0.75}] * count,
         }  # fmt: skip
 
-    monkeypatch.setattr(cli.place, "find", lambda *words: Place("local", None, {}, Credentials("k", "s")))  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        cli.place, "open_place", lambda *names, **settings: Place("local", None, {}, Credentials("k", "s"))
+    )  # type: ignore[arg-type]
     monkeypatch.setattr(cli.predict, "contract", lambda place, model: CONTRACT)
     monkeypatch.setattr(cli.predict.signing, "call", call)
     return bodies
@@ -93,7 +95,7 @@ def test_a_table_shows_the_first_rows_and_says_which_columns_were_left_out(
         "    row   age   =job's   since        member   prediction   probability",
         "    1     39    cook     2026-01-01   yes      yes          0.750",
     ]
-    assert "12 predictions by m:3, the first 10 shown" in streams.out
+    assert "12 predictions by m:3; the first 10 are shown" in streams.out
 
 
 def test_json_is_the_answer_of_the_api(asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

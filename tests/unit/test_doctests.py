@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the domain run and print what they say."""
+"""The examples in docstrings run, and print what they say."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+import cli
 import modelcycle
 
-PACKAGE = Path(modelcycle.__file__).parent
+PACKAGES = [Path(package.__file__).parent for package in (modelcycle, cli) if package.__file__]
 MODULES = sorted(
-    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
-    for path in PACKAGE.rglob("*.py")
+    ".".join(path.relative_to(package.parent).with_suffix("").parts)
+    for package in PACKAGES
+    for path in package.rglob("*.py")
     if ">>>" in path.read_text(encoding="utf-8")
 )
 

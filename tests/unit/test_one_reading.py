@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 import cli.predict
 from cli.contract import Contract
 from cli.glance import glance
+from cli.options import Options
 from modelcycle.engineer_features.signature import build_signature
 from modelcycle.faults import BadRequest
 from modelcycle.model import dates
@@ -101,13 +102,13 @@ def served(signature: Signature, name: str, body: bytes) -> list[dict[str, Any] 
 
     contract = Contract(json.loads(signature.model_dump_json()))
     with (
-        TemporaryDirectory() as folder, patch("cli.predict.places.find"), patch("cli.predict.signing.call", call),
+        TemporaryDirectory() as folder, patch("cli.options.Options.open_place"), patch("cli.predict.signing.call", call),
         patch("cli.predict.contract", lambda *words: contract), redirect_stdout(io.StringIO()),
         redirect_stderr(io.StringIO()),
     ):  # fmt: skip
         path = Path(folder) / name
         path.write_bytes(body)
-        assert cli.predict.predict("m", path, None, "local", "dev", True) == 0
+        assert cli.predict.predict("m", path, None, Options("local", "dev", True)) == 0
     return encoded
 
 
@@ -289,5 +290,5 @@ def test_init_reads_what_training_reads(tmp_path: Path) -> None:
 
 
 def test_what_reads_no_file_does_not_wait_for_duckdb() -> None:
-    program = "import sys, cli.main, cli.health, cli.run, cli.look, cli.predict; assert 'duckdb' not in sys.modules"
+    program = "import sys, cli.main, cli.health, cli.run, cli.show, cli.predict; assert 'duckdb' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)

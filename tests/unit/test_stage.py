@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from modelcycle.messages import ScoredCandidate, Staged
-from modelcycle.model.answer import load
+from modelcycle.model.answer import load_version
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
@@ -189,7 +189,7 @@ def test_other_scores_than_were_judged_are_differences() -> None:
 
 def test_a_row_that_the_serving_code_refuses_is_named_without_its_values() -> None:
     here = Registered()
-    served = load(here.registry.versions.get(MODEL, 1), here.store)
+    served = load_version(here.registry.versions.get(MODEL, 1), here.store)
     rows = Columns({HOURS: np.array([1.0], dtype=np.float32), COLOUR: Texts(np.array([0], dtype=np.int32), ["secret"])})
     narrow = served.signature.model_copy(
         update={

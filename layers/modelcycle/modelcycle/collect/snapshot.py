@@ -17,7 +17,7 @@ from modelcycle.reading import SUFFIXES, Piece, column_names
 from modelcycle.reading.piece import LONGEST_TEXT
 from modelcycle.registry import Runs
 from modelcycle.steps import pipeline_of, taken_over
-from modelcycle.store import LARGEST_OBJECT, Listed, Store, put_json
+from modelcycle.store import MAX_OBJECT_BYTES, Listed, Store, put_json
 
 MOST_BYTES = 2 * 2**30  # of all files together; pieces and shards lie in the function's temporary storage
 
@@ -141,6 +141,6 @@ def _quarantine(engine: Any, folder: Path) -> Path:
             f"""COPY (SELECT file, line, left(text, {length}) AS text, reason FROM broken ORDER BY file, line)
                 TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
         )
-        if path.stat().st_size <= LARGEST_OBJECT:
+        if path.stat().st_size <= MAX_OBJECT_BYTES:
             break
     return path

@@ -22,7 +22,7 @@ from modelcycle.model.plan import Input, Part
 from modelcycle.model.values import MAX_NUMBER, is_missing, missing_texts
 from modelcycle.spec import Task
 
-MOST_ERRORS = 20  # named in one answer
+MAX_REQUEST_ERRORS = 20  # named in one answer
 
 
 class Field(BaseModel):
@@ -103,7 +103,7 @@ class Signature(BaseModel):
             for field in self.fields:
                 if field.name not in instance:
                     errors.append((pointer(row, field.name), "the column is missing; null stands for no value"))
-            if len(errors) >= MOST_ERRORS:
+            if len(errors) >= MAX_REQUEST_ERRORS:
                 break
         if errors:
             raise _refused(errors, self.model)
@@ -122,7 +122,7 @@ class Signature(BaseModel):
                 except ValueError as error:
                     errors.append((pointer(row, field.name), str(error)))
                     column.append(None)
-            if len(errors) >= MOST_ERRORS:
+            if len(errors) >= MAX_REQUEST_ERRORS:
                 break
             values[field.name] = _typed(column, field.type)
         if errors:
@@ -141,7 +141,7 @@ def pointer(row: int, name: str) -> str:
 
 
 def _refused(errors: list[tuple[str, str]], model: str) -> BadRequest:
-    errors = errors[:MOST_ERRORS]
+    errors = errors[:MAX_REQUEST_ERRORS]
     place, text = errors[0]
     return BadRequest(
         f"{place}: {text}",

@@ -9,7 +9,7 @@ import numpy as np
 from modelcycle.engine import batches
 from modelcycle.faults import BadData
 from modelcycle.model.columns import Column, Columns, Texts, Values
-from modelcycle.store import LARGEST_OBJECT
+from modelcycle.store import MAX_OBJECT_BYTES
 
 MOST_CELLS = 60_000_000  # rows x columns of all parts; 4 bytes each, three quarters of them in memory at once
 MOST_TEXT = 1 * 2**30  # bytes of all texts; each part and column is read by itself
@@ -88,9 +88,9 @@ def packed(columns: Columns, name: str) -> bytes:
     BadData : it would be larger than an object may be
     """
     body = columns.to_bytes()
-    if len(body) > LARGEST_OBJECT:
+    if len(body) > MAX_OBJECT_BYTES:
         raise BadData(
-            f"the {name} rows take {len(body) >> 20} MiB packed, more than the {LARGEST_OBJECT >> 20} of an object",
+            f"the {name} rows take {len(body) >> 20} MiB packed, more than the {MAX_OBJECT_BYTES >> 20} of an object",
             "preprocess", "keep fewer rows, or take columns out by drop_columns",
         )  # fmt: skip
     return body

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from modelcycle.faults import Fault
-from modelcycle.model.answer import Answer, Served, answer, parse
+from modelcycle.model.answer import Answer, LoadedVersion, answer
 from modelcycle.model.columns import Columns
+from modelcycle.model.request import parse_request
 from modelcycle.model.scoring import ScoreArray, predictions
 from modelcycle.registry import Route
 
@@ -32,7 +33,7 @@ class Rehearsal:
         return float(np.quantile(self.milliseconds, share)) if self.milliseconds else 0.0
 
 
-def rehearse(served: Served, columns: Columns, scores: ScoreArray, rows: int) -> Rehearsal:
+def rehearse(served: LoadedVersion, columns: Columns, scores: ScoreArray, rows: int) -> Rehearsal:
     """Replay `rows` rows, spread evenly; `scores`, of all rows in one batch, is what the answers are held to.
 
     A difference means that a request does not enter the graph as a training row does: a date, a number or a text that
@@ -63,16 +64,16 @@ def rehearse(served: Served, columns: Columns, scores: ScoreArray, rows: int) ->
     return result
 
 
-def _call(served: Served, route: Route, body: bytes) -> Answer | Fault:
+def _call(served: LoadedVersion, route: Route, body: bytes) -> Answer | Fault:
     try:
-        found = answer(parse(body), route, {served.version: served}, "stage")
+        found = answer(parse_request(body), route, {served.version: served}, "stage")
     except Fault as fault:
         return fault
     json.dumps(found.wire(), allow_nan=False)  # part of what a request costs
     return found
 
 
-def _contract(found: Answer, served: Served) -> list[str]:
+def _contract(found: Answer, served: LoadedVersion) -> list[str]:
     wire, signature = found.wire(), served.signature
     broken = []
     if wire["model"] != signature.model or wire["version"] != served.version or len(wire["predictions"]) != 1:

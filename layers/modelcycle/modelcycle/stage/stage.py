@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from modelcycle.faults import NotAllowed
 from modelcycle.messages import Staged, StageRequest
-from modelcycle.model.answer import load
+from modelcycle.model.answer import load_version
 from modelcycle.model.columns import Columns
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry, Standing, State
@@ -38,7 +38,7 @@ def stage(request: StageRequest, *, artifacts: Store, registry: Registry) -> Sta
     version = registry.versions.get(model, number)
     test = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
     judged = Scores.from_bytes(artifacts.read(request.score_candidate.scores)).scores
-    rehearsal = rehearse(load(version, artifacts), test, judged, pipeline.staging.rows)
+    rehearsal = rehearse(load_version(version, artifacts), test, judged, pipeline.staging.rows)
     found = _reasons(rehearsal, pipeline)
     reasons = found.model + found.circumstances
     report = put_json(

@@ -1,4 +1,4 @@
-"""What is on record, on screens and as JSON: models, versions, decisions, monitoring, health."""
+"""The screens and the JSON of `models`, `show`, `monitor`, `status` and of decisions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import cli.place
 import cli.signing
 from cli.health import Health
 from cli.main import main
-from cli.screens import monitored, status
-from cli.screens.versions import who
+from cli.screens import status
+from cli.screens.monitored import monitored_text
 from modelcycle.messages import Drift, Monitored
 from modelcycle.registry import Standing, Version, Write
 from tests.memory_place import ARTIFACT, AT, Cloud
@@ -21,9 +21,17 @@ from tests.memory_place import ARTIFACT, AT, Cloud
 WINDOW = (AT, AT + timedelta(hours=24))
 
 
-def looked(**changes: Any) -> Monitored:
-    told = {"model": "m", "version": 2, "window": WINDOW, "rows": 500, "state": "ok", "drifted": [], "degraded": False}
-    return Monitored.model_validate(told | changes)
+def monitored(**changes: Any) -> Monitored:
+    result = {
+        "model": "m",
+        "version": 2,
+        "window": WINDOW,
+        "rows": 500,
+        "state": "ok",
+        "drifted": [],
+        "degraded": False,
+    }
+    return Monitored.model_validate(result | changes)
 
 
 def version(number: int) -> Version:
@@ -38,7 +46,7 @@ def version(number: int) -> Version:
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """A model with version 1, which was live, and version 2, on its way."""
+    """A model whose version 1 has 90 % of the traffic and version 2 the rest."""
     made = Cloud()
     made.ended("deployed", version=2)
     made.live(v1=90, v2=10)
@@ -48,13 +56,13 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
             Write("MODEL#m", f"VERSION#{number:08d}", version(number).model_dump(mode="json")),
             Write("MODEL#m", f"STATE#{number:08d}", standing.model_dump(mode="json")),
         )
-    made.table.write(Write("MODEL#m", "MONITOR", looked(state="drifted", drifted=["age", "sex"]).wire()))
-    monkeypatch.setattr(cli.place, "find", lambda *words, **more: made.place)
+    made.table.write(Write("MODEL#m", "MONITOR", monitored(state="drifted", drifted=["age", "sex"]).wire()))
+    monkeypatch.setattr(cli.place, "open_place", lambda *names, **settings: made.place)
     return made
 
 
 @pytest.mark.usefixtures("cloud")
-def test_models_has_a_line_for_each_version_that_takes_traffic(capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_has_a_line_for_each_version_with_traffic(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["model", "live", "since", "last", "run", "drift", "quality"]
@@ -66,18 +74,18 @@ def test_models_has_a_line_for_each_version_that_takes_traffic(capsys: pytest.Ca
 @pytest.mark.usefixtures("cloud")
 def test_show_gives_the_keys_that_never_change(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "m", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told.keys() >= {"model", "champion", "route", "versions"}
-    assert (told["champion"], told["route"]) == (1, {"1": 90, "2": 10})
-    assert [one["version"] for one in told["versions"]] == [2, 1]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed.keys() >= {"model", "champion", "route", "versions"}
+    assert (printed["champion"], printed["route"]) == (1, {"1": 90, "2": 10})
+    assert [version["version"] for version in printed["versions"]] == [2, 1]
     assert main(["show", "m"]) == 0
     screen = capsys.readouterr().out
-    assert "m: live 1 (90 %)   2 (10 %)" in screen
+    assert "m: live 1 (90 %), 2 (10 %)" in screen
     assert "accuracy 0.870 ± 0.010   9c41aa9c   4ad1bb4a" in screen
 
 
 @pytest.mark.usefixtures("cloud")
-def test_what_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["show", "n"], ["show", "m:9"], ["show", "m", "--run", "r9"], ["runs", "n"], ["monitor", "n"]):
         assert main(words) == 2
         assert capsys.readouterr().err.startswith("error    ")
@@ -106,40 +114,35 @@ def test_a_decision_is_posted_and_its_answer_shown(
     ]
     screen = capsys.readouterr().out
     assert "m:1 is live again.\n  live now      version 1 (100 %)\n  note          bob rolled m back" in screen
-    assert "m:1 is promoted; its rollout goes on by itself." in screen
+    assert "m:1 is promoted; its rollout has started." in screen
 
 
 def test_the_monitor_shows_the_most_drifted_column_first() -> None:
     columns = [
         Drift(column="age", psi=0.1, missing_before=0, missing_now=0, drifted=False),
         Drift(column="[sex]", psi=0.5, missing_before=0.01, missing_now=0.2, drifted=True),
-        Drift(column="odd", psi=None, missing_before=0, missing_now=1, drifted=False, detail="no value at all"),
+        Drift(column="absent", psi=None, missing_before=0, missing_now=1, drifted=False, detail="in no request"),
     ]
-    told = looked(state="degraded", drifted=["[sex]"], degraded=True, estimated=0.8)
-    screen = monitored.monitored(told, {"columns": [one.model_dump() | {"more": 1} for one in columns]})
+    printed = monitored(state="degraded", drifted=["[sex]"], degraded=True, estimated=0.8)
+    screen = monitored_text(printed, {"columns": [drift.model_dump() | {"more": 1} for drift in columns]})
     assert screen.splitlines()[:2] == [
-        "m:2: degraded",
-        "  looked at     500 predictions, 2026-01-01 00:00 to 2026-01-02 00:00 UTC",
+        "m:2: degraded: many columns have drifted",
+        "  compared      500 predictions, 2026-01-01 00:00 UTC to 2026-01-02 00:00 UTC",
     ]
     rows = [line.split() for line in screen.splitlines()[-3:]]
     assert rows[0] == ["[sex]", "0.500", "1.0%", "20.0%", "drifted"]
-    assert rows[-1][0] in ("odd", "age")
+    assert rows[-1][0] in ("absent", "age")
 
 
 @pytest.mark.parametrize("state", ["no data", "not live", "ok"])
-def test_the_monitor_says_in_one_line_when_there_is_nothing_to_see(state: str) -> None:
-    assert len(monitored.monitored(looked(state=state), {}).splitlines()) == 2
+def test_the_monitor_has_no_table_if_nothing_was_compared(state: str) -> None:
+    assert len(monitored_text(monitored(state=state), {}).splitlines()) == 2
 
 
-def test_status_gives_the_bad_news_first_with_what_mends_it() -> None:
-    told = Health("local", True, [("the last run of m failed", "modelcycle show m --run r1")], [("cloud", "up")])
-    assert status.status(told).splitlines() == [
+def test_status_shows_problems_first_with_their_fixes() -> None:
+    printed = Health("local", True, [("the last run of m failed", "modelcycle show m --run r1")], [("cloud", "up")])
+    assert status.status(printed).splitlines() == [
         "!  the last run of m failed",
         "   modelcycle show m --run r1",
         "   cloud         up",
     ]
-
-
-def test_a_person_is_shown_by_name() -> None:
-    assert who("arn:aws:iam::000000000000:user/team/operator") == "operator"
-    assert who("run 20260101T000000-abcdef") == "run 20260101T000000-abcdef"
