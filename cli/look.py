@@ -15,7 +15,7 @@ from cli.screens import models as models_screen
 from cli.screens import runs as runs_screen
 from cli.screens import versions as versions_screen
 from modelcycle.faults import Tampered, Unknown
-from modelcycle.messages import Artifact, Monitored
+from modelcycle.messages import Artifact
 from modelcycle.registry import Route, RunRecord
 from modelcycle.store import S3Store, read_json
 
@@ -35,12 +35,11 @@ def _model(place: Place, model: str) -> models_screen.Model:
     route = registry.routes.get(model)
     latest = registry.runs.latest(model, 1)
     moves = registry.routes.moves(model, 1)
-    record = registry.table.read(f"MODEL#{model}", "MONITOR")
     live = registry.versions.get(model, route.champion) if route.champion is not None else None
     return models_screen.Model(
         model, route, moves[0].at if moves else None, latest[0] if latest else None,
         live.metric if live else "", live.metrics.get(live.metric) if live else None,
-        Monitored.model_validate(record.body) if record else None,
+        registry.monitoring.latest(model),
     )  # fmt: skip
 
 
@@ -57,7 +56,7 @@ def show(named: str, run_id: str | None, name: Name, stage: str, as_json: bool) 
 def _versions(place: Place, model: str, as_json: bool) -> int:
     registry = place.registry
     route = registry.routes.get(model)
-    standings = registry.versions.standings(model)
+    standings = registry.standings.all(model)
     found = [(one, standings[one.version]) for one in registry.versions.all(model)]
     moves = registry.routes.moves(model, None)
     decisions = registry.audit.decisions(model)
@@ -82,7 +81,7 @@ def _versions(place: Place, model: str, as_json: bool) -> int:
 
 def _version(place: Place, model: str, version: int, as_json: bool) -> int:
     registry = place.registry
-    found, standing = registry.versions.get(model, version), registry.versions.standing(model, version)
+    found, standing = registry.versions.get(model, version), registry.standings.get(model, version)
     decisions = [entry for entry in registry.audit.decisions(model) if entry.subject == f"version {version}"]
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
     plan, lineage = _evidence(artifacts, found.plan), _evidence(artifacts, found.lineage)

@@ -55,7 +55,7 @@ def trained() -> tuple[Place, Version]:
 def live(trained: tuple[Place, Version]) -> Place:
     here = Place(artifacts=trained[0].artifacts)
     here.registry.versions.register(trained[1], "content")
-    here.registry.versions.move("m", 1, "staged", "test")
+    here.registry.standings.move("m", 1, "staged", "test")
     here.registry.routes.promote("m", 1, 100, "test")
     return here
 
@@ -171,7 +171,7 @@ def test_a_look_says_whether_the_degradation_was_told_before(live: Place) -> Non
     first, again, next_day = look(live), look(live), look(live, AT + timedelta(hours=21))
     assert [told.announced_before for told in (first, again, next_day)] == [False, True, False]
     assert first.announced_at and first.announced_at == again.announced_at != next_day.announced_at
-    kept = live.registry.table.read("MODEL#m", "MONITOR")
+    kept = live.registry.table.get("MODEL#m", "MONITOR")
     assert kept and Monitored.model_validate(kept.body) == next_day
 
 
@@ -185,7 +185,7 @@ def test_a_degradation_that_an_earlier_release_told_was_told_before(live: Place)
 def test_the_newest_look_is_kept_for_whoever_lists_the_models(live: Place) -> None:
     look(live)
     look(live, AT - timedelta(hours=1))
-    record = live.registry.table.read("MODEL#m", "MONITOR")
+    record = live.registry.table.get("MODEL#m", "MONITOR")
     assert record is not None
     assert Monitored.model_validate(record.body).window[1] == AT
 

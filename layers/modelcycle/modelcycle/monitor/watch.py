@@ -8,16 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from modelcycle.engine import connect
-from modelcycle.faults import Raced
 from modelcycle.messages import Drift, Monitored, MonitorRequest, fingerprint
 from modelcycle.model.profile import ColumnProfile, Profile
 from modelcycle.model.signature import Signature
 from modelcycle.monitor import captures, drift
-from modelcycle.registry import Registry, Write, event
+from modelcycle.registry import Registry
 from modelcycle.spec import Monitoring, parse
 from modelcycle.store import Store, put_json
-
-MAX_NAMED_COLUMNS = 50  # drifted columns that an event names; an event of EventBridge holds 256 KiB
 
 
 def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry: Registry) -> Monitored:
@@ -75,9 +72,9 @@ def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry:
         report=put_json(artifacts, place, report),
     )
     if degraded:
-        announced_at, before = _announced(registry, told)
+        announced_at, before = registry.monitoring.announce_degraded(told)
         told = told.model_copy(update={"announced_at": announced_at, "announced_before": before})
-    _kept(registry, told)
+    registry.monitoring.keep(told)
     return told
 
 
@@ -97,41 +94,3 @@ def _judged(engine: Any, number: int, column: ColumnProfile, limits: Monitoring)
             column=column.name, psi=None, missing_before=before, missing_now=before, drifted=False,
             detail=f"could not be judged: {type(error).__name__}",
         )  # fmt: skip
-
-
-def _kept(registry: Registry, told: Monitored) -> None:
-    """The newest look, for whoever lists the models."""
-    pk = f"MODEL#{told.model}"
-    for _ in range(5):
-        record = registry.table.read(pk, "MONITOR")
-        if record and Monitored.model_validate(record.body).window[1] >= told.window[1]:
-            return
-        try:
-            registry.table.write(Write(pk, "MONITOR", told.wire(), record.revision if record else 0))
-            return
-        except Raced:
-            continue
-
-
-def _announced(registry: Registry, told: Monitored) -> tuple[datetime | None, bool]:
-    """Put ModelDegraded on record for the bus, once for each version and day.
-
-    Returns
-    -------
-    when that was done (None: by a release that did not record it), and whether an earlier look had done it
-    """
-    pk, day, at = f"MODEL#{told.model}", f"{told.window[1]:%Y-%m-%d}", datetime.now(UTC)
-    sk = f"DEGRADED#{told.version:08d}#{day}"
-    detail = {
-        "version": told.version, "drifted": told.drifted[:MAX_NAMED_COLUMNS], "drifted_columns": len(told.drifted),
-        "rows": told.rows, "window_end": day,
-    }  # fmt: skip
-    try:
-        registry.table.write(
-            Write(pk, sk, detail | {"at": at.isoformat()}), event("ModelDegraded", told.model, **detail)
-        )
-    except Raced:
-        record = registry.table.read(pk, sk)
-        earlier = record.body.get("at") if record else None
-        return datetime.fromisoformat(earlier) if earlier else None, True
-    return at, False
