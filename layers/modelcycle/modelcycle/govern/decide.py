@@ -3,7 +3,7 @@ from __future__ import annotations
 from modelcycle.faults import NotAllowed, Unknown
 from modelcycle.flows import Flows
 from modelcycle.messages import Decided, Decision, DeployRequest
-from modelcycle.registry import Entry, Move, Registry, champion, keys, not_allowed
+from modelcycle.registry import Entry, Move, Registry, champion, keys, not_allowed, state_in_words
 
 MAX_ROLLOUTS = 20  # of one version between two moves of the route
 
@@ -67,7 +67,7 @@ def _approve(decision: Decision, version: int, registry: Registry, flows: Flows,
         return  # the rollout that this person's approval started has moved traffic since
     if standing.state != "awaiting_approval" and not standing.approved:
         refusal = not_allowed(model, version, standing.state, "staged")
-        what = f"version {version} is {standing.state.replace('_', ' ')}: there is nothing to approve"
+        what = f"version {version} is {state_in_words(standing.state)}: there is nothing to approve"
         raise NotAllowed(what, refusal.where, refusal.remedy)
     registry.standings.move(model, version, "staged", decision.by, decision.why, decision="approve")
     _roll_out(decision, version, registry.routes.get(model).moves, flows, rollout)

@@ -15,7 +15,7 @@ from modelcycle.registry.routes import Routes
 from modelcycle.registry.runs import RunRecord, Runs
 from modelcycle.registry.standings import Standings
 from modelcycle.registry.table import DynamoTable, Record, Table, Write
-from modelcycle.registry.transitions import Standing, State, not_allowed
+from modelcycle.registry.transitions import Standing, State, not_allowed, state_in_words
 from modelcycle.registry.unit_of_work import UnitOfWork
 from modelcycle.registry.versions import Version, Versions
 
@@ -23,6 +23,7 @@ __all__ = [
     "Announcement", "Audit", "Claim", "DynamoTable", "Entry", "EventKind", "Leases", "MonitoringResults", "Move",
     "Record", "Registry", "Results", "Route", "Routes", "RunRecord", "Runs", "Standing", "Standings", "State", "Table",
     "UnitOfWork", "Upload", "Version", "Versions", "Write", "champion", "not_allowed",
+    "state_in_words",
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ EventKind = Literal[
     "RunStarted", "RunEnded", "ArrivalsFolded", "VersionRegistered", "VersionStaged", "VersionRefused",
     "VersionApproved", "VersionRejected", "VersionPromoted", "VersionRolledBack", "ModelDegraded",
 ]  # fmt: skip
-EVENT_LIFETIME = timedelta(days=90)  # in the table; entries of the audit trail are kept for ever
+EVENT_LIFETIME = timedelta(days=90)  # in the table; entries of the audit trail are never deleted
 
 
 def event_write(kind: EventKind, model: str, **detail: Any) -> Write:

@@ -34,11 +34,11 @@ def model_entries() -> Key:
     return Key("MODELS", "")
 
 
-# runs, and what they may train
+# runs
 
 
 def run(model: str, run_id: str) -> Key:
-    """A run: what started it, how it stands, how it ended."""
+    """A run: what started it, its state, how it ended."""
     return _of_model(model, f"RUN#{run_id}")
 
 
@@ -155,10 +155,6 @@ def degradation(model: str, version_number: int, day: str) -> Key:
 def event(model: str, at: datetime, event_id: str) -> Key:
     """An event for the bus."""
     return _of_model(model, f"EVENT#{at.isoformat()}#{event_id}")
-
-
-def events(model: str) -> Key:
-    return _of_model(model, "EVENT#")
 
 
 # the audit trail; a decision that is repeated has the same name, and so the same entry

@@ -1,8 +1,8 @@
 """Who may train a model now, and which run reads an upload.
 
-Three rules hold. An upload is claimed once. A model has one lease: an arrival that finds it taken is folded into the
-run that holds it, and if that run has not read it, another run follows. A run whose execution died loses its lease and
-its upload to the next run.
+There are three rules. An upload is claimed once. A model has one lease: an arrival that finds it taken is folded into
+the run that has it, and if that run does not read the arrival, another run follows. A run whose execution died loses
+its lease and its upload to the next run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from modelcycle.registry.table import Record, Table, Write, retry_when_raced, re
 from modelcycle.registry.unit_of_work import UnitOfWork
 
 MAX_FOLDED = 500  # arrivals named in a lease (an item has at most 400 KB); with more, another run always follows
-MORE_ARRIVALS = "(more)"  # in a lease, stands for the arrivals beyond MAX_FOLDED
+MORE_ARRIVALS = "(more)"  # in a lease: the arrivals beyond MAX_FOLDED
 
 
 class Lease(BaseModel):

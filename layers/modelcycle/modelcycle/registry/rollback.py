@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from modelcycle.faults import NotAllowed
 from modelcycle.registry.moves import Move, Route, champion
-from modelcycle.registry.transitions import State, not_allowed, remedy, words
+from modelcycle.registry.transitions import State, not_allowed, remedy, state_in_words
 
 MAX_MOVES = 1000  # of a route's history that are searched for an earlier version
 GOOD_STATES: set[State] = {"staged", "awaiting_approval", "retired"}  # of a version to go back to without being named
@@ -76,7 +76,7 @@ def _check_named(model: str, version: int, route: Route, history: History) -> No
     if version not in history.served:
         others = history.alternatives(route.weights)
         raise NotAllowed(
-            f"version {version} is {words(state)} and was never live: there is nothing to go back to", where,
+            f"version {version} is {state_in_words(state)} and was never live: there is nothing to go back to", where,
             _alternatives(model, route, history) if others else remedy(model, version, state),
         )  # fmt: skip
     if version not in route.weights and state not in SERVABLE_STATES:
@@ -88,5 +88,5 @@ def _alternatives(model: str, route: Route, history: History) -> str:
     others = history.alternatives(route.weights)
     if not others:
         return f"no other version was live; `modelcycle show {model}` lists its versions"
-    names = ", ".join(f"{version} ({words(state)})" for version, state in others.items())
+    names = ", ".join(f"{version} ({state_in_words(state)})" for version, state in others.items())
     return f"name one that was live: {names}, as in `modelcycle rollback {model}:{max(others)}`"

@@ -80,8 +80,8 @@ class Routes:
     ) -> tuple[Move, bool]:
         """Give all traffic to `version`, or to the one that was live before (see `rollback_target`).
 
-        A rollback that names no version means "away from what is live". If somebody has just rolled back, it means the
-        same rollback (see `Move.is_same_rollback`) and moves nothing.
+        A rollback that names no version means "away from what is live". If another rollback was just made, it is the
+        same one (see `Move.is_same_rollback`) and moves nothing.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Runs: what started each one, how it stands, and how it ended."""
+"""Runs: what started each one, its state, and how it ended."""
 
 from __future__ import annotations
 

@@ -72,10 +72,10 @@ class Standing(BaseModel):
         return state in TRANSITIONS[self.state] and not (self.final and state in AFTER_REHEARSAL)
 
 
-def words(state: State) -> str:
+def state_in_words(state: State) -> str:
     """Return a state as it is written in a sentence.
 
-    >>> words("awaiting_approval")
+    >>> state_in_words("awaiting_approval")
     'awaiting approval'
     """
     return state.replace("_", " ")
@@ -88,9 +88,9 @@ def remedy(model: str, version: int, state: State) -> str:
 
 def not_allowed(model: str, version: int, state: State, wanted: State) -> NotAllowed:
     """Return the refusal of a transition: why, and what a person can do instead."""
-    action = ACTIONS.get(wanted, f"become {words(wanted)}")
+    action = ACTIONS.get(wanted, f"become {state_in_words(wanted)}")
     return NotAllowed(
-        f"version {version} is {words(state)} and may not {action}",
+        f"version {version} is {state_in_words(state)} and may not {action}",
         f"{model}:{version}",
         remedy(model, version, state),
     )

@@ -8,7 +8,7 @@ from modelcycle.messages import Artifact, Staged, StageRequest
 from modelcycle.model.answer import load
 from modelcycle.model.columns import Columns
 from modelcycle.model.scoring import Scores
-from modelcycle.registry import Registry, Standing, State, keys
+from modelcycle.registry import Registry, Standing, State, keys, state_in_words
 from modelcycle.spec import Pipeline
 from modelcycle.stage.rehearsal import Rehearsal, rehearse
 from modelcycle.steps import pipeline_of
@@ -37,25 +37,25 @@ def stage(request: StageRequest, *, artifacts: Store, registry: Registry) -> Sta
     model, version = request.run.model, request.register_.version
     moves = registry.routes.get(model).moves  # read first: a decision made after this has priority over the rollout
     pipeline = pipeline_of(artifacts, request.run)
-    report = _rehearse(request, pipeline, moves, artifacts, registry)
-    first = read_json(artifacts, report)
-    standing = _move_version(request, first, pipeline.approval.required, registry)
-    verdict, reasons = first["verdict"], first["reasons"]
+    artifact = _rehearse(request, pipeline, moves, artifacts, registry)
+    report = read_json(artifacts, artifact)  # that of the first delivery
+    standing = _move_version(request, report, pipeline.approval.required, registry)
+    verdict, reasons = report["verdict"], report["reasons"]
     if standing.final and verdict == "passed":
-        state = standing.state.replace("_", " ")
         verdict = "refused"
+        state = state_in_words(standing.state)
         reasons = [f"version {version} was {state} before: {standing.why or f'by {standing.by}'}"]
     return Staged(
         verdict=verdict,
         reasons=reasons,
-        rows=first["rows"],
-        p50_ms=first["p50_ms"],
-        p99_ms=first["p99_ms"],
-        differences=first["differences"],
+        rows=report["rows"],
+        p50_ms=report["p50_ms"],
+        p99_ms=report["p99_ms"],
+        differences=report["differences"],
         # a version that waits for approval keeps waiting, whatever a later pipeline file says
         approval=standing.state == "awaiting_approval" or (pipeline.approval.required and standing.state == "staged"),
-        moves=first.get("moves"),
-        report=report,
+        moves=report.get("moves"),
+        report=artifact,
     )
 
 
