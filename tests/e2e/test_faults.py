@@ -90,7 +90,7 @@ def test_a_cloud_that_is_killed_in_the_middle_of_a_run_loses_nothing(mortal: Mor
     last, *dead = watch.settled(runs=runs + 1, seconds=WITHIN)
     assert last.state == "deployed"
     assert len(dead) == 2
-    assert all("the local cloud was stopped in the middle of the run" in record.reason for record in dead)
+    assert all("the local cloud was stopped during the run" in record.reason for record in dead)
     assert taken_over(watch, last.run.execution) >= {"collect", "preprocess", "engineer_features"}
     assert [version.version for version in watch.registry.versions.all(watch.model)] == [watch.live()] == [1]
     assert lease(watch)["run_id"] == ""
@@ -201,7 +201,7 @@ def taken_over(watch: Watch, execution: str) -> set[str]:
 
 
 def lease(watch: Watch) -> dict[str, Any]:
-    record = watch.registry.table.read(f"MODEL#{watch.model}", "LEASE")
+    record = watch.registry.table.get(f"MODEL#{watch.model}", "LEASE")
     assert record
     return record.body
 

@@ -67,7 +67,7 @@ def test_a_run_that_a_stop_cuts_off_is_failed_on_every_screen(mortal: Mortal, sc
     model = scene.halved.model
     (record,) = scene.halved.runs()
     assert record.state == "failed"
-    assert "the local cloud was stopped in the middle of the run" in record.reason
+    assert "the local cloud was stopped during the run" in record.reason
     if scene.stopped:
         assert {name.partition(":")[0] for name in scene.stopped.cut_off} == {"modelcycle-lifecycle"}
     screens = [
@@ -76,7 +76,7 @@ def test_a_run_that_a_stop_cuts_off_is_failed_on_every_screen(mortal: Mortal, sc
         screen(mortal, "runs", model, "--follow", record.run.run_id),
     ]
     for told_of_it in screens:
-        assert "stopped in the middle of the run" in told_of_it
+        assert "stopped during the run" in told_of_it
         assert "goes on" not in told_of_it
     line = next(line for line in screen(mortal, "models").splitlines() if model in line)
     assert "failed" in line

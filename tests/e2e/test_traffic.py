@@ -31,7 +31,7 @@ def plums(cloud: local.Cloud) -> Watch:
     watch.live()
     for content in ("second", "third", "fourth", "waiting"):
         copied(watch, content)
-    records(watch).versions.move(MODEL, 5, "awaiting_approval", "run r")
+    records(watch).standings.move(MODEL, 5, "awaiting_approval", "run r")
     return watch
 
 
@@ -45,7 +45,7 @@ def copied(watch: Watch, content: str, **differs: Any) -> int:
     registry = records(watch)
     draft = registry.versions.get(MODEL, 1).model_copy(update=differs)
     number = registry.versions.register(draft, content)[0].version
-    registry.versions.move(MODEL, number, "staged", "run r")
+    registry.standings.move(MODEL, number, "staged", "run r")
     return number
 
 
@@ -105,6 +105,6 @@ def test_a_rollout_that_is_aborted_is_taken_back_and_its_version_may_be_staged_a
     until(lambda: plums.registry.routes.get(MODEL).weights.get(number) == 20, 30)
     states.stop_execution(executionArn=arn)
     until(lambda: plums.registry.routes.get(MODEL).weights == before, 30)
-    standing = plums.registry.versions.standing(MODEL, number)
+    standing = plums.registry.standings.get(MODEL, number)
     assert (standing.state, standing.by, standing.final) == ("rolled_back", "rollout", False)
-    assert records(plums).versions.move(MODEL, number, "staged", "run s").state == "staged"
+    assert records(plums).standings.move(MODEL, number, "staged", "run s").state == "staged"

@@ -103,8 +103,8 @@ def served(signature: Signature, name: str, body: bytes) -> list[dict[str, Any] 
     contract = Contract(json.loads(signature.model_dump_json()))
     with (
         TemporaryDirectory() as folder, patch("cli.options.Options.open_place"),
-        patch("cli.predict.signing.call", call), patch("cli.predict.contract", lambda *words: contract), redirect_stdout(io.StringIO()),
-        redirect_stderr(io.StringIO()),
+        patch("cli.predict.signing.call", call), patch("cli.predict.contract", lambda *words: contract),
+        redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()),
     ):  # fmt: skip
         path = Path(folder) / name
         path.write_bytes(body)
