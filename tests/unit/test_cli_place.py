@@ -78,7 +78,9 @@ def test_a_printed_place_shows_no_secret() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "variable", "opened"), [
-    ([], None, ("local", "dev")), ([], "aws", ("aws", "dev")), (["--place", "localstack"], "aws", ("localstack", "dev")),
+    ([], None, ("local", "dev")),
+    ([], "aws", ("aws", "dev")),
+    (["--place", "localstack"], "aws", ("localstack", "dev")),
     (["--place", "aws", "--stage", "prod"], None, ("aws", "prod")),
 ])  # fmt: skip
 def test_the_shared_options_name_the_place(
