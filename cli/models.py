@@ -6,7 +6,6 @@ from cli import console
 from cli.options import Options
 from cli.place import Place
 from cli.screens.models import ModelSummary, models_text
-from modelcycle.messages import Monitored
 
 
 def models(options: Options) -> int:
@@ -26,7 +25,6 @@ def _summary(place: Place, model: str) -> ModelSummary:
     moves = registry.routes.moves(model, 1)
     runs = registry.runs.latest(model, 1)
     champion = registry.versions.get(model, route.champion) if route.champion is not None else None
-    record = registry.table.read(f"MODEL#{model}", "MONITOR")
     return ModelSummary(
         name=model,
         route=route,
@@ -34,5 +32,5 @@ def _summary(place: Place, model: str) -> ModelSummary:
         last_run=runs[0] if runs else None,
         metric=champion.metric if champion else "",
         quality=champion.metrics.get(champion.metric) if champion else None,
-        monitored=Monitored.model_validate(record.body) if record else None,
+        monitored=registry.monitoring.latest(model),
     )

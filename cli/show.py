@@ -39,7 +39,7 @@ def show(name: str, run_id: str | None, options: Options) -> int:
 def _show_versions(place: Place, model: str, as_json: bool) -> int:
     registry = place.registry
     route = registry.routes.get(model)
-    standings = registry.versions.standings(model)
+    standings = registry.standings.all(model)
     versions = [(version, standings[version.version]) for version in registry.versions.all(model)]
     moves = registry.routes.moves(model, None)
     decisions = registry.audit.decisions(model)
@@ -65,7 +65,7 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
 
 def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
     registry = place.registry
-    version, standing = registry.versions.get(model, number), registry.versions.standing(model, number)
+    version, standing = registry.versions.get(model, number), registry.standings.get(model, number)
     decisions = [entry for entry in registry.audit.decisions(model) if entry.subject == f"version {number}"]
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
     plan, lineage = _read_document(artifacts, version.plan), _read_document(artifacts, version.lineage)

@@ -78,15 +78,16 @@ def by_upload(place: Place, pipeline: Pipeline, text: bytes, path: Path, replace
             for found in page.get("Contents", []):
                 if found["Key"] != key:
                     place.s3.delete_object(Bucket=bucket, Key=found["Key"])
-    known = _claims(place, pipeline.name, key)
+    claims = place.registry.leases.uploads
+    known = claims(pipeline.name, key)
     with path.open("rb") as body:
         place.s3.put_object(Bucket=bucket, Key=key, Body=body)
     deadline = time.monotonic() + LONGEST_WAIT
     while time.monotonic() < deadline:
-        for name, claim in _claims(place, pipeline.name, key).items():
+        for name, upload in claims(pipeline.name, key).items():
             if name not in known:
-                folded = claim["run_id"] if claim.get("folded") else None
-                execution = _execution_of(place, pipeline.name, folded) if folded else claim["execution"]
+                folded = upload.run_id if upload.folded else None
+                execution = _execution_of(place, pipeline.name, folded) if folded else upload.execution
                 return Started(pipeline.name, execution, folded)
         time.sleep(0.2)
     raise Fault(
@@ -126,12 +127,6 @@ def _put_pipeline(place: Place, pipeline: Pipeline, text: bytes) -> None:
         if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
             raise
     place.s3.put_object(Bucket=bucket, Key=key, Body=text, ContentType="application/yaml")
-
-
-def _claims(place: Place, model: str, key: str) -> dict[str, dict[str, str]]:
-    """Who claimed an upload of this key, by the registry's record of each delivery."""
-    found = place.registry.table.query(f"MODEL#{model}", f"UPLOAD#{key}#")
-    return {record.sk: record.body for record in found}
 
 
 def _execution_of(place: Place, model: str, run_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Fakes that behave: a bucket and a table in memory, with the promises of the ports."""
+"""Fakes that behave as the ports promise: a bucket and a table in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelcycle.store import MAX_OBJECT_BYTES, Listed
 
 
 class MemoryStore:
-    """A bucket. `put` writes once; `upload` replaces, as the people outside do."""
+    """A bucket. `put` writes once; `upload` replaces an object, as users may."""
 
     def __init__(self, bucket: str = "artifacts") -> None:
         self.bucket = bucket
@@ -69,27 +69,27 @@ class MemoryStore:
 
 
 class MemoryTable:
-    """The registry's table: revisions, and all writes of a call or none."""
+    """The registry's table, with revisions; all writes of a call happen or none."""
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, str], Record] = {}
         self.written: list[Write] = []
         self.lock = threading.Lock()
 
-    def read(self, pk: str, sk: str) -> Record | None:
+    def get(self, pk: str, sk: str) -> Record | None:
         with self.lock:
             return self.records.get((pk, sk))
 
     def query(
-        self, pk: str, prefix: str = "", *, first: str = "", newest_first: bool = False, limit: int | None = None
+        self, pk: str, prefix: str = "", *, start: str = "", newest_first: bool = False, limit: int | None = None
     ) -> list[Record]:
         with self.lock:
-            found = [
+            matching = [
                 record
                 for (record_pk, sk), record in self.records.items()
-                if record_pk == pk and sk.startswith(prefix) and sk >= first
+                if record_pk == pk and sk.startswith(prefix) and sk >= start
             ]
-        return sorted(found, key=lambda record: record.sk, reverse=newest_first)[:limit]
+        return sorted(matching, key=lambda record: record.sk, reverse=newest_first)[:limit]
 
     def write(self, *writes: Write) -> None:
         with self.lock:
@@ -98,7 +98,7 @@ class MemoryTable:
             for write in writes:
                 seen = self.records.get((write.pk, write.sk))
                 if (seen.revision if seen else 0) != write.revision:
-                    raise Raced("another writer was first", f"{write.pk} {write.sk}")
+                    raise Raced("another writer was faster", f"{write.pk} {write.sk}")
             for write in writes:
                 self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
             self.written += writes

@@ -110,7 +110,7 @@ class Cloud:
         return {"s3": self.s3, "stepfunctions": self.states}[service]
 
     def uploaded(self, key: str) -> None:
-        if self.table.read("MODEL#m", f"UPLOAD#{key}#0001") is None:
+        if self.table.get("MODEL#m", f"UPLOAD#{key}#0001") is None:
             self.table.write(Write("MODEL#m", f"UPLOAD#{key}#0001", self.claim))
 
     def ended(self, state: str, reason: str = "", version: int | None = None, status: str = "SUCCEEDED") -> None:

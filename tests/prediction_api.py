@@ -76,7 +76,9 @@ class Api:
     def go_live(self, seed: int = 0, task: Any = "binary", weight: int = 100) -> int:
         """Train a model, give it `weight` percent of the traffic, and return its version."""
         trained = cycle(train(task, seed=seed), self.store, self.registry, f"r{seed}{task}")
-        self.registry.runs.table.write(*self.registry.runs._model(MODEL))
+        unit = self.registry.unit_of_work(MODEL)
+        self.registry.runs.put_model(unit)
+        unit.commit()
         return trained.go_live(weight, content=f"{seed}{task}").version
 
 

@@ -199,7 +199,7 @@ class Cycle:
 
     def go_live(self, weight: int = 100, content: str = "content") -> Version:
         version = self.register(content)
-        self.registry.versions.move(MODEL, version.version, "staged", "run r")
+        self.registry.standings.move(MODEL, version.version, "staged", "run r")
         self.registry.routes.promote(MODEL, version.version, weight, "test")
         return version
 

@@ -133,7 +133,8 @@ def test_a_cloud_that_is_killed_in_the_middle_of_a_run_loses_nothing(mortal: Mor
     watch.upload("plums.csv")
     last, *dead = watch.settled(runs=runs + 1, seconds=WITHIN)
     assert last.state == "deployed"
-    assert {(record.state, record.reason) for record in dead} == {("failed", "its execution ended without a word")}
+    reason = "its execution ended without reporting a result"
+    assert {(record.state, record.reason) for record in dead} == {("failed", reason)}
     assert taken_over(watch, last.run.execution) >= {"collect", "preprocess", "engineer_features"}
     assert [version.version for version in watch.registry.versions.all(watch.model)] == [watch.live()] == [1]
     assert lease(watch)["run_id"] == ""
@@ -273,7 +274,7 @@ def taken_over(watch: Watch, execution: str) -> set[str]:
 
 
 def lease(watch: Watch) -> dict[str, Any]:
-    record = watch.registry.table.read(f"MODEL#{watch.model}", "LEASE")
+    record = watch.registry.table.get(f"MODEL#{watch.model}", "LEASE")
     assert record
     return record.body
 

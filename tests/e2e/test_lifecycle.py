@@ -23,7 +23,7 @@ def plums(cloud: local.Cloud) -> Watch:
 def test_an_upload_starts_a_run_that_ends_in_a_live_model(plums: Watch) -> None:
     assert [record.state for record in plums.runs()] == ["deployed"], plums.runs()
     assert plums.live() == 1
-    assert plums.registry.versions.standing("plums", 1).state == "live"
+    assert plums.registry.standings.get("plums", 1).state == "live"
 
 
 def test_the_same_event_again_trains_nothing_and_ends_as_duplicate(plums: Watch) -> None:
@@ -79,7 +79,7 @@ def test_the_schedules_flow_looks_at_every_live_model(plums: Watch) -> None:
     execution = look["executionArn"]
     until(lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING", 60)
     assert states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"
-    told = plums.registry.table.read("MODEL#plums", "MONITOR")
+    told = plums.registry.table.get("MODEL#plums", "MONITOR")
     assert told is not None
     assert told.body["state"] == "no data"
     assert told.body["version"] == 1

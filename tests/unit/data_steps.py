@@ -38,11 +38,12 @@ class Place:
 
     def collect(self, run: Run, code: str = "1") -> Collected:
         request = CollectRequest(run=run)
-        return collect(request, data=self.data, artifacts=self.artifacts, runs=self.registry.runs, code=code)
+        leases, results = self.registry.leases, self.registry.results
+        return collect(request, data=self.data, artifacts=self.artifacts, leases=leases, results=results, code=code)
 
     def preprocess(self, run: Run, code: str = "1") -> Preprocessed:
         request = PreprocessRequest(run=run, collect=self.collect(run))
-        return preprocess(request, artifacts=self.artifacts, runs=self.registry.runs, code=code)
+        return preprocess(request, artifacts=self.artifacts, results=self.registry.results, code=code)
 
     def parquet(self, artifact: Any) -> list[tuple[Any, ...]]:
         with TemporaryDirectory() as folder, duckdb.connect() as engine:

@@ -121,7 +121,7 @@ def test_a_version_that_was_replaced_since_is_called_neither_live_nor_failed(
     cloud: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.live(v2=100)
-    route = cloud.table.read("MODEL#m", "ROUTE")
+    route = cloud.table.get("MODEL#m", "ROUTE")
     move = {"number": 2, "kind": "promoted", "at": (AT + timedelta(hours=1)).isoformat(), "by": "run r2", "why": "",
             "before": {2: 100}, "after": {3: 100}}  # fmt: skip
     cloud.table.write(
@@ -194,7 +194,7 @@ def test_a_place_that_does_not_answer_is_not_up(
 def test_a_list_says_how_much_it_leaves_out(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.live(v1=90, v2=10)
     standing = {"state": "retired", "at": AT.isoformat(), "by": "run r1"}
-    run = cloud.table.read("MODEL#m", "RUN#r1").body
+    run = cloud.table.get("MODEL#m", "RUN#r1").body
     for number in range(3, 71):
         move = {"number": number, "kind": "promoted", "at": AT.isoformat(), "by": "x", "why": "", "before": {},
                 "after": {1: 100}}  # fmt: skip

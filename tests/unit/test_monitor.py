@@ -55,7 +55,7 @@ def trained() -> tuple[Place, Version]:
 def live(trained: tuple[Place, Version]) -> Place:
     place = Place(artifacts=trained[0].artifacts)
     place.registry.versions.register(trained[1], "content")
-    place.registry.versions.move("m", 1, "staged", "test")
+    place.registry.standings.move("m", 1, "staged", "test")
     place.registry.routes.promote("m", 1, 100, "test")
     return place
 
@@ -173,7 +173,7 @@ def test_a_result_says_whether_the_degradation_was_announced_before(live: Place)
     first, again, next_day = run_monitor(live), run_monitor(live), run_monitor(live, AT + timedelta(hours=21))
     assert [result.announced_before for result in (first, again, next_day)] == [False, True, False]
     assert first.announced_at and first.announced_at == again.announced_at != next_day.announced_at
-    latest = live.registry.table.read("MODEL#m", "MONITOR")
+    latest = live.registry.table.get("MODEL#m", "MONITOR")
     assert latest and Monitored.model_validate(latest.body) == next_day
 
 
@@ -187,7 +187,7 @@ def test_an_announcement_of_an_earlier_release_counts(live: Place) -> None:
 def test_the_latest_result_is_kept_for_the_list_of_models(live: Place) -> None:
     run_monitor(live)
     run_monitor(live, AT - timedelta(hours=1))
-    record = live.registry.table.read("MODEL#m", "MONITOR")
+    record = live.registry.table.get("MODEL#m", "MONITOR")
     assert record is not None
     assert Monitored.model_validate(record.body).window[1] == AT
 

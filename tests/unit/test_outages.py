@@ -31,7 +31,7 @@ CALLS: dict[str, Call] = {
     "list": lambda cloud, folder: list(cloud.data.list("raw/")),
     "latest": lambda cloud, folder: cloud.data.latest("pipelines/m.yaml"),
     "download": lambda cloud, folder: cloud.data.download(Listed("raw/m/a", "etag", 1, WHEN), folder / "a"),
-    "record": lambda cloud, folder: cloud.registry.table.read("MODEL#m", "ROUTE"),
+    "record": lambda cloud, folder: cloud.registry.table.get("MODEL#m", "ROUTE"),
     "query": lambda cloud, folder: cloud.registry.table.query("MODEL#m"),
     "write": lambda cloud, folder: cloud.registry.table.write(Write("MODEL#m", "ROUTE", {})),
     "is_running": lambda cloud, folder: cloud.flows.is_running("arn:aws:states:us-east-1:1:execution:flow:name"),

@@ -77,7 +77,9 @@ def test_an_unknown_model_is_404_and_one_without_a_live_version_409(api: Api) ->
     for path in ("/models/nobody/predict", "/models/a%20b'; --/predict", "/models//predict", "/elsewhere"):
         status, problem, _ = api.call(path, body(ROW))
         assert status == 404 and "there is no" in problem["detail"]
-    api.registry.table.write(*api.registry.runs._model(MODEL))
+    unit = api.registry.unit_of_work(MODEL)
+    api.registry.runs.put_model(unit)
+    unit.commit()
     status, problem, _ = api.call(PREDICT, body(ROW))
     assert status == 409 and "no live version" in problem["detail"]
 

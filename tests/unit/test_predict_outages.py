@@ -58,7 +58,7 @@ def broken_graph(api: Api, version: int) -> None:
     version_ = api.registry.versions.get(MODEL, version)
     written = api.store.put(f"{MODEL}/broken-{version}.onnx", b"no graph")
     key = (f"MODEL#{MODEL}", f"VERSION#{version:08d}")
-    record = api.registry.table.read(*key)
+    record = api.registry.table.get(*key)
     changed = version_.model_copy(update={"onnx": written}).model_dump(mode="json")
     api.registry.table.write(Write(*key, changed, record.revision))
 

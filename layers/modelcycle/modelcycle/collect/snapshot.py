@@ -13,15 +13,17 @@ from modelcycle.collect.piece import Piece
 from modelcycle.engine import SHARD, connect, literal, row_group
 from modelcycle.faults import BadData, NoData, UnreadableFile
 from modelcycle.messages import Collected, CollectRequest
-from modelcycle.registry import Runs
-from modelcycle.steps import pipeline_of, taken_over
+from modelcycle.registry import Leases, Results
+from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import MAX_OBJECT_BYTES, Listed, Store, put_json
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 MOST_BYTES = 2 * 2**30  # of all files together; pieces and shards lie in the function's temporary storage
 
 
-def collect(request: CollectRequest, *, data: Store, artifacts: Store, runs: Runs, code: str) -> Collected:
+def collect(
+    request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str
+) -> Collected:
     """Snapshot the objects under `raw/{model}/`: all columns as text, rows in order of key, then line.
 
     White space around column names is taken off. Names that begin with `_` or `.` are no data.
@@ -38,7 +40,7 @@ def collect(request: CollectRequest, *, data: Store, artifacts: Store, runs: Run
     prefix = f"raw/{run.model}/"
     listing = [listed for listed in data.list(prefix) if not Path(listed.key).name.startswith(("_", "."))]
     listing = [listed for listed in listing if not listed.key.endswith("/")]
-    runs.saw(run, [(listed.key, listed.etag) for listed in listing])
+    leases.mark_as_read(run, [(listed.key, listed.etag) for listed in listing])
     _looked_at(listing, prefix)
     parameters = {"objects": [(listed.key, listed.etag) for listed in listing], "columns": headings.spoken_of(pipeline)}
 
@@ -78,7 +80,10 @@ def collect(request: CollectRequest, *, data: Store, artifacts: Store, runs: Run
                 quarantined=broken,
             )
 
-    return taken_over(runs, artifacts, code, "collect", request, parameters, Collected, work)
+    return reuse_or_run(
+        work, Collected, step="collect", request=request, parameters=parameters, code=code,
+        results=results, artifacts=artifacts,
+    )  # fmt: skip
 
 
 def _looked_at(listing: list[Listed], prefix: str) -> None:

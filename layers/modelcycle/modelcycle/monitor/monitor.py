@@ -8,17 +8,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from modelcycle.engine import connect
-from modelcycle.faults import Raced
 from modelcycle.messages import Drift, Monitored, MonitorRequest, fingerprint
 from modelcycle.model.profile import ColumnProfile, Profile
 from modelcycle.model.signature import Signature
 from modelcycle.monitor import captures
 from modelcycle.monitor.drift import compare_column
-from modelcycle.registry import Registry, Write, event
+from modelcycle.registry import Registry
 from modelcycle.spec import Monitoring, Pipeline, parse
 from modelcycle.store import Store, put_json
-
-MAX_NAMED_COLUMNS = 50  # drifted columns that an event names; an event of EventBridge holds 256 KiB
 
 
 def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry: Registry) -> Monitored:
@@ -80,9 +77,9 @@ def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry:
         report=put_json(artifacts, key, report),
     )
     if degraded:
-        announced_at, before = _announce(registry, result)
+        announced_at, before = registry.monitoring.announce_degraded(result)
         result = result.model_copy(update={"announced_at": announced_at, "announced_before": before})
-    _keep_latest(registry, result)
+    registry.monitoring.keep(result)
     return result
 
 
@@ -105,41 +102,3 @@ def _compare(engine: Any, position: int, profile: ColumnProfile, limits: Monitor
         column=profile.name, psi=None, missing_before=profile.missing_share, missing_now=missing_now, drifted=False,
         detail=detail,
     )  # fmt: skip
-
-
-def _keep_latest(registry: Registry, result: Monitored) -> None:
-    """Keep the result for `modelcycle models`, unless one of a later window is there."""
-    pk = f"MODEL#{result.model}"
-    for _ in range(5):
-        record = registry.table.read(pk, "MONITOR")
-        if record and Monitored.model_validate(record.body).window[1] >= result.window[1]:
-            return
-        try:
-            registry.table.write(Write(pk, "MONITOR", result.wire(), record.revision if record else 0))
-            return
-        except Raced:
-            continue
-
-
-def _announce(registry: Registry, result: Monitored) -> tuple[datetime | None, bool]:
-    """Record the event ModelDegraded, once for each version and day; the relay sends it to the bus.
-
-    Returns
-    -------
-    when it was recorded (None if an earlier release did it, without a time), and whether an earlier call did it
-    """
-    pk, day, at = f"MODEL#{result.model}", f"{result.window[1]:%Y-%m-%d}", datetime.now(UTC)
-    sk = f"DEGRADED#{result.version:08d}#{day}"
-    detail = {
-        "version": result.version, "drifted": result.drifted[:MAX_NAMED_COLUMNS],
-        "drifted_columns": len(result.drifted), "rows": result.rows, "window_end": day,
-    }  # fmt: skip
-    try:
-        registry.table.write(
-            Write(pk, sk, detail | {"at": at.isoformat()}), event("ModelDegraded", result.model, **detail)
-        )
-    except Raced:
-        record = registry.table.read(pk, sk)
-        earlier = record.body.get("at") if record else None
-        return datetime.fromisoformat(earlier) if earlier else None, True
-    return at, False

@@ -156,7 +156,7 @@ class LiveModels:
                 raise
             route = self.registry.routes.get(name)
         if not route.weights:
-            if self.registry.table.read("MODELS", name) is None:
+            if not self.registry.runs.has_model(name):
                 raise Unknown("there is no model of that name", "", "`modelcycle models` lists them")
             raise NotAllowed("the model has no live version yet", name, f"see `modelcycle show {name}`")
         return route

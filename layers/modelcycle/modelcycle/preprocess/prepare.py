@@ -12,9 +12,9 @@ from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema, Texts
 from modelcycle.model.profile import Profile, profile_column
 from modelcycle.preprocess import kinds, rows, split, tables, target
-from modelcycle.registry import Runs
+from modelcycle.registry import Results
 from modelcycle.spec import Pipeline
-from modelcycle.steps import pipeline_of, taken_over
+from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, read_json
 
 READ = {
@@ -23,7 +23,7 @@ READ = {
 LEAST_ROWS = 50
 
 
-def preprocess(request: PreprocessRequest, *, artifacts: Store, runs: Runs, code: str) -> Preprocessed:
+def preprocess(request: PreprocessRequest, *, artifacts: Store, results: Results, code: str) -> Preprocessed:
     """Type the columns, drop exact duplicates, set apart what doesn't parse, split, and write profile and tables.
 
     Rows in = kept + quarantined + duplicates. White space around values is taken off.
@@ -41,7 +41,10 @@ def preprocess(request: PreprocessRequest, *, artifacts: Store, runs: Runs, code
             return _Work(request, artifacts, pipeline, engine, Path(name)).done()
 
     parameters = pipeline.model_dump(mode="json", include=READ)
-    return taken_over(runs, artifacts, code, "preprocess", request, parameters, Preprocessed, work)
+    return reuse_or_run(
+        work, Preprocessed, step="preprocess", request=request, parameters=parameters, code=code,
+        results=results, artifacts=artifacts,
+    )  # fmt: skip
 
 
 class _Work:

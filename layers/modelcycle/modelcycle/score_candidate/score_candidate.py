@@ -13,7 +13,7 @@ from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
 from modelcycle.score_candidate.parity import Comparison, Parity, check_parity
 from modelcycle.score_candidate.sensitive_groups import sensitive_groups
-from modelcycle.steps import pipeline_of, taken_over
+from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
 
 STEP = "score_candidate"
@@ -62,7 +62,10 @@ def score_candidate(
         )
 
     parameters = [champion, pipeline.sensitive_columns, *(["lost"] if lost else [])]
-    return taken_over(registry.runs, artifacts, code, STEP, request, parameters, ScoredCandidate, work)
+    return reuse_or_run(
+        work, ScoredCandidate, step=STEP, request=request, parameters=parameters, code=code,
+        results=registry.results, artifacts=artifacts,
+    )  # fmt: skip
 
 
 def _first_seen_champion(request: ScoreCandidateRequest, artifacts: Store, registry: Registry) -> int | None:

@@ -1,4 +1,4 @@
-"""From a model to a version that may go live: score_candidate, validate, govern, register, stage."""
+"""A trained model that becomes a version: score_candidate, validate, govern, register, stage."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelcycle.messages.data import Collected, Preprocessed
 from modelcycle.messages.message import Artifact, Message
-from modelcycle.messages.rows import Collected, Preprocessed
 from modelcycle.messages.run import RunRequest
 from modelcycle.messages.training import EngineeredFeatures, SelectedModel
 
@@ -19,10 +19,12 @@ class ScoreCandidateRequest(RunRequest):
 
 
 class ScoredCandidate(Message):
-    scores: Artifact = Field(description="npz: the candidate's scores of the test rows, and the groups they belong to")
+    scores: Artifact = Field(
+        description="npz: the candidate's scores of the test rows, and each row's sensitive groups"
+    )
     champion_scores: Artifact | None = Field(description="npz: the champion's scores of the same rows")
     champion: int | None = Field(description="version of the champion that was scored")
-    champion_lost: bool = Field(False, description="its artifacts are gone, so that nothing can be compared with it")
+    champion_lost: bool = Field(False, description="its artifacts are gone, so the candidate is not compared with it")
     rows: int = Field(description="rows that ONNX and scikit-learn both scored")
     max_difference: float
     flips: int = Field(description="rows whose predicted class differs")
@@ -80,7 +82,7 @@ class RegisterRequest(GovernRequest):
 
 class Registered(Message):
     version: int
-    created: bool = Field(description="false when this very content was registered before")
+    created: bool = Field(description="false if the same content was registered before")
     replaces: int | None = Field(None, description="the version of the same content whose artifacts are gone")
 
 
@@ -97,6 +99,6 @@ class Staged(Message):
     p50_ms: float
     p99_ms: float
     differences: int
-    approval: bool = Field(description="true where the version waits for a person's approval")
-    moves: int | None = Field(None, description="last move of the route when this run first looked")
+    approval: bool = Field(description="true if the version waits for approval")
+    moves: int | None = Field(None, description="number of the route's last move when this run first read it")
     report: Artifact

@@ -1,4 +1,4 @@
-"""From uploads to typed, split rows: collect and preprocess."""
+"""From uploads to typed and split rows: collect and preprocess."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ class Preprocessed(Message):
     rows: int
     kept: int
     quarantined: int
-    unread: int = Field(
-        0, description="those of the quarantined that hold what does not parse; the rest lack the target"
-    )
+    unread: int = Field(0, description="quarantined rows with an unparseable value; the others lack a target")
     duplicates: int
     split: tuple[int, int, int] = Field(description="rows of train, validation and test")
     cached: bool = False
