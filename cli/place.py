@@ -67,7 +67,7 @@ class Place:
 
     def check_model(self, model: str) -> None:
         """Raise Unknown if there is no model of that name."""
-        if model not in self.registry.runs.models():
+        if not self.registry.runs.has_model(model):
             raise Unknown(f"there is no model {model}", self.title, "`modelcycle models` lists the models")
 
     @property

@@ -16,7 +16,7 @@ def pause(place: Place) -> None:
 
 
 def attempts(place: Place, timeout: float) -> Iterator[None]:
-    """Yield once at once, then after each pause until `timeout` seconds have passed."""
+    """Yield immediately, then after each pause until `timeout` seconds have passed."""
     deadline = time.monotonic() + timeout
     yield
     while time.monotonic() < deadline:

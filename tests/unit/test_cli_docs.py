@@ -31,6 +31,11 @@ def test_each_option_of_a_verb_has_a_line(verb: str) -> None:
     assert described == options(verb) - ON_ANY_PLACE
 
 
+@pytest.mark.parametrize("verb", sorted(VERBS.keys() - {"init", "schema"}))
+def test_each_verb_that_works_on_a_place_has_the_shared_options(verb: str) -> None:
+    assert options(verb) >= ON_ANY_PLACE
+
+
 @pytest.mark.parametrize("option", sorted(ON_ANY_PLACE))
 def test_each_shared_option_has_a_line(option: str) -> None:
     assert re.search(rf"^- `{option}`", SHARED, re.MULTILINE)

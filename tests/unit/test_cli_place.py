@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli import place as places
+from cli.main import main
 from cli.place import Credentials, Place
 from infra.local import clients
 from infra.local.faults import CloudStopped
@@ -74,3 +75,27 @@ def test_a_printed_place_shows_no_secret() -> None:
     place = Place("aws", None, {}, Credentials("KEY", "SECRET", "TOKEN"))  # type: ignore[arg-type]
     assert "SECRET" not in repr(place)
     assert "TOKEN" not in repr(place)
+
+
+@pytest.mark.parametrize(("arguments", "variable", "opened"), [
+    ([], None, ("local", "dev")),
+    ([], "aws", ("aws", "dev")),
+    (["--place", "localstack"], "aws", ("localstack", "dev")),
+    (["--place", "aws", "--stage", "prod"], None, ("aws", "prod")),
+])  # fmt: skip
+def test_the_shared_options_name_the_place(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], variable: str | None, opened: tuple[str, str]
+) -> None:
+    calls: list[tuple[str, str]] = []
+
+    def open_place(*name_and_stage: str, **settings: Any) -> Place:
+        calls.append(name_and_stage)  # type: ignore[arg-type]
+        raise Fault("not here")
+
+    if variable:
+        monkeypatch.setenv("MODELCYCLE_PLACE", variable)
+    else:
+        monkeypatch.delenv("MODELCYCLE_PLACE", raising=False)
+    monkeypatch.setattr(places, "open_place", open_place)
+    assert main(["models", *arguments]) == 1
+    assert calls == [opened]

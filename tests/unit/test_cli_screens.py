@@ -136,10 +136,10 @@ def test_a_cached_step_says_so_in_place_of_its_time() -> None:
 
 
 def test_a_refused_validation_says_why() -> None:
-    printed = RESULTS["validate"].model_copy(
+    refused = RESULTS["validate"].model_copy(
         update={"verdict": "refused", "reasons": ["not better beyond chance (p = 0.31)"]}
     )
-    assert steps.figures(step("validate", validate=printed.wire()))[-1] == "not better beyond chance (p = 0.31)"
+    assert steps.figures(step("validate", validate=refused.wire()))[-1] == "not better beyond chance (p = 0.31)"
 
 
 def outcome(
@@ -168,8 +168,8 @@ def test_the_first_line_says_what_a_run_led_to(ended: Outcome, golden: str) -> N
 
 
 def test_the_json_of_a_run_has_the_keys_that_never_change() -> None:
-    printed = Outcome("adult", "7f3a", "deployed", "", 1, Route(), [step("collect")], 41.2, AT, 0, results())
-    wire = printed.wire()
+    deployed = Outcome("adult", "7f3a", "deployed", "", 1, Route(), [step("collect")], 41.2, AT, 0, results())
+    wire = deployed.wire()
     assert wire.keys() >= {"run_id", "model", "version", "status", "reason", "metrics", "steps"}
     assert wire["metrics"] == {"accuracy": 0.8712}
     assert wire["steps"] == [{"name": "collect", "status": "done", "seconds": 0.7}]

@@ -123,8 +123,8 @@ def test_the_monitor_shows_the_most_drifted_column_first() -> None:
         Drift(column="[sex]", psi=0.5, missing_before=0.01, missing_now=0.2, drifted=True),
         Drift(column="absent", psi=None, missing_before=0, missing_now=1, drifted=False, detail="in no request"),
     ]
-    printed = monitored(state="degraded", drifted=["[sex]"], degraded=True, estimated=0.8)
-    screen = monitored_text(printed, {"columns": [drift.model_dump() | {"more": 1} for drift in columns]})
+    result = monitored(state="degraded", drifted=["[sex]"], degraded=True, estimated=0.8)
+    screen = monitored_text(result, {"columns": [drift.model_dump() | {"more": 1} for drift in columns]})
     assert screen.splitlines()[:2] == [
         "m:2: degraded: many columns have drifted",
         "  compared      500 predictions, 2026-01-01 00:00 UTC to 2026-01-02 00:00 UTC",
@@ -140,8 +140,8 @@ def test_the_monitor_has_no_table_if_nothing_was_compared(state: str) -> None:
 
 
 def test_status_shows_problems_first_with_their_fixes() -> None:
-    printed = Health("local", True, [("the last run of m failed", "modelcycle show m --run r1")], [("cloud", "up")])
-    assert status.status(printed).splitlines() == [
+    health = Health("local", True, [("the last run of m failed", "modelcycle show m --run r1")], [("cloud", "up")])
+    assert status.status(health).splitlines() == [
         "!  the last run of m failed",
         "   modelcycle show m --run r1",
         "   cloud         up",

@@ -9,15 +9,17 @@ A line: {"prediction_id", "at", "model", "version", "instance", "prediction", "p
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from modelcycle.model.answer import Answer
 
 # AWS page "Amazon Data Firehose quota"
 MAX_RECORD_BYTES = 1000 * 2**10
 MAX_CALL_BYTES = 4 * 2**20  # all records of one PutRecordBatch
+
+Item = TypeVar("Item")
 
 
 class Record(NamedTuple):
@@ -45,7 +47,8 @@ class CaptureStream:
         lines = [json.dumps(record, allow_nan=False).encode() + b"\n" for record in answer.records(datetime.now(UTC))]
         sendable = [line for line in lines if len(line) <= MAX_RECORD_BYTES]
         lost = len(lines) - len(sendable)
-        for batch in _batches(_records(sendable)):
+        records = (Record(b"".join(group), len(group)) for group in _grouped(sendable, len, MAX_RECORD_BYTES))
+        for batch in _grouped(records, lambda record: len(record.data), MAX_CALL_BYTES):
             try:
                 response = self.client.put_record_batch(
                     DeliveryStreamName=self.stream, Records=[{"Data": record.data} for record in batch]
@@ -59,29 +62,15 @@ class CaptureStream:
         return lost
 
 
-def _records(lines: Iterable[bytes]) -> Iterator[Record]:
-    """Join lines into as few records as possible."""
-    joined: list[bytes] = []
+def _grouped(items: Iterable[Item], size_of: Callable[[Item], int], max_size: int) -> Iterator[list[Item]]:
+    """Split items, in their order, into as few groups as possible of at most `max_size` each."""
+    group: list[Item] = []
     size = 0
-    for line in lines:
-        if joined and size + len(line) > MAX_RECORD_BYTES:
-            yield Record(b"".join(joined), len(joined))
-            joined, size = [], 0
-        joined.append(line)
-        size += len(line)
-    if joined:
-        yield Record(b"".join(joined), len(joined))
-
-
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Group records into as few calls as possible."""
-    batch: list[Record] = []
-    size = 0
-    for record in records:
-        if batch and size + len(record.data) > MAX_CALL_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(record)
-        size += len(record.data)
-    if batch:
-        yield batch
+    for item in items:
+        if group and size + size_of(item) > max_size:
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += size_of(item)
+    if group:
+        yield group
