@@ -81,12 +81,16 @@ def version_text(
 def decided_text(decided: Decided) -> str:
     """Return what a decision changed."""
     name = f"{decided.model}:{decided.version}" if decided.version is not None else decided.model
-    rollout = "; its rollout has started" if decided.decision in ("approve", "promote") else ""
+    starts_rollout = decided.decision in ("approve", "promote") and not decided.note
+    rollout = "; its rollout has started" if starts_rollout else ""
+    effect = DECIDED.get(decided.decision, decided.decision)
+    if decided.note and decided.decision != "rollback":
+        effect = "was not changed"
     rows = [
         ("live now", f"version {traffic(decided.route)}" if decided.route else "none"),
         ("note", decided.note),
     ]
-    return "\n".join([f"{name} {DECIDED.get(decided.decision, decided.decision)}{rollout}.", *labelled(rows, 14)])
+    return "\n".join([f"{name} {effect}{rollout}.", *labelled(rows, 14)])
 
 
 def _quality(version: Version) -> str:

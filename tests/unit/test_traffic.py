@@ -14,6 +14,7 @@ import pytest
 
 from cli import signing
 from cli.console import REFUSED, status_of
+from cli.screens.versions import decided_text
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import NotAllowed, Raced
 from modelcycle.govern import decide
@@ -214,6 +215,14 @@ def test_the_reason_of_a_promotion_is_in_the_moves_that_it_starts(cycle: Cycle) 
     assert (move.by, move.why) == ("ann", "rollout, step 1 of 3: the audit is done")
 
 
+def test_the_screen_does_not_claim_a_rollout_that_did_not_start(cycle: Cycle) -> None:
+    cycle.live()
+    decided = cycle.decide("promote", 1)
+    assert not cycle.flows.started
+    screen = decided_text(decided)
+    assert "m:1 was not changed." in screen and "it already has all the traffic" in screen and "rollout" not in screen
+
+
 # decisions that a version's state does not allow
 
 
@@ -297,7 +306,7 @@ def test_a_version_with_all_traffic_needs_no_rollout(cycle: Cycle) -> None:
     cycle.live()
     assert cycle.decide("promote", 1).route == {1: 100}
     assert not cycle.flows.started and not cycle.audited("promote", "rollback")
-    assert cycle.decide("rollback", 1).note == "it has all the traffic already"
+    assert cycle.decide("rollback", 1).note == "it already has all the traffic"
 
 
 # rollbacks

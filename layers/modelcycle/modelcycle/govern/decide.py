@@ -6,6 +6,8 @@ from modelcycle.messages import Decided, Decision, DeployRequest
 from modelcycle.registry import Entry, Move, Registry, champion, keys, not_allowed, state_in_words
 
 MAX_ROLLOUTS = 20  # of one version between two moves of the route
+ALL_TRAFFIC = "it already has all the traffic"
+ALREADY_APPROVED = "you approved it before, and it is live"
 
 
 def decide(decision: Decision, *, registry: Registry, flows: Flows, rollout: str) -> Decided:
@@ -35,7 +37,7 @@ def decide(decision: Decision, *, registry: Registry, flows: Flows, rollout: str
     if decision.decision == "rollback":
         version, note = _roll_back(decision, registry)
     elif version is not None:
-        ACTIONS[decision.decision](decision, version, registry, flows, rollout)
+        note = ACTIONS[decision.decision](decision, version, registry, flows, rollout)
     route = registry.routes.get(model)
     return Decided(model=model, decision=decision.decision, version=version, route=route.weights, note=note)
 
@@ -52,7 +54,7 @@ def _roll_back(decision: Decision, registry: Registry) -> tuple[int | None, str]
 
 def _why_unmoved(move: Move, model: str) -> str:
     if move.kind == "promoted":
-        return "it has all the traffic already"
+        return ALL_TRAFFIC
     person = move.by.rpartition("/")[2] if move.by.startswith("arn:") else move.by
     return (
         f"{person} rolled {model} back at {move.at:%H:%M:%S} UTC: this is the same rollback, nothing more was moved;"
@@ -60,35 +62,39 @@ def _why_unmoved(move: Move, model: str) -> str:
     )
 
 
-def _approve(decision: Decision, version: int, registry: Registry, flows: Flows, rollout: str) -> None:
+def _approve(decision: Decision, version: int, registry: Registry, flows: Flows, rollout: str) -> str:
     model = decision.model
     standing = registry.standings.get(model, version)
     if standing.state == "live" and standing.by == decision.by:
-        return  # the rollout that this person's approval started has moved traffic since
+        return ALREADY_APPROVED  # and its rollout has moved traffic since
     if standing.state != "awaiting_approval" and not standing.approved:
         refusal = not_allowed(model, version, standing.state, "staged")
         what = f"version {version} is {state_in_words(standing.state)}: there is nothing to approve"
         raise NotAllowed(what, refusal.where, refusal.remedy)
     registry.standings.move(model, version, "staged", decision.by, decision.why, decision="approve")
     _roll_out(decision, version, registry.routes.get(model).moves, flows, rollout)
+    return ""
 
 
-def _reject(decision: Decision, version: int, registry: Registry, flows: Flows, rollout: str) -> None:
+def _reject(decision: Decision, version: int, registry: Registry, flows: Flows, rollout: str) -> str:
     registry.standings.move(decision.model, version, "rejected", decision.by, decision.why, decision="reject")
+    return ""
 
 
-def _promote(decision: Decision, version: int, registry: Registry, flows: Flows, rollout: str) -> None:
+def _promote(decision: Decision, version: int, registry: Registry, flows: Flows, rollout: str) -> str:
     registry.standings.check(decision.model, version, "live")
     route = registry.routes.get(decision.model)
     if route.weights == {version: 100}:
-        return
+        return ALL_TRAFFIC
     # Written before the rollout starts. If the function is killed in between, the same decision again finds its entry
     # and starts the rollout.
     entry = Entry(subject=f"version {version}", decision="promote", by=decision.by, why=decision.why)
     registry.audit.add(decision.model, keys.decision_to_promote(version, route.moves), entry)
     _roll_out(decision, version, route.moves, flows, rollout)
+    return ""
 
 
+# each returns why nothing was changed; "" if something was
 ACTIONS = {"approve": _approve, "reject": _reject, "promote": _promote}
 
 
