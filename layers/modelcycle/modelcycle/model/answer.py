@@ -18,7 +18,7 @@ from modelcycle.faults import BadRequest, NotAllowed, TooLarge
 from modelcycle.model import scoring
 from modelcycle.model.routing import entity_key, version_for
 from modelcycle.model.scoring import Scorer, shortest_decimal
-from modelcycle.model.signature import MOST_ERRORS, Signature
+from modelcycle.model.signature import MAX_REQUEST_ERRORS, Signature
 from modelcycle.registry import Route, Version
 from modelcycle.store import Store
 
@@ -172,7 +172,7 @@ def _instances(request: Any) -> list[dict[str, Any]]:
     if "instances" not in request:
         wrong.append(("/instances", "the field is missing: a list of rows, each {column: value}"))
     if wrong:
-        raise _wrong(*wrong[0], *wrong[1:MOST_ERRORS])
+        raise _wrong(*wrong[0], *wrong[1:MAX_REQUEST_ERRORS])
     instances = request["instances"]
     if isinstance(instances, list) and len(instances) > MOST_ROWS:
         raise TooLarge(

@@ -12,7 +12,7 @@ from typing import Any
 from modelcycle.faults import BadRequest
 from modelcycle.model.answer import Answer
 from modelcycle.model.columns import ColumnType
-from modelcycle.model.signature import MOST_ERRORS, Signature
+from modelcycle.model.signature import MAX_REQUEST_ERRORS, Signature
 from modelcycle.predict.live import Ready
 
 DATATYPE: dict[ColumnType, str] = {"number": "FP64", "boolean": "BOOL", "datetime": "BYTES", "text": "BYTES"}
@@ -67,7 +67,7 @@ def request_of(body: Any) -> dict[str, Any]:
     if not errors and (len(lengths) != 1 or lengths == {0}):
         errors.append(("/inputs", "all tensors need the same number of rows, one at least"))
     if errors:
-        raise _refused(errors[:MOST_ERRORS])
+        raise _refused(errors[:MAX_REQUEST_ERRORS])
     return {"instances": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
 
 
