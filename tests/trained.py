@@ -29,8 +29,9 @@ from modelcycle.messages import (
     ValidateRequest,
 )
 from modelcycle.model.columns import Column, Columns, TableSchema, Texts
+from modelcycle.model.fields import Field
 from modelcycle.model.plan import Input
-from modelcycle.model.signature import Field, Signature
+from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline, Task
 from modelcycle.store import Store, put_json

@@ -144,7 +144,7 @@ class TestLeaks:
         plan = plan_of(run_over({"told": told.tolist(), "level": level}, regression=regression))
         assert plan["told"].loud
         assert plan["told"].treatment == "left_out"
-        assert plan["told"].why.startswith("gives the target away: alone")
+        assert plan["told"].why.startswith("gives the target away: by itself")
         assert plan["level"].loud is not regression
         assert plan["x"].treatment == "number"
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from modelcycle.messages import Monitored, MonitorRequest
 from modelcycle.model.columns import Texts
+from modelcycle.model.fields import Field
 from modelcycle.model.profile import profile_column
-from modelcycle.model.signature import Field, Signature
+from modelcycle.model.signature import Signature
 from modelcycle.monitor import monitor
 from modelcycle.monitor.drift import compare_column, population_stability_index, psi_by_chance
 from modelcycle.registry import Version, Write

@@ -134,7 +134,7 @@ def moments(draw: st.DrawFn) -> st.SearchStrategy[str]:
     within = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31))
     if format_ == "iso":
         return st.builds(lambda moment, zone: moment.isoformat() + zone, within, zones)
-    return within.map(lambda moment: dates.written((moment - datetime(1970, 1, 1)).total_seconds(), format_))
+    return within.map(lambda moment: dates.to_text((moment - datetime(1970, 1, 1)).total_seconds(), format_))
 
 
 @st.composite

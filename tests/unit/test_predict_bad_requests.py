@@ -24,7 +24,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
 
 BAD: list[tuple[str, Any, int, str]] = [
     ("a missing field", body({HOURS: 1}), 400, "the column is missing"),
-    ("an unknown field", body(ROW | {"age": 1}), 400, "knows no such column"),
+    ("an unknown field", body(ROW | {"age": 1}), 400, "has no such column"),
     ("a wrong type", body(ROW | {HOURS: "forty"}), 400, "a number is expected, got 'forty'"),
     ("an empty list", body(), 400, "a list of one or more rows is expected"),
     ("no instances", "{}", 400, "the field is missing"),

@@ -61,7 +61,7 @@ def test_the_open_inference_protocol_describes_the_model(api: Api) -> None:
         ({"name": COLOUR}, "/inputs/1/name", "duplicated"),
         ({"data": [1.0, "x"]}, "/inputs/0/data/1", "a number is expected, got 'x'"),
         ({"data": [1.0], "shape": [1]}, "/inputs", "the same number of rows"),
-        ({"name": "age"}, "/inputs/0/data/0", "knows no such column"),
+        ({"name": "age"}, "/inputs/0/data/0", "has no such column"),
     ],
 )
 def test_a_wrong_tensor_is_named(api: Api, change: dict[str, Any], pointer: str, sentence: str) -> None:

@@ -131,7 +131,7 @@ def test_what_does_not_parse_is_set_apart_with_file_row_column_and_text() -> Non
     here, result = done(rows)
     assert (result.kept, result.quarantined, result.unread) == (398, 2, 1)
     assert here.parquet(result.quarantine) == [
-        ("raw/m/a.csv", 7, "c", "no number", "oops"), ("raw/m/a.csv", 10, "y", "no target value", None),
+        ("raw/m/a.csv", 7, "c", "not a number", "oops"), ("raw/m/a.csv", 10, "y", "the target is missing", None),
     ]  # fmt: skip
 
 
@@ -170,18 +170,18 @@ few = table(20, x=uniform(), y=["a", "b"])
 BAD: list[tuple[str, dict[str, Any], type[Fault], str]] = [
     (few, {}, BadData, "20 rows are too few"),
     (table(400, x=[1, 2], y=["a", "b"]), {}, BadData, "398 duplicates"),
-    (table(400, x=uniform(), y=["a"]), {}, TargetUnusable, "one class only"),
-    (table(400, x=uniform(), y=["NA", ""]), {}, TargetUnusable, "no value"),
+    (table(400, x=uniform(), y=["a"]), {}, TargetUnusable, "only one class"),
+    (table(400, x=uniform(), y=["NA", ""]), {}, TargetUnusable, "is missing"),
     (table(400, x=uniform(), y=lambda row: f"k{row}"), {}, TargetUnusable, "more than 100 classes"),
     (table(400, x=uniform(), y=lambda row: "rare" if row < 7 else "ab"[row % 2]), {}, TargetUnusable,
      "fewer than 8 rows: rare"),
     (table(400, x=uniform(), y=["a", "b"]), {"task": "regression"}, TargetUnusable, "no numbers"),
-    (table(400, x=uniform(), y=["1"]), {"task": "regression"}, TargetUnusable, "one value only"),
+    (table(400, x=uniform(), y=["1"]), {"task": "regression"}, TargetUnusable, "only one value"),
     (table(400, x=uniform(), y=["a", "b", "c"]), {"task": "binary"}, TargetUnusable, "3 classes"),
     (table(400, x=uniform(), y=["a", "b"]), {"task": "multiclass"}, TargetUnusable, "2 classes"),
     (table(400, x=uniform(), y=["2024-01-01", "2024-01-02", "2024-01-03"]), {}, TargetUnusable, "date"),
-    (table(400, x=uniform(), y=["a", "b"]), {"positive_class": "A"}, BadPipeline, "no class"),
-    (table(400, x=uniform(), y=["a", "b"]), {"time_column": "y", "task": "binary"}, BadPipeline, "no dates"),
+    (table(400, x=uniform(), y=["a", "b"]), {"positive_class": "A"}, BadPipeline, "not a class"),
+    (table(400, x=uniform(), y=["a", "b"]), {"time_column": "y", "task": "binary"}, BadPipeline, "no readable dates"),
     (table(400, x=uniform(), y=["a", "b"]), {"drop_columns": ["x"]}, BadData, "no column is left"),
     (table(400, x=uniform(), t=["u", "v"], y=["a", "b"]), {"features": {"numeric": ["t"]}}, BadData,
      "could not be read"),

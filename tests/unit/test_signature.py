@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from modelcycle.faults import BadRequest
 from modelcycle.model.columns import Columns, Texts
+from modelcycle.model.fields import Field
 from modelcycle.model.plan import Input
-from modelcycle.model.signature import Field, Signature
+from modelcycle.model.signature import Signature
 
 SLASHED = "a/b~c"
 SIGNATURE = Signature(
@@ -65,7 +66,7 @@ def test_a_row_is_read_and_encoded() -> None:
         ({"colour": "\ud800"}, "/instances/0/colour", "surrogate"),
         ({"member": "maybe"}, "/instances/0/member", "true or false is expected, got 'maybe'"),
         ({"member": 2}, "/instances/0/member", "true or false is expected, got 2"),
-        ({"age": 3}, "/instances/0/age", "m knows no such column"),
+        ({"age": 3}, "/instances/0/age", "m has no such column"),
     ],
 )
 def test_a_wrong_field_is_named(change: dict[str, Any], pointer: str, said: str) -> None:
@@ -75,7 +76,7 @@ def test_a_wrong_field_is_named(change: dict[str, Any], pointer: str, said: str)
 
 def test_a_missing_field_is_named_and_a_null_is_not_missing() -> None:
     (error,) = refused([{SLASHED: 1, "colour": None}])
-    assert error == {"pointer": "/instances/0/member", "detail": "the column is missing; null stands for no value"}
+    assert error == {"pointer": "/instances/0/member", "detail": "the column is absent; send null for a missing value"}
 
 
 def test_texts_that_mean_no_value_are_read_as_in_training() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 
 from modelcycle.model import dates
 from modelcycle.model.columns import Column, Columns, TableSchema, Texts, Values
+from modelcycle.model.fields import Field
 from modelcycle.model.plan import FeaturePlan
-from modelcycle.model.signature import Field, Signature
+from modelcycle.model.signature import Signature
 from modelcycle.spec import Pipeline
 
 MAX_SIGNATURE_LEVELS = 20  # of a text field, the most frequent first
@@ -67,5 +68,5 @@ def _as_json(column: Column, value: np.floating) -> float | str | bool:
     if column.type == "boolean":
         return bool(value)
     if column.type == "datetime":
-        return dates.written(float(value), column.format)
+        return dates.to_text(float(value), column.format)
     return float(str(value))
