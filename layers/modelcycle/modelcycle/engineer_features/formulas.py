@@ -148,6 +148,6 @@ class _LeastSquares:
     def __call__(self, columns: list[int]) -> tuple[Numbers, float]:
         """Return the weights (len(columns),) and R2 of a fit on some columns."""
         gram, moment = self.gram[np.ix_(columns, columns)], self.moment[columns]
-        weights: Numbers = np.linalg.lstsq(gram, moment, rcond=CUTOFF)[0]
-        residuals = self.y - self.x[:, columns] @ weights
+        weights = np.asarray(np.linalg.lstsq(gram, moment, rcond=CUTOFF)[0], dtype=np.float64)
+        residuals: Numbers = self.y - self.x[:, columns] @ weights
         return weights, 1 - float((residuals**2).mean())
