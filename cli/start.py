@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from cli import rows
+from cli.data_file import csv_column_names
 from cli.place import Place
 from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
 from modelcycle.spec import Pipeline, parse
@@ -48,7 +48,7 @@ def check_upload(path: Path, pipeline: Pipeline) -> None:
     NoData, UnreadableFile, BadData, ColumnsDiffer, BadInput : no step would read it
     TargetMissing : a CSV file's header has no target
     """
-    names = rows.header(path)
+    names = csv_column_names(path)
     if names is not None and pipeline.target not in names:
         lower = {other.lower(): other for other in reversed(names)}
         near = difflib.get_close_matches(pipeline.target.lower(), lower, n=1)

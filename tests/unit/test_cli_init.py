@@ -13,8 +13,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.draft import draft, flow, model_name, scalar
-from cli.glance import Glance, Table, glance
+from cli.data_summary import ColumnSummary, DataSummary, summarize
+from cli.draft import draft, flow_scalar, model_name, scalar
 from cli.guess import guess_target
 from cli.main import main
 from modelcycle.spec import parse
@@ -27,12 +27,12 @@ ODD = [
 ]  # fmt: skip
 
 
-def table(*names: str) -> Table:
-    columns = [Glance(name) for name in names]
+def table(*names: str) -> DataSummary:
+    columns = [ColumnSummary(name) for name in names]
     for column in columns:
         for value in ("a", "b"):
-            column.take(value)
-    return Table(columns, 2, True)
+            column.add(value)
+    return DataSummary(columns, 2, True)
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -46,7 +46,7 @@ def test_any_column_name_is_read_back_as_the_target(name: str) -> None:
 def test_every_text_is_read_back(name: str) -> None:
     text = draft("model", name, "because", table("age", f"user id {name}", name), Path(f"{name[:20]}.csv"))
     assert parse(text).target == name
-    assert yaml.safe_load(f"[{flow(name)}, {flow('sex')}]") == [name, "sex"]
+    assert yaml.safe_load(f"[{flow_scalar(name)}, {flow_scalar('sex')}]") == [name, "sex"]
     assert yaml.safe_load(scalar(name)) == name
 
 
@@ -57,7 +57,7 @@ def test_any_header_of_a_csv_file_gives_a_pipeline_file_that_is_right(tmp_path: 
     with data.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         writer.writerows([names, ["1"] * len(names), ["2"] * len(names)])
-    seen = glance(data)
+    seen = summarize(data)
     assert seen.names == names
     target, why = guess_target(seen)
     assert parse(draft(model_name(data), target, why, seen, data)).target == target
@@ -73,7 +73,7 @@ def test_the_target_is_found_by_its_name_before_its_place() -> None:
     assert guess_target(table("a", "Label", "b"))[0] == "Label"
     assert guess_target(table("a", "b"))[0] == "b"
     last_is_constant = table("a", "b")
-    last_is_constant.columns.append(Glance("c"))
+    last_is_constant.columns.append(ColumnSummary("c"))
     assert guess_target(last_is_constant)[0] == "b"
 
 
@@ -137,7 +137,7 @@ def test_a_bad_file_gets_three_lines_and_exit_status_2(
 def test_a_broken_line_does_not_stop_the_look(tmp_path: Path) -> None:
     data = tmp_path / "rows.csv"
     data.write_text("a,b\n1,2\n1,2,3\n3,4\n")
-    assert glance(data).rows == 2
+    assert summarize(data).rows == 2
 
 
 def test_a_target_that_is_not_there_is_named_with_the_columns(

@@ -13,7 +13,7 @@ import cli.predict
 from cli.contract import Contract
 from cli.main import main
 from cli.place import Credentials, Place
-from cli.predict import batches, in_file, merge
+from cli.predict import fault_in_file, merge_answer, request_batches
 from cli.signing import call, curl
 from modelcycle.faults import BadRequest, Transient
 
@@ -41,27 +41,27 @@ def test_a_number_is_sent_as_a_number_and_no_value_as_null(text: str | None, sen
 def test_columns_that_the_model_does_not_read_stay_here() -> None:
     row = {"age": "1", "id": "7", "race": "x", "y": "yes", "extra": "x", "=job's": "0012", "member": "yes"}
     assert CONTRACT.instance(row) == {"id": "7", "age": 1.0, "=job's": "0012", "member": "yes"}
-    assert CONTRACT.unknown(row) == ["extra"]
+    assert CONTRACT.unknown_columns(row) == ["extra"]
 
 
 def test_a_request_holds_no_more_than_the_api_takes() -> None:
     rows = [({}, {"a": "x" * size}) for size in [10] * 1200 + [2_000_000, 10]]
-    assert [len(batch) for batch in batches(rows)] == [500, 500, 200, 1, 1]
+    assert [len(batch) for batch in request_batches(rows)] == [500, 500, 200, 1, 1]
 
 
 def test_answers_of_several_requests_are_joined() -> None:
-    whole: dict[str, Any] = {}
-    merge(whole, {"model": "m", "version": 1, "predictions": ["a", "b"], "probabilities": None})
-    merge(whole, {"model": "m", "version": 1, "predictions": ["c"], "probabilities": None})
-    assert whole == {"model": "m", "version": 1, "predictions": ["a", "b", "c"], "probabilities": None}
+    merged: dict[str, Any] = {}
+    merge_answer(merged, {"model": "m", "version": 1, "predictions": ["a", "b"], "probabilities": None})
+    merge_answer(merged, {"model": "m", "version": 1, "predictions": ["c"], "probabilities": None})
+    assert merged == {"model": "m", "version": 1, "predictions": ["a", "b", "c"], "probabilities": None}
 
 
 def test_a_canary_between_two_requests_is_told_row_by_row() -> None:
-    whole: dict[str, Any] = {}
-    merge(whole, {"model": "m", "version": 1, "predictions": ["a", "b"]})
-    merge(whole, {"model": "m", "version": 2, "predictions": ["c"]})
-    merge(whole, {"model": "m", "version": 2, "versions": [1, 2], "predictions": ["d", "e"]})
-    assert whole["versions"] == [1, 1, 2, 1, 2]
+    merged: dict[str, Any] = {}
+    merge_answer(merged, {"model": "m", "version": 1, "predictions": ["a", "b"]})
+    merge_answer(merged, {"model": "m", "version": 2, "predictions": ["c"]})
+    merge_answer(merged, {"model": "m", "version": 2, "versions": [1, 2], "predictions": ["d", "e"]})
+    assert merged["versions"] == [1, 1, 2, 1, 2]
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_table_shows_the_first_rows_and_says_which_columns_were_left_out(
     (tmp_path / "r.csv").write_text("age;=job's;since;member;odd\n" + "39;cook;2026-01-01;yes;1\n" * 12)
     assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 0
     streams = capsys.readouterr()
-    assert "left out, the model does not know them: odd" in streams.err
+    assert "not sent, because the model has no such column: odd" in streams.err
     assert streams.out.splitlines()[:2] == [
         "    row   age   =job's   since        member   prediction   probability",
         "    1     39    cook     2026-01-01   yes      yes          0.750",
@@ -131,7 +131,7 @@ def test_the_first_rows_can_be_asked_for_though_a_line_is_broken_and_it_is_said(
     assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--rows", "2"]) == 0
     assert asked == [[{"age": 1.0, "member": "yes"}, {"age": 2.0, "member": "no"}]]
     said = capsys.readouterr().err
-    assert "a line is left out as broken; the first is line 3: 3 values where the header has 2 columns" in said
+    assert "a line is broken and skipped; the first is line 3: 3 values where the header has 2 columns" in said
     assert "secret" not in said
 
 
@@ -170,11 +170,11 @@ def test_the_printed_curl_line_is_quoted_for_a_shell_and_shows_no_secret_of_aws(
 def test_a_refusal_names_the_row_of_the_file_and_the_column() -> None:
     pointers = ["/instances/2/hours ~1 week", "/instances/3"]
     refused = BadRequest("x", "", "", [{"pointer": pointer, "detail": "a number is expected"} for pointer in pointers])
-    told = in_file(refused, Path("r.csv"), 500, ["hours / week"])
+    told = fault_in_file(refused, Path("r.csv"), 500, ["hours / week"])
     assert told.what == "row 503, column 'hours / week': a number is expected"
     assert told.errors[1]["pointer"] == "row 504"
     whole = BadRequest("too large", "", "", [{"pointer": "/instances", "detail": "1,000 rows at most"}])
-    assert in_file(whole, Path("r.csv"), 0, []) is whole
+    assert fault_in_file(whole, Path("r.csv"), 0, []) is whole
 
 
 def test_an_api_that_does_not_answer_is_a_fault() -> None:

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 import cli.predict
 from cli.contract import Contract
-from cli.glance import glance
+from cli.data_summary import summarize
 from cli.options import Options
 from modelcycle.engineer_features.signature import build_signature
 from modelcycle.faults import BadRequest
@@ -281,11 +281,11 @@ def test_a_date_outside_the_years_1_to_9999_is_no_date_in_training_nor_in_servin
 
 def test_init_reads_what_training_reads(tmp_path: Path) -> None:
     (tmp_path / "space.csv").write_bytes(lines('n, "who, where", y\n', '#, "Roe, Bob", a,\n'))
-    seen = glance(tmp_path / "space.csv")
+    seen = summarize(tmp_path / "space.csv")
     assert (seen.names, seen.rows) == (["n", "who, where", "y"], ROWS)
     assert list(seen.columns[1].levels) == ["Roe, Bob"]
     (tmp_path / "late.jsonl").write_bytes(lines("", '{"n": #}\n') + b'{"n": 1, "late": {"a": 1.50}}\n')
-    late = glance(tmp_path / "late.jsonl").columns[1]
+    late = summarize(tmp_path / "late.jsonl").columns[1]
     assert (late.name, late.missing, list(late.levels)) == ("late", ROWS, ['{"a":1.5}'])
 
 
