@@ -28,7 +28,7 @@ test: lint  ## all checks and all tests
 lint: .venv/dev.stamp build/sam/stamp  ## ruff, mypy, import-linter, cfn-lint, sam validate
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/modelcycle/modelcycle cli infra functions
+	$(BIN)/mypy layers/modelcycle/modelcycle cli infra functions bench
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml infra/*.yaml
 	$(SAM) validate --lint --region us-east-1 --template template.yaml

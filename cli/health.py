@@ -1,4 +1,4 @@
-"""How a place is: bad news first, each with the command that mends it."""
+"""The health of a place: its problems, each with a remedy, and facts about it."""
 
 from __future__ import annotations
 
@@ -13,79 +13,90 @@ from modelcycle.faults import Fault
 
 @dataclass
 class Health:
-    """`bad` are (what is wrong, what mends it); `facts` are (name, what is so)."""
+    """The health of a place.
+
+    Parameters
+    ----------
+    place : its name
+    up : whether it answers
+    problems : what is wrong, and the remedy or an empty string; the worst first
+    facts : name and value
+    """
 
     place: str
     up: bool
-    bad: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
 
     def wire(self) -> dict[str, Any]:
+        """Return the object that `status --json` prints."""
         return {
             "place": self.place, "up": self.up, "facts": dict(self.facts),
-            "faults": [{"detail": what, "remedy": remedy} for what, remedy in self.bad],
+            "faults": [{"detail": problem, "remedy": remedy} for problem, remedy in self.problems],
         }  # fmt: skip
 
 
-def look(name: places.PlaceName, stage: str) -> Health:
-    """The place's health, without changing anything."""
-    health = _local() if name == "local" else Health(name, False)
+def check_health(name: places.PlaceName, stage: str) -> Health:
+    """Return the health of a place, without changing anything in it."""
+    health = _local_health() if name == "local" else Health(name, False)
     if name == "local" and not health.up:
         return health
     try:
         place = places.open_place(name, stage)
-    except Exception as error:  # no credentials, no stack, nobody answers: whatever it is, the place is not up
-        what, _, remedy = console.parts(error)
-        if name != "local" or not health.bad:
-            health.bad.append((what, remedy))
+    except Exception as error:  # without credentials, stack or answer, whatever the error, the place is not up
+        problem, _, remedy = console.parts(error)
+        if name != "local" or not health.problems:
+            health.problems.append((problem, remedy))
         return health
     health.up = True
-    _undelivered(place, health)
-    _runs(place, health)
+    _add_undelivered(place, health)
+    _add_models(place, health)
     health.facts.append(("api", place.outputs.get("ApiUrl", "none")))
     return health
 
 
-def _local() -> Health:
+def _local_health() -> Health:
     from cli.screens.lines import count, size
     from infra.local import cloud
 
-    told = cloud.status(home=places.home())
-    health = Health("local", told.running, [(problem, "") for problem in told.problems])
-    if told.running:
+    status = cloud.status(home=places.home())
+    health = Health("local", status.running, [(problem, "") for problem in status.problems])
+    if status.running:
+        functions = count(status.functions, "function")
         health.facts += [
-            ("cloud", f"up, port {told.port}, process {told.pid}"),
-            ("stack", f"{told.stack or 'none'}, {count(told.functions, 'function')}, {told.warm_workers} warm"),
+            ("cloud", f"up, port {status.port}, process {status.pid}"),
+            ("stack", f"{status.stack or 'none'}, {functions}, {status.warm_workers} warm"),
         ]
     else:
         health.facts.append(("cloud", "down; `modelcycle up` starts it"))
-    health.facts.append(("disk", size(told.disk_used)))
+    health.facts.append(("disk", size(status.disk_used)))
     return health
 
 
-def _undelivered(place: Place, health: Health) -> None:
-    """Dead letters: events that nobody could take."""
+def _add_undelivered(place: Place, health: Health) -> None:
+    """Add the number of events in the dead-letter queue."""
     url = place.outputs.get("Undelivered")
     if url is None:
         return
     answer = place.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-    waiting = int(answer["Attributes"]["ApproximateNumberOfMessages"])
-    if waiting:
-        health.bad.append(
-            (f"{waiting} events could not be delivered; they wait in {url}", "look at them, then send them again")
+    events = int(answer["Attributes"]["ApproximateNumberOfMessages"])
+    if events:
+        health.problems.append(
+            (f"{events} events could not be delivered; they are in the queue {url}", "read them, then send them again")
         )
-    health.facts.append(("undelivered", str(waiting) if waiting else "none"))
+    health.facts.append(("undelivered", str(events) if events else "none"))
 
 
-def _runs(place: Place, health: Health) -> None:
+def _add_models(place: Place, health: Health) -> None:
+    """Add the number of models, and each model whose last run failed."""
     models = place.registry.runs.models()
     failed = 0
     for model in models:
         latest = place.registry.runs.latest(model, 1)
         if latest and latest[0].state == "failed":
             failed += 1
-            what = Fault.parse(latest[0].reason)[0]
-            health.bad.append(
-                (f"the last run of {model} failed: {what}", f"modelcycle show {model} --run {latest[0].run.run_id}")
+            reason = Fault.parse(latest[0].reason)[0]
+            health.problems.append(
+                (f"the last run of {model} failed: {reason}", f"modelcycle show {model} --run {latest[0].run.run_id}")
             )
     health.facts.append(("models", str(len(models)) + (f", the last run of {failed} failed" if failed else "")))

@@ -124,7 +124,7 @@ def open_place(
         from infra.local import cloud
 
         local = cloud.up(port=port or _port(), home=home(), say=say) if start else cloud.connect(home=home())
-        session = local.session()
+        session = local.operator
         return Place("local", session, local.outputs, Credentials(*session.credentials()), endpoint=local.endpoint)
     from cli import remote
 

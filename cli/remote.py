@@ -55,10 +55,10 @@ def localstack(stage: str) -> Place:
     """
     from localstack_client.config import get_service_endpoint
 
-    from infra.local.clients import Session as LocalSession
+    from infra.local.clients import ClientFactory
 
     endpoint = str(get_service_endpoint("s3"))
-    session = LocalSession(endpoint, "test", "test")
+    session = ClientFactory(endpoint, "test", "test")
     outputs = _outputs(session, stage, f"localstack at {endpoint}")
     if "ApiUrl" in outputs:
         outputs["ApiUrl"] = _localstack_url(endpoint, outputs["ApiUrl"])

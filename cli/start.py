@@ -1,4 +1,4 @@
-"""Starting a run: the pipeline file and the rows go into the data bucket, and the execution that follows is found."""
+"""Starts a run: uploads the pipeline file and the rows, and finds the execution that this starts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,20 @@ from cli.place import Place
 from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
 from modelcycle.spec import Pipeline, parse
 
-LONGEST_WAIT = 60.0  # seconds from an upload to its claim in the registry
-LARGEST_UPLOAD = 100 * 2**20  # bytes of one object; the local cloud keeps every object in memory
+CLAIM_TIMEOUT = 60.0  # seconds from an upload to its claim in the registry
+POLL_INTERVAL = 0.2  # seconds
+MAX_UPLOAD_BYTES = 100 * 2**20  # the local cloud keeps every object in memory
+MAX_LISTED_COLUMNS = 40
 
 
 class Started(NamedTuple):
-    """`folded` names the run that was under way and will see the upload too."""
+    """A started run.
+
+    Parameters
+    ----------
+    execution : ARN
+    folded : id of the run in progress to which the upload was joined, or None
+    """
 
     model: str
     execution: str
@@ -28,7 +36,7 @@ class Started(NamedTuple):
 
 
 def read_pipeline(path: Path) -> tuple[Pipeline, bytes]:
-    """The pipeline and the very bytes of its file.
+    """Return the pipeline and the bytes of its file.
 
     Raises
     ------
@@ -41,69 +49,84 @@ def read_pipeline(path: Path) -> tuple[Pipeline, bytes]:
 
 
 def check_upload(path: Path, pipeline: Pipeline) -> None:
-    """What can be told of a file before anything is started: a file in the bucket stops every run until it is mended.
+    """Check what can be known of a file before its upload: an unreadable file in the bucket stops every run.
 
     Raises
     ------
-    NoData, UnreadableFile, BadData, ColumnsDiffer, BadInput : no step would read it
-    TargetMissing : a CSV file's header has no target
+    NoData, UnreadableFile, BadData, ColumnsDiffer : `collect` could not read it
+    BadInput : it is too large
+    TargetMissing : the header of a CSV file does not contain the target
     """
     names = csv_column_names(path)
     if names is not None and pipeline.target not in names:
-        lower = {other.lower(): other for other in reversed(names)}
-        near = difflib.get_close_matches(pipeline.target.lower(), lower, n=1)
+        by_lower_case = {name.lower(): name for name in reversed(names)}
+        similar = difflib.get_close_matches(pipeline.target.lower(), by_lower_case, n=1)
+        suggestion = f"did you mean {by_lower_case[similar[0]]!r}? " if similar else ""
         raise TargetMissing(
             f"the target {pipeline.target!r} is not a column", str(path),
-            (f"did you mean {lower[near[0]]!r}? " if near else "") + f"the columns are: {', '.join(names[:40])}",
+            f"{suggestion}the columns are: {', '.join(names[:MAX_LISTED_COLUMNS])}",
         )  # fmt: skip
-    if path.stat().st_size > LARGEST_UPLOAD:
+    size = path.stat().st_size
+    if size > MAX_UPLOAD_BYTES:
         raise BadInput(
-            f"the file has {path.stat().st_size / 2**20:,.0f} MB; one object holds at most {LARGEST_UPLOAD // 2**20}",
-            str(path), "cut it into several files with the same header, or give it as Parquet or *.csv.gz",
+            f"the file has {size / 2**20:,.0f} MB; the limit for one file is {MAX_UPLOAD_BYTES // 2**20} MB", str(path),
+            "split it into several files with the same header, or convert it to Parquet or *.csv.gz",
         )  # fmt: skip
 
 
 def by_upload(place: Place, pipeline: Pipeline, text: bytes, path: Path, replace: bool = False) -> Started:
-    """Upload the rows; S3's event starts the lifecycle by itself.
+    """Upload the rows; S3's event starts the lifecycle.
 
     Parameters
     ----------
-    replace : the other files go; the bucket keeps their versions
+    text : of the pipeline file
+    path : of the data file
+    replace : delete the model's other files; the bucket keeps their versions
+
+    Raises
+    ------
+    Fault : no run has claimed the upload within CLAIM_TIMEOUT
     """
     bucket, key = place.output("DataBucket"), f"raw/{pipeline.name}/{path.name}"
     _put_pipeline(place, pipeline, text)
     if replace:
         for page in place.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"raw/{pipeline.name}/"):
-            for found in page.get("Contents", []):
-                if found["Key"] != key:
-                    place.s3.delete_object(Bucket=bucket, Key=found["Key"])
+            for item in page.get("Contents", []):
+                if item["Key"] != key:
+                    place.s3.delete_object(Bucket=bucket, Key=item["Key"])
     claims = place.registry.leases.uploads
     known = claims(pipeline.name, key)
     with path.open("rb") as body:
         place.s3.put_object(Bucket=bucket, Key=key, Body=body)
-    deadline = time.monotonic() + LONGEST_WAIT
+    deadline = time.monotonic() + CLAIM_TIMEOUT
     while time.monotonic() < deadline:
         for name, upload in claims(pipeline.name, key).items():
             if name not in known:
                 folded = upload.run_id if upload.folded else None
                 execution = _execution_of(place, pipeline.name, folded) if folded else upload.execution
                 return Started(pipeline.name, execution, folded)
-        time.sleep(0.2)
+        time.sleep(POLL_INTERVAL)
     raise Fault(
-        f"the upload started no run within {LONGEST_WAIT:.0f} s", f"s3://{bucket}/{key}",
-        "`modelcycle status` says how the place is; the file is there and the next run reads it",
+        f"the upload started no run within {CLAIM_TIMEOUT:.0f} s", f"s3://{bucket}/{key}",
+        "run `modelcycle status`; the file is uploaded, and the next run reads it",
     )  # fmt: skip
 
 
 def by_request(place: Place, pipeline: Pipeline, text: bytes) -> Started:
-    """Start the lifecycle over the files that are there."""
+    """Start the lifecycle on the files that are already uploaded.
+
+    Parameters
+    ----------
+    text : of the pipeline file
+
+    Raises
+    ------
+    NoData : there is none
+    """
     _put_pipeline(place, pipeline, text)
-    found = place.s3.list_objects_v2(Bucket=place.output("DataBucket"), Prefix=f"raw/{pipeline.name}/", MaxKeys=1)
-    if not found.get("KeyCount"):
-        raise NoData(
-            f"{pipeline.name} has no rows yet", f"s3://{place.output('DataBucket')}/raw/{pipeline.name}/",
-            "give them with --data FILE",
-        )  # fmt: skip
+    bucket, prefix = place.output("DataBucket"), f"raw/{pipeline.name}/"
+    if not place.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
+        raise NoData(f"{pipeline.name} has no rows yet", f"s3://{bucket}/{prefix}", "add them with --data FILE")
     message = {
         "source": "modelcycle", "detail-type": "RunRequested",
         "detail": {"model": pipeline.name, "by": getpass.getuser()},
@@ -117,7 +140,7 @@ def by_request(place: Place, pipeline: Pipeline, text: bytes) -> Started:
 
 
 def _put_pipeline(place: Place, pipeline: Pipeline, text: bytes) -> None:
-    """The file beside the data; the same bytes make no new version."""
+    """Upload the pipeline file, unless the bucket has the same bytes: an upload makes a new version."""
     bucket, key = place.output("DataBucket"), f"pipelines/{pipeline.name}.yaml"
     try:
         if place.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == text:
@@ -131,5 +154,5 @@ def _put_pipeline(place: Place, pipeline: Pipeline, text: bytes) -> None:
 def _execution_of(place: Place, model: str, run_id: str) -> str:
     record = place.registry.runs.get(model, run_id)
     if record is None:
-        raise Fault(f"the run {run_id} is not on record", model, f"`modelcycle runs {model}` lists the runs")
+        raise Fault(f"there is no run {run_id}", model, f"`modelcycle runs {model}` lists the runs")
     return record.run.execution

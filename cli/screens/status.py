@@ -1,4 +1,4 @@
-"""The screens of `up` and `status`."""
+"""The screens of `up`, `down` and `status`."""
 
 from __future__ import annotations
 
@@ -10,43 +10,47 @@ from cli.screens.lines import count
 if TYPE_CHECKING:
     from cli.health import Health
     from cli.place import Place
-    from infra.local.cloud import Stopped
+    from infra.local.emulator.process import StopResult
+
+FLOW_NOUNS = {"lifecycle": "run", "rollout": "rollout", "monitoring": "traffic check"}
 
 
-def came_up(place: Place) -> str:
+def started_text(place: Place) -> str:
+    """Return the screen of `up`."""
     return "\n".join([
         f"The {place.title} is up.",
-        f"  API         {place.api_url}",
-        "  run         modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz",
-        "  stop        modelcycle down",
+        f"  API          {place.api_url}",
+        "  run          modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz",
+        "  stop         modelcycle down",
     ])  # fmt: skip
 
 
-def went_down(stopped: Stopped) -> str:
-    """What a stop kept, what it cut off, and what it lost."""
+def stopped_text(stopped: StopResult) -> str:
+    """Return the screen of `down`: what was kept, interrupted and lost."""
     if not stopped.was_up:
         return "The local cloud was not up."
     if stopped.lost:
         return "\n".join([
-            f"The local cloud is down; lost is {stopped.lost}.",
-            "  what to do  make room on the disk; `modelcycle up` goes on from what was saved before",
-            *_cut_off(stopped),
+            f"The local cloud is down. It lost {stopped.lost}.",
+            "  to do        free disk space; `modelcycle up` continues with what was saved before",
+            *_interrupted_lines(stopped),
         ])  # fmt: skip
-    return "\n".join(["The local cloud is down; everything in it is kept.", *_cut_off(stopped)])
+    return "\n".join(["The local cloud is down; everything in it is kept.", *_interrupted_lines(stopped)])
 
 
-def _cut_off(stopped: Stopped) -> list[str]:
-    flows = Counter(name.partition(":")[0].rpartition("-")[2] for name in stopped.cut_off)
+def health_text(health: Health) -> str:
+    """Return the screen of `status`: each problem with its remedy, then the facts."""
+    problems = [f"!  {problem}" + (f"\n   {remedy}" if remedy else "") for problem, remedy in health.problems]
+    return "\n".join([*problems, *(f"   {name:<14}{fact}" for name, fact in health.facts)])
+
+
+def _interrupted_lines(stopped: StopResult) -> list[str]:
+    # `modelcycle-lifecycle:name` is an execution of the flow `lifecycle`
+    flows = Counter(name.partition(":")[0].rpartition("-")[2] for name in stopped.interrupted)
     if not flows:
         return []
-    words = {"lifecycle": "run", "rollout": "rollout", "monitoring": "look at traffic"}
-    what = ", ".join(count(number, words.get(flow, flow)) for flow, number in sorted(flows.items()))
+    counts = ", ".join(count(number, FLOW_NOUNS.get(flow, flow)) for flow, number in sorted(flows.items()))
     return [
-        f"  cut off     {what}: the next `modelcycle up` ends a run as failed and withdraws a rollout that is half-way"
+        f"  interrupted  {counts}",
+        "               The next `modelcycle up` marks the runs as failed and takes the rollouts back.",
     ]
-
-
-def status(health: Health) -> str:
-    """One line each; the bad ones first, each with what mends it."""
-    bad = [f"!  {what}" + (f"\n   {remedy}" if remedy else "") for what, remedy in health.bad]
-    return "\n".join([*bad, *(f"   {name:<14}{fact}" for name, fact in health.facts)])

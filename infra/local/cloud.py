@@ -1,51 +1,75 @@
-"""The embedded cloud as the command line and the tests see it: up, down, status, and clients."""
+"""The local cloud as the command line and the tests use it: up, down, status, connect."""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from infra.local import emulator, root_key
-from infra.local.clients import Session, administrator
+from infra.local.clients import ClientFactory
+from infra.local.deployment.deploy import STACK, deploy
+from infra.local.deployment.deployment_record import (
+    DeploymentRecord,
+    deployment_digest,
+    read_deployment_record,
+    write_deployment_record,
+)
+from infra.local.deployment.layers import remove_unused_layers
+from infra.local.deployment.operator_user import load_operator
+from infra.local.emulator import process
+from infra.local.emulator.environment import log_file
+from infra.local.emulator.process import StopResult
+from infra.local.emulator.status import RunningEmulator, running_emulator, save
 from infra.local.faults import CloudBusy, CloudCrashed, CloudStopped
-from infra.local.package import build_sha, code_version, forget_unused, hash_of
+from infra.local.keys import read_root_key
+from infra.local.lost_runs import end_lost_runs
 
 ROOT = Path(__file__).resolve().parents[2]
-STACK = "modelcycle"
-RECOVER_WITHIN = 60.0  # seconds; the first start of a function on a busy machine takes some
+DEFAULT_PORT = 4566
+RECOVERY_TIMEOUT = 60.0  # seconds; on a busy machine the first start of a function takes some
+RECOVERY_NOTICE_AFTER = 0.5  # seconds
+LOCK_TIMEOUT = 120.0  # seconds
+LOCK_POLL_INTERVAL = 0.1  # seconds
 Say = Callable[[str], None]
+"""Prints a line of progress."""
 
 
 @dataclass(frozen=True)
-class Cloud:
-    """A running local cloud with the stack in it.
+class LocalCloud:
+    """A running local cloud in which the stack is deployed.
 
-    `outputs` are the stack's outputs by name, `ApiUrl` as it is reachable here; `left_out` says what of the template
-    this place does not have.
+    Parameters
+    ----------
+    endpoint : of all services
+    outputs : of the stack, by name
+    left_out : what of the template the local cloud does not have, for people
+    operator : clients of the user `operator`, who has the permissions that the command line needs
+    admin : clients of root
     """
 
     endpoint: str
     outputs: dict[str, str]
     left_out: tuple[str, ...]
-    operator: Session = field(repr=False)
-    admin: Session = field(repr=False)  # root
-
-    def session(self, user: bool = True) -> Session:
-        """Clients as the user `operator`, who may do what the command line needs, or as root."""
-        return self.operator if user else self.admin
+    operator: ClientFactory = field(repr=False)
+    admin: ClientFactory = field(repr=False)
 
 
 @dataclass(frozen=True)
-class Status:
-    """What a person asks of a local cloud. `disk_used` is in bytes; `problems` are sentences, worst first."""
+class CloudStatus:
+    """The status of a local cloud.
+
+    Parameters
+    ----------
+    stack : its name, or None if none is deployed
+    functions : number of deployed functions
+    warm_workers : number of their processes
+    disk_used : bytes
+    problems : sentences, the worst first
+    """
 
     running: bool
     port: int | None
@@ -59,240 +83,179 @@ class Status:
 
 def up(
     *,
-    port: int = 4566,
+    port: int = DEFAULT_PORT,
     home: Path | None = None,
     say: Say = lambda line: None,
     template: Path | None = None,
     stage: str = "dev",
-) -> Cloud:
-    """Start the local cloud if need be, deploy the template if anything changed, and return the cloud.
+) -> LocalCloud:
+    """Start the local cloud if it does not run, and deploy the template if anything has changed.
 
     Parameters
     ----------
-    port: where it listens, on loopback only.
-    home: the folder of its state; default `.modelcycle` in the project.
-    say: is given one line of progress at a time.
-    template: default `template.yaml` of the project; folders in it are relative to it.
+    port : on loopback
+    home : folder of its state; default `.modelcycle` in the project
+    say : prints a line of progress
+    template : default `template.yaml` of the project; paths in it are relative to its folder
+    stage : the template's parameter `Environment`
 
     Raises
     ------
-    LocalCloudFault
-        One of its named kinds, with what, where and a remedy.
+    LocalCloudFault : one of its subclasses
     """
-    folder = _home(home)
-    path = (template or ROOT / "template.yaml").resolve()
-    from botocore.exceptions import ConnectionError as ConnectionFailed
+    from botocore.exceptions import ConnectionError as NoConnection
     from botocore.exceptions import HTTPClientError
 
-    with _alone(folder):
-        was_running = emulator.find(folder) is not None
+    folder = _home(home)
+    path = (template or ROOT / "template.yaml").resolve()
+    with _exclusive(folder):
+        was_running = running_emulator(folder) is not None
         if not was_running:
             say("starting the local cloud")
-        running = emulator.start(folder, port)
-        admin = _admin(running, folder)
+        emulator = process.start(folder, port)
+        admin = _admin(emulator, folder)
         if not was_running:
-            _recover(folder, admin, say)
-        digest = _digest(path, stage, folder, running.endpoint)
-        deployed = _deployed(admin)
-        operator = _operator(admin, folder)
-        if deployed and deployed["digest"] == digest and operator:
-            return Cloud(running.endpoint, deployed["outputs"], tuple(deployed["left_out"]), operator, admin)
+            _wait_for_recovery(folder, admin, say)
+        digest = deployment_digest(path, stage, folder, emulator.endpoint)
+        record, operator = read_deployment_record(admin), load_operator(admin.endpoint, folder)
+        if record and record.digest == digest and operator:
+            return _local_cloud(emulator, record, operator, admin)
         try:
-            return _deploy(path, stage, digest, folder, running, say)
-        except (ConnectionFailed, HTTPClientError):
-            raise _gone(folder) from None
+            return _deploy(path, stage, digest, folder, emulator, admin, say)
+        except (NoConnection, HTTPClientError):
+            raise CloudCrashed(
+                "The local cloud ended during the deployment.",
+                where=str(log_file(folder)),
+                remedy="Run `modelcycle up` again: it continues with the last complete state.",
+            ) from None
 
 
-@dataclass(frozen=True)
-class Stopped:
-    """What a stop found; true where the cloud ran.
-
-    `cut_off` are the executions that were under way, each as `state machine:name`; the next `up` ends them. `lost` says
-    what is not on disk.
-    """
-
-    was_up: bool
-    cut_off: tuple[str, ...] = ()
-    lost: str | None = None
-
-    def __bool__(self) -> bool:
-        return self.was_up
-
-
-def down(*, home: Path | None = None, force: bool = False) -> Stopped:
-    """Stop the local cloud; all that it holds stays.
+def down(*, home: Path | None = None, force: bool = False) -> StopResult:
+    """Save the state of the local cloud and stop it.
 
     Parameters
     ----------
-    force: stop it although what it holds cannot be saved.
+    home : folder of its state; default `.modelcycle` in the project
+    force : stop it even if the state cannot be saved
 
     Raises
     ------
-    DiskFull
-        The state cannot be saved; the cloud stays up.
+    DiskFull : the state cannot be saved; the cloud is still running
     """
     folder = _home(home)
     if not folder.is_dir():
-        return Stopped(False)
-    with _alone(folder):
-        found = emulator.stop(folder, force=force)
-    return Stopped(found.was_running, found.cut_off, found.lost)
+        return StopResult(was_up=False)
+    with _exclusive(folder):
+        return process.stop(folder, force=force)
 
 
-def status(*, home: Path | None = None) -> Status:
-    """How the local cloud is, without changing it."""
+def status(*, home: Path | None = None) -> CloudStatus:
+    """Return the status of the local cloud, without changing it."""
     folder = _home(home)
-    running = emulator.find(folder)
-    used = _size(folder)
-    if running is None:
-        problems: tuple[str, ...] = ()
-        if emulator.crashed(folder):
-            problems += (
-                f"It ended without being stopped; see {emulator.log_file(folder)}. `modelcycle up` starts it.",
+    emulator = running_emulator(folder)
+    disk_used = _size(folder)
+    if emulator is None:
+        problems = []
+        if process.has_crashed(folder):
+            problems.append(
+                f"The local cloud ended unexpectedly; its log is {log_file(folder)}. Start it with `modelcycle up`."
             )
-        return Status(False, None, None, None, 0, 0, used, problems)
-    deployed = _deployed(_admin(running, folder))
-    problems = ()
-    if running.save_fault:
-        lost = emulator.losses(running)
-        what = f"A stop would lose {lost}: {running.save_fault}."
-        problems += (f"{what} Make room on the disk.",)
-    if deployed is None:
-        problems += ("No stack is deployed. `modelcycle up` deploys it.",)
-    return Status(
-        True,
-        running.port,
-        running.pid,
-        STACK if deployed else None,
-        deployed["functions"] if deployed else 0,
-        running.workers,
-        used,
-        problems,
+        return CloudStatus(False, None, None, None, 0, 0, disk_used, tuple(problems))
+    record = read_deployment_record(_admin(emulator, folder))
+    problems = []
+    if emulator.save_fault:
+        problems.append(
+            f"The state cannot be saved: {emulator.save_fault}. A stop would lose {emulator.unsaved_changes}. "
+            "Free disk space."
+        )
+    if record is None:
+        problems.append("No stack is deployed. `modelcycle up` deploys it.")
+    return CloudStatus(
+        running=True,
+        port=emulator.port,
+        pid=emulator.pid,
+        stack=STACK if record else None,
+        functions=record.functions if record else 0,
+        warm_workers=emulator.workers,
+        disk_used=disk_used,
+        problems=tuple(problems),
     )
 
 
-def connect(*, home: Path | None = None) -> Cloud:
-    """The cloud as `up` left it, without starting or deploying anything.
+def connect(*, home: Path | None = None) -> LocalCloud:
+    """Return the local cloud as the last `up` left it, without starting or deploying anything.
 
     Raises
     ------
     CloudStopped
     """
     folder = _home(home)
-    running = emulator.find(folder)
-    admin = _admin(running, folder) if running else None
-    deployed = _deployed(admin) if admin else None
-    operator = _operator(admin, folder) if admin else None
-    if running is None or admin is None or deployed is None or operator is None:
-        raise CloudStopped("The local cloud is not up.", where=str(folder), remedy="Start it with `modelcycle up`.")
-    return Cloud(running.endpoint, deployed["outputs"], tuple(deployed["left_out"]), operator, admin)
+    emulator = running_emulator(folder)
+    if emulator is not None:
+        admin = _admin(emulator, folder)
+        record, operator = read_deployment_record(admin), load_operator(admin.endpoint, folder)
+        if record and operator:
+            return _local_cloud(emulator, record, operator, admin)
+    raise CloudStopped("The local cloud is not up.", where=str(folder), remedy="Start it with `modelcycle up`.")
 
 
-def _admin(running: emulator.Emulator, home: Path) -> Session:
-    """Root, by the key that the emulator made at its start."""
-    key = root_key.load(home)
+def _local_cloud(
+    emulator: RunningEmulator, record: DeploymentRecord, operator: ClientFactory, admin: ClientFactory
+) -> LocalCloud:
+    return LocalCloud(emulator.endpoint, record.outputs, tuple(record.left_out), operator, admin)
+
+
+def _admin(emulator: RunningEmulator, home: Path) -> ClientFactory:
+    """Return clients of root, by the key that the emulator created at its first start."""
+    key = read_root_key(home)
     if key is None:
         raise CloudStopped(
-            "The local cloud has no root key that could be read.",
+            "The root key of the local cloud is missing or cannot be read.",
             where=str(home),
-            remedy="Stop it with `modelcycle down`; `modelcycle up` makes one.",
+            remedy="Run `modelcycle down`, then `modelcycle up`, which creates one.",
         )
-    return administrator(running.endpoint, key)
+    return ClientFactory.of(emulator.endpoint, key)
 
 
-def _recover(home: Path, admin: Session, say: Say) -> None:
-    """Wait until the runs and rollouts that an earlier stop cut off have been ended, so that all screens say so."""
-    deadline = time.monotonic() + RECOVER_WITHIN
-    told = False
-    while (running := emulator.find(home)) and running.recovering and time.monotonic() < deadline:
-        if not told and time.monotonic() > deadline - RECOVER_WITHIN + 0.5:
-            say("ending what the last stop cut off")
-            told = True
-        time.sleep(0.05)
-    deployed = _deployed(admin)
-    if deployed and "RegistryTable" in deployed["outputs"]:
-        from infra.local import lost_runs
-
-        for run in lost_runs.end(STACK, deployed["outputs"]["RegistryTable"], admin):
-            say(f"ended the run {run}, whose execution is gone")
-
-
-def _gone(home: Path) -> CloudCrashed:
-    return CloudCrashed(
-        "The local cloud ended in the middle of the deploy.",
-        where=str(emulator.log_file(home)),
-        remedy="Run `modelcycle up` again: it goes on from the last whole state.",
-    )
+def _wait_for_recovery(home: Path, admin: ClientFactory, say: Say) -> None:
+    """Wait until the runs and rollouts that the last stop interrupted have ended, so that every screen agrees."""
+    started, noticed = time.monotonic(), False
+    while (emulator := running_emulator(home)) and emulator.recovering:
+        waited = time.monotonic() - started
+        if waited > RECOVERY_TIMEOUT:
+            break
+        if waited > RECOVERY_NOTICE_AFTER and not noticed:
+            say("ending the runs and rollouts that the last stop interrupted")
+            noticed = True
+        time.sleep(process.POLL_INTERVAL)
+    record = read_deployment_record(admin)
+    if record and "RegistryTable" in record.outputs:
+        for run in end_lost_runs(STACK, record.outputs["RegistryTable"], admin):
+            say(f"ended the run {run}: its execution no longer exists")
 
 
-def _deploy(path: Path, stage: str, digest: str, home: Path, running: emulator.Emulator, say: Say) -> Cloud:
-    from infra.local import deploy, operator, settle
-    from infra.local.translate import Site, translate
-
+def _deploy(
+    template: Path, stage: str, digest: str, home: Path, emulator: RunningEmulator, admin: ClientFactory, say: Say
+) -> LocalCloud:
     started = time.monotonic()
-    admin = _admin(running, home)
-    parameters = {
-        "Place": "local",
-        "Environment": stage,
-        "BuildSha": build_sha(path.parent, home),
-        "CodeVersion": code_version(path.parent),
-    }
-    say("packaging functions and layers")
-    translation = translate(path, parameters, Site(home, deploy.BUCKET, admin.endpoint))
-    say("deploying the template")
-    deploy.deploy(STACK, translation, admin)
-    found = deploy.resources(STACK, admin)
-    translation.parameters["AWS::StackName"] = STACK
-    settled = settle.settle(translation, found, admin)
-    user = operator.ensure(admin, found, home)
-    left_out = [str(one) for one in translation.left_out] + settled.left_out
-    functions = sum(one["type"] == "AWS::Lambda::Function" for one in found.values())
-    outputs = settle.reachable(deploy.outputs(STACK, admin), found, admin.endpoint)
-    record = {"digest": digest, "outputs": outputs, "left_out": left_out, "functions": functions}
-    # Objects are on disk at once, all else at the next save: the record must not outlive what it tells of.
-    emulator.save(running)
-    admin.client("s3").put_object(Bucket=deploy.BUCKET, Key=_RECORD, Body=json.dumps(record).encode())
-    forget_unused(home)
-    for line in left_out:
-        say(f"not here: {line}")
-    say(f"deployed {len(found)} resources, {functions} functions, in {time.monotonic() - started:.1f} s")
-    return Cloud(admin.endpoint, outputs, tuple(left_out), user, admin)
-
-
-_RECORD = "deployed.json"
-
-
-def _deployed(admin: Session) -> dict[str, Any] | None:
-    """What the last whole `up` wrote, kept in the cloud itself so that the two cannot disagree."""
-    from botocore.exceptions import ClientError
-
-    from infra.local.deploy import BUCKET
-
-    try:
-        body = admin.client("s3").get_object(Bucket=BUCKET, Key=_RECORD)["Body"].read()
-    except ClientError:
-        return None
-    record: dict[str, Any] = json.loads(body)
-    return record
-
-
-def _operator(admin: Session, home: Path) -> Session | None:
-    from infra.local import operator
-
-    return operator.load(admin.endpoint, home)
-
-
-def _digest(template: Path, stage: str, home: Path, endpoint: str) -> str:
-    """One hash over all that a deploy is made of; on another port the addresses in it are others."""
-    root = template.parent
-    flows = [folder for folder in [root / "statemachines"] if folder.is_dir()]
-    parts = [build_sha(root, home), hash_of(flows), stage, endpoint]
-    parts += [path.read_text(encoding="utf-8") for path in [template, *sorted((root / "infra").glob("**/*.yaml"))]]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    deployed = deploy(template, stage, home, admin, say)
+    record = DeploymentRecord(digest, deployed.outputs, deployed.left_out, deployed.functions)
+    # S3 objects are written to disk at once, everything else by a save: after a kill the record must not exist without
+    # the deployment.
+    save(emulator)
+    write_deployment_record(record, admin)
+    remove_unused_layers(home)
+    for line in deployed.left_out:
+        say(f"not available locally: {line}")
+    say(
+        f"deployed {deployed.resources} resources, {deployed.functions} functions, "
+        f"in {time.monotonic() - started:.1f} s"
+    )
+    return _local_cloud(emulator, record, deployed.operator, admin)
 
 
 def _size(folder: Path) -> int:
-    """Bytes of all files below; the cloud may remove some while they are counted."""
+    """Return the bytes of all files below a folder; the cloud may remove some meanwhile."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -306,11 +269,11 @@ def _home(home: Path | None) -> Path:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Two commands at once must not start two clouds, nor deploy over each other."""
+def _exclusive(home: Path) -> Iterator[None]:
+    """Hold the lock of a folder, so that two commands neither start two clouds nor deploy at the same time."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (home / "lock").open("w") as lock:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + LOCK_TIMEOUT
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -320,7 +283,7 @@ def _alone(home: Path) -> Iterator[None]:
                     raise CloudBusy(
                         "Another command is starting or deploying the local cloud.",
                         where=str(home),
-                        remedy="Wait for it to end, then run this again.",
+                        remedy="Wait for it to end, then run this command again.",
                     ) from None
-                time.sleep(0.1)
+                time.sleep(LOCK_POLL_INTERVAL)
         yield

@@ -1,16 +1,16 @@
-"""What can go wrong with the local cloud, each with what, where and a remedy.
+"""What can go wrong with the local cloud; each fault says what, where, and what to do.
 
 LocalCloudFault
-|-- PortTaken             another program answers on the port
+|-- PortTaken             another program uses the port
 |-- RunsElsewhere         the local cloud already runs, on another port
-|-- DiskFull              no room left for the cloud's state
-|-- CloudCrashed          the process ended by itself, or never answered
-|-- CloudStopped          something is asked of a cloud that does not run
-|-- CloudBusy             another command is starting or deploying right now
-|-- LayerNotInstalled     a layer's packages could not be installed
+|-- DiskFull              the disk has no room for the cloud's state
+|-- CloudCrashed          the process ended by itself, or does not answer
+|-- CloudStopped          the command needs a cloud that runs
+|-- CloudBusy             another command is starting or deploying the same cloud
+|-- LayerNotInstalled     the packages of a layer could not be installed
 |-- TemplateInvalid       the template cannot be read or translated
-|-- DeployFailed          CloudFormation refused a resource
-`-- NotSettled            a property does not read back as the template says
+|-- DeployFailed          CloudFormation could not create or update a resource
+`-- NotReconciled         a property could not be brought to the value in the template
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from modelcycle.faults import Fault
 
 
 class LocalCloudFault(Fault):
-    """A fault of the local cloud that a person can mend."""
+    """A fault of the local cloud that its user can fix."""
 
 
 class PortTaken(LocalCloudFault):
-    """Another program answers on the port."""
+    """Another program uses the port."""
 
 
 class RunsElsewhere(LocalCloudFault):
@@ -31,15 +31,15 @@ class RunsElsewhere(LocalCloudFault):
 
 
 class DiskFull(LocalCloudFault):
-    """There is no room left for the state of the cloud."""
+    """The disk has no room for the cloud's state."""
 
 
 class CloudCrashed(LocalCloudFault):
-    """The process of the cloud ended by itself, or never answered."""
+    """The cloud's process ended by itself, or does not answer."""
 
 
 class CloudStopped(LocalCloudFault):
-    """The local cloud does not run."""
+    """The local cloud is not running."""
 
 
 class CloudBusy(LocalCloudFault):
@@ -55,8 +55,8 @@ class TemplateInvalid(LocalCloudFault):
 
 
 class DeployFailed(LocalCloudFault):
-    """CloudFormation refused a resource."""
+    """CloudFormation could not create or update a resource."""
 
 
-class NotSettled(LocalCloudFault):
-    """A property does not read back as the template says."""
+class NotReconciled(LocalCloudFault):
+    """A property could not be brought to the value in the template."""

@@ -1,16 +1,26 @@
-"""Ends the runs whose execution the emulator no longer knows: no event can tell of them any more."""
+"""Ends runs whose execution no longer exists in the emulator, so that no event will ever end them."""
 
 from __future__ import annotations
 
 import json
 
-from infra.local import deploy
-from infra.local.clients import Session
-from infra.local.deliveries import CUT_OFF
+from infra.local.clients import ClientFactory
+from infra.local.deployment.stack import stack_resources
+from infra.local.emulator.event_deliveries import RESTART_ERROR
 
 
-def end(stack: str, table: str, admin: Session) -> list[str]:
-    """Conclude each run on record as running whose execution is gone; returns them as `model run`."""
+def end_lost_runs(stack: str, table: str, admin: ClientFactory) -> list[str]:
+    """End each run that is recorded as running and whose execution no longer exists.
+
+    Parameters
+    ----------
+    stack : its name
+    table : the registry's
+
+    Returns
+    -------
+    The ended runs, each as `model run`.
+    """
     from modelcycle.registry import DynamoTable, Registry
 
     registry = Registry(DynamoTable(admin.client("dynamodb"), table))
@@ -28,9 +38,9 @@ def end(stack: str, table: str, admin: Session) -> list[str]:
     return ended
 
 
-def _conclude(stack: str, execution: str, admin: Session) -> None:
-    """As EventBridge tells the end of an execution."""
-    detail = {"executionArn": execution, "status": "ABORTED", "error": CUT_OFF, "cause": "the execution is gone"}
+def _conclude(stack: str, execution: str, admin: ClientFactory) -> None:
+    """Send `conclude` the event with which EventBridge reports the end of an execution."""
+    detail = {"executionArn": execution, "status": "ABORTED", "error": RESTART_ERROR, "cause": "the execution is gone"}
     event = {"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail}
-    function = deploy.resources(stack, admin)["Conclude"]["id"]
+    function = stack_resources(stack, admin)["Conclude"]["id"]
     admin.client("lambda").invoke(FunctionName=f"{function}:live", Payload=json.dumps(event).encode())

@@ -30,7 +30,7 @@ class CloudFormation:
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
     made = CloudFormation({"ApiUrl": "https://abc123.execute-api.us-east-1.amazonaws.com/live", "DataBucket": "d"})
-    monkeypatch.setattr(clients.Session, "client", lambda self, service, **settings: made)
+    monkeypatch.setattr(clients.ClientFactory, "client", lambda self, service, **settings: made)
     return made
 
 

@@ -141,7 +141,7 @@ def test_the_monitor_has_no_table_if_nothing_was_compared(state: str) -> None:
 
 def test_status_shows_problems_first_with_their_fixes() -> None:
     health = Health("local", True, [("the last run of m failed", "modelcycle show m --run r1")], [("cloud", "up")])
-    assert status.status(health).splitlines() == [
+    assert status.health_text(health).splitlines() == [
         "!  the last run of m failed",
         "   modelcycle show m --run r1",
         "   cloud         up",

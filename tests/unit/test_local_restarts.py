@@ -1,4 +1,4 @@
-"""What a restart of the emulator carries over: unread records of streams, events on their way, ends of executions."""
+"""What survives a restart of the emulator: unread records of streams, pending events, ends of executions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from ministack.core.responses import AccountRegionScopedDict
 
-from infra.local import deliveries as module
-from infra.local import streams
-from infra.local.deliveries import CUT_OFF, Deliveries, Delivery
+from infra.local.emulator import event_deliveries, stream_records
+from infra.local.emulator.event_deliveries import RESTART_ERROR, Delivery, EventDeliveries
 
 SCOPE = ("000000000000", "us-east-1")
 TABLE = (*SCOPE, "registry")
@@ -23,7 +22,7 @@ FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:conclude:live"
 
 
 class Dynamo:
-    """As much of MiniStack's service as a stream is made of."""
+    """The part of MiniStack's DynamoDB that holds streams."""
 
     def __init__(self) -> None:
         self._stream_records, self._stream_trimmed = AccountRegionScopedDict(), AccountRegionScopedDict()
@@ -45,55 +44,56 @@ class Dynamo:
         self._stream_records._data.setdefault(TABLE, []).extend(numbers)
 
 
-def mappings(position: int, *more: int) -> Any:
-    """MiniStack's Lambda with mappings of the table's stream, by how far each has read."""
-    esms, positions = AccountRegionScopedDict(), AccountRegionScopedDict()
-    for number, read in enumerate((position, *more), 1):
+def lambda_with_mappings(*positions: int) -> Any:
+    """MiniStack's Lambda with one mapping of the table's stream for each position that was read."""
+    mappings, read = AccountRegionScopedDict(), AccountRegionScopedDict()
+    for number, position in enumerate(positions, 1):
         key = (*SCOPE, f"m-{number}")
-        esms._data[key] = {"EventSourceArn": "arn:aws:dynamodb:us-east-1:000000000000:table/registry/stream/2026"}
-        positions._data[key] = read
-    return SimpleNamespace(_esms=esms, _dynamodb_stream_positions=positions)
+        mappings._data[key] = {"EventSourceArn": "arn:aws:dynamodb:us-east-1:000000000000:table/registry/stream/2026"}
+        read._data[key] = position
+    return SimpleNamespace(_esms=mappings, _dynamodb_stream_positions=read)
 
 
-def read_on(dynamodb: Dynamo, lambda_service: Any) -> list[int]:
-    """What the poller would give to the mapping's function."""
-    position = max(lambda_service._dynamodb_stream_positions._data[MAPPING], dynamodb._stream_trimmed._data[TABLE])
-    records: list[int] = dynamodb._stream_records._data[TABLE][position - dynamodb._stream_trimmed._data[TABLE] :]
+def next_records(dynamodb: Dynamo, lambda_service: Any) -> list[int]:
+    """Return what the poller would pass to the first mapping's function."""
+    trimmed = dynamodb._stream_trimmed._data[TABLE]
+    position = max(lambda_service._dynamodb_stream_positions._data[MAPPING], trimmed)
+    records: list[int] = dynamodb._stream_records._data[TABLE][position - trimmed :]
     return records
 
 
-@pytest.mark.parametrize("read", [0, 3, 5])
-def test_the_records_that_a_mapping_has_not_read_are_read_after_a_restart(read: int) -> None:
-    before, lambda_service = Dynamo(), mappings(read)
-    streams.save_unread_records(before, lambda_service)
+@pytest.mark.parametrize("position", [0, 3, 5])
+def test_records_that_a_mapping_has_not_read_are_read_after_a_restart(position: int) -> None:
+    before, lambda_service = Dynamo(), lambda_with_mappings(position)
+    stream_records.save_unread_records(before, lambda_service)
     before.write(0, 1, 2, 3, 4)
     after = Dynamo()
-    streams.save_unread_records(after, lambda_service)
+    stream_records.save_unread_records(after, lambda_service)
     after.load_persisted_state(before.get_state())
-    streams.reset_lost_positions(after, lambda_service)
+    stream_records.reset_lost_positions(after, lambda_service)
     after.write(5)
-    assert read_on(after, lambda_service) == [0, 1, 2, 3, 4, 5][read:]
+    assert next_records(after, lambda_service) == [0, 1, 2, 3, 4, 5][position:]
 
 
 def test_the_slowest_mapping_loses_nothing() -> None:
     dynamodb = Dynamo()
     dynamodb.write(0, 1, 2, 3)
-    (found,) = streams.unread(dynamodb, mappings(4, 1))._data.values()
-    assert found == {"first": 1, "records": [1, 2, 3]}
+    (stream,) = stream_records.unread_records(dynamodb, lambda_with_mappings(4, 1))._data.values()
+    assert stream == {"first": 1, "records": [1, 2, 3]}
 
 
-def test_a_position_of_a_stream_that_was_not_saved_begins_anew() -> None:
-    """As a version left it that saved positions alone: 167 against 38 records."""
-    dynamodb, lambda_service = Dynamo(), mappings(167)
+def test_a_position_without_saved_records_starts_at_the_first_record() -> None:
+    """As a version left it that saved positions only: 167 of 38 records."""
+    dynamodb, lambda_service = Dynamo(), lambda_with_mappings(167)
     dynamodb.load_persisted_state({"tables": {}})
-    streams.reset_lost_positions(dynamodb, lambda_service)
+    stream_records.reset_lost_positions(dynamodb, lambda_service)
     dynamodb.write(*range(38))
     dynamodb._stream_trimmed._data.setdefault(TABLE, 0)
-    assert read_on(dynamodb, lambda_service) == list(range(38))
+    assert next_records(dynamodb, lambda_service) == list(range(38))
 
 
 class Emulator:
-    """As much of MiniStack as a delivery takes: functions that fail so often, and flows."""
+    """The part of MiniStack that deliveries use; its function fails `failures` times."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
@@ -103,7 +103,7 @@ class Emulator:
         self.may_answer = threading.Event()
         self.may_answer.set()
         self._executions = AccountRegionScopedDict()
-        self.deliveries = Deliveries(self, self, self, lambda account, region: contextlib.nullcontext())
+        self.deliveries = EventDeliveries(self, self, self, lambda account, region: contextlib.nullcontext())
 
     def _get_func_record_for_ref(self, arn: str) -> tuple[Any, Any, str]:
         return {"name": arn}, {"name": arn}, "conclude"
@@ -131,13 +131,15 @@ class Emulator:
     def _start_execution(self, request: dict[str, Any]) -> None:
         self.started.append(request)
 
-    def cut_off(self, arn: str, *events: str) -> None:
+    def interrupt(self, arn: str, *events: str) -> None:
+        """Add an execution that a stop interrupted after these events."""
         self._executions._data[*SCOPE, arn] = {
-            "executionArn": arn, "stateMachineArn": "lifecycle", "status": "FAILED", "error": CUT_OFF, "input": "{}",
-            "events": [{"type": kind} for kind in events],
+            "executionArn": arn, "stateMachineArn": "lifecycle", "status": "FAILED", "error": RESTART_ERROR,
+            "input": "{}", "events": [{"type": kind} for kind in events],
         }  # fmt: skip
 
-    def settle(self) -> None:
+    def wait(self) -> None:
+        """Wait until nothing is pending."""
         deadline = time.monotonic() + 10
         while self.deliveries.pending or self.deliveries.recovering:
             assert time.monotonic() < deadline
@@ -146,65 +148,65 @@ class Emulator:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAUSE", 0.0)
+    monkeypatch.setattr(event_deliveries, "FIRST_PAUSE", 0.0)
 
 
 @pytest.mark.parametrize(("failures", "calls", "undelivered"), [(0, 1, []), (2, 3, []), (3, 3, ["the queue"])])
-def test_an_event_is_tried_again_and_then_kept_where_the_template_says(
+def test_an_event_is_retried_and_then_sent_to_the_failure_destination_of_the_template(
     failures: int, calls: int, undelivered: list[str]
 ) -> None:
     emulator = Emulator(failures)
     emulator.deliveries.resume()
     emulator.deliveries.send(Delivery(FUNCTION, "{}", *SCOPE))
-    emulator.settle()
+    emulator.wait()
     assert (len(emulator.called), emulator.undelivered) == (calls, undelivered)
 
 
-def test_an_event_that_was_on_its_way_at_a_kill_is_delivered_after_it() -> None:
-    killed, after = Emulator(), Emulator()
+def test_an_event_that_is_pending_at_a_kill_is_delivered_after_the_restart() -> None:
+    killed, restarted = Emulator(), Emulator()
     killed.may_answer.clear()
     killed.deliveries.send(Delivery(FUNCTION, '{"n": 1}', *SCOPE))
-    after.deliveries.restore(json.loads(json.dumps(killed.deliveries.saved())))
-    after.deliveries.resume()
-    after.settle()
-    assert after.called == [{"n": 1}]
+    restarted.deliveries.restore(json.loads(json.dumps(killed.deliveries.state())))
+    restarted.deliveries.resume()
+    restarted.wait()
+    assert restarted.called == [{"n": 1}]
     killed.may_answer.set()
 
 
-def test_the_end_of_an_execution_that_was_cut_off_is_told_once() -> None:
-    emulator = Emulator()
-    emulator.cut_off("run-1", "TaskStateExited")
-    emulator.deliveries.resume()
-    emulator.settle()
-    again = Emulator()
-    again._executions = emulator._executions
-    again.deliveries.restore(emulator.deliveries.saved())
-    again.deliveries.resume()
-    again.settle()
-    assert emulator.called == [{"status": "FAILED", "arn": "run-1"}]
-    assert again.called == []
+def test_the_end_of_an_interrupted_execution_is_reported_once() -> None:
+    first = Emulator()
+    first.interrupt("run-1", "TaskStateExited")
+    first.deliveries.resume()
+    first.wait()
+    second = Emulator()
+    second._executions = first._executions
+    second.deliveries.restore(first.deliveries.state())
+    second.deliveries.resume()
+    second.wait()
+    assert first.called == [{"status": "FAILED", "arn": "run-1"}]
+    assert second.called == []
 
 
-def test_a_kill_before_the_end_was_heard_tells_it_again() -> None:
-    killed, after = Emulator(), Emulator()
+def test_a_kill_before_an_end_was_processed_reports_it_again() -> None:
+    killed, restarted = Emulator(), Emulator()
     killed.may_answer.clear()
-    killed.cut_off("run-1", "TaskStateExited")
+    killed.interrupt("run-1", "TaskStateExited")
     killed.deliveries.resume()
     assert killed.deliveries.recovering
-    after._executions = killed._executions
-    after.deliveries.restore(killed.deliveries.saved())
-    after.deliveries.resume()
-    after.settle()
-    assert after.called == [{"status": "FAILED", "arn": "run-1"}]
+    restarted._executions = killed._executions
+    restarted.deliveries.restore(killed.deliveries.state())
+    restarted.deliveries.resume()
+    restarted.wait()
+    assert restarted.called == [{"status": "FAILED", "arn": "run-1"}]
     killed.may_answer.set()
 
 
 @pytest.mark.parametrize(
     ("events", "started"), [(("ExecutionStarted", "TaskStateEntered"), 1), (("TaskStateExited",), 0)]
 )
-def test_an_execution_that_had_done_nothing_yet_is_started_again(events: tuple[str, ...], started: int) -> None:
+def test_an_execution_that_had_not_finished_a_task_is_started_again(events: tuple[str, ...], started: int) -> None:
     emulator = Emulator()
-    emulator.cut_off("run-1", *events)
+    emulator.interrupt("run-1", *events)
     emulator.deliveries.resume()
-    emulator.settle()
+    emulator.wait()
     assert emulator.started == [{"stateMachineArn": "lifecycle", "input": "{}"}] * started

@@ -1,4 +1,4 @@
-"""From the SAM template to what the local cloud takes."""
+"""From the SAM template to what CloudFormation of the local cloud accepts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from infra.local.deployment.left_out import references
+from infra.local.deployment.translate import Destination, Translation, translate
 from infra.local.faults import TemplateInvalid
-from infra.local.left_out import mentions
-from infra.local.translate import Site, Translation, translate
 
 SAMPLE = Path(__file__).parents[1] / "e2e" / "sample"
 
@@ -26,69 +26,70 @@ def project(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SAMPLE, tmp_path / "project"))
 
 
-def translated(project: Path, home: Path, **parameters: str) -> Translation:
-    given = {"Place": "local", "BuildSha": "one"} | parameters
-    return translate(project / "template.yaml", given, Site(home, "uploads", "http://127.0.0.1:1"))
+def translate_project(project: Path, home: Path, **parameters: str) -> Translation:
+    values = {"Place": "local", "BuildSha": "one"} | parameters
+    return translate(project / "template.yaml", values, Destination(home, "uploads", "http://127.0.0.1:1"))
 
 
-def of_type(translation: Translation, kind: str) -> dict[str, dict[str, Any]]:
-    return {name: one["Properties"] for name, one in translation.template["Resources"].items() if one["Type"] == kind}
+def of_type(translation: Translation, resource_type: str) -> dict[str, dict[str, Any]]:
+    """The properties of the resources of a type, by logical id."""
+    resources = translation.template["Resources"]
+    return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == resource_type}
 
 
-def test_a_function_runs_by_a_bootstrap_that_is_uploaded(project: Path, home: Path) -> None:
-    result = translated(project, home)
-    function = of_type(result, "AWS::Lambda::Function")["HelloFunction"]
+def test_a_function_is_uploaded_and_started_by_a_bootstrap(project: Path, home: Path) -> None:
+    translation = translate_project(project, home)
+    function = of_type(translation, "AWS::Lambda::Function")["HelloFunction"]
     assert function["Runtime"] == "provided.al2023"
-    assert function["Code"]["S3Key"] in result.objects
+    assert function["Code"]["S3Key"] in translation.objects
 
 
 def test_a_new_build_publishes_a_new_version(project: Path, home: Path) -> None:
-    one = of_type(translated(project, home), "AWS::Lambda::Version")
-    two = of_type(translated(project, home, BuildSha="two"), "AWS::Lambda::Version")
-    assert set(one) != set(two)
+    first = of_type(translate_project(project, home), "AWS::Lambda::Version")
+    second = of_type(translate_project(project, home, BuildSha="two"), "AWS::Lambda::Version")
+    assert set(first) != set(second)
 
 
-def test_a_flow_in_yaml_is_inlined(project: Path, home: Path) -> None:
-    flow = of_type(translated(project, home), "AWS::StepFunctions::StateMachine")["Greeting"]
-    text = json.dumps(flow)
-    assert "StartAt" in text
-    assert "DefinitionS3Location" not in flow
+def test_a_state_machine_in_yaml_becomes_part_of_the_template(project: Path, home: Path) -> None:
+    machine = of_type(translate_project(project, home), "AWS::StepFunctions::StateMachine")["Greeting"]
+    assert "StartAt" in json.dumps(machine)
+    assert "DefinitionS3Location" not in machine
 
 
-def test_every_path_of_the_api_asks_for_a_signature(project: Path, home: Path) -> None:
-    api = of_type(translated(project, home), "AWS::ApiGateway::RestApi")["Api"]
+def test_every_path_of_the_api_requires_a_signature(project: Path, home: Path) -> None:
+    api = of_type(translate_project(project, home), "AWS::ApiGateway::RestApi")["Api"]
     methods = [method for path in api["Body"]["paths"].values() for method in path.values()]
     assert methods
     assert all({"AWS_IAM": []} in method["security"] for method in methods)
 
 
-def test_a_nested_template_is_uploaded_and_knows_its_parameters(project: Path, home: Path) -> None:
-    result = translated(project, home, Environment="prod")
-    child = result.nested["Storage"]
-    url = of_type(result, "AWS::CloudFormation::Stack")["Storage"]["TemplateURL"]
-    assert url == f"http://127.0.0.1:1/uploads/{child.key}"
-    assert child.key in result.objects
-    assert child.parameters == {"Environment": "prod"}
+def test_a_nested_template_is_uploaded_and_has_its_parameters(project: Path, home: Path) -> None:
+    translation = translate_project(project, home, Environment="prod")
+    nested = translation.nested["Storage"]
+    url = of_type(translation, "AWS::CloudFormation::Stack")["Storage"]["TemplateURL"]
+    assert url == f"http://127.0.0.1:1/uploads/{nested.key}"
+    assert nested.key in translation.objects
+    assert nested.parameters == {"Environment": "prod"}
 
 
 def test_the_same_project_translates_to_the_same_key(project: Path, home: Path) -> None:
-    assert translated(project, home).key == translated(project, home).key
+    assert translate_project(project, home).key == translate_project(project, home).key
 
 
-def test_what_is_refused_is_named_with_its_reason(project: Path, home: Path) -> None:
-    said = [str(one) for one in translated(project, home).left_out]
-    assert "Ratio (AWS::CloudWatch::Alarm): the emulator has no metric maths" in said
+def test_a_resource_that_the_emulator_refuses_is_named_with_the_reason(project: Path, home: Path) -> None:
+    left_out = [str(item) for item in translate_project(project, home).left_out]
+    assert "Ratio (AWS::CloudWatch::Alarm): the emulator has no metric math" in left_out
 
 
-def test_what_needs_a_refused_resource_is_an_error_with_its_name(project: Path, home: Path) -> None:
+def test_a_resource_that_needs_a_refused_one_is_an_error_with_its_name(project: Path, home: Path) -> None:
     template = project / "template.yaml"
     template.write_text(template.read_text().replace("STAGE: !Ref Environment", "STAGE: !Ref Ratio"))
     with pytest.raises(TemplateInvalid, match="HelloFunction needs Ratio"):
-        translated(project, home)
+        translate_project(project, home)
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("template", "message"),
     [
         ("Resources: [", "not YAML"),
         ("just text", "no Resources"),
@@ -100,24 +101,24 @@ def test_what_needs_a_refused_resource_is_an_error_with_its_name(project: Path, 
         (
             "Transform: AWS::Serverless-2016-10-31\nResources: {F: {Type: AWS::Serverless::Function, "
             "Properties: {CodeUri: functions/hello, Nonsense: 1}}}",
-            "SAM does not take the template",
+            "SAM does not accept the template",
         ),
     ],
-    ids=["yaml", "text", "folder", "flow", "property"],
+    ids=["yaml", "text", "folder", "state machine", "property"],
 )
-def test_a_template_that_cannot_be_read_is_one_sentence(project: Path, home: Path, broken: str, told: str) -> None:
-    (project / "template.yaml").write_text(broken)
-    with pytest.raises(TemplateInvalid, match=told) as fault:
-        translated(project, home)
+def test_an_invalid_template_gets_one_sentence(project: Path, home: Path, template: str, message: str) -> None:
+    (project / "template.yaml").write_text(template)
+    with pytest.raises(TemplateInvalid, match=message) as fault:
+        translate_project(project, home)
     assert fault.value.where
     assert fault.value.remedy
 
 
-def test_a_missing_template_is_one_sentence(tmp_path: Path, home: Path) -> None:
+def test_a_missing_template_gets_one_sentence(tmp_path: Path, home: Path) -> None:
     with pytest.raises(TemplateInvalid, match="no template"):
-        translated(tmp_path, home)
+        translate_project(tmp_path, home)
 
 
-def test_mentions_are_found_in_every_form() -> None:
+def test_references_are_found_in_every_form() -> None:
     node = {"a": [{"Ref": "A"}, {"Fn::GetAtt": ["B", "Arn"]}], "b": {"Fn::Sub": ["${C.Arn}-${D}", {"D": {"Ref": "E"}}]}}
-    assert mentions(node) == {"A", "B", "C", "D", "E"}
+    assert references(node) == {"A", "B", "C", "D", "E"}

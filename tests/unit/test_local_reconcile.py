@@ -1,4 +1,4 @@
-"""Intrinsics as CloudFormation resolves them, and when a property counts as held."""
+"""Intrinsic functions as CloudFormation evaluates them, and when a property has the template's value."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from infra.local.intrinsics import ABSENT, Stack, Unresolvable
-from infra.local.settings import SETTINGS
-from infra.local.settle import covers, reachable
+from infra.local.deployment.intrinsics import ABSENT, DeployedStack, Unresolvable
+from infra.local.deployment.properties import PROPERTIES
+from infra.local.deployment.reconcile import covers, reachable_outputs
 
-STACK = Stack(
+STACK = DeployedStack(
     template={
         "Conditions": {
             "Prod": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]},
@@ -18,7 +18,7 @@ STACK = Stack(
             "Both": {"Fn::And": [{"Condition": "Prod"}, {"Condition": "NotProd"}]},
             "Either": {"Fn::Or": [{"Condition": "Prod"}, {"Condition": "NotProd"}]},
         },
-        "Mappings": {"Days": {"dev": {"keep": 7}}},
+        "Mappings": {"Days": {"dev": {"retention": 7}}},
     },
     parameters={"Stage": "dev"},
     resources={
@@ -32,26 +32,26 @@ STACK = Stack(
 
 
 @pytest.mark.parametrize(
-    ("written", "value"),
+    ("node", "value"),
     [
         ({"Ref": "Stage"}, "dev"),
         ({"Fn::GetAtt": ["Queue", "Arn"]}, "arn:aws:sqs:us-east-1:000000000000:q"),
         ({"Fn::GetAtt": "Key.Arn"}, "arn:aws:kms:us-east-1:000000000000:key/k-1"),
         ({"Fn::GetAtt": ["Storage", "Outputs.Table"]}, "t"),
-        ({"Fn::Sub": "${Stage}-${Storage.Outputs.Table}-${!kept}"}, "dev-t-${kept}"),
+        ({"Fn::Sub": "${Stage}-${Storage.Outputs.Table}-${!literal}"}, "dev-t-${literal}"),
         ({"Fn::Sub": ["${X}", {"X": {"Ref": "AWS::Region"}}]}, "us-east-1"),
         ({"Fn::Join": ["-", ["a", {"Ref": "Stage"}]]}, "a-dev"),
-        ({"Fn::If": ["Prod", 1, {"Fn::FindInMap": ["Days", {"Ref": "Stage"}, "keep"]}]}, 7),
+        ({"Fn::If": ["Prod", 1, {"Fn::FindInMap": ["Days", {"Ref": "Stage"}, "retention"]}]}, 7),
         ({"Fn::If": ["Both", 1, 2]}, 2),
         ({"Fn::If": ["Either", 1, 2]}, 1),
         ({"Fn::Select": [1, {"Fn::Split": ["-", "a-b"]}]}, "b"),
         ([1, {"Ref": "AWS::NoValue"}], [1]),
-        ({"kept": 1, "gone": {"Fn::If": ["Prod", 1, {"Ref": "AWS::NoValue"}]}}, {"kept": 1}),
+        ({"present": 1, "absent": {"Fn::If": ["Prod", 1, {"Ref": "AWS::NoValue"}]}}, {"present": 1}),
     ],
     ids=str,
 )
-def test_an_intrinsic_comes_to_its_value(written: Any, value: Any) -> None:
-    assert STACK.value(written) == value
+def test_an_intrinsic_function_is_evaluated(node: Any, value: Any) -> None:
+    assert STACK.value(node) == value
 
 
 def test_no_value_is_absent() -> None:
@@ -59,15 +59,15 @@ def test_no_value_is_absent() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", [{"Ref": "Nobody"}, {"Fn::GetAtt": ["Queue", "Colour"]}, {"Fn::Base64": "x"}], ids=str
+    "node", [{"Ref": "Nothing"}, {"Fn::GetAtt": ["Queue", "Colour"]}, {"Fn::Base64": "x"}], ids=str
 )
-def test_what_cannot_be_known_is_said(written: Any) -> None:
+def test_an_unknown_value_is_an_error(node: Any) -> None:
     with pytest.raises(Unresolvable):
-        STACK.value(written)
+        STACK.value(node)
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted", "held"),
+    ("actual", "wanted", "covered"),
     [
         ({"Days": 7, "More": 1}, {"Days": "7"}, True),
         ("true", True, True),
@@ -78,43 +78,31 @@ def test_what_cannot_be_known_is_said(written: Any) -> None:
     ],
     ids=str,
 )
-def test_a_property_is_held_when_all_that_is_wanted_reads_back(found: Any, wanted: Any, held: bool) -> None:
-    assert covers(found, wanted) is held
+def test_a_value_is_covered_if_everything_wanted_is_in_it(actual: Any, wanted: Any, covered: bool) -> None:
+    assert covers(actual, wanted) is covered
 
 
-def test_a_lifecycle_rule_says_the_same_in_the_words_of_the_api() -> None:
-    setting = next(one for one in SETTINGS if one.name == "LifecycleConfiguration")
-    written = {
+def test_a_lifecycle_rule_has_the_form_of_the_api() -> None:
+    lifecycle = next(checked for checked in PROPERTIES if checked.name == "LifecycleConfiguration")
+    in_template = {
         "Rules": [
-            {"Id": "a", "Status": "Enabled", "Prefix": "raw/", "ExpirationInDays": 3, "TagFilters": [{"Key": "k"}]},
-            {"Id": "b", "Status": "Enabled", "NoncurrentVersionExpirationInDays": 9},
-            {"Id": "c", "Status": "Enabled", "Transitions": [{"TransitionInDays": 5, "StorageClass": "GLACIER"}]},
+            {"Id": "a", "Status": "Enabled", "Prefix": "raw/", "ExpirationInDays": 3},
+            {"Id": "b", "Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 9}},
         ]
     }
-    assert setting.to_api(written)["Rules"] == [
-        {
-            "ID": "a",
-            "Status": "Enabled",
-            "Filter": {"And": {"Prefix": "raw/", "Tags": [{"Key": "k"}]}},
-            "Expiration": {"Days": 3},
-        },
+    assert lifecycle.to_api(in_template)["Rules"] == [
+        {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": "raw/"}, "Expiration": {"Days": 3}},
         {
             "ID": "b",
             "Status": "Enabled",
             "Filter": {"Prefix": ""},
             "NoncurrentVersionExpiration": {"NoncurrentDays": 9},
         },
-        {
-            "ID": "c",
-            "Status": "Enabled",
-            "Filter": {"Prefix": ""},
-            "Transitions": [{"Days": 5, "StorageClass": "GLACIER"}],
-        },
     ]
 
 
 @pytest.mark.parametrize(
-    ("given", "local"),
+    ("output", "reachable"),
     [
         ("https://ab12.execute-api.us-east-1.amazonaws.com/live", "http://h:1/restapis/ab12/live/_user_request_"),
         ("https://ab12.execute-api.us-east-1.amazonaws.com/live/", "http://h:1/restapis/ab12/live/_user_request_"),
@@ -125,6 +113,6 @@ def test_a_lifecycle_rule_says_the_same_in_the_words_of_the_api() -> None:
         ("arn:aws:s3:::bucket", "arn:aws:s3:::bucket"),
     ],
 )
-def test_the_address_of_an_api_is_one_that_answers_here(given: str, local: str) -> None:
+def test_the_address_of_an_api_is_reachable_from_this_machine(output: str, reachable: str) -> None:
     resources = {"Api": {"type": "AWS::ApiGateway::RestApi", "id": "ab12"}}
-    assert reachable({"ApiUrl": given}, resources, "http://h:1") == {"ApiUrl": local}
+    assert reachable_outputs({"ApiUrl": output}, resources, "http://h:1") == {"ApiUrl": reachable}

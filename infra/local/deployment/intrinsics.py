@@ -1,4 +1,7 @@
-"""Resolves the intrinsic functions of a deployed stack's template, from its parameters and physical ids."""
+"""Evaluates the intrinsic functions of a deployed template, from its parameters and physical ids.
+
+See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,18 @@ ABSENT = object()  # AWS::NoValue
 
 
 class Unresolvable(LookupError):
-    """A piece of the template whose value cannot be known from outside CloudFormation."""
+    """A value of the template that is known to CloudFormation only."""
 
 
 @dataclass(frozen=True)
-class Stack:
+class DeployedStack:
     """A deployed stack.
 
-    `resources` give type and physical id by logical id; `outputs` those of nested stacks by the stack's logical id.
+    Parameters
+    ----------
+    template : after its translation by SAM
+    resources : type and physical id by logical id
+    outputs : of nested stacks, by the stack's logical id and the output's name
     """
 
     template: dict[str, Any]
@@ -29,7 +36,7 @@ class Stack:
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def value(self, node: Any) -> Any:
-        """A piece of the template with its intrinsics resolved.
+        """Return a part of the template with its intrinsic functions evaluated; ABSENT for AWS::NoValue.
 
         Raises
         ------
@@ -44,84 +51,92 @@ class Stack:
             if name in _FUNCTIONS:
                 return _FUNCTIONS[name](self, argument)
             if name.startswith("Fn::"):
-                raise Unresolvable(f"{name} is not known here")
+                raise Unresolvable(f"{name} is not supported here")
         pairs = ((key, self.value(value)) for key, value in node.items())
         return {key: value for key, value in pairs if value is not ABSENT}
 
     def ref(self, name: str) -> Any:
-        pseudo = {
+        """Evaluate `Ref`."""
+        pseudo_parameters = {
             "AWS::AccountId": self.account,
             "AWS::NoValue": ABSENT,
             "AWS::Partition": "aws",
             "AWS::Region": self.region,
             "AWS::URLSuffix": "amazonaws.com",
         }
-        if name in pseudo:
-            return pseudo[name]
+        if name in pseudo_parameters:
+            return pseudo_parameters[name]
         if name in self.parameters:
             return self.parameters[name]
         if name in self.resources:
             return self.resources[name]["id"]
-        raise Unresolvable(f"nothing is called {name}")
+        raise Unresolvable(f"there is no {name}")
 
-    def attribute(self, argument: Any) -> Any:
-        name, _, wanted = (".".join(argument) if isinstance(argument, list) else str(argument)).partition(".")
-        if name in self.outputs and wanted.startswith("Outputs."):
-            return self.outputs[name][wanted.removeprefix("Outputs.")]
+    def get_att(self, argument: Any) -> Any:
+        """Evaluate `Fn::GetAtt` for ARNs and outputs of nested stacks."""
+        path = ".".join(argument) if isinstance(argument, list) else str(argument)
+        name, _, attribute = path.partition(".")
+        if name in self.outputs and attribute.startswith("Outputs."):
+            return self.outputs[name][attribute.removeprefix("Outputs.")]
         resource = self.resources.get(name)
         pattern = _ARNS.get(resource["type"]) if resource else None
-        if resource is None or pattern is None or wanted not in ("Arn", "TopicArn"):
-            raise Unresolvable(f"{name}.{wanted} is not known here")
-        short = resource["id"].rsplit("/", 1)[-1] if resource["type"] == "AWS::SQS::Queue" else resource["id"]
-        return pattern.format(id=short, scope=f"{self.region}:{self.account}", account=self.account)
+        if resource is None or pattern is None or attribute not in ("Arn", "TopicArn"):
+            raise Unresolvable(f"{path} is not supported here")
+        # the physical id of a queue is its URL
+        short_id = resource["id"].rsplit("/", 1)[-1] if resource["type"] == "AWS::SQS::Queue" else resource["id"]
+        return pattern.format(id=short_id, scope=f"{self.region}:{self.account}", account=self.account)
 
-    def holds(self, condition: Any) -> bool:
-        """Whether a condition, by name or written out, is true."""
+    def is_true(self, condition: Any) -> bool:
+        """Return whether a condition, by name or written out, is true."""
         if isinstance(condition, str):
-            return self.holds(self.template["Conditions"][condition])
+            return self.is_true(self.template["Conditions"][condition])
         (name, argument), *_ = condition.items()
         if name == "Condition":
-            return self.holds(argument)
+            return self.is_true(argument)
         if name == "Fn::Equals":
             return str(self.value(argument[0])) == str(self.value(argument[1]))
         if name == "Fn::Not":
-            return not self.holds(argument[0])
+            return not self.is_true(argument[0])
         if name == "Fn::And":
-            return all(map(self.holds, argument))
+            return all(map(self.is_true, argument))
         if name == "Fn::Or":
-            return any(map(self.holds, argument))
+            return any(map(self.is_true, argument))
         raise Unresolvable(f"{name} is not a condition")
 
-    def choice(self, argument: list[Any]) -> Any:
-        return self.value(argument[1] if self.holds(argument[0]) else argument[2])
+    def if_(self, argument: list[Any]) -> Any:
+        """Evaluate `Fn::If`."""
+        condition, then, otherwise = argument
+        return self.value(then if self.is_true(condition) else otherwise)
 
-    def substitution(self, argument: Any) -> str:
+    def sub(self, argument: Any) -> str:
+        """Evaluate `Fn::Sub`, with or without a map of names."""
         text, names = (argument[0], argument[1]) if isinstance(argument, list) else (argument, {})
 
-        def one(match: re.Match[str]) -> str:
+        def replacement(match: re.Match[str]) -> str:
             name = match.group(1)
             if name.startswith("!"):
                 return f"${{{name[1:]}}}"
             if name in names:
                 return str(self.value(names[name]))
-            return str(self.attribute(name) if "." in name else self.ref(name))
+            return str(self.get_att(name) if "." in name else self.ref(name))
 
-        return re.sub(r"\$\{([^}]+)\}", one, text)
+        return re.sub(r"\$\{([^}]+)\}", replacement, text)
 
-    def lookup(self, argument: list[Any]) -> Any:
-        table, key, name = (self.value(part) for part in argument)
-        return self.template["Mappings"][table][key][name]
+    def find_in_map(self, argument: list[Any]) -> Any:
+        """Evaluate `Fn::FindInMap`."""
+        mapping, top_key, second_key = (self.value(part) for part in argument)
+        return self.template["Mappings"][mapping][top_key][second_key]
 
 
-_FUNCTIONS: dict[str, Callable[[Stack, Any], Any]] = {
-    "Ref": Stack.ref,
-    "Fn::FindInMap": Stack.lookup,
-    "Fn::GetAtt": Stack.attribute,
-    "Fn::If": Stack.choice,
+_FUNCTIONS: dict[str, Callable[[DeployedStack, Any], Any]] = {
+    "Ref": DeployedStack.ref,
+    "Fn::FindInMap": DeployedStack.find_in_map,
+    "Fn::GetAtt": DeployedStack.get_att,
+    "Fn::If": DeployedStack.if_,
     "Fn::Join": lambda stack, argument: argument[0].join(map(str, stack.value(argument[1]))),
     "Fn::Select": lambda stack, argument: stack.value(argument[1])[int(argument[0])],
     "Fn::Split": lambda stack, argument: stack.value(argument[1]).split(argument[0]),
-    "Fn::Sub": Stack.substitution,
+    "Fn::Sub": DeployedStack.sub,
 }
 
 _ARNS = {

@@ -1,0 +1,74 @@
+"""Deploys the project's template to a running emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.clients import ClientFactory
+from infra.local.deployment.code_hash import code_version
+from infra.local.deployment.function_archive import build_sha
+from infra.local.deployment.operator_user import ensure_operator
+from infra.local.deployment.reconcile import reachable_outputs, reconcile
+from infra.local.deployment.stack import BUCKET, deploy_stack, stack_outputs, stack_resources
+from infra.local.deployment.translate import Destination, translate
+
+STACK = "modelcycle"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed stack.
+
+    Parameters
+    ----------
+    outputs : by name; addresses of APIs are reachable from this machine
+    left_out : what of the template the local cloud does not have, for people
+    resources : number of resources, those of nested stacks included
+    functions : number of functions
+    operator : clients of the user as which the command line acts
+    """
+
+    outputs: dict[str, str]
+    left_out: list[str]
+    resources: int
+    functions: int
+    operator: ClientFactory
+
+
+def deploy(template: Path, stage: str, home: Path, admin: ClientFactory, say: Callable[[str], None]) -> Deployed:
+    """Package the code, create or update the stack, and check its properties.
+
+    Parameters
+    ----------
+    template : the SAM template; paths in it are relative to its folder
+    stage : the template's parameter `Environment`
+    home : folder of the cloud's state
+    admin : clients of root
+    say : prints a line of progress
+
+    Raises
+    ------
+    TemplateInvalid, LayerNotInstalled, DeployFailed, NotReconciled
+    """
+    parameters = {
+        "Place": "local",
+        "Environment": stage,
+        "BuildSha": build_sha(template.parent, home),
+        "CodeVersion": code_version(template.parent),
+    }
+    say("packaging functions and layers")
+    translation = translate(template, parameters, Destination(home, BUCKET, admin.endpoint))
+    say("deploying the template")
+    deploy_stack(STACK, translation, admin)
+    resources = stack_resources(STACK, admin)
+    translation.parameters["AWS::StackName"] = STACK
+    reconciled = reconcile(translation, resources, admin)
+    return Deployed(
+        outputs=reachable_outputs(stack_outputs(STACK, admin), resources, admin.endpoint),
+        left_out=[str(item) for item in translation.left_out] + reconciled.left_out,
+        resources=len(resources),
+        functions=sum(resource["type"] == "AWS::Lambda::Function" for resource in resources.values()),
+        operator=ensure_operator(admin, resources, home),
+    )

@@ -1,0 +1,56 @@
+"""The processes of functions: how many are warm, whether one is busy, and an end for those that are idle."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+MAX_IDLE_SECONDS = 60.0  # then a function's process is stopped; the next call starts one
+
+
+def stop_idle_processes() -> None:
+    """Stop idle processes. MiniStack never stops a function's first one, which has some 40 MB, 200 MB with pandas."""
+    runtime = _runtime()
+    if runtime is None:
+        return
+    now = time.time()
+    stopped = []
+    with runtime._lock:
+        for key, workers in list(runtime._workers.items()):
+            idle = [worker for worker in workers if _is_idle(worker, now)]
+            stopped.extend(idle)
+            remaining = [worker for worker in workers if worker not in idle]
+            if remaining:
+                runtime._workers[key] = remaining
+            else:
+                runtime._workers.pop(key, None)
+    runtime.kill_workers(stopped)
+
+
+def stop_all_processes() -> None:
+    """Stop every process, busy or not, at the end of the cloud."""
+    runtime = _runtime()
+    if runtime is not None:
+        runtime.kill_workers([worker for workers in list(runtime._workers.values()) for worker in workers])
+
+
+def count_processes() -> int:
+    """Return the number of warm processes of functions."""
+    runtime = _runtime()
+    return sum(map(len, list(runtime._workers.values()))) if runtime else 0
+
+
+def is_any_busy() -> bool:
+    """Return whether a function is running."""
+    runtime = _runtime()
+    return bool(runtime and runtime.workers_in_use())
+
+
+def _runtime() -> Any:
+    """MiniStack's module of processes, or None if no function has been called yet."""
+    return sys.modules.get("ministack.core.lambda_runtime")
+
+
+def _is_idle(worker: Any, now: float) -> bool:
+    return not worker.in_use and now - getattr(worker, "last_used", now) > MAX_IDLE_SECONDS
