@@ -21,7 +21,8 @@ from modelcycle.model.signature import Signature
 from modelcycle.monitor import monitor
 from modelcycle.monitor.drift import compare_column, population_stability_index, psi_by_chance
 from modelcycle.registry import Version, Write
-from tests.unit.data_steps import AT, Place, table
+from tests.unit.data_steps import AT, table
+from tests.unit.data_steps import Workspace as Place
 
 PREFIX = f"captures/{AT:%Y/%m/%d/%H}/"
 
