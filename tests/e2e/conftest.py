@@ -1,4 +1,4 @@
-"""A local cloud of the tests' own: a free port, a temporary home, and the sample stack beside the real one."""
+"""Local clouds for the tests: free ports, temporary folders, and a sample stack beside the project's own."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ import pytest
 from infra.local import cloud as local
 
 if TYPE_CHECKING:
-    from tests.e2e.mortal import Mortal
+    from tests.e2e.restartable_cloud import RestartableCloud
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a cloud of the tests lives; `up` brings it there, again if need be."""
+class CloudSite:
+    """Where a local cloud of the tests runs, and what is deployed there."""
 
     home: Path
     port: int
     template: Path
 
-    def up(self, lines: list[str] | None = None) -> local.Cloud:
-        said = [] if lines is None else lines
-        return local.up(port=self.port, home=self.home, template=self.template, say=said.append)
+    def up(self, lines: list[str] | None = None) -> local.LocalCloud:
+        """Start it if it does not run, and deploy; progress is appended to `lines`."""
+        progress = [] if lines is None else lines
+        return local.up(port=self.port, home=self.home, template=self.template, say=progress.append)
 
 
 def free_port() -> int:
@@ -40,34 +41,36 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def real_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudSite]:
     """The project's own template."""
-    place = Place(tmp_path_factory.mktemp("cloud"), free_port(), ROOT / "template.yaml")
-    yield place
-    local.down(home=place.home)
+    site = CloudSite(tmp_path_factory.mktemp("cloud"), free_port(), ROOT / "template.yaml")
+    yield site
+    local.down(home=site.home)
 
 
 @pytest.fixture(scope="session")
-def cloud(real_place: Place) -> local.Cloud:
+def cloud(project: CloudSite) -> local.LocalCloud:
     """The project's own stack, deployed once for all tests."""
-    return real_place.up()
+    return project.up()
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudSite]:
     """A copy of the sample project, which a test may change."""
     folder = tmp_path_factory.mktemp("sample")
     shutil.copytree(HERE / "sample", folder / "project")
-    place = Place(folder / "home", free_port(), folder / "project" / "template.yaml")
-    yield place
-    local.down(home=place.home)
+    site = CloudSite(folder / "home", free_port(), folder / "project" / "template.yaml")
+    yield site
+    local.down(home=site.home)
 
 
 @pytest.fixture(scope="module")
-def mortal(real_place: Place, cloud: local.Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mortal]:
-    """The project's own stack in a cloud that a test may kill."""
-    from tests.e2e.mortal import Mortal
+def restartable(
+    project: CloudSite, cloud: local.LocalCloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RestartableCloud]:
+    """The project's own stack in a cloud that a test may stop and kill."""
+    from tests.e2e.restartable_cloud import RestartableCloud
 
-    mortal = Mortal(tmp_path_factory.mktemp("mortal") / "home", real_place.home)
-    yield mortal
-    local.down(home=mortal.place.home)
+    restartable = RestartableCloud(tmp_path_factory.mktemp("restartable") / "home", project.home)
+    yield restartable
+    local.down(home=restartable.site.home)

@@ -1,4 +1,4 @@
-"""The command line against the project's own stack: a file that nobody has seen, from `init` to `rollback`."""
+"""The command line and the project's own stack: a new file, from `init` to decisions about its model."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from cli.main import main
-from infra.local import cloud as local
-from tests.e2e.conftest import Place
+from infra.local.cloud import LocalCloud
+from tests.e2e.conftest import CloudSite
 
 MODEL = "fruit"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """900 rows of which the sort of a fruit can be told; column names as people write them."""
+    """A file of 900 rows that determine the sort of a fruit, with column names as people write them."""
     folder = tmp_path_factory.mktemp("fruit")
     draw = random.Random(7)
     rows = ["weight (g);=colour;sweet/sour;picked;sort"]
@@ -35,58 +35,56 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(real_place: Place, cloud: local.Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MODELCYCLE_HOME", str(real_place.home))
-    monkeypatch.setenv("MODELCYCLE_PORT", str(real_place.port))
+def project_variables(project: CloudSite, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELCYCLE_HOME", str(project.home))
+    monkeypatch.setenv("MODELCYCLE_PORT", str(project.port))
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Any:
-    def said(*words: str, status: int = 0) -> dict[str, Any]:
-        """The JSON object of a command line, which has to end with `status`."""
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command and returns its JSON object; the command has to exit with `status`."""
+
+    def run(*words: str, status: int = 0) -> dict[str, Any]:
         assert main([*words, "--json"]) == status, capsys.readouterr().err
-        told: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return told
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return answer
 
-    return said
+    return run
 
 
-@pytest.mark.usefixtures("here")
-class TestTheLifeOfAModel:
-    """In this order: each test stands on what the one before has left."""
+@pytest.mark.usefixtures("project_variables")
+class TestTheLifecycleOfAModel:
+    """In this order: each test uses what the previous ones have left."""
 
-    def test_a_file_that_nobody_has_seen_goes_live(self, folder: Path, say: Any) -> None:
+    def test_a_model_of_a_new_file_goes_live(self, folder: Path, run: Any) -> None:
         pipeline = folder / "fruit.yaml"
-        assert say("init", "--data", str(folder / "fruit.csv"), "--out", str(pipeline))["target"] == "sort"
-        told = say("run", str(pipeline), "--data", str(folder / "fruit.csv"))
-        assert (told["status"], told["version"]) == ("deployed", 1)
-        assert [step["name"] for step in told["steps"]][-1] == "deploy"
-        assert all(step["status"] == "done" and step["seconds"] is not None for step in told["steps"])
-        assert told["metrics"]["accuracy"] > 0.8
+        assert run("init", "--data", str(folder / "fruit.csv"), "--out", str(pipeline))["target"] == "sort"
+        answer = run("run", str(pipeline), "--data", str(folder / "fruit.csv"))
+        assert (answer["status"], answer["version"]) == ("deployed", 1)
+        assert [step["name"] for step in answer["steps"]][-1] == "deploy"
+        assert all(step["status"] == "done" and step["seconds"] is not None for step in answer["steps"])
+        assert answer["metrics"]["accuracy"] > 0.8
 
-    def test_the_same_again_changes_nothing(self, folder: Path, say: Any) -> None:
-        told = say("run", str(folder / "fruit.yaml"))
-        assert told["status"] == "unchanged"
-        assert any(step["status"] == "cached" for step in told["steps"])
-        assert say("show", MODEL)["champion"] == 1
+    def test_a_second_run_changes_nothing(self, folder: Path, run: Any) -> None:
+        answer = run("run", str(folder / "fruit.yaml"))
+        assert answer["status"] == "unchanged"
+        assert any(step["status"] == "cached" for step in answer["steps"])
+        assert run("show", MODEL)["champion"] == 1
 
-    def test_a_broken_file_stops_the_run_but_not_the_model_and_replace_is_the_way_out(
-        self, folder: Path, say: Any
-    ) -> None:
+    def test_a_broken_file_fails_the_run_but_not_the_model_and_replace_helps(self, folder: Path, run: Any) -> None:
         header = (folder / "fruit.csv").read_text().partition("\n")[0]
-        (folder / "odd.csv").write_text(header + "\n" + "1;2\n" * 100)
-        told = say("run", str(folder / "fruit.yaml"), "--data", str(folder / "odd.csv"), status=1)
-        assert told["status"] == "failed" and "odd.csv" in told["reason"]
-        assert say("show", MODEL)["champion"] == 1
-        again = say("run", str(folder / "fruit.yaml"), "--data", str(folder / "fruit.csv"), "--replace")
+        (folder / "broken.csv").write_text(header + "\n" + "1;2\n" * 100)
+        answer = run("run", str(folder / "fruit.yaml"), "--data", str(folder / "broken.csv"), status=1)
+        assert answer["status"] == "failed" and "broken.csv" in answer["reason"]
+        assert run("show", MODEL)["champion"] == 1
+        again = run("run", str(folder / "fruit.yaml"), "--data", str(folder / "fruit.csv"), "--replace")
         assert again["status"] == "unchanged"
 
-    def test_it_answers_for_each_row(self, folder: Path, say: Any) -> None:
-        told = say("predict", MODEL, "--data", str(folder / "fruit.csv"))
-        assert (told["model"], told["version"], len(told["predictions"])) == (MODEL, 1, 900)
-        truth = [line.rpartition(";")[2] for line in (folder / "fruit.csv").read_text().splitlines()[1:]]
-        right = sum(one == other for one, other in zip(truth, told["predictions"], strict=True))
-        assert right > 720
+    def test_each_row_gets_a_prediction(self, folder: Path, run: Any) -> None:
+        answer = run("predict", MODEL, "--data", str(folder / "fruit.csv"))
+        assert (answer["model"], answer["version"], len(answer["predictions"])) == (MODEL, 1, 900)
+        sorts = [line.rpartition(";")[2] for line in (folder / "fruit.csv").read_text().splitlines()[1:]]
+        assert sum(sort == prediction for sort, prediction in zip(sorts, answer["predictions"], strict=True)) > 720
 
     @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
     def test_the_printed_curl_line_works_as_pasted(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,30 +94,30 @@ class TestTheLifeOfAModel:
         answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True)
         assert json.loads(answer.stdout)["predictions"][0] in ("apple", "plum", "melon")
 
-    def test_what_is_on_record_can_be_looked_at(self, say: Any, capsys: pytest.CaptureFixture[str]) -> None:
-        assert [one["champion"] for one in say("models")["models"] if one["model"] == MODEL] == [1]
-        told = say("show", f"{MODEL}:1")
-        assert told["standing"]["state"] == "live"
-        assert {one["column"] for one in told["plan"]["columns"]} >= {"weight (g)", "=colour", "sweet/sour"}
-        runs = say("runs", MODEL)["runs"]
-        assert say("show", MODEL, "--run", runs[-1]["run"]["run_id"])["status"] == "deployed"
+    def test_models_versions_and_runs_are_shown(self, run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        assert [model["champion"] for model in run("models")["models"] if model["model"] == MODEL] == [1]
+        answer = run("show", f"{MODEL}:1")
+        assert answer["standing"]["state"] == "live"
+        assert {planned["column"] for planned in answer["plan"]["columns"]} >= {"weight (g)", "=colour", "sweet/sour"}
+        runs = run("runs", MODEL)["runs"]
+        assert run("show", MODEL, "--run", runs[-1]["run"]["run_id"])["status"] == "deployed"
         for words in (["models"], ["show", MODEL], ["show", f"{MODEL}:1"], ["runs", MODEL], ["status"]):
             assert main(words) in (0, 1)
             assert "Traceback" not in capsys.readouterr().err
 
-    def test_the_monitor_looks_when_it_is_asked(self, say: Any) -> None:
-        told = say("monitor", MODEL)
-        assert told.keys() >= {"model", "version", "window", "rows", "drifted", "degraded", "estimated", "realized"}
+    def test_monitor_checks_a_model_on_request(self, run: Any) -> None:
+        answer = run("monitor", MODEL)
+        assert answer.keys() >= {"model", "version", "window", "rows", "drifted", "degraded", "estimated", "realized"}
 
-    def test_a_decision_that_the_state_forbids_is_refused(self, say: Any) -> None:
-        assert say("rollback", MODEL, status=3)["error"] == "NotAllowed"
-        assert say("approve", f"{MODEL}:9", status=2)["error"] == "Unknown"
-        assert say("predict", "nobody", "--data", __file__.replace(".py", ".none"), status=2)["error"] == "NoData"
+    def test_a_decision_that_the_state_forbids_is_refused(self, run: Any) -> None:
+        assert run("rollback", MODEL, status=3)["error"] == "NotAllowed"
+        assert run("approve", f"{MODEL}:9", status=2)["error"] == "Unknown"
+        assert run("predict", "nobody", "--data", __file__.replace(".py", ".none"), status=2)["error"] == "NoData"
 
-    def test_a_wrong_target_fails_and_leaves_the_live_model_as_it_was(self, folder: Path, say: Any) -> None:
+    def test_a_wrong_target_fails_the_run_and_not_the_live_model(self, folder: Path, run: Any) -> None:
         wrong = folder / "wrong.yaml"
         wrong.write_text("name: fruit\ntarget: sorts\n")
-        told = say("run", str(wrong), status=1)
-        assert told["status"] == "failed"
-        assert "'sorts' is not a column" in told["reason"]
-        assert say("show", MODEL)["champion"] == 1
+        answer = run("run", str(wrong), status=1)
+        assert answer["status"] == "failed"
+        assert "'sorts' is not a column" in answer["reason"]
+        assert run("show", MODEL)["champion"] == 1

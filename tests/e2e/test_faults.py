@@ -1,4 +1,4 @@
-"""Kills and repeats: whatever ends in the middle or comes twice, the registry is that of an undisturbed run."""
+"""Kills and repetitions: after a process is killed or an event comes twice, the registry is as after a normal run."""
 
 from __future__ import annotations
 
@@ -10,174 +10,177 @@ import signal
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from infra.local import cloud as local
+from infra.local.cloud import LocalCloud
 from tests.contract.conductor import _filled, _path, flow
 from tests.e2e.conftest import ROOT
-from tests.e2e.mortal import WITHIN, Mortal, processes, reached
-from tests.e2e.watch import Watch, until
+from tests.e2e.observed_model import ObservedModel, wait_for
+from tests.e2e.restartable_cloud import RUN_SECONDS, RestartableCloud, function_processes
+from tests.e2e.signed_request import predict
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")
 INSTANCE = {"=weight (g)": 30.5, "größe": 9, 'the "kind"': None, "picked.on": "2025-07-01", "washed/peeled": "yes"}
-
-
-@pytest.fixture(scope="module")
-def calm(cloud: local.Cloud) -> Watch:
-    """An undisturbed run."""
-    watch = Watch(cloud, "serene-plums")
-    watch.pipeline()
-    watch.upload("plums.csv")
-    watch.settled(seconds=WITHIN)
-    watch.live()
-    return watch
-
-
-def test_a_function_that_is_killed_is_tried_again(mortal: Mortal, calm: Watch) -> None:
-    """Each function of the cycle loses its first process, one as it starts, the next as it works."""
-    watch = mortal.watch("hunted-plums")
-    with hunting(mortal.cloud) as killed:
-        watch.pipeline()
-        watch.upload("plums.csv")
-        newest = watch.settled(seconds=WITHIN)[0]
-        watch.live(seconds=60)
-    assert newest.state == "deployed", newest
-    assert killed == CYCLE
-    same(essence(watch), essence(calm))
-
-
-def test_an_execution_that_is_stopped_ends_its_run_and_gives_the_lease_back(mortal: Mortal) -> None:
-    """By the rule on its status, since an execution that is stopped passes no Catch."""
-    watch = mortal.watch("halted-plums")
-    watch.pipeline()
-    watch.upload("plums.csv")
-    reached(watch, "Collect")
-    (record,) = watch.runs()
-    watch.client("stepfunctions").stop_execution(executionArn=record.run.execution)
-    until(lambda: watch.runs()[0].state == "failed", 30)
-    assert "stopped by a person" in watch.runs()[0].reason
-    assert lease(watch)["run_id"] == ""
-    watch.upload("plums.csv")
-    assert watch.settled(runs=2, seconds=WITHIN)[0].state == "deployed"
-
-
-def test_a_cloud_that_is_killed_in_the_middle_of_a_run_loses_nothing(mortal: Mortal, calm: Watch) -> None:
-    """Killed in Train; the run that takes over is killed in Stage; the third one finds a version that nobody serves."""
-    mortal.watch("hunted-plums").live()
-    watch = mortal.watch("felled-plums")
-    watch.pipeline()
-    watch.upload("plums.csv")
-    reached(watch, "Train")
-    mortal.save()
-    mortal.kill_and_start()
-    assert predicted(mortal.cloud, "hunted-plums") == 1
-
-    watch = mortal.watch("felled-plums")
-    assert [record.state for record in watch.runs()] == ["failed"]
-    watch.upload("plums.csv")
-    reached(watch, "Stage")
-    mortal.save()
-    mortal.kill_and_start()
-
-    watch = mortal.watch("felled-plums")
-    runs = len(watch.runs())
-    watch.upload("plums.csv")
-    last, *dead = watch.settled(runs=runs + 1, seconds=WITHIN)
-    assert last.state == "deployed"
-    assert len(dead) == 2
-    assert all("the local cloud was stopped during the run" in record.reason for record in dead)
-    assert taken_over(watch, last.run.execution) >= {"collect", "preprocess", "engineer_features"}
-    assert [version.version for version in watch.registry.versions.all(watch.model)] == [watch.live()] == [1]
-    assert lease(watch)["run_id"] == ""
-    # what a version says of its run is said of the run that made it
-    assert [line for line in essence(watch) if line.startswith(("ROUTE", "MOVE", "STATE", "LATEST", "LEASE"))] == [
-        line for line in essence(calm) if line.startswith(("ROUTE", "MOVE", "STATE", "LATEST", "LEASE"))
-    ]
-
-
-def test_every_event_that_comes_twice_changes_nothing(calm: Watch) -> None:
-    """Each task's very input, through the alias that the flow calls; where the registry is written, twice at once."""
-    before = records(calm)
-    given = [*inputs(calm, "LifecycleArn", "lifecycle"), *inputs(calm, "RolloutArn", "rollout")]
-    assert {name for name, _, _ in given} >= {"Claim", "RunTrial", "Register", "ConcludeDeployed", "Move"}
-    functions = calm.client("lambda")
-
-    def deliver(alias: str, event: Any) -> dict[str, Any]:
-        answer = functions.invoke(FunctionName=alias, Payload=json.dumps(event).encode())
-        return {"error": answer.get("FunctionError")} | {"told": json.loads(answer["Payload"].read())}
-
-    with ThreadPoolExecutor(2) as both:
-        for name, alias, event in given:
-            at_once = both.map if name in {"Claim", "Register", "Move", "ConcludeDeployed"} else map
-            one, other = at_once(deliver, [alias, alias], [event, event])
-            assert one["error"] is other["error"] is None, (name, one, other)
-    assert records(calm) == before
-
-
-def test_a_request_to_train_again_that_comes_twice_starts_once(calm: Watch) -> None:
-    event = json.loads((ROOT / "events" / "retrain.json").read_text())
-    event["detail"] |= {"model": calm.model, "id": "twice"}
-    described = calm.cloud.admin.client("lambda").list_functions()["Functions"]
-    retrain = next(one["FunctionName"] for one in described if "-Retrain-" in one["FunctionName"])
-    told = [
-        json.loads(
-            calm.client("lambda")
-            .invoke(FunctionName=f"{retrain}:live", Payload=json.dumps(event).encode())["Payload"]
-            .read()
-        )["done"]
-        for _ in range(2)
-    ]
-    assert told == ["started", "was started before"]
-    assert calm.settled(runs=2, seconds=WITHIN)[0].state == "unchanged"
-
-
-CYCLE = {
+LIFECYCLE_FUNCTIONS = {
     "Claim", "Collect", "Preprocess", "EngineerFeatures", "PlanTrials", "RunTrial", "SelectModel", "ScoreCandidate",
     "Validate", "Govern", "Register", "Stage", "Deploy", "Conclude",
 }  # fmt: skip
+# these write to the registry
+RACED_FUNCTIONS = {"Claim", "Register", "Move", "ConcludeDeployed"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(cloud: LocalCloud) -> ObservedModel:
+    """A model that went live by an undisturbed run."""
+    model = ObservedModel(cloud, "undisturbed-plums")
+    model.put_pipeline()
+    model.upload("plums.csv")
+    model.wait_for_runs(seconds=RUN_SECONDS)
+    model.wait_until_live()
+    return model
+
+
+def test_a_function_that_is_killed_is_retried(restartable: RestartableCloud, undisturbed: ObservedModel) -> None:
+    """The first process of each function of the lifecycle is killed, some at their start, some during their work."""
+    model = restartable.model("killed-plums")
+    with kill_first_processes(restartable.cloud) as killed:
+        model.put_pipeline()
+        model.upload("plums.csv")
+        newest = model.wait_for_runs(seconds=RUN_SECONDS)[0]
+        model.wait_until_live(seconds=60)
+    assert newest.state == "deployed", newest
+    assert killed == LIFECYCLE_FUNCTIONS
+    assert_same(comparable_records(model), comparable_records(undisturbed))
+
+
+def test_an_execution_that_is_stopped_ends_its_run_and_releases_the_lease(restartable: RestartableCloud) -> None:
+    """By the rule on its status, since no Catch handles an execution that is stopped."""
+    model = restartable.model("stopped-plums")
+    model.put_pipeline()
+    model.upload("plums.csv")
+    model.wait_for_state("Collect", RUN_SECONDS)
+    (record,) = model.runs()
+    model.client("stepfunctions").stop_execution(executionArn=record.run.execution)
+    wait_for(lambda: model.runs()[0].state == "failed", 30)
+    assert "stopped by a person" in model.runs()[0].reason
+    assert lease(model)["run_id"] == ""
+    model.upload("plums.csv")
+    assert model.wait_for_runs(2, seconds=RUN_SECONDS)[0].state == "deployed"
+
+
+def test_a_cloud_that_is_killed_during_a_run_loses_nothing(
+    restartable: RestartableCloud, undisturbed: ObservedModel
+) -> None:
+    """Killed in Train; the next run is killed in Stage; the third finds a version that was registered and not live."""
+    restartable.model("killed-plums").wait_until_live()
+    model = restartable.model("killed-cloud-plums")
+    model.put_pipeline()
+    model.upload("plums.csv")
+    model.wait_for_state("Train", RUN_SECONDS)
+    restartable.save()
+    restartable.kill_and_start()
+    assert predict(restartable.cloud, "killed-plums", [INSTANCE])["version"] == 1
+
+    model = restartable.model(model.name)
+    assert [record.state for record in model.runs()] == ["failed"]
+    model.upload("plums.csv")
+    model.wait_for_state("Stage", RUN_SECONDS)
+    restartable.save()
+    restartable.kill_and_start()
+
+    model = restartable.model(model.name)
+    runs = len(model.runs())
+    model.upload("plums.csv")
+    last, *failed = model.wait_for_runs(runs + 1, seconds=RUN_SECONDS)
+    assert last.state == "deployed"
+    assert len(failed) == 2
+    assert all("the local cloud was stopped during the run" in record.reason for record in failed)
+    assert reused_steps(model, last.run.execution) >= {"collect", "preprocess", "engineer_features"}
+    versions = [version.version for version in model.registry.versions.all(model.name)]
+    assert versions == [model.wait_until_live()] == [1]
+    assert lease(model)["run_id"] == ""
+    # records about a run differ: there were three
+    about_the_model = ("ROUTE", "MOVE", "STATE", "LATEST", "LEASE")
+    assert [line for line in comparable_records(model) if line.startswith(about_the_model)] == [
+        line for line in comparable_records(undisturbed) if line.startswith(about_the_model)
+    ]
+
+
+def test_an_event_that_comes_twice_changes_nothing(undisturbed: ObservedModel) -> None:
+    """Each task's own input, through the alias that the state machine calls; twice at once for writers."""
+    before = records(undisturbed)
+    inputs = [
+        *task_inputs(undisturbed, "LifecycleArn", "lifecycle"),
+        *task_inputs(undisturbed, "RolloutArn", "rollout"),
+    ]
+    assert {name for name, _, _ in inputs} >= {"Claim", "RunTrial", "Register", "ConcludeDeployed", "Move"}
+    functions = undisturbed.client("lambda")
+
+    def invoke(alias: str, event: Any) -> Any:
+        return functions.invoke(FunctionName=alias, Payload=json.dumps(event).encode())
+
+    with ThreadPoolExecutor(2) as pool:
+        for name, alias, event in inputs:
+            call_twice = pool.map if name in RACED_FUNCTIONS else map
+            for answer in call_twice(invoke, [alias, alias], [event, event]):
+                assert answer.get("FunctionError") is None, (name, answer["Payload"].read())
+    assert records(undisturbed) == before
+
+
+def test_a_request_for_retraining_that_comes_twice_starts_one_run(undisturbed: ObservedModel) -> None:
+    event = json.loads((ROOT / "events" / "retrain.json").read_text())
+    event["detail"] |= {"model": undisturbed.name, "id": "twice"}
+    functions = undisturbed.cloud.admin.client("lambda").list_functions()["Functions"]
+    retrain = next(f["FunctionName"] for f in functions if "-Retrain-" in f["FunctionName"])
+
+    def invoke() -> Any:
+        answer = undisturbed.client("lambda").invoke(FunctionName=f"{retrain}:live", Payload=json.dumps(event).encode())
+        return json.loads(answer["Payload"].read())["done"]
+
+    assert [invoke(), invoke()] == ["started", "was started before"]
+    assert undisturbed.wait_for_runs(2, seconds=RUN_SECONDS)[0].state == "unchanged"
 
 
 @contextlib.contextmanager
-def hunting(cloud: local.Cloud) -> Iterator[set[str]]:
-    """Kills the first process of each function of the cycle; gives the names of those that lost one."""
+def kill_first_processes(cloud: LocalCloud) -> Iterator[set[str]]:
+    """Kill the first process of each function of the lifecycle; yields the names of those that were killed."""
     killed: set[str] = set()
-    seen: dict[int, float] = {}
-    over = threading.Event()
+    seen_at: dict[int, float] = {}
+    ended = threading.Event()
 
-    def hunt() -> None:
-        while not over.wait(0.01):
-            for pid, name in processes(cloud):
-                lives = time.monotonic() - seen.setdefault(pid, time.monotonic())
-                # some die before their handler is loaded, some in the middle of their work, some idle after it
-                if name in CYCLE - killed and lives >= 0.4 * (len(name) % 3):
+    def kill() -> None:
+        while not ended.wait(0.01):
+            for pid, name in function_processes(cloud):
+                age = time.monotonic() - seen_at.setdefault(pid, time.monotonic())
+                # some before their handler is loaded, some during their work, some idle after it
+                if name in LIFECYCLE_FUNCTIONS - killed and age >= 0.4 * (len(name) % 3):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                         killed.add(name)
 
-    hunter = threading.Thread(target=hunt, daemon=True)
-    hunter.start()
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
     try:
         yield killed
     finally:
-        over.set()
-        hunter.join()
+        ended.set()
+        thread.join()
 
 
-def inputs(watch: Watch, output: str, name: str) -> list[tuple[str, str, Any]]:
-    """State, alias and input of each function that the model's first execution of a flow has called."""
-    states = watch.client("stepfunctions")
-    oldest = watch.executions(output)[-1]["executionArn"]
-    described = states.describe_execution(executionArn=oldest)
-    machine = json.loads(states.describe_state_machine(stateMachineArn=watch.cloud.outputs[output])["definition"])
+def task_inputs(model: ObservedModel, output: str, name: str) -> list[tuple[str, str, Any]]:
+    """Return state, alias and input of each function that the model's first execution of a state machine called."""
+    states = model.client("stepfunctions")
+    oldest = model.executions(output)[-1]["executionArn"]
+    execution = states.describe_execution(executionArn=oldest)
+    machine = json.loads(states.describe_state_machine(stateMachineArn=model.cloud.outputs[output])["definition"])
     assert machine["States"].keys() == flow(name)["States"].keys()
-    name_of_it = oldest.rpartition(":")[2]
-    context = {"Execution": {"Id": oldest, "Name": name_of_it, "StartTime": described["startDate"].isoformat()}}
-    found = []
+    started = {"Id": oldest, "Name": oldest.rpartition(":")[2], "StartTime": execution["startDate"].isoformat()}
+    context = {"Execution": started}
+    inputs = []
     for event in states.get_execution_history(executionArn=oldest, maxResults=1000)["events"]:
         entered = event.get("stateEnteredEventDetails")
         if not entered:
@@ -186,46 +189,42 @@ def inputs(watch: Watch, output: str, name: str) -> list[tuple[str, str, Any]]:
         if state["Type"] == "Map":
             ((inner, task),) = state["ItemProcessor"]["States"].items()
             for item in _path(state["ItemsPath"], data, context):
-                within = context | {"Map": {"Item": {"Value": item}}}
-                found.append((inner, task["Resource"], _filled(state["ItemSelector"], data, within)))
+                item_context = context | {"Map": {"Item": {"Value": item}}}
+                inputs.append((inner, task["Resource"], _filled(state["ItemSelector"], data, item_context)))
         elif ":lambda:" in state.get("Resource", ""):
-            given = _filled(state["Parameters"], data, context) if "Parameters" in state else data
-            found.append((entered["name"], state["Resource"], given))
-    return found
+            task_input = _filled(state["Parameters"], data, context) if "Parameters" in state else data
+            inputs.append((entered["name"], state["Resource"], task_input))
+    return inputs
 
 
-def taken_over(watch: Watch, execution: str) -> set[str]:
-    """The steps of an execution that an earlier run had done."""
-    output = json.loads(watch.client("stepfunctions").describe_execution(executionArn=execution)["output"])
-    return {step for step, told in output.items() if isinstance(told, dict) and told.get("cached")}
+def reused_steps(model: ObservedModel, execution: str) -> set[str]:
+    """Return the steps of an execution that reused the result of an earlier run."""
+    output = json.loads(model.client("stepfunctions").describe_execution(executionArn=execution)["output"])
+    return {step for step, result in output.items() if isinstance(result, dict) and result.get("cached")}
 
 
-def lease(watch: Watch) -> dict[str, Any]:
-    record = watch.registry.table.get(f"MODEL#{watch.model}", "LEASE")
+def lease(model: ObservedModel) -> dict[str, Any]:
+    """Return the model's lease."""
+    record = model.registry.table.get(f"MODEL#{model.name}", "LEASE")
     assert record
     return record.body
 
 
-def records(watch: Watch) -> dict[str, Any]:
-    """All that the registry holds of a model but the told events."""
-    found = watch.registry.table.query(f"MODEL#{watch.model}")
+def records(model: ObservedModel) -> dict[str, Any]:
+    """Return everything that the registry holds about a model, except events."""
+    found = model.registry.table.query(f"MODEL#{model.name}")
     return {record.sk: record.body for record in found if not record.sk.startswith("EVENT#")}
 
 
-def essence(watch: Watch, of: str | None = None) -> list[str]:
-    """The registry without what no two runs share: names, times, ids, hashes, the time that something took."""
-    told = []
-    for record in watch.registry.table.query(f"MODEL#{watch.model}"):
-        body = dict(record.body)
+def comparable_records(model: ObservedModel) -> list[str]:
+    """Return the registry without what differs between any two runs: names, times, ids, hashes, durations."""
+    lines = []
+    for record in model.registry.table.query(f"MODEL#{model.name}"):
         if record.sk.startswith("EVENT#"):
-            kind = body["kind"]
-            if of is None:
-                told.append(f"EVENT {kind}")
+            lines.append(f"EVENT {record.body['kind']}")
             continue
-        if of and record.sk.startswith(("RUN#", "UPLOAD#")) and body.get("run_id", record.sk[4:]) != of:
-            continue
-        text = f"{record.sk} {json.dumps(body, sort_keys=True)}"
-        for pattern, instead in (
+        text = f"{record.sk} {json.dumps(dict(record.body), sort_keys=True)}"
+        for pattern, replacement in (
             (r"\d{8}T\d{9}-[0-9a-f]{4}", "RUN"),
             (r"[0-9a-f]{32,64}", "HASH"),
             (r"code [0-9a-f]{12}", "code"),
@@ -235,30 +234,15 @@ def essence(watch: Watch, of: str | None = None) -> list[str]:
             (r'"(seconds|p50_ms|p99_ms|bytes)": [\d.]+', r'"\1": 0'),
             (r'"(cached|created)": (true|false)', r'"\1": 0'),
             (r"s3://[\w-]+/", "s3://BUCKET/"),
-            (re.escape(watch.model), "MODEL"),
+            (re.escape(model.name), "MODEL"),
         ):
-            text = re.sub(pattern, instead, text)
-        told.append(text)
-    return sorted(told)
+            text = re.sub(pattern, replacement, text)
+        lines.append(text)
+    return sorted(lines)
 
 
-def same(found: list[str], wanted: list[str]) -> None:
-    """Said by what differs; the whole of it would fill screens."""
-    differ = [f"- {line}" for line in wanted if line not in found] + [
-        f"+ {line}" for line in found if line not in wanted
-    ]
-    assert found == wanted, "\n".join(differ)[:6000]
-
-
-def predicted(cloud: local.Cloud, model: str) -> int:
-    """The version that answers, through the API."""
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-
-    url = f"{cloud.outputs['ApiUrl']}/models/{model}/predict"
-    body = json.dumps({"instances": [INSTANCE]}).encode()
-    request = AWSRequest("POST", url, data=body, headers={"content-type": "application/json"})
-    SigV4Auth(Credentials(*cloud.session().credentials()), "execute-api", "us-east-1").add_auth(request)
-    with urllib.request.urlopen(urllib.request.Request(url, body, dict(request.headers), method="POST")) as answer:
-        return int(json.load(answer)["version"])
+def assert_same(lines: list[str], expected: list[str]) -> None:
+    """Compare lines; the message has only those that differ, since all would fill screens."""
+    missing = [f"- {line}" for line in expected if line not in lines]
+    unexpected = [f"+ {line}" for line in lines if line not in expected]
+    assert lines == expected, "\n".join(missing + unexpected)[:6000]

@@ -1,4 +1,4 @@
-"""Least privilege, from the other side: one permission less, and what then fails says which one it was."""
+"""Least privilege, checked by removal: what fails without one permission names that permission."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local import cloud as local
-from infra.local.clients import Session
-from tests.e2e.test_policies import test_every_flow_rule_and_schedule_may_do_just_what_it_is_there_for as walk
-from tests.e2e.watch import Watch
+from infra.local.clients import REGION
+from infra.local.cloud import LocalCloud
+from tests.e2e.observed_model import ObservedModel
+from tests.e2e.test_policies import as_list
+from tests.e2e.test_policies import (
+    test_state_machines_rules_and_schedules_have_the_permissions_that_they_need as check_permissions,
+)
 
 
 @pytest.fixture(scope="module")
-def plums(cloud: local.Cloud) -> Watch:
-    watch = Watch(cloud, "denied-plums")
-    watch.pipeline()
-    return watch
+def plums(cloud: LocalCloud) -> ObservedModel:
+    model = ObservedModel(cloud, "denied-plums")
+    model.put_pipeline()
+    return model
 
 
 @pytest.mark.parametrize(
@@ -31,13 +34,13 @@ def plums(cloud: local.Cloud) -> Watch:
         ("Register", "dynamodb:PutItem", "table/"),
     ],
 )
-def test_a_function_that_lacks_one_permission_fails_its_run_with_its_name(
-    plums: Watch, function: str, action: str, resource: str
+def test_a_function_without_one_permission_fails_its_run_and_the_reason_names_it(
+    plums: ObservedModel, function: str, action: str, resource: str
 ) -> None:
     before = len(plums.runs())
-    with without(plums.cloud, role_of(plums.cloud, function), action, resource):
+    with permission_removed(plums.cloud, role_of(plums.cloud, function), action, resource):
         plums.upload("plums.csv")
-        newest = plums.settled(runs=before + 1, seconds=240)[0]
+        newest = plums.wait_for_runs(before + 1, seconds=240)[0]
     assert newest.state == "failed"
     assert "AccessDenied" in newest.reason
     assert action in newest.reason
@@ -45,21 +48,21 @@ def test_a_function_that_lacks_one_permission_fails_its_run_with_its_name(
     assert "Traceback" not in newest.reason
 
 
-def test_with_all_of_them_back_the_same_upload_goes_live(plums: Watch) -> None:
+def test_with_all_permissions_the_same_upload_goes_live(plums: ObservedModel) -> None:
     before = len(plums.runs())
     plums.upload("plums.csv")
-    assert plums.settled(runs=before + 1, seconds=240)[0].state == "deployed"
-    assert plums.live() == 1
+    assert plums.wait_for_runs(before + 1, seconds=240)[0].state == "deployed"
+    assert plums.wait_until_live() == 1
 
 
-def test_test_labels_are_read_by_validate_and_by_their_writer_alone(cloud: local.Cloud, plums: Watch) -> None:
-    """Asked of each function's role by itself, with a key of that role."""
+def test_only_validate_and_their_writer_may_read_the_test_labels(cloud: LocalCloud, plums: ObservedModel) -> None:
+    """Each function's role tries it."""
     bucket = cloud.outputs["ArtifactBucket"]
     listed = cloud.admin.client("s3").list_objects_v2(Bucket=bucket, Prefix="holdout/labels/")["Contents"]
     readers = set()
     for function in functions(cloud):
         try:
-            acting(cloud, role_of(cloud, function)).get_object(Bucket=bucket, Key=listed[0]["Key"])["Body"].read()
+            s3_as(cloud, role_of(cloud, function)).get_object(Bucket=bucket, Key=listed[0]["Key"])["Body"].read()
             readers.add(function)
         except ClientError as error:
             assert error.response["Error"]["Code"] == "AccessDenied"
@@ -83,14 +86,17 @@ def test_test_labels_are_read_by_validate_and_by_their_writer_alone(cloud: local
         ("LookRole", "sqs:SendMessage", "", "schedule .*: sqs:SendMessage"),
     ],
 )
-def test_a_flow_rule_or_schedule_that_lacks_one_permission_is_named(
-    cloud: local.Cloud, role: str, action: str, resource: str, named: str
+def test_a_state_machine_rule_or_schedule_without_one_permission_is_named(
+    cloud: LocalCloud, role: str, action: str, resource: str, named: str
 ) -> None:
-    with without(cloud, role_named(cloud, role), action, resource), pytest.raises(AssertionError, match=named):
-        walk(cloud)
+    with (
+        permission_removed(cloud, role_named(cloud, role), action, resource),
+        pytest.raises(AssertionError, match=named),
+    ):
+        check_permissions(cloud)
 
 
-def test_a_rule_that_may_not_call_its_function_is_named(cloud: local.Cloud) -> None:
+def test_a_rule_without_permission_to_call_its_function_is_named(cloud: LocalCloud) -> None:
     lambdas = cloud.admin.client("lambda")
     conclude = name_of(cloud, "Conclude")
     policy = json.loads(lambdas.get_policy(FunctionName=conclude, Qualifier="live")["Policy"])
@@ -98,7 +104,7 @@ def test_a_rule_that_may_not_call_its_function_is_named(cloud: local.Cloud) -> N
     lambdas.remove_permission(FunctionName=conclude, Qualifier="live", StatementId=statement["Sid"])
     try:
         with pytest.raises(AssertionError, match=r"LifecycleEnded.* may not call .*Conclude"):
-            walk(cloud)
+            check_permissions(cloud)
     finally:
         lambdas.add_permission(
             FunctionName=conclude,
@@ -108,79 +114,80 @@ def test_a_rule_that_may_not_call_its_function_is_named(cloud: local.Cloud) -> N
             Principal="events.amazonaws.com",
             SourceArn=next(iter(statement["Condition"].values()))["AWS:SourceArn"],
         )
-    walk(cloud)
+    check_permissions(cloud)
 
 
 @contextlib.contextmanager
-def without(cloud: local.Cloud, role: str, action: str, resource: str) -> Iterator[None]:
-    """A role that may no longer do `action` on the resources whose ARN holds `resource`."""
+def permission_removed(cloud: LocalCloud, role: str, action: str, resource: str) -> Iterator[None]:
+    """Remove `action` on the resources whose ARN contains `resource` from a role, and restore it at the end."""
     iam = cloud.admin.client("iam")
-    taken = 0
-    kept: dict[str, Any] = {}
+    removed = 0
+    originals: dict[str, Any] = {}
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        kept[name] = document if isinstance(document, dict) else json.loads(document)
+        originals[name] = document if isinstance(document, dict) else json.loads(document)
         statements = []
-        for statement in kept[name]["Statement"]:
+        for statement in originals[name]["Statement"]:
             actions, resources = as_list(statement["Action"]), as_list(statement["Resource"])
-            gone = [arn for arn in resources if resource in arn] if action in actions else []
-            taken += len(gone)
-            rest = [arn for arn in resources if arn not in gone]
-            others = [one for one in actions if one != action]
-            statements += [statement | {"Action": actions, "Resource": rest}] if rest else []
-            statements += [statement | {"Action": others, "Resource": gone}] if gone and others else []
+            affected = [arn for arn in resources if resource in arn] if action in actions else []
+            removed += len(affected)
+            other_resources = [arn for arn in resources if arn not in affected]
+            other_actions = [allowed for allowed in actions if allowed != action]
+            if other_resources:
+                statements.append(statement | {"Action": actions, "Resource": other_resources})
+            if affected and other_actions:
+                statements.append(statement | {"Action": other_actions, "Resource": affected})
         if statements:
-            document = json.dumps(kept[name] | {"Statement": statements})
-            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=document)
+            changed = json.dumps(originals[name] | {"Statement": statements})
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=changed)
         else:
             iam.delete_role_policy(RoleName=role, PolicyName=name)
-    assert taken, f"{role} has no {action} on {resource}"
+    assert removed, f"{role} has no {action} on {resource}"
     try:
         yield
     finally:
-        for name, document in kept.items():
+        for name, document in originals.items():
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
 
 
-def as_list(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
-
-
-def functions(cloud: local.Cloud) -> dict[str, dict[str, Any]]:
-    """Configurations by the function's name in the template."""
+def functions(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
+    """Return the configurations by the function's name in the template."""
     listed = cloud.admin.client("lambda").get_paginator("list_functions").paginate().build_full_result()["Functions"]
-    return {one["FunctionName"].split("-")[1]: one for one in listed if one["FunctionName"].startswith("modelcycle-")}
+    return {f["FunctionName"].split("-")[1]: f for f in listed if f["FunctionName"].startswith("modelcycle-")}
 
 
-def name_of(cloud: local.Cloud, function: str) -> str:
+def name_of(cloud: LocalCloud, function: str) -> str:
+    """Return the physical name of a function."""
     return str(functions(cloud)[function]["FunctionName"])
 
 
-def role_of(cloud: local.Cloud, function: str) -> str:
+def role_of(cloud: LocalCloud, function: str) -> str:
+    """Return the name of a function's role."""
     return str(functions(cloud)[function]["Role"].rpartition("/")[2])
 
 
-def role_named(cloud: local.Cloud, logical: str) -> str:
+def role_named(cloud: LocalCloud, logical: str) -> str:
+    """Return the name of a role by its logical id."""
     pages = cloud.admin.client("iam").get_paginator("list_roles").paginate()
     (name,) = [r["RoleName"] for page in pages for r in page["Roles"] if f"-{logical}-" in r["RoleName"]]
     return str(name)
 
 
-def acting(cloud: local.Cloud, role: str) -> Any:
-    """S3 as a function with that role sees it."""
+def s3_as(cloud: LocalCloud, role: str) -> Any:
+    """Return an S3 client with the permissions of a role."""
     import boto3
     from botocore.config import Config
 
     account = cloud.admin.client("sts").get_caller_identity()["Account"]
-    given = cloud.admin.client("sts").assume_role(
+    credentials = cloud.admin.client("sts").assume_role(
         RoleArn=f"arn:aws:iam::{account}:role/{role}", RoleSessionName="a-test"
     )["Credentials"]
     return boto3.client(
         "s3",
         endpoint_url=cloud.endpoint,
-        region_name=Session.region_name,
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
+        region_name=REGION,
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
         config=Config(s3={"addressing_style": "path"}),
     )

@@ -1,7 +1,7 @@
-"""Least privilege of what the emulator does not enforce: roles of flows, rules and schedules, and who may call whom.
+"""Least privilege where the emulator does not enforce it: roles of state machines, rules and schedules.
 
-Function roles are proved by every run (IAM is enforced). Here each task of each flow, each target of each rule and the
-schedule are walked, and `simulate_principal_policy` is asked whether its role may do what it is there for.
+Every run proves the roles of functions, which the emulator enforces. Here `simulate_principal_policy` tells for each
+task of a state machine, target of a rule, and schedule whether its role has exactly what it needs.
 """
 
 from __future__ import annotations
@@ -10,36 +10,38 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from infra.local import cloud as local
+from infra.local.cloud import LocalCloud
 
 
 class Need(NamedTuple):
-    """`who` (for people) needs `action` on `resource`, by `role`."""
+    """`name` (for people) needs `action` on `resource`, with `role`."""
 
-    who: str
+    name: str
     role: str
     action: str
     resource: str
 
 
-def test_every_flow_rule_and_schedule_may_do_just_what_it_is_there_for(cloud: local.Cloud) -> None:
+def test_state_machines_rules_and_schedules_have_the_permissions_that_they_need(cloud: LocalCloud) -> None:
     iam = cloud.admin.client("iam")
-    needs = [*flows(cloud), *rules(cloud), *schedules(cloud)]
+    needs = all_needs(cloud)
     assert len(needs) > 15
     denied = [need for need in needs if not allowed(iam, need)]
-    assert not denied, "not allowed: " + "; ".join(f"{n.who}: {n.action} on {n.resource} by {n.role}" for n in denied)
+    assert not denied, "not allowed: " + "; ".join(
+        f"{need.name}: {need.action} on {need.resource} by {need.role}" for need in denied
+    )
 
 
-def test_no_flow_rule_or_schedule_may_do_anything_else(cloud: local.Cloud) -> None:
+def test_state_machines_rules_and_schedules_have_no_other_permission(cloud: LocalCloud) -> None:
     iam = cloud.admin.client("iam")
-    needs = {(need.role, need.action, need.resource) for need in [*flows(cloud), *rules(cloud), *schedules(cloud)]}
+    needs = {(need.role, need.action, need.resource) for need in all_needs(cloud)}
     for role in {role for role, _, _ in needs}:
         for action, resource in statements(iam, role):
             if not action.startswith(("xray:", "sqs:")):
-                assert (role, action, resource) in needs, f"{role} may {action} on {resource}, which nothing of it does"
+                assert (role, action, resource) in needs, f"{role} has {action} on {resource}, which nothing needs"
 
 
-def test_no_role_has_a_wildcard_resource_but_for_tracing(cloud: local.Cloud) -> None:
+def test_no_role_has_a_wildcard_resource_except_for_tracing(cloud: LocalCloud) -> None:
     iam = cloud.admin.client("iam")
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
@@ -49,34 +51,38 @@ def test_no_role_has_a_wildcard_resource_but_for_tracing(cloud: local.Cloud) -> 
                     assert "*" not in action, f"{role['RoleName']}: {action}"
 
 
-def test_every_function_has_a_role_of_its_own(cloud: local.Cloud) -> None:
+def test_every_function_has_its_own_role(cloud: LocalCloud) -> None:
     functions = cloud.admin.client("lambda").get_paginator("list_functions").paginate().build_full_result()["Functions"]
     roles = [f["Role"] for f in functions if f["FunctionName"].startswith("modelcycle-")]
     assert len(roles) == len(set(roles)) >= 19
 
 
-def flows(cloud: local.Cloud) -> Iterator[Need]:
+def all_needs(cloud: LocalCloud) -> list[Need]:
+    """Return what all state machines, rules and schedules of the stack need."""
+    return [*needs_of_state_machines(cloud), *needs_of_rules(cloud), *needs_of_schedules(cloud)]
+
+
+def needs_of_state_machines(cloud: LocalCloud) -> Iterator[Need]:
     states = cloud.admin.client("stepfunctions")
     for machine in states.list_state_machines()["stateMachines"]:
         if not machine["name"].startswith("modelcycle-"):
             continue
         described = states.describe_state_machine(stateMachineArn=machine["stateMachineArn"])
         for name, state in tasks(json.loads(described["definition"])):
-            who, role, resource = f"{machine['name']}.{name}", described["roleArn"], state["Resource"]
+            task, role, resource = f"{machine['name']}.{name}", described["roleArn"], state["Resource"]
             if ":lambda:" in resource:
-                yield Need(who, role, "lambda:InvokeFunction", resource)
+                yield Need(task, role, "lambda:InvokeFunction", resource)
             elif resource.endswith(":states:startExecution"):
-                yield Need(who, role, "states:StartExecution", state["Parameters"]["StateMachineArn"])
+                yield Need(task, role, "states:StartExecution", state["Parameters"]["StateMachineArn"])
             elif resource.endswith(":aws-sdk:dynamodb:query"):
-                table = cloud.admin.client("dynamodb").describe_table(TableName=state["Parameters"]["TableName"])[
-                    "Table"
-                ]
-                yield Need(who, role, "dynamodb:Query", table["TableArn"])
+                dynamodb, name = cloud.admin.client("dynamodb"), state["Parameters"]["TableName"]
+                yield Need(task, role, "dynamodb:Query", dynamodb.describe_table(TableName=name)["Table"]["TableArn"])
             else:
-                raise AssertionError(f"{who}: this test does not know what {resource} needs; teach it")
+                raise AssertionError(f"{task}: add to this test which permission {resource} needs")
 
 
 def tasks(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and definition of each task of a state machine, those of Map and Parallel states included."""
     for name, state in machine["States"].items():
         if state["Type"] == "Task":
             yield name, state
@@ -85,7 +91,7 @@ def tasks(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from tasks(inner)
 
 
-def rules(cloud: local.Cloud) -> Iterator[Need]:
+def needs_of_rules(cloud: LocalCloud) -> Iterator[Need]:
     events = cloud.admin.client("events")
     for bus in events.list_event_buses()["EventBuses"]:
         for rule in events.list_rules(EventBusName=bus["Name"])["Rules"]:
@@ -100,22 +106,23 @@ def rules(cloud: local.Cloud) -> Iterator[Need]:
                     )
 
 
-def may_be_invoked(cloud: local.Cloud, function: str, rule: str) -> bool:
-    """A function that a rule calls has a permission for that very rule (no role is involved)."""
+def may_be_invoked(cloud: LocalCloud, function: str, rule: str) -> bool:
+    """Return whether a function's resource policy allows a rule to call it; no role is involved."""
     functions = cloud.admin.client("lambda")
     name, _, alias = function.partition(":function:")[2].partition(":")
     try:
-        told = functions.get_policy(FunctionName=name, **({"Qualifier": alias} if alias else {}))["Policy"]
+        policy = json.loads(
+            functions.get_policy(FunctionName=name, **({"Qualifier": alias} if alias else {}))["Policy"]
+        )
     except functions.exceptions.ResourceNotFoundException:
         return False
-    policy = json.loads(told)
     return any(
         statement["Principal"] == {"Service": "events.amazonaws.com"} and rule in json.dumps(statement.get("Condition"))
         for statement in policy["Statement"]
     )
 
 
-def schedules(cloud: local.Cloud) -> Iterator[Need]:
+def needs_of_schedules(cloud: LocalCloud) -> Iterator[Need]:
     scheduler = cloud.admin.client("scheduler")
     for listed in scheduler.list_schedules()["Schedules"]:
         schedule = scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])
@@ -128,6 +135,7 @@ def schedules(cloud: local.Cloud) -> Iterator[Need]:
 
 
 def allowed(iam: Any, need: Need) -> bool:
+    """Return whether the role of a need has the permission."""
     answer = iam.simulate_principal_policy(
         PolicySourceArn=need.role, ActionNames=[need.action], ResourceArns=[need.resource]
     )
@@ -135,13 +143,17 @@ def allowed(iam: Any, need: Need) -> bool:
 
 
 def statements(iam: Any, role: str) -> Iterator[tuple[str, str]]:
+    """Yield each action and resource that the inline policies of a role allow."""
     name = role.rpartition("/")[2]
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
         document = json.loads(document) if isinstance(document, str) else document
         for statement in document["Statement"]:
-            for action in [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]:
-                for resource in (
-                    [statement["Resource"]] if isinstance(statement["Resource"], str) else statement["Resource"]
-                ):
+            for action in as_list(statement["Action"]):
+                for resource in as_list(statement["Resource"]):
                     yield action, resource
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    """Return a list; a policy may contain a single text instead."""
+    return [value] if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""A stop and a start, in good order or by a kill: what was under way is ended, and what was told reaches the bus."""
+"""A stop or a kill, and the next start: interrupted executions are ended, and recorded events reach the bus."""
 
 from __future__ import annotations
 
@@ -11,156 +11,165 @@ from typing import NamedTuple
 
 import pytest
 
-from infra.local import cloud as local
-from infra.local import emulator
+from infra.local.emulator import process
+from infra.local.emulator.process import StopResult
+from infra.local.emulator.status import running_emulator
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.registry.events import event
 from tests.e2e.conftest import ROOT
-from tests.e2e.mortal import WITHIN, Mortal, reached
-from tests.e2e.watch import Watch, until
+from tests.e2e.observed_model import ObservedModel, wait_for
+from tests.e2e.restartable_cloud import RUN_SECONDS, RestartableCloud
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")
 SLOW_ROLLOUT = "rollout: {steps: [10, 100], wait_minutes: 60}\n"
 
 
 @pytest.fixture(scope="module")
-def told(mortal: Mortal) -> Watch:
-    """A model that is live and trained again at each degradation; nothing of it is under way."""
-    watch = mortal.watch("told-plums")
-    watch.pipeline("retraining: {cooldown_hours: 0}\n")
-    watch.upload("plums.csv")
-    watch.settled(seconds=WITHIN)
-    watch.live(seconds=60)
-    return watch
+def live(restartable: RestartableCloud) -> ObservedModel:
+    """A live model without cooldown between retrainings; none of its executions is in progress."""
+    model = restartable.model("live-plums")
+    model.put_pipeline("retraining: {cooldown_hours: 0}\n")
+    model.upload("plums.csv")
+    model.wait_for_runs(seconds=RUN_SECONDS)
+    model.wait_until_live(seconds=60)
+    return model
 
 
-class Scene(NamedTuple):
-    """One restart, and what was under way at that moment: each model, by what had come of it."""
+class Restart(NamedTuple):
+    """One restart, and the models with something in progress before it.
 
-    stopped: local.Stopped | None
-    halved: Watch  # its run had come as far as Train
-    early: Watch  # its run had not begun
-    degraded: Watch  # its degradation was on record, and not relayed
-    runs: int  # of the degraded one
+    Parameters
+    ----------
+    stopped : what `down` returned; None after a kill
+    interrupted : its run had entered Train
+    early : its run had not begun
+    degraded : its degradation was recorded, and not relayed yet
+    runs : number of runs of `degraded` before the restart
+    """
+
+    stopped: StopResult | None
+    interrupted: ObservedModel
+    early: ObservedModel
+    degraded: ObservedModel
+    runs: int
 
 
 @pytest.fixture(scope="module", params=["down", "kill"])
-def scene(request: pytest.FixtureRequest, mortal: Mortal, told: Watch) -> Scene:
-    how, runs = request.param, len(mortal.watch(told.model).runs())
-    hold_back_the_relay(mortal, held=True)
-    table = DynamoTable(mortal.cloud.admin.client("dynamodb"), mortal.cloud.outputs["RegistryTable"])
-    table.write(event("ModelDegraded", told.model, reason="a test says so"))
-    halved, early = mortal.watch(f"halved-{how}-plums"), mortal.watch(f"early-{how}-plums")
-    for watch in (halved, early):
-        watch.pipeline()
-    halved.upload("plums.csv")
-    reached(halved, "Train")
+def restart(request: pytest.FixtureRequest, restartable: RestartableCloud, live: ObservedModel) -> Restart:
+    way, runs = request.param, len(restartable.model(live.name).runs())
+    enable_relay(restartable, enabled=False)
+    table = DynamoTable(restartable.cloud.admin.client("dynamodb"), restartable.cloud.outputs["RegistryTable"])
+    table.write(event("ModelDegraded", live.name, reason="a test says so"))
+    interrupted = restartable.model(f"interrupted-{way}-plums")
+    early = restartable.model(f"early-{way}-plums")
+    for model in (interrupted, early):
+        model.put_pipeline()
+    interrupted.upload("plums.csv")
+    interrupted.wait_for_state("Train", RUN_SECONDS)
     early.upload("plums.csv")
-    until(early.executions, 10)
-    mortal.save()
-    stopped = mortal.stop_and_start() if how == "down" else mortal.kill_and_start()
-    hold_back_the_relay(mortal, held=False)
-    return Scene(stopped, *(mortal.watch(one.model) for one in (halved, early, told)), runs)
+    wait_for(early.executions, 10)
+    restartable.save()
+    stopped = restartable.stop_and_start() if way == "down" else restartable.kill_and_start()
+    enable_relay(restartable, enabled=True)
+    return Restart(stopped, *(restartable.model(model.name) for model in (interrupted, early, live)), runs)
 
 
-def test_a_run_that_a_stop_cuts_off_is_failed_on_every_screen(mortal: Mortal, scene: Scene) -> None:
-    model = scene.halved.model
-    (record,) = scene.halved.runs()
+def test_a_run_that_a_stop_interrupts_has_failed_on_every_screen(
+    restartable: RestartableCloud, restart: Restart
+) -> None:
+    name = restart.interrupted.name
+    (record,) = restart.interrupted.runs()
     assert record.state == "failed"
     assert "the local cloud was stopped during the run" in record.reason
-    if scene.stopped:
-        assert {name.partition(":")[0] for name in scene.stopped.cut_off} == {"modelcycle-lifecycle"}
+    if restart.stopped:
+        assert {text.partition(":")[0] for text in restart.stopped.interrupted} == {"modelcycle-lifecycle"}
     screens = [
-        screen(mortal, "runs", model),
-        screen(mortal, "show", model, "--run", record.run.run_id),
-        screen(mortal, "runs", model, "--follow", record.run.run_id),
+        screen(restartable, "runs", name),
+        screen(restartable, "show", name, "--run", record.run.run_id),
+        screen(restartable, "runs", name, "--follow", record.run.run_id),
     ]
-    for told_of_it in screens:
-        assert "stopped during the run" in told_of_it
-        assert "goes on" not in told_of_it
-    line = next(line for line in screen(mortal, "models").splitlines() if model in line)
+    for text in screens:
+        assert "stopped during the run" in text
+        assert "continues" not in text
+    line = next(line for line in screen(restartable, "models").splitlines() if name in line)
     assert "failed" in line
 
 
-def test_a_run_that_had_not_begun_begins_after_a_restart(scene: Scene) -> None:
-    assert scene.early.settled(seconds=WITHIN)[0].state == "deployed"
+def test_a_run_that_had_not_begun_begins_after_a_restart(restart: Restart) -> None:
+    assert restart.early.wait_for_runs(seconds=RUN_SECONDS)[0].state == "deployed"
 
 
-def test_a_degradation_that_was_not_relayed_before_a_stop_is_relayed_after_it(scene: Scene) -> None:
-    newest = scene.degraded.settled(runs=scene.runs + 1, seconds=WITHIN)[0]
+def test_a_degradation_that_was_not_relayed_before_a_stop_is_relayed_after_it(restart: Restart) -> None:
+    newest = restart.degraded.wait_for_runs(restart.runs + 1, seconds=RUN_SECONDS)[0]
     assert newest.run.trigger.kind == "degraded"
 
 
-def test_an_upload_that_a_run_did_not_see_starts_another_after_a_restart(scene: Scene) -> None:
-    watch = scene.halved
-    watch.upload("plums.csv")
-    until(lambda: len(watch.runs()) == 2, 30)
-    reached(watch, "EngineerFeatures")
-    watch.upload("late.csv", seed=2)
-    newest, first, _ = watch.settled(runs=3, seconds=WITHIN)
+def test_an_upload_during_a_run_starts_another_run_after_a_restart(restart: Restart) -> None:
+    model = restart.interrupted
+    model.upload("plums.csv")
+    wait_for(lambda: len(model.runs()) == 2, 30)
+    model.wait_for_state("EngineerFeatures", RUN_SECONDS)
+    model.upload("late.csv", seed=2)
+    newest, first, _ = model.wait_for_runs(3, seconds=RUN_SECONDS)
     assert (first.state, newest.run.trigger.kind) == ("deployed", "arrivals")
 
 
-def test_a_run_whose_execution_is_gone_is_ended_at_the_next_start(mortal: Mortal, told: Watch) -> None:
-    """As a cloud of an earlier version left it, which saved the registry and not the execution."""
-    watch = mortal.watch("gone-plums")
-    admin = mortal.cloud.admin
-    registry = Registry(DynamoTable(admin.client("dynamodb"), mortal.cloud.outputs["RegistryTable"]))
-    run = told.runs()[0].run.model_copy(
-        update={"model": watch.model, "execution": told.runs()[0].run.execution + "-gone"}
-    )
-    registry.runs.claim(run, None, None, lambda execution: True)
-    mortal.save()
-    mortal.stop_and_start()
-    (record,) = mortal.watch(watch.model).runs()
+def test_a_run_whose_execution_no_longer_exists_is_ended_at_the_next_start(
+    restartable: RestartableCloud, live: ObservedModel
+) -> None:
+    """As a cloud of an earlier version left it, which saved the registry without the execution."""
+    model = restartable.model("lost-execution-plums")
+    admin = restartable.cloud.admin
+    registry = Registry(DynamoTable(admin.client("dynamodb"), restartable.cloud.outputs["RegistryTable"]))
+    run = live.runs()[0].run
+    lost = run.model_copy(update={"model": model.name, "execution": f"{run.execution}-lost"})
+    registry.runs.claim(lost, None, None, lambda execution: True)
+    restartable.save()
+    restartable.stop_and_start()
+    (record,) = restartable.model(model.name).runs()
     assert record.state == "failed"
 
 
-def test_a_canary_that_a_stop_cuts_off_is_withdrawn(mortal: Mortal, told: Watch) -> None:
-    watch = mortal.watch("slow-plums")
-    watch.pipeline(SLOW_ROLLOUT)
-    watch.upload("plums.csv")
-    watch.settled(seconds=WITHIN)
-    watch.live(seconds=60)
-    watch.upload("more.csv", count=900, seed=2)
-    watch.settled(runs=2, seconds=WITHIN)
-    until(lambda: weights(watch) == {1: 90, 2: 10}, 60, lambda: str(weights(watch)))
-    stopped = mortal.stop_and_start()
-    assert [name.partition(":")[0] for name in stopped.cut_off] == ["modelcycle-rollout"]
-    watch = mortal.watch(watch.model)
-    assert weights(watch) == {1: 100}
+def test_a_rollout_that_a_stop_interrupts_is_withdrawn(restartable: RestartableCloud, live: ObservedModel) -> None:
+    model = restartable.model("slow-plums")
+    model.put_pipeline(SLOW_ROLLOUT)
+    model.upload("plums.csv")
+    model.wait_for_runs(seconds=RUN_SECONDS)
+    model.wait_until_live(seconds=60)
+    model.upload("more.csv", count=900, seed=2)
+    model.wait_for_runs(2, seconds=RUN_SECONDS)
+    wait_for(lambda: model.weights() == {1: 90, 2: 10}, 60, lambda: str(model.weights()))
+    stopped = restartable.stop_and_start()
+    assert [text.partition(":")[0] for text in stopped.interrupted] == ["modelcycle-rollout"]
+    model = restartable.model(model.name)
+    assert model.weights() == {1: 100}
 
-    again = {"model": watch.model, "version": 2, "step": 0, "actor": "a test"}
-    watch.client("stepfunctions").start_execution(
-        stateMachineArn=mortal.cloud.outputs["RolloutArn"], name="again-slow-plums", input=json.dumps(again)
+    again = {"model": model.name, "version": 2, "step": 0, "actor": "a test"}
+    model.client("stepfunctions").start_execution(
+        stateMachineArn=restartable.cloud.outputs["RolloutArn"], name="again-slow-plums", input=json.dumps(again)
     )
-    until(lambda: weights(watch) == {1: 90, 2: 10}, 60, lambda: str(weights(watch)))
-    mortal.save()
-    mortal.kill()
-    # killed once more in the middle of the repair
-    running = emulator.start(mortal.place.home, mortal.place.port)
-    os.kill(running.pid, signal.SIGKILL)
-    until(lambda: emulator.find(mortal.place.home) is None, 10)
-    mortal.cloud = mortal.place.up()
-    watch = mortal.watch(watch.model)
-    assert weights(watch) == {1: 100}
+    wait_for(lambda: model.weights() == {1: 90, 2: 10}, 60, lambda: str(model.weights()))
+    restartable.save()
+    restartable.kill()
+    # a second kill, while the start repairs what the first one interrupted
+    emulator = process.start(restartable.site.home, restartable.site.port)
+    os.kill(emulator.pid, signal.SIGKILL)
+    wait_for(lambda: running_emulator(restartable.site.home) is None, 10)
+    restartable.start()
+    assert restartable.model(model.name).weights() == {1: 100}
 
 
-def weights(watch: Watch) -> dict[int, int]:
-    return watch.registry.routes.get(watch.model).weights
-
-
-def hold_back_the_relay(mortal: Mortal, *, held: bool) -> None:
-    """Let the relay see no record of the table's stream, or let it see them again."""
-    functions = mortal.cloud.admin.client("lambda")
+def enable_relay(restartable: RestartableCloud, *, enabled: bool) -> None:
+    """Let the relay read the table's stream, or not."""
+    functions = restartable.cloud.admin.client("lambda")
     (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=not held)
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
 
-def screen(mortal: Mortal, *words: str) -> str:
-    """What a command prints, on both outputs."""
-    told = subprocess.run(
+def screen(restartable: RestartableCloud, *words: str) -> str:
+    """Return what a command prints on standard output and standard error."""
+    result = subprocess.run(
         [sys.executable, "-m", "cli.main", *words], cwd=ROOT, capture_output=True, text=True, check=False,
-        env=os.environ | {"MODELCYCLE_HOME": str(mortal.place.home)},
+        env=os.environ | {"MODELCYCLE_HOME": str(restartable.site.home)},
     )  # fmt: skip
-    return told.stdout + told.stderr
+    return result.stdout + result.stderr

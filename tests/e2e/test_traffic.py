@@ -1,4 +1,4 @@
-"""Traffic that people move on the local cloud: each command in a process of its own, through the signed API."""
+"""Traffic that people move on the local cloud: each command in its own process, through the signed API."""
 
 from __future__ import annotations
 
@@ -11,100 +11,106 @@ from typing import Any
 
 import pytest
 
-from infra.local import cloud as local
+from infra.local.cloud import LocalCloud
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store
-from tests.e2e.conftest import Place
-from tests.e2e.watch import Watch, until
+from tests.e2e.conftest import CloudSite
+from tests.e2e.observed_model import ObservedModel, wait_for
 
 MODEL = "moved-plums"
 COMMAND = [str(Path(sys.executable).with_name("modelcycle"))]
 
 
 @pytest.fixture(scope="module")
-def plums(cloud: local.Cloud) -> Watch:
-    """Four versions of one model, the fourth live; three of them are copies, registered and promoted one by one."""
-    watch = Watch(cloud, MODEL)
-    watch.pipeline("rollout: {steps: [20, 100], wait_minutes: 0}\n")
-    watch.upload("first.csv")
-    watch.settled()
-    watch.live()
+def plums(cloud: LocalCloud) -> ObservedModel:
+    """Five versions of one model, of which the first is live, the next three are staged, and the last awaits approval.
+
+    All but the first are copies of it.
+    """
+    model = ObservedModel(cloud, MODEL)
+    model.put_pipeline("rollout: {steps: [20, 100], wait_minutes: 0}\n")
+    model.upload("first.csv")
+    model.wait_for_runs()
+    model.wait_until_live()
     for content in ("second", "third", "fourth", "waiting"):
-        copied(watch, content)
-    records(watch).standings.move(MODEL, 5, "awaiting_approval", "run r")
-    return watch
+        copy_version(model, content)
+    writable_registry(model).standings.move(MODEL, 5, "awaiting_approval", "run r")
+    return model
 
 
-def records(watch: Watch) -> Registry:
-    """The registry as the functions write it; an operator may only read it."""
-    return Registry(DynamoTable(watch.cloud.admin.client("dynamodb"), watch.cloud.outputs["RegistryTable"]))
+def writable_registry(model: ObservedModel) -> Registry:
+    """Return the registry as root; the operator may only read it."""
+    return Registry(DynamoTable(model.cloud.admin.client("dynamodb"), model.cloud.outputs["RegistryTable"]))
 
 
-def copied(watch: Watch, content: str, **differs: Any) -> int:
-    """Another version that serves what the first one does, staged."""
-    registry = records(watch)
-    draft = registry.versions.get(MODEL, 1).model_copy(update=differs)
+def copy_version(model: ObservedModel, content: str, **changes: Any) -> int:
+    """Register and stage a version that serves the same as the first; return its number."""
+    registry = writable_registry(model)
+    draft = registry.versions.get(MODEL, 1).model_copy(update=changes)
     number = registry.versions.register(draft, content)[0].version
     registry.standings.move(MODEL, number, "staged", "run r")
     return number
 
 
 @pytest.fixture
-def start(real_place: Place) -> Any:
-    def started(*words: str) -> subprocess.Popen[str]:
-        home = {"MODELCYCLE_HOME": str(real_place.home), "MODELCYCLE_PORT": str(real_place.port)}
+def start(project: CloudSite) -> Any:
+    """Starts a command in its own process."""
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        place = {"MODELCYCLE_HOME": str(project.home), "MODELCYCLE_PORT": str(project.port)}
         return subprocess.Popen(
-            [*COMMAND, *words, "--json"], env=os.environ | home, text=True,
+            [*COMMAND, *words, "--json"], env=os.environ | place, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    return started
+    return start
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
+def wait(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
+    """Return the exit status and the JSON of a command."""
     out, err = process.communicate(timeout=60)
     assert out, err
     return process.returncode, json.loads(out)
 
 
-def test_people_move_traffic_and_every_move_is_on_record_once(plums: Watch, start: Any) -> None:
+def test_people_move_traffic_and_every_move_is_recorded_once(plums: ObservedModel, start: Any) -> None:
     for version in (2, 3, 4):
-        status, _ = ended(start("promote", f"{MODEL}:{version}", "--why", "better"))
+        status, _ = wait(start("promote", f"{MODEL}:{version}", "--why", "better"))
         assert status == 0
-        until(lambda: plums.registry.routes.get(MODEL).weights == {version: 100}, 30)  # noqa: B023
+        wait_for(lambda: plums.weights() == {version: 100}, 30)  # noqa: B023
     assert [move.why for move in plums.registry.routes.moves(MODEL, 2)] == [
         "rollout, step 2 of 2: better", "rollout, step 1 of 2: better",
     ]  # fmt: skip
 
-    status, told = ended(start("promote", f"{MODEL}:5"))
-    assert (status, told["error"]) == (3, "NotAllowed") and f"modelcycle approve {MODEL}:5" in told["remedy"]
-    status, told = ended(start("rollback", f"{MODEL}:5"))
-    assert status == 3 and "was never live" in told["detail"]
+    status, answer = wait(start("promote", f"{MODEL}:5"))
+    assert (status, answer["error"]) == (3, "NotAllowed") and f"modelcycle approve {MODEL}:5" in answer["remedy"]
+    status, answer = wait(start("rollback", f"{MODEL}:5"))
+    assert status == 3 and "was never live" in answer["detail"]
 
-    told = [ended(process) for process in [start("rollback", MODEL, "--why", "wrong") for _ in range(4)]]
-    assert {(status, answer["version"]) for status, answer in told} == {(0, 3)}
-    assert sorted(bool(answer["note"]) for _, answer in told) == [False, True, True, True]
-    assert plums.registry.routes.get(MODEL).weights == {3: 100}
+    answers = [wait(process) for process in [start("rollback", MODEL, "--why", "wrong") for _ in range(4)]]
+    assert {(status, answer["version"]) for status, answer in answers} == {(0, 3)}
+    assert sorted(bool(answer["note"]) for _, answer in answers) == [False, True, True, True]
+    assert plums.weights() == {3: 100}
 
-    assert ended(start("rollback", MODEL))[1]["version"] == 2
+    assert wait(start("rollback", MODEL))[1]["version"] == 2
     decisions = [entry.decision for entry in plums.registry.audit.all(MODEL)]
     assert (decisions.count("promote"), decisions.count("rollback")) == (3, 2)
 
 
-def test_a_rollout_that_is_aborted_is_taken_back_and_its_version_may_be_staged_again(plums: Watch) -> None:
+def test_a_rollout_that_is_aborted_is_withdrawn_and_its_version_may_be_staged_again(plums: ObservedModel) -> None:
     body = b'name: moved-plums\ntarget: "is it, sour?"\nrollout: {steps: [20, 100], wait_minutes: 60}\n'
     bucket = plums.cloud.outputs["ArtifactBucket"]
     slow = S3Store(plums.cloud.admin.client("s3"), bucket).put(f"{MODEL}/runs/slow/claim/pipeline.yaml", body)
-    before, states = plums.registry.routes.get(MODEL).weights, plums.client("stepfunctions")
-    number = copied(plums, "slow", pipeline=slow)
-    # as a lifecycle from before `moves` starts it
+    before = plums.weights()
+    number = copy_version(plums, "slow", pipeline=slow)
+    # the input from before it contained `moves`
     arn = plums.cloud.admin.client("stepfunctions").start_execution(
         stateMachineArn=plums.cloud.outputs["RolloutArn"], name=f"{MODEL}-v{number}-slow",
         input=json.dumps({"model": MODEL, "version": number, "step": 0, "actor": "run r"}),
     )["executionArn"]  # fmt: skip
-    until(lambda: plums.registry.routes.get(MODEL).weights.get(number) == 20, 30)
-    states.stop_execution(executionArn=arn)
-    until(lambda: plums.registry.routes.get(MODEL).weights == before, 30)
+    wait_for(lambda: plums.weights().get(number) == 20, 30)
+    plums.client("stepfunctions").stop_execution(executionArn=arn)
+    wait_for(lambda: plums.weights() == before, 30)
     standing = plums.registry.standings.get(MODEL, number)
     assert (standing.state, standing.by, standing.final) == ("rolled_back", "rollout", False)
-    assert records(plums).standings.move(MODEL, number, "staged", "run s").state == "staged"
+    assert writable_registry(plums).standings.move(MODEL, number, "staged", "run s").state == "staged"

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import cli
+import infra
 import modelcycle
 
-PACKAGES = [Path(package.__file__).parent for package in (modelcycle, cli) if package.__file__]
+PACKAGES = [Path(package.__file__).parent for package in (modelcycle, cli, infra) if package.__file__]
 MODULES = sorted(
     ".".join(path.relative_to(package.parent).with_suffix("").parts)
     for package in PACKAGES

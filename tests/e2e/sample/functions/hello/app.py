@@ -1,4 +1,4 @@
-"""Answers what the test asks for: what a function sees and may do."""
+"""Answers what a test asks: what a function finds in its environment, and what it may do."""
 
 import os
 
@@ -24,10 +24,6 @@ def handler(event, context):
         import boto3
 
         return boto3.client("s3").get_object(Bucket=os.environ["DATA"], Key=event["key"])["Body"].read().decode()
-    if ask == "path":
-        import sys
-
-        return sys.path
     from pure import greeting
 
     return {"statusCode": 200, "body": greeting()}

@@ -1,0 +1,31 @@
+"""Requests to the API of a local cloud, signed as its operator."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from infra.local.clients import REGION
+from infra.local.cloud import LocalCloud
+
+
+def signed_headers(cloud: LocalCloud, method: str, url: str, body: bytes | None = None) -> dict[str, str]:
+    """Return the headers of a signed request."""
+    request = AWSRequest(method, url, data=body, headers={"content-type": "application/json"})
+    SigV4Auth(Credentials(*cloud.operator.credentials()), "execute-api", REGION).add_auth(request)
+    return dict(request.headers)
+
+
+def predict(cloud: LocalCloud, model: str, instances: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the model's answer for some rows."""
+    url = f"{cloud.outputs['ApiUrl']}/models/{model}/predict"
+    body = json.dumps({"instances": instances}).encode()
+    request = urllib.request.Request(url, body, signed_headers(cloud, "POST", url, body), method="POST")
+    with urllib.request.urlopen(request) as response:
+        answer: dict[str, Any] = json.load(response)
+    return answer
