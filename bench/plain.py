@@ -1,7 +1,8 @@
-"""The yardstick of `lifecycle.py`: what a data scientist would write for Adult with pandas and scikit-learn alone.
+"""The reference of `lifecycle.py`: what a data scientist would write for Adult with pandas and scikit-learn only.
 
-The same rows in the same parts, the same columns, the same trials; the best one refitted, exported to ONNX and skops,
-and judged on the test rows. Reads the trials as JSON from standard input, prints seconds by part and the test error.
+The same rows in the same parts, the same columns, the same trials; the best one is fitted again, exported to ONNX and
+skops, and measured on the test rows. Reads the trials as JSON from standard input; prints seconds by part and the test
+error as JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 STARTED = time.perf_counter()
 
-import numpy as np  # noqa: E402 (imports are part of what is measured)
+import numpy as np  # noqa: E402 (the imports are part of the measurement)
 import pandas as pd  # noqa: E402
 from sklearn import ensemble, linear_model  # noqa: E402
 from sklearn.compose import ColumnTransformer  # noqa: E402
@@ -29,46 +30,47 @@ LEFT_OUT = ["education", "race", "sex"]  # same as education_num; sensitive
 
 
 def main(path: Path) -> None:
+    """Do the work on a data file and print the seconds."""
     parts = {"import": time.perf_counter() - STARTED}
     trials = json.load(sys.stdin)
 
-    began = time.perf_counter()
+    started = time.perf_counter()
     texts = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=["", "?"]).drop_duplicates()
     features = texts.drop(columns=TARGET)
     bucket = np.array([_bucket(row) for row in features.itertuples(index=False)])
     y = (texts[TARGET] == POSITIVE).to_numpy().astype(int)
     numbers = [name for name in features if pd.to_numeric(features[name], errors="coerce").notna().mean() > 0.9]
-    words = [name for name in features if name not in numbers and name not in LEFT_OUT]
-    x = pd.concat([features[numbers].astype("float32"), features[words].fillna("").astype(object)], axis=1)
+    categories = [name for name in features if name not in numbers and name not in LEFT_OUT]
+    x = pd.concat([features[numbers].astype("float32"), features[categories].fillna("").astype(object)], axis=1)
     train, validation, test = bucket < 6, bucket == 6, bucket == 7
-    parts["read and prepare"] = time.perf_counter() - began
+    parts["read and prepare"] = time.perf_counter() - started
 
-    began = time.perf_counter()
+    started = time.perf_counter()
     losses = []
     for trial in trials:
-        model = _pipeline(trial, numbers, words).fit(x[train], y[train])
+        model = _pipeline(trial, numbers, categories).fit(x[train], y[train])
         losses.append(log_loss(y[validation], model.predict_proba(x[validation])))
-    parts["trials"] = time.perf_counter() - began
+    parts["trials"] = time.perf_counter() - started
 
-    began = time.perf_counter()
-    best = _pipeline(trials[int(np.argmin(losses))], numbers, words).fit(x[train], y[train])
+    started = time.perf_counter()
+    best = _pipeline(trials[int(np.argmin(losses))], numbers, categories).fit(x[train], y[train])
     _export(best, x)
-    parts["refit and export"] = time.perf_counter() - began
+    parts["refit and export"] = time.perf_counter() - started
 
-    began = time.perf_counter()
+    started = time.perf_counter()
     error = float((best.predict(x[test]) != y[test]).mean())
-    parts["judge"] = time.perf_counter() - began
+    parts["test"] = time.perf_counter() - started
     rows = [int(part.sum()) for part in (train, validation, test)]
     print(json.dumps({"total": time.perf_counter() - STARTED, "parts": parts, "error": error, "rows": rows}))
 
 
 def _bucket(row: Any) -> int:
-    """The row's eighth, as `preprocess` hashes it."""
+    """Return the row's eighth by its hash, as `preprocess` computes it."""
     joined = chr(31).join("" if pd.isna(value) else f"={value.strip()}" for value in row)
     return int.from_bytes(hashlib.md5(joined.encode()).digest()[8:], "little") % 8
 
 
-def _pipeline(trial: dict[str, Any], numbers: list[str], words: list[str]) -> Pipeline:
+def _pipeline(trial: dict[str, Any], numbers: list[str], categories: list[str]) -> Pipeline:
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=10)
     treatments: dict[str, tuple[Any, Any]] = {
         "hist_gradient_boosting": ("passthrough", ordinal),
@@ -83,9 +85,9 @@ def _pipeline(trial: dict[str, Any], numbers: list[str], words: list[str]) -> Pi
         "random_forest": lambda: ensemble.RandomForestClassifier(n_jobs=1),
         "linear": linear_model.LogisticRegression,
     }
-    for_numbers, for_words = treatments[trial["algorithm"]]
+    number_step, category_step = treatments[trial["algorithm"]]
     estimator = estimators[trial["algorithm"]]().set_params(random_state=trial["seed"], **trial["parameters"])
-    columns = ColumnTransformer([("numbers", for_numbers, numbers), ("words", for_words, words)])
+    columns = ColumnTransformer([("numbers", number_step, numbers), ("categories", category_step, categories)])
     return make_pipeline(columns, estimator)
 
 

@@ -434,7 +434,7 @@ def test_clients_ignore_the_endpoint_and_profile_of_real_work(up: LocalCloud, mo
 
 
 def test_a_changed_nested_stack_keeps_its_outputs(sample: CloudSite) -> None:
-    """Fails without `patches.keep_attributes_of_nested_resources`, until the emulator no longer needs it."""
+    """Fails without `patches.keep_attributes_of_nested_resources`."""
     before = sample.up().outputs
     nested = sample.template.parent / "infra" / "storage.yaml"
     nested.write_text(nested.read_text() + "Metadata: {Note: another text}\n")

@@ -1,7 +1,7 @@
 """Least privilege where the emulator does not enforce it: roles of state machines, rules and schedules.
 
-Every run proves the roles of functions, which the emulator enforces. Here `simulate_principal_policy` tells for each
-task of a state machine, target of a rule, and schedule whether its role has exactly what it needs.
+Every run proves the roles of functions, which the emulator enforces. Here `simulate_principal_policy` is asked, for
+each task of each state machine, each target of each rule, and each schedule, whether its role has what it needs.
 """
 
 from __future__ import annotations

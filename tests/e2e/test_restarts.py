@@ -15,7 +15,7 @@ from infra.local.emulator import process
 from infra.local.emulator.process import StopResult
 from infra.local.emulator.status import running_emulator
 from modelcycle.registry import DynamoTable, Registry
-from modelcycle.registry.events import event
+from modelcycle.registry.events import event_write
 from tests.e2e.conftest import ROOT
 from tests.e2e.observed_model import ObservedModel, wait_for
 from tests.e2e.restartable_cloud import RUN_SECONDS, RestartableCloud
@@ -59,7 +59,7 @@ def restart(request: pytest.FixtureRequest, restartable: RestartableCloud, live:
     way, runs = request.param, len(restartable.model(live.name).runs())
     enable_relay(restartable, enabled=False)
     table = DynamoTable(restartable.cloud.admin.client("dynamodb"), restartable.cloud.outputs["RegistryTable"])
-    table.write(event("ModelDegraded", live.name, reason="a test says so"))
+    table.write(event_write("ModelDegraded", live.name, reason="a test says so"))
     interrupted = restartable.model(f"interrupted-{way}-plums")
     early = restartable.model(f"early-{way}-plums")
     for model in (interrupted, early):

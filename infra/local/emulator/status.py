@@ -11,7 +11,7 @@ from typing import Any
 
 from infra.local.emulator.pid_file import read_record
 from infra.local.emulator.request_guard import SAVE_PATH, STATUS_PATH
-from infra.local.faults import DiskFull
+from infra.local.faults import CloudCrashed, DiskFull
 
 ANSWER_TIMEOUT = 10.0  # seconds; a large upload stalls the emulator for some
 SERVICE_CONTENTS = {
@@ -82,12 +82,19 @@ def save(emulator: RunningEmulator) -> None:
 
     Raises
     ------
-    DiskFull
+    CloudCrashed : the emulator does not answer
+    DiskFull : the state cannot be saved
     """
     saved = try_save(emulator.port)
-    if saved is None or saved.save_fault:
+    if saved is None:
+        raise CloudCrashed(
+            "The local cloud does not answer, so its state could not be saved.",
+            where=emulator.endpoint,
+            remedy="Run `modelcycle up` again: it continues with the last complete state.",
+        )
+    if saved.save_fault:
         raise DiskFull(
-            f"The state of the local cloud could not be saved: {saved.save_fault if saved else 'it did not answer'}.",
+            f"The state of the local cloud could not be saved: {saved.save_fault}.",
             where=emulator.endpoint,
             remedy="Free disk space, then run `modelcycle up` again.",
         )

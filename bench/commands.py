@@ -1,0 +1,44 @@
+"""Runs `modelcycle` on a local cloud of a bench's own, in a temporary folder and on a free port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "examples" / "data" / "adult.csv.gz"
+PIPELINE = ROOT / "pipelines" / "adult-income.yaml"
+TIMEOUT = 600.0  # seconds of one command
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def cloud_variables(home: Path) -> dict[str, str]:
+    """Return environment variables for a local cloud in `home` on a free port."""
+    return os.environ | {"MODELCYCLE_HOME": str(home), "MODELCYCLE_PORT": str(free_port())}
+
+
+def modelcycle(environment: dict[str, str], *arguments: str) -> str:
+    """Run a command and return what it prints.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+    """
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=TIMEOUT,
+    ).stdout
