@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import console
-from cli import place as places
+from cli import console, open_place
 from cli.place import Place, PlaceName
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else, on standard output.")]
@@ -27,8 +26,8 @@ class Options:
     as_json: bool
 
     def open_place(self, *, start: bool = False, port: int | None = None) -> Place:
-        """Open the place that the options name, see `cli.place.open_place`."""
-        return places.open_place(self.place, self.stage, start=start, port=port, say=console.say)
+        """Open the place that the options name, see `cli.open_place`."""
+        return open_place.open_place(self.place, self.stage, start=start, port=port, say=console.say)
 
 
 def on_place(verb: Callable[..., int]) -> Callable[..., int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -99,38 +98,6 @@ class Place:
         return Registry(DynamoTable(self.client("dynamodb"), self.output("RegistryTable")))
 
 
-def open_place(
-    name: PlaceName,
-    stage: str = "dev",
-    *,
-    start: bool = False,
-    port: int | None = None,
-    say: Callable[[str], None] = lambda line: None,
-) -> Place:
-    """Connect to a place.
-
-    Parameters
-    ----------
-    stage : of the stack; ignored for `local`
-    start : start the local cloud, and deploy what has changed
-    port : for the local cloud; else MODELCYCLE_PORT, else the port that it uses already, else 4566
-    say : prints a line of progress
-
-    Raises
-    ------
-    Fault : nothing is deployed there, or it does not answer
-    """
-    if name == "local":
-        from infra.local import cloud
-
-        local = cloud.up(port=port or _port(), home=home(), say=say) if start else cloud.connect(home=home())
-        session = local.operator
-        return Place("local", session, local.outputs, Credentials(*session.credentials()), endpoint=local.endpoint)
-    from cli import remote
-
-    return remote.localstack(stage) if name == "localstack" else remote.aws(stage)
-
-
 def home() -> Path | None:
     """Return the folder of the local cloud's state in MODELCYCLE_HOME; None means the project's own."""
     folder = os.environ.get("MODELCYCLE_HOME")
@@ -142,12 +109,3 @@ def only_local(name: PlaceName, verb: str) -> None:
     if name != "local":
         remedy = "`make deploy`" if name == "aws" else "LocalStack's samlocal deploys template.yaml"
         raise BadInput(f"`{verb}` works on the local cloud only", f"--place {name}", remedy)
-
-
-def _port() -> int:
-    from infra.local import cloud
-
-    port = os.environ.get("MODELCYCLE_PORT", "")
-    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise BadInput(f"{port!r} is not a port", "MODELCYCLE_PORT", "use a number from 1024 to 65535")
-    return int(port) if port else cloud.status(home=home()).port or 4566

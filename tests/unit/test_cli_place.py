@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli import place as places
+from cli import open_place as opening
 from cli.main import main
 from cli.place import Credentials, Place
 from infra.local import clients
@@ -36,7 +36,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
 
 @pytest.mark.usefixtures("stack")
 def test_the_api_of_a_localstack_is_reached_through_its_endpoint() -> None:
-    place = places.open_place("localstack")
+    place = opening.open_place("localstack")
     assert place.api_url == f"{place.endpoint}/restapis/abc123/live/_user_request_"
     assert place.output("DataBucket") == "d"
     with pytest.raises(Fault, match="no output RolloutArn"):
@@ -46,21 +46,21 @@ def test_the_api_of_a_localstack_is_reached_through_its_endpoint() -> None:
 def test_a_missing_stack_is_named(stack: CloudFormation) -> None:
     stack.outputs = None
     with pytest.raises(Fault, match="no stack modelcycle-staging") as caught:
-        places.open_place("localstack", "staging")
+        opening.open_place("localstack", "staging")
     assert "--stage" in caught.value.remedy
 
 
 def test_aws_without_credentials_says_which_variable_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("boto3.Session.get_credentials", lambda self: None)
     with pytest.raises(BadInput, match="no AWS credentials") as caught:
-        places.open_place("aws")
+        opening.open_place("aws")
     assert "AWS_PROFILE" in caught.value.remedy
 
 
 def test_opening_a_local_cloud_that_is_down_does_not_start_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MODELCYCLE_HOME", str(tmp_path / "home"))
     with pytest.raises(CloudStopped):
-        places.open_place("local")
+        opening.open_place("local")
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "99999", "²"])
@@ -68,7 +68,7 @@ def test_an_invalid_port_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("MODELCYCLE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MODELCYCLE_PORT", port)
     with pytest.raises(BadInput, match="is not a port"):
-        places.open_place("local", start=True)
+        opening.open_place("local", start=True)
 
 
 def test_a_printed_place_shows_no_secret() -> None:
@@ -96,6 +96,6 @@ def test_the_shared_options_name_the_place(
         monkeypatch.setenv("MODELCYCLE_PLACE", variable)
     else:
         monkeypatch.delenv("MODELCYCLE_PLACE", raising=False)
-    monkeypatch.setattr(places, "open_place", open_place)
+    monkeypatch.setattr(opening, "open_place", open_place)
     assert main(["models", *arguments]) == 1
     assert calls == [opened]

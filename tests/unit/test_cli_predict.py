@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import cli.place
+import cli.open_place
 import cli.predict
 from cli.contract import Contract
 from cli.main import main
@@ -77,7 +77,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         }  # fmt: skip
 
     monkeypatch.setattr(
-        cli.place, "open_place", lambda *names, **settings: Place("local", None, {}, Credentials("k", "s"))
+        cli.open_place, "open_place", lambda *names, **settings: Place("local", None, {}, Credentials("k", "s"))
     )  # type: ignore[arg-type]
     monkeypatch.setattr(cli.predict, "contract", lambda place, model: CONTRACT)
     monkeypatch.setattr(cli.predict.signing, "call", call)

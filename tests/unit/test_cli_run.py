@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import cli.place
+import cli.open_place
 from cli import start
 from cli.console import runnable
 from cli.main import main
@@ -20,7 +20,7 @@ from tests.memory_place import ARN, COLLECTED, Cloud
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     made = Cloud()
-    monkeypatch.setattr(cli.place, "open_place", lambda *names, **settings: made.place)
+    monkeypatch.setattr(cli.open_place, "open_place", lambda *names, **settings: made.place)
     monkeypatch.setattr("cli.follow.RECORD_TIMEOUT", 0.5)
     monkeypatch.setattr("cli.rollout.FIRST_TRAFFIC_TIMEOUT", 0.5)
     monkeypatch.setattr(start, "CLAIM_TIMEOUT", 0.5)
@@ -186,7 +186,7 @@ def test_a_bug_is_one_sentence_too(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     def broken(*names: Any, **settings: Any) -> Place:
         raise RuntimeError("oh")
 
-    monkeypatch.setattr(cli.place, "open_place", broken)
+    monkeypatch.setattr(cli.open_place, "open_place", broken)
     assert main(["models"]) == 1
     message = capsys.readouterr().err
     assert "RuntimeError: oh" in message

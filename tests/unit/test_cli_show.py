@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import cli.place
+import cli.open_place
 import cli.signing
 from cli.health import Health
 from cli.main import main
@@ -57,7 +57,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
             Write("MODEL#m", f"STATE#{number:08d}", standing.model_dump(mode="json")),
         )
     made.table.write(Write("MODEL#m", "MONITOR", monitored(state="drifted", drifted=["age", "sex"]).wire()))
-    monkeypatch.setattr(cli.place, "open_place", lambda *names, **settings: made.place)
+    monkeypatch.setattr(cli.open_place, "open_place", lambda *names, **settings: made.place)
     return made
 
 

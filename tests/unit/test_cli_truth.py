@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import cli.place
+import cli.open_place
 import cli.signing
 from cli.main import main
 from cli.screens.monitored import monitored_text
@@ -35,7 +35,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
             Write("MODEL#m", f"STATE#{number:08d}", standing),
         )
     made.table.write(Write("MODEL#m", "MONITOR", monitored().wire()))
-    monkeypatch.setattr(cli.place, "open_place", lambda *names, **settings: made.place)
+    monkeypatch.setattr(cli.open_place, "open_place", lambda *names, **settings: made.place)
     monkeypatch.setattr("cli.rollout.FIRST_TRAFFIC_TIMEOUT", 0.5)
     return made
 
@@ -185,7 +185,7 @@ def test_a_place_that_does_not_answer_is_not_up(
     def unreachable(*names: Any, **settings: Any) -> None:
         raise error
 
-    monkeypatch.setattr(cli.place, "open_place", unreachable)
+    monkeypatch.setattr(cli.open_place, "open_place", unreachable)
     assert main(["status", "--place", place, "--json"]) == 1
     printed = json.loads(capsys.readouterr().out)
     assert printed["up"] is False and printed["facts"] == {}
