@@ -46,12 +46,9 @@ def draft(name: str, target: str, why: str, summary: DataSummary, data: Path) ->
     summary : of the data file
     data : its path
     """
+    times = guess.time_columns(summary, target)[:1]
     suggestions = [
-        (
-            "time_column",
-            guess.time_columns(summary, target)[:1],
-            "splits by time: the newest rows are the test rows",
-        ),
+        ("time_column", times, "splits by time: the newest rows are the test rows"),
         ("id_columns", guess.identifier_columns(summary, target), "identify rows or people; never features"),
         ("sensitive_columns", guess.sensitive_columns(summary, target), "for fairness metrics; never features"),
     ]

@@ -23,7 +23,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
 
 
 BAD: list[tuple[str, Any, int, str]] = [
-    ("a missing field", body({HOURS: 1}), 400, "the column is absent; send null for a missing value"),
+    ("a missing field", body({HOURS: 1}), 400, "the column is missing; send null for a missing value"),
     ("an unknown field", body(ROW | {"age": 1}), 400, "has no such column"),
     ("a wrong type", body(ROW | {HOURS: "forty"}), 400, "a number is expected, got 'forty'"),
     ("an empty list", body(), 400, "a list of one or more rows is expected"),

@@ -76,7 +76,7 @@ def test_a_wrong_field_is_named(change: dict[str, Any], pointer: str, detail: st
 
 def test_an_absent_field_is_named_and_null_is_a_missing_value() -> None:
     (error,) = refused([{SLASHED: 1, "colour": None}])
-    assert error == {"pointer": "/instances/0/member", "detail": "the column is absent; send null for a missing value"}
+    assert error == {"pointer": "/instances/0/member", "detail": "the column is missing; send null for a missing value"}
 
 
 def test_texts_that_mean_a_missing_value_are_read_as_in_training() -> None:

@@ -95,7 +95,7 @@ def _check_listing(listing: list[Listed], prefix: str) -> None:
         raise NoData(
             "there is no file",
             prefix,
-            f"upload one to {prefix} in the data bucket, or use `modelcycle run` with --data",
+            f"upload one to {prefix} in the data bucket, or give `modelcycle run` --data FILE",
         )
     for listed in listing:
         if not listed.key.lower().endswith(SUFFIXES):

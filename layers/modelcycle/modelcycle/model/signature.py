@@ -131,7 +131,7 @@ class Signature(BaseModel):
                 (pointer(row, name), f"{self.model} has no such column") for name in instance if name not in known
             ]
             errors += [
-                (pointer(row, field.name), "the column is absent; send null for a missing value")
+                (pointer(row, field.name), "the column is missing; send null for a missing value")
                 for field in self.fields
                 if field.name not in instance
             ]

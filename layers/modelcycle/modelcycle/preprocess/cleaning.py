@@ -19,7 +19,7 @@ from modelcycle.preprocess.split import BUCKETS
 
 
 def create_clean_rows(
-    engine: Any, shards: list[Path], columns: int, features: Sequence[int], missing_values: list[str], folder: Path
+    engine: Any, shards: list[Path], columns: int, hashed: Sequence[int], missing_values: list[str], folder: Path
 ) -> int:
     """Create `clean_rows` and `unique_rows`.
 
@@ -27,7 +27,7 @@ def create_clean_rows(
     ----------
     shards : Parquet files of the snapshot
     columns : number of columns
-    features : columns that are neither the target nor dropped; a row's bucket depends only on their values
+    hashed : columns on which a row's bucket depends: all but the target and dropped ones
     missing_values : texts that mean a missing value
     folder : for the Parquet file
 
@@ -45,7 +45,7 @@ def create_clean_rows(
     engine.execute(
         f"""CREATE TABLE unique_rows AS SELECT min(row_id) AS row_id, min(bucket) AS bucket
             FROM (SELECT row_id, md5_number({_joined_sql(range(columns))}) AS digest,
-                    (md5_number_lower({_joined_sql(features)}) % {BUCKETS})::UTINYINT AS bucket FROM clean_rows)
+                    (md5_number_lower({_joined_sql(hashed)}) % {BUCKETS})::UTINYINT AS bucket FROM clean_rows)
             GROUP BY digest"""
     )
     rows: int = engine.execute("SELECT count(*) FROM clean_rows").fetchone()[0]

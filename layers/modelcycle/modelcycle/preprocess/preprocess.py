@@ -68,11 +68,9 @@ def _preprocess(
     names: list[str] = manifest["columns"]
     target_number = names.index(pipeline.target)
     dropped = {number for number, name in enumerate(names) if name in pipeline.drop_columns}
+    hashed = [number for number in range(len(names)) if number != target_number and number not in dropped]
     shards = [artifacts.fetch(shard, folder) for shard in collected.shards]
-    rows = create_clean_rows(
-        engine, shards, len(names), [n for n in range(len(names)) if n not in {target_number, *dropped}],
-        pipeline.missing_values, folder,
-    )  # fmt: skip
+    rows = create_clean_rows(engine, shards, len(names), hashed, pipeline.missing_values, folder)
     for shard in shards:
         shard.unlink()
     columns = _typed_columns(engine, names, dropped, pipeline)

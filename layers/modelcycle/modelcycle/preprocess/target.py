@@ -30,14 +30,14 @@ def infer_task(engine: Any, column: Column, pipeline: Pipeline) -> Task:
         return pipeline.task
     if column.type == "datetime":
         raise _unusable(pipeline, "is a date", "choose a column of classes or numbers, or write task: multiclass")
-    values, minimum, maximum, whole = engine.execute(
+    values, minimum, maximum, are_whole = engine.execute(
         "SELECT count(DISTINCT target), min(target), max(target), "
         + ("bool_and(target = floor(target))" if column.type == "number" else "false")
         + " FROM kept_rows"
     ).fetchone()
     if column.type == "number" and values > 2:
         numbered = (
-            whole and values <= MAX_NUMBERED_CLASSES and minimum in (0, 1) and maximum - minimum + 1 == values
+            are_whole and values <= MAX_NUMBERED_CLASSES and minimum in (0, 1) and maximum - minimum + 1 == values
         )  # fmt: skip
         return "multiclass" if numbered else "regression"
     return "binary" if values <= 2 else "multiclass"
