@@ -248,7 +248,7 @@ def print_idle(cloud: BenchCloud, name: str, seconds: float) -> None:
 
 
 def quantile(values: list[float], share: float) -> float:
-    """Return a quantile, in whole per cent."""
+    """Return a quantile, in whole percent."""
     return statistics.quantiles(values, n=100)[round(share * 100) - 1]
 
 

@@ -14,7 +14,7 @@ from modelcycle.faults import Fault
 from modelcycle.registry import RunRecord
 
 # seconds
-CLAIM_TIMEOUT = 10.0  # from the start of an execution to the record of its run
+RUN_CLAIM_TIMEOUT = 10.0  # from the start of an execution to the record of its run
 RECORD_TIMEOUT = 15.0  # from the end of an execution to the end of its run on record, or to the start of the next run
 
 
@@ -59,7 +59,7 @@ def follow(place: Place, model: str, arn: str, screen: Screen) -> Outcome:
 
 def wait_for_claim(place: Place, arn: str) -> RunRecord | None:
     """Return the run of an execution that has just started; None if it claims none in time."""
-    for _ in attempts(place, CLAIM_TIMEOUT):
+    for _ in attempts(place, RUN_CLAIM_TIMEOUT):
         record = place.registry.runs.of_execution(arn)
         if record is not None:
             return record

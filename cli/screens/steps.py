@@ -12,7 +12,7 @@ from modelcycle.conclude import sentence
 from modelcycle.faults import Fault
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
-MAX_LEFT_OUT = 4  # columns that are named; `modelcycle show MODEL:VERSION` lists all
+MAX_SHOWN_LEFT_OUT = 4  # columns that are named; `modelcycle show MODEL:VERSION` lists all
 
 Results = dict[str, Any]  # the messages of all states up to the step, as JSON
 
@@ -65,7 +65,7 @@ def _preprocess(results: Results) -> list[str]:
 
 def _engineer_features(results: Results) -> list[str]:
     features = messages.EngineeredFeatures.model_validate(results["engineer_features"])
-    named = [f"{clip(column.column, 40)}: {clip(column.why, 70)}" for column in features.left_out[:MAX_LEFT_OUT]]
+    named = [f"{clip(column.column, 40)}: {clip(column.why, 70)}" for column in features.left_out[:MAX_SHOWN_LEFT_OUT]]
     more = features.columns - features.used - len(named)
     return [
         f"{features.used:,} of {count(features.columns, 'column')} used",

@@ -25,7 +25,7 @@ def check_same_columns(names: list[str], first: list[str], where: str, first_whe
     added = [name for name in names if name not in set(first)]
     absent = [] if sparse else [name for name in first if name not in set(names)]
     if added or absent:
-        differences = [f"lacks {list_names(absent)}"] * bool(absent) + [f"adds {list_names(added)}"] * bool(added)
+        differences = [f"is missing {list_names(absent)}"] * bool(absent) + [f"adds {list_names(added)}"] * bool(added)
         raise ColumnsDiffer(
             f"the files have different columns: compared with {first_where}, {where} {' and '.join(differences)}",
             where, "give all files of a model the same columns, or remove the file that differs",
