@@ -9,7 +9,7 @@ from cli.outcome import Outcome, outcome_of
 from cli.place import Place
 from cli.polling import attempts, pause
 from cli.rollout import wait_for_traffic
-from modelcycle.conclude import sentence
+from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
 from modelcycle.registry import RunRecord
 
@@ -139,9 +139,9 @@ def _final_record(place: Place, execution: Execution, model: str) -> RunRecord:
         )  # fmt: skip
     if record is not None and execution.status != "SUCCEEDED":
         cause = {"Error": execution.error, "Cause": execution.cause or execution.status}
-        return record.model_copy(update={"state": "failed", "reason": sentence(cause)})
+        return record.model_copy(update={"state": "failed", "reason": reason_text(cause)})
     if execution.error:
-        raise Fault(*Fault.parse(sentence({"Error": execution.error, "Cause": execution.cause})))
+        raise Fault(*Fault.parse(reason_text({"Error": execution.error, "Cause": execution.cause})))
     raise Fault(
         f"the execution ended as {execution.status}, but its run is not on record", execution.arn,
         f"run again: finished steps are reused; `modelcycle runs {model}` lists the runs",

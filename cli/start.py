@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import json
 from pathlib import Path
@@ -13,6 +12,7 @@ from cli.data_file import csv_column_names
 from cli.place import Place
 from cli.polling import attempts
 from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
+from modelcycle.reading.column_names import suggest_name
 from modelcycle.spec import Pipeline, parse
 
 UPLOAD_CLAIM_TIMEOUT = 60.0  # seconds from an upload to its claim in the registry
@@ -58,12 +58,9 @@ def check_upload(path: Path, pipeline: Pipeline) -> None:
     """
     names = csv_column_names(path)
     if names is not None and pipeline.target not in names:
-        by_lower_case = {name.lower(): name for name in reversed(names)}
-        similar = difflib.get_close_matches(pipeline.target.lower(), by_lower_case, n=1)
-        suggestion = f"did you mean {by_lower_case[similar[0]]!r}? " if similar else ""
         raise TargetMissing(
             f"the target {pipeline.target!r} is not a column", str(path),
-            f"{suggestion}the columns are: {', '.join(names[:MAX_LISTED_COLUMNS])}",
+            f"{suggest_name(pipeline.target, names)}the columns are: {', '.join(names[:MAX_LISTED_COLUMNS])}",
         )  # fmt: skip
     size = path.stat().st_size
     if size > MAX_UPLOAD_BYTES:

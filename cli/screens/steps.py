@@ -8,7 +8,7 @@ from typing import Any
 from cli.execution import Step
 from cli.screens.lines import clip, count, difference, figure, seconds, size, step_line, traffic, words
 from modelcycle import messages
-from modelcycle.conclude import sentence
+from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
@@ -31,7 +31,7 @@ def line(step: Step, width: int) -> str:
 def figures(step: Step) -> list[str]:
     """Return what the step measured, the most important first; the error if it failed."""
     if step.status == "failed":
-        return [clip(Fault.parse(sentence(step.results.get("error")))[0], 100) or "failed"]
+        return [clip(Fault.parse(reason_text(step.results.get("error")))[0], 100) or "failed"]
     return FIGURES[step.name](step.results)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-
 from modelcycle.faults import BadPipeline, ColumnsDiffer, TargetMissing
-from modelcycle.reading.column_names import list_names
+from modelcycle.reading.column_names import list_names, suggest_name
 from modelcycle.spec import Pipeline
 
 
@@ -57,13 +55,7 @@ def check_pipeline_columns(pipeline: Pipeline, names: list[str]) -> None:
             if column in names:
                 continue
             where = f"pipelines/{pipeline.name}.yaml: {key}: {column}"
-            remedy = f"{_suggestion(column, names)}columns: {list_names(names)} ({len(names)})"
+            remedy = f"{suggest_name(column, names)}columns: {list_names(names)} ({len(names)})"
             if key == "target":
                 raise TargetMissing(f"the target {column!r} is not a column", where, remedy)
             raise BadPipeline(f"{key} names {column!r}, which is not a column", where, remedy)
-
-
-def _suggestion(name: str, names: list[str]) -> str:
-    by_lower_name = {other.lower(): other for other in reversed(names)}
-    similar = difflib.get_close_matches(name.lower(), by_lower_name, n=1)
-    return f"did you mean {by_lower_name[similar[0]]!r}? " if similar else ""

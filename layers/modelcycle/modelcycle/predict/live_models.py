@@ -121,7 +121,7 @@ class LiveModels:
         return LiveModel(_loaded_route(name, model), model.loaded)
 
     def _refreshed(self, name: str) -> CachedModel:
-        """Return the model with a route that is at most ROUTE_SECONDS old, or older while the registry is silent."""
+        """Return the model with a route that is at most ROUTE_SECONDS old, or older if the registry does not answer."""
         now = self.clock()
         model = self._models.get(name)
         if model is not None and now - model.read_at < ROUTE_SECONDS:
