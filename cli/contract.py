@@ -18,7 +18,7 @@ class Contract:
 
     Parameters
     ----------
-    signature : JSON of a `modelcycle.model.signature.Signature`; that class needs numpy, which the command line lacks
+    signature : JSON of a `model.signature.Signature`, a class that needs numpy, which the command line does not have
 
     Examples
     --------

@@ -13,7 +13,7 @@ from cli.data_summary import ColumnSummary, DataSummary
 from modelcycle.reading import SUFFIXES
 
 MAX_MODEL_NAME_CHARACTERS = 48
-MAX_NAME_CHARACTERS = 32  # of a column, in a comment
+MAX_COLUMN_NAME_CHARACTERS = 32  # of a column, in a comment
 MAX_EXAMPLE_CHARACTERS = 24
 MAX_COMMENT_CHARACTERS = 120
 MAX_EXAMPLES = 3  # of a column
@@ -110,7 +110,7 @@ def _suggestion(key: str, names: list[str], purpose: str) -> list[str]:
 
 def _descriptions(summary: DataSummary, target: str) -> list[str]:
     columns = summary.columns[:MAX_DESCRIBED_COLUMNS]
-    names = [comment(column.name, MAX_NAME_CHARACTERS) for column in columns]
+    names = [comment(column.name, MAX_COLUMN_NAME_CHARACTERS) for column in columns]
     width = max(len(name) for name in names)
     lines = [
         f"#   {name:<{width}}  {_description(column, target)}" for name, column in zip(names, columns, strict=True)

@@ -9,12 +9,12 @@ from cli.outcome import Outcome, outcome_of
 from cli.place import Place
 from cli.polling import attempts, pause
 from cli.rollout import wait_for_traffic
-from modelcycle.conclude import sentence
+from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
 from modelcycle.registry import RunRecord
 
 # seconds
-CLAIM_TIMEOUT = 10.0  # from the start of an execution to the record of its run
+RUN_CLAIM_TIMEOUT = 10.0  # from the start of an execution to the record of its run
 RECORD_TIMEOUT = 15.0  # from the end of an execution to the end of its run on record, or to the start of the next run
 
 
@@ -59,7 +59,7 @@ def follow(place: Place, model: str, arn: str, screen: Screen) -> Outcome:
 
 def wait_for_claim(place: Place, arn: str) -> RunRecord | None:
     """Return the run of an execution that has just started; None if it claims none in time."""
-    for _ in attempts(place, CLAIM_TIMEOUT):
+    for _ in attempts(place, RUN_CLAIM_TIMEOUT):
         record = place.registry.runs.of_execution(arn)
         if record is not None:
             return record
@@ -139,9 +139,9 @@ def _final_record(place: Place, execution: Execution, model: str) -> RunRecord:
         )  # fmt: skip
     if record is not None and execution.status != "SUCCEEDED":
         cause = {"Error": execution.error, "Cause": execution.cause or execution.status}
-        return record.model_copy(update={"state": "failed", "reason": sentence(cause)})
+        return record.model_copy(update={"state": "failed", "reason": reason_text(cause)})
     if execution.error:
-        raise Fault(*Fault.parse(sentence({"Error": execution.error, "Cause": execution.cause})))
+        raise Fault(*Fault.parse(reason_text({"Error": execution.error, "Cause": execution.cause})))
     raise Fault(
         f"the execution ended as {execution.status}, but its run is not on record", execution.arn,
         f"run again: finished steps are reused; `modelcycle runs {model}` lists the runs",

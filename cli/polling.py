@@ -1,4 +1,4 @@
-"""Wait for something that a place does by itself."""
+"""Polls a place until something has happened there."""
 
 from __future__ import annotations
 

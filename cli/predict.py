@@ -33,8 +33,6 @@ def predict(model: str, data: Path, first: int | None, options: Options) -> int:
     model : name
     data : the data file
     first : number of rows to predict; None for all
-    name, stage : the place
-    as_json : print the API's answer as JSON
 
     Raises
     ------

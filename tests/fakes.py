@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from modelcycle.faults import Raced, Tampered, Transient, Unknown
@@ -58,7 +57,7 @@ class MemoryStore:
         for key in sorted(self.objects):
             if key.startswith(prefix):
                 body = self.objects[key]
-                yield Listed(key, hashlib.md5(body).hexdigest(), len(body), datetime.now(UTC))
+                yield Listed(key, hashlib.md5(body).hexdigest(), len(body))
 
     def download(self, listed: Listed, path: Path) -> str | None:
         body = self.objects.get(listed.key)

@@ -17,7 +17,7 @@ GAP = "   "
 def step_line(label: str, parts: Sequence[str], time: str = "", width: int = WIDTH) -> str:
     """Return the line of a step: the label, the parts, and the time at the right edge.
 
-    A line breaks only between parts; the time stands on the last one.
+    A line breaks only between parts; the time is on the last one.
     """
     parts_width = max(width - len(INDENT) - LABEL_WIDTH - TIME_WIDTH, MIN_PARTS_WIDTH)
     rows = [""]

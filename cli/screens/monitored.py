@@ -8,7 +8,7 @@ from typing import Any
 from cli.screens.lines import clip, count, figure, labelled, minute, table
 from modelcycle.messages import Drift, Monitored
 
-MAX_COLUMNS = 15
+MAX_SHOWN_COLUMNS = 15
 HEADS = {
     "ok": "no drift",
     "drifted": "some columns have drifted",
@@ -80,9 +80,9 @@ def _table(columns: Sequence[Drift]) -> list[str]:
             clip(drift.column, 40), "" if drift.psi is None else figure(drift.psi), f"{drift.missing_before:.1%}",
             f"{drift.missing_now:.1%}", "drifted" if drift.drifted else clip(drift.detail, 50),
         ]
-        for drift in columns[:MAX_COLUMNS]
+        for drift in columns[:MAX_SHOWN_COLUMNS]
     ]  # fmt: skip
     lines = [table(["column", "PSI", "missing in training", "missing now", ""], rows)]
-    if len(columns) > MAX_COLUMNS:
-        lines.append(f"    and {len(columns) - MAX_COLUMNS:,} more; --json prints the address of the report")
+    if len(columns) > MAX_SHOWN_COLUMNS:
+        lines.append(f"    and {len(columns) - MAX_SHOWN_COLUMNS:,} more; --json prints the address of the report")
     return lines

@@ -8,7 +8,7 @@ from cli.outcome import Outcome
 from cli.screens.lines import count, labelled, seconds, traffic
 from modelcycle.faults import Fault
 
-LABEL_WIDTH = 16
+OUTCOME_LABEL_WIDTH = 16
 
 Rows = list[tuple[str, str]]  # label and text, or purpose and command
 
@@ -29,7 +29,7 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
         rows.append(("new files", f"{late}: modelcycle runs {outcome.model}"))
     shown = {label for label, _ in rows} | {text for _, text in rows}
     rows += [(purpose, command) for purpose, command in next_steps if not {purpose, command} & shown]
-    return "\n".join([head, *labelled(rows, LABEL_WIDTH)])
+    return "\n".join([head, *labelled(rows, OUTCOME_LABEL_WIDTH)])
 
 
 def _outcome(outcome: Outcome) -> tuple[str, Rows]:

@@ -12,7 +12,7 @@ from cli.screens.steps import line
 from modelcycle.faults import Fault
 from modelcycle.registry import RunRecord
 
-MAX_RUNS = 20  # --json prints all
+MAX_SHOWN_RUNS = 20  # --json prints all
 
 
 def runs_text(records: Sequence[RunRecord], now: datetime | None = None) -> str:
@@ -24,10 +24,10 @@ def runs_text(records: Sequence[RunRecord], now: datetime | None = None) -> str:
             seconds((record.ended_at - record.run.started_at).total_seconds()) if record.ended_at else "",
             clip(Fault.parse(record.reason)[0], 80),
         ]
-        for record in records[:MAX_RUNS]
+        for record in records[:MAX_SHOWN_RUNS]
     ]  # fmt: skip
     head = ["run", "started", "by", "status", "version", "took", "why"]
-    return "\n".join([table(head, rows), *more(len(records) - MAX_RUNS)])
+    return "\n".join([table(head, rows), *more(len(records) - MAX_SHOWN_RUNS)])
 
 
 def run_text(record: RunRecord, outcome: Outcome) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 from cli.execution import Step
 from cli.screens.lines import clip, count, difference, figure, seconds, size, step_line, traffic, words
 from modelcycle import messages
-from modelcycle.conclude import sentence
+from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
-MAX_LEFT_OUT = 4  # columns that are named; `modelcycle show MODEL:VERSION` lists all
+MAX_SHOWN_LEFT_OUT = 4  # columns that are named; `modelcycle show MODEL:VERSION` lists all
 
 Results = dict[str, Any]  # the messages of all states up to the step, as JSON
 
@@ -31,7 +31,7 @@ def line(step: Step, width: int) -> str:
 def figures(step: Step) -> list[str]:
     """Return what the step measured, the most important first; the error if it failed."""
     if step.status == "failed":
-        return [clip(Fault.parse(sentence(step.results.get("error")))[0], 100) or "failed"]
+        return [clip(Fault.parse(reason_text(step.results.get("error")))[0], 100) or "failed"]
     return FIGURES[step.name](step.results)
 
 
@@ -65,7 +65,7 @@ def _preprocess(results: Results) -> list[str]:
 
 def _engineer_features(results: Results) -> list[str]:
     features = messages.EngineeredFeatures.model_validate(results["engineer_features"])
-    named = [f"{clip(column.column, 40)}: {clip(column.why, 70)}" for column in features.left_out[:MAX_LEFT_OUT]]
+    named = [f"{clip(column.column, 40)}: {clip(column.why, 70)}" for column in features.left_out[:MAX_SHOWN_LEFT_OUT]]
     more = features.columns - features.used - len(named)
     return [
         f"{features.used:,} of {count(features.columns, 'column')} used",

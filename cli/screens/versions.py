@@ -11,9 +11,9 @@ from modelcycle.messages import Decided
 from modelcycle.registry import Entry, Move, Route, Standing, Version
 
 # --json prints all
-MAX_VERSIONS = 20
-MAX_MOVES = 5
-MAX_DECISIONS = 5
+MAX_SHOWN_VERSIONS = 20
+MAX_SHOWN_MOVES = 5
+MAX_SHOWN_DECISIONS = 5
 
 DECIDED = {"approve": "is approved", "reject": "is rejected", "rollback": "is live again", "promote": "is promoted"}
 
@@ -36,10 +36,10 @@ def versions_text(
             str(version.version), words(standing.state), ago(standing.at, now), clip(person(standing.by), 40),
             f"{words(version.metric)} {_quality(version)}", version.data[:8], version.code[:8],
         ]
-        for version, standing in versions[:MAX_VERSIONS]
+        for version, standing in versions[:MAX_SHOWN_VERSIONS]
     ]  # fmt: skip
     lines = [head, "", table(["version", "state", "since", "by", "quality", "data", "code"], rows)]
-    lines += more(len(versions) - MAX_VERSIONS)
+    lines += more(len(versions) - MAX_SHOWN_VERSIONS)
     return "\n".join([*lines, *_moves(moves, now), *_decisions(decisions, now)])
 
 
@@ -108,9 +108,9 @@ def _moves(moves: Sequence[Move], now: datetime | None) -> list[str]:
             ago(move.at, now), words(move.kind), traffic(move.before) or "none", traffic(move.after),
             clip(person(move.by), 40), clip(move.why, 60),
         ]
-        for move in moves[:MAX_MOVES]
+        for move in moves[:MAX_SHOWN_MOVES]
     ]  # fmt: skip
-    return ["", table(["traffic", "move", "before", "after", "by", "why"], rows), *more(len(moves) - MAX_MOVES)]
+    return ["", table(["traffic", "move", "before", "after", "by", "why"], rows), *more(len(moves) - MAX_SHOWN_MOVES)]
 
 
 def _decisions(decisions: Sequence[Entry], now: datetime | None = None) -> list[str]:
@@ -122,7 +122,7 @@ def _decisions(decisions: Sequence[Entry], now: datetime | None = None) -> list[
             ago(entry.at, now), entry.decision, entry.subject.removeprefix("version "), clip(person(entry.by), 40),
             clip(entry.why, 60),
         ]
-        for entry in decisions[:MAX_DECISIONS]
+        for entry in decisions[:MAX_SHOWN_DECISIONS]
     ]  # fmt: skip
     head = ["decided", "decision", "version", "by", "why"]
-    return ["", table(head, rows), *more(len(decisions) - MAX_DECISIONS)]
+    return ["", table(head, rows), *more(len(decisions) - MAX_SHOWN_DECISIONS)]

@@ -1,4 +1,4 @@
-"""Serves predictions behind API Gateway: JSON rows, and the Open Inference Protocol."""
+"""Step 9, serving: answers predictions behind API Gateway: JSON rows, and the Open Inference Protocol."""
 
 import functools
 from typing import Any

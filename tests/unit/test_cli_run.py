@@ -23,7 +23,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setattr(cli.open_place, "open_place", lambda *names, **settings: made.place)
     monkeypatch.setattr("cli.follow.RECORD_TIMEOUT", 0.5)
     monkeypatch.setattr("cli.rollout.FIRST_TRAFFIC_TIMEOUT", 0.5)
-    monkeypatch.setattr(start, "CLAIM_TIMEOUT", 0.5)
+    monkeypatch.setattr(start, "UPLOAD_CLAIM_TIMEOUT", 0.5)
     return made
 
 

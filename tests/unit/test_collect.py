@@ -170,7 +170,7 @@ BAD: list[tuple[dict[str, str | bytes], type[Fault], str]] = [
     ({"a__csv": ",".join(f"c{n}" for n in range(10_000))}, BadData, "1,000"),
     ({"a__csv": '"x,y\n1,2\n'}, UnreadableFile, "header"),
     ({"a__csv": "x,y\n1\n2\n3,4\n"}, UnreadableFile, "do not fit"),
-    ({"a__csv": "x,y\n1,2\n", "b__csv": "x,z\n1,2\n"}, ColumnsDiffer, "lacks y and adds z"),
+    ({"a__csv": "x,y\n1,2\n", "b__csv": "x,z\n1,2\n"}, ColumnsDiffer, "is missing y and adds z"),
     ({"a__jsonl": "{}\n"}, BadData, "no keys"),
     ({"a__jsonl": "x\ny\n"}, UnreadableFile, "not JSON objects"),
 ]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from modelcycle.claim import arrival_of
-from modelcycle.conclude import read_request, sentence
+from modelcycle.conclude import read_request, reason_text
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import BadMessage, BadRequest, NotAllowed, TargetMissing, Unknown
 from modelcycle.govern import decide
@@ -201,12 +201,12 @@ def test_a_decision_about_an_unknown_version_changes_nothing(registry: Registry)
 )
 def test_a_reason_is_written_as_a_fault(reason: Any, text: str | None) -> None:
     if text is None:
-        what, where, remedy = sentence(reason).split("\n")
+        what, where, remedy = reason_text(reason).split("\n")
         assert what.startswith("the ")
         assert where == reason["Error"]
         assert remedy
     else:
-        assert sentence(reason) == text
+        assert reason_text(reason) == text
 
 
 def test_an_execution_that_no_catch_handled_ends_its_run(registry: Registry, store: MemoryStore) -> None:

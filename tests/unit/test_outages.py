@@ -30,7 +30,7 @@ CALLS: dict[str, Call] = {
     "fetch": lambda cloud, folder: cloud.artifacts.fetch(ARTIFACT, folder),
     "list": lambda cloud, folder: list(cloud.data.list("raw/")),
     "latest": lambda cloud, folder: cloud.data.latest("pipelines/m.yaml"),
-    "download": lambda cloud, folder: cloud.data.download(Listed("raw/m/a", "etag", 1, WHEN), folder / "a"),
+    "download": lambda cloud, folder: cloud.data.download(Listed("raw/m/a", "etag", 1), folder / "a"),
     "record": lambda cloud, folder: cloud.registry.table.get("MODEL#m", "ROUTE"),
     "query": lambda cloud, folder: cloud.registry.table.query("MODEL#m"),
     "write": lambda cloud, folder: cloud.registry.table.write(Write("MODEL#m", "ROUTE", {})),

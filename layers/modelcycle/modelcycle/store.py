@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -36,7 +35,6 @@ class Listed(NamedTuple):
     key: str
     etag: str
     bytes: int
-    modified: datetime
 
 
 class Store(Protocol):
@@ -172,7 +170,7 @@ class S3Store:
             if page is None:
                 return
             for entry in page.get("Contents", []):
-                yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
+                yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"])
 
     def download(self, listed: Listed, path: Path) -> str | None:
         response = self._stream(path, Bucket=self.bucket, Key=listed.key, IfMatch=listed.etag)

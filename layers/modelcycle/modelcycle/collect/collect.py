@@ -10,9 +10,9 @@ from typing import Any
 from modelcycle.collect.column_checks import check_pipeline_columns, check_same_columns, pipeline_columns
 from modelcycle.collect.shards import write_quarantine, write_shards
 from modelcycle.engine import connect
-from modelcycle.faults import BadData, NoData, UnreadableFile
+from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
-from modelcycle.reading import SUFFIXES, TextTable, read_file
+from modelcycle.reading import TextTable, check_suffix, read_file
 from modelcycle.reading.column_names import check_second_column
 from modelcycle.registry import Leases, Results
 from modelcycle.spec import Pipeline
@@ -98,10 +98,7 @@ def _check_listing(listing: list[Listed], prefix: str) -> None:
             f"upload one to {prefix} in the data bucket, or give `modelcycle run` --data FILE",
         )
     for listed in listing:
-        if not listed.key.lower().endswith(SUFFIXES):
-            raise UnreadableFile(
-                "the file's ending is unknown", listed.key, f"use one of {', '.join(SUFFIXES)}, or remove the file"
-            )
+        check_suffix(listed.key)
     total = sum(listed.bytes for listed in listing)
     if total > MAX_SNAPSHOT_BYTES:
         raise BadData(

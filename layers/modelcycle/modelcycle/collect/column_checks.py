@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-
 from modelcycle.faults import BadPipeline, ColumnsDiffer, TargetMissing
-from modelcycle.reading.column_names import list_names
+from modelcycle.reading.column_names import list_names, suggest_name
 from modelcycle.spec import Pipeline
 
 
@@ -25,7 +23,7 @@ def check_same_columns(names: list[str], first: list[str], where: str, first_whe
     added = [name for name in names if name not in set(first)]
     absent = [] if sparse else [name for name in first if name not in set(names)]
     if added or absent:
-        differences = [f"lacks {list_names(absent)}"] * bool(absent) + [f"adds {list_names(added)}"] * bool(added)
+        differences = [f"is missing {list_names(absent)}"] * bool(absent) + [f"adds {list_names(added)}"] * bool(added)
         raise ColumnsDiffer(
             f"the files have different columns: compared with {first_where}, {where} {' and '.join(differences)}",
             where, "give all files of a model the same columns, or remove the file that differs",
@@ -57,13 +55,7 @@ def check_pipeline_columns(pipeline: Pipeline, names: list[str]) -> None:
             if column in names:
                 continue
             where = f"pipelines/{pipeline.name}.yaml: {key}: {column}"
-            remedy = f"{_suggestion(column, names)}columns: {list_names(names)} ({len(names)})"
+            remedy = f"{suggest_name(column, names)}columns: {list_names(names)} ({len(names)})"
             if key == "target":
                 raise TargetMissing(f"the target {column!r} is not a column", where, remedy)
             raise BadPipeline(f"{key} names {column!r}, which is not a column", where, remedy)
-
-
-def _suggestion(name: str, names: list[str]) -> str:
-    by_lower_name = {other.lower(): other for other in reversed(names)}
-    similar = difflib.get_close_matches(name.lower(), by_lower_name, n=1)
-    return f"did you mean {by_lower_name[similar[0]]!r}? " if similar else ""

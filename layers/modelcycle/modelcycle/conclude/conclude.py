@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from modelcycle.conclude.reason import sentence
+from modelcycle.conclude.reason import reason_text
 from modelcycle.messages import Concluded, ConcludeRequest
 from modelcycle.registry import Leases
 
@@ -14,6 +14,6 @@ def conclude(request: ConcludeRequest, *, leases: Leases) -> Concluded:
     """
     if request.run is None:
         return Concluded(outcome="no run of ours", reason="", folded=0)
-    record, folded = leases.conclude(request.run, request.outcome, sentence(request.reason), request.version)
+    record, folded = leases.conclude(request.run, request.outcome, reason_text(request.reason), request.version)
     outcome = request.outcome if record.state == "running" else record.state
     return Concluded(outcome=outcome, reason=record.reason, folded=folded)

@@ -28,8 +28,8 @@ KNOWN_ERRORS = {
 }
 
 
-def sentence(reason: Any) -> str:
-    """Return a reason as the text of a fault: what, where and remedy, a line each.
+def reason_text(reason: Any) -> str:
+    """Return a reason as the text of a fault: what, where and remedy, one line each.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ def sentence(reason: Any) -> str:
 
     Examples
     --------
-    >>> sentence(["accuracy is lower than the champion's", "p99 is above the limit"])
+    >>> reason_text(["accuracy is lower than the champion's", "p99 is above the limit"])
     "accuracy is lower than the champion's; p99 is above the limit"
-    >>> print(sentence({"Error": "States.Aborted", "Cause": ""}))
+    >>> print(reason_text({"Error": "States.Aborted", "Cause": ""}))
     the run was stopped by a person
     States.Aborted
     run again: finished steps are reused

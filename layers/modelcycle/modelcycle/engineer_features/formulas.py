@@ -19,7 +19,7 @@ from modelcycle.model.plan import Planned
 
 MIN_FORMULA_R2 = 0.9999
 MAX_PLAIN_DIFFERENCE = 0.01  # relative, between weights that are equal: a plain sum, shown without weights
-MAX_MISSING_SHARE = 0.05  # of a column's values, for it to be searched
+MAX_SEARCHED_MISSING_SHARE = 0.05  # of a column's values, for it to be searched
 MIN_FORMULA_ROWS = 100  # complete rows
 MIN_ROWS_PER_COLUMN = 5
 MAX_TERMS = 12
@@ -67,7 +67,7 @@ def exact_formulas(names: list[str], rows: Columns) -> Iterator[Planned]:
     """
     target = np.asarray(rows.target, dtype=np.float64)
     columns = {name: np.asarray(rows.values[name], dtype=np.float64) for name in names}
-    columns = {name: values for name, values in columns.items() if np.isnan(values).mean() < MAX_MISSING_SHARE}
+    columns = {name: values for name, values in columns.items() if np.isnan(values).mean() < MAX_SEARCHED_MISSING_SHARE}
     for _ in range(MAX_FORMULAS):
         formula = _smallest_formula(columns, target)
         if formula is None:

@@ -24,7 +24,7 @@ from modelcycle.spec import Task
 
 MIN_LEAK_SCORE = 0.999  # AUC or R2 of a single column
 MIN_LEAK_ROWS = 100  # with fewer rows, a real feature may separate the classes by chance
-MIN_CLASS_ROWS = 10  # rarer classes are not scored
+MIN_SCORED_CLASS_ROWS = 10  # rarer classes are not scored
 MIN_PRESENT_SHARE = 0.9  # of the values, for a correlation
 MAX_BINS = 256
 MIN_BIN_ROWS = 20
@@ -104,7 +104,7 @@ def _lowest_auc(values: Values, bins: npt.NDArray[np.int64], target: npt.NDArray
     areas = []
     for code in np.unique(target):
         is_class = target == code
-        if is_class.all() or is_class.sum() < MIN_CLASS_ROWS:
+        if is_class.all() or is_class.sum() < MIN_SCORED_CLASS_ROWS:
             continue
         area = _auc(rankdata(_cross_fitted_means(bins, is_class.astype(np.float64))), is_class)
         if number_ranks is not None:

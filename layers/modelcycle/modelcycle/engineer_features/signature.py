@@ -8,6 +8,7 @@ from modelcycle.model import dates
 from modelcycle.model.columns import Column, Columns, TableSchema, Texts, Values
 from modelcycle.model.fields import Field
 from modelcycle.model.plan import FeaturePlan
+from modelcycle.model.scoring import shortest_decimal
 from modelcycle.model.signature import Signature
 from modelcycle.spec import Pipeline
 
@@ -63,10 +64,10 @@ def _field(column: Column, values: Values) -> Field:
     )  # fmt: skip
 
 
-def _as_json(column: Column, value: np.floating) -> float | str | bool:
+def _as_json(column: Column, value: np.float32) -> float | str | bool:
     """Return a value as a request would contain it."""
     if column.type == "boolean":
         return bool(value)
     if column.type == "datetime":
         return dates.to_text(float(value), column.format)
-    return float(str(value))
+    return shortest_decimal(value)

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic import ValidationError
 
 from modelcycle.faults import BadRequest
+from modelcycle.json_pointer import json_pointer
 from modelcycle.messages import Decision
 from modelcycle.problems import body_text
 
@@ -73,19 +74,13 @@ def _parse_object(text: str | None) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise BadRequest("the body is not JSON", "", REMEDY) from None
     if not isinstance(body, dict):
-        raise BadRequest(
-            "a JSON object is expected", "", REMEDY, [{"pointer": "", "detail": "a JSON object is expected"}]
-        )
+        raise BadRequest.at([("", "a JSON object is expected")], REMEDY)
     return body
 
 
 def _bad_request(errors: dict[str, str]) -> BadRequest:
     """Return the fault for wrong fields; `errors` has a sentence for each."""
-    by_pointer = [
-        {"pointer": "/" + name.replace("~", "~0").replace("/", "~1"), "detail": detail}
-        for name, detail in errors.items()
-    ]
-    return BadRequest(f"{by_pointer[0]['pointer']}: {by_pointer[0]['detail']}", "", REMEDY, by_pointer)
+    return BadRequest.at([(json_pointer(name), detail) for name, detail in errors.items()], REMEDY)
 
 
 def _trusted_time(asked_at: datetime | None, received_at: datetime) -> datetime:

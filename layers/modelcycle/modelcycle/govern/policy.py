@@ -70,9 +70,9 @@ def _leak(facts: Facts) -> tuple[bool, str]:
 
 
 def _readable(facts: Facts) -> tuple[bool, str]:
-    collected, prepared = facts.request.collect, facts.request.preprocess
+    collected, preprocessed = facts.request.collect, facts.request.preprocess
     # a row without a target is of no use for training, but no sign of bad data
-    unreadable = collected.quarantined + prepared.unread
+    unreadable = collected.quarantined + preprocessed.unread
     share = unreadable / max(1, collected.rows + collected.quarantined)
     return share <= MAX_UNREADABLE_SHARE, (
         f"{unreadable:,} rows ({share:.1%}) have unreadable values, at most {MAX_UNREADABLE_SHARE:.0%} is allowed;"

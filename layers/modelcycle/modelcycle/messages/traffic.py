@@ -18,14 +18,14 @@ class Decision(Message):
     version: int | None = None
     why: str = Field("", max_length=1000)
     by: str
-    asked_at: AwareDatetime | None = Field(None, description="when the person asked; none means now")
+    asked_at: AwareDatetime | None = Field(None, description="when the person asked; None means now")
 
 
 class Decided(Message):
     model: str
     decision: str
     version: int | None
-    route: dict[int, int] = Field(description="per cent of traffic by version, after the decision")
+    route: dict[int, int] = Field(description="percent of traffic by version, after the decision")
     note: str = Field("", description="why nothing was changed; empty if something was")
 
 
@@ -40,7 +40,7 @@ class DeployRequest(Message):
     step: int = 0
     actor: str = "lifecycle"
     why: str = Field("", max_length=1000, description="the reason of the person who started the rollout")
-    moves: int | None = Field(None, description="last move of the route that the rollout knows; none in old messages")
+    moves: int | None = Field(None, description="last move of the route that the rollout knows; None in old messages")
     rollout: str = Field("", description="name of the rollout's execution; empty in old messages")
 
     @property
@@ -55,7 +55,7 @@ class Deployed(Message):
     actor: str
     why: str = ""
     moves: int | None = Field(None, description="last move of the route after this step")
-    weight: int = Field(description="per cent of traffic that the version has now")
+    weight: int = Field(description="percent of traffic that the version has now")
     overruled: bool = Field(False, description="others have moved the traffic: the rollout ends and leaves it as it is")
     done: bool
     wait_seconds: int

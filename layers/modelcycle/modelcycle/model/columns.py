@@ -54,9 +54,9 @@ class TableSchema(BaseModel):
 
     Parameters
     ----------
-    columns : all but the target and dropped ones, in the order of the file
+    columns : all except the target and dropped ones, in the order of the file
     target : the target
-    task : what is predicted of it
+    task : binary, multiclass or regression
     classes : of the target, in the order of their codes; of two, the positive one is the second; empty for a regression
     missing_values : texts that mean a missing value
     """

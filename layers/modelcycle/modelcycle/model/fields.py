@@ -13,7 +13,7 @@ from modelcycle.model import dates
 from modelcycle.model.columns import ColumnType, Texts, Values
 from modelcycle.model.values import MAX_NUMBER
 
-MAX_VALUE_CHARACTERS = 40  # of a value that a message quotes
+MAX_QUOTED_CHARACTERS = 40  # of a value that a message quotes
 
 
 class Field(BaseModel):
@@ -122,9 +122,9 @@ def _text(value: Any, field: Field) -> str:
 
 
 def _quote(value: Any) -> str:
-    """Return a value for a message, cut to MAX_VALUE_CHARACTERS."""
+    """Return a value for a message, cut to MAX_QUOTED_CHARACTERS."""
     text = repr(value)
-    return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[: MAX_VALUE_CHARACTERS - 3]}..."
+    return text if len(text) <= MAX_QUOTED_CHARACTERS else f"{text[: MAX_QUOTED_CHARACTERS - 3]}..."
 
 
 PARSERS: dict[ColumnType, Callable[[Any, Field], float | str]] = {

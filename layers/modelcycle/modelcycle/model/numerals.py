@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-NUMBER_FORMAT_HINT = "write numbers as 1234.5: no thousands separator, decimal comma, currency or per cent sign"
+NUMBER_FORMAT_HINT = "write numbers as 1234.5: no thousands separator, decimal comma, currency or percent sign"
 MIN_NUMBER_SHARE = 0.9  # of the texts
 _SIGN = r"[€$£¥%]?"
 _NUMBER = re.compile(

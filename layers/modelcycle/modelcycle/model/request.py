@@ -66,12 +66,12 @@ def instances_of(request: Any) -> Any:
     TooLarge : more than `MAX_REQUEST_ROWS` rows
     """
     if not isinstance(request, dict):
-        raise _bad_request([("", 'an object is expected: {"instances": [{column: value}, ...]}')])
+        raise BadRequest.at([("", 'an object is expected: {"instances": [{column: value}, ...]}')])
     errors = [(f"/{key}", "unknown field; only `instances` is allowed") for key in request if key != "instances"]
     if "instances" not in request:
         errors.append(("/instances", "the field is missing: a list of rows, each {column: value}"))
     if errors:
-        raise _bad_request(errors[:MAX_REQUEST_ERRORS])
+        raise BadRequest.at(errors[:MAX_REQUEST_ERRORS])
     instances = request["instances"]
     if isinstance(instances, list) and len(instances) > MAX_REQUEST_ROWS:
         raise TooLarge(
@@ -80,14 +80,6 @@ def instances_of(request: Any) -> Any:
             [{"pointer": "/instances", "detail": f"at most {MAX_REQUEST_ROWS:,} rows are allowed"}],
         )  # fmt: skip
     return instances
-
-
-def _bad_request(errors: list[tuple[str, str]]) -> BadRequest:
-    pointer, detail = errors[0]
-    return BadRequest(
-        f"{pointer}: {detail}" if pointer else detail, pointer, "",
-        [{"pointer": pointer, "detail": detail} for pointer, detail in errors],
-    )  # fmt: skip
 
 
 def _reject_constant(name: str) -> float:

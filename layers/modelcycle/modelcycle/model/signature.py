@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from modelcycle.faults import BadRequest
+from modelcycle.json_pointer import json_pointer
 from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.fields import Field, has_type, json_values, parse_value, typed_values
@@ -105,7 +106,7 @@ class Signature(BaseModel):
                 try:
                     parsed.append(parse_value(value, field))
                 except ValueError as error:
-                    errors.append((pointer(row, field.name), str(error)))
+                    errors.append((json_pointer("instances", row, field.name), str(error)))
                     parsed.append(None)
             if len(errors) >= MAX_REQUEST_ERRORS:
                 break
@@ -128,10 +129,12 @@ class Signature(BaseModel):
                 errors.append((f"/instances/{row}", "an object {column: value} is expected"))
                 continue
             errors += [
-                (pointer(row, name), f"{self.model} has no such column") for name in instance if name not in known
+                (json_pointer("instances", row, name), f"{self.model} has no such column")
+                for name in instance
+                if name not in known
             ]
             errors += [
-                (pointer(row, field.name), "the column is missing; send null for a missing value")
+                (json_pointer("instances", row, field.name), "the column is missing; send null for a missing value")
                 for field in self.fields
                 if field.name not in instance
             ]
@@ -140,21 +143,7 @@ class Signature(BaseModel):
         return errors
 
     def _bad_request(self, errors: list[tuple[str, str]]) -> BadRequest:
-        errors = errors[:MAX_REQUEST_ERRORS]
-        where, detail = errors[0]
-        return BadRequest(
-            f"{where}: {detail}", where, f"GET /v2/models/{self.model} lists the columns",
-            [{"pointer": where, "detail": detail} for where, detail in errors],
-        )  # fmt: skip
-
-
-def pointer(row: int, name: str) -> str:
-    """Return the JSON pointer (RFC 6901) of a field in a request.
-
-    >>> pointer(0, "km/h")
-    '/instances/0/km~1h'
-    """
-    return f"/instances/{row}/{name.replace('~', '~0').replace('/', '~1')}"
+        return BadRequest.at(errors[:MAX_REQUEST_ERRORS], f"GET /v2/models/{self.model} lists the columns")
 
 
 def _encode(values: Values, graph_input: Input) -> npt.NDArray[Any]:

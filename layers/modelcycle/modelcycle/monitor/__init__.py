@@ -1,4 +1,4 @@
-"""Step 10, monitoring: compare live traffic with the training data."""
+"""Step 10, monitoring: compares live traffic with the training data."""
 
 from modelcycle.monitor.monitor import monitor
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from modelcycle.engine import literal
 from modelcycle.faults import Transient
+from modelcycle.json_pointer import json_pointer
 from modelcycle.model import dates
 from modelcycle.model.columns import Texts, Values
 from modelcycle.model.profile import ColumnProfile
@@ -27,7 +28,7 @@ from modelcycle.store import Listed, Store
 
 MAX_OBJECTS = 5_000
 MAX_STORED_BYTES = 256 * 2**20  # of all objects, as they are stored
-MAX_LINE_BYTES = 8 * 2**20
+MAX_CAPTURE_LINE_BYTES = 8 * 2**20  # a longer line is skipped
 MAX_CONCURRENT_DOWNLOADS = 8
 DOWNLOADS_ON_DISK = 200  # objects that are downloaded before they are joined and deleted
 
@@ -117,7 +118,7 @@ def load_predictions(
     -------
     the number of rows
     """
-    pointers = [literal("/instance/" + c.name.replace("~", "~0").replace("/", "~1")) for c in columns]
+    pointers = [literal(json_pointer("instance", column.name)) for column in columns]
     texts = ", ".join(
         f"{stripped_sql(f'texts[{n + 1}]', missing_values)} AS c{n}, json_exists(json, {pointer}) AS has{n}"
         for n, pointer in enumerate(pointers)
@@ -129,8 +130,8 @@ def load_predictions(
                     json_extract_string(json, [{", ".join(pointers)}]) AS texts
                   FROM (SELECT try_cast(line AS JSON) AS json FROM read_csv({literal(lines)},
                           columns = {{'line': 'VARCHAR'}}, delim = '', quote = '', escape = '', header = false,
-                          auto_detect = false, ignore_errors = true, max_line_size = {MAX_LINE_BYTES},
-                          buffer_size = {MAX_LINE_BYTES * 4}))
+                          auto_detect = false, ignore_errors = true, max_line_size = {MAX_CAPTURE_LINE_BYTES},
+                          buffer_size = {MAX_CAPTURE_LINE_BYTES * 4}))
                   WHERE json ->> '$.model' = $1 AND try_cast(json ->> '$.version' AS INTEGER) = $2
                     AND try_cast(json ->> '$.at' AS TIMESTAMPTZ) BETWEEN $3 AND $4
                   QUALIFY row_number() OVER (PARTITION BY json ->> '$.prediction_id') = 1)""",

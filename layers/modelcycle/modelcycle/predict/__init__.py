@@ -1,4 +1,4 @@
-"""Serving: answer prediction requests by the live versions, over two protocols, and capture every answer."""
+"""Step 9, serving: answers prediction requests by the live versions, over two protocols; captures every answer."""
 
 from modelcycle.predict.captures import CaptureStream
 from modelcycle.predict.live_models import LiveModels

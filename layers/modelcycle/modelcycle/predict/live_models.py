@@ -18,7 +18,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from modelcycle.faults import Fault, NotAllowed, Transient, Unknown
 from modelcycle.model.answer import LoadedVersion, load_version
 from modelcycle.predict.backoff import Backoff
-from modelcycle.registry import Registry, Route
+from modelcycle.registry import Registry, Route, champion
 from modelcycle.store import Store
 
 ROUTE_SECONDS = 2.0  # age at which a route is read again; a rollback takes effect everywhere within this time
@@ -40,7 +40,7 @@ class LiveModel(NamedTuple):
     @property
     def champion(self) -> LoadedVersion:
         champion = self.route.champion
-        assert champion is not None  # a model without a live version is never handed out
+        assert champion is not None  # a model without a live version is never returned
         return self.loaded[champion]
 
 
@@ -121,7 +121,7 @@ class LiveModels:
         return LiveModel(_loaded_route(name, model), model.loaded)
 
     def _refreshed(self, name: str) -> CachedModel:
-        """Return the model with a route that is at most ROUTE_SECONDS old, or older while the registry is silent."""
+        """Return the model with a route that is at most ROUTE_SECONDS old, or older if the registry does not answer."""
         now = self.clock()
         model = self._models.get(name)
         if model is not None and now - model.read_at < ROUTE_SECONDS:
@@ -196,8 +196,9 @@ def _loaded_route(name: str, model: CachedModel) -> Route:
             f"version {', '.join(map(str, route.weights))} of {name} cannot be loaded", name,
             f"`modelcycle rollback {name}` or a new run replaces it; the function's log says why it cannot be loaded",
         )  # fmt: skip
-    champion = max(weights, key=lambda version: (weights[version], -version))
-    weights[champion] += 100 - sum(weights.values())
+    largest = champion(weights)
+    assert largest is not None
+    weights[largest] += 100 - sum(weights.values())
     return route.model_copy(update={"weights": weights})
 
 

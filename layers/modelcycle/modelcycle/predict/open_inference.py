@@ -154,8 +154,4 @@ def _tensor(name: str, datatype: str, shape: list[int], data: list[Any]) -> dict
 
 
 def _bad_request(errors: list[tuple[str, str]]) -> BadRequest:
-    pointer, detail = errors[0]
-    return BadRequest(
-        f"{pointer}: {detail}", pointer, "GET /v2/models/NAME lists the tensors",
-        [{"pointer": pointer, "detail": detail} for pointer, detail in errors],
-    )  # fmt: skip
+    return BadRequest.at(errors, "GET /v2/models/NAME lists the tensors")

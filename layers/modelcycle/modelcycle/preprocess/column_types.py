@@ -1,7 +1,7 @@
 """Infers the type of each column from its values.
 
 number     digits with an optional sign, point and exponent, within float32; leading zeros are allowed, but no
-           thousands separators, decimal commas, per cent or currency signs
+           thousands separators, decimal commas, percent or currency signs
 boolean    the words of `model.values`; 0 and 1 are numbers
 datetime   see `model.dates`
 text       everything else
@@ -18,7 +18,7 @@ from modelcycle.model.values import FALSE, TRUE, boolean_sql, number_sql
 
 MIN_PARSED_SHARE = 0.99  # of a column's values, to be a number or a date; rows with the others are quarantined
 MIN_LIKELY_SHARE = 0.5  # of the sampled texts, for a date format to be counted over the whole column
-SAMPLE_ROWS = 300  # for finding likely date formats
+DATE_SAMPLE_ROWS = 300  # for finding likely date formats
 
 
 def infer_columns(engine: Any, names: dict[int, str], declared: dict[int, ColumnType]) -> dict[int, Column]:
@@ -37,7 +37,7 @@ def infer_columns(engine: Any, names: dict[int, str], declared: dict[int, Column
             + " FROM clean_rows"
         ).fetchone()
         sample = engine.execute(
-            f"SELECT {', '.join(f'c{number}' for number in batch)} FROM clean_rows WHERE row_id <= {SAMPLE_ROWS}"
+            f"SELECT {', '.join(f'c{number}' for number in batch)} FROM clean_rows WHERE row_id <= {DATE_SAMPLE_ROWS}"
         ).fetchall()
         for position, number in enumerate(batch):
             present, numbers, booleans = counts[3 * position : 3 * position + 3]
@@ -96,7 +96,7 @@ def _date_format(engine: Any, name: str, present: int, sample: set[str]) -> str 
     """
     if not sample:
         first = engine.execute(
-            f"SELECT {name} FROM clean_rows WHERE {name} IS NOT NULL ORDER BY row_id LIMIT {SAMPLE_ROWS}"
+            f"SELECT {name} FROM clean_rows WHERE {name} IS NOT NULL ORDER BY row_id LIMIT {DATE_SAMPLE_ROWS}"
         ).fetchall()
         sample = {text for (text,) in first}
     likely = [

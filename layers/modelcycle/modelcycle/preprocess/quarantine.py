@@ -8,7 +8,7 @@ from typing import Any
 from modelcycle.engine import literal
 from modelcycle.model.columns import Column
 
-MAX_VALUE_CHARACTERS = 2000
+MAX_TEXT_CHARACTERS = 2000  # stored of a value
 
 
 def write_quarantine(engine: Any, columns: dict[int, Column], sources: list[str], folder: Path) -> Path:
@@ -32,7 +32,7 @@ def write_quarantine(engine: Any, columns: dict[int, Column], sources: list[str]
     text = " ".join(f"WHEN {number} THEN c{number}" for number in columns)
     engine.execute(
         f"""COPY (SELECT sources.name AS file, clean_rows.row, column_names.name AS column, invalid_values.reason,
-                    left(CASE invalid_values.number {text} END, {MAX_VALUE_CHARACTERS}) AS text
+                    left(CASE invalid_values.number {text} END, {MAX_TEXT_CHARACTERS}) AS text
                   FROM invalid_values JOIN clean_rows USING (row_id) JOIN sources ON sources.number = clean_rows.file
                   JOIN column_names ON column_names.number = invalid_values.number
                   ORDER BY row_id, invalid_values.number)

@@ -12,7 +12,7 @@ from modelcycle.model.columns import Column, Columns, Texts, Values
 from modelcycle.store import MAX_OBJECT_BYTES
 
 MAX_CELLS = 60_000_000  # rows x columns of all parts; 4 bytes each, three quarters of them in memory at once
-MAX_TEXT_BYTES = 1 * 2**30  # of all text columns; one part of one column is in memory at a time
+MAX_TEXT_COLUMN_BYTES = 2**30  # of all text columns together; one part of one column is in memory at a time
 MAX_BATCH_CELLS = 2_000_000
 CASTS = {"number": "::FLOAT", "boolean": "::FLOAT", "datetime": "::DOUBLE", "text": ""}
 
@@ -42,10 +42,10 @@ def check_size(engine: Any, columns: dict[int, Column], rows: int) -> None:
         ).fetchone()
         text_bytes |= {columns[number].name: int(size) for number, size in zip(batch, sizes, strict=True)}
     total = sum(text_bytes.values())
-    if total > MAX_TEXT_BYTES:
+    if total > MAX_TEXT_COLUMN_BYTES:
         largest = max(text_bytes, key=lambda name: text_bytes[name])
         raise BadData(
-            f"the text columns have {total >> 20} MiB; the limit is {MAX_TEXT_BYTES >> 20}",
+            f"the text columns have {total >> 20} MiB; the limit is {MAX_TEXT_COLUMN_BYTES >> 20}",
             f"column {largest}: {text_bytes[largest] >> 20} MiB", "list it in drop_columns, or keep fewer rows",
         )  # fmt: skip
 

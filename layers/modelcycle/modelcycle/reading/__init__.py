@@ -7,7 +7,7 @@
 `model.values` and `model.dates` decide later what a text means: a missing value, a number, true or false, a date.
 """
 
-from modelcycle.reading.reader import SUFFIXES, read_file
+from modelcycle.reading.reader import SUFFIXES, check_suffix, read_file
 from modelcycle.reading.text_table import TextTable
 
-__all__ = ["SUFFIXES", "TextTable", "read_file"]
+__all__ = ["SUFFIXES", "TextTable", "check_suffix", "read_file"]

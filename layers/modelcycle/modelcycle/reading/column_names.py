@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
+from collections.abc import Sequence
 
 from modelcycle.faults import BadData, ColumnsDiffer
 
@@ -55,6 +57,17 @@ def check_second_column(names: list[str], where: str) -> None:
             f"there is only one column, {names[0][:MAX_NAME_CHARACTERS]!r}", where,
             "add columns besides the target; separate them by comma, semicolon, tab or |",
         )  # fmt: skip
+
+
+def suggest_name(name: str, names: Sequence[str]) -> str:
+    """Return a question that suggests the most similar column, for the beginning of a message; "" if none is similar.
+
+    >>> suggest_name("Incom", ["age", "income"])
+    "did you mean 'income'? "
+    """
+    by_lower_name = {other.lower(): other for other in reversed(names)}
+    similar = difflib.get_close_matches(name.lower(), by_lower_name, n=1)
+    return f"did you mean {by_lower_name[similar[0]]!r}? " if similar else ""
 
 
 def list_names(names: list[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from modelcycle.engine import literal
 from modelcycle.faults import BadData, NoData
+from modelcycle.json_pointer import json_pointer
 from modelcycle.reading import column_names
 from modelcycle.reading.broken_lines import MAX_LINE_CHARACTERS, check_broken_share, first_broken_line
 from modelcycle.reading.plain_text import MAX_LINE_BYTES, copy_plain_text
@@ -46,7 +47,7 @@ def read_json_lines(engine: Any, source: Path, gzipped: bool, where: str, target
         check_broken_share(0, broken, first, where, "are not JSON objects", REMEDY)
         raise BadData("the file's objects have no keys", where, "write each row as an object {column: value}")
     names = column_names.clean_names(keys, where)
-    pointers = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in keys)
+    pointers = ", ".join(literal(json_pointer(key)) for key in keys)
     columns = ", ".join(f"texts[{number + 1}] AS c{number}" for number in range(len(names)))
     rows = write_text_table(
         engine, target,

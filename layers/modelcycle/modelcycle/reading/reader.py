@@ -15,6 +15,19 @@ from modelcycle.reading.text_table import TextTable
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 
 
+def check_suffix(name: str) -> None:
+    """Check that a file's name ends with a known format, in upper or lower case.
+
+    Raises
+    ------
+    UnreadableFile : it does not
+    """
+    if not name.lower().endswith(SUFFIXES):
+        raise UnreadableFile(
+            "the file's ending is unknown", name, f"use one of {', '.join(SUFFIXES)}, or remove the file"
+        )
+
+
 def read_file(engine: Any, source: Path, name: str, target: Path) -> TextTable:
     """Read the rows of a file as text, in the file's order; add its broken lines to the table `broken_lines`.
 
@@ -31,11 +44,8 @@ def read_file(engine: Any, source: Path, name: str, target: Path) -> TextTable:
     UnreadableFile : the format is unknown, is not that of the content, or most lines are broken
     BadData, ColumnsDiffer : the header cannot be used
     """
+    check_suffix(name)
     lower_name = name.lower()
-    if not lower_name.endswith(SUFFIXES):
-        raise UnreadableFile(
-            "the file's ending is unknown", name, f"use one of {', '.join(SUFFIXES)}, or remove the file"
-        )
     if not source.stat().st_size:
         raise NoData("the file is empty", name, "upload a file with a header and rows")
     broken_lines.create_table(engine)

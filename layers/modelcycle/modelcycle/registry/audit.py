@@ -14,7 +14,7 @@ from modelcycle.faults import Raced
 from modelcycle.registry import keys
 from modelcycle.registry.table import Table, Write
 
-PEOPLES_DECISIONS = frozenset({"approve", "reject", "rollback", "promote"})
+DECISIONS_OF_PEOPLE = frozenset({"approve", "reject", "rollback", "promote"})
 
 
 class Entry(BaseModel):
@@ -52,7 +52,7 @@ class Audit:
 
     def decisions(self, model: str) -> list[Entry]:
         """Return what people decided, newest first."""
-        return [entry for entry in self.all(model) if entry.decision in PEOPLES_DECISIONS]
+        return [entry for entry in self.all(model) if entry.decision in DECISIONS_OF_PEOPLE]
 
 
 def entry_write(model: str, name: str, entry: Entry) -> Write:

@@ -13,7 +13,7 @@ SAME_ROLLBACK = timedelta(seconds=30)  # after a rollback; another person may no
 class Route(BaseModel):
     """The versions that answer requests.
 
-    `weights` are per cent of the traffic by version and add up to 100. `previous` is the version that a rollback goes
+    `weights` are percent of the traffic by version and add up to 100. `previous` is the version that a rollback goes
     back to. `moves` counts the changes of the route: it is the number of the last one.
     """
 

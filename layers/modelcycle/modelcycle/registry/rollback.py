@@ -9,8 +9,8 @@ from modelcycle.registry.moves import Move, Route, champion
 from modelcycle.registry.transitions import State, not_allowed, remedy, state_in_words
 
 MAX_MOVES = 1000  # of a route's history that are searched for an earlier version
-GOOD_STATES: set[State] = {"staged", "awaiting_approval", "retired"}  # of a version to go back to without being named
-SERVABLE_STATES: set[State] = GOOD_STATES | {"rolled_back"}  # of a version to go back to that a person names
+GOOD_STATES: set[State] = {"staged", "awaiting_approval", "retired"}  # of a version that a rollback may choose itself
+SERVABLE_STATES: set[State] = GOOD_STATES | {"rolled_back"}  # of a version that a person may name for a rollback
 
 
 class History:

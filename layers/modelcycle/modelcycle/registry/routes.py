@@ -44,11 +44,11 @@ class Routes:
         self, model: str, version: int, weight: int, by: str, why: str = "", *,
         rollout: str = "", step: int | None = None, expected_moves: int | None = None,
     ) -> Route | None:  # fmt: skip
-        """Give a version `weight` per cent of the traffic; the rest stays with the champion. Never lowers a share.
+        """Give a version `weight` percent of the traffic; the rest stays with the champion. Never lowers a share.
 
         Parameters
         ----------
-        weight : per cent
+        weight : percent
         rollout, step : name of the execution and its step; they identify a step that is delivered twice
         expected_moves : number of the route's last move as the rollout knows it; None if it has not read the route
 

@@ -16,7 +16,7 @@ MAX_REASON = 2000  # characters of a reason on record
 
 
 class RunRecord(BaseModel):
-    """A run and its state; `version` is the one that it is about, if it came that far."""
+    """A run and its state; `version` is the one that it registered or found, if any."""
 
     run: Run
     state: Literal["running"] | Outcome = "running"

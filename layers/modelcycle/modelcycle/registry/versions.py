@@ -67,7 +67,7 @@ class Versions:
         Parameters
         ----------
         draft : the version; its number is ignored
-        content : hash of all that makes the version (model, signature, data)
+        content : hash of what makes the version (model, signature, data)
         is_intact : returns whether the artifacts of a registered version are still there
 
         Returns

@@ -1,4 +1,4 @@
-"""Carry the events of the registry from the table's stream to the bus, each at least once."""
+"""Carries the events of the registry from the table's stream to the bus, each at least once."""
 
 from modelcycle.relay.relay import relay
 

@@ -1,4 +1,4 @@
-"""The parity check on validation rows and probes, then scores of the test rows by candidate and champion."""
+"""The parity check on validation rows and parity rows, then scores of the test rows by candidate and champion."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _check_parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Sto
     deviation = 1.0 if validation.target is None or not validation.rows else float(np.nanstd(validation.target))
     pairs = [
         ScorePair("validation", expected["validation"], scorer.scores(validation)),
-        ScorePair("probes", expected["probes"], scorer.scores(probes)),
+        ScorePair("parity", expected["probes"], scorer.scores(probes)),
     ]
     return check_parity(pairs, scorer.signature.task, deviation, request.select_model.best.algorithm)
 

@@ -21,7 +21,7 @@ STEP = "select_model"
 
 
 def select_model(request: SelectModelRequest, *, artifacts: Store, results: Results, code: str) -> SelectedModel:
-    """Fit the trial with the lowest loss again, and write the model with all that later steps check it by.
+    """Fit the trial with the lowest loss again, and write the model with what later steps check it against.
 
     It is fitted on the training rows only, since the parity check uses the validation rows. Of equal losses the first
     trial wins.
