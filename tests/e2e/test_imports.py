@@ -42,6 +42,7 @@ def run_python(cloud: LocalCloud, project: CloudSite) -> Any:
     paths: dict[str, str] = {}
     configurations = cloud.admin.client("lambda").list_functions()["Functions"]
     runtime = install_runtime(project.home)
+    access_key, secret_key = cloud.admin.credentials()
 
     def run(resource: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         resources = template()["Resources"]
@@ -61,8 +62,8 @@ def run_python(cloud: LocalCloud, project: CloudSite) -> Any:
             "PATH": os.defpath,
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": cloud.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret_key,
             "AWS_LAMBDA_FUNCTION_NAME": resource,
         }
         return subprocess.run(

@@ -123,7 +123,7 @@ def test_a_run_whose_execution_no_longer_exists_is_ended_at_the_next_start(
     registry = Registry(DynamoTable(admin.client("dynamodb"), restartable.cloud.outputs["RegistryTable"]))
     run = live.runs()[0].run
     lost = run.model_copy(update={"model": model.name, "execution": f"{run.execution}-lost"})
-    registry.runs.claim(lost, None, None, lambda execution: True)
+    registry.leases.claim(lost, None, None, lambda execution: True)
     restartable.save()
     restartable.stop_and_start()
     (record,) = restartable.model(model.name).runs()
