@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from modelcycle.model import dates
-from modelcycle.model.columns import Column, Columns, TableSchema, Texts, Values
+from modelcycle.model.columns import Column, Columns, TableSchema, Texts, Values, shortest_decimal
 from modelcycle.model.fields import Field
 from modelcycle.model.plan import FeaturePlan
-from modelcycle.model.scoring import shortest_decimal
 from modelcycle.model.signature import Signature
 from modelcycle.spec import Pipeline
 

@@ -16,9 +16,10 @@ import numpy as np
 
 from modelcycle.faults import BadRequest, NotAllowed
 from modelcycle.model import scoring
+from modelcycle.model.columns import shortest_decimal
 from modelcycle.model.request import instances_of
 from modelcycle.model.routing import entity_key, version_for
-from modelcycle.model.scoring import Scorer, shortest_decimal
+from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Route, Version
 from modelcycle.store import Store

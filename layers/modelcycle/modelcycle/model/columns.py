@@ -168,3 +168,14 @@ def _json_array(texts: list[str]) -> npt.NDArray[np.uint8]:
 def _texts_of(array: npt.NDArray[np.uint8]) -> list[str]:
     texts: list[str] = json.loads(array.tobytes())
     return texts
+
+
+def shortest_decimal(value: np.float32) -> float:
+    """Return the float whose text is the shortest that reads back as this float32.
+
+    Examples
+    --------
+    >>> float(np.float32(0.1)), shortest_decimal(np.float32(0.1))
+    (0.10000000149011612, 0.1)
+    """
+    return float(str(value))
