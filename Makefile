@@ -1,4 +1,4 @@
-# Everything from a bare clone, with Python 3.11 to 3.13 and make.
+# Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
 .PHONY: help run test lint up down deploy clean lock
 
@@ -12,20 +12,20 @@ OWN := pyproject.toml layers/modelcycle/pyproject.toml
 DEV := $(wildcard .venv/dev.stamp)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export SAM_CLI_TELEMETRY := 0
-# a company's proxy has its certificate in the system's store, not in uv's own
+# the certificate of a company's proxy is in the system's store, not in uv's own
 export UV_SYSTEM_CERTS := 1
 
-help:  ## this list
+help:  ## shows this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: .venv/run.stamp  ## the whole cycle on the example data; leaves the local cloud up
+run: .venv/run.stamp  ## runs the whole lifecycle on the example data; leaves the local cloud running
 	@$(BIN)/modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz
 	@$(BIN)/modelcycle predict adult-income --data examples/data/adult.csv.gz --rows 3
 
-test: lint  ## all checks and all tests
+test: lint  ## runs all checks and all tests
 	$(BIN)/pytest
 
-lint: .venv/dev.stamp build/sam/stamp  ## ruff, mypy, import-linter, cfn-lint, sam validate
+lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy layers/modelcycle/modelcycle cli infra functions bench
@@ -36,26 +36,26 @@ lint: .venv/dev.stamp build/sam/stamp  ## ruff, mypy, import-linter, cfn-lint, s
 up: .venv/run.stamp  ## starts the local cloud and deploys to it
 	@$(BIN)/modelcycle up
 
-down: .venv/run.stamp  ## stops the local cloud; all that it holds stays
+down: .venv/run.stamp  ## stops the local cloud; everything in it is kept
 	@$(BIN)/modelcycle down
 
 ENVIRONMENT ?= dev
 SETTINGS_prod := LogDays=365
-deploy: .venv/run.stamp build/sam/stamp  ## to AWS, with your profile at hand; ENVIRONMENT=dev|staging|prod
+deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile; ENVIRONMENT=dev|staging|prod
 	@test -z "$$(git status --porcelain)" || { echo "There are uncommitted changes: commit them, so that a version can name its code." >&2; exit 1; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build --config-env $(ENVIRONMENT)
 	$(SAM) deploy --config-env $(ENVIRONMENT) \
 	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS_$(ENVIRONMENT)) BuildSha=$$(git rev-parse HEAD)"
 
-clean:  ## stops the local cloud and removes all that was made here, models included
+clean:  ## stops the local cloud and deletes everything that was made here, models included
 	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; fi
 	rm -rf .venv .modelcycle .aws-sam build *.egg-info layers/modelcycle/*.egg-info
 
-# Without URLs, with hashes, one lock for all Pythons. Layers agree with the laptop, learning with the other layers.
+# Locks have hashes and no URLs; one lock serves all Pythons. Layers use the same versions as the laptop and each other.
 COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --no-emit-package modelcycle --no-emit-package modelcycle-cli --custom-compile-command "make lock"
 
-lock: $(UV)  ## renews every lock
+lock: $(UV)  ## updates every lock
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-uv.in -c requirements.txt -o requirements-uv.txt
 	$(COMPILE) requirements-sam.in -o requirements-sam.txt
@@ -73,7 +73,7 @@ $(UV): requirements-uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@touch $(UV)
 
-# Packages are exactly those of the lock. Whoever has run the tests keeps what they need.
+# Installs exactly the packages of the lock. An environment that has run the tests keeps the packages for them.
 .venv/run.stamp: $(UV) requirements.txt $(OWN)
 	@$(UV) pip sync --quiet --require-hashes requirements$(if $(DEV),-dev).txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable . --editable layers/modelcycle

@@ -3,7 +3,7 @@
 Needs the development environment (`make test` creates it). Adult, 12 trials, the same rows in the same parts. The
 script fits the trials one after the other in one process. The lifecycle runs on a local cloud of the bench's own: first
 with cold functions, then with warm ones, under another name so that no result is reused. Both sides compute with one
-thread a process. Compare figures of one run only.
+thread per process. Compare figures of one run only.
 """
 
 from __future__ import annotations

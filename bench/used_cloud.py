@@ -1,7 +1,7 @@
 """Measure what a local cloud costs after many predictions, compared with a new one: python -m bench.used_cloud
 
 Needs the development environment (`make test` creates it) and Linux. A model is trained on two clouds of the bench's
-own; one of them then answers many predictions, one row a request. Printed are:
+own; one of them then answers many predictions, one row per request. Printed are:
 
 - the time of a prediction before and after, and on both clouds in turn (other load on the machine affects both)
 - memory of the emulator, bytes written and processor time of the idle cloud, size of the saved state
@@ -248,7 +248,7 @@ def print_idle(cloud: BenchCloud, name: str, seconds: float) -> None:
 
 
 def quantile(values: list[float], share: float) -> float:
-    """Return a quantile, in whole per cent."""
+    """Return a quantile, in whole percent."""
     return statistics.quantiles(values, n=100)[round(share * 100) - 1]
 
 

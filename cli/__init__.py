@@ -1,1 +1,1 @@
-"""The `modelcycle` command: what a person types, on a laptop, against any of the three places."""
+"""The `modelcycle` command: works on the local cloud, a LocalStack or AWS."""

@@ -1,4 +1,4 @@
-"""What the live version of a model takes: the values of a row, made of texts as training made them."""
+"""What the champion of a model expects in a request, and rows of text as such requests."""
 
 from __future__ import annotations
 
@@ -7,40 +7,49 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from cli.data_file import Row
 from cli.place import Place
-from cli.rows import Row
 from modelcycle.faults import NotAllowed, Unknown
 from modelcycle.model.values import is_missing, missing_texts, number
 
 
 class Contract:
-    """Turns the texts of a row into the values that a signature asks for.
+    """Makes instances of a request from rows of text, with the values that training would have read.
 
     Parameters
     ----------
-    signature : as `modelcycle.model.signature.Signature` has it, as JSON (that module needs numpy, which is not here)
+    signature : JSON of a `model.signature.Signature`, a class that needs numpy, which the command line does not have
+
+    Examples
+    --------
+    >>> signature = {
+    ...     "fields": [{"name": "age", "type": "number"}, {"name": "job", "type": "text"}], "target": "income",
+    ...     "ignored": [], "missing_values": ["?"], "id_columns": [],
+    ... }
+    >>> Contract(signature).instance({"age": "41", "job": " ? ", "income": "1"})
+    {'age': 41.0, 'job': None}
     """
 
     def __init__(self, signature: dict[str, Any]) -> None:
         self.fields: dict[str, dict[str, Any]] = {field["name"]: field for field in signature["fields"]}
         self.ignored = {*signature["ignored"], signature["target"]}
         self.missing = missing_texts(signature["missing_values"])
-        self.ids: list[str] = signature["id_columns"]
+        self.id_columns: list[str] = signature["id_columns"]
 
-    def unknown(self, names: Iterable[str]) -> list[str]:
-        """Columns that are neither read nor known to be left out."""
+    def unknown_columns(self, names: Iterable[str]) -> list[str]:
+        """Return the columns that the model's data did not have."""
         return [name for name in names if name not in self.fields and name not in self.ignored]
 
     def instance(self, row: Row) -> dict[str, Any]:
-        """The row's columns that the model reads, and those that say whose row it is.
+        """Return the columns of a row that the model reads, and those that identify its entity.
 
-        A column that the row lacks stays away: the API names it.
+        Columns that the row does not have stay absent; the API's answer then names them.
         """
-        ids = {name: row[name] for name in self.ids if name in row}
+        ids = {name: row[name] for name in self.id_columns if name in row}
         return ids | {name: self._value(row[name], field["type"]) for name, field in self.fields.items() if name in row}
 
     def example(self) -> dict[str, Any]:
-        """A row of what training saw."""
+        """Return an instance with typical values of the training rows."""
         return {name: field.get("example") for name, field in self.fields.items()}
 
     def _value(self, text: str | None, kind: str) -> Any:
@@ -49,12 +58,12 @@ class Contract:
         if kind != "number":
             return text
         value = number(text)
-        # what is no number goes as it is: the API's answer names the field and what it expects
+        # a text that is not a number is sent as it is: the API's answer names the field and what it expects
         return value if value is not None and math.isfinite(value) else text
 
 
 def contract(place: Place, model: str) -> Contract:
-    """The contract of the version with the most traffic.
+    """Return the contract of a model's champion, the version with the most traffic.
 
     Raises
     ------
@@ -67,7 +76,7 @@ def contract(place: Place, model: str) -> Contract:
     if champion is None:
         if model not in place.registry.runs.models():
             raise Unknown(f"there is no model {model}", place.title, "`modelcycle models` lists the models")
-        raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` says why")
+        raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
     version = place.registry.versions.get(model, champion)
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
     return Contract(json.loads(artifacts.read(version.signature)))

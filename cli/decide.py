@@ -1,4 +1,4 @@
-"""`approve`, `reject`, `rollback`, `promote`: a person's word about a version, said to the API."""
+"""`approve`, `reject`, `rollback`, `promote`: a person's decision about a version, sent to the API."""
 
 from __future__ import annotations
 
@@ -7,58 +7,60 @@ from datetime import datetime
 from typing import Literal
 
 from cli import console, signing
-from cli import place as places
-from cli.screens import versions as screen
-from modelcycle.faults import BadInput, Unknown
+from cli.options import Options
+from cli.screens.versions import decided_text
+from modelcycle.faults import BadInput
 from modelcycle.messages import Decided
 from modelcycle.spec import MODEL_NAME
 
 Decision = Literal["approve", "reject", "rollback", "promote"]
 
 
-def decide(
-    decision: Decision, named: str, why: str, name: places.Name, stage: str, as_json: bool,
-    asked_at: datetime | None = None,
-) -> int:  # fmt: skip
-    """Send the decision and show its answer. `asked_at`: of a rollback, when the person started the command."""
-    model, version = model_and_version(named)
+def decide(decision: Decision, name: str, why: str, options: Options, asked_at: datetime | None = None) -> int:
+    """Send a decision and show what it changed.
+
+    Parameters
+    ----------
+    name : MODEL:VERSION; for `rollback` also MODEL
+    why : the reason, for the audit trail
+    asked_at : when the person started a rollback; a rollback by someone else since then counts as this one
+    """
+    model, version = model_and_version(name)
     if version is None and decision != "rollback":
         raise BadInput(
-            f"{decision} is about one version",
-            named,
+            f"{decision} needs a version", name,
             f"modelcycle {decision} {model}:VERSION; `modelcycle show {model}` lists them",
-        )
-    place = places.find(name, stage)
-    if model not in place.registry.runs.models():
-        raise Unknown(f"there is no model {model}", place.title, "`modelcycle models` lists the models")
+        )  # fmt: skip
+    place = options.open_place()
+    place.check_model(model)
     body = {"decision": decision, "version": version, "why": why}
     if asked_at:
         body["asked_at"] = asked_at.isoformat()
     answer = signing.call(place, "POST", f"/models/{model}/decisions", body)
-    if as_json:
+    if options.as_json:
         console.print_json(answer)
     else:
-        decided = Decided.model_validate(answer)
-        console.show(screen.decided(decided))
-        if decided.note:
-            console.show(f"  note          {decided.note}")
+        console.show(decided_text(Decided.model_validate(answer)))
     return console.DONE
 
 
-def model_and_version(named: str) -> tuple[str, int | None]:
-    """`adult-income:7` as its parts.
+def model_and_version(name: str) -> tuple[str, int | None]:
+    """Split MODEL or MODEL:VERSION.
 
     Raises
     ------
-    BadInput : what follows the colon is no version
+    BadInput : the name is neither
+
+    Examples
+    --------
+    >>> model_and_version("adult-income:7"), model_and_version("adult-income")
+    (('adult-income', 7), ('adult-income', None))
     """
-    model, colon, version = named.partition(":")
-    if not re.fullmatch(MODEL_NAME, model) or (
-        colon and not (version.isascii() and version.isdigit() and int(version) > 0)
-    ):
+    model, colon, version = name.partition(":")
+    is_version = version.isascii() and version.isdigit() and int(version) > 0
+    if not re.fullmatch(MODEL_NAME, model) or (colon and not is_version):
         raise BadInput(
-            f"{named!r} is not MODEL:VERSION",
-            "the command line",
-            "a model's name is a-z 0-9 and -, a version a whole number, as in adult-income:7",
-        )
+            f"{name!r} is not MODEL:VERSION", "the command line",
+            "a model's name has a-z, 0-9 and -, and a version is a whole number, as in adult-income:7",
+        )  # fmt: skip
     return model, int(version) if colon else None

@@ -1,4 +1,4 @@
-"""The text of a new pipeline file: three lines that work, and comments that say what was seen."""
+"""The text of a new pipeline file: the lines that are needed, and comments with what the data file contains."""
 
 from __future__ import annotations
 
@@ -9,95 +9,124 @@ from pathlib import Path
 import yaml
 
 from cli import guess
-from cli.glance import Glance, Table
+from cli.data_summary import ColumnSummary, DataSummary
 from modelcycle.reading import SUFFIXES
 
-WIDEST_NAME = 32
-MOST_EXAMPLES = 3
-MOST_COLUMNS = 200  # described one by one
+MAX_MODEL_NAME_CHARACTERS = 48
+MAX_COLUMN_NAME_CHARACTERS = 32  # of a column, in a comment
+MAX_EXAMPLE_CHARACTERS = 24
+MAX_COMMENT_CHARACTERS = 120
+MAX_EXAMPLES = 3  # of a column
+MAX_DESCRIBED_COLUMNS = 200
+YAML_WIDTH = 10**9  # keeps a text on one line
 
 
 def model_name(data: Path) -> str:
-    """A model's name from a file's: a-z, 0-9 and -, at most 48."""
+    """Return a valid model name made from a file's name.
+
+    >>> model_name(Path("Adult Income.csv.gz"))
+    'adult-income'
+    """
     stem = data.name.lower()
     for suffix in SUFFIXES:
         stem = stem.removesuffix(suffix)
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "model"
+    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_MODEL_NAME_CHARACTERS].strip("-")
+    return name or "model"
 
 
-def draft(name: str, target: str, why: str, table: Table, data: Path) -> str:
-    """The file's text. What is only a guess, and would change what the model sees, stands in a comment."""
+def draft(name: str, target: str, why: str, summary: DataSummary, data: Path) -> str:
+    """Return the text of a pipeline file. Guesses that would change what the model learns are comments.
+
+    Parameters
+    ----------
+    name : of the model
+    target : column to predict
+    why : the reason for this target
+    summary : of the data file
+    data : its path
+    """
+    times = guess.time_columns(summary, target)[:1]
     suggestions = [
-        ("time_column", guess.time_columns(table, target)[:1], "orders the rows: the test rows are then the latest"),
-        ("id_columns", guess.identifiers(table, target), "kept for joins and erasure, never a feature"),
-        ("sensitive_columns", guess.sensitive(table, target), "measured for fairness, no feature"),
+        ("time_column", times, "splits by time: the newest rows are the test rows"),
+        ("id_columns", guess.identifier_columns(summary, target), "identify rows or people; never features"),
+        ("sensitive_columns", guess.sensitive_columns(summary, target), "for fairness metrics; never features"),
     ]
-    seen = f"{table.rows:,} rows" if table.whole else f"the first {table.rows:,} rows"
+    rows = f"{summary.rows:,} rows" if summary.is_complete else f"the first {summary.rows:,} rows"
     return "\n".join([
-        f"# Written by `modelcycle init` after a look at {seen} of {comment(data.name)}.",
+        f"# Written by `modelcycle init` from {rows} of {comment(data.name)}.",
         "# The two lines below are enough; `modelcycle schema` lists every other key.",
         f"name: {scalar(name)}",
         f"target: {scalar(target)}  # {comment(why)}",
         "",
-        *[line for key, names, what in suggestions if names for line in _suggested(key, names, what)],
-        "# The columns as they look (decided for good in each run, from all rows):",
-        *_described(table, target),
+        *[line for key, names, purpose in suggestions if names for line in _suggestion(key, names, purpose)],
+        "# The columns in these rows (each run infers the types again, from all rows):",
+        *_descriptions(summary, target),
         "",
     ])  # fmt: skip
 
 
 def scalar(text: str) -> str:
-    """Text as YAML reads it back, on one line."""
+    """Return a text as YAML on one line.
+
+    >>> scalar("income"), scalar("yes"), scalar("a: b")
+    ('income', "'yes'", "'a: b'")
+    """
     if text.isprintable():
-        written: str = yaml.safe_dump(text, width=10**9, allow_unicode=True)
-        return written.removesuffix("\n").removesuffix("\n...")
+        dumped: str = yaml.safe_dump(text, width=YAML_WIDTH, allow_unicode=True)
+        return dumped.removesuffix("\n").removesuffix("\n...")
     return _escaped(text)
 
 
-def flow(text: str) -> str:
-    """Text as YAML reads it back inside [ ]."""
+def flow_scalar(text: str) -> str:
+    """Return a text as YAML between the brackets of a list.
+
+    >>> flow_scalar("a,b")
+    "'a,b'"
+    """
     if text.isprintable():
-        written: str = yaml.safe_dump([text], width=10**9, allow_unicode=True, default_flow_style=True)
-        return written.strip()[1:-1]
+        dumped: str = yaml.safe_dump([text], width=YAML_WIDTH, allow_unicode=True, default_flow_style=True)
+        return dumped.strip()[1:-1]
     return _escaped(text)
 
 
-def _escaped(text: str) -> str:
-    """In double quotes: line breaks and other letters that nobody sees stand as escapes."""
-    written: str = yaml.safe_dump(text, width=10**9, allow_unicode=False, default_style='"')
-    return written.removesuffix("\n")
-
-
-def comment(text: str, width: int = 120) -> str:
-    """Text that cannot end its comment: one line, printable."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))
+def comment(text: str, width: int = MAX_COMMENT_CHARACTERS) -> str:
+    """Return a text that cannot end its comment: printable, on one line, at most `width` characters."""
+    plain = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
     return plain if len(plain) <= width else plain[: width - 3] + "..."
 
 
-def _suggested(key: str, names: list[str], what: str) -> list[str]:
-    """A line that does nothing until a person takes the # away."""
-    value = scalar(names[0]) if key == "time_column" else "[" + ", ".join(flow(name) for name in names) + "]"
-    return [f"# {what}:", f"# {key}: {value}", ""]
+def _escaped(text: str) -> str:
+    """Return a text as YAML in double quotes, with escapes for line breaks and other invisible characters."""
+    dumped: str = yaml.safe_dump(text, width=YAML_WIDTH, allow_unicode=False, default_style='"')
+    return dumped.removesuffix("\n")
 
 
-def _described(table: Table, target: str) -> list[str]:
-    shown = table.columns[:MOST_COLUMNS]
-    width = min(WIDEST_NAME, max(len(comment(column.name, WIDEST_NAME)) for column in shown))
-    lines = [f"#   {comment(column.name, WIDEST_NAME):<{width}}  {_look(column, target)}" for column in shown]
-    more = len(table.columns) - len(shown)
+def _suggestion(key: str, names: list[str], purpose: str) -> list[str]:
+    """Return a key as a comment; it takes effect when a person removes the #."""
+    value = scalar(names[0]) if key == "time_column" else "[" + ", ".join(map(flow_scalar, names)) + "]"
+    return [f"# {purpose}:", f"# {key}: {value}", ""]
+
+
+def _descriptions(summary: DataSummary, target: str) -> list[str]:
+    columns = summary.columns[:MAX_DESCRIBED_COLUMNS]
+    names = [comment(column.name, MAX_COLUMN_NAME_CHARACTERS) for column in columns]
+    width = max(len(name) for name in names)
+    lines = [
+        f"#   {name:<{width}}  {_description(column, target)}" for name, column in zip(names, columns, strict=True)
+    ]
+    more = len(summary.columns) - len(columns)
     return [*lines, *([f"#   and {more:,} more"] if more else [])]
 
 
-def _look(column: Glance, target: str) -> str:
-    if column.kind == "nothing":
-        return "no value"
-    kind = "whole number" if column.kind == "number" and column.whole else column.kind
-    often = sorted(column.levels, key=lambda level: -column.levels[level])[:MOST_EXAMPLES]
+def _description(column: ColumnSummary, target: str) -> str:
+    if column.kind == "empty":
+        return "empty"
+    kind = "whole number" if column.kind == "number" and column.is_integer else column.kind
     missing = f"{column.missing_share:.1%} missing, " if column.missing else ""
-    if guess.identifies(column):  # what names a person need not stand in one more file
+    if guess.is_identifier(column):  # without examples: the file should not name people
         return f"{kind}: {missing}{column.distinct} distinct"
     role = ", the target" if column.name == target else ""
-    return (
-        f"{kind}{role}: {missing}{column.distinct} distinct, such as {', '.join(comment(level, 24) for level in often)}"
-    )
+    frequent = sorted(column.levels, key=lambda level: -column.levels[level])[:MAX_EXAMPLES]
+    examples = ", ".join(comment(level, MAX_EXAMPLE_CHARACTERS) for level in frequent)
+    return f"{kind}{role}: {missing}{column.distinct} distinct, such as {examples}"

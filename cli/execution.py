@@ -1,4 +1,4 @@
-"""One execution of the lifecycle, seen as its steps: what has begun, what has ended, and what each measured."""
+"""One execution of the lifecycle as steps: which have started, which have ended, and their results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cli.place import Place
 
 Status = Literal["running", "done", "cached", "refused", "failed"]
 
-# states of the flow by the step that a person sees; the last state of a step is the one that ends it
+# the steps that people see, each with its states in the state machine; the last state ends the step
 STEPS: dict[str, tuple[str, ...]] = {
     "collect": ("Collect",),
     "preprocess": ("Preprocess",),
@@ -25,18 +25,18 @@ STEPS: dict[str, tuple[str, ...]] = {
     "deploy": ("Deploy",),
 }
 STEP_OF = {state: step for step, states in STEPS.items() for state in states}
-KEY_OF = {  # where a state leaves its result
+RESULT_KEYS = {  # where a state puts its result
     "Collect": "collect", "Preprocess": "preprocess", "EngineerFeatures": "engineer_features",
     "PlanTrials": "plan_trials", "Train": "trials", "SelectModel": "select_model", "ScoreCandidate": "score_candidate",
     "Validate": "validate", "Govern": "govern", "Register": "register", "Stage": "stage", "Deploy": "deploy",
 }  # fmt: skip
 
-PAGE = 10  # events of one answer: each holds all messages so far, and most looks find one new event or none
+EVENTS_PER_PAGE = 10  # each event holds all messages so far, and most refreshes find at most one new event
 
 
 @dataclass
 class Step:
-    """`results` are the messages of all states up to this one, as JSON, by their keys."""
+    """A step of an execution; `results` are the messages of all states up to this one, as JSON, by their keys."""
 
     name: str
     started: datetime
@@ -46,82 +46,96 @@ class Step:
 
     @property
     def seconds(self) -> float | None:
+        """How long it took; None while it runs."""
         return (self.ended - self.started).total_seconds() if self.ended else None
 
 
 class Execution:
-    """An execution by its ARN. `refresh` reads what has happened since the last time."""
+    """An execution of the lifecycle; `refresh` reads what is new.
+
+    Attributes
+    ----------
+    steps : by name, in the order in which they started
+    claim : the result of the state Claim
+    late_uploads : files that arrived too late for this run; the next run includes them
+    error, cause : of a failed execution
+    """
 
     def __init__(self, place: Place, arn: str) -> None:
         self.place = place
         self.arn = arn
         self.steps: dict[str, Step] = {}
         self.claim: dict[str, Any] = {}
-        self.unseen = 0  # uploads that came too late for this run; another one sees them
+        self.late_uploads = 0
         self.status = "RUNNING"
         self.error = self.cause = ""
         self.started: datetime | None = None
         self.ended: datetime | None = None
-        self._seen = 0
+        self._last_event = 0
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         return self.status not in ("RUNNING", "PENDING_REDRIVE")
 
+    @property
+    def results(self) -> dict[str, Any]:
+        """The messages of all states, by their keys."""
+        return {key: message for step in self.steps.values() for key, message in step.results.items()}
+
     def refresh(self) -> None:
-        """Read on. Asks for the status first, so that an execution that is over has all its events read."""
-        told = self.place.states.describe_execution(executionArn=self.arn)
-        for event in self._events():
-            self._take(event)
-        self.status = told["status"]
-        self.error, self.cause = told.get("error") or "", told.get("cause") or ""
-        self.started, self.ended = told["startDate"], told.get("stopDate")
-        if self.over:
+        """Read what is new. The status is read before the events, so that a finished execution has all of them."""
+        description = self.place.states.describe_execution(executionArn=self.arn)
+        for event in self._new_events():
+            self._apply(event)
+        self.status = description["status"]
+        self.error, self.cause = description.get("error") or "", description.get("cause") or ""
+        self.started, self.ended = description["startDate"], description.get("stopDate")
+        if self.is_over:
             for step in self.steps.values():
                 if step.status == "running":
                     step.status, step.ended = "failed", self.ended
 
-    def _events(self) -> list[dict[str, Any]]:
-        """Events that were not seen yet, oldest first: read backwards, so that a long history is read once."""
-        found: list[dict[str, Any]] = []
-        request: dict[str, Any] = {"executionArn": self.arn, "reverseOrder": True, "maxResults": PAGE}
+    def _new_events(self) -> list[dict[str, Any]]:
+        """Return new events, oldest first. They are read newest first, so that old ones are not read again."""
+        events: list[dict[str, Any]] = []
+        request: dict[str, Any] = {"executionArn": self.arn, "reverseOrder": True, "maxResults": EVENTS_PER_PAGE}
         while True:
             page = self.place.states.get_execution_history(**request)
-            fresh = [event for event in page["events"] if event["id"] > self._seen]
-            found += fresh
-            if len(fresh) < len(page["events"]) or not page.get("nextToken"):
+            new = [event for event in page["events"] if event["id"] > self._last_event]
+            events += new
+            if len(new) < len(page["events"]) or not page.get("nextToken"):
                 break
             request["nextToken"] = page["nextToken"]
-        found.sort(key=lambda event: event["id"])
-        if found:
-            self._seen = found[-1]["id"]
-        return found
+        events.sort(key=lambda event: int(event["id"]))
+        if events:
+            self._last_event = events[-1]["id"]
+        return events
 
-    def _take(self, event: dict[str, Any]) -> None:
+    def _apply(self, event: dict[str, Any]) -> None:
         entered, exited = event.get("stateEnteredEventDetails"), event.get("stateExitedEventDetails")
         if entered and entered["name"] in STEP_OF:
             name = STEP_OF[entered["name"]]
             self.steps.setdefault(name, Step(name, event["timestamp"]))
         elif exited and exited["name"] == "Claim":
-            self.claim = _json(exited.get("output"))
+            self.claim = _json_object(exited.get("output"))
         elif exited and exited["name"].startswith("Conclude"):
-            self.unseen = _json(exited.get("output")).get("conclude", {}).get("folded", 0)
+            self.late_uploads = _json_object(exited.get("output")).get("conclude", {}).get("folded", 0)
         elif exited and exited["name"] in STEP_OF:
-            self._left(exited["name"], _json(exited.get("output")), event["timestamp"])
+            self._leave_state(exited["name"], _json_object(exited.get("output")), event["timestamp"])
 
-    def _left(self, state: str, output: dict[str, Any], at: datetime) -> None:
+    def _leave_state(self, state: str, output: dict[str, Any], at: datetime) -> None:
         step = self.steps[STEP_OF[state]]
-        step.results = {key: output[key] for key in KEY_OF.values() if key in output}
-        result = output.get(KEY_OF[state])
-        failed = result is None  # a Catch leaves its error elsewhere
+        step.results = {key: output[key] for key in RESULT_KEYS.values() if key in output}
+        result = output.get(RESULT_KEYS[state])
+        failed = result is None  # a Catch puts the error elsewhere
         if failed:
             step.results["error"] = output.get("error")
         if failed or state == STEPS[step.name][-1]:
             step.ended = at
-            step.status = "failed" if failed else _status(state, result)
+            step.status = "failed" if failed else _status_of(result)
 
 
-def _status(state: str, result: Any) -> Status:
+def _status_of(result: Any) -> Status:
     if isinstance(result, dict):
         if "refused" in (result.get("verdict"), result.get("decision")):
             return "refused"
@@ -130,6 +144,6 @@ def _status(state: str, result: Any) -> Status:
     return "done"
 
 
-def _json(text: str | None) -> dict[str, Any]:
+def _json_object(text: str | None) -> dict[str, Any]:
     value = json.loads(text) if text else {}
     return value if isinstance(value, dict) else {}

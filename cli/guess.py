@@ -1,58 +1,60 @@
-"""Guesses from column names and values, each with its reason: `init` writes them down for a person to judge."""
+"""Guesses from column names and values; `init` writes them into the pipeline file for a person to check."""
 
 from __future__ import annotations
 
 import re
 
-from cli.glance import Glance, Table
+from cli.data_summary import ColumnSummary, DataSummary
 
-TARGETS = ("target", "label", "y", "class", "outcome", "response")
-SENSITIVE = {
+TARGET_NAMES = ("target", "label", "y", "class", "outcome", "response")
+SENSITIVE_WORDS = {
     "sex", "gender", "race", "ethnicity", "ethnic", "age", "religion", "nationality", "disability", "citizenship",
     "orientation", "pregnancy", "pregnant", "caste",
 }  # fmt: skip
-ID = {"id", "uuid", "guid", "key", "ssn", "email"}
+IDENTIFIER_WORDS = {"id", "uuid", "guid", "key", "ssn", "email"}
+MIN_DISTINCT_SHARE = 0.9  # of the values of an identifier
+HINT = "choose another with --target"
 
 
-def guess_target(table: Table) -> tuple[str, str]:
-    """The column to predict, and why: by its name, else the last column that holds more than one value."""
-    for wanted in TARGETS:
-        for column in table.columns:
-            if column.name.strip().lower() == wanted:
-                return column.name, "guessed: its name says so; --target names another"
-    for column in reversed(table.columns):
+def guess_target(summary: DataSummary) -> tuple[str, str]:
+    """Return the column to predict and the reason: a usual name, otherwise the last column that varies."""
+    for name in TARGET_NAMES:
+        for column in summary.columns:
+            if column.name.strip().lower() == name:
+                return column.name, f"guessed by its name; {HINT}"
+    last = summary.columns[-1]
+    for column in reversed(summary.columns):
         if len(column.levels) > 1:
-            last = column is table.columns[-1]
-            return (
-                column.name,
-                f"guessed: the last column{'' if last else ' with two values or more'}; --target names another",
-            )
-    return table.columns[-1].name, "guessed: the last column; --target names another"
+            which = "the last column" if column is last else "the last column with at least two values"
+            return column.name, f"guessed: {which}; {HINT}"
+    return last.name, f"guessed: the last column; {HINT}"
 
 
-def sensitive(table: Table, target: str) -> list[str]:
-    """Columns that seem to hold what a person is born with or believes, by a word of their names."""
-    return [column.name for column in table.columns if column.name != target and _words(column.name) & SENSITIVE]
+def sensitive_columns(summary: DataSummary, target: str) -> list[str]:
+    """Return the columns with a name that suggests a protected attribute of people."""
+    return [
+        column.name for column in summary.columns if column.name != target and _words(column.name) & SENSITIVE_WORDS
+    ]
 
 
-def identifiers(table: Table, target: str) -> list[str]:
-    """Columns that seem to name a row: by their names, with a value of its own in nearly every row."""
-    return [column.name for column in table.columns if column.name != target and identifies(column)]
+def identifier_columns(summary: DataSummary, target: str) -> list[str]:
+    """Return the columns that seem to identify rows."""
+    return [column.name for column in summary.columns if column.name != target and is_identifier(column)]
 
 
-def time_columns(table: Table, target: str) -> list[str]:
-    """Columns that hold dates."""
-    return [column.name for column in table.columns if column.name != target and column.kind == "date"]
+def time_columns(summary: DataSummary, target: str) -> list[str]:
+    """Return the columns of dates."""
+    return [column.name for column in summary.columns if column.name != target and column.kind == "date"]
 
 
-def identifies(column: Glance) -> bool:
-    """Whether a column seems to name its rows."""
-    filled = column.rows - column.missing
-    own = filled > 1 and (column.more_levels or len(column.levels) > 0.9 * filled)
-    return own and bool(_words(column.name) & ID)
+def is_identifier(column: ColumnSummary) -> bool:
+    """Return whether a column seems to identify rows: by its name, and nearly every value is distinct."""
+    present = column.rows - column.missing
+    distinct = present > 1 and (column.has_more_levels or len(column.levels) > MIN_DISTINCT_SHARE * present)
+    return distinct and bool(_words(column.name) & IDENTIFIER_WORDS)
 
 
 def _words(name: str) -> set[str]:
-    """`nativeCountry`, `native_country` and `native country` are the same two words."""
+    """Return the words of a name: `nativeCountry`, `native_country` and `native country` have the same two."""
     split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
     return set(re.findall(r"[^\W_]+", split.lower()))

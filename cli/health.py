@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli import console
-from cli import place as places
-from cli.place import Place
+from cli import console, open_place
+from cli.place import Place, PlaceName, home
 from modelcycle.faults import Fault
 
 
@@ -36,13 +35,13 @@ class Health:
         }  # fmt: skip
 
 
-def check_health(name: places.Name, stage: str) -> Health:
+def check_health(name: PlaceName, stage: str) -> Health:
     """Return the health of a place, without changing anything in it."""
     health = _local_health() if name == "local" else Health(name, False)
     if name == "local" and not health.up:
         return health
     try:
-        place = places.find(name, stage)
+        place = open_place.open_place(name, stage)
     except Exception as error:  # without credentials, stack or answer, whatever the error, the place is not up
         problem, _, remedy = console.parts(error)
         if name != "local" or not health.problems:
@@ -59,7 +58,7 @@ def _local_health() -> Health:
     from cli.screens.lines import count, size
     from infra.local import cloud
 
-    status = cloud.status(home=places.home())
+    status = cloud.status(home=home())
     health = Health("local", status.running, [(problem, "") for problem in status.problems])
     if status.running:
         functions = count(status.functions, "function")

@@ -1,52 +1,62 @@
-"""`init`: a look at a data file, and the pipeline file that goes with it."""
+"""`init`: writes a pipeline file for a data file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from cli import console, rows
+from cli import console
+from cli.data_file import check_data_file
+from cli.data_summary import summarize
 from cli.draft import draft, model_name
-from cli.glance import glance
 from cli.guess import guess_target
 from modelcycle.faults import BadInput, TargetMissing
+from modelcycle.reading.column_names import list_names
 from modelcycle.spec import parse
 
 
 def init(data: Path, target: str | None, name: str | None, to: Path | None, as_json: bool) -> int:
-    """Write the pipeline file.
+    """Write a pipeline file.
+
+    Parameters
+    ----------
+    data : the data file
+    target : column to predict; if None, it is guessed
+    name : of the model; if None, it is made from the file's name
+    to : file to write; if None, it is named after the model
+    as_json : print the result as JSON
 
     Raises
     ------
-    BadInput : the file exists already
+    BadInput : the pipeline file exists
     TargetMissing : `target` is not a column of the data
-    BadPipeline : `name` is no name for a model
+    BadPipeline : `name` is not a valid model name
     """
-    rows.check(data)
-    chosen = name or model_name(data)
-    file = to or Path(f"{chosen}.yaml")
+    check_data_file(data)
+    model = name or model_name(data)
+    file = to or Path(f"{model}.yaml")
     if file.exists():
         raise BadInput(
-            "the file is there already, and is not overwritten", str(file), "name another with --out, or delete it"
+            "the file exists, and is not overwritten", str(file), "choose another with --out, or delete it first"
         )
-    seen = glance(data)
-    if target is not None and target not in seen.names:
+    summary = summarize(data)
+    if target is not None and target not in summary.names:
         raise TargetMissing(
-            f"the target {target!r} is not a column", str(data), f"the columns are: {', '.join(seen.names[:40])}"
+            f"the target {target!r} is not a column", str(data), f"the columns are: {list_names(summary.names)}"
         )
-    why = "said with --target"
+    why = "chosen with --target"
     if target is None:
-        target, why = guess_target(seen)
-    text = draft(chosen, target, why, seen, data)
+        target, why = guess_target(summary)
+    text = draft(model, target, why, summary, data)
     parse(text, "--name" if name else str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("x", encoding="utf-8", newline="\n") as out:
         out.write(text)
     if as_json:
-        console.print_json({"file": str(file), "name": chosen, "target": target, "why": why, "columns": seen.names})
+        console.print_json({"file": str(file), "name": model, "target": target, "why": why, "columns": summary.names})
     else:
         console.show(
-            f"{file} is written: predicts {target!r} ({why}).\n"
-            f"  look at it    its comments say what each column holds\n"
-            f"  run it        modelcycle run {console.quoted(file)} --data {console.quoted(data)}"
+            f"Wrote {file}: the model predicts {target!r} ({why}).\n"
+            f"  check it    its comments describe each column\n"
+            f"  run it      modelcycle run {console.quoted(file)} --data {console.quoted(data)}"
         )
     return console.DONE

@@ -1,237 +1,199 @@
-"""The command `modelcycle`: its verbs, as a table of contents. What each does stands in the file that it calls."""
+"""The command `modelcycle`: a table of contents. Each verb calls one function, in the file that it imports."""
 
 from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli import console
+from cli.options import Debug, Json, Options, on_place
 
 app = typer.Typer(
     name="modelcycle", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-    rich_markup_mode=None, help="The whole life of a machine-learning model as small cloud functions.",
-    epilog="Exit status: 0 done; 1 the run failed; 2 wrong use; 3 a gate or policy refused.",
+    rich_markup_mode=None, help="The whole lifecycle of a machine-learning model as small cloud functions.",
+    epilog="Exit status: 0 done; 1 failed; 2 wrong use; 3 refused by a gate or a policy.",
 )  # fmt: skip
 
-
-class PlaceName(StrEnum):
-    local = "local"
-    localstack = "localstack"
-    aws = "aws"
-
-
-Place = Annotated[PlaceName, typer.Option("--place", envvar="MODELCYCLE_PLACE", help="Where to work.")]
-Stage = Annotated[str, typer.Option("--stage", help="Stack modelcycle-STAGE, where the place is not local.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else, on standard output.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error, at the end.")]
-Data = Annotated[Path, typer.Option("--data", help="Rows: csv, csv.gz, jsonl, jsonl.gz or parquet.")]
-MaybeData = Annotated[
-    Path | None, typer.Option("--data", help="Rows to upload; without it the run reads what is there.")
-]
+Data = Annotated[Path, typer.Option("--data", help="The rows: csv, csv.gz, jsonl, jsonl.gz or parquet.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.")]
-MaybeVersion = Annotated[str, typer.Argument(metavar="MODEL[:VERSION]", help="The model, or one version of it.")]
+ModelOrVersion = Annotated[str, typer.Argument(metavar="MODEL[:VERSION]", help="A model, or one of its versions.")]
 Version = Annotated[str, typer.Argument(metavar="MODEL:VERSION", help="One version of a model.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, kept in the audit trail.")]
-LOCAL = PlaceName.local
 
 
 @app.command()
 def init(
     data: Data,
     target: Annotated[str | None, typer.Option("--target", help="The column to predict; else it is guessed.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="The model's name; else made from the file's.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The model's name; else it is made from the file's name.")
+    ] = None,
     to: Annotated[Path | None, typer.Option("--out", help="The file to write; else NAME.yaml.")] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
-    """Look at a data file and write the pipeline file for it, with comments."""
+    """Inspect a data file and write its pipeline file."""
     from cli.init import init
 
     return init(data, target, name, to, as_json)
 
 
 @app.command()
+@on_place
 def up(
-    port: Annotated[int | None, typer.Option("--port", min=1024, max=65535, help="Where to listen; else 4566.")] = None,
-    place: Place = LOCAL,
-    stage: Stage = "dev",
-    as_json: Json = False,
-    debug: Debug = False,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1024, max=65535, help="The port to listen on; else 4566.")
+    ] = None,
+    *,
+    options: Options,
 ) -> int:
     """Start the local cloud and deploy what has changed."""
     from cli.local import up
 
-    return up(place.value, stage, port, as_json)
+    return up(port, options)
 
 
 @app.command()
+@on_place
 def down(
     force: Annotated[bool, typer.Option("--force", help="Stop it even if its state cannot be saved.")] = False,
-    place: Place = LOCAL,
-    stage: Stage = "dev",
-    as_json: Json = False,
-    debug: Debug = False,
+    *,
+    options: Options,
 ) -> int:
     """Stop the local cloud; everything in it stays on disk."""
     from cli.local import down
 
-    return down(place.value, force, as_json)
+    return down(force, options)
 
 
 @app.command()
-def status(place: Place = LOCAL, stage: Stage = "dev", as_json: Json = False, debug: Debug = False) -> int:
-    """How the place is: bad news first, each with the command that mends it."""
+@on_place
+def status(options: Options) -> int:
+    """Check the place: problems, and the command that fixes each."""
     from cli.local import status
 
-    return status(place.value, stage, as_json)
+    return status(options)
 
 
 @app.command()
+@on_place
 def run(
     pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE.yaml", help="The pipeline file.")],
-    data: MaybeData = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Rows to upload; else the run reads the uploaded files.")
+    ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Let these rows take the place of all that are there.")
+        bool, typer.Option("--replace", help="Replace all uploaded files with the rows of --data.")
     ] = False,
-    place: Place = LOCAL,
-    stage: Stage = "dev",
-    as_json: Json = False,
-    debug: Debug = False,
+    *,
+    options: Options,
 ) -> int:
-    """Run the whole cycle: upload, S3 event, state machine, followed live."""
+    """Run the whole lifecycle, from upload to live model."""
     from cli.run import run
 
-    return run(pipeline, data, replace, place.value, stage, as_json)
+    return run(pipeline, data, replace, options)
 
 
 @app.command()
+@on_place
 def predict(
     model: Model,
     data: Data,
-    rows: Annotated[int | None, typer.Option("--rows", min=1, help="Only the first so many rows.")] = None,
-    place: Place = LOCAL,
-    stage: Stage = "dev",
-    as_json: Json = False,
-    debug: Debug = False,
+    rows: Annotated[int | None, typer.Option("--rows", min=1, help="Predict only the first rows.")] = None,
+    *,
+    options: Options,
 ) -> int:
-    """Ask the live model for each row of a file."""
+    """Predict the rows of a file with the live model."""
     from cli.predict import predict
 
-    return predict(model, data, rows, place.value, stage, as_json)
+    return predict(model, data, rows, options)
 
 
 @app.command()
-def monitor(
-    model: Model, place: Place = LOCAL, stage: Stage = "dev", as_json: Json = False, debug: Debug = False
-) -> int:
+@on_place
+def monitor(model: Model, options: Options) -> int:
     """Compare live traffic with the training data, now."""
     from cli.monitor import monitor
 
-    return monitor(model, place.value, stage, as_json)
+    return monitor(model, options)
 
 
 @app.command()
-def models(place: Place = LOCAL, stage: Stage = "dev", as_json: Json = False, debug: Debug = False) -> int:
-    """All models: what is live, the last run, drift."""
-    from cli.look import models
+@on_place
+def models(options: Options) -> int:
+    """List all models: live version, last run, drift."""
+    from cli.models import models
 
-    return models(place.value, stage, as_json)
+    return models(options)
 
 
 @app.command()
+@on_place
 def show(
-    model: MaybeVersion,
-    run: Annotated[str | None, typer.Option("--run", help="One run of the model, step by step.")] = None,
-    place: Place = LOCAL,
-    stage: Stage = "dev",
-    as_json: Json = False,
-    debug: Debug = False,
+    model: ModelOrVersion,
+    run: Annotated[str | None, typer.Option("--run", help="Show one run of the model, step by step.")] = None,
+    *,
+    options: Options,
 ) -> int:
-    """A model's versions, one version, or one run."""
-    from cli.look import show
+    """Show a model's versions, one version, or one run."""
+    from cli.show import show
 
-    return show(model, run, place.value, stage, as_json)
+    return show(model, run, options)
 
 
 @app.command()
+@on_place
 def runs(
     model: Model,
     follow: Annotated[str | None, typer.Option("--follow", help="Follow this run to its end.")] = None,
-    place: Place = LOCAL,
-    stage: Stage = "dev",
-    as_json: Json = False,
-    debug: Debug = False,
+    *,
+    options: Options,
 ) -> int:
-    """A model's runs, newest first."""
-    from cli.look import runs
+    """List a model's runs, newest first."""
+    from cli.runs import runs
 
-    return runs(model, follow, place.value, stage, as_json)
+    return runs(model, follow, options)
 
 
 @app.command()
-def approve(
-    version: Version,
-    why: Why = "",
-    place: Place = LOCAL,
-    stage: Stage = "dev",
-    as_json: Json = False,
-    debug: Debug = False,
-) -> int:
-    """Let a version that waits for a person go live."""
+@on_place
+def approve(version: Version, why: Why = "", *, options: Options) -> int:
+    """Approve a version that waits for approval: it goes live."""
     from cli.decide import decide
 
-    return decide("approve", version, why, place.value, stage, as_json)
+    return decide("approve", version, why, options)
 
 
 @app.command()
-def reject(
-    version: Version,
-    why: Why = "",
-    place: Place = LOCAL,
-    stage: Stage = "dev",
-    as_json: Json = False,
-    debug: Debug = False,
-) -> int:
-    """Refuse a version that waits for a person."""
+@on_place
+def reject(version: Version, why: Why = "", *, options: Options) -> int:
+    """Reject a version that waits for approval."""
     from cli.decide import decide
 
-    return decide("reject", version, why, place.value, stage, as_json)
+    return decide("reject", version, why, options)
 
 
 @app.command()
-def rollback(
-    model: MaybeVersion,
-    why: Why = "",
-    place: Place = LOCAL,
-    stage: Stage = "dev",
-    as_json: Json = False,
-    debug: Debug = False,
-) -> int:
-    """Give all traffic back to the version before, or to the one named."""
-    asked_at = datetime.now(UTC)  # before the imports: what others roll back meanwhile is the same rollback
+@on_place
+def rollback(model: ModelOrVersion, why: Why = "", *, options: Options) -> int:
+    """Give all traffic back to an earlier version."""
+    asked_at = datetime.now(UTC)  # before the slow imports: a rollback by someone else since then counts as this one
     from cli.decide import decide
 
-    return decide("rollback", model, why, place.value, stage, as_json, asked_at)
+    return decide("rollback", model, why, options, asked_at)
 
 
 @app.command()
-def promote(
-    version: Version,
-    why: Why = "",
-    place: Place = LOCAL,
-    stage: Stage = "dev",
-    as_json: Json = False,
-    debug: Debug = False,
-) -> int:
-    """Roll a version out, by the steps of its pipeline file."""
+@on_place
+def promote(version: Version, why: Why = "", *, options: Options) -> int:
+    """Roll out a version, in the steps of its pipeline file."""
     from cli.decide import decide
 
-    return decide("promote", version, why, place.value, stage, as_json)
+    return decide("promote", version, why, options)
 
 
 @app.command()
@@ -244,16 +206,16 @@ def schema(debug: Debug = False) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command line; returns its exit status."""
-    words = sys.argv[1:] if argv is None else argv
-    # read from the words themselves: reading the options may be what fails
-    as_json, debug = "--json" in words, "--debug" in words
+    """Run one command line; return its exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    # read here, because parsing the command line is one of the things that may fail
+    as_json, debug = "--json" in arguments, "--debug" in arguments
     try:
-        status: Any = app(words, prog_name="modelcycle", standalone_mode=False)
+        status: Any = app(arguments, prog_name="modelcycle", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         return console.INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone; Python would complain once more at its own end
+        sys.stderr.close()  # the reader of the output has gone; else Python reports the error again at exit
         return console.DONE
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own errors: an unknown verb, a missing argument

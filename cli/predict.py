@@ -1,4 +1,4 @@
-"""`predict`: the rows of a file through the API, as the model's signature wants them."""
+"""`predict`: sends the rows of a file to the API, and shows the predictions."""
 
 from __future__ import annotations
 
@@ -9,127 +9,148 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cli import console, rows, signing
-from cli import place as places
+from cli import console, signing
 from cli.contract import contract
-from cli.place import Name
-from cli.screens import predictions as screen
+from cli.data_file import DataFile, Row, open_data_file
+from cli.options import Options
+from cli.screens.predictions import MAX_SHOWN_ROWS, predictions_text
 from modelcycle.faults import BadData, BadRequest, NoData
+from modelcycle.reading.column_names import list_names
 
-MOST_ROWS = 500  # of one request
+BATCH_ROWS = 500  # in one request
+MAX_BATCH_BYTES = 1_000_000  # of the instances in one request; the API accepts 3 MB
 POINTER = re.compile(r"/instances/(?P<row>[0-9]+)(/(?P<column>.*))?", re.DOTALL)
-MOST_BYTES = 1_000_000  # of its instances; the API takes 3 MB
+
+RowInstance = tuple[Row, dict[str, Any]]
+"""A row of the file, and the instance that is sent for it."""
 
 
-def predict(model: str, data: Path, first: int | None, name: Name, stage: str, as_json: bool) -> int:
-    """Ask the live version for the rows of a file, and show its answers.
+def predict(model: str, data: Path, first: int | None, options: Options) -> int:
+    """Predict the rows of a file with the live version.
 
     Parameters
     ----------
-    first : rows to ask for; else all
+    model : name
+    data : the data file
+    first : number of rows to predict; None for all
 
     Raises
     ------
-    NoData, UnreadableFile, BadData, ColumnsDiffer : nothing was asked, since a line of the file is no row
-    BadRequest : names row and column of the file
+    NoData, UnreadableFile, BadData, ColumnsDiffer : the file cannot be read; no row was sent
+    BadRequest : the API refused a row; names row and column of the file
     """
-    with rows.opened(data) as file:
-        if file.piece.broken:
-            _broken(file, first)
-        place = places.find(name, stage)
-        asked = contract(place, model)
-        unknown = asked.unknown(file.names)
+    with open_data_file(data) as file:
+        if file.table.broken:
+            _report_broken_lines(file, first)
+        place = options.open_place()
+        expected = contract(place, model)
+        unknown = expected.unknown_columns(file.names)
         if unknown:
-            console.say(f"left out, the model does not know them: {', '.join(unknown)}")
-        absent = _absent(file, list(asked.fields))
+            console.say(f"not sent, because the model has no such column: {', '.join(unknown)}")
+        absent = _absent_columns(file, list(expected.fields))
         if absent:
             console.say(f"missing in every row: {', '.join(absent)}")
         answer: dict[str, Any] = {}
-        shown: list[rows.Row] = []
-        asked_for = (dict.fromkeys(absent) | row for row in itertools.islice(file, first))
-        for batch in batches((row, asked.instance(row)) for row in asked_for):
-            shown += [row for row, _ in batch[: screen.MOST_ROWS - len(shown)]]
+        shown: list[Row] = []
+        rows = (dict.fromkeys(absent) | row for row in itertools.islice(file, first))
+        for batch in request_batches((row, expected.instance(row)) for row in rows):
+            shown += [row for row, _ in batch[: MAX_SHOWN_ROWS - len(shown)]]
             body = {"instances": [instance for _, instance in batch]}
             try:
-                merge(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
-            except BadRequest as refused:
-                raise in_file(refused, data, len(answer.get("predictions", [])), list(asked.fields)) from None
+                merge_answer(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
+            except BadRequest as fault:
+                answered = len(answer.get("predictions", []))
+                raise fault_in_file(fault, data, answered, list(expected.fields)) from None
     if not answer:
         raise NoData("the file has no rows", str(data), "give at least one row")
-    if as_json:
+    if options.as_json:
         console.print_json(answer)
     else:
-        known = [name for name in asked.fields if name in file.names]
-        console.show(screen.predictions(answer, shown, known))
+        console.show(predictions_text(answer, shown, [name for name in expected.fields if name in file.names]))
     return console.DONE
 
 
-def _broken(file: rows.DataFile, first: int | None) -> None:
-    """All rows are asked for only where every line is one, so that the answers go with the file's lines; the first few
-    are a look, which a broken line need not spoil."""
-    line, reason = file.first_broken()
-    count = f"{file.piece.broken:,} lines are" if file.piece.broken > 1 else "a line is"
-    if first is None:
-        raise BadData(
-            f"{count} broken; the first: {reason}", f"{file.path}, line {line}",
-            "mend or drop them; or ask for the first rows with --rows",
-        )  # fmt: skip
-    console.say(f"{count} left out as broken; the first is line {line}: {reason}")
-
-
-def _absent(file: rows.DataFile, fields: list[str]) -> list[str]:
-    """Columns that no line of a sparse file has: they are missing, as a key that a line lacks is in training.
-
-    A CSV or Parquet file has to have all columns, and one that shares none with the model is another table: the API
-    names what such files lack.
-    """
-    absent = [name for name in fields if name not in file.names]
-    return absent if file.piece.sparse and len(absent) < len(fields) else []
-
-
-def batches(found: Iterable[tuple[rows.Row, dict[str, Any]]]) -> Iterator[list[tuple[rows.Row, dict[str, Any]]]]:
-    """Rows with their instances, as many as one request may hold; a row that is too large goes alone."""
-    batch: list[tuple[rows.Row, dict[str, Any]]] = []
-    size = 0
-    for row, instance in found:
-        added = len(json.dumps(instance))
-        if batch and (len(batch) == MOST_ROWS or size + added > MOST_BYTES):
+def request_batches(rows: Iterable[RowInstance]) -> Iterator[list[RowInstance]]:
+    """Yield rows with their instances in batches, one per request; an instance that is too large gets its own."""
+    batch: list[RowInstance] = []
+    batch_bytes = 0
+    for row, instance in rows:
+        instance_bytes = len(json.dumps(instance))
+        if batch and (len(batch) == BATCH_ROWS or batch_bytes + instance_bytes > MAX_BATCH_BYTES):
             yield batch
-            batch, size = [], 0
+            batch, batch_bytes = [], 0
         batch.append((row, instance))
-        size += added
+        batch_bytes += instance_bytes
     if batch:
         yield batch
 
 
-def in_file(refused: BadRequest, data: Path, sent: int, columns: list[str]) -> BadRequest:
-    """The API's refusal in terms of the file: its rows counted from 1, after the `sent` rows of earlier requests."""
-    errors = []
-    for error in refused.errors:
-        found = POINTER.fullmatch(error["pointer"])
-        if found is None:
-            return refused
-        name = found["column"]
-        column = f", column {name.replace('~1', '/').replace('~0', '~')!r}" if name is not None else ""
-        errors.append({"pointer": f"row {int(found['row']) + sent + 1}{column}", "detail": error["detail"]})
-    if not errors:
-        return refused
-    first = f"{errors[0]['pointer']}: {errors[0]['detail']}"
-    return BadRequest(first, str(data), f"mend the file; the model reads {', '.join(columns[:40])}", errors)
+def merge_answer(merged: dict[str, Any], answer: dict[str, Any]) -> None:
+    """Append the answer to one batch to those before: lists grow, other values are those of the first answer.
 
+    During a rollout several versions may answer; then `versions` has the version of each row.
 
-def merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
-    """Add a batch's answer: lists grow, the rest stays as the first answer said it.
-
-    A canary moves between two requests: where the versions of the rows differ, `versions` has one for each.
+    Examples
+    --------
+    >>> merged = {"version": 1, "predictions": ["no"]}
+    >>> merge_answer(merged, {"version": 2, "predictions": ["yes", "no"]})
+    >>> merged["predictions"], merged["versions"]
+    (['no', 'yes', 'no'], [1, 2, 2])
     """
-    rows_of = {id(one): len(one.get("predictions", [])) for one in (whole, part)}
-    mixed = "versions" in whole or "versions" in part or (whole and whole.get("version") != part.get("version"))
-    if whole and mixed:
-        whole.setdefault("versions", [whole.get("version")] * rows_of[id(whole)])
-        part = {"versions": [part.get("version")] * rows_of[id(part)]} | part
-    for key, value in part.items():
-        if isinstance(value, list) and key in whole:
-            whole[key] += value
+    if merged and ("versions" in merged or "versions" in answer or merged.get("version") != answer.get("version")):
+        merged.setdefault("versions", [merged.get("version")] * len(merged.get("predictions", [])))
+        answer = {"versions": [answer.get("version")] * len(answer.get("predictions", []))} | answer
+    for key, value in answer.items():
+        if isinstance(value, list) and key in merged:
+            merged[key] += value
         else:
-            whole.setdefault(key, value)
+            merged.setdefault(key, value)
+
+
+def fault_in_file(fault: BadRequest, data: Path, answered: int, columns: list[str]) -> BadRequest:
+    """Translate the pointers of a fault into rows and columns of the file.
+
+    Parameters
+    ----------
+    fault : the API's
+    answered : rows in the batches before; the file's rows count from 1
+    columns : that the model reads
+    """
+    errors = []
+    for error in fault.errors:
+        pointer = POINTER.fullmatch(error["pointer"])
+        if pointer is None:
+            return fault
+        name = pointer["column"]
+        column = f", column {name.replace('~1', '/').replace('~0', '~')!r}" if name is not None else ""
+        errors.append({"pointer": f"row {int(pointer['row']) + answered + 1}{column}", "detail": error["detail"]})
+    if not errors:
+        return fault
+    what = f"{errors[0]['pointer']}: {errors[0]['detail']}"
+    return BadRequest(what, str(data), f"fix the file; the model reads {list_names(columns)}", errors)
+
+
+def _report_broken_lines(file: DataFile, first: int | None) -> None:
+    """Refuse a file with broken lines, so that predictions and lines correspond; with `first`, only warn.
+
+    Raises
+    ------
+    BadData : all rows are to be predicted
+    """
+    line, reason = file.first_broken_line()
+    count = f"{file.table.broken:,} lines are" if file.table.broken > 1 else "a line is"
+    if first is None:
+        raise BadData(
+            f"{count} broken; the first: {reason}", f"{file.path}, line {line}",
+            "fix or remove them, or predict only the first rows with --rows",
+        )  # fmt: skip
+    console.say(f"{count} broken and skipped; the first is line {line}: {reason}")
+
+
+def _absent_columns(file: DataFile, fields: list[str]) -> list[str]:
+    """Return the columns that no line of a sparse file has; they are missing values, as in training.
+
+    Other formats must have all columns, and a file without any of them is a wrong one: the API's answer names them.
+    """
+    absent = [name for name in fields if name not in file.names]
+    return absent if file.table.sparse and len(absent) < len(fields) else []

@@ -6,77 +6,91 @@ import contextlib
 from pathlib import Path
 
 from cli import console, signing, start
-from cli import place as places
 from cli.contract import contract
-from cli.follow import Ending, begun, folded, follow, next_run
-from cli.place import Name, Place
-from cli.screens.run import RunScreen, ending
+from cli.follow import follow, joined, wait_for_claim, wait_for_next_run
+from cli.options import Options
+from cli.outcome import Outcome
+from cli.place import Place
+from cli.screens.outcome import outcome_text
+from cli.screens.run import RunScreen
 from modelcycle.faults import BadInput, Tampered, Unknown
 
-EXIT = {
+EXIT_STATUS = {
     "deployed": console.DONE, "unchanged": console.DONE, "awaiting_approval": console.DONE,
     "refused": console.REFUSED, "failed": console.FAILED,
 }  # fmt: skip
 
 
-def run(file: Path, data: Path | None, replace: bool, name: Name, stage: str, as_json: bool) -> int:
+def run(file: Path, data: Path | None, replace: bool, options: Options) -> int:
+    """Start the lifecycle and follow it.
+
+    Parameters
+    ----------
+    file : the pipeline file
+    data : rows to upload; None runs on the uploaded files
+    replace : delete all other uploaded files
+    """
     pipeline, text = start.read_pipeline(file)
     if data is not None:
         start.check_upload(data, pipeline)
     elif replace:
-        raise BadInput("--replace is about the rows of --data", "the command line", "give --data FILE with it")
-    place = places.find(name, stage, start=True, say=console.say)
+        raise BadInput("--replace needs the new rows", "the command line", "add --data FILE")
+    place = options.open_place(start=True)
     if data is not None:
         started = start.by_upload(place, pipeline, text, data, replace)
     else:
         started = start.by_request(place, pipeline, text)
-    return show_to_the_end(place, started.model, started.execution, as_json, started.folded)
+    return show_run(place, started.model, started.execution, options.as_json, started.folded)
 
 
-def show_to_the_end(place: Place, model: str, execution: str, as_json: bool, holder: str | None = None) -> int:
-    """Follow an execution on standard error, print what came of it, return the exit status.
+def show_run(place: Place, model: str, execution: str, as_json: bool, holder: str | None = None) -> int:
+    """Follow an execution on standard error, print its outcome, and return the exit status.
 
     Parameters
     ----------
-    holder : the run into which an upload was folded; where it came too late for that, the next run is followed too
+    holder : the run in progress that an upload was joined to; if the upload came too late for it, the next run is
+        followed too
     """
-    record = begun(place, execution)
+    record = wait_for_claim(place, execution)
     title = f"run {record.run.run_id}  {place.title}" if record else place.title
     progress = console.err()
     try:
         with RunScreen(progress, model, title) as screen:
             if holder:
-                screen.note(folded(holder))
-            end = follow(place, model, execution, screen)
-            later = next_run(place, model, end.run_id) if holder and end.unseen else None
-            if later:
-                screen.note("the file came after the rows were read; the next run sees it")
-                end = follow(place, model, later, screen)
+                screen.note(joined(holder))
+            outcome = follow(place, model, execution, screen)
+            if holder and outcome.late_uploads:
+                next_execution = wait_for_next_run(place, model, outcome.run_id)
+                if next_execution:
+                    screen.note("the file arrived too late for this run; the next run includes it")
+                    outcome = follow(place, model, next_execution, screen)
     except KeyboardInterrupt:
         record = place.registry.runs.of_execution(execution)
-        again = f"modelcycle runs {model}" + (f" --follow {record.run.run_id}" if record else "")
-        progress.print(f"\nThe run goes on. Follow it again: {console.runnable(again)}")
+        command = f"modelcycle runs {model}" + (f" --follow {record.run.run_id}" if record else "")
+        progress.print(f"\nThe run continues. Follow it again: {console.runnable(command)}")
         return console.INTERRUPTED
     if as_json:
-        console.print_json(end.wire())
+        console.print_json(outcome.wire())
     else:
         progress.print()
-        console.show(ending(end, next_steps(place, end)))
-    return EXIT.get(end.status, console.FAILED)
+        console.show(outcome_text(outcome, next_steps(place, outcome)))
+    return EXIT_STATUS.get(outcome.status, console.FAILED)
 
 
-def next_steps(place: Place, end: Ending) -> list[tuple[str, str]]:
-    """What a person may want next, each a line that works as pasted."""
-    if end.route.champion is None:
+def next_steps(place: Place, outcome: Outcome) -> list[tuple[str, str]]:
+    """Return what a person may do next: pairs of purpose and command, which runs as pasted."""
+    if outcome.route.champion is None:
         return []
-    steps = [("look at it", f"modelcycle show {end.model}")]
-    if end.status in ("deployed", "unchanged"):
-        with contextlib.suppress(Unknown, Tampered):  # a champion whose files are gone must not hide how the run ended
-            body = {"instances": [contract(place, end.model).example()]}
-            steps.insert(0, ("ask it", signing.curl(place, f"/models/{end.model}/predict", body)))
+    model = outcome.model
+    steps = [("details", f"modelcycle show {model}")]
+    if outcome.status in ("deployed", "unchanged"):
+        # a champion whose artifacts are gone must not hide how the run ended
+        with contextlib.suppress(Unknown, Tampered):
+            body = {"instances": [contract(place, model).example()]}
+            steps.insert(0, ("predict", signing.curl(place, f"/models/{model}/predict", body)))
+        if outcome.route.previous is not None:
+            steps.append(("roll back", f"modelcycle rollback {model}"))
         steps.append(("your own data", "modelcycle init --data FILE"))
-        if end.route.previous is not None:
-            steps.append(("take it back", f"modelcycle rollback {end.model}"))
         if place.name == "local":
             steps.append(("stop", "modelcycle down"))
     return steps

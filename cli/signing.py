@@ -1,4 +1,4 @@
-"""Signed HTTP requests to the API: every path of it asks for AWS_IAM."""
+"""Signed HTTP requests to the API: all its paths require IAM authorization."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import json
 import shlex
 from typing import Any
 
+from cli.console import CHECK_PLACE
 from cli.place import Place
 from modelcycle.faults import BadRequest, Fault, NotAllowed, Throttled, Transient, Unknown
 
+TIMEOUT = 30  # seconds; API Gateway itself waits 29 s for a function
+
 
 def call(place: Place, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    """The JSON answer of the API.
+    """Send a request and return the JSON object that the API answers.
 
     Raises
     ------
-    Unknown, NotAllowed, BadRequest, Throttled, Transient, Fault : with the sentence of the API
+    Unknown, NotAllowed, BadRequest, Throttled, Transient, Fault : with the API's own message
     """
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
@@ -31,22 +34,20 @@ def call(place: Place, method: str, path: str, body: Any = None) -> dict[str, An
     keys = place.credentials
     SigV4Auth(Credentials(keys.access_key, keys.secret_key, keys.token), "execute-api", place.region).add_auth(request)
     try:
-        answer = URLLib3Session(timeout=30).send(request.prepare())
+        response = URLLib3Session(timeout=TIMEOUT).send(request.prepare())
     except (Unreachable, HTTPClientError) as error:
-        raise Transient(
-            f"the API does not answer: {type(error).__name__}", url, "`modelcycle status` says how the place is"
-        ) from error
+        raise Transient(f"the API does not answer: {type(error).__name__}", url, CHECK_PLACE) from error
     try:
-        content = json.loads(answer.content)
+        content = json.loads(response.content)
     except ValueError:
         content = None
-    if 200 <= answer.status_code < 300 and isinstance(content, dict):
+    if 200 <= response.status_code < 300 and isinstance(content, dict):
         return content
-    raise _fault(answer.status_code, content if isinstance(content, dict) else {}, url)
+    raise _fault(response.status_code, content if isinstance(content, dict) else {}, url)
 
 
 def curl(place: Place, path: str, body: Any) -> str:
-    """A line for a shell that asks the same; on AWS it takes the secrets from the environment, never prints them."""
+    """Return a shell command that sends the request. For AWS it reads the keys from the environment."""
     keys = place.credentials
     user = '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
     token = ['-H "x-amz-security-token: $AWS_SESSION_TOKEN"'] if keys.token else []
@@ -60,7 +61,7 @@ def curl(place: Place, path: str, body: Any) -> str:
 
 
 def _fault(status: int, problem: dict[str, Any], url: str) -> Fault:
-    """The named fault behind an answer (RFC 9457 problem document, or what a gateway says by itself)."""
+    """Return the fault for an error response: a problem document (RFC 9457), or a message of API Gateway itself."""
     detail = problem.get("detail") or problem.get("message") or problem.get("Message") or problem.get("title")
     what = str(detail or f"the API answered {status}")
     where = str(problem.get("where") or problem.get("instance") or url)
@@ -68,16 +69,18 @@ def _fault(status: int, problem: dict[str, Any], url: str) -> Fault:
     if status == 404:
         return Unknown(what, where, remedy or "`modelcycle models` lists the models")
     if status == 409:
-        return NotAllowed(what, where, remedy or "`modelcycle show MODEL` says where each version stands")
+        return NotAllowed(what, where, remedy or "`modelcycle show MODEL` lists each version with its state")
     if status in (401, 403):
-        return Fault(what, where, remedy or "the caller needs execute-api:Invoke on this path")
+        return Fault(what, where, remedy or "you need the permission execute-api:Invoke on this path")
     if status in (400, 413, 415, 422):
         errors = [
-            one for one in problem.get("errors", []) if isinstance(one, dict) and {"pointer", "detail"} <= one.keys()
+            field
+            for field in problem.get("errors", [])
+            if isinstance(field, dict) and {"pointer", "detail"} <= field.keys()
         ]
-        return BadRequest(what, where, remedy or "the model's columns are listed at /v2/models/{name}", errors)
+        return BadRequest(what, where, remedy or "GET /v2/models/NAME lists the model's columns", errors)
     if status == 429:
-        return Throttled(what, where, "try again in a while")
-    if "type" not in problem:  # the gateway's own words: the function ended without an answer
-        what = f"the API answered {status}, its function failed"
-    return Transient(what, where, remedy or "the function's log says why; `modelcycle status` says how the place is")
+        return Throttled(what, where, "try again later")
+    if "type" not in problem:  # a message of API Gateway: the function ended without an answer
+        what = f"the API answered {status}: its function failed"
+    return Transient(what, where, remedy or f"the function's log has the reason; {CHECK_PLACE}")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import json
-import time
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from cli import rows
+from cli.data_file import csv_column_names
 from cli.place import Place
+from cli.polling import attempts
 from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
+from modelcycle.reading.column_names import suggest_name
 from modelcycle.spec import Pipeline, parse
 
-CLAIM_TIMEOUT = 60.0  # seconds from an upload to its claim in the registry
-POLL_INTERVAL = 0.2  # seconds
+UPLOAD_CLAIM_TIMEOUT = 60.0  # seconds from an upload to its claim in the registry
 MAX_UPLOAD_BYTES = 100 * 2**20  # the local cloud keeps every object in memory
 MAX_LISTED_COLUMNS = 40
 
@@ -57,14 +56,11 @@ def check_upload(path: Path, pipeline: Pipeline) -> None:
     BadInput : it is too large
     TargetMissing : the header of a CSV file does not contain the target
     """
-    names = rows.header(path)
+    names = csv_column_names(path)
     if names is not None and pipeline.target not in names:
-        by_lower_case = {name.lower(): name for name in reversed(names)}
-        similar = difflib.get_close_matches(pipeline.target.lower(), by_lower_case, n=1)
-        suggestion = f"did you mean {by_lower_case[similar[0]]!r}? " if similar else ""
         raise TargetMissing(
             f"the target {pipeline.target!r} is not a column", str(path),
-            f"{suggestion}the columns are: {', '.join(names[:MAX_LISTED_COLUMNS])}",
+            f"{suggest_name(pipeline.target, names)}the columns are: {', '.join(names[:MAX_LISTED_COLUMNS])}",
         )  # fmt: skip
     size = path.stat().st_size
     if size > MAX_UPLOAD_BYTES:
@@ -85,7 +81,7 @@ def by_upload(place: Place, pipeline: Pipeline, text: bytes, path: Path, replace
 
     Raises
     ------
-    Fault : no run has claimed the upload within CLAIM_TIMEOUT
+    Fault : no run has claimed the upload within UPLOAD_CLAIM_TIMEOUT
     """
     bucket, key = place.output("DataBucket"), f"raw/{pipeline.name}/{path.name}"
     _put_pipeline(place, pipeline, text)
@@ -94,19 +90,18 @@ def by_upload(place: Place, pipeline: Pipeline, text: bytes, path: Path, replace
             for item in page.get("Contents", []):
                 if item["Key"] != key:
                     place.s3.delete_object(Bucket=bucket, Key=item["Key"])
-    known = _claims(place, pipeline.name, key)
+    claims = place.registry.leases.uploads
+    known = claims(pipeline.name, key)
     with path.open("rb") as body:
         place.s3.put_object(Bucket=bucket, Key=key, Body=body)
-    deadline = time.monotonic() + CLAIM_TIMEOUT
-    while time.monotonic() < deadline:
-        for name, claim in _claims(place, pipeline.name, key).items():
+    for _ in attempts(place, UPLOAD_CLAIM_TIMEOUT):
+        for name, upload in claims(pipeline.name, key).items():
             if name not in known:
-                folded = claim["run_id"] if claim.get("folded") else None
-                execution = _execution_of(place, pipeline.name, folded) if folded else claim["execution"]
+                folded = upload.run_id if upload.folded else None
+                execution = _execution_of(place, pipeline.name, folded) if folded else upload.execution
                 return Started(pipeline.name, execution, folded)
-        time.sleep(POLL_INTERVAL)
     raise Fault(
-        f"the upload started no run within {CLAIM_TIMEOUT:.0f} s", f"s3://{bucket}/{key}",
+        f"the upload started no run within {UPLOAD_CLAIM_TIMEOUT:.0f} s", f"s3://{bucket}/{key}",
         "run `modelcycle status`; the file is uploaded, and the next run reads it",
     )  # fmt: skip
 
@@ -148,12 +143,6 @@ def _put_pipeline(place: Place, pipeline: Pipeline, text: bytes) -> None:
         if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
             raise
     place.s3.put_object(Bucket=bucket, Key=key, Body=text, ContentType="application/yaml")
-
-
-def _claims(place: Place, model: str, key: str) -> dict[str, dict[str, str]]:
-    """Return the claims of uploads with this key, by the key of their record."""
-    records = place.registry.table.query(f"MODEL#{model}", f"UPLOAD#{key}#")
-    return {record.sk: record.body for record in records}
 
 
 def _execution_of(place: Place, model: str, run_id: str) -> str:

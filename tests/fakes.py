@@ -1,21 +1,20 @@
-"""Fakes that behave: a bucket and a table in memory, with the promises of the ports."""
+"""Fakes that behave as the ports promise: a bucket and a table in memory."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from modelcycle.faults import Raced, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.registry import Record, Write
-from modelcycle.store import LARGEST_OBJECT, Listed
+from modelcycle.store import MAX_OBJECT_BYTES, Listed
 
 
 class MemoryStore:
-    """A bucket. `put` writes once; `upload` replaces, as the people outside do."""
+    """A bucket. `put` writes once; `upload` replaces an object, as users may."""
 
     def __init__(self, bucket: str = "artifacts") -> None:
         self.bucket = bucket
@@ -27,8 +26,8 @@ class MemoryStore:
 
     def put(self, key: str, body: bytes | Path) -> Artifact:
         content = body if isinstance(body, bytes) else body.read_bytes()
-        if len(content) > LARGEST_OBJECT:
-            raise ValueError(f"{key} would have {len(content)} bytes; the writer has to cut it at {LARGEST_OBJECT}")
+        if len(content) > MAX_OBJECT_BYTES:
+            raise ValueError(f"{key} would have {len(content)} bytes; the limit is {MAX_OBJECT_BYTES}")
         with self.lock:
             stored = self.objects.setdefault(key, content)
         return Artifact(uri=f"s3://{self.bucket}/{key}", sha256=hashlib.sha256(stored).hexdigest(), bytes=len(stored))
@@ -39,7 +38,7 @@ class MemoryStore:
             raise Unknown(f"there is no object {key}", artifact.uri)
         body = self.objects[key]
         if hashlib.sha256(body).hexdigest() != artifact.sha256:
-            raise Tampered("the object's bytes are not those that were written", artifact.uri)
+            raise Tampered("the object was changed after it was written", artifact.uri)
         return body
 
     def fetch(self, artifact: Artifact, folder: Path) -> Path:
@@ -58,7 +57,7 @@ class MemoryStore:
         for key in sorted(self.objects):
             if key.startswith(prefix):
                 body = self.objects[key]
-                yield Listed(key, hashlib.md5(body).hexdigest(), len(body), datetime.now(UTC))
+                yield Listed(key, hashlib.md5(body).hexdigest(), len(body))
 
     def download(self, listed: Listed, path: Path) -> str | None:
         body = self.objects.get(listed.key)
@@ -69,27 +68,27 @@ class MemoryStore:
 
 
 class MemoryTable:
-    """The registry's table: revisions, and all writes of a call or none."""
+    """The registry's table, with revisions; all writes of a call happen or none."""
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, str], Record] = {}
         self.written: list[Write] = []
         self.lock = threading.Lock()
 
-    def read(self, pk: str, sk: str) -> Record | None:
+    def get(self, pk: str, sk: str) -> Record | None:
         with self.lock:
             return self.records.get((pk, sk))
 
     def query(
-        self, pk: str, prefix: str = "", *, first: str = "", newest_first: bool = False, limit: int | None = None
+        self, pk: str, prefix: str = "", *, start: str = "", newest_first: bool = False, limit: int | None = None
     ) -> list[Record]:
         with self.lock:
-            found = [
+            matching = [
                 record
                 for (record_pk, sk), record in self.records.items()
-                if record_pk == pk and sk.startswith(prefix) and sk >= first
+                if record_pk == pk and sk.startswith(prefix) and sk >= start
             ]
-        return sorted(found, key=lambda record: record.sk, reverse=newest_first)[:limit]
+        return sorted(matching, key=lambda record: record.sk, reverse=newest_first)[:limit]
 
     def write(self, *writes: Write) -> None:
         with self.lock:
@@ -98,7 +97,7 @@ class MemoryTable:
             for write in writes:
                 seen = self.records.get((write.pk, write.sk))
                 if (seen.revision if seen else 0) != write.revision:
-                    raise Raced("another writer was first", f"{write.pk} {write.sk}")
+                    raise Raced("another writer was faster", f"{write.pk} {write.sk}")
             for write in writes:
                 self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
             self.written += writes

@@ -1,4 +1,4 @@
-"""A deployed ModelCycle in memory, whose runs end as a test wants it; the model is `m`, its run `r1`."""
+"""An in-memory ModelCycle, whose runs end as a test says; its model is `m`, its run `r1`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ClientError(Exception):
         self.response = {"Error": {"Code": code}}
 
 
-class Gone(ClientError):
+class DoesNotExist(ClientError):
     pass
 
 
@@ -50,8 +50,8 @@ class S3:
         return {"Body": io.BytesIO(self.objects[Key])}
 
     def list_objects_v2(self, *, Prefix: str, **rest: Any) -> dict[str, Any]:  # noqa: N803
-        found = [{"Key": key} for key in self.objects if key.startswith(Prefix)]
-        return {"KeyCount": len(found), "Contents": found}
+        contents = [{"Key": key} for key in self.objects if key.startswith(Prefix)]
+        return {"KeyCount": len(contents), "Contents": contents}
 
     def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
         del self.objects[Key]
@@ -64,13 +64,13 @@ class Pages:
     def __init__(self, call: Any) -> None:
         self.call = call
 
-    def paginate(self, **words: Any) -> list[dict[str, Any]]:
-        return [self.call(**words)]
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        return [self.call(**request)]
 
 
 class States:
     class exceptions:  # noqa: N801
-        ExecutionDoesNotExist = Gone
+        ExecutionDoesNotExist = DoesNotExist
 
     def __init__(self) -> None:
         self.executions: dict[str, dict[str, Any]] = {}
@@ -82,7 +82,7 @@ class States:
         if self.interrupt:
             raise KeyboardInterrupt
         if executionArn not in self.executions:
-            raise Gone("ExecutionDoesNotExist")
+            raise DoesNotExist("ExecutionDoesNotExist")
         return {"startDate": AT, "stopDate": AT + timedelta(seconds=5)} | self.executions[executionArn]
 
     def get_execution_history(self, *, executionArn: str, **rest: Any) -> dict[str, Any]:  # noqa: N803
@@ -94,7 +94,7 @@ class States:
 
 
 class Cloud:
-    """A place whose runs end as a test wants it."""
+    """A place, with what a test makes of its run."""
 
     def __init__(self) -> None:
         self.table, self.states, self.s3 = MemoryTable(), States(), S3(self)
@@ -110,7 +110,7 @@ class Cloud:
         return {"s3": self.s3, "stepfunctions": self.states}[service]
 
     def uploaded(self, key: str) -> None:
-        if self.table.read("MODEL#m", f"UPLOAD#{key}#0001") is None:
+        if self.table.get("MODEL#m", f"UPLOAD#{key}#0001") is None:
             self.table.write(Write("MODEL#m", f"UPLOAD#{key}#0001", self.claim))
 
     def ended(self, state: str, reason: str = "", version: int | None = None, status: str = "SUCCEEDED") -> None:
@@ -128,7 +128,7 @@ class Cloud:
         self.states.executions[ARN] = {"status": status}
 
     def passed(self, *visits: tuple[str, dict[str, Any]]) -> None:
-        """The history of the execution: each state with what it adds to the flow's state."""
+        """Set the history of the execution: each state, with what it adds to the flow's state."""
         state: dict[str, Any] = {}
         events: list[dict[str, Any]] = []
         for number, (name, adds) in enumerate(visits):

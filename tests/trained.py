@@ -29,8 +29,9 @@ from modelcycle.messages import (
     ValidateRequest,
 )
 from modelcycle.model.columns import Column, Columns, TableSchema, Texts
+from modelcycle.model.fields import Field
 from modelcycle.model.plan import Input
-from modelcycle.model.signature import Field, Signature
+from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline, Task
 from modelcycle.store import Store, put_json
@@ -199,7 +200,7 @@ class Cycle:
 
     def go_live(self, weight: int = 100, content: str = "content") -> Version:
         version = self.register(content)
-        self.registry.versions.move(MODEL, version.version, "staged", "run r")
+        self.registry.standings.move(MODEL, version.version, "staged", "run r")
         self.registry.routes.promote(MODEL, version.version, weight, "test")
         return version
 

@@ -1,1 +1,1 @@
-"""What people see: one file a screen. Nothing is shown that was not measured."""
+"""The screens of the command line, one file each. They show recorded values only."""

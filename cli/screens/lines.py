@@ -1,40 +1,62 @@
-"""How one line looks: aligned, broken only between its parts, numbers the way people read them."""
+"""The parts of a screen: aligned lines and tables, and numbers and times as people read them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-WIDTH = 100  # columns of a line where no terminal says otherwise
-LABEL = 19
+# characters
+WIDTH = 100  # of a line, if no terminal has another
+LABEL_WIDTH = 19
+TIME_WIDTH = 10
+MIN_PARTS_WIDTH = 30
+INDENT = "    "
 GAP = "   "
 
 
 def step_line(label: str, parts: Sequence[str], time: str = "", width: int = WIDTH) -> str:
-    """`label`, the parts with gaps between them, and the time at the right edge of the last line."""
-    room = max(width - 4 - LABEL - 10, 30)
-    lines = [""]
+    """Return the line of a step: the label, the parts, and the time at the right edge.
+
+    A line breaks only between parts; the time is on the last one.
+    """
+    parts_width = max(width - len(INDENT) - LABEL_WIDTH - TIME_WIDTH, MIN_PARTS_WIDTH)
+    rows = [""]
     for part in parts:
-        if lines[-1] and len(lines[-1]) + len(GAP) + len(part) > room:
-            lines.append("")
-        lines[-1] += (GAP if lines[-1] else "") + part
-    indent = " " * (4 + LABEL)
-    whole = [f"    {label:<{LABEL}}{lines[0]}"] + [indent + line for line in lines[1:]]
+        if rows[-1] and len(rows[-1]) + len(GAP) + len(part) > parts_width:
+            rows.append("")
+        rows[-1] += (GAP if rows[-1] else "") + part
+    continuation = " " * (len(INDENT) + LABEL_WIDTH)
+    lines = [f"{INDENT}{label:<{LABEL_WIDTH}}{rows[0]}", *(continuation + row for row in rows[1:])]
     if time:
-        whole[-1] = f"{whole[-1]:<{4 + LABEL + room}}{time:>10}"
-    return "\n".join(line.rstrip() for line in whole)
+        lines[-1] = f"{lines[-1]:<{len(INDENT) + LABEL_WIDTH + parts_width}}{time:>{TIME_WIDTH}}"
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "    ") -> str:
-    """Columns as wide as their widest cell, three spaces apart, no lines between them."""
-    widths = [max([len(name), *(len(row[place]) for row in rows)]) for place, name in enumerate(head)]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table without rules; each column is as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     return "\n".join(
-        (indent + GAP.join(f"{cell:<{wide}}" for cell, wide in zip(row, widths, strict=True))).rstrip()
+        (INDENT + GAP.join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))).rstrip()
         for row in [head, *rows]
     )
 
 
+def more(number: int) -> list[str]:
+    """Return the line below a table that leaves out `number` rows; none if it is complete."""
+    return [f"{INDENT}and {number:,} more; --json prints all"] if number > 0 else []
+
+
+def labelled(rows: Sequence[tuple[str, str]], width: int) -> list[str]:
+    """Return one line for each label and text, the texts aligned; empty texts are left out."""
+    return [f"  {label:<{width}}{text}" for label, text in rows if text]
+
+
 def seconds(value: float | None) -> str:
+    """Return a duration.
+
+    >>> seconds(0.71), seconds(41.2), seconds(600)
+    ('0.7 s', '41 s', '10 min')
+    """
     if value is None:
         return ""
     if value < 10:
@@ -43,7 +65,11 @@ def seconds(value: float | None) -> str:
 
 
 def size(number: float) -> str:
-    """Bytes, in powers of 1000 as file managers count."""
+    """Return a number of bytes, in powers of 1000 as file managers count.
+
+    >>> size(3_812_000)
+    '3.8 MB'
+    """
     for unit in ("B", "kB", "MB"):
         if number < 1000:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
@@ -51,42 +77,83 @@ def size(number: float) -> str:
     return f"{number:.1f} GB"
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> count(1, "row"), count(32_561, "row")
+    ('1 row', '32,561 rows')
+    """
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 def figure(value: float) -> str:
-    """A metric: three digits after the point, or as many as say something."""
+    """Return a metric with three decimals, or in the form that fits very large and small ones.
+
+    >>> figure(0.8712), figure(12_345.6), figure(0.0000312)
+    ('0.871', '12,346', '3.1e-05')
+    """
     if value == 0 or 0.001 <= abs(value) < 1000:
         return f"{value:.3f}"
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.1e}"
 
 
-def tiny(value: float) -> str:
-    """A difference: 3e-07 as 3e-7."""
+def difference(value: float) -> str:
+    """Return a numerical difference with one digit.
+
+    >>> difference(3.1e-7)
+    '3e-7'
+    """
     return "0" if value == 0 else f"{value:.0e}".replace("e-0", "e-")
 
 
 def words(name: str) -> str:
-    """`log_loss` as people say it."""
+    """Return an identifier as words: `log_loss` is `log loss`."""
     return name.replace("_", " ")
 
 
 def clip(text: str, width: int) -> str:
+    """Return a text of at most `width` characters.
+
+    >>> clip("education_num", 10)
+    'educati...'
+    """
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
-    """How long ago, in the unit that fits."""
+    """Return how long ago a moment was, in the unit that fits."""
     passed = max(((now or datetime.now(UTC)) - moment).total_seconds(), 0)
-    for limit, length, name in (
+    for limit, length, unit in (
         (90, 1, "s"), (90 * 60, 60, "min"), (36 * 3600, 3600, "h"), (14 * 86400, 86400, "days"),
     ):  # fmt: skip
         if passed < limit:
-            return f"{passed / length:.0f} {name} ago"
+            return f"{passed / length:.0f} {unit} ago"
     return f"{passed / (7 * 86400):.0f} weeks ago"
 
 
-def traffic(weights: dict[int, int]) -> str:
-    """`7 (90 %)   8 (10 %)`, the most first."""
-    return GAP.join(f"{version} ({weight} %)" for version, weight in sorted(weights.items(), key=lambda one: -one[1]))
+def minute(moment: datetime) -> str:
+    """Return a time of day with its date, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def shares(weights: Mapping[int, int]) -> list[str]:
+    """Return the versions with their share of the traffic, the largest first.
+
+    >>> shares({8: 10, 7: 90})
+    ['7 (90 %)', '8 (10 %)']
+    """
+    return [f"{version} ({weight} %)" for version, weight in sorted(weights.items(), key=lambda share: -share[1])]
+
+
+def traffic(weights: Mapping[int, int]) -> str:
+    """Return `shares` on one line."""
+    return ", ".join(shares(weights))
+
+
+def person(by: str) -> str:
+    """Return who did something, without the ARN around a person's name.
+
+    >>> person("arn:aws:iam::000000000000:user/team/ada"), person("run 20260101T000000-abc")
+    ('ada', 'run 20260101T000000-abc')
+    """
+    return by.rpartition("/")[2] if by.startswith("arn:") else by

@@ -1,65 +1,80 @@
-"""The screen of `models`: one line each, one more for each further version that takes traffic."""
+"""The screen of `models`: one line for each model, and one more for each further version with traffic."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cli.screens.lines import ago, figure, table, words
+from cli.screens.lines import ago, count, figure, shares, table, words
 from modelcycle.messages import Monitored
 from modelcycle.registry import Route, RunRecord
 
 
 @dataclass
-class Model:
-    """What is known of a model; `monitored` is the last look at its traffic."""
+class ModelSummary:
+    """A model in the list.
+
+    Parameters
+    ----------
+    live_since : when its traffic was last moved
+    metric, quality : the champion's metric on test rows, and its value
+    monitored : the latest result of the monitor
+    """
 
     name: str
     route: Route
-    since: datetime | None
-    run: RunRecord | None
+    live_since: datetime | None
+    last_run: RunRecord | None
     metric: str
     quality: float | None
     monitored: Monitored | None
 
     def wire(self) -> dict[str, Any]:
+        """Return the model in the JSON of `models --json`."""
+        run = self.last_run
         return {
-            "model": self.name, "champion": self.route.champion, "route": self.route.weights, "since": self.since,
-            "last_run": {"run_id": self.run.run.run_id, "status": self.run.state} if self.run else None,
+            "model": self.name, "champion": self.route.champion, "route": self.route.weights, "since": self.live_since,
+            "last_run": {"run_id": run.run.run_id, "status": run.state} if run else None,
             "metric": self.metric, "quality": self.quality,
             "drift": self.monitored.state if self.monitored else None,
         }  # fmt: skip
 
 
-def models(found: list[Model], now: datetime | None = None) -> str:
-    if not found:
-        return "There is no model yet. `modelcycle run PIPELINE.yaml --data FILE` makes one."
+def models_text(models: Sequence[ModelSummary], now: datetime | None = None) -> str:
+    """Return the list of models."""
+    if not models:
+        return "There are no models yet. `modelcycle run PIPELINE.yaml --data FILE` creates one."
     rows: list[list[str]] = []
-    for model in found:
-        weights = sorted(model.route.weights.items(), key=lambda one: -one[1])
-        live = [f"{version} ({weight} %)" if len(weights) > 1 else str(version) for version, weight in weights]
-        rows.append([
-            model.name, live[0] if live else "none", ago(model.since, now) if model.since else "", _last(model, now),
-            _drift(model.monitored, now), _quality(model),
-        ])  # fmt: skip
-        rows += [["", version, "", "", "", ""] for version in live[1:]]
+    for model in models:
+        live, *further = _live(model.route)
+        since = ago(model.live_since, now) if model.live_since else ""
+        rows.append([model.name, live, since, _last_run(model, now), _drift(model.monitored, now), _quality(model)])
+        rows += [["", version, "", "", "", ""] for version in further]
     return table(["model", "live", "since", "last run", "drift", "quality"], rows)
 
 
-def _quality(model: Model) -> str:
+def _live(route: Route) -> list[str]:
+    """Return the live versions; with their shares if there are several."""
+    if len(route.weights) > 1:
+        return shares(route.weights)
+    return [str(version) for version in route.weights] or ["none"]
+
+
+def _last_run(model: ModelSummary, now: datetime | None) -> str:
+    run = model.last_run
+    return f"{words(str(run.state))}, {ago(run.ended_at or run.run.started_at, now)}" if run else ""
+
+
+def _drift(monitored: Monitored | None, now: datetime | None) -> str:
+    if monitored is None:
+        return "not monitored yet"
+    state: str = monitored.state
+    if state == "drifted":
+        state = count(len(monitored.drifted), "column")
+    return f"{'none' if state == 'ok' else state}, {ago(monitored.window[1], now)}"
+
+
+def _quality(model: ModelSummary) -> str:
     return "" if model.quality is None else f"{figure(model.quality)} {words(model.metric)}"
-
-
-def _last(model: Model, now: datetime | None) -> str:
-    if model.run is None:
-        return ""
-    at = model.run.ended_at or model.run.run.started_at
-    return f"{words(str(model.run.state))}, {ago(at, now)}"
-
-
-def _drift(told: Monitored | None, now: datetime | None) -> str:
-    if told is None:
-        return "not looked at"
-    state = f"{len(told.drifted)} columns" if told.state == "drifted" else told.state
-    return f"{'none' if state == 'ok' else state}, {ago(told.window[1], now)}"

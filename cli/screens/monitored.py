@@ -1,73 +1,88 @@
-"""The screen of `monitor`: how live traffic stands against the training data."""
+"""The screen of `monitor`: live traffic compared with the training data."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from cli.screens.lines import clip, count, figure, table
+from cli.screens.lines import clip, count, figure, labelled, minute, table
 from modelcycle.messages import Drift, Monitored
 
-MOST_COLUMNS = 15
+MAX_SHOWN_COLUMNS = 15
 HEADS = {
-    "ok": "no drift", "drifted": "some columns have drifted", "degraded": "degraded",
-    "no data": "no data: too few predictions to say anything", "not live": "not live: no version takes traffic",
-}  # fmt: skip
+    "ok": "no drift",
+    "drifted": "some columns have drifted",
+    "degraded": "degraded: many columns have drifted",
+    "no data": "too few predictions to compare",
+    "not live": "no version is live",
+}
 
 
-def monitored(told: Monitored, report: dict[str, Any]) -> str:
-    """One head, the window, and the columns, the most drifted first."""
-    version = f":{told.version}" if told.version is not None else ""
-    since, until = (f"{moment:%Y-%m-%d %H:%M}" for moment in told.window)
-    said = [
-        f"{told.model}{version}: {HEADS[told.state]}",
-        f"  looked at     {count(told.rows, 'prediction')}, {since} to {until} UTC",
+def monitored_text(monitored: Monitored, report: dict[str, Any]) -> str:
+    """Return the result, and the compared columns, the most drifted first.
+
+    Parameters
+    ----------
+    report : the report that `monitored` names; empty without one
+    """
+    version = f":{monitored.version}" if monitored.version is not None else ""
+    since, until = map(minute, monitored.window)
+    rows = [
+        ("compared", f"{count(monitored.rows, 'prediction')}, {since} to {until}"),
+        ("accuracy", _estimated(monitored.estimated)),
+        ("measured", "" if monitored.realized is None else figure(monitored.realized)),
+        ("drift from", _limit(report)),
+        ("drifted", ", ".join(clip(name, 40) for name in monitored.drifted)),
+        ("event", _announcement(monitored) if monitored.degraded else ""),
+        ("left out", _left_out(report)),
+        ("unreadable", _unreadable(report)),
     ]
-    if told.estimated is not None:
-        said.append(f"  estimated     {figure(told.estimated)}")
-    if told.realized is not None:
-        said.append(f"  realized      {figure(told.realized)}")
-    if told.drifted:
-        said.append(f"  drifted       {', '.join(clip(name, 40) for name in told.drifted)}")
-    if told.degraded:
-        said.append(f"  what follows  {_announcement(told)}")
-    if report.get("newest_only"):
-        said.append(
-            f"  left out      older predictions of the window: the newest {report['objects']:,} objects were read"
-        )
-    if report.get("objects_unread"):
-        said.append(f"  unreadable    {count(report['objects_unread'], 'object')} of captured predictions")
-    columns = _columns(report)
+    lines = [f"{monitored.model}{version}: {HEADS[monitored.state]}", *labelled(rows, 14)]
+    columns = [
+        Drift.model_validate({name: row[name] for name in Drift.model_fields}) for row in report.get("columns", [])
+    ]
     if columns:
-        said += ["", _table(columns)]
-    return "\n".join(said)
+        lines += ["", *_table(sorted(columns, key=lambda drift: (-(drift.psi or 0.0), drift.column)))]
+    return "\n".join(lines)
 
 
-def _announcement(told: Monitored) -> str:
-    """Whether this look told the bus, or an earlier one of the day had."""
-    if not told.announced_before:
-        return "ModelDegraded goes to the bus; the pipeline file's `retraining` says what it starts"
-    when = f"at {told.announced_at:%Y-%m-%d %H:%M} UTC" if told.announced_at else "earlier that day"
-    return f"nothing new: ModelDegraded was sent {when}; it is sent once a day for each version"
+def _estimated(estimated: float | None) -> str:
+    return "" if estimated is None else f"{figure(estimated)}, estimated from the predicted probabilities"
 
 
-def _columns(report: dict[str, Any]) -> list[Drift]:
-    found = [
-        Drift.model_validate({name: one[name] for name in Drift.model_fields}) for one in report.get("columns", [])
-    ]
-    return sorted(found, key=lambda one: (-(one.psi or 0.0), one.column))
+def _limit(report: dict[str, Any]) -> str:
+    limit = report.get("limits", {}).get("psi")
+    return "" if limit is None else f"a population stability index (PSI) of {limit:g}"
 
 
-def _table(columns: list[Drift]) -> str:
+def _announcement(monitored: Monitored) -> str:
+    """Return whether this result announces the degradation, or an earlier one of the same day has."""
+    if not monitored.announced_before:
+        return "ModelDegraded is sent to the bus; `retraining` in the pipeline file says what it starts"
+    when = f"at {minute(monitored.announced_at)}" if monitored.announced_at else "earlier that day"
+    return f"none: ModelDegraded was sent {when}; it is sent once a day for each version"
+
+
+def _left_out(report: dict[str, Any]) -> str:
+    if not report.get("newest_only"):
+        return ""
+    return f"older predictions of the window: only the newest {report['objects']:,} objects were read"
+
+
+def _unreadable(report: dict[str, Any]) -> str:
+    unread = report.get("objects_unread")
+    return f"{count(unread, 'object')} of captured predictions" if unread else ""
+
+
+def _table(columns: Sequence[Drift]) -> list[str]:
     rows = [
         [
-            clip(one.column, 40), "" if one.psi is None else figure(one.psi), f"{one.missing_before:.1%}",
-            f"{one.missing_now:.1%}", "drifted" if one.drifted else clip(one.detail, 50),
+            clip(drift.column, 40), "" if drift.psi is None else figure(drift.psi), f"{drift.missing_before:.1%}",
+            f"{drift.missing_now:.1%}", "drifted" if drift.drifted else clip(drift.detail, 50),
         ]
-        for one in columns[:MOST_COLUMNS]
+        for drift in columns[:MAX_SHOWN_COLUMNS]
     ]  # fmt: skip
-    more = (
-        f"\n    and {len(columns) - MOST_COLUMNS:,} more; --json prints the report's address"
-        if len(columns) > MOST_COLUMNS
-        else ""
-    )
-    return table(["column", "psi", "missing before", "now", ""], rows) + more
+    lines = [table(["column", "PSI", "missing in training", "missing now", ""], rows)]
+    if len(columns) > MAX_SHOWN_COLUMNS:
+        lines.append(f"    and {len(columns) - MAX_SHOWN_COLUMNS:,} more; --json prints the address of the report")
+    return lines

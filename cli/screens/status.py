@@ -52,5 +52,5 @@ def _interrupted_lines(stopped: StopResult) -> list[str]:
     counts = ", ".join(count(number, FLOW_NOUNS.get(flow, flow)) for flow, number in sorted(flows.items()))
     return [
         f"  interrupted  {counts}",
-        "               The next `modelcycle up` marks the runs as failed and takes the rollouts back.",
+        "               The next `modelcycle up` marks the runs as failed and undoes the rollouts.",
     ]

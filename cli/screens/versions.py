@@ -2,112 +2,127 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from cli.screens.lines import ago, clip, figure, table, traffic, words
+from cli.screens.lines import ago, clip, figure, labelled, minute, more, person, table, traffic, words
 from modelcycle.messages import Decided
 from modelcycle.registry import Entry, Move, Route, Standing, Version
 
-MAX_VERSIONS = 20  # on a screen; --json prints all
-MAX_LINES = 5  # moves and decisions on a screen
+# --json prints all
+MAX_SHOWN_VERSIONS = 20
+MAX_SHOWN_MOVES = 5
+MAX_SHOWN_DECISIONS = 5
+
+DECIDED = {"approve": "is approved", "reject": "is rejected", "rollback": "is live again", "promote": "is promoted"}
 
 
-def versions(
-    model: str, route: Route, found: list[tuple[Version, Standing]], moves: list[Move], decisions: list[Entry],
-    now: datetime | None = None,
+def versions_text(
+    model: str, route: Route, versions: Sequence[tuple[Version, Standing]], moves: Sequence[Move],
+    decisions: Sequence[Entry], now: datetime | None = None,
 ) -> str:  # fmt: skip
-    """Who is live, the versions newest first, the last moves of the traffic, and what people decided."""
+    """Return the live versions, all versions, the last moves of the traffic, and the last decisions.
+
+    Parameters
+    ----------
+    versions, moves, decisions : newest first
+    """
     head = f"{model}: live {traffic(route.weights)}" if route.weights else f"{model}: no version is live"
+    if not versions:
+        return f"{head}; none is registered yet. `modelcycle runs {model}` says how its runs ended."
     rows = [
         [
-            str(one.version), words(standing.state), ago(standing.at, now), clip(who(standing.by), 40),
-            f"{words(one.metric)} {metric(one)}", one.data[:8], one.code[:8],
+            str(version.version), words(standing.state), ago(standing.at, now), clip(person(standing.by), 40),
+            f"{words(version.metric)} {_quality(version)}", version.data[:8], version.code[:8],
         ]
-        for one, standing in found[:MAX_VERSIONS]
+        for version, standing in versions[:MAX_SHOWN_VERSIONS]
     ]  # fmt: skip
-    if not found:
-        return f"{head}; none was registered yet. `modelcycle runs {model}` says what the runs came to."
-    said = [head, "", table(["version", "state", "since", "moved by", "quality", "data", "code"], rows)]
-    said += more(len(found) - MAX_VERSIONS)
-    if moves:
-        lines = [
-            [
-                ago(move.at, now), words(move.kind), f"{traffic(move.before) or 'nothing'} -> {traffic(move.after)}",
-                clip(who(move.by), 40), clip(move.why, 60),
-            ]
-            for move in moves[:MAX_LINES]
-        ]  # fmt: skip
-        said += ["", table(["traffic", "", "", "by", "why"], lines), *more(len(moves) - MAX_LINES)]
-    return "\n".join(said + decided_before(decisions, now))
+    lines = [head, "", table(["version", "state", "since", "by", "quality", "data", "code"], rows)]
+    lines += more(len(versions) - MAX_SHOWN_VERSIONS)
+    return "\n".join([*lines, *_moves(moves, now), *_decisions(decisions, now)])
 
 
-def decided_before(decisions: list[Entry], now: datetime | None = None) -> list[str]:
-    """The last decisions of people, with their reasons: what a rollout does by itself has others."""
+def version_text(
+    version: Version, standing: Standing, route: Route, plan: dict[str, Any] | None, decisions: Sequence[Entry]
+) -> str:
+    """Return where a version comes from, its metrics on test rows, and how each column enters it.
+
+    Parameters
+    ----------
+    plan : the feature plan as `modelcycle.model.plan` writes it; None if its object is gone
+    """
+    weight = route.weights.get(version.version, 0)
+    share = f", {weight} % of the traffic" if weight else ""
+    why = f": {standing.why}" if standing.why else ""
+    rows = [
+        ("state since", f"{minute(standing.at)} by {person(standing.by)}{why}"),
+        ("created", f"{minute(version.created_at)} by run {version.run_id}"),
+        ("from", f"data {version.data[:12]}   code {version.code[:12]}   ONNX opset {version.opset}"),
+        ("model card", version.card.uri),
+        ("lineage", version.lineage.uri),
+    ]
+    metrics = [[words(name), figure(value)] for name, value in sorted(version.metrics.items())]
+    lines = [
+        f"{version.model}:{version.version}  {words(standing.state)}{share}",
+        *labelled(rows, 14), "", table([f"test rows ({version.task})", ""], metrics),
+    ]  # fmt: skip
+    if plan is None:
+        lines += ["", f"The feature plan is gone: {version.plan.uri}"]
+    elif plan.get("columns"):
+        columns = [
+            [clip(" ".join(column["column"].split()), 40), words(column["treatment"]), clip(column["why"], 70)]
+            for column in plan["columns"]
+        ]
+        lines += ["", table(["column", "used as", "why"], columns)]
+    return "\n".join([*lines, *_decisions(decisions)])
+
+
+def decided_text(decided: Decided) -> str:
+    """Return what a decision changed."""
+    name = f"{decided.model}:{decided.version}" if decided.version is not None else decided.model
+    starts_rollout = decided.decision in ("approve", "promote") and not decided.note
+    rollout = "; its rollout has started" if starts_rollout else ""
+    effect = DECIDED.get(decided.decision, decided.decision)
+    if decided.note and decided.decision != "rollback":
+        effect = "was not changed"
+    rows = [
+        ("live now", f"version {traffic(decided.route)}" if decided.route else "none"),
+        ("note", decided.note),
+    ]
+    return "\n".join([f"{name} {effect}{rollout}.", *labelled(rows, 14)])
+
+
+def _quality(version: Version) -> str:
+    """Return the version's metric with half the width of its interval."""
+    low, high = version.interval
+    value = version.metrics.get(version.metric)
+    return "" if value is None else f"{figure(value)} ± {figure((high - low) / 2)}"
+
+
+def _moves(moves: Sequence[Move], now: datetime | None) -> list[str]:
+    if not moves:
+        return []
+    rows = [
+        [
+            ago(move.at, now), words(move.kind), traffic(move.before) or "none", traffic(move.after),
+            clip(person(move.by), 40), clip(move.why, 60),
+        ]
+        for move in moves[:MAX_SHOWN_MOVES]
+    ]  # fmt: skip
+    return ["", table(["traffic", "move", "before", "after", "by", "why"], rows), *more(len(moves) - MAX_SHOWN_MOVES)]
+
+
+def _decisions(decisions: Sequence[Entry], now: datetime | None = None) -> list[str]:
+    """Return the last decisions of people; the moves of a rollout have reasons of their own."""
     if not decisions:
         return []
-    lines = [
+    rows = [
         [
-            ago(entry.at, now), entry.decision, entry.subject.removeprefix("version "), clip(who(entry.by), 40),
+            ago(entry.at, now), entry.decision, entry.subject.removeprefix("version "), clip(person(entry.by), 40),
             clip(entry.why, 60),
         ]
-        for entry in decisions[:MAX_LINES]
+        for entry in decisions[:MAX_SHOWN_DECISIONS]
     ]  # fmt: skip
-    return ["", table(["decided", "", "version", "by", "why"], lines), *more(len(decisions) - MAX_LINES)]
-
-
-def more(number: int) -> list[str]:
-    """The line under a table that was cut."""
-    return [f"    and {number:,} more; --json prints all"] if number > 0 else []
-
-
-def who(by: str) -> str:
-    """A person by name: the last part of the ARN that IAM knows them by. A run stays as it is."""
-    return by.rpartition("/")[2] if by.startswith("arn:") else by
-
-
-def metric(one: Version) -> str:
-    low, high = one.interval
-    return f"{figure(one.metrics[one.metric])} ± {figure((high - low) / 2)}" if one.metric in one.metrics else ""
-
-
-def version(one: Version, standing: Standing, route: Route, plan: dict[str, Any] | None, decisions: list[Entry]) -> str:
-    """What made it, what it measured on test rows, and how each column enters."""
-    weight = route.weights.get(one.version, 0)
-    why = f": {standing.why}" if standing.why else ""
-    said = [
-        f"{one.model}:{one.version}  {words(standing.state)}" + (f", {weight} % of traffic" if weight else ""),
-        f"  moved         {standing.at:%Y-%m-%d %H:%M} UTC by {who(standing.by)}{why}",
-        f"  made          {one.created_at:%Y-%m-%d %H:%M} UTC by run {one.run_id}",
-        f"  from          data {one.data[:12]}   code {one.code[:12]}   ONNX opset {one.opset}",
-        f"  card          {one.card.uri}",
-        f"  lineage       {one.lineage.uri}",
-        "",
-        table(
-            [f"test rows ({one.task})", ""],
-            [[words(name), figure(value)] for name, value in sorted(one.metrics.items())],
-        ),
-    ]
-    columns = plan_rows(plan or {})
-    if columns:
-        said += ["", table(["column", "enters as", "why"], columns)]
-    if plan is None:
-        said += ["", f"The feature plan is gone: {one.plan.uri}"]
-    return "\n".join(said + decided_before(decisions))
-
-
-def plan_rows(plan: dict[str, Any]) -> list[list[str]]:
-    """The feature plan as `modelcycle.model.plan` writes it: each column, how it enters the model, why."""
-    return [
-        [clip(" ".join(one["column"].split()), 40), words(one["treatment"]), clip(one["why"], 70)]
-        for one in plan.get("columns", [])
-    ]
-
-
-def decided(told: Decided) -> str:
-    """What a decision changed."""
-    said = {"approve": "approved", "reject": "rejected", "rollback": "live again", "promote": "promoted"}
-    named = f"{told.model}:{told.version}" if told.version is not None else told.model
-    live = f"version {traffic(told.route)}" if told.route else "none"
-    follows = "; its rollout goes on by itself" if told.decision in ("approve", "promote") else ""
-    return f"{named} is {said.get(told.decision, told.decision)}{follows}.\n  live now      {live}"
+    head = ["decided", "decision", "version", "by", "why"]
+    return ["", table(head, rows), *more(len(decisions) - MAX_SHOWN_DECISIONS)]

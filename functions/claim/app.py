@@ -9,4 +9,5 @@ from modelcycle.observability import observed
 @observed("claim", ClaimRequest.from_event, log=["outcome", "detail"])
 def handler(request: ClaimRequest) -> Claimed:
     aws = adapters()
-    return claim(request, data=aws.data, artifacts=aws.artifacts, runs=aws.registry.runs, flows=aws.flows)
+    runs, leases = aws.registry.runs, aws.registry.leases
+    return claim(request, data=aws.data, artifacts=aws.artifacts, runs=runs, leases=leases, flows=aws.flows)

@@ -14,4 +14,5 @@ from modelcycle.observability import Metric, observed
 )
 def handler(request: CollectRequest) -> Collected:
     aws = adapters()
-    return collect(request, data=aws.data, artifacts=aws.artifacts, runs=aws.registry.runs, code=aws.code)
+    leases, results = aws.registry.leases, aws.registry.results
+    return collect(request, data=aws.data, artifacts=aws.artifacts, leases=leases, results=results, code=aws.code)

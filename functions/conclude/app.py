@@ -1,24 +1,17 @@
+"""The last state of a run, however it ends: records the outcome and releases the model's lease."""
+
 from typing import Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from modelcycle.aws import adapters
-from modelcycle.conclude import conclude, ended
-from modelcycle.messages import ConcludeRequest
+from modelcycle.conclude import conclude, read_request
+from modelcycle.messages import Concluded, ConcludeRequest
+from modelcycle.observability import observed
 
-logger = Logger(service="conclude")
+
+def request_of(event: dict[str, Any]) -> ConcludeRequest:
+    return read_request(event, runs=adapters().registry.runs)
 
 
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Gets the end of a run from its state machine, or from EventBridge where the execution ended without a word."""
-    runs = adapters().registry.runs
-    request = ended(event, runs=runs) if "detail-type" in event else ConcludeRequest.from_event(event)
-    if request is None:
-        return {"outcome": "no run of ours"}
-    logger.append_keys(step="conclude", model=request.run.model)
-    logger.set_correlation_id(request.run.run_id)
-    result = conclude(request, runs=runs)
-    logger.info("conclude", extra={"outcome": result.outcome, "folded": result.folded})
-    return result.wire()
+@observed("conclude", request_of, log=["outcome", "folded"])
+def handler(request: ConcludeRequest) -> Concluded:
+    return conclude(request, leases=adapters().registry.leases)

@@ -1,4 +1,4 @@
-"""Step 3, feature engineering: decides how each column enters the model, and proves that such a model can be served."""
+"""Step 3, feature engineering: plans how each column enters the model, and checks that such a model can be exported."""
 
 from modelcycle.aws import adapters
 from modelcycle.engineer_features import engineer_features
@@ -14,4 +14,4 @@ from modelcycle.observability import Metric, observed
 )
 def handler(request: EngineerFeaturesRequest) -> EngineeredFeatures:
     aws = adapters()
-    return engineer_features(request, artifacts=aws.artifacts, runs=aws.registry.runs, code=aws.code)
+    return engineer_features(request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code)

@@ -1,4 +1,4 @@
-"""Step 12, governance: holds a candidate against the policy and writes its card, lineage and audit entry."""
+"""Step 12, governance: checks a candidate against the policy and writes its card, lineage and audit entry."""
 
 from modelcycle.aws import adapters
 from modelcycle.govern import govern

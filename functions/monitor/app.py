@@ -1,4 +1,4 @@
-"""Step 10, monitoring: compares live traffic with the training rows."""
+"""Step 10, monitoring: compares live traffic with the training data."""
 
 from modelcycle.aws import adapters
 from modelcycle.messages import Monitored, MonitorRequest

@@ -1,6 +1,4 @@
-"""Serves predictions behind API Gateway: JSON rows, and the Open Inference Protocol."""
-
-from __future__ import annotations
+"""Step 9, serving: answers predictions behind API Gateway: JSON rows, and the Open Inference Protocol."""
 
 import functools
 from typing import Any
@@ -10,8 +8,10 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters
-from modelcycle.predict import Capture, Live
-from modelcycle.predict.routes import metrics, router
+from modelcycle.predict import CaptureStream, LiveModels
+from modelcycle.predict.http_api import metrics, router
+
+TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds: a client waits for the answer
 
 logger = Logger(service="predict")
 app = APIGatewayRestResolver()
@@ -19,21 +19,21 @@ app.include_router(router)
 
 
 @functools.cache
-def live() -> Live:
-    aws = adapters(connect_timeout=1, read_timeout=2)  # the caller waits
-    return Live(aws.registry, aws.quick_registry, aws.artifacts)
+def live_models() -> LiveModels:
+    aws = adapters(**TIMEOUTS)
+    return LiveModels(aws.registry, aws.quick_registry, aws.artifacts)
 
 
 @functools.cache
-def capture() -> Capture:
-    aws = adapters(connect_timeout=1, read_timeout=2)
-    return Capture(aws.firehose, aws.environment.capture_stream)
+def captures() -> CaptureStream:
+    aws = adapters(**TIMEOUTS)
+    return CaptureStream(aws.firehose, aws.environment.capture_stream)
 
 
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    app.append_context(live=live, capture=capture)
-    answer = app.resolve(event, context)
-    if metrics.metric_set:  # a path that only describes counts nothing
+    app.context.update(live_models=live_models, captures=captures)
+    response = app.resolve(event, context)
+    if metrics.metric_set:  # paths that only describe a model report nothing
         metrics.flush_metrics()
-    return answer
+    return response

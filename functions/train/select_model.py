@@ -16,4 +16,4 @@ from modelcycle.train import select_model
 )
 def handler(request: SelectModelRequest) -> SelectedModel:
     aws = adapters()
-    return select_model(request, artifacts=aws.artifacts, runs=aws.registry.runs, code=aws.code)
+    return select_model(request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code)

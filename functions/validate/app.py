@@ -1,4 +1,4 @@
-"""Step 5, validation: judges a candidate by its scores of the test rows."""
+"""Step 5, validation: measures a candidate on the test rows and checks the gates."""
 
 from modelcycle.aws import adapters
 from modelcycle.messages import Validated, ValidateRequest

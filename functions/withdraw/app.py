@@ -1,4 +1,4 @@
-"""Step 8, deployment: takes back a rollout whose execution failed, timed out or was aborted."""
+"""Step 8, deployment: undoes a rollout whose execution failed, timed out or was aborted."""
 
 from modelcycle.aws import adapters
 from modelcycle.deploy import withdraw

@@ -1,7 +1,7 @@
-"""A second interpreter of the flows, in process: what the emulator accepts by mistake does not pass here.
+"""A second interpreter of the state machines, in process: it fails where the emulator accepts a mistake.
 
 It knows the part of the Amazon States Language that the flows use (Task, Choice, Map, Wait, Succeed, Fail; plain
-JSONPath) and refuses everything else, so that a new feature is a decision.
+JSONPath) and fails at everything else, so that a new feature is a decision.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STATE = {
 
 
 class Failed(Exception):
-    """The flow ended in a Fail state."""
+    """The state machine ended in a Fail state."""
 
 
 def flow(name: str) -> dict[str, Any]:
@@ -48,7 +48,12 @@ def flow(name: str) -> dict[str, Any]:
 
 
 def conduct(machine: dict[str, Any], data: Any, task: Task, execution: str) -> tuple[str, Any]:
-    """Run a flow; `task` is given a resource and its input. Returns the last state's name and the data."""
+    """Run a state machine; return the name of its last state, and the data.
+
+    Parameters
+    ----------
+    task : is called with a resource and its input; returns the result
+    """
     name = execution.rpartition(":")[2]
     context = {"Execution": {"Id": execution, "Name": name, "StartTime": datetime.now(UTC).isoformat()}}
     return _run(machine, data, task, context)
@@ -59,7 +64,7 @@ def _run(machine: dict[str, Any], data: Any, task: Task, context: dict[str, Any]
     for _ in range(200):
         state = machine["States"][name]
         unknown = set(state) - STATE[state["Type"]] - {"Type", "Comment"}
-        assert not unknown, f"{name}: {sorted(unknown)} is not known to this interpreter"
+        assert not unknown, f"{name}: {sorted(unknown)} is unknown to this interpreter"
         kind = state["Type"]
         if kind == "Succeed":
             return name, data
@@ -95,7 +100,7 @@ def _run(machine: dict[str, Any], data: Any, task: Task, context: dict[str, Any]
         if state.get("End"):
             return name, data
         name = state["Next"]
-    raise AssertionError("the flow does not come to an end")
+    raise AssertionError("the state machine does not end")
 
 
 def _filled(template: Any, data: Any, context: dict[str, Any]) -> Any:
@@ -116,11 +121,11 @@ def _path(path: str, data: Any, context: dict[str, Any]) -> Any:
         values = [_path(p.strip(), data, context) for p in called[2].split(",") if p.strip()]
         return called[1].format(*values)
     assert re.fullmatch(r"\$?\$(\.\w+)*", path), f"{path} is not plain JSONPath"
-    found = context if path.startswith("$$") else data
+    value = context if path.startswith("$$") else data
     for part in path.lstrip("$").split(".")[1:]:
-        assert part in found, f"{path} is not there"
-        found = found[part]
-    return copy.deepcopy(found)
+        assert part in value, f"{path} does not exist"
+        value = value[part]
+    return copy.deepcopy(value)
 
 
 def _put(data: Any, path: str, result: Any) -> Any:
@@ -140,4 +145,4 @@ def _holds(choice: dict[str, Any], data: Any) -> bool:
     for operator in ("StringEquals", "BooleanEquals"):
         if operator in choice:
             return bool(value == choice[operator])
-    raise AssertionError(f"{choice} is not known to this interpreter")
+    raise AssertionError(f"{choice} is unknown to this interpreter")

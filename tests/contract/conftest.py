@@ -1,4 +1,4 @@
-"""One whole lifecycle in process (moto for AWS), and every event that a function was given in it."""
+"""One whole lifecycle in process (moto for AWS), with every event that a function was given in it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ ENVIRONMENT = {
 
 @dataclass
 class World:
-    """A region with the stack's storage in it, and what happened there."""
+    """A region with the stack's storage, and the events and results of its functions."""
 
     given: dict[str, list[Any]] = field(default_factory=dict)
     answered: dict[str, list[Any]] = field(default_factory=dict)
 
     def task(self, resource: str, event: Any) -> Any:
-        """What Step Functions would do with a task."""
+        """Run a task as Step Functions does."""
         if resource.endswith("states:startExecution"):
             end, _ = conduct(flow("rollout"), event["Input"], self.task, f"arn:rollout:{event['Name']}")
             return {"ExecutionArn": end}
@@ -43,7 +43,7 @@ class World:
         return answer
 
     def upload(self, key: str, body: bytes) -> dict[str, Any]:
-        """Put an object as a user does; the event that S3 would send."""
+        """Put an object as a user does; return the event that S3 sends."""
         etag = boto3.client("s3").put_object(Bucket="data", Key=key, Body=body)["ETag"].strip('"')
         sequencer = f"{len(self.given.get('Claim', [])):016X}"
         detail = {"bucket": {"name": "data"}, "object": {"key": key, "etag": etag, "sequencer": sequencer}}
@@ -53,7 +53,7 @@ class World:
         return conduct(flow("lifecycle"), event, self.task, execution)
 
     def registry(self) -> dict[tuple[str, str], str]:
-        """All records but the told events, by key."""
+        """All records except the events, by key."""
         pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName="registry")
         return {
             (item["pk"]["S"], item["sk"]["S"]): item["body"]["S"]
@@ -86,7 +86,7 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(scope="package")
 def lived(world: World) -> World:
-    """The world after one model went live."""
+    """The world after a model went live."""
     boto3.client("s3").put_object(Bucket="data", Key="pipelines/sour-plums.yaml", Body=PIPELINE.encode())
     end, data = world.run(world.upload("raw/sour-plums/first.csv", CSV.encode()), "arn:execution:first")
     assert end == "Deployed", data

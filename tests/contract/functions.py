@@ -1,4 +1,4 @@
-"""Every function of the template, found by itself: a new step is tested on arrival."""
+"""Every function of the template: a new step is tested as soon as it is there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads the template's short intrinsics (`!Ref x`) as what stands behind them."""
+    """Reads the short form of the template's intrinsics (`!Ref x`) as their argument."""
 
 
 def _intrinsic(loader: yaml.Loader, suffix: str, node: yaml.Node) -> Any:
@@ -33,14 +33,14 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 @dataclass(frozen=True)
 class Function:
-    """`name` is the step's; `resource` its name in the template."""
+    """A function: `name` is that of its step, `resource` that in the template."""
 
     name: str
     resource: str
     path: Path
     handler: str
 
-    @cache  # noqa: B019 (a handful, alive as long as the tests)
+    @cache  # noqa: B019 (few, and they live until the tests end)
     def module(self) -> ModuleType:
         spec = importlib.util.spec_from_file_location(f"function_{self.name}", self.path)
         assert spec and spec.loader
@@ -54,7 +54,7 @@ class Function:
 
 
 class Context:
-    """What Lambda tells a function of itself."""
+    """The context that Lambda gives a function."""
 
     memory_limit_in_mb = 2048
     aws_request_id = "00000000-0000-0000-0000-000000000000"
@@ -74,13 +74,13 @@ def template() -> dict[str, Any]:
 
 
 def functions() -> dict[str, Function]:
-    """By name in the template."""
-    found = {}
+    """The functions, by name in the template."""
+    by_resource = {}
     shared = template()["Globals"]["Function"]
     for resource, body in template()["Resources"].items():
         if body["Type"] == "AWS::Serverless::Function":
             properties = shared | body["Properties"]
             file, handler = properties["Handler"].split(".")
             name = re.sub(r"(?<!^)([A-Z])", r"_\1", resource).lower()
-            found[resource] = Function(name, resource, ROOT / properties["CodeUri"] / f"{file}.py", handler)
-    return found
+            by_resource[resource] = Function(name, resource, ROOT / properties["CodeUri"] / f"{file}.py", handler)
+    return by_resource

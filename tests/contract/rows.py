@@ -1,4 +1,4 @@
-"""A table that no other test knows: odd column names, holes, a category, a date, a yes and no."""
+"""A table with unusual column names, missing values, a category, a date, and a yes/no column."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ name: sour-plums
 target: "is it, sour?"
 training: {trials: 3}
 """
-SECRET = "Quetschenmus"  # a level of a text column: it must stand in no log
+SECRET = "Quetschenmus"  # a value of a text column, which must not appear in a log
 
 
 def rows(count: int = 900, seed: int = 3) -> str:

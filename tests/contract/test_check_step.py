@@ -1,4 +1,4 @@
-"""One contract for every function of the template: what holds for one step holds for all."""
+"""One contract for all functions of the template."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STEPS = [
     "Validate", "Govern", "Register", "Stage", "Deploy", "Conclude",
 ]  # fmt: skip
 READERS = [name for name in STEPS if name not in ("Claim", "Register", "Conclude")]  # those that read objects
-LARGEST_MESSAGE = 32 * 1024  # bytes, an eighth of what a state may hold
+MAX_MESSAGE_BYTES = 32 * 1024  # an eighth of what a state may hold
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -38,20 +38,20 @@ def test_it_has_one_real_event(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in ALL if name not in ("Predict", "Decide", "Relay")])
 @pytest.mark.parametrize("event", [{}, {"run": 7}, {"Records": []}, {"detail-type": "Weather", "detail": {}}])
-def test_an_event_it_does_not_know_is_named_as_such(world: World, name: str, event: Any) -> None:
+def test_an_unknown_event_is_a_bad_message(world: World, name: str, event: Any) -> None:
     with pytest.raises(BadMessage) as caught:
         functions()[name](event)
     assert caught.value.what
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_it_is_given_and_gives_small_messages(lived: World, name: str) -> None:
+def test_its_requests_and_results_are_small(lived: World, name: str) -> None:
     for message in [*lived.given[name], *lived.answered[name]]:
-        assert len(json.dumps(message)) < LARGEST_MESSAGE
+        assert len(json.dumps(message)) < MAX_MESSAGE_BYTES
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_delivered_twice_it_changes_nothing(lived: World, name: str) -> None:
+def test_a_second_delivery_changes_nothing(lived: World, name: str) -> None:
     before = lived.registry()
     for event, answer in zip(lived.given[name], lived.answered[name], strict=True):
         again = json.loads(json.dumps(functions()[name](event)))
@@ -63,13 +63,13 @@ def test_delivered_twice_it_changes_nothing(lived: World, name: str) -> None:
 def test_it_logs_the_run_and_no_value_of_a_row(lived: World, name: str) -> None:
     with logged(name) as lines:
         functions()[name](lived.given[name][0])
-    told = [json.loads(line) for line in lines() if line.startswith("{") and '"level"' in line]
-    assert told, f"{name} logs nothing"
-    for line in told:
-        assert line["correlation_id"]
-        assert line["model"] == "sour-plums"
-        assert line["step"]
-    assert SECRET not in json.dumps(told, ensure_ascii=False)
+    records = [json.loads(line) for line in lines() if line.startswith("{") and '"level"' in line]
+    assert records, f"{name} logs nothing"
+    for record in records:
+        assert record["correlation_id"]
+        assert record["model"] == "sour-plums"
+        assert record["step"]
+    assert SECRET not in json.dumps(records, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -80,9 +80,7 @@ def test_an_object_that_is_gone_is_a_named_fault(lived: World, name: str, monkey
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_permission_that_is_missing_is_told_with_its_name(
-    lived: World, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_permission_is_named(lived: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         refused("GetObject", "AccessDenied", monkeypatch),
         other_code(monkeypatch),
@@ -94,7 +92,7 @@ def test_a_permission_that_is_missing_is_told_with_its_name(
 
 
 def _essence(answer: Any) -> Any:
-    """An answer without what a second delivery may say otherwise: that it was taken over, and how long it took."""
+    """A result without the fields that may differ in a second delivery: whether it was reused, and how long it took."""
     if isinstance(answer, dict):
         return {key: _essence(value) for key, value in answer.items() if key not in ("cached", "seconds", "created")}
     return answer
@@ -102,7 +100,7 @@ def _essence(answer: Any) -> Any:
 
 @contextmanager
 def other_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As if the code had changed: no earlier result is taken over."""
+    """Run as other code, so that no earlier result is reused."""
     environment = adapters().environment
     monkeypatch.setattr(adapters(), "environment", environment.model_copy(update={"code_version": "other"}))
     yield
@@ -111,7 +109,7 @@ def other_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @contextmanager
 def refused(operation: str, code: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """AWS refuses one operation."""
+    """Let AWS refuse one operation."""
     real = BaseClient._make_api_call
 
     def call(self: BaseClient, name: str, arguments: Any) -> Any:
@@ -126,7 +124,7 @@ def refused(operation: str, code: str, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @contextmanager
 def logged(name: str) -> Iterator[Any]:
-    """The lines that a function's Powertools logger writes."""
+    """Collect the lines that a function's Powertools logger writes."""
     logger = Logger(service=functions()[name].name)  # Powertools shares the handler of one service name
     stream = io.StringIO()
     handler: logging.StreamHandler[Any] = logger.registered_handler

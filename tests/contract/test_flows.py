@@ -1,4 +1,4 @@
-"""The flows as text: every task has a time-out, a Catch and the same retries; every name is known on both sides."""
+"""The definitions of the state machines: time-outs, retries, catches, and names that the template fills."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ FLOWS = ["lifecycle", "rollout", "monitoring"]
 
 
 def states(machine: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    found = []
+    named = []
     for name, state in machine["States"].items():
-        found.append((name, state))
+        named.append((name, state))
         if "ItemProcessor" in state:
-            found += states(state["ItemProcessor"])
-    return found
+            named += states(state["ItemProcessor"])
+    return named
 
 
 @pytest.mark.parametrize("name", FLOWS)
-def test_every_flow_and_task_ends_in_time_and_every_task_tries_again(name: str) -> None:
+def test_every_state_machine_and_task_has_a_time_out_and_every_task_retries(name: str) -> None:
     assert 0 < flow(name)["TimeoutSeconds"] < 31_536_000  # a year is what an execution has at most
     for state, body in states(flow(name)):
         if body["Type"] == "Task":
@@ -43,7 +43,7 @@ def test_every_lambda_task_has_the_same_retries() -> None:
     assert len(retries) == 1
 
 
-def test_what_is_retried_is_raised_under_that_very_name() -> None:
+def test_every_retried_fault_exists_under_that_name() -> None:
     retried = flow("lifecycle")["States"]["Claim"]["Retry"][0]["ErrorEquals"]
     ours = [name for name in retried if "." not in name]
     assert ours
@@ -51,8 +51,8 @@ def test_what_is_retried_is_raised_under_that_very_name() -> None:
         assert issubclass(getattr(faults, name), faults.Fault)
 
 
-def test_no_end_of_the_lifecycle_passes_the_record() -> None:
-    """Every task but the first and the last ones catches everything and records the run's failure."""
+def test_every_end_of_the_lifecycle_is_recorded() -> None:
+    """Every task except the first and the last one catches all errors and records the failure."""
     for state, body in flow("lifecycle")["States"].items():
         if body["Type"] in ("Task", "Map") and state not in ("Claim", "ConcludeFailed"):
             assert body["Catch"][-1]["Next"] == "ConcludeFailed", state
@@ -66,32 +66,32 @@ def test_every_placeholder_is_filled_by_the_template(name: str) -> None:
     assert used == set(resource["DefinitionSubstitutions"])
 
 
-def test_every_path_of_the_api_asks_for_a_signature() -> None:
+def test_every_path_of_the_api_requires_a_signature() -> None:
     api = template()["Resources"]["Api"]["Properties"]
-    # and the functions are called as the API, never as the caller
+    # and the functions are called with the API's permissions, not with the caller's
     assert api["Auth"] == {"DefaultAuthorizer": "AWS_IAM", "InvokeRole": "NONE"}
 
 
-def test_what_eventbridge_calls_and_nobody_waits_for_is_kept_when_it_fails() -> None:
+def test_an_event_that_a_function_fails_to_process_is_kept_in_the_queue() -> None:
     for name in ("Retrain", "Conclude", "Withdraw"):
         kept = template()["Resources"][name]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
         assert kept["Type"] == "SQS", name
 
 
-def test_no_function_knows_a_secret() -> None:
+def test_no_function_has_a_secret_in_its_environment() -> None:
     for name in functions():
         variables = template()["Resources"][name]["Properties"].get("Environment", {}).get("Variables", {})
         assert not [key for key in variables if re.search("KEY|SECRET|TOKEN|PASSWORD", key)], name
 
 
-def test_a_rollout_hands_each_step_the_moves_that_the_step_before_made() -> None:
+def test_a_rollout_gives_each_step_the_number_of_the_last_steps_move() -> None:
     given: list[dict[str, Any]] = []
 
     def deploy(resource: str, event: dict[str, Any]) -> dict[str, Any]:
         given.append(event)
         step = event["step"] + 1
-        told = {name: event[name] for name in ("model", "version", "actor", "why")}
-        return told | {
+        unchanged = {name: event[name] for name in ("model", "version", "actor", "why")}
+        return unchanged | {
             "step": step, "moves": 7 + step, "weight": 0, "overruled": step == 3, "done": step == 3, "wait_seconds": 60
         }  # fmt: skip
 
@@ -102,7 +102,7 @@ def test_a_rollout_hands_each_step_the_moves_that_the_step_before_made() -> None
     assert {(event["rollout"], event["why"]) for event in given} == {("m-v2-7", "better")}
 
 
-def test_a_rollout_that_an_older_lifecycle_starts_is_understood() -> None:
+def test_a_rollout_accepts_the_message_of_an_older_lifecycle() -> None:
     given: list[dict[str, Any]] = []
 
     def deploy(resource: str, event: dict[str, Any]) -> dict[str, Any]:

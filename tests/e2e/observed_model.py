@@ -42,7 +42,7 @@ class ObservedModel:
         return self.registry.runs.latest(self.name)
 
     def weights(self) -> dict[int, int]:
-        """Return the share of the traffic of each version, in per cent."""
+        """Return the share of the traffic of each version, in percent."""
         return self.registry.routes.get(self.name).weights
 
     def executions(self, machine: str = "LifecycleArn") -> list[dict[str, Any]]:

@@ -90,7 +90,7 @@ class TestTheLifecycleOfAModel:
     def test_the_printed_curl_line_works_as_pasted(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["run", str(folder / "fruit.yaml")]) == 0
         screen = capsys.readouterr().out
-        line = screen[screen.index("curl") : screen.index("look at it")]
+        line = screen[screen.index("curl") : screen.index("details")]
         answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True)
         assert json.loads(answer.stdout)["predictions"][0] in ("apple", "plum", "melon")
 

@@ -98,7 +98,7 @@ def test_a_cloud_that_is_killed_during_a_run_loses_nothing(
     last, *failed = model.wait_for_runs(runs + 1, seconds=RUN_SECONDS)
     assert last.state == "deployed"
     assert len(failed) == 2
-    assert all("the local cloud was stopped in the middle of the run" in record.reason for record in failed)
+    assert all("the local cloud was stopped during the run" in record.reason for record in failed)
     assert reused_steps(model, last.run.execution) >= {"collect", "preprocess", "engineer_features"}
     versions = [version.version for version in model.registry.versions.all(model.name)]
     assert versions == [model.wait_until_live()] == [1]
@@ -205,7 +205,7 @@ def reused_steps(model: ObservedModel, execution: str) -> set[str]:
 
 def lease(model: ObservedModel) -> dict[str, Any]:
     """Return the model's lease."""
-    record = model.registry.table.read(f"MODEL#{model.name}", "LEASE")
+    record = model.registry.table.get(f"MODEL#{model.name}", "LEASE")
     assert record
     return record.body
 

@@ -32,7 +32,7 @@ def plums(cloud: LocalCloud) -> ObservedModel:
 def test_an_upload_starts_a_run_that_ends_in_a_live_model(plums: ObservedModel) -> None:
     assert [record.state for record in plums.runs()] == ["deployed"], plums.runs()
     assert plums.wait_until_live() == 1
-    assert plums.registry.versions.standing("plums", 1).state == "live"
+    assert plums.registry.standings.get("plums", 1).state == "live"
 
 
 def test_an_event_that_comes_twice_trains_nothing_and_ends_as_duplicate(plums: ObservedModel) -> None:
@@ -67,7 +67,7 @@ def test_the_scheduled_state_machine_monitors_every_live_model(plums: ObservedMo
     )["executionArn"]
     wait_for(lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING", 60)
     assert states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"
-    result = plums.registry.table.read("MODEL#plums", "MONITOR")
+    result = plums.registry.table.get("MODEL#plums", "MONITOR")
     assert result is not None
     assert result.body["state"] == "no data"
     assert result.body["version"] == 1

@@ -15,7 +15,7 @@ from infra.local.emulator import process
 from infra.local.emulator.process import StopResult
 from infra.local.emulator.status import running_emulator
 from modelcycle.registry import DynamoTable, Registry
-from modelcycle.registry.events import event
+from modelcycle.registry.events import event_write
 from tests.e2e.conftest import ROOT
 from tests.e2e.observed_model import ObservedModel, wait_for
 from tests.e2e.restartable_cloud import RUN_SECONDS, RestartableCloud
@@ -59,7 +59,7 @@ def restart(request: pytest.FixtureRequest, restartable: RestartableCloud, live:
     way, runs = request.param, len(restartable.model(live.name).runs())
     enable_relay(restartable, enabled=False)
     table = DynamoTable(restartable.cloud.admin.client("dynamodb"), restartable.cloud.outputs["RegistryTable"])
-    table.write(event("ModelDegraded", live.name, reason="a test says so"))
+    table.write(event_write("ModelDegraded", live.name, reason="a test says so"))
     interrupted = restartable.model(f"interrupted-{way}-plums")
     early = restartable.model(f"early-{way}-plums")
     for model in (interrupted, early):
@@ -80,7 +80,7 @@ def test_a_run_that_a_stop_interrupts_has_failed_on_every_screen(
     name = restart.interrupted.name
     (record,) = restart.interrupted.runs()
     assert record.state == "failed"
-    assert "the local cloud was stopped in the middle of the run" in record.reason
+    assert "the local cloud was stopped during the run" in record.reason
     if restart.stopped:
         assert {text.partition(":")[0] for text in restart.stopped.interrupted} == {"modelcycle-lifecycle"}
     screens = [
@@ -89,8 +89,8 @@ def test_a_run_that_a_stop_interrupts_has_failed_on_every_screen(
         screen(restartable, "runs", name, "--follow", record.run.run_id),
     ]
     for text in screens:
-        assert "stopped in the middle of the run" in text
-        assert "goes on" not in text
+        assert "stopped during the run" in text
+        assert "continues" not in text
     line = next(line for line in screen(restartable, "models").splitlines() if name in line)
     assert "failed" in line
 
@@ -123,7 +123,7 @@ def test_a_run_whose_execution_no_longer_exists_is_ended_at_the_next_start(
     registry = Registry(DynamoTable(admin.client("dynamodb"), restartable.cloud.outputs["RegistryTable"]))
     run = live.runs()[0].run
     lost = run.model_copy(update={"model": model.name, "execution": f"{run.execution}-lost"})
-    registry.runs.claim(lost, None, None, lambda execution: True)
+    registry.leases.claim(lost, None, None, lambda execution: True)
     restartable.save()
     restartable.stop_and_start()
     (record,) = restartable.model(model.name).runs()

@@ -34,7 +34,7 @@ def plums(cloud: LocalCloud) -> ObservedModel:
     model.wait_until_live()
     for content in ("second", "third", "fourth", "waiting"):
         copy_version(model, content)
-    writable_registry(model).versions.move(MODEL, 5, "awaiting_approval", "run r")
+    writable_registry(model).standings.move(MODEL, 5, "awaiting_approval", "run r")
     return model
 
 
@@ -48,7 +48,7 @@ def copy_version(model: ObservedModel, content: str, **changes: Any) -> int:
     registry = writable_registry(model)
     draft = registry.versions.get(MODEL, 1).model_copy(update=changes)
     number = registry.versions.register(draft, content)[0].version
-    registry.versions.move(MODEL, number, "staged", "run r")
+    registry.standings.move(MODEL, number, "staged", "run r")
     return number
 
 
@@ -111,6 +111,6 @@ def test_a_rollout_that_is_aborted_is_withdrawn_and_its_version_may_be_staged_ag
     wait_for(lambda: plums.weights().get(number) == 20, 30)
     plums.client("stepfunctions").stop_execution(executionArn=arn)
     wait_for(lambda: plums.weights() == before, 30)
-    standing = plums.registry.versions.standing(MODEL, number)
+    standing = plums.registry.standings.get(MODEL, number)
     assert (standing.state, standing.by, standing.final) == ("rolled_back", "rollout", False)
-    assert writable_registry(plums).versions.move(MODEL, number, "staged", "run s").state == "staged"
+    assert writable_registry(plums).standings.move(MODEL, number, "staged", "run s").state == "staged"

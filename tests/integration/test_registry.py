@@ -1,4 +1,4 @@
-"""The registry on DynamoDB (moto): races, redelivery and the order of things."""
+"""The registry on DynamoDB (moto): races, redelivery and order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from modelcycle.faults import NotAllowed, Raced, Unknown
 from modelcycle.messages import Artifact, Run, Trigger
 from modelcycle.registry import DynamoTable, Registry, Version, Write
 
-SOME = Artifact(uri="s3://artifacts/x", sha256="0" * 64, bytes=1)
+ARTIFACT = Artifact(uri="s3://artifacts/x", sha256="0" * 64, bytes=1)
 
 
 class SteadyTable(DynamoTable):
-    """One request at a time: moto copies its tables for a transaction, which other threads must not change then."""
+    """One request at a time: moto copies its tables in a transaction, and other threads must not change them then."""
 
     lock = threading.Lock()
 
@@ -55,7 +55,7 @@ def run(name: str, model: str = "m") -> Run:
         execution=f"arn:{name}",
         started_at=datetime(2026, 1, 1, tzinfo=UTC),
         trigger=Trigger(kind="upload", detail="raw/m/a.csv"),
-        pipeline=SOME,
+        pipeline=ARTIFACT,
     )
 
 
@@ -73,13 +73,13 @@ def version(run_id: str = "r1") -> Version:
         data="d",
         code="c",
         opset=21,
-        **dict.fromkeys(names, SOME),
+        **dict.fromkeys(names, ARTIFACT),
     )
 
 
 def live(registry: Registry, content: str) -> int:
     number = registry.versions.register(version(), content)[0].version
-    registry.versions.move("m", number, "staged", "test")
+    registry.standings.move("m", number, "staged", "test")
     registry.routes.promote("m", number, 100, "test")
     return number
 
@@ -92,60 +92,60 @@ def running(*executions: str):
     return lambda execution: execution in executions
 
 
-def test_a_write_happens_whole_or_not_at_all(registry: Registry) -> None:
+def test_all_writes_of_a_call_happen_or_none(registry: Registry) -> None:
     registry.table.write(Write("p", "a", {"n": 1}))
     with pytest.raises(Raced):
         registry.table.write(Write("p", "b", {"n": 1}), Write("p", "a", {"n": 2}))
-    assert registry.table.read("p", "b") is None
+    assert registry.table.get("p", "b") is None
     registry.table.write(Write("p", "a", {"n": 2}, revision=1))
-    assert registry.table.read("p", "a").body == {"n": 2}
+    assert registry.table.get("p", "a").body == {"n": 2}
 
 
 def test_an_upload_is_claimed_once(registry: Registry) -> None:
-    claim = registry.runs.claim
+    claim = registry.leases.claim
     assert claim(run("r1"), "raw/m/a.csv#1", ("raw/m/a.csv", "e1"), running("arn:r1"))[0] == "claimed"
     assert claim(run("r2"), "raw/m/a.csv#1", ("raw/m/a.csv", "e1"), running("arn:r1"))[0] == "duplicate"
-    registry.runs.conclude(run("r1"), "failed", "because")
+    registry.leases.conclude(run("r1"), "failed", "because")
     assert claim(run("r3"), "raw/m/a.csv#1", ("raw/m/a.csv", "e1"), running())[0] == "duplicate"
 
 
-def test_a_claim_delivered_twice_gives_the_first_answer(registry: Registry) -> None:
-    first = registry.runs.claim(run("r1"), "u#1", ("u", "e"), running("arn:r1"))
-    assert registry.runs.claim(run("r1"), "u#1", ("u", "e"), running("arn:r1")) == first
+def test_a_claim_delivered_twice_returns_the_first_result(registry: Registry) -> None:
+    first = registry.leases.claim(run("r1"), "u#1", ("u", "e"), running("arn:r1"))
+    assert registry.leases.claim(run("r1"), "u#1", ("u", "e"), running("arn:r1")) == first
     assert events(registry) == ["RunStarted"]
 
 
 def test_an_arrival_that_finds_the_model_leased_is_folded_and_starts_a_run_at_the_end(registry: Registry) -> None:
-    registry.runs.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
-    assert registry.runs.claim(run("r2"), "b#1", ("b", "e2"), running("arn:r1")) == ("folded", "r1")
-    _, folded = registry.runs.conclude(run("r1"), "deployed", "", 1)
+    registry.leases.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
+    assert registry.leases.claim(run("r2"), "b#1", ("b", "e2"), running("arn:r1")) == ("folded", "r1")
+    _, folded = registry.leases.conclude(run("r1"), "deployed", "", 1)
     assert folded == 1
     assert events(registry) == ["RunStarted", "RunEnded", "ArrivalsFolded"] or sorted(events(registry)) == [
         "ArrivalsFolded", "RunEnded", "RunStarted",
     ]  # fmt: skip
 
 
-def test_a_folded_arrival_that_the_run_saw_needs_no_second_look(registry: Registry) -> None:
-    registry.runs.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
-    registry.runs.claim(run("r2"), "b#1", ("b", "e2"), running("arn:r1"))
-    registry.runs.saw(run("r1"), [("a", "e1"), ("b", "e2")])
-    assert registry.runs.conclude(run("r1"), "deployed", "", 1)[1] == 0
+def test_a_folded_arrival_that_the_run_has_read_starts_no_other_run(registry: Registry) -> None:
+    registry.leases.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
+    registry.leases.claim(run("r2"), "b#1", ("b", "e2"), running("arn:r1"))
+    registry.leases.mark_as_read(run("r1"), [("a", "e1"), ("b", "e2")])
+    assert registry.leases.conclude(run("r1"), "deployed", "", 1)[1] == 0
     assert "ArrivalsFolded" not in events(registry)
 
 
-def test_a_run_whose_execution_died_loses_its_lease_and_is_buried(registry: Registry) -> None:
-    registry.runs.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
-    assert registry.runs.claim(run("r2"), "a#2", ("a", "e1"), running())[0] == "claimed"
+def test_a_run_whose_execution_died_loses_its_lease_and_is_ended(registry: Registry) -> None:
+    registry.leases.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
+    assert registry.leases.claim(run("r2"), "a#2", ("a", "e1"), running())[0] == "claimed"
     assert registry.runs.get("m", "r1").state == "failed"
     assert registry.runs.get("m", "r2").state == "running"
-    told = [record.body for record in registry.table.query("MODEL#m", "EVENT#") if record.body["kind"] == "RunEnded"]
-    assert [event["detail"] for event in told] == [{"run_id": "r1", "outcome": "failed", "version": None}]
+    ends = [record.body for record in registry.table.query("MODEL#m", "EVENT#") if record.body["kind"] == "RunEnded"]
+    assert [event["detail"] for event in ends] == [{"run_id": "r1", "outcome": "failed", "version": None}]
 
 
-def test_a_run_that_ended_stays_as_it_ended(registry: Registry) -> None:
-    registry.runs.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
-    registry.runs.conclude(run("r1"), "refused", "not better")
-    record, _ = registry.runs.conclude(run("r1"), "failed", "told late by a rule")
+def test_a_run_that_ended_keeps_its_outcome(registry: Registry) -> None:
+    registry.leases.claim(run("r1"), "a#1", ("a", "e1"), running("arn:r1"))
+    registry.leases.conclude(run("r1"), "refused", "not better")
+    record, _ = registry.leases.conclude(run("r1"), "failed", "reported late by a rule")
     assert (record.state, record.reason) == ("refused", "not better")
 
 
@@ -154,13 +154,13 @@ def test_ten_arrivals_at_once_end_in_one_claim(registry: Registry) -> None:
     alive = running(*(f"arn:{name}" for name in names))
 
     def arrive(name: str) -> str:
-        return registry.runs.claim(run(name), f"{name}#1", (name, "e"), alive)[0]
+        return registry.leases.claim(run(name), f"{name}#1", (name, "e"), alive)[0]
 
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(arrive, names))
     assert sorted(outcomes) == ["claimed"] + ["folded"] * 9
     holder = names[outcomes.index("claimed")]
-    assert registry.runs.conclude(run(holder), "deployed", "", 1)[1] == 9
+    assert registry.leases.conclude(run(holder), "deployed", "", 1)[1] == 9
 
 
 def test_the_same_content_is_one_version(registry: Registry) -> None:
@@ -171,26 +171,26 @@ def test_the_same_content_is_one_version(registry: Registry) -> None:
     assert registry.versions.register(version("r3"), "other")[0].version == 2
 
 
-def test_a_version_goes_only_where_the_transitions_lead(registry: Registry) -> None:
+def test_a_version_changes_state_only_along_the_transitions(registry: Registry) -> None:
     registry.versions.register(version(), "a")
     with pytest.raises(NotAllowed, match="registered and may not go live"):
         registry.routes.promote("m", 1, 100, "test")
-    registry.versions.move("m", 1, "refused", "stage", final=True)
+    registry.standings.move("m", 1, "refused", "stage", final=True)
     with pytest.raises(NotAllowed):
-        registry.versions.move("m", 1, "staged", "stage")
+        registry.standings.move("m", 1, "staged", "stage")
     with pytest.raises(Unknown):
-        registry.versions.standing("m", 9)
+        registry.standings.get("m", 9)
 
 
-def test_a_rollback_is_one_write_and_stays_on_record(registry: Registry) -> None:
+def test_a_rollback_is_one_write_and_is_recorded(registry: Registry) -> None:
     live(registry, "a")
     live(registry, "b")
     assert registry.routes.get("m").weights == {2: 100}
-    assert registry.versions.standing("m", 1).state == "retired"
+    assert registry.standings.get("m", 1).state == "retired"
     move, moved = registry.routes.roll_back("m", "ann", "too many refusals")
     assert moved and move.after == registry.routes.get("m").weights == {1: 100}
-    assert registry.versions.standing("m", 2).state == "rolled_back"
-    assert registry.versions.standing("m", 1).state == "live"
+    assert registry.standings.get("m", 2).state == "rolled_back"
+    assert registry.standings.get("m", 1).state == "live"
     last = registry.routes.moves("m")[0]
     assert (last.kind, last.by, last.why, last.before, last.after) == (
         "rolled_back", "ann", "too many refusals", {2: 100}, {1: 100},
@@ -202,7 +202,7 @@ def test_a_rollback_is_one_write_and_stays_on_record(registry: Registry) -> None
 def test_a_canary_rises_and_a_repeated_step_changes_nothing(registry: Registry) -> None:
     live(registry, "a")
     registry.versions.register(version(), "b")
-    registry.versions.move("m", 2, "staged", "test")
+    registry.standings.move("m", 2, "staged", "test")
     for weight in (10, 10, 50, 10, 100, 50):
         registry.routes.promote("m", 2, weight, "rollout")
     assert registry.routes.get("m").weights == {2: 100}
@@ -217,22 +217,22 @@ def test_four_rollbacks_at_once_take_away_one_version(registry: Registry) -> Non
     for content in "abcd":
         live(registry, content)
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda who: registry.routes.roll_back("m", who), ["ann", "bob", "cem", "dee"]))
+        results = list(pool.map(lambda by: registry.routes.roll_back("m", by), ["ann", "bob", "cem", "dee"]))
     assert registry.routes.get("m").weights == {3: 100}
-    assert {move.number for move, _ in told} == {5} and sorted(moved for _, moved in told) == [False] * 3 + [True]
+    assert {move.number for move, _ in results} == {5} and sorted(moved for _, moved in results) == [False] * 3 + [True]
     assert [entry.decision for entry in registry.audit.all("m")].count("rollback") == 1
 
 
 def test_a_decision_and_its_audit_entry_are_written_together_or_not_at_all(registry: Registry) -> None:
     live(registry, "a")
     entry = registry.audit.all("m")[0]
-    unit = registry.unit("m")
+    unit = registry.unit_of_work("m")
     unit.put(Write("MODEL#m", "STATE#00000001", {"state": "rejected"}, 99))
     unit.audit("STATE#00000001#99", entry)
     with pytest.raises(Raced):
         unit.commit()
     assert not registry.audit.has("m", "STATE#00000001#99")
-    unit = registry.unit("m")
+    unit = registry.unit_of_work("m")
     unit.put(*(Write("p", f"{n}", {}) for n in range(101)))
     with pytest.raises(ValueError, match="100 writes, not 101"):
         unit.commit()

@@ -1,4 +1,4 @@
-"""What AWS would unzip for each function: Lambda's limit, which `sam build` does not check."""
+"""The unzipped size of each function with its layers; `sam build` does not check Lambda's limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.functions import ROOT, functions, template
 
-LIMIT = 262_144_000  # bytes of a function with all its layers, AWS page "Lambda quotas"
+MAX_UNZIPPED_BYTES = 262_144_000  # bytes of a function with all its layers, AWS page "Lambda quotas"
 
 
 @pytest.fixture(scope="session")
@@ -30,18 +30,18 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return built
 
 
-def test_every_function_fits_into_what_lambda_unzips(layers: dict[str, Path]) -> None:
+def test_every_function_with_its_layers_is_below_lambdas_limit(layers: dict[str, Path]) -> None:
     size = {name: _size(path) for name, path in layers.items()}
     for name, function in functions().items():
         used = template()["Resources"][name]["Properties"]["Layers"]
         total = sum(size[layer] for layer in used) + _size(function.path.parent)
         print(f"{name:18} {total / 2**20:6.1f} MiB  {' + '.join(used)}")
-        assert total <= LIMIT, f"{name} with its layers is {total / 2**20:.0f} MiB"
+        assert total <= MAX_UNZIPPED_BYTES, f"{name} with its layers is {total / 2**20:.0f} MiB"
 
 
-def test_the_layer_that_serves_holds_neither_pandas_nor_scikit_learn(layers: dict[str, Path]) -> None:
-    held = {path.name for path in (layers["ServingLayer"] / "python").iterdir()}
-    assert not held & {"pandas", "sklearn", "scipy"}
+def test_the_layer_that_serves_has_neither_pandas_nor_scikit_learn(layers: dict[str, Path]) -> None:
+    packages = {path.name for path in (layers["ServingLayer"] / "python").iterdir()}
+    assert not packages & {"pandas", "sklearn", "scipy"}
 
 
 def _size(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""A place for the data steps to run in: two buckets and a registry in memory, one model `m`."""
+"""What the data steps need, in memory: two buckets and a registry, for one model `m`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AT = datetime(2026, 1, 2, 3, 30, tzinfo=UTC)
 
 
 @dataclass
-class Place:
+class Workspace:
     data: MemoryStore = field(default_factory=lambda: MemoryStore("data"))
     artifacts: MemoryStore = field(default_factory=lambda: MemoryStore("artifacts"))
     registry: Registry = field(default_factory=lambda: Registry(MemoryTable()))
@@ -38,20 +38,21 @@ class Place:
 
     def collect(self, run: Run, code: str = "1") -> Collected:
         request = CollectRequest(run=run)
-        return collect(request, data=self.data, artifacts=self.artifacts, runs=self.registry.runs, code=code)
+        leases, results = self.registry.leases, self.registry.results
+        return collect(request, data=self.data, artifacts=self.artifacts, leases=leases, results=results, code=code)
 
     def preprocess(self, run: Run, code: str = "1") -> Preprocessed:
         request = PreprocessRequest(run=run, collect=self.collect(run))
-        return preprocess(request, artifacts=self.artifacts, runs=self.registry.runs, code=code)
+        return preprocess(request, artifacts=self.artifacts, results=self.registry.results, code=code)
 
     def parquet(self, artifact: Any) -> list[tuple[Any, ...]]:
         with TemporaryDirectory() as folder, duckdb.connect() as engine:
             path = self.artifacts.fetch(artifact, Path(folder))
-            found: list[tuple[Any, ...]] = engine.execute(f"SELECT * FROM '{path}'").fetchall()
-            return found
+            rows: list[tuple[Any, ...]] = engine.execute(f"SELECT * FROM '{path}'").fetchall()
+            return rows
 
     def rows(self, collected: Collected) -> list[tuple[Any, ...]]:
-        """The snapshot's rows, without file and number."""
+        """Return the rows of a snapshot, without `file` and `row`."""
         return [row[2:] for shard in collected.shards for row in self.parquet(shard)]
 
     def schema(self, result: Preprocessed) -> TableSchema:
@@ -61,21 +62,21 @@ class Place:
         return Columns.from_bytes(self.artifacts.read(artifact))
 
 
-def place(*, target: str = "y", **files: str | bytes) -> tuple[Place, Run]:
-    """A place whose model has these files (`__` stands for the dot) and predicts `target`."""
-    here = Place()
+def workspace_with(*, target: str = "y", **files: str | bytes) -> tuple[Workspace, Run]:
+    """Return a workspace with these files (`a__csv` is `a.csv`), and a run that predicts `target`."""
+    workspace = Workspace()
     for name, body in files.items():
-        here.data.upload(f"raw/m/{name.replace('__', '.')}", body.encode() if isinstance(body, str) else body)
-    return here, here.run(target=target)
+        workspace.data.upload(f"raw/m/{name.replace('__', '.')}", body.encode() if isinstance(body, str) else body)
+    return workspace, workspace.run(target=target)
 
 
 def table(rows: int, **columns: Any) -> str:
-    """CSV of generated columns: a function of the row's number, or a list to repeat."""
+    """Return CSV text with generated columns: each a function of the row's number, or a list to repeat."""
     import csv
 
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
     for row in range(rows):
-        writer.writerow([c(row) if callable(c) else c[row % len(c)] for c in columns.values()])
+        writer.writerow([cells(row) if callable(cells) else cells[row % len(cells)] for cells in columns.values()])
     return text.getvalue()

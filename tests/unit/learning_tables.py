@@ -23,7 +23,7 @@ from modelcycle.messages import (
     Trigger,
 )
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema, Texts
-from modelcycle.registry import Runs
+from modelcycle.registry import Results
 from modelcycle.spec import Pipeline
 from tests.fakes import MemoryStore, MemoryTable
 
@@ -106,7 +106,7 @@ class Lifecycle(NamedTuple):
     """A run whose rows are preprocessed."""
 
     store: MemoryStore
-    runs: Runs
+    results: Results
     run: Run
     preprocessed: Preprocessed
     parts: dict[str, Columns]
@@ -116,7 +116,7 @@ class Lifecycle(NamedTuple):
         from modelcycle.engineer_features import engineer_features
 
         request = EngineerFeaturesRequest(run=self.run, preprocess=self.preprocessed)
-        return engineer_features(request, artifacts=self.store, runs=self.runs, code=self.code)
+        return engineer_features(request, artifacts=self.store, results=self.results, code=self.code)
 
     def train(self, engineered: EngineeredFeatures) -> Any:
         from modelcycle.train import plan_trials, run_trial, select_model
@@ -126,16 +126,18 @@ class Lifecycle(NamedTuple):
         }  # fmt: skip
         planned = plan_trials(PlanTrialsRequest(**inputs), artifacts=self.store)
         trials = [
-            run_trial(RunTrialRequest(**inputs, trial=trial), artifacts=self.store, runs=self.runs, code=self.code)
+            run_trial(
+                RunTrialRequest(**inputs, trial=trial), artifacts=self.store, results=self.results, code=self.code
+            )
             for trial in planned.trials
         ]
         request = SelectModelRequest(**inputs, trials=trials)
-        return trials, select_model(request, artifacts=self.store, runs=self.runs, code=self.code)
+        return trials, select_model(request, artifacts=self.store, results=self.results, code=self.code)
 
 
 def lifecycle(table: Table, *, name: str = "model", run_id: str = "r1", **pipeline: Any) -> Lifecycle:
     """A run over a table; `pipeline` are keys of the pipeline file."""
-    store, runs = MemoryStore(), Runs(MemoryTable())
+    store, results = MemoryStore(), Results(MemoryTable())
     spec = Pipeline.model_validate({"name": name, "target": table.schema.target.name} | pipeline)
     run = Run(
         model=name, run_id=run_id, execution="arn:execution", started_at=datetime(2026, 1, 1, tzinfo=UTC),
@@ -154,7 +156,7 @@ def lifecycle(table: Table, *, name: str = "model", run_id: str = "r1", **pipeli
         quarantine=None, task=table.schema.task, rows=table.columns.rows, kept=table.columns.rows, quarantined=0,
         duplicates=0, split=tuple(parts[name].rows for name in ("train", "validation", "test")),
     )  # fmt: skip
-    return Lifecycle(store, runs, run, preprocessed, parts)
+    return Lifecycle(store, results, run, preprocessed, parts)
 
 
 def odd_table(task: str, rows: int = 1200, seed: int = 0) -> Table:

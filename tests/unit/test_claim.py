@@ -1,4 +1,4 @@
-"""Whose an upload is, and who may train: one answer, however often and by how many it is asked."""
+"""Claims of uploads and of a model's lease: idempotent, and safe against races and kills."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from modelcycle.claim import Arrival, ClaimRequest, arrival_of, claim
-from modelcycle.conclude import conclude, ended
+from modelcycle.conclude import conclude, read_request
 from modelcycle.faults import BadMessage, Unknown
 from modelcycle.messages import Claimed, ConcludeRequest
 from modelcycle.registry import Registry
@@ -19,7 +19,7 @@ WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Flows:
-    """State machines of which some executions are under way."""
+    """State machines with some running executions."""
 
     def __init__(self) -> None:
         self.running: set[str] = set()
@@ -42,10 +42,11 @@ class Data:
 
 
 class Model:
-    """One model, as the executions of its uploads see it."""
+    """One model, and the executions that its uploads start."""
 
     def __init__(self, data: Data | None = None) -> None:
-        self.runs = Registry(MemoryTable()).runs
+        registry = Registry(MemoryTable())
+        self.runs, self.leases = registry.runs, registry.leases
         self.flows = Flows()
         self.artifacts = MemoryStore()
         self.data = data or Data()
@@ -61,12 +62,14 @@ class Model:
             }
         )
         request = ClaimRequest(arrival, execution, WHEN)
-        return claim(request, data=self.data, artifacts=self.artifacts, runs=self.runs, flows=self.flows)
+        return claim(
+            request, data=self.data, artifacts=self.artifacts, runs=self.runs, leases=self.leases, flows=self.flows
+        )
 
     def end(self, claimed: Claimed, outcome: Any = "deployed") -> int:
         assert claimed.run
         self.flows.running.discard(claimed.run.execution)
-        return conclude(ConcludeRequest(run=claimed.run, outcome=outcome), runs=self.runs).folded
+        return conclude(ConcludeRequest(run=claimed.run, outcome=outcome), leases=self.leases).folded
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def model() -> Model:
     return Model()
 
 
-def test_delivered_twice_the_first_answer_is_given_again(model: Model) -> None:
+def test_a_second_delivery_returns_the_first_result(model: Model) -> None:
     first = model.claim("one")
     assert first.outcome == "claimed"
     assert model.claim("one") == first
@@ -90,24 +93,24 @@ def test_the_same_upload_by_another_execution_is_a_duplicate(model: Model) -> No
     assert model.claim("three").outcome == "duplicate"
 
 
-def test_another_upload_is_folded_and_the_holder_looks_again(model: Model) -> None:
+def test_another_upload_is_folded_and_starts_another_run(model: Model) -> None:
     first = model.claim("one")
     folded = model.claim("two", "raw/m/b.csv#2")
     assert (folded.outcome, folded.detail) == ("folded", first.detail)
-    assert model.claim("three", "raw/m/b.csv#2").outcome == "duplicate", "a folded one is done with"
+    assert model.claim("three", "raw/m/b.csv#2").outcome == "duplicate", "another run reads a folded upload"
     assert model.end(first) == 1
 
 
-def test_what_the_holder_has_listed_needs_no_second_look(model: Model) -> None:
+def test_an_upload_that_the_run_has_listed_starts_no_other_run(model: Model) -> None:
     first = model.claim("one")
     assert first.run
     model.claim("two", "raw/m/b.csv#2", etag="seen")
     model.claim("three", "raw/m/c.csv#3", etag="late")
-    model.runs.saw(first.run, [("raw/m/b.csv", "seen"), ("raw/m/c.csv", "an older one")])
+    model.leases.mark_as_read(first.run, [("raw/m/b.csv", "seen"), ("raw/m/c.csv", "an older one")])
     assert model.end(first) == 1
 
 
-def test_a_holder_that_died_without_a_word_loses_upload_and_lease(model: Model) -> None:
+def test_a_run_whose_execution_died_loses_its_upload_and_lease(model: Model) -> None:
     dead = model.claim("one")
     model.claim("two", "raw/m/b.csv#2")
     model.flows.running.clear()
@@ -115,20 +118,20 @@ def test_a_holder_that_died_without_a_word_loses_upload_and_lease(model: Model) 
     assert again.outcome == "claimed"
     newest = {record.run.execution: record.state for record in model.runs.latest("m")}
     assert newest == {"one": "failed", "three": "running"}
-    assert model.end(dead) == 0, "its late word takes nothing from the new holder"
-    assert model.end(again) == 1, "what was folded into the dead one is inherited"
+    assert model.end(dead) == 0, "its late end does not release the new run's lease"
+    assert model.end(again) == 1, "it inherits what was folded into the dead run"
 
 
-def test_of_twenty_at_once_one_trains_and_none_is_lost(model: Model) -> None:
+def test_of_twenty_uploads_at_once_one_starts_a_run_and_none_is_lost(model: Model) -> None:
     with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(lambda n: model.claim(f"e{n}", f"raw/m/{n}.csv#{n}"), range(20)))
-    outcomes = [one.outcome for one in told]
+        claims = list(pool.map(lambda n: model.claim(f"e{n}", f"raw/m/{n}.csv#{n}"), range(20)))
+    outcomes = [claimed.outcome for claimed in claims]
     assert (outcomes.count("claimed"), outcomes.count("folded")) == (1, 19)
-    holder = next(one for one in told if one.outcome == "claimed")
+    holder = next(claimed for claimed in claims if claimed.outcome == "claimed")
     assert model.end(holder) == 19
 
 
-def test_a_pipeline_file_that_is_missing_is_the_first_steps_word() -> None:
+def test_a_missing_pipeline_file_does_not_stop_the_claim() -> None:
     model = Model(Data(None))
     claimed = model.claim("one")
     assert claimed.outcome == "claimed"
@@ -137,13 +140,13 @@ def test_a_pipeline_file_that_is_missing_is_the_first_steps_word() -> None:
 
 
 @pytest.mark.parametrize("key", ["raw/m", "raw/m/", "raw//a.csv", "captures/m/a.csv"])
-def test_an_object_elsewhere_is_no_arrival(key: str) -> None:
+def test_an_object_outside_raw_is_not_an_arrival(key: str) -> None:
     detail = {"object": {"key": key, "etag": "e", "sequencer": "1"}}
     with pytest.raises(BadMessage):
         arrival_of({"detail-type": "Object Created", "detail": detail})
 
 
-def test_a_key_may_hold_anything() -> None:
+def test_an_object_key_may_contain_any_characters() -> None:
     key = "raw/m/a folder/=größe #1/it's.csv"
     detail = {"object": {"key": key, "etag": '"e"', "sequencer": "1"}}
     arrival = arrival_of({"detail-type": "Object Created", "detail": detail})
@@ -151,24 +154,26 @@ def test_a_key_may_hold_anything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "said"),
+    ("status", "error", "sentence"),
     [
         ("ABORTED", None, "stopped by a person"),
-        ("TIMED_OUT", None, "ran into its time limit"),
+        ("TIMED_OUT", None, "reached a time limit"),
         ("FAILED", "States.DataLimitExceeded", "States.DataLimitExceeded"),
     ],
 )
-def test_an_end_that_no_catch_saw_is_told_in_a_sentence(
-    model: Model, status: str, error: str | None, said: str
+def test_an_end_that_no_catch_handled_gets_a_reason(
+    model: Model, status: str, error: str | None, sentence: str
 ) -> None:
-    """The shape is EventBridge's "Step Functions Execution Status Change", whose error and cause may be null."""
+    """The event is EventBridge's "Step Functions Execution Status Change", whose error and cause may be null."""
     claimed = model.claim("one")
     detail = {"executionArn": "one", "status": status, "error": error, "cause": None, "input": "{}", "output": None}
     event = {"detail-type": "Step Functions Execution Status Change", "source": "aws.states", "detail": detail}
-    request = ended(event, runs=model.runs)
-    assert request
-    assert said in conclude(request, runs=model.runs).reason
-    assert ended(event | {"detail": detail | {"executionArn": "unknown"}}, runs=model.runs) is None
+    request = read_request(event, runs=model.runs)
+    assert request.run == claimed.run
+    assert sentence in conclude(request, leases=model.leases).reason
+    unknown = read_request(event | {"detail": detail | {"executionArn": "unknown"}}, runs=model.runs)
+    assert unknown.run is None
+    assert conclude(unknown, leases=model.leases).outcome == "no run of ours"
     assert model.end(claimed) == 0
     (record,) = model.runs.latest("m")
-    assert record.state == "failed", "it stays as it ended"
+    assert record.state == "failed", "it keeps its outcome"

@@ -1,4 +1,4 @@
-"""Every verb and every option stands in docs/cli.md, and nothing else does."""
+"""docs/cli.md describes every verb and every option, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ON_ANY_PLACE = {"--place", "--stage", "--json", "--debug"}
 
 
 def options(verb: str) -> set[str]:
-    return {name for one in VERBS[verb].params for name in one.opts if name.startswith("--")} - {"--help"}
+    return {name for option in VERBS[verb].params for name in option.opts if name.startswith("--")} - {"--help"}
 
 
 def test_the_page_has_a_section_for_each_verb_and_for_no_other() -> None:
@@ -31,6 +31,11 @@ def test_each_option_of_a_verb_has_a_line(verb: str) -> None:
     assert described == options(verb) - ON_ANY_PLACE
 
 
+@pytest.mark.parametrize("verb", sorted(VERBS.keys() - {"init", "schema"}))
+def test_each_verb_that_works_on_a_place_has_the_shared_options(verb: str) -> None:
+    assert options(verb) >= ON_ANY_PLACE
+
+
 @pytest.mark.parametrize("option", sorted(ON_ANY_PLACE))
 def test_each_shared_option_has_a_line(option: str) -> None:
     assert re.search(rf"^- `{option}`", SHARED, re.MULTILINE)
@@ -39,4 +44,4 @@ def test_each_shared_option_has_a_line(option: str) -> None:
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_each_verb_says_what_it_does_in_its_help(verb: str) -> None:
     assert VERBS[verb].help
-    assert all(getattr(one, "help", None) for one in VERBS[verb].params if one.name != "help")
+    assert all(getattr(option, "help", None) for option in VERBS[verb].params if option.name != "help")

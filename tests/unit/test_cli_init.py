@@ -1,4 +1,4 @@
-"""`init` writes a file that reads back as what was seen, whatever the columns are called."""
+"""`init` writes a valid pipeline file, whatever the names of the columns."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.draft import draft, flow, model_name, scalar
-from cli.glance import Glance, Table, glance
+from cli.data_summary import ColumnSummary, DataSummary, summarize
+from cli.draft import draft, flow_scalar, model_name, scalar
 from cli.guess import guess_target
 from cli.main import main
 from modelcycle.spec import parse
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
-ODD = [
+NAMES = [
     "a b", '"', "'", "a.b", "a/b", "=1+1", "é", "列", "yes", "null", "1", "1.5", "#", "a: b", "- a", "{x}", "[x]",
     "&a", "*a", "!t", "%", "@", "`", "|", ">", "?", "a,b", "2020-01-01", "~", "a\nb", "a\tb", "a\\b", "\u2028",
     "on", "a #b", "x" * 512,
 ]  # fmt: skip
 
 
-def table(*names: str) -> Table:
-    columns = [Glance(name) for name in names]
+def table(*names: str) -> DataSummary:
+    columns = [ColumnSummary(name) for name in names]
     for column in columns:
         for value in ("a", "b"):
-            column.take(value)
-    return Table(columns, 2, True)
+            column.add(value)
+    return DataSummary(columns, 2, True)
 
 
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", NAMES)
 def test_any_column_name_is_read_back_as_the_target(name: str) -> None:
     text = draft("model", name, "because", table("first", name), Path("file.csv"))
     assert parse(text).target == name
@@ -46,34 +46,34 @@ def test_any_column_name_is_read_back_as_the_target(name: str) -> None:
 def test_every_text_is_read_back(name: str) -> None:
     text = draft("model", name, "because", table("age", f"user id {name}", name), Path(f"{name[:20]}.csv"))
     assert parse(text).target == name
-    assert yaml.safe_load(f"[{flow(name)}, {flow('sex')}]") == [name, "sex"]
+    assert yaml.safe_load(f"[{flow_scalar(name)}, {flow_scalar('sex')}]") == [name, "sex"]
     assert yaml.safe_load(scalar(name)) == name
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=20).map(str.strip).filter(bool), min_size=2, max_size=5, unique=True))  # fmt: skip  # noqa: E501
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_header_of_a_csv_file_gives_a_pipeline_file_that_is_right(tmp_path: Path, names: list[str]) -> None:
+def test_for_any_csv_header_the_pipeline_file_is_valid(tmp_path: Path, names: list[str]) -> None:
     data = tmp_path / "rows.csv"
     with data.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         writer.writerows([names, ["1"] * len(names), ["2"] * len(names)])
-    seen = glance(data)
-    assert seen.names == names
-    target, why = guess_target(seen)
-    assert parse(draft(model_name(data), target, why, seen, data)).target == target
+    summary = summarize(data)
+    assert summary.names == names
+    target, why = guess_target(summary)
+    assert parse(draft(model_name(data), target, why, summary, data)).target == target
 
 
-def test_suggestions_that_are_taken_up_are_right_too() -> None:
+def test_accepted_suggestions_are_valid() -> None:
     text = draft("model", "y", "because", table("sex", "patient: race", "y"), Path("file.csv"))
     line = next(line for line in text.splitlines() if line.startswith("# sensitive_columns"))
     assert parse(text + line.removeprefix("# ")).sensitive_columns == ["sex", "patient: race"]
 
 
-def test_the_target_is_found_by_its_name_before_its_place() -> None:
+def test_the_target_is_guessed_by_name_before_position() -> None:
     assert guess_target(table("a", "Label", "b"))[0] == "Label"
     assert guess_target(table("a", "b"))[0] == "b"
     last_is_constant = table("a", "b")
-    last_is_constant.columns.append(Glance("c"))
+    last_is_constant.columns.append(ColumnSummary("c"))
     assert guess_target(last_is_constant)[0] == "b"
 
 
@@ -81,7 +81,7 @@ def test_the_target_is_found_by_its_name_before_its_place() -> None:
     ("Adult Income.csv.gz", "adult-income"), ("données.parquet", "donnees"), ("__.csv", "model"), ("列.jsonl", "model"),
     (f"{'x' * 60}.csv", "x" * 48),
 ])  # fmt: skip
-def test_a_models_name_is_made_from_the_files(file: str, name: str) -> None:
+def test_a_model_is_named_after_the_file(file: str, name: str) -> None:
     assert model_name(Path(file)) == name
     assert parse(f"name: {scalar(name)}\ntarget: y").name == name
 
@@ -97,7 +97,7 @@ def test_the_example_is_written_and_never_overwritten(tmp_path: Path, capsys: py
     assert file.read_text() == text
 
 
-def test_what_names_a_person_is_not_copied_into_the_file(tmp_path: Path) -> None:
+def test_identifiers_of_people_are_not_copied_into_the_file(tmp_path: Path) -> None:
     data = tmp_path / "rows.csv"
     data.write_text("email,y\n" + "".join(f"person{number}@example.org,{number % 2}\n" for number in range(50)))
     assert main(["init", "--data", str(data), "--out", str(tmp_path / "p.yaml")]) == 0
@@ -124,34 +124,33 @@ BAD = {
 def test_a_bad_file_gets_three_lines_and_exit_status_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    content, said = BAD[name]
+    content, words = BAD[name]
     (tmp_path / name).write_bytes(content)
     assert main(["init", "--data", str(tmp_path / name), "--out", str(tmp_path / "p.yaml"), "--json"]) == 2
     streams = capsys.readouterr()
     assert [line.split()[0] for line in streams.err.splitlines()] == ["error", "where", "to"]
-    assert any(one in streams.err for one in said.split("|"))
+    assert any(word in streams.err for word in words.split("|"))
     assert json.loads(streams.out).keys() >= {"error", "detail", "remedy"}
     assert not (tmp_path / "p.yaml").exists()
 
 
-def test_a_broken_line_does_not_stop_the_look(tmp_path: Path) -> None:
+def test_a_broken_line_is_skipped(tmp_path: Path) -> None:
     data = tmp_path / "rows.csv"
     data.write_text("a,b\n1,2\n1,2,3\n3,4\n")
-    assert glance(data).rows == 2
+    assert summarize(data).rows == 2
 
 
-def test_a_target_that_is_not_there_is_named_with_the_columns(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_for_an_absent_target_the_columns_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "rows.csv"
     data.write_text("a,b\n1,2\n")
     assert main(["init", "--data", str(data), "--target", "c", "--out", str(tmp_path / "p.yaml")]) == 2
-    assert "'c' is not a column" in (said := capsys.readouterr().err)
-    assert "a, b" in said
+    error = capsys.readouterr().err
+    assert "'c' is not a column" in error
+    assert "a, b" in error
 
 
 @pytest.mark.parametrize("file", sorted((DATA.parents[1] / "pipelines").glob("*.yaml")), ids=lambda file: file.stem)
-def test_the_examples_and_what_their_comments_suggest_are_right(file: Path) -> None:
+def test_the_examples_and_the_suggestions_in_their_comments_are_valid(file: Path) -> None:
     text = file.read_text()
     assert parse(text).name == file.stem
     assert parse(re.sub(r"^# ([a-z_]+: [{\[])", r"\1", text, flags=re.MULTILINE)).name == file.stem

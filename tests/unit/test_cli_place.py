@@ -1,4 +1,4 @@
-"""The places are found, each in its own way; where nothing is deployed, that is said."""
+"""Places are opened, each in its own way; if nothing is deployed, the error says so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli import place as places
+from cli import open_place as opening
+from cli.main import main
 from cli.place import Credentials, Place
 from infra.local import clients
 from infra.local.faults import CloudStopped
@@ -35,44 +36,66 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
 
 @pytest.mark.usefixtures("stack")
 def test_the_api_of_a_localstack_is_reached_through_its_endpoint() -> None:
-    found = places.find("localstack")
-    assert found.api_url == f"{found.endpoint}/restapis/abc123/live/_user_request_"
-    assert found.output("DataBucket") == "d"
+    place = opening.open_place("localstack")
+    assert place.api_url == f"{place.endpoint}/restapis/abc123/live/_user_request_"
+    assert place.output("DataBucket") == "d"
     with pytest.raises(Fault, match="no output RolloutArn"):
-        found.output("RolloutArn")
+        place.output("RolloutArn")
 
 
-def test_a_stack_that_is_not_there_is_named(stack: CloudFormation) -> None:
+def test_a_missing_stack_is_named(stack: CloudFormation) -> None:
     stack.outputs = None
     with pytest.raises(Fault, match="no stack modelcycle-staging") as caught:
-        places.find("localstack", "staging")
+        opening.open_place("localstack", "staging")
     assert "--stage" in caught.value.remedy
 
 
 def test_aws_without_credentials_says_which_variable_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("boto3.Session.get_credentials", lambda self: None)
     with pytest.raises(BadInput, match="no AWS credentials") as caught:
-        places.find("aws")
+        opening.open_place("aws")
     assert "AWS_PROFILE" in caught.value.remedy
 
 
-def test_a_local_cloud_that_is_down_is_not_started_to_be_looked_at(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_opening_a_local_cloud_that_is_down_does_not_start_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MODELCYCLE_HOME", str(tmp_path / "home"))
     with pytest.raises(CloudStopped):
-        places.find("local")
+        opening.open_place("local")
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "99999", "²"])
-def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: str) -> None:
+def test_an_invalid_port_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: str) -> None:
     monkeypatch.setenv("MODELCYCLE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MODELCYCLE_PORT", port)
-    with pytest.raises(BadInput, match="is no port"):
-        places.find("local", start=True)
+    with pytest.raises(BadInput, match="is not a port"):
+        opening.open_place("local", start=True)
 
 
-def test_no_secret_stands_in_what_is_printed_of_a_place() -> None:
+def test_a_printed_place_shows_no_secret() -> None:
     place = Place("aws", None, {}, Credentials("KEY", "SECRET", "TOKEN"))  # type: ignore[arg-type]
     assert "SECRET" not in repr(place)
     assert "TOKEN" not in repr(place)
+
+
+@pytest.mark.parametrize(("arguments", "variable", "opened"), [
+    ([], None, ("local", "dev")),
+    ([], "aws", ("aws", "dev")),
+    (["--place", "localstack"], "aws", ("localstack", "dev")),
+    (["--place", "aws", "--stage", "prod"], None, ("aws", "prod")),
+])  # fmt: skip
+def test_the_shared_options_name_the_place(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], variable: str | None, opened: tuple[str, str]
+) -> None:
+    calls: list[tuple[str, str]] = []
+
+    def open_place(*name_and_stage: str, **settings: Any) -> Place:
+        calls.append(name_and_stage)  # type: ignore[arg-type]
+        raise Fault("not here")
+
+    if variable:
+        monkeypatch.setenv("MODELCYCLE_PLACE", variable)
+    else:
+        monkeypatch.delenv("MODELCYCLE_PLACE", raising=False)
+    monkeypatch.setattr(opening, "open_place", open_place)
+    assert main(["models", *arguments]) == 1
+    assert calls == [opened]

@@ -1,4 +1,4 @@
-"""`predict` sends what the signature asks for, in requests that the API takes, and joins their answers."""
+"""`predict` sends what the signature expects, in requests that the API accepts, and joins the answers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-import cli.place
+import cli.open_place
 import cli.predict
 from cli.contract import Contract
 from cli.main import main
 from cli.place import Credentials, Place
-from cli.predict import batches, in_file, merge
+from cli.predict import fault_in_file, merge_answer, request_batches
 from cli.signing import call, curl
 from modelcycle.faults import BadRequest, Transient
 
@@ -34,34 +34,34 @@ CONTRACT = Contract(SIGNATURE)
     ("forty", "forty"),
     ("nan", "nan"), ("inf", "inf"),
 ])  # fmt: skip
-def test_a_number_is_sent_as_a_number_and_no_value_as_null(text: str | None, sent: Any) -> None:
+def test_a_number_is_sent_as_a_number_and_a_missing_value_as_null(text: str | None, sent: Any) -> None:
     assert CONTRACT.instance({"age": text}) == {"age": sent}
 
 
-def test_columns_that_the_model_does_not_read_stay_here() -> None:
+def test_columns_that_the_model_does_not_read_are_not_sent() -> None:
     row = {"age": "1", "id": "7", "race": "x", "y": "yes", "extra": "x", "=job's": "0012", "member": "yes"}
     assert CONTRACT.instance(row) == {"id": "7", "age": 1.0, "=job's": "0012", "member": "yes"}
-    assert CONTRACT.unknown(row) == ["extra"]
+    assert CONTRACT.unknown_columns(row) == ["extra"]
 
 
-def test_a_request_holds_no_more_than_the_api_takes() -> None:
+def test_a_request_is_no_larger_than_the_api_accepts() -> None:
     rows = [({}, {"a": "x" * size}) for size in [10] * 1200 + [2_000_000, 10]]
-    assert [len(batch) for batch in batches(rows)] == [500, 500, 200, 1, 1]
+    assert [len(batch) for batch in request_batches(rows)] == [500, 500, 200, 1, 1]
 
 
 def test_answers_of_several_requests_are_joined() -> None:
-    whole: dict[str, Any] = {}
-    merge(whole, {"model": "m", "version": 1, "predictions": ["a", "b"], "probabilities": None})
-    merge(whole, {"model": "m", "version": 1, "predictions": ["c"], "probabilities": None})
-    assert whole == {"model": "m", "version": 1, "predictions": ["a", "b", "c"], "probabilities": None}
+    merged: dict[str, Any] = {}
+    merge_answer(merged, {"model": "m", "version": 1, "predictions": ["a", "b"], "probabilities": None})
+    merge_answer(merged, {"model": "m", "version": 1, "predictions": ["c"], "probabilities": None})
+    assert merged == {"model": "m", "version": 1, "predictions": ["a", "b", "c"], "probabilities": None}
 
 
-def test_a_canary_between_two_requests_is_told_row_by_row() -> None:
-    whole: dict[str, Any] = {}
-    merge(whole, {"model": "m", "version": 1, "predictions": ["a", "b"]})
-    merge(whole, {"model": "m", "version": 2, "predictions": ["c"]})
-    merge(whole, {"model": "m", "version": 2, "versions": [1, 2], "predictions": ["d", "e"]})
-    assert whole["versions"] == [1, 1, 2, 1, 2]
+def test_in_a_canary_the_answer_has_the_version_of_each_row() -> None:
+    merged: dict[str, Any] = {}
+    merge_answer(merged, {"model": "m", "version": 1, "predictions": ["a", "b"]})
+    merge_answer(merged, {"model": "m", "version": 2, "predictions": ["c"]})
+    merge_answer(merged, {"model": "m", "version": 2, "versions": [1, 2], "predictions": ["d", "e"]})
+    assert merged["versions"] == [1, 1, 2, 1, 2]
 
 
 @pytest.fixture
@@ -76,24 +76,26 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             "probabilities": [{"no": 0.25, "yes": 0.75}] * count,
         }  # fmt: skip
 
-    monkeypatch.setattr(cli.place, "find", lambda *words: Place("local", None, {}, Credentials("k", "s")))  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        cli.open_place, "open_place", lambda *names, **settings: Place("local", None, {}, Credentials("k", "s"))
+    )  # type: ignore[arg-type]
     monkeypatch.setattr(cli.predict, "contract", lambda place, model: CONTRACT)
     monkeypatch.setattr(cli.predict.signing, "call", call)
     return bodies
 
 
-def test_a_table_shows_the_first_rows_and_says_which_columns_were_left_out(
+def test_a_table_shows_the_first_rows_and_the_columns_that_were_not_sent(
     asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "r.csv").write_text("age;=job's;since;member;odd\n" + "39;cook;2026-01-01;yes;1\n" * 12)
     assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 0
     streams = capsys.readouterr()
-    assert "left out, the model does not know them: odd" in streams.err
+    assert "not sent, because the model has no such column: odd" in streams.err
     assert streams.out.splitlines()[:2] == [
         "    row   age   =job's   since        member   prediction   probability",
         "    1     39    cook     2026-01-01   yes      yes          0.750",
     ]
-    assert "12 predictions by m:3, the first 10 shown" in streams.out
+    assert "12 predictions by m:3; the first 10 are shown" in streams.out
 
 
 def test_json_is_the_answer_of_the_api(asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,8 +103,8 @@ def test_json_is_the_answer_of_the_api(asked: list[Any], tmp_path: Path, capsys:
         '{"age": 39.50, "since": null}\n{"age": null, "member": true}\n\n{"member": false}\n'
     )
     assert main(["predict", "m", "--data", str(tmp_path / "r.jsonl"), "--rows", "2", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["predictions"] == ["yes", "yes"]
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["predictions"] == ["yes", "yes"]
     assert asked == [
         [
             {"age": 39.5, "=job's": None, "since": None, "member": None},
@@ -111,15 +113,15 @@ def test_json_is_the_answer_of_the_api(asked: list[Any], tmp_path: Path, capsys:
     ]
 
 
-def test_a_broken_line_is_named_and_nothing_of_it_is_shown(
+def test_a_broken_line_is_named_without_its_values(
     asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "r.csv").write_text("age,member\n1,yes\nsecret,yes,no\n")
     assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 2
-    said = capsys.readouterr().err
-    assert "3 values where the header has 2" in said
-    assert "line 3" in said
-    assert "secret" not in said
+    error = capsys.readouterr().err
+    assert "3 values where the header has 2" in error
+    assert "line 3" in error
+    assert "secret" not in error
 
 
 def test_the_first_rows_can_be_asked_for_though_a_line_is_broken_and_it_is_said(
@@ -129,7 +131,7 @@ def test_the_first_rows_can_be_asked_for_though_a_line_is_broken_and_it_is_said(
     assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--rows", "2"]) == 0
     assert asked == [[{"age": 1.0, "member": "yes"}, {"age": 2.0, "member": "no"}]]
     said = capsys.readouterr().err
-    assert "a line is left out as broken; the first is line 3: 3 values where the header has 2 columns" in said
+    assert "a line is broken and skipped; the first is line 3: 3 values where the header has 2 columns" in said
     assert "secret" not in said
 
 
@@ -167,12 +169,12 @@ def test_the_printed_curl_line_is_quoted_for_a_shell_and_shows_no_secret_of_aws(
 
 def test_a_refusal_names_the_row_of_the_file_and_the_column() -> None:
     pointers = ["/instances/2/hours ~1 week", "/instances/3"]
-    refused = BadRequest("x", "", "", [{"pointer": pointer, "detail": "a number is expected"} for pointer in pointers])
-    told = in_file(refused, Path("r.csv"), 500, ["hours / week"])
-    assert told.what == "row 503, column 'hours / week': a number is expected"
-    assert told.errors[1]["pointer"] == "row 504"
-    whole = BadRequest("too large", "", "", [{"pointer": "/instances", "detail": "1,000 rows at most"}])
-    assert in_file(whole, Path("r.csv"), 0, []) is whole
+    fault = BadRequest("x", "", "", [{"pointer": pointer, "detail": "a number is expected"} for pointer in pointers])
+    translated = fault_in_file(fault, Path("r.csv"), 500, ["hours / week"])
+    assert translated.what == "row 503, column 'hours / week': a number is expected"
+    assert translated.errors[1]["pointer"] == "row 504"
+    too_large = BadRequest("too large", "", "", [{"pointer": "/instances", "detail": "1,000 rows at most"}])
+    assert fault_in_file(too_large, Path("r.csv"), 0, []) is too_large
 
 
 def test_an_api_that_does_not_answer_is_a_fault() -> None:

@@ -1,4 +1,4 @@
-"""`run` and its like against a place that is made up: what is started, what is followed, what status comes out."""
+"""`run` and `runs` against an in-memory place: what they start, what they follow, and their exit status."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import cli.place
+import cli.open_place
 from cli import start
 from cli.console import runnable
 from cli.main import main
@@ -20,10 +20,10 @@ from tests.memory_place import ARN, COLLECTED, Cloud
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     made = Cloud()
-    monkeypatch.setattr(cli.place, "find", lambda *words, **more: made.place)
-    monkeypatch.setattr("cli.follow.LAST_WORD", 0.5)
-    monkeypatch.setattr("cli.follow.GOING_LIVE", 0.5)
-    monkeypatch.setattr(start, "CLAIM_TIMEOUT", 0.5)
+    monkeypatch.setattr(cli.open_place, "open_place", lambda *names, **settings: made.place)
+    monkeypatch.setattr("cli.follow.RECORD_TIMEOUT", 0.5)
+    monkeypatch.setattr("cli.rollout.FIRST_TRAFFIC_TIMEOUT", 0.5)
+    monkeypatch.setattr(start, "UPLOAD_CLAIM_TIMEOUT", 0.5)
     return made
 
 
@@ -42,8 +42,8 @@ def test_the_exit_status_says_how_the_run_ended(
 ) -> None:
     cloud.ended(state, "a reason")
     assert main(["run", *files, "--json"]) == status
-    told = json.loads(capsys.readouterr().out)
-    assert (told["status"], told["run_id"], told["model"], told["reason"]) == (state, "r1", "m", "a reason")
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["status"], printed["run_id"], printed["model"], printed["reason"]) == (state, "r1", "m", "a reason")
 
 
 def test_a_run_puts_both_files_into_the_bucket_and_shows_each_step(
@@ -57,8 +57,8 @@ def test_a_run_puts_both_files_into_the_bucket_and_shows_each_step(
     assert cloud.s3.objects == {"pipelines/m.yaml": b"name: m\ntarget: y\n", "raw/m/rows.csv": b"a,y\n1,2\n"}
     assert "collect            3 rows   1 file   9 B" in streams.err
     assert "live: version 1 (100 %)" in streams.err
-    told = json.loads(streams.out)
-    assert told["steps"] == [
+    printed = json.loads(streams.out)
+    assert printed["steps"] == [
         {"name": "collect", "status": "done", "seconds": 1.0}, {"name": "deploy", "status": "done", "seconds": 3.5},
     ]  # fmt: skip
 
@@ -76,9 +76,7 @@ def test_a_version_is_not_called_live_before_the_route_holds_it(
     assert "modelcycle promote m:2" in streams.out
 
 
-def test_a_step_that_left_no_result_has_failed(
-    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_step_without_a_result_has_failed(cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     cloud.ended("failed", "target 'y' is not a column\nm.yaml, line 2\ndid you mean 'a'?", status="FAILED")
     cause = json.dumps({"errorMessage": "target 'y' is not a column\nm.yaml, line 2", "errorType": "TargetMissing"})
     cloud.passed(("Collect", {"error": {"Error": "TargetMissing", "Cause": cause}}))
@@ -89,16 +87,16 @@ def test_a_step_that_left_no_result_has_failed(
     assert "no version is live yet" in streams.out
 
 
-def test_a_folded_upload_follows_the_run_that_holds_the_model(
+def test_an_upload_during_a_run_follows_that_run(
     cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.ended("unchanged")
     cloud.claim = {"execution": "arn:another", "run_id": "r1", "folded": True}
     assert main(["run", *files]) == 0
-    assert "folded into run r1, which will see this file too" in capsys.readouterr().err
+    assert "run r1 is in progress and will include this file" in capsys.readouterr().err
 
 
-def test_a_claim_of_an_earlier_upload_is_not_taken_for_this_one(
+def test_the_claim_of_an_earlier_upload_is_not_mistaken_for_this_one(
     cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.uploaded("raw/m/rows.csv")  # its record is there before
@@ -106,15 +104,17 @@ def test_a_claim_of_an_earlier_upload_is_not_taken_for_this_one(
     assert "started no run" in capsys.readouterr().err
 
 
-def test_without_data_the_run_is_asked_for(cloud: Cloud, files: list[str]) -> None:
+def test_without_data_the_run_is_requested(cloud: Cloud, files: list[str]) -> None:
     cloud.ended("unchanged")
     assert main(["run", files[0]]) == 2  # no rows were ever uploaded
     cloud.s3.objects["raw/m/old.csv"] = b""
     assert main(["run", files[0]]) == 0
-    assert [(one["detail-type"], one["detail"]["model"]) for one in cloud.states.started] == [("RunRequested", "m")]
+    assert [(event["detail-type"], event["detail"]["model"]) for event in cloud.states.started] == [
+        ("RunRequested", "m")
+    ]
 
 
-def test_ctrl_c_leaves_the_run_going_and_says_how_to_follow_it(
+def test_ctrl_c_does_not_stop_the_run_and_says_how_to_follow_it(
     cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.ended("unchanged")
@@ -123,7 +123,7 @@ def test_ctrl_c_leaves_the_run_going_and_says_how_to_follow_it(
     assert "modelcycle runs m --follow r1" in capsys.readouterr().err
 
 
-def test_an_execution_that_ended_without_a_record_is_a_fault(
+def test_an_execution_that_ended_without_a_record_is_an_error(
     cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cause = json.dumps({"errorMessage": "the table is gone\nregistry\ndeploy again", "errorType": "Fault"})
@@ -147,17 +147,19 @@ def test_runs_follow_and_show_give_the_same_run(cloud: Cloud, capsys: pytest.Cap
 BAD_LINES = [
     (["run"], "Missing argument"), (["nonsense"], "nonsense"), (["run", "no.yaml"], "no such pipeline file"),
     (["show", "m:x"], "is not MODEL:VERSION"),
-    (["promote", "A b/..?:1"], "is not MODEL:VERSION"), (["approve", "m"], "is about one version"),
+    (["promote", "A b/..?:1"], "is not MODEL:VERSION"), (["approve", "m"], "needs a version"),
     (["run", "--place", "moon"], "moon"),
-    (["up", "--place", "aws"], "for the embedded cloud"),
+    (["up", "--place", "aws"], "works on the local cloud only"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "said"), BAD_LINES)
-def test_wrong_use_is_three_lines_and_status_2(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("line", "sentence"), BAD_LINES)
+def test_wrong_use_is_three_lines_and_status_2(
+    line: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([*line, "--json"]) == 2
     streams = capsys.readouterr()
-    assert said in streams.err
+    assert sentence in streams.err
     assert "Traceback" not in streams.err
     assert json.loads(streams.out).keys() >= {"error", "detail", "remedy"}
 
@@ -173,33 +175,31 @@ def test_all_errors_of_a_pipeline_file_are_shown_with_their_lines(
     assert len(json.loads(streams.out)["errors"]) == 3
 
 
-def test_the_traceback_comes_with_debug_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_traceback_is_shown_only_with_debug(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "no.yaml"]) == 2
     assert "Traceback" not in capsys.readouterr().err
     assert main(["run", "no.yaml", "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_fault_of_the_program_is_one_sentence_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def broken(*words: Any, **more: Any) -> Place:
+def test_a_bug_is_one_sentence_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*names: Any, **settings: Any) -> Place:
         raise RuntimeError("oh")
 
-    monkeypatch.setattr(cli.place, "find", broken)
+    monkeypatch.setattr(cli.open_place, "open_place", broken)
     assert main(["models"]) == 1
-    said = capsys.readouterr().err
-    assert "RuntimeError: oh" in said
-    assert "Traceback" not in said
+    message = capsys.readouterr().err
+    assert "RuntimeError: oh" in message
+    assert "Traceback" not in message
 
 
-def test_an_upload_that_came_too_late_for_its_holder_is_followed_into_the_next_run(
+def test_an_upload_that_is_too_late_for_the_run_in_progress_follows_the_next_run(
     cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.ended("unchanged")
     cloud.passed(("ConcludeUnchanged", {"conclude": {"folded": 1}}))
     cloud.claim = {"execution": "arn:another", "run_id": "r1", "folded": True}
-    first = cloud.table.read("MODEL#m", "RUN#r1").body
+    first = cloud.table.get("MODEL#m", "RUN#r1").body
     later = first | {"run": first["run"] | {"run_id": "r2", "execution": "arn:later"}, "state": "refused"}
     cloud.table.write(
         Write("MODEL#m", "RUN#r2", later), Write("EXECUTION#arn:later", "RUN", {"model": "m", "run_id": "r2"})
@@ -209,7 +209,7 @@ def test_an_upload_that_came_too_late_for_its_holder_is_followed_into_the_next_r
     assert json.loads(capsys.readouterr().out)["run_id"] == "r2"
 
 
-def test_command_lines_are_printed_the_way_this_shell_takes_them(
+def test_command_lines_are_printed_so_that_they_run_in_this_shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -231,32 +231,34 @@ def test_a_place_that_stops_answering_is_three_lines(
     cloud.ended("unchanged")
     monkeypatch.setattr(cloud.states, "describe_execution", gone)
     assert main(["run", *files]) == 1
-    error, where, todo = capsys.readouterr().err.splitlines()[-3:]
+    error, where, to_do = capsys.readouterr().err.splitlines()[-3:]
     assert (error, where) == ("error    the place does not answer", "where    http://127.0.0.1:1/")
-    assert "takes over what was done" in todo
+    assert "reuses the results of an interrupted one" in to_do
 
 
 @pytest.mark.parametrize(("rows", "word"), [
     ("a,Y\n1,2\n", "did you mean 'Y'"), ("a,b\n1,2\n", "the columns are: a, b"), ("y,y\n1,2\n", "duplicated"),
     ("\n\n", "no header"),
 ])  # fmt: skip
-def test_a_header_that_no_run_could_use_is_told_before_anything_is_uploaded(
+def test_an_unusable_header_is_reported_before_anything_is_uploaded(
     cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], rows: str, word: str
 ) -> None:
     Path(files[-1]).write_text(rows)
     assert main(["run", *files, "--json"]) == 2
-    told = json.loads(capsys.readouterr().out)
-    assert word in f"{told['detail']} {told['remedy']}" and cloud.s3.objects == {}
+    printed = json.loads(capsys.readouterr().out)
+    assert word in f"{printed['detail']} {printed['remedy']}" and cloud.s3.objects == {}
 
 
-def test_a_header_after_blank_lines_is_one(cloud: Cloud, files: list[str]) -> None:
+def test_blank_lines_before_the_header_are_skipped(cloud: Cloud, files: list[str]) -> None:
     Path(files[-1]).write_text("\n\r\na,y\n1,2\n")
     cloud.ended("unchanged")
     assert main(["run", *files]) == 0
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_replace_leaves_one_file_alone_and_other_models_theirs(cloud: Cloud, files: list[str], replace: bool) -> None:
+def test_replace_keeps_only_the_new_file_and_touches_no_other_model(
+    cloud: Cloud, files: list[str], replace: bool
+) -> None:
     cloud.s3.objects |= {"raw/m/odd.csv": b"", "raw/m/rows.csv": b"old", "raw/mm/odd.csv": b""}
     cloud.ended("unchanged")
     assert main(["run", *files, *["--replace"] * replace]) == 0
@@ -268,10 +270,10 @@ def test_replace_without_rows_is_wrong_use(cloud: Cloud, files: list[str]) -> No
     assert main(["run", files[0], "--replace"]) == 2
 
 
-@pytest.mark.parametrize(("where", "told"), [("raw/m/odd.csv, line 2", True), ("raw/m/", False), ("", False)])
-def test_a_failed_run_says_how_to_go_on_without_the_file(
-    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], where: str, told: bool
+@pytest.mark.parametrize(("where", "offered"), [("raw/m/odd.csv, line 2", True), ("raw/m/", False), ("", False)])
+def test_a_failed_run_says_how_to_replace_the_file(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], where: str, offered: bool
 ) -> None:
     cloud.ended("failed", f"what is wrong\n{where}\nwhat to do")
     assert main(["run", *files]) == 1
-    assert ("--replace" in capsys.readouterr().out) is told
+    assert ("--replace" in capsys.readouterr().out) is offered

@@ -1,4 +1,4 @@
-"""What people see of each step, for messages that are made up; where the output is not a terminal."""
+"""The screens of a run, of each step, and of its outcome."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from rich.console import Console
 
 from cli.execution import Step
-from cli.follow import Ending
+from cli.outcome import Outcome
 from cli.screens import lines, steps
-from cli.screens.run import RunScreen, ending
+from cli.screens.outcome import outcome_text
+from cli.screens.run import RunScreen
 from modelcycle import messages as m
 from modelcycle.registry import Route
 
@@ -58,16 +59,21 @@ RESULTS: dict[str, m.Message] = {
     ),
 }  # fmt: skip
 GOLDEN = {
-    "collect": ["32,561 rows", "1 file", "3.8 MB", "2 broken lines set aside"],
-    "preprocess": ["32,509 kept", "0 quarantined", "52 duplicates", "24,382 | 4,051 | 4,076"],
-    "engineer_features": ["12 of 14 columns in", "[bold]x: constant", "education: same as education_num"],
+    "collect": ["32,561 rows", "1 file", "3.8 MB", "2 broken lines quarantined"],
+    "preprocess": [
+        "32,509 rows kept",
+        "0 quarantined",
+        "52 duplicates",
+        "train 24,382 | validation 4,051 | test 4,076",
+    ],
+    "engineer_features": ["12 of 14 columns used", "[bold]x: constant", "education: same as education_num"],
     "train": ["24 trials", "best log loss 0.281", "hist gradient boosting"],
     "score_candidate": ["scikit-learn and ONNX agree on 8,127 rows", "largest difference 3e-7"],
     "validate": ["accuracy 0.871 ± 0.010", "baseline 0.760", "champion 0.870"],
-    "govern": ["6 of 6 rules hold", "card written"],
+    "govern": ["6 of 6 rules hold", "model card written"],
     "register": ["version 1", "from data 9c41aa00", "code 4ad1bb00"],
     "stage": ["200 rows replayed", "p50 1.2 ms", "p99 2.9 ms", "0 differences"],
-    "deploy": ["live: version 7 (90 %)   8 (10 %)"],
+    "deploy": ["live: version 7 (90 %), 8 (10 %)"],
 }
 
 
@@ -90,7 +96,7 @@ def test_each_step_shows_its_figures(name: str) -> None:
     assert steps.figures(step(name)) == GOLDEN[name]
 
 
-def test_a_line_keeps_its_columns_and_breaks_between_parts_alone() -> None:
+def test_a_line_breaks_only_between_parts() -> None:
     short = lines.step_line("collect", ["1 row", "1 file"], "0.7 s")
     assert short == "    collect            1 row   1 file" + " " * 58 + "0.7 s"
     long = lines.step_line("validate", ["x" * 50, "y" * 50], "0.7 s")
@@ -98,21 +104,21 @@ def test_a_line_keeps_its_columns_and_breaks_between_parts_alone() -> None:
     assert long.splitlines()[1].startswith(" " * 23 + "y")
 
 
-def test_without_a_terminal_each_line_is_printed_once_when_it_is_final() -> None:
+def test_without_a_terminal_each_line_is_printed_once() -> None:
     shown, file = screen()
     with shown:
-        under_way = Step("train", AT, None, "running", results())
-        shown.running(under_way, (3, 24))
-        shown.running(under_way, (4, 24))
+        running_step = Step("train", AT, None, "running", results())
+        shown.running(running_step, (3, 24))
+        shown.running(running_step, (4, 24))
         shown.ended(step("engineer_features"))
     assert file.getvalue() == (
         "ModelCycle  adult  run 7f3a\n\n"
-        "    engineer features  12 of 14 columns in   [bold]x: constant\n"
+        "    engineer features  12 of 14 columns used   [bold]x: constant\n"
         "                       education: same as education_num" + " " * 40 + "0.7 s\n"
     )  # fmt: skip
 
 
-def test_on_a_terminal_the_step_under_way_is_shown_with_a_bar() -> None:
+def test_a_terminal_shows_the_running_step_with_a_bar() -> None:
     file = io.StringIO()
     terminal = {"TERM": "xterm-256color"}  # where the tests run, it may be a dumb one
     console = Console(file=file, width=100, force_terminal=True, markup=False, _environ=terminal)
@@ -130,45 +136,47 @@ def test_a_cached_step_says_so_in_place_of_its_time() -> None:
 
 
 def test_a_refused_validation_says_why() -> None:
-    told = RESULTS["validate"].model_copy(
+    refused = RESULTS["validate"].model_copy(
         update={"verdict": "refused", "reasons": ["not better beyond chance (p = 0.31)"]}
     )
-    assert steps.figures(step("validate", validate=told.wire()))[-1] == "not better beyond chance (p = 0.31)"
+    assert steps.figures(step("validate", validate=refused.wire()))[-1] == "not better beyond chance (p = 0.31)"
 
 
-def end(status: str, reason: str = "", version: int | None = None, weights: dict[int, int] | None = None) -> Ending:
-    return Ending("adult", "7f3a", status, reason, version, Route(weights=weights or {}), [], 41.2)
+def outcome(
+    status: str, reason: str = "", version: int | None = None, weights: dict[int, int] | None = None
+) -> Outcome:
+    return Outcome("adult", "7f3a", status, reason, version, Route(weights=weights or {}), [], 41.2)
 
 
-@pytest.mark.parametrize(("told", "golden"), [
-    (end("deployed", version=1, weights={1: 100}), "adult:1 is live after 41 s."),
-    (end("unchanged", "the very model that is live", 1, {1: 100}),
-     "Nothing new: version 1 stays live.\n  why             the very model that is live"),
-    (end("refused", "not better", None, {1: 100}),
-     "adult was refused; version 1 stays live.\n  why             not better\n"
-     "  evidence        modelcycle show adult --run 7f3a"),
-    (end("failed", "target 'incom' is not a column\nadult.yaml, line 2\ndid you mean income?"),
+@pytest.mark.parametrize(("ended", "golden"), [
+    (outcome("deployed", version=1, weights={1: 100}), "adult:1 is live after 41 s."),
+    (outcome("unchanged", "the very model that is live", 1, {1: 100}),
+     "Nothing has changed; version 1 stays live.\n  why             the very model that is live"),
+    (outcome("refused", "not better", None, {1: 100}),
+     "The new model of adult was refused; version 1 stays live.\n  why             not better\n"
+     "  details         modelcycle show adult --run 7f3a"),
+    (outcome("failed", "target 'incom' is not a column\nadult.yaml, line 2\ndid you mean income?"),
      "The run failed; nothing was registered, no version is live yet.\n"
-     "  what            target 'incom' is not a column\n  where           adult.yaml, line 2\n"
-     "  what to do      did you mean income?\n  evidence        modelcycle show adult --run 7f3a"),
-    (end("awaiting_approval", "", 2, {1: 100}),
-     "adult:2 waits for approval; version 1 stays live.\n  let it go live  modelcycle approve adult:2\n"
-     "  or not          modelcycle reject adult:2 --why ..."),
+     "  error           target 'incom' is not a column\n  where           adult.yaml, line 2\n"
+     "  to do           did you mean income?\n  details         modelcycle show adult --run 7f3a"),
+    (outcome("awaiting_approval", "", 2, {1: 100}),
+     "adult:2 waits for approval; version 1 stays live.\n  approve it      modelcycle approve adult:2\n"
+     "  or reject it    modelcycle reject adult:2 --why ..."),
 ])  # fmt: skip
-def test_what_came_of_a_run_is_said_in_the_first_line(told: Ending, golden: str) -> None:
-    assert ending(told, []) == golden
+def test_the_first_line_says_what_a_run_led_to(ended: Outcome, golden: str) -> None:
+    assert outcome_text(ended, []) == golden
 
 
 def test_the_json_of_a_run_has_the_keys_that_never_change() -> None:
-    told = Ending("adult", "7f3a", "deployed", "", 1, Route(), [step("collect")], 41.2, AT, 0, results())
-    wire = told.wire()
+    deployed = Outcome("adult", "7f3a", "deployed", "", 1, Route(), [step("collect")], 41.2, AT, 0, results())
+    wire = deployed.wire()
     assert wire.keys() >= {"run_id", "model", "version", "status", "reason", "metrics", "steps"}
     assert wire["metrics"] == {"accuracy": 0.8712}
     assert wire["steps"] == [{"name": "collect", "status": "done", "seconds": 0.7}]
 
 
 @pytest.mark.parametrize(
-    ("passed", "said"), [(5, "5 s"), (600, "10 min"), (7200, "2 h"), (3 * 86400, "3 days"), (35 * 86400, "5 weeks")]
+    ("passed", "text"), [(5, "5 s"), (600, "10 min"), (7200, "2 h"), (3 * 86400, "3 days"), (35 * 86400, "5 weeks")]
 )
-def test_how_long_ago_is_said_in_the_unit_that_fits(passed: int, said: str) -> None:
-    assert lines.ago(AT, AT + timedelta(seconds=passed)) == f"{said} ago"
+def test_how_long_ago_is_said_in_the_unit_that_fits(passed: int, text: str) -> None:
+    assert lines.ago(AT, AT + timedelta(seconds=passed)) == f"{text} ago"

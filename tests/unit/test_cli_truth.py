@@ -1,4 +1,4 @@
-"""What screens and JSON say is so: shares, times, reasons, whether a place is up, and what was left out of a list."""
+"""Screens and JSON tell the truth: shares, times, reasons, whether a place is up, and what a list leaves out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-import cli.place
+import cli.open_place
 import cli.signing
 from cli.main import main
-from cli.screens import monitored, predictions
+from cli.screens.monitored import monitored_text
+from cli.screens.predictions import predictions_text
 from modelcycle.faults import Fault
 from modelcycle.registry import Entry, Write
 from tests.memory_place import ARN, ARTIFACT, AT, Cloud
-from tests.unit.test_cli_look import looked, version
+from tests.unit.test_cli_show import monitored, version
 
 ROLLOUT = "arn:aws:states:us-east-1:1:execution:rollout:m-v2-r1"
 
@@ -33,9 +34,9 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
             Write("MODEL#m", f"VERSION#{number:08d}", version(number).model_dump(mode="json")),
             Write("MODEL#m", f"STATE#{number:08d}", standing),
         )
-    made.table.write(Write("MODEL#m", "MONITOR", looked().wire()))
-    monkeypatch.setattr(cli.place, "find", lambda *words, **more: made.place)
-    monkeypatch.setattr("cli.follow.GOING_LIVE", 0.5)
+    made.table.write(Write("MODEL#m", "MONITOR", monitored().wire()))
+    monkeypatch.setattr(cli.open_place, "open_place", lambda *names, **settings: made.place)
+    monkeypatch.setattr("cli.rollout.FIRST_TRAFFIC_TIMEOUT", 0.5)
     return made
 
 
@@ -53,14 +54,14 @@ def test_the_reason_of_a_promotion_and_an_approval_is_on_the_screen(
     decided(cloud, "approve", 2, "the auditors are happy")
     decided(cloud, "promote", 2, "the fair begins", minutes=3)
     decided(cloud, "reject", 3, "another version's", minutes=4)
-    monkeypatch.setattr("cli.look.read_json", lambda store, artifact: {"columns": []})
+    monkeypatch.setattr("cli.show.read_json", lambda store, artifact: {"columns": []})
     assert main(["show", named]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     start = next(number for number, line in enumerate(lines) if line[:1] == ["decided"])
     table = lines[start:]
-    assert table[0] == ["decided", "version", "by", "why"]
-    told = [line[line.index("promote") :] if "promote" in line else line for line in table]
-    assert ["promote", "2", "ada", "the", "fair", "begins"] in told
+    assert table[0] == ["decided", "decision", "version", "by", "why"]
+    rows = [line[line.index("promote") :] if "promote" in line else line for line in table]
+    assert ["promote", "2", "ada", "the", "fair", "begins"] in rows
     assert any(line[-5:] == ["ada", "the", "auditors", "are", "happy"] and "approve" in line for line in table)
     assert any("reject" in line for line in table) is (named == "m")
     assert main(["show", named, "--json"]) == 0
@@ -72,7 +73,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def times(value: Any) -> list[str]:
-    """Every text in a JSON value that begins like a date."""
+    """Return every text in a JSON value that begins like a date."""
     if isinstance(value, dict):
         return [found for inner in value.values() for found in times(inner)]
     if isinstance(value, list):
@@ -88,8 +89,8 @@ def test_every_time_in_json_has_one_form(
 ) -> None:
     cloud.live(v1=90, v2=10)
     decided(cloud, "promote", 2, "")
-    monkeypatch.setattr("cli.look.read_json", lambda store, artifact: {})
-    monkeypatch.setattr("cli.monitor.invoke", lambda *words: looked(announced_at=AT).wire())
+    monkeypatch.setattr("cli.show.read_json", lambda store, artifact: {})
+    monkeypatch.setattr("cli.monitor.invoke_monitor", lambda *words: monitored(announced_at=AT).wire())
     assert main([*words, "--json"]) == 0
     found = times(json.loads(capsys.readouterr().out))
     assert found or "--run" in words
@@ -97,8 +98,8 @@ def test_every_time_in_json_has_one_form(
 
 
 CANARY = [
-    ({"v1": 90, "v2": 10}, "RUNNING", "m:2 has 10 % of the traffic after 4.5 s; its rollout goes on by itself."),
-    ({"v1": 50, "v2": 50}, "SUCCEEDED", "m:2 has 50 % of the traffic after 4.5 s; its rollout has ended there."),
+    ({"v1": 90, "v2": 10}, "RUNNING", "m:2 has 10 % of the traffic after 4.5 s; its rollout continues by itself."),
+    ({"v1": 50, "v2": 50}, "SUCCEEDED", "m:2 has 50 % of the traffic after 4.5 s; its rollout has ended."),
     ({"v2": 100}, "SUCCEEDED", "m:2 is live after 4.5 s."),
 ]
 
@@ -114,14 +115,14 @@ def test_a_canary_is_not_called_live(
     assert main(["runs", "m", "--follow", "r1"]) == 0
     screen = capsys.readouterr().out.splitlines()
     assert screen[0] == head
-    assert ("  the rest        version 1 (90 %)" in screen) is (weights == {"v1": 90, "v2": 10})
+    assert ("  other traffic   version 1 (90 %)" in screen) is (weights == {"v1": 90, "v2": 10})
 
 
-def test_a_version_that_was_replaced_since_is_not_called_live_nor_failed(
+def test_a_version_that_was_replaced_since_is_called_neither_live_nor_failed(
     cloud: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.live(v2=100)
-    route = cloud.table.read("MODEL#m", "ROUTE")
+    route = cloud.table.get("MODEL#m", "ROUTE")
     move = {"number": 2, "kind": "promoted", "at": (AT + timedelta(hours=1)).isoformat(), "by": "run r2", "why": "",
             "before": {2: 100}, "after": {3: 100}}  # fmt: skip
     cloud.table.write(
@@ -134,31 +135,31 @@ def test_a_version_that_was_replaced_since_is_not_called_live_nor_failed(
     assert capsys.readouterr().out == "m:2 went live after 4.5 s; live now: version 3 (100 %).\n"
 
 
-@pytest.mark.parametrize(("weights", "said"), [
+@pytest.mark.parametrize(("weights", "sentence"), [
     ({"v1": 90, "v2": 10}, "m:2 went live."), ({"v1": 100}, "m:2 was registered, but its rollout gave it no traffic"),
 ])  # fmt: skip
 def test_a_run_is_shown_with_what_its_version_got(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str], weights: dict[str, int], said: str
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], weights: dict[str, int], sentence: str
 ) -> None:
     cloud.live(**weights)
     assert main(["show", "m", "--run", "r1"]) == 0
-    assert said in capsys.readouterr().out.splitlines()[-1]
+    assert sentence in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_a_degradation_that_was_told_before_is_not_told_to_be_on_the_bus() -> None:
+def test_a_degradation_that_was_announced_before_is_not_announced_again() -> None:
     report: dict[str, Any] = {"columns": []}
-    first = monitored.monitored(looked(state="degraded", degraded=True, announced_at=AT), report)
-    assert "ModelDegraded goes to the bus" in first
-    again = monitored.monitored(looked(state="degraded", degraded=True, announced_at=AT, announced_before=True), report)
-    assert "nothing new: ModelDegraded was sent at 2026-01-01 00:00 UTC" in again
-    old = monitored.monitored(looked(state="degraded", degraded=True, announced_before=True), report)
+    first = monitored_text(monitored(state="degraded", degraded=True, announced_at=AT), report)
+    assert "ModelDegraded is sent to the bus" in first
+    again = monitored_text(monitored(state="degraded", degraded=True, announced_at=AT, announced_before=True), report)
+    assert "none: ModelDegraded was sent at 2026-01-01 00:00 UTC" in again
+    old = monitored_text(monitored(state="degraded", degraded=True, announced_before=True), report)
     assert "ModelDegraded was sent earlier that day" in old
 
 
-def test_a_look_that_left_predictions_out_says_so() -> None:
+def test_a_monitor_result_that_leaves_predictions_out_says_so() -> None:
     report = {"columns": [], "newest_only": True, "objects": 5000, "objects_unread": 1}
-    screen = monitored.monitored(looked(), report)
-    assert "older predictions of the window: the newest 5,000 objects were read" in screen
+    screen = monitored_text(monitored(), report)
+    assert "older predictions of the window: only the newest 5,000 objects were read" in screen
     assert "1 object of captured predictions" in screen
 
 
@@ -168,33 +169,33 @@ def test_a_look_that_left_predictions_out_says_so() -> None:
     ["monitor", "nobody"],
 ])  # fmt: skip
 @pytest.mark.usefixtures("cloud")
-def test_a_model_that_is_not_there_is_said_not_to_be_there(
+def test_an_unknown_model_is_named(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli.signing, "call", lambda *sent: pytest.fail("a decision about nobody was sent"))
+    monkeypatch.setattr(cli.signing, "call", lambda *request: pytest.fail("a decision about an unknown model was sent"))
     assert main(words) == 2
     assert "there is no model nobody" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("place", ["aws", "localstack"])
 @pytest.mark.parametrize("error", [Fault("there are no AWS credentials", "", "set AWS_PROFILE"), OSError("nobody")])
-def test_a_place_that_cannot_be_asked_is_not_up(
+def test_a_place_that_does_not_answer_is_not_up(
     place: str, error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def unreachable(*words: Any, **more: Any) -> None:
+    def unreachable(*names: Any, **settings: Any) -> None:
         raise error
 
-    monkeypatch.setattr(cli.place, "find", unreachable)
+    monkeypatch.setattr(cli.open_place, "open_place", unreachable)
     assert main(["status", "--place", place, "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["up"] is False and told["facts"] == {}
-    assert [set(fault) for fault in told["faults"]] == [{"detail", "remedy"}]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["up"] is False and printed["facts"] == {}
+    assert [set(fault) for fault in printed["faults"]] == [{"detail", "remedy"}]
 
 
-def test_no_list_ends_without_a_word(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_list_says_how_much_it_leaves_out(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.live(v1=90, v2=10)
     standing = {"state": "retired", "at": AT.isoformat(), "by": "run r1"}
-    run = cloud.table.read("MODEL#m", "RUN#r1").body
+    run = cloud.table.get("MODEL#m", "RUN#r1").body
     for number in range(3, 71):
         move = {"number": number, "kind": "promoted", "at": AT.isoformat(), "by": "x", "why": "", "before": {},
                 "after": {1: 100}}  # fmt: skip
@@ -205,8 +206,8 @@ def test_no_list_ends_without_a_word(cloud: Cloud, capsys: pytest.CaptureFixture
         )  # fmt: skip
         decided(cloud, "promote", 1, "", minutes=number)
     assert main(["show", "m", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [len(told[name]) for name in ("versions", "moves", "decisions")] == [70, 69, 68]
+    printed = json.loads(capsys.readouterr().out)
+    assert [len(printed[name]) for name in ("versions", "moves", "decisions")] == [70, 69, 68]
     assert main(["show", "m"]) == 0
     screen = capsys.readouterr().out
     for cut in (70 - 20, 69 - 5, 68 - 5):
@@ -217,12 +218,12 @@ def test_no_list_ends_without_a_word(cloud: Cloud, capsys: pytest.CaptureFixture
     assert "    and 49 more; --json prints all" in capsys.readouterr().out
 
 
-def test_a_version_is_shown_though_its_documents_are_gone(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_version_is_shown_even_if_its_documents_are_gone(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.live(v1=100)
     assert cloud.place.s3.objects == {}
     assert main(["show", "m:1", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["version"], told["lineage"]) == (1, None)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["version"], printed["lineage"]) == (1, None)
     assert main(["show", "m:1"]) == 0
     assert f"The feature plan is gone: {ARTIFACT.uri}" in capsys.readouterr().out
 
@@ -239,7 +240,7 @@ def test_times_are_written_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
 ])  # fmt: skip
 def test_the_versions_that_answered_are_named(versions: dict[str, Any], by: str) -> None:
     answer = {"model": "m", "version": 1, "predictions": ["a", "b", "c"], "probabilities": None} | versions
-    assert predictions.predictions(answer, [{"x": "1"}] * 3, ["x"]).endswith(by)
+    assert predictions_text(answer, [{"x": "1"}] * 3, ["x"]).endswith(by)
 
 
 def test_a_champion_whose_files_are_gone_does_not_hide_how_a_run_ended(
@@ -249,4 +250,4 @@ def test_a_champion_whose_files_are_gone_does_not_hide_how_a_run_ended(
     assert cloud.s3.objects == {}
     assert main(["runs", "m", "--follow", "r1"]) == 0
     screen = capsys.readouterr().out
-    assert screen.startswith("m:2 has 10 %") and "look at it" in screen and "curl" not in screen
+    assert screen.startswith("m:2 has 10 %") and "modelcycle show m" in screen and "curl" not in screen

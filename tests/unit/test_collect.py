@@ -22,93 +22,93 @@ from modelcycle.faults import (
     Transient,
     UnreadableFile,
 )  # fmt: skip
-from tests.unit.data_steps import Place, place
+from tests.unit.data_steps import Workspace, workspace_with
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_a_csv_becomes_texts_in_order() -> None:
-    here, run = place(a__csv="x,y\n1,a\n2,b\n", b__csv="y,x\nc,3\n")
-    collected = here.collect(run)
-    assert here.rows(collected) == [("1", "a"), ("2", "b"), ("3", "c")]
+    workspace, run = workspace_with(a__csv="x,y\n1,a\n2,b\n", b__csv="y,x\nc,3\n")
+    collected = workspace.collect(run)
+    assert workspace.rows(collected) == [("1", "a"), ("2", "b"), ("3", "c")]
     assert (collected.rows, collected.columns, collected.objects, collected.quarantined) == (3, 2, 2, 0)
-    manifest = json.loads(here.artifacts.read(collected.manifest))
+    manifest = json.loads(workspace.artifacts.read(collected.manifest))
     assert manifest["columns"] == ["x", "y"]
     assert [entry["rows"] for entry in manifest["objects"]] == [2, 1]
 
 
-def test_adult_is_read_whole() -> None:
-    here, run = place(target="income", adult__csv__gz=(ROOT / "examples/data/adult.csv.gz").read_bytes())
-    collected = here.collect(run)
+def test_adult_has_all_rows() -> None:
+    workspace, run = workspace_with(target="income", adult__csv__gz=(ROOT / "examples/data/adult.csv.gz").read_bytes())
+    collected = workspace.collect(run)
     assert (collected.rows, collected.columns, collected.quarantined) == (32_561, 15, 0)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_the_headers(delimiter: str) -> None:
-    here, run = place(a__csv=f"x{delimiter}y\n1{delimiter}a\n")
-    assert here.rows(here.collect(run)) == [("1", "a")]
+def test_the_delimiter_is_that_of_the_header(delimiter: str) -> None:
+    workspace, run = workspace_with(a__csv=f"x{delimiter}y\n1{delimiter}a\n")
+    assert workspace.rows(workspace.collect(run)) == [("1", "a")]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_any_line_end_will_do_and_a_mark_at_the_start(end: str) -> None:
-    here, run = place(a__csv="\ufeff" + end.join(["x,y", "1,a", "2,é"]))
-    assert here.rows(here.collect(run)) == [("1", "a"), ("2", "é")]
+def test_any_line_ending_and_a_byte_order_mark_are_read(end: str) -> None:
+    workspace, run = workspace_with(a__csv="\ufeff" + end.join(["x,y", "1,a", "2,é"]))
+    assert workspace.rows(workspace.collect(run)) == [("1", "a"), ("2", "é")]
 
 
-def test_mixed_line_ends_blank_lines_and_quoted_line_ends() -> None:
-    here, run = place(a__csv='\n"x ",y\r\n\n1,"a\nb"\n\r\n2,"q""q"\r\n')
-    collected = here.collect(run)
-    assert here.rows(collected) == [("1", "a\nb"), ("2", 'q"q')]
-    assert json.loads(here.artifacts.read(collected.manifest))["columns"] == ["x", "y"]
+def test_mixed_line_endings_blank_lines_and_quoted_line_breaks() -> None:
+    workspace, run = workspace_with(a__csv='\n"x ",y\r\n\n1,"a\nb"\n\r\n2,"q""q"\r\n')
+    collected = workspace.collect(run)
+    assert workspace.rows(collected) == [("1", "a\nb"), ("2", 'q"q')]
+    assert json.loads(workspace.artifacts.read(collected.manifest))["columns"] == ["x", "y"]
 
 
 @pytest.mark.parametrize("tail", ["", '7,"never closed\n8,i\n9,j\n'])
-def test_a_header_of_several_lines_costs_no_row_and_lines_keep_their_numbers(tail: str) -> None:
-    here, run = place(target="x", a__csv='\n\nx,"y\nz\n\nu"\n1,a\n2\n3,"c\nd"\n4,d,e\n' + tail)
-    collected = here.collect(run)
-    assert here.rows(collected) == [("1", "a"), ("3", "c\nd"), ("8", "i"), ("9", "j")][: 4 if tail else 2]
+def test_after_a_header_of_several_lines_no_row_is_lost_and_line_numbers_are_right(tail: str) -> None:
+    workspace, run = workspace_with(target="x", a__csv='\n\nx,"y\nz\n\nu"\n1,a\n2\n3,"c\nd"\n4,d,e\n' + tail)
+    collected = workspace.collect(run)
+    assert workspace.rows(collected) == [("1", "a"), ("3", "c\nd"), ("8", "i"), ("9", "j")][: 4 if tail else 2]
     assert collected.quarantine is not None
-    assert [line for _, line, _, _ in here.parquet(collected.quarantine)] == [8, 11, 12][: 3 if tail else 2]
+    assert [line for _, line, _, _ in workspace.parquet(collected.quarantine)] == [8, 11, 12][: 3 if tail else 2]
 
 
-def test_broken_lines_are_set_apart_with_line_text_and_reason() -> None:
-    here, run = place(a__csv='x,y\n1,a\n2\n"3\n3",c\n4,d,e\n5,f\n6,g\n')
-    collected = here.collect(run)
-    assert [row[0] for row in here.rows(collected)] == ["1", "3\n3", "5", "6"]
+def test_broken_lines_are_quarantined_with_line_text_and_reason() -> None:
+    workspace, run = workspace_with(a__csv='x,y\n1,a\n2\n"3\n3",c\n4,d,e\n5,f\n6,g\n')
+    collected = workspace.collect(run)
+    assert [row[0] for row in workspace.rows(collected)] == ["1", "3\n3", "5", "6"]
     assert collected.quarantine is not None
-    assert here.parquet(collected.quarantine) == [
+    assert workspace.parquet(collected.quarantine) == [
         ("raw/m/a.csv", 3, "2", "1 values where the header has 2 columns"),
         ("raw/m/a.csv", 6, "4,d,e", "3 values where the header has 2 columns"),
     ]
 
 
 @pytest.mark.parametrize("at", [0, 7, 499])
-def test_a_quote_that_is_never_closed_costs_its_line_alone(at: int) -> None:
+def test_an_unclosed_quote_breaks_only_its_own_line(at: int) -> None:
     lines = [f"{n},v{n}" for n in range(500)]
     lines[at] = f'{at},"open'
-    here, run = place(a__csv="x,y\n" + "\n".join(lines))
-    collected = here.collect(run)
+    workspace, run = workspace_with(a__csv="x,y\n" + "\n".join(lines))
+    collected = workspace.collect(run)
     assert collected.rows == 499
     assert collected.quarantine is not None
-    [(_, line, text, reason)] = here.parquet(collected.quarantine)
+    [(_, line, text, reason)] = workspace.parquet(collected.quarantine)
     assert (line, text) == (at + 2, f'{at},"open')
     assert "quote" in reason
 
 
-def test_a_quote_that_is_never_closed_in_a_large_file() -> None:
+def test_unclosed_quotes_in_a_large_file() -> None:
     body = "".join(f"{n:08d},x\n" for n in range(600_000))
-    here, run = place(a__csv='x,y\n1,a\n2,"open\n' + body + '3,"open again\n' + body)
-    collected = here.collect(run)
+    workspace, run = workspace_with(a__csv='x,y\n1,a\n2,"open\n' + body + '3,"open again\n' + body)
+    collected = workspace.collect(run)
     assert (collected.rows, collected.quarantined) == (1_200_001, 2)
 
 
-def test_an_unclosed_quote_leaves_quoted_commas_alone() -> None:
-    here, run = place(a__csv='x,y\n1,"a, b"\n2,"open\n3,"c, d"\n"4\n4","e"\n')
-    collected = here.collect(run)
-    assert here.rows(collected) == [("1", "a, b"), ("3", "c, d"), ("4\n4", "e")]
+def test_next_to_an_unclosed_quote_quoted_commas_are_read() -> None:
+    workspace, run = workspace_with(a__csv='x,y\n1,"a, b"\n2,"open\n3,"c, d"\n"4\n4","e"\n')
+    collected = workspace.collect(run)
+    assert workspace.rows(collected) == [("1", "a, b"), ("3", "c, d"), ("4\n4", "e")]
 
 
-def test_json_lines_keep_their_texts_and_broken_ones_are_set_apart() -> None:
+def test_json_lines_are_read_and_broken_ones_are_quarantined() -> None:
     rows = [
         '{"x": 1.5, "y": "a\\nb"}',
         "nope",
@@ -118,19 +118,19 @@ def test_json_lines_keep_their_texts_and_broken_ones_are_set_apart() -> None:
         '{"x": true}',
         '{"y": "é"}',
     ]
-    here, run = place(a__jsonl="\n".join(rows), b__jsonl__gz=gzip.compress(b'{"y": "z"}'))
-    collected = here.collect(run)
-    assert here.rows(collected) == [
+    workspace, run = workspace_with(a__jsonl="\n".join(rows), b__jsonl__gz=gzip.compress(b'{"y": "z"}'))
+    collected = workspace.collect(run)
+    assert workspace.rows(collected) == [
         ("1.5", "a\nb"), ('{"z":[1,2]}', None), ("true", None), (None, "é"), (None, "z"),
     ]  # fmt: skip
     assert collected.quarantine is not None
-    assert [(line, text) for _, line, text, _ in here.parquet(collected.quarantine)] == [(2, "nope"), (4, "[1]")]
+    assert [(line, text) for _, line, text, _ in workspace.parquet(collected.quarantine)] == [(2, "nope"), (4, "[1]")]
 
 
-def test_a_key_may_be_named_anything() -> None:
+def test_a_key_may_have_any_name() -> None:
     keys = ["a/b", "~c", "=d", "e.f", 'g"h', "i'j", " k", "Ä", "0", "A", "a"]
-    here, run = place(target="a", a__jsonl=json.dumps({key: f"<{key}>" for key in keys}))
-    assert here.rows(here.collect(run)) == [tuple(f"<{key}>" for key in keys)]
+    workspace, run = workspace_with(target="a", a__jsonl=json.dumps({key: f"<{key}>" for key in keys}))
+    assert workspace.rows(workspace.collect(run)) == [tuple(f"<{key}>" for key in keys)]
 
 
 def test_parquet_values_become_texts_without_loss() -> None:
@@ -142,8 +142,8 @@ def test_parquet_values_become_texts_without_loss() -> None:
             f"""COPY (SELECT true AS y, TIMESTAMP '2024-01-02 03:04:05.5' AS t, DATE '2024-01-02' AS d, 0.1::FLOAT AS f,
             9007199254740993 AS i, 'x' AS "X", [1, 2] AS l, NULL::INT AS n, 1.50::DECIMAL(5, 2) AS m) TO '{path}'"""
         )
-        here, run = place(a__parquet=path.read_bytes())
-    assert here.rows(here.collect(run)) == [
+        workspace, run = workspace_with(a__parquet=path.read_bytes())
+    assert workspace.rows(workspace.collect(run)) == [
         ("true", "2024-01-02 03:04:05.5", "2024-01-02", "0.1", "9007199254740993", "x", "[1,2]", None, "1.50")
     ]
 
@@ -169,81 +169,81 @@ BAD: list[tuple[dict[str, str | bytes], type[Fault], str]] = [
     ({"a__csv": "y\n1\n"}, BadData, "only one column"),
     ({"a__csv": ",".join(f"c{n}" for n in range(10_000))}, BadData, "1,000"),
     ({"a__csv": '"x,y\n1,2\n'}, UnreadableFile, "header"),
-    ({"a__csv": "x,y\n1\n2\n3,4\n"}, UnreadableFile, "don't fit"),
-    ({"a__csv": "x,y\n1,2\n", "b__csv": "x,z\n1,2\n"}, ColumnsDiffer, "lacks y and has z more"),
+    ({"a__csv": "x,y\n1\n2\n3,4\n"}, UnreadableFile, "do not fit"),
+    ({"a__csv": "x,y\n1,2\n", "b__csv": "x,z\n1,2\n"}, ColumnsDiffer, "is missing y and adds z"),
     ({"a__jsonl": "{}\n"}, BadData, "no keys"),
-    ({"a__jsonl": "x\ny\n"}, UnreadableFile, "no JSON objects"),
+    ({"a__jsonl": "x\ny\n"}, UnreadableFile, "not JSON objects"),
 ]
 
 
-@pytest.mark.parametrize(("files", "kind", "word"), BAD)
+@pytest.mark.parametrize(("files", "kind", "words"), BAD)
 def test_a_file_that_cannot_be_used_says_why_and_what_to_do(
-    files: dict[str, Any], kind: type[Fault], word: str
+    files: dict[str, Any], kind: type[Fault], words: str
 ) -> None:
-    here, run = place(**files)
+    workspace, run = workspace_with(**files)
     with pytest.raises(kind) as caught:
-        here.collect(run)
+        workspace.collect(run)
     assert type(caught.value) is kind
-    assert word in caught.value.what
+    assert words in caught.value.what
     assert caught.value.where
     assert caught.value.remedy
-    assert not [key for key in here.artifacts.objects if "/collect/" in key]
+    assert not [key for key in workspace.artifacts.objects if "/collect/" in key]
 
 
 def test_wrong_encoding_names_line_and_byte() -> None:
     body = b"x,y\n" + b"1,2\n" * 300_000
-    here, run = place(a__csv=body + b"3,\xe9\n")
+    workspace, run = workspace_with(a__csv=body + b"3,\xe9\n")
     with pytest.raises(UnreadableFile) as caught:
-        here.collect(run)
+        workspace.collect(run)
     assert caught.value.where == f"raw/m/a.csv, line 300002, byte {len(body) + 2}"
 
 
-def test_a_target_that_is_not_there_is_told_with_the_nearest() -> None:
-    here, run = place(target="incom", a__csv="age,income\n1,2\n")
+def test_for_an_absent_target_the_most_similar_column_is_suggested() -> None:
+    workspace, run = workspace_with(target="incom", a__csv="age,income\n1,2\n")
     with pytest.raises(TargetMissing) as caught:
-        here.collect(run)
+        workspace.collect(run)
     assert caught.value.where == "pipelines/m.yaml: target: incom"
     assert caught.value.remedy == "did you mean 'income'? columns: age, income (2)"
 
 
 @pytest.mark.parametrize("key", ["id_columns", "drop_columns", "sensitive_columns"])
-def test_other_columns_that_are_not_there_are_told_too(key: str) -> None:
-    here, _ = place(a__csv="x,y\n1,2\n")
+def test_other_absent_columns_are_named_too(key: str) -> None:
+    workspace, _ = workspace_with(a__csv="x,y\n1,2\n")
     with pytest.raises(BadPipeline) as caught:
-        here.collect(here.run("r2", target="y", **{key: ["z"]}))
+        workspace.collect(workspace.run("r2", target="y", **{key: ["z"]}))
     assert caught.value.where == f"pipelines/m.yaml: {key}: z"
 
 
-def test_hidden_names_and_folders_are_no_data() -> None:
-    here, run = place(a__csv="x,y\n1,2\n", __DS_Store=b"\0", _SUCCESS="")
-    here.data.upload("raw/m/sub/", b"")
-    here.data.upload("raw/mm/other.csv", b"other,columns\n1,2\n")
-    assert here.collect(run).objects == 1
+def test_hidden_objects_and_folders_are_skipped() -> None:
+    workspace, run = workspace_with(a__csv="x,y\n1,2\n", __DS_Store=b"\0", _SUCCESS="")
+    workspace.data.upload("raw/m/sub/", b"")
+    workspace.data.upload("raw/mm/other.csv", b"other,columns\n1,2\n")
+    assert workspace.collect(run).objects == 1
 
 
-def test_the_same_again_is_taken_over_and_other_files_are_not() -> None:
-    here, run = place(a__csv="x,y\n1,2\n")
-    first = here.collect(run)
-    again = here.collect(here.run("r2", target="y"))
+def test_the_result_for_the_same_files_is_reused_but_not_for_others() -> None:
+    workspace, run = workspace_with(a__csv="x,y\n1,2\n")
+    first = workspace.collect(run)
+    again = workspace.collect(workspace.run("r2", target="y"))
     assert again == first.model_copy(update={"cached": True})
-    here.data.upload("raw/m/b.csv", b"x,y\n3,4\n")
-    assert here.collect(here.run("r3", target="y")).rows == 2
+    workspace.data.upload("raw/m/b.csv", b"x,y\n3,4\n")
+    assert workspace.collect(workspace.run("r3", target="y")).rows == 2
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
     body = "x,y\n" + "".join(f"{n},{n % 7}\n" for n in range(5000)) + "broken\n"
-    one, run = place(a__csv=body)
-    other, same = place(a__csv=body)
+    one, run = workspace_with(a__csv=body)
+    other, same = workspace_with(a__csv=body)
     assert one.collect(run) == other.collect(same)
 
 
-def test_a_file_that_is_replaced_meanwhile_is_tried_again() -> None:
-    here, run = place(a__csv="x,y\n1,2\n")
-    listed = list(here.data.list("raw/m/"))
-    here.data.list = lambda prefix: iter(listed)  # type: ignore[method-assign]
-    here.data.upload("raw/m/a.csv", b"x,y\n1,3\n")
+def test_a_file_that_is_replaced_while_it_is_read_is_transient() -> None:
+    workspace, run = workspace_with(a__csv="x,y\n1,2\n")
+    listed = list(workspace.data.list("raw/m/"))
+    workspace.data.list = lambda prefix: iter(listed)  # type: ignore[method-assign]
+    workspace.data.upload("raw/m/a.csv", b"x,y\n1,3\n")
     with pytest.raises(Transient):
-        here.collect(run)
+        workspace.collect(run)
 
 
 values = st.text(st.sampled_from("ab1 ,;\"\n\r\t|é='\\"), max_size=6)
@@ -252,28 +252,28 @@ values = st.text(st.sampled_from("ab1 ,;\"\n\r\t|é='\\"), max_size=6)
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(values, min_size=1, max_size=3).map(",".join), min_size=1, max_size=12))
 def test_no_line_is_lost_whatever_the_text(lines: list[str]) -> None:
-    """Filled lines = rows + broken lines + further lines of records that go over several."""
-    good = [f"{n},ok" for n in range(40)]
-    text = "x,y\n" + "\n".join([*good[:20], *lines, *good[20:]]) + "\n"
-    here, run = place(a__csv=text)
-    collected = here.collect(run)
-    rows = here.rows(collected)
+    """Filled lines = rows + broken lines + further lines of records with several."""
+    valid = [f"{n},ok" for n in range(40)]
+    text = "x,y\n" + "\n".join([*valid[:20], *lines, *valid[20:]]) + "\n"
+    workspace, run = workspace_with(a__csv=text)
+    collected = workspace.collect(run)
+    rows = workspace.rows(collected)
     if '"' not in text:
         filled = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[1:] if line]
         assert collected.rows + collected.quarantined == len(filled)
     assert collected.rows == len(rows)
-    # what is whole before the odd lines is there, and nothing odd swallows the rest
+    # the rows before the generated lines are read, and no later row disappears without a trace
     assert [row[0] for row in rows[:20]] == [str(n) for n in range(20)]
     tail = {row for row in rows if row[1] == "ok"}
-    swallowed = "\n".join(value or "" for row in rows for value in row)
-    broken = here.parquet(collected.quarantine) if collected.quarantine else []
+    all_text = "\n".join(value or "" for row in rows for value in row)
+    broken = workspace.parquet(collected.quarantine) if collected.quarantine else []
     for n in range(20, 40):
-        assert (str(n), "ok") in tail or f"{n},ok" in swallowed or any(f"{n},ok" in text for _, _, text, _ in broken)
+        assert (str(n), "ok") in tail or f"{n},ok" in all_text or any(f"{n},ok" in text for _, _, text, _ in broken)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.text(max_size=8), min_size=2, max_size=2), min_size=1, max_size=8))
-def test_what_a_csv_writer_writes_comes_back(rows: list[list[str]]) -> None:
+def test_what_a_csv_writer_writes_is_read_back(rows: list[list[str]]) -> None:
     import csv
     import io
 
@@ -281,7 +281,7 @@ def test_what_a_csv_writer_writes_comes_back(rows: list[list[str]]) -> None:
     rows = [[value.encode("utf-8", "ignore").decode() for value in row] for row in rows]
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["x", "y"], *rows])
-    here = Place()
-    here.data.upload("raw/m/a.csv", text.getvalue().encode())
-    read = here.rows(here.collect(here.run(target="y")))
+    workspace = Workspace()
+    workspace.data.upload("raw/m/a.csv", text.getvalue().encode())
+    read = workspace.rows(workspace.collect(workspace.run(target="y")))
     assert read == [tuple(value or None for value in row) for row in rows]

@@ -22,10 +22,9 @@ def engine() -> Iterator[Any]:
 
 
 def by_duckdb(engine: Any, text: str, format_: str) -> float | None:
-    found: float | None = engine.execute(f"SELECT {dates.sql('t', format_)} FROM (SELECT $1 AS t)", [text]).fetchone()[
-        0
-    ]
-    return found
+    query = f"SELECT {dates.sql('t', format_)} FROM (SELECT $1 AS t)"
+    (seconds,) = engine.execute(query, [text]).fetchone()
+    return seconds  # type: ignore[no-any-return]
 
 
 def by_python(text: str, format_: str) -> float | None:
@@ -36,7 +35,7 @@ def by_python(text: str, format_: str) -> float | None:
 
 
 @st.composite
-def written(draw: st.DrawFn) -> tuple[str, str]:
+def nearly_dates(draw: st.DrawFn) -> tuple[str, str]:
     format_ = draw(st.sampled_from(dates.FORMATS))
     edges = st.sampled_from([datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999), datetime(9999, 12, 31, 23)])
     moment = draw(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)) | edges)
@@ -45,12 +44,14 @@ def written(draw: st.DrawFn) -> tuple[str, str]:
         text += draw(st.sampled_from(["", "Z", "+02", "-0330", "+05:45", "+23:59"]))
     else:
         text = moment.strftime(format_.replace("%Y", f"{moment.year:04}"))
-    place = draw(st.integers(0, len(text) - 1))
-    return text[:place] + draw(st.sampled_from([text[place], *"0123456789 /:-APt.Z"])) + text[place + 1 :], format_
+    position = draw(st.integers(0, len(text) - 1))
+    return text[:position] + draw(st.sampled_from([text[position], *"0123456789 /:-APt.Z"])) + text[
+        position + 1 :
+    ], format_
 
 
 @settings(max_examples=300, deadline=None)
-@given(written())
+@given(nearly_dates())
 def test_duckdb_and_python_read_the_same(engine: Any, case: tuple[str, str]) -> None:
     assert by_python(*case) == by_duckdb(engine, *case)
 
@@ -69,10 +70,8 @@ def test_no_date_lies_outside_the_years_1_to_9999(engine: Any, case: tuple[str, 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(dates.FORMATS), st.floats(-62_135_596_800, 253_402_300_799))
 def test_what_is_written_is_read_again(format_: str, seconds: float) -> None:
-    read = dates.parse(
-        dates.written(seconds, format_), format_
-    )  # what a format or a microsecond leaves out is lost once
-    assert dates.parse(dates.written(read, format_), format_) == read
+    read = dates.parse(dates.to_text(seconds, format_), format_)  # a format without seconds loses them once
+    assert dates.parse(dates.to_text(read, format_), format_) == read
 
 
 @pytest.mark.parametrize("format_", dates.FORMATS)
@@ -97,6 +96,6 @@ def test_iso(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["2024-02-30", "2024-13-01", "24-01-01", "20240101", "2024-01-01T24:00", "", "today"])
-def test_what_is_no_date(engine: Any, text: str) -> None:
+def test_other_texts_are_not_dates(engine: Any, text: str) -> None:
     assert by_python(text, "iso") is None
     assert by_duckdb(engine, text, "iso") is None

@@ -1,4 +1,4 @@
-"""How a run ends, how it starts again, how the route moves, and what a person may decide."""
+"""The end of a run, retraining, moves of traffic, and decisions of people."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from modelcycle.claim import arrival_of
-from modelcycle.conclude import ended, sentence
+from modelcycle.conclude import read_request, reason_text
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import BadMessage, BadRequest, NotAllowed, TargetMissing, Unknown
 from modelcycle.govern import decide
 from modelcycle.govern.decision_request import parse_decision
-from modelcycle.messages import Decision, DeployRequest, RolloutEnded, Run, Trigger
+from modelcycle.messages import Decision, DeployRequest, RetrainRequest, RolloutEnded, Run, Trigger
 from modelcycle.registry import Registry, Version, Write
-from modelcycle.retrain import Asked, retrain
+from modelcycle.retrain import retrain
 from tests.fakes import MemoryStore, MemoryTable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,7 +41,7 @@ class Flows:
 
 
 class Pipelines:
-    """The data bucket, as far as the pipeline file goes."""
+    """A data bucket with the pipeline file only."""
 
     def __init__(self, text: str | None) -> None:
         self.text = text
@@ -70,14 +70,14 @@ def staged(registry: Registry, store: MemoryStore, content: str, state: str = "s
         metrics={}, interval=(0, 1), data="d", code="c", opset=21, **dict.fromkeys(names, pipeline),
     )  # fmt: skip
     number = registry.versions.register(draft, content)[0].version
-    registry.versions.move("m", number, "staged", "test")
+    registry.standings.move("m", number, "staged", "test")
     if state != "staged":
-        registry.versions.move("m", number, state, "test")
+        registry.standings.move("m", number, state, "test")
     return number
 
 
 def roll_out(registry: Registry, store: MemoryStore, version: int, steps: int = 9) -> list[int]:
-    """The weights that a version had, step by step, as the flow would move it."""
+    """Roll a version out as the state machine does; return its weight after each step."""
     weights, step = [], 0
     for _ in range(steps):
         moved = deploy(DeployRequest(model="m", version=version, step=step), registry=registry, artifacts=store)
@@ -98,7 +98,7 @@ def test_a_canary_rises_by_the_steps_of_its_pipeline_file(registry: Registry, st
     assert registry.routes.get("m").weights == {2: 100}
 
 
-def test_a_rollback_in_the_middle_stands_above_the_rollout(registry: Registry, store: MemoryStore) -> None:
+def test_a_rollback_in_the_middle_ends_the_rollout(registry: Registry, store: MemoryStore) -> None:
     roll_out(registry, store, staged(registry, store, "a"))
     second = staged(registry, store, "b")
     first_step = deploy(DeployRequest(model="m", version=second), registry=registry, artifacts=store)
@@ -108,7 +108,7 @@ def test_a_rollback_in_the_middle_stands_above_the_rollout(registry: Registry, s
     assert registry.routes.get("m").weights == {1: 100}
 
 
-def test_a_rollout_that_dies_half_way_is_put_back_and_a_whole_one_stays(registry: Registry, store: MemoryStore) -> None:
+def test_an_incomplete_rollout_is_undone_and_a_complete_one_is_not(registry: Registry, store: MemoryStore) -> None:
     roll_out(registry, store, staged(registry, store, "a"))
     second = staged(registry, store, "b")
     roll_out(registry, store, second, steps=1)
@@ -118,31 +118,31 @@ def test_a_rollout_that_dies_half_way_is_put_back_and_a_whole_one_stays(registry
     assert not withdraw(RolloutEnded(model="m", version=1), registry=registry).put_back
 
 
-def test_a_version_that_waits_may_not_go_live_unasked(registry: Registry, store: MemoryStore) -> None:
+def test_a_version_that_waits_may_not_go_live_without_approval(registry: Registry, store: MemoryStore) -> None:
     version = staged(registry, store, "a", "awaiting_approval")
     with pytest.raises(NotAllowed, match="awaiting approval and may not go live"):
         deploy(DeployRequest(model="m", version=version), registry=registry, artifacts=store)
 
 
-def test_an_approval_starts_the_rollout_once_and_is_on_record(registry: Registry, store: MemoryStore) -> None:
+def test_an_approval_starts_the_rollout_once_and_is_recorded(registry: Registry, store: MemoryStore) -> None:
     version, flows = staged(registry, store, "a", "awaiting_approval"), Flows()
-    word = Decision(model="m", decision="approve", version=version, by="arn:ann", why="looks right")
+    decision = Decision(model="m", decision="approve", version=version, by="arn:ann", why="looks right")
     for _ in range(2):
-        decide(word, registry=registry, flows=flows, rollout="arn")
+        decide(decision, registry=registry, flows=flows, rollout="arn")
     assert list(flows.started) == ["m-v1-0"]
     assert flows.started["m-v1-0"]["actor"] == "arn:ann"
     assert registry.audit.all("m")[0].by == "arn:ann"
     assert roll_out(registry, store, version)[-1] == 100
 
 
-def test_the_same_word_starts_a_rollout_again_that_ended_without_moving_the_route(
+def test_a_repeated_decision_restarts_a_rollout_that_ended_without_moving_traffic(
     registry: Registry, store: MemoryStore
 ) -> None:
     version, flows = staged(registry, store, "a"), Flows()
-    word = Decision(model="m", decision="promote", version=version, by="arn:ann")
+    decision = Decision(model="m", decision="promote", version=version, by="arn:ann")
     for over in (False, True):
         flows.ended = over
-        decide(word, registry=registry, flows=flows, rollout="arn:stateMachine:rollout")
+        decide(decision, registry=registry, flows=flows, rollout="arn:stateMachine:rollout")
     assert list(flows.started) == ["m-v1-0", "m-v1-0-2"]
 
 
@@ -152,22 +152,22 @@ def test_a_version_that_was_retired_and_is_made_again_can_be_approved_again(
     first = staged(registry, store, "a")
     roll_out(registry, store, first)
     roll_out(registry, store, staged(registry, store, "b"))
-    assert registry.versions.standing("m", first).state == "retired"
-    registry.versions.move("m", first, "awaiting_approval", "run r2")
+    assert registry.standings.get("m", first).state == "retired"
+    registry.standings.move("m", first, "awaiting_approval", "run r2")
     flows = Flows()
-    word = Decision(model="m", decision="approve", version=first, by="arn:ann")
-    decide(word, registry=registry, flows=flows, rollout="arn")
+    decision = Decision(model="m", decision="approve", version=first, by="arn:ann")
+    decide(decision, registry=registry, flows=flows, rollout="arn")
     assert len(flows.started) == 1
 
 
-def test_a_rejected_version_stays_out(registry: Registry, store: MemoryStore) -> None:
+def test_a_rejection_is_final(registry: Registry, store: MemoryStore) -> None:
     version, flows = staged(registry, store, "a", "awaiting_approval"), Flows()
     decide(
         Decision(model="m", decision="reject", version=version, by="ann"), registry=registry, flows=flows, rollout=""
     )
-    for word in ("approve", "reject"):
-        decision = Decision(model="m", decision=word, version=version, by="bob")
-        if word == "approve":
+    for name in ("approve", "reject"):
+        decision = Decision(model="m", decision=name, version=version, by="bob")
+        if name == "approve":
             with pytest.raises(NotAllowed, match="rejected"):
                 decide(decision, registry=registry, flows=flows, rollout="")
         else:
@@ -175,15 +175,15 @@ def test_a_rejected_version_stays_out(registry: Registry, store: MemoryStore) ->
     assert not flows.started
 
 
-def test_a_decision_about_a_version_that_is_not_there_changes_nothing(registry: Registry) -> None:
+def test_a_decision_about_an_unknown_version_changes_nothing(registry: Registry) -> None:
     with pytest.raises(Unknown, match="no version 7"):
-        word = Decision(model="m", decision="promote", version=7, by="ann")
-        decide(word, registry=registry, flows=Flows(), rollout="")
+        decision = Decision(model="m", decision="promote", version=7, by="ann")
+        decide(decision, registry=registry, flows=Flows(), rollout="")
     assert registry.audit.all("m") == []
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("reason", "text"),
     [
         (None, ""),
         (["not better", "too slow"], "not better; too slow"),
@@ -193,65 +193,66 @@ def test_a_decision_about_a_version_that_is_not_there_changes_nothing(registry: 
         ),
         (
             {"Error": "KeyError", "Cause": json.dumps({"errorMessage": "'x'", "errorType": "KeyError"})},
-            "KeyError: 'x'\n\nthe function's log has the whole story",
+            "KeyError: 'x'\n\nthe function's log has the details",
         ),
         ({"Error": "States.Timeout", "Cause": ""}, None),
         ({"Error": "Runtime.ExitError", "Cause": "not JSON"}, None),
     ],
 )
-def test_a_reason_becomes_a_sentence(reason: Any, told: str | None) -> None:
-    if told is None:
-        what, where, remedy = sentence(reason).split("\n")
+def test_a_reason_is_written_as_a_fault(reason: Any, text: str | None) -> None:
+    if text is None:
+        what, where, remedy = reason_text(reason).split("\n")
         assert what.startswith("the ")
         assert where == reason["Error"]
         assert remedy
     else:
-        assert sentence(reason) == told
+        assert reason_text(reason) == text
 
 
-def test_an_execution_that_ended_without_a_word_ends_its_run(registry: Registry, store: MemoryStore) -> None:
+def test_an_execution_that_no_catch_handled_ends_its_run(registry: Registry, store: MemoryStore) -> None:
     run = Run(
         model="m", run_id="r", execution="arn:1", started_at=datetime(2026, 1, 1, tzinfo=UTC),
         trigger=Trigger(kind="upload"), pipeline=store.put("p", b""),
     )  # fmt: skip
-    registry.runs.claim(run, None, None, lambda execution: False)
+    registry.leases.claim(run, None, None, lambda execution: False)
     event = {
         "detail-type": "Step Functions Execution Status Change",
         "detail": {"executionArn": "arn:1", "status": "ABORTED"},
     }
-    request = ended(event, runs=registry.runs)
-    assert request is not None
+    request = read_request(event, runs=registry.runs)
     assert (request.outcome, request.run) == ("failed", run)
     event["detail"] = {"executionArn": "arn:of a duplicate", "status": "ABORTED"}
-    assert ended(event, runs=registry.runs) is None
+    assert read_request(event, runs=registry.runs).run is None
     with pytest.raises(BadMessage):
-        ended({"detail-type": "x"}, runs=registry.runs)
+        read_request({"detail-type": "x"}, runs=registry.runs)
 
 
 DEGRADED = {"detail-type": "ModelDegraded", "id": "e-1", "detail": {"model": "m", "reason": "drift"}}
 
 
-def test_a_degraded_model_is_trained_again_once() -> None:
+def test_a_degraded_model_is_retrained_once() -> None:
     flows, registry = Flows(), Registry(MemoryTable())
-    for told in ("started", "was started before"):
-        done = retrain(Asked.read(DEGRADED), lifecycle="arn", data=Pipelines(CANARY), runs=registry.runs, flows=flows)
-        assert done == told
+    for done in ("started", "was started before"):
+        request = RetrainRequest.from_event(DEGRADED)
+        result = retrain(request, lifecycle="arn", data=Pipelines(CANARY), runs=registry.runs, flows=flows)
+        assert (result.kind, result.done) == ("ModelDegraded", done)
     assert arrival_of(flows.started["retrain-e-1"]).trigger == Trigger(kind="degraded", detail="drift")
 
 
-def test_a_degraded_model_is_left_alone_while_it_cools_down_or_where_nobody_wants_it(store: MemoryStore) -> None:
+def test_a_degraded_model_is_not_retrained_during_the_cooldown_or_against_the_pipeline_file(store: MemoryStore) -> None:
     flows, registry = Flows(), Registry(MemoryTable())
-    asked = Asked.read(DEGRADED)
+    request = RetrainRequest.from_event(DEGRADED)
     off = Pipelines(CANARY + "retraining: {on_degraded: false}\n")
-    assert "on_degraded" in retrain(asked, lifecycle="", data=off, runs=registry.runs, flows=flows)
-    assert "no pipeline file" in retrain(asked, lifecycle="", data=Pipelines(None), runs=registry.runs, flows=flows)
+    without = Pipelines(None)
+    assert "on_degraded" in retrain(request, lifecycle="", data=off, runs=registry.runs, flows=flows).done
+    assert "no pipeline file" in retrain(request, lifecycle="", data=without, runs=registry.runs, flows=flows).done
     run = Run(
         model="m", run_id="r", execution="arn:1", started_at=datetime.now(UTC), trigger=Trigger(kind="degraded"),
         pipeline=store.put("p", b""),
     )  # fmt: skip
-    registry.runs.claim(run, None, None, lambda execution: False)
-    told = retrain(asked, lifecycle="", data=Pipelines(CANARY), runs=registry.runs, flows=flows)
-    assert told.startswith("cooling down")
+    registry.leases.claim(run, None, None, lambda execution: False)
+    result = retrain(request, lifecycle="", data=Pipelines(CANARY), runs=registry.runs, flows=flows)
+    assert result.done.startswith("cooling down")
     assert not flows.started
 
 
@@ -276,19 +277,19 @@ def test_only_an_object_under_raw_is_an_upload(key: str) -> None:
         ('{"decision": "rollback", "asked_at": "2026-01-01T00:00:00"}', ["/asked_at"]),
     ],
 )  # fmt: skip
-def test_a_word_that_cannot_be_read_names_each_field(body: str | None, pointers: list[str]) -> None:
+def test_a_bad_decision_request_names_each_wrong_field(body: str | None, pointers: list[str]) -> None:
     with pytest.raises(BadRequest) as raised:
         parse_decision(body, "m", "ann", NOW)
     assert [error["pointer"] for error in raised.value.errors] == pointers
     assert "approve" in raised.value.remedy
 
 
-def test_a_word_is_whose_signature_it_bears() -> None:
-    word = parse_decision('{"decision": "rollback", "version": null, "why": "slow"}', "m", "ann", NOW)
-    assert (word.model, word.by, word.version, word.why) == ("m", "ann", None, "slow")
+def test_a_decision_is_by_the_person_who_signed_the_request() -> None:
+    decision = parse_decision('{"decision": "rollback", "version": null, "why": "slow"}', "m", "ann", NOW)
+    assert (decision.model, decision.by, decision.version, decision.why) == ("m", "ann", None, "slow")
 
 
-def test_nothing_is_rolled_back_where_nothing_is_live() -> None:
+def test_a_rollback_needs_a_live_version() -> None:
     registry = Registry(MemoryTable())
     rollback = Decision(model="m", decision="rollback", by="ann")
     with pytest.raises(Unknown, match="there is no model m"):

@@ -71,7 +71,7 @@ def test_the_treatment_of_a_column_by_its_values(column: list[Any], treatment: s
 )
 def test_numbers_in_another_notation_get_a_hint(write: Any) -> None:
     why = plan_of(run_over({"c": [write(value) for value in draw().normal(size=N) * 1e5 + 1e6]}))["c"].why
-    assert why.endswith("no thousands separator, decimal comma, currency or per cent sign")
+    assert why.endswith("no thousands separator, decimal comma, currency or percent sign")
 
 
 def test_codes_get_no_hint_about_numbers() -> None:
@@ -144,7 +144,7 @@ class TestLeaks:
         plan = plan_of(run_over({"told": told.tolist(), "level": level}, regression=regression))
         assert plan["told"].loud
         assert plan["told"].treatment == "left_out"
-        assert plan["told"].why.startswith("gives the target away: alone")
+        assert plan["told"].why.startswith("gives the target away: by itself")
         assert plan["level"].loud is not regression
         assert plan["x"].treatment == "number"
 

@@ -1,4 +1,4 @@
-"""An artifact that is gone, or was overwritten, is made again by the next run, and stops none."""
+"""Artifacts that are gone or were overwritten: the next run makes them again, and no run fails because of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact, Collected, Run, RunRequest, Trigger
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
-from modelcycle.steps import artifacts_in, taken_over
+from modelcycle.steps import artifacts_in, reuse_or_run
 from modelcycle.store import S3Store
 from modelcycle.validate import validate
 from tests.contract.functions import ROOT, _Loader
@@ -21,7 +21,7 @@ from tests.unit.data_steps import AT
 
 
 class Step:
-    """A step that writes two artifacts, as `collect` does, and counts how often it worked."""
+    """A step that writes two artifacts, as `collect` does, and counts how often it ran."""
 
     def __init__(self) -> None:
         self.store, self.registry, self.worked = MemoryStore(), Registry(MemoryTable()), 0
@@ -40,7 +40,10 @@ class Step:
                 quarantine=None, columns=1, objects=1, bytes=1, rows=1, quarantined=0,
             )  # fmt: skip
 
-        return taken_over(self.registry.runs, self.store, "code", "collect", RunRequest(run=run), None, Collected, work)
+        return reuse_or_run(
+            work, Collected, step="collect", request=RunRequest(run=run), parameters=None, code="code",
+            results=self.registry.results, artifacts=self.store,
+        )  # fmt: skip
 
     def lose(self, artifact: Artifact) -> None:
         del self.store.objects[artifact.uri.removeprefix("s3://artifacts/")]
@@ -62,7 +65,7 @@ def test_a_result_whose_artifact_is_gone_is_made_again_and_replaces_it(harm: str
     assert last.cached and last.shards == again.shards and step.worked == 2
 
 
-def test_an_artifact_that_is_lost_before_a_redelivery_is_put_back_in_its_place() -> None:
+def test_an_artifact_that_is_lost_before_a_redelivery_is_written_again() -> None:
     step = Step()
     first = step("r1")
     step.lose(first.shards[0])
@@ -70,7 +73,7 @@ def test_an_artifact_that_is_lost_before_a_redelivery_is_put_back_in_its_place()
     assert again == first and step.store.read(first.shards[0]) == b"rows" and step.worked == 2
 
 
-def test_of_two_that_make_it_again_the_first_writers_result_stands() -> None:
+def test_of_two_deliveries_that_make_it_again_the_first_result_is_kept() -> None:
     step = Step()
     step.lose(step("r1").shards[0])
     raced: list[Collected] = []
@@ -86,7 +89,7 @@ def test_every_artifact_of_a_message_is_found() -> None:
 
 
 class Answers:
-    """S3 as it answers: what it says of each key."""
+    """A client of S3 with one answer for each key."""
 
     class exceptions:  # noqa: N801
         class ClientError(Exception):
@@ -97,15 +100,15 @@ class Answers:
         self.answers = answers
 
     def head_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
-        return self._said(Key)
+        return self._answer(Key)
 
     def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
-        return self._said(Key)
+        return self._answer(Key)
 
     def put_object(self, *, Key: str, **rest: Any) -> None:  # noqa: N803
         raise self.exceptions.ClientError("PreconditionFailed")
 
-    def _said(self, key: str) -> Any:
+    def _answer(self, key: str) -> Any:
         if isinstance(self.answers[key], Exception):
             raise self.answers[key]
         return self.answers[key]
@@ -115,20 +118,20 @@ def artifact(key: str) -> Artifact:
     return Artifact(uri=f"s3://b/{key}", sha256="a" * 64, bytes=4)
 
 
-def test_what_is_missing_is_told_by_size_and_recorded_hash() -> None:
-    there = {"ContentLength": 4, "Metadata": {"sha256": "a" * 64}}
+def test_an_artifact_is_missing_if_its_size_or_recorded_hash_differs() -> None:
+    intact = {"ContentLength": 4, "Metadata": {"sha256": "a" * 64}}
     store = S3Store(Answers(
-        kept=there, gone=Answers.exceptions.ClientError("404"), hidden=Answers.exceptions.ClientError("403"),
-        longer=there | {"ContentLength": 5}, foreign=there | {"Metadata": {}},
-        other=there | {"Metadata": {"sha256": "b" * 64}},
+        kept=intact, gone=Answers.exceptions.ClientError("404"), hidden=Answers.exceptions.ClientError("403"),
+        longer=intact | {"ContentLength": 5}, foreign=intact | {"Metadata": {}},
+        other=intact | {"Metadata": {"sha256": "b" * 64}},
     ), "b")  # fmt: skip
-    asked = [artifact(key) for key in ("kept", "gone", "hidden", "longer", "foreign", "other", "kept")]
-    assert store.missing(asked) == asked[1:-1]
+    requested = [artifact(key) for key in ("kept", "gone", "hidden", "longer", "foreign", "other", "kept")]
+    assert store.missing(requested) == requested[1:-1]
     assert store.missing([]) == []
 
 
-def test_a_missing_key_that_may_not_be_listed_is_said_to_be_missing() -> None:
-    """AWS answers with 403 and names the permission to list."""
+def test_a_missing_key_without_permission_to_list_is_reported_as_missing() -> None:
+    """AWS then answers with 403 and names the permission to list."""
     denied = "User: arn is not authorized to perform: {} on resource: x because no identity-based policy allows it"
     store = S3Store(Answers(
         gone=Answers.exceptions.ClientError("AccessDenied", denied.format("s3:ListBucket")),
@@ -140,7 +143,7 @@ def test_a_missing_key_that_may_not_be_listed_is_said_to_be_missing() -> None:
         store.read(artifact("denied"))
 
 
-def test_an_object_that_stands_where_an_artifact_belongs_is_named() -> None:
+def test_a_foreign_object_under_the_key_of_an_artifact_is_named() -> None:
     store = S3Store(Answers(key={"ContentLength": 9, "Metadata": {}}), "b")
     with pytest.raises(Tampered) as caught:
         store.put("key", b"mine")
@@ -148,30 +151,30 @@ def test_an_object_that_stands_where_an_artifact_belongs_is_named() -> None:
 
 
 @pytest.mark.parametrize("better", [False, True])
-def test_a_champion_whose_files_are_gone_stops_no_run(better: bool) -> None:
+def test_a_run_does_not_fail_if_the_champions_files_are_gone(better: bool) -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     live = cycle(train("binary"), store, registry, "r1").go_live()
-    here = cycle(train("binary", seed=50), store, registry, "r2", gates={"better": better})
+    challenger = cycle(train("binary", seed=50), store, registry, "r2", gates={"better": better})
     kept = dict(store.objects)
     store.objects = {key: body for key, body in kept.items() if not live.onnx.uri.endswith(key)}
-    scored = score_candidate(here.score_candidate, artifacts=store, registry=registry, code="c")
+    scored = score_candidate(challenger.score_candidate, artifacts=store, registry=registry, code="c")
     assert (scored.champion, scored.champion_lost, scored.champion_scores) == (1, True, None)
-    judged = validate(here.validate(scored), artifacts=store, registry=registry, code="c")
+    judged = validate(challenger.validate(scored), artifacts=store, registry=registry, code="c")
     assert judged.verdict == "passed"
     assert "version 1 is live, but its artifacts are gone: not compared with it" in judged.reasons
     store.objects |= kept  # restored: compared again
-    again = score_candidate(here.score_candidate, artifacts=store, registry=registry, code="c")
+    again = score_candidate(challenger.score_candidate, artifacts=store, registry=registry, code="c")
     assert not again.champion_lost and again.champion_scores is not None
 
 
 def test_the_live_model_made_again_gets_a_new_number_once_its_files_are_gone() -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     live = cycle(train("binary"), store, registry, "r1").go_live()
-    here = cycle(train("binary"), store, registry, "r2")
+    challenger = cycle(train("binary"), store, registry, "r2")
 
     def judged(code: str) -> str:
-        scored = score_candidate(here.score_candidate, artifacts=store, registry=registry, code=code)
-        return validate(here.validate(scored), artifacts=store, registry=registry, code=code).verdict
+        scored = score_candidate(challenger.score_candidate, artifacts=store, registry=registry, code=code)
+        return validate(challenger.validate(scored), artifacts=store, registry=registry, code=code).verdict
 
     assert judged("c") == "unchanged"
     del store.objects[live.onnx.uri.removeprefix("s3://artifacts/")]
@@ -180,7 +183,7 @@ def test_the_live_model_made_again_gets_a_new_number_once_its_files_are_gone() -
     def is_intact(version: Any) -> bool:
         return not store.missing(version.essentials)
 
-    draft = live.model_copy(update={"onnx": here.select_model.onnx, "run_id": "r2"})
+    draft = live.model_copy(update={"onnx": challenger.select_model.onnx, "run_id": "r2"})
     for created in (True, False):
         made = registry.versions.register(draft, "content", is_intact)
         assert (made[0].version, made[0].run_id, made[1]) == (2, "r2", created)
@@ -191,10 +194,10 @@ def test_the_live_model_made_again_gets_a_new_number_once_its_files_are_gone() -
 def test_a_final_verdict_outlives_the_files_of_its_version(verdict: Any) -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     version = cycle(train("binary"), store, registry, "r1").register()
-    way = {"refused": [], "rejected": ["staged", "awaiting_approval"], "rolled_back": ["staged", "live"]}[verdict]
-    for state in (*way, verdict):
-        registry.versions.move(MODEL, 1, state, "ada", final=state == verdict)
-    assert registry.versions.register(version, "content", lambda found: False) == (version, False)
+    path = {"refused": [], "rejected": ["staged", "awaiting_approval"], "rolled_back": ["staged", "live"]}[verdict]
+    for state in (*path, verdict):
+        registry.standings.move(MODEL, 1, state, "ada", final=state == verdict)
+    assert registry.versions.register(version, "content", lambda version: False) == (version, False)
 
 
 CHECKED = {  # the folders whose artifacts a function checks before it takes a result, or a version, for intact

@@ -1,4 +1,4 @@
-"""Monitor: it tells drift from chance, says when it cannot know, and tells a degraded version once a day."""
+"""Monitoring: drift is distinguished from chance, and a degraded version is announced once a day."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from modelcycle.messages import Monitored, MonitorRequest
 from modelcycle.model.columns import Texts
+from modelcycle.model.fields import Field
 from modelcycle.model.profile import profile_column
-from modelcycle.model.signature import Field, Signature
+from modelcycle.model.signature import Signature
 from modelcycle.monitor import monitor
-from modelcycle.monitor.drift import by_chance, compared, stability
+from modelcycle.monitor.drift import compare_column, population_stability_index, psi_by_chance
 from modelcycle.registry import Version, Write
-from tests.unit.data_steps import AT, Place, table
+from tests.unit.data_steps import AT, table
+from tests.unit.data_steps import Workspace as Place
 
 PREFIX = f"captures/{AT:%Y/%m/%d/%H}/"
 
@@ -28,36 +30,36 @@ PREFIX = f"captures/{AT:%Y/%m/%d/%H}/"
 @pytest.fixture(scope="module")
 def trained() -> tuple[Place, Version]:
     numbers = random.Random(1)
-    here = Place()
+    place = Place()
     rows = table(
         4000, id=lambda row: row, x=lambda row: numbers.gauss(0, 1), c=["a", "a", "b", "", "d/e"], b=["yes", "no"],
         when=lambda row: f"2025-01-{row % 28 + 1:02d}", y=["p", "q"],
         **{"odd =/~ name": lambda row: numbers.choice("uv")},
     )  # fmt: skip
-    here.data.upload("raw/m/a.csv", rows.encode())
-    run = here.run(target="y", id_columns=["id"])
-    result = here.preprocess(run)
-    schema = here.schema(result)
+    place.data.upload("raw/m/a.csv", rows.encode())
+    run = place.run(target="y", id_columns=["id"])
+    result = place.preprocess(run)
+    schema = place.schema(result)
     signature = Signature(
         model="m", task="binary", target="y", classes=schema.classes, ignored=["id"], inputs=[],
         fields=[Field(name=c.name, type=c.type, format=c.format) for c in schema.columns if c.name != "id"],
     )  # fmt: skip
-    stored = here.artifacts.put("m/signature.json", signature.model_dump_json().encode())
+    stored = place.artifacts.put("m/signature.json", signature.model_dump_json().encode())
     version = Version(
         model="m", version=0, run_id="r1", created_at=AT, task="binary", onnx=stored, skops=stored, signature=stored,
         plan=stored, profile=result.profile, lineage=stored, card=stored, validation=stored, pipeline=run.pipeline,
         metric="log_loss", metrics={}, interval=(0, 1), data="", code="", opset=1,
     )  # fmt: skip
-    return here, version
+    return place, version
 
 
 @pytest.fixture
 def live(trained: tuple[Place, Version]) -> Place:
-    here = Place(artifacts=trained[0].artifacts)
-    here.registry.versions.register(trained[1], "content")
-    here.registry.versions.move("m", 1, "staged", "test")
-    here.registry.routes.promote("m", 1, 100, "test")
-    return here
+    place = Place(artifacts=trained[0].artifacts)
+    place.registry.versions.register(trained[1], "content")
+    place.registry.standings.move("m", 1, "staged", "test")
+    place.registry.routes.promote("m", 1, 100, "test")
+    return place
 
 
 def instance(row: int, **changes: Any) -> dict[str, Any]:
@@ -78,28 +80,30 @@ def captured(
     return json.dumps(record).encode() + b"\n"
 
 
-def look(here: Place, at: Any = AT) -> Monitored:
-    return monitor(MonitorRequest(model="m", at=at), data=here.data, artifacts=here.artifacts, registry=here.registry)
+def run_monitor(place: Place, at: Any = AT) -> Monitored:
+    return monitor(
+        MonitorRequest(model="m", at=at), data=place.data, artifacts=place.artifacts, registry=place.registry
+    )
 
 
-def report(here: Place, told: Monitored) -> dict[str, Any]:
-    assert told.report
-    rows: list[dict[str, Any]] = json.loads(here.artifacts.read(told.report))["columns"]
+def report(place: Place, result: Monitored) -> dict[str, Any]:
+    assert result.report
+    rows: list[dict[str, Any]] = json.loads(place.artifacts.read(result.report))["columns"]
     return {row["column"]: row for row in rows}
 
 
-def events(here: Place) -> list[str]:
-    return [record.body["kind"] for record in here.registry.table.query("MODEL#m", "EVENT#")]
+def events(place: Place) -> list[str]:
+    return [record.body["kind"] for record in place.registry.table.query("MODEL#m", "EVENT#")]
 
 
 def test_a_model_without_a_route_is_not_live() -> None:
-    assert look(Place()).state == "not live"
+    assert run_monitor(Place()).state == "not live"
 
 
-def test_too_few_predictions_are_no_data(live: Place) -> None:
+def test_too_few_predictions_give_the_state_no_data(live: Place) -> None:
     live.data.upload(PREFIX + "a", b"".join(captured(row) for row in range(199)))
-    told = look(live)
-    assert (told.state, told.rows, told.degraded, told.estimated) == ("no data", 199, False, None)
+    result = run_monitor(live)
+    assert (result.state, result.rows, result.degraded, result.estimated) == ("no data", 199, False, None)
 
 
 @pytest.mark.parametrize("many", [True, False])
@@ -109,9 +113,9 @@ def test_traffic_like_the_training_rows_is_ok(live: Place, many: bool) -> None:
             live.data.upload(f"{PREFIX}{row}", captured(row))
     else:
         live.data.upload(PREFIX + "a.gz", gzip.compress(b"".join(captured(row) for row in range(400))))
-    told = look(live)
-    assert (told.state, told.rows, told.drifted, told.estimated) == ("ok", 400, [], 0.75)
-    rows = report(live, told)
+    result = run_monitor(live)
+    assert (result.state, result.rows, result.drifted, result.estimated) == ("ok", 400, [], 0.75)
+    rows = report(live, result)
     assert set(rows) == {"x", "c", "b", "when", "odd =/~ name"}
     assert rows["when"]["psi"] is None
 
@@ -124,26 +128,26 @@ def test_only_this_version_in_this_window_counts_and_each_prediction_once(live: 
     lines += [b"no json\n", b"{}\n", b"[1]\n", b"\xff\xfe\n"]
     live.data.upload(PREFIX + "a", b"".join(lines))
     live.data.upload(PREFIX + "b", b"\x1f\x8bbroken")
-    told = look(live)
-    assert told.rows == 300
-    assert told.report
-    assert json.loads(live.artifacts.read(told.report))["objects_unread"] == 1
+    result = run_monitor(live)
+    assert result.rows == 300
+    assert result.report
+    assert json.loads(live.artifacts.read(result.report))["objects_unread"] == 1
 
 
-def test_one_column_that_moves_is_named(live: Place) -> None:
+def test_one_column_that_drifts_is_named(live: Place) -> None:
     live.data.upload(PREFIX + "a", b"".join(captured(row, x=3.0 + row / 400) for row in range(400)))
-    told = look(live)
-    assert (told.state, told.drifted) == ("drifted", ["x"])
+    result = run_monitor(live)
+    assert (result.state, result.drifted) == ("drifted", ["x"])
     assert "ModelDegraded" not in events(live)
 
 
-def test_missing_values_are_a_signal_of_their_own(live: Place) -> None:
+def test_missing_values_alone_count_as_drift(live: Place) -> None:
     live.data.upload(
         PREFIX + "a", b"".join(captured(row, when=None if row % 3 else "2026-01-02") for row in range(400))
     )
-    told = look(live)
-    assert told.drifted == ["when"]
-    assert report(live, told)["when"]["detail"] == "missing values: 0% in training, 66% now"
+    result = run_monitor(live)
+    assert result.drifted == ["when"]
+    assert report(live, result)["when"]["detail"] == "missing values: 0% in training, 66% now"
 
 
 @pytest.mark.parametrize("blanks", ["\t", "\u3000", " \xa0"])
@@ -152,61 +156,62 @@ def test_a_missing_token_with_blanks_is_missing_here_as_it_is_in_training(live: 
     live.data.upload(
         PREFIX + "a", b"".join(captured(row, **({"c": tokens[row % 2]} if row % 3 else {})) for row in range(400))
     )
-    told = look(live)
-    assert "c" in told.drifted
-    assert report(live, told)["c"]["missing_now"] > 0.6
+    result = run_monitor(live)
+    assert "c" in result.drifted
+    assert report(live, result)["c"]["missing_now"] > 0.6
 
 
-def test_a_column_of_odd_values_is_one_row_of_the_report(live: Place) -> None:
+def test_a_column_of_invalid_values_is_one_row_of_the_report(live: Place) -> None:
     live.data.upload(PREFIX + "a", b"".join(captured(row, x={"deep": [row]}) for row in range(400)))
-    told = look(live)
-    assert told.drifted == ["x"]
-    assert report(live, told)["x"]["missing_now"] == 1.0
+    result = run_monitor(live)
+    assert result.drifted == ["x"]
+    assert report(live, result)["x"]["missing_now"] == 1.0
 
 
-def test_a_degraded_version_is_told_once_a_day(live: Place) -> None:
+def test_a_degraded_version_is_announced_once_a_day(live: Place) -> None:
     moved = {"x": 9.0, "c": "new", "odd =/~ name": "w"}
     live.data.upload(PREFIX + "a", b"".join(captured(row, **moved) for row in range(400)))
-    told = look(live)
-    assert (told.state, told.degraded) == ("degraded", True)
-    look(live)
-    look(live, AT + timedelta(minutes=10))
+    result = run_monitor(live)
+    assert (result.state, result.degraded) == ("degraded", True)
+    run_monitor(live)
+    run_monitor(live, AT + timedelta(minutes=10))
     assert events(live).count("ModelDegraded") == 1
-    look(live, AT + timedelta(hours=21))
+    run_monitor(live, AT + timedelta(hours=21))
     assert events(live).count("ModelDegraded") == 2
 
 
-def test_a_look_says_whether_the_degradation_was_told_before(live: Place) -> None:
+def test_a_result_says_whether_the_degradation_was_announced_before(live: Place) -> None:
     moved = {"x": 9.0, "c": "new", "odd =/~ name": "w"}
     live.data.upload(PREFIX + "a", b"".join(captured(row, **moved) for row in range(400)))
-    first, again, next_day = look(live), look(live), look(live, AT + timedelta(hours=21))
-    assert [told.announced_before for told in (first, again, next_day)] == [False, True, False]
+    first, again, next_day = run_monitor(live), run_monitor(live), run_monitor(live, AT + timedelta(hours=21))
+    assert [result.announced_before for result in (first, again, next_day)] == [False, True, False]
     assert first.announced_at and first.announced_at == again.announced_at != next_day.announced_at
-    kept = live.registry.table.read("MODEL#m", "MONITOR")
-    assert kept and Monitored.model_validate(kept.body) == next_day
+    latest = live.registry.table.get("MODEL#m", "MONITOR")
+    assert latest and Monitored.model_validate(latest.body) == next_day
 
 
-def test_a_degradation_that_an_earlier_release_told_was_told_before(live: Place) -> None:
+def test_an_announcement_of_an_earlier_release_counts(live: Place) -> None:
     live.data.upload(PREFIX + "a", b"".join(captured(row, x=9.0, c="new") for row in range(400)))
     live.registry.table.write(Write("MODEL#m", f"DEGRADED#00000001#{AT:%Y-%m-%d}", {"version": 1}))
-    told = look(live)
-    assert (told.degraded, told.announced_at, told.announced_before) == (True, None, True)
+    result = run_monitor(live)
+    assert (result.degraded, result.announced_at, result.announced_before) == (True, None, True)
 
 
-def test_the_newest_look_is_kept_for_whoever_lists_the_models(live: Place) -> None:
-    look(live)
-    look(live, AT - timedelta(hours=1))
-    record = live.registry.table.read("MODEL#m", "MONITOR")
+def test_the_latest_result_is_kept_for_the_list_of_models(live: Place) -> None:
+    run_monitor(live)
+    run_monitor(live, AT - timedelta(hours=1))
+    record = live.registry.table.get("MODEL#m", "MONITOR")
     assert record is not None
     assert Monitored.model_validate(record.body).window[1] == AT
 
 
-def test_by_chance_alone_a_small_sample_has_not_drifted() -> None:
+def test_a_small_sample_does_not_drift_by_chance() -> None:
     random_ = np.random.default_rng(0)
     levels = [f"l{n}" for n in range(45)]
     profile = profile_column("c", "text", Texts(random_.integers(0, 45, 20_000).astype(np.int32), levels))
     drifted = sum(
-        compared(profile, Texts(random_.integers(0, 45, 200).astype(np.int32), levels), 0.2).drifted for _ in range(200)
+        compare_column(profile, Texts(random_.integers(0, 45, 200).astype(np.int32), levels), 0.2).drifted
+        for _ in range(200)
     )
     assert drifted <= 4
 
@@ -220,7 +225,7 @@ def test_a_number_counts_in_the_bin_of_its_training_value() -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 1000), min_size=2, max_size=12), st.integers(1, 50))
 def test_the_index_is_zero_for_equal_shares_and_never_below(counts: list[int], times: int) -> None:
-    one = np.array([*counts, 1])
-    assert stability(one, one) == 0
-    assert stability(one, one[::-1] * times) >= 0
-    assert by_chance(one, one * times) >= 0
+    training = np.array([*counts, 1])
+    assert population_stability_index(training, training) == 0
+    assert population_stability_index(training, training[::-1] * times) >= 0
+    assert psi_by_chance(training, training * times) >= 0

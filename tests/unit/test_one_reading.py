@@ -1,7 +1,7 @@
-"""Rows of the training file, asked again by `modelcycle predict`, enter the graph bit for bit as they did in training.
+"""Rows of the training file, sent by `modelcycle predict`, enter the graph with the same bits as in training.
 
-The way of training is file, `collect`, `preprocess`, `Signature.encode`; that of serving is file, `predict`, request as
-JSON, `Signature.read`, `Signature.encode`.
+training   file, `collect`, `preprocess`, `Signature.encode`
+serving    file, `predict`, request as JSON, `Signature.read`, `Signature.encode`
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 
 import cli.predict
 from cli.contract import Contract
-from cli.glance import glance
+from cli.data_summary import summarize
+from cli.options import Options
 from modelcycle.engineer_features.signature import build_signature
 from modelcycle.faults import BadRequest
 from modelcycle.model import dates
@@ -33,45 +34,47 @@ from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.plan import FeaturePlan, Input, Part, Planned, Treatment
 from modelcycle.model.signature import Signature
 from modelcycle.spec import Pipeline
-from tests.unit.data_steps import Place
+from tests.unit.data_steps import Workspace
 
-ROWS = 240  # so that one odd cell is less than a hundredth of a column, which then stays what it is
-ODD_ROW = 7
+ROWS = 240  # one invalid cell is then less than a hundredth of a column, whose type stays as it is
+INVALID_ROW = 7
 MISSING = ["", "NA", "?", " n/a ", "NaN", "-999"]
 PARTS: tuple[Part, ...] = ("year", "month", "day", "weekday", "hour", "days")
-NAMES = ["a b", '"q"', "a,b", "a;b", "é", "列", "x\ny", "~1/a", "c0", "file", "row", "place", "u\u2028v", "'", "%d"]
+NAMES = ["a b", '"q"', "a,b", "a;b", "é", "列", "x\ny", "~1/a", "c0", "file", "row", "row_id", "u\u2028v", "'", "%d"]
 
 Table = dict[str, list[str | None]]
 
 
-def asked_again(name: str, body: bytes) -> None:
-    """Train on the file (target `y`; `n` numbers the rows), ask for its rows, and compare what enters the graph."""
-    here = Place()
-    here.data.upload(f"raw/m/{name}", body)
+def check_same_inputs(name: str, body: bytes) -> None:
+    """Train on a file (target `y`; `n` numbers the rows), send its rows, and compare the inputs of the graph."""
+    workspace = Workspace()
+    workspace.data.upload(f"raw/m/{name}", body)
     settings_ = {"target": "y", "missing_values": MISSING}
-    result = here.preprocess(here.run(**settings_))
-    schema = here.schema(result)
-    parts = [here.columns(part) for part in (result.train, result.validation, result.test_features)]
-    signature = signed(schema, parts[0], Pipeline(name="m", **settings_))
-    asked = served(signature, name, body)
-    assert len(asked) == ROWS
+    result = workspace.preprocess(workspace.run(**settings_))
+    schema = workspace.schema(result)
+    parts = [workspace.columns(part) for part in (result.train, result.validation, result.test_features)]
+    signature = signature_of(schema, parts[0], Pipeline(name="m", **settings_))
+    sent = served(signature, name, body)
+    assert len(sent) == ROWS
     trained = set()
     for part in parts:
         encoded = signature.encode(part)
-        for place, row in enumerate(part.values["n"].astype(int).tolist()):  # type: ignore[union-attr]
+        for position, row in enumerate(part.values["n"].astype(int).tolist()):  # type: ignore[union-attr]
             trained.add(row)
-            instance = asked[row]
-            assert instance is not None, f"row {row} was trained on, and is refused"
+            instance = sent[row]
+            assert instance is not None, f"row {row} is a training row, and is refused"
             for graph_input in signature.inputs:
-                told, read = encoded[graph_input.name][place, 0], instance[graph_input.name][0, 0]
-                same = told == read if isinstance(told, str) else told.tobytes() == read.tobytes()
-                assert same, f"row {row}, column {graph_input.column!r}: {told!r} in training, {read!r} in serving"
-    refused = {row for row, instance in enumerate(asked) if instance is None}
-    assert refused == set(range(ROWS)) - trained  # in quarantine there, refused here
+                training, serving = encoded[graph_input.name][position, 0], instance[graph_input.name][0, 0]
+                same = training == serving if isinstance(training, str) else training.tobytes() == serving.tobytes()
+                assert same, (
+                    f"row {row}, column {graph_input.column!r}: {training!r} in training, {serving!r} in serving"
+                )
+    refused = {row for row, instance in enumerate(sent) if instance is None}
+    assert refused == set(range(ROWS)) - trained  # quarantined in training, refused in serving
 
 
-def signed(schema: TableSchema, train: Columns, pipeline: Pipeline) -> Signature:
-    """A signature by which every column enters the graph."""
+def signature_of(schema: TableSchema, train: Columns, pipeline: Pipeline) -> Signature:
+    """Return a signature with which every column enters the graph."""
     columns, count = [], 0
     for column in schema.columns:
         text = column.type == "text"
@@ -87,7 +90,7 @@ def signed(schema: TableSchema, train: Columns, pipeline: Pipeline) -> Signature
 
 
 def served(signature: Signature, name: str, body: bytes) -> list[dict[str, Any] | None]:
-    """Each row of the file as it enters the graph when `modelcycle predict` asks for it; None where it is refused."""
+    """Return the inputs of the graph for each row of the file that `modelcycle predict` sends; None if refused."""
     encoded: list[dict[str, Any] | None] = []
 
     def call(place: Any, method: str, path: str, request: Any) -> dict[str, Any]:
@@ -101,17 +104,17 @@ def served(signature: Signature, name: str, body: bytes) -> list[dict[str, Any] 
 
     contract = Contract(json.loads(signature.model_dump_json()))
     with (
-        TemporaryDirectory() as folder, patch("cli.predict.places.find"), patch("cli.predict.signing.call", call),
-        patch("cli.predict.contract", lambda *words: contract), redirect_stdout(io.StringIO()),
-        redirect_stderr(io.StringIO()),
+        TemporaryDirectory() as folder, patch("cli.options.Options.open_place"),
+        patch("cli.predict.signing.call", call), patch("cli.predict.contract", lambda *words: contract),
+        redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()),
     ):  # fmt: skip
         path = Path(folder) / name
         path.write_bytes(body)
-        assert cli.predict.predict("m", path, None, "local", "dev", True) == 0
+        assert cli.predict.predict("m", path, None, Options("local", "dev", True)) == 0
     return encoded
 
 
-# --- the cells of a column, and one that may not fit it ---
+# --- the cells of a column, and possibly one that does not fit ---
 
 BLANKS = st.sampled_from(["", "", " ", "  ", "\t", "\u3000", "\xa0"])
 NUMBERS = st.one_of(
@@ -133,7 +136,7 @@ def moments(draw: st.DrawFn) -> st.SearchStrategy[str]:
     within = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31))
     if format_ == "iso":
         return st.builds(lambda moment, zone: moment.isoformat() + zone, within, zones)
-    return within.map(lambda moment: dates.written((moment - datetime(1970, 1, 1)).total_seconds(), format_))
+    return within.map(lambda moment: dates.to_text((moment - datetime(1970, 1, 1)).total_seconds(), format_))
 
 
 @st.composite
@@ -144,8 +147,8 @@ def columns(draw: st.DrawFn) -> list[str | None]:
     cells = [draw(BLANKS) + cell + draw(BLANKS) for cell in cells]
     column: list[str | None] = [cells[row % len(cells)] for row in range(ROWS)]
     if draw(st.booleans()):
-        odd = st.sampled_from(["inf", "1_000", "1,5", "१२", "1e39", *OUT_OF_RANGE])
-        column[ODD_ROW] = draw(odd if kind != "text" else TEXTS)
+        invalid = st.sampled_from(["inf", "1_000", "1,5", "१२", "1e39", *OUT_OF_RANGE])
+        column[INVALID_ROW] = draw(invalid if kind != "text" else TEXTS)
     return column
 
 
@@ -158,7 +161,7 @@ def tables(draw: st.DrawFn) -> Table:
 
 @st.composite
 def delimited(draw: st.DrawFn) -> bytes:
-    """A table as any program may write it: quotes where they need not be, blanks before them, commas at the end."""
+    """Return a table as programs write it: unnecessary quotes, blanks before them, trailing delimiters."""
     table, delimiter, end = draw(tables()), draw(st.sampled_from(",;\t|")), draw(st.sampled_from(["\n", "\r\n", "\r"]))
     blank, trailing, quoted = draw(st.sampled_from(["", " "])), draw(st.booleans()), draw(st.booleans())
 
@@ -178,7 +181,7 @@ def delimited(draw: st.DrawFn) -> bytes:
 @settings(max_examples=15, deadline=None)
 @given(delimited(), st.sampled_from(["rows.csv", "rows [1].csv.gz"]))
 def test_csv(body: bytes, name: str) -> None:
-    asked_again(name, gzip.compress(body) if name.endswith(".gz") else body)
+    check_same_inputs(name, gzip.compress(body) if name.endswith(".gz") else body)
 
 
 JSON_VALUES = [
@@ -190,17 +193,17 @@ JSON_VALUES = [
 
 @st.composite
 def objects(draw: st.DrawFn) -> bytes:
-    """JSON lines whose keys come late, twice, or not at all; what a line lacks is missing."""
+    """Return JSON lines whose keys come late, are duplicated, or absent; an absent key is a missing value."""
     names = draw(st.lists(st.sampled_from([*NAMES, "a\tb"]), min_size=1, max_size=4, unique=True))
     alike = st.one_of(NUMBERS.filter(is_json), st.sampled_from(["true", "false"]), st.sampled_from(JSON_VALUES))
     values = {name: draw(st.lists(alike, min_size=1, max_size=5)) for name in names}
     first = {name: draw(st.sampled_from([0, 0, 120])) for name in names}
-    twice, lacking = draw(st.sampled_from(names)), draw(st.sampled_from(names))
+    duplicated, absent = draw(st.sampled_from(names)), draw(st.sampled_from(names))
     lines = []
     for row in range(ROWS):
-        keys = [name for name in names if row >= first[name] and not (name == lacking and row % 4 == 1)]
+        keys = [name for name in names if row >= first[name] and not (name == absent and row % 4 == 1)]
         pairs = [(name, values[name][row % len(values[name])]) for name in keys]
-        pairs += [(twice, values[twice][0])] * (row % 3 == 0 and twice in keys)
+        pairs += [(duplicated, values[duplicated][0])] * (row % 3 == 0 and duplicated in keys)
         pairs += [("n", str(row)), ("y", '"yes"' if row % 3 else '"no"')]
         lines.append("{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in pairs) + "}")
     return "\n".join(lines).encode()
@@ -217,7 +220,7 @@ def is_json(text: str) -> bool:
 @settings(max_examples=15, deadline=None)
 @given(objects(), st.sampled_from(["rows.jsonl", "year=2024.jsonl.gz"]))
 def test_json_lines(body: bytes, name: str) -> None:
-    asked_again(name, gzip.compress(body) if name.endswith(".gz") else body)
+    check_same_inputs(name, gzip.compress(body) if name.endswith(".gz") else body)
 
 
 TYPES: dict[str, list[str | None]] = {
@@ -241,13 +244,13 @@ TYPES: dict[str, list[str | None]] = {
 def parquet(draw: st.DrawFn) -> bytes:
     kinds = draw(st.lists(st.sampled_from(list(TYPES)), min_size=1, max_size=5))
     names = draw(st.permutations(NAMES))
-    read, cells = [], []
-    for place, kind in enumerate(kinds):
+    selected, cells = [], []
+    for number, kind in enumerate(kinds):
         chosen = draw(st.lists(st.sampled_from(TYPES[kind]), min_size=1, max_size=4))
         cells.append([chosen[row % len(chosen)] for row in range(ROWS)])
-        quoted = names[place].replace('"', '""')
-        read.append(f'CAST(unnest(${place + 1}::VARCHAR[]) AS {kind}) AS "{quoted}"')
-    order = f"SELECT {', '.join(read)}, unnest(range({ROWS})) AS n, 'yes' AS y"
+        quoted = names[number].replace('"', '""')
+        selected.append(f'CAST(unnest(${number + 1}::VARCHAR[]) AS {kind}) AS "{quoted}"')
+    order = f"SELECT {', '.join(selected)}, unnest(range({ROWS})) AS n, 'yes' AS y"
     with TemporaryDirectory() as folder, duckdb.connect() as engine:
         path = Path(folder) / "rows.parquet"
         engine.execute("SET TimeZone = 'Asia/Kolkata'")
@@ -260,10 +263,10 @@ def parquet(draw: st.DrawFn) -> bytes:
 @settings(max_examples=20, deadline=None)
 @given(parquet())
 def test_parquet(body: bytes) -> None:
-    asked_again("rows.parquet", body)
+    check_same_inputs("rows.parquet", body)
 
 
-# --- what users met ---
+# --- reported cases ---
 
 
 def lines(header: str, row: str) -> bytes:
@@ -271,23 +274,24 @@ def lines(header: str, row: str) -> bytes:
 
 
 @pytest.mark.parametrize("text", OUT_OF_RANGE)
-def test_a_date_outside_the_years_1_to_9999_is_no_date_in_training_nor_in_serving(text: str) -> None:
+def test_outside_the_years_1_to_9999_is_not_a_date_in_training_nor_in_serving(text: str) -> None:
     body = "n,day,y\n" + "".join(
-        f"{n},{text if n == ODD_ROW else f'2024-01-{n % 28 + 1:02}'},{'yes' if n % 3 else 'no'}\n" for n in range(ROWS)
+        f"{n},{text if n == INVALID_ROW else f'2024-01-{n % 28 + 1:02}'},{'yes' if n % 3 else 'no'}\n"
+        for n in range(ROWS)
     )
-    asked_again("rows.csv", body.encode())
+    check_same_inputs("rows.csv", body.encode())
 
 
 def test_init_reads_what_training_reads(tmp_path: Path) -> None:
     (tmp_path / "space.csv").write_bytes(lines('n, "who, where", y\n', '#, "Roe, Bob", a,\n'))
-    seen = glance(tmp_path / "space.csv")
-    assert (seen.names, seen.rows) == (["n", "who, where", "y"], ROWS)
-    assert list(seen.columns[1].levels) == ["Roe, Bob"]
+    summary = summarize(tmp_path / "space.csv")
+    assert (summary.names, summary.rows) == (["n", "who, where", "y"], ROWS)
+    assert list(summary.columns[1].levels) == ["Roe, Bob"]
     (tmp_path / "late.jsonl").write_bytes(lines("", '{"n": #}\n') + b'{"n": 1, "late": {"a": 1.50}}\n')
-    late = glance(tmp_path / "late.jsonl").columns[1]
+    late = summarize(tmp_path / "late.jsonl").columns[1]
     assert (late.name, late.missing, list(late.levels)) == ("late", ROWS, ['{"a":1.5}'])
 
 
-def test_what_reads_no_file_does_not_wait_for_duckdb() -> None:
-    program = "import sys, cli.main, cli.health, cli.run, cli.look, cli.predict; assert 'duckdb' not in sys.modules"
+def test_duckdb_is_not_imported_before_a_file_is_read() -> None:
+    program = "import sys, cli.main, cli.health, cli.run, cli.show, cli.predict; assert 'duckdb' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)

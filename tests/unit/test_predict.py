@@ -1,4 +1,4 @@
-"""Rows are answered by the versions that the route names, and kept for the monitor."""
+"""Rows are answered by the versions that the route names, and captured for the monitor."""
 
 from __future__ import annotations
 
@@ -19,27 +19,29 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     return Api(monkeypatch)
 
 
-def test_rows_are_answered_and_kept(api: Api) -> None:
+def test_rows_are_answered_and_captured(api: Api) -> None:
     api.go_live()
-    status, told, headers = api.call(PREDICT, body(ROW, {HOURS: None, COLOUR: None, SEX: "Male", ID: 7}))
+    status, response, headers = api.call(PREDICT, body(ROW, {HOURS: None, COLOUR: None, SEX: "Male", ID: 7}))
     assert status == 200 and headers["Content-Type"] == "application/json"
-    assert list(told) == ["model", "version", "prediction_ids", "predictions", "probabilities"]
-    assert told["model"] == MODEL and told["version"] == 1 and told["predictions"][0] == "yes"
-    assert set(told["probabilities"][0]) == {"no", "yes"} and sum(told["probabilities"][1].values()) == pytest.approx(1)
-    assert len(set(told["prediction_ids"])) == 2
+    assert list(response) == ["model", "version", "prediction_ids", "predictions", "probabilities"]
+    assert response["model"] == MODEL and response["version"] == 1 and response["predictions"][0] == "yes"
+    assert set(response["probabilities"][0]) == {"no", "yes"} and sum(
+        response["probabilities"][1].values()
+    ) == pytest.approx(1)
+    assert len(set(response["prediction_ids"])) == 2
     first, second = api.firehose.lines
     assert list(first) == ["prediction_id", "at", "model", "version", "instance", "prediction", "probabilities"]
     assert first["instance"] == ROW and second["instance"][SEX] == "Male"
-    assert [line["prediction_id"] for line in api.firehose.lines] == told["prediction_ids"]
+    assert [line["prediction_id"] for line in api.firehose.lines] == response["prediction_ids"]
 
 
-def test_a_value_has_no_probabilities(api: Api) -> None:
+def test_a_regression_model_gives_no_probabilities(api: Api) -> None:
     api.go_live(task="regression")
-    status, told, _ = api.call(PREDICT, body(ROW))
-    assert status == 200 and told["probabilities"] is None and isinstance(told["predictions"][0], float)
+    status, response, _ = api.call(PREDICT, body(ROW))
+    assert status == 200 and response["probabilities"] is None and isinstance(response["predictions"][0], float)
 
 
-def test_a_class_named_in_unicode(api: Api) -> None:
+def test_a_class_name_may_be_any_unicode(api: Api) -> None:
     api.go_live(task="multiclass")
     assert "ç/ü" in api.call(PREDICT, body(ROW))[1]["probabilities"][0]
 
@@ -52,17 +54,15 @@ def test_no_value_of_a_row_is_logged(api: Api) -> None:
     assert "47.125" not in logged and "chartreuse" not in logged and '"correlation_id":"request-1"' in logged
 
 
-def test_what_cannot_be_captured_is_counted_and_never_fails_the_answer(
-    api: Api, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_failed_capture_is_counted_and_never_fails_the_answer(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     api.go_live()
-    for way in ("refuses", "raises"):
-        setattr(api.firehose, way, True)
+    for failure in ("rejects", "raises"):
+        setattr(api.firehose, failure, True)
         assert api.call(PREDICT, body(ROW, ROW, ROW))[0] == 200
         assert '"NotCaptured":[3.0]' in capsys.readouterr().out.replace(" ", "")
 
 
-def test_a_thousand_rows_and_a_row_past_firehoses_limit(api: Api) -> None:
+def test_a_thousand_rows_are_captured_and_a_row_above_firehoses_limit_is_not(api: Api) -> None:
     api.go_live()
     assert api.call(PREDICT, body(*[ROW | {ID: number} for number in range(1000)]))[0] == 200
     assert len(api.firehose.lines) == 1000
@@ -75,8 +75,10 @@ def test_the_same_key_and_row_give_the_same_prediction_id(api: Api) -> None:
     api.go_live()
 
     def ids(key: str, *rows: Any) -> list[str]:
-        found: list[str] = api.call(PREDICT, body(*rows), headers={"Idempotency-Key": key})[1]["prediction_ids"]
-        return found
+        prediction_ids: list[str] = api.call(PREDICT, body(*rows), headers={"Idempotency-Key": key})[1][
+            "prediction_ids"
+        ]
+        return prediction_ids
 
     assert ids("k", ROW) == ids("k", ROW) != ids("l", ROW)
     assert len(set(ids("k", ROW, ROW))) == 2
@@ -86,16 +88,16 @@ def test_an_entity_stays_on_its_version_and_weights_hold(api: Api) -> None:
     api.go_live()
     api.go_live(seed=50, weight=30)
     rows = [{HOURS: float(n), COLOUR: "red", ID: f"c{n % 400}"} for n in range(800)]
-    _, told, _ = api.call(PREDICT, body(*rows))
-    assert told["version"] == 1 and set(told["versions"]) == {1, 2}
-    assert told["versions"][:400] == told["versions"][400:]
-    assert 0.2 < sum(version == 2 for version in told["versions"][:400]) / 400 < 0.4
-    kept = {line["prediction_id"]: line["version"] for line in api.firehose.lines}
-    assert [kept[prediction_id] for prediction_id in told["prediction_ids"]] == told["versions"]
+    _, response, _ = api.call(PREDICT, body(*rows))
+    assert response["version"] == 1 and set(response["versions"]) == {1, 2}
+    assert response["versions"][:400] == response["versions"][400:]
+    assert 0.2 < sum(version == 2 for version in response["versions"][:400]) / 400 < 0.4
+    captured = {line["prediction_id"]: line["version"] for line in api.firehose.lines}
+    assert [captured[prediction_id] for prediction_id in response["prediction_ids"]] == response["versions"]
     api.registry.routes.promote(MODEL, 2, 60, "rollout")
     api.now += 2
     later = api.call(PREDICT, body(*rows))[1]["versions"]
-    assert all(after == 2 for before, after in zip(told["versions"], later, strict=True) if before == 2)
+    assert all(after == 2 for before, after in zip(response["versions"], later, strict=True) if before == 2)
 
 
 def test_each_version_gives_its_own_scores(api: Api) -> None:
@@ -112,7 +114,7 @@ def test_each_version_gives_its_own_scores(api: Api) -> None:
     assert mixed["probabilities"] == expected and old != new
 
 
-def test_a_rollback_is_everywhere_after_two_seconds_and_loads_nothing(api: Api) -> None:
+def test_a_rollback_takes_effect_within_two_seconds_and_loads_nothing(api: Api) -> None:
     api.go_live()
     api.go_live(seed=50)
     assert api.call(PREDICT, body(ROW))[1]["version"] == 2
@@ -124,19 +126,19 @@ def test_a_rollback_is_everywhere_after_two_seconds_and_loads_nothing(api: Api) 
     assert api.call(PREDICT, body(ROW))[1]["version"] == 1
 
 
-def test_rows_that_a_newcomer_cannot_read_are_answered_by_the_champion(api: Api) -> None:
+def test_rows_that_a_newer_version_cannot_read_are_answered_by_the_champion(api: Api) -> None:
     api.go_live()
     trained = train("binary", seed=50)
     wider = trained.signature.fields[0].model_copy(update={"name": "new column"})
     signature = trained.signature.model_copy(update={"fields": [*trained.signature.fields, wider]})
-    here = cycle(dataclasses.replace(trained, signature=signature), api.store, api.registry, "wide")
-    here.go_live(40, content="wide")
-    status, told, _ = api.call(PREDICT, body(*[ROW | {ID: n} for n in range(50)]))
-    assert status == 200 and told["version"] == 1 and "versions" not in told
+    newer = cycle(dataclasses.replace(trained, signature=signature), api.store, api.registry, "wide")
+    newer.go_live(40, content="wide")
+    status, response, _ = api.call(PREDICT, body(*[ROW | {ID: n} for n in range(50)]))
+    assert status == 200 and response["version"] == 1 and "versions" not in response
 
 
 def test_an_answer_needs_neither_pandas_nor_scikit_learn(tmp_path: Path) -> None:
-    """A whole request in a process of its own, and what it has imported by then."""
+    """Answers a request in a new process and lists what it has imported."""
     trained = train("binary")
     (tmp_path / "model.onnx").write_bytes(trained.onnx)
     (tmp_path / "signature.json").write_text(trained.signature.model_dump_json())
@@ -144,15 +146,15 @@ def test_an_answer_needs_neither_pandas_nor_scikit_learn(tmp_path: Path) -> None
 import sys, pathlib
 import app
 assert 'onnxruntime' not in sys.modules and 'boto3' not in sys.modules
-from modelcycle.model.answer import Served, answer
+from modelcycle.model.answer import LoadedVersion, answer
 from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Route
 folder = pathlib.Path({str(tmp_path)!r})
 signature = Signature.model_validate_json((folder / 'signature.json').read_text())
-served = Served(1, signature, Scorer(signature, (folder / 'model.onnx').read_bytes()))
-found = answer({body(ROW)}, Route(weights={{1: 100}}), {{1: served}}, 'key')
-print(found.predictions, sorted({{'pandas', 'sklearn', 'scipy', 'duckdb', 'fairlearn'}} & set(sys.modules)))
+loaded = LoadedVersion(1, signature, Scorer(signature, (folder / 'model.onnx').read_bytes()))
+answered = answer({body(ROW)}, Route(weights={{1: 100}}), {{1: loaded}}, 'key')
+print(answered.predictions, sorted({{'pandas', 'sklearn', 'scipy', 'duckdb', 'fairlearn'}} & set(sys.modules)))
 """
     root = Path(__file__).parents[2]
     ran = subprocess.run(

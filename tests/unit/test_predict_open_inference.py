@@ -28,9 +28,9 @@ def tensors(**columns: list[Any]) -> str:
 
 def test_the_open_inference_protocol_gives_the_same_answer(api: Api) -> None:
     api.go_live()
-    status, told, _ = api.call(INFER, tensors(**{HOURS: [47.5, 30.0], COLOUR: ["red", "blue"]}))
-    assert status == 200 and (told["model_name"], told["model_version"], told["id"]) == (MODEL, "1", "42")
-    outputs = {output["name"]: output for output in told["outputs"]}
+    status, response, _ = api.call(INFER, tensors(**{HOURS: [47.5, 30.0], COLOUR: ["red", "blue"]}))
+    assert status == 200 and (response["model_name"], response["model_version"], response["id"]) == (MODEL, "1", "42")
+    outputs = {output["name"]: output for output in response["outputs"]}
     plain = api.call(PREDICT, body(ROW, {HOURS: 30.0, COLOUR: "blue"}))[1]
     assert outputs["prediction"]["data"] == plain["predictions"] and outputs["prediction"]["datatype"] == "BYTES"
     assert outputs["probabilities"]["shape"] == [2, 2]
@@ -46,35 +46,35 @@ def test_the_open_inference_protocol_describes_the_model(api: Api) -> None:
     assert api.call("/v2/health/ready", method="GET")[0] == 200
     assert api.call(f"/v2/models/{MODEL}/ready", method="GET")[1] == {"name": MODEL, "ready": True}
     assert api.call("/v2/models/nobody/ready", method="GET")[0] == 404
-    _, told, _ = api.call(f"/v2/models/{MODEL}", method="GET")
-    assert told["inputs"][0] == {"name": HOURS, "datatype": "FP64", "shape": [-1, 1]}
-    assert told["versions"] == ["1"] and told["outputs"][1]["shape"] == [-1, 2]
+    _, response, _ = api.call(f"/v2/models/{MODEL}", method="GET")
+    assert response["inputs"][0] == {"name": HOURS, "datatype": "FP64", "shape": [-1, 1]}
+    assert response["versions"] == ["1"] and response["outputs"][1]["shape"] == [-1, 2]
 
 
 @pytest.mark.parametrize(
-    ("change", "pointer", "said"),
+    ("change", "pointer", "sentence"),
     [
         ({"datatype": "FLOAT"}, "/inputs/0/datatype", "one of BOOL"),
         ({"shape": [3]}, "/inputs/0/shape", "[2] or [2, 1] is expected for 2 values"),
         ({"data": "MTIz"}, "/inputs/0/data", "binary data are not supported"),
         ({"name": 3}, "/inputs/0/name", "the column's name is expected"),
-        ({"name": COLOUR}, "/inputs/1/name", "twice"),
+        ({"name": COLOUR}, "/inputs/1/name", "duplicated"),
         ({"data": [1.0, "x"]}, "/inputs/0/data/1", "a number is expected, got 'x'"),
         ({"data": [1.0], "shape": [1]}, "/inputs", "the same number of rows"),
-        ({"name": "age"}, "/inputs/0/data/0", "knows no such column"),
+        ({"name": "age"}, "/inputs/0/data/0", "has no such column"),
     ],
 )
-def test_a_wrong_tensor_is_named(api: Api, change: dict[str, Any], pointer: str, said: str) -> None:
+def test_a_wrong_tensor_is_named(api: Api, change: dict[str, Any], pointer: str, sentence: str) -> None:
     api.go_live()
     sent = json.loads(tensors(**{HOURS: [1.5, 2.5], COLOUR: ["red", "blue"]}))
     sent["inputs"][0] |= change
-    status, told, _ = api.call(INFER, json.dumps(sent))
-    assert status == 400 and told["error"] == told["detail"]
-    assert told["errors"][0]["pointer"] == pointer and said in told["errors"][0]["detail"]
+    status, response, _ = api.call(INFER, json.dumps(sent))
+    assert status == 400 and response["error"] == response["detail"]
+    assert response["errors"][0]["pointer"] == pointer and sentence in response["errors"][0]["detail"]
 
 
 @pytest.mark.parametrize("sent", ["[]", "{}", '{"inputs": []}', '{"inputs": [3]}', '{"inputs": {}}', "x", None])
-def test_what_is_no_inference_request_is_refused(api: Api, sent: Any) -> None:
+def test_a_body_that_is_not_an_inference_request_is_refused(api: Api, sent: Any) -> None:
     api.go_live()
     assert api.call(INFER, sent)[0] == 400
 
@@ -88,8 +88,8 @@ tensor = st.fixed_dictionaries({
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(inputs=st.lists(tensor, max_size=3), request_id=json_values)
-def test_whatever_tensors_are_sent_nothing_breaks(api: Api, inputs: Any, request_id: Any) -> None:
+def test_no_tensors_cause_an_internal_error(api: Api, inputs: Any, request_id: Any) -> None:
     if not api.registry.versions.all(MODEL):
         api.go_live()
-    status, told, _ = api.call(INFER, json.dumps({"inputs": inputs, "id": request_id}))
-    assert status in (200, 400) and (status == 200 or told.get("errors") or "JSON" in told["detail"])
+    status, response, _ = api.call(INFER, json.dumps({"inputs": inputs, "id": request_id}))
+    assert status in (200, 400) and (status == 200 or response.get("errors") or "JSON" in response["detail"])

@@ -1,4 +1,4 @@
-"""Predictions go on while a version cannot be loaded, or while the registry does not answer."""
+"""Predictions continue while a version cannot be loaded, or while the registry does not answer."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     return Api(monkeypatch)
 
 
-class Silent:
-    """Makes the reading of routes fail, and counts how often it was tried."""
+class UnansweredRegistry:
+    """Makes every read of a route fail, and keeps the times of the attempts."""
 
     def __init__(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.tried: list[float] = []
+        self.attempts: list[float] = []
         self.error: Exception = Transient("DynamoDB did not answer")
         self.api = api
         monkeypatch.setattr(api.registry.routes, "get", self.get)
 
     def get(self, model: str) -> Any:
-        self.tried.append(self.api.now)
+        self.attempts.append(self.api.now)
         raise self.error
 
 
@@ -48,18 +48,18 @@ def key_of(api: Api, version: int) -> str:
 
 
 def counted(printed: str, metric: str) -> float:
-    """The sum of a metric in what a function printed (Embedded Metric Format)."""
+    """Return the sum of a metric in a function's output (CloudWatch embedded metric format)."""
     lines = [json.loads(line) for line in printed.splitlines() if '"_aws"' in line]
     return sum(sum(line.get(metric, [])) for line in lines)
 
 
 def broken_graph(api: Api, version: int) -> None:
-    """Bytes that were written as they are, and are no graph."""
-    found = api.registry.versions.get(MODEL, version)
+    """Replace the graph with intact bytes that are not a graph."""
+    version_ = api.registry.versions.get(MODEL, version)
     written = api.store.put(f"{MODEL}/broken-{version}.onnx", b"no graph")
     key = (f"MODEL#{MODEL}", f"VERSION#{version:08d}")
-    record = api.registry.table.read(*key)
-    changed = found.model_copy(update={"onnx": written}).model_dump(mode="json")
+    record = api.registry.table.get(*key)
+    changed = version_.model_copy(update={"onnx": written}).model_dump(mode="json")
     api.registry.table.write(Write(*key, changed, record.revision))
 
 
@@ -69,30 +69,30 @@ def tamper(api: Api, version: int) -> None:
 
 @pytest.mark.parametrize("harm", [lose, tamper, broken_graph])
 @pytest.mark.parametrize("harmed", [1, 2])
-def test_a_version_that_cannot_be_loaded_is_answered_for_by_the_other(
+def test_the_other_version_answers_for_one_that_cannot_be_loaded(
     api: Api, capsys: pytest.CaptureFixture[str], harm: Any, harmed: int
 ) -> None:
     api.go_live()
     api.go_live(seed=50, weight=30)
     harm(api, harmed)
-    status, told, _ = api.call(PREDICT, body(*MANY))
-    assert (status, told["version"], "versions" in told) == (200, 3 - harmed, False)
+    status, response, _ = api.call(PREDICT, body(*MANY))
+    assert (status, response["version"], "versions" in response) == (200, 3 - harmed, False)
     assert {line["version"] for line in api.firehose.lines} == {3 - harmed}
     assert counted(capsys.readouterr().out, "VersionNotLoaded") == 1
     assert f'"version":{harmed}' in api.log.getvalue().replace(" ", "")
 
 
-def test_a_version_alone_is_answered_for_by_the_one_before_it(api: Api) -> None:
+def test_the_previous_version_answers_for_the_only_live_one(api: Api) -> None:
     api.go_live()
     api.go_live(seed=50)
     lose(api, 2)
-    status, told, _ = api.call(PREDICT, body(ROW))
-    assert (status, told["version"]) == (200, 1)
-    status, told, _ = api.call(f"/v2/models/{MODEL}", method="GET")
-    assert (status, told["versions"]) == (200, ["1"])
+    status, response, _ = api.call(PREDICT, body(ROW))
+    assert (status, response["version"]) == (200, 1)
+    status, response, _ = api.call(f"/v2/models/{MODEL}", method="GET")
+    assert (status, response["versions"]) == (200, ["1"])
 
 
-def test_a_version_that_was_rolled_back_answers_for_nobody(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_version_that_was_rolled_back_never_answers(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     api.go_live()
     api.go_live(seed=50)
     api.registry.routes.roll_back(MODEL, "ada")
@@ -102,63 +102,63 @@ def test_a_version_that_was_rolled_back_answers_for_nobody(api: Api, capsys: pyt
         {"name": HOURS, "shape": [1], "datatype": "FP64", "data": [1]},
         {"name": COLOUR, "shape": [1], "datatype": "BYTES", "data": ["red"]},
     ]}))):  # fmt: skip
-        status, told, headers = api.call(path, sent)
+        status, response, headers = api.call(path, sent)
         assert (status, headers["Retry-After"]) == (503, "1")
-        assert told["detail"] == f"version 1 of {MODEL} cannot be loaded"
+        assert response["detail"] == f"version 1 of {MODEL} cannot be loaded"
         assert counted(capsys.readouterr().out, "VersionNotLoaded") == 1
 
 
-def test_a_version_is_loaded_again_after_a_pause_that_grows(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_is_loaded_again_after_growing_delays(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     api.go_live()
     api.go_live(seed=50, weight=30)
     key = key_of(api, 2)
     graph = api.store.objects.pop(key)
-    tried: list[float] = []
+    attempts: list[float] = []
     read = api.store.read
 
     def counting(artifact: Any) -> bytes:
         if artifact.uri.endswith(key):
-            tried.append(api.now)
+            attempts.append(api.now)
         return read(artifact)
 
     monkeypatch.setattr(api.store, "read", counting)
     for moment in range(400):
         api.now = moment / 2
         assert api.call(PREDICT, body(ROW))[0] == 200
-    assert tried == [0, 2, 6, 14, 30, 62, 122, 182]
+    assert attempts == [0, 2, 6, 14, 30, 62, 122, 182]
     api.store.objects[key] = graph
     api.now = 242
     assert set(api.call(PREDICT, body(*MANY))[1]["versions"]) == {1, 2}
 
 
-def test_a_previous_version_that_is_gone_costs_no_request_anything(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_previous_version_does_not_slow_down_requests(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     api.go_live()
     api.go_live(seed=50)
     lose(api, 1)
-    asked = []
+    reads = []
     get = api.registry.versions.get
-    monkeypatch.setattr(api.registry.versions, "get", lambda *which: asked.append(which) or get(*which))
+    monkeypatch.setattr(api.registry.versions, "get", lambda *key: reads.append(key) or get(*key))
     for moment in range(20):
         api.now = moment / 10
         assert api.call(PREDICT, body(ROW))[1]["version"] == 2
-    assert len(asked) == 2
+    assert len(reads) == 2
 
 
 @pytest.mark.parametrize("error", [Transient("DynamoDB did not answer"), PermissionError("not allowed")])
-def test_a_model_in_memory_outlives_a_silent_registry(
+def test_a_model_in_memory_answers_while_the_registry_does_not(
     api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
     api.go_live()
     assert api.call(PREDICT, body(ROW))[0] == 200
     with monkeypatch.context() as patch:
-        silent = Silent(api, patch)
-        silent.error = error
+        registry = UnansweredRegistry(api, patch)
+        registry.error = error
         api.store.objects.clear()  # the graph stays in memory
         capsys.readouterr()
         for second in range(1, 41):
             api.now = float(second)
             assert api.call(PREDICT, body(ROW))[:1] == (200,)
-        assert silent.tried == [2, 4, 8, 16, 24, 32, 40]
+        assert registry.attempts == [2, 4, 8, 16, 24, 32, 40]
         assert counted(capsys.readouterr().out, "StaleRoute") == 39
         api.now = 7200.0
         assert api.call(PREDICT, body(ROW))[0] == 200
@@ -168,22 +168,20 @@ def test_a_model_in_memory_outlives_a_silent_registry(
     assert counted(capsys.readouterr().out, "StaleRoute") == 0
 
 
-def test_a_route_that_was_not_used_for_long_gives_the_registry_a_second_chance(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first read after a sleep may meet a dead connection; a rollback meanwhile has to be seen all the same."""
+def test_after_a_long_sleep_the_registry_is_read_a_second_time(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection may be dead after a sleep; a rollback in the meantime still takes effect."""
     api.go_live()
     api.go_live(seed=50)
     assert api.call(PREDICT, body(ROW))[1]["version"] == 2
     api.registry.routes.roll_back(MODEL, "ada")
 
-    class Dead:
+    class DeadConnection:
         class routes:  # noqa: N801
             @staticmethod
             def get(model: str) -> Any:
                 raise Transient("DynamoDB did not answer")
 
-    monkeypatch.setattr(api.live, "quick", Dead)
+    monkeypatch.setattr(api.live_models, "quick_registry", DeadConnection)
     api.now = 61.0
     assert api.call(PREDICT, body(ROW))[1]["version"] == 1
 
@@ -192,14 +190,14 @@ def test_a_model_that_was_never_read_does_not_make_every_request_wait(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.go_live()
-    silent = Silent(api, monkeypatch)
+    registry = UnansweredRegistry(api, monkeypatch)
     for moment in (0.0, 0.5, 1.5, 2.0, 3.0):
         api.now = moment
         assert api.call(PREDICT, body(ROW))[0] == 503
-    assert silent.tried == [0.0, 2.0]
+    assert registry.attempts == [0.0, 2.0]
 
 
-def test_names_of_no_model_push_no_model_out_of_memory(api: Api) -> None:
+def test_unknown_names_push_no_model_out_of_memory(api: Api) -> None:
     api.go_live()
     assert api.call(PREDICT, body(ROW))[0] == 200
     api.store.objects.clear()
@@ -210,15 +208,15 @@ def test_names_of_no_model_push_no_model_out_of_memory(api: Api) -> None:
 
 
 @pytest.fixture
-def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """A service that takes connections and never answers; the connections that it took."""
-    taken: list[Any] = []
+def unanswered_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Start a service that accepts connections and never answers; yield the connections."""
+    accepted: list[Any] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def accept() -> None:
             while True:
                 try:
-                    taken.append(server.accept()[0])
+                    accepted.append(server.accept()[0])
                 except OSError:
                     return
 
@@ -227,16 +225,16 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "test")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        yield taken
-        for connection in taken:
+        yield accepted
+        for connection in accepted:
             connection.close()
 
 
-def test_a_route_is_read_again_in_one_attempt_of_half_a_second(silence: list[Any]) -> None:
+def test_a_route_is_refreshed_in_one_attempt_of_half_a_second(unanswered_connections: list[Any]) -> None:
     cloud = Adapters(Environment(code_version="c", registry_table="t"), connect_timeout=1, read_timeout=2)
     registry = cloud.quick_registry
     began = time.perf_counter()
     with pytest.raises(Transient):
         registry.routes.get("m")
     assert time.perf_counter() - began < 1
-    assert len(silence) == 1
+    assert len(unanswered_connections) == 1

@@ -16,7 +16,7 @@ from modelcycle.faults import BadData, BadPipeline, Fault, TargetUnusable
 from modelcycle.messages import Preprocessed
 from modelcycle.model.columns import Texts
 from modelcycle.model.profile import Profile
-from tests.unit.data_steps import Place, place, table
+from tests.unit.data_steps import Workspace, table, workspace_with
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,21 +26,21 @@ def uniform(seed: int = 0) -> Any:
     return lambda row: round(numbers.uniform(-1, 1), 6)
 
 
-def done(text: str, **pipeline: Any) -> tuple[Place, Preprocessed]:
-    here = Place()
-    here.data.upload("raw/m/a.csv", text.encode())
-    return here, here.preprocess(here.run(**({"target": "y"} | pipeline)))
+def preprocessed(text: str, **pipeline: Any) -> tuple[Workspace, Preprocessed]:
+    workspace = Workspace()
+    workspace.data.upload("raw/m/a.csv", text.encode())
+    return workspace, workspace.preprocess(workspace.run(**({"target": "y"} | pipeline)))
 
 
-def column(values: Any, **pipeline: Any) -> Any:
-    """The type that these values get, and the typed training values."""
-    here, result = done(table(400, c=values, x=uniform(), y=["a", "b"]), **pipeline)
-    return here.schema(result).column("c"), here.columns(result.train).values["c"]
+def typed(values: Any, **pipeline: Any) -> Any:
+    """Return the column that is inferred from these values, and its typed training values."""
+    workspace, result = preprocessed(table(400, c=values, x=uniform(), y=["a", "b"]), **pipeline)
+    return workspace.schema(result).column("c"), workspace.columns(result.train).values["c"]
 
 
 def test_adult() -> None:
-    here, run = place(target="income", a__csv__gz=(ROOT / "examples/data/adult.csv.gz").read_bytes())
-    result = here.preprocess(run)
+    workspace, run = workspace_with(target="income", a__csv__gz=(ROOT / "examples/data/adult.csv.gz").read_bytes())
+    result = workspace.preprocess(run)
     assert (result.task, result.rows, result.kept, result.quarantined, result.duplicates) == (
         "binary",
         32_561,
@@ -49,34 +49,34 @@ def test_adult() -> None:
         24,
     )
     assert result.split == (24_333, 4_091, 4_113)
-    schema = here.schema(result)
+    schema = workspace.schema(result)
     assert schema.classes == ["<=50K", ">50K"]
     assert {c.name for c in schema.columns if c.type == "text"} == {
         "workclass", "education", "marital_status", "occupation", "relationship", "race", "sex", "native_country",
     }  # fmt: skip
-    train = here.columns(result.train)
+    train = workspace.columns(result.train)
     assert train.rows == 24_333
     assert train.target is not None
     assert train.target.dtype == np.int32
     assert 0.2 < train.target.mean() < 0.28
-    assert here.columns(result.test_labels).values == {}
-    assert here.columns(result.test_features).target is None
+    assert workspace.columns(result.test_labels).values == {}
+    assert workspace.columns(result.test_features).target is None
 
 
 def test_bikeshare() -> None:
-    here, run = place(target="bikers", a__csv__gz=(ROOT / "examples/data/bikeshare.csv.gz").read_bytes())
-    result = here.preprocess(run)
+    workspace, run = workspace_with(target="bikers", a__csv__gz=(ROOT / "examples/data/bikeshare.csv.gz").read_bytes())
+    result = workspace.preprocess(run)
     assert (result.task, result.kept, result.split) == ("regression", 8_645, (6_431, 1_148, 1_066))
 
 
 @pytest.mark.parametrize(
     ("name", "task", "classes"), [("iris", "multiclass", 3), ("wine", "multiclass", 3), ("breast_cancer", "binary", 2)]
 )
-def test_the_sets_that_everybody_knows(name: str, task: str, classes: int) -> None:
+def test_well_known_data_sets(name: str, task: str, classes: int) -> None:
     datasets = pytest.importorskip("sklearn.datasets")
     frame = getattr(datasets, f"load_{name}")(as_frame=True).frame
-    here, result = done(frame.to_csv(index=False), target="target")
-    assert (result.task, len(here.schema(result).classes)) == (task, classes)
+    workspace, result = preprocessed(frame.to_csv(index=False), target="target")
+    assert (result.task, len(workspace.schema(result).classes)) == (task, classes)
 
 
 @pytest.mark.parametrize(
@@ -99,45 +99,45 @@ def test_the_sets_that_everybody_knows(name: str, task: str, classes: int) -> No
         ([""], "text", ""),
     ],
 )
-def test_types_come_from_the_values(values: list[str], kind: str, format_: str) -> None:
-    found, _ = column(values)
-    assert (found.type, found.format) == (kind, format_)
+def test_types_are_inferred_from_the_values(values: list[str], kind: str, format_: str) -> None:
+    column, _ = typed(values)
+    assert (column.type, column.format) == (kind, format_)
 
 
 def test_values_are_typed_and_missing_ones_are_nan() -> None:
-    _, numbers = column(["1.5", "NA", " 2 "])
+    _, numbers = typed(["1.5", "NA", " 2 "])
     assert numbers.dtype == np.float32
     assert set(np.unique(numbers[~np.isnan(numbers)])) == {1.5, 2.0}
     assert 0.2 < np.isnan(numbers).mean() < 0.5
-    _, words = column(["Yes", "no", ""])
+    _, words = typed(["Yes", "no", ""])
     assert set(np.unique(words[~np.isnan(words)])) == {0.0, 1.0}
-    _, texts = column([" a b ", "?", "é"])
+    _, texts = typed([" a b ", "?", "é"])
     assert isinstance(texts, Texts)
     assert texts.levels == ["a b", "é"]
     assert (texts.codes == -1).any()
-    _, moments = column(["1970-01-02"])
+    _, moments = typed(["1970-01-02"])
     assert set(moments) == {86400.0}
 
 
-def test_the_pipeline_file_may_say_the_type() -> None:
-    assert column(["1", "2"], features={"categorical": ["c"]})[0].type == "text"
-    assert column(["1", "2", "3", "4", "5", "x"], features={"numeric": ["c"]})[0].type == "number"
+def test_the_pipeline_file_may_declare_a_type() -> None:
+    assert typed(["1", "2"], features={"categorical": ["c"]})[0].type == "text"
+    assert typed(["1", "2", "3", "4", "5", "x"], features={"numeric": ["c"]})[0].type == "number"
 
 
-def test_what_does_not_parse_is_set_apart_with_file_row_column_and_text() -> None:
+def test_values_that_do_not_parse_are_quarantined_with_file_row_column_and_text() -> None:
     rows = table(
         400, c=lambda row: "oops" if row == 6 else row, x=uniform(), y=lambda row: "" if row == 9 else "ab"[row % 2]
     )
-    here, result = done(rows)
+    workspace, result = preprocessed(rows)
     assert (result.kept, result.quarantined, result.unread) == (398, 2, 1)
-    assert here.parquet(result.quarantine) == [
-        ("raw/m/a.csv", 7, "c", "no number", "oops"), ("raw/m/a.csv", 10, "y", "no target value", None),
+    assert workspace.parquet(result.quarantine) == [
+        ("raw/m/a.csv", 7, "c", "not a number", "oops"), ("raw/m/a.csv", 10, "y", "the target is missing", None),
     ]  # fmt: skip
 
 
 def test_duplicates_are_dropped_and_the_first_one_stays() -> None:
     rows = table(200, x=lambda row: row // 2, y=lambda row: "ab"[row // 2 % 2])
-    _, result = done(rows)
+    _, result = preprocessed(rows)
     assert (result.rows, result.kept, result.duplicates) == (200, 100, 100)
 
 
@@ -156,32 +156,32 @@ def test_duplicates_are_dropped_and_the_first_one_stays() -> None:
         (["Yes", "yes", "no"], "binary", ["true", "false"]),
     ],
 )
-def test_the_task_comes_from_the_target(values: list[str], task: str, classes: list[str]) -> None:
-    here, result = done(table(400, x=uniform(), y=values))
-    assert (result.task, here.schema(result).classes) == (task, classes)
+def test_the_task_is_inferred_from_the_target(values: list[str], task: str, classes: list[str]) -> None:
+    workspace, result = preprocessed(table(400, x=uniform(), y=values))
+    assert (result.task, workspace.schema(result).classes) == (task, classes)
 
 
-def test_the_positive_class_is_the_one_that_is_asked_for() -> None:
-    here, result = done(table(400, x=uniform(), y=["no", "no", "yes"]), positive_class="no")
-    assert here.schema(result).classes == ["yes", "no"]
+def test_the_pipeline_file_may_name_the_positive_class() -> None:
+    workspace, result = preprocessed(table(400, x=uniform(), y=["no", "no", "yes"]), positive_class="no")
+    assert workspace.schema(result).classes == ["yes", "no"]
 
 
 few = table(20, x=uniform(), y=["a", "b"])
 BAD: list[tuple[str, dict[str, Any], type[Fault], str]] = [
     (few, {}, BadData, "20 rows are too few"),
     (table(400, x=[1, 2], y=["a", "b"]), {}, BadData, "398 duplicates"),
-    (table(400, x=uniform(), y=["a"]), {}, TargetUnusable, "one class only"),
-    (table(400, x=uniform(), y=["NA", ""]), {}, TargetUnusable, "no value"),
+    (table(400, x=uniform(), y=["a"]), {}, TargetUnusable, "only one class"),
+    (table(400, x=uniform(), y=["NA", ""]), {}, TargetUnusable, "is missing"),
     (table(400, x=uniform(), y=lambda row: f"k{row}"), {}, TargetUnusable, "more than 100 classes"),
     (table(400, x=uniform(), y=lambda row: "rare" if row < 7 else "ab"[row % 2]), {}, TargetUnusable,
      "fewer than 8 rows: rare"),
     (table(400, x=uniform(), y=["a", "b"]), {"task": "regression"}, TargetUnusable, "no numbers"),
-    (table(400, x=uniform(), y=["1"]), {"task": "regression"}, TargetUnusable, "one value only"),
+    (table(400, x=uniform(), y=["1"]), {"task": "regression"}, TargetUnusable, "only one value"),
     (table(400, x=uniform(), y=["a", "b", "c"]), {"task": "binary"}, TargetUnusable, "3 classes"),
     (table(400, x=uniform(), y=["a", "b"]), {"task": "multiclass"}, TargetUnusable, "2 classes"),
     (table(400, x=uniform(), y=["2024-01-01", "2024-01-02", "2024-01-03"]), {}, TargetUnusable, "date"),
-    (table(400, x=uniform(), y=["a", "b"]), {"positive_class": "A"}, BadPipeline, "no class"),
-    (table(400, x=uniform(), y=["a", "b"]), {"time_column": "y", "task": "binary"}, BadPipeline, "no dates"),
+    (table(400, x=uniform(), y=["a", "b"]), {"positive_class": "A"}, BadPipeline, "not a class"),
+    (table(400, x=uniform(), y=["a", "b"]), {"time_column": "y", "task": "binary"}, BadPipeline, "no readable dates"),
     (table(400, x=uniform(), y=["a", "b"]), {"drop_columns": ["x"]}, BadData, "no column is left"),
     (table(400, x=uniform(), t=["u", "v"], y=["a", "b"]), {"features": {"numeric": ["t"]}}, BadData,
      "could not be read"),
@@ -190,28 +190,28 @@ BAD: list[tuple[str, dict[str, Any], type[Fault], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "pipeline", "kind", "word"), BAD)
+@pytest.mark.parametrize(("text", "pipeline", "kind", "words"), BAD)
 def test_data_that_cannot_be_used_says_why_and_what_to_do(
-    text: str, pipeline: dict[str, Any], kind: type[Fault], word: str
+    text: str, pipeline: dict[str, Any], kind: type[Fault], words: str
 ) -> None:
     with pytest.raises(kind) as caught:
-        done(text, **pipeline)
+        preprocessed(text, **pipeline)
     assert type(caught.value) is kind
-    assert word in caught.value.what
+    assert words in caught.value.what
     assert caught.value.where
     assert caught.value.remedy
 
 
-def test_columns_may_be_named_anything() -> None:
-    names = ["=1+1", 'a "quoted" b', "x/y.z", "'; DROP TABLE kept; --", "é ü", "Y", "part", "place"]
-    here, result = done(table(200, **{name: uniform(n) for n, name in enumerate(names)}, y=["a", "b"]))
-    assert [c.name for c in here.schema(result).columns] == names
-    assert list(here.columns(result.train).values) == names
+def test_columns_may_have_any_name() -> None:
+    names = ["=1+1", 'a "quoted" b', "x/y.z", "'; DROP TABLE kept_rows; --", "é ü", "Y", "part", "row_id"]
+    workspace, result = preprocessed(table(200, **{name: uniform(n) for n, name in enumerate(names)}, y=["a", "b"]))
+    assert [c.name for c in workspace.schema(result).columns] == names
+    assert list(workspace.columns(result.train).values) == names
 
 
 def test_the_split_is_the_md5_of_the_row_without_its_target() -> None:
-    here, result = done(table(800, x=lambda row: row, z=["p", ""], y=["a", "b"]))
-    parts = [here.columns(a).values["x"] for a in (result.train, result.validation, result.test_features)]
+    workspace, result = preprocessed(table(800, x=lambda row: row, z=["p", ""], y=["a", "b"]))
+    parts = [workspace.columns(a).values["x"] for a in (result.train, result.validation, result.test_features)]
     for row in range(800):
         digest = hashlib.md5(f"={row}\x1f{'=p' if row % 2 == 0 else ''}".encode()).digest()
         # as DuckDB's md5_number_lower: the last eight bytes, least significant first
@@ -221,48 +221,48 @@ def test_the_split_is_the_md5_of_the_row_without_its_target() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(60, 300), st.integers(1, 200))
-def test_a_row_stays_in_its_part_when_others_come(rows: int, more: int) -> None:
+def test_a_row_stays_in_its_part_when_rows_are_added(rows: int, added: int) -> None:
     def parts(count: int) -> list[set[float]]:
-        here, result = done(table(count, x=lambda row: row, y=lambda row: row % 17 + 0.5))
-        return [set(here.columns(a).values["x"]) for a in (result.train, result.validation, result.test_features)]  # type: ignore[arg-type]
+        workspace, result = preprocessed(table(count, x=lambda row: row, y=lambda row: row % 17 + 0.5))
+        return [set(workspace.columns(a).values["x"]) for a in (result.train, result.validation, result.test_features)]  # type: ignore[arg-type]
 
     try:
-        before, after = parts(rows), parts(rows + more)
+        before, after = parts(rows), parts(rows + added)
     except BadData:
         return
     assert all(few <= many for few, many in zip(before, after, strict=True))
 
 
-def test_by_time_the_oldest_train_and_a_moment_is_never_parted() -> None:
-    here, result = done(
+def test_split_by_time_the_oldest_rows_train_and_equal_times_stay_together() -> None:
+    workspace, result = preprocessed(
         table(800, x=uniform(), when=lambda row: f"2024-01-{row % 28 + 1:02d}", y=uniform(1)), time_column="when"
     )
     train, validation, test = (
-        here.columns(a).values["when"] for a in (result.train, result.validation, result.test_features)
+        workspace.columns(a).values["when"] for a in (result.train, result.validation, result.test_features)
     )
     assert train.max() < validation.min()  # type: ignore[union-attr]
     assert validation.max() < test.min()  # type: ignore[union-attr]
     assert sum(result.split) == 800
 
 
-def test_training_sees_no_text_that_only_other_rows_hold() -> None:
-    here, result = done(table(400, c=lambda row: f"only {row}", y=["a", "b"]))
-    train, test = (here.columns(a).values["c"] for a in (result.train, result.test_features))
+def test_the_training_table_has_no_text_that_occurs_only_in_other_rows() -> None:
+    workspace, result = preprocessed(table(400, c=lambda row: f"only {row}", y=["a", "b"]))
+    train, test = (workspace.columns(a).values["c"] for a in (result.train, result.test_features))
     assert isinstance(train, Texts)
     assert isinstance(test, Texts)
     assert not set(train.levels) & set(test.levels)
 
 
 def test_the_profile_counts_the_training_rows() -> None:
-    here, result = done(table(800, x=uniform(), c=["a", "b", "", "a"], b=["yes", "no"], y=["p", "q"]))
-    profile = Profile.model_validate_json(here.artifacts.read(result.profile))
-    train = here.columns(result.train)
+    workspace, result = preprocessed(table(800, x=uniform(), c=["a", "b", "", "a"], b=["yes", "no"], y=["p", "q"]))
+    profile = Profile.model_validate_json(workspace.artifacts.read(result.profile))
+    train = workspace.columns(result.train)
     assert profile.rows == train.rows == result.split[0]
-    for found in profile.columns:
-        counts, missing = found.bin_counts(train.values[found.name])
-        assert counts.tolist() == found.counts
-        assert missing == found.missing
-        assert sum(found.counts) + found.missing == train.rows
+    for column in profile.columns:
+        counts, missing = column.bin_counts(train.values[column.name])
+        assert counts.tolist() == column.counts
+        assert missing == column.missing
+        assert sum(column.counts) + column.missing == train.rows
     x, c, b = profile.columns
     assert len(x.counts) == 10
     assert c.levels == ["a", "b"]
@@ -270,36 +270,38 @@ def test_the_profile_counts_the_training_rows() -> None:
     assert sum(profile.target.counts) == train.rows
 
 
-def test_the_same_rows_give_the_same_bytes_and_a_second_call_is_taken_over() -> None:
+def test_the_same_rows_give_the_same_bytes_and_the_result_is_reused() -> None:
     text = table(500, x=uniform(), c=["a", "b", ""], y=["p", "q"])
-    here, result = done(text)
-    _, other = done(text)
+    workspace, result = preprocessed(text)
+    _, other = preprocessed(text)
     assert result == other
-    assert here.preprocess(here.run("r2", target="y")) == result.model_copy(update={"cached": True})
-    assert here.preprocess(here.run("r3", target="y", positive_class="p")).table != result.table
+    assert workspace.preprocess(workspace.run("r2", target="y")) == result.model_copy(update={"cached": True})
+    assert workspace.preprocess(workspace.run("r3", target="y", positive_class="p")).table != result.table
 
 
 def test_a_wide_table_fits() -> None:
     names = [f"c{n}" for n in range(300)]
-    here, result = done(
+    workspace, result = preprocessed(
         table(120, **{name: uniform(n) if n % 2 else ["u", "v", ""] for n, name in enumerate(names)}, y=["a", "b"])
     )
-    assert [c.type for c in here.schema(result).columns] == ["text", "number"] * 150
-    train = here.columns(result.train)
+    assert [c.type for c in workspace.schema(result).columns] == ["text", "number"] * 150
+    train = workspace.columns(result.train)
     assert list(train.values) == names
-    first = here.columns(result.test_features).values["c0"]
+    first = workspace.columns(result.test_features).values["c0"]
     assert isinstance(first, Texts)
     assert first.levels == ["u", "v"]
 
 
 def test_rows_keep_their_order_and_their_target() -> None:
-    here, result = done(table(3000, x=lambda row: row, c=lambda row: f"t{row % 7}", y=lambda row: "ab"[row % 2]))
-    train = here.columns(result.train)
+    workspace, result = preprocessed(
+        table(3000, x=lambda row: row, c=lambda row: f"t{row % 7}", y=lambda row: "ab"[row % 2])
+    )
+    train = workspace.columns(result.train)
     x, c = train.values["x"], train.values["c"]
     assert isinstance(x, np.ndarray)
     assert isinstance(c, Texts)
     assert train.target is not None
-    classes = here.schema(result).classes
+    classes = workspace.schema(result).classes
     assert (np.diff(x) > 0).all()
     assert [classes[code] for code in train.target] == ["ab"[int(row) % 2] for row in x]
     assert list(c.strings()) == [f"t{int(row) % 7}" for row in x]
@@ -317,18 +319,18 @@ def test_rows_in_are_kept_quarantined_or_duplicates(rows: list[tuple[str, str, s
     text = io.StringIO()
     csv.writer(text).writerows([("u", "v", "y"), *rows, *((n, n, "ab"[n % 2]) for n in range(100))])
     try:
-        here, result = done(text.getvalue())
+        workspace, result = preprocessed(text.getvalue())
     except BadData:
         return
     assert result.rows == len(rows) + 100
     assert result.rows == result.kept + result.quarantined + result.duplicates
     assert sum(result.split) == result.kept
-    quarantine = here.parquet(result.quarantine) if result.quarantine else []
+    quarantine = workspace.parquet(result.quarantine) if result.quarantine else []
     assert len({row for _, row, *_ in quarantine}) == result.quarantined
 
 
-def test_a_target_of_numbers_in_another_spelling_is_told_how_to_be_written() -> None:
+def test_for_a_target_of_unreadable_numbers_the_error_says_how_to_write_them() -> None:
     rows = table(300, x=uniform(), y=lambda row: f"{row * 37.5:,.2f}")
     with pytest.raises(TargetUnusable) as raised:
-        done(rows)
+        preprocessed(rows)
     assert raised.value.remedy.startswith("write numbers as 1234.5")

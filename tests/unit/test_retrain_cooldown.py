@@ -1,4 +1,4 @@
-"""A model that degraded is trained again once in its cooldown, however many runs others have started since."""
+"""A degraded model is retrained once in its cooldown, however many other runs were started since."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from modelcycle.messages import Run, Trigger
+from modelcycle.messages import RetrainRequest, Run, Trigger
 from modelcycle.registry import Registry, RunRecord, Write
-from modelcycle.retrain import Asked, retrain
+from modelcycle.retrain import retrain
 from tests.fakes import MemoryStore, MemoryTable
 from tests.unit.test_ends_and_decisions import Flows, Pipelines
 
-EVENT = Asked("e-1", "ModelDegraded", "m", {"model": "m"})
+DEGRADED = RetrainRequest(model="m", kind="ModelDegraded", event_id="e-1")
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def registry() -> Registry:
 
 
 def ran(registry: Registry, ago: timedelta, kind: str) -> None:
-    """A run on record, under an id as `claim` gives it."""
+    """Record a run, with an id as `claim` makes it."""
     at = datetime.now(UTC) - ago
     run_id = f"{at:%Y%m%dT%H%M%S}{at.microsecond // 1000:03}-{kind[:4]}"
     run = Run(
@@ -34,7 +34,7 @@ def ran(registry: Registry, ago: timedelta, kind: str) -> None:
 
 def asked(registry: Registry, hours: float = 24) -> str:
     pipelines = Pipelines(f"name: m\ntarget: t\nretraining: {{cooldown_hours: {hours}}}\n")
-    return retrain(EVENT, lifecycle="arn", data=pipelines, runs=registry.runs, flows=Flows())
+    return retrain(DEGRADED, lifecycle="arn", data=pipelines, runs=registry.runs, flows=Flows()).done
 
 
 def test_a_cooldown_outlasts_any_number_of_uploads(registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""The rehearsal, and where it puts a version; delivered twice, nothing moves twice."""
+"""The rehearsal, and the state that its verdict gives a version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from modelcycle.messages import ScoredCandidate, Staged
-from modelcycle.model.answer import load
+from modelcycle.model.answer import load_version
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
@@ -41,74 +41,74 @@ class Registered:
 
     @property
     def state(self) -> str:
-        return self.registry.versions.standing(MODEL, self.version).state
+        return self.registry.standings.get(MODEL, self.version).state
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_a_sound_version_is_staged(task: Task) -> None:
-    here = Registered(task)
-    result = here.stage()
+def test_a_version_that_passes_is_staged(task: Task) -> None:
+    run = Registered(task)
+    result = run.stage()
     assert (result.verdict, result.reasons, result.differences, result.rows) == ("passed", [], 0, 40)
     assert 0 < result.p50_ms <= result.p99_ms and not result.approval
-    assert here.state == "staged"
+    assert run.state == "staged"
 
 
-def test_too_slow_is_refused_and_the_reason_is_on_record() -> None:
-    here = Registered(staging={"rows": 10, "p99_ms": 1e-6})
-    result = here.stage()
+def test_a_slow_version_is_refused_with_the_reason_recorded() -> None:
+    run = Registered(staging={"rows": 10, "p99_ms": 1e-6})
+    result = run.stage()
     assert result.verdict == "refused" and "staging.p99_ms" in result.reasons[0]
-    standing = here.registry.versions.standing(MODEL, here.version)
+    standing = run.registry.standings.get(MODEL, run.version)
     assert standing.state == "refused" and standing.why == result.reasons[0]
 
 
-def test_where_a_person_is_asked_the_version_waits() -> None:
-    here = Registered(approval={"required": True})
-    assert here.stage().approval and here.state == "awaiting_approval"
+def test_a_version_that_needs_approval_waits() -> None:
+    run = Registered(approval={"required": True})
+    assert run.stage().approval and run.state == "awaiting_approval"
 
 
-def test_delivered_twice_the_first_verdict_stands_and_nothing_moves() -> None:
+def test_a_second_delivery_returns_the_first_verdict_and_moves_nothing() -> None:
     for settings in ({}, {"approval": {"required": True}}, {"staging": {"rows": 5, "p99_ms": 1e-6}}):
-        here = Registered(**settings)
-        first, written = here.stage(), None
-        written = len(here.registry.table.written)  # type: ignore[attr-defined]
-        assert here.stage() == first and len(here.registry.table.written) == written  # type: ignore[attr-defined]
+        run = Registered(**settings)
+        first = run.stage()
+        written = len(run.registry.table.written)  # type: ignore[attr-defined]
+        assert run.stage() == first and len(run.registry.table.written) == written  # type: ignore[attr-defined]
 
 
-def test_a_kill_between_the_report_and_the_move_is_made_good() -> None:
-    here = Registered()
-    first = here.stage()
+def test_a_kill_between_the_report_and_the_move_is_repaired() -> None:
+    run = Registered()
+    first = run.stage()
     again = Registered(run_id="r9")
-    again.store.objects.update({key: body for key, body in here.store.objects.items() if "/stage/" in key})
+    again.store.objects.update({key: body for key, body in run.store.objects.items() if "/stage/" in key})
     assert again.stage().verdict == first.verdict and again.state == "staged"
 
 
-def test_a_kill_between_two_moves_still_waits_for_the_person() -> None:
-    here = Registered(approval={"required": True})
-    here.registry.versions.move(MODEL, here.version, "staged", "run r1")
-    assert here.stage().verdict == "passed" and here.state == "awaiting_approval"
+def test_a_kill_between_two_moves_still_waits_for_approval() -> None:
+    run = Registered(approval={"required": True})
+    run.registry.standings.move(MODEL, run.version, "staged", "run r1")
+    assert run.stage().verdict == "passed" and run.state == "awaiting_approval"
 
 
-def test_a_late_repeat_takes_no_approval_back() -> None:
-    here = Registered(approval={"required": True})
-    here.stage()
-    here.registry.versions.move(MODEL, here.version, "staged", "ada")
-    here.stage()
-    assert here.state == "staged"
-    here.registry.routes.promote(MODEL, here.version, 100, "rollout")
-    assert here.stage().verdict == "passed" and here.state == "live"
+def test_a_late_delivery_does_not_undo_an_approval() -> None:
+    run = Registered(approval={"required": True})
+    run.stage()
+    run.registry.standings.move(MODEL, run.version, "staged", "ada")
+    run.stage()
+    assert run.state == "staged"
+    run.registry.routes.promote(MODEL, run.version, 100, "rollout")
+    assert run.stage().verdict == "passed" and run.state == "live"
 
 
-def test_what_was_dismissed_before_is_refused_again() -> None:
+def test_a_version_that_was_rejected_is_refused_again() -> None:
     first = Registered(approval={"required": True})
     first.stage()
-    first.registry.versions.move(MODEL, first.version, "rejected", "ada", "unfair to men")
+    first.registry.standings.move(MODEL, first.version, "rejected", "ada", "unfair to men")
     second = Registered(run_id="r2", before=first)
     result = second.stage()
     assert second.version == first.version and result.verdict == "refused"
     assert result.reasons == ["version 1 was rejected before: unfair to men"]
 
 
-def test_a_version_that_met_a_slow_moment_is_staged_by_a_later_run() -> None:
+def test_a_version_whose_rehearsal_was_slow_is_staged_by_a_later_run() -> None:
     first = Registered(staging={"rows": 5, "p99_ms": 1e-6})
     assert first.stage().verdict == "refused" and first.state == "refused"
     second = Registered(run_id="r2", before=first)
@@ -135,10 +135,10 @@ def test_a_version_whose_rollout_was_aborted_is_staged_by_a_later_run_and_a_roll
     live.stage()
     live.registry.routes.promote(MODEL, live.version, 100, "run r1")
     number = live.cycle.register("other").version
-    live.registry.versions.move(MODEL, number, "staged", "run r1")
+    live.registry.standings.move(MODEL, number, "staged", "run r1")
     live.version = number
     live.registry.routes.promote(MODEL, number, 10, "run r1", rollout="x", step=0)
-    assert live.registry.routes.withdraw(MODEL, number, "x", "rollout", "the rollout did not come to its end")
+    assert live.registry.routes.withdraw(MODEL, number, "x", "rollout", "the rollout did not complete")
     again = Registered(run_id="r2", before=live)
     again.version = number
     assert again.stage().verdict == "passed" and again.state == "staged"
@@ -150,46 +150,46 @@ def test_a_version_whose_rollout_was_aborted_is_staged_by_a_later_run_and_a_roll
     assert third.state == "rolled_back"
 
 
-def test_a_retired_version_that_is_made_again_waits_for_the_person_whom_the_pipeline_file_asks() -> None:
+def test_a_retired_version_that_is_made_again_waits_for_approval_if_the_pipeline_file_requires_it() -> None:
     first = Registered()
     first.stage()
     first.registry.routes.promote(MODEL, first.version, 100, "run r1")
     other = first.cycle.register("other").version
-    first.registry.versions.move(MODEL, other, "staged", "run r1")
+    first.registry.standings.move(MODEL, other, "staged", "run r1")
     first.registry.routes.promote(MODEL, other, 100, "run r1")
     assert first.state == "retired"
     second = Registered(run_id="r2", before=first, approval={"required": True})
     assert second.stage().approval and second.state == "awaiting_approval"
 
 
-def test_the_step_tells_the_last_move_that_the_run_saw_first() -> None:
+def test_the_result_has_the_last_move_that_the_run_read_first() -> None:
     first = Registered()
     assert first.stage().moves == 0
     first.registry.routes.promote(MODEL, first.version, 100, "run r1")
     assert first.stage().moves == 0
 
 
-def test_a_version_that_waits_goes_on_waiting_when_the_pipeline_file_changes() -> None:
+def test_a_version_that_waits_keeps_waiting_when_the_pipeline_file_changes() -> None:
     first = Registered(approval={"required": True})
     first.stage()
     second = Registered(run_id="r2", before=first, approval={"required": False})
     assert second.stage().approval and second.state == "awaiting_approval"
 
 
-def test_other_scores_than_were_judged_are_differences() -> None:
-    here = Registered()
-    scores = Scores.from_bytes(here.store.read(here.scored.scores)).scores
-    here.scored = here.scored.model_copy(
-        update={"scores": here.store.put("else", Scores(scores[:, ::-1].copy()).to_bytes())}
+def test_scores_that_differ_from_those_of_the_batch_are_differences() -> None:
+    run = Registered()
+    scores = Scores.from_bytes(run.store.read(run.scored.scores)).scores
+    run.scored = run.scored.model_copy(
+        update={"scores": run.store.put("else", Scores(scores[:, ::-1].copy()).to_bytes())}
     )
-    result = here.stage()
+    result = run.stage()
     assert result.verdict == "refused" and result.differences > 30
     assert "answered differently alone and in a batch" in result.reasons[0]
 
 
 def test_a_row_that_the_serving_code_refuses_is_named_without_its_values() -> None:
     here = Registered()
-    served = load(here.registry.versions.get(MODEL, 1), here.store)
+    served = load_version(here.registry.versions.get(MODEL, 1), here.store)
     rows = Columns({HOURS: np.array([1.0], dtype=np.float32), COLOUR: Texts(np.array([0], dtype=np.int32), ["secret"])})
     narrow = served.signature.model_copy(
         update={
@@ -203,17 +203,17 @@ def test_a_row_that_the_serving_code_refuses_is_named_without_its_values() -> No
     assert "secret" not in json.dumps(result.broken)
 
 
-def test_no_test_rows_is_no_pass() -> None:
-    here = Registered()
-    empty = here.cycle.trained.test.take(np.array([], dtype=int))
-    here.cycle.preprocess = here.cycle.preprocess.model_copy(
-        update={"test_features": here.store.put("empty", Columns(empty.values).to_bytes())}
+def test_a_version_is_refused_without_test_rows() -> None:
+    run = Registered()
+    empty = run.cycle.trained.test.take(np.array([], dtype=int))
+    run.cycle.preprocess = run.cycle.preprocess.model_copy(
+        update={"test_features": run.store.put("empty", Columns(empty.values).to_bytes())}
     )
-    assert "no test rows" in here.stage().reasons[0]
+    assert "no test rows" in run.stage().reasons[0]
 
 
-def test_the_report_says_what_was_measured() -> None:
-    here = Registered()
-    result = here.stage()
-    report = json.loads(here.store.read(result.report))
+def test_the_report_has_what_was_measured() -> None:
+    run = Registered()
+    result = run.stage()
+    report = json.loads(run.store.read(result.report))
     assert report["p99_ms"] == result.p99_ms and report["limits"] == {"rows": 40, "p99_ms": 10_000}

@@ -1,4 +1,4 @@
-"""Moves of traffic: who may move what, what stands above what, and what is on record of it."""
+"""Moves of traffic: what is allowed, which decision has priority, and what is recorded."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ import pytest
 
 from cli import signing
 from cli.console import REFUSED, status_of
+from cli.screens.versions import decided_text
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import NotAllowed, Raced
 from modelcycle.govern import decide
 from modelcycle.govern.decision_request import parse_decision
 from modelcycle.messages import Decision, Deployed, DeployRequest, RolloutEnded
 from modelcycle.problems import problem
-from modelcycle.registry import Entry, Registry, Standing, Unit, Version, Write
-from modelcycle.registry.history import SAME_ROLLBACK
+from modelcycle.registry import Entry, Registry, Standing, UnitOfWork, Version, Write
+from modelcycle.registry.moves import SAME_ROLLBACK
 from tests.fakes import MemoryStore, MemoryTable
 
 CANARY = "name: m\ntarget: t\nrollout: {steps: [10, 50, 100], wait_minutes: 3}\n"
 
 
 class ContendedTable(MemoryTable):
-    """A table in which others write just before the next move of the route, or in which the writer dies."""
+    """A table in which `meanwhile` runs just before the next move of the route is written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +47,7 @@ class Killed(BaseException):
 
 
 class Flows:
-    """State machines that remember what was started; `dies` is killed in its place."""
+    """State machines that remember what was started; with `dies`, the process is killed at a start."""
 
     def __init__(self, dies: bool = False) -> None:
         self.started: dict[str, dict[str, Any]] = {}
@@ -62,7 +63,7 @@ class Flows:
 
 
 class Cycle:
-    """A model whose versions are staged, rolled out and decided about."""
+    """A model with versions to stage, roll out and decide about."""
 
     def __init__(self) -> None:
         self.table = ContendedTable()
@@ -80,7 +81,7 @@ class Cycle:
         number = self.registry.versions.register(draft, str(len(self.table.records)))[0].version
         path = {"registered": [], "refused": ["refused"], "rejected": ["staged", "awaiting_approval", "rejected"]}
         for state_on_the_way in path.get(state, ["staged"] if state == "staged" else ["staged", state]):
-            self.registry.versions.move("m", number, state_on_the_way, "run r", "too slow")
+            self.registry.standings.move("m", number, state_on_the_way, "run r", "too slow")
         return number
 
     def live(self, versions: int = 1) -> None:
@@ -91,16 +92,16 @@ class Cycle:
         request = DeployRequest(model="m", version=version, step=step, moves=moves, rollout=rollout, actor="run r")
         return deploy(request, registry=self.registry, artifacts=self.store)
 
-    def decide(self, decision: str, version: int | None = None, by: str = "ann", **more: Any) -> Any:
-        word = Decision.model_validate({"model": "m", "decision": decision, "version": version, "by": by} | more)
-        return decide(word, registry=self.registry, flows=self.flows, rollout="arn:stateMachine:rollout")
+    def decide(self, name: str, version: int | None = None, by: str = "ann", **fields: Any) -> Any:
+        decision = Decision.model_validate({"model": "m", "decision": name, "version": version, "by": by} | fields)
+        return decide(decision, registry=self.registry, flows=self.flows, rollout="arn:stateMachine:rollout")
 
     @property
     def weights(self) -> dict[int, int]:
         return self.registry.routes.get("m").weights
 
     def state(self, version: int) -> str:
-        return self.registry.versions.standing("m", version).state
+        return self.registry.standings.get("m", version).state
 
     def audited(self, *decisions: str) -> list[Entry]:
         return [entry for entry in self.registry.audit.all("m") if entry.decision in decisions]
@@ -111,10 +112,10 @@ def cycle() -> Cycle:
     return Cycle()
 
 
-# a rollout and the decisions that stand above it
+# decisions of people have priority over rollouts
 
 
-def test_a_rollback_between_the_look_and_the_write_of_a_step_stands(cycle: Cycle) -> None:
+def test_a_rollback_between_the_read_and_the_write_of_a_step_is_kept(cycle: Cycle) -> None:
     cycle.live()
     first = cycle.step(cycle.staged(), 0, moves=1)
     cycle.table.meanwhile = lambda: cycle.registry.routes.roll_back("m", "ann")
@@ -123,7 +124,7 @@ def test_a_rollback_between_the_look_and_the_write_of_a_step_stands(cycle: Cycle
     assert cycle.weights == {1: 100}
 
 
-def test_an_overruled_rollout_ends_for_good_though_its_share_is_there_again(cycle: Cycle) -> None:
+def test_an_overruled_rollout_ends_for_good_even_if_its_share_is_there_again(cycle: Cycle) -> None:
     cycle.live()
     first = cycle.step(cycle.staged(), 0, moves=1)
     cycle.registry.routes.roll_back("m", "ann")
@@ -134,7 +135,7 @@ def test_an_overruled_rollout_ends_for_good_though_its_share_is_there_again(cycl
     assert cycle.step(2, again.step, again.moves, rollout="y").weight == 50
 
 
-def test_the_first_step_is_taken_only_on_the_route_that_its_starter_saw(cycle: Cycle) -> None:
+def test_the_first_step_is_made_only_on_the_route_that_its_starter_read(cycle: Cycle) -> None:
     cycle.live(2)
     third = cycle.staged()
     cycle.registry.routes.roll_back("m", "ann")
@@ -143,7 +144,7 @@ def test_the_first_step_is_taken_only_on_the_route_that_its_starter_saw(cycle: C
     assert cycle.step(third, 0, moves=3, rollout="y").weight == 10
 
 
-def test_a_step_delivered_twice_knows_its_own_move_and_answers_the_same(cycle: Cycle) -> None:
+def test_a_step_delivered_twice_finds_its_own_move_and_returns_the_same_result(cycle: Cycle) -> None:
     cycle.live()
     second = cycle.staged()
     first = cycle.step(second, 0, moves=1)
@@ -154,7 +155,7 @@ def test_a_step_delivered_twice_knows_its_own_move_and_answers_the_same(cycle: C
     assert cycle.weights == {1: 50, 2: 50} and cycle.registry.routes.get("m").moves == 3
 
 
-def test_two_deliveries_at_once_are_one_move(cycle: Cycle) -> None:
+def test_two_deliveries_at_once_make_one_move(cycle: Cycle) -> None:
     cycle.live()
     second = cycle.staged()
     cycle.table.meanwhile = lambda: cycle.step(second, 0, moves=1)
@@ -162,41 +163,41 @@ def test_two_deliveries_at_once_are_one_move(cycle: Cycle) -> None:
     assert cycle.registry.routes.get("m").moves == 2
 
 
-def test_an_execution_from_before_the_number_goes_on_by_its_share(cycle: Cycle) -> None:
+def test_an_execution_without_the_number_of_its_move_continues_by_its_share(cycle: Cycle) -> None:
     cycle.live()
     second = cycle.staged()
-    told = [cycle.step(second, step, None, rollout="").weight for step in (0, 1, 1, 2)]
-    assert told == [10, 50, 50, 100]
+    weights = [cycle.step(second, step, None, rollout="").weight for step in (0, 1, 1, 2)]
+    assert weights == [10, 50, 50, 100]
     cycle.live()
     assert cycle.step(second, 1, None, rollout="").overruled
 
 
-def test_a_new_rollout_goes_on_where_a_dead_one_left_the_share(cycle: Cycle) -> None:
+def test_a_new_rollout_continues_from_the_share_of_a_dead_one(cycle: Cycle) -> None:
     cycle.live()
     second = cycle.staged()
     half = cycle.step(second, 1, cycle.step(second, 0, moves=1).moves)
     moves, weights = half.moves, []
     for step in range(3):
-        told = cycle.step(second, step, moves, rollout="y")
-        moves = told.moves
-        weights.append(told.weight)
-    assert weights == [50, 50, 100] and told.done and not told.overruled
+        deployed = cycle.step(second, step, moves, rollout="y")
+        moves = deployed.moves
+        weights.append(deployed.weight)
+    assert weights == [50, 50, 100] and deployed.done and not deployed.overruled
 
 
-def test_a_withdrawal_takes_back_only_what_its_rollout_has_moved(cycle: Cycle) -> None:
+def test_a_withdrawal_undoes_only_what_its_rollout_has_moved(cycle: Cycle) -> None:
     cycle.live()
     cycle.step(cycle.staged(), 0, moves=1, rollout="x")
     cycle.registry.routes.roll_back("m", "ann")
     cycle.step(2, 0, moves=3, rollout="y")
-    gone = RolloutEnded(model="m", version=2, rollout="x")
-    assert not withdraw(gone, registry=cycle.registry).put_back
+    ended = RolloutEnded(model="m", version=2, rollout="x")
+    assert not withdraw(ended, registry=cycle.registry).put_back
     assert not withdraw(RolloutEnded(model="m", version=1, rollout="y"), registry=cycle.registry).put_back
     assert cycle.weights == {1: 90, 2: 10}
     assert withdraw(RolloutEnded(model="m", version=2, rollout="y"), registry=cycle.registry).put_back
     assert cycle.weights == {1: 100}
 
 
-def test_a_withdrawal_that_a_rollback_overtakes_changes_nothing(cycle: Cycle) -> None:
+def test_a_withdrawal_after_a_concurrent_rollback_changes_nothing(cycle: Cycle) -> None:
     cycle.live(2)
     cycle.step(cycle.staged(), 0, moves=2)
     cycle.table.meanwhile = lambda: cycle.decide("rollback", 1)
@@ -206,12 +207,20 @@ def test_a_withdrawal_that_a_rollback_overtakes_changes_nothing(cycle: Cycle) ->
 
 def test_the_reason_of_a_promotion_is_in_the_moves_that_it_starts(cycle: Cycle) -> None:
     cycle.live()
-    cycle.decide("promote", cycle.staged(), why="the audit is through")
+    cycle.decide("promote", cycle.staged(), why="the audit is done")
     (message,) = cycle.flows.started.values()
     assert message["moves"] == 1
     deploy(DeployRequest.from_event(message | {"rollout": "x"}), registry=cycle.registry, artifacts=cycle.store)
     move = cycle.registry.routes.moves("m")[0]
-    assert (move.by, move.why) == ("ann", "rollout, step 1 of 3: the audit is through")
+    assert (move.by, move.why) == ("ann", "rollout, step 1 of 3: the audit is done")
+
+
+def test_the_screen_does_not_claim_a_rollout_that_did_not_start(cycle: Cycle) -> None:
+    cycle.live()
+    decided = cycle.decide("promote", 1)
+    assert not cycle.flows.started
+    screen = decided_text(decided)
+    assert "m:1 was not changed." in screen and "it already has all the traffic" in screen and "rollout" not in screen
 
 
 # decisions that a version's state does not allow
@@ -224,7 +233,9 @@ def test_the_reason_of_a_promotion_is_in_the_moves_that_it_starts(cycle: Cycle) 
         ("refused", "run again"), ("rejected", "run again"),
     ],
 )  # fmt: skip
-def test_what_may_not_go_live_is_not_promoted_and_nothing_is_on_record(cycle: Cycle, state: str, remedy: str) -> None:
+def test_a_version_that_may_not_go_live_is_not_promoted_and_nothing_is_recorded(
+    cycle: Cycle, state: str, remedy: str
+) -> None:
     cycle.live()
     version, before = cycle.staged(state), len(cycle.table.written)
     for decision in ("promote", "rollback"):
@@ -234,15 +245,15 @@ def test_what_may_not_go_live_is_not_promoted_and_nothing_is_on_record(cycle: Cy
         assert decision == "rollback" or remedy in refused.value.remedy
     assert len(cycle.table.written) == before and not cycle.flows.started
     status, body = problem(refused.value)
-    told = signing._fault(status, json.loads(body), "https://api")
-    assert status_of(told) == REFUSED and told.remedy == refused.value.remedy
+    fault = signing._fault(status, json.loads(body), "https://api")
+    assert status_of(fault) == REFUSED and fault.remedy == refused.value.remedy
 
 
-def test_a_version_that_was_approved_and_retired_since_has_nothing_to_approve(cycle: Cycle) -> None:
+def test_a_version_that_was_approved_and_retired_since_cannot_be_approved(cycle: Cycle) -> None:
     version = cycle.staged("awaiting_approval")
     cycle.decide("approve", version)
     cycle.registry.routes.promote("m", version, 100, "ann")
-    cycle.decide("approve", version)  # said twice: nothing more to do
+    cycle.decide("approve", version)  # repeated: nothing more to do
     cycle.live()
     with pytest.raises(NotAllowed, match="retired: there is nothing to approve") as refused:
         cycle.decide("approve", version)
@@ -250,7 +261,7 @@ def test_a_version_that_was_approved_and_retired_since_has_nothing_to_approve(cy
     assert len(cycle.flows.started) == len(cycle.audited("approve")) == 1 and cycle.weights == {2: 100}
 
 
-def test_a_version_that_nobody_was_asked_about_has_nothing_to_approve(cycle: Cycle) -> None:
+def test_a_version_that_does_not_wait_cannot_be_approved(cycle: Cycle) -> None:
     for state in ("staged", "registered", "refused", "rejected"):
         version = cycle.staged(state)
         with pytest.raises(NotAllowed, match="there is nothing to approve"):
@@ -261,7 +272,7 @@ def test_a_retired_version_that_a_run_makes_again_waits_for_approval_and_can_sti
     cycle: Cycle,
 ) -> None:
     cycle.live(2)
-    cycle.registry.versions.move("m", 1, "awaiting_approval", "run r2")
+    cycle.registry.standings.move("m", 1, "awaiting_approval", "run r2")
     with pytest.raises(NotAllowed, match="awaiting approval and may not go live"):
         cycle.decide("promote", 1)
     assert cycle.decide("rollback").version == 1
@@ -276,32 +287,32 @@ def test_a_rollback_to_a_version_that_was_never_live_names_those_that_were(cycle
     assert cycle.weights == {3: 100}
 
 
-def test_where_no_other_version_was_live_a_rollback_says_what_would_do(cycle: Cycle) -> None:
+def test_a_rollback_without_an_earlier_version_says_what_to_do_instead(cycle: Cycle) -> None:
     cycle.live()
     with pytest.raises(NotAllowed) as refused:
         cycle.decide("rollback", cycle.staged("awaiting_approval"))
     assert "`modelcycle approve m:2`" in refused.value.remedy
 
 
-def test_a_rollback_is_no_way_to_finish_a_rollout(cycle: Cycle) -> None:
+def test_a_rollback_does_not_finish_a_rollout(cycle: Cycle) -> None:
     cycle.live()
     cycle.step(cycle.staged(), 0, moves=1)
-    with pytest.raises(NotAllowed, match="version 2 is being rolled out, it has 10 %"):
+    with pytest.raises(NotAllowed, match="version 2 is being rolled out and has 10 %"):
         cycle.decide("rollback", 2)
     assert cycle.decide("rollback").version == 1
 
 
-def test_what_has_all_traffic_needs_no_rollout(cycle: Cycle) -> None:
+def test_a_version_with_all_traffic_needs_no_rollout(cycle: Cycle) -> None:
     cycle.live()
     assert cycle.decide("promote", 1).route == {1: 100}
     assert not cycle.flows.started and not cycle.audited("promote", "rollback")
-    assert cycle.decide("rollback", 1).note == "it has all the traffic already"
+    assert cycle.decide("rollback", 1).note == "it already has all the traffic"
 
 
 # rollbacks
 
 
-def test_each_rollback_of_an_incident_goes_one_version_further_back(cycle: Cycle) -> None:
+def test_each_rollback_of_an_incident_goes_back_one_more_version(cycle: Cycle) -> None:
     cycle.live(4)
     assert [cycle.decide("rollback").version for _ in range(3)] == [3, 2, 1]
     assert [cycle.state(version) for version in (1, 2, 3, 4)] == ["live", "rolled_back", "rolled_back", "rolled_back"]
@@ -311,15 +322,15 @@ def test_each_rollback_of_an_incident_goes_one_version_further_back(cycle: Cycle
     assert cycle.decide("rollback", 3).route == {3: 100}
 
 
-def test_a_rollback_goes_past_versions_that_were_rolled_back_before(cycle: Cycle) -> None:
+def test_a_rollback_skips_versions_that_were_rolled_back_before(cycle: Cycle) -> None:
     cycle.live(3)
-    cycle.decide("rollback")  # 3 is bad: 2
-    cycle.live()  # 4 in its place
+    cycle.decide("rollback")  # from 3 to 2
+    cycle.live()  # version 4
     assert cycle.decide("rollback").version == 2
     assert cycle.decide("rollback").version == 1
 
 
-def test_after_a_rollback_by_name_the_next_one_goes_back_from_there(cycle: Cycle) -> None:
+def test_after_a_rollback_to_a_named_version_the_next_one_goes_back_from_there(cycle: Cycle) -> None:
     cycle.live(4)
     cycle.decide("rollback", 2)
     assert cycle.registry.routes.get("m").previous == 1
@@ -329,15 +340,15 @@ def test_after_a_rollback_by_name_the_next_one_goes_back_from_there(cycle: Cycle
 def test_four_people_who_roll_back_within_a_second_take_away_one_version(cycle: Cycle) -> None:
     cycle.live(5)
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda who: cycle.decide("rollback", by=who), ["ann", "bob", "cem", "dee"]))
-    assert cycle.weights == {4: 100} and {one.version for one in told} == {4}
-    assert sorted(bool(one.note) for one in told) == [False, True, True, True]
+        results = list(pool.map(lambda by: cycle.decide("rollback", by=by), ["ann", "bob", "cem", "dee"]))
+    assert cycle.weights == {4: 100} and {result.version for result in results} == {4}
+    assert sorted(bool(result.note) for result in results) == [False, True, True, True]
     assert len(cycle.audited("rollback")) == 1
-    noted = next(one.note for one in told if one.note)
-    assert "this is the same rollback" in noted and "`modelcycle rollback m:VERSION` goes further back" in noted
+    note = next(result.note for result in results if result.note)
+    assert "this is the same rollback" in note and "`modelcycle rollback m:VERSION` goes further back" in note
 
 
-def test_a_rollback_that_was_asked_before_the_last_one_is_that_one(cycle: Cycle) -> None:
+def test_a_rollback_that_was_asked_for_before_the_last_one_is_the_same_rollback(cycle: Cycle) -> None:
     cycle.live(3)
     asked = datetime.now(UTC)
     for _ in range(3):  # one person, one click, three requests
@@ -346,24 +357,24 @@ def test_a_rollback_that_was_asked_before_the_last_one_is_that_one(cycle: Cycle)
     assert cycle.decide("rollback", by="bob", asked_at=asked + 2 * SAME_ROLLBACK).version == 1
 
 
-def test_a_rollback_that_another_one_overtakes_is_told_no_nonsense(cycle: Cycle) -> None:
+def test_a_rollback_that_loses_to_another_one_names_it(cycle: Cycle) -> None:
     cycle.live(2)
     cycle.table.meanwhile = lambda: cycle.decide("rollback", by="bob")
-    told = cycle.decide("rollback")
-    assert told.version == 1 and "bob rolled m back" in told.note
+    result = cycle.decide("rollback")
+    assert result.version == 1 and "bob rolled m back" in result.note
 
 
-def test_a_rollback_read_from_a_stale_route_is_tried_again(cycle: Cycle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the read of the route and those of the states another rollback goes through."""
+def test_a_rollback_with_a_stale_route_is_retried(cycle: Cycle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another rollback is made between the read of the route and the reads of the states."""
     cycle.live(2)
     routes, read, stale = cycle.registry.routes, cycle.registry.routes._read, []
 
     def late(model: str) -> Any:
-        found = read(model)
+        route_and_record = read(model)
         if not stale:
-            stale.append(found)
+            stale.append(route_and_record)
             routes.roll_back("m", "bob")
-        return found
+        return route_and_record
 
     monkeypatch.setattr(routes, "_read", late)
     move, moved = routes.roll_back("m", "ann", asked_at=datetime.now(UTC))
@@ -377,57 +388,59 @@ def test_a_rollback_during_a_rollout_step_takes_the_new_version_away(cycle: Cycl
     assert cycle.decide("rollback").route == {1: 100}
 
 
-def test_a_rollback_races_the_steps_of_a_rollout_and_stands(cycle: Cycle) -> None:
+def test_a_rollback_that_races_the_steps_of_a_rollout_is_kept(cycle: Cycle) -> None:
     cycle.live()
     cycle.staged()
-    under_way = threading.Event()
+    running = threading.Event()
 
     def roll_out() -> None:
-        follows: int | None = 1
+        expected_moves: int | None = 1
         for weight in range(1, 100):
-            moved = cycle.registry.routes.promote("m", 2, weight, "run r", rollout="x", step=weight, follows=follows)
+            moved = cycle.registry.routes.promote(
+                "m", 2, weight, "run r", rollout="x", step=weight, expected_moves=expected_moves
+            )
             if moved is None:
                 return
-            follows = moved.moves
+            expected_moves = moved.moves
             if weight > 2:
-                under_way.set()
+                running.set()
             time.sleep(0.001)
         raise AssertionError("the rollback did not end the rollout")
 
     with ThreadPoolExecutor(1) as pool:
         rollout = pool.submit(roll_out)
-        assert under_way.wait(10)
+        assert running.wait(10)
         cycle.decide("rollback")
         rollout.result()
     assert cycle.weights == {1: 100}
 
 
-def test_when_a_person_asked_is_believed_within_a_minute() -> None:
+def test_the_time_at_which_a_person_asked_is_trusted_within_a_minute() -> None:
     received = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    for sent, believed in (("11:59:58", -2), ("10:00:00", -60), ("12:00:30", 0)):
-        body = '{"decision": "rollback", "asked_at": "2026-01-01T' + sent + 'Z"}'
-        assert parse_decision(body, "m", "ann", received).asked_at == received + timedelta(seconds=believed)
+    for asked_at, seconds in (("11:59:58", -2), ("10:00:00", -60), ("12:00:30", 0)):
+        body = '{"decision": "rollback", "asked_at": "2026-01-01T' + asked_at + 'Z"}'
+        assert parse_decision(body, "m", "ann", received).asked_at == received + timedelta(seconds=seconds)
     assert parse_decision('{"decision": "rollback"}', "m", "ann", received).asked_at == received
 
 
-# what is on record
+# the audit trail
 
 
 def test_a_decision_is_not_written_without_its_audit_entry(cycle: Cycle) -> None:
     cycle.live()
     for sk in ("ROUTE", "STATE#00000001"):
-        unit = cycle.registry.unit("m")
+        unit = cycle.registry.unit_of_work("m")
         unit.put(Write("MODEL#m", sk, {}, 1))
         with pytest.raises(ValueError, match="a decision is written with its audit entry"):
             unit.commit()
 
 
-def test_every_change_of_a_version_and_of_the_route_is_in_the_trail_with_its_transaction(
+def test_every_change_of_a_version_and_of_the_route_has_its_audit_entry_in_the_same_transaction(
     cycle: Cycle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    committed: list[Unit] = []
-    commit = Unit.commit
-    monkeypatch.setattr(Unit, "commit", lambda unit: (committed.append(unit), commit(unit))[1])
+    committed: list[UnitOfWork] = []
+    commit = UnitOfWork.commit
+    monkeypatch.setattr(UnitOfWork, "commit", lambda unit: (committed.append(unit), commit(unit))[1])
     cycle.live()
     cycle.decide("approve", cycle.staged("awaiting_approval"))
     cycle.decide("reject", cycle.staged("awaiting_approval"))
@@ -436,14 +449,14 @@ def test_every_change_of_a_version_and_of_the_route_is_in_the_trail_with_its_tra
     for unit in committed:
         keys = [write.sk for write in unit.writes]
         assert sum(key.startswith("AUDIT#") for key in keys) == 1, keys
-    alone = [w for w in cycle.table.written if w.sk.startswith(("ROUTE", "STATE#"))]
-    assert len(alone) == sum(w.sk.startswith(("ROUTE", "STATE#")) for unit in committed for w in unit.writes)
+    in_units = [write for unit in committed for write in unit.writes]
+    assert _decisions(cycle.table.written) == _decisions(in_units)
     assert [entry.decision for entry in cycle.audited("approve", "reject", "rollout", "rollback")] == [
         "rollback", "rollout", "reject", "approve", "rollout",
     ]  # fmt: skip
 
 
-def test_the_same_decision_said_three_times_is_one_entry(cycle: Cycle) -> None:
+def test_a_decision_that_is_repeated_three_times_has_one_entry(cycle: Cycle) -> None:
     cycle.live()
     waiting, bad, good = cycle.staged("awaiting_approval"), cycle.staged("awaiting_approval"), cycle.staged()
     asked = datetime.now(UTC)
@@ -459,7 +472,7 @@ def test_the_same_decision_said_three_times_is_one_entry(cycle: Cycle) -> None:
 
 
 @pytest.mark.parametrize("decision", ["approve", "promote"])
-def test_a_decision_whose_function_is_killed_before_its_rollout_starts_is_on_record_once(
+def test_a_decision_whose_function_is_killed_before_its_rollout_starts_is_recorded_once(
     cycle: Cycle, decision: str
 ) -> None:
     version = cycle.staged("awaiting_approval" if decision == "approve" else "staged")
@@ -482,7 +495,12 @@ def test_a_decision_that_is_raced_leaves_no_entry(cycle: Cycle, monkeypatch: pyt
 
 
 def _raced(*writes: Write) -> None:
-    raise Raced("another writer was first", "m")
+    raise Raced("another writer was faster", "m")
+
+
+def _decisions(writes: list[Write]) -> list[Write]:
+    """The writes that only a decision makes."""
+    return [write for write in writes if write.sk.startswith(("ROUTE", "STATE#"))]
 
 
 # which verdicts are final
@@ -494,14 +512,14 @@ def test_a_version_whose_rollout_died_may_be_staged_again_and_one_that_a_person_
     cycle.live()
     cycle.step(cycle.staged(), 0, moves=1)
     assert withdraw(RolloutEnded(model="m", version=2, rollout="x"), registry=cycle.registry).put_back
-    assert not cycle.registry.versions.standing("m", 2).final
-    assert cycle.registry.versions.move("m", 2, "staged", "run r2").state == "staged"
+    assert not cycle.registry.standings.get("m", 2).final
+    assert cycle.registry.standings.move("m", 2, "staged", "run r2").state == "staged"
     cycle.step(2, 0, moves=3, rollout="y")
     cycle.decide("rollback")
-    assert cycle.registry.versions.standing("m", 2).final
+    assert cycle.registry.standings.get("m", 2).final
     with pytest.raises(NotAllowed, match="rolled back and may not be staged"):
-        cycle.registry.versions.move("m", 2, "staged", "run r3")
-    cycle.registry.versions.check("m", 2, "live")  # a person may promote it
+        cycle.registry.standings.move("m", 2, "staged", "run r3")
+    cycle.registry.standings.check("m", 2, "live")  # a person may promote it
 
 
 @pytest.mark.parametrize(
@@ -511,6 +529,6 @@ def test_a_version_whose_rollout_died_may_be_staged_again_and_one_that_a_person_
         ("rolled_back", "rollout", False), ("live", "run r", False),
     ],
 )  # fmt: skip
-def test_a_record_from_before_final_verdicts_is_read_by_who_wrote_it(state: str, by: str, final: bool) -> None:
+def test_a_record_without_final_is_read_by_who_wrote_it(state: str, by: str, final: bool) -> None:
     old = {"state": state, "at": "2026-01-01T00:00:00Z", "by": by, "why": ""}
     assert Standing.model_validate(old).final is final

@@ -116,10 +116,12 @@ def test_of_equal_losses_the_first_trial_wins_and_a_search_without_a_model_fails
     inputs = {"run": life.run, "preprocess": life.preprocessed, "engineer_features": engineered}
     equal = [trial.model_copy(update={"loss": 0.5}) for trial in reversed(trials)]
     request = SelectModelRequest(**inputs, trials=equal)
-    assert select_model(request, artifacts=life.store, runs=life.runs, code="1").best.number == 1
+    assert select_model(request, artifacts=life.store, results=life.results, code="1").best.number == 1
     diverged = [trial.model_copy(update={"loss": NO_MODEL}) for trial in trials]
     with pytest.raises(BadData, match="no trial has a finite loss"):
-        select_model(SelectModelRequest(**inputs, trials=diverged), artifacts=life.store, runs=life.runs, code="1")
+        select_model(
+            SelectModelRequest(**inputs, trials=diverged), artifacts=life.store, results=life.results, code="1"
+        )
 
 
 def test_a_loss_that_is_not_finite_is_the_largest_and_a_wrong_certainty_costs_16_nats() -> None:

@@ -3,7 +3,7 @@
 From outside, called by the command line:
 
     process             starts and stops it
-    status              asks it how it is, and to save its state
+    status              asks it for its status, and to save its state
     pid_file            its process id and port
     environment         its environment variables, and the files in its folder
 

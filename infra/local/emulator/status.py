@@ -1,4 +1,4 @@
-"""Asks the running emulator how it is, and to save its state."""
+"""Asks the running emulator for its status, and to save its state."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The composition root: the one place that knows environment variables and boto3.
+"""The composition root: the only module that knows environment variables and boto3.
 
 A function asks for what it needs (`adapters().artifacts`). A client is created at first use, so no function pays for
-a service that it doesn't call.
+a service that it does not call.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from modelcycle.store import S3Store
 
 
 class Environment(BaseModel):
-    """What the template tells a function. Not every function is told everything."""
+    """The environment variables that the template sets; not every function has all of them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,27 +36,33 @@ class Environment(BaseModel):
 
 
 class Adapters:
-    """The adapters, each made at its first use. `config` (botocore's names) holds for all clients of this function."""
+    """The adapters, each created at first use.
+
+    Parameters
+    ----------
+    config : settings of all clients, by the names of botocore's Config
+    """
 
     def __init__(self, environment: Environment, **config: Any) -> None:
         self.environment = environment
         self.config = config
 
     def client(self, service: str, **config: Any) -> Any:
+        """Return a client of boto3; `config` overrides the settings of the other clients."""
         import boto3
         from botocore.config import Config
 
         settings = {
-            # four attempts end within the shortest time that a function has, 60 s; boto3 alone waits 60 s for one
+            # four attempts end within 60 s, the shortest time-out of a function; boto3's default is 60 s for one
             "connect_timeout": 2, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 4},
-            # boto3 prefixes the host of some calls, which an endpoint on loopback cannot answer
+            # boto3 adds a prefix to the host name of some calls, which does not work with an endpoint on loopback
             "inject_host_prefix": False,
         } | self.config | config  # fmt: skip
         return boto3.client(service, config=Config(**settings))
 
     @property
     def code(self) -> str:
-        """The version of the code, part of what every result depends on."""
+        """The version of the code, on which every result depends."""
         return self.environment.code_version
 
     @cached_property
@@ -73,7 +79,7 @@ class Adapters:
 
     @cached_property
     def quick_registry(self) -> Registry:
-        """For a read that someone waits for and can do without: it is given up after half a second."""
+        """For reads that a caller can do without: one attempt of half a second."""
         client = self.client("dynamodb", connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
         return Registry(DynamoTable(client, self.environment.registry_table, self._unreachable))
 
@@ -87,7 +93,7 @@ class Adapters:
 
     @cached_property
     def firehose(self) -> Any:
-        # an answer waits for this call: short, and once
+        # a prediction's answer waits for this call: one short attempt
         return self.client("firehose", connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
 
     @cached_property
@@ -95,7 +101,8 @@ class Adapters:
         from botocore.exceptions import ConnectionError as NoConnection
         from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-        return (NoConnection, HTTPClientError, IncompleteReadError)  # nobody there; no answer in time; half an answer
+        # no answer, a late one, an incomplete one
+        return (NoConnection, HTTPClientError, IncompleteReadError)
 
     @cached_property
     def _s3(self) -> Any:
@@ -104,11 +111,11 @@ class Adapters:
 
 @cache
 def adapters(**config: Any) -> Adapters:
-    """The adapters of this process; `config` as for `Adapters`.
+    """Return the adapters of this process; `config` as for `Adapters`.
 
     Raises
     ------
-    Fault : a variable is missing in the function's environment
+    Fault : a variable is missing
     """
     variables = {name: os.environ[name.upper()] for name in Environment.model_fields if name.upper() in os.environ}
     try:
@@ -116,5 +123,5 @@ def adapters(**config: Any) -> Adapters:
     except ValidationError as problems:
         names = ", ".join(str(problem["loc"][0]).upper() for problem in problems.errors())
         raise Fault(
-            f"the function's environment lacks {names}", "template.yaml, Globals", "deploy the template again"
+            f"environment variables are missing: {names}", "template.yaml, Globals", "deploy the template again"
         ) from None

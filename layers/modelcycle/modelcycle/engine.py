@@ -1,4 +1,4 @@
-"""DuckDB as the data steps use it: inside the memory of a function, inside one temporary directory, off the net."""
+"""DuckDB for the data steps: within a function's memory, spilling into one temporary folder, without network access."""
 
 from __future__ import annotations
 
@@ -10,38 +10,40 @@ from typing import Any, TypeVar
 
 from modelcycle.faults import BadData
 
-MB_PER_CPU = 1769  # of a function's memory, AWS page "Configure Lambda function memory"
-SHARE = 0.6  # of a function's memory that DuckDB may take; Python and what it fetches need the rest
-CELLS_PER_GROUP = 4_000_000  # of a Parquet row group, which its writer holds in memory
-SHARD = "64MB"
-COLUMNS_AT_ONCE = 64  # of one query: planning one over a wide table costs as much as reading it
+MEMORY_MB_PER_CPU = 1769  # AWS page "Configure Lambda function memory"
+DUCKDB_MEMORY_SHARE = 0.6  # of a function's memory; Python and the fetched results need the rest
+MAX_ROW_GROUP_CELLS = 4_000_000  # of a Parquet file; the writer keeps a row group in memory
+SHARD_SIZE = "64MB"  # DuckDB starts a new file when one has reached this size
+MAX_QUERY_COLUMNS = 64  # planning a query over a wide table takes as long as reading the table
+
+Item = TypeVar("Item")
 
 
 @contextmanager
-def connect(folder: Path, place: str, megabytes: int | None = None) -> Iterator[Any]:
-    """A DuckDB connection that spills into `folder`, for the length of a `with`.
+def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[Any]:
+    """Open a DuckDB connection for the duration of a `with` block.
 
     Parameters
     ----------
-    folder : of this call alone; whoever made it removes it
-    place : the step or file, named when memory runs out
-    megabytes : memory to work in; else that of the function
+    folder : for the database and spilled data; the caller removes it
+    where : the step or file that a fault names
+    megabytes : memory to work in; by default that of the function
 
     Raises
     ------
-    BadData : the work does not fit into the function's memory
+    BadData : the work does not fit into the memory
     """
     import duckdb
 
     megabytes = megabytes or int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"))
-    spill = folder / "spill"
-    spill.mkdir(exist_ok=True)
+    spill_folder = folder / "spill"
+    spill_folder.mkdir(exist_ok=True)
     connection = duckdb.connect(
-        str(folder / "tables.duckdb"),  # a file, so that tables are compressed and need not fit into memory
+        str(folder / "tables.duckdb"),  # tables in a file are compressed and may exceed the memory
         config={
-            "threads": max(1, megabytes // MB_PER_CPU),
-            "memory_limit": f"{int(megabytes * SHARE)}MiB",
-            "temp_directory": str(spill),
+            "threads": max(1, megabytes // MEMORY_MB_PER_CPU),
+            "memory_limit": f"{int(megabytes * DUCKDB_MEMORY_SHARE)}MiB",
+            "temp_directory": str(spill_folder),
             "home_directory": str(folder),
             "extension_directory": str(folder),
             "autoinstall_known_extensions": False,
@@ -54,29 +56,39 @@ def connect(folder: Path, place: str, megabytes: int | None = None) -> Iterator[
         yield connection
     except duckdb.OutOfMemoryException:
         raise BadData(
-            f"the data do not fit into {megabytes} MB of memory",
-            place,
-            "give the step's function more memory, or cut the file",
-        ) from None
+            f"the data do not fit into {megabytes} MB of memory", where,
+            "give the step's function more memory, or keep fewer rows or columns",
+        ) from None  # fmt: skip
     finally:
         connection.close()
 
 
 def literal(text: str | Path) -> str:
-    """A text as a SQL literal."""
+    """Return a text as a SQL literal.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
     return "'" + str(text).replace("'", "''") + "'"
 
 
-Item = TypeVar("Item")
-
-
 def batches(columns: Sequence[Item], rows: int = 0, cells: int = 1) -> Iterator[Sequence[Item]]:
-    """Columns by the handful: COLUMNS_AT_ONCE, or fewer where their `rows` would be more than `cells` together."""
-    size = min(COLUMNS_AT_ONCE, max(1, cells // rows)) if rows else COLUMNS_AT_ONCE
+    """Yield batches of at most MAX_QUERY_COLUMNS columns, fewer if a batch of `rows` rows would exceed `cells` values.
+
+    >>> [len(batch) for batch in batches(range(100))]
+    [64, 36]
+    >>> list(batches("abc", rows=1000, cells=2000))
+    ['ab', 'c']
+    """
+    size = min(MAX_QUERY_COLUMNS, max(1, cells // rows)) if rows else MAX_QUERY_COLUMNS
     for start in range(0, len(columns), size):
         yield columns[start : start + size]
 
 
-def row_group(columns: int) -> int:
-    """Rows of a Parquet row group, so that its writer's memory does not grow with the width of a table."""
-    return max(2048, min(122_880, CELLS_PER_GROUP // max(columns, 1) // 2048 * 2048))
+def row_group_rows(columns: int) -> int:
+    """Return how many rows a Parquet row group has, so that writing a wide table takes no more memory.
+
+    >>> row_group_rows(10), row_group_rows(1000)
+    (122880, 2048)
+    """
+    return max(2048, min(122_880, MAX_ROW_GROUP_CELLS // max(columns, 1) // 2048 * 2048))

@@ -29,6 +29,9 @@ is therefore raised as exactly `Transient`, `Throttled` or `Raced`, never as a n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Self
+
 
 class Fault(Exception):
     """An error that the reader can act on.
@@ -115,6 +118,18 @@ class BadRequest(BadInput):
     ) -> None:
         super().__init__(what, where, remedy)
         self.errors = errors or []
+
+    @classmethod
+    def at(cls, errors: Sequence[tuple[str, str]], remedy: str = "") -> Self:
+        """Return the fault for wrong fields; the first one is its `what` and `where`.
+
+        Parameters
+        ----------
+        errors : JSON pointer and sentence of each, at least one; the pointer of the whole body is empty
+        """
+        pointer, detail = errors[0]
+        fields = [{"pointer": pointer, "detail": detail} for pointer, detail in errors]
+        return cls(f"{pointer}: {detail}" if pointer else detail, pointer, remedy, fields)
 
 
 class TooLarge(BadRequest):

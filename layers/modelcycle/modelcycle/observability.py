@@ -1,11 +1,11 @@
-"""What the handlers of all steps share: they read a request, name its run in every log line, and report figures.
+"""What all handlers share: reading the request, log lines that name the run, and metrics.
 
-A handler then only says what its step needs:
+A handler then has what is specific to its step:
 
-    @observed("collect", CollectRequest.from_event, metrics=[Metric("RowsCollected", "rows")])
-    def handler(request: CollectRequest) -> Collected:
-        ports = adapters()
-        return collect(request, data=ports.data, artifacts=ports.artifacts, runs=ports.registry.runs, code=ports.code)
+    @observed("stage", StageRequest.from_event, log=["verdict", "rows"], metrics=[Metric("RowsReplayed", "rows")])
+    def handler(request: StageRequest) -> Staged:
+        aws = adapters()
+        return stage(request, artifacts=aws.artifacts, registry=aws.registry)
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
 class Request(Protocol):
-    """What a log line has to name: the model, and the run or version that the request is about."""
+    """What every log line names: the model, and the run or version that the request is about."""
 
     @property
     def model(self) -> str: ...
@@ -36,7 +36,7 @@ class Request(Protocol):
 
 
 class Metric(NamedTuple):
-    """A CloudWatch metric: `field` is the result's attribute that holds its value, dotted where it is nested."""
+    """A CloudWatch metric; `field` is the path of its value in the result, such as `onnx.bytes`."""
 
     name: str
     field: str
@@ -53,14 +53,14 @@ def observed(
     log: Sequence[str] = (),
     metrics: Sequence[Metric] = (),
 ) -> Callable[[Callable[[RequestType], Message]], Handler]:
-    """Turn a function from request to result into a Lambda handler.
+    """Turn a function that maps a request to a result into a Lambda handler.
 
     Parameters
     ----------
-    step : name of the step; also Powertools' service name
-    from_event : reads the request from the event; raises BadMessage
-    log : fields of the result for the log line; they must hold no value of a row
-    metrics : sent in CloudWatch's embedded metric format when the step has succeeded
+    step : name of the step, which is also Powertools' service name
+    from_event : reads the request from the event; raises BadMessage for any other event
+    log : fields of the result to log; none may hold a value of a row
+    metrics : written in CloudWatch's embedded metric format if the step succeeds
     """
     logger = Logger(service=step)
 

@@ -1,4 +1,4 @@
-"""Faults over HTTP: problem documents (RFC 9457). They hold no stack trace and no value that was not sent."""
+"""Faults over HTTP: problem documents (RFC 9457), without stack traces and without values of rows."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ STATUS: list[tuple[type[Fault], int]] = [
 ]  # fmt: skip
 
 
-def problem(fault: Fault, status: int | None = None) -> tuple[int, str]:
+def problem(fault: Fault) -> tuple[int, str]:
     """Return the HTTP status and the JSON body of a fault."""
-    code = status or next((code for kind, code in STATUS if isinstance(fault, kind)), 500)
+    status = next((status for fault_type, status in STATUS if isinstance(fault, fault_type)), 500)
     name = type(fault).__name__
-    body = {"type": f"urn:modelcycle:fault:{name}", "title": _words(name), "status": code, "detail": fault.what}
+    body = {"type": f"urn:modelcycle:fault:{name}", "title": _title(name), "status": status, "detail": fault.what}
     if fault.remedy:
         body["remedy"] = fault.remedy
     errors = getattr(fault, "errors", None)
     if errors:
         body["errors"] = errors
-    return code, json.dumps(body, ensure_ascii=False)
+    return status, json.dumps(body, ensure_ascii=False)
 
 
 def problem_response(fault: Fault) -> Response[str]:
-    """Return a fault as the answer of API Gateway."""
+    """Return a fault as a response of API Gateway."""
     status, body = problem(fault)
     return Response(status, "application/problem+json", body)
 
@@ -47,5 +47,6 @@ def body_text(event: APIGatewayProxyEvent) -> str | None:
         raise BadRequest("the body is not UTF-8 text", "", "send UTF-8 JSON") from None
 
 
-def _words(name: str) -> str:
+def _title(name: str) -> str:
+    """Return the name of a class as words: `NotAllowed` is `Not allowed`."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip().capitalize()

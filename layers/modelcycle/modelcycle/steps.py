@@ -1,4 +1,4 @@
-"""What all steps share: a result that was worked out before is taken over, not worked out again."""
+"""What steps share: results that are reused instead of computed again, and the pipeline file of a run."""
 
 from __future__ import annotations
 
@@ -9,46 +9,49 @@ from pydantic import BaseModel
 
 from modelcycle.faults import BadPipeline
 from modelcycle.messages import Artifact, Message, Run, RunRequest, fingerprint
-from modelcycle.registry import Runs
+from modelcycle.registry import Results
 from modelcycle.spec import Pipeline, parse
 from modelcycle.store import Store
 
 Result = TypeVar("Result", bound=Message)
 
 
-def taken_over(
-    runs: Runs,
-    artifacts: Store,
-    code: str,
+def reuse_or_run(
+    work: Callable[[], Result],
+    result_type: type[Result],
+    *,
     step: str,
     request: RunRequest,
     parameters: Any,
-    kind: type[Result],
-    work: Callable[[], Result],
+    code: str,
+    results: Results,
+    artifacts: Store,
 ) -> Result:
-    """The step's result: an earlier one for the same inputs, code and parameters, else what `work` gives.
+    """Return an earlier result for the same inputs, code and parameters; else run `work` and record its result.
 
     Artifacts are written before the result is recorded, and neither is rewritten. So a step that is delivered twice,
-    or killed in the middle and tried again, ends with one result.
+    or killed and retried, ends with one result.
 
-    Before an earlier result is taken over, its artifacts are checked (one HEAD each, in parallel). If one is gone or
-    was overwritten, the work is done again and the new result replaces the earlier one, unless another delivery has
-    replaced it first.
+    Before an earlier result is reused, its artifacts are checked (one HEAD request each, in parallel). If one is gone
+    or was overwritten, `work` runs again and its result replaces the earlier one, unless another delivery has replaced
+    it first.
 
     Parameters
     ----------
-    artifacts : the bucket that holds the artifacts of the step
-    code : version of the code; other code takes nothing over
-    request : inputs; artifacts count by their SHA-256
+    work : runs the step
+    request : the inputs; an artifact counts by its SHA-256, the run does not count
     parameters : what else the result depends on (parts of the pipeline file)
+    code : version of the code; a result of other code is not reused
+    artifacts : the bucket that holds the step's artifacts
     """
-    mark = fingerprint(step, code, request, parameters)
-    kept = runs.result(request.run.model, step, mark)
-    if kept is not None:
-        earlier = kind.model_validate(kept | {"cached": True} if "cached" in kind.model_fields else kept)
+    model, mark = request.run.model, fingerprint(step, code, request, parameters)
+    recorded = results.get(model, step, mark)
+    if recorded is not None:
+        is_marked = "cached" in result_type.model_fields
+        earlier = result_type.model_validate(recorded | {"cached": True} if is_marked else recorded)
         if not artifacts.missing(list(artifacts_in(earlier))):
             return earlier
-    return kind.model_validate(runs.keep_result(request.run.model, step, mark, work().wire(), instead_of=kept))
+    return result_type.model_validate(results.keep(model, step, mark, work().wire(), replaces=recorded))
 
 
 def artifacts_in(value: Any) -> Iterator[Artifact]:
@@ -67,17 +70,17 @@ def artifacts_in(value: Any) -> Iterator[Artifact]:
 
 
 def pipeline_of(store: Store, run: Run) -> Pipeline:
-    """The pipeline file as it stood when the run began.
+    """Return the pipeline file as it was when the run began.
 
     Raises
     ------
-    BadPipeline : with every error; so a file that cannot be read ends the run at its first step, on record
+    BadPipeline : names every error of the file; raised by a step, so that the reason is recorded with the run
     """
     text = store.read(run.pipeline)
     where = f"pipelines/{run.model}.yaml"
     if not text:
-        raise BadPipeline(f"{run.model} has no pipeline file", where, "`modelcycle run PIPELINE.yaml` puts it there")
+        raise BadPipeline(f"{run.model} has no pipeline file", where, "`modelcycle run PIPELINE.yaml` uploads it")
     pipeline = parse(text, where)
     if pipeline.name != run.model:
-        raise BadPipeline(f"the file is for {pipeline.name!r}, not for {run.model!r}", where, "mend `name:`")
+        raise BadPipeline(f"the file is for {pipeline.name!r}, not for {run.model!r}", where, "correct `name:`")
     return pipeline

@@ -1,8 +1,8 @@
-"""Port: objects that are written once and read by their hash. Adapter: S3.
+"""Port: objects that are written once and checked by their hash. Adapter: S3.
 
-What the port promises: `put` never rewrites. Whoever comes second gets the first writer's artifact, so that a step that
-is delivered twice, or killed and tried again, ends with one and the same artifact. `fetch` and `read` hand out nothing
-whose SHA-256 is not the one on record.
+`put` never overwrites: the second writer of a key gets the first writer's artifact. So a step that is delivered twice,
+or killed and retried, ends with one artifact. `fetch` and `read` return an object only if its SHA-256 is the recorded
+one.
 """
 
 from __future__ import annotations
@@ -12,68 +12,75 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from datetime import datetime
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from modelcycle.faults import NoData, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
-from modelcycle.outages import Unreachable, outages_as_faults
+from modelcycle.outages import RETRIED, Unreachable, outages_as_faults
 
-LARGEST_OBJECT = 100 * 2**20  # bytes; a local cloud keeps every object in memory
+MAX_OBJECT_BYTES = 100 * 2**20  # a local cloud keeps every object in memory
+MAX_PUT_ATTEMPTS = 5
 MAX_CONCURRENT_HEADS = 8
+CHUNK_BYTES = 2**20
 NOT_FOUND = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
-# a HEAD has no body that could say why: without s3:ListBucket a key that is missing is answered with 403
+# a response to HEAD has no body; without s3:ListBucket, S3 answers 403 for a missing key
 NOT_FOUND_BY_HEAD = NOT_FOUND | {"403", "AccessDenied"}
 
 
 class Listed(NamedTuple):
-    """An object that somebody else wrote (an upload, a capture)."""
+    """An object that another system wrote, such as an upload or a capture, as a listing shows it."""
 
     key: str
     etag: str
     bytes: int
-    modified: datetime
 
 
 class Store(Protocol):
-    """One bucket."""
+    """One bucket.
+
+    Every method raises Transient if the service does not answer and Throttled if it limits the rate; methods that read
+    raise Unknown if the object does not exist.
+    """
 
     def put(self, key: str, body: bytes | Path) -> Artifact:
-        """Write once; a key that is taken answers with the artifact that is there."""
+        """Write an object, of at most MAX_OBJECT_BYTES; if the key exists, return the artifact that is there."""
 
     def read(self, artifact: Artifact) -> bytes:
-        """The bytes, proved by their hash. Raises Tampered."""
+        """Return an object's bytes. Raises Tampered if their hash is not the recorded one."""
 
     def fetch(self, artifact: Artifact, folder: Path) -> Path:
-        """The object as a file in `folder`, proved by its hash, in bounded memory. Raises Tampered."""
+        """Download an object into `folder`, in bounded memory. Raises Tampered if its hash is not the recorded one."""
 
     def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
-        """Return those that are gone or were overwritten. Their bytes are not read."""
+        """Return the artifacts that are gone or were overwritten, without reading their bytes."""
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        """The objects under a prefix, in order of their keys."""
+        """Yield the objects under a prefix, in order of their keys."""
 
     def download(self, listed: Listed, path: Path) -> str | None:
-        """An object as it was listed, into `path`; returns its version id. Raises Transient when it has changed."""
+        """Download a listed object to `path`; return its version id. Raises Transient if it has changed since."""
 
 
 def read_json(store: Store, artifact: Artifact) -> Any:
+    """Return the value of a JSON object in the store."""
     return json.loads(store.read(artifact))
 
 
 def put_json(store: Store, key: str, value: Any) -> Artifact:
+    """Write a value as JSON; equal values give equal bytes."""
     return store.put(key, json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False).encode())
 
 
 class S3Store:
-    """A bucket of S3. The bucket's own rules encrypt what is put.
+    """An S3 bucket, encrypted by its own settings.
 
     Parameters
     ----------
-    client : boto3's
-    unreachable : the errors by which it says that nobody answered; they come out as Transient
+    client : boto3's S3 client
+    bucket : name
+    unreachable : the client's errors for a service that does not answer, see `outages_as_faults`
     """
 
     def __init__(self, client: Any, bucket: str, unreachable: Unreachable = ()) -> None:
@@ -83,35 +90,43 @@ class S3Store:
 
     def put(self, key: str, body: bytes | Path) -> Artifact:
         digest, size = _sha256(body)
-        if size > LARGEST_OBJECT:
-            raise ValueError(f"{key} would have {size} bytes; the writer has to cut it at {LARGEST_OBJECT}")
-        for attempt in range(5):
+        if size > MAX_OBJECT_BYTES:
+            raise ValueError(f"{key} would have {size} bytes; the limit is {MAX_OBJECT_BYTES}")
+        artifact = Artifact(uri=f"s3://{self.bucket}/{key}", sha256=digest, bytes=size)
+        for attempt in range(MAX_PUT_ATTEMPTS):
             try:
-                content = body if isinstance(body, bytes) else body.open("rb")
-                with self._named(key):
-                    self.client.put_object(
-                        Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*", Metadata={"sha256": digest}
-                    )
-                return Artifact(uri=f"s3://{self.bucket}/{key}", sha256=digest, bytes=size)
+                self._put_new(key, body, digest)
+                return artifact
             except self.client.exceptions.ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code in ("PreconditionFailed", "412"):
-                    with self._named(key):
-                        head = self.client.head_object(Bucket=self.bucket, Key=key)
-                    uri = f"s3://{self.bucket}/{key}"
-                    written = head["Metadata"].get("sha256")
-                    if written is None:  # every object of ours names its hash
-                        raise _tampered(Artifact(uri=uri, sha256=digest, bytes=size)) from error
-                    return Artifact(uri=uri, sha256=written, bytes=head["ContentLength"])
-                if code != "ConditionalRequestConflict":  # two writers at once: S3 asks the later one to come again
+                    return self._written(key, artifact)
+                if code != "ConditionalRequestConflict":  # S3 asks the later of two writers to try again
                     raise self._fault(error, key) from error
                 time.sleep(0.05 * 2**attempt)
-        raise Transient(f"S3 did not take {key}: other writers at the same time", key)
+        raise Transient("other writers keep S3 from writing the object", artifact.uri, RETRIED)
+
+    def _put_new(self, key: str, body: bytes | Path, digest: str) -> None:
+        with ExitStack() as stack:
+            content = body if isinstance(body, bytes) else stack.enter_context(body.open("rb"))
+            stack.enter_context(self._outages(key))
+            self.client.put_object(
+                Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*", Metadata={"sha256": digest}
+            )
+
+    def _written(self, key: str, artifact: Artifact) -> Artifact:
+        """Return the artifact of the first writer of a key."""
+        with self._outages(key):
+            head = self.client.head_object(Bucket=self.bucket, Key=key)
+        digest = head["Metadata"].get("sha256")
+        if digest is None:  # `put` always writes the hash into the metadata
+            raise _tampered(artifact)
+        return Artifact(uri=artifact.uri, sha256=digest, bytes=head["ContentLength"])
 
     def read(self, artifact: Artifact) -> bytes:
-        bucket, key = _split(artifact.uri)
+        bucket, key = _bucket_and_key(artifact.uri)
         try:
-            with self._named(key):
+            with self._outages(key):
                 body: bytes = self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
         except self.client.exceptions.ClientError as error:
             raise self._fault(error, key) from error
@@ -120,7 +135,7 @@ class S3Store:
         return body
 
     def fetch(self, artifact: Artifact, folder: Path) -> Path:
-        bucket, key = _split(artifact.uri)
+        bucket, key = _bucket_and_key(artifact.uri)
         path = folder / f"{artifact.sha256[:16]}-{Path(key).name}"
         self._stream(path, Bucket=bucket, Key=key)
         if _sha256(path)[0] != artifact.sha256:
@@ -136,10 +151,10 @@ class S3Store:
         return [artifact for artifact, same in zip(artifacts, unchanged, strict=True) if not same]
 
     def _is_unchanged(self, artifact: Artifact) -> bool:
-        """Whether size and recorded hash are those of the artifact: who overwrites an object loses its metadata."""
-        bucket, key = _split(artifact.uri)
+        """Whether the object still has the artifact's size and hash; an overwritten object has lost its metadata."""
+        bucket, key = _bucket_and_key(artifact.uri)
         try:
-            with self._named(key):
+            with self._outages(key):
                 head = self.client.head_object(Bucket=bucket, Key=key)
         except self.client.exceptions.ClientError as error:
             if error.response["Error"]["Code"] in NOT_FOUND_BY_HEAD:
@@ -150,61 +165,61 @@ class S3Store:
     def list(self, prefix: str) -> Iterator[Listed]:
         pages = iter(self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix))
         while True:
-            with self._named(prefix):  # around the call alone: what the reader of the list raises is its own
+            with self._outages(prefix):  # around the call only: errors of the caller's loop pass unchanged
                 page = next(pages, None)
             if page is None:
                 return
             for entry in page.get("Contents", []):
-                yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
+                yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"])
 
     def download(self, listed: Listed, path: Path) -> str | None:
-        answer = self._stream(path, Bucket=self.bucket, Key=listed.key, IfMatch=listed.etag)
-        version: str | None = answer.get("VersionId")
-        return version
+        response = self._stream(path, Bucket=self.bucket, Key=listed.key, IfMatch=listed.etag)
+        version_id: str | None = response.get("VersionId")
+        return version_id
 
     def latest(self, key: str) -> tuple[bytes, str | None]:
-        """The newest bytes under a key that people write (a pipeline file), with their version id.
+        """Return the current bytes of an object that people replace (a pipeline file), and their version id.
 
         Raises
         ------
-        Unknown : nothing is there
+        Unknown : there is no such object
         """
         try:
-            with self._named(key):
-                answer = self.client.get_object(Bucket=self.bucket, Key=key)
-                return answer["Body"].read(), answer.get("VersionId")
+            with self._outages(key):
+                response = self.client.get_object(Bucket=self.bucket, Key=key)
+                return response["Body"].read(), response.get("VersionId")
         except self.client.exceptions.ClientError as error:
             raise self._fault(error, key) from error
 
     def _stream(self, path: Path, **request: str) -> dict[str, Any]:
         try:
-            with self._named(request["Key"]):
-                answer: dict[str, Any] = self.client.get_object(**request)
+            with self._outages(request["Key"]):
+                response: dict[str, Any] = self.client.get_object(**request)
                 with path.open("wb") as file:
-                    for chunk in answer["Body"].iter_chunks(1 << 20):
+                    for chunk in response["Body"].iter_chunks(CHUNK_BYTES):
                         file.write(chunk)
         except self.client.exceptions.ClientError as error:
             raise self._fault(error, request["Key"]) from error
-        return answer
+        return response
 
-    def _named(self, key: str) -> AbstractContextManager[None]:
+    def _outages(self, key: str) -> AbstractContextManager[None]:
         return outages_as_faults("S3", f"s3://{self.bucket}/{key}", self.unreachable)
 
     def _fault(self, error: Any, key: str) -> Exception:
-        """The named fault behind a ClientError; a refusal by IAM stays as boto3 says it, with action and role."""
+        """Return the fault for a ClientError, or the error itself: an IAM refusal already names its action and role."""
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         where = f"s3://{self.bucket}/{key}"
-        # who may not list a bucket is told of that permission in place of "no such key" (AWS page "GetObject")
+        # for a missing key, a caller without s3:ListBucket gets AccessDenied (AWS page "GetObject")
         if code in NOT_FOUND or (code == "AccessDenied" and "s3:ListBucket" in message):
-            return Unknown(f"there is no object {key}", where, "was it deleted by hand? run again: it is made again")
+            return Unknown(f"there is no object {key}", where, "was it deleted by hand? the next run creates it again")
         if code == "PreconditionFailed":
-            return Transient(f"{key} was replaced while it was being read", where, "the step is tried again")
+            return Transient(f"{key} was replaced while it was being read", where, RETRIED)
         if code == "NoSuchBucket":
-            return NoData("the bucket is gone", where, "deploy the stack again")
+            return NoData("the bucket does not exist", where, "deploy the stack again")
         return error if isinstance(error, Exception) else RuntimeError(str(error))
 
 
-def _split(uri: str) -> tuple[str, str]:
+def _bucket_and_key(uri: str) -> tuple[str, str]:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -218,6 +233,6 @@ def _sha256(body: bytes | Path) -> tuple[str, int]:
 
 def _tampered(artifact: Artifact) -> Tampered:
     return Tampered(
-        "the object's bytes are not those that were written", artifact.uri,
-        "delete the object and run again: it is made again; or restore the version that was written",
+        "the object was changed after it was written", artifact.uri,
+        "delete the object and run again, to create it again; or restore the original version",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The first state of a run: is the upload new, and may this run train the model now?"""
+"""The first state of a run: checks that the upload is new and that this run may train the model now."""
 
 from modelcycle.claim.claim import claim
 from modelcycle.claim.trigger import Arrival, ClaimRequest, arrival_of

@@ -4,15 +4,22 @@ from modelcycle.claim.trigger import ClaimRequest
 from modelcycle.faults import Unknown
 from modelcycle.flows import Flows
 from modelcycle.messages import Claimed, Run
-from modelcycle.registry import Runs
+from modelcycle.registry import Leases, Runs
 from modelcycle.store import S3Store
 
 
-def claim(request: ClaimRequest, *, data: S3Store, artifacts: S3Store, runs: Runs, flows: Flows) -> Claimed:
-    """Claim the upload and the model's lease for this execution, and keep a copy of the current pipeline file.
+def claim(
+    request: ClaimRequest, *, data: S3Store, artifacts: S3Store, runs: Runs, leases: Leases, flows: Flows
+) -> Claimed:
+    """Claim the upload and the model's lease for this execution, and store a copy of the current pipeline file.
 
-    Idempotent: a second delivery gets the first answer. A missing or invalid pipeline file does not stop the claim:
-    the run begins, and its first step ends it on record, with the reason.
+    Idempotent: a second delivery returns the first result. A missing or invalid pipeline file does not stop the claim:
+    the run begins, and its first step ends it with the reason.
+
+    Parameters
+    ----------
+    data : the bucket of the pipeline files
+    artifacts : the bucket that gets the copy
     """
     arrival, run_id = request.arrival, request.correlation_id
     earlier = runs.get(arrival.model, run_id)
@@ -30,6 +37,6 @@ def claim(request: ClaimRequest, *, data: S3Store, artifacts: S3Store, runs: Run
         trigger=arrival.trigger,
         pipeline=artifacts.put(f"{arrival.model}/runs/{run_id}/claim/pipeline.yaml", pipeline),
     )
-    upload_seen = (arrival.key, arrival.etag) if arrival.upload else None
-    outcome, holder = runs.claim(run, arrival.upload, upload_seen, flows.is_running)
+    key_and_etag = (arrival.key, arrival.etag) if arrival.upload else None
+    outcome, holder = leases.claim(run, arrival.upload, key_and_etag, flows.is_running)
     return Claimed(outcome=outcome, run=run if outcome == "claimed" else None, detail=holder)

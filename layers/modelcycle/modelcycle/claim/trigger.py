@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 from modelcycle.faults import BadMessage
 from modelcycle.messages import Trigger
 
-REQUESTS = {"RunRequested": "request", "ModelDegraded": "degraded", "ArrivalsFolded": "arrivals"}
+TRIGGERS = {"RunRequested": "request", "ModelDegraded": "degraded", "ArrivalsFolded": "arrivals"}  # by detail-type
 
 
 class Arrival(NamedTuple):
     """An event that starts a run.
 
-    `upload` identifies one delivered object: EventBridge gives each write of a key a `sequencer`. It is None where the
-    event is a request.
+    `upload` identifies one write of an object: S3 gives each write of a key a `sequencer`. It is None if the event is a
+    request.
     """
 
     model: str
@@ -27,7 +27,7 @@ class Arrival(NamedTuple):
 
 
 class ClaimRequest(NamedTuple):
-    """An arrival, and the execution that it has started."""
+    """An arrival, and the execution that it started."""
 
     arrival: Arrival
     execution: str
@@ -39,9 +39,9 @@ class ClaimRequest(NamedTuple):
 
     @property
     def correlation_id(self) -> str:
-        """The run's id. Ids sort by time, to the millisecond: a failed run and the next one may share a second."""
-        moment = f"{self.started_at:%Y%m%dT%H%M%S}{self.started_at.microsecond // 1000:03}"
-        return f"{moment}-{hashlib.sha256(self.execution.encode()).hexdigest()[:4]}"
+        """The run's id. Ids sort by time, in milliseconds: a failed run and the next one may share a second."""
+        time = f"{self.started_at:%Y%m%dT%H%M%S}{self.started_at.microsecond // 1000:03}"
+        return f"{time}-{hashlib.sha256(self.execution.encode()).hexdigest()[:4]}"
 
     @staticmethod
     def from_event(event: dict[str, Any]) -> ClaimRequest:
@@ -55,7 +55,7 @@ class ClaimRequest(NamedTuple):
         try:
             return ClaimRequest(arrival, str(event["execution"]), datetime.fromisoformat(event["started_at"]))
         except (KeyError, TypeError, ValueError):
-            raise _unknown() from None
+            raise _not_an_arrival() from None
 
 
 def arrival_of(event: dict[str, Any]) -> Arrival:
@@ -63,7 +63,7 @@ def arrival_of(event: dict[str, Any]) -> Arrival:
 
     Raises
     ------
-    BadMessage : neither an upload under raw/{model}/ nor one of RunRequested, ModelDegraded, ArrivalsFolded
+    BadMessage : it is neither an upload under raw/{model}/ nor one of RunRequested, ModelDegraded, ArrivalsFolded
     """
     try:
         kind, detail = event["detail-type"], event["detail"]
@@ -73,15 +73,15 @@ def arrival_of(event: dict[str, Any]) -> Arrival:
             if root == "raw" and model and name:
                 etag, sequencer = detail["object"]["etag"].strip('"'), detail["object"]["sequencer"]
                 return Arrival(model, Trigger(kind="upload", detail=key), f"{key}#{sequencer}", key, etag)
-        elif kind in REQUESTS:
+        elif kind in TRIGGERS:
             reason = str(detail.get("by") or detail.get("reason") or detail.get("run_id") or "")
-            return Arrival(detail["model"], Trigger.model_validate({"kind": REQUESTS[kind], "detail": reason}))
+            return Arrival(detail["model"], Trigger.model_validate({"kind": TRIGGERS[kind], "detail": reason}))
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
-    raise _unknown()
+    raise _not_an_arrival()
 
 
-def _unknown() -> BadMessage:
+def _not_an_arrival() -> BadMessage:
     return BadMessage(
         "the event is neither an upload under raw/{model}/ nor a request to run", "Claim", "see events/claim.json"
     )

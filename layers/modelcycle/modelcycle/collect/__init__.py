@@ -1,5 +1,5 @@
-"""Step 1, data collection: what was uploaded becomes one snapshot of texts, and broken lines are set apart."""
+"""Step 1, data collection: writes all uploaded rows as one snapshot of text columns, and quarantines broken lines."""
 
-from modelcycle.collect.snapshot import collect
+from modelcycle.collect.collect import collect
 
 __all__ = ["collect"]

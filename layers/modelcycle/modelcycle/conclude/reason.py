@@ -1,4 +1,4 @@
-"""Why a run ended, as text: from a verdict's reasons, or from what Step Functions says of an error."""
+"""The reason why a run ended, as text: from the reasons of a verdict, or from an error of Step Functions."""
 
 from __future__ import annotations
 
@@ -7,40 +7,64 @@ from typing import Any
 
 from modelcycle.faults import Fault
 
-# what a function's process says of its own end, on AWS and in the local cloud
-KNOWN = {
-    "Runtime.ExitError": ("the function's process was killed", "most often memory: give it more in template.yaml"),
+RUN_AGAIN = "run again: finished steps are reused"
+
+# errors that are not raised by our code, on AWS and in the local cloud: what, and what to do
+KNOWN_ERRORS = {
+    "Runtime.ExitError": (
+        "the function's process was killed",
+        "it often needs more memory: raise MemorySize in template.yaml",
+    ),
     "Sandbox.Timedout": (
-        "the function ran into its time limit",
-        "fewer rows or trials, or a longer Timeout in template.yaml",
+        "the function reached its time limit",
+        "use fewer rows or trials, or raise Timeout in template.yaml",
     ),
-    "States.Timeout": ("the state ran into its time limit", "fewer rows or trials, or a longer TimeoutSeconds"),
-    "States.Aborted": ("the run was stopped by a person", "run again: what was done is taken over"),
-    "States.ServiceRestart": (
-        "the local cloud was stopped in the middle of the run",
-        "run again: what was done is taken over",
+    "States.Timeout": (
+        "the state machine reached a time limit",
+        "use fewer rows or trials, or raise TimeoutSeconds in statemachines/lifecycle.asl.yaml",
     ),
+    "States.Aborted": ("the run was stopped by a person", RUN_AGAIN),
+    "States.ServiceRestart": ("the local cloud was stopped during the run", RUN_AGAIN),
 }
 
 
-def sentence(reason: Any) -> str:
-    """`reason` is text, a list of texts, or {Error, Cause} of a Catch; gives a fault's text (what, where, remedy)."""
+def reason_text(reason: Any) -> str:
+    """Return a reason as the text of a fault: what, where and remedy, one line each.
+
+    Parameters
+    ----------
+    reason : a text, a list of texts, None, or {Error, Cause} of a Catch
+
+    Examples
+    --------
+    >>> reason_text(["accuracy is lower than the champion's", "p99 is above the limit"])
+    "accuracy is lower than the champion's; p99 is above the limit"
+    >>> print(reason_text({"Error": "States.Aborted", "Cause": ""}))
+    the run was stopped by a person
+    States.Aborted
+    run again: finished steps are reused
+    """
     if reason is None:
         return ""
     if isinstance(reason, list):
         return "; ".join(str(part) for part in reason)
     if not isinstance(reason, dict):
         return str(reason)
-    error, cause = str(reason.get("Error", "")), str(reason.get("Cause", ""))
-    try:
-        told = json.loads(cause)
-        message, name = str(told["errorMessage"]), str(told.get("errorType", error))
-    except (ValueError, KeyError, TypeError):
-        message, name = cause, error
-    if name in KNOWN:
-        what, remedy = KNOWN[name]
+    name, message = _error_of(reason)
+    if name in KNOWN_ERRORS:
+        what, remedy = KNOWN_ERRORS[name]
         return str(Fault(what, name, remedy))
     what, where, remedy = Fault.parse(message)
-    if not where and not remedy:  # not a fault of ours: its class says as much as its text
-        return str(Fault(f"{name}: {what}" if name else what, "", "the function's log has the whole story"))
+    if not where and not remedy:  # not one of our faults: the class says as much as the text
+        return str(Fault(f"{name}: {what}" if name else what, "", "the function's log has the details"))
     return str(Fault(what, where, remedy))
+
+
+def _error_of(caught: dict[str, Any]) -> tuple[str, str]:
+    """Return class and message of the error in a Catch's result; Lambda gives both as JSON in `Cause`."""
+    error, cause = str(caught.get("Error", "")), str(caught.get("Cause", ""))
+    try:
+        details = json.loads(cause)
+        return str(details.get("errorType", error)), str(details["errorMessage"])
+    except (AttributeError, ValueError, KeyError, TypeError):
+        return error, cause

@@ -1,4 +1,4 @@
-"""Step 8, deployment: moves the route to a version step by step; withdraws a rollout that fails."""
+"""Step 8, deployment: moves traffic to a version step by step; undoes a rollout that did not complete."""
 
 from modelcycle.deploy.deploy import deploy
 from modelcycle.deploy.withdraw import withdraw

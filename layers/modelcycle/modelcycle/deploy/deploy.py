@@ -1,44 +1,39 @@
 from __future__ import annotations
 
 from modelcycle.messages import Deployed, DeployRequest
-from modelcycle.registry import Registry
-from modelcycle.spec import parse
+from modelcycle.registry import Registry, Route
+from modelcycle.spec import Rollout, parse
 from modelcycle.store import Store
 
 
 def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> Deployed:
-    """One step of a rollout: give the version its next share of the traffic.
+    """Make one step of a rollout: give the version its next share of the traffic.
 
-    A person's decision stands above the rollout. A step is taken only where the route's last move is the one that the
-    rollout knows, its own; after any other move (a rollback, another promotion) the rollout ends for good, also where
-    the shares happen to be the same again.
+    Decisions of people have priority over a rollout. A step is made only if the route's last move is the rollout's own,
+    or for the first step, the one that its starter knew. After any other move (a rollback, another promotion) the
+    rollout ends for good, even if the shares happen to be the same again.
+
+    Parameters
+    ----------
+    artifacts : the bucket with the version's pipeline file
+
+    Returns
+    -------
+    the result; `overruled` if others have moved the traffic
 
     Raises
     ------
-    NotAllowed : the version has not been through staging, or waits for approval
+    Unknown : no such version
+    NotAllowed : the version was not staged, or waits for approval
     """
-    model, number = request.model, request.version
-    rollout = parse(artifacts.read(registry.versions.get(model, number).pipeline)).rollout
-    step = min(request.step, len(rollout.steps) - 1)
-    why = f"rollout, step {step + 1} of {len(rollout.steps)}" + (f": {request.why}" if request.why else "")
-    follows, overruled = request.moves, False
-    if follows is None and step > 0:
-        # an execution from before steps carried `moves`: its own last move is known by the share that it gave
-        known = registry.routes.get(model)
-        follows = known.moves
-        overruled = known.weights.get(number, 0) not in (rollout.steps[step - 1], rollout.steps[step])
-    route = None
-    if not overruled:
-        route = registry.routes.promote(
-            model, number, rollout.steps[step], request.actor, why,
-            rollout=request.rollout, step=step, follows=follows,
-        )  # fmt: skip
-    left = route or registry.routes.get(model)
-    weight = left.weights.get(number, 0)
+    model, version = request.model, request.version
+    rollout = parse(artifacts.read(registry.versions.get(model, version).pipeline)).rollout
+    route = _promote(request, rollout, registry)
+    weight = (route or registry.routes.get(model)).weights.get(version, 0)
     return Deployed(
         model=model,
-        version=number,
-        step=step + 1,
+        version=version,
+        step=min(request.step, len(rollout.steps) - 1) + 1,
         actor=request.actor,
         why=request.why,
         moves=route.moves if route else request.moves,
@@ -47,3 +42,20 @@ def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> D
         done=route is None or weight == 100,
         wait_seconds=rollout.wait_minutes * 60,
     )
+
+
+def _promote(request: DeployRequest, rollout: Rollout, registry: Registry) -> Route | None:
+    """Return the route after the step; None if others have moved the traffic."""
+    step = min(request.step, len(rollout.steps) - 1)
+    expected_moves = request.moves
+    if expected_moves is None and step > 0:
+        # an execution that started before messages had `moves` knows its own last move by the share that it gave
+        route = registry.routes.get(request.model)
+        if route.weights.get(request.version, 0) not in (rollout.steps[step - 1], rollout.steps[step]):
+            return None
+        expected_moves = route.moves
+    why = f"rollout, step {step + 1} of {len(rollout.steps)}" + (f": {request.why}" if request.why else "")
+    return registry.routes.promote(
+        request.model, request.version, rollout.steps[step], request.actor, why,
+        rollout=request.rollout, step=step, expected_moves=expected_moves,
+    )  # fmt: skip

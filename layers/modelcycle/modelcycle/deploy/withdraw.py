@@ -5,10 +5,10 @@ from modelcycle.registry import Registry
 
 
 def withdraw(request: RolloutEnded, *, registry: Registry) -> Withdrawn:
-    """Move the traffic back after a rollout that ended half-way, unless others have moved it since.
+    """Undo a rollout that did not complete, unless others have moved the traffic since.
 
-    A version that has all the traffic keeps it. A version that is withdrawn may be rolled out again by a later run: the
-    end of an execution says nothing about the model.
+    A version that has all the traffic keeps it. A later run may roll the withdrawn version out again: that an execution
+    ended says nothing about the model.
     """
     put_back = registry.routes.withdraw(
         request.model, request.version, request.rollout, "rollout", "the rollout did not complete"

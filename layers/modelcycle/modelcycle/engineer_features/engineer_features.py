@@ -7,8 +7,8 @@ from modelcycle.engineer_features.feature_plan import plan_features
 from modelcycle.engineer_features.signature import build_signature
 from modelcycle.messages import EngineeredFeatures, EngineerFeaturesRequest, LeftOut
 from modelcycle.model.columns import Columns, TableSchema
-from modelcycle.registry import Runs
-from modelcycle.steps import pipeline_of, taken_over
+from modelcycle.registry import Results
+from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
 
 STEP = "engineer_features"
@@ -17,7 +17,7 @@ MAX_REASON_CHARACTERS = 300  # in the message: a reason may contain column names
 
 
 def engineer_features(
-    request: EngineerFeaturesRequest, *, artifacts: Store, runs: Runs, code: str
+    request: EngineerFeaturesRequest, *, artifacts: Store, results: Results, code: str
 ) -> EngineeredFeatures:
     """Plan every column, and check on some hundred rows that each algorithm's pipeline can be exported.
 
@@ -57,4 +57,7 @@ def engineer_features(
         mode="json",
         include={"target", "time_column", "id_columns", "drop_columns", "sensitive_columns", "features"},
     ) | {"algorithms": pipeline.training.algorithms, "name": pipeline.name}
-    return taken_over(runs, artifacts, code, STEP, request, parameters, EngineeredFeatures, work)
+    return reuse_or_run(
+        work, EngineeredFeatures, step=STEP, request=request, parameters=parameters, code=code,
+        results=results, artifacts=artifacts,
+    )  # fmt: skip

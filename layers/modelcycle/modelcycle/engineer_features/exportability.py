@@ -15,8 +15,8 @@ from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Signature
 from modelcycle.spec import Task
 
-SAMPLE_ROWS = 400
-SAMPLE_ROWS_PER_CLASS = 10
+EXPORT_ROWS = 400
+EXPORT_ROWS_PER_CLASS = 10
 FAST_PARAMETERS: dict[str, dict[str, Any]] = {
     "hist_gradient_boosting": {"max_iter": 3, "min_samples_leaf": 2},
     "random_forest": {"n_estimators": 3, "max_depth": 4},
@@ -62,8 +62,8 @@ def check_exportable(plan: FeaturePlan, signature: Signature, train: Columns, al
 
 def _sample_positions(target: npt.NDArray[Any], task: Task) -> npt.NDArray[np.int64]:
     """Return positions spread evenly over all rows, with rows of every class."""
-    spread = np.linspace(0, len(target) - 1, min(SAMPLE_ROWS, len(target))).astype(np.int64)
+    spread = np.linspace(0, len(target) - 1, min(EXPORT_ROWS, len(target))).astype(np.int64)
     if task == "regression":
         return np.unique(spread)
-    of_classes = [np.flatnonzero(target == code)[:SAMPLE_ROWS_PER_CLASS] for code in np.unique(target)]
+    of_classes = [np.flatnonzero(target == code)[:EXPORT_ROWS_PER_CLASS] for code in np.unique(target)]
     return np.unique(np.concatenate([spread, *of_classes]))

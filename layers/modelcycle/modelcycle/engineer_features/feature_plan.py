@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelcycle.engineer_features import leaks
+from modelcycle.engineer_features.leaks import leaking_columns
 from modelcycle.engineer_features.redundant import count_distinct, redundant_columns
 from modelcycle.engineer_features.treatment import MAX_CATEGORY_LEVELS, choose_treatment, varying_parts
 from modelcycle.faults import BadData
@@ -48,7 +48,7 @@ def plan_features(schema: TableSchema, train: Columns, pipeline: Pipeline) -> Fe
     sensitive = [] if pipeline.features.use_sensitive else pipeline.sensitive_columns
     for planned in redundant_columns(plan, rows, sensitive):
         plan[planned.column] = planned
-    for planned in leaks.find(plan, rows, schema.task):
+    for planned in leaking_columns(plan, rows, schema.task):
         plan[planned.column] = planned
     for name in listed:
         plan[name] = _plan_listed(plan[name], rows, pipeline)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from modelcycle.model import dates
-from modelcycle.model.columns import Column, Columns, TableSchema, Texts, Values
+from modelcycle.model.columns import Column, Columns, TableSchema, Texts, Values, shortest_decimal
+from modelcycle.model.fields import Field
 from modelcycle.model.plan import FeaturePlan
-from modelcycle.model.signature import Field, Signature
+from modelcycle.model.signature import Signature
 from modelcycle.spec import Pipeline
 
 MAX_SIGNATURE_LEVELS = 20  # of a text field, the most frequent first
@@ -62,10 +63,10 @@ def _field(column: Column, values: Values) -> Field:
     )  # fmt: skip
 
 
-def _as_json(column: Column, value: np.floating) -> float | str | bool:
+def _as_json(column: Column, value: np.float32) -> float | str | bool:
     """Return a value as a request would contain it."""
     if column.type == "boolean":
         return bool(value)
     if column.type == "datetime":
-        return dates.written(float(value), column.format)
-    return float(str(value))
+        return dates.to_text(float(value), column.format)
+    return shortest_decimal(value)

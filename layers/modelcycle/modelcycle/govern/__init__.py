@@ -1,4 +1,4 @@
-"""Step 12, governance: policy, model card, lineage and audit entry of a candidate; and decisions of people."""
+"""Step 12, governance: the policy, card, lineage and audit entry of a candidate; and the decisions of people."""
 
 from modelcycle.govern.decide import decide
 from modelcycle.govern.decision_request import read_decision

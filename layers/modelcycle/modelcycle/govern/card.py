@@ -1,4 +1,4 @@
-"""The model card, from recorded facts alone (Mitchell et al. 2019, "Model Cards for Model Reporting")."""
+"""The model card (Mitchell et al. 2019, "Model Cards for Model Reporting"), made of recorded facts only."""
 
 from __future__ import annotations
 
@@ -7,49 +7,59 @@ from modelcycle.messages import Rule
 
 
 def card(facts: Facts, rules: list[Rule], decision: str) -> str:
-    """Markdown. Nothing in it is written by hand, so nothing in it is out of date."""
+    """Return the card as Markdown. No part of it is written by hand, so no part can be out of date.
+
+    Parameters
+    ----------
+    rules : the checked rules of the policy
+    decision : the policy's, `passed` or `refused`
+    """
     request, pipeline = facts.request, facts.pipeline
-    judged, prepared, chosen = request.validate_, request.preprocess, request.select_model
-    champion = judged.champion or {}
-    when = f"{request.run.started_at:%Y-%m-%d %H:%M} UTC"
-    low, high = judged.interval
-    quarantined = request.collect.quarantined + prepared.quarantined
+    run, collected, preprocessed = request.run, request.collect, request.preprocess
+    selected, validated = request.select_model, request.validate_
+    low, high = validated.interval
+    quarantined = collected.quarantined + preprocessed.quarantined
+    train, validation, test = preprocessed.split
+    champion = validated.champion or {}
     lines = [
-        f"# {request.run.model}",
+        f"# {run.model}",
         "",
-        f"Predicts `{pipeline.target}` ({prepared.task}). Run {request.run.run_id}, started {when}"
-        f" by {request.run.trigger.kind}. Decision of the policy: **{decision}**.",
+        f"Predicts `{pipeline.target}` ({preprocessed.task}). Run {run.run_id}, started"
+        f" {run.started_at:%Y-%m-%d %H:%M} UTC by {run.trigger.kind}. Decision of the policy: **{decision}**.",
         "",
         "## Data",
         "",
-        f"- {request.collect.rows:,} rows from {request.collect.objects} objects"
-        f" (manifest `{request.collect.manifest.sha256[:12]}`)",
-        f"- {prepared.kept:,} kept, {quarantined:,} quarantined, {prepared.duplicates:,} exact duplicates",
-        f"- split: {prepared.split[0]:,} train, {prepared.split[1]:,} validation, {prepared.split[2]:,} test, by "
+        f"- {collected.rows:,} rows from {collected.objects} objects (manifest `{collected.manifest.sha256[:12]}`)",
+        f"- {preprocessed.kept:,} kept, {quarantined:,} quarantined, {preprocessed.duplicates:,} exact duplicates",
+        f"- split: {train:,} train, {validation:,} validation, {test:,} test, by "
         + (f"`{pipeline.time_column}`" if pipeline.time_column else "a hash of each row"),
         "",
         "## Model",
         "",
-        f"- {chosen.best.algorithm}, trial {chosen.best.number} of {chosen.trials}, seed {chosen.best.seed};"
-        f" served as ONNX opset {chosen.opset}",
-        *(f"- {name}: {value}" for name, value in sorted(chosen.best.parameters.items())),
+        f"- {selected.best.algorithm}, trial {selected.best.number} of {selected.trials}, seed {selected.best.seed};"
+        f" served as ONNX opset {selected.opset}",
+        *(f"- {name}: {value}" for name, value in sorted(selected.best.parameters.items())),
         "",
-        f"## Quality on {prepared.split[2]:,} test rows",
+        f"## Quality on {test:,} test rows",
         "",
-        f"Decides: {judged.metric} {judged.metrics[judged.metric]:.4g}, 95 % interval {low:.4g} to {high:.4g}.",
+        f"Deciding metric: {validated.metric} {validated.metrics[validated.metric]:.4g},"
+        f" 95 % interval {low:.4g} to {high:.4g}.",
         "",
         "| metric | candidate | baseline | champion |",
         "|---|---|---|---|",
         *(
-            f"| {name} | {value:.4g} | {_shown(judged.baseline.get(name))} | {_shown(champion.get(name))} |"
-            for name, value in sorted(judged.metrics.items())
+            f"| {name} | {value:.4g} | {_format(validated.baseline.get(name))} | {_format(champion.get(name))} |"
+            for name, value in sorted(validated.metrics.items())
         ),
         "",
         "## Columns",
         "",
         "| column | enters as | why |",
         "|---|---|---|",
-        *(f"| {_cell(p.column)} | {p.treatment.replace('_', ' ')} | {_cell(p.why)} |" for p in facts.plan.columns),
+        *(
+            f"| {_escape(planned.column)} | {planned.treatment.replace('_', ' ')} | {_escape(planned.why)} |"
+            for planned in facts.plan.columns
+        ),
         "",
         "## Policy",
         "",
@@ -59,9 +69,10 @@ def card(facts: Facts, rules: list[Rule], decision: str) -> str:
     return "\n".join(lines)
 
 
-def _shown(value: float | None) -> str:
+def _format(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _cell(text: str) -> str:
+def _escape(text: str) -> str:
+    """Return a text as it may be written in a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ").replace("`", "'")

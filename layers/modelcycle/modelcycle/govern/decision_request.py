@@ -1,4 +1,4 @@
-"""A person's decision as it comes over HTTP, read so that each wrong field is named."""
+"""A person's decision as an HTTP request; errors name each wrong field."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic import ValidationError
 
 from modelcycle.faults import BadRequest
+from modelcycle.json_pointer import json_pointer
 from modelcycle.messages import Decision
 from modelcycle.problems import body_text
 
@@ -20,64 +21,69 @@ FIELDS = {
     "why": "a text of at most 1,000 characters is expected",
     "asked_at": "a time with its zone is expected (RFC 3339)",
 }
+REMEDY = 'send {"decision": "approve", "version": 4, "why": "..."}'
 
 
 def read_decision(event: APIGatewayProxyEvent, model: str) -> Decision:
-    """Read the decision in a request; the model comes from the path, the person from the signature.
+    """Read the decision in a request. The model comes from the path, the person from the signature.
 
     Raises
     ------
     BadRequest : names every wrong field by JSON pointer (RFC 6901)
     """
     context = event.request_context
-    received = datetime.fromtimestamp(context.request_time_epoch / 1000, UTC)
-    return parse_decision(body_text(event), model, context.identity.user_arn or "unknown", received)
+    received_at = datetime.fromtimestamp(context.request_time_epoch / 1000, UTC)
+    return parse_decision(body_text(event), model, context.identity.user_arn or "unknown", received_at)
 
 
-def parse_decision(text: str | None, model: str, by: str, received: datetime) -> Decision:
+def parse_decision(text: str | None, model: str, by: str, received_at: datetime) -> Decision:
     """Parse the body of a request.
 
     Parameters
     ----------
-    received : when the request came; the person asked then, or at `asked_at` of the body, at most a minute before
+    by : the person
+    received_at : when the request arrived. The body's `asked_at` counts if it is at most a minute earlier.
 
     Raises
     ------
     BadRequest : names every wrong field by JSON pointer (RFC 6901)
     """
-    try:
-        body: Any = json.loads(text or "")
-    except (ValueError, RecursionError):
-        raise BadRequest("the body is not JSON", "", _REMEDY) from None
-    if not isinstance(body, dict):
-        raise BadRequest("an object is expected", "", _REMEDY, [{"pointer": "", "detail": "an object is expected"}])
-    wrong = {name: f"no such field; {', '.join(FIELDS)} are known" for name in body if name not in FIELDS}
+    body = _parse_object(text)
+    errors = {name: f"unknown field; the fields are {', '.join(FIELDS)}" for name in body if name not in FIELDS}
     if isinstance(body.get("version"), bool | str):  # pydantic would read them as numbers
-        wrong["version"] = FIELDS["version"]
-    if not isinstance(body.get("asked_at"), str | None):  # likewise numbers as times
-        wrong["asked_at"] = FIELDS["asked_at"]
+        errors["version"] = FIELDS["version"]
+    if not isinstance(body.get("asked_at"), str | None):  # pydantic would read numbers as times
+        errors["asked_at"] = FIELDS["asked_at"]
     try:
         decision = Decision.model_validate(
             {name: body[name] for name in FIELDS if name in body} | {"model": model, "by": by}
         )
     except ValidationError as problems:
-        wrong |= {name: FIELDS[name] for name in (str(problem["loc"][0]) for problem in problems.errors())}
-    else:
-        if decision.version is None and decision.decision != "rollback":
-            wrong["version"] = FIELDS["version"]
-        if not wrong:
-            return decision.model_copy(update={"asked_at": _asked(decision.asked_at, received)})
-    errors = [
-        {"pointer": "/" + name.replace("~", "~0").replace("/", "~1"), "detail": detail}
-        for name, detail in wrong.items()
-    ]
-    raise BadRequest(f"{errors[0]['pointer']}: {errors[0]['detail']}", "", _REMEDY, errors)
+        names = [str(problem["loc"][0]) for problem in problems.errors()]
+        raise _bad_request(errors | {name: FIELDS[name] for name in names}) from None
+    if decision.version is None and decision.decision != "rollback":
+        errors["version"] = FIELDS["version"]
+    if errors:
+        raise _bad_request(errors)
+    return decision.model_copy(update={"asked_at": _trusted_time(decision.asked_at, received_at)})
 
 
-def _asked(asked_at: datetime | None, received: datetime) -> datetime:
+def _parse_object(text: str | None) -> dict[str, Any]:
+    try:
+        body = json.loads(text or "")
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON", "", REMEDY) from None
+    if not isinstance(body, dict):
+        raise BadRequest.at([("", "a JSON object is expected")], REMEDY)
+    return body
+
+
+def _bad_request(errors: dict[str, str]) -> BadRequest:
+    """Return the fault for wrong fields; `errors` has a sentence for each."""
+    return BadRequest.at([(json_pointer(name), detail) for name, detail in errors.items()], REMEDY)
+
+
+def _trusted_time(asked_at: datetime | None, received_at: datetime) -> datetime:
     if asked_at is None:
-        return received
-    return min(max(asked_at, received - MAX_CLOCK_DIFFERENCE), received)
-
-
-_REMEDY = 'send {"decision": "approve", "version": 4, "why": "..."}'
+        return received_at
+    return min(max(asked_at, received_at - MAX_CLOCK_DIFFERENCE), received_at)

@@ -6,14 +6,21 @@ from modelcycle.govern.card import card
 from modelcycle.govern.policy import Facts, check
 from modelcycle.messages import Governed, GovernRequest
 from modelcycle.model.plan import FeaturePlan
-from modelcycle.registry import Entry, Registry
-from modelcycle.registry.events import now
-from modelcycle.steps import pipeline_of, taken_over
+from modelcycle.registry import Entry, Registry, keys
+from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
+
+STEP = "govern"
 
 
 def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code: str) -> Governed:
-    """Hold the candidate against the policy; write its card, its lineage and an audit entry, whatever the decision."""
+    """Check a candidate against the policy; write its card, its lineage and an audit entry, passed or refused.
+
+    Parameters
+    ----------
+    artifacts : the bucket that the run's artifacts are in, and the card and the lineage go to
+    code : version of the code
+    """
     run = request.run
     pipeline = pipeline_of(artifacts, run)
 
@@ -22,25 +29,27 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
         facts = Facts(request, pipeline, plan, code)
         rules = check(facts)
         broken = [f"{rule.name}: {rule.detail}" if rule.detail else rule.name for rule in rules if not rule.holds]
-        decision = "passed" if all(rule.holds for rule in rules) else "refused"
-        lineage = put_json(
-            artifacts,
-            run.key("govern", "lineage.json"),
-            _lineage(facts, read_json(artifacts, request.collect.manifest)),
-        )
-        text = card(facts, rules, decision)
-        written = artifacts.put(run.key("govern", "card.md"), text.encode())
+        decision = "refused" if broken else "passed"
+        lineage = _lineage(facts, read_json(artifacts, request.collect.manifest))
         return Governed.model_validate(
-            {"decision": decision, "rules": rules, "broken": broken, "card": written, "lineage": lineage}
+            {
+                "decision": decision,
+                "rules": rules,
+                "broken": broken,
+                "card": artifacts.put(run.key(STEP, "card.md"), card(facts, rules, decision).encode()),
+                "lineage": put_json(artifacts, run.key(STEP, "lineage.json"), lineage),
+            }
         )
 
-    result = taken_over(registry.runs, artifacts, code, "govern", request, pipeline.model_dump(), Governed, work)
+    result = reuse_or_run(
+        work, Governed, step=STEP, request=request, parameters=pipeline.model_dump(), code=code,
+        results=registry.results, artifacts=artifacts,
+    )  # fmt: skip
     registry.audit.add(
         run.model,
-        f"RUN#{run.run_id}#govern",
+        keys.decision_in_run(run.run_id, STEP),
         Entry(
-            at=now(), subject=f"run {run.run_id}", decision=result.decision, by="policy default",
-            why="; ".join(result.broken),
+            subject=f"run {run.run_id}", decision=result.decision, by="policy default", why="; ".join(result.broken),
             evidence={"card": result.card.model_dump(), "validation": request.validate_.report.model_dump()},
         ),
     )  # fmt: skip
@@ -48,6 +57,7 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
 
 
 def _lineage(facts: Facts, manifest: Any) -> dict[str, Any]:
+    """Return what made the candidate: run, code, data, rows, features, model and validation."""
     request = facts.request
     return {
         "run": request.run.model_dump(mode="json"),

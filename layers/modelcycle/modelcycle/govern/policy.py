@@ -1,4 +1,4 @@
-"""The default policy: what must hold of every candidate before it may become a version, whatever its pipeline says."""
+"""The default policy: the rules that every candidate must meet before it becomes a version."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from modelcycle.messages import GovernRequest, Rule
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.spec import Pipeline
 
-MOST_UNREAD = 0.05  # share of rows; more than this and the model was made from another table than people think
+MAX_UNREADABLE_SHARE = 0.05  # of rows; above it, the model was trained on other data than people believe
 
 
 class Facts(NamedTuple):
+    """What the rules are checked against; `code` is the version of the code."""
+
     request: GovernRequest
     pipeline: Pipeline
     plan: FeaturePlan
@@ -20,11 +22,12 @@ class Facts(NamedTuple):
 
     @property
     def used(self) -> set[str]:
+        """The columns that the model uses."""
         return {planned.column for planned in self.plan.columns if planned.treatment != "left_out"}
 
 
 def check(facts: Facts) -> list[Rule]:
-    """Every rule with whether it holds, in a fixed order."""
+    """Return every rule and whether it holds, in a fixed order."""
     rules = []
     for name, rule in POLICY.items():
         holds, detail = rule(facts)
@@ -38,10 +41,10 @@ def _gates(facts: Facts) -> tuple[bool, str]:
 
 
 def _parity(facts: Facts) -> tuple[bool, str]:
-    """The parity gate has ended the run where they differ; a row on the threshold itself may change its class."""
+    """The parity gate ended the run if the scores differ; a row exactly on the threshold may change its class."""
     scored = facts.request.score_candidate
-    told = f"{scored.rows} rows, largest difference {scored.max_difference:.1e}"
-    return scored.rows > 0, told + (f", {scored.flips} on the threshold" if scored.flips else "")
+    detail = f"{scored.rows} rows, largest difference {scored.max_difference:.1e}"
+    return scored.rows > 0, detail + (f", {scored.flips} on the threshold" if scored.flips else "")
 
 
 def _lineage(facts: Facts) -> tuple[bool, str]:
@@ -50,26 +53,30 @@ def _lineage(facts: Facts) -> tuple[bool, str]:
 
 
 def _sensitive(facts: Facts) -> tuple[bool, str]:
-    found = sorted(facts.used & set(facts.pipeline.sensitive_columns))
+    sensitive = sorted(facts.used & set(facts.pipeline.sensitive_columns))
     allowed = facts.pipeline.features.use_sensitive
-    return not found or allowed, f"in the model: {', '.join(found)}" if found else "none in the model"
+    return not sensitive or allowed, f"in the model: {', '.join(sensitive)}" if sensitive else "none in the model"
 
 
 def _leak(facts: Facts) -> tuple[bool, str]:
-    """Holds for every plan that `engineer_features` makes: what leaks is left out, unless `features` names it. Asked
-    all the same, since a plan is an artifact and the model is made from it."""
+    """Check that no column leaks the target, unless the pipeline file lists it under `features`.
+
+    Every plan of `engineer_features` passes, because it leaves such columns out. The rule still checks the stored plan:
+    the model is made from it.
+    """
     leaking = sorted(planned.column for planned in facts.plan.columns if planned.loud and planned.column in facts.used)
-    named = {*facts.pipeline.features.numeric, *facts.pipeline.features.categorical}
-    return set(leaking) <= named, f"gives the target away: {', '.join(leaking)}" if leaking else ""
+    listed = {*facts.pipeline.features.numeric, *facts.pipeline.features.categorical}
+    return set(leaking) <= listed, f"gives the target away: {', '.join(leaking)}" if leaking else ""
 
 
 def _readable(facts: Facts) -> tuple[bool, str]:
-    collected, prepared = facts.request.collect, facts.request.preprocess
-    # a row without a target teaches nothing and can't be held against the table
-    lost = collected.quarantined + prepared.unread
-    share = lost / max(1, collected.rows + collected.quarantined)
-    return share <= MOST_UNREAD, (
-        f"{lost:,} rows ({share:.1%}) hold what could not be read, {MOST_UNREAD:.0%} at most; the quarantine says which"
+    collected, preprocessed = facts.request.collect, facts.request.preprocess
+    # a row without a target is of no use for training, but no sign of bad data
+    unreadable = collected.quarantined + preprocessed.unread
+    share = unreadable / max(1, collected.rows + collected.quarantined)
+    return share <= MAX_UNREADABLE_SHARE, (
+        f"{unreadable:,} rows ({share:.1%}) have unreadable values, at most {MAX_UNREADABLE_SHARE:.0%} is allowed;"
+        " the quarantine files list them"
     )
 
 

@@ -1,15 +1,16 @@
-"""What one step hands to the next: small messages of names and S3 addresses with their hashes (claim check).
+"""The messages between steps: small, with names and S3 addresses instead of rows (claim check pattern).
 
-Each step has a request (what the state machine gives it) and a result (what it answers). A request names the run and
-the results of earlier steps that the step reads; the rows themselves lie in S3. All are far below the 256 KiB that a
-Step Functions state may hold (AWS page "Step Functions service quotas").
-One file a stretch of the way: `message` (the base, artifacts), `run`, `rows`, `training`, `judging`, `traffic`.
+Each step has a request, which the state machine gives it, and a result, which it returns. A request names the run and
+holds the results of the earlier steps that the step reads; rows stay in S3. All messages are far below the 256 KiB that
+a state of Step Functions may hold (AWS page "Step Functions service quotas").
+
+The modules in the order of the flow: `run` (claim, conclude), `data`, `training`, `candidate`, `traffic`, `monitoring`.
+Beside them, `message` has the base class and `Artifact`, and `event` has what goes over the bus.
 """
 
 from __future__ import annotations
 
-from modelcycle.messages.fingerprint import fingerprint
-from modelcycle.messages.judging import (
+from modelcycle.messages.candidate import (
     Governed,
     GovernRequest,
     Registered,
@@ -22,21 +23,13 @@ from modelcycle.messages.judging import (
     Validated,
     ValidateRequest,
 )
+from modelcycle.messages.data import Collected, CollectRequest, Preprocessed, PreprocessRequest
+from modelcycle.messages.event import Event
+from modelcycle.messages.fingerprint import fingerprint
 from modelcycle.messages.message import Artifact, Message
-from modelcycle.messages.rows import Collected, CollectRequest, Preprocessed, PreprocessRequest
+from modelcycle.messages.monitoring import Drift, Monitored, MonitorRequest, Retrained, RetrainRequest
 from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
-from modelcycle.messages.traffic import (
-    Decided,
-    Decision,
-    Deployed,
-    DeployRequest,
-    Drift,
-    Event,
-    Monitored,
-    MonitorRequest,
-    RolloutEnded,
-    Withdrawn,
-)
+from modelcycle.messages.traffic import Decided, Decision, Deployed, DeployRequest, RolloutEnded, Withdrawn
 from modelcycle.messages.training import (
     EngineeredFeatures,
     EngineerFeaturesRequest,
@@ -78,6 +71,8 @@ __all__ = [
     "Preprocessed",
     "RegisterRequest",
     "Registered",
+    "RetrainRequest",
+    "Retrained",
     "RolloutEnded",
     "Rule",
     "Run",

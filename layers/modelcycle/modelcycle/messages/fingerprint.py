@@ -1,4 +1,4 @@
-"""The hash of what a step's result depends on."""
+"""The hash of everything that a step's result depends on."""
 
 from __future__ import annotations
 
@@ -11,28 +11,33 @@ from pydantic import BaseModel
 from modelcycle.messages.message import Artifact
 from modelcycle.messages.run import Run
 
+NOT_CONTENT = ("cached", "seconds")  # fields about how a result was obtained, not about its content
+
 
 def fingerprint(step: str, code: str, *parts: Any) -> str:
-    """The hash of everything that a step's result depends on: its code, its inputs' hashes, its parameters.
+    """Return the SHA-256 of a step's name, its code, its inputs and its parameters.
 
-    An artifact counts by its SHA-256 alone, a run not at all: the same inputs in another run give the same hash.
+    An artifact counts by its SHA-256 only, and a run does not count: the same inputs in another run give the same hash.
+
+    Parameters
+    ----------
+    code : version of the code
+    parts : messages and JSON values
     """
-    return hashlib.sha256(
-        json.dumps([step, code, [_essence(part) for part in parts]], sort_keys=True).encode()
-    ).hexdigest()
+    content = [step, code, [_content(part) for part in parts]]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _essence(part: Any) -> Any:
+def _content(part: Any) -> Any:
+    """Return what the hash covers of a value, as JSON types."""
     if isinstance(part, Artifact):
         return part.sha256
     if isinstance(part, Run):
         return None
     if isinstance(part, BaseModel):
-        return {
-            name: _essence(getattr(part, name)) for name in type(part).model_fields if name not in ("cached", "seconds")
-        }
+        return {name: _content(getattr(part, name)) for name in type(part).model_fields if name not in NOT_CONTENT}
     if isinstance(part, dict):
-        return {str(key): _essence(value) for key, value in part.items()}
+        return {str(key): _content(value) for key, value in part.items()}
     if isinstance(part, list | tuple):
-        return [_essence(value) for value in part]
+        return [_content(value) for value in part]
     return part

@@ -1,4 +1,4 @@
-"""The base of all messages, and the address of an artifact."""
+"""The base class of messages, and the address of an artifact."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelcycle.faults import BadMessage
 
 
 class Message(BaseModel):
-    """Base of all messages. `schema` is the version of the message's shape."""
+    """Base class of messages. `schema` is the version of the message's format."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -18,7 +18,7 @@ class Message(BaseModel):
 
     @property
     def correlation_id(self) -> str:
-        """What ties the log lines of one run or rollout together; empty where only the invocation does."""
+        """The id that all log lines of one run or rollout share; empty means the invocation's own id."""
         return ""
 
     @classmethod
@@ -27,7 +27,7 @@ class Message(BaseModel):
 
         Raises
         ------
-        BadMessage : the event is not this message; it names the fields, never their values
+        BadMessage : the event is not this message; names the fields, never their values
         """
         try:
             return cls.model_validate(event)
@@ -36,11 +36,13 @@ class Message(BaseModel):
                 {".".join(str(part) for part in problem["loc"]) or "the event" for problem in problems.errors()}
             )
             raise BadMessage(
-                f"the event is not a {cls.__name__}: {', '.join(fields[:5])}", cls.__name__, "events/ has one of each"
+                f"the event is not a {cls.__name__}: {', '.join(fields[:5])}",
+                cls.__name__,
+                "see events/",
             ) from None
 
     def wire(self) -> dict[str, Any]:
-        """Return the message as JSON types, the way Lambda answers."""
+        """Return the message as JSON types, as a function returns it."""
         return self.model_dump(mode="json", by_alias=True)
 
 

@@ -1,4 +1,4 @@
-"""A run: what starts it, what every step knows of it, and how it ends."""
+"""A run: what started it, what every step knows about it, and how it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Outcome = Literal["deployed", "awaiting_approval", "refused", "unchanged", "fail
 
 
 class Trigger(BaseModel):
-    """What started a run: an upload, a person, or the monitor."""
+    """What started a run: an upload, a person, a degraded model, or uploads that an earlier run did not read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,7 +38,7 @@ class Run(BaseModel):
         return f"{self.model}/runs/{self.run_id}/{step}/{name}"
 
     def holdout_key(self, part: Literal["features", "labels"]) -> str:
-        """Return the key of the test rows: under a prefix of their own, so that IAM can say who may read them."""
+        """Return the key of the test rows: under a separate prefix, so that IAM can restrict who reads them."""
         return f"holdout/{part}/{self.model}/{self.run_id}.npz"
 
 
@@ -62,15 +62,24 @@ class RunRequest(Message):
         return self.run.run_id
 
 
-class ConcludeRequest(RunRequest):
-    """The end of a run: its outcome, and why."""
+class ConcludeRequest(Message):
+    """The end of a run, its outcome and the reason."""
 
+    run: Run | None = Field(description="none if the execution that ended has no run")
     outcome: Outcome
     version: int | None = None
-    reason: Any = Field(None, description="text, a list of texts, or what a Catch gives: {Error, Cause}")
+    reason: Any = Field(None, description="a text, a list of texts, or {Error, Cause} of a Catch")
+
+    @property
+    def model(self) -> str:
+        return self.run.model if self.run else ""
+
+    @property
+    def correlation_id(self) -> str:
+        return self.run.run_id if self.run else ""
 
 
 class Concluded(Message):
-    outcome: Outcome
+    outcome: Outcome | Literal["no run of ours"]
     reason: str
-    folded: int = Field(description="uploads that arrived during the run and were not read; they start a new run")
+    folded: int = Field(description="uploads that arrived during the run and were not read; they start another run")

@@ -1,11 +1,11 @@
-"""From rows to a model: engineer_features, and train in its three parts."""
+"""From rows to a model: engineer_features, and train (plan_trials, run_trial, select_model)."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelcycle.messages.data import Preprocessed
 from modelcycle.messages.message import Artifact, Message
-from modelcycle.messages.rows import Preprocessed
 from modelcycle.messages.run import RunRequest
 
 
@@ -22,7 +22,7 @@ class LeftOut(BaseModel):
 
 class EngineeredFeatures(Message):
     plan: Artifact = Field(description="JSON: how each column enters the model, and why")
-    signature: Artifact = Field(description="JSON: what a prediction request must hold")
+    signature: Artifact = Field(description="JSON: the fields of a prediction request")
     used: int
     columns: int
     left_out: list[LeftOut] = Field(description="at most 20 of them; all are in the plan")
@@ -44,7 +44,7 @@ class Trial(BaseModel):
 
 
 class PlannedTrials(Message):
-    metric: str = Field(description="what the trials are compared by, on validation rows")
+    metric: str = Field(description="the metric by which trials are compared, on validation rows")
     trials: list[Trial]
 
 
@@ -70,12 +70,12 @@ class SelectModelRequest(RunRequest):
 class SelectedModel(Message):
     onnx: Artifact
     skops: Artifact
-    baseline: Artifact = Field(description="JSON: what a model that sees no feature would answer")
-    reference: Artifact = Field(description="npz: scikit-learn's scores of the validation rows and of the probes")
-    probes: Artifact = Field(description="npz: rows with nulls, unseen categories and odd numbers")
+    baseline: Artifact = Field(description="JSON: the predictions of a model without features")
+    reference: Artifact = Field(description="npz: scikit-learn's scores of the validation rows and of the parity rows")
+    probes: Artifact = Field(description="npz: the parity rows: nulls, unseen categories, extreme numbers")
     best: Trial
     loss: float
     trials: int
     opset: int
-    packages: dict[str, str] = Field({}, description="versions of the packages that made and exported it")
+    packages: dict[str, str] = Field({}, description="versions of the packages that trained and exported it")
     cached: bool = False

@@ -1,13 +1,12 @@
-"""Typed columns on their way from `preprocess` to learning and serving: what a table is, and how it is stored.
+"""Typed columns, from `preprocess` to training and serving.
 
-A table is stored as npz (`allow_pickle=False`) under positional names, since a column may be named anything. It holds
-no decision: how a column enters the model is the plan's business.
-
-    type       in memory                             no value
+    type       in memory                             missing value
     number     float32 (n,)                          NaN
     boolean    float32 (n,), 0 or 1                  NaN
     datetime   float64 (n,), seconds since 1970 UTC  NaN
     text       Texts: int32 codes (n,) and levels    code -1
+
+A table is stored as npz without pickle. Its arrays are numbered, because a column may have any name.
 """
 
 from __future__ import annotations
@@ -27,37 +26,57 @@ ColumnType = Literal["number", "boolean", "datetime", "text"]
 
 
 class Column(BaseModel):
-    """How one column's text is read."""
+    """How the text of a column is read.
+
+    Parameters
+    ----------
+    name : any text
+    type : see the module
+    format : of dates: a strptime format, or "iso"
+    true, false : of booleans: the texts that mean true and false, in lower case
+    distinct : number of distinct values over the kept rows
+    missing : share of missing values, 0 to 1
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     type: ColumnType
-    format: str = ""  # datetime: a strptime format, or "iso"
-    true: list[str] = []  # boolean: the texts that mean true, in lower case; all others are false
+    format: str = ""
+    true: list[str] = []
     false: list[str] = []
-    distinct: int = 0  # over the kept rows; approximate past some thousands
-    missing: float = 0.0  # share of rows without a value
+    distinct: int = 0
+    missing: float = 0.0
 
 
 class TableSchema(BaseModel):
-    """All columns of a model's data but the target, in the order of the file; the target beside them."""
+    """The columns of a model's data.
+
+    Parameters
+    ----------
+    columns : all except the target and dropped ones, in the order of the file
+    target : the target
+    task : binary, multiclass or regression
+    classes : of the target, in the order of their codes; of two, the positive one is the second; empty for a regression
+    missing_values : texts that mean a missing value
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     columns: list[Column]
     target: Column
     task: Task
-    classes: list[str] = []  # of the target, in order of their codes; binary: [negative, positive]
+    classes: list[str] = []
     missing_values: list[str]
 
     def column(self, name: str) -> Column:
+        """Return the column of this name; raise StopIteration if there is none."""
         return next(column for column in self.columns if column.name == name)
 
 
 @dataclass(frozen=True)
 class Texts:
-    """A text column: `levels[codes[i]]` is row i; code -1 has no value."""
+    """A text column: row i is `levels[codes[i]]`, or missing if its code is -1."""
 
     codes: npt.NDArray[np.int32]
     levels: list[str]
@@ -66,14 +85,20 @@ class Texts:
         return len(self.codes)
 
     def strings(self, missing: str = "") -> npt.NDArray[Any]:
-        """Object array (n,) of the texts, `missing` where there is none."""
+        """Return the texts as an object array (n,), with `missing` for a missing value."""
         return np.array([*self.levels, missing], dtype=object)[self.codes]
 
     @staticmethod
     def of(values: list[str | None]) -> Texts:
+        """Return a column of texts, None for a missing value; the levels are sorted.
+
+        >>> Texts.of(["b", None, "a"])
+        Texts(codes=array([ 1, -1,  0], dtype=int32), levels=['a', 'b'])
+        """
         levels = sorted({value for value in values if value is not None})
-        place = {level: code for code, level in enumerate(levels)}
-        return Texts(np.array([-1 if v is None else place[v] for v in values], dtype=np.int32), levels)
+        code_of = {level: code for code, level in enumerate(levels)}
+        codes = [-1 if value is None else code_of[value] for value in values]
+        return Texts(np.array(codes, dtype=np.int32), levels)
 
 
 Values = npt.NDArray[Any] | Texts
@@ -81,56 +106,76 @@ Values = npt.NDArray[Any] | Texts
 
 @dataclass(frozen=True)
 class Columns:
-    """A table: columns of one length by name; `target` is class codes (int32) or numbers (float64), or None."""
+    """A table.
+
+    Parameters
+    ----------
+    values : columns of equal length, by name
+    target : class codes, int32 (n,); numbers, float64 (n,); or None
+    """
 
     values: dict[str, Values]
     target: npt.NDArray[Any] | None = None
 
     @property
     def rows(self) -> int:
-        first: Any = self.target if self.target is not None else next(iter(self.values.values()), ())
-        return len(first)
+        """Number of rows."""
+        column: Any = self.target if self.target is not None else next(iter(self.values.values()), ())
+        return len(column)
 
     def take(self, rows: npt.NDArray[Any]) -> Columns:
-        """The rows at these positions (or where this mask is true)."""
+        """Return the rows at these positions, or where this mask is true."""
         taken: dict[str, Values] = {
-            name: Texts(v.codes[rows], v.levels) if isinstance(v, Texts) else v[rows] for name, v in self.values.items()
+            name: Texts(values.codes[rows], values.levels) if isinstance(values, Texts) else values[rows]
+            for name, values in self.values.items()
         }
         return Columns(taken, self.target[rows] if self.target is not None else None)
 
     def to_bytes(self) -> bytes:
-        """As a compressed npz; the same table gives the same bytes."""
+        """Return a compressed npz file; equal tables give equal bytes."""
         arrays: dict[str, npt.NDArray[Any]] = {}
-        for place, value in enumerate(self.values.values()):
-            if isinstance(value, Texts):
-                arrays[f"codes{place}"] = value.codes
-                arrays[f"levels{place}"] = _packed(value.levels)
+        for number, values in enumerate(self.values.values()):
+            if isinstance(values, Texts):
+                arrays[f"codes{number}"] = values.codes
+                arrays[f"levels{number}"] = _json_array(values.levels)
             else:
-                arrays[f"values{place}"] = value
+                arrays[f"values{number}"] = values
         if self.target is not None:
             arrays["target"] = self.target
-        arrays["names"] = _packed(list(self.values))
+        arrays["names"] = _json_array(list(self.values))
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
         return file.getvalue()
 
     @staticmethod
     def from_bytes(body: bytes) -> Columns:
+        """Return the table in an npz file of `to_bytes`."""
         with np.load(io.BytesIO(body), allow_pickle=False) as stored:
             values: dict[str, Values] = {}
-            for place, name in enumerate(_unpacked(stored["names"])):
-                if f"codes{place}" in stored:
-                    values[name] = Texts(stored[f"codes{place}"], _unpacked(stored[f"levels{place}"]))
+            for number, name in enumerate(_texts_of(stored["names"])):
+                if f"codes{number}" in stored:
+                    values[name] = Texts(stored[f"codes{number}"], _texts_of(stored[f"levels{number}"]))
                 else:
-                    values[name] = stored[f"values{place}"]
+                    values[name] = stored[f"values{number}"]
             return Columns(values, stored.get("target"))
 
 
-def _packed(texts: list[str]) -> npt.NDArray[np.uint8]:
-    # a numpy string array pads every text to the longest and drops trailing NULs; JSON does neither
+def _json_array(texts: list[str]) -> npt.NDArray[np.uint8]:
+    # a numpy string array would pad every text to the longest one, and drop trailing NULs
     return np.frombuffer(json.dumps(texts, ensure_ascii=False).encode(), dtype=np.uint8)
 
 
-def _unpacked(array: npt.NDArray[np.uint8]) -> list[str]:
+def _texts_of(array: npt.NDArray[np.uint8]) -> list[str]:
     texts: list[str] = json.loads(array.tobytes())
     return texts
+
+
+def shortest_decimal(value: np.float32) -> float:
+    """Return the float whose text is the shortest that reads back as this float32.
+
+    Examples
+    --------
+    >>> float(np.float32(0.1)), shortest_decimal(np.float32(0.1))
+    (0.10000000149011612, 0.1)
+    """
+    return float(str(value))

@@ -124,7 +124,7 @@ def _input_types(signature: Signature) -> list[tuple[str, Any]]:
 def _round_thresholds(estimator: Any) -> None:
     """Round the thresholds of histogram trees down to float32, in place.
 
-    They lie half-way between two float32 neighbours. Rounded to nearest, as the converter does, one may become the
+    They lie midway between two float32 neighbours. Rounded to nearest, as the converter does, one may become the
     upper neighbour and send its rows to the other branch. Rounded down, it splits float32 numbers as before.
     """
     for iteration in getattr(estimator, "_predictors", []):

@@ -1,18 +1,23 @@
-"""Texts that are numbers to a person, but are not read as such: 1,234.50, 3,14, 12 %, € 5."""
+"""Recognizes numbers in spellings that are not read as numbers: 1,234.50, 3,14, 12 %, € 5."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-HINT = "write numbers as 1234.5: no thousands separator, decimal comma, currency or per cent sign"
-MOST = 0.9  # share of the texts
+NUMBER_FORMAT_HINT = "write numbers as 1234.5: no thousands separator, decimal comma, currency or percent sign"
+MIN_NUMBER_SHARE = 0.9  # of the texts
 _SIGN = r"[€$£¥%]?"
-_WRITTEN = re.compile(
+_NUMBER = re.compile(
     rf"{_SIGN}\s?[+-]?\s?{_SIGN}\s?([0-9]{{1,3}}([.,'’ \u00a0][0-9]{{3}})+([.,][0-9]+)?|[0-9]+([.,][0-9]+)?)\s?{_SIGN}"
 )
 
 
-def written_otherwise(texts: Sequence[str]) -> bool:
-    """Whether nearly all of the texts are numbers in another spelling than the one that is read."""
-    return bool(texts) and sum(_WRITTEN.fullmatch(text) is not None for text in texts) >= MOST * len(texts)
+def look_like_numbers(texts: Sequence[str]) -> bool:
+    """Return whether nearly all texts are numbers to a person.
+
+    >>> look_like_numbers(["1,234.50", "12 %"]), look_like_numbers(["12 Main Street"])
+    (True, False)
+    """
+    numbers = sum(_NUMBER.fullmatch(text) is not None for text in texts)
+    return bool(texts) and numbers >= MIN_NUMBER_SHARE * len(texts)

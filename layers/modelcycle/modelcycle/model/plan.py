@@ -34,7 +34,7 @@ class Planned(BaseModel):
     column : its name
     treatment : how it enters the model
     why : the reason, a short phrase for people
-    loud : whether people must see it, left out or not: it leaks the target or copies a sensitive column
+    loud : whether people are warned, even if it is not left out: it leaks the target or copies a sensitive column
     inputs : the graph inputs made from it
     """
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.model.columns import Columns, Texts
+from modelcycle.model.columns import Columns, Texts, shortest_decimal
 from modelcycle.model.signature import Signature
 
 BATCH_ROWS = 4096  # of one call to the graph; text inputs are Python strings of some 100 bytes each
@@ -88,17 +88,6 @@ def predictions(scores: npt.NDArray[Any], signature: Signature) -> list[str] | l
     if signature.task == "regression":
         return [shortest_decimal(value) for value in scores[:, 0]]
     return [signature.classes[code] for code in predicted_codes(scores)]
-
-
-def shortest_decimal(value: np.float32) -> float:
-    """Return the float whose text is the shortest that reads back as this float32.
-
-    Examples
-    --------
-    >>> float(np.float32(0.1)), shortest_decimal(np.float32(0.1))
-    (0.10000000149011612, 0.1)
-    """
-    return float(str(value))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What the text of a cell says: nothing, a number, true or false. Dates: see `dates`.
+"""The meaning of a cell's text: missing, a number, true or false. For dates see `dates`.
 
-Each rule stands here as SQL, by which training reads whole columns in DuckDB, and as Python, by which serving and the
-command line read single values; both give the same.
+Each rule exists as SQL, with which training reads whole columns in DuckDB, and as Python, with which serving and the
+command line read single values. Both give the same result.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterable
 
 TRUE = ("true", "yes", "t", "y")
 FALSE = ("false", "no", "f", "n")
-MAX_NUMBER = 3.4028234663852886e38  # of a float32
+MAX_NUMBER = 3.4028234663852886e38  # the largest float32
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-_WHITE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())  # what str.strip takes off
+_WHITE_SPACE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())  # what str.strip removes
 
 
 def missing_texts(tokens: Iterable[str]) -> frozenset[str]:
-    """The texts that mean a missing value, without the white space around them; the empty text always does.
+    """Return the texts that mean a missing value, without white space around them; the empty text is always one.
 
     >>> is_missing("  n/a ", missing_texts(["n/a "]))
     True
@@ -26,25 +26,31 @@ def missing_texts(tokens: Iterable[str]) -> frozenset[str]:
 
 
 def is_missing(text: str, missing: frozenset[str]) -> bool:
-    """Whether a cell's text is one of `missing_texts`, whatever white space is around it."""
+    """Return whether a text, without white space around it, is one of `missing_texts`."""
     return text.strip() in missing
 
 
 def stripped_sql(column: str, tokens: Iterable[str]) -> str:
-    """SQL of a column's text without the white space around it, NULL where the value is missing.
+    """Return SQL for a column's text without white space around it, NULL for a missing value.
 
-    One pattern, since `trim` with these characters takes four times as long, and `IN` much memory for each column.
+    It is one regular expression: `trim` with all white space takes four times as long, and `IN` takes much memory per
+    column.
+
+    Parameters
+    ----------
+    column : SQL of the text
+    tokens : texts that mean a missing value
     """
-    white = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in _WHITE) + "]"
+    white = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in _WHITE_SPACE) + "]"
     texts = "|".join(re.escape(text) for text in sorted(missing_texts(tokens)))
     pattern = f"^{white}*(?:{texts})?{white}*$|^{white}+|{white}+$".replace("'", "''")
     return f"nullif(regexp_replace({column}, '{pattern}', '', 'g'), '')"
 
 
 def number(text: str) -> float | None:
-    """The number that a text spells, None where it spells none: digits with an optional sign, point and exponent.
+    """Return the number of a text: digits with an optional sign, point and exponent. None for any other text.
 
-    The spellings that Python reads beside (1_000, inf, nan, digits of other scripts) are none.
+    Other spellings that Python's `float` accepts (1_000, inf, nan, digits of other scripts) are not numbers here.
 
     >>> number(" -1.5e3 "), number("1,5")
     (-1500.0, None)
@@ -54,7 +60,7 @@ def number(text: str) -> float | None:
 
 
 def number_sql(column: str) -> str:
-    """SQL of a stripped column as DOUBLE, NULL where it is no number or more than MAX_NUMBER."""
+    """Return SQL for a stripped column as DOUBLE, NULL if it is not a number or exceeds MAX_NUMBER."""
     return (
         f"CASE WHEN regexp_full_match({column}, '{_NUMBER}') AND abs(try_cast({column} AS DOUBLE)) <= {MAX_NUMBER}"
         f" THEN try_cast({column} AS DOUBLE) END"
@@ -62,12 +68,12 @@ def number_sql(column: str) -> str:
 
 
 def boolean_sql(column: str) -> str:
-    """SQL of a stripped column as DOUBLE 1 or 0 by the words of TRUE and FALSE, NULL where it is neither."""
+    """Return SQL for a stripped column as DOUBLE: 1 for a word of TRUE, 0 for one of FALSE, otherwise NULL."""
     return f"CASE WHEN lower({column}) IN {TRUE} THEN 1.0 WHEN lower({column}) IN {FALSE} THEN 0.0 END"
 
 
 def is_boolean(text: str) -> bool:
-    """Whether a text is a word of TRUE or FALSE, in any case.
+    """Return whether a text is a word of TRUE or FALSE, in upper or lower case.
 
     >>> is_boolean("Yes"), is_boolean("1")
     (True, False)

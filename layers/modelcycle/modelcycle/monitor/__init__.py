@@ -1,5 +1,5 @@
-"""Step 10, monitoring: live traffic held against the rows that the model has learned from."""
+"""Step 10, monitoring: compares live traffic with the training data."""
 
-from modelcycle.monitor.watch import monitor
+from modelcycle.monitor.monitor import monitor
 
 __all__ = ["monitor"]

@@ -1,7 +1,7 @@
-"""The captured predictions of a window: from many small objects, or few large ones, to typed columns.
+"""The captured predictions of a time window, as typed columns.
 
-Firehose writes them under `captures/YYYY/MM/DD/HH/` (UTC, the hour in which a record arrived), at least once, packed
-with gzip or not. All models share the objects.
+Firehose writes them under `captures/YYYY/MM/DD/HH/`, by the hour of arrival in UTC: many small objects or few large
+ones, with gzip or without, some records more than once. All models share the objects.
 """
 
 from __future__ import annotations
@@ -9,100 +9,118 @@ from __future__ import annotations
 import gzip
 import shutil
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from modelcycle.engine import literal
 from modelcycle.faults import Transient
+from modelcycle.json_pointer import json_pointer
 from modelcycle.model import dates
 from modelcycle.model.columns import Texts, Values
 from modelcycle.model.profile import ColumnProfile
 from modelcycle.model.values import stripped_sql
 from modelcycle.store import Listed, Store
 
-MOST_OBJECTS = 5_000
-MOST_BYTES = 256 * 2**20  # as they lie in the bucket
-AT_ONCE = 8  # downloads; each is mostly waiting
-LONGEST_LINE = 8 * 2**20
+MAX_OBJECTS = 5_000
+MAX_STORED_BYTES = 256 * 2**20  # of all objects, as they are stored
+MAX_CAPTURE_LINE_BYTES = 8 * 2**20  # a longer line is skipped
+MAX_CONCURRENT_DOWNLOADS = 8
+DOWNLOADS_ON_DISK = 200  # objects that are downloaded before they are joined and deleted
 
 
-def listed(data: Store, start: datetime, end: datetime) -> tuple[list[Listed], bool]:
-    """The objects that may hold predictions of the window, newest first, and whether older ones were left out."""
-    found: list[Listed] = []
+def list_captures(data: Store, start: datetime, end: datetime) -> tuple[list[Listed], bool]:
+    """List the objects that may hold predictions of the window, newest first.
+
+    Returns
+    -------
+    the objects, and whether older ones were left out because of MAX_OBJECTS or MAX_STORED_BYTES
+    """
+    objects: list[Listed] = []
     size = 0
     hour = end.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)  # Firehose delivers late
     while hour >= start.replace(minute=0, second=0, microsecond=0):
-        for one in reversed(list(data.list(f"captures/{hour:%Y/%m/%d/%H}/"))):
-            if one.key.endswith("/"):
+        for listed in reversed(list(data.list(f"captures/{hour:%Y/%m/%d/%H}/"))):
+            if listed.key.endswith("/"):
                 continue
-            if len(found) >= MOST_OBJECTS or size + one.bytes > MOST_BYTES:
-                return found, True
-            found.append(one)
-            size += one.bytes
+            if len(objects) >= MAX_OBJECTS or size + listed.bytes > MAX_STORED_BYTES:
+                return objects, True
+            objects.append(listed)
+            size += listed.bytes
         hour -= timedelta(hours=1)
-    return found, False
+    return objects, False
 
 
-def gathered(data: Store, objects: Sequence[Listed], folder: Path) -> tuple[Path, int]:
-    """All lines of the objects in one file, and how many objects could not be read (broken, or gone meanwhile)."""
-    lines = folder / "captures.jsonl"
+def download_captures(data: Store, objects: Sequence[Listed], folder: Path) -> tuple[Path, int]:
+    """Join the lines of all objects in one file.
+
+    Returns
+    -------
+    the file, and how many objects could not be read (broken, or changed since they were listed)
+    """
+    joined = folder / "captures.jsonl"
     unread = 0
 
-    def download(numbered: tuple[int, Listed]) -> Path | None:
-        path = folder / f"capture-{numbered[0]}"
+    def download(listed: Listed, path: Path) -> bool:
         try:
-            data.download(numbered[1], path)
+            data.download(listed, path)
         except Transient:
-            return None
-        return path
+            return False
+        return True
 
-    with lines.open("wb") as target, ThreadPoolExecutor(AT_ONCE) as pool:
-        for batch in _batches(list(enumerate(objects)), 200):
-            for path in pool.map(download, batch):
-                unread += path is None or not _appended(path, target)
-                if path:
-                    path.unlink()
-    return lines, unread
-
-
-def _batches(items: list[Any], size: int) -> Iterator[list[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    with joined.open("wb") as target, ThreadPoolExecutor(MAX_CONCURRENT_DOWNLOADS) as pool:
+        for start in range(0, len(objects), DOWNLOADS_ON_DISK):
+            batch = objects[start : start + DOWNLOADS_ON_DISK]
+            paths = [folder / f"capture-{position}" for position in range(len(batch))]
+            for path, downloaded in zip(paths, pool.map(download, batch, paths), strict=True):
+                unread += not (downloaded and _append_lines(path, target))
+                path.unlink(missing_ok=True)
+    return joined, unread
 
 
-def _appended(path: Path, target: Any) -> bool:
+def _append_lines(path: Path, target: BinaryIO) -> bool:
+    """Append a file to `target`; return False, with `target` unchanged, if its gzip data are broken."""
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    begun = target.tell()
+        compressed = file.read(2) == b"\x1f\x8b"
+    end = target.tell()
     try:
-        with gzip.open(path) if packed else path.open("rb") as source:
+        with gzip.open(path) if compressed else path.open("rb") as source:
             shutil.copyfileobj(source, target)
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        target.seek(begun)
+        target.seek(end)
         target.truncate()
         return False
     target.write(b"\n")
     return True
 
 
-def read(
+def load_predictions(
     engine: Any, lines: Path, model: str, version: int, window: tuple[datetime, datetime],
-    columns: Sequence[ColumnProfile], missing: Sequence[str],
+    columns: Sequence[ColumnProfile], missing_values: Sequence[str],
 ) -> int:  # fmt: skip
-    """Make the table `live`: one row a prediction of this version in this window; returns its rows.
+    """Create the table `live` in DuckDB: one row per prediction of the version in the window.
 
-    `c0`, `c1` ... are the columns' texts, `has0` ... whether the request held the column, `sure` the largest
-    probability. A prediction that was delivered twice counts once; a line that is no JSON, or odd bytes, are passed
-    over.
+    Its columns: `c0`, `c1` ... are the texts of `columns`, `has0`, `has1` ... whether the request held that column,
+    and `sure` is the largest probability. A prediction that was delivered twice counts once. Lines that are not JSON
+    are skipped.
+
+    Parameters
+    ----------
+    engine : DuckDB connection
+    lines : file of `download_captures`
+    missing_values : texts that mean a missing value, as in training
+
+    Returns
+    -------
+    the number of rows
     """
-    pointers = [literal("/instance/" + c.name.replace("~", "~0").replace("/", "~1")) for c in columns]
+    pointers = [literal(json_pointer("instance", column.name)) for column in columns]
     texts = ", ".join(
-        f"{stripped_sql(f'texts[{n + 1}]', missing)} AS c{n}, json_exists(json, {pointer}) AS has{n}"
+        f"{stripped_sql(f'texts[{n + 1}]', missing_values)} AS c{n}, json_exists(json, {pointer}) AS has{n}"
         for n, pointer in enumerate(pointers)
     )
     engine.execute(
@@ -112,8 +130,8 @@ def read(
                     json_extract_string(json, [{", ".join(pointers)}]) AS texts
                   FROM (SELECT try_cast(line AS JSON) AS json FROM read_csv({literal(lines)},
                           columns = {{'line': 'VARCHAR'}}, delim = '', quote = '', escape = '', header = false,
-                          auto_detect = false, ignore_errors = true, max_line_size = {LONGEST_LINE},
-                          buffer_size = {LONGEST_LINE * 4}))
+                          auto_detect = false, ignore_errors = true, max_line_size = {MAX_CAPTURE_LINE_BYTES},
+                          buffer_size = {MAX_CAPTURE_LINE_BYTES * 4}))
                   WHERE json ->> '$.model' = $1 AND try_cast(json ->> '$.version' AS INTEGER) = $2
                     AND try_cast(json ->> '$.at' AS TIMESTAMPTZ) BETWEEN $3 AND $4
                   QUALIFY row_number() OVER (PARTITION BY json ->> '$.prediction_id') = 1)""",
@@ -123,28 +141,31 @@ def read(
     return rows
 
 
-def sent(engine: Any, number: int) -> bool:
-    """Whether any request held the column."""
-    found: bool = engine.execute(f"SELECT bool_or(has{number}) FROM live").fetchone()[0]
-    return found
+def was_sent(engine: Any, position: int) -> bool:
+    """Return whether any request held the column at `position` of `columns`."""
+    sent: bool = engine.execute(f"SELECT bool_or(has{position}) FROM live").fetchone()[0]
+    return sent
 
 
-def values(engine: Any, number: int, column: ColumnProfile) -> Values:
-    """A column's live values, typed as its profile is; a value of another type counts as missing."""
-    place = f"c{number}"
-    if column.type == "text":
-        counted = engine.execute(f"SELECT {place}, count(*) FROM live GROUP BY ALL ORDER BY ALL").fetchall()
-        levels = [text for text, _ in counted if text is not None]
-        codes = np.arange(len(counted), dtype=np.int32)
-        codes[[text is None for text, _ in counted]] = -1
-        return Texts(np.repeat(codes, [count for _, count in counted]), levels)
-    if column.type == "boolean":
-        words = (*column.true, "true"), (*column.false, "false")
-        number_of = f"CASE WHEN lower({place}) IN {words[0]} THEN 1.0 WHEN lower({place}) IN {words[1]} THEN 0.0 END"
-    elif column.type == "datetime":
-        number_of = dates.sql(place, column.format)
+def live_values(engine: Any, position: int, profile: ColumnProfile) -> Values:
+    """Return the live values (n,) of a column, typed as in training; a value of another type counts as missing.
+
+    Texts are grouped: their order is not that of the requests.
+    """
+    text = f"c{position}"
+    if profile.type == "text":
+        counts = engine.execute(f"SELECT {text}, count(*) FROM live GROUP BY ALL ORDER BY ALL").fetchall()
+        levels = [level for level, _ in counts if level is not None]
+        codes = np.arange(len(counts), dtype=np.int32)
+        codes[[level is None for level, _ in counts]] = -1
+        return Texts(np.repeat(codes, [count for _, count in counts]), levels)
+    if profile.type == "boolean":
+        true, false = (*profile.true, "true"), (*profile.false, "false")
+        number = f"CASE WHEN lower({text}) IN {true} THEN 1.0 WHEN lower({text}) IN {false} THEN 0.0 END"
+    elif profile.type == "datetime":
+        number = dates.sql(text, profile.format)
     else:
-        number_of = f"try_cast({place} AS DOUBLE)"
-    kind = "FLOAT" if column.type == "number" else "DOUBLE"  # as training rounded them, so that edges hold
-    found = engine.execute(f"SELECT ({number_of})::{kind} AS v FROM live").fetchnumpy()["v"]
-    return np.ma.filled(found, np.nan)
+        number = f"try_cast({text} AS DOUBLE)"
+    kind = "FLOAT" if profile.type == "number" else "DOUBLE"  # training rounds numbers to float32; so its bins fit
+    values = engine.execute(f"SELECT ({number})::{kind} AS v FROM live").fetchnumpy()["v"]
+    return np.ma.filled(values, np.nan)

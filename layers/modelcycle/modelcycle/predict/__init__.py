@@ -1,7 +1,7 @@
-"""Answer prediction requests: the live versions, what is kept of each answer, and the two protocols."""
+"""Step 9, serving: answers prediction requests by the live versions, over two protocols; captures every answer."""
 
-from modelcycle.predict.capture import Capture
-from modelcycle.predict.live import Live
-from modelcycle.predict.predict import predict, serialized
+from modelcycle.predict.captures import CaptureStream
+from modelcycle.predict.live_models import LiveModels
+from modelcycle.predict.predict import predict
 
-__all__ = ["Capture", "Live", "predict", "serialized"]
+__all__ = ["CaptureStream", "LiveModels", "predict"]

@@ -1,5 +1,5 @@
-"""Step 2, preprocessing: texts become typed, split rows; duplicates and what doesn't parse are set apart."""
+"""Step 2, preprocessing: turns texts into typed, split rows; drops duplicates and quarantines what does not parse."""
 
-from modelcycle.preprocess.prepare import preprocess
+from modelcycle.preprocess.preprocess import preprocess
 
 __all__ = ["preprocess"]

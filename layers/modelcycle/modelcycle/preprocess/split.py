@@ -1,7 +1,8 @@
-"""Which rows train, which choose between trials, which judge: 75, 12.5 and 12.5 per cent.
+"""Splits the rows: 75 % train, 12.5 % choose between trials (validation), 12.5 % measure the model (test).
 
-By a stable hash of the row, so that a row stays in its part when others come or go, and rows that look alike are never
-on both sides. Where a `time_column` is set, by time: the oldest rows train, the newest judge.
+A row's part follows from a stable hash of its features: it stays in its part when rows are added or removed, and rows
+with equal features are always in the same part. With a `time_column`, the oldest rows train and the newest are the test
+rows.
 """
 
 from __future__ import annotations
@@ -11,38 +12,42 @@ from typing import Any
 from modelcycle.faults import BadData
 from modelcycle.spec import Pipeline, Task
 
-BUCKETS = 8
+BUCKETS = 8  # six of them train
 PARTS = ("train", "validation", "test")
 
 
-def part(time: str | None) -> str:
-    """SQL that gives a row its part, the number of PARTS: by its bucket, or by the column `time`."""
-    # rows of one moment have one rank and stay together
+def part_sql(time: str | None) -> str:
+    """Return SQL for a row's part, a number of PARTS.
+
+    Parameters
+    ----------
+    time : column to split by; by default the rows are split by the column `bucket`
+    """
+    # rows of the same time have the same rank, and so the same part
     share = f"bucket / {BUCKETS}" if time is None else f"(rank() OVER (ORDER BY {time}) - 1) / count(*) OVER ()"
     return f"(CASE WHEN {share} < 0.75 THEN 0 WHEN {share} < 0.875 THEN 1 ELSE 2 END)::UTINYINT"
 
 
-def counted(engine: Any, pipeline: Pipeline, task: Task) -> tuple[int, int, int]:
-    """Rows of each part.
+def count_parts(engine: Any, pipeline: Pipeline, task: Task) -> tuple[int, int, int]:
+    """Return the numbers of training, validation and test rows of `kept_rows`.
 
     Raises
     ------
-    BadData : a part would lack rows, or a class that it needs
+    BadData : a part has no row, or not every class that it needs: training needs all, of two classes every part both
     """
-    # classes: in training every one, in the others of a binary task both
     rows = dict.fromkeys(PARTS, 0)
-    held = dict.fromkeys(PARTS, 0)
-    for number, count, classes in engine.execute(
-        "SELECT part, count(*), count(DISTINCT target) FROM kept GROUP BY part"
+    classes = dict.fromkeys(PARTS, 0)
+    for part, n_rows, n_classes in engine.execute(
+        "SELECT part, count(*), count(DISTINCT target) FROM kept_rows GROUP BY part"
     ).fetchall():
-        rows[PARTS[number]], held[PARTS[number]] = count, classes
-    all_classes = engine.execute("SELECT count(DISTINCT target) FROM kept").fetchone()[0]
-    for name in PARTS:
-        needed = 1 if task == "regression" else all_classes if task == "binary" or name == "train" else 1
-        if held[name] < needed:
-            lacking = "row" if not rows[name] else "row of one of the classes"
+        rows[PARTS[part]], classes[PARTS[part]] = n_rows, n_classes
+    all_classes = engine.execute("SELECT count(DISTINCT target) FROM kept_rows").fetchone()[0]
+    for part in PARTS:
+        needs_all = task == "binary" or (task == "multiclass" and part == "train")
+        if classes[part] < (all_classes if needs_all else 1):
+            absent = "no row of one of the classes" if rows[part] else "no row"
             raise BadData(
-                f"of {sum(rows.values()):,} rows, the {name} part would get no {lacking}", f"raw/{pipeline.name}/",
-                "upload more rows" + (", over a longer time" if pipeline.time_column is not None else ""),
+                f"of {sum(rows.values()):,} rows, the {part} part would get {absent}", f"raw/{pipeline.name}/",
+                "upload more rows" + (", over a longer period" if pipeline.time_column is not None else ""),
             )  # fmt: skip
     return rows["train"], rows["validation"], rows["test"]

@@ -1,4 +1,4 @@
-"""From DuckDB to numpy, a column and a part at a time: what learning and serving read."""
+"""From DuckDB to numpy: the tables that training and serving read, one part at a time."""
 
 from __future__ import annotations
 
@@ -9,88 +9,102 @@ import numpy as np
 from modelcycle.engine import batches
 from modelcycle.faults import BadData
 from modelcycle.model.columns import Column, Columns, Texts, Values
-from modelcycle.store import LARGEST_OBJECT
+from modelcycle.store import MAX_OBJECT_BYTES
 
-MOST_CELLS = 60_000_000  # rows x columns of all parts; 4 bytes each, three quarters of them in memory at once
-MOST_TEXT = 1 * 2**30  # bytes of all texts; each part and column is read by itself
-CELLS_AT_ONCE = 2_000_000
+MAX_CELLS = 60_000_000  # rows x columns of all parts; 4 bytes each, three quarters of them in memory at once
+MAX_TEXT_COLUMN_BYTES = 2**30  # of all text columns together; one part of one column is in memory at a time
+MAX_BATCH_CELLS = 2_000_000
 CASTS = {"number": "::FLOAT", "boolean": "::FLOAT", "datetime": "::DOUBLE", "text": ""}
 
 
-def bounded(engine: Any, columns: dict[int, Column], rows: int) -> None:
-    """Whether the typed rows can be held in a function's memory.
+def check_size(engine: Any, columns: dict[int, Column], rows: int) -> None:
+    """Check that the kept rows fit into a function's memory.
+
+    Parameters
+    ----------
+    columns : by number, without the target
+    rows : kept rows
 
     Raises
     ------
-    BadData : names the limit, and the longest column
+    BadData : names the limit, and the largest column
     """
-    if rows * len(columns) > MOST_CELLS:
+    if rows * len(columns) > MAX_CELLS:
         raise BadData(
-            f"{rows:,} rows of {len(columns)} columns are more than the {MOST_CELLS:,} values that one model may hold",
-            "preprocess", f"keep {MOST_CELLS // len(columns):,} rows, or take columns out by drop_columns",
+            f"{rows:,} rows of {len(columns)} columns exceed the limit of {MAX_CELLS:,} values", "preprocess",
+            f"keep {MAX_CELLS // len(columns):,} rows, or list columns in drop_columns",
         )  # fmt: skip
-    texts: dict[str, int] = {}
-    for batch in batches([number for number, column in columns.items() if column.type == "text"], rows, CELLS_AT_ONCE):
+    text_bytes: dict[str, int] = {}
+    text_columns = [number for number, column in columns.items() if column.type == "text"]
+    for batch in batches(text_columns, rows, MAX_BATCH_CELLS):
         sizes = engine.execute(
-            f"SELECT {', '.join(f'coalesce(sum(strlen(c{n})), 0)' for n in batch)} FROM kept"
+            f"SELECT {', '.join(f'coalesce(sum(strlen(c{number})), 0)' for number in batch)} FROM kept_rows"
         ).fetchone()
-        texts |= {columns[n].name: int(size) for n, size in zip(batch, sizes, strict=True)}
-    if sum(texts.values()) > MOST_TEXT:
-        longest = max(texts, key=lambda name: texts[name])
+        text_bytes |= {columns[number].name: int(size) for number, size in zip(batch, sizes, strict=True)}
+    total = sum(text_bytes.values())
+    if total > MAX_TEXT_COLUMN_BYTES:
+        largest = max(text_bytes, key=lambda name: text_bytes[name])
         raise BadData(
-            f"the texts take {sum(texts.values()) >> 20} MiB, more than the {MOST_TEXT >> 20} that one model may hold",
-            f"column {longest}: {texts[longest] >> 20} MiB", "take it out by drop_columns, or keep fewer rows",
+            f"the text columns have {total >> 20} MiB; the limit is {MAX_TEXT_COLUMN_BYTES >> 20}",
+            f"column {largest}: {text_bytes[largest] >> 20} MiB", "list it in drop_columns, or keep fewer rows",
         )  # fmt: skip
 
 
-def part_of(engine: Any, part: int, rows: int, columns: dict[int, Column], classes: bool) -> Columns:
-    """The typed columns of a part's rows, with the target.
+def read_part(engine: Any, part: int, rows: int, columns: dict[int, Column], has_classes: bool) -> Columns:
+    """Return the typed columns of a part, with the target.
 
-    Levels are those of the part alone: training sees no text that only test rows hold.
+    The levels of a text column are those of the part: the training table has no text that occurs only in test rows.
+
+    Parameters
+    ----------
+    part : number of `split.PARTS`
+    rows : of the part
+    columns : by number, without the target
+    has_classes : whether the target is classes, see `target.create_classes`; otherwise it is numbers
     """
     values: dict[str, Values] = {}
-    for batch in batches(list(columns), rows, CELLS_AT_ONCE):
-        read = ", ".join(f"c{n}{CASTS[columns[n].type]} AS c{n}" for n in batch)
-        arrays = engine.execute(f"SELECT {read} FROM kept WHERE part = {part}").fetchnumpy()
+    for batch in batches(list(columns), rows, MAX_BATCH_CELLS):
+        selected = ", ".join(f"c{number}{CASTS[columns[number].type]} AS c{number}" for number in batch)
+        arrays = engine.execute(f"SELECT {selected} FROM kept_rows WHERE part = {part}").fetchnumpy()
         for number in batch:
             array = arrays.pop(f"c{number}")
             values[columns[number].name] = (
                 Texts.of(array.tolist()) if columns[number].type == "text" else np.ma.filled(array, np.nan)
             )
-    # codes by their place in the list, so that no join changes the order of rows
     code, parameters = "target", []
-    if classes:
+    if has_classes:
+        # by position in a list, because a join may change the order of the rows
         code = "(list_position($1, target) - 1)::INTEGER"
         parameters = [engine.execute("SELECT list(value ORDER BY code) FROM classes").fetchone()[0]]
-    target = engine.execute(f"SELECT {code} AS v FROM kept WHERE part = {part}", parameters).fetchnumpy()["v"]
-    return Columns(values, np.ma.getdata(target))
+    query = f"SELECT {code} AS target FROM kept_rows WHERE part = {part}"
+    return Columns(values, np.ma.getdata(engine.execute(query, parameters).fetchnumpy()["target"]))
 
 
-def counted(engine: Any, columns: dict[int, Column], rows: int) -> list[Column]:
-    """The columns with their different values and missing ones, over all kept rows."""
-    found: list[Column] = []
-    for batch in batches(list(columns), rows, CELLS_AT_ONCE):
+def count_values(engine: Any, columns: dict[int, Column], rows: int) -> list[Column]:
+    """Return the columns with their number of distinct values and share of missing ones over the kept rows."""
+    counted: list[Column] = []
+    for batch in batches(list(columns), rows, MAX_BATCH_CELLS):
         counts = engine.execute(
-            f"SELECT {', '.join(f'count(DISTINCT c{n}), count(c{n})' for n in batch)} FROM kept"
+            f"SELECT {', '.join(f'count(DISTINCT c{number}), count(c{number})' for number in batch)} FROM kept_rows"
         ).fetchone()
-        found += [
-            columns[n].model_copy(update={"distinct": distinct, "missing": 1 - values / rows})
-            for n, distinct, values in zip(batch, counts[::2], counts[1::2], strict=True)
+        counted += [
+            columns[number].model_copy(update={"distinct": distinct, "missing": 1 - present / rows})
+            for number, distinct, present in zip(batch, counts[::2], counts[1::2], strict=True)
         ]
-    return found
+    return counted
 
 
-def packed(columns: Columns, name: str) -> bytes:
-    """As npz.
+def to_npz(columns: Columns, part: str) -> bytes:
+    """Return a table as an npz file.
 
     Raises
     ------
-    BadData : it would be larger than an object may be
+    BadData : it is larger than an object may be
     """
     body = columns.to_bytes()
-    if len(body) > LARGEST_OBJECT:
+    if len(body) > MAX_OBJECT_BYTES:
         raise BadData(
-            f"the {name} rows take {len(body) >> 20} MiB packed, more than the {LARGEST_OBJECT >> 20} of an object",
-            "preprocess", "keep fewer rows, or take columns out by drop_columns",
+            f"the {part} rows have {len(body) >> 20} MiB compressed; the limit is {MAX_OBJECT_BYTES >> 20}",
+            "preprocess", "keep fewer rows, or list columns in drop_columns",
         )  # fmt: skip
     return body

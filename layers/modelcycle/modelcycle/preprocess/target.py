@@ -1,4 +1,4 @@
-"""What is to be learned: the task, the classes, and each row's code."""
+"""The target: its task, its classes, and the code of each class."""
 
 from __future__ import annotations
 
@@ -10,97 +10,89 @@ from modelcycle.model import numerals
 from modelcycle.model.columns import Column
 from modelcycle.spec import Pipeline, Task
 
-MOST_CLASSES = 100
-LEAST_CLASS_ROWS = 8  # by the split, one of them is expected in validation and one in test
-MOST_NUMBERED = 10  # classes that are written as numbers
-SHOWN = 10
+MAX_CLASSES = 100
+MIN_CLASS_ROWS = 8  # the split then puts one of them into validation and one into test, on average
+MAX_NUMBERED_CLASSES = 10  # classes that are whole numbers; with more, the task is a regression
+MAX_LISTED_CLASSES = 10  # in a message
 
 
-def task_of(engine: Any, column: Column, pipeline: Pipeline) -> Task:
-    """The task, from the kept rows' target.
+def infer_task(engine: Any, column: Column, pipeline: Pipeline) -> Task:
+    """Return the task of the pipeline file, or infer it from the target of the kept rows.
 
-    `auto`: a text or boolean is a class. So is a number with two values, or whole ones that count from 0 or 1 without a
-    gap, ten at most (0, 1, 2); every other number is a regression. `task` in the pipeline file says it otherwise.
-    """
-    if pipeline.task != "auto":
-        return pipeline.task
-    distinct, least, most, whole = engine.execute(
-        "SELECT count(DISTINCT target), min(target), max(target), "
-        + ("bool_and(target = floor(target))" if column.type == "number" else "false")
-        + " FROM kept"
-    ).fetchone()
-    if column.type == "datetime":
-        raise _unusable(pipeline, "is a date", "choose a column of classes or numbers, or write task: multiclass")
-    if column.type == "number" and distinct > 2:
-        numbered = whole and distinct <= MOST_NUMBERED and least in (0, 1) and most - least + 1 == distinct
-        return "multiclass" if numbered else "regression"
-    return "binary" if distinct <= 2 else "multiclass"
-
-
-def distinct(engine: Any) -> int:
-    """Different values of the kept rows' target."""
-    found: int = engine.execute("SELECT count(DISTINCT target) FROM kept").fetchone()[0]
-    return found
-
-
-def numbers_checked(engine: Any, column: Column, pipeline: Pipeline) -> None:
-    """Raises TargetUnusable where a regression has no numbers, or one number only."""
-    if column.type != "number":
-        raise _unusable(
-            pipeline,
-            "holds no numbers, which a regression needs",
-            f"choose another target, or leave `task` out; {numerals.HINT}",
-        )
-    least, most = engine.execute("SELECT min(target), max(target) FROM kept").fetchone()
-    if least == most:
-        raise _unusable(pipeline, "has one value only", "there is nothing to learn; choose another target")
-
-
-def classes_of(engine: Any, column: Column, pipeline: Pipeline, task: Task) -> list[str]:
-    """Make the table `classes` (label, value, code), and give the labels in order of their codes.
-
-    Binary: [negative, positive], the positive one being the rarer (of two as frequent, the later in order).
+    Texts and booleans are classes. So are numbers with at most two values, and at most MAX_NUMBERED_CLASSES whole
+    numbers that count from 0 or 1 without a gap (0, 1, 2). All other numbers are a regression.
 
     Raises
     ------
-    TargetUnusable : one class, too many, or one that is too rare
-    BadPipeline : positive_class is none of them
+    TargetUnusable : the target is a date
+    """
+    if pipeline.task != "auto":
+        return pipeline.task
+    if column.type == "datetime":
+        raise _unusable(pipeline, "is a date", "choose a column of classes or numbers, or write task: multiclass")
+    values, minimum, maximum, are_whole = engine.execute(
+        "SELECT count(DISTINCT target), min(target), max(target), "
+        + ("bool_and(target = floor(target))" if column.type == "number" else "false")
+        + " FROM kept_rows"
+    ).fetchone()
+    if column.type == "number" and values > 2:
+        numbered = (
+            are_whole and values <= MAX_NUMBERED_CLASSES and minimum in (0, 1) and maximum - minimum + 1 == values
+        )  # fmt: skip
+        return "multiclass" if numbered else "regression"
+    return "binary" if values <= 2 else "multiclass"
+
+
+def count_distinct(engine: Any) -> int:
+    """Return the number of distinct target values of the kept rows."""
+    distinct: int = engine.execute("SELECT count(DISTINCT target) FROM kept_rows").fetchone()[0]
+    return distinct
+
+
+def check_numeric(engine: Any, column: Column, pipeline: Pipeline) -> None:
+    """Check the target of a regression.
+
+    Raises
+    ------
+    TargetUnusable : it has no numbers, or only one
+    """
+    if column.type != "number":
+        raise _unusable(
+            pipeline, "has no numbers, which a regression needs",
+            f"choose another target, or remove `task`; {numerals.NUMBER_FORMAT_HINT}",
+        )  # fmt: skip
+    minimum, maximum = engine.execute("SELECT min(target), max(target) FROM kept_rows").fetchone()
+    if minimum == maximum:
+        raise _unusable(pipeline, "has only one value", "there is nothing to predict; choose another target")
+
+
+def create_classes(engine: Any, column: Column, pipeline: Pipeline, task: Task) -> list[str]:
+    """Create the table `classes` (label, value, code), and return the labels in the order of their codes.
+
+    Of two classes the positive one has code 1: `positive_class`, otherwise the rarer one; of equally frequent ones, the
+    last in sorted order.
+
+    Raises
+    ------
+    TargetUnusable : there is one class, there are too many, or one is too rare
+    BadPipeline : `positive_class` is not one of them
     """
     engine.execute(
-        f"""CREATE TABLE classes AS SELECT {_label(column)} AS label, target AS value, count(*) AS rows, 0 AS code
-            FROM kept GROUP BY target ORDER BY value LIMIT {MOST_CLASSES + 1}"""
+        f"""CREATE TABLE classes AS SELECT {_label_sql(column)} AS label, target AS value, count(*) AS rows, 0 AS code
+            FROM kept_rows GROUP BY target ORDER BY value LIMIT {MAX_CLASSES + 1}"""
     )
-    found: list[tuple[str, int]] = engine.execute("SELECT label, rows FROM classes ORDER BY value").fetchall()
-    labels = [label for label, _ in found]
-    if len(found) < 2:
-        raise _unusable(pipeline, "has one class only", "add rows of another class, or choose another target")
-    if len(found) > MOST_CLASSES:
-        raise _unusable(
-            pipeline,
-            f"has more than {MOST_CLASSES} classes",
-            numerals.HINT
-            if numerals.written_otherwise(labels)
-            else "is it an identifier? group the classes, or write task: regression",
-        )
-    if (task == "binary") != (len(found) == 2):
-        raise _unusable(
-            pipeline, f"has {len(found)} classes, which does not fit task: {task}", "leave `task` out, and it is found"
-        )
-    rare = [label for label, rows in found if rows < LEAST_CLASS_ROWS]
-    if rare:
-        raise _unusable(
-            pipeline, f"has classes with fewer than {LEAST_CLASS_ROWS} rows: {_listed(rare)}",
-            "collect more rows of them, or merge or leave out these classes",
-        )  # fmt: skip
+    label_rows: dict[str, int] = dict(engine.execute("SELECT label, rows FROM classes ORDER BY value").fetchall())
+    labels = list(label_rows)
+    _check_classes(label_rows, pipeline, task)
     if task == "binary":
-        positive = _positive(found, pipeline)
+        positive = _positive_class(label_rows, pipeline)
         labels.sort(key=lambda label: label == positive)
     engine.execute("UPDATE classes SET code = list_position($1::VARCHAR[], label) - 1", [labels])
     return labels
 
 
-def _label(column: Column) -> str:
-    """A class's name: the text; a whole number without its point."""
+def _label_sql(column: Column) -> str:
+    """Return SQL for a class's name; a whole number has no point."""
     if column.type == "text":
         return "target"
     if column.type == "boolean":
@@ -110,21 +102,44 @@ def _label(column: Column) -> str:
     )
 
 
-def _positive(found: list[tuple[str, int]], pipeline: Pipeline) -> str:
-    labels = [label for label, _ in found]
-    wanted = pipeline.positive_class
-    if wanted is None:
-        return min(reversed(found), key=lambda pair: pair[1])[0]
-    wanted = wanted.strip()
-    if wanted not in labels:
-        near = [label for label in labels if label.lower() == wanted.lower()]
-        near = near or difflib.get_close_matches(wanted, labels, n=1, cutoff=0.4)
+def _check_classes(label_rows: dict[str, int], pipeline: Pipeline, task: Task) -> None:
+    """Raise TargetUnusable if the classes, with their numbers of rows, cannot be learned as the task."""
+    if len(label_rows) < 2:
+        raise _unusable(pipeline, "has only one class", "add rows of another class, or choose another target")
+    if len(label_rows) > MAX_CLASSES:
+        raise _unusable(
+            pipeline, f"has more than {MAX_CLASSES} classes",
+            numerals.NUMBER_FORMAT_HINT
+            if numerals.look_like_numbers(list(label_rows))
+            else "is it an identifier? group the classes, or write task: regression",
+        )  # fmt: skip
+    if (task == "binary") != (len(label_rows) == 2):
+        raise _unusable(
+            pipeline, f"has {len(label_rows)} classes, which does not fit task: {task}",
+            "remove `task`: it is then inferred",
+        )  # fmt: skip
+    rare = [label for label, rows in label_rows.items() if rows < MIN_CLASS_ROWS]
+    if rare:
+        raise _unusable(
+            pipeline, f"has classes with fewer than {MIN_CLASS_ROWS} rows: {_list_labels(rare)}",
+            "collect more rows of them, or merge or remove these classes",
+        )  # fmt: skip
+
+
+def _positive_class(label_rows: dict[str, int], pipeline: Pipeline) -> str:
+    labels = list(label_rows)
+    if pipeline.positive_class is None:
+        return min(reversed(labels), key=lambda label: label_rows[label])
+    positive = pipeline.positive_class.strip()
+    if positive not in labels:
+        similar = [label for label in labels if label.lower() == positive.lower()]
+        similar = similar or difflib.get_close_matches(positive, labels, n=1, cutoff=0.4)
         raise BadPipeline(
-            f"positive_class {wanted!r} is no class of {pipeline.target!r}",
-            f"pipelines/{pipeline.name}.yaml: positive_class: {wanted}",
-            (f"did you mean {near[0]!r}? " if near else "") + f"classes: {_listed(labels)}",
+            f"positive_class {positive!r} is not a class of {pipeline.target!r}",
+            f"pipelines/{pipeline.name}.yaml: positive_class: {positive}",
+            (f"did you mean {similar[0]!r}? " if similar else "") + f"classes: {_list_labels(labels)}",
         )
-    return wanted
+    return positive
 
 
 def _unusable(pipeline: Pipeline, what: str, remedy: str) -> TargetUnusable:
@@ -132,5 +147,6 @@ def _unusable(pipeline: Pipeline, what: str, remedy: str) -> TargetUnusable:
     return TargetUnusable(f"the target {pipeline.target!r} {what}", where, remedy)
 
 
-def _listed(labels: list[str]) -> str:
-    return ", ".join(labels[:SHOWN]) + (f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else "")
+def _list_labels(labels: list[str]) -> str:
+    more = len(labels) - MAX_LISTED_CLASSES
+    return ", ".join(labels[:MAX_LISTED_CLASSES]) + (f" and {more} more" if more > 0 else "")

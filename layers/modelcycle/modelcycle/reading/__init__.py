@@ -1,13 +1,13 @@
-"""Files of rows, read as texts: one reader and one dialect, for `collect` as for `init` and `predict`.
+"""Reads source files as text: the same reader and the same dialect for `collect`, `init` and `predict`.
 
-    .csv, .csv.gz      delimited      the header by the `csv` module, the rows by DuckDB
-    .jsonl, .jsonl.gz  json_lines     one object a line; a key that a line lacks is a missing value
-    .parquet           parquet        every value as its text
+    .csv, .csv.gz      csv_rows     the header by the `csv` module, the rows by DuckDB
+    .jsonl, .jsonl.gz  json_lines   one object per line; a key that a line does not have is a missing value
+    .parquet           parquet      every value as its text
 
-What a text means (missing, a number, true or false, a date) is decided later, by `model.values` and `model.dates`.
+`model.values` and `model.dates` decide later what a text means: a missing value, a number, true or false, a date.
 """
 
-from modelcycle.reading.piece import Piece
-from modelcycle.reading.reader import SUFFIXES, read
+from modelcycle.reading.reader import SUFFIXES, check_suffix, read_file
+from modelcycle.reading.text_table import TextTable
 
-__all__ = ["SUFFIXES", "Piece", "read"]
+__all__ = ["SUFFIXES", "TextTable", "check_suffix", "read_file"]

@@ -1,4 +1,4 @@
-"""Parquet: every value as the text that `preprocess` reads back without loss."""
+"""Reads Parquet files: every value as the text from which `preprocess` gets the same value."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from typing import Any
 
 from modelcycle.engine import literal
 from modelcycle.faults import UnreadableFile
-from modelcycle.reading import column_names, piece
-from modelcycle.reading.piece import Piece
+from modelcycle.reading.column_names import clean_names
+from modelcycle.reading.text_table import TextTable, write_text_table
 
-NESTED = ("STRUCT", "MAP", "UNION")
+NESTED_TYPES = ("STRUCT", "MAP", "UNION")
 
 
-def read(engine: Any, source: Path, where: str, target: Path) -> Piece:
-    """The rows of a Parquet file as a piece at `target`."""
+def read_parquet(engine: Any, source: Path, where: str, target: Path) -> TextTable:
+    """Read a Parquet file; nested values become JSON. See `reader.read_file`."""
     import duckdb
 
-    # what stands in a folder's name (year=2024) is no column
+    # hive_partitioning would make a column of a folder named year=2024
     file = f"read_parquet({literal(source)}, hive_partitioning = false)"
     try:
-        relation = engine.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()
-        names = column_names.checked([name for name, *_ in relation], where)
-        columns = ", ".join(f"{_text(name, kind)} AS c{place}" for place, (name, kind, *_) in enumerate(relation))
-        rows = piece.write(engine, target, f"SELECT {columns} FROM {file}", len(names))
+        description = engine.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()
+        names = clean_names([name for name, *_ in description], where)
+        columns = ", ".join(
+            f"{_text_sql(name, sql_type)} AS c{number}" for number, (name, sql_type, *_) in enumerate(description)
+        )
+        rows = write_text_table(engine, target, f"SELECT {columns} FROM {file}", len(names))
     except (
         duckdb.InvalidInputException,
         duckdb.IOException,
@@ -32,11 +34,12 @@ def read(engine: Any, source: Path, where: str, target: Path) -> Piece:
     ):
         raise UnreadableFile("the file is not Parquet, or is broken", where, "write the file again") from None
     source.unlink()
-    return Piece(target, names, rows, 0)
+    return TextTable(target, names, rows, broken=0)
 
 
-def _text(name: str, kind: str) -> str:
+def _text_sql(name: str, sql_type: str) -> str:
+    """Return SQL for a column's text; `sql_type` as DuckDB describes it, such as DOUBLE or VARCHAR[]."""
     column = '"' + name.replace('"', '""') + '"'
-    if kind.startswith(NESTED) or kind.endswith("]"):
+    if sql_type.startswith(NESTED_TYPES) or sql_type.endswith("]"):
         return f"to_json({column})::VARCHAR"
     return f"{column}::VARCHAR"

@@ -8,9 +8,14 @@ from modelcycle.store import Store
 
 
 def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, code: str) -> Registered:
-    """Give the model the next version number; a model that was registered before keeps its first one.
+    """Give the model the next version number. The same model keeps the number that it was given first.
 
-    If the artifacts of that first one are gone, it can no longer be served: the model gets a new number.
+    If the artifacts of that first version are gone, it cannot be served any more, and the model gets a new number.
+
+    Parameters
+    ----------
+    artifacts : the bucket of the versions' artifacts
+    code : version of the code
     """
     run, selected, features = request.run, request.select_model, request.engineer_features
     draft = Version(
@@ -35,13 +40,14 @@ def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, 
         code=code,
         opset=selected.opset,
     )
-    made_of = f"{selected.onnx.sha256} {features.signature.sha256} {request.preprocess.profile.sha256}"
-    lost: list[int] = []
+    content = f"{selected.onnx.sha256} {features.signature.sha256} {request.preprocess.profile.sha256}"
+    lost: set[int] = set()  # versions of the same content whose artifacts are gone
 
     def is_intact(earlier: Version) -> bool:
-        if artifacts.missing(earlier.essentials):
-            lost.append(earlier.version)
-        return earlier.version not in lost
+        if not artifacts.missing(earlier.essentials):
+            return True
+        lost.add(earlier.version)
+        return False
 
-    version, created = versions.register(draft, hashlib.sha256(made_of.encode()).hexdigest(), is_intact)
-    return Registered(version=version.version, created=created, replaces=lost[-1] if created and lost else None)
+    version, created = versions.register(draft, hashlib.sha256(content.encode()).hexdigest(), is_intact)
+    return Registered(version=version.version, created=created, replaces=max(lost) if created and lost else None)

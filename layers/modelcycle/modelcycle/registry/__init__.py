@@ -1,32 +1,46 @@
-"""Port: the registry. Runs, versions, routes and the audit trail, all in one table; its adapter is DynamoDB."""
+"""Port: the registry. Runs, versions, routes and the audit trail, all in one table. Adapter: DynamoDB.
+
+Only this package knows the table's keys (`keys` lists them). Callers use the named methods of `Registry`'s parts.
+"""
 
 from __future__ import annotations
 
 from modelcycle.registry.audit import Audit, Entry
-from modelcycle.registry.events import Kind, event
-from modelcycle.registry.history import Move
-from modelcycle.registry.routes import Route, Routes
+from modelcycle.registry.events import EventKind
+from modelcycle.registry.leases import Claim, Leases, Upload
+from modelcycle.registry.monitoring import Announcement, MonitoringResults
+from modelcycle.registry.moves import Move, Route, champion
+from modelcycle.registry.results import Results
+from modelcycle.registry.routes import Routes
 from modelcycle.registry.runs import RunRecord, Runs
+from modelcycle.registry.standings import Standings
 from modelcycle.registry.table import DynamoTable, Record, Table, Write
-from modelcycle.registry.unit import Unit
-from modelcycle.registry.versions import Standing, State, Version, Versions
+from modelcycle.registry.transitions import Standing, State, not_allowed, state_in_words
+from modelcycle.registry.unit_of_work import UnitOfWork
+from modelcycle.registry.versions import Version, Versions
 
 __all__ = [
-    "Audit", "DynamoTable", "Entry", "Kind", "Move", "Record", "Registry", "Route", "Routes", "RunRecord", "Runs",
-    "Standing", "State", "Table", "Unit", "Version", "Versions", "Write", "event",
+    "Announcement", "Audit", "Claim", "DynamoTable", "Entry", "EventKind", "Leases", "MonitoringResults", "Move",
+    "Record", "Registry", "Results", "Route", "Routes", "RunRecord", "Runs", "Standing", "Standings", "State", "Table",
+    "UnitOfWork", "Upload", "Version", "Versions", "Write", "champion", "not_allowed",
+    "state_in_words",
 ]  # fmt: skip
 
 
 class Registry:
-    """Everything that is known of models, by subject."""
+    """Everything that is on record about models, by subject."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self.runs = Runs(table)
-        self.versions = Versions(table)
-        self.routes = Routes(table, self.versions)
+        self.leases = Leases(table, self.runs)
+        self.results = Results(table)
+        self.standings = Standings(table)
+        self.versions = Versions(table, self.standings)
+        self.routes = Routes(table, self.standings)
+        self.monitoring = MonitoringResults(table)
         self.audit = Audit(table)
 
-    def unit(self, model: str) -> Unit:
-        """A change of a model that is written as a whole."""
-        return Unit(self.table, model)
+    def unit_of_work(self, model: str) -> UnitOfWork:
+        """Return a unit of work: one change of a model, written in one transaction."""
+        return UnitOfWork(self.table, model)

@@ -1,25 +1,26 @@
 """The audit trail: each decision about a run or a version, written once and never changed.
 
-Decisions that change the registry are entered in the transaction of that change, see `Unit`.
+A decision that changes the registry is written in the transaction of that change, see `UnitOfWork`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from modelcycle.faults import Raced
+from modelcycle.registry import keys
 from modelcycle.registry.table import Table, Write
 
-PEOPLE_DECIDE = frozenset({"approve", "reject", "rollback", "promote"})
+DECISIONS_OF_PEOPLE = frozenset({"approve", "reject", "rollback", "promote"})
 
 
 class Entry(BaseModel):
-    """`subject` is a run or a version; `by` the role or person that decided."""
+    """A decision: `subject` is a run or a version, `by` the person, run or policy that decided."""
 
-    at: datetime
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     subject: str
     decision: str
     by: str
@@ -28,30 +29,32 @@ class Entry(BaseModel):
 
 
 class Audit:
+    """The audit trails of all models. Entries have a name (see `keys`), which identifies the decision."""
+
     def __init__(self, table: Table) -> None:
         self.table = table
 
-    def add(self, model: str, key: str, entry: Entry) -> None:
-        """Enter a decision that changes no other record. Entries are keyed; adding one twice has no effect."""
+    def add(self, model: str, name: str, entry: Entry) -> None:
+        """Write a decision that changes no other record. Idempotent: the first entry of a name is kept."""
         try:
-            self.table.write(entered(model, key, entry))
+            self.table.write(entry_write(model, name, entry))
         except Raced:
             return
 
-    def has(self, model: str, key: str) -> bool:
-        """Whether the decision of this key was taken."""
-        return self.table.read(f"MODEL#{model}", f"AUDIT#{key}") is not None
-
-    def decisions(self, model: str) -> list[Entry]:
-        """What people decided, newest first."""
-        return [entry for entry in self.all(model) if entry.decision in PEOPLE_DECIDE]
+    def has(self, model: str, name: str) -> bool:
+        """Return whether the decision of that name was taken."""
+        return self.table.get(*keys.audit_entry(model, name)) is not None
 
     def all(self, model: str) -> list[Entry]:
-        """Newest first."""
-        entries = [Entry.model_validate(record.body) for record in self.table.query(f"MODEL#{model}", "AUDIT#")]
+        """Return all entries, newest first."""
+        entries = [Entry.model_validate(record.body) for record in self.table.query(*keys.audit_entries(model))]
         return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
+    def decisions(self, model: str) -> list[Entry]:
+        """Return what people decided, newest first."""
+        return [entry for entry in self.all(model) if entry.decision in DECISIONS_OF_PEOPLE]
 
-def entered(model: str, key: str, entry: Entry) -> Write:
-    """The write of an entry, for a transaction."""
-    return Write(f"MODEL#{model}", f"AUDIT#{key}", entry.model_dump(mode="json"))
+
+def entry_write(model: str, name: str, entry: Entry) -> Write:
+    """Return the write of an entry, for a transaction."""
+    return Write(*keys.audit_entry(model, name), entry.model_dump(mode="json"))

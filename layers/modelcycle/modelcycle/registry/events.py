@@ -1,35 +1,31 @@
-"""What happened, told in the same transaction that made it happen.
+"""Events for the bus, written in the transaction of the change that they announce.
 
-An event is a record of kind `event` beside the change itself. The table's stream carries it to the relay function and
-that one to the bus: no change without its event, no event without its change.
+An event is a record of kind `event`. The table's stream carries it to the function `relay`, which puts it on the bus.
+So there is no change without its event, and no event without its change.
 """
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
 from modelcycle.messages import Event
+from modelcycle.registry import keys
 from modelcycle.registry.table import Write
 
-Kind = Literal[
+EventKind = Literal[
     "RunStarted", "RunEnded", "ArrivalsFolded", "VersionRegistered", "VersionStaged", "VersionRefused",
     "VersionApproved", "VersionRejected", "VersionPromoted", "VersionRolledBack", "ModelDegraded",
 ]  # fmt: skip
-KEPT = 90 * 24 * 3600  # seconds; the audit trail keeps its own records for ever
+EVENT_LIFETIME = timedelta(days=90)  # in the table; entries of the audit trail are never deleted
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def event(kind: Kind, model: str, **detail: Any) -> Write:
-    """The write that tells `kind`; goes into the transaction of the change."""
-    at = now()
-    told = Event(id=uuid4().hex, kind=kind, model=model, at=at, detail=detail)
+def event_write(kind: EventKind, model: str, **detail: Any) -> Write:
+    """Return the write of an event, for the transaction of the change that it announces."""
+    at = datetime.now(UTC)
+    event = Event(id=uuid4().hex, kind=kind, model=model, at=at, detail=detail)
     return Write(
-        f"MODEL#{model}", f"EVENT#{at.isoformat()}#{told.id}", told.model_dump(mode="json"), kind="event",
-        expires=int(time.time()) + KEPT,
+        *keys.event(model, at, event.id), event.model_dump(mode="json"), kind="event",
+        expires=int((at + EVENT_LIFETIME).timestamp()),
     )  # fmt: skip

@@ -1,22 +1,31 @@
-"""One DynamoDB table, seen as records that are created once or replaced by whoever read them last.
+"""The registry's DynamoDB table: records that are created once, or replaced by a writer that has read the latest one.
 
-Every record is JSON under (`pk`, `sk`) with a revision that rises by one at each write. A write names the revision that
-its writer has seen (0: none), and all writes of one call happen together or not at all. That single rule makes
+Every record is JSON under (`pk`, `sk`), with a revision that grows by one at each write. A write names the revision
+that its writer has read (0: no record), and all writes of one call happen together or not at all. This one rule makes
 redelivery, races and kills harmless: the second of two writers gets `Raced`, reads again, and sees what the first did.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import time
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from modelcycle.faults import Raced, Throttled
 from modelcycle.outages import Unreachable, outages_as_faults
+from modelcycle.registry.keys import Key
 
+MAX_TRANSACTION_WRITES = 100  # AWS page "TransactWriteItems"
+MAX_RACES = 10  # attempts at one conditional write, each after a new read
+MAX_CONFLICTS = 8  # attempts at one transaction while others hold its records
+FIRST_PAUSE = 0.05  # seconds, at most, before the second attempt at a transaction; doubled at each further one
 LAST_CHARACTER = "\U0010ffff"  # sorts after every other
-MOST_WRITES = 100  # of one transaction, AWS page "TransactWriteItems"
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class Record(NamedTuple):
@@ -25,9 +34,17 @@ class Record(NamedTuple):
     body: dict[str, Any]
     revision: int
 
+    @property
+    def key(self) -> Key:
+        return Key(self.pk, self.sk)
+
 
 class Write(NamedTuple):
-    """`revision` is the one that the writer has seen; 0 creates. `kind` names what the table's stream carries on."""
+    """A record to be written.
+
+    `revision` is the one that the writer has read; 0 creates the record. The table's stream is filtered by `kind`.
+    `expires` is the time in seconds since 1970 after which DynamoDB deletes the record; None keeps it.
+    """
 
     pk: str
     sk: str
@@ -38,59 +55,73 @@ class Write(NamedTuple):
 
 
 class Table(Protocol):
-    def read(self, pk: str, sk: str) -> Record | None:
-        """The record as it is now (strongly consistent)."""
+    """A table of records."""
+
+    def get(self, pk: str, sk: str) -> Record | None:
+        """Return the record as it is now (strongly consistent)."""
 
     def query(
-        self, pk: str, prefix: str = "", *, first: str = "", newest_first: bool = False, limit: int | None = None
+        self, pk: str, prefix: str = "", *, start: str = "", newest_first: bool = False, limit: int | None = None
     ) -> list[Record]:
-        """The records whose `sk` begins with `prefix`, in order of `sk`; `first` leaves out all that come before it."""
+        """Return the records whose `sk` begins with `prefix`, sorted by `sk`; none before `start`."""
 
     def write(self, *writes: Write) -> None:
-        """All or nothing. Raises Raced when any record has another revision than its writer has seen."""
+        """Write all records or none.
+
+        Raises
+        ------
+        Raced : a record has another revision than its writer has read
+        """
 
 
 class DynamoTable:
-    """`client` is boto3's DynamoDB client; `unreachable` are the errors by which it says that nobody answered."""
+    """A table of DynamoDB.
+
+    Parameters
+    ----------
+    client : boto3's DynamoDB client
+    name : the table's name
+    unreachable : the client's errors for a service that did not answer; they are raised as Transient
+    """
 
     def __init__(self, client: Any, name: str, unreachable: Unreachable = ()) -> None:
         self.client = client
         self.name = name
         self.unreachable = unreachable
 
-    def read(self, pk: str, sk: str) -> Record | None:
+    def get(self, pk: str, sk: str) -> Record | None:
         item = self._call("get_item", Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True).get("Item")
         return _record(item) if item else None
 
     def query(
-        self, pk: str, prefix: str = "", *, first: str = "", newest_first: bool = False, limit: int | None = None
+        self, pk: str, prefix: str = "", *, start: str = "", newest_first: bool = False, limit: int | None = None
     ) -> list[Record]:
         condition, values = "pk = :pk", {":pk": pk}
-        if first:  # a key condition holds one condition on `sk`
-            condition, values = f"{condition} AND sk BETWEEN :first AND :last", values | {
-                ":first": max(first, prefix), ":last": prefix + LAST_CHARACTER,
-            }  # fmt: skip
+        if start:  # DynamoDB accepts one condition on `sk`
+            condition += " AND sk BETWEEN :start AND :end"
+            values |= {":start": max(start, prefix), ":end": prefix + LAST_CHARACTER}
         elif prefix:
-            condition, values = f"{condition} AND begins_with(sk, :prefix)", values | {":prefix": prefix}
+            condition += " AND begins_with(sk, :prefix)"
+            values |= {":prefix": prefix}
         request: dict[str, Any] = {
             "KeyConditionExpression": condition,
             "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
             "ScanIndexForward": not newest_first,
             "ConsistentRead": True,
         }
-        found: list[Record] = []
+        records: list[Record] = []
         while True:
-            page = self._call("query", **request, **({"Limit": limit - len(found)} if limit else {}))
-            found += [_record(item) for item in page["Items"]]
-            if "LastEvaluatedKey" not in page or (limit and len(found) >= limit):
-                return found
+            page = self._call("query", **request, **({"Limit": limit - len(records)} if limit else {}))
+            records += [_record(item) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page or (limit and len(records) >= limit):
+                return records
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def write(self, *writes: Write) -> None:
-        if len(writes) > MOST_WRITES:
-            raise ValueError(f"a transaction holds {MOST_WRITES} writes, not {len(writes)}")
+        if len(writes) > MAX_TRANSACTION_WRITES:
+            raise ValueError(f"a transaction holds {MAX_TRANSACTION_WRITES} writes, not {len(writes)}")
         items = [{"Put": {"TableName": self.name, **_condition(write), "Item": _item(write)}} for write in writes]
-        for attempt in range(8):
+        for attempt in range(MAX_CONFLICTS):
             try:
                 with outages_as_faults("DynamoDB", self.name, self.unreachable):
                     self.client.transact_write_items(TransactItems=items)
@@ -98,15 +129,42 @@ class DynamoTable:
             except self.client.exceptions.TransactionCanceledException as error:
                 reasons = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
                 if "ConditionalCheckFailed" in reasons or "ConditionalCheckFailed" in str(error):
-                    raise Raced("another writer was first", writes[0].pk, "read again") from error
-                # TransactionConflict: another transaction holds the item; botocore doesn't retry it
-                time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 (jitter, not a secret)
-        raise Throttled("the registry is busy: other transactions hold the same records", writes[0].pk)
+                    raise Raced(
+                        "another writer has changed the registry at the same time", writes[0].pk, "try again"
+                    ) from error
+                # TransactionConflict: another transaction holds the item; botocore does not retry it
+                time.sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 (jitter, not a secret)
+        raise Throttled("the registry is busy: other transactions hold the same records", writes[0].pk, "try again")
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         with outages_as_faults("DynamoDB", self.name, self.unreachable):
             answer: dict[str, Any] = getattr(self.client, operation)(TableName=self.name, **request)
         return answer
+
+
+def revision_of(record: Record | None) -> int:
+    """Return the revision that the next write of a record names."""
+    return record.revision if record else 0
+
+
+def retry_when_raced(attempt: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Call the function again, from its first read on, when its conditional write lost to another writer.
+
+    Raises
+    ------
+    Raced : MAX_RACES attempts were lost
+    """
+
+    @functools.wraps(attempt)
+    def repeated(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        for _ in range(MAX_RACES - 1):
+            try:
+                return attempt(*args, **kwargs)
+            except Raced:
+                continue
+        return attempt(*args, **kwargs)
+
+    return repeated
 
 
 def _condition(write: Write) -> dict[str, Any]:

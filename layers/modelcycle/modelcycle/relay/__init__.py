@@ -1,4 +1,4 @@
-"""From the registry's stream to the bus: each event record is put on the bus at least once."""
+"""Carries the events of the registry from the table's stream to the bus, each at least once."""
 
 from modelcycle.relay.relay import relay
 

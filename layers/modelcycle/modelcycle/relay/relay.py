@@ -13,20 +13,20 @@ def relay(record: dict[str, Any], *, bus: Bus) -> Event | None:
 
     Parameters
     ----------
-    record : of a DynamoDB stream (AWS page "Using AWS Lambda with Amazon DynamoDB")
+    record : a record of the DynamoDB stream (AWS page "Using AWS Lambda with Amazon DynamoDB")
 
     Returns
     -------
-    the event, or None where the record is another kind of change
+    the event; None if the record is another kind of change
 
     Raises
     ------
-    Transient : the bus refused it; the stream delivers the record again
+    Transient : the bus rejected it; the stream delivers the record again
     """
     image = record["dynamodb"].get("NewImage", {})
     if image.get("kind", {}).get("S") != "event":
         return None
     event = Event.model_validate(json.loads(image["body"]["S"]))
     if bus.put([event]):
-        raise Transient("the bus refused an event", event.kind, "the stream delivers it again")
+        raise Transient("the bus rejected an event", event.kind, "the stream delivers it again")
     return event

@@ -1,5 +1,5 @@
-"""Step 11, retraining: an event on the bus starts the cycle again."""
+"""Step 11, retraining: an event on the bus starts the lifecycle again."""
 
-from modelcycle.retrain.retrain import Asked, retrain
+from modelcycle.retrain.retrain import retrain
 
-__all__ = ["Asked", "retrain"]
+__all__ = ["retrain"]

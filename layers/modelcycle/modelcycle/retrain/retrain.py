@@ -1,63 +1,54 @@
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
 
-from modelcycle.faults import BadMessage, Unknown
+from modelcycle.faults import Unknown
 from modelcycle.flows import Flows
+from modelcycle.messages import Retrained, RetrainRequest
 from modelcycle.registry import Runs
-from modelcycle.spec import parse
+from modelcycle.spec import Retraining, parse
 from modelcycle.store import S3Store
 
-MAX_COOLDOWN_HOURS = 10 * 365 * 24.0  # a longer one means the same: no run is older
+MAX_COOLDOWN_HOURS = 10 * 365 * 24.0  # no run is older, so a longer cooldown has the same effect
 
 
-class Asked(NamedTuple):
-    """An event that asks for a new run, as EventBridge delivers it."""
+def retrain(request: RetrainRequest, *, lifecycle: str, data: S3Store, runs: Runs, flows: Flows) -> Retrained:
+    """Start the lifecycle under a name made of the event, so that an event delivered twice starts one run.
 
-    id: str
-    kind: str
-    model: str
-    detail: dict[str, Any]
+    A degraded model starts a run only if the pipeline file asks for it (`retraining.on_degraded`) and the last run
+    that a degradation started is older than the cooldown. Arrivals that a run did not read always start one.
 
-    @staticmethod
-    def read(event: dict[str, Any]) -> Asked:
-        """Raises BadMessage."""
-        try:
-            kind, detail = str(event["detail-type"]), dict(event["detail"])
-            name = str(detail.get("id") or event["id"])
-            if kind in ("ModelDegraded", "ArrivalsFolded"):
-                return Asked(re.sub(r"[^A-Za-z0-9-]", "-", name)[:60], kind, str(detail["model"]), detail)
-        except (KeyError, TypeError, ValueError):
-            pass
-        raise BadMessage("the event asks for no run", "retrain", "see events/retrain.json")
-
-
-def retrain(asked: Asked, *, lifecycle: str, data: S3Store, runs: Runs, flows: Flows) -> str:
-    """Start the lifecycle, under a name made of the event: delivered twice, it starts once.
-
-    A degradation counts only where the pipeline file wants it (`retraining.on_degraded`) and the last run that one
-    started lies further back than the cooldown; arrivals that a run did not see always count.
-
-    Returns
-    -------
-    what was done, in a few words
+    Parameters
+    ----------
+    lifecycle : ARN of the state machine
+    data : the bucket of the pipeline files
     """
+    return Retrained(kind=request.kind, done=_start(request, lifecycle, data, runs, flows))
+
+
+def _start(request: RetrainRequest, lifecycle: str, data: S3Store, runs: Runs, flows: Flows) -> str:
     try:
-        retraining = parse(data.latest(f"pipelines/{asked.model}.yaml")[0]).retraining
+        retraining = parse(data.latest(f"pipelines/{request.model}.yaml")[0]).retraining
     except Unknown:
-        return f"{asked.model} has no pipeline file"
-    if asked.kind == "ModelDegraded":
-        if not retraining.on_degraded:
-            return "retraining.on_degraded is false"
-        calm = timedelta(hours=min(retraining.cooldown_hours, MAX_COOLDOWN_HOURS))
-        within = runs.since(asked.model, datetime.now(UTC) - calm)
-        latest = next((record for record in within if record.run.trigger.kind == "degraded"), None)
-        if latest:
-            return f"cooling down: run {latest.run.run_id} was started by a degradation less than {calm} ago"
-    detail = {"model": asked.model} | {
-        name: asked.detail[name] for name in ("reason", "run_id") if name in asked.detail
+        return f"{request.model} has no pipeline file"
+    obstacle = _obstacle(request.model, retraining, runs) if request.kind == "ModelDegraded" else None
+    if obstacle:
+        return obstacle
+    event = {
+        "source": "modelcycle",
+        "detail-type": request.kind,
+        "detail": {"model": request.model} | request.detail,
     }
-    message = {"source": "modelcycle", "detail-type": asked.kind, "detail": detail}
-    return "started" if flows.start(lifecycle, f"retrain-{asked.id}", message) else "was started before"
+    return "started" if flows.start(lifecycle, f"retrain-{request.event_id}", event) else "was started before"
+
+
+def _obstacle(model: str, retraining: Retraining, runs: Runs) -> str | None:
+    """Return why a degraded model is not trained again now; None if it is."""
+    if not retraining.on_degraded:
+        return "retraining.on_degraded is false"
+    cooldown = timedelta(hours=min(retraining.cooldown_hours, MAX_COOLDOWN_HOURS))
+    recent = runs.since(model, datetime.now(UTC) - cooldown)
+    latest = next((record for record in recent if record.run.trigger.kind == "degraded"), None)
+    if latest is None:
+        return None
+    return f"cooling down: a degradation started run {latest.run.run_id} less than {cooldown} ago"

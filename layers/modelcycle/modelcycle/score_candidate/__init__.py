@@ -1,4 +1,4 @@
-"""Before step 5: check that scikit-learn and ONNX agree, then score the test rows with the serving code."""
+"""Step 5, validation: checks that scikit-learn and ONNX agree, then scores the test rows with the serving code."""
 
 from __future__ import annotations
 

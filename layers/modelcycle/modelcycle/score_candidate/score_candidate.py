@@ -1,4 +1,4 @@
-"""The parity check on validation rows and probes, then scores of the test rows by candidate and champion."""
+"""The parity check on validation rows and parity rows, then scores of the test rows by candidate and champion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
 from modelcycle.score_candidate.parity import Parity, ScorePair, check_parity
 from modelcycle.score_candidate.sensitive_groups import sensitive_groups
-from modelcycle.steps import pipeline_of, taken_over
+from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
 
 STEP = "score_candidate"
@@ -62,7 +62,10 @@ def score_candidate(
         )
 
     parameters = [champion, pipeline.sensitive_columns, *(["lost"] if lost else [])]
-    return taken_over(registry.runs, artifacts, code, STEP, request, parameters, ScoredCandidate, work)
+    return reuse_or_run(
+        work, ScoredCandidate, step=STEP, request=request, parameters=parameters, code=code,
+        results=registry.results, artifacts=artifacts,
+    )  # fmt: skip
 
 
 def _first_seen_champion(request: ScoreCandidateRequest, artifacts: Store, registry: Registry) -> int | None:
@@ -81,7 +84,7 @@ def _check_parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Sto
     deviation = 1.0 if validation.target is None or not validation.rows else float(np.nanstd(validation.target))
     pairs = [
         ScorePair("validation", expected["validation"], scorer.scores(validation)),
-        ScorePair("probes", expected["probes"], scorer.scores(probes)),
+        ScorePair("parity", expected["probes"], scorer.scores(probes)),
     ]
     return check_parity(pairs, scorer.signature.task, deviation, request.select_model.best.algorithm)
 

@@ -1,4 +1,4 @@
-"""The pipeline file: one YAML file describes the whole life of one model.
+"""The pipeline file: one YAML file describes the whole lifecycle of one model.
 
 `pipeline` is its schema, `metrics` the metrics that its gates may name, `parsing` turns its text into a `Pipeline`, and
 `error_messages` locates and words what is wrong with it.

@@ -103,7 +103,7 @@ class Approval(Section):
 
 
 class Pipeline(Section):
-    """The whole life of one model.
+    """The whole lifecycle of one model.
 
     Examples
     --------

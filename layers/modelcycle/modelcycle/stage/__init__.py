@@ -1,4 +1,4 @@
-"""Rehearse a registered version through the code that serves, before any real request meets it."""
+"""Step 7, testing in staging: rehearses a registered version through the serving code, before it gets real requests."""
 
 from modelcycle.stage.stage import stage
 

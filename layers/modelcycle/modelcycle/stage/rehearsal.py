@@ -1,107 +1,129 @@
-"""The rehearsal: test rows as JSON requests, one row each, through the very path of a live request."""
+"""The rehearsal: test rows as JSON requests of one row each, answered by the code that serves."""
 
 from __future__ import annotations
 
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from modelcycle.faults import Fault
-from modelcycle.model.answer import Answer, Served, answer, parse
+from modelcycle.model.answer import Answer, LoadedVersion, answer
 from modelcycle.model.columns import Columns
+from modelcycle.model.request import parse_request
 from modelcycle.model.scoring import ScoreArray, predictions
 from modelcycle.registry import Route
 
-WARM_UP = 5  # calls that are not timed: a live environment has made them long before
-SUM_TOLERANCE = 1e-3  # of probabilities that should add up to one; float32 over many classes
-SAME = 1e-5  # a row alone and in a batch, relative: matrix products add up in another order
+WARM_UP_CALLS = 5  # not timed: a live environment has made them long before
+SUM_TOLERANCE = 1e-3  # of probabilities that add up to one; float32 over many classes
+SCORE_TOLERANCE = 1e-5  # relative, of a row alone and in a batch: matrix products add up in another order
+MAX_SENTENCES = 10  # of a report
 
 
 @dataclass
 class Rehearsal:
+    """What was measured: `broken` are sentences about the contract, `unreadable` rows that the serving code refused."""
+
     rows: int = 0
     differences: int = 0
     milliseconds: list[float] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)  # sentences, each once
+    broken: list[str] = field(default_factory=list)
     unreadable: int = 0
 
     def quantile(self, share: float) -> float:
+        """Return a quantile of the times in milliseconds; 0 without rows."""
         return float(np.quantile(self.milliseconds, share)) if self.milliseconds else 0.0
 
+    def note(self, sentence: str) -> None:
+        """Add a sentence about the contract, once."""
+        if sentence not in self.broken and len(self.broken) < MAX_SENTENCES:
+            self.broken.append(sentence)
 
-def rehearse(served: Served, columns: Columns, scores: ScoreArray, rows: int) -> Rehearsal:
-    """Replay `rows` rows, spread evenly; `scores`, of all rows in one batch, is what the answers are held to.
 
-    A difference means that a request does not enter the graph as a training row does: a date, a number or a text that
-    does not survive its way through JSON.
+def rehearse(served: LoadedVersion, columns: Columns, scores: ScoreArray, rows: int) -> Rehearsal:
+    """Replay test rows as requests and compare the answers with the scores of one batch.
+
+    A difference means that a request enters the graph with other values than a training row: a date, a number or a text
+    that JSON does not carry unchanged.
+
+    Parameters
+    ----------
+    served : the loaded version
+    columns : the test rows
+    scores : of all test rows, computed in one batch, float (rows, classes) or (rows, 1)
+    rows : how many to replay, spread evenly over the test rows
     """
-    chosen: Any = (
-        np.unique(np.linspace(0, columns.rows - 1, min(rows, columns.rows)).astype(int)) if columns.rows else []
-    )
-    replayed = columns.take(np.asarray(chosen, dtype=int))
-    expected = scores[np.asarray(chosen, dtype=int)]
+    positions = _evenly_spread(columns.rows, rows)
+    expected = scores[positions]
     labels = predictions(expected, served.signature)
-    result, route = Rehearsal(), Route(weights={served.version: 100})
-    bodies = [json.dumps({"instances": [instance]}).encode() for instance in served.signature.instances(replayed)]
-    for body in bodies[:WARM_UP]:
+    rehearsal, route = Rehearsal(), Route(weights={served.version: 100})
+    instances = served.signature.instances(columns.take(positions))
+    bodies = [json.dumps({"instances": [instance]}).encode() for instance in instances]
+    for body in bodies[:WARM_UP_CALLS]:
         _call(served, route, body)
     for row, body in enumerate(bodies):
         started = time.perf_counter()
         outcome = _call(served, route, body)
-        result.milliseconds.append((time.perf_counter() - started) * 1000)
-        result.rows += 1
+        rehearsal.milliseconds.append((time.perf_counter() - started) * 1000)
+        rehearsal.rows += 1
         if isinstance(outcome, Fault):
-            result.unreadable += 1
-            _note(result, f"the serving code refuses a test row: {type(outcome).__name__}, {outcome.where or 'body'}")
+            rehearsal.unreadable += 1
+            fault = f"{type(outcome).__name__}, {outcome.where or 'body'}"
+            rehearsal.note(f"the serving code refuses a test row: {fault}")
             continue
-        for sentence in _contract(outcome, served):
-            _note(result, sentence)
-        result.differences += _differs(outcome, labels[row], expected[row])
+        for sentence in _broken_contract(outcome, served):
+            rehearsal.note(sentence)
+        rehearsal.differences += _differs(outcome, labels[row], expected[row])
+    return rehearsal
+
+
+def _evenly_spread(available: int, wanted: int) -> npt.NDArray[np.intp]:
+    """Return the positions of at most `wanted` of `available` rows."""
+    if not available:
+        return np.array([], dtype=np.intp)
+    return np.unique(np.linspace(0, available - 1, min(wanted, available)).astype(np.intp))
+
+
+def _call(served: LoadedVersion, route: Route, body: bytes) -> Answer | Fault:
+    try:
+        result = answer(parse_request(body), route, {served.version: served}, "stage")
+    except Fault as fault:
+        return fault
+    json.dumps(result.wire(), allow_nan=False)  # part of the time of a request
     return result
 
 
-def _call(served: Served, route: Route, body: bytes) -> Answer | Fault:
-    try:
-        found = answer(parse(body), route, {served.version: served}, "stage")
-    except Fault as fault:
-        return fault
-    json.dumps(found.wire(), allow_nan=False)  # part of what a request costs
-    return found
-
-
-def _contract(found: Answer, served: Served) -> list[str]:
-    wire, signature = found.wire(), served.signature
-    broken = []
+def _broken_contract(result: Answer, served: LoadedVersion) -> list[str]:
+    """Return what the answer to a request of one row does not have, as sentences."""
+    wire, signature = result.wire(), served.signature
+    sentences = []
     if wire["model"] != signature.model or wire["version"] != served.version or len(wire["predictions"]) != 1:
-        broken.append("an answer does not name the model, the version and one prediction a row")
+        sentences.append("an answer does not have the model, the version and one prediction for each row")
     if signature.task == "regression":
         if not isinstance(wire["predictions"][0], float) or not np.isfinite(wire["predictions"][0]):
-            broken.append("a prediction is no finite number")
-        return broken
-    shares = wire["probabilities"][0]
+            sentences.append("a prediction is not a finite number")
+        return sentences
+    probabilities = wire["probabilities"][0]
     if wire["predictions"][0] not in signature.classes:
-        broken.append("a prediction is none of the classes")
-    if set(shares) != set(signature.classes) or not abs(sum(shares.values()) - 1) <= SUM_TOLERANCE:
-        broken.append("the probabilities are not one for each class, adding up to one")
-    return broken
+        sentences.append("a prediction is not one of the classes")
+    adds_up = abs(sum(probabilities.values()) - 1) <= SUM_TOLERANCE
+    if set(probabilities) != set(signature.classes) or not adds_up:
+        sentences.append("the probabilities are not one for each class, with a sum of one")
+    return sentences
 
 
-def _differs(found: Answer, label: str | float, expected: ScoreArray) -> bool:
-    shares = found.probabilities[0]
-    got = [found.predictions[0]] if shares is None else list(shares.values())
-    close = np.allclose(np.array(got, dtype=np.float64), expected, rtol=SAME, atol=SAME)
-    # a class may only differ where its probability stands on the threshold
-    return not close or (shares is not None and found.predictions[0] != label and not _on_the_threshold(expected))
+def _differs(result: Answer, label: str | float, expected: ScoreArray) -> bool:
+    probabilities = result.probabilities[0]
+    scores = [result.predictions[0]] if probabilities is None else list(probabilities.values())
+    is_close = np.allclose(np.array(scores, dtype=np.float64), expected, rtol=SCORE_TOLERANCE, atol=SCORE_TOLERANCE)
+    if probabilities is None or result.predictions[0] == label:
+        return not is_close
+    return not is_close or not _is_tie(expected)
 
 
-def _on_the_threshold(expected: ScoreArray) -> bool:
-    first, second = np.sort(expected)[::-1][:2]
-    return bool(first - second <= 2 * SAME)
-
-
-def _note(result: Rehearsal, sentence: str) -> None:
-    if sentence not in result.broken and len(result.broken) < 10:
-        result.broken.append(sentence)
+def _is_tie(scores: ScoreArray) -> bool:
+    """Return whether the two highest probabilities are so close that rounding may swap the classes."""
+    highest, second = np.sort(scores)[::-1][:2]
+    return bool(highest - second <= 2 * SCORE_TOLERANCE)

@@ -1,16 +1,14 @@
-"""The step: rehearse the version, keep the report, move the version to where its verdict puts it."""
-
 from __future__ import annotations
 
 import contextlib
 from typing import Any, NamedTuple
 
 from modelcycle.faults import NotAllowed
-from modelcycle.messages import Staged, StageRequest
-from modelcycle.model.answer import load
+from modelcycle.messages import Artifact, Staged, StageRequest
+from modelcycle.model.answer import load_version
 from modelcycle.model.columns import Columns
 from modelcycle.model.scoring import Scores
-from modelcycle.registry import Registry, Standing, State
+from modelcycle.registry import Registry, Standing, State, keys, state_in_words
 from modelcycle.spec import Pipeline
 from modelcycle.stage.rehearsal import Rehearsal, rehearse
 from modelcycle.steps import pipeline_of
@@ -18,38 +16,66 @@ from modelcycle.store import Store, put_json, read_json
 
 
 class Reasons(NamedTuple):
-    """Why a version may not go live. What is wrong with the model stays wrong; the circumstances may pass."""
+    """Why a version may not go live. Faults of the model are final; circumstances may be better in a later run."""
 
     model: list[str]
     circumstances: list[str]
 
 
 def stage(request: StageRequest, *, artifacts: Store, registry: Registry) -> Staged:
-    """Load the version as `predict` does, replay test rows, hold answers and times against the limits.
+    """Load the version as `predict` does, replay test rows, and check its answers and times against the limits.
 
-    The first report of a run stands: delivered twice, the step reads its first verdict and moves nothing a second
-    time. A version that an earlier run has staged keeps its place. One that was dismissed for what it is (wrong
-    answers, a person's rejection or rollback) is refused again, since making the same model once more is no reason to
-    forget why; one that met a slow moment, or whose rollout died, is staged again.
+    The first report of a run is kept: a second delivery reads it and moves nothing again. A version that an earlier run
+    has staged keeps its state. One with a final verdict (wrong answers, a person's rejection or rollback) is refused
+    again: that a run made the same model once more does not change the verdict. One whose rehearsal was slow, or whose
+    rollout died, is staged again.
+
+    Raises
+    ------
+    Unknown : no such version, or one of its artifacts is gone
     """
-    model, number = request.run.model, request.register_.version
-    moves = registry.routes.get(model).moves  # before anything else is looked at: a decision after it stands above
+    model, version = request.run.model, request.register_.version
+    moves = registry.routes.get(model).moves  # read first: a decision made after this has priority over the rollout
     pipeline = pipeline_of(artifacts, request.run)
+    artifact = _rehearse(request, pipeline, moves, artifacts, registry)
+    report = read_json(artifacts, artifact)  # that of the first delivery
+    standing = _move_version(request, report, pipeline.approval.required, registry)
+    verdict, reasons = report["verdict"], report["reasons"]
+    if standing.final and verdict == "passed":
+        verdict = "refused"
+        state = state_in_words(standing.state)
+        reasons = [f"version {version} was {state} before: {standing.why or f'by {standing.by}'}"]
+    return Staged(
+        verdict=verdict,
+        reasons=reasons,
+        rows=report["rows"],
+        p50_ms=report["p50_ms"],
+        p99_ms=report["p99_ms"],
+        differences=report["differences"],
+        # a version that waits for approval keeps waiting, whatever a later pipeline file says
+        approval=standing.state == "awaiting_approval" or (pipeline.approval.required and standing.state == "staged"),
+        moves=report.get("moves"),
+        report=artifact,
+    )
+
+
+def _rehearse(request: StageRequest, pipeline: Pipeline, moves: int, artifacts: Store, registry: Registry) -> Artifact:
+    """Rehearse the version and write the report; return the first report of this run."""
+    model, number = request.run.model, request.register_.version
     version = registry.versions.get(model, number)
-    test = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
-    judged = Scores.from_bytes(artifacts.read(request.score_candidate.scores)).scores
-    rehearsal = rehearse(load(version, artifacts), test, judged, pipeline.staging.rows)
-    found = _reasons(rehearsal, pipeline)
-    reasons = found.model + found.circumstances
-    report = put_json(
+    test_rows = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
+    scores = Scores.from_bytes(artifacts.read(request.score_candidate.scores)).scores
+    rehearsal = rehearse(load_version(version, artifacts), test_rows, scores, pipeline.staging.rows)
+    reasons = _reasons(rehearsal, pipeline)
+    return put_json(
         artifacts,
         request.run.key("stage", f"report-{number}.json"),
         {
             "model": model,
             "version": number,
-            "verdict": "refused" if reasons else "passed",
-            "reasons": reasons,
-            "final": bool(found.model),
+            "verdict": "refused" if reasons.model or reasons.circumstances else "passed",
+            "reasons": reasons.model + reasons.circumstances,
+            "final": bool(reasons.model),
             "moves": moves,
             "rows": rehearsal.rows,
             "unreadable": rehearsal.unreadable,
@@ -58,24 +84,6 @@ def stage(request: StageRequest, *, artifacts: Store, registry: Registry) -> Sta
             "p99_ms": rehearsal.quantile(0.99),
             "limits": pipeline.staging.model_dump(),
         },
-    )
-    first = read_json(artifacts, report)
-    standing = _moved(registry, request, first, pipeline.approval.required)
-    verdict, reasons = first["verdict"], first["reasons"]
-    if standing.final and verdict == "passed":
-        state = standing.state.replace("_", " ")
-        verdict, reasons = "refused", [f"version {number} was {state} before: {standing.why or f'by {standing.by}'}"]
-    return Staged(
-        verdict=verdict,
-        reasons=reasons,
-        rows=first["rows"],
-        p50_ms=first["p50_ms"],
-        p99_ms=first["p99_ms"],
-        differences=first["differences"],
-        # a version that waits for a person goes on waiting, whatever a later pipeline file says
-        approval=standing.state == "awaiting_approval" or (pipeline.approval.required and standing.state == "staged"),
-        moves=first.get("moves"),
-        report=report,
     )
 
 
@@ -89,30 +97,32 @@ def _reasons(rehearsal: Rehearsal, pipeline: Pipeline) -> Reasons:
             f"{rehearsal.differences} of {rehearsal.rows} rows are answered differently alone and in a batch"
         )
     if p99 > limit:
-        reasons.circumstances.append(f"p99 {p99:.1f} ms: {limit:g} ms is the slowest allowed (staging.p99_ms)")
+        reasons.circumstances.append(f"p99 is {p99:.1f} ms, above the limit of {limit:g} ms (staging.p99_ms)")
     return reasons
 
 
-def _moved(registry: Registry, request: StageRequest, first: dict[str, Any], approval: bool) -> Standing:
-    """Move the version along, unless that has happened; the standing it then has."""
-    model, number, run_id = request.run.model, request.register_.version, request.run.run_id
+def _move_version(
+    request: StageRequest, report: dict[str, Any], approval_required: bool, registry: Registry
+) -> Standing:
+    """Move the version to the state of its verdict, unless that was done before; return its state now."""
+    model, version, run_id = request.run.model, request.register_.version, request.run.run_id
+    passed = report["verdict"] == "passed"
 
-    def move(to: State, why: str = "", final: bool = False) -> Standing:
-        # keyed by the run: a late delivery does not move what later runs and people have moved since
-        key = f"RUN#{run_id}#{to}"
-        return registry.versions.move(model, number, to, f"run {run_id}", why, final=final, key=key)
+    def move(state: State, why: str = "", final: bool = False) -> Standing:
+        # named by the run: a late delivery does not undo what later runs and people have decided
+        name = keys.decision_in_run(run_id, state)
+        return registry.standings.move(model, version, state, f"run {run_id}", why, final=final, name=name)
 
-    standing = registry.versions.standing(model, number)
-    # a state that another delivery has left meanwhile cannot be moved from: its outcome stands
+    standing = registry.standings.get(model, version)
+    # NotAllowed: another delivery has moved the version on, and its outcome is kept
     with contextlib.suppress(NotAllowed):
         if standing.state in ("registered", "refused", "rolled_back") and not standing.final:
-            if first["verdict"] == "refused":
-                standing = move("refused", "; ".join(first["reasons"]), first.get("final", False))
-            else:
+            if passed:
                 standing = move("staged")
-        # an approved version is staged, by the person who approved it
-        waits = approval and first["verdict"] == "passed" and not standing.approved
-        if waits and standing.state in ("staged", "retired"):
+            else:
+                standing = move("refused", "; ".join(report["reasons"]), report.get("final", False))
+        # a version that was approved is `staged` too, by the person who approved it
+        if passed and approval_required and not standing.approved and standing.state in ("staged", "retired"):
             standing = move("awaiting_approval")
         return standing
-    return registry.versions.standing(model, number)
+    return registry.standings.get(model, version)

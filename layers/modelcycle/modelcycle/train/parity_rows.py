@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.model.columns import Columns, ColumnType, Texts, Values
-from modelcycle.model.signature import Field, Signature
+from modelcycle.model.fields import Field
+from modelcycle.model.signature import Signature
 
 BOUNDARY_ROWS = 32  # validation rows nearest to the decision boundary
 UNCHANGED_ROWS = 8

@@ -20,7 +20,7 @@ ALGORITHM_CYCLE = (
     "hist_gradient_boosting", "random_forest", "hist_gradient_boosting", "linear", "hist_gradient_boosting",
     "hist_gradient_boosting",
 )  # fmt: skip
-"""Whose turn it is after the defaults; algorithms that the pipeline file leaves out are skipped."""
+"""The order of the algorithms after the default trials; algorithms that the pipeline file leaves out are skipped."""
 
 
 def plan_trials(request: PlanTrialsRequest, *, artifacts: Store) -> PlannedTrials:

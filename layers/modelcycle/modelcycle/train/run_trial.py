@@ -11,15 +11,15 @@ import numpy.typing as npt
 from modelcycle.messages import RunTrialRequest, Trial, TrialResult
 from modelcycle.model import pipeline
 from modelcycle.model.losses import log_loss
-from modelcycle.registry import Runs
-from modelcycle.steps import taken_over
+from modelcycle.registry import Results
+from modelcycle.steps import reuse_or_run
 from modelcycle.store import Store, put_json
 from modelcycle.train.training_data import TrainingData, read_training_data
 
 NO_MODEL = 1e300  # the loss of a diverging trial, worse than any real one; JSON has no infinity
 
 
-def run_trial(request: RunTrialRequest, *, artifacts: Store, runs: Runs, code: str) -> TrialResult:
+def run_trial(request: RunTrialRequest, *, artifacts: Store, results: Results, code: str) -> TrialResult:
     """Return a trial's loss on the validation rows: log loss (nats), or root mean squared error (the target's unit).
 
     A diverging trial gets the loss `NO_MODEL`.
@@ -40,7 +40,10 @@ def run_trial(request: RunTrialRequest, *, artifacts: Store, runs: Runs, code: s
             loss = NO_MODEL
         return TrialResult(trial=request.trial, loss=loss, seconds=round(time.perf_counter() - started, 3))
 
-    result = taken_over(runs, artifacts, code, "run_trial", request, None, TrialResult, work)
+    result = reuse_or_run(
+        work, TrialResult, step="run_trial", request=request, parameters=None, code=code,
+        results=results, artifacts=artifacts,
+    )  # fmt: skip
     # one small object per trial shows the progress of the search
     put_json(artifacts, request.run.key("train", f"trial-{result.trial.number:03}.json"), result.wire())
     return result

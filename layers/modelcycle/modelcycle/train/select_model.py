@@ -10,8 +10,8 @@ import numpy as np
 from modelcycle.faults import BadData
 from modelcycle.messages import Artifact, SelectedModel, SelectModelRequest
 from modelcycle.model import export, pipeline
-from modelcycle.registry import Runs
-from modelcycle.steps import taken_over
+from modelcycle.registry import Results
+from modelcycle.steps import reuse_or_run
 from modelcycle.store import Store, put_json
 from modelcycle.train.parity_rows import parity_rows
 from modelcycle.train.run_trial import NO_MODEL, fit_trial
@@ -20,8 +20,8 @@ from modelcycle.train.training_data import TrainingData, read_training_data
 STEP = "select_model"
 
 
-def select_model(request: SelectModelRequest, *, artifacts: Store, runs: Runs, code: str) -> SelectedModel:
-    """Fit the trial with the lowest loss again, and write the model with all that later steps check it by.
+def select_model(request: SelectModelRequest, *, artifacts: Store, results: Results, code: str) -> SelectedModel:
+    """Fit the trial with the lowest loss again, and write the model with what later steps check it against.
 
     It is fitted on the training rows only, since the parity check uses the validation rows. Of equal losses the first
     trial wins.
@@ -62,7 +62,10 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, runs: Runs, c
             packages=export.package_versions(),
         )
 
-    return taken_over(runs, artifacts, code, STEP, request, None, SelectedModel, work)
+    return reuse_or_run(
+        work, SelectedModel, step=STEP, request=request, parameters=None, code=code,
+        results=results, artifacts=artifacts,
+    )  # fmt: skip
 
 
 def baseline(data: TrainingData) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
 from modelcycle.spec import HEADLINE_METRIC, Pipeline, Task
-from modelcycle.steps import pipeline_of, taken_over
+from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
 from modelcycle.validate.fairness import group_metrics
 from modelcycle.validate.gates import Gate, ReferenceModel, check_gates, check_metric_names
@@ -48,7 +48,10 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
         return _validate(request, pipeline, artifacts, registry)
 
     parameters = pipeline.gates.model_dump(mode="json")
-    return taken_over(registry.runs, artifacts, code, STEP, request, parameters, Validated, work)
+    return reuse_or_run(
+        work, Validated, step=STEP, request=request, parameters=parameters, code=code,
+        results=registry.results, artifacts=artifacts,
+    )  # fmt: skip
 
 
 def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, registry: Registry) -> Validated:

@@ -1,0 +1,81 @@
+"""The last lines of a run: what it has led to, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cli.outcome import Outcome
+from cli.screens.lines import count, labelled, seconds, traffic
+from modelcycle.faults import Fault
+
+OUTCOME_LABEL_WIDTH = 16
+
+Rows = list[tuple[str, str]]  # label and text, or purpose and command
+
+
+def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], details: bool = True) -> str:
+    """Return what a run has led to.
+
+    Parameters
+    ----------
+    next_steps : pairs of purpose and command
+    details : name the command that shows this run
+    """
+    head, rows = _outcome(outcome)
+    if details and outcome.status in ("refused", "failed"):
+        rows.append(("details", f"modelcycle show {outcome.model} --run {outcome.run_id}"))
+    if outcome.late_uploads:
+        late = f"{count(outcome.late_uploads, 'upload')} arrived too late for this run; the next run includes them"
+        rows.append(("new files", f"{late}: modelcycle runs {outcome.model}"))
+    shown = {label for label, _ in rows} | {text for _, text in rows}
+    rows += [(purpose, command) for purpose, command in next_steps if not {purpose, command} & shown]
+    return "\n".join([head, *labelled(rows, OUTCOME_LABEL_WIDTH)])
+
+
+def _outcome(outcome: Outcome) -> tuple[str, Rows]:
+    if outcome.status == "deployed":
+        return _deployed(outcome)
+    if outcome.status == "unchanged":
+        return f"Nothing has changed; {_live(outcome)}.", [("why", Fault.parse(outcome.reason)[0])]
+    if outcome.status == "awaiting_approval":
+        version = f"{outcome.model}:{outcome.version}"
+        return f"{version} waits for approval; {_live(outcome)}.", [
+            ("approve it", f"modelcycle approve {version}"),
+            ("or reject it", f"modelcycle reject {version} --why ..."),
+        ]
+    if outcome.status == "refused":
+        return f"The new model of {outcome.model} was refused; {_live(outcome)}.", [
+            ("why", line) for line in outcome.reason.split("\n")
+        ]
+    return _failed(outcome)
+
+
+def _deployed(outcome: Outcome) -> tuple[str, Rows]:
+    """Return the share of the traffic that the version has now: a canary starts with a part of it."""
+    version, share = f"{outcome.model}:{outcome.version}", outcome.route.weights.get(outcome.version or 0, 0)
+    after = f" after {seconds(outcome.seconds)}" if outcome.seconds is not None else ""
+    if share == 100:
+        return f"{version} is live{after}.", []
+    if not share:
+        return f"{version} went live{after}; live now: version {traffic(outcome.route.weights)}.", []
+    others = {number: weight for number, weight in outcome.route.weights.items() if number != outcome.version}
+    rows = [("other traffic", f"version {traffic(others)}")]
+    if outcome.rollout in ("", "RUNNING"):
+        rows.append(("follow it", f"modelcycle show {outcome.model}"))
+        return f"{version} has {share} % of the traffic{after}; its rollout continues by itself.", rows
+    rows.append(("continue", f"modelcycle promote {version}"))
+    return f"{version} has {share} % of the traffic{after}; its rollout has ended.", rows
+
+
+def _failed(outcome: Outcome) -> tuple[str, Rows]:
+    what, where, remedy = Fault.parse(outcome.reason)
+    registered = f"version {outcome.version} is registered" if outcome.version is not None else "nothing was registered"
+    rows = [("error", what), ("where", where), ("to do", remedy)]
+    if where.removeprefix(f"raw/{outcome.model}/") not in ("", where):  # an uploaded file
+        rows.append(("or replace it", "modelcycle run PIPELINE.yaml --data FILE --replace"))
+    return f"The run failed; {registered}, {_live(outcome)}.", rows
+
+
+def _live(outcome: Outcome) -> str:
+    champion = outcome.route.champion
+    return "no version is live yet" if champion is None else f"version {champion} stays live"

@@ -1,0 +1,138 @@
+"""From the uploaded files to one snapshot, which never changes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from modelcycle.collect.column_checks import check_pipeline_columns, check_same_columns, pipeline_columns
+from modelcycle.collect.shards import write_quarantine, write_shards
+from modelcycle.engine import connect
+from modelcycle.faults import BadData, NoData
+from modelcycle.messages import Collected, CollectRequest
+from modelcycle.reading import TextTable, check_suffix, read_file
+from modelcycle.reading.column_names import check_second_column
+from modelcycle.registry import Leases, Results
+from modelcycle.spec import Pipeline
+from modelcycle.steps import pipeline_of, reuse_or_run
+from modelcycle.store import Listed, Store, put_json
+
+MAX_SNAPSHOT_BYTES = 2 * 2**30  # of all files; they are copied to the function's temporary storage
+
+
+def collect(
+    request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str
+) -> Collected:
+    """Write a snapshot of the objects under `raw/{model}/`: all columns as text, rows in order of key and line.
+
+    Skips objects whose names begin with `_` or `.`. Removes white space around column names.
+
+    Parameters
+    ----------
+    data : the bucket with the uploaded files
+    artifacts : the bucket for the snapshot
+    leases : records which objects this run has read
+    results : earlier results of the step
+    code : version of the code; a result of other code is not reused
+
+    Raises
+    ------
+    NoData : there is no object, or no row
+    UnreadableFile, ColumnsDiffer, BadData : a file cannot be used
+    TargetMissing, BadPipeline : the pipeline file names a column that the data do not have
+    Transient : an object was replaced while it was being read
+    """
+    run = request.run
+    pipeline = pipeline_of(artifacts, run)
+    prefix = f"raw/{run.model}/"
+    listing = [listed for listed in data.list(prefix) if _is_data(listed.key)]
+    leases.mark_as_read(run, [(listed.key, listed.etag) for listed in listing])
+    _check_listing(listing, prefix)
+    parameters = {
+        "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
+    }  # fmt: skip
+
+    def work() -> Collected:
+        with TemporaryDirectory() as name, connect(Path(name), "collect") as engine:
+            folder = Path(name)
+            tables, sources = _read_objects(engine, data, listing, pipeline, folder)
+            rows = sum(table.rows for table in tables)
+            broken = sum(table.broken for table in tables)
+            if not rows:
+                raise NoData("the files have headers but no row", prefix, "upload a file with rows")
+            shards = [
+                artifacts.put(run.key("collect", f"rows-{number:04d}.parquet"), path)
+                for number, path in enumerate(write_shards(engine, tables, folder))
+            ]
+            quarantine = write_quarantine(engine, folder) if broken else None
+            names = tables[0].names
+            manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
+            return Collected(
+                manifest=put_json(artifacts, run.key("collect", "manifest.json"), manifest),
+                shards=shards,
+                quarantine=artifacts.put(run.key("collect", "quarantine.parquet"), quarantine) if quarantine else None,
+                columns=len(names),
+                objects=len(listing),
+                bytes=sum(listed.bytes for listed in listing),
+                rows=rows,
+                quarantined=broken,
+            )
+
+    return reuse_or_run(
+        work, Collected, step="collect", request=request, parameters=parameters, code=code,
+        results=results, artifacts=artifacts,
+    )  # fmt: skip
+
+
+def _is_data(key: str) -> bool:
+    return not key.endswith("/") and not Path(key).name.startswith(("_", "."))
+
+
+def _check_listing(listing: list[Listed], prefix: str) -> None:
+    if not listing:
+        raise NoData(
+            "there is no file",
+            prefix,
+            f"upload one to {prefix} in the data bucket, or give `modelcycle run` --data FILE",
+        )
+    for listed in listing:
+        check_suffix(listed.key)
+    total = sum(listed.bytes for listed in listing)
+    if total > MAX_SNAPSHOT_BYTES:
+        raise BadData(
+            f"the files have {total / 2**30:.1f} GiB; the limit is {MAX_SNAPSHOT_BYTES >> 30} GiB", prefix,
+            "keep fewer files there, or only newer ones",
+        )  # fmt: skip
+
+
+def _read_objects(
+    engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path
+) -> tuple[list[TextTable], list[dict[str, Any]]]:
+    """Read all objects; return their rows and their entries in the manifest."""
+    tables: list[TextTable] = []
+    sources: list[dict[str, Any]] = []
+    for number, listed in enumerate(listing):
+        table, source = _read_object(engine, data, listed, folder / f"{number}.parquet")
+        if tables:
+            check_same_columns(table.names, tables[0].names, listed.key, listing[0].key, table.sparse)
+        else:
+            if not table.sparse:
+                check_second_column(table.names, listed.key)
+            check_pipeline_columns(pipeline, table.names)
+        tables.append(table)
+        sources.append(source)
+    return tables, sources
+
+
+def _read_object(engine: Any, data: Store, listed: Listed, target: Path) -> tuple[TextTable, dict[str, Any]]:
+    source = target.with_suffix(".source")
+    version = data.download(listed, source)
+    with source.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    table = read_file(engine, source, listed.key, target)
+    return table, {
+        "key": listed.key, "version": version, "etag": listed.etag, "sha256": digest, "bytes": listed.bytes,
+        "rows": table.rows, "quarantined": table.broken,
+    }  # fmt: skip

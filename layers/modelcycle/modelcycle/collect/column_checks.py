@@ -1,0 +1,61 @@
+"""Checks of column names: across the files of a model, and against the pipeline file."""
+
+from __future__ import annotations
+
+from modelcycle.faults import BadPipeline, ColumnsDiffer, TargetMissing
+from modelcycle.reading.column_names import list_names, suggest_name
+from modelcycle.spec import Pipeline
+
+
+def check_same_columns(names: list[str], first: list[str], where: str, first_where: str, sparse: bool) -> None:
+    """Check that a file has the columns of the first one, in any order.
+
+    Parameters
+    ----------
+    names, first : the columns of both files
+    where, first_where : the files, for faults
+    sparse : whether the file's format leaves out missing values; then columns may be absent
+
+    Raises
+    ------
+    ColumnsDiffer : names the differences
+    """
+    added = [name for name in names if name not in set(first)]
+    absent = [] if sparse else [name for name in first if name not in set(names)]
+    if added or absent:
+        differences = [f"is missing {list_names(absent)}"] * bool(absent) + [f"adds {list_names(added)}"] * bool(added)
+        raise ColumnsDiffer(
+            f"the files have different columns: compared with {first_where}, {where} {' and '.join(differences)}",
+            where, "give all files of a model the same columns, or remove the file that differs",
+        )  # fmt: skip
+
+
+def pipeline_columns(pipeline: Pipeline) -> dict[str, list[str]]:
+    """Return the columns that a pipeline file names, by its key."""
+    return {
+        "target": [pipeline.target],
+        "time_column": [pipeline.time_column] if pipeline.time_column is not None else [],
+        "id_columns": pipeline.id_columns,
+        "drop_columns": pipeline.drop_columns,
+        "sensitive_columns": pipeline.sensitive_columns,
+        "features.numeric": pipeline.features.numeric,
+        "features.categorical": pipeline.features.categorical,
+    }
+
+
+def check_pipeline_columns(pipeline: Pipeline, names: list[str]) -> None:
+    """Check that the data have all columns that the pipeline file names.
+
+    Raises
+    ------
+    TargetMissing, BadPipeline : suggests the most similar column
+    """
+    for key, columns in pipeline_columns(pipeline).items():
+        for column in columns:
+            if column in names:
+                continue
+            where = f"pipelines/{pipeline.name}.yaml: {key}: {column}"
+            remedy = f"{suggest_name(column, names)}columns: {list_names(names)} ({len(names)})"
+            if key == "target":
+                raise TargetMissing(f"the target {column!r} is not a column", where, remedy)
+            raise BadPipeline(f"{key} names {column!r}, which is not a column", where, remedy)

@@ -1,0 +1,56 @@
+"""Writes the snapshot: the rows of all files as Parquet files of similar size, and the broken lines."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from modelcycle.engine import SHARD_SIZE, literal, row_group_rows
+from modelcycle.reading import TextTable
+from modelcycle.reading.broken_lines import MAX_LINE_CHARACTERS
+from modelcycle.store import MAX_OBJECT_BYTES
+
+
+def write_shards(engine: Any, tables: list[TextTable], folder: Path) -> list[Path]:
+    """Write the rows of all tables, in order, to Parquet files in `folder`.
+
+    Returns
+    -------
+    the files in order; their columns are `file`, `row` and, in the order of the first table, `c0`, `c1` ...
+    """
+    names = tables[0].names
+    queries = []
+    for table_names, group in groupby(tables, key=lambda table: table.names):
+        numbers = {name: number for number, name in enumerate(table_names)}
+        columns = ", ".join(
+            f"c{numbers[name]} AS c{number}" if name in numbers else f"NULL::VARCHAR AS c{number}"
+            for number, name in enumerate(names)
+        )
+        files = ", ".join(literal(table.path) for table in group)
+        queries.append(f"SELECT file, row, {columns} FROM read_parquet([{files}])")
+    shards = folder / "shards"
+    engine.execute(
+        f"""COPY ({" UNION ALL ".join(queries)}) TO {literal(shards)}
+            (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(len(names))},
+             FILE_SIZE_BYTES '{SHARD_SIZE}')"""
+    )
+    # by number: data_10 comes after data_9
+    return sorted(shards.iterdir(), key=lambda path: (len(path.name), path.name))
+
+
+def write_quarantine(engine: Any, folder: Path) -> Path:
+    """Write the broken lines of all files to a Parquet file: file, line, text, reason.
+
+    If millions of long lines would exceed the size of an object, less text of each is kept.
+    """
+    path = folder / "quarantine.parquet"
+    for characters in (MAX_LINE_CHARACTERS, 200, 20):
+        engine.execute(
+            f"""COPY (SELECT file, line, left(text, {characters}) AS text, reason FROM broken_lines
+                      ORDER BY file, line)
+                TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
+        )
+        if path.stat().st_size <= MAX_OBJECT_BYTES:
+            break
+    return path

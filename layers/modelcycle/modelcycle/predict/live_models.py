@@ -1,0 +1,208 @@
+"""The models in memory: each model's route, read again every two seconds, and the versions that it names.
+
+If a version cannot be loaded, the other versions take over its traffic. If the registry does not answer, the last known
+route stays in use. Neither is tried again at once; the metrics `VersionNotLoaded` and `StaleRoute` count both, once for
+each request that they affect.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from modelcycle.faults import Fault, NotAllowed, Transient, Unknown
+from modelcycle.model.answer import LoadedVersion, load_version
+from modelcycle.predict.backoff import Backoff
+from modelcycle.registry import Registry, Route, champion
+from modelcycle.store import Store
+
+ROUTE_SECONDS = 2.0  # age at which a route is read again; a rollback takes effect everywhere within this time
+MAX_REGISTRY_DELAY = 8.0  # seconds between two attempts to read a registry that does not answer
+MAX_LOAD_DELAY = 60.0  # seconds between two attempts to load a version; each may take many seconds of a request
+OLD_ROUTE_SECONDS = 60.0  # age at which a route is only used after the registry has failed twice
+MAX_MODELS = 8  # in memory; the least recently used one is dropped first
+
+logger = Logger(service="predict", child=True)
+metrics = Metrics(namespace="ModelCycle", service="predict")
+
+
+class LiveModel(NamedTuple):
+    """A model that can answer; `route` names loaded versions only."""
+
+    route: Route
+    loaded: Mapping[int, LoadedVersion]
+
+    @property
+    def champion(self) -> LoadedVersion:
+        champion = self.route.champion
+        assert champion is not None  # a model without a live version is never returned
+        return self.loaded[champion]
+
+
+@dataclass
+class FailedLoad:
+    """A version that could not be loaded."""
+
+    backoff: Backoff = field(default_factory=lambda: Backoff(ROUTE_SECONDS, MAX_LOAD_DELAY))
+    outage: str = ""  # the service that did not answer, if that was the reason
+
+
+@dataclass
+class CachedModel:
+    """A model in memory: its route as last read, and the state of each version that the route names."""
+
+    route: Route
+    read_at: float
+    loaded: dict[int, LoadedVersion] = field(default_factory=dict)
+    failed: dict[int, FailedLoad] = field(default_factory=dict)
+
+    def with_route(self, route: Route, read_at: float) -> CachedModel:
+        """Return the model with a newer route; versions that it does not name are dropped."""
+        versions = {*route.weights, route.previous}
+        return CachedModel(
+            route, read_at,
+            {number: version for number, version in self.loaded.items() if number in versions},
+            {number: failure for number, failure in self.failed.items() if number in versions},
+        )  # fmt: skip
+
+
+class LiveModels:
+    """The models of this Lambda environment.
+
+    Routes are read during requests, because an environment is frozen between them.
+
+    Parameters
+    ----------
+    registry : used when nothing in memory can answer
+    quick_registry : the same registry with a short timeout; refreshes a route while the one in memory can still answer
+    artifacts : the bucket that holds the versions' files
+    clock : monotonic, in seconds
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        quick_registry: Registry,
+        artifacts: Store,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.registry = registry
+        self.quick_registry = quick_registry
+        self.artifacts = artifacts
+        self.clock = clock
+        self._models: dict[str, CachedModel] = {}  # least recently used first
+        self._registry_backoff = Backoff(ROUTE_SECONDS, MAX_REGISTRY_DELAY)  # of all models together
+
+    def get(self, name: str) -> LiveModel:
+        """Return the model's route and the loaded versions that it names, including the previous one.
+
+        If a version cannot be loaded, the champion takes over its share; if that is the champion, the version with the
+        next largest share. If no version with a share can be loaded, the previous version answers.
+
+        Raises
+        ------
+        Unknown : no model has that name
+        NotAllowed : it has no live version
+        Transient : none of its versions can be loaded, or its route was never read and the registry does not answer
+        """
+        model = self._refreshed(name)
+        self._load_versions(name, model)
+        self._models.pop(name, None)
+        self._models[name] = model
+        while len(self._models) > MAX_MODELS:
+            del self._models[next(iter(self._models))]
+        if model.failed:
+            metrics.add_metric("VersionNotLoaded", MetricUnit.Count, len(model.failed))
+        return LiveModel(_loaded_route(name, model), model.loaded)
+
+    def _refreshed(self, name: str) -> CachedModel:
+        """Return the model with a route that is at most ROUTE_SECONDS old, or older if the registry does not answer."""
+        now = self.clock()
+        model = self._models.get(name)
+        if model is not None and now - model.read_at < ROUTE_SECONDS:
+            return model
+        if self._registry_backoff.waiting(now):
+            if model is None:
+                raise Transient("the registry did not answer a moment ago", name, "try again")
+        else:
+            try:
+                route = self._read_route(name, model, now)
+            except (Unknown, NotAllowed):  # these are answers
+                self._registry_backoff.succeeded()
+                raise
+            except Exception as error:
+                self._registry_backoff.failed(self.clock())
+                logger.warning("the registry did not answer", extra=_error_fields(error, model=name))
+                if model is None:
+                    raise
+            else:
+                self._registry_backoff.succeeded()
+                return model.with_route(route, now) if model else CachedModel(route, now)
+        metrics.add_metric("StaleRoute", MetricUnit.Count, 1)
+        return model
+
+    def _read_route(self, name: str, model: CachedModel | None, now: float) -> Route:
+        """Read the model's route; raise Unknown, NotAllowed, or the registry's own error."""
+        try:
+            route = (self.registry if model is None else self.quick_registry).routes.get(name)
+        except Exception:
+            # after a long sleep the connection may be dead, and the route may have changed: try once more, patiently
+            if model is None or self._registry_backoff.failing or now - model.read_at < OLD_ROUTE_SECONDS:
+                raise
+            route = self.registry.routes.get(name)
+        if not route.weights:
+            if not self.registry.runs.has_model(name):
+                raise Unknown("there is no model of that name", "", "`modelcycle models` lists them")
+            raise NotAllowed("the model has no live version yet", name, f"see `modelcycle show {name}`")
+        return route
+
+    def _load_versions(self, name: str, model: CachedModel) -> None:
+        """Load the versions that the route names, except those that failed recently."""
+        for number in (*model.route.weights, model.route.previous):
+            if number is None or number in model.loaded:
+                continue
+            if number in model.failed and model.failed[number].backoff.waiting(self.clock()):
+                continue
+            if self._registry_backoff.failing:
+                return  # the registry knows where a version's files are
+            try:
+                model.loaded[number] = load_version(self.registry.versions.get(name, number), self.artifacts)
+                model.failed.pop(number, None)
+            except Exception as error:  # missing, tampered with, no graph, out of memory: the others still answer
+                failure = model.failed.setdefault(number, FailedLoad())
+                failure.backoff.failed(self.clock())
+                failure.outage = error.what if isinstance(error, Transient) else ""
+                logger.error("a version could not be loaded", extra=_error_fields(error, model=name, version=number))
+
+
+def _loaded_route(name: str, model: CachedModel) -> Route:
+    """Return the route with the traffic of versions that are not loaded moved to those that are."""
+    route = model.route
+    weights = {version: weight for version, weight in route.weights.items() if version in model.loaded}
+    if len(weights) == len(route.weights):
+        return route
+    if not weights and route.previous in model.loaded:
+        weights = {route.previous: 100}
+    if not weights:
+        outages = [model.failed[version].outage for version in route.weights if version in model.failed]
+        if any(outages):
+            raise Transient(max(outages), name, "try again")
+        raise Transient(
+            f"version {', '.join(map(str, route.weights))} of {name} cannot be loaded", name,
+            f"`modelcycle rollback {name}` or a new run replaces it; the function's log says why it cannot be loaded",
+        )  # fmt: skip
+    largest = champion(weights)
+    assert largest is not None
+    weights[largest] += 100 - sum(weights.values())
+    return route.model_copy(update={"weights": weights})
+
+
+def _error_fields(error: Exception, **context: object) -> dict[str, object]:
+    """Return log fields for an error. Only faults and AWS errors are logged with their text: others may quote a row."""
+    detail = str(error) if isinstance(error, Fault) or hasattr(error, "operation_name") else ""
+    return context | {"error": f"{type(error).__module__}.{type(error).__name__}", "detail": detail}

@@ -1,0 +1,113 @@
+"""Infers the type of each column from its values.
+
+number     digits with an optional sign, point and exponent, within float32; leading zeros are allowed, but no
+           thousands separators, decimal commas, percent or currency signs
+boolean    the words of `model.values`; 0 and 1 are numbers
+datetime   see `model.dates`
+text       everything else
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelcycle.engine import batches
+from modelcycle.model import dates
+from modelcycle.model.columns import Column, ColumnType
+from modelcycle.model.values import FALSE, TRUE, boolean_sql, number_sql
+
+MIN_PARSED_SHARE = 0.99  # of a column's values, to be a number or a date; rows with the others are quarantined
+MIN_LIKELY_SHARE = 0.5  # of the sampled texts, for a date format to be counted over the whole column
+DATE_SAMPLE_ROWS = 300  # for finding likely date formats
+
+
+def infer_columns(engine: Any, names: dict[int, str], declared: dict[int, ColumnType]) -> dict[int, Column]:
+    """Return the columns of `clean_rows` with their types.
+
+    Parameters
+    ----------
+    names : by number
+    declared : types that are not inferred, by number
+    """
+    columns = {number: Column(name=names[number], type=kind) for number, kind in declared.items()}
+    for batch in batches([number for number in names if number not in declared]):
+        counts = engine.execute(
+            "SELECT "
+            + ", ".join(f"count({sql(f'c{number}')})" for number in batch for sql in (str, number_sql, boolean_sql))
+            + " FROM clean_rows"
+        ).fetchone()
+        sample = engine.execute(
+            f"SELECT {', '.join(f'c{number}' for number in batch)} FROM clean_rows WHERE row_id <= {DATE_SAMPLE_ROWS}"
+        ).fetchall()
+        for position, number in enumerate(batch):
+            present, numbers, booleans = counts[3 * position : 3 * position + 3]
+            name = names[number]
+            if present and numbers >= present * MIN_PARSED_SHARE:
+                columns[number] = Column(name=name, type="number")
+            elif present and booleans == present:  # any other word makes the column categories
+                columns[number] = Column(name=name, type="boolean", true=list(TRUE), false=list(FALSE))
+            else:
+                texts = {row[position] for row in sample if row[position] is not None}
+                date_format = _date_format(engine, f"c{number}", present, texts) if present else None
+                kind: ColumnType = "datetime" if date_format else "text"
+                columns[number] = Column(name=name, type=kind, format=date_format or "")
+    return {number: columns[number] for number in names}
+
+
+def target_column(engine: Any, number: int, column: Column) -> Column:
+    """Return the target with the type by which it is learned.
+
+    A boolean target with two words, such as yes and no, keeps them as its classes; one with several spellings (Yes,
+    yes, no) becomes true and false.
+    """
+    if column.type == "boolean":
+        words = engine.execute(f"SELECT count(DISTINCT c{number}) FROM clean_rows").fetchone()[0]
+        return column if words > 2 else Column(name=column.name, type="text")
+    return column
+
+
+def parsed_sql(column: Column, expression: str) -> str:
+    """Return SQL for a column's typed value, NULL where its text does not parse.
+
+    Parameters
+    ----------
+    column : its type and format
+    expression : SQL of its text
+
+    Returns
+    -------
+    SQL of a text, or of a DOUBLE: number, 0 or 1, or seconds since 1970 UTC
+    """
+    if column.type == "number":
+        return number_sql(expression)
+    if column.type == "boolean":
+        return boolean_sql(expression)
+    return dates.sql(expression, column.format) if column.type == "datetime" else expression
+
+
+def _date_format(engine: Any, name: str, present: int, sample: set[str]) -> str | None:
+    """Return the format that parses most values; of equally good ones, the first of `dates.FORMATS`.
+
+    Parameters
+    ----------
+    name : of the column in `clean_rows`
+    present : number of values that are not missing
+    sample : some of them, to find the likely formats; if empty, the first ones are read
+    """
+    if not sample:
+        first = engine.execute(
+            f"SELECT {name} FROM clean_rows WHERE {name} IS NOT NULL ORDER BY row_id LIMIT {DATE_SAMPLE_ROWS}"
+        ).fetchall()
+        sample = {text for (text,) in first}
+    likely = [
+        date_format
+        for date_format in dates.FORMATS
+        if sum(dates.is_date(text, date_format) for text in sample) >= MIN_LIKELY_SHARE * len(sample)
+    ]
+    if not likely:
+        return None
+    counts = engine.execute(
+        f"SELECT {', '.join(f'count({dates.sql(name, date_format)})' for date_format in likely)} FROM clean_rows"
+    ).fetchone()
+    count, best = max(zip(counts, likely, strict=True), key=lambda pair: pair[0])
+    return best if count >= present * MIN_PARSED_SHARE else None

@@ -1,0 +1,170 @@
+"""From a snapshot of texts to typed, deduplicated, split rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from modelcycle.engine import connect
+from modelcycle.faults import BadData
+from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest, Run
+from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema
+from modelcycle.preprocess import tables, target
+from modelcycle.preprocess.cleaning import create_clean_rows
+from modelcycle.preprocess.column_types import infer_columns, target_column
+from modelcycle.preprocess.quarantine import write_quarantine
+from modelcycle.preprocess.row_selection import RowCounts, create_kept_rows, required_columns
+from modelcycle.preprocess.split import count_parts
+from modelcycle.preprocess.training_profile import training_profile
+from modelcycle.registry import Results
+from modelcycle.spec import Pipeline
+from modelcycle.steps import pipeline_of, reuse_or_run
+from modelcycle.store import Store, read_json
+
+STEP = "preprocess"
+PIPELINE_KEYS = {
+    "target", "task", "positive_class", "time_column", "id_columns", "drop_columns", "missing_values", "features",
+}  # fmt: skip
+"""Keys of the pipeline file on which the result depends."""
+
+MIN_ROWS = 50
+
+
+def preprocess(request: PreprocessRequest, *, artifacts: Store, results: Results, code: str) -> Preprocessed:
+    """Infer the columns' types, drop duplicates, quarantine what does not parse, split, and profile the training rows.
+
+    Rows in = kept + quarantined + duplicates. White space around values is removed.
+
+    Parameters
+    ----------
+    code : version of the code; a result of other code is not reused
+
+    Raises
+    ------
+    TargetUnusable : the target is always missing, has one class or too many, or is not numeric in a regression
+    BadPipeline : positive_class or time_column does not fit the data
+    BadData : there are too few rows, too many that do not parse, or more data than a model may have
+    """
+    pipeline = pipeline_of(artifacts, request.run)
+
+    def work() -> Preprocessed:
+        with TemporaryDirectory() as name, connect(Path(name), STEP) as engine:
+            return _preprocess(request, artifacts, pipeline, engine, Path(name))
+
+    parameters = pipeline.model_dump(mode="json", include=PIPELINE_KEYS)
+    return reuse_or_run(
+        work, Preprocessed, step=STEP, request=request, parameters=parameters, code=code, results=results,
+        artifacts=artifacts,
+    )  # fmt: skip
+
+
+def _preprocess(
+    request: PreprocessRequest, artifacts: Store, pipeline: Pipeline, engine: Any, folder: Path
+) -> Preprocessed:
+    """Do the work; columns go by their number in the snapshot."""
+    run, collected = request.run, request.collect
+    manifest = read_json(artifacts, collected.manifest)
+    names: list[str] = manifest["columns"]
+    target_number = names.index(pipeline.target)
+    dropped = {number for number, name in enumerate(names) if name in pipeline.drop_columns}
+    hashed = [number for number in range(len(names)) if number != target_number and number not in dropped]
+    shards = [artifacts.fetch(shard, folder) for shard in collected.shards]
+    rows = create_clean_rows(engine, shards, len(names), hashed, pipeline.missing_values, folder)
+    for shard in shards:
+        shard.unlink()
+    columns = _typed_columns(engine, names, dropped, pipeline)
+    time_number = names.index(pipeline.time_column) if pipeline.time_column is not None else None
+    required = required_columns(engine, pipeline, columns, target_number, time_number)
+    counts = create_kept_rows(engine, columns, target_number, required, time_number, folder)
+    quarantine = None
+    if counts.quarantined:
+        sources = [source["key"] for source in manifest["objects"]]
+        quarantine = write_quarantine(engine, columns, sources, folder)
+    _check_enough(counts, rows, run)
+    features = {number: column for number, column in columns.items() if number != target_number}
+    tables.check_size(engine, features, counts.kept)
+    task = target.infer_task(engine, columns[target_number], pipeline)
+    classes: list[str] = []
+    if task == "regression":
+        target.check_numeric(engine, columns[target_number], pipeline)
+    else:
+        classes = target.create_classes(engine, columns[target_number], pipeline, task)
+    part_rows = count_parts(engine, pipeline, task)
+    schema = TableSchema(
+        columns=tables.count_values(engine, features, counts.kept),
+        target=columns[target_number].model_copy(update={"distinct": target.count_distinct(engine)}),
+        task=task,
+        classes=classes,
+        missing_values=pipeline.missing_values,
+    )
+    return Preprocessed(
+        table=artifacts.put(run.key(STEP, "table.json"), schema.model_dump_json().encode()),
+        quarantine=artifacts.put(run.key(STEP, "quarantine.parquet"), quarantine) if quarantine else None,
+        task=task,
+        rows=rows,
+        kept=counts.kept,
+        quarantined=counts.quarantined,
+        unread=counts.unparsed,
+        duplicates=counts.duplicates,
+        split=part_rows,
+        **_write_parts(engine, artifacts, run, features, schema, part_rows),
+    )
+
+
+def _typed_columns(engine: Any, names: list[str], dropped: set[int], pipeline: Pipeline) -> dict[int, Column]:
+    """Return all columns but the dropped ones, with their types.
+
+    Raises
+    ------
+    BadData : only the target is left
+    """
+    left = {number: name for number, name in enumerate(names) if number not in dropped}
+    declared = {number: kind for number, name in left.items() if (kind := _declared_type(name, pipeline))}
+    columns = infer_columns(engine, left, declared)
+    if len(columns) < 2:
+        raise BadData("no column is left besides the target", "drop_columns", "drop fewer columns")
+    number = names.index(pipeline.target)
+    columns[number] = target_column(engine, number, columns[number])
+    return columns
+
+
+def _declared_type(name: str, pipeline: Pipeline) -> ColumnType | None:
+    """Return the type that the pipeline file declares for a column, None if it is to be inferred."""
+    if name == pipeline.target:
+        return "text" if pipeline.task in ("binary", "multiclass") else None
+    if name in pipeline.features.numeric:
+        return "number"
+    return "text" if name in pipeline.features.categorical else None
+
+
+def _check_enough(counts: RowCounts, rows: int, run: Run) -> None:
+    if counts.kept < MIN_ROWS:
+        raise BadData(
+            f"{counts.kept} rows are too few to train and evaluate a model"
+            f" (of {rows:,}: {counts.duplicates:,} duplicates, {counts.quarantined:,} quarantined)",
+            f"raw/{run.model}/", f"upload at least {MIN_ROWS} distinct rows that have a target",
+        )  # fmt: skip
+
+
+def _write_parts(
+    engine: Any, artifacts: Store, run: Run, features: dict[int, Column], schema: TableSchema,
+    part_rows: tuple[int, int, int],
+) -> dict[str, Artifact]:  # fmt: skip
+    """Write the profile and the three parts, one part in memory at a time; return the artifacts by their field."""
+    has_classes = bool(schema.classes)
+    train = tables.read_part(engine, 0, part_rows[0], features, has_classes)
+    profile = training_profile(train, schema).model_dump_json().encode()
+    written = {
+        "profile": artifacts.put(run.key(STEP, "profile.json"), profile),
+        "train": artifacts.put(run.key(STEP, "train.npz"), tables.to_npz(train, "training")),
+    }
+    del train
+    validation = tables.read_part(engine, 1, part_rows[1], features, has_classes)
+    written["validation"] = artifacts.put(run.key(STEP, "validation.npz"), tables.to_npz(validation, "validation"))
+    del validation
+    test = tables.read_part(engine, 2, part_rows[2], features, has_classes)
+    test_features, test_labels = Columns(test.values), Columns({}, test.target)
+    written["test_features"] = artifacts.put(run.holdout_key("features"), tables.to_npz(test_features, "test"))
+    written["test_labels"] = artifacts.put(run.holdout_key("labels"), tables.to_npz(test_labels, "test"))
+    return written

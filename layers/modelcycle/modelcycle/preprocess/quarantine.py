@@ -1,0 +1,41 @@
+"""Writes the quarantine: the values because of which rows are not kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from modelcycle.engine import literal
+from modelcycle.model.columns import Column
+
+MAX_TEXT_CHARACTERS = 2000  # stored of a value
+
+
+def write_quarantine(engine: Any, columns: dict[int, Column], sources: list[str], folder: Path) -> Path:
+    """Write `invalid_values` to a Parquet file: file, row, column, reason, text.
+
+    Parameters
+    ----------
+    columns : by number
+    sources : keys of the source files, by number
+    folder : for the file
+    """
+    path = folder / "quarantine.parquet"
+    engine.execute(
+        "CREATE TABLE sources AS SELECT unnest($1::VARCHAR[]) AS name, unnest(range($2)) AS number",
+        [sources, len(sources)],
+    )
+    engine.execute(
+        "CREATE TABLE column_names AS SELECT unnest($1::VARCHAR[]) AS name, unnest($2::INTEGER[]) AS number",
+        [[column.name for column in columns.values()], list(columns)],
+    )
+    text = " ".join(f"WHEN {number} THEN c{number}" for number in columns)
+    engine.execute(
+        f"""COPY (SELECT sources.name AS file, clean_rows.row, column_names.name AS column, invalid_values.reason,
+                    left(CASE invalid_values.number {text} END, {MAX_TEXT_CHARACTERS}) AS text
+                  FROM invalid_values JOIN clean_rows USING (row_id) JOIN sources ON sources.number = clean_rows.file
+                  JOIN column_names ON column_names.number = invalid_values.number
+                  ORDER BY row_id, invalid_values.number)
+            TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
+    )
+    return path

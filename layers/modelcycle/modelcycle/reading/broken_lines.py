@@ -1,0 +1,49 @@
+"""The lines of source files that are not rows: the DuckDB table `broken_lines` (file, line, text, reason)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelcycle.faults import UnreadableFile
+
+MAX_BROKEN_SHARE = 0.5  # of a file's lines; with more, the file is not what its name says
+MAX_LINE_CHARACTERS = 2000  # stored of a broken line
+CSV_REMEDY = 'separate columns by comma, semicolon, tab or |, and quote texts with "'
+
+
+def create_table(engine: Any) -> None:
+    """Create the table, unless it exists."""
+    engine.execute("CREATE TABLE IF NOT EXISTS broken_lines (file VARCHAR, line BIGINT, text VARCHAR, reason VARCHAR)")
+
+
+def first_broken_line(engine: Any, where: str) -> tuple[int, str]:
+    """Return number and reason of the first broken line of a file, (0, "") if there is none."""
+    line: tuple[int, str] | None = engine.execute(
+        "SELECT line, reason FROM broken_lines WHERE file = $1 ORDER BY line LIMIT 1", [where]
+    ).fetchone()
+    return line or (0, "")
+
+
+def check_broken_share(
+    rows: int, broken: int, first: tuple[int, str], where: str, fault: str = "do not fit the header",
+    remedy: str = CSV_REMEDY,
+) -> None:  # fmt: skip
+    """Check that most lines are rows: quarantining nearly all lines would hide that the file is a wrong one.
+
+    Parameters
+    ----------
+    rows, broken : numbers of lines
+    first : number and reason of the first broken line
+    where : the file
+    fault : what is wrong with the broken lines, after "12 of 20 lines"
+    remedy : what to do
+
+    Raises
+    ------
+    UnreadableFile : the share of broken lines exceeds MAX_BROKEN_SHARE
+    """
+    if broken > (rows + broken) * MAX_BROKEN_SHARE:
+        line, reason = first
+        raise UnreadableFile(
+            f"{broken:,} of {rows + broken:,} lines {fault}; the first: {reason}", f"{where}, line {line}", remedy
+        )

@@ -1,0 +1,189 @@
+"""Every key of the registry's table. No other module builds one.
+
+The partition key `pk` says what a record is about, the sort key `sk` which record it is. Numbers have eight digits, and
+run ids and events begin with their time, so that keys sort in the order in which the records were made.
+
+Each function returns the key of one record, and its docstring says what that record holds. The functions in the plural
+return a prefix: what all records of one kind have in common.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+
+class Key(NamedTuple):
+    pk: str
+    sk: str
+
+
+def _of_model(model: str, sk: str) -> Key:
+    return Key(f"MODEL#{model}", sk)
+
+
+# the list of models, which the state machine `monitoring` reads too
+
+
+def model_entry(model: str) -> Key:
+    """A model's entry in the list of models, written at its first run."""
+    return Key("MODELS", model)
+
+
+def model_entries() -> Key:
+    return Key("MODELS", "")
+
+
+# runs
+
+
+def run(model: str, run_id: str) -> Key:
+    """A run: what started it, its state, how it ended."""
+    return _of_model(model, f"RUN#{run_id}")
+
+
+def runs(model: str) -> Key:
+    return _of_model(model, "RUN#")
+
+
+def execution(arn: str) -> Key:
+    """The run of an execution: its model and run id."""
+    return Key(f"EXECUTION#{arn}", "RUN")
+
+
+def lease(model: str) -> Key:
+    """The run that may train the model now, and the arrivals that were folded into it."""
+    return _of_model(model, "LEASE")
+
+
+def upload(model: str, upload_id: str) -> Key:
+    """The execution that claimed an upload; the id is the object's key, `#`, and S3's sequencer of the write."""
+    return _of_model(model, f"UPLOAD#{upload_id}")
+
+
+def uploads(model: str, object_key: str) -> Key:
+    return _of_model(model, f"UPLOAD#{object_key}#")
+
+
+def id_of_upload(key: Key) -> str:
+    """Return the upload's id in the key of its claim.
+
+    >>> id_of_upload(upload("churn", "raw/churn/a.csv#0062"))
+    'raw/churn/a.csv#0062'
+    """
+    return key.sk.removeprefix("UPLOAD#")
+
+
+def step_result(model: str, step: str, fingerprint: str) -> Key:
+    """What a step returned for the inputs, code and parameters of that fingerprint."""
+    return _of_model(model, f"STEP#{step}#{fingerprint}")
+
+
+# versions
+
+
+def latest_version(model: str) -> Key:
+    """The newest version number."""
+    return _of_model(model, "LATEST")
+
+
+def version(model: str, number: int) -> Key:
+    """A version: its artifacts, its metrics and what made it. Never changed."""
+    return _of_model(model, f"VERSION#{number:08d}")
+
+
+def versions(model: str) -> Key:
+    return _of_model(model, "VERSION#")
+
+
+def content(model: str, content_hash: str) -> Key:
+    """The version number that some content was given."""
+    return _of_model(model, f"CONTENT#{content_hash}")
+
+
+def state(model: str, version_number: int) -> Key:
+    """A version's state, since when, and by whose decision."""
+    return _of_model(model, f"STATE#{version_number:08d}")
+
+
+def states(model: str) -> Key:
+    return _of_model(model, "STATE#")
+
+
+def version_of_state(key: Key) -> int:
+    """Return the version number in the key of a state.
+
+    >>> version_of_state(state("churn", 7))
+    7
+    """
+    return int(key.sk.removeprefix("STATE#"))
+
+
+# traffic
+
+
+def route(model: str) -> Key:
+    """The versions that answer requests, each with its share of the traffic."""
+    return _of_model(model, "ROUTE")
+
+
+def move(model: str, number: int) -> Key:
+    """One change of the route: who, when, why, from, to."""
+    return _of_model(model, f"MOVE#{number:08d}")
+
+
+def moves(model: str) -> Key:
+    return _of_model(model, "MOVE#")
+
+
+# monitoring
+
+
+def monitoring(model: str) -> Key:
+    """The newest result of monitoring."""
+    return _of_model(model, "MONITOR")
+
+
+def degradation(model: str, version_number: int, day: str) -> Key:
+    """That ModelDegraded was announced for a version on that day (YYYY-MM-DD)."""
+    return _of_model(model, f"DEGRADED#{version_number:08d}#{day}")
+
+
+# events, which the table's stream carries to the bus
+
+
+def event(model: str, at: datetime, event_id: str) -> Key:
+    """An event for the bus."""
+    return _of_model(model, f"EVENT#{at.isoformat()}#{event_id}")
+
+
+# the audit trail; a decision that is repeated has the same name, and so the same entry
+
+
+def audit_entry(model: str, decision: str) -> Key:
+    """A decision: who, when, why. `decision` is one of the names below."""
+    return _of_model(model, f"AUDIT#{decision}")
+
+
+def audit_entries(model: str) -> Key:
+    return _of_model(model, "AUDIT#")
+
+
+def decision_to_move(number: int) -> str:
+    """Name the decision behind a move of the route."""
+    return f"MOVE#{number:08d}"
+
+
+def decision_about_state(version_number: int, revision: int) -> str:
+    """Name the decision that changed a version's state; `revision` is the one that it changed."""
+    return f"STATE#{version_number:08d}#{revision}"
+
+
+def decision_to_promote(version_number: int, moves_before: int) -> str:
+    """Name a person's decision to start a rollout; `moves_before` is the number of the route's last move."""
+    return f"PROMOTE#{version_number:08d}#{moves_before}"
+
+
+def decision_in_run(run_id: str, what: str) -> str:
+    """Name what a run decided: `govern`, or the state to which it moved its version."""
+    return f"RUN#{run_id}#{what}"

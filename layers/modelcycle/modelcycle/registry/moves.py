@@ -1,0 +1,67 @@
+"""The route of a model, and its moves: which versions answer requests, and how that came about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+SAME_ROLLBACK = timedelta(seconds=30)  # after a rollback; another person may not have seen it yet
+
+
+class Route(BaseModel):
+    """The versions that answer requests.
+
+    `weights` are percent of the traffic by version and add up to 100. `previous` is the version that a rollback goes
+    back to. `moves` counts the changes of the route: it is the number of the last one.
+    """
+
+    weights: dict[int, int] = {}
+    previous: int | None = None
+    moves: int = 0
+
+    @property
+    def champion(self) -> int | None:
+        """The version with the most traffic; the older of two with the same share."""
+        return champion(self.weights)
+
+
+class Move(BaseModel):
+    """One change of a route.
+
+    `rollout` is the name of the execution that made it, empty if a person did; `step` is the step of that rollout.
+    """
+
+    number: int
+    kind: Literal["promoted", "rolled_back"]
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    by: str
+    why: str
+    before: dict[int, int]
+    after: dict[int, int]
+    rollout: str = ""
+    step: int | None = None
+
+    def is_same_rollback(self, by: str, asked_at: datetime) -> bool:
+        """Return whether this move is the rollback that a person asks for.
+
+        It is if they asked before it was made, or shortly after another person made it: engineers on call who see the
+        same alarm take away one version, not one each. A later rollback by the same person is a new one.
+        """
+        grace = timedelta() if by == self.by else SAME_ROLLBACK
+        return self.kind == "rolled_back" and asked_at <= self.at + grace
+
+    def was_made_by(self, rollout: str, version: int) -> bool:
+        """Return whether a rollout of a version made this move. A rollout without a recorded name matches any."""
+        raised = self.after.get(version, 0) > self.before.get(version, 0)
+        return self.kind == "promoted" and raised and (not rollout or self.rollout in ("", rollout))
+
+
+def champion(weights: dict[int, int]) -> int | None:
+    """Return the version with the most traffic; the older of two with the same share.
+
+    >>> champion({3: 50, 4: 50})
+    3
+    """
+    return max(weights, key=lambda version: (weights[version], -version)) if weights else None
