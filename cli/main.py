@@ -13,7 +13,7 @@ from cli import console
 from cli.options import Debug, Json, Options, on_place
 
 app = typer.Typer(
-    name="modelcycle", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="modelcycle", add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None, help="The whole lifecycle of a machine-learning model as small cloud functions.",
     epilog="Exit status: 0 done; 1 failed; 2 wrong use; 3 refused by a gate or a policy.",
 )  # fmt: skip
@@ -211,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
     # read here, because parsing the command line is one of the things that may fail
     as_json, debug = "--json" in arguments, "--debug" in arguments
     try:
-        status: Any = app(arguments, prog_name="modelcycle", standalone_mode=False)
+        status: Any = app(arguments or ["--help"], prog_name="modelcycle", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         return console.INTERRUPTED
     except BrokenPipeError:

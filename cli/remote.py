@@ -51,13 +51,19 @@ def localstack(stage: str) -> Place:
 
     Raises
     ------
+    BadInput : LOCALSTACK_HOST is not HOST:PORT
     Fault : there is no such stack
     """
     from localstack_client.config import get_service_endpoint
 
     from infra.local.clients import ClientFactory
 
-    endpoint = str(get_service_endpoint("s3"))
+    try:
+        endpoint = str(get_service_endpoint("s3"))
+    except RuntimeError:
+        raise BadInput(
+            "LOCALSTACK_HOST is not HOST:PORT", "LOCALSTACK_HOST", "write it without http://, as in localhost:4566"
+        ) from None
     session = ClientFactory(endpoint, "test", "test")
     outputs = _outputs(session, stage, f"localstack at {endpoint}")
     if "ApiUrl" in outputs:

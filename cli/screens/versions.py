@@ -84,7 +84,7 @@ def decided_text(decided: Decided) -> str:
     starts_rollout = decided.decision in ("approve", "promote") and not decided.note
     rollout = "; its rollout has started" if starts_rollout else ""
     effect = DECIDED.get(decided.decision, decided.decision)
-    if decided.note and decided.decision != "rollback":
+    if decided.note:
         effect = "was not changed"
     rows = [
         ("live now", f"version {traffic(decided.route)}" if decided.route else "none"),

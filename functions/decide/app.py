@@ -1,5 +1,6 @@
 """Decisions of people about versions, over HTTP: approve, reject, promote, roll back."""
 
+import functools
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -8,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters
 from modelcycle.faults import Fault
-from modelcycle.govern import decide, read_decision
+from modelcycle.govern import artifacts_exist, decide, read_decision
 from modelcycle.problems import problem_response
 
 logger = Logger(service="decide")
@@ -21,7 +22,9 @@ def decide_version(name: str) -> dict[str, Any]:
     decision = read_decision(app.current_event, name)
     logger.append_keys(step="decide", model=name)
     aws = adapters(connect_timeout=1, read_timeout=3)  # API Gateway waits 29 s
-    result = decide(decision, registry=aws.registry, flows=aws.flows, rollout=aws.environment.rollout)
+    is_intact = functools.partial(artifacts_exist, artifacts=aws.artifacts)
+    rollout = aws.environment.rollout
+    result = decide(decision, registry=aws.registry, flows=aws.flows, rollout=rollout, is_intact=is_intact)
     logger.info("decide", extra={"decision": result.decision, "version": result.version, "by": decision.by})
     return result.wire()
 

@@ -99,3 +99,15 @@ def test_the_shared_options_name_the_place(
     monkeypatch.setattr(opening, "open_place", open_place)
     assert main(["models", *arguments]) == 1
     assert calls == [opened]
+
+
+def test_a_localstack_host_that_is_a_url_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALSTACK_HOST", "http://127.0.0.1:4566")
+    with pytest.raises(BadInput, match="not HOST:PORT"):
+        opening.open_place("localstack")
+
+
+def test_the_command_alone_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    screen = capsys.readouterr()
+    assert "rollback" in screen.out and not screen.err

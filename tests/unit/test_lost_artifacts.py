@@ -206,6 +206,7 @@ CHECKED = {  # the folders whose artifacts a function checks before it takes a r
     "ScoreCandidate": ["score_candidate", "claim", "preprocess", "engineer_features", "select_model"],
     "Validate": ["validate"], "Govern": ["govern"],
     "Register": ["claim", "preprocess", "engineer_features", "select_model"],
+    "Decide": ["claim", "preprocess", "engineer_features", "select_model"],
 }  # fmt: skip
 
 

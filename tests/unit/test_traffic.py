@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from cli import signing
 from cli.console import REFUSED, status_of
 from cli.screens.versions import decided_text
 from modelcycle.deploy import deploy, withdraw
-from modelcycle.faults import NotAllowed, Raced
-from modelcycle.govern import decide
+from modelcycle.faults import NotAllowed, Raced, Transient
+from modelcycle.govern import artifacts_exist, decide
 from modelcycle.govern.decision_request import parse_decision
 from modelcycle.messages import Decision, Deployed, DeployRequest, RolloutEnded
 from modelcycle.problems import problem
@@ -221,6 +222,47 @@ def test_the_screen_does_not_claim_a_rollout_that_did_not_start(cycle: Cycle) ->
     assert not cycle.flows.started
     screen = decided_text(decided)
     assert "m:1 was not changed." in screen and "it already has all the traffic" in screen and "rollout" not in screen
+
+
+def test_promoting_a_version_during_its_own_rollout_starts_no_second_one(cycle: Cycle) -> None:
+    cycle.live()
+    number = cycle.staged()
+    cycle.flows.started["m-v2-r"] = {}
+    request = DeployRequest(model="m", version=number, actor="run r", rollout="m-v2-r")
+    deploy(request, registry=cycle.registry, artifacts=cycle.store)
+    decided = cycle.decide("promote", number)
+    assert decided.note == "its rollout is running, and has given it 10 % of the traffic so far"
+    assert list(cycle.flows.started) == ["m-v2-r"]
+
+
+def test_no_traffic_moves_to_a_version_whose_artifacts_are_gone(cycle: Cycle) -> None:
+    cycle.live()
+    for number in (cycle.staged(), cycle.staged()):
+        cycle.registry.routes.promote("m", number, 100, "run r")
+    waiting = cycle.staged()
+    gone = {2, waiting}
+
+    def decide_with(decision: Any, version: int | None = None) -> Any:
+        return decide(
+            Decision(model="m", decision=decision, version=version, by="ann"), registry=cycle.registry,
+            flows=cycle.flows, rollout="arn:stateMachine:rollout", is_intact=lambda one: one.version not in gone,
+        )  # fmt: skip
+
+    for decision, version in (("promote", waiting), ("rollback", 2)):
+        with pytest.raises(NotAllowed, match=f"the artifacts of version {version} are gone") as refused:
+            decide_with(decision, version)
+        assert status_of(refused.value) == REFUSED
+    assert "name one that was live: 1 (retired)" in refused.value.remedy
+    assert not cycle.flows.started
+    assert decide_with("rollback").version == 1, "past the one that is gone"
+
+
+def test_a_store_that_does_not_answer_holds_up_no_rollback() -> None:
+    class Silent(MemoryStore):
+        def missing(self, artifacts: Any) -> Any:
+            raise Transient("S3 did not answer")
+
+    assert artifacts_exist(SimpleNamespace(essentials=()), Silent())  # type: ignore[arg-type]
 
 
 # decisions that a version's state does not allow

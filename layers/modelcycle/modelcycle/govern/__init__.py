@@ -1,7 +1,7 @@
 """Step 12, governance: the policy, card, lineage and audit entry of a candidate; and the decisions of people."""
 
-from modelcycle.govern.decide import decide
+from modelcycle.govern.decide import artifacts_exist, decide
 from modelcycle.govern.decision_request import read_decision
 from modelcycle.govern.govern import govern
 
-__all__ = ["decide", "govern", "read_decision"]
+__all__ = ["artifacts_exist", "decide", "govern", "read_decision"]

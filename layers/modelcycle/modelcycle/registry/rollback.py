@@ -14,11 +14,12 @@ SERVABLE_STATES: set[State] = GOOD_STATES | {"rolled_back"}  # of a version that
 
 
 class History:
-    """The moves of a route, newest first, and the state of each version now."""
+    """The moves of a route, newest first, with the state of each version now, and whether its artifacts exist."""
 
-    def __init__(self, moves: list[Move], state_of: Callable[[int], State]) -> None:
+    def __init__(self, moves: list[Move], state_of: Callable[[int], State], is_intact: Callable[[int], bool]) -> None:
         self.moves = moves
         self.state_of = state_of
+        self.is_intact = is_intact
         self.served = {version for move in moves for version in move.after}  # versions that have had traffic
 
     def move(self, number: int) -> Move | None:
@@ -26,21 +27,30 @@ class History:
         return next((move for move in self.moves if move.number == number), None)
 
     def live_before(self, version: int) -> int | None:
-        """Return the version that was live before `version` went live; skips those that were taken away themselves."""
+        """Return the version that was live before `version` went live.
+
+        Skips versions that were taken away themselves, and those whose artifacts are gone.
+        """
         went_live = False
         for move in self.moves:
             if move.kind != "promoted":
                 continue
             earlier = champion(move.before)
             went_live = went_live or champion(move.after) == version != earlier
-            if went_live and earlier not in (None, version) and self.state_of(earlier) in GOOD_STATES:
+            if not went_live or earlier is None or earlier == version:
+                continue
+            if self.state_of(earlier) in GOOD_STATES and self.is_intact(earlier):
                 return earlier
         return None
 
     def alternatives(self, live: dict[int, int]) -> dict[int, State]:
         """Return the versions that had traffic, may have it again and are not live, with their states."""
         states = {version: self.state_of(version) for version in sorted(self.served - live.keys())}
-        return {version: state for version, state in states.items() if state not in ("refused", "rejected")}
+        return {
+            version: state
+            for version, state in states.items()
+            if state not in ("refused", "rejected") and self.is_intact(version)
+        }
 
 
 def rollback_target(model: str, version: int | None, route: Route, history: History) -> int:
@@ -52,12 +62,13 @@ def rollback_target(model: str, version: int | None, route: Route, history: Hist
 
     Raises
     ------
-    NotAllowed : there is no earlier version, or the named one was never live; names those that were
+    NotAllowed : there is no earlier version, or the named one was never live or has lost its artifacts; names those
+        to which a rollback can go
     """
     if version is not None:
         _check_named(model, version, route, history)
         return version
-    if len(route.weights) > 1 and route.previous is not None:
+    if len(route.weights) > 1 and route.previous is not None and history.is_intact(route.previous):
         return route.previous  # a rollout is running: back to the version that shares the traffic
     live = route.champion
     target = history.live_before(live) if live is not None else None
@@ -81,6 +92,11 @@ def _check_named(model: str, version: int, route: Route, history: History) -> No
         )  # fmt: skip
     if version not in route.weights and state not in SERVABLE_STATES:
         raise not_allowed(model, version, state, "live")
+    if not history.is_intact(version):
+        raise NotAllowed(
+            f"the artifacts of version {version} are gone: it cannot serve", where,
+            _alternatives(model, route, history),
+        )  # fmt: skip
 
 
 def _alternatives(model: str, route: Route, history: History) -> str:

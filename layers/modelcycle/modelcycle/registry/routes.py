@@ -5,7 +5,7 @@ So a move is atomic, needs no deployment and loses no request. Every move is rec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -76,8 +76,9 @@ class Routes:
         return self._commit(model, record, after, move, "rollout", version)
 
     def roll_back(
-        self, model: str, by: str, why: str = "", version: int | None = None, asked_at: datetime | None = None
-    ) -> tuple[Move, bool]:
+        self, model: str, by: str, why: str = "", version: int | None = None, asked_at: datetime | None = None,
+        is_intact: Callable[[int], bool] = lambda version: True,
+    ) -> tuple[Move, bool]:  # fmt: skip
         """Give all traffic to `version`, or to the one that was live before (see `rollback_target`).
 
         A rollback that names no version means "away from what is live". If another rollback was just made, it is the
@@ -86,6 +87,7 @@ class Routes:
         Parameters
         ----------
         asked_at : when the person asked; by default now
+        is_intact : returns whether the artifacts of a version exist; a rollback goes to no other version
 
         Returns
         -------
@@ -93,10 +95,10 @@ class Routes:
 
         Raises
         ------
-        NotAllowed : there is nothing to go back to, or the version was never live; names those that were
+        NotAllowed : there is nothing to go back to, or the version was never live or has lost its artifacts
         Raced : others moved the traffic at each attempt
         """
-        return self._roll_back(model, by, why, version, asked_at or datetime.now(UTC))
+        return self._roll_back(model, by, why, version, asked_at or datetime.now(UTC), is_intact)
 
     @retry_when_raced
     def withdraw(self, model: str, version: int, rollout: str, by: str, why: str) -> bool:
@@ -128,10 +130,12 @@ class Routes:
         return True
 
     @retry_when_raced
-    def _roll_back(self, model: str, by: str, why: str, version: int | None, asked_at: datetime) -> tuple[Move, bool]:
+    def _roll_back(
+        self, model: str, by: str, why: str, version: int | None, asked_at: datetime, is_intact: Callable[[int], bool]
+    ) -> tuple[Move, bool]:
         route, record = self._read(model)
         history = History(
-            self.moves(model, MAX_MOVES), lambda past_version: self.standings.get(model, past_version).state
+            self.moves(model, MAX_MOVES), lambda earlier: self.standings.get(model, earlier).state, is_intact
         )
         last = history.move(route.moves)
         if record is None or last is None:
