@@ -44,6 +44,14 @@ class DataFile:
         for texts in self.table.texts(self.engine):
             yield dict(zip(self.names, texts, strict=True))
 
+    def skipped_lines(self) -> str:
+        """Return how many lines are broken and skipped, and the first of them with its reason; "" if there are none."""
+        if not self.table.broken:
+            return ""
+        line, reason = self.first_broken_line()
+        count = f"{self.table.broken:,} lines are" if self.table.broken > 1 else "a line is"
+        return f"{count} broken and skipped; the first is line {line}: {reason}"
+
     def first_broken_line(self) -> tuple[int, str]:
         """Return number and reason of the first line that is not a row, (0, "") if there is none."""
         return first_broken_line(self.engine, str(self.path))

@@ -90,11 +90,15 @@ class ColumnSummary:
 
 @dataclass
 class DataSummary:
-    """The columns in the file's order; `is_complete` if `rows` are all rows of the file."""
+    """The columns in the file's order; `is_complete` if `rows` are all rows of the file.
+
+    `skipped_lines` describes the broken lines of the file, "" if there are none.
+    """
 
     columns: list[ColumnSummary]
     rows: int
     is_complete: bool
+    skipped_lines: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -121,4 +125,4 @@ def summarize(path: Path) -> DataSummary:
             rows += 1
             for column in columns:
                 column.add(row[column.name])
-        return DataSummary(columns, rows, is_complete=rows == file.table.rows)
+        return DataSummary(columns, rows, rows == file.table.rows, file.skipped_lines())

@@ -39,6 +39,8 @@ def init(data: Path, target: str | None, name: str | None, to: Path | None, as_j
             "the file exists, and is not overwritten", str(file), "choose another with --out, or delete it first"
         )
     summary = summarize(data)
+    if summary.skipped_lines:
+        console.say(summary.skipped_lines)
     if target is not None and target not in summary.names:
         raise TargetMissing(
             f"the target {target!r} is not a column", str(data), f"the columns are: {list_names(summary.names)}"

@@ -137,14 +137,14 @@ def _report_broken_lines(file: DataFile, first: int | None) -> None:
     ------
     BadData : all rows are to be predicted
     """
-    line, reason = file.first_broken_line()
-    count = f"{file.table.broken:,} lines are" if file.table.broken > 1 else "a line is"
     if first is None:
+        line, reason = file.first_broken_line()
+        count = f"{file.table.broken:,} lines are" if file.table.broken > 1 else "a line is"
         raise BadData(
             f"{count} broken; the first: {reason}", f"{file.path}, line {line}",
             "fix or remove them, or predict only the first rows with --rows",
         )  # fmt: skip
-    console.say(f"{count} broken and skipped; the first is line {line}: {reason}")
+    console.say(file.skipped_lines())
 
 
 def _absent_columns(file: DataFile, fields: list[str]) -> list[str]:

@@ -154,3 +154,10 @@ def test_the_examples_and_the_suggestions_in_their_comments_are_valid(file: Path
     text = file.read_text()
     assert parse(text).name == file.stem
     assert parse(re.sub(r"^# ([a-z_]+: [{\[])", r"\1", text, flags=re.MULTILINE)).name == file.stem
+
+
+def test_a_broken_line_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "d.csv"
+    data.write_text("a,b\n1,2\n3,4,5\n6,7\n8,9\n")
+    assert main(["init", "--data", str(data), "--target", "b", "--out", str(tmp_path / "d.yaml")]) == 0
+    assert "a line is broken and skipped; the first is line 3: 3 values" in capsys.readouterr().err
