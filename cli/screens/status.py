@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from infra.local.emulator.process import StopResult
 
 FLOW_NOUNS = {"lifecycle": "run", "rollout": "rollout", "monitoring": "traffic check"}
+FLOW_EFFECTS = {"lifecycle": "marks the runs as failed", "rollout": "undoes the rollouts"}
 
 
 def started_text(place: Place) -> str:
@@ -50,7 +51,8 @@ def _interrupted_lines(stopped: StopResult) -> list[str]:
     if not flows:
         return []
     counts = ", ".join(count(number, FLOW_NOUNS.get(flow, flow)) for flow, number in sorted(flows.items()))
+    effects = [text for flow, text in FLOW_EFFECTS.items() if flow in flows]
     return [
         f"  interrupted  {counts}",
-        "               The next `modelcycle up` marks the runs as failed and undoes the rollouts.",
+        *([f"               The next `modelcycle up` {' and '.join(effects)}."] if effects else []),
     ]

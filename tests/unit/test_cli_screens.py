@@ -14,6 +14,8 @@ from cli.outcome import Outcome
 from cli.screens import lines, steps
 from cli.screens.outcome import outcome_text
 from cli.screens.run import RunScreen
+from cli.screens.status import stopped_text
+from infra.local.emulator.process import StopResult
 from modelcycle import messages as m
 from modelcycle.registry import Route
 
@@ -180,3 +182,11 @@ def test_the_json_of_a_run_has_the_keys_that_never_change() -> None:
 )
 def test_how_long_ago_is_said_in_the_unit_that_fits(passed: int, text: str) -> None:
     assert lines.ago(AT, AT + timedelta(seconds=passed)) == f"{text} ago"
+
+
+@pytest.mark.parametrize(("flow", "effect"), [
+    ("lifecycle", "marks the runs as failed."), ("rollout", "undoes the rollouts."),
+])  # fmt: skip
+def test_a_stop_says_what_the_next_start_does_with_what_it_interrupted(flow: str, effect: str) -> None:
+    screen = stopped_text(StopResult(True, interrupted=(f"modelcycle-{flow}:one",)))
+    assert screen.endswith(f"The next `modelcycle up` {effect}")
