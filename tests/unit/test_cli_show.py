@@ -113,7 +113,7 @@ def test_a_decision_is_posted_and_its_answer_shown(
         ("POST", "/models/m/decisions", {"decision": "promote", "version": 1, "why": ""}),
     ]
     screen = capsys.readouterr().out
-    assert "m:1 is live again.\n  live now      version 1 (100 %)\n  note          bob rolled m back" in screen
+    assert "m:1 was not changed.\n  live now      version 1 (100 %)\n  note          bob rolled m back" in screen
     assert "m:1 is promoted; its rollout has started." in screen
 
 
