@@ -49,8 +49,11 @@ class DataFile:
         if not self.table.broken:
             return ""
         line, reason = self.first_broken_line()
-        count = f"{self.table.broken:,} lines are" if self.table.broken > 1 else "a line is"
-        return f"{count} broken and skipped; the first is line {line}: {reason}"
+        return f"{self.broken_count()} broken and skipped; the first is line {line}: {reason}"
+
+    def broken_count(self) -> str:
+        """Return the number of broken lines with its verb, such as `a line is` or `1,200 lines are`."""
+        return f"{self.table.broken:,} lines are" if self.table.broken > 1 else "a line is"
 
     def first_broken_line(self) -> tuple[int, str]:
         """Return number and reason of the first line that is not a row, (0, "") if there is none."""

@@ -139,9 +139,8 @@ def _report_broken_lines(file: DataFile, first: int | None) -> None:
     """
     if first is None:
         line, reason = file.first_broken_line()
-        count = f"{file.table.broken:,} lines are" if file.table.broken > 1 else "a line is"
         raise BadData(
-            f"{count} broken; the first: {reason}", f"{file.path}, line {line}",
+            f"{file.broken_count()} broken; the first: {reason}", f"{file.path}, line {line}",
             "fix or remove them, or predict only the first rows with --rows",
         )  # fmt: skip
     console.say(file.skipped_lines())
