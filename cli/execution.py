@@ -17,8 +17,9 @@ STEPS: dict[str, tuple[str, ...]] = {
     "preprocess": ("Preprocess",),
     "engineer_features": ("EngineerFeatures",),
     "train": ("PlanTrials", "Train", "SelectModel"),
-    "score_candidate": ("ScoreCandidate",),
+    "score_candidate": ("FindUnseen", "ScoreCandidate"),
     "validate": ("Validate",),
+    "refit": ("Refit", "CheckRefit"),
     "govern": ("Govern",),
     "register": ("Register",),
     "stage": ("Stage",),
@@ -27,8 +28,9 @@ STEPS: dict[str, tuple[str, ...]] = {
 STEP_OF = {state: step for step, states in STEPS.items() for state in states}
 RESULT_KEYS = {  # where a state puts its result
     "Collect": "collect", "Preprocess": "preprocess", "EngineerFeatures": "engineer_features",
-    "PlanTrials": "plan_trials", "Train": "trials", "SelectModel": "select_model", "ScoreCandidate": "score_candidate",
-    "Validate": "validate", "Govern": "govern", "Register": "register", "Stage": "stage", "Deploy": "deploy",
+    "PlanTrials": "plan_trials", "Train": "trials", "SelectModel": "select_model", "FindUnseen": "find_unseen",
+    "ScoreCandidate": "score_candidate", "Validate": "validate", "Refit": "refitted", "CheckRefit": "refit",
+    "Govern": "govern", "Register": "register", "Stage": "stage", "Deploy": "deploy",
 }  # fmt: skip
 
 EVENTS_PER_PAGE = 10  # each event holds all messages so far, and most refreshes find at most one new event

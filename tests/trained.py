@@ -16,8 +16,12 @@ import numpy as np
 
 from modelcycle.messages import (
     Artifact,
+    CheckedRefit,
     EngineeredFeatures,
+    FoundUnseen,
+    Member,
     Preprocessed,
+    Recipe,
     Registered,
     Run,
     ScoreCandidateRequest,
@@ -26,6 +30,7 @@ from modelcycle.messages import (
     StageRequest,
     Trial,
     Trigger,
+    Validated,
     ValidateRequest,
 )
 from modelcycle.model.columns import Column, Columns, TableSchema, Texts
@@ -159,6 +164,12 @@ def _rename_output(model: Any, position: int, name: str) -> None:
     output.name = name
 
 
+VALIDATED = Validated(
+    verdict="passed", reasons=[], metric="accuracy", metrics={}, baseline={}, champion=None, interval=(0, 1),
+    report=Artifact(uri="s3://artifacts/report", sha256="0" * 64, bytes=1),
+)  # fmt: skip
+
+
 @dataclass
 class Cycle:
     """A run before `score_candidate`, with the artifacts of all earlier steps in a store."""
@@ -172,10 +183,25 @@ class Cycle:
     select_model: SelectedModel
 
     @property
+    def find_unseen(self) -> FoundUnseen:
+        """The champion, compared on all test rows."""
+        champion = self.registry.routes.get(MODEL).champion
+        cases = self.store.put(self.run.key("find_unseen", "cases.npz"), npz(learned=np.zeros(0, dtype=np.uint64)))
+        if champion is None:
+            return FoundUnseen(champion=None, cases=cases)
+        lost = bool(self.store.missing(self.registry.versions.get(MODEL, champion).essentials))
+        rows = self.trained.test.rows
+        positions = self.store.put(self.run.key("find_unseen", "positions.npz"), npz(positions=np.arange(rows)))
+        return FoundUnseen(
+            champion=champion, champion_lost=lost, rows=rows, positions=positions, cases=cases,
+            features=self.preprocess.test_features,
+        )  # fmt: skip
+
+    @property
     def score_candidate(self) -> ScoreCandidateRequest:
         return ScoreCandidateRequest(
             run=self.run, preprocess=self.preprocess, engineer_features=self.engineer_features,
-            select_model=self.select_model,
+            select_model=self.select_model, find_unseen=self.find_unseen,
         )  # fmt: skip
 
     def validate(self, scored: ScoredCandidate) -> ValidateRequest:
@@ -183,8 +209,8 @@ class Cycle:
 
     def stage(self, scored: ScoredCandidate, version: int) -> StageRequest:
         return StageRequest(
-            run=self.run, preprocess=self.preprocess, score_candidate=scored,
-            register_=Registered(version=version, created=True),
+            run=self.run, preprocess=self.preprocess, score_candidate=scored, validate_=VALIDATED,
+            refit=CheckedRefit(done=False), register_=Registered(version=version, created=True),
         )  # fmt: skip
 
     def register(self, content: str = "content") -> Version:
@@ -230,16 +256,22 @@ def cycle(trained: Trained, store: Store, registry: Registry, run_id: str = "r1"
         plan=unused, used=2, columns=4, left_out=[],
         signature=put("engineer_features", "signature.json", trained.signature.model_dump_json().encode()),
     )  # fmt: skip
-    reference = io.BytesIO()
-    np.savez_compressed(reference, **trained.reference)
+    best = Trial(number=0, algorithm="random_forest", parameters={}, seed=0)
     selected = SelectedModel(
-        onnx=put("select_model", "model.onnx", trained.onnx), skops=unused,
+        onnx=put("select_model", "model.onnx", trained.onnx), skops=unused, signature=features.signature,
+        recipe=Recipe(members=[Member(trial=best)]),
         baseline=put_json(store, run.key("select_model", "baseline.json"), trained.baseline),
-        reference=put("select_model", "reference.npz", reference.getvalue()),
+        reference=put("select_model", "reference.npz", npz(**trained.reference)),
         probes=put("select_model", "probes.npz", trained.probes.to_bytes()),
-        best=Trial(number=0, algorithm="random_forest", parameters={}, seed=0), loss=0.3, trials=1, opset=17,
+        best=best, loss=0.3, trials=1, opset=17,
     )  # fmt: skip
     return Cycle(store, registry, run, trained, preprocess, features, selected)
+
+
+def npz(**arrays: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
 
 
 def body(*instances: Any) -> str:

@@ -103,6 +103,13 @@ def _validate(results: Results) -> list[str]:
     return parts + (validated.reasons if validated.verdict != "passed" else [])
 
 
+def _refit(results: Results) -> list[str]:
+    refit = messages.CheckedRefit.model_validate(results["refit"])
+    if refit.done:
+        return [f"learned again from all {count(refit.rows, 'row')}, test rows included; this model goes live"]
+    return [f"the judged model goes live: {refit.reason}"]
+
+
 def _govern(results: Results) -> list[str]:
     governed = messages.Governed.model_validate(results["govern"])
     broken = [f"broken: {clip(rule.name, 70)}" for rule in governed.rules if not rule.holds]
@@ -134,6 +141,6 @@ def _deploy(results: Results) -> list[str]:
 
 FIGURES: dict[str, Callable[[Results], list[str]]] = {
     "collect": _collect, "preprocess": _preprocess, "engineer_features": _engineer_features, "train": _train,
-    "score_candidate": _score_candidate, "validate": _validate, "govern": _govern, "register": _register,
-    "stage": _stage, "deploy": _deploy,
+    "score_candidate": _score_candidate, "validate": _validate, "refit": _refit, "govern": _govern,
+    "register": _register, "stage": _stage, "deploy": _deploy,
 }  # fmt: skip

@@ -32,7 +32,7 @@ STATE = {
         "End",
     },
     "Wait": {"SecondsPath", "Next"},
-    "Pass": {"Parameters", "Next", "End"},
+    "Pass": {"Parameters", "Result", "ResultPath", "Next", "End"},
     "Succeed": set(),
     "Fail": {"Error", "ErrorPath", "CausePath"},
 }
@@ -75,6 +75,8 @@ def _run(machine: dict[str, Any], data: Any, task: Task, context: dict[str, Any]
             continue
         if kind == "Pass" and "Parameters" in state:
             data = _filled(state["Parameters"], data, context)
+        if kind == "Pass" and "Result" in state:
+            data = _put(data, state["ResultPath"], state["Result"])
         if kind in ("Task", "Map"):
             try:
                 if kind == "Task":

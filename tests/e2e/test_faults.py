@@ -26,8 +26,8 @@ from tests.e2e.signed_request import predict
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")
 INSTANCE = {"=weight (g)": 30.5, "größe": 9, 'the "kind"': None, "picked.on": "2025-07-01", "washed/peeled": "yes"}
 LIFECYCLE_FUNCTIONS = {
-    "Claim", "Collect", "Preprocess", "EngineerFeatures", "PlanTrials", "RunTrial", "SelectModel", "ScoreCandidate",
-    "Validate", "Govern", "Register", "Stage", "Deploy", "Conclude",
+    "Claim", "Collect", "Preprocess", "EngineerFeatures", "PlanTrials", "RunTrial", "SelectModel", "FindUnseen",
+    "ScoreCandidate", "Validate", "Refit", "CheckRefit", "Govern", "Register", "Stage", "Deploy", "Conclude",
 }  # fmt: skip
 # these write to the registry
 RACED_FUNCTIONS = {"Claim", "Register", "Move", "ConcludeDeployed"}

@@ -43,7 +43,7 @@ RESULTS: dict[str, m.Message] = {
     "plan_trials": m.PlannedTrials(metric="log_loss", trials=[TRIAL] * 24),
     "select_model": m.SelectedModel(
         onnx=ARTIFACT, skops=ARTIFACT, baseline=ARTIFACT, reference=ARTIFACT, probes=ARTIFACT, best=TRIAL, loss=0.2814,
-        trials=24, opset=21,
+        signature=ARTIFACT, recipe=m.Recipe(members=[m.Member(trial=TRIAL)]), trials=24, opset=21,
     ),
     "score_candidate": m.ScoredCandidate(
         scores=ARTIFACT, champion_scores=None, champion=None, rows=8127, max_difference=3.1e-7, flips=0

@@ -11,10 +11,10 @@ import pytest
 from modelcycle.faults import ParityBroken
 from modelcycle.messages import ScoredCandidate
 from modelcycle.model.columns import Column, Columns, Texts
+from modelcycle.model.parity import TOLERANCE, Parity, ScorePair, check_parity
 from modelcycle.model.scoring import Scorer, Scores, predictions
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
-from modelcycle.score_candidate.parity import TOLERANCE, Parity, ScorePair, check_parity
 from modelcycle.score_candidate.score_candidate import _champion_scores
 from modelcycle.score_candidate.sensitive_groups import MAX_GROUPS, OTHER, sensitive_groups
 from modelcycle.spec import Task

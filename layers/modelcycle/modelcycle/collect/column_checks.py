@@ -36,10 +36,12 @@ def pipeline_columns(pipeline: Pipeline) -> dict[str, list[str]]:
         "target": [pipeline.target],
         "time_column": [pipeline.time_column] if pipeline.time_column is not None else [],
         "id_columns": pipeline.id_columns,
+        "group_by": pipeline.group_by,
         "drop_columns": pipeline.drop_columns,
         "sensitive_columns": pipeline.sensitive_columns,
         "features.numeric": pipeline.features.numeric,
         "features.categorical": pipeline.features.categorical,
+        "features.allow": pipeline.features.allow,
     }
 
 

@@ -11,8 +11,15 @@ Beside them, `message` has the base class and `Artifact`, and `event` has what g
 from __future__ import annotations
 
 from modelcycle.messages.candidate import (
+    Chain,
+    CheckedRefit,
+    CheckRefitRequest,
+    FindUnseenRequest,
+    FoundUnseen,
     Governed,
     GovernRequest,
+    RefitRequest,
+    Refitted,
     Registered,
     RegisterRequest,
     Rule,
@@ -23,7 +30,14 @@ from modelcycle.messages.candidate import (
     Validated,
     ValidateRequest,
 )
-from modelcycle.messages.data import Collected, CollectRequest, Preprocessed, PreprocessRequest
+from modelcycle.messages.data import (
+    CaseColumn,
+    CaseRecipe,
+    Collected,
+    CollectRequest,
+    Preprocessed,
+    PreprocessRequest,
+)
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
 from modelcycle.messages.message import Artifact, Message
@@ -31,11 +45,14 @@ from modelcycle.messages.monitoring import Drift, Monitored, MonitorRequest, Ret
 from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
 from modelcycle.messages.traffic import Decided, Decision, Deployed, DeployRequest, RolloutEnded, Withdrawn
 from modelcycle.messages.training import (
+    Calibration,
     EngineeredFeatures,
     EngineerFeaturesRequest,
     LeftOut,
+    Member,
     PlannedTrials,
     PlanTrialsRequest,
+    Recipe,
     RunTrialRequest,
     SelectedModel,
     SelectModelRequest,
@@ -45,6 +62,12 @@ from modelcycle.messages.training import (
 
 __all__ = [
     "Artifact",
+    "Calibration",
+    "CaseColumn",
+    "CaseRecipe",
+    "Chain",
+    "CheckRefitRequest",
+    "CheckedRefit",
     "Claimed",
     "CollectRequest",
     "Collected",
@@ -58,9 +81,12 @@ __all__ = [
     "EngineerFeaturesRequest",
     "EngineeredFeatures",
     "Event",
+    "FindUnseenRequest",
+    "FoundUnseen",
     "GovernRequest",
     "Governed",
     "LeftOut",
+    "Member",
     "Message",
     "MonitorRequest",
     "Monitored",
@@ -69,6 +95,9 @@ __all__ = [
     "PlannedTrials",
     "PreprocessRequest",
     "Preprocessed",
+    "Recipe",
+    "RefitRequest",
+    "Refitted",
     "RegisterRequest",
     "Registered",
     "RetrainRequest",

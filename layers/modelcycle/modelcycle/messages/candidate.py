@@ -12,35 +12,79 @@ from modelcycle.messages.run import RunRequest
 from modelcycle.messages.training import EngineeredFeatures, SelectedModel
 
 
+class FindUnseenRequest(RunRequest):
+    collect: Collected
+    preprocess: Preprocessed
+    engineer_features: EngineeredFeatures
+
+
+class FoundUnseen(Message):
+    """The test rows that the champion has not learned from, as the champion reads them."""
+
+    champion: int | None = Field(description="the champion when this run first looked; None if no version is live")
+    champion_lost: bool = Field(False, description="its artifacts are gone, so the candidate is not compared with it")
+    rows: int = Field(0, description="test rows that the champion has not learned from")
+    seen: int = Field(0, description="test rows that it has learned from")
+    positions: Artifact | None = Field(None, description="npz: their positions among the test rows")
+    features: Artifact | None = Field(None, description="npz: those rows, as the champion reads them")
+    uncompared: list[str] = Field([], description="why the two models cannot be compared, as sentences")
+    cases: Artifact = Field(description="npz: the cases that the candidate learns from, sorted, and their recipes")
+    cached: bool = False
+
+
 class ScoreCandidateRequest(RunRequest):
     preprocess: Preprocessed
     engineer_features: EngineeredFeatures
     select_model: SelectedModel
+    find_unseen: FoundUnseen
 
 
 class ScoredCandidate(Message):
     scores: Artifact = Field(
         description="npz: the candidate's scores of the test rows, and each row's sensitive groups"
     )
-    champion_scores: Artifact | None = Field(description="npz: the champion's scores of the same rows")
+    champion_scores: Artifact | None = Field(
+        description="npz: the champion's scores of the test rows at `find_unseen.positions`"
+    )
     champion: int | None = Field(description="version of the champion that was scored")
-    champion_lost: bool = Field(False, description="its artifacts are gone, so the candidate is not compared with it")
+    uncompared: list[str] = Field([], description="why the two models cannot be compared, as sentences")
     rows: int = Field(description="rows that ONNX and scikit-learn both scored")
     max_difference: float
     flips: int = Field(description="rows whose predicted class differs")
     cached: bool = False
 
 
+class Chain(BaseModel):
+    """What successive versions have lost or won together since the best of them, in the loss of a row.
+
+    Parameters
+    ----------
+    advantage : sum of the measured differences; 0 for the best version, below 0 for versions that are worse than it
+    variance : of that sum
+    since : the best version; None for the candidate itself
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    advantage: float = 0.0
+    variance: float = 0.0
+    since: int | None = None
+
+
 class ValidateRequest(RunRequest):
     preprocess: Preprocessed
     engineer_features: EngineeredFeatures
     select_model: SelectedModel
+    find_unseen: FoundUnseen
     score_candidate: ScoredCandidate
 
 
 class Validated(Message):
     verdict: Literal["passed", "refused", "unchanged"]
     reasons: list[str]
+    ask: list[str] = Field([], description="why a person has to approve the candidate; empty if nobody has to")
+    compared: int = Field(0, description="test rows on which candidate and champion were compared")
+    chain: Chain | None = Field(None, description="what the versions have lost since the best of them")
     metric: str = Field(description="the metric that decides")
     metrics: dict[str, float]
     baseline: dict[str, float]
@@ -50,13 +94,54 @@ class Validated(Message):
     cached: bool = False
 
 
+class RefitRequest(RunRequest):
+    preprocess: Preprocessed
+    engineer_features: EngineeredFeatures
+    select_model: SelectedModel
+    validate_: Validated = Field(alias="validate")
+
+
+class Refitted(Message):
+    """The recipe of the judged model, fitted on all rows."""
+
+    onnx: Artifact
+    skops: Artifact
+    reference: Artifact = Field(
+        description="npz: scikit-learn's scores of the validation, parity and test rows: validation, probes, test"
+    )
+    rows: int = Field(description="rows that it has learned from")
+    worse: str = Field("", description="why the judged model goes live instead, as a sentence; empty if it does not")
+    cached: bool = False
+
+
+class CheckRefitRequest(RunRequest):
+    preprocess: Preprocessed
+    select_model: SelectedModel
+    refit: Refitted
+
+
+class CheckedRefit(Message):
+    """The model that goes live in place of the judged one."""
+
+    done: bool = Field(description="false: the judged model itself goes live")
+    reason: str = Field("", description="why it goes live itself, although a refit was planned")
+    onnx: Artifact | None = None
+    skops: Artifact | None = None
+    scores: Artifact | None = Field(None, description="npz: its scores of the test rows, for `stage`")
+    rows: int = Field(0, description="rows that it has learned from")
+    max_difference: float = 0.0
+    cached: bool = False
+
+
 class GovernRequest(RunRequest):
     collect: Collected
     preprocess: Preprocessed
     engineer_features: EngineeredFeatures
     select_model: SelectedModel
+    find_unseen: FoundUnseen
     score_candidate: ScoredCandidate
     validate_: Validated = Field(alias="validate")
+    refit: CheckedRefit
 
 
 class Rule(BaseModel):
@@ -89,6 +174,8 @@ class Registered(Message):
 class StageRequest(RunRequest):
     preprocess: Preprocessed
     score_candidate: ScoredCandidate
+    validate_: Validated = Field(alias="validate")
+    refit: CheckedRefit
     register_: Registered = Field(alias="register")
 
 

@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.messages.message import Artifact, Message
 from modelcycle.messages.run import RunRequest
 from modelcycle.spec import Task
 
 CollectRequest = RunRequest
+
+
+class CaseColumn(BaseModel):
+    """A column of a case: its name, and how its text is read; see `model.columns.Column`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    type: Literal["number", "boolean", "datetime", "text"]
+    format: str = ""
+
+
+class CaseRecipe(BaseModel):
+    """How a row's case is made, so that a later run can find the rows that a version has learned from.
+
+    Parameters
+    ----------
+    kind : features: rows with equal columns are one case, such as copies of a row; group: rows of one group are;
+        row: each row is a case of its own, since equal rows are different observations
+    columns : of the group, or else all that may enter the model; with kind row, the target too
+    rest : with kind group, the columns that make the case of a row without a group
+    missing_values : texts that mean a missing value
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["features", "group", "row"]
+    columns: list[CaseColumn]
+    rest: list[CaseColumn] = []
+    missing_values: list[str]
 
 
 class Collected(Message):
@@ -22,6 +54,7 @@ class Collected(Message):
     bytes: int
     rows: int
     quarantined: int
+    repeated: list[str] = Field([], description="keys of files left out, because another file has the same content")
     cached: bool = False
 
 
@@ -44,4 +77,9 @@ class Preprocessed(Message):
     unread: int = Field(0, description="quarantined rows with an unparseable value; the others lack a target")
     duplicates: int
     split: tuple[int, int, int] = Field(description="rows of train, validation and test")
+    cases: int = Field(0, description="distinct cases of the kept rows; a case is never in two parts")
+    case_recipe: Artifact | None = Field(None, description="JSON: how a row's case is made, a `CaseRecipe`")
+    parts: Artifact | None = Field(None, description="npz: each row of the snapshot: its part, 255 if it is not kept")
+    folds: Artifact | None = Field(None, description="npz: the fold of each training and each validation row")
+    notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
     cached: bool = False

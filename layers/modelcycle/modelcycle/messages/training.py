@@ -43,9 +43,40 @@ class Trial(BaseModel):
     seed: int
 
 
+class Member(BaseModel):
+    """A trial of a recipe, with its weight in the mean of the scores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trial: Trial
+    weight: float = 1.0
+
+
+class Calibration(BaseModel):
+    """Corrects probabilities: sigmoid(slope * logit(p) + intercept) of two classes (Platt 1999), or
+    softmax(slope * log(p)) of more (temperature scaling, Guo et al. 2017); `intercept` is 0 then."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slope: float
+    intercept: float = 0.0
+
+
+class Recipe(BaseModel):
+    """All that is needed to fit the same model on other rows: the trials, calibration, and threshold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    members: list[Member]
+    calibration: Calibration | None = None
+    threshold: float | None = Field(None, description="probability from which the positive class is predicted")
+
+
 class PlannedTrials(Message):
-    metric: str = Field(description="the metric by which trials are compared, on validation rows")
+    metric: str = Field(description="the metric by which trials are compared")
     trials: list[Trial]
+    folds: int = Field(0, description="folds of the cross-validation by which trials are compared; 0: validation rows")
+    refit: bool = Field(False, description="whether the model that goes live learns from all rows after the verdict")
 
 
 class RunTrialRequest(RunRequest):
@@ -57,6 +88,11 @@ class RunTrialRequest(RunRequest):
 class TrialResult(Message):
     trial: Trial
     loss: float = Field(description="log loss, or root mean squared error; lower is better")
+    scores: Artifact | None = Field(
+        None,
+        description="npz: `scores` (m, k) of held-out rows, and `rows` (m,), their positions among training and then"
+        " validation rows",
+    )
     seconds: float
     cached: bool = False
 
@@ -71,6 +107,8 @@ class SelectedModel(Message):
     onnx: Artifact
     skops: Artifact
     baseline: Artifact = Field(description="JSON: the predictions of a model without features")
+    signature: Artifact = Field(description="JSON: the signature of `engineer_features`, with the model's threshold")
+    recipe: Recipe
     reference: Artifact = Field(description="npz: scikit-learn's scores of the validation rows and of the parity rows")
     probes: Artifact = Field(description="npz: the parity rows: nulls, unseen categories, extreme numbers")
     best: Trial

@@ -160,6 +160,31 @@ class Columns:
             return Columns(values, stored.get("target"))
 
 
+def concatenate(parts: list[Columns]) -> Columns:
+    """Return one table of the rows of several, in order; all have the same columns.
+
+    >>> parts = [Columns({"a": Texts.of(["x"])}), Columns({"a": Texts.of(["b", "x"])})]
+    >>> concatenate(parts).values["a"].strings().tolist()
+    ['x', 'b', 'x']
+    """
+    values: dict[str, Values] = {}
+    for name in parts[0].values:
+        columns = [part.values[name] for part in parts]
+        texts = [column for column in columns if isinstance(column, Texts)]
+        values[name] = _join_texts(texts) if texts else np.concatenate(columns)  # type: ignore[arg-type]
+    targets = [part.target for part in parts if part.target is not None]
+    return Columns(values, np.concatenate(targets) if len(targets) == len(parts) else None)
+
+
+def _join_texts(columns: list[Texts]) -> Texts:
+    levels = sorted({level for texts in columns for level in texts.levels})
+    code_of = {level: code for code, level in enumerate(levels)}
+    codes = [
+        np.array([*(code_of[level] for level in texts.levels), -1], dtype=np.int32)[texts.codes] for texts in columns
+    ]
+    return Texts(np.concatenate(codes), levels)
+
+
 def _json_array(texts: list[str]) -> npt.NDArray[np.uint8]:
     # a numpy string array would pad every text to the longest one, and drop trailing NULs
     return np.frombuffer(json.dumps(texts, ensure_ascii=False).encode(), dtype=np.uint8)

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.model.columns import Columns, Texts, shortest_decimal
-from modelcycle.model.signature import Signature
+from modelcycle.model.signature import DEFAULT_THRESHOLD, Signature
 
 BATCH_ROWS = 4096  # of one call to the graph; text inputs are Python strings of some 100 bytes each
-POSITIVE_THRESHOLD = 0.5  # a binary model predicts the positive class at this probability or above
 
 ScoreArray = npt.NDArray[np.float32]
 """Float32 (n, k): probabilities in the order of the classes, or k = 1 value."""
@@ -67,10 +66,10 @@ class Scorer:
         return scores
 
 
-def predicted_codes(scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def predicted_codes(scores: npt.NDArray[Any], threshold: float = DEFAULT_THRESHOLD) -> npt.NDArray[np.int64]:
     """Return the codes (n,) of the predicted classes of probabilities (n, k).
 
-    Of two classes the second is predicted from `POSITIVE_THRESHOLD`; of more, the most probable.
+    Of two classes the second is predicted from a probability of `threshold`; of more, the most probable.
 
     Examples
     --------
@@ -78,7 +77,7 @@ def predicted_codes(scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     array([1, 0])
     """
     if scores.shape[1] == 2:
-        return np.asarray(scores[:, 1] >= POSITIVE_THRESHOLD, dtype=np.int64)
+        return np.asarray(scores[:, 1] >= np.float32(threshold), dtype=np.int64)
     codes: npt.NDArray[np.int64] = scores.argmax(axis=1).astype(np.int64)
     return codes
 
@@ -87,7 +86,7 @@ def predictions(scores: npt.NDArray[Any], signature: Signature) -> list[str] | l
     """Return what a client receives for scores (n, k): n class names, or n values."""
     if signature.task == "regression":
         return [shortest_decimal(value) for value in scores[:, 0]]
-    return [signature.classes[code] for code in predicted_codes(scores)]
+    return [signature.classes[code] for code in predicted_codes(scores, signature.threshold)]
 
 
 @dataclass(frozen=True)

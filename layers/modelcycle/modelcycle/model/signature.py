@@ -20,6 +20,7 @@ from modelcycle.model.plan import Input
 from modelcycle.model.values import is_missing, missing_texts
 from modelcycle.spec import Task
 
+DEFAULT_THRESHOLD = 0.5
 MAX_REQUEST_ERRORS = 20  # named in one answer
 
 
@@ -36,6 +37,7 @@ class Signature(BaseModel):
     inputs : of the graph
     missing_values : texts that mean a missing value, in training and in requests
     id_columns : identify an entity, so that all its requests go to one version
+    threshold : probability from which the positive class is predicted; binary only
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +51,7 @@ class Signature(BaseModel):
     inputs: list[Input]
     missing_values: list[str] = []
     id_columns: list[str] = []
+    threshold: float = DEFAULT_THRESHOLD
 
     def fits(self, columns: Columns) -> bool:
         """Return whether a table has all columns that the graph reads, with the types that it reads."""

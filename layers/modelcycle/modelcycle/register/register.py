@@ -17,16 +17,16 @@ def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, 
     artifacts : the bucket of the versions' artifacts
     code : version of the code
     """
-    run, selected, features = request.run, request.select_model, request.engineer_features
+    run, selected, features, refit = request.run, request.select_model, request.engineer_features, request.refit
     draft = Version(
         model=run.model,
         version=0,
         run_id=run.run_id,
         created_at=run.started_at,
         task=request.preprocess.task,
-        onnx=selected.onnx,
-        skops=selected.skops,
-        signature=features.signature,
+        onnx=refit.onnx or selected.onnx,
+        skops=refit.skops or selected.skops,
+        signature=selected.signature,
         plan=features.plan,
         profile=request.preprocess.profile,
         lineage=request.govern.lineage,
@@ -39,8 +39,12 @@ def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, 
         data=request.collect.manifest.sha256,
         code=code,
         opset=selected.opset,
+        twin=selected.onnx if refit.onnx else None,
+        cases=request.find_unseen.cases,
+        learned=refit.rows if refit.done else sum(request.preprocess.split[:2]),
+        chain=request.validate_.chain,
     )
-    content = f"{selected.onnx.sha256} {features.signature.sha256} {request.preprocess.profile.sha256}"
+    content = f"{draft.onnx.sha256} {draft.signature.sha256} {draft.profile.sha256}"
     lost: set[int] = set()  # versions of the same content whose artifacts are gone
 
     def is_intact(earlier: Version) -> bool:

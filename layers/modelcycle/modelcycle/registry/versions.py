@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from modelcycle.faults import Unknown
-from modelcycle.messages import Artifact
+from modelcycle.messages import Artifact, Chain
 from modelcycle.registry import keys
 from modelcycle.registry.audit import Entry
 from modelcycle.registry.standings import Standings
@@ -19,7 +19,16 @@ from modelcycle.spec import Task
 
 
 class Version(BaseModel):
-    """Everything needed to serve a version, and to say what made it."""
+    """Everything needed to serve a version, and to say what made it.
+
+    Parameters
+    ----------
+    onnx, skops : the model that serves
+    twin : the ONNX graph that was judged, if another one serves: the same recipe, fitted without the test rows
+    cases : the cases that the judged model has learned from; later test rows with the same cases do not judge it
+    learned : rows that the serving model has learned from
+    chain : what the versions have lost since the best of them
+    """
 
     model: str
     version: int
@@ -41,6 +50,10 @@ class Version(BaseModel):
     data: str
     code: str
     opset: int
+    twin: Artifact | None = None
+    cases: Artifact | None = None
+    learned: int | None = None
+    chain: Chain | None = None
 
     @property
     def essentials(self) -> tuple[Artifact, ...]:

@@ -37,13 +37,53 @@ class Features(Section):
         [], description="columns to use as numbers, whatever the data suggest, even if they seem to leak the target"
     )
     categorical: list[ColumnName] = Field([], description="columns to use as categories, numbers included")
+    allow: list[ColumnName] = Field(
+        [], description="columns that you vouch for: they are known before the target is, even if they seem to leak it"
+    )
     use_sensitive: bool = Field(False, description="use sensitive_columns as features")
+
+
+class Costs(Section):
+    """What a wrong prediction costs, in any unit; a right one costs nothing."""
+
+    false_negative: float = Field(ge=0, description="the positive class was missed")
+    false_positive: float = Field(ge=0, description="the positive class was predicted wrongly")
+
+    @model_validator(mode="after")
+    def _something_costs(self) -> Costs:
+        if not self.false_negative and not self.false_positive:
+            raise ValueError("one of the two costs must be above zero")
+        return self
+
+
+class Decide(Section):
+    """From which probability the positive class is predicted; binary only. The default is 0.5."""
+
+    metric: Literal["accuracy", "balanced_accuracy", "f1"] | None = Field(
+        None, description="choose the threshold that is best by this metric on held-out rows"
+    )
+    costs: Costs | None = Field(None, description="choose the threshold with the lowest cost on held-out rows")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Decide:
+        if self.metric is not None and self.costs is not None:
+            raise ValueError("give either metric or costs, not both")
+        return self
 
 
 class Training(Section):
     """The search for the best model."""
 
-    trials: int = Field(12, ge=1, le=200, description="models fitted by random search, over all algorithms")
+    trials: int = Field(12, ge=1, le=200, description="models fitted in the search, over all algorithms")
+    seconds: float | None = Field(
+        None, gt=0, le=36_000, description="budget of the search; trials that would start later are skipped"
+    )
+    refit: Literal["auto", "all", "judged"] = Field(
+        "auto",
+        description="all: after the verdict, the recipe learns from all rows, and that model goes live; judged: the"
+        " judged model goes live; auto: all below 10,000 rows or with a time_column",
+    )
+    decide: Decide = Decide()
     algorithms: list[Algorithm] = Field(
         ["hist_gradient_boosting", "random_forest", "linear"], min_length=1, description="algorithms to try"
     )
@@ -56,6 +96,14 @@ class Gates(Section):
     beats_baseline: bool = Field(True, description="better than a model that knows only the target's distribution")
     better: bool = Field(
         False, description="significantly better than the champion; otherwise: not significantly worse"
+    )
+    margin: float = Field(
+        0.02, ge=0, le=1,
+        description="share of its loss by which later versions together may be worse than the best one, beyond chance",
+    )  # fmt: skip
+    uncompared: Literal["ask", "refuse", "pass"] = Field(
+        "ask",
+        description="what happens to a candidate that cannot be compared with the champion; ask: a person approves",
     )
     minimum: dict[str, float] = Field({}, description="lowest (errors: highest) value of a metric on the test rows")
 
@@ -119,6 +167,12 @@ class Pipeline(Section):
     positive_class: str | None = Field(None, description="binary only; default: the rarer class")
     time_column: ColumnName | None = Field(None, description="orders the rows; the split follows it")
     id_columns: list[ColumnName] = Field([], description="kept for joins and erasure, never a feature")
+    group_by: list[ColumnName] = Field(
+        [], description="rows with equal values here belong together, such as one customer's; never a feature"
+    )
+    duplicates: Literal["auto", "keep", "drop"] = Field(
+        "auto", description="equal rows; auto: drops files that were uploaded twice, and equal rows of one id"
+    )
     drop_columns: list[ColumnName] = Field([], description="never read into the model")
     sensitive_columns: list[ColumnName] = Field(
         [], description="used for fairness metrics; not a feature unless use_sensitive"
@@ -137,7 +191,7 @@ class Pipeline(Section):
 
     @model_validator(mode="after")
     def _target_is_no_feature(self) -> Pipeline:
-        for field in ("id_columns", "drop_columns", "sensitive_columns"):
+        for field in ("id_columns", "group_by", "drop_columns", "sensitive_columns"):
             if self.target in getattr(self, field):
                 raise _cross_field_error((field,), f"the target {self.target!r} is also listed in {field}")
         if self.positive_class is not None and self.task not in ("auto", "binary"):

@@ -39,7 +39,8 @@ def stage(request: StageRequest, *, artifacts: Store, registry: Registry) -> Sta
     pipeline = pipeline_of(artifacts, request.run)
     artifact = _rehearse(request, pipeline, moves, artifacts, registry)
     report = read_json(artifacts, artifact)  # that of the first delivery
-    standing = _move_version(request, report, pipeline.approval.required, registry)
+    ask = pipeline.approval.required or bool(request.validate_.ask)
+    standing = _move_version(request, report, ask, registry)
     verdict, reasons = report["verdict"], report["reasons"]
     if standing.final and verdict == "passed":
         verdict = "refused"
@@ -53,7 +54,7 @@ def stage(request: StageRequest, *, artifacts: Store, registry: Registry) -> Sta
         p99_ms=report["p99_ms"],
         differences=report["differences"],
         # a version that waits for approval keeps waiting, whatever a later pipeline file says
-        approval=standing.state == "awaiting_approval" or (pipeline.approval.required and standing.state == "staged"),
+        approval=standing.state == "awaiting_approval" or (ask and standing.state == "staged"),
         moves=report.get("moves"),
         report=artifact,
     )
@@ -64,7 +65,7 @@ def _rehearse(request: StageRequest, pipeline: Pipeline, moves: int, artifacts: 
     model, number = request.run.model, request.register_.version
     version = registry.versions.get(model, number)
     test_rows = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
-    scores = Scores.from_bytes(artifacts.read(request.score_candidate.scores)).scores
+    scores = Scores.from_bytes(artifacts.read(request.refit.scores or request.score_candidate.scores)).scores
     rehearsal = rehearse(load_version(version, artifacts), test_rows, scores, pipeline.staging.rows)
     reasons = _reasons(rehearsal, pipeline)
     return put_json(
@@ -123,6 +124,6 @@ def _move_version(
                 standing = move("refused", "; ".join(report["reasons"]), report.get("final", False))
         # a version that was approved is `staged` too, by the person who approved it
         if passed and approval_required and not standing.approved and standing.state in ("staged", "retired"):
-            standing = move("awaiting_approval")
+            standing = move("awaiting_approval", "; ".join(request.validate_.ask))
         return standing
     return registry.standings.get(model, version)

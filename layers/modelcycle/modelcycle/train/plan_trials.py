@@ -16,6 +16,7 @@ from modelcycle.steps import pipeline_of
 from modelcycle.store import Store
 from modelcycle.train.search_space import default_parameters, search_space
 
+MAX_REFIT_ROWS = 10_000  # with more rows, a model that has also learned from the test rows is hardly better
 ALGORITHM_CYCLE = (
     "hist_gradient_boosting", "random_forest", "hist_gradient_boosting", "linear", "hist_gradient_boosting",
     "hist_gradient_boosting",
@@ -25,11 +26,14 @@ ALGORITHM_CYCLE = (
 
 def plan_trials(request: PlanTrialsRequest, *, artifacts: Store) -> PlannedTrials:
     """Plan the trials, numbered from 1 to `training.trials`. The same seed gives the same trials."""
-    training = pipeline_of(artifacts, request.run).training
+    pipeline = pipeline_of(artifacts, request.run)
+    training = pipeline.training
     task, rows = request.preprocess.task, request.preprocess.split[0]
+    few = request.preprocess.kept < MAX_REFIT_ROWS or pipeline.time_column is not None
     drawn = draw_trials(list(dict.fromkeys(training.algorithms)), task, rows, training.seed)
     return PlannedTrials(
         metric="rmse" if task == "regression" else "log loss",
+        refit=training.refit == "all" or (training.refit == "auto" and few),
         trials=[
             Trial(number=number, algorithm=algorithm, parameters=parameters, seed=seed)
             for number, (algorithm, parameters, seed) in zip(range(1, training.trials + 1), drawn, strict=False)

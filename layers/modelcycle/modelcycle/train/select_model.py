@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from modelcycle.faults import BadData
-from modelcycle.messages import Artifact, SelectedModel, SelectModelRequest
+from modelcycle.messages import Artifact, Member, Recipe, SelectedModel, SelectModelRequest
 from modelcycle.model import export, pipeline
+from modelcycle.model.columns import concatenate
+from modelcycle.model.recipe import fit_recipe
 from modelcycle.registry import Results
 from modelcycle.steps import reuse_or_run
 from modelcycle.store import Store, put_json
 from modelcycle.train.parity_rows import parity_rows
-from modelcycle.train.run_trial import NO_MODEL, fit_trial
+from modelcycle.train.run_trial import NO_MODEL
 from modelcycle.train.training_data import TrainingData, read_training_data
 
 STEP = "select_model"
@@ -23,8 +25,7 @@ STEP = "select_model"
 def select_model(request: SelectModelRequest, *, artifacts: Store, results: Results, code: str) -> SelectedModel:
     """Fit the trial with the lowest loss again, and write the model with what later steps check it against.
 
-    It is fitted on the training rows only, since the parity check uses the validation rows. Of equal losses the first
-    trial wins.
+    It is fitted on training and validation rows. Of equal losses the first trial wins.
 
     Parameters
     ----------
@@ -41,18 +42,23 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, results: Resu
 
     def work() -> SelectedModel:
         data = read_training_data(request, artifacts)
-        model = fit_trial(best.trial, data)
-        scores = pipeline.scores(model, data.validation_frame, data.n_classes)
+        recipe = Recipe(members=[Member(trial=best.trial)])
+        rows = concatenate([data.train, data.validation])
+        model = fit_recipe(recipe, data.plan, data.signature, pipeline.frame(data.signature, rows), rows.target)
+        scores = model.scores(data.validation_frame, data.n_classes)
         probes = parity_rows(data.signature, data.validation, scores)
-        probe_scores = pipeline.scores(model, pipeline.frame(data.signature, probes), data.n_classes)
+        probe_scores = model.scores(pipeline.frame(data.signature, probes), data.n_classes)
+        signature = data.signature.model_dump_json().encode()
 
         def put(name: str, body: bytes) -> Artifact:
             return artifacts.put(request.run.key(STEP, name), body)
 
         return SelectedModel(
-            onnx=put("model.onnx", export.to_onnx(model, data.signature)),
-            skops=put("model.skops", export.to_skops(model)),
-            baseline=put_json(artifacts, request.run.key(STEP, "baseline.json"), baseline(data)),
+            onnx=put("model.onnx", model.to_onnx(data.signature)),
+            skops=put("model.skops", model.to_skops()),
+            signature=put("signature.json", signature),
+            recipe=recipe,
+            baseline=put_json(artifacts, request.run.key(STEP, "baseline.json"), baseline(data, rows.target)),
             reference=put("reference.npz", _npz(validation=scores, probes=probe_scores)),
             probes=put("probes.npz", probes.to_bytes()),
             best=best.trial,
@@ -68,9 +74,9 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, results: Resu
     )  # fmt: skip
 
 
-def baseline(data: TrainingData) -> dict[str, Any]:
-    """Return the prediction of a model without features: the training target's class shares, or its mean."""
-    target = np.asarray(data.train.target)
+def baseline(data: TrainingData, target: Any) -> dict[str, Any]:
+    """Return the prediction of a model without features: the class shares of the target (n,), or its mean."""
+    target = np.asarray(target)
     if not data.n_classes:
         return {"mean": float(target.mean())}
     shares = np.bincount(target, minlength=data.n_classes) / len(target)

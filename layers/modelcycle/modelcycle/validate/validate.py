@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from typing import Any, Literal
 
 import numpy as np
@@ -69,14 +70,19 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     champion_metrics: dict[str, float] | None = None
     champion: ReferenceModel | None = None
     if scored.champion_scores is not None:
+        assert request.find_unseen.positions is not None
+        with np.load(io.BytesIO(artifacts.read(request.find_unseen.positions)), allow_pickle=False) as stored:
+            unseen = stored["positions"]
         champion_scores = Scores.from_bytes(artifacts.read(scored.champion_scores)).scores
-        champion_metrics, champion = _measure_reference("champion", champion_scores, losses, target, task)
-    elif scored.champion is not None and not scored.champion_lost:
+        champion_metrics, champion = _measure_reference(
+            "champion", champion_scores, losses[unseen], target[unseen], task
+        )
+    elif scored.champion is not None and not request.find_unseen.champion_lost:
         champion = ReferenceModel("champion", None, None)
 
     gates = check_gates(pipeline.gates, task, metrics, baseline, champion)
     verdict, reasons = _verdict(gates)
-    if scored.champion_lost:
+    if request.find_unseen.champion_lost:
         reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
     if _is_champion(request, registry):
         verdict, reasons = "unchanged", [f"the same model as version {scored.champion}, which is live"]
@@ -137,12 +143,13 @@ def _tables(scores: Array, target: Array, task: Task, classes: list[str]) -> dic
 
 def _is_champion(request: ValidateRequest, registry: Registry) -> bool:
     """Return whether the candidate is the champion: the same graph with the same signature, and not lost."""
-    if request.score_candidate.champion is None or request.score_candidate.champion_lost:
+    if request.score_candidate.champion is None or request.find_unseen.champion_lost:
         return False
     champion = registry.versions.get(request.run.model, request.score_candidate.champion)
-    return (champion.onnx.sha256, champion.signature.sha256) == (
+    judged = champion.twin or champion.onnx
+    return (judged.sha256, champion.signature.sha256) == (
         request.select_model.onnx.sha256,
-        request.engineer_features.signature.sha256,
+        request.select_model.signature.sha256,
     )
 
 

@@ -1,0 +1,58 @@
+"""The check of a refit by the code that serves: does its ONNX graph give the scores of scikit-learn?"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from modelcycle.faults import ParityBroken
+from modelcycle.messages import CheckedRefit, CheckRefitRequest
+from modelcycle.model.columns import Columns
+from modelcycle.model.parity import ScorePair, check_parity
+from modelcycle.model.scoring import Scorer, Scores
+from modelcycle.model.signature import Signature
+from modelcycle.registry import Results
+from modelcycle.steps import reuse_or_run
+from modelcycle.store import Store
+
+STEP = "check_refit"
+
+
+def check_refit(request: CheckRefitRequest, *, artifacts: Store, results: Results, code: str) -> CheckedRefit:
+    """Hold the parity check again; if it fails, the judged model goes live.
+
+    Parameters
+    ----------
+    code : version of the code; a result of other code is not reused
+    """
+
+    def work() -> CheckedRefit:
+        if request.refit.worse:
+            return CheckedRefit(done=False, reason=request.refit.worse)
+        signature = Signature.model_validate_json(artifacts.read(request.select_model.signature))
+        scorer = Scorer(signature, artifacts.read(request.refit.onnx))
+        rows = {
+            "validation": request.preprocess.validation, "probes": request.select_model.probes,
+            "test": request.preprocess.test_features,
+        }  # fmt: skip
+        tables = {name: Columns.from_bytes(artifacts.read(artifact)) for name, artifact in rows.items()}
+        scores = {name: scorer.scores(table) for name, table in tables.items()}
+        with np.load(io.BytesIO(artifacts.read(request.refit.reference)), allow_pickle=False) as stored:
+            pairs = [ScorePair(name, stored[name].reshape(scores[name].shape), scores[name]) for name in rows]
+        target = tables["validation"].target
+        deviation = 1.0 if target is None or not len(target) else float(np.nanstd(target))
+        try:
+            parity = check_parity(pairs, signature.task, deviation, request.select_model.best.algorithm)
+        except ParityBroken as fault:
+            return CheckedRefit(done=False, reason=fault.what)
+        return CheckedRefit(
+            done=True, onnx=request.refit.onnx, skops=request.refit.skops, rows=request.refit.rows,
+            scores=artifacts.put(request.run.key(STEP, "scores.npz"), Scores(scores["test"]).to_bytes()),
+            max_difference=parity.max_difference,
+        )  # fmt: skip
+
+    return reuse_or_run(
+        work, CheckedRefit, step=STEP, request=request, parameters=None, code=code,
+        results=results, artifacts=artifacts,
+    )  # fmt: skip
