@@ -27,7 +27,8 @@ def collect(
 ) -> Collected:
     """Write a snapshot of the objects under `raw/{model}/`: all columns as text, rows in order of key and line.
 
-    Skips objects whose names begin with `_` or `.`. Removes white space around column names.
+    Skips objects whose names begin with `_` or `.`. Of files with equal bytes, only the first by key is read, unless
+    the pipeline file says `duplicates: keep`. Removes white space around column names.
 
     Parameters
     ----------
@@ -52,6 +53,7 @@ def collect(
     _check_listing(listing, prefix)
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
+        "keep_repeated": pipeline.duplicates == "keep",
     }  # fmt: skip
 
     def work() -> Collected:
@@ -78,6 +80,7 @@ def collect(
                 bytes=sum(listed.bytes for listed in listing),
                 rows=rows,
                 quarantined=broken,
+                repeated=[source["key"] for source in sources if "repeats" in source],
             )
 
     return reuse_or_run(
@@ -110,11 +113,19 @@ def _check_listing(listing: list[Listed], prefix: str) -> None:
 def _read_objects(
     engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path
 ) -> tuple[list[TextTable], list[dict[str, Any]]]:
-    """Read all objects; return their rows and their entries in the manifest."""
+    """Read all objects; return the rows of those that are used, and the entries of all in the manifest."""
     tables: list[TextTable] = []
     sources: list[dict[str, Any]] = []
+    first_of_content: dict[str, str] = {}
     for number, listed in enumerate(listing):
-        table, source = _read_object(engine, data, listed, folder / f"{number}.parquet")
+        source = folder / f"{number}.source"
+        entry = _download(data, listed, source)
+        first = first_of_content.setdefault(entry["sha256"], listed.key)
+        if first != listed.key and pipeline.duplicates != "keep":
+            source.unlink()
+            sources.append(entry | {"rows": 0, "quarantined": 0, "repeats": first})
+            continue
+        table = read_file(engine, source, listed.key, source.with_suffix(".parquet"))
         if tables:
             check_same_columns(table.names, tables[0].names, listed.key, listing[0].key, table.sparse)
         else:
@@ -122,17 +133,15 @@ def _read_objects(
                 check_second_column(table.names, listed.key)
             check_pipeline_columns(pipeline, table.names)
         tables.append(table)
-        sources.append(source)
+        sources.append(entry | {"rows": table.rows, "quarantined": table.broken})
     return tables, sources
 
 
-def _read_object(engine: Any, data: Store, listed: Listed, target: Path) -> tuple[TextTable, dict[str, Any]]:
-    source = target.with_suffix(".source")
-    version = data.download(listed, source)
-    with source.open("rb") as file:
+def _download(data: Store, listed: Listed, target: Path) -> dict[str, Any]:
+    """Copy an object to a file; return its entry in the manifest, without the numbers of rows."""
+    version = data.download(listed, target)
+    with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    table = read_file(engine, source, listed.key, target)
-    return table, {
+    return {
         "key": listed.key, "version": version, "etag": listed.etag, "sha256": digest, "bytes": listed.bytes,
-        "rows": table.rows, "quarantined": table.broken,
     }  # fmt: skip

@@ -1,10 +1,13 @@
-"""From a snapshot of texts to typed, deduplicated, split rows."""
+"""From a snapshot of texts to typed and split rows."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
 
 from modelcycle.engine import connect
 from modelcycle.faults import BadData
@@ -13,9 +16,12 @@ from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema
 from modelcycle.preprocess import tables, target
 from modelcycle.preprocess.cleaning import create_clean_rows
 from modelcycle.preprocess.column_types import infer_columns, target_column
+from modelcycle.preprocess.duplicates import create_unique_rows, moved_target
+from modelcycle.preprocess.entities import repeated_entity
+from modelcycle.preprocess.grouping import Grouping, create_units
 from modelcycle.preprocess.quarantine import write_quarantine
-from modelcycle.preprocess.row_selection import RowCounts, create_kept_rows, required_columns
-from modelcycle.preprocess.split import count_parts
+from modelcycle.preprocess.row_selection import RowCounts, create_kept_rows, create_valid_rows, required_columns
+from modelcycle.preprocess.split import count_parts, create_parts, folds_of_part, parts_of_rows, units_of_part
 from modelcycle.preprocess.training_profile import training_profile
 from modelcycle.registry import Results
 from modelcycle.spec import Pipeline
@@ -24,7 +30,8 @@ from modelcycle.store import Store, read_json
 
 STEP = "preprocess"
 PIPELINE_KEYS = {
-    "target", "task", "positive_class", "time_column", "id_columns", "drop_columns", "missing_values", "features",
+    "target", "task", "positive_class", "time_column", "id_columns", "group_by", "duplicates", "drop_columns",
+    "sensitive_columns", "missing_values", "features",
 }  # fmt: skip
 """Keys of the pipeline file on which the result depends."""
 
@@ -32,9 +39,10 @@ MIN_ROWS = 50
 
 
 def preprocess(request: PreprocessRequest, *, artifacts: Store, results: Results, code: str) -> Preprocessed:
-    """Infer the columns' types, drop duplicates, quarantine what does not parse, split, and profile the training rows.
+    """Infer the columns' types, quarantine what does not parse, split by case, and profile the training rows.
 
-    Rows in = kept + quarantined + duplicates. White space around values is removed.
+    Rows in = kept + quarantined + duplicates. Equal rows are kept, see `duplicates`. White space around
+    values is removed.
 
     Parameters
     ----------
@@ -68,36 +76,42 @@ def _preprocess(
     names: list[str] = manifest["columns"]
     target_number = names.index(pipeline.target)
     dropped = {number for number, name in enumerate(names) if name in pipeline.drop_columns}
-    hashed = [number for number in range(len(names)) if number != target_number and number not in dropped]
     shards = [artifacts.fetch(shard, folder) for shard in collected.shards]
-    rows = create_clean_rows(engine, shards, len(names), hashed, pipeline.missing_values, folder)
+    rows = create_clean_rows(engine, shards, len(names), pipeline.missing_values, folder)
     for shard in shards:
         shard.unlink()
     columns = _typed_columns(engine, names, dropped, pipeline)
+    create_unique_rows(engine, pipeline, names, columns)
     time_number = names.index(pipeline.time_column) if pipeline.time_column is not None else None
     required = required_columns(engine, pipeline, columns, target_number, time_number)
-    counts = create_kept_rows(engine, columns, target_number, required, time_number, folder)
+    counts = create_valid_rows(engine, columns, target_number, required, time_number)
     quarantine = None
     if counts.quarantined:
         sources = [source["key"] for source in manifest["objects"]]
         quarantine = write_quarantine(engine, columns, sources, folder)
     _check_enough(counts, rows, run)
+    target_type = columns[target_number]
+    task = target.infer_task(engine, target_type, pipeline)
+    if task == "regression":
+        target.check_numeric(engine, target_type, pipeline)
+    grouping = create_units(engine, pipeline, task, names, columns, target_number)
+    classes: list[str] = []
+    if task != "regression":
+        classes = target.create_classes(engine, target_type, pipeline, task, grouping.unit_name)
+    split_notes = create_parts(engine, pipeline, task, grouping.cases)
+    part_rows = count_parts(engine, pipeline, task)
+    create_kept_rows(engine, columns, target_number, folder)
     features = {number: column for number, column in columns.items() if number != target_number}
     tables.check_size(engine, features, counts.kept)
-    task = target.infer_task(engine, columns[target_number], pipeline)
-    classes: list[str] = []
-    if task == "regression":
-        target.check_numeric(engine, columns[target_number], pipeline)
-    else:
-        classes = target.create_classes(engine, columns[target_number], pipeline, task)
-    part_rows = count_parts(engine, pipeline, task)
     schema = TableSchema(
         columns=tables.count_values(engine, features, counts.kept),
-        target=columns[target_number].model_copy(update={"distinct": target.count_distinct(engine)}),
+        target=target_type.model_copy(update={"distinct": target.count_distinct(engine)}),
         task=task,
         classes=classes,
         missing_values=pipeline.missing_values,
     )
+    moved = moved_target(engine, task, target_number, target_type) if counts.duplicates else None
+    written, entity_note = _write_parts(engine, artifacts, run, features, schema, part_rows, grouping, pipeline)
     return Preprocessed(
         table=artifacts.put(run.key(STEP, "table.json"), schema.model_dump_json().encode()),
         quarantine=artifacts.put(run.key(STEP, "quarantine.parquet"), quarantine) if quarantine else None,
@@ -108,7 +122,14 @@ def _preprocess(
         unread=counts.unparsed,
         duplicates=counts.duplicates,
         split=part_rows,
-        **_write_parts(engine, artifacts, run, features, schema, part_rows),
+        cases=grouping.cases,
+        case_recipe=artifacts.put(run.key(STEP, "cases.json"), grouping.recipe.model_dump_json().encode()),
+        parts=_put_npz(artifacts, run.key(STEP, "parts.npz"), parts=parts_of_rows(engine)),
+        folds=_put_npz(
+            artifacts, run.key(STEP, "folds.npz"), train=folds_of_part(engine, 0), validation=folds_of_part(engine, 1)
+        ),
+        notes=[note for note in (moved, *grouping.notes, *split_notes, entity_note) if note],
+        **written,
     )
 
 
@@ -143,15 +164,20 @@ def _check_enough(counts: RowCounts, rows: int, run: Run) -> None:
         raise BadData(
             f"{counts.kept} rows are too few to train and evaluate a model"
             f" (of {rows:,}: {counts.duplicates:,} duplicates, {counts.quarantined:,} quarantined)",
-            f"raw/{run.model}/", f"upload at least {MIN_ROWS} distinct rows that have a target",
+            f"raw/{run.model}/", f"upload at least {MIN_ROWS} rows that have a target",
         )  # fmt: skip
 
 
 def _write_parts(
     engine: Any, artifacts: Store, run: Run, features: dict[int, Column], schema: TableSchema,
-    part_rows: tuple[int, int, int],
-) -> dict[str, Artifact]:  # fmt: skip
-    """Write the profile and the three parts, one part in memory at a time; return the artifacts by their field."""
+    part_rows: tuple[int, int, int], grouping: Grouping, pipeline: Pipeline,
+) -> tuple[dict[str, Artifact], str | None]:  # fmt: skip
+    """Write the profile and the three parts, one part in memory at a time.
+
+    Returns
+    -------
+    the artifacts by their field, and the note on entities
+    """
     has_classes = bool(schema.classes)
     train = tables.read_part(engine, 0, part_rows[0], features, has_classes)
     profile = training_profile(train, schema).model_dump_json().encode()
@@ -159,12 +185,26 @@ def _write_parts(
         "profile": artifacts.put(run.key(STEP, "profile.json"), profile),
         "train": artifacts.put(run.key(STEP, "train.npz"), tables.to_npz(train, "training")),
     }
+    note = None
+    if grouping.recipe.kind != "group":
+        left_out = {*pipeline.id_columns, *pipeline.sensitive_columns}
+        note = repeated_entity(train, units_of_part(engine, 0), left_out)
     del train
     validation = tables.read_part(engine, 1, part_rows[1], features, has_classes)
     written["validation"] = artifacts.put(run.key(STEP, "validation.npz"), tables.to_npz(validation, "validation"))
     del validation
     test = tables.read_part(engine, 2, part_rows[2], features, has_classes)
-    test_features, test_labels = Columns(test.values), Columns({}, test.target)
+    clusters = np.arange(part_rows[2])
+    if grouping.recipe.kind != "row":
+        clusters = np.unique(units_of_part(engine, 2), return_inverse=True)[1]
+    test_features = Columns(test.values)
+    test_labels = Columns({"cluster": clusters.astype(np.int32)}, test.target)
     written["test_features"] = artifacts.put(run.holdout_key("features"), tables.to_npz(test_features, "test"))
     written["test_labels"] = artifacts.put(run.holdout_key("labels"), tables.to_npz(test_labels, "test"))
-    return written
+    return written, note
+
+
+def _put_npz(artifacts: Store, key: str, **arrays: Any) -> Artifact:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return artifacts.put(key, file.getvalue())

@@ -4,7 +4,7 @@ Makes these DuckDB tables from those of `cleaning`:
 
     invalid_values  row_id, number (of the column), reason, unparsed: values of unique rows that do not parse
                     (unparsed is true), or are missing where one is required (false)
-    row_parts       row_id, part: all rows, with part NULL for those that are not kept
+    valid_rows      row_id, target (text or number), time: the rows that are kept
     kept_rows       typed columns c0, c1 ..., target (text or number) and part, ordered by part and row_id;
                     a view of Parquet files, as `clean_rows`
 """
@@ -19,7 +19,7 @@ from modelcycle.faults import BadData, BadPipeline, Fault, TargetUnusable
 from modelcycle.model.columns import Column
 from modelcycle.preprocess.cleaning import write_parquet
 from modelcycle.preprocess.column_types import parsed_sql
-from modelcycle.preprocess.split import PARTS, part_sql
+from modelcycle.preprocess.split import PARTS
 from modelcycle.spec import Pipeline
 
 MAX_UNPARSED_SHARE = 0.5  # of the unique rows; rows without a target do not count
@@ -66,25 +66,41 @@ def required_columns(
     return required
 
 
-def create_kept_rows(
-    engine: Any, columns: dict[int, Column], target: int, required: dict[int, str], time: int | None, folder: Path
+def create_valid_rows(
+    engine: Any, columns: dict[int, Column], target: int, required: dict[int, str], time: int | None
 ) -> RowCounts:
-    """Create `invalid_values`, `row_parts` and `kept_rows`.
+    """Create `invalid_values` and `valid_rows`.
 
     Parameters
     ----------
     columns : by number, with the target, without dropped ones
     target : number of the target
     required : see `required_columns`
-    time : number of the column by which the rows are split; if None, they are split by their bucket
-    folder : for Parquet files
+    time : number of the column by which the rows are split
 
     Raises
     ------
     BadData : most rows do not parse
     """
     _create_invalid_values(engine, columns, required)
-    _create_row_parts(engine, columns, time)
+    times = "NULL::DOUBLE" if time is None else parsed_sql(columns[time], f"c{time}")
+    engine.execute(
+        f"""CREATE TABLE valid_rows AS
+            SELECT row_id, {parsed_sql(columns[target], f"c{target}")} AS target, {times} AS time FROM clean_rows
+            SEMI JOIN unique_rows USING (row_id) ANTI JOIN invalid_values USING (row_id) ORDER BY row_id"""
+    )
+    return _count(engine, columns)
+
+
+def create_kept_rows(engine: Any, columns: dict[int, Column], target: int, folder: Path) -> None:
+    """Create `kept_rows` from `row_parts`; see `split`.
+
+    Parameters
+    ----------
+    columns : by number, with the target, without dropped ones
+    target : number of the target
+    folder : for Parquet files
+    """
     typed = ", ".join(
         f"{parsed_sql(column, f'c{number}')} AS {'target' if number == target else f'c{number}'}"
         for number, column in columns.items()
@@ -99,7 +115,6 @@ def create_kept_rows(
         )  # fmt: skip
         parts.append(f"SELECT *, {part}::UTINYINT AS part FROM read_parquet({literal(path)})")
     engine.execute(f"CREATE VIEW kept_rows AS {' UNION ALL '.join(parts)}")
-    return _count(engine, columns)
 
 
 def _create_invalid_values(engine: Any, columns: dict[int, Column], required: dict[int, str]) -> None:
@@ -140,25 +155,13 @@ def _unparsed_reason(column: Column) -> str:
     return "not a number" if column.type == "number" else "neither true nor false"
 
 
-def _create_row_parts(engine: Any, columns: dict[int, Column], time: int | None) -> None:
-    times = ""
-    if time is not None:
-        times = f"JOIN (SELECT row_id, {parsed_sql(columns[time], f'c{time}')} AS time FROM clean_rows) USING (row_id)"
-    engine.execute(
-        f"""CREATE TABLE row_parts AS SELECT clean_rows.row_id, valid_rows.part FROM clean_rows LEFT JOIN
-              (SELECT row_id, {part_sql("time" if times else None)} AS part
-               FROM unique_rows ANTI JOIN invalid_values USING (row_id) {times}) valid_rows USING (row_id)
-            ORDER BY clean_rows.row_id"""
-    )
-
-
 def _count(engine: Any, columns: dict[int, Column]) -> RowCounts:
     """Count the rows of each kind, and check that none is lost."""
     rows, unique, quarantined, unparsed, kept = engine.execute(
         """SELECT (SELECT count(*) FROM clean_rows), (SELECT count(*) FROM unique_rows),
              (SELECT count(DISTINCT row_id) FROM invalid_values),
              (SELECT count(DISTINCT row_id) FROM invalid_values WHERE unparsed),
-             (SELECT count(*) FROM kept_rows)"""
+             (SELECT count(*) FROM valid_rows)"""
     ).fetchone()
     counts = RowCounts(kept, quarantined, unparsed, rows - unique)
     if rows != kept + quarantined + counts.duplicates:

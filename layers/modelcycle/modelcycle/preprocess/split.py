@@ -1,35 +1,81 @@
-"""Splits the rows: 75 % train, 12.5 % choose between trials (validation), 12.5 % measure the model (test).
+"""Splits the rows into training, validation and test rows, and the first two into folds.
 
-A row's part follows from a stable hash of its features: it stays in its part when rows are added or removed, and rows
-with equal features are always in the same part. With a `time_column`, the oldest rows train and the newest are the test
-rows.
+Units, see `grouping`, are ordered by their hash within each class (of a regression: within ranges of the target), and
+the last ones of each are test rows. So a part has every class by its share, and a unit stays in its part when rows are
+added, moved or written otherwise, as far as the shares allow. With a `time_column`, the newest rows are the test rows.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from modelcycle.faults import BadData
 from modelcycle.spec import Pipeline, Task
 
-BUCKETS = 8  # six of them train
 PARTS = ("train", "validation", "test")
+VALIDATION_SHARE = 0.125
+MIN_TEST_SHARE = 0.125
+MAX_TEST_SHARE = 0.3
+FULL_CASES = 5000  # from which the test part has its lowest share
+FOLDS = 5
+TIME_BLOCKS = 6  # expanding windows: train on the blocks before the one that is judged
+NOT_KEPT = 255
+MAX_TARGET_RANGES = 10  # strata of a regression
+MIN_RANGE_UNITS = 20
+MIN_TIMES = 3  # one for each part
 
 
-def part_sql(time: str | None) -> str:
-    """Return SQL for a row's part, a number of PARTS.
+def test_share(cases: int) -> float:
+    """Return the share of the test part: it grows with the root of the cases, so neither training nor the test is
+    starved.
+
+    >>> [round(test_share(cases), 3) for cases in (500, 1000, 2000, 5000, 100_000)]
+    [0.3, 0.28, 0.198, 0.125, 0.125]
+    """
+    return min(MAX_TEST_SHARE, max(MIN_TEST_SHARE, MIN_TEST_SHARE * math.sqrt(FULL_CASES / max(cases, 1))))
+
+
+def create_parts(engine: Any, pipeline: Pipeline, task: Task, cases: int) -> list[str]:
+    """Create `row_parts` (row_id, part, fold, unit) for all rows of `clean_rows`; part is NULL if a row is not kept.
 
     Parameters
     ----------
-    time : column to split by; by default the rows are split by the column `bucket`
+    cases : independent ones, from which the share of the test part follows
+
+    Returns
+    -------
+    notes for people
+
+    Raises
+    ------
+    BadData : the time column has too few times
     """
-    # rows of the same time have the same rank, and so the same part
-    share = f"bucket / {BUCKETS}" if time is None else f"(rank() OVER (ORDER BY {time}) - 1) / count(*) OVER ()"
-    return f"(CASE WHEN {share} < 0.75 THEN 0 WHEN {share} < 0.875 THEN 1 ELSE 2 END)::UTINYINT"
+    share = test_share(cases)
+    notes: list[str] = []
+    if pipeline.time_column is not None:
+        _create_time_parts(engine, pipeline, share)
+        placed = "unit_rows JOIN times USING (time)"
+        if pipeline.group_by:
+            notes = _divided_groups(engine, pipeline)
+    else:
+        _create_unit_parts(engine, task, share)
+        if task != "regression":
+            _make_room(engine)
+        _create_folds(engine)
+        placed = "unit_rows JOIN units USING (unit)"
+    engine.execute(
+        f"""CREATE TABLE row_parts AS SELECT clean_rows.row_id, part, fold, unit FROM clean_rows LEFT JOIN
+              (SELECT row_id, part, fold, unit FROM {placed}) USING (row_id) ORDER BY clean_rows.row_id"""
+    )
+    return notes
 
 
 def count_parts(engine: Any, pipeline: Pipeline, task: Task) -> tuple[int, int, int]:
-    """Return the numbers of training, validation and test rows of `kept_rows`.
+    """Return the numbers of training, validation and test rows.
 
     Raises
     ------
@@ -38,16 +84,172 @@ def count_parts(engine: Any, pipeline: Pipeline, task: Task) -> tuple[int, int, 
     rows = dict.fromkeys(PARTS, 0)
     classes = dict.fromkeys(PARTS, 0)
     for part, n_rows, n_classes in engine.execute(
-        "SELECT part, count(*), count(DISTINCT target) FROM kept_rows GROUP BY part"
+        """SELECT part, count(*), count(DISTINCT target) FROM unit_rows JOIN row_parts USING (row_id)
+           GROUP BY part ORDER BY part"""
     ).fetchall():
         rows[PARTS[part]], classes[PARTS[part]] = n_rows, n_classes
-    all_classes = engine.execute("SELECT count(DISTINCT target) FROM kept_rows").fetchone()[0]
+    all_classes = engine.execute("SELECT count(DISTINCT target) FROM unit_rows").fetchone()[0]
     for part in PARTS:
         needs_all = task == "binary" or (task == "multiclass" and part == "train")
-        if classes[part] < (all_classes if needs_all else 1):
-            absent = "no row of one of the classes" if rows[part] else "no row"
+        absent = all_classes - classes[part]
+        if not rows[part] or (needs_all and absent):
+            by_time = pipeline.time_column is not None
+            what = f"no row of {absent:,} of the {all_classes:,} classes" if rows[part] else "no row"
+            order = f", ordered by {pipeline.time_column}" if by_time else ""
             raise BadData(
-                f"of {sum(rows.values()):,} rows, the {part} part would get {absent}", f"raw/{pipeline.name}/",
-                "upload more rows" + (", over a longer period" if pipeline.time_column is not None else ""),
-            )  # fmt: skip
+                f"of {sum(rows.values()):,} rows{order}, the {part} part would get {rows[part]:,}, with {what}",
+                f"raw/{pipeline.name}/",
+                "upload rows over a longer period, or remove time_column" if by_time else "upload more rows",
+            )
     return rows["train"], rows["validation"], rows["test"]
+
+
+def parts_of_rows(engine: Any) -> npt.NDArray[np.uint8]:
+    """Return the part of every row of the snapshot, uint8 (n,); NOT_KEPT if it is not kept."""
+    parts = engine.execute("SELECT coalesce(part, $1)::UTINYINT AS part FROM row_parts ORDER BY row_id", [NOT_KEPT])
+    return np.ma.getdata(parts.fetchnumpy()["part"])
+
+
+def folds_of_part(engine: Any, part: int) -> npt.NDArray[np.uint8]:
+    """Return the fold of each row of a part, in order, uint8 (n,)."""
+    folds = engine.execute(f"SELECT fold::UTINYINT AS fold FROM row_parts WHERE part = {part} ORDER BY row_id")
+    return np.ma.getdata(folds.fetchnumpy()["fold"])
+
+
+def units_of_part(engine: Any, part: int) -> npt.NDArray[np.uint64]:
+    """Return the unit of each row of a part, in order, uint64 (n,)."""
+    units = engine.execute(f"SELECT unit FROM row_parts WHERE part = {part} ORDER BY row_id")
+    return np.ma.getdata(units.fetchnumpy()["unit"])
+
+
+def _create_unit_parts(engine: Any, task: Task, share: float) -> None:
+    """Create `units` (unit, rows, stratum, part).
+
+    A unit's stratum is the rarest of its classes, so that these are spread as well as they can be. A unit that is
+    larger than half of the test part trains: a part with it would be about this one unit.
+    """
+    rows = engine.execute("SELECT count(*) FROM unit_rows").fetchone()[0]
+    if task == "regression":
+        engine.execute(
+            """CREATE TABLE unit_targets AS SELECT unit, count(*) AS rows, avg(target) AS target
+               FROM unit_rows GROUP BY unit"""
+        )
+        query = f"SELECT unit, rows, {_range_sql(engine)} AS stratum FROM unit_targets"
+    else:
+        query = """SELECT unit, count(*) AS rows, min(rarity) AS stratum FROM unit_rows JOIN
+                     (SELECT value AS target, row_number() OVER (ORDER BY rows, code) AS rarity FROM classes)
+                     USING (target) GROUP BY unit"""
+    engine.execute(f"CREATE TABLE measured_units AS {query}")
+    large = share / 2 * rows
+    rest = engine.execute("SELECT coalesce(sum(rows), 0) FROM measured_units WHERE rows <= $1", [large]).fetchone()[0]
+    scale = rows / max(rest, 1)
+    test = min(share * scale, 0.45)
+    validation = min(VALIDATION_SHARE * scale, 0.2)
+    engine.execute(
+        f"""CREATE TABLE units AS
+            SELECT unit, rows, stratum, CASE WHEN position < {1 - test - validation} THEN 0
+              WHEN position < {1 - test} THEN 1 ELSE 2 END::UTINYINT AS part
+            FROM (SELECT *, (sum(rows) OVER (PARTITION BY stratum ORDER BY unit ROWS UNBOUNDED PRECEDING) - rows / 2)
+                    / sum(rows) OVER (PARTITION BY stratum) AS position FROM measured_units WHERE rows <= {large})
+            UNION ALL SELECT unit, rows, stratum, 0::UTINYINT FROM measured_units WHERE rows > {large}"""
+    )
+
+
+def _range_sql(engine: Any) -> str:
+    """Return SQL for the number of the range in which a unit's mean target is."""
+    units = engine.execute("SELECT count(*) FROM unit_targets").fetchone()[0]
+    ranges = max(1, min(MAX_TARGET_RANGES, units // MIN_RANGE_UNITS))
+    shares = [number / ranges for number in range(1, ranges)]
+    if not shares:
+        return "0"
+    edges = engine.execute(f"SELECT quantile_cont(target, {shares}) FROM unit_targets").fetchone()[0]
+    return " + ".join(f"(target > {edge!r}::DOUBLE)::INTEGER" for edge in sorted(set(edges)))
+
+
+def _make_room(engine: Any) -> None:
+    """Move units into parts that have none of a class, from the part that has most units of it.
+
+    Only classes with few units can be absent from a part, so few rows are read.
+    """
+    classes = engine.execute("SELECT value FROM classes ORDER BY rows, code").fetchall()
+    engine.execute("CREATE TABLE unit_classes AS SELECT DISTINCT unit, target FROM unit_rows")
+    counts = {
+        (target, part): units
+        for target, part, units in engine.execute(
+            "SELECT target, part, count(*) FROM unit_classes JOIN units USING (unit) GROUP BY target, part"
+        ).fetchall()
+    }
+    for (target,) in classes:
+        for part in (0, 2, 1):
+            if counts.get((target, part)):
+                continue
+            giver = max((0, 1, 2), key=lambda other: counts.get((target, other), 0))
+            if counts.get((target, giver), 0) < 2:
+                continue
+            # rather a unit with no other class, which that part may need as well
+            unit = engine.execute(
+                """SELECT unit FROM units JOIN unit_classes USING (unit)
+                   WHERE part = $1 AND target = $2
+                   ORDER BY (SELECT count(*) FROM unit_classes others WHERE others.unit = units.unit), rows, unit
+                   LIMIT 1""",
+                [giver, target],
+            ).fetchone()[0]
+            engine.execute("UPDATE units SET part = $1 WHERE unit = $2", [part, unit])
+            for (moved,) in engine.execute("SELECT target FROM unit_classes WHERE unit = $1", [unit]).fetchall():
+                counts[moved, giver] -= 1
+                counts[moved, part] = counts.get((moved, part), 0) + 1
+
+
+def _create_folds(engine: Any) -> None:
+    """Add the column `fold` to `units`: for those of the test part NULL.
+
+    The order within a class is by other bits of the hash than those that decided the part; each class begins with
+    another fold, so that rare classes do not all lack the same one.
+    """
+    engine.execute(
+        f"""CREATE OR REPLACE TABLE units AS
+            SELECT unit, part,
+              CASE WHEN part < 2 THEN (floor({FOLDS} * position)::INTEGER + 2 * stratum) % {FOLDS} END AS fold
+            FROM (SELECT *, (sum(rows) OVER earlier - rows / 2) / sum(rows) OVER (PARTITION BY part < 2, stratum)
+                    AS position FROM units
+                  WINDOW earlier AS (PARTITION BY part < 2, stratum ORDER BY unit % 4294967296, unit
+                                     ROWS UNBOUNDED PRECEDING))"""
+    )
+
+
+def _create_time_parts(engine: Any, pipeline: Pipeline, share: float) -> None:
+    """Create `times` (time, part, fold): rows of the same time are in one part, and in one block."""
+    engine.execute(
+        """CREATE TABLE ranked_times AS SELECT time, (sum(rows) OVER earlier - rows) / sum(rows) OVER () AS position,
+             row_number() OVER earlier AS number FROM (SELECT time, count(*) AS rows FROM unit_rows GROUP BY time)
+           WINDOW earlier AS (ORDER BY time ROWS UNBOUNDED PRECEDING)"""
+    )
+    times = engine.execute("SELECT count(*) FROM ranked_times").fetchone()[0]
+    if times < MIN_TIMES:
+        raise BadData(
+            f"time_column {pipeline.time_column!r} has {times} different {'time' if times == 1 else 'times'};"
+            f" at least {MIN_TIMES} are needed to train on older rows and judge on newer ones",
+            f"pipelines/{pipeline.name}.yaml: time_column", "upload rows over a longer period, or remove time_column",
+        )  # fmt: skip
+    nearest = """SELECT number, position FROM ranked_times WHERE number BETWEEN $1 AND $2
+                 ORDER BY abs(position - $3), number LIMIT 1"""
+    test, test_position = engine.execute(nearest, [MIN_TIMES, times, 1 - share]).fetchone()
+    validation, _ = engine.execute(nearest, [2, test - 1, test_position - VALIDATION_SHARE]).fetchone()
+    engine.execute(
+        f"""CREATE TABLE times AS SELECT time,
+              CASE WHEN number < {validation} THEN 0 WHEN number < {test} THEN 1 ELSE 2 END::UTINYINT AS part,
+              CASE WHEN number < {test} THEN floor({TIME_BLOCKS} * position / {test_position})::INTEGER END AS fold
+            FROM ranked_times"""
+    )
+
+
+def _divided_groups(engine: Any, pipeline: Pipeline) -> list[str]:
+    """Return the note on groups that a split by time divides."""
+    divided, test = engine.execute(
+        """WITH placed AS (SELECT unit, part FROM unit_rows JOIN times USING (time))
+           SELECT count(*) FILTER (unit IN (SELECT unit FROM placed WHERE part < 2)), count(*)
+           FROM placed WHERE part = 2"""
+    ).fetchone()
+    if not divided:
+        return []
+    return [f"the split follows time_column: {divided:,} of {test:,} test rows are of a group with older training rows"]

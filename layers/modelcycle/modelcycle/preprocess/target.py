@@ -8,16 +8,19 @@ from typing import Any
 from modelcycle.faults import BadPipeline, TargetUnusable
 from modelcycle.model import numerals
 from modelcycle.model.columns import Column
+from modelcycle.model.values import number_sql
 from modelcycle.spec import Pipeline, Task
 
 MAX_CLASSES = 100
-MIN_CLASS_ROWS = 8  # the split then puts one of them into validation and one into test, on average
+MIN_CLASS_CASES = 8  # five for the folds of training, one for validation, two for test where rows are few
 MAX_NUMBERED_CLASSES = 10  # classes that are whole numbers; with more, the task is a regression
 MAX_LISTED_CLASSES = 10  # in a message
+MAX_LABEL_CHARACTERS = 80  # of a class in a message
+MIN_NUMBER_SHARE = 0.5  # of a text target's values, from which it is meant to be a number
 
 
 def infer_task(engine: Any, column: Column, pipeline: Pipeline) -> Task:
-    """Return the task of the pipeline file, or infer it from the target of the kept rows.
+    """Return the task of the pipeline file, or infer it from the target of the valid rows.
 
     Texts and booleans are classes. So are numbers with at most two values, and at most MAX_NUMBERED_CLASSES whole
     numbers that count from 0 or 1 without a gap (0, 1, 2). All other numbers are a regression.
@@ -33,7 +36,7 @@ def infer_task(engine: Any, column: Column, pipeline: Pipeline) -> Task:
     values, minimum, maximum, are_whole = engine.execute(
         "SELECT count(DISTINCT target), min(target), max(target), "
         + ("bool_and(target = floor(target))" if column.type == "number" else "false")
-        + " FROM kept_rows"
+        + " FROM valid_rows"
     ).fetchone()
     if column.type == "number" and values > 2:
         numbered = (
@@ -44,8 +47,8 @@ def infer_task(engine: Any, column: Column, pipeline: Pipeline) -> Task:
 
 
 def count_distinct(engine: Any) -> int:
-    """Return the number of distinct target values of the kept rows."""
-    distinct: int = engine.execute("SELECT count(DISTINCT target) FROM kept_rows").fetchone()[0]
+    """Return the number of distinct target values of the valid rows."""
+    distinct: int = engine.execute("SELECT count(DISTINCT target) FROM valid_rows").fetchone()[0]
     return distinct
 
 
@@ -61,16 +64,20 @@ def check_numeric(engine: Any, column: Column, pipeline: Pipeline) -> None:
             pipeline, "has no numbers, which a regression needs",
             f"choose another target, or remove `task`; {numerals.NUMBER_FORMAT_HINT}",
         )  # fmt: skip
-    minimum, maximum = engine.execute("SELECT min(target), max(target) FROM kept_rows").fetchone()
+    minimum, maximum = engine.execute("SELECT min(target), max(target) FROM valid_rows").fetchone()
     if minimum == maximum:
         raise _unusable(pipeline, "has only one value", "there is nothing to predict; choose another target")
 
 
-def create_classes(engine: Any, column: Column, pipeline: Pipeline, task: Task) -> list[str]:
-    """Create the table `classes` (label, value, code), and return the labels in the order of their codes.
+def create_classes(engine: Any, column: Column, pipeline: Pipeline, task: Task, unit_name: str) -> list[str]:
+    """Create the table `classes` (label, value, rows, code), and return the labels in the order of their codes.
 
     Of two classes the positive one has code 1: `positive_class`, otherwise the rarer one; of equally frequent ones, the
     last in sorted order.
+
+    Parameters
+    ----------
+    unit_name : what the units of `unit_rows` are, in the plural
 
     Raises
     ------
@@ -78,12 +85,16 @@ def create_classes(engine: Any, column: Column, pipeline: Pipeline, task: Task) 
     BadPipeline : `positive_class` is not one of them
     """
     engine.execute(
-        f"""CREATE TABLE classes AS SELECT {_label_sql(column)} AS label, target AS value, count(*) AS rows, 0 AS code
-            FROM kept_rows GROUP BY target ORDER BY value LIMIT {MAX_CLASSES + 1}"""
+        f"""CREATE TABLE classes AS SELECT {_label_sql(column)} AS label, target AS value, count(*) AS rows,
+              count(DISTINCT unit) AS units, 0 AS code
+            FROM unit_rows GROUP BY target ORDER BY value LIMIT {MAX_CLASSES + 1}"""
     )
     label_rows: dict[str, int] = dict(engine.execute("SELECT label, rows FROM classes ORDER BY value").fetchall())
+    label_units: dict[str, int] = dict(engine.execute("SELECT label, units FROM classes ORDER BY value").fetchall())
     labels = list(label_rows)
-    _check_classes(label_rows, pipeline, task)
+    if len(labels) > MAX_CLASSES:
+        raise _too_many_classes(engine, column, pipeline, labels)
+    _check_classes(label_units, pipeline, task, unit_name)
     if task == "binary":
         positive = _positive_class(label_rows, pipeline)
         labels.sort(key=lambda label: label == positive)
@@ -102,26 +113,39 @@ def _label_sql(column: Column) -> str:
     )
 
 
-def _check_classes(label_rows: dict[str, int], pipeline: Pipeline, task: Task) -> None:
-    """Raise TargetUnusable if the classes, with their numbers of rows, cannot be learned as the task."""
-    if len(label_rows) < 2:
-        raise _unusable(pipeline, "has only one class", "add rows of another class, or choose another target")
-    if len(label_rows) > MAX_CLASSES:
-        raise _unusable(
-            pipeline, f"has more than {MAX_CLASSES} classes",
-            numerals.NUMBER_FORMAT_HINT
-            if numerals.look_like_numbers(list(label_rows))
-            else "is it an identifier? group the classes, or write task: regression",
+def _too_many_classes(engine: Any, column: Column, pipeline: Pipeline, labels: list[str]) -> TargetUnusable:
+    """Return the fault; it tells a number column with some other texts from an identifier."""
+    classes, rows = count_distinct(engine), engine.execute("SELECT count(*) FROM valid_rows").fetchone()[0]
+    numbers = 0
+    if column.type == "text":
+        numbers = engine.execute(f"SELECT count({number_sql('target')}) FROM valid_rows").fetchone()[0]
+    if rows * MIN_NUMBER_SHARE <= numbers < rows:
+        return _unusable(
+            pipeline,
+            f"has {classes:,} classes, because {rows - numbers:,} of {rows:,} values are not numbers, infinite, or"
+            " beyond 3.4e38", "correct them, or list such texts in missing_values",
         )  # fmt: skip
-    if (task == "binary") != (len(label_rows) == 2):
+    return _unusable(
+        pipeline, f"has {classes:,} classes; a model has at most {MAX_CLASSES}",
+        numerals.NUMBER_FORMAT_HINT
+        if numerals.look_like_numbers(labels)
+        else "is it an identifier? group the classes, or write task: regression",
+    )  # fmt: skip
+
+
+def _check_classes(label_units: dict[str, int], pipeline: Pipeline, task: Task, unit_name: str) -> None:
+    """Raise TargetUnusable if the classes, with their numbers of units, cannot be learned as the task."""
+    if len(label_units) < 2:
+        raise _unusable(pipeline, "has only one class", "add rows of another class, or choose another target")
+    if (task == "binary") != (len(label_units) == 2):
         raise _unusable(
-            pipeline, f"has {len(label_rows)} classes, which does not fit task: {task}",
+            pipeline, f"has {len(label_units)} classes, which does not fit task: {task}",
             "remove `task`: it is then inferred",
         )  # fmt: skip
-    rare = [label for label, rows in label_rows.items() if rows < MIN_CLASS_ROWS]
+    rare = [f"{label} ({units})" for label, units in label_units.items() if units < MIN_CLASS_CASES]
     if rare:
         raise _unusable(
-            pipeline, f"has classes with fewer than {MIN_CLASS_ROWS} rows: {_list_labels(rare)}",
+            pipeline, f"has classes with fewer than {MIN_CLASS_CASES} {unit_name}: {_list_labels(rare)}",
             "collect more rows of them, or merge or remove these classes",
         )  # fmt: skip
 
@@ -149,4 +173,6 @@ def _unusable(pipeline: Pipeline, what: str, remedy: str) -> TargetUnusable:
 
 def _list_labels(labels: list[str]) -> str:
     more = len(labels) - MAX_LISTED_CLASSES
-    return ", ".join(labels[:MAX_LISTED_CLASSES]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(label[:MAX_LABEL_CHARACTERS] for label in labels[:MAX_LISTED_CLASSES]) + (
+        f" and {more} more" if more > 0 else ""
+    )
