@@ -1,7 +1,7 @@
 """The cases that a model has learned from, as a version keeps them for the runs after it.
 
 They are stored twice: by the recipe of the split, and by the fields of the model only, for a later file that lacks a
-column which the model does not read. Each set is an npz array of sorted hashes, 8 bytes a case, with its recipe as JSON.
+column which the model does not read. A set is an npz array of sorted hashes, 8 bytes a case, with its recipe as JSON.
 """
 
 from __future__ import annotations

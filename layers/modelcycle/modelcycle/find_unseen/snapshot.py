@@ -80,9 +80,9 @@ class Snapshot:
             counts = ", ".join(
                 f"count(t{number}), count({parsed_sql(field, f't{number}')})" for number, field in enumerate(batch)
             )
-            rows, *cells = self.engine.execute(
+            ((rows, *cells),) = self.engine.execute(
                 f"SELECT count(*), {counts} FROM (SELECT {texts} FROM snapshot SEMI JOIN {table} USING (row_id))"
-            ).fetchone()
+            ).fetchall()
             for number, field in enumerate(batch):
                 counted[field.name] = Cells(rows, *cells[2 * number : 2 * number + 2])
         return counted
