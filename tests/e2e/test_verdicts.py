@@ -15,7 +15,7 @@ import pytest
 from cli.main import main
 from infra.local.cloud import LocalCloud
 from tests.e2e.conftest import CloudSite
-from tests.e2e.observed_model import ObservedModel
+from tests.e2e.observed_model import ObservedModel, wait_for
 
 RUN_SECONDS = 150
 
@@ -80,7 +80,7 @@ def models(cloud: LocalCloud) -> dict[str, JudgedModel]:
     models = {name: JudgedModel(cloud, name) for name in ("loans", "capital-loans", "orders")}
     for name, model in models.items():
         model.put("outcome" if name == "orders" else "status")
-        model.add("01-january.csv", orders(1500, 1) if name == "orders" else loans(1500, 1))
+        model.add("01-january.csv", orders(3000, 1) if name == "orders" else loans(1500, 1))
     for model in models.values():
         assert model.wait_for_runs(seconds=RUN_SECONDS)[0].state == "deployed", model.runs()[0].reason
         assert model.wait_until_live() == 1
@@ -117,7 +117,7 @@ def test_a_file_with_unreadable_cells_does_not_go_live_until_a_person_approves(
     assert model.registry.standings.get("loans", 2).why == newest.reason
     assert reason in " ".join(run("show", "loans:2").split())
     run("approve", "loans:2", "--why", "the n/a are known")
-    assert model.wait_until_live(60) and model.weights() == {2: 100}
+    wait_for(lambda: model.weights() == {2: 100}, 60)
     assert model.registry.standings.get("loans", 2).state == "live"
 
 
@@ -135,7 +135,7 @@ def test_after_another_split_the_champion_is_judged_on_rows_that_it_has_not_lear
 ) -> None:
     model = models["orders"]
     model.put("outcome", "drop_columns: [order_id]\n")
-    model.add("01-january.csv", orders(1500, 1))  # the same file once more
+    model.add("01-january.csv", orders(3000, 1))  # the same file once more
     newest, first = model.wait_for_runs(2, seconds=RUN_SECONDS)
     before, now = model.results(first.run.execution), model.results(newest.run.execution)
     found = now["find_unseen"]
