@@ -37,6 +37,7 @@ from tests.fakes import MemoryStore, MemoryTable
 from tests.unit.data_steps import AT
 
 MODEL, TARGET = "m", "the target"
+FILES = ["first.csv", "second.csv"]
 TRAIN, VALIDATION, TEST, NOT_KEPT = 0, 1, 2, 255
 
 Row = dict[str, str | None]
@@ -61,6 +62,7 @@ class Given:
     rows : texts by column; the columns of the snapshot are those of the first row, in its order
     recipe, fields : those of its columns that the rows have are used
     missing : texts that mean a missing value in its pipeline file
+    second_file : position of the row with which the second of FILES begins
     """
 
     rows: list[Row]
@@ -68,6 +70,7 @@ class Given:
     recipe: CaseRecipe
     fields: list[Field]
     missing: Sequence[str] = ("", "?")
+    second_file: int | None = None
 
 
 @dataclass
@@ -98,13 +101,14 @@ class Model:
         def put(step: str, name: str, body: bytes) -> Artifact:
             return self.store.put(run.key(step, name), body)
 
+        manifest = {"columns": columns, "objects": [{"key": f"raw/{MODEL}/{name}"} for name in FILES]}
         nothing = put("preprocess", "nothing", b"{}")
         split = tuple(int((parts == part).sum()) for part in (TRAIN, VALIDATION, TEST))
         return FindUnseenRequest(
             run=run,
             collect=Collected(
-                manifest=put_json(self.store, run.key("collect", "manifest.json"), {"columns": columns}),
-                shards=[put("collect", f"{n}.parquet", body) for n, body in enumerate(shards(given.rows))],
+                manifest=put_json(self.store, run.key("collect", "manifest.json"), manifest),
+                shards=[put("collect", f"{n}.parquet", body) for n, body in enumerate(shards(given))],
                 quarantine=None, columns=len(columns), objects=1, bytes=1, rows=len(given.rows), quarantined=0,
             ),
             preprocess=Preprocessed(
@@ -174,17 +178,20 @@ def profile_of(rows: list[Row], given: Given) -> str:
     return profile.model_dump_json()
 
 
-def shards(rows: list[Row], most: int = 100) -> list[bytes]:
+def shards(given: Given, most: int = 100) -> list[bytes]:
     """The Parquet files of a snapshot, as `collect` writes them, with at most `most` rows each."""
-    names = list(rows[0])
-    texts = ", ".join(f"unnest(${number + 2}::VARCHAR[]) AS c{number}" for number in range(len(names)))
+    names = list(given.rows[0])
+    texts = ", ".join(f"unnest(${number + 3}::VARCHAR[]) AS c{number}" for number in range(len(names)))
     bodies = []
     with TemporaryDirectory() as folder, duckdb.connect() as engine:
-        for start in range(0, len(rows), most):
-            part, path = rows[start : start + most], Path(folder) / f"{start}.parquet"
+        for start in range(0, len(given.rows), most):
+            part, path = given.rows[start : start + most], Path(folder) / f"{start}.parquet"
+            positions = range(start, start + len(part))
+            files = [int(given.second_file is not None and n >= given.second_file) for n in positions]
             engine.execute(
-                f"CREATE OR REPLACE TABLE t AS SELECT 0::INTEGER AS file, unnest($1::BIGINT[]) AS row, {texts}",
-                [[start + n for n in range(len(part))], *([row[name] for row in part] for name in names)],
+                "CREATE OR REPLACE TABLE t AS"
+                f" SELECT unnest($1::INTEGER[]) AS file, unnest($2::BIGINT[]) AS row, {texts}",
+                [files, list(positions), *([row[name] for row in part] for name in names)],
             )
             engine.execute(f"COPY t TO '{path}' (FORMAT parquet)")
             bodies.append(path.read_bytes())

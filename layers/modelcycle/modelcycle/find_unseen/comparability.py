@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 from modelcycle.find_unseen.snapshot import Cells
 from modelcycle.model.fields import Field
@@ -13,7 +14,7 @@ MIN_UNSEEN_ROWS = 30
 MAX_UNREADABLE_SHARE = 0.01  # of the values of a field; `preprocess` reads a column as numbers up to the same share
 MIN_MISSING_JUMP = 0.1  # of a field's share of missing values, since the champion learned
 MIN_STANDARD_ERRORS = 3.0  # by which that share must have risen; below it, it may be chance
-MAX_SENTENCES = 5  # about fields
+MAX_DIFFERENCES = 5  # that are named
 NOT_READABLE = {"number": "not numbers", "boolean": "neither true nor false", "datetime": "not dates of its format"}
 
 
@@ -49,8 +50,22 @@ def listed(names: Sequence[str]) -> str:
     return f"columns {', '.join(shown)} and {rest}"
 
 
-def unlike_before(cells: Mapping[str, Cells], fields: Sequence[Field], profile: Profile, champion: int) -> list[str]:
-    """Return a sentence for each field that the champion can hardly read, or that is missing far more often.
+class Difference(NamedTuple):
+    """A field that the champion can hardly read, or that is missing far more often than when it learned."""
+
+    field: Field
+    kind: Literal["unreadable", "missing"]
+    missing_then: float  # share of its values, 0 to 1
+
+    def share(self, cells: Cells) -> float:
+        """Return the share of the cells that it is about: of those with a value, or of all."""
+        if self.kind == "unreadable":
+            return (cells.present - cells.readable) / max(cells.present, 1)
+        return (cells.rows - cells.present) / max(cells.rows, 1)
+
+
+def differences(cells: Mapping[str, Cells], fields: Sequence[Field], profile: Profile) -> list[Difference]:
+    """Return how the rows differ from those that the champion has learned from.
 
     Parameters
     ----------
@@ -59,26 +74,46 @@ def unlike_before(cells: Mapping[str, Cells], fields: Sequence[Field], profile: 
     profile : of the rows that it learned from
     """
     before = {column.name: column for column in profile.columns}
-    sentences = []
+    found = []
     for field in fields:
         rows, present, readable = cells[field.name]
-        scope = f"({rows:,} rows that it has not learned from)"
-        if present - readable > MAX_UNREADABLE_SHARE * present:
-            share = 100 * (present - readable) / present
-            sentences.append(
-                f"{field.name}: {share:.1f} % of the values are {NOT_READABLE[field.type]}, which version {champion}"
-                f" reads {scope}"
-            )
         then = before.get(field.name)
+        missing_then = then.missing_share if then is not None else 0.0
+        if present - readable > MAX_UNREADABLE_SHARE * present:
+            found.append(Difference(field, "unreadable", missing_then))
         if then is not None and _has_risen(then.missing, then.rows, rows - present, rows):
-            sentences.append(
-                f"{field.name} is missing in {100 * (rows - present) / rows:.0f} % of the rows,"
-                f" {100 * then.missing_share:.0f} % when version {champion} learned {scope}"
-            )
-    if len(sentences) > MAX_SENTENCES:
-        more = len(sentences) - MAX_SENTENCES
-        return [*sentences[:MAX_SENTENCES], f"{more} more such differences"]
-    return sentences
+            found.append(Difference(field, "missing", missing_then))
+    return found
+
+
+def sentence(difference: Difference, by_file: Mapping[str, Cells], champion: int) -> str:
+    """Return what a difference is, in how many rows, and in which file most of it is.
+
+    Parameters
+    ----------
+    by_file : the cells of its field in the rows that the champion has not learned from
+
+    Examples
+    --------
+    >>> income = Difference(Field(name="income", type="number"), "unreadable", 0.0)
+    >>> sentence(income, {"feb.csv": Cells(200, 200, 180)}, 1)
+    'income: 10.0 % of the values are not numbers, which version 1 reads (200 rows that it has not learned from)'
+    >>> sentence(income._replace(kind="missing"), {"jan.csv": Cells(100, 100, 100), "feb.csv": Cells(100, 40, 40)}, 1)
+    'income is missing in 30 % of the rows, 0 % when version 1 learned (200 rows that it has not learned from; 60 % in\
+ feb.csv)'
+    """
+    field, cells = difference.field, Cells(*(sum(counts) for counts in zip(*by_file.values(), strict=True)))
+    decimals = 1 if difference.kind == "unreadable" else 0
+    share = f"{100 * difference.share(cells):.{decimals}f} %"
+    scope = f"{cells.rows:,} rows that it has not learned from"
+    if len(by_file) > 1:
+        name, worst = max(by_file.items(), key=lambda item: difference.share(item[1]) * item[1].rows)
+        scope += f"; {100 * difference.share(worst):.{decimals}f} % in {name}"
+    if difference.kind == "unreadable":
+        what = NOT_READABLE[field.type]
+        return f"{field.name}: {share} of the values are {what}, which version {champion} reads ({scope})"
+    then = f"{100 * difference.missing_then:.0f} % when version {champion} learned"
+    return f"{field.name} is missing in {share} of the rows, {then} ({scope})"
 
 
 def _has_risen(missing_then: int, rows_then: int, missing: int, rows: int) -> bool:

@@ -13,7 +13,14 @@ import numpy.typing as npt
 
 from modelcycle.engine import connect
 from modelcycle.faults import BadMessage
-from modelcycle.find_unseen.comparability import listed, missing_columns, too_few, unlike_before
+from modelcycle.find_unseen.comparability import (
+    MAX_DIFFERENCES,
+    differences,
+    listed,
+    missing_columns,
+    sentence,
+    too_few,
+)
 from modelcycle.find_unseen.learned_cases import LearnedCases, Memory, fields_recipe, is_same
 from modelcycle.find_unseen.seen_rows import SeenRows, find_seen_rows
 from modelcycle.find_unseen.snapshot import Snapshot
@@ -32,9 +39,10 @@ NOT_KEPT = 255
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of this run: the snapshot, and the part (n,) of each row."""
+    """The rows of this run: the snapshot, the names of its files by number, and the part (n,) of each row."""
 
     snapshot: Snapshot
+    files: list[str]
     parts: npt.NDArray[np.uint8]
 
 
@@ -96,7 +104,8 @@ def _unusable(version: Version, artifacts: Store) -> list[str]:
 
 
 def _open_rows(request: FindUnseenRequest, artifacts: Store, engine: Any, folder: Path) -> Rows:
-    columns = read_json(artifacts, request.collect.manifest)["columns"]
+    manifest = read_json(artifacts, request.collect.manifest)
+    files = [source["key"].removeprefix(f"raw/{request.run.model}/") for source in manifest["objects"]]
     shards = [artifacts.fetch(shard, folder) for shard in request.collect.shards]
     parts = np.zeros(0, dtype=np.uint8)
     if request.preprocess.parts is not None:
@@ -105,7 +114,7 @@ def _open_rows(request: FindUnseenRequest, artifacts: Store, engine: Any, folder
     tests = int((parts == TEST).sum())
     if len(parts) != request.collect.rows or tests != request.preprocess.split[TEST]:
         raise BadMessage("the parts do not belong to the rows of the snapshot", STEP, "start a new run")
-    return Rows(Snapshot.open(engine, shards, columns), parts)
+    return Rows(Snapshot.open(engine, shards, manifest["columns"]), files, parts)
 
 
 def _keep_cases(request: FindUnseenRequest, rows: Rows, artifacts: Store) -> Artifact:
@@ -143,11 +152,12 @@ def _compare(
     unseen = is_test & seen.unseen
     n_unseen, n_seen = int(unseen.sum()), int((is_test & seen.learned).sum())
     missing = sorted({*signature.missing_values, *table.missing_values})
-    reasons = too_few(int(is_test.sum()), n_seen, n_unseen, number)
     snapshot.select("new_rows", seen.unseen & (rows.parts != NOT_KEPT))
-    cells = snapshot.count_cells("new_rows", signature.fields, missing)
     profile = Profile.model_validate_json(artifacts.read(version.profile))
-    reasons += unlike_before(cells, signature.fields, profile, number)
+    reasons = [
+        *too_few(int(is_test.sum()), n_seen, n_unseen, number),
+        *_differences(rows, signature, profile, missing, number),
+    ]
     found = found.model_copy(update={"rows": n_unseen, "seen": n_seen, "uncompared": reasons})
     if reasons:
         return found
@@ -162,6 +172,18 @@ def _compare(
             "features": artifacts.put(request.run.holdout_key("features", "-champion"), body),
         }
     )
+
+
+def _differences(rows: Rows, signature: Signature, profile: Profile, missing: list[str], champion: int) -> list[str]:
+    """Return how the rows of the table `new_rows` differ from those that the champion learned from, as sentences."""
+    found = differences(rows.snapshot.count_cells("new_rows", signature.fields, missing), signature.fields, profile)
+    sentences = []
+    for difference in found[:MAX_DIFFERENCES]:
+        by_file = rows.snapshot.count_cells_by_file("new_rows", difference.field, missing)
+        named = {rows.files[file]: cells for file, cells in by_file.items()}
+        sentences.append(sentence(difference, named, champion))
+    more = len(found) - MAX_DIFFERENCES
+    return [*sentences, f"{more} more such differences"] if more > 0 else sentences
 
 
 def _put_positions(request: FindUnseenRequest, positions: npt.NDArray[np.intp], artifacts: Store) -> Artifact:

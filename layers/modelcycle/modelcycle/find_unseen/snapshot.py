@@ -76,16 +76,29 @@ class Snapshot:
         """
         counted: dict[str, Cells] = {}
         for batch in batches(fields):
-            texts = ", ".join(f"{self._text_sql(field, missing)} AS t{number}" for number, field in enumerate(batch))
-            counts = ", ".join(
-                f"count(t{number}), count({parsed_sql(field, f't{number}')})" for number, field in enumerate(batch)
-            )
-            ((rows, *cells),) = self.engine.execute(
-                f"SELECT count(*), {counts} FROM (SELECT {texts} FROM snapshot SEMI JOIN {table} USING (row_id))"
-            ).fetchall()
+            ((rows, *counts),) = self._count("count(*)", table, batch, missing)
             for number, field in enumerate(batch):
-                counted[field.name] = Cells(rows, *cells[2 * number : 2 * number + 2])
+                counted[field.name] = Cells(rows, *counts[2 * number : 2 * number + 2])
         return counted
+
+    def count_cells_by_file(self, table: str, field: Field, missing: Iterable[str]) -> dict[int, Cells]:
+        """Count the cells of one field, by the number of the file that a row is from."""
+        counts = self._count("file, count(*)", table, [field], missing, "GROUP BY file ORDER BY file")
+        return {file: Cells(*cells) for file, *cells in counts}
+
+    def _count(
+        self, first: str, table: str, fields: Sequence[Field], missing: Iterable[str], grouped: str = ""
+    ) -> list[tuple[int, ...]]:
+        """Return rows of `first`, and then the present and the readable cells of each field."""
+        texts = ", ".join(f"{self._text_sql(field, missing)} AS t{number}" for number, field in enumerate(fields))
+        counts = ", ".join(
+            f"count(t{number}), count({parsed_sql(field, f't{number}')})" for number, field in enumerate(fields)
+        )
+        rows: list[tuple[int, ...]] = self.engine.execute(
+            f"SELECT {first}, {counts} FROM (SELECT file, {texts} FROM snapshot SEMI JOIN {table} USING (row_id))"
+            f" {grouped}"
+        ).fetchall()
+        return rows
 
     def read(self, table: str, rows: int, fields: Sequence[Field], missing: Iterable[str]) -> Columns:
         """Return the rows of a table of `select`, in their order, as a model with these fields reads them.
