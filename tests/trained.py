@@ -189,12 +189,12 @@ class Cycle:
         cases = self.store.put(self.run.key("find_unseen", "cases.npz"), npz(learned=np.zeros(0, dtype=np.uint64)))
         if champion is None:
             return FoundUnseen(champion=None, cases=cases)
-        lost = bool(self.store.missing(self.registry.versions.get(MODEL, champion).essentials))
+        if self.store.missing(self.registry.versions.get(MODEL, champion).essentials):
+            return FoundUnseen(champion=champion, champion_lost=True, cases=cases)
         rows = self.trained.test.rows
         positions = self.store.put(self.run.key("find_unseen", "positions.npz"), npz(positions=np.arange(rows)))
         return FoundUnseen(
-            champion=champion, champion_lost=lost, rows=rows, positions=positions, cases=cases,
-            features=self.preprocess.test_features,
+            champion=champion, rows=rows, positions=positions, cases=cases, features=self.preprocess.test_features,
         )  # fmt: skip
 
     @property

@@ -40,6 +40,7 @@ def _outcome(outcome: Outcome) -> tuple[str, Rows]:
     if outcome.status == "awaiting_approval":
         version = f"{outcome.model}:{outcome.version}"
         return f"{version} waits for approval; {_live(outcome)}.", [
+            *([("why", outcome.reason)] if outcome.reason else []),
             ("approve it", f"modelcycle approve {version}"),
             ("or reject it", f"modelcycle reject {version} --why ..."),
         ]

@@ -157,14 +157,16 @@ def test_a_run_does_not_fail_if_the_champions_files_are_gone(better: bool) -> No
     challenger = cycle(train("binary", seed=50), store, registry, "r2", gates={"better": better})
     kept = dict(store.objects)
     store.objects = {key: body for key, body in kept.items() if not live.onnx.uri.endswith(key)}
-    scored = score_candidate(challenger.score_candidate, artifacts=store, registry=registry, code="c")
-    assert (scored.champion, scored.champion_lost, scored.champion_scores) == (1, True, None)
+    request = challenger.score_candidate
+    assert request.find_unseen.champion_lost
+    scored = score_candidate(request, artifacts=store, registry=registry, code="c")
+    assert (scored.champion, scored.champion_scores, scored.uncompared) == (1, None, [])
     judged = validate(challenger.validate(scored), artifacts=store, registry=registry, code="c")
     assert judged.verdict == "passed"
     assert "version 1 is live, but its artifacts are gone: not compared with it" in judged.reasons
     store.objects |= kept  # restored: compared again
     again = score_candidate(challenger.score_candidate, artifacts=store, registry=registry, code="c")
-    assert not again.champion_lost and again.champion_scores is not None
+    assert again.champion_scores is not None
 
 
 def test_the_live_model_made_again_gets_a_new_number_once_its_files_are_gone() -> None:
@@ -203,10 +205,12 @@ def test_a_final_verdict_outlives_the_files_of_its_version(verdict: Any) -> None
 CHECKED = {  # the folders whose artifacts a function checks before it takes a result, or a version, for intact
     "Collect": ["collect"], "Preprocess": ["preprocess", "holdout/features", "holdout/labels"],
     "EngineerFeatures": ["engineer_features"], "RunTrial": ["train"], "SelectModel": ["select_model"],
-    "ScoreCandidate": ["score_candidate", "claim", "preprocess", "engineer_features", "select_model"],
-    "Validate": ["validate"], "Govern": ["govern"],
-    "Register": ["claim", "preprocess", "engineer_features", "select_model"],
-    "Decide": ["claim", "preprocess", "engineer_features", "select_model"],
+    "FindUnseen": ["find_unseen", "holdout/features", "claim", "preprocess", "engineer_features", "select_model",
+                   "refit"],
+    "ScoreCandidate": ["score_candidate"], "Validate": ["validate"], "Refit": ["refit"],
+    "CheckRefit": ["check_refit", "refit"], "Govern": ["govern"],
+    "Register": ["claim", "preprocess", "engineer_features", "select_model", "refit"],
+    "Decide": ["claim", "preprocess", "engineer_features", "select_model", "refit"],
 }  # fmt: skip
 
 

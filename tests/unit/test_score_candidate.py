@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelcycle.faults import ParityBroken
+from modelcycle.faults import BadMessage, ParityBroken
 from modelcycle.messages import ScoredCandidate
 from modelcycle.model.columns import Column, Columns, Texts
 from modelcycle.model.parity import TOLERANCE, Parity, ScorePair, check_parity
 from modelcycle.model.scoring import Scorer, Scores, predictions
+from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
-from modelcycle.score_candidate.score_candidate import _champion_scores
+from modelcycle.score_candidate.score_candidate import _listed_classes
 from modelcycle.score_candidate.sensitive_groups import MAX_GROUPS, OTHER, sensitive_groups
 from modelcycle.spec import Task
 from tests.fakes import MemoryStore, MemoryTable
-from tests.trained import COLOUR, HOURS, SEX, Cycle, Trained, cycle, train
+from tests.trained import COLOUR, HOURS, MODEL, SEX, Cycle, Trained, cycle, train
 
 TASKS: list[Task] = ["binary", "multiclass", "regression"]
 
@@ -88,47 +89,105 @@ def test_the_champion_scores_the_same_rows() -> None:
     assert champion_scores.shape == (600, 2) and not np.array_equal(champion_scores, candidate_scores)
 
 
-@pytest.mark.parametrize("task", ["regression", "multiclass"])
-def test_a_champion_of_another_task_is_named_but_not_scored(task: Task) -> None:
+def live_before(trained: Trained, seed: int = 0) -> tuple[Cycle, Signature]:
+    """A run after a version of the same kind went live, and that version's signature."""
+    store, registry = MemoryStore(), Registry(MemoryTable())
+    live = cycle(train(trained.task, seed), store, registry, "r0")
+    live.go_live()
+    return cycle(trained, store, registry, "r1"), live.trained.signature
+
+
+def with_signature(run: Cycle, **changes: Any) -> Cycle:
+    """The run with another signature of its candidate; the graph stays the same."""
+    signature = run.trained.signature.model_copy(update=changes)
+    stored = run.store.put("another-signature", signature.model_dump_json().encode())
+    run.select_model = run.select_model.model_copy(update={"signature": stored})
+    return run
+
+
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        ("regression", "version 1 predicts numbers, the new model classes"),
+        ("multiclass", "the data have the classes no, yes; version 1 has a, b, ç/ü"),
+    ],
+)
+def test_a_champion_of_another_task_is_not_scored_and_the_reason_is_said(task: Task, reason: str) -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     cycle(train(task), store, registry, "r0").go_live()
     result = scored(cycle(train("binary"), store, registry, "r1"))
-    assert result.champion == 1 and result.champion_scores is None
+    assert (result.champion, result.champion_scores, result.uncompared) == (1, None, [reason])
 
 
-def test_a_champion_whose_column_is_missing_is_not_scored() -> None:
-    store, registry = MemoryStore(), Registry(MemoryTable())
-    trained = train("binary")
-    cycle(trained, store, registry, "r0").go_live()
-    test = Columns({n: v for n, v in trained.test.values.items() if n != COLOUR}, trained.test.target)
-    signature = trained.signature.model_copy(update={"inputs": []})
-    assert _champion_scores(registry.versions.get("odd-names", 1), signature, test, store) is None
+def test_a_champion_of_another_target_or_of_classes_written_otherwise_is_not_scored() -> None:
+    run, _ = live_before(train("binary"))
+    assert scored(with_signature(run, classes=["No", "yes"])).uncompared == [
+        "the data have the classes No, yes; version 1 has no, yes"
+    ]
+    run, _ = live_before(train("binary"))
+    assert scored(with_signature(run, target="paid")).uncompared == [
+        "version 1 predicts 'target', the new model 'paid'"
+    ]
+
+
+def test_of_many_classes_some_are_named() -> None:
+    assert _listed_classes([f"{n:02}" for n in range(12)]) == "00, 01, 02, 03, 04, 05, 06, 07, 08, 09 and 2 more"
+
+
+def test_the_reasons_of_find_unseen_come_with_those_about_the_target() -> None:
+    run, _ = live_before(train("binary"))
+    unseen = run.find_unseen.model_copy(update={"features": None, "positions": None, "uncompared": ["too few rows"]})
+    request = run.score_candidate.model_copy(update={"find_unseen": unseen})
+    result = score_candidate(request, artifacts=run.store, registry=run.registry, code="c")
+    assert (result.champion_scores, result.uncompared) == (None, ["too few rows"])
+    run = with_signature(run, target="paid")
+    request = run.score_candidate.model_copy(update={"find_unseen": unseen})
+    result = score_candidate(request, artifacts=run.store, registry=run.registry, code="c")
+    assert result.uncompared == ["version 1 predicts 'target', the new model 'paid'", "too few rows"]
+
+
+def test_rows_without_a_column_that_the_champion_reads_are_a_fault() -> None:
+    """`find_unseen` reads every field of the champion, or says why it does not."""
+    run, _ = live_before(train("binary"))
+    narrow = Columns({n: v for n, v in run.trained.test.values.items() if n != COLOUR})
+    unseen = run.find_unseen.model_copy(update={"features": run.store.put("narrow", narrow.to_bytes())})
+    request = run.score_candidate.model_copy(update={"find_unseen": unseen})
+    with pytest.raises(BadMessage, match="version 1 reads"):
+        score_candidate(request, artifacts=run.store, registry=run.registry, code="c")
 
 
 def test_the_positive_class_may_have_changed_since_the_champion() -> None:
+    run, signature = live_before(train("binary"), seed=50)
+    result = scored(with_signature(run, classes=["yes", "no"]))
+    assert result.champion_scores is not None
+    expected = Scorer(signature, train("binary", 50).onnx).scores(run.trained.test)
+    champion = Scores.from_bytes(run.store.read(result.champion_scores)).scores
+    np.testing.assert_array_equal(champion, expected[:, ::-1])
+
+
+def test_the_twin_of_the_champion_is_scored_on_the_unseen_rows_only() -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
-    trained = train("binary")
-    cycle(trained, store, registry, "r0").go_live()
-    reversed_classes = trained.signature.model_copy(update={"classes": ["yes", "no"]})
-    champion_scores = _champion_scores(registry.versions.get("odd-names", 1), reversed_classes, trained.test, store)
-    scores = Scorer(trained.signature, trained.onnx).scores(trained.test)
-    np.testing.assert_array_equal(champion_scores, scores[:, ::-1])
+    served, twin = train("binary", seed=50), train("binary", seed=90)
+    live = cycle(served, store, registry, "r0")
+    version = live.register().model_copy(update={"twin": store.put("twin", twin.onnx), "version": 2})
+    registry.versions.register(version, "with a twin")
+    registry.standings.move(MODEL, 2, "staged", "run r")
+    registry.routes.promote(MODEL, 2, 100, "test")
+    run = cycle(train("binary"), store, registry, "r1")
+    rows = run.trained.test.take(np.array([3, 8, 500]))
+    unseen = run.find_unseen.model_copy(update={"features": store.put("rows", rows.to_bytes()), "rows": 3})
+    request = run.score_candidate.model_copy(update={"find_unseen": unseen})
+    result = score_candidate(request, artifacts=store, registry=registry, code="c")
+    assert result.champion == 2 and result.champion_scores is not None
+    champion = Scores.from_bytes(store.read(result.champion_scores)).scores
+    np.testing.assert_array_equal(champion, Scorer(served.signature, twin.onnx).scores(rows))
+    assert Scores.from_bytes(store.read(result.scores)).scores.shape == (600, 2)
 
 
 def test_delivered_twice_the_step_reuses_its_first_result() -> None:
     run = begun(train("binary"))
     first, second = scored(run), scored(run)
     assert not first.cached and second == first.model_copy(update={"cached": True})
-
-
-def test_a_run_keeps_the_champion_that_it_saw_first_and_another_run_sees_its_own() -> None:
-    store, registry = MemoryStore(), Registry(MemoryTable())
-    run = cycle(train("binary"), store, registry, "r1")
-    first = scored(run)
-    cycle(train("binary", seed=50), store, registry, "r0").go_live()
-    assert first.champion is None and scored(run) == first.model_copy(update={"cached": True})
-    other = scored(cycle(train("binary"), store, registry, "r2"))
-    assert other.champion == 1 and not other.cached
 
 
 def test_many_rows_are_scored_in_batches_and_alike() -> None:

@@ -35,8 +35,9 @@ class Registered:
         )
         self.version = self.cycle.register().version
 
-    def stage(self) -> Staged:
+    def stage(self, *ask: str) -> Staged:
         request = self.cycle.stage(self.scored, self.version)
+        request = request.model_copy(update={"validate_": request.validate_.model_copy(update={"ask": list(ask)})})
         return stage(request, artifacts=self.store, registry=self.registry)
 
     @property
@@ -160,6 +161,66 @@ def test_a_retired_version_that_is_made_again_waits_for_approval_if_the_pipeline
     assert first.state == "retired"
     second = Registered(run_id="r2", before=first, approval={"required": True})
     assert second.stage().approval and second.state == "awaiting_approval"
+
+
+ASK = ("income: 10.0 % of the values are not numbers", "too few rows")
+
+
+def test_a_version_that_nobody_could_compare_waits_with_the_reasons() -> None:
+    run = Registered()
+    first = run.stage(*ASK)
+    assert (first.verdict, first.approval) == ("passed", True)
+    standing = run.registry.standings.get(MODEL, run.version)
+    assert (standing.state, standing.why) == ("awaiting_approval", "; ".join(ASK))
+    written = len(run.registry.table.written)  # type: ignore[attr-defined]
+    assert run.stage(*ASK) == first and len(run.registry.table.written) == written  # type: ignore[attr-defined]
+
+
+def test_a_kill_between_two_moves_still_asks() -> None:
+    run = Registered()
+    run.registry.standings.move(MODEL, run.version, "staged", "run r1")
+    assert run.stage(*ASK).approval and run.state == "awaiting_approval"
+
+
+def test_a_late_delivery_that_asks_does_not_undo_an_approval() -> None:
+    run = Registered()
+    run.stage(*ASK)
+    run.registry.standings.move(MODEL, run.version, "staged", "ada")
+    assert run.stage(*ASK).approval and run.state == "staged"
+    run.registry.routes.promote(MODEL, run.version, 100, "rollout")
+    run.stage(*ASK)
+    assert run.state == "live"
+
+
+@pytest.mark.parametrize("before", ["staged", "retired", "refused"])
+def test_a_version_that_an_earlier_run_made_waits_too_if_it_cannot_be_compared_now(before: str) -> None:
+    first = Registered(**({"staging": {"rows": 5, "p99_ms": 1e-6}} if before == "refused" else {}))
+    first.stage()
+    if before == "retired":
+        first.registry.routes.promote(MODEL, first.version, 100, "run r1")
+        other = first.cycle.register("other").version
+        first.registry.standings.move(MODEL, other, "staged", "run r1")
+        first.registry.routes.promote(MODEL, other, 100, "run r1")
+    assert first.state == before
+    second = Registered(run_id="r2", before=first)
+    assert second.version == first.version
+    assert second.stage(*ASK).approval and second.state == "awaiting_approval"
+    assert second.registry.standings.get(MODEL, second.version).why == "; ".join(ASK)
+
+
+def test_a_version_that_a_person_approved_once_is_asked_about_again_after_another_was_live() -> None:
+    """They approved it against the champion of that day."""
+    first = Registered()
+    first.stage(*ASK)
+    first.registry.standings.move(MODEL, first.version, "staged", "ada")
+    first.registry.routes.promote(MODEL, first.version, 100, "ada")
+    other = first.cycle.register("other").version
+    first.registry.standings.move(MODEL, other, "staged", "run r1")
+    first.registry.routes.promote(MODEL, other, 100, "run r1")
+    first.stage(*ASK)  # delivered late
+    assert first.state == "retired"
+    second = Registered(run_id="r2", before=first)
+    assert second.stage(*ASK).approval and second.state == "awaiting_approval"
 
 
 def test_the_result_has_the_last_move_that_the_run_read_first() -> None:

@@ -3,45 +3,82 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from modelcycle.messages import Artifact, FindUnseenRequest, FoundUnseen
-from modelcycle.registry import Registry
+from modelcycle.engine import connect
+from modelcycle.faults import BadMessage
+from modelcycle.find_unseen.comparability import (
+    MAX_DIFFERENCES,
+    differences,
+    listed,
+    missing_columns,
+    sentence,
+    too_few,
+)
+from modelcycle.find_unseen.learned_cases import LearnedCases, Memory, fields_recipe, is_same
+from modelcycle.find_unseen.seen_rows import SeenRows, find_seen_rows
+from modelcycle.find_unseen.snapshot import Snapshot
+from modelcycle.messages import Artifact, CaseRecipe, FindUnseenRequest, FoundUnseen
+from modelcycle.model.columns import TableSchema
+from modelcycle.model.profile import Profile
+from modelcycle.model.signature import Signature
+from modelcycle.registry import Registry, Version
 from modelcycle.steps import pipeline_of, reuse_or_run
-from modelcycle.store import Store, put_json, read_json
+from modelcycle.store import MAX_OBJECT_BYTES, Store, put_json, read_json
 
 STEP = "find_unseen"
+TEST = 2  # in `parts`; 0 and 1 are training and validation, from which a model learns
+NOT_KEPT = 255
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of this run: the snapshot, the names of its files by number, and the part (n,) of each row."""
+
+    snapshot: Snapshot
+    files: list[str]
+    parts: npt.NDArray[np.uint8]
 
 
 def find_unseen(request: FindUnseenRequest, *, artifacts: Store, registry: Registry, code: str) -> FoundUnseen:
-    """Find the test rows that the champion has not learned from.
+    """Find the test rows that the champion has not learned from, and read them as it does.
+
+    It also keeps, for the runs after this one, the cases that the candidate has learned from.
 
     Parameters
     ----------
     code : version of the code; a result of other code is not reused
+
+    Raises
+    ------
+    BadMessage : the parts do not belong to the snapshot
     """
     pipeline_of(artifacts, request.run)
     champion = _first_seen_champion(request, artifacts, registry)
     version = None if champion is None else registry.versions.get(request.run.model, champion)
     # a champion whose artifacts are gone must not stop the run that could replace it
     lost = version is not None and bool(artifacts.missing(version.essentials))
+    unusable = [] if version is None or lost else _unusable(version, artifacts)
 
     def work() -> FoundUnseen:
-        rows = request.preprocess.split[2]
-        compared = version is not None and not lost
-        return FoundUnseen(
-            champion=champion,
-            champion_lost=lost,
-            rows=rows if compared else 0,
-            positions=_put_npz(request, artifacts, "positions.npz", positions=np.arange(rows)) if compared else None,
-            features=request.preprocess.test_features if compared else None,
-            cases=_put_npz(request, artifacts, "cases.npz", learned=np.zeros(0, dtype=np.uint64)),
-        )
+        with TemporaryDirectory() as name, connect(Path(name), STEP) as engine:
+            rows = _open_rows(request, artifacts, engine, Path(name))
+            found = FoundUnseen(
+                champion=champion, champion_lost=lost, uncompared=unusable,
+                cases=_keep_cases(request, rows, artifacts),
+            )  # fmt: skip
+            if version is None or lost or unusable:
+                return found
+            return _compare(request, version, rows, found, artifacts)
 
     return reuse_or_run(
-        work, FoundUnseen, step=STEP, request=request, parameters=[champion, lost], code=code,
+        work, FoundUnseen, step=STEP, request=request, parameters=[champion, lost, unusable], code=code,
         results=registry.results, artifacts=artifacts,
     )  # fmt: skip
 
@@ -54,7 +91,102 @@ def _first_seen_champion(request: FindUnseenRequest, artifacts: Store, registry:
     return version
 
 
-def _put_npz(request: FindUnseenRequest, artifacts: Store, name: str, **arrays: Any) -> Artifact:
+def _unusable(version: Version, artifacts: Store) -> list[str]:
+    """Return why a version that can serve cannot be judged, as sentences."""
+    if version.cases is None:
+        return [f"version {version.version} has no record of the rows that it has learned from: it is older than that"]
+    sentences = []
+    if artifacts.missing([version.cases]):
+        sentences.append(f"the record of the rows that version {version.version} has learned from is gone")
+    if version.twin is not None and artifacts.missing([version.twin]):
+        sentences.append(f"the model by which version {version.version} was judged is gone")
+    return sentences
+
+
+def _open_rows(request: FindUnseenRequest, artifacts: Store, engine: Any, folder: Path) -> Rows:
+    manifest = read_json(artifacts, request.collect.manifest)
+    files = [source["key"].removeprefix(f"raw/{request.run.model}/") for source in manifest["objects"]]
+    shards = [artifacts.fetch(shard, folder) for shard in request.collect.shards]
+    parts = np.zeros(0, dtype=np.uint8)
+    if request.preprocess.parts is not None:
+        with np.load(io.BytesIO(artifacts.read(request.preprocess.parts)), allow_pickle=False) as stored:
+            parts = stored["parts"]
+    tests = int((parts == TEST).sum())
+    if len(parts) != request.collect.rows or tests != request.preprocess.split[TEST]:
+        raise BadMessage("the parts do not belong to the rows of the snapshot", STEP, "start a new run")
+    return Rows(Snapshot.open(engine, shards, manifest["columns"]), files, parts)
+
+
+def _keep_cases(request: FindUnseenRequest, rows: Rows, artifacts: Store) -> Artifact:
+    """Write the cases of the training and validation rows, which the judged model has learned from."""
+    assert request.preprocess.case_recipe is not None  # written together with the parts
+    recipe = CaseRecipe.model_validate_json(artifacts.read(request.preprocess.case_recipe))
+    signature = Signature.model_validate_json(artifacts.read(request.engineer_features.signature))
+    by_fields = fields_recipe(recipe, signature)
+    learned = rows.parts < TEST
+    whole = LearnedCases.of(recipe, rows.snapshot.cases(recipe)[learned])
+    narrow = None
+    if not is_same(recipe, by_fields):
+        narrow = LearnedCases.of(by_fields, rows.snapshot.cases(by_fields)[learned])
+    return artifacts.put(request.run.key(STEP, "cases.npz"), Memory(whole, narrow).to_bytes())
+
+
+def _compare(
+    request: FindUnseenRequest, version: Version, rows: Rows, found: FoundUnseen, artifacts: Store
+) -> FoundUnseen:
+    """Return the result with the unseen rows, or with the reasons why the champion is not compared on them."""
+    assert version.cases is not None
+    snapshot, number = rows.snapshot, version.version
+    signature = Signature.model_validate_json(artifacts.read(version.signature))
+    table = TableSchema.model_validate_json(artifacts.read(request.preprocess.table))
+    lacking = snapshot.lacks(field.name for field in signature.fields)
+    if lacking:
+        return found.model_copy(update={"uncompared": missing_columns(lacking, number)})
+    memory = Memory.from_bytes(artifacts.read(version.cases))
+    seen = find_seen_rows(snapshot, memory, table.missing_values)
+    if not isinstance(seen, SeenRows):
+        reason = f"the data have no {listed(seen)}, by which the rows that version {number} has learned from are known"
+        return found.model_copy(update={"uncompared": [reason]})
+
+    is_test = rows.parts == TEST
+    unseen = is_test & seen.unseen
+    n_unseen, n_seen = int(unseen.sum()), int((is_test & seen.learned).sum())
+    missing = sorted({*signature.missing_values, *table.missing_values})
+    snapshot.select("new_rows", seen.unseen & (rows.parts != NOT_KEPT))
+    profile = Profile.model_validate_json(artifacts.read(version.profile))
+    reasons = [
+        *too_few(int(is_test.sum()), n_seen, n_unseen, number),
+        *_differences(rows, signature, profile, missing, number),
+    ]
+    found = found.model_copy(update={"rows": n_unseen, "seen": n_seen, "uncompared": reasons})
+    if reasons:
+        return found
+    snapshot.select("unseen_rows", unseen)
+    body = snapshot.read("unseen_rows", n_unseen, signature.fields, missing).to_bytes()
+    if len(body) > MAX_OBJECT_BYTES:
+        size = f"{len(body) >> 20} MiB; the limit is {MAX_OBJECT_BYTES >> 20}"
+        return found.model_copy(update={"uncompared": [f"the test rows as version {number} reads them have {size}"]})
+    return found.model_copy(
+        update={
+            "positions": _put_positions(request, np.flatnonzero(unseen[is_test]), artifacts),
+            "features": artifacts.put(request.run.holdout_key("features", "-champion"), body),
+        }
+    )
+
+
+def _differences(rows: Rows, signature: Signature, profile: Profile, missing: list[str], champion: int) -> list[str]:
+    """Return how the rows of the table `new_rows` differ from those that the champion learned from, as sentences."""
+    found = differences(rows.snapshot.count_cells("new_rows", signature.fields, missing), signature.fields, profile)
+    sentences = []
+    for difference in found[:MAX_DIFFERENCES]:
+        by_file = rows.snapshot.count_cells_by_file("new_rows", difference.field, missing)
+        named = {rows.files[file]: cells for file, cells in by_file.items()}
+        sentences.append(sentence(difference, named, champion))
+    more = len(found) - MAX_DIFFERENCES
+    return [*sentences, f"{more} more such differences"] if more > 0 else sentences
+
+
+def _put_positions(request: FindUnseenRequest, positions: npt.NDArray[np.intp], artifacts: Store) -> Artifact:
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return artifacts.put(request.run.key(STEP, name), file.getvalue())
+    np.savez_compressed(file, positions=positions.astype(np.int64))
+    return artifacts.put(request.run.key(STEP, "positions.npz"), file.getvalue())

@@ -37,9 +37,9 @@ class Run(BaseModel):
         """Return the key of a step's artifact in the artifact bucket."""
         return f"{self.model}/runs/{self.run_id}/{step}/{name}"
 
-    def holdout_key(self, part: Literal["features", "labels"]) -> str:
+    def holdout_key(self, part: Literal["features", "labels"], suffix: str = "") -> str:
         """Return the key of the test rows: under a separate prefix, so that IAM can restrict who reads them."""
-        return f"holdout/{part}/{self.model}/{self.run_id}.npz"
+        return f"holdout/{part}/{self.model}/{self.run_id}{suffix}.npz"
 
 
 class Claimed(Message):

@@ -66,25 +66,6 @@ def target_column(engine: Any, number: int, column: Column) -> Column:
     return column
 
 
-def parsed_sql(column: Column, expression: str) -> str:
-    """Return SQL for a column's typed value, NULL where its text does not parse.
-
-    Parameters
-    ----------
-    column : its type and format
-    expression : SQL of its text
-
-    Returns
-    -------
-    SQL of a text, or of a DOUBLE: number, 0 or 1, or seconds since 1970 UTC
-    """
-    if column.type == "number":
-        return number_sql(expression)
-    if column.type == "boolean":
-        return boolean_sql(expression)
-    return dates.sql(expression, column.format) if column.type == "datetime" else expression
-
-
 def _date_format(engine: Any, name: str, present: int, sample: set[str]) -> str | None:
     """Return the format that parses most values; of equally good ones, the first of `dates.FORMATS`.
 

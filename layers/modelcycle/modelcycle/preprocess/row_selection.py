@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from modelcycle.engine import batches, literal
 from modelcycle.faults import BadData, BadPipeline, Fault, TargetUnusable
 from modelcycle.model.columns import Column
+from modelcycle.model.typed_sql import parsed_sql
 from modelcycle.preprocess.cleaning import write_parquet
-from modelcycle.preprocess.column_types import parsed_sql
 from modelcycle.preprocess.split import PARTS
 from modelcycle.spec import Pipeline
 

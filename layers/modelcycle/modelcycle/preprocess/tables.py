@@ -8,13 +8,12 @@ import numpy as np
 
 from modelcycle.engine import batches
 from modelcycle.faults import BadData
-from modelcycle.model.columns import Column, Columns, Texts, Values
+from modelcycle.model.columns import Column, Columns
+from modelcycle.model.typed_sql import MAX_BATCH_CELLS, fetch_values
 from modelcycle.store import MAX_OBJECT_BYTES
 
 MAX_CELLS = 60_000_000  # rows x columns of all parts; 4 bytes each, three quarters of them in memory at once
 MAX_TEXT_COLUMN_BYTES = 2**30  # of all text columns together; one part of one column is in memory at a time
-MAX_BATCH_CELLS = 2_000_000
-CASTS = {"number": "::FLOAT", "boolean": "::FLOAT", "datetime": "::DOUBLE", "text": ""}
 
 
 def check_size(engine: Any, columns: dict[int, Column], rows: int) -> None:
@@ -62,15 +61,8 @@ def read_part(engine: Any, part: int, rows: int, columns: dict[int, Column], has
     columns : by number, without the target
     has_classes : whether the target is classes, see `target.create_classes`; otherwise it is numbers
     """
-    values: dict[str, Values] = {}
-    for batch in batches(list(columns), rows, MAX_BATCH_CELLS):
-        selected = ", ".join(f"c{number}{CASTS[columns[number].type]} AS c{number}" for number in batch)
-        arrays = engine.execute(f"SELECT {selected} FROM kept_rows WHERE part = {part}").fetchnumpy()
-        for number in batch:
-            array = arrays.pop(f"c{number}")
-            values[columns[number].name] = (
-                Texts.of(array.tolist()) if columns[number].type == "text" else np.ma.filled(array, np.nan)
-            )
+    typed = {column.name: (f"c{number}", column.type) for number, column in columns.items()}
+    values = fetch_values(engine, typed, f"kept_rows WHERE part = {part}", rows)
     code, parameters = "target", []
     if has_classes:
         # by position in a list, because a join may change the order of the rows

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 
+from modelcycle.faults import BadMessage
 from modelcycle.messages import ScoreCandidateRequest, ScoredCandidate
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.parity import Parity, ScorePair, check_parity
@@ -17,6 +18,7 @@ from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store
 
 STEP = "score_candidate"
+MAX_LISTED_CLASSES = 10  # in a sentence
 
 
 def score_candidate(
@@ -77,26 +79,41 @@ def _check_parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Sto
 def _champion_scores(
     request: ScoreCandidateRequest, candidate: Signature, artifacts: Store, registry: Registry
 ) -> tuple[ScoreArray | None, list[str]]:
-    """Return the champion's scores (n, k) of the unseen rows, in the order of the candidate's classes.
+    """Return the scores (n, k) of the unseen rows by the champion's twin, in the order of the candidate's classes.
 
-    None, with the reasons, if it predicts another target or other classes, or cannot read these rows.
+    The twin has not learned from test rows; the model that serves may have. None, with all reasons, if the champion
+    predicts another target or other classes, or cannot be judged on these rows.
     """
     unseen = request.find_unseen
     if unseen.champion is None or unseen.champion_lost:
         return None, []
-    if unseen.features is None:
-        return None, unseen.uncompared
     champion = registry.versions.get(request.run.model, unseen.champion)
     signature = Signature.model_validate_json(artifacts.read(champion.signature))
-    name = f"version {unseen.champion}"
-    if (signature.task, signature.target) != (candidate.task, candidate.target):
-        return None, [f"{name} predicts {signature.target!r} ({signature.task}), the new model {candidate.target!r}"]
-    if sorted(signature.classes) != sorted(candidate.classes):
-        return None, [f"{name} has the classes {', '.join(signature.classes)}; the data have others"]
+    reasons = [*_other_target(signature, candidate, unseen.champion), *unseen.uncompared]
+    if reasons or unseen.features is None:
+        return None, reasons
     rows = Columns.from_bytes(artifacts.read(unseen.features))
     if not signature.fits(rows):
-        return None, [f"{name} reads columns that these rows do not have, or with other types"]
-    judged = champion.twin or champion.onnx
-    scores = Scorer(signature, artifacts.read(judged)).scores(rows)
-    ordered = scores[:, [signature.classes.index(name) for name in candidate.classes]] if candidate.classes else scores
-    return ordered, []
+        raise BadMessage(f"the rows are not those that version {unseen.champion} reads", STEP, "start a new run")
+    scores = Scorer(signature, artifacts.read(champion.twin or champion.onnx)).scores(rows)
+    if not candidate.classes:
+        return scores, []
+    return scores[:, [signature.classes.index(name) for name in candidate.classes]], []
+
+
+def _other_target(champion: Signature, candidate: Signature, number: int) -> list[str]:
+    """Return why the champion does not predict what the candidate predicts, as a sentence; none if it does."""
+    if champion.target != candidate.target:
+        return [f"version {number} predicts {champion.target!r}, the new model {candidate.target!r}"]
+    kinds = ["numbers" if signature.task == "regression" else "classes" for signature in (champion, candidate)]
+    if kinds[0] != kinds[1]:
+        return [f"version {number} predicts {kinds[0]}, the new model {kinds[1]}"]
+    if sorted(champion.classes) != sorted(candidate.classes):
+        known, new = (_listed_classes(signature.classes) for signature in (champion, candidate))
+        return [f"the data have the classes {new}; version {number} has {known}"]
+    return []
+
+
+def _listed_classes(classes: list[str]) -> str:
+    more = len(classes) - MAX_LISTED_CLASSES
+    return ", ".join(sorted(classes)[:MAX_LISTED_CLASSES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,66 @@
+"""Which rows of a snapshot a version has learned from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from modelcycle.find_unseen.learned_cases import LearnedCases, Memory
+from modelcycle.find_unseen.snapshot import Mask, Snapshot
+
+MIN_DISTINCT_SHARE = 0.95  # of the cases: then rows that are equal for the model are, but for chance, the same row
+
+
+class SeenRows(NamedTuple):
+    """Of each row (n,) of a snapshot: whether the version has learned from it, and whether it certainly has not."""
+
+    learned: Mask
+    unseen: Mask
+
+
+def find_seen_rows(snapshot: Snapshot, memory: Memory, missing_values: list[str]) -> SeenRows | list[str]:
+    """Return the rows that a version has learned from.
+
+    A row counts as learned by any of these: its case as the version made cases; the same with the missing values of the
+    pipeline file of today, since `?` may be written where a cell was empty; and, if the fields of the model tell its
+    rows apart, its values in these fields, since a column that it does not read may have been written anew.
+
+    Parameters
+    ----------
+    memory : of the version
+    missing_values : of the pipeline file of today
+
+    Returns
+    -------
+    the rows; or, if nobody can tell, the columns that the snapshot lacks for that
+    """
+    sets = _usable_sets(snapshot, memory)
+    if not sets:
+        return _lacking(snapshot, memory.by_fields or memory.whole)
+    learned = unknown = np.zeros(0, dtype=np.bool_)
+    for cases in sets:
+        own = cases.recipe.missing_values
+        for tokens in [own] if set(missing_values) <= set(own) else [own, sorted({*own, *missing_values})]:
+            hashes = snapshot.cases(cases.recipe.model_copy(update={"missing_values": tokens}))
+            if not len(learned):
+                learned, unknown = np.zeros((2, len(hashes)), dtype=np.bool_)
+            learned |= cases.has(hashes)
+            unknown |= ~cases.knows(hashes)
+    return SeenRows(learned, ~learned & ~unknown)
+
+
+def _usable_sets(snapshot: Snapshot, memory: Memory) -> list[LearnedCases]:
+    """Return the sets by which rows are looked up."""
+    whole, by_fields = memory.whole, memory.by_fields
+    if by_fields is not None and _lacking(snapshot, by_fields):
+        by_fields = None
+    if _lacking(snapshot, whole):
+        return [] if by_fields is None else [by_fields]
+    if by_fields is None or whole.recipe.kind != "features" or by_fields.count < MIN_DISTINCT_SHARE * whole.count:
+        return [whole]
+    return [whole, by_fields]
+
+
+def _lacking(snapshot: Snapshot, cases: LearnedCases) -> list[str]:
+    return snapshot.lacks(column.name for column in [*cases.recipe.columns, *cases.recipe.rest])
