@@ -12,7 +12,7 @@ from typing import Any
 from modelcycle.messages import CaseColumn, CaseRecipe
 from modelcycle.model.cases import create_cases
 from modelcycle.model.columns import Column
-from modelcycle.preprocess.column_types import parsed_sql
+from modelcycle.model.typed_sql import parsed_sql
 from modelcycle.preprocess.target import MAX_LABEL_CHARACTERS
 from modelcycle.spec import Pipeline, Task
 

@@ -80,7 +80,7 @@ class Training(Section):
     )
     refit: Literal["auto", "all", "judged"] = Field(
         "auto",
-        description="all: after the verdict, the recipe learns from all rows, and that model goes live; judged: the"
+        description="all: the recipe learns from all rows after the verdict, and that model goes live; judged: the"
         " judged model goes live; auto: all below 10,000 rows or with a time_column",
     )
     decide: Decide = Decide()
