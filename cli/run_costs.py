@@ -1,6 +1,6 @@
 """What a run costs on Lambda: the seconds of its function calls, times the memory of the functions.
 
-The seconds are those between the call and its end in the execution's history, cold starts and waiting included: a little
+The seconds are those from a call to its end in the history of the execution, cold starts and waiting included: a little
 more than Lambda bills. In the local cloud they are the seconds of this machine.
 """
 
@@ -70,8 +70,8 @@ class RunCost:
 class CallLog:
     """The function calls in the events of an execution's history, by function.
 
-    Calls of one function may overlap. The sum of their seconds needs no pairs: it is the sum of all ends minus the sum of
-    all starts.
+    Calls of one function may overlap. The sum of their seconds needs no pairs: it is the sum of the ends minus that of
+    the starts.
     """
 
     def __init__(self) -> None:
