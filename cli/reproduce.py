@@ -48,7 +48,7 @@ def reproduce(name: str, folder: Path | None, options: Options) -> int:
     if "steps" not in lineage:
         raise Unknown(
             f"{name} was made before the lineage named every artifact", record.lineage.uri,
-            "run the pipeline again: the new version can be reproduced",
+            "the next version of the model can be reproduced",
         )  # fmt: skip
     with _work_folder(folder) as work:
         made = _reproduce(place, model, version, lineage, work, work / "environment" if folder else _layers_home())

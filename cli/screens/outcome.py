@@ -20,7 +20,7 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
     Parameters
     ----------
     next_steps : pairs of purpose and command
-    details : name the command that shows this run
+    details : name the command that shows this run, and its cost
     """
     head, rows = _outcome(outcome)
     if details and outcome.status in ("refused", "failed"):
@@ -30,7 +30,7 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
         rows.append(("new files", f"{late}: modelcycle runs {outcome.model}"))
     shown = {label for label, _ in rows} | {text for _, text in rows}
     rows += [(purpose, command) for purpose, command in next_steps if not {purpose, command} & shown]
-    if outcome.cost is not None:
+    if outcome.cost is not None and details:
         rows.append(("cost", cost_text(outcome.cost)))
     return "\n".join([head, *labelled(rows, OUTCOME_LABEL_WIDTH)])
 
