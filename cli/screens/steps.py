@@ -92,7 +92,7 @@ def _engineer_features(results: Results) -> Figures:
         *named,
         *([f"{more:,} more left out"] if more > 0 else []),
     ]
-    return Figures(parts, _first([f"warning: {clip(warned.column, 40)}: {warned.why}" for warned in features.warnings]))
+    return Figures(parts, _first([f"{clip(kept.column, 40)} is used: {kept.why}" for kept in features.warnings]))
 
 
 def _train(results: Results) -> Figures:
@@ -134,8 +134,9 @@ def _validate(results: Results) -> Figures:
     if validated.champion and metric in validated.champion:
         where = f" on {count(validated.compared, 'row')} new to both" if validated.compared else ""
         parts.append(f"champion {figure(validated.champion[metric])}{where}")
-    # without a champion, the only reason of a passed candidate is the baseline, which is shown
-    told = validated.reasons if validated.verdict != "passed" or validated.champion else []
+    # while no version is live, the only reason of a passed candidate is the baseline, which is shown
+    is_first = (results.get("find_unseen") or {}).get("champion") is None and not validated.champion
+    told = [] if validated.verdict == "passed" and is_first else validated.reasons
     return Figures(parts, _first([*validated.ask, *(reason for reason in told if reason not in validated.ask)]))
 
 

@@ -15,6 +15,7 @@ MAX_SHOWN_COLUMNS = 8
 MAX_SHOWN_CLASSES = 10  # of the confusion matrix
 MAX_CELL = 40  # characters
 LABEL_WIDTH = 18
+SLICE_METRICS = ("accuracy", "rmse")
 
 Report = Mapping[str, Any]
 
@@ -41,16 +42,17 @@ def _metrics(report: Report) -> str:
         return ""
     deciding = report.get("metric")
     intervals = {deciding: report.get("interval"), **(report.get("intervals") or {})}
-    names = sorted(candidate, key=lambda name: (name != deciding, name))
-    rows = [
-        [
-            words(name), figure(candidate[name]), _interval(intervals.get(name)), _figure(baseline.get(name)),
-            _figure(champion.get(name)),
-        ]
-        for name in names
-    ]  # fmt: skip
-    head = ["metric", "candidate", "95 % interval", "baseline", "champion" if champion else ""]
-    return table(head, rows)
+    on_compared = metrics.get("candidate_on_compared") or {}
+    rows = []
+    for name in sorted(candidate, key=lambda name: (name != deciding, name)):
+        cells = [words(name), figure(candidate[name]), _interval(intervals.get(name)), _figure(baseline.get(name))]
+        if on_compared:
+            cells.append(_figure(on_compared.get(name)))
+        rows.append([*cells, *([_figure(champion.get(name))] if champion else [])])
+    head = ["metric", "candidate", "95 % interval", "baseline"]
+    if on_compared:
+        head.append(f"on {count(report.get('compared') or 0, 'compared row')}")
+    return table([*head, *(["champion there" if on_compared else "champion"] if champion else [])], rows)
 
 
 def _comparisons(report: Report) -> str:
@@ -72,19 +74,29 @@ def _comparisons(report: Report) -> str:
 
 def _slices(report: Report) -> str:
     slices = report.get("slices") or {}
-    worst = slices.get("worst") or []
-    rows = []
-    for entry in worst[:MAX_SHOWN_SLICES]:
-        name = next((metric for metric in ("accuracy", "rmse") if metric in entry), "")
-        rest = entry.get(f"rest_{name}")
-        rows.append(
-            [
-                clip(f"{entry['column']} = {entry['group']}", MAX_CELL), count(entry["rows"], "row"),
-                f"{name} {_figure(entry.get(name))}" if name else f"loss {_figure(entry.get('loss'))}",
-                f"elsewhere {figure(rest)}" if rest is not None else "",
-            ]
-        )  # fmt: skip
-    return table(["worst slices", "", "", ""], rows) if rows else ""
+    worst = [
+        [
+            _slice(entry),
+            count(entry["rows"], "row"),
+            f"{name} {figure(entry[name])}",
+            _figure(entry.get(f"rest_{name}")),
+        ]
+        for entry in (slices.get("worst") or [])[:MAX_SHOWN_SLICES]
+        if (name := next((metric for metric in SLICE_METRICS if metric in entry), ""))
+    ]
+    lost = [
+        [_slice(entry), count(entry["rows"], "row"), _figure(entry.get("candidate")), _figure(entry.get("champion"))]
+        for entry in (slices.get("champion") or {}).get("slices") or []
+        if entry.get("lost")
+    ]
+    return _tables(
+        table(["worst slices", "", "", "elsewhere"], worst) if worst else "",
+        table(["lost to the champion", "", "candidate", "champion"], lost) if lost else "",
+    )
+
+
+def _slice(entry: Mapping[str, Any]) -> str:
+    return clip(f"{entry['column']} = {entry['group']}", MAX_CELL)
 
 
 def _groups(report: Report) -> str:
@@ -98,28 +110,24 @@ def _groups(report: Report) -> str:
 
 def _evidence(report: Report) -> str:
     evidence = report.get("evidence") or {}
-    tables = [
-        _records(title, evidence.get(key))
-        for key, title in (("importance", "columns by importance"), ("robustness", "with missing values"))
+    importance = [
+        [clip(entry["column"], MAX_CELL), _change(entry)]
+        for entry in (evidence.get("importance") or [])[:MAX_SHOWN_COLUMNS]
     ]
+    missing = [[f"{entry['share']:.0%} of the cells", _change(entry)] for entry in evidence.get("missing_values") or []]
+    return _tables(
+        table(["if shuffled", "loss of a row rises by"], importance) if importance else "",
+        table(["if missing", "loss of a row rises by"], missing) if missing else "",
+    )
+
+
+def _change(entry: Mapping[str, Any]) -> str:
+    error = entry.get("error")
+    return figure(entry["increase"]) + (f" ± {figure(error)}" if error is not None else "")
+
+
+def _tables(*tables: str) -> str:
     return "\n\n".join(part for part in tables if part)
-
-
-def _records(title: str, value: Any) -> str:
-    """Return a table of figures: a list of objects, or an object that has one or maps names to figures."""
-    if isinstance(value, Mapping):
-        inner = next((item for item in value.values() if isinstance(item, list) and item), None)
-        plain = [
-            {"": name, "value": item}
-            for name, item in value.items()
-            if isinstance(item, int | float) and not isinstance(item, bool)
-        ]
-        value = inner if inner is not None else plain
-    if not isinstance(value, Sequence) or isinstance(value, str) or not value or not isinstance(value[0], Mapping):
-        return ""
-    names = [name for name, item in value[0].items() if isinstance(item, str | int | float)]
-    rows = [[_cell(entry.get(name)) for name in names] for entry in value[:MAX_SHOWN_COLUMNS]]
-    return f"    {title}\n" + table([words(name) for name in names], rows)
 
 
 def _confusion(report: Report) -> str:
@@ -130,14 +138,6 @@ def _confusion(report: Report) -> str:
     names = [clip(str(name), 20) for name in classes]
     rows = [[name, *(f"{cell:,}" for cell in cells)] for name, cells in zip(names, confusion["counts"], strict=True)]
     return table(["true class", *(f"predicted {name}" for name in names)], rows)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return "" if value is None else str(value).lower()
-    if isinstance(value, int):
-        return f"{value:,}"
-    return figure(value) if isinstance(value, float) else clip(str(value), MAX_CELL)
 
 
 def _figure(value: float | None) -> str:

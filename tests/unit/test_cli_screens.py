@@ -160,7 +160,7 @@ def test_what_was_left_out_or_decided_is_said_in_sentences() -> None:
     assert sentences("train", notes=notes[:1]) == ["decision 0"]
     warned = [m.LeftOut(column="phone", why="predicts the target by itself (AUC 0.991)")]
     assert sentences("engineer_features", warnings=warned) == [
-        "warning: phone: predicts the target by itself (AUC 0.991)"
+        "phone is used: predicts the target by itself (AUC 0.991)"
     ]
 
 
@@ -185,6 +185,14 @@ def test_the_verdict_says_what_was_compared_on_how_many_rows_and_what_a_person_h
     shown = steps.figures(step("validate", validate=told.wire()))
     assert shown.parts[-1] == "champion 0.870 on 3,512 rows new to both"
     assert list(shown.sentences) == ["not compared with version 3: age is missing", *changes["reasons"]]
+
+
+def test_a_champion_that_was_not_compared_is_told_although_the_candidate_passed() -> None:
+    told = RESULTS["validate"].model_copy(update={"champion": None, "reasons": ["not compared with version 3: pass"]})
+    found = m.FoundUnseen(champion=3, uncompared=["pass"], cases=ARTIFACT)
+    shown = steps.figures(step("validate", validate=told.wire(), find_unseen=found.wire()))
+    assert list(shown.sentences) == ["not compared with version 3: pass"]
+    assert not steps.figures(step("validate", validate=told.wire())).sentences
 
 
 def test_where_a_class_is_rare_accuracy_does_not_stand_alone() -> None:

@@ -156,8 +156,9 @@ REPORT: dict[str, Any] = {
     "gates": [{"name": "gates.beats_baseline", "holds": True, "detail": "baseline 0.5: significantly better"}],
     "metrics": {
         "candidate": {"accuracy": 0.87, "roc_auc": 0.8}, "baseline": {"accuracy": 0.76, "roc_auc": 0.5},
-        "champion": {"accuracy": 0.86, "roc_auc": 0.79},
+        "champion": {"accuracy": 0.86, "roc_auc": 0.79}, "candidate_on_compared": {"accuracy": 0.88, "roc_auc": 0.81},
     },
+    "compared": 400,
     "comparisons": {
         "baseline": {"advantage": 0.05, "interval": [0.04, 0.06], "p": 1e-9, "verdict": "better"}, "champion": None,
     },
@@ -168,10 +169,13 @@ REPORT: dict[str, Any] = {
     "slices": {"worst": [
         {"column": "region", "group": "north", "rows": 1200, "effect": 0.1, "loss": 0.3, "accuracy": 0.6,
          "rest_accuracy": 0.9},
-    ]},
+    ], "champion": {"version": 1, "slices": [
+        {"column": "job", "group": "(missing)", "rows": 300, "candidate": 0.5, "champion": 0.7, "lost": True},
+        {"column": "job", "group": "clerk", "rows": 200, "candidate": 0.6, "champion": 0.7, "lost": False},
+    ]}},
     "evidence": {
-        "importance": [{"column": "age", "increase": 0.12}, {"column": "job", "increase": 0.03}],
-        "robustness": {"rows": [{"missing": 0.1, "loss": 0.2}]}, "partial_dependence": {"age": [1, 2]},
+        "rows": 1000, "importance": [{"column": "age", "increase": 0.12, "error": 0.01}],
+        "missing_values": [{"share": 0.1, "increase": 0.2, "error": 0.02}], "partial_dependence": {"age": [1, 2]},
     },
 }  # fmt: skip
 
@@ -179,13 +183,18 @@ REPORT: dict[str, Any] = {
 def test_the_evidence_of_a_verdict_is_shown_in_tables() -> None:
     lines = [line.split() for line in verdict_text(REPORT).splitlines()]
     for words in (
-        "holds gates.beats_baseline baseline 0.5: significantly better", "roc auc 0.800 0.700 to 0.900 0.500 0.790",
-        "accuracy 0.870 0.860 to 0.880 0.760 0.860",
+        "holds gates.beats_baseline baseline 0.5: significantly better",
+        "roc auc 0.800 0.700 to 0.900 0.500 0.810 0.790",
+        "accuracy 0.870 0.860 to 0.880 0.760 0.880 0.860",
+        "metric candidate 95 % interval baseline on 400 compared rows champion there",
+        "job = (missing) 300 rows 0.500 0.700",
         "against baseline better: loss of a row lower by 0.050 (0.040 to 0.060), p < 0.001",
-        "region = north 1,200 rows accuracy 0.600 elsewhere 0.900", "sex accuracy 0.040", "age 0.120", "0.100 0.200",
+        "region = north 1,200 rows accuracy 0.600 0.900", "sex accuracy 0.040", "age 0.120 ± 0.010",
+        "10% of the cells 0.200 ± 0.020",
         "true class predicted no predicted yes", "yes 30 1,150",
     ):  # fmt: skip
         assert words.split() in lines, words
+    assert "clerk" not in verdict_text(REPORT)
 
 
 @pytest.mark.parametrize("absent", REPORT)
@@ -195,9 +204,11 @@ def test_what_a_report_does_not_have_is_not_shown(absent: str) -> None:
     verdict_text(without | {absent: None})
 
 
-@pytest.mark.parametrize("evidence", [[], {}, {"importance": {}}, {"importance": []}, {"importance": {"age": 0.1}}])
-def test_evidence_of_another_form_breaks_nothing(evidence: Any) -> None:
-    verdict_text({"evidence": evidence, "slices": {"worst": []}})
+def test_a_report_without_a_champion_has_no_empty_columns() -> None:
+    metrics = {"candidate": {"rmse": 2.0}, "baseline": {"rmse": 3.0}, "champion": None, "candidate_on_compared": None}
+    assert verdict_text({"metrics": metrics, "slices": {"worst": [], "champion": None}}).splitlines() == [
+        "", "    metric   candidate   95 % interval   baseline", "    rmse     2.000                       3.000",
+    ]  # fmt: skip
 
 
 def test_show_run_prints_the_evidence_and_a_run_that_ended_early_has_none(
