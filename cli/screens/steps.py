@@ -157,7 +157,7 @@ def _refit(results: Results) -> Figures:
     if not results.get("preprocess"):
         return Figures(parts)
     train, validation, test = messages.Preprocessed.model_validate(results["preprocess"]).split
-    return Figures(parts, [f"its twin was judged: learned from {train + validation:,} rows, judged on {test:,} others"])
+    return Figures(parts, [f"its twin, from {train + validation:,} rows, was judged on {test:,} others"])
 
 
 def _govern(results: Results) -> Figures:

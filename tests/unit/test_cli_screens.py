@@ -209,7 +209,7 @@ def test_a_refit_says_which_rows_the_live_model_has_learned_from_and_which_judge
     done = m.CheckedRefit(done=True, rows=32_509)
     shown = steps.figures(step("refit", refit=done.wire()))
     assert shown.parts == ["learned again from all 32,509 rows, test rows included; this model goes live"]
-    assert shown.sentences == ["its twin was judged: learned from 28,433 rows, judged on 4,076 others"]
+    assert shown.sentences == ["its twin, from 28,433 rows, was judged on 4,076 others"]
     kept = steps.figures(step("refit", refit=m.CheckedRefit(done=False, reason="the refit is worse").wire()))
     assert (kept.parts, kept.sentences) == (["the judged model goes live"], ["the refit is worse"])
 
