@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -105,7 +106,13 @@ def _train(results: Results) -> Figures:
         parts.insert(1, f"{plan.folds} folds")
     if selected.recipe.threshold is not None:
         parts.append(f"threshold {figure(selected.recipe.threshold)}")
-    return Figures(parts, _first(selected.notes))
+    return Figures(parts, _first([*_failed_trials(results), *selected.notes]))
+
+
+def _failed_trials(results: Results) -> list[str]:
+    """Return a sentence for each reason why trials have no model, the most frequent first."""
+    reasons = Counter(trial["failed"] for trial in results.get("trials") or [] if trial.get("failed"))
+    return [f"{count(number, 'trial')} without a model: {reason}" for reason, number in reasons.most_common()]
 
 
 def _score_candidate(results: Results) -> Figures:

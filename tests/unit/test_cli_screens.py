@@ -164,6 +164,13 @@ def test_what_was_left_out_or_decided_is_said_in_sentences() -> None:
     ]
 
 
+def test_trials_without_a_model_are_told_by_reason() -> None:
+    trials = [{"failed": ""}, {"failed": "out of memory"}, *[{"failed": "skipped: training.seconds is over"}] * 3]
+    assert list(steps.figures(step("train", trials=trials)).sentences) == [
+        "3 trials without a model: skipped: training.seconds is over", "1 trial without a model: out of memory",
+    ]  # fmt: skip
+
+
 def test_cases_are_counted_only_where_they_are_fewer_than_rows() -> None:
     few, all_ = ({"preprocess": RESULTS["preprocess"].model_copy(update={"cases": n}).wire()} for n in (900, 32_509))
     assert "900 cases" in steps.figures(step("preprocess", **few)).parts
