@@ -50,6 +50,7 @@ def draft(name: str, target: str, why: str, summary: DataSummary, data: Path) ->
     suggestions = [
         ("time_column", times, "splits by time: the newest rows are the test rows"),
         ("id_columns", guess.identifier_columns(summary, target), "identify rows or people; never features"),
+        ("group_by", guess.group_columns(summary, target)[:1], "rows of one value belong together; never a feature"),
         ("sensitive_columns", guess.sensitive_columns(summary, target), "for fairness metrics; never features"),
     ]
     rows = f"{summary.rows:,} rows" if summary.is_complete else f"the first {summary.rows:,} rows"

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from cli.place import Place
+from cli.run_costs import CallLog
 
 Status = Literal["running", "done", "cached", "refused", "failed"]
 
@@ -33,6 +34,7 @@ RESULT_KEYS = {  # where a state puts its result
     "Govern": "govern", "Register": "register", "Stage": "stage", "Deploy": "deploy",
 }  # fmt: skip
 
+BEGIN_AND_END = "begin and end"  # Claim and the states that conclude a run belong to no step
 EVENTS_PER_PAGE = 10  # each event holds all messages so far, and most refreshes find at most one new event
 
 
@@ -61,6 +63,7 @@ class Execution:
     claim : the result of the state Claim
     late_uploads : files that arrived too late for this run; the next run includes them
     error, cause : of a failed execution
+    calls : of functions so far
     """
 
     def __init__(self, place: Place, arn: str) -> None:
@@ -73,7 +76,9 @@ class Execution:
         self.error = self.cause = ""
         self.started: datetime | None = None
         self.ended: datetime | None = None
+        self.calls = CallLog()
         self._last_event = 0
+        self._step_now = BEGIN_AND_END  # trials run in parallel, all in the same step
 
     @property
     def is_over(self) -> bool:
@@ -115,6 +120,9 @@ class Execution:
 
     def _apply(self, event: dict[str, Any]) -> None:
         entered, exited = event.get("stateEnteredEventDetails"), event.get("stateExitedEventDetails")
+        if entered and (entered["name"] in STEP_OF or entered["name"].startswith("Conclude")):
+            self._step_now = STEP_OF.get(entered["name"], BEGIN_AND_END)
+        self.calls.add(event, self._step_now)
         if entered and entered["name"] in STEP_OF:
             name = STEP_OF[entered["name"]]
             self.steps.setdefault(name, Step(name, event["timestamp"]))

@@ -9,6 +9,7 @@ from cli.outcome import Outcome, outcome_of
 from cli.place import Place
 from cli.polling import attempts, pause
 from cli.rollout import wait_for_traffic
+from cli.run_costs import run_cost
 from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
 from modelcycle.registry import RunRecord
@@ -48,6 +49,7 @@ def follow(place: Place, model: str, arn: str, screen: Screen) -> Outcome:
     record = _final_record(place, execution, model)
     route = place.registry.routes.get(model)
     outcome = outcome_of(record, execution, route, execution.started, record.ended_at or execution.ended)
+    outcome.cost = run_cost(place, execution.calls)
     deploy = execution.steps.get("deploy")
     if deploy is not None:
         if outcome.status == "deployed":

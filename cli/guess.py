@@ -12,6 +12,10 @@ SENSITIVE_WORDS = {
     "orientation", "pregnancy", "pregnant", "caste",
 }  # fmt: skip
 IDENTIFIER_WORDS = {"id", "uuid", "guid", "key", "ssn", "email"}
+ENTITY_WORDS = {
+    "account", "client", "customer", "device", "household", "member", "patient", "person", "session", "subject", "user",
+}  # fmt: skip
+MIN_GROUPS = 20
 MIN_DISTINCT_SHARE = 0.9  # of the values of an identifier
 HINT = "choose another with --target"
 
@@ -42,6 +46,18 @@ def identifier_columns(summary: DataSummary, target: str) -> list[str]:
     return [column.name for column in summary.columns if column.name != target and is_identifier(column)]
 
 
+def group_columns(summary: DataSummary, target: str) -> list[str]:
+    """Return the columns that seem to say to whom a row belongs: by the last word of the name, and values repeat."""
+    return [
+        column.name
+        for column in summary.columns
+        if column.name != target
+        and set(_word_list(column.name)[-1:]) & (IDENTIFIER_WORDS | ENTITY_WORDS)
+        and not column.has_more_levels
+        and MIN_GROUPS <= len(column.levels) <= MIN_DISTINCT_SHARE * (column.rows - column.missing)
+    ]
+
+
 def time_columns(summary: DataSummary, target: str) -> list[str]:
     """Return the columns of dates."""
     return [column.name for column in summary.columns if column.name != target and column.kind == "date"]
@@ -56,5 +72,9 @@ def is_identifier(column: ColumnSummary) -> bool:
 
 def _words(name: str) -> set[str]:
     """Return the words of a name: `nativeCountry`, `native_country` and `native country` have the same two."""
+    return set(_word_list(name))
+
+
+def _word_list(name: str) -> list[str]:
     split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
-    return set(re.findall(r"[^\W_]+", split.lower()))
+    return re.findall(r"[^\W_]+", split.lower())

@@ -147,6 +147,22 @@ def show(
 
 @app.command()
 @on_place
+def reproduce(
+    version: Version,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Work here, in a new environment, and keep everything.")
+    ] = None,
+    *,
+    options: Options,
+) -> int:
+    """Make a version again from its lineage, and compare the bytes."""
+    from cli.reproduce import reproduce
+
+    return reproduce(version, folder, options)
+
+
+@app.command()
+@on_place
 def runs(
     model: Model,
     follow: Annotated[str | None, typer.Option("--follow", help="Follow this run to its end.")] = None,

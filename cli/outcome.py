@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.execution import Execution, Step
+from cli.run_costs import RunCost
 from modelcycle.registry import Route, RunRecord
 
 
@@ -23,6 +24,7 @@ class Outcome:
     results : the messages of all states, by their keys
     rollout : status of the rollout that the run started; empty if it was not read
     went_live : whether the version ever got traffic
+    cost : of the run on Lambda; None if it was not read
     """
 
     model: str
@@ -38,15 +40,18 @@ class Outcome:
     results: dict[str, Any] = field(default_factory=dict)
     rollout: str = ""
     went_live: bool = True
+    cost: RunCost | None = None
 
     def wire(self) -> dict[str, Any]:
         """Return the object of `run --json`."""
         validated = self.results.get("validate") or {}
-        return {
+        wire = {
             "run_id": self.run_id, "model": self.model, "version": self.version, "status": self.status,
             "reason": self.reason, "metrics": validated.get("metrics", {}), "seconds": self.seconds,
             "steps": [{"name": step.name, "status": step.status, "seconds": step.seconds} for step in self.steps],
+            "metric": validated.get("metric"), "compared": validated.get("compared", 0),
         }  # fmt: skip
+        return wire | ({"cost": self.cost.wire()} if self.cost else {})
 
 
 def outcome_of(

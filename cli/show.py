@@ -10,6 +10,7 @@ from cli.execution import Execution
 from cli.options import Options
 from cli.outcome import outcome_of
 from cli.place import Place
+from cli.run_costs import run_cost
 from cli.runs import run_record
 from cli.screens.runs import run_text
 from cli.screens.versions import version_text, versions_text
@@ -76,7 +77,7 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
             | {"decisions": [entry.model_dump(mode="json") for entry in decisions]}
         )
     else:
-        console.show(version_text(version, standing, registry.routes.get(model), plan, decisions))
+        console.show(version_text(version, standing, registry.routes.get(model), plan, decisions, lineage))
     return console.DONE
 
 
@@ -100,8 +101,12 @@ def _show_run(place: Place, model: str, run_id: str, as_json: bool) -> int:
     route = place.registry.routes.get(model)
     outcome = outcome_of(record, execution, route, record.run.started_at, record.ended_at)
     outcome.went_live = any(outcome.version in move.after for move in place.registry.routes.moves(model, None))
+    outcome.cost = run_cost(place, execution.calls)
+    validated = outcome.results.get("validate")
+    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    report = _read_document(artifacts, Artifact.model_validate(validated["report"])) if validated else None
     if as_json:
-        console.print_json(outcome.wire())
+        console.print_json(outcome.wire() | {"report": report})
     else:
-        console.show(run_text(record, outcome))
+        console.show(run_text(record, outcome, report))
     return console.DONE

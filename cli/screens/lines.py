@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -14,10 +15,16 @@ INDENT = "    "
 GAP = "   "
 
 
-def step_line(label: str, parts: Sequence[str], time: str = "", width: int = WIDTH) -> str:
-    """Return the line of a step: the label, the parts, and the time at the right edge.
+def step_line(
+    label: str, parts: Sequence[str], time: str = "", width: int = WIDTH, sentences: Sequence[str] = ()
+) -> str:
+    """Return the line of a step: the label, the parts, the sentences, and the time at the right edge.
 
-    A line breaks only between parts; the time is on the last one.
+    A line breaks only between parts, or between the words of a sentence; the time is on the last one.
+
+    Parameters
+    ----------
+    sentences : each begins on a line of its own
     """
     parts_width = max(width - len(INDENT) - LABEL_WIDTH - TIME_WIDTH, MIN_PARTS_WIDTH)
     rows = [""]
@@ -25,6 +32,10 @@ def step_line(label: str, parts: Sequence[str], time: str = "", width: int = WID
         if rows[-1] and len(rows[-1]) + len(GAP) + len(part) > parts_width:
             rows.append("")
         rows[-1] += (GAP if rows[-1] else "") + part
+    for sentence in sentences:
+        rows += textwrap.wrap(sentence, parts_width, subsequent_indent="  ", break_on_hyphens=False)
+    if not rows[0] and len(rows) > 1:
+        del rows[0]
     continuation = " " * (len(INDENT) + LABEL_WIDTH)
     lines = [f"{INDENT}{label:<{LABEL_WIDTH}}{rows[0]}", *(continuation + row for row in rows[1:])]
     if time:

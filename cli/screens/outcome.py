@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cli.outcome import Outcome
+from cli.screens.costs import cost_text
 from cli.screens.lines import count, labelled, seconds, traffic
 from modelcycle.faults import Fault
 
@@ -19,7 +20,7 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
     Parameters
     ----------
     next_steps : pairs of purpose and command
-    details : name the command that shows this run
+    details : name the command that shows this run, and its cost
     """
     head, rows = _outcome(outcome)
     if details and outcome.status in ("refused", "failed"):
@@ -29,6 +30,8 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
         rows.append(("new files", f"{late}: modelcycle runs {outcome.model}"))
     shown = {label for label, _ in rows} | {text for _, text in rows}
     rows += [(purpose, command) for purpose, command in next_steps if not {purpose, command} & shown]
+    if outcome.cost is not None and details:
+        rows.append(("cost", cost_text(outcome.cost)))
     return "\n".join([head, *labelled(rows, OUTCOME_LABEL_WIDTH)])
 
 
@@ -40,14 +43,12 @@ def _outcome(outcome: Outcome) -> tuple[str, Rows]:
     if outcome.status == "awaiting_approval":
         version = f"{outcome.model}:{outcome.version}"
         return f"{version} waits for approval; {_live(outcome)}.", [
-            *([("why", outcome.reason)] if outcome.reason else []),
+            *_why(outcome.reason or "the pipeline file requires approval of every version"),
             ("approve it", f"modelcycle approve {version}"),
             ("or reject it", f"modelcycle reject {version} --why ..."),
         ]
     if outcome.status == "refused":
-        return f"The new model of {outcome.model} was refused; {_live(outcome)}.", [
-            ("why", line) for line in outcome.reason.split("\n")
-        ]
+        return f"The new model of {outcome.model} was refused; {_live(outcome)}.", _why(outcome.reason)
     return _failed(outcome)
 
 
@@ -75,6 +76,11 @@ def _failed(outcome: Outcome) -> tuple[str, Rows]:
     if where.removeprefix(f"raw/{outcome.model}/") not in ("", where):  # an uploaded file
         rows.append(("or replace it", "modelcycle run PIPELINE.yaml --data FILE --replace"))
     return f"The run failed; {registered}, {_live(outcome)}.", rows
+
+
+def _why(reason: str) -> Rows:
+    """Return one row for each sentence of a reason; only the first has the label."""
+    return [("" if number else "why", line) for number, line in enumerate(reason.split("\n"))]
 
 
 def _live(outcome: Outcome) -> str:

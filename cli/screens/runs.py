@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from cli.outcome import Outcome
+from cli.screens.costs import cost_text, costs_table
 from cli.screens.lines import WIDTH, ago, clip, minute, more, seconds, table, words
 from cli.screens.outcome import outcome_text
 from cli.screens.steps import line
+from cli.screens.verdict import verdict_text
 from modelcycle.faults import Fault
 from modelcycle.registry import RunRecord
 
@@ -30,8 +33,13 @@ def runs_text(records: Sequence[RunRecord], now: datetime | None = None) -> str:
     return "\n".join([table(head, rows), *more(len(records) - MAX_SHOWN_RUNS)])
 
 
-def run_text(record: RunRecord, outcome: Outcome) -> str:
-    """Return a run as it was."""
+def run_text(record: RunRecord, outcome: Outcome, report: Mapping[str, Any] | None = None) -> str:
+    """Return a run as it was, with the evidence of its verdict.
+
+    Parameters
+    ----------
+    report : of the validation; None if the run had none, or its object is gone
+    """
     run = record.run
     trigger = words(run.trigger.kind) + (f": {run.trigger.detail}" if run.trigger.detail else "")
     steps = [line(step, WIDTH) for step in outcome.steps if step.status != "running"]
@@ -39,7 +47,8 @@ def run_text(record: RunRecord, outcome: Outcome) -> str:
         steps = ["    its steps are no longer on record" if record.ended_at else "    no step has ended yet"]
     return "\n".join([
         f"{run.model}  run {run.run_id}  started {minute(run.started_at)} by {trigger}", "", *steps, "",
-        _last_line(record, outcome),
+        _last_line(record, outcome), *([verdict_text(report)] if report else []),
+        *(["", costs_table(outcome.cost), f"    {cost_text(outcome.cost)}"] if outcome.cost else []),
     ])  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from cli.execution import Step
 from cli.screens.lines import clip, count, difference, figure, seconds, size, step_line, traffic, words
@@ -13,8 +14,17 @@ from modelcycle.faults import Fault
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
 MAX_SHOWN_LEFT_OUT = 4  # columns that are named; `modelcycle show MODEL:VERSION` lists all
+MAX_SHOWN_SENTENCES = 6  # of a kind
+MAX_SHOWN_FILES = 3
 
 Results = dict[str, Any]  # the messages of all states up to the step, as JSON
+
+
+class Figures(NamedTuple):
+    """What a step measured, the most important first; and what it decided or left out, as sentences."""
+
+    parts: list[str]
+    sentences: Sequence[str] = ()
 
 
 def label(step: str) -> str:
@@ -25,13 +35,14 @@ def label(step: str) -> str:
 def line(step: Step, width: int) -> str:
     """Return the line of a step that has ended."""
     time = "cached" if step.status == "cached" else seconds(step.seconds)
-    return step_line(label(step.name), figures(step), time, width)
+    parts, sentences = figures(step)
+    return step_line(label(step.name), parts, time, width, sentences)
 
 
-def figures(step: Step) -> list[str]:
-    """Return what the step measured, the most important first; the error if it failed."""
+def figures(step: Step) -> Figures:
+    """Return the figures of a step that has ended; the error if it failed."""
     if step.status == "failed":
-        return [clip(Fault.parse(reason_text(step.results.get("error")))[0], 100) or "failed"]
+        return Figures([clip(Fault.parse(reason_text(step.results.get("error")))[0], 100) or "failed"])
     return FIGURES[step.name](step.results)
 
 
@@ -48,98 +59,151 @@ def running(step: Step, trials: tuple[int, int] | None) -> list[str]:
     return [f"trial {min(done + 1, total)} of {total}"] if done else [count(total, "trial")]
 
 
-def _collect(results: Results) -> list[str]:
+def _collect(results: Results) -> Figures:
     collected = messages.Collected.model_validate(results["collect"])
     broken = [f"{count(collected.quarantined, 'broken line')} quarantined"] if collected.quarantined else []
-    return [count(collected.rows, "row"), count(collected.objects, "file"), size(collected.bytes), *broken]
+    parts = [count(collected.rows, "row"), count(collected.objects, "file"), size(collected.bytes), *broken]
+    names = [clip(key.rpartition("/")[2], 40) for key in collected.repeated]
+    more = [f"{len(names) - MAX_SHOWN_FILES:,} more"] if len(names) > MAX_SHOWN_FILES else []
+    named = ", ".join([*names[:MAX_SHOWN_FILES], *more])
+    repeated = f"left out: {named}: another file has the same content"
+    return Figures(parts, [repeated] if names else [])
 
 
-def _preprocess(results: Results) -> list[str]:
+def _preprocess(results: Results) -> Figures:
     preprocessed = messages.Preprocessed.model_validate(results["preprocess"])
     train, validation, test = preprocessed.split
-    return [
-        f"{count(preprocessed.kept, 'row')} kept", f"{preprocessed.quarantined:,} quarantined",
-        count(preprocessed.duplicates, "duplicate"), f"train {train:,} | validation {validation:,} | test {test:,}",
-    ]  # fmt: skip
+    parts = [f"{count(preprocessed.kept, 'row')} kept"]
+    if preprocessed.quarantined:
+        parts.append(f"{preprocessed.quarantined:,} quarantined")
+    if preprocessed.duplicates:
+        parts.append(f"{count(preprocessed.duplicates, 'duplicate')} dropped")
+    if 0 < preprocessed.cases < preprocessed.kept:
+        parts.append(count(preprocessed.cases, "case"))
+    parts.append(f"train {train:,} | validation {validation:,} | test {test:,}")
+    return Figures(parts, _first(preprocessed.notes))
 
 
-def _engineer_features(results: Results) -> list[str]:
+def _engineer_features(results: Results) -> Figures:
     features = messages.EngineeredFeatures.model_validate(results["engineer_features"])
     named = [f"{clip(column.column, 40)}: {clip(column.why, 70)}" for column in features.left_out[:MAX_SHOWN_LEFT_OUT]]
     more = features.columns - features.used - len(named)
-    return [
+    parts = [
         f"{features.used:,} of {count(features.columns, 'column')} used",
         *named,
         *([f"{more:,} more left out"] if more > 0 else []),
     ]
+    return Figures(parts, _first([f"{clip(kept.column, 40)} is used: {kept.why}" for kept in features.warnings]))
 
 
-def _train(results: Results) -> list[str]:
+def _train(results: Results) -> Figures:
     plan = messages.PlannedTrials.model_validate(results["plan_trials"])
     selected = messages.SelectedModel.model_validate(results["select_model"])
-    return [
-        count(selected.trials, "trial"), f"best {words(plan.metric)} {figure(selected.loss)}",
-        words(selected.best.algorithm),
-    ]  # fmt: skip
+    members = selected.recipe.members
+    algorithm = words(selected.best.algorithm) if len(members) < 2 else f"blend of {len(members)} models"
+    parts = [count(selected.trials, "trial"), f"best {words(plan.metric)} {figure(selected.loss)}", algorithm]
+    if plan.folds:
+        parts.insert(1, f"{plan.folds} folds")
+    if selected.recipe.threshold is not None:
+        parts.append(f"threshold {figure(selected.recipe.threshold)}")
+    return Figures(parts, _first([*_failed_trials(results), *selected.notes]))
 
 
-def _score_candidate(results: Results) -> list[str]:
+def _failed_trials(results: Results) -> list[str]:
+    """Return a sentence for each reason why trials have no model, the most frequent first."""
+    reasons = Counter(trial["failed"] for trial in results.get("trials") or [] if trial.get("failed"))
+    return [f"{count(number, 'trial')} without a model: {reason}" for reason, number in reasons.most_common()]
+
+
+def _score_candidate(results: Results) -> Figures:
     scored = messages.ScoredCandidate.model_validate(results["score_candidate"])
     flips = [f"{count(scored.flips, 'row')} in another class"] if scored.flips else []
-    return [
+    parts = [
         f"scikit-learn and ONNX agree on {count(scored.rows, 'row')}",
         f"largest difference {difference(scored.max_difference)}", *flips,
     ]  # fmt: skip
+    found = messages.FoundUnseen.model_validate(results["find_unseen"]) if results.get("find_unseen") else None
+    if found is None or found.champion is None or not found.seen:
+        return Figures(parts)
+    of = count(found.seen + found.rows, "test row")
+    left = f"{count(found.rows, 'row')} left to compare it on"
+    return Figures(parts, [f"version {found.champion} has learned from {found.seen:,} of the {of}: {left}"])
 
 
-def _validate(results: Results) -> list[str]:
+def _validate(results: Results) -> Figures:
     validated = messages.Validated.model_validate(results["validate"])
     metric, (low, high) = validated.metric, validated.interval
     parts = [f"{words(metric)} {figure(validated.metrics[metric])} ± {figure((high - low) / 2)}"]
     if metric in validated.baseline:
         parts.append(f"baseline {figure(validated.baseline[metric])}")
+    if metric != "accuracy" and "accuracy" in validated.metrics:  # one class is rare: accuracy alone would deceive
+        parts += _rare_class(validated)
     if validated.champion and metric in validated.champion:
-        parts.append(f"champion {figure(validated.champion[metric])}")
-    return parts + (validated.reasons if validated.verdict != "passed" else [])
+        where = f" on {count(validated.compared, 'row')} new to both" if validated.compared else ""
+        parts.append(f"champion {figure(validated.champion[metric])}{where}")
+    # while no version is live, the only reason of a passed candidate is the baseline, which is shown
+    is_first = (results.get("find_unseen") or {}).get("champion") is None and not validated.champion
+    told = [] if validated.verdict == "passed" and is_first else validated.reasons
+    return Figures(parts, _first([*validated.ask, *(reason for reason in told if reason not in validated.ask)]))
 
 
-def _refit(results: Results) -> list[str]:
+def _rare_class(validated: messages.Validated) -> list[str]:
+    baseline = validated.baseline.get("accuracy")
+    against = "" if baseline is None else f" (baseline {figure(baseline)})"
+    shown = [
+        f"{name} {figure(validated.metrics[name])}" for name in ("recall", "precision") if name in validated.metrics
+    ]
+    return [f"accuracy {figure(validated.metrics['accuracy'])}{against}", *shown]
+
+
+def _refit(results: Results) -> Figures:
     refit = messages.CheckedRefit.model_validate(results["refit"])
-    if refit.done:
-        return [f"learned again from all {count(refit.rows, 'row')}, test rows included; this model goes live"]
-    return [f"the judged model goes live: {refit.reason}"]
+    if not refit.done:
+        return Figures(["the judged model goes live"], [refit.reason] if refit.reason else [])
+    parts = [f"learned again from all {count(refit.rows, 'row')}, test rows included; this model goes live"]
+    if not results.get("preprocess"):
+        return Figures(parts)
+    train, validation, test = messages.Preprocessed.model_validate(results["preprocess"]).split
+    return Figures(parts, [f"its twin, from {train + validation:,} rows, was judged on {test:,} others"])
 
 
-def _govern(results: Results) -> list[str]:
+def _govern(results: Results) -> Figures:
     governed = messages.Governed.model_validate(results["govern"])
     broken = [f"broken: {clip(rule.name, 70)}" for rule in governed.rules if not rule.holds]
     held = sum(rule.holds for rule in governed.rules)
-    return [f"{held} of {count(len(governed.rules), 'rule')} hold", *broken, "model card written"]
+    return Figures([f"{held} of {count(len(governed.rules), 'rule')} hold", *broken, "model card written"])
 
 
-def _register(results: Results) -> list[str]:
+def _register(results: Results) -> Figures:
     registered = messages.Registered.model_validate(results["register"])
     version = results.get("version")
     hashes = [f"from data {version['data'][:8]}", f"code {version['code'][:8]}"] if version else []
     if registered.replaces is not None:
         hashes.append(f"the same model as version {registered.replaces}, whose artifacts are gone")
-    return [f"version {registered.version}", *hashes, *([] if registered.created else ["registered before"])]
+    return Figures([f"version {registered.version}", *hashes, *([] if registered.created else ["registered before"])])
 
 
-def _stage(results: Results) -> list[str]:
+def _stage(results: Results) -> Figures:
     staged = messages.Staged.model_validate(results["stage"])
-    return [
+    parts = [
         f"{count(staged.rows, 'row')} replayed", f"p50 {staged.p50_ms:.1f} ms", f"p99 {staged.p99_ms:.1f} ms",
-        count(staged.differences, "difference"), *(staged.reasons if staged.verdict == "refused" else []),
+        count(staged.differences, "difference"),
     ]  # fmt: skip
+    return Figures(parts, _first(staged.reasons) if staged.verdict == "refused" else [])
 
 
-def _deploy(results: Results) -> list[str]:
+def _deploy(results: Results) -> Figures:
     weights = {int(version): weight for version, weight in results.get("route", {}).get("weights", {}).items()}
-    return [f"live: version {traffic(weights)}"] if weights else []
+    return Figures([f"live: version {traffic(weights)}"] if weights else [])
 
 
-FIGURES: dict[str, Callable[[Results], list[str]]] = {
+def _first(sentences: list[str]) -> list[str]:
+    """Return the first sentences, and how many more there are."""
+    more = len(sentences) - MAX_SHOWN_SENTENCES
+    return [*sentences[:MAX_SHOWN_SENTENCES], *([f"and {more:,} more"] if more > 0 else [])]
+
+
+FIGURES: dict[str, Callable[[Results], Figures]] = {
     "collect": _collect, "preprocess": _preprocess, "engineer_features": _engineer_features, "train": _train,
     "score_candidate": _score_candidate, "validate": _validate, "refit": _refit, "govern": _govern,
     "register": _register, "stage": _stage, "deploy": _deploy,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from cli.screens.lines import ago, clip, figure, labelled, minute, more, person, table, traffic, words
+from cli.screens.lines import ago, clip, count, figure, labelled, minute, more, person, table, traffic, words
 from modelcycle.messages import Decided
 from modelcycle.registry import Entry, Move, Route, Standing, Version
 
@@ -14,6 +14,8 @@ from modelcycle.registry import Entry, Move, Route, Standing, Version
 MAX_SHOWN_VERSIONS = 20
 MAX_SHOWN_MOVES = 5
 MAX_SHOWN_DECISIONS = 5
+
+VERSION_LABEL_WIDTH = 15  # characters
 
 DECIDED = {"approve": "is approved", "reject": "is rejected", "rollback": "is live again", "promote": "is promoted"}
 
@@ -44,13 +46,14 @@ def versions_text(
 
 
 def version_text(
-    version: Version, standing: Standing, route: Route, plan: dict[str, Any] | None, decisions: Sequence[Entry]
-) -> str:
+    version: Version, standing: Standing, route: Route, plan: dict[str, Any] | None, decisions: Sequence[Entry],
+    lineage: dict[str, Any] | None = None,
+) -> str:  # fmt: skip
     """Return where a version comes from, its metrics on test rows, and how each column enters it.
 
     Parameters
     ----------
-    plan : the feature plan as `modelcycle.model.plan` writes it; None if its object is gone
+    plan, lineage : as `engineer_features` and `govern` write them; None if the object is gone
     """
     weight = route.weights.get(version.version, 0)
     share = f", {weight} % of the traffic" if weight else ""
@@ -59,13 +62,18 @@ def version_text(
         ("state since", f"{minute(standing.at)} by {person(standing.by)}{why}"),
         ("created", f"{minute(version.created_at)} by run {version.run_id}"),
         ("from", f"data {version.data[:12]}   code {version.code[:12]}   ONNX opset {version.opset}"),
+        ("learned from", _learned(version)),
+        ("judged", _judged(version, lineage)),
+        ("chain", _chain(version)),
         ("model card", version.card.uri),
         ("lineage", version.lineage.uri),
+        ("evidence", f"modelcycle show {version.model} --run {version.run_id}"),
+        ("make it again", f"modelcycle reproduce {version.model}:{version.version}"),
     ]
     metrics = [[words(name), figure(value)] for name, value in sorted(version.metrics.items())]
     lines = [
         f"{version.model}:{version.version}  {words(standing.state)}{share}",
-        *labelled(rows, 14), "", table([f"test rows ({version.task})", ""], metrics),
+        *labelled(rows, VERSION_LABEL_WIDTH), "", table([f"test rows ({version.task})", ""], metrics),
     ]  # fmt: skip
     if plan is None:
         lines += ["", f"The feature plan is gone: {version.plan.uri}"]
@@ -91,6 +99,32 @@ def decided_text(decided: Decided) -> str:
         ("note", decided.note),
     ]
     return "\n".join([f"{name} {effect}{rollout}.", *labelled(rows, 14)])
+
+
+def _learned(version: Version) -> str:
+    if version.learned is None:  # registered before versions recorded it
+        return ""
+    included = "all rows, test rows included" if version.twin else "training and validation rows"
+    return f"{count(version.learned, 'row')}: {included}"
+
+
+def _judged(version: Version, lineage: dict[str, Any] | None) -> str:
+    """Return which model was judged, on how many test rows, and on how many of them against the champion."""
+    rows = (lineage or {}).get("rows", {})
+    if "split" not in rows:
+        return ""
+    who = "its twin, the same recipe without the test rows, " if version.twin else ""
+    compared = f"; {rows['compared']:,} of them against the champion" if rows.get("compared") else ""
+    return f"{who}on {count(rows['split'][2], 'test row')}{compared}"
+
+
+def _chain(version: Version) -> str:
+    """Return what the versions have lost since the best one."""
+    if version.chain is None or version.chain.since is None:
+        return ""
+    change = figure(abs(version.chain.advantage))
+    direction = "worse" if version.chain.advantage < 0 else "better"
+    return f"{direction} by {change} than version {version.chain.since} (loss of a row), the best since then"
 
 
 def _quality(version: Version) -> str:

@@ -161,3 +161,19 @@ def test_a_broken_line_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[st
     data.write_text("a,b\n1,2\n3,4,5\n6,7\n8,9\n")
     assert main(["init", "--data", str(data), "--target", "b", "--out", str(tmp_path / "d.yaml")]) == 0
     assert "a line is broken and skipped; the first is line 3: 3 values" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "entities", "suggested"), [
+    ("customerId", 40, True), ("patient", 40, True), ("customer age", 40, False), ("customer_id", 200, False),
+    ("customer_id", 3, False), ("price", 40, False),
+])  # fmt: skip
+def test_a_column_that_says_to_whom_rows_belong_is_suggested_as_a_group(
+    name: str, entities: int, suggested: bool
+) -> None:
+    column, target = ColumnSummary(name), ColumnSummary("y")
+    for row in range(200):
+        column.add(f"c{row % entities}")
+        target.add(str(row % 2))
+    text = draft("model", "y", "because", DataSummary([column, target], 200, True), Path("file.csv"))
+    assert (f"# group_by: [{name}]" in text) == suggested
+    assert parse(text.replace("# group_by", "group_by")).group_by == ([name] if suggested else [])

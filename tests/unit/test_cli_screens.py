@@ -64,8 +64,7 @@ GOLDEN = {
     "collect": ["32,561 rows", "1 file", "3.8 MB", "2 broken lines quarantined"],
     "preprocess": [
         "32,509 rows kept",
-        "0 quarantined",
-        "52 duplicates",
+        "52 duplicates dropped",
         "train 24,382 | validation 4,051 | test 4,076",
     ],
     "engineer_features": ["12 of 14 columns used", "[bold]x: constant", "education: same as education_num"],
@@ -95,7 +94,8 @@ def screen() -> tuple[RunScreen, io.StringIO]:
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_each_step_shows_its_figures(name: str) -> None:
-    assert steps.figures(step(name)) == GOLDEN[name]
+    shown = steps.figures(step(name))
+    assert (shown.parts, list(shown.sentences)) == (GOLDEN[name], [])
 
 
 def test_a_line_breaks_only_between_parts() -> None:
@@ -141,7 +141,93 @@ def test_a_refused_validation_says_why() -> None:
     refused = RESULTS["validate"].model_copy(
         update={"verdict": "refused", "reasons": ["not better beyond chance (p = 0.31)"]}
     )
-    assert steps.figures(step("validate", validate=refused.wire()))[-1] == "not better beyond chance (p = 0.31)"
+    assert steps.figures(step("validate", validate=refused.wire())).sentences == ["not better beyond chance (p = 0.31)"]
+
+
+def sentences(name: str, **changes: Any) -> list[str]:
+    """Return the sentences of a step whose message has these fields."""
+    key = "select_model" if name == "train" else name
+    return list(steps.figures(step(name, **{key: RESULTS[key].model_copy(update=changes).wire()})).sentences)
+
+
+def test_what_was_left_out_or_decided_is_said_in_sentences() -> None:
+    repeated = [f"raw/adult/copy {number}.csv" for number in range(5)]
+    assert sentences("collect", repeated=repeated) == [
+        "left out: copy 0.csv, copy 1.csv, copy 2.csv, 2 more: another file has the same content"
+    ]
+    notes = [f"decision {number}" for number in range(8)]
+    assert sentences("preprocess", notes=notes) == [*notes[:6], "and 2 more"]
+    assert sentences("train", notes=notes[:1]) == ["decision 0"]
+    warned = [m.LeftOut(column="phone", why="predicts the target by itself (AUC 0.991)")]
+    assert sentences("engineer_features", warnings=warned) == [
+        "phone is used: predicts the target by itself (AUC 0.991)"
+    ]
+
+
+def test_trials_without_a_model_are_told_by_reason() -> None:
+    trials = [{"failed": ""}, {"failed": "out of memory"}, *[{"failed": "skipped: training.seconds is over"}] * 3]
+    assert list(steps.figures(step("train", trials=trials)).sentences) == [
+        "3 trials without a model: skipped: training.seconds is over", "1 trial without a model: out of memory",
+    ]  # fmt: skip
+
+
+def test_cases_are_counted_only_where_they_are_fewer_than_rows() -> None:
+    few, all_ = ({"preprocess": RESULTS["preprocess"].model_copy(update={"cases": n}).wire()} for n in (900, 32_509))
+    assert "900 cases" in steps.figures(step("preprocess", **few)).parts
+    assert not any("case" in part for part in steps.figures(step("preprocess", **all_)).parts)
+
+
+def test_the_score_says_on_which_rows_the_champion_may_be_compared() -> None:
+    found = m.FoundUnseen(champion=3, rows=835, seen=231, cases=ARTIFACT)
+    assert list(steps.figures(step("score_candidate", find_unseen=found.wire())).sentences) == [
+        "version 3 has learned from 231 of the 1,066 test rows: 835 rows left to compare it on"
+    ]
+    new = found.model_copy(update={"seen": 0})
+    assert not steps.figures(step("score_candidate", find_unseen=new.wire())).sentences
+
+
+def test_the_verdict_says_what_was_compared_on_how_many_rows_and_what_a_person_has_to_decide() -> None:
+    changes = {"compared": 3512, "reasons": ["champion 0.870: not significantly worse (p = 0.6)"]}
+    told = RESULTS["validate"].model_copy(update=changes | {"ask": ["not compared with version 3: age is missing"]})
+    shown = steps.figures(step("validate", validate=told.wire()))
+    assert shown.parts[-1] == "champion 0.870 on 3,512 rows new to both"
+    assert list(shown.sentences) == ["not compared with version 3: age is missing", *changes["reasons"]]
+
+
+def test_a_champion_that_was_not_compared_is_told_although_the_candidate_passed() -> None:
+    told = RESULTS["validate"].model_copy(update={"champion": None, "reasons": ["not compared with version 3: pass"]})
+    found = m.FoundUnseen(champion=3, uncompared=["pass"], cases=ARTIFACT)
+    shown = steps.figures(step("validate", validate=told.wire(), find_unseen=found.wire()))
+    assert list(shown.sentences) == ["not compared with version 3: pass"]
+    assert not steps.figures(step("validate", validate=told.wire())).sentences
+
+
+def test_where_a_class_is_rare_accuracy_does_not_stand_alone() -> None:
+    metrics = {"roc_auc": 0.81, "accuracy": 0.95, "recall": 0.4, "precision": 0.7}
+    rare = RESULTS["validate"].model_copy(
+        update={"metric": "roc_auc", "metrics": metrics, "baseline": {"roc_auc": 0.5, "accuracy": 0.94}}
+    )
+    assert steps.figures(step("validate", validate=rare.wire())).parts == [
+        "roc auc 0.810 ± 0.010", "baseline 0.500", "accuracy 0.950 (baseline 0.940)", "recall 0.400", "precision 0.700",
+    ]  # fmt: skip
+
+
+def test_a_refit_says_which_rows_the_live_model_has_learned_from_and_which_judged_its_twin() -> None:
+    done = m.CheckedRefit(done=True, rows=32_509)
+    shown = steps.figures(step("refit", refit=done.wire()))
+    assert shown.parts == ["learned again from all 32,509 rows, test rows included; this model goes live"]
+    assert shown.sentences == ["its twin, from 28,433 rows, was judged on 4,076 others"]
+    kept = steps.figures(step("refit", refit=m.CheckedRefit(done=False, reason="the refit is worse").wire()))
+    assert (kept.parts, kept.sentences) == (["the judged model goes live"], ["the refit is worse"])
+
+
+def test_a_long_sentence_begins_on_its_own_line_and_breaks_between_words() -> None:
+    long = lines.step_line("preprocess", ["1 row"], "0.7 s", sentences=["word " * 30, "short"])
+    rows = long.splitlines()
+    assert rows[0] == "    preprocess         1 row"
+    assert rows[1].startswith(" " * 23 + "word") and rows[2].startswith(" " * 25 + "word")
+    assert rows[-1].split() == ["short", "0.7", "s"]
+    assert max(map(len, rows)) == lines.WIDTH
 
 
 def outcome(
@@ -162,8 +248,13 @@ def outcome(
      "  error           target 'incom' is not a column\n  where           adult.yaml, line 2\n"
      "  to do           did you mean income?\n  details         modelcycle show adult --run 7f3a"),
     (outcome("awaiting_approval", "", 2, {1: 100}),
-     "adult:2 waits for approval; version 1 stays live.\n  approve it      modelcycle approve adult:2\n"
-     "  or reject it    modelcycle reject adult:2 --why ..."),
+     "adult:2 waits for approval; version 1 stays live.\n"
+     "  why             the pipeline file requires approval of every version\n"
+     "  approve it      modelcycle approve adult:2\n  or reject it    modelcycle reject adult:2 --why ..."),
+    (outcome("awaiting_approval", "not compared with version 1: x is missing\nand so is y", 2, {1: 100}),
+     "adult:2 waits for approval; version 1 stays live.\n"
+     "  why             not compared with version 1: x is missing\n                  and so is y\n"
+     "  approve it      modelcycle approve adult:2\n  or reject it    modelcycle reject adult:2 --why ..."),
 ])  # fmt: skip
 def test_the_first_line_says_what_a_run_led_to(ended: Outcome, golden: str) -> None:
     assert outcome_text(ended, []) == golden

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +15,10 @@ from cli.health import Health
 from cli.main import main
 from cli.screens import status
 from cli.screens.monitored import monitored_text
-from modelcycle.messages import Drift, Monitored
-from modelcycle.registry import Standing, Version, Write
+from cli.screens.verdict import verdict_text
+from cli.screens.versions import version_text
+from modelcycle.messages import Artifact, Chain, Drift, Monitored, Validated
+from modelcycle.registry import Route, Standing, Version, Write
 from tests.memory_place import ARTIFACT, AT, Cloud
 
 WINDOW = (AT, AT + timedelta(hours=24))
@@ -146,3 +149,100 @@ def test_status_shows_problems_first_with_their_fixes() -> None:
         "   modelcycle show m --run r1",
         "   cloud         up",
     ]
+
+
+REPORT: dict[str, Any] = {
+    "verdict": "passed", "task": "binary", "metric": "roc_auc", "interval": {"level": 0.95, "low": 0.7, "high": 0.9},
+    "gates": [{"name": "gates.beats_baseline", "holds": True, "detail": "baseline 0.5: significantly better"}],
+    "metrics": {
+        "candidate": {"accuracy": 0.87, "roc_auc": 0.8}, "baseline": {"accuracy": 0.76, "roc_auc": 0.5},
+        "champion": {"accuracy": 0.86, "roc_auc": 0.79}, "candidate_on_compared": {"accuracy": 0.88, "roc_auc": 0.81},
+    },
+    "compared": 400,
+    "comparisons": {
+        "baseline": {"advantage": 0.05, "interval": [0.04, 0.06], "p": 1e-9, "verdict": "better"}, "champion": None,
+    },
+    "parity": {"rows": 500, "max_difference": 1e-7, "flips": 0},
+    "groups": {"sex": {"groups": {}, "differences": {"accuracy": 0.04}}},
+    "confusion": {"classes": ["no", "yes"], "counts": [[300, 20], [30, 1150]]},
+    "intervals": {"accuracy": [0.86, 0.88]},
+    "slices": {"worst": [
+        {"column": "region", "group": "north", "rows": 1200, "effect": 0.1, "loss": 0.3, "accuracy": 0.6,
+         "rest_accuracy": 0.9},
+    ], "champion": {"version": 1, "slices": [
+        {"column": "job", "group": "(missing)", "rows": 300, "candidate": 0.5, "champion": 0.7, "lost": True},
+        {"column": "job", "group": "clerk", "rows": 200, "candidate": 0.6, "champion": 0.7, "lost": False},
+    ]}},
+    "evidence": {
+        "rows": 1000, "importance": [{"column": "age", "increase": 0.12, "error": 0.01}],
+        "missing_values": [{"share": 0.1, "increase": 0.2, "error": 0.02}], "partial_dependence": {"age": [1, 2]},
+    },
+}  # fmt: skip
+
+
+def test_the_evidence_of_a_verdict_is_shown_in_tables() -> None:
+    lines = [line.split() for line in verdict_text(REPORT).splitlines()]
+    for words in (
+        "holds gates.beats_baseline baseline 0.5: significantly better",
+        "roc auc 0.800 0.700 to 0.900 0.500 0.810 0.790",
+        "accuracy 0.870 0.860 to 0.880 0.760 0.880 0.860",
+        "metric candidate 95 % interval baseline on 400 compared rows champion there",
+        "job = (missing) 300 rows 0.500 0.700",
+        "against baseline better: loss of a row lower by 0.050 (0.040 to 0.060), p < 0.001",
+        "region = north 1,200 rows accuracy 0.600 0.900", "sex accuracy 0.040", "age 0.120 ± 0.010",
+        "10% of the cells 0.200 ± 0.020",
+        "true class predicted no predicted yes", "yes 30 1,150",
+    ):  # fmt: skip
+        assert words.split() in lines, words
+    assert "clerk" not in verdict_text(REPORT)
+
+
+@pytest.mark.parametrize("absent", REPORT)
+def test_what_a_report_does_not_have_is_not_shown(absent: str) -> None:
+    without = {key: value for key, value in REPORT.items() if key != absent}
+    assert len(verdict_text(without)) <= len(verdict_text(REPORT))
+    verdict_text(without | {absent: None})
+
+
+def test_a_report_without_a_champion_has_no_empty_columns() -> None:
+    metrics = {"candidate": {"rmse": 2.0}, "baseline": {"rmse": 3.0}, "champion": None, "candidate_on_compared": None}
+    assert verdict_text({"metrics": metrics, "slices": {"worst": [], "champion": None}}).splitlines() == [
+        "", "    metric   candidate   95 % interval   baseline", "    rmse     2.000                       3.000",
+    ]  # fmt: skip
+
+
+def test_show_run_prints_the_evidence_and_a_run_that_ended_early_has_none(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.passed(("Collect", {"error": {"Error": "NoData", "Cause": "there is no file"}}))
+    assert main(["show", "m", "--run", "r1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["report"] is None
+    body = json.dumps(REPORT).encode()
+    cloud.s3.objects["report.json"] = body
+    stored = Artifact(uri="s3://artifacts/report.json", sha256=hashlib.sha256(body).hexdigest(), bytes=len(body))
+    validated = Validated(
+        verdict="passed", reasons=[], metric="roc_auc", metrics={"roc_auc": 0.8}, baseline={}, champion=None,
+        interval=(0.7, 0.9), report=stored,
+    )  # fmt: skip
+    cloud.passed(("Validate", {"validate": validated.wire()}))
+    assert main(["show", "m", "--run", "r1"]) == 0
+    assert "gates.beats_baseline" in capsys.readouterr().out
+    assert main(["show", "m", "--run", "r1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["report"] == REPORT
+    del cloud.s3.objects["report.json"]
+    assert main(["show", "m", "--run", "r1"]) == 0
+    assert "roc auc 0.800" in capsys.readouterr().out
+
+
+def test_a_version_says_what_it_learned_from_what_judged_it_and_its_chain() -> None:
+    standing, route = Standing(state="live", at=AT, by="run r1"), Route(weights={2: 100})
+    refitted = version(2).model_copy(
+        update={"twin": ARTIFACT, "learned": 8645, "chain": Chain(advantage=-0.0123, variance=1e-6, since=1)}
+    )
+    rows = {"split": [6431, 1148, 1066], "compared": 900}
+    screen = version_text(refitted, standing, route, None, [], {"rows": rows})
+    assert "learned from   8,645 rows: all rows, test rows included" in screen
+    assert "judged         its twin, the same recipe without the test rows, on 1,066 test rows; 900 of them" in screen
+    assert "chain          worse by 0.012 than version 1" in screen
+    old = version_text(version(1), standing, route, None, [], None)
+    assert "learned from" not in old and "judged" not in old and "chain" not in old

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from typing import Any
-
 from modelcycle.govern.card import card
+from modelcycle.govern.lineage import lineage
 from modelcycle.govern.policy import Facts, check
-from modelcycle.messages import Governed, GovernRequest
+from modelcycle.messages import CaseRecipe, Governed, GovernRequest
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.registry import Entry, Registry, keys
 from modelcycle.steps import pipeline_of, reuse_or_run
@@ -30,14 +29,15 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
         rules = check(facts)
         broken = [f"{rule.name}: {rule.detail}" if rule.detail else rule.name for rule in rules if not rule.holds]
         decision = "refused" if broken else "passed"
-        lineage = _lineage(facts, read_json(artifacts, request.collect.manifest))
+        cases = _case_recipe(request, artifacts)
+        record = lineage(facts, read_json(artifacts, request.collect.manifest), cases)
         return Governed.model_validate(
             {
                 "decision": decision,
                 "rules": rules,
                 "broken": broken,
-                "card": artifacts.put(run.key(STEP, "card.md"), card(facts, rules, decision).encode()),
-                "lineage": put_json(artifacts, run.key(STEP, "lineage.json"), lineage),
+                "card": artifacts.put(run.key(STEP, "card.md"), card(facts, rules, decision, cases).encode()),
+                "lineage": put_json(artifacts, run.key(STEP, "lineage.json"), record),
             }
         )
 
@@ -56,19 +56,6 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
     return result
 
 
-def _lineage(facts: Facts, manifest: Any) -> dict[str, Any]:
-    """Return what made the candidate: run, code, data, rows, features, model and validation."""
-    request = facts.request
-    return {
-        "run": request.run.model_dump(mode="json"),
-        "code": facts.code,
-        "data": {"manifest": request.collect.manifest.model_dump(), "objects": manifest},
-        "rows": {
-            "collected": request.collect.rows, "kept": request.preprocess.kept, "split": list(request.preprocess.split),
-            "quarantined": request.collect.quarantined + request.preprocess.quarantined,
-            "duplicates": request.preprocess.duplicates,
-        },
-        "features": request.engineer_features.plan.model_dump(),
-        "model": request.select_model.model_dump(mode="json", exclude={"schema_number", "cached"}),
-        "validation": request.validate_.report.model_dump(),
-    }  # fmt: skip
+def _case_recipe(request: GovernRequest, artifacts: Store) -> CaseRecipe | None:
+    recipe = request.preprocess.case_recipe
+    return None if recipe is None else CaseRecipe.model_validate(read_json(artifacts, recipe))

@@ -25,6 +25,12 @@ class Facts(NamedTuple):
         """The columns that the model uses."""
         return {planned.column for planned in self.plan.columns if planned.treatment != "left_out"}
 
+    @property
+    def learned_rows(self) -> int:
+        """The rows that the model that goes live has learned from."""
+        refit = self.request.refit
+        return refit.rows if refit.done else sum(self.request.preprocess.split[:2])
+
 
 def check(facts: Facts) -> list[Rule]:
     """Return every rule and whether it holds, in a fixed order."""

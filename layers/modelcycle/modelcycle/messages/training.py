@@ -26,6 +26,7 @@ class EngineeredFeatures(Message):
     used: int
     columns: int
     left_out: list[LeftOut] = Field(description="at most 20 of them; all are in the plan")
+    warnings: list[LeftOut] = Field([], description="columns that are used but suspicious, at most 20 of them")
     cached: bool = False
 
 
@@ -116,4 +117,5 @@ class SelectedModel(Message):
     trials: int
     opset: int
     packages: dict[str, str] = Field({}, description="versions of the packages that trained and exported it")
+    notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
     cached: bool = False

@@ -1,0 +1,41 @@
+"""In a process with the layers of the data steps: collect and preprocess, from the files of a lineage.
+
+python -m cli.reproduction.rows_again FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from cli.reproduction.folder_store import FolderStore, SourceFiles, write_json
+from cli.reproduction.no_registry import NoLeases, NoResults
+from modelcycle.collect import collect
+from modelcycle.faults import Fault
+from modelcycle.messages import CollectRequest, PreprocessRequest, Run
+from modelcycle.preprocess import preprocess
+
+
+def main(folder: Path) -> None:
+    """Make the rows again; write the results of both steps to `rows.json`, or the fault that ended them."""
+    lineage = json.loads((folder / "lineage.json").read_text())
+    run, code, results = Run.model_validate(lineage["run"]), lineage["code"], NoResults()
+    artifacts = FolderStore(folder / "artifacts")
+    data = SourceFiles(folder / "data", lineage["data"]["objects"]["objects"])
+    made: dict[str, Any] = {}
+    try:
+        collected = collect(
+            CollectRequest(run=run), data=data, artifacts=artifacts, leases=NoLeases(), results=results, code=code
+        )
+        made["collect"] = collected.wire()
+        request = PreprocessRequest(run=run, collect=collected)
+        made["preprocess"] = preprocess(request, artifacts=artifacts, results=results, code=code).wire()
+    except Fault as fault:
+        made["fault"] = fault.what
+    write_json(folder / "rows.json", made)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
