@@ -26,6 +26,7 @@ class EngineeredFeatures(Message):
     used: int
     columns: int
     left_out: list[LeftOut] = Field(description="at most 20 of them; all are in the plan")
+    warnings: list[LeftOut] = Field([], description="columns that are used but suspicious, at most 20 of them")
     cached: bool = False
 
 
