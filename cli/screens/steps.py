@@ -65,11 +65,13 @@ def _preprocess(results: Results) -> list[str]:
 
 def _engineer_features(results: Results) -> list[str]:
     features = messages.EngineeredFeatures.model_validate(results["engineer_features"])
-    named = [f"{clip(column.column, 40)}: {clip(column.why, 70)}" for column in features.left_out[:MAX_SHOWN_LEFT_OUT]]
+    named = [f"{clip(column.column, 40)}: {clip(column.why, 110)}" for column in features.left_out[:MAX_SHOWN_LEFT_OUT]]
+    kept = [f"{clip(column.column, 40)} is used: {clip(column.why, 110)}" for column in features.warnings]
     more = features.columns - features.used - len(named)
     return [
         f"{features.used:,} of {count(features.columns, 'column')} used",
         *named,
+        *kept[:MAX_SHOWN_LEFT_OUT],
         *([f"{more:,} more left out"] if more > 0 else []),
     ]
 

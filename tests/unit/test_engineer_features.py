@@ -10,6 +10,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from cli.execution import Step
+from cli.screens.steps import figures
 from modelcycle.engineer_features import feature_plan
 from modelcycle.engineer_features.leaks import leaking_columns
 from modelcycle.faults import BadData, NotExportable, TargetUnusable
@@ -282,6 +284,12 @@ class TestLeaks:
         assert POLICY["no column gives the target away"](facts)[0]
         nobody_vouches = facts._replace(pipeline=facts.pipeline.model_copy(update={"features": Features()}))
         assert not POLICY["no column gives the target away"](nobody_vouches)[0]
+
+    def test_the_screen_names_what_is_used_although_it_may_leak(self) -> None:
+        engineered = self.leaky(share=0.4, features={"allow": ["told"]}).engineer()
+        step = Step("engineer_features", START, results={"engineer_features": engineered.wire()})
+        line = "told is used: listed in features.allow, although it gives the target away by being filled: y is p in"
+        assert any(figure.startswith(line) for figure in figures(step))
 
     def test_an_allowed_column_that_is_dropped_by_name_stays_out(self) -> None:
         life = self.leaky(share=0.4, features={"allow": ["told"]}, id_columns=["told"])

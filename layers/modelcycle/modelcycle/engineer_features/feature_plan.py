@@ -91,7 +91,7 @@ def _sample(train: Columns, max_rows: int) -> Columns:
 
 def _vouched_for(planned: Planned, leak: Planned) -> Planned:
     """Return a column as it was planned, with the evidence against it and that a person vouches for it."""
-    why = f"{planned.why}; listed in features.allow, although it {leak.why}"
+    why = f"listed in features.allow, although it {leak.why}; {planned.why}"
     return planned.model_copy(update={"why": why, "loud": True})
 
 
