@@ -12,6 +12,7 @@ from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
+MAX_REASON = 130  # characters: a phrase with its figures
 MAX_SHOWN_LEFT_OUT = 4  # columns that are named; `modelcycle show MODEL:VERSION` lists all
 
 Results = dict[str, Any]  # the messages of all states up to the step, as JSON
@@ -65,8 +66,11 @@ def _preprocess(results: Results) -> list[str]:
 
 def _engineer_features(results: Results) -> list[str]:
     features = messages.EngineeredFeatures.model_validate(results["engineer_features"])
-    named = [f"{clip(column.column, 40)}: {clip(column.why, 110)}" for column in features.left_out[:MAX_SHOWN_LEFT_OUT]]
-    kept = [f"{clip(column.column, 40)} is used: {clip(column.why, 110)}" for column in features.warnings]
+    named = [
+        f"{clip(column.column, 40)}: {clip(column.why, MAX_REASON)}"
+        for column in features.left_out[:MAX_SHOWN_LEFT_OUT]
+    ]
+    kept = [f"{clip(column.column, 40)} is used: {clip(column.why, MAX_REASON)}" for column in features.warnings]
     more = features.columns - features.used - len(named)
     return [
         f"{features.used:,} of {count(features.columns, 'column')} used",

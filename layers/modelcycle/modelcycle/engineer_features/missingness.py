@@ -57,7 +57,7 @@ def missingness_leak(
     >>> left = np.arange(400) % 4 == 0
     >>> has_reason = left & (np.arange(400) % 8 == 0)
     >>> missingness_leak(~has_reason, left.astype(int), "binary", "left", ["no", "yes"]).evidence
-    'by being filled: left is yes in 100.0% of the 50 rows with a value, in 14.3% of the 350 without'
+    'by being filled: left is yes in 100.0% of 50 rows with a value, in 14.3% of 350 without'
     """
     if min(int(missing.sum()), int((~missing).sum())) < MIN_STATE_ROWS:
         return None
@@ -77,8 +77,8 @@ def missingness_leak(
             continue
         with_value, without = ("with a value", "without") if state == 0 else ("without a value", "with one")
         evidence = (
-            f"by being {'missing' if state else 'filled'}: {name} is {labels[code]} in {purity:.1%} of the {rows:,}"
-            f" rows {with_value}, in {other_share:.1%} of the {other_rows:,} {without}"
+            f"by being {'missing' if state else 'filled'}: {name} is {labels[code]} in {purity:.1%} of {rows:,}"
+            f" rows {with_value}, in {other_share:.1%} of {other_rows:,} {without}"
         )
         return Missingness(bool(purity >= certain_purity), evidence)
     return None
