@@ -232,6 +232,17 @@ class TestLeaks:
         kept = self.leaky(share=1.0, errors=0.6)  # missing only where the target is n
         assert plan_of(kept)["told"].why.startswith("gives the target away by being missing: y is n in 100.0% of ")
 
+    def test_a_few_missing_values_of_one_outcome_are_only_warned_of(self) -> None:
+        """In the first years of baseball there was one league, and nobody counted stolen bases."""
+        random = np.random.default_rng(5)
+        old = np.arange(4000) < 120
+        league = np.where(old | (random.random(4000) < 0.5), "NL", "AL")
+        stolen = [None if is_old else float(random.integers(0, 40)) for is_old in old]
+        rows = table({"stolen": stolen, "y": league.tolist()}, "y", "binary")
+        planned = plan_of(lifecycle(rows, training={"algorithms": ["linear"]}))["stolen"]
+        assert planned.treatment == "number" and planned.suspected
+        assert planned.why.startswith("nearly gives the target away by being missing: y is NL in 100.0% of ")
+
     def test_a_value_that_only_a_common_outcome_has_is_no_leak(self) -> None:
         """Men are not asked for pregnancies, and only men have prostates: the outcome is rare in any case."""
         random = np.random.default_rng(5)

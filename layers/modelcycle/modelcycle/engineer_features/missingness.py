@@ -21,6 +21,7 @@ from modelcycle.spec import Task
 MIN_STATE_ROWS = 20  # rows with a value, and rows without
 MIN_FILLED_PURITY = 0.95  # of the rows with a value: share of their most frequent outcome
 MIN_MISSING_PURITY = 0.99  # likewise without; values are missing for many more reasons
+MIN_MISSING_RECALL = 0.1  # of all rows with that outcome; fewer may be those that were measured in another way
 MIN_SUSPECTED_PURITY = 0.90, 0.95  # with a value, without: people are warned
 MAX_OTHER_SHARE = 0.75  # of that outcome among the other rows; above it, the outcome is the common one
 MAX_CHANCE = 1e-9  # probability that as many rows have the outcome by chance; tables have thousands of columns
@@ -80,7 +81,9 @@ def missingness_leak(
             f"by being {'missing' if state else 'filled'}: {name} is {labels[code]} in {purity:.1%} of {rows:,}"
             f" rows {with_value}, in {other_share:.1%} of {other_rows:,} {without}"
         )
-        return Missingness(bool(purity >= certain_purity), evidence)
+        recall = counts[state, code] / counts[:, code].sum()
+        certain = purity >= certain_purity and (state == 0 or recall >= MIN_MISSING_RECALL)
+        return Missingness(bool(certain), evidence)
     return None
 
 
