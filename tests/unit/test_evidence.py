@@ -19,9 +19,11 @@ from modelcycle.registry import Registry
 from modelcycle.score_candidate import evidence as gathering
 from modelcycle.score_candidate import score_candidate
 from modelcycle.score_candidate.evidence import MAX_COLUMNS, MAX_ROWS, MIN_ROWS, gather_evidence
+from modelcycle.score_candidate.slices import slice_rows
 from modelcycle.spec import Task
 from modelcycle.validate import validate
 from modelcycle.validate.evidence import evidence_report
+from modelcycle.validate.slices import slice_report
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, cycle, train
 
@@ -131,3 +133,19 @@ def test_the_report_of_a_run_has_the_evidence() -> None:
     result = validate(run.validate(scored), artifacts=run.store, registry=run.registry, code="c")
     report = json.loads(run.store.read(result.report))["evidence"]
     assert {"importance", "missing_values", "partial_dependence", "rows", "columns_left_out", "loss"} == set(report)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_a_few_rows_or_none_are_survived(rows: int) -> None:
+    trained = train("binary")
+    scorer = Scorer(trained.signature, trained.onnx)
+    test = Columns(trained.test.values).take(np.arange(rows))
+    scores = scorer.scores(test)
+    evidence = gather_evidence(scorer, len(trained.onnx), test, scores)
+    slices = slice_rows(test, trained.table.columns)
+    assert trained.test.target is not None
+    target = trained.test.target[:rows]
+    report = evidence_report(evidence, scores, target, "binary")
+    assert report["rows"] == rows and len(report["importance"]) == (2 if rows else 0)
+    assert slice_report(slices, scores, target, "binary").lost == []

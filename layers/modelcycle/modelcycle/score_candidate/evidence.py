@@ -60,13 +60,15 @@ def gather_evidence(scorer: Scorer, onnx_bytes: int, test: Columns, scores: Scor
     ranked = np.argsort([-influence for influence in influences], kind="stable")
     columns = [columns[number] for number in ranked]
     missing = [scorer.scores(_drop_cells(sample, share, random)) for share in MISSING_SHARES]
-    shape = (len(positions), scores.shape[1])
+    width = scores.shape[1]
     return Evidence(
         positions=positions,
         columns=columns,
-        permuted=np.array([permuted[number] for number in ranked], dtype=np.float32).reshape(-1, *shape),
+        permuted=np.array([permuted[number] for number in ranked], dtype=np.float32).reshape(
+            len(columns), len(positions), width
+        ),
         shares=MISSING_SHARES,
-        missing=np.array(missing, dtype=np.float32).reshape(-1, *shape),
+        missing=np.array(missing, dtype=np.float32).reshape(len(missing), len(positions), width),
         dependence=[
             dependence
             for name in columns[:DEPENDENCE_COLUMNS]
@@ -103,7 +105,7 @@ def _permute(rows: Columns, names: list[str], order: npt.NDArray[np.int64]) -> C
 
 
 def _change(before: ScoreArray, after: ScoreArray) -> float:
-    return float(np.abs(after.astype(np.float64) - before).mean())
+    return float(np.abs(after.astype(np.float64) - before).mean()) if len(before) else 0.0
 
 
 def _most_influential(scorer: Scorer, rows: Columns, names: list[str], random: np.random.Generator) -> list[str]:

@@ -37,9 +37,9 @@ def evidence_report(evidence: Evidence, scores: Array, target: Array, task: Task
         error = float(differences.std(ddof=1)) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
         return {"increase": float(differences.mean()), "error": error}
 
-    importance = [
-        {"column": name, **cost(changed)} for name, changed in zip(evidence.columns, evidence.permuted, strict=True)
-    ]
+    # without rows nothing costs anything
+    columns, shares = (evidence.columns, evidence.shares) if len(losses) else ([], [])
+    importance = [{"column": name, **cost(changed)} for name, changed in zip(columns, evidence.permuted, strict=False)]
     return {
         "rows": len(evidence.positions),
         "columns_left_out": len(evidence.left_out),
@@ -47,11 +47,9 @@ def evidence_report(evidence: Evidence, scores: Array, target: Array, task: Task
             "name": "squared error" if task == "regression" else "quadratic score",
             "mean": float(losses.mean()) if len(losses) else None,
         },
-        "importance": sorted(importance, key=lambda entry: -entry["increase"]) if len(losses) else [],
+        "importance": sorted(importance, key=lambda entry: -float(entry["increase"])),
         "missing_values": [
-            {"share": share, **cost(changed)} for share, changed in zip(evidence.shares, evidence.missing, strict=True)
-        ]
-        if len(losses)
-        else [],
+            {"share": share, **cost(changed)} for share, changed in zip(shares, evidence.missing, strict=False)
+        ],
         "partial_dependence": evidence.dependence,
     }
