@@ -261,6 +261,16 @@ class TestLeaks:
         why = plan_of(lifecycle(rows, training={"algorithms": ["linear"]}))["cause"].why
         assert why.startswith("gives the target away by being filled: y is not 0 in 100.0% of ")
 
+    def test_of_numbers_that_most_of_those_with_a_value_are_not_zero_is_no_leak(self) -> None:
+        """Films with an age rating have been seen by more people; only 4 % of them have no vote of two stars."""
+        random = np.random.default_rng(6)
+        rated = random.random(N) < 0.4
+        votes = np.where(random.random(N) < np.where(rated, 0.96, 0.5), random.gamma(2, 10, N), 0.0)
+        rating = [str(random.choice(["R", "PG"])) if value else None for value in rated]
+        rows = table({"rating": rating, "x": random.normal(size=N).tolist(), "y": votes.tolist()}, "y", "regression")
+        planned = plan_of(lifecycle(rows, training={"algorithms": ["linear"]}))["rating"]
+        assert planned.treatment == "category" and not planned.loud
+
     def test_by_two_dates_of_which_the_target_is_the_days_between(self) -> None:
         random = np.random.default_rng(7)
         days = random.gamma(2, 10, N)

@@ -25,6 +25,7 @@ MIN_MISSING_RECALL = 0.1  # of all rows with that outcome; fewer may be those th
 MIN_SUSPECTED_PURITY = 0.90, 0.95  # with a value, without: people are warned
 MAX_OTHER_SHARE = 0.75  # of that outcome among the other rows; above it, the outcome is the common one
 MAX_CHANCE = 1e-9  # probability that as many rows have the outcome by chance; tables have thousands of columns
+MIN_NUMBER_PURITY = 0.99  # of numbers, with or without a value: that most are not zero is no outcome
 MIN_VALUE_SHARE = 0.05  # of the rows, for one number of a regression to count as an outcome
 
 
@@ -68,11 +69,14 @@ def missingness_leak(
     counts = np.stack(
         [np.bincount(outcomes[state].astype(np.int64), minlength=len(labels)) for state in (~missing, missing)]
     )
-    for state, certain_purity in enumerate((MIN_FILLED_PURITY, MIN_MISSING_PURITY)):
+    certain_purities, suspected_purities = (MIN_FILLED_PURITY, MIN_MISSING_PURITY), MIN_SUSPECTED_PURITY
+    if task == "regression":
+        certain_purities = suspected_purities = (MIN_NUMBER_PURITY, MIN_NUMBER_PURITY)
+    for state, certain_purity in enumerate(certain_purities):
         rows, other_rows = int(counts[state].sum()), int(counts[1 - state].sum())
         code = int(np.argmax(counts[state]))
         purity, other_share = counts[state, code] / rows, counts[1 - state, code] / other_rows
-        if purity < MIN_SUSPECTED_PURITY[state] or other_share > MAX_OTHER_SHARE:
+        if purity < suspected_purities[state] or other_share > MAX_OTHER_SHARE:
             continue
         if _chance(int(counts[state, code]), rows, float(counts[:, code].sum() / counts.sum())) > MAX_CHANCE:
             continue
