@@ -13,6 +13,7 @@ from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
+MAX_REASON = 130  # characters: a phrase with its figures
 MAX_SHOWN_LEFT_OUT = 4  # columns that are named; `modelcycle show MODEL:VERSION` lists all
 MAX_SHOWN_SENTENCES = 6  # of a kind
 MAX_SHOWN_FILES = 3
@@ -86,11 +87,16 @@ def _preprocess(results: Results) -> Figures:
 
 def _engineer_features(results: Results) -> Figures:
     features = messages.EngineeredFeatures.model_validate(results["engineer_features"])
-    named = [f"{clip(column.column, 40)}: {clip(column.why, 70)}" for column in features.left_out[:MAX_SHOWN_LEFT_OUT]]
+    named = [
+        f"{clip(column.column, 40)}: {clip(column.why, MAX_REASON)}"
+        for column in features.left_out[:MAX_SHOWN_LEFT_OUT]
+    ]
+    kept = [f"{clip(column.column, 40)} is used: {clip(column.why, MAX_REASON)}" for column in features.warnings]
     more = features.columns - features.used - len(named)
     parts = [
         f"{features.used:,} of {count(features.columns, 'column')} used",
         *named,
+        *kept[:MAX_SHOWN_LEFT_OUT],
         *([f"{more:,} more left out"] if more > 0 else []),
     ]
     return Figures(parts, _first([f"{clip(kept.column, 40)} is used: {kept.why}" for kept in features.warnings]))

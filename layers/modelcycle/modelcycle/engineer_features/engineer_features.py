@@ -7,12 +7,13 @@ from modelcycle.engineer_features.feature_plan import plan_features
 from modelcycle.engineer_features.signature import build_signature
 from modelcycle.messages import EngineeredFeatures, EngineerFeaturesRequest, LeftOut
 from modelcycle.model.columns import Columns, TableSchema
+from modelcycle.model.plan import Planned
 from modelcycle.registry import Results
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
 
 STEP = "engineer_features"
-MAX_LEFT_OUT = 20  # columns in the message; the plan lists all
+MAX_NAMED = 20  # columns in a list of the message; the plan lists all
 MAX_REASON_CHARACTERS = 300  # in the message: a reason may contain column names
 
 
@@ -46,10 +47,8 @@ def engineer_features(
             signature=put_json(artifacts, request.run.key(STEP, "signature.json"), signature.model_dump(mode="json")),
             used=len(plan.columns) - len(left_out),
             columns=len(plan.columns),
-            left_out=[
-                LeftOut(column=planned.column, why=planned.why[:MAX_REASON_CHARACTERS])
-                for planned in left_out[:MAX_LEFT_OUT]
-            ],
+            left_out=_named(left_out),
+            warnings=_named([planned for planned in plan.columns if planned.loud and planned.inputs]),
         )
 
     # only these keys of the pipeline file affect the result; its seed, trials and gates do not
@@ -61,3 +60,7 @@ def engineer_features(
         work, EngineeredFeatures, step=STEP, request=request, parameters=parameters, code=code,
         results=results, artifacts=artifacts,
     )  # fmt: skip
+
+
+def _named(columns: list[Planned]) -> list[LeftOut]:
+    return [LeftOut(column=planned.column, why=planned.why[:MAX_REASON_CHARACTERS]) for planned in columns[:MAX_NAMED]]

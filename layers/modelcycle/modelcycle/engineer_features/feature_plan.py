@@ -5,8 +5,8 @@
 3. Whether it is redundant: the same as another column.
 4. Whether it leaks the target.
 
-A column listed in `features.numeric` or `features.categorical` is kept whatever rules 2 to 4 say; its reason in the
-plan still reports what they found.
+A column listed in `features.numeric` or `features.categorical` is kept whatever rules 2 to 4 say, one in
+`features.allow` whatever rule 4 says; its reason in the plan still reports what they found.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from modelcycle.model.plan import FeaturePlan, Input, Part, Planned
 from modelcycle.spec import Pipeline
 
 MAX_INSPECTED_ROWS = 50_000  # evenly spread over the training rows
+MIN_INSPECTED_ROWS = 5_000  # of a wide table
+MAX_INSPECTED_CELLS = 20_000_000  # every column is sorted a few times: some 20 s
 MAX_REASONS = 5  # named when no usable column is left
 
 
@@ -39,8 +41,9 @@ def plan_features(schema: TableSchema, train: Columns, pipeline: Pipeline) -> Fe
     BadData : a column listed in `features` is not in the data or is not numeric; or no usable column is left
     """
     listed = {*pipeline.features.numeric, *pipeline.features.categorical}
-    _check_listed(listed, schema, pipeline)
-    rows = _sample(train, MAX_INSPECTED_ROWS)
+    _check_listed({*listed, *pipeline.features.allow}, schema, pipeline)
+    rows_that_fit = MAX_INSPECTED_CELLS // max(1, len(schema.columns))
+    rows = _sample(train, min(MAX_INSPECTED_ROWS, max(MIN_INSPECTED_ROWS, rows_that_fit)))
     plan = {
         column.name: _plan_by_name(column.name, pipeline) or choose_treatment(column, rows, pipeline)
         for column in schema.columns
@@ -48,8 +51,9 @@ def plan_features(schema: TableSchema, train: Columns, pipeline: Pipeline) -> Fe
     sensitive = [] if pipeline.features.use_sensitive else pipeline.sensitive_columns
     for planned in redundant_columns(plan, rows, sensitive):
         plan[planned.column] = planned
-    for planned in leaking_columns(plan, rows, schema.task):
-        plan[planned.column] = planned
+    for planned in leaking_columns(plan, rows, schema):
+        allowed = planned.column in pipeline.features.allow
+        plan[planned.column] = _vouched_for(plan[planned.column], planned) if allowed else planned
     for name in listed:
         plan[name] = _plan_listed(plan[name], rows, pipeline)
     columns = _with_inputs(plan, rows, pipeline)
@@ -85,6 +89,12 @@ def _sample(train: Columns, max_rows: int) -> Columns:
     return train.take(np.linspace(0, train.rows - 1, max_rows).astype(int))
 
 
+def _vouched_for(planned: Planned, leak: Planned) -> Planned:
+    """Return a column as it was planned, with the evidence against it and that a person vouches for it."""
+    why = f"listed in features.allow, although it {leak.why}; {planned.why}"
+    return planned.model_copy(update={"why": why, "loud": True})
+
+
 def _plan_by_name(name: str, pipeline: Pipeline) -> Planned | None:
     """Plan a column that the pipeline file keeps out of the model."""
     if name in pipeline.drop_columns:
@@ -104,6 +114,7 @@ def _plan_listed(planned: Planned, rows: Columns, pipeline: Pipeline) -> Planned
         return excluded
     key = "numeric" if name in pipeline.features.numeric else "categorical"
     warning = f"; otherwise left out: {planned.why}" if planned.treatment == "left_out" else ""
+    warning = f"; {planned.why}" if planned.suspected else warning
     why = f"listed in features.{key}{warning}"
     if key == "numeric" or not isinstance(rows.values[name], Texts):
         return planned.model_copy(update={"treatment": "number", "why": why})

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.model.columns import Columns
 from modelcycle.model.plan import Planned
 
 MIN_FORMULA_R2 = 0.9999
@@ -40,39 +39,39 @@ class Formula(NamedTuple):
     columns : names
     weights : (len(columns),), in the units of the data
     r2 : of the fit
+    rows : number of rows without a missing value, on which it was fitted
     """
 
     columns: list[str]
     weights: Numbers
     r2: float
+    rows: int
 
 
-def exact_formulas(names: list[str], rows: Columns) -> Iterator[Planned]:
+def exact_formulas(columns: dict[str, Numbers], target: Numbers) -> Iterator[Planned]:
     """Yield the columns of each exact formula, to leave out; then search the remaining ones, until there is none.
 
     Parameters
     ----------
-    names : number columns that are features so far
-    rows : training rows, with a target of numbers (n,)
+    columns : numbers (n,) of the columns that are features so far, NaN where missing; dates in days
+    target : numbers (n,)
 
     Examples
     --------
     >>> random = np.random.default_rng(0)
     >>> casual, registered = random.normal(size=(2, 200))
-    >>> rows = Columns({"casual": casual, "registered": registered}, target=casual + registered)
-    >>> for planned in exact_formulas(["casual", "registered"], rows):
+    >>> columns = {"casual": casual, "registered": registered}
+    >>> for planned in exact_formulas(columns, target=casual + registered):
     ...     print(planned.column, "-", planned.why)
-    casual - gives the target away: casual + registered is the target (R2 1.0000)
-    registered - gives the target away: casual + registered is the target (R2 1.0000)
+    casual - gives the target away: casual + registered is the target (R2 1.0000 on 200 rows)
+    registered - gives the target away: casual + registered is the target (R2 1.0000 on 200 rows)
     """
-    target = np.asarray(rows.target, dtype=np.float64)
-    columns = {name: np.asarray(rows.values[name], dtype=np.float64) for name in names}
     columns = {name: values for name, values in columns.items() if np.isnan(values).mean() < MAX_SEARCHED_MISSING_SHARE}
     for _ in range(MAX_FORMULAS):
         formula = _smallest_formula(columns, target)
         if formula is None:
             return
-        why = f"gives the target away: {_to_text(formula)} is the target (R2 {formula.r2:.4f})"
+        why = f"gives the target away: {_to_text(formula)} is the target (R2 {formula.r2:.4f} on {formula.rows:,} rows)"
         for name in formula.columns:
             del columns[name]
             yield Planned(column=name, treatment="left_out", loud=True, why=why)
@@ -129,7 +128,7 @@ def _smallest_formula(columns: dict[str, Numbers], target: Numbers) -> Formula |
         return None
     weights, r2 = fit(chosen)
     numbers = searched[chosen]
-    return Formula([names[number] for number in numbers], weights * y_scale / x_scales[numbers], r2)
+    return Formula([names[number] for number in numbers], weights * y_scale / x_scales[numbers], r2, len(y))
 
 
 class _LeastSquares:

@@ -44,6 +44,8 @@ def choose_treatment(column: Column, rows: Columns, pipeline: Pipeline) -> Plann
     """
     name, values = column.name, rows.values[column.name]
     present = values.codes >= 0 if isinstance(values, Texts) else ~np.isnan(values)
+    if not isinstance(values, Texts) and np.isinf(values).any():
+        return _leave_out(name, "some values are infinite")
     missing_share = 1 - float(present.mean()) if len(present) else 1.0
     if not present.any():
         return _leave_out(name, "every value is missing")

@@ -65,13 +65,14 @@ def _sensitive(facts: Facts) -> tuple[bool, str]:
 
 
 def _leak(facts: Facts) -> tuple[bool, str]:
-    """Check that no column leaks the target, unless the pipeline file lists it under `features`.
+    """Check that no column leaks the target, unless the pipeline file lists or allows it under `features`.
 
     Every plan of `engineer_features` passes, because it leaves such columns out. The rule still checks the stored plan:
     the model is made from it.
     """
-    leaking = sorted(planned.column for planned in facts.plan.columns if planned.loud and planned.column in facts.used)
-    listed = {*facts.pipeline.features.numeric, *facts.pipeline.features.categorical}
+    certain = [planned.column for planned in facts.plan.columns if planned.loud and not planned.suspected]
+    leaking, features = sorted(facts.used & set(certain)), facts.pipeline.features
+    listed = {*features.numeric, *features.categorical, *features.allow}
     return set(leaking) <= listed, f"gives the target away: {', '.join(leaking)}" if leaking else ""
 
 

@@ -46,6 +46,8 @@ class ScoredCandidate(Message):
     champion_scores: Artifact | None = Field(
         description="npz: the champion's scores of the test rows at `find_unseen.positions`"
     )
+    slices: Artifact | None = Field(None, description="npz: each test row's group by column")
+    evidence: Artifact | None = Field(None, description="npz: scores of a sample of test rows with changed columns")
     champion: int | None = Field(description="version of the champion that was scored")
     uncompared: list[str] = Field([], description="why the two models cannot be compared, as sentences")
     rows: int = Field(description="rows that ONNX and scikit-learn both scored")

@@ -35,6 +35,7 @@ class Planned(BaseModel):
     treatment : how it enters the model
     why : the reason, a short phrase for people
     loud : whether people are warned, even if it is not left out: it leaks the target or copies a sensitive column
+    suspected : whether it is kept although it may leak the target; people are warned
     inputs : the graph inputs made from it
     """
 
@@ -44,6 +45,7 @@ class Planned(BaseModel):
     treatment: Treatment
     why: str
     loud: bool = False
+    suspected: bool = False
     inputs: list[Input] = []
 
 

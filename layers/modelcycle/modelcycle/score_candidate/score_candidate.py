@@ -13,7 +13,9 @@ from modelcycle.model.parity import Parity, ScorePair, check_parity
 from modelcycle.model.scoring import ScoreArray, Scorer, Scores
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry
+from modelcycle.score_candidate.evidence import gather_evidence
 from modelcycle.score_candidate.sensitive_groups import sensitive_groups
+from modelcycle.score_candidate.slices import slice_rows
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store
 
@@ -39,17 +41,23 @@ def score_candidate(
     def work() -> ScoredCandidate:
         signature = Signature.model_validate_json(artifacts.read(request.select_model.signature))
         table = TableSchema.model_validate_json(artifacts.read(request.preprocess.table))
-        scorer = Scorer(signature, artifacts.read(request.select_model.onnx))
+        onnx = artifacts.read(request.select_model.onnx)
+        scorer = Scorer(signature, onnx)
         parity = _check_parity(request, scorer, artifacts)
         test = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
         sensitive = [column for column in table.columns if column.name in pipeline.sensitive_columns]
         candidate_scores = Scores(scorer.scores(test), sensitive_groups(test, sensitive))
+        evidence = gather_evidence(scorer, len(onnx), test, candidate_scores.scores)
+        sliced = [column.name for column in sensitive] + evidence.columns + evidence.left_out
+        slices = slice_rows(test, [table.column(name) for name in dict.fromkeys(sliced) if name in test.values])
         champion_scores, uncompared = _champion_scores(request, signature, artifacts, registry)
         return ScoredCandidate(
             scores=artifacts.put(request.run.key(STEP, "scores.npz"), candidate_scores.to_bytes()),
             champion_scores=None
             if champion_scores is None
             else artifacts.put(request.run.key(STEP, "champion.npz"), Scores(champion_scores).to_bytes()),
+            slices=artifacts.put(request.run.key(STEP, "slices.npz"), slices.to_bytes()),
+            evidence=artifacts.put(request.run.key(STEP, "evidence.npz"), evidence.to_bytes()),
             champion=request.find_unseen.champion,
             uncompared=uncompared,
             rows=parity.rows,

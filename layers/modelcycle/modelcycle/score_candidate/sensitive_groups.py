@@ -16,9 +16,6 @@ OTHER = "(other)"
 def sensitive_groups(columns: Columns, sensitive: list[Column]) -> dict[str, Texts]:
     """Return the group (n,) of each row, by sensitive column.
 
-    Groups are the levels of a text, true and false of a boolean, the values of a number that has few, or else the
-    quarters between the quartiles of a number or date. Rows with a missing value have no group.
-
     Parameters
     ----------
     columns : n rows
@@ -31,22 +28,30 @@ def sensitive_groups(columns: Columns, sensitive: list[Column]) -> dict[str, Tex
     ['below 34.75', '34.75 to 49.5', '49.5 to 64.25', '64.25 and above']
     """
     return {
-        column.name: _groups(columns.values[column.name], column)
+        column.name: column_groups(columns.values[column.name], column)
         for column in sensitive
         if column.name in columns.values
     }
 
 
-def _groups(values: Texts | npt.NDArray[np.float64], column: Column) -> Texts:
+def column_groups(values: Texts | npt.NDArray[np.float64], column: Column) -> Texts:
+    """Return the group (n,) of each row by one column.
+
+    Groups are the levels of a text, true and false of a boolean, the values of a number that has few, or else the
+    quarters between the quartiles of a number or date. Rows with a missing value have no group.
+    """
     if isinstance(values, Texts):
         return _merge_rare(values)
     if column.type == "boolean":
         return _texts(values, values, ["false", "true"])
-    present = values[~np.isnan(values)]
+    present = values[~np.isnan(values)].astype(np.float64)  # between quantiles of 3e38 and -3e38, float32 overflows
     distinct = np.unique(present)
     if len(distinct) <= MAX_GROUPS and column.type == "number":
-        return _texts(values, np.searchsorted(distinct, values), [f"{value:g}" for value in distinct])
+        return _texts(values, np.searchsorted(distinct, values), _distinct_names(distinct))
     edges = np.unique(np.quantile(present, [0.25, 0.5, 0.75])) if len(present) else np.array([])
+    edges = edges[edges > distinct[:1]] if len(edges) else edges
+    if not len(edges):
+        edges = distinct[1:2]  # nearly all rows have the lowest value: the others are a group
     return _texts(values, np.searchsorted(edges, values, side="right"), _interval_names(edges, column))
 
 
@@ -58,13 +63,21 @@ def _texts(values: npt.NDArray[np.float64], codes: npt.NDArray[np.generic], name
 def _interval_names(edges: npt.NDArray[np.float64], column: Column) -> list[str]:
     if not len(edges):
         return ["all"]
-    bounds = [_format(edge, column) for edge in edges]
+    dates = [str(np.datetime64(int(edge), "s")) for edge in edges] if column.type == "datetime" else []
+    days = [date.partition("T")[0] for date in dates]
+    bounds = (days if len(set(days)) == len(days) else dates) if dates else _distinct_names(edges)
     inner = [f"{low} to {high}" for low, high in itertools.pairwise(bounds)]
     return [f"below {bounds[0]}", *inner, f"{bounds[-1]} and above"]
 
 
-def _format(value: float, column: Column) -> str:
-    return str(np.datetime64(int(value), "s")).partition("T")[0] if column.type == "datetime" else f"{value:g}"
+def _distinct_names(values: npt.NDArray[np.float64]) -> list[str]:
+    """Return the numbers as texts, with as many digits as distinguish them."""
+    names: list[str] = []
+    for digits in (6, 9, 17):
+        names = [f"{value:.{digits}g}" for value in values]
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def _merge_rare(texts: Texts) -> Texts:

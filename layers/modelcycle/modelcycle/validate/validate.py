@@ -10,19 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.faults import BadMessage
-from modelcycle.messages import Validated, ValidateRequest
+from modelcycle.messages import ScoredCandidate, Validated, ValidateRequest
 from modelcycle.model.columns import Columns, TableSchema
+from modelcycle.model.evidence import Evidence
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import Scores
+from modelcycle.model.slices import Slices
 from modelcycle.registry import Registry
 from modelcycle.spec import HEADLINE_METRIC, Pipeline, Task
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
+from modelcycle.validate.evidence import evidence_report
 from modelcycle.validate.fairness import group_metrics
 from modelcycle.validate.gates import Gate, ReferenceModel, check_gates, check_metric_names
 from modelcycle.validate.metrics import measure
 from modelcycle.validate.report import calibration, confusion, residuals
 from modelcycle.validate.significance import CONFIDENCE_LEVEL, Comparison, compare, headline_interval
+from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
 
 STEP = "validate"
 Array = npt.NDArray[Any]
@@ -69,11 +73,13 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     baseline_metrics, baseline = _measure_reference("baseline", baseline_scores, losses, target, task)
     champion_metrics: dict[str, float] | None = None
     champion: ReferenceModel | None = None
+    compared: SlicedChampion | None = None
     if scored.champion_scores is not None:
         assert request.find_unseen.positions is not None
         with np.load(io.BytesIO(artifacts.read(request.find_unseen.positions)), allow_pickle=False) as stored:
             unseen = stored["positions"]
         champion_scores = Scores.from_bytes(artifacts.read(scored.champion_scores)).scores
+        compared = SlicedChampion(scored.champion or 0, champion_scores, unseen)
         champion_metrics, champion = _measure_reference(
             "champion", champion_scores, losses[unseen], target[unseen], task
         )
@@ -81,6 +87,13 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         champion = ReferenceModel("champion", None, None)
 
     gates = check_gates(pipeline.gates, task, metrics, baseline, champion)
+    slices: SliceReport | None = None
+    if scored.slices is not None:
+        slices = slice_report(
+            Slices.from_bytes(artifacts.read(scored.slices)), candidate.scores, target, task, compared,
+            margin=pipeline.gates.margin,
+        )  # fmt: skip
+        gates += [Gate("gates.slices", False, sentence) for sentence in slices.lost]
     verdict, reasons = _verdict(gates)
     if request.find_unseen.champion_lost:
         reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
@@ -105,6 +118,8 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
         "groups": group_metrics(candidate.scores, target, task, candidate.groups),
+        "slices": slices.json if slices is not None else None,
+        "evidence": _evidence(scored, candidate.scores, target, task, artifacts),
     } | _tables(candidate.scores, target, task, classes)
     return Validated(
         verdict=verdict,
@@ -131,6 +146,14 @@ def _verdict(gates: list[Gate]) -> tuple[Literal["passed", "refused", "unchanged
     """Return the verdict and its reasons: the gates that failed, or else all."""
     failed = [gate.detail for gate in gates if not gate.holds]
     return ("refused", failed) if failed else ("passed", [gate.detail for gate in gates])
+
+
+def _evidence(
+    scored: ScoredCandidate, scores: Array, target: Array, task: Task, artifacts: Store
+) -> dict[str, Any] | None:
+    if scored.evidence is None:
+        return None
+    return evidence_report(Evidence.from_bytes(artifacts.read(scored.evidence)), scores, target, task)
 
 
 def _tables(scores: Array, target: Array, task: Task, classes: list[str]) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""Slices of the test rows: the group of each row by column.
+
+`score_candidate`, which reads the features, writes them; `validate`, which reads the labels, measures each slice.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Groups of n rows by column.
+
+    Parameters
+    ----------
+    columns : names
+    groups : names of the groups of each column
+    codes : int8 (columns, n), the group of each row; every row has one
+    left_out : number of columns that are not here, because there are too many
+    """
+
+    columns: list[str]
+    groups: list[list[str]]
+    codes: npt.NDArray[np.int8]
+    left_out: int = 0
+
+    def to_bytes(self) -> bytes:
+        """Return an npz file; equal slices give equal bytes.
+
+        Examples
+        --------
+        >>> slices = Slices(["region"], [["north", "south"]], np.array([[0, 1, 1]], dtype=np.int8))
+        >>> Slices.from_bytes(slices.to_bytes()).groups
+        [['north', 'south']]
+        """
+        names = {"columns": self.columns, "groups": self.groups, "left_out": self.left_out}
+        file = io.BytesIO()
+        np.savez_compressed(
+            file, codes=self.codes, names=np.frombuffer(json.dumps(names, ensure_ascii=False).encode(), dtype=np.uint8)
+        )
+        return file.getvalue()
+
+    @staticmethod
+    def from_bytes(body: bytes) -> Slices:
+        """Return the slices in an npz file of `to_bytes`."""
+        with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+            return Slices(codes=stored["codes"], **json.loads(stored["names"].tobytes()))
