@@ -105,10 +105,11 @@ def fields_recipe(recipe: CaseRecipe, signature: Signature) -> CaseRecipe:
 
 def is_same(recipe: CaseRecipe, other: CaseRecipe) -> bool:
     """Return whether two recipes make the same cases; the order of their columns does not matter."""
-    return _sorted(recipe) == _sorted(other)
+    return sorted_columns(recipe) == sorted_columns(other)
 
 
-def _sorted(recipe: CaseRecipe) -> CaseRecipe:
+def sorted_columns(recipe: CaseRecipe) -> CaseRecipe:
+    """Return a recipe that makes the same cases, with its columns in order of their names."""
     return recipe.model_copy(
         update={
             "columns": sorted(recipe.columns, key=lambda column: column.name),

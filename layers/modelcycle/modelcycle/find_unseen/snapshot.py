@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.engine import batches, literal
+from modelcycle.find_unseen.learned_cases import sorted_columns
 from modelcycle.messages import CaseRecipe
 from modelcycle.model.cases import create_cases
 from modelcycle.model.columns import Columns
 from modelcycle.model.fields import Field
 from modelcycle.model.typed_sql import fetch_values, parsed_sql
 from modelcycle.model.values import stripped_sql
+
+MAX_KNOWN_ROWS = 5_000_000  # of a snapshot whose cases stay in memory, 8 bytes each
 
 Mask = npt.NDArray[np.bool_]
 
@@ -36,10 +40,12 @@ class Snapshot:
     Parameters
     ----------
     columns : names, in the order of c0, c1 ...
+    known : cases by recipe, made only once
     """
 
     engine: Any
     columns: list[str]
+    known: dict[str, npt.NDArray[np.uint64]] = dataclasses.field(default_factory=dict)
 
     @staticmethod
     def open(engine: Any, shards: Sequence[Path], columns: list[str]) -> Snapshot:
@@ -55,11 +61,16 @@ class Snapshot:
 
     def cases(self, recipe: CaseRecipe) -> npt.NDArray[np.uint64]:
         """Return the case of each row (n,), in the order of the snapshot, by a recipe whose columns it has."""
-        numbers = {column.name: self.columns.index(column.name) for column in [*recipe.columns, *recipe.rest]}
-        create_cases(self.engine, recipe, numbers, "snapshot")
-        hashes = self.engine.execute("SELECT hash FROM cases ORDER BY row_id").fetchnumpy()["hash"]
-        self.engine.execute("DROP TABLE cases")
-        return np.asarray(np.ma.getdata(hashes), dtype=np.uint64)
+        key = sorted_columns(recipe).model_dump_json()  # the champion's recipe is mostly that of the candidate
+        if key not in self.known:
+            numbers = {column.name: self.columns.index(column.name) for column in [*recipe.columns, *recipe.rest]}
+            create_cases(self.engine, recipe, numbers, "snapshot")
+            hashes = self.engine.execute("SELECT hash FROM cases ORDER BY row_id").fetchnumpy()["hash"]
+            self.engine.execute("DROP TABLE cases")
+            self.known[key] = np.asarray(np.ma.getdata(hashes), dtype=np.uint64)
+            if len(self.known[key]) > MAX_KNOWN_ROWS:
+                return self.known.pop(key)
+        return self.known[key]
 
     def select(self, table: str, rows: Mask) -> None:
         """Create a table of the ids of those rows (n,) of the snapshot."""
