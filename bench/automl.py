@@ -1,15 +1,15 @@
 """Compare the search with FLAML (and AutoGluon, where it installs): python -m bench.automl [TABLE ...]
 
-Needs the development environment (`make test` creates it). Public tables from packages, none of them a dependency of the
-product: `bench/requirements.txt` is installed into `build/automl` first. A quarter of each table is held out; the other
-rows are a CSV file, from which both sides start.
+Needs the development environment (`make test` creates it). Public tables from packages, none of them a dependency of
+the product: `bench/requirements.txt` is installed into `build/automl` first. A quarter of each table is held out; the
+other rows are a CSV file, from which both sides start.
 
-Ours goes through the steps themselves, from `collect` to `select_model`, and `refit` where a run would refit; trials run
-in as many processes as there are cores. It is measured by the ONNX graph. Then FLAML gets the same cores, and the seconds
-of BUDGET, of which ours may use no more. Compare figures of one run only.
+Ours goes through the steps themselves, from `collect` to `select_model`, and fits the recipe on all rows where a run
+would; trials run in as many processes as there are cores. It is measured by the ONNX graph. Then FLAML gets the same
+cores, and the seconds of BUDGET, of which ours may use no more. Compare figures of one run only.
 
-The figure of a table is the AUC of two classes, the log loss of more, or the root mean squared error. Its standard error
-comes from bootstrap samples of the held-out rows, of the difference between the two sides.
+The figure of a table is the AUC of two classes, the log loss of more, or the root mean squared error. The standard
+error is that of the difference between the two sides, from bootstrap samples of the held-out rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,9 +56,7 @@ def main(names: list[str]) -> None:
 
 def _compare(name: str, python: str, folder: Path) -> tuple[bool, bool]:
     about = json.loads(_run([python, str(PEER), "write", name, str(folder)]))
-    started = time.perf_counter()
-    scores, latency = train_and_score(folder, about, BUDGET)
-    ours = Side(scores, time.perf_counter() - started, latency)
+    ours = Side(*train_and_score(folder, about, BUDGET))
     answer = json.loads(_run([python, str(PEER), "flaml", str(folder), str(BUDGET)]))
     theirs = Side(np.load(folder / "flaml.npy"), answer["seconds"], answer["latency_us"])
     target = np.load(folder / "target.npy")
@@ -68,9 +65,9 @@ def _compare(name: str, python: str, folder: Path) -> tuple[bool, bool]:
     lead = sign * (mine - other)
     verdict = "ours" if lead > error else "flaml" if lead < -error else "equal"
     metric = {"binary": "AUC", "multiclass": "log loss", "regression": "RMSE"}[about["task"]]
-    print(f"{name:<16}{about['rows']:>8,}{about['columns']:>6}  {metric:<9}{mine:>10.4g}{other:>10.4g}{error:>9.2g}  "
-          f"{verdict:<7}{ours.seconds:>8.0f}{theirs.seconds:>7.0f}{ours.latency_us:>6.0f} us{theirs.latency_us:>6.0f} us",
-          flush=True)  # fmt: skip
+    figures = f"{metric:<9}{mine:>10.4g}{other:>10.4g}{error:>9.2g}  {verdict:<7}"
+    speed = f"{ours.seconds:>8.0f}{theirs.seconds:>7.0f}{ours.latency_us:>6.0f} us{theirs.latency_us:>6.0f} us"
+    print(f"{name:<16}{about['rows']:>8,}{about['columns']:>6}  {figures}{speed}", flush=True)
     return lead >= -error, lead > error
 
 

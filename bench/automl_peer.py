@@ -65,7 +65,18 @@ def late_flights() -> Any:
     with zipfile.ZipFile(Path(spec.submodule_search_locations[0]) / "data" / "flights.csv.zip") as archive:
         table = pd.read_csv(archive.open(next(name for name in archive.namelist() if name.endswith("flights.csv"))))
     table = table.dropna(subset=["arr_delay"])
-    kept = ["month", "day", "sched_dep_time", "sched_arr_time", "carrier", "flight", "tailnum", "origin", "dest", "distance"]
+    kept = [
+        "month",
+        "day",
+        "sched_dep_time",
+        "sched_arr_time",
+        "carrier",
+        "flight",
+        "tailnum",
+        "origin",
+        "dest",
+        "distance",
+    ]
     return table[kept].assign(late=np.where(table["arr_delay"] > 15, "late", "in time")).reset_index(drop=True)
 
 
@@ -73,7 +84,9 @@ def good_lectures() -> Any:
     """Return the lecture evaluations of ETH Zurich: whether a student gives at least 4 of 5; thousands of students."""
     table = of_pydataset("InstEval")()
     rated = table.assign(good=np.where(table["y"] >= 4, "good", "not")).drop(columns="y")
-    return rated.assign(s="s" + rated["s"].astype(str), d="d" + rated["d"].astype(str), dept="t" + rated["dept"].astype(str))
+    return rated.assign(
+        s="s" + rated["s"].astype(str), d="d" + rated["d"].astype(str), dept="t" + rated["dept"].astype(str)
+    )
 
 
 TABLES: dict[str, tuple[str, str, Callable[[], Any]]] = {

@@ -91,7 +91,9 @@ def test_columns_of_extreme_numbers_are_a_model(algorithm: str, scale: float) ->
     plan = FeaturePlan(
         columns=[Planned(column=entry.column, treatment="number", why="", inputs=[entry]) for entry in inputs]
     )
-    signature = Signature(model="m", task="binary", target="y", classes=["n", "p"], fields=[], ignored=[], inputs=inputs)
+    signature = Signature(
+        model="m", task="binary", target="y", classes=["n", "p"], fields=[], ignored=[], inputs=inputs
+    )
     frame = pipeline.frame(signature, rows)
     model = pipeline.fit(pipeline.build(plan, "binary", algorithm, {}, seed=0), frame, rows.target)
     served = Scorer(signature, export.to_onnx(model, signature)).scores(rows)

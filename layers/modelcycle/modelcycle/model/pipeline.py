@@ -3,8 +3,8 @@
 Not every pair of encoder and estimator that can be exported also gives the same scores. The pairs built here agree with
 onnxruntime on missing values, unseen categories, unusual texts and extreme numbers
 (`tests/unit/test_pipeline_parity.py`). Measured and avoided: HistGradientBoosting with `categorical_features` (wrong
-scores), `OneHotEncoder(handle_unknown="infrequent_if_exist")` (fails in onnxruntime), forests after a scaler (rows reach
-other leaves).
+scores), `OneHotEncoder(handle_unknown="infrequent_if_exist")` (fails in onnxruntime), forests after a scaler (rows
+reach other leaves).
 
     treatment         boosting | forests                       linear
     number, date      unchanged | median                       median, clamped to the training range, standardised

@@ -50,7 +50,9 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
 
     encoder = operator.raw_operator
     encoded = []
-    for number, (levels, column) in enumerate(zip(encoder.categories_, _columns(scope, operator, container), strict=True)):
+    for number, (levels, column) in enumerate(
+        zip(encoder.categories_, _columns(scope, operator, container), strict=True)
+    ):
         table = level_table(encoder, number)
         names = {name: scope.get_unique_variable_name(name) for name in ("table", "row", "means", "shape", "flat")}
         container.add_initializer(names["table"], TensorProto.FLOAT, list(table.shape), table.ravel().tolist())

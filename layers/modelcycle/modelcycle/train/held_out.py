@@ -1,8 +1,8 @@
 """On which rows a trial is fitted, and on which it is judged.
 
-    few rows          every fold is judged by a model of the others (cross-validation)
-    ordered by time   block i is judged by a model of the blocks before it (expanding windows)
-    many rows         the validation rows are judged by a model of the training rows
+few rows          every fold is judged by a model of the others (cross-validation)
+ordered by time   block i is judged by a model of the blocks before it (expanding windows)
+many rows         the validation rows are judged by a model of the training rows
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,9 @@ class HeldOutScores:
 
 
 def score_held_out(
-    trial: Trial, plan: FeaturePlan, task: Task, n_classes: int, rows: Rows, splits: list[Split]
-) -> HeldOutScores:
+    trial: Trial, plan: FeaturePlan, task: Task, n_classes: int, rows: Rows, splits: list[Split],
+    stop_at: float | None = None,
+) -> HeldOutScores:  # fmt: skip
     """Fit a trial on each split, and score the rows that the split holds out.
 
     Boosting stops early by the held-out loss. All splits are scored at the same number of iterations, the median of the
@@ -65,6 +67,7 @@ def score_held_out(
     Parameters
     ----------
     n_classes : 0 for regression
+    stop_at : when boosting stops, in seconds of `time.monotonic`; with fewer iterations the trial is still complete
     """
     positions = np.concatenate([split.judge for split in splits])
     if trial.algorithm != "hist_gradient_boosting":
@@ -73,7 +76,7 @@ def score_held_out(
             fitted = pipeline.fit(_model(trial, plan, task), *_arguments(rows.take(split.fit)))
             scores.append(pipeline.scores(fitted, rows.take(split.judge).frame, n_classes))
         return HeldOutScores(trial, positions, np.concatenate(scores))
-    boosted = [_boost(trial, plan, task, rows.take(split.fit), rows.take(split.judge)) for split in splits]
+    boosted = [_boost(trial, plan, task, rows.take(split.fit), rows.take(split.judge), stop_at) for split in splits]
     iterations = max(1, round(median(fit.best_iteration for fit in boosted)))
     fixed = trial.model_copy(update={"parameters": trial.parameters | {"max_iter": iterations}})
     return HeldOutScores(fixed, positions, np.concatenate([fit.scores(iterations, n_classes) for fit in boosted]))
@@ -112,14 +115,15 @@ class _Boosted:
         last = min(iterations, self.estimator.n_iter_) - 1
         if not n_classes:
             staged = self.estimator.staged_predict(self.judged)
-            return (next(islice(staged, last, None)) * self.scale + self.mean).reshape(-1, 1).astype(np.float32)
+            values: npt.NDArray[np.float64] = next(islice(staged, last, None)) * self.scale + self.mean
+            return values.reshape(-1, 1).astype(np.float32)
         probabilities = np.zeros((len(self.judged), n_classes), dtype=np.float32)
         staged = self.estimator.staged_predict_proba(self.judged)
         probabilities[:, self.estimator.classes_.astype(int)] = next(islice(staged, last, None))
         return probabilities
 
 
-def _boost(trial: Trial, plan: FeaturePlan, task: Task, fit: Rows, judge: Rows) -> _Boosted:
+def _boost(trial: Trial, plan: FeaturePlan, task: Task, fit: Rows, judge: Rows, stop_at: float | None) -> _Boosted:
     from threadpoolctl import threadpool_limits
 
     model = _model(trial, plan, task)
@@ -136,7 +140,19 @@ def _boost(trial: Trial, plan: FeaturePlan, task: Task, fit: Rows, judge: Rows) 
     with threadpool_limits(1):
         if known.any():
             estimator.set_params(early_stopping=True, n_iter_no_change=PATIENCE, scoring="loss")
-            estimator.fit(fitted, target, X_val=judged[known], y_val=judge_target[known])
+            held_out = {"X_val": judged[known], "y_val": judge_target[known]}
         else:
-            estimator.fit(fitted, target)
+            held_out = {}
+        for limit in _limits(estimator.max_iter, stop_at):
+            estimator.set_params(max_iter=limit, warm_start=stop_at is not None)
+            estimator.fit(fitted, target, **held_out)
+            if estimator.n_iter_ < limit or (stop_at is not None and monotonic() > stop_at):
+                break
     return _Boosted(estimator, judged, mean, scale)
+
+
+def _limits(iterations: int, stop_at: float | None) -> list[int]:
+    """Return the numbers of iterations after which boosting looks at the time: each time twice as many."""
+    if stop_at is None:
+        return [iterations]
+    return [limit for limit in (50, 100, 200, 400, 800) if limit < iterations] + [iterations]

@@ -19,7 +19,7 @@ from modelcycle.spec import Task
 from modelcycle.steps import pipeline_of
 from modelcycle.store import Store
 from modelcycle.train.held_out import count_folds
-from modelcycle.train.search_space import default_parameters, portfolio, search_space
+from modelcycle.train.search_space import CANDIDATES, MANY_ROWS, default_parameters, portfolio, search_space
 
 MAX_REFIT_ROWS = 10_000  # with more rows, a model that has also learned from the test rows is hardly better
 ALGORITHM_CYCLE = (
@@ -27,6 +27,8 @@ ALGORITHM_CYCLE = (
     "hist_gradient_boosting", "random_forest", "hist_gradient_boosting",
 )  # fmt: skip
 """The order of the algorithms after the default trials; algorithms that the pipeline file leaves out are skipped."""
+FIRST_OF_MANY = ("hist_gradient_boosting", "hist_gradient_boosting", "linear", "hist_gradient_boosting")
+"""On many rows the first trials: boosting wins there, and the others may not fit into the search's seconds."""
 
 
 def plan_trials(request: PlanTrialsRequest, *, artifacts: Store) -> PlannedTrials:
@@ -39,7 +41,11 @@ def plan_trials(request: PlanTrialsRequest, *, artifacts: Store) -> PlannedTrial
     plan = FeaturePlan.model_validate_json(artifacts.read(request.engineer_features.plan))
     signature = Signature.model_validate_json(artifacts.read(request.engineer_features.signature))
     drawn = draw_trials(
-        list(dict.fromkeys(training.algorithms)), task, rows, training.seed, by_target=has_target_encoding(plan, signature)
+        list(dict.fromkeys(training.algorithms)),
+        task,
+        rows,
+        training.seed,
+        by_target=has_target_encoding(plan, signature),
     )
     return PlannedTrials(
         metric="rmse" if task == "regression" else "log loss",
@@ -80,12 +86,15 @@ def draw_trials(
 
     generator = np.random.default_rng(seed)
     portfolios = {name: portfolio(name, task, rows, by_target=by_target) for name in algorithms}
-    spaces = {name: search_space(name, task, by_target=by_target) for name in algorithms}
-    for algorithm in algorithms:
+    spaces = {name: search_space(name, task, rows, by_target=by_target) for name in algorithms}
+    first = [name for name in FIRST_OF_MANY if name in algorithms] if rows >= MANY_ROWS else []
+    for algorithm in [*first, *(name for name in algorithms if name not in first)]:
         yield algorithm, next(portfolios[algorithm]), int(generator.integers(2**31))
     for algorithm in cycle([name for name in ALGORITHM_CYCLE if name in algorithms]):
         parameters = next(portfolios[algorithm], None)
         if parameters is None:
             drawn = {name: draw(generator) for name, draw in spaces[algorithm].items()}
             parameters = default_parameters(algorithm, task, rows) | drawn
+            if algorithm == "hist_gradient_boosting" and rows >= MANY_ROWS:
+                parameters["candidates"] = CANDIDATES
         yield algorithm, parameters, int(generator.integers(2**31))

@@ -13,15 +13,16 @@ from modelcycle.messages import Artifact, RunTrialRequest, Trial, TrialResult
 from modelcycle.registry import Results
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
-from modelcycle.train.halving import best_of_sample
+from modelcycle.train.halving import best_of_candidates
 from modelcycle.train.held_out import Split, read_folds, split_of_parts, splits_of_folds
-from modelcycle.train.held_out_scores import Rows, score_held_out
 from modelcycle.train.held_out_loss import NO_MODEL, validation_loss
+from modelcycle.train.held_out_scores import Rows, score_held_out
 from modelcycle.train.training_data import TrainingData, read_training_data
 
 __all__ = ["NO_MODEL", "run_trial", "validation_loss"]
 
 MAX_REASON_CHARACTERS = 200
+SHARE_OF_REST = 0.6  # of the search's remaining time, for one trial
 
 
 def run_trial(request: RunTrialRequest, *, artifacts: Store, results: Results, code: str) -> TrialResult:
@@ -78,8 +79,8 @@ def _evaluate(
     rows = Rows(*data.all_rows())
     splits = _splits(request, data, rows, artifacts, ordered)
     task = data.signature.task
-    trial = best_of_sample(request.trial, data.plan, data.signature, rows, splits)
-    held_out = score_held_out(trial, data.plan, task, data.n_classes, rows, splits)
+    trial = best_of_candidates(request.trial, data.plan, data.signature, rows, splits[0])
+    held_out = score_held_out(trial, data.plan, task, data.n_classes, rows, splits, _stop_at(request.ends_at))
     file = io.BytesIO()
     np.savez_compressed(file, scores=held_out.scores, rows=held_out.positions)
     key = request.run.key("train", f"scores-{request.trial.number:03}.npz")
@@ -87,9 +88,7 @@ def _evaluate(
     return held_out.trial, loss, artifacts.put(key, file.getvalue())
 
 
-def _splits(
-    request: RunTrialRequest, data: TrainingData, rows: Rows, artifacts: Store, ordered: bool
-) -> list[Split]:
+def _splits(request: RunTrialRequest, data: TrainingData, rows: Rows, artifacts: Store, ordered: bool) -> list[Split]:
     if not request.folds:
         return [split_of_parts(data.train.rows, data.validation.rows)]
 
@@ -100,6 +99,13 @@ def _splits(
     if not splits:
         raise ValueError("no fold leaves rows of two classes to learn from")
     return splits
+
+
+def _stop_at(ends_at: datetime | None) -> float | None:
+    """Return when a trial stops boosting, in seconds of `time.monotonic`: it leaves some time to later trials."""
+    if ends_at is None:
+        return None
+    return time.monotonic() + SHARE_OF_REST * max((ends_at - datetime.now(UTC)).total_seconds(), 0)
 
 
 def _reason(error: Exception) -> str:

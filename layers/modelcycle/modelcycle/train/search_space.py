@@ -13,11 +13,15 @@ Draw = Callable[[Any], float | int | str]
 
 Parameters = dict[str, Any]
 
-MAX_TREE_ROWS = 50_000  # each tree of a forest sees at most this many
-MAX_FOREST_LEAVES = 60_000  # limits a forest's graph to some 8 MB, and with it the memory of the function that serves it
+MAX_TREE_ROWS = 30_000  # each tree of a forest sees at most this many
+MAX_FOREST_LEAVES = (
+    60_000  # limits a forest's graph to some 8 MB, and with it the memory of the function that serves it
+)
 MAX_TREE_LEAVES = 1_000
 MAX_TREES, MIN_TREES = 150, 60
 MAX_ITERATIONS = 1_000  # of boosting, which stops early
+MANY_ROWS = 40_000  # from here on, trees of boosting may be large, and a drawn trial is the best of several candidates
+CANDIDATES = 4
 FORESTS = ("random_forest", "extra_trees")
 
 
@@ -31,13 +35,17 @@ def portfolio(algorithm: str, task: Task, rows: int, *, by_target: bool) -> Iter
     """
     defaults = default_parameters(algorithm, task, rows)
     if algorithm == "hist_gradient_boosting":
-        boosting: list[Parameters] = [
+        variants: list[Parameters] = [
             {},
-            {"encoding": "target", "max_leaf_nodes": 16, "max_features": 0.6},
+            {"encoding": "target", "max_features": 0.6},
             {"learning_rate": 0.04, "max_leaf_nodes": 48, "min_samples_leaf": 8, "max_features": 0.4},
             {"encoding": "target", "learning_rate": 0.05, "max_leaf_nodes": 8, "l2_regularization": 5},
         ]
-        variants = boosting
+        if rows >= MANY_ROWS:
+            variants[2:] = [
+                {"learning_rate": 0.1, "max_leaf_nodes": 120, "max_features": 0.4, "l2_regularization": 10},
+                {"encoding": "target", "max_leaf_nodes": 120, "min_samples_leaf": 100, "max_features": 0.4},
+            ]
     elif algorithm in FORESTS:
         variants = [{}, {"encoding": "target", "min_samples_leaf": 1, "max_features": 0.5}]
     else:
@@ -56,37 +64,35 @@ def default_parameters(algorithm: str, task: Task, rows: int) -> Parameters:
     rows : number of training rows
     """
     if algorithm == "hist_gradient_boosting":
-        return {
-            "max_iter": MAX_ITERATIONS,
-            "learning_rate": 0.08,
-            "max_leaf_nodes": 16,
-            "min_samples_leaf": 20,
-            "l2_regularization": 1,
-        }
+        size: Parameters = {"learning_rate": 0.08, "max_leaf_nodes": 16, "min_samples_leaf": 20}
+        if rows >= MANY_ROWS:
+            size = {"learning_rate": 0.15, "max_leaf_nodes": 64, "min_samples_leaf": 40, "max_features": 0.6}
+        return {"max_iter": MAX_ITERATIONS, "l2_regularization": 1} | size
     if algorithm in FORESTS:
         leaves = min(MAX_TREE_LEAVES, max(rows, 2))
         trees = min(MAX_TREES, max(MIN_TREES, MAX_FOREST_LEAVES // leaves))
         row_limit = {"max_samples": MAX_TREE_ROWS, "bootstrap": True} if rows > MAX_TREE_ROWS else {}
         max_features = 0.5 if task == "regression" else "sqrt"
-        size = {"n_estimators": trees, "max_leaf_nodes": leaves}
-        return size | row_limit | {"min_samples_leaf": 3, "max_features": max_features}
+        forest = {"n_estimators": trees, "max_leaf_nodes": leaves}
+        return forest | row_limit | {"min_samples_leaf": 3, "max_features": max_features}
     return {"alpha": 1} if task == "regression" else {"C": 1, "max_iter": 300}
 
 
-def search_space(algorithm: str, task: Task, *, by_target: bool) -> dict[str, Draw]:
+def search_space(algorithm: str, task: Task, rows: int, *, by_target: bool) -> dict[str, Draw]:
     """Return the distribution of each parameter that the search varies.
 
     No float drawn here is integral: JSON may turn 1.0 into 1, and as max_features 1 means one feature, 1.0 all.
 
     Parameters
     ----------
+    rows : number of training rows
     by_target : whether categories may be encoded by their mean target
     """
     encoding: dict[str, Draw] = {"encoding": _choice("codes", "target")} if by_target else {}
     if algorithm == "hist_gradient_boosting":
         return encoding | {
-            "learning_rate": _log_uniform(0.02, 0.15),
-            "max_leaf_nodes": _log_uniform_int(4, 80),
+            "learning_rate": _log_uniform(0.05, 0.25) if rows >= MANY_ROWS else _log_uniform(0.02, 0.15),
+            "max_leaf_nodes": _log_uniform_int(16, 250) if rows >= MANY_ROWS else _log_uniform_int(4, 80),
             "min_samples_leaf": _log_uniform_int(3, 60),
             "l2_regularization": _log_uniform(0.001, 30),
             "max_features": _choice(0.3, 0.5, 0.7, 0.9),
