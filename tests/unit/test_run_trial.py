@@ -11,10 +11,11 @@ import pytest
 
 from modelcycle.messages import PlanTrialsRequest, RunTrialRequest, Trial, TrialResult
 from modelcycle.model import pipeline
-from modelcycle.model.columns import Columns, concatenate
+from modelcycle.model.columns import concatenate
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Signature
 from modelcycle.train import plan_trials, run_trial
+from modelcycle.train.held_out import splits_of_folds
 from modelcycle.train.held_out_loss import NO_MODEL, validation_loss
 from tests.unit.learning_tables import Lifecycle, lifecycle, odd_table, table
 
@@ -91,13 +92,14 @@ def test_boosting_stops_early_and_its_trial_can_be_fitted_again() -> None:
 
 def test_a_class_that_is_missing_in_folds_is_no_obstacle() -> None:
     rows = 300
-    values = np.random.default_rng(0).normal(size=rows)
-    names = ["c" if number in (0, 5) else "ab"[int(value > 0)] for number, value in enumerate(values)]
+    random = np.random.default_rng(0)
+    values, noise = random.normal(size=rows), random.normal(size=rows)
+    names = ["c" if row in (0, 5) else "ab"[int(values[row] + noise[row] > 0)] for row in range(rows)]
     life = lifecycle(table({"x": values.tolist(), "y": names}, "y", "multiclass"))
     for trial in plan(life).trials[:4]:
         result = run(life, trial, folds=5)
         assert not result.failed
-        assert result.loss < 0.5
+        assert result.loss < 1
 
 
 def test_a_trial_that_cannot_be_fitted_says_why_and_has_no_scores() -> None:
@@ -124,13 +126,13 @@ def test_a_trial_after_the_end_of_the_search_is_skipped_and_not_remembered() -> 
 
 def test_a_drawn_trial_on_many_rows_is_the_best_of_its_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelcycle.train.halving.FIRST_SAMPLE_ROWS", 200)
-    life = lifecycle(odd_table("binary", rows=900), folds=False)
+    life = lifecycle(odd_table("binary", rows=500), folds=False)
     bad = boosting(learning_rate=1e-6, candidates=4)
     result = run(life, bad, folds=0)
     assert "candidates" not in result.trial.parameters
     assert result.trial.parameters["learning_rate"] != 1e-6
     assert result.loss < run(life, boosting(2, learning_rate=1e-6), folds=0).loss
-    twice = run(lifecycle(odd_table("binary", rows=900), folds=False), bad, folds=0)
+    twice = run(lifecycle(odd_table("binary", rows=500), folds=False), bad, folds=0)
     assert (twice.trial, twice.loss) == (result.trial, result.loss)
 
 
@@ -148,14 +150,12 @@ def test_extreme_columns_leave_every_algorithm_a_model() -> None:
         assert result.loss < 0.5
 
 
-def test_one_class_a_fold_leaves_the_other_folds() -> None:
-    rows = 120
-    life = lifecycle(
-        table({"x": list(map(float, range(rows))), "y": ["a" if n < 60 else "b" for n in range(rows)], "when": [
-            datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(rows)]}, "y", "binary"),
-        time_column="when",
-    )  # fmt: skip
-    trial = Trial(number=1, algorithm="linear", parameters={"C": 1, "max_iter": 100}, seed=0)
-    _, scored = held_out(life, run(life, trial, folds=4))
-    assert len(scored) > 0
-    assert isinstance(life.parts["train"], Columns)
+def test_a_fold_whose_rows_to_learn_from_have_one_class_is_left_out() -> None:
+    target = np.array([0, 0, 0, 0, 1, 1])
+    folds = np.array([0, 1, 2, 3, 4, 5])
+
+    def learnable(rows: Any) -> bool:
+        return len(np.unique(target[rows])) > 1
+
+    splits = splits_of_folds(folds, True, learnable)
+    assert [split.judge.tolist() for split in splits] == [[5]]

@@ -81,6 +81,9 @@ def draw_trials(
     >>> from itertools import islice
     >>> for algorithm, parameters, seed in islice(draw_trials(["linear"], "binary", 1000, seed=0), 3):
     ...     print(algorithm, parameters, seed)
+    linear {'C': 1, 'max_iter': 300} 1826701615
+    linear {'C': 0.03, 'max_iter': 300} 1367864807
+    linear {'C': 0.02233, 'max_iter': 300} 661058652
     """
     import numpy as np
 
