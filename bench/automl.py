@@ -26,7 +26,7 @@ import numpy as np
 from bench.automl_ours import train_and_score
 from bench.commands import ROOT
 
-BUDGET = 40.0  # seconds of each side on each table
+BUDGET = 30.0  # seconds of each side on each table
 RESAMPLES = 200
 ENVIRONMENT = ROOT / "build" / "automl"
 PEER = ROOT / "bench" / "automl_peer.py"

@@ -48,12 +48,10 @@ def of_sklearn(name: str) -> Callable[[], Any]:
     return read
 
 
-def rand_health() -> Any:
-    """Return the RAND health insurance experiment of statsmodels: whether a person saw a doctor in the year."""
-    import statsmodels.api as sm
-
-    table = sm.datasets.randhie.load_pandas().data
-    return table.assign(visits=np.where(table["mdvis"] > 0, "some", "none")).drop(columns="mdvis")
+def any_consultation() -> Any:
+    """Return the Australian health survey of 1977: whether a person saw a doctor in two weeks."""
+    table = of_pydataset("DoctorAUS")()
+    return table.assign(doctorco=np.where(table["doctorco"] > 0, "some", "none")).drop(columns=["nondocco"])
 
 
 def late_flights() -> Any:
@@ -95,10 +93,10 @@ TABLES: dict[str, tuple[str, str, Callable[[], Any]]] = {
     "breast_cancer": ("target", "binary", of_sklearn("breast_cancer")),
     "digits": ("target", "multiclass", of_sklearn("digits")),
     "chile": ("vote", "multiclass", of_pydataset("Chile")),
-    "wages": ("lwage", "regression", of_pydataset("Wages")),
+    "wage_survey": ("wages", "regression", of_pydataset("SLID")),
     "computers": ("price", "regression", of_pydataset("Computers")),
     "flchain": ("death", "binary", of_pydataset("flchain", "futime", "chapter")),
-    "doctor_visits": ("visits", "binary", rand_health),
+    "consultations": ("doctorco", "binary", any_consultation),
     "wives": ("whrswk", "regression", of_pydataset("HI")),
     "movies": ("rating", "regression", of_pydataset("movies", "title", *(f"r{n}" for n in range(1, 11)))),
     "diamonds": ("price", "regression", of_pydataset("diamonds")),

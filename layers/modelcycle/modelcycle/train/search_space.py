@@ -37,17 +37,20 @@ def portfolio(algorithm: str, task: Task, rows: int, *, by_target: bool) -> Iter
     if algorithm == "hist_gradient_boosting":
         variants: list[Parameters] = [
             {},
+            {"encoding": "target", "learning_rate": 0.05, "max_leaf_nodes": 6, "l2_regularization": 5},
             {"encoding": "target", "max_features": 0.6},
             {"learning_rate": 0.04, "max_leaf_nodes": 48, "min_samples_leaf": 8, "max_features": 0.4},
-            {"encoding": "target", "learning_rate": 0.05, "max_leaf_nodes": 8, "l2_regularization": 5},
         ]
         if rows >= MANY_ROWS:
-            variants[2:] = [
+            variants[1:] = [
+                {"encoding": "target"},
                 {"learning_rate": 0.1, "max_leaf_nodes": 120, "max_features": 0.4, "l2_regularization": 10},
                 {"encoding": "target", "max_leaf_nodes": 120, "min_samples_leaf": 100, "max_features": 0.4},
             ]
-    elif algorithm in FORESTS:
-        variants = [{}, {"encoding": "target", "min_samples_leaf": 1, "max_features": 0.5}]
+    elif algorithm == "extra_trees":
+        variants = [{}, {"encoding": "target", "min_samples_leaf": 1, "max_features": 0.7}]
+    elif algorithm == "random_forest":
+        variants = [{}, {"encoding": "target", "min_samples_leaf": 10, "max_features": 0.4}]
     else:
         variants = [{}, {"alpha": 30} if task == "regression" else {"C": 0.03}]
     for variant in variants:
