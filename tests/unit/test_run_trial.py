@@ -15,8 +15,8 @@ from modelcycle.model.columns import concatenate
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Signature
 from modelcycle.train import plan_trials, run_trial
-from modelcycle.train.held_out import splits_of_folds
 from modelcycle.train.held_out_loss import NO_MODEL, validation_loss
+from modelcycle.train.splits import splits_of_folds
 from tests.unit.learning_tables import Lifecycle, lifecycle, odd_table, table
 
 BOOSTING = {"max_iter": 300, "learning_rate": 0.1, "max_leaf_nodes": 8}

@@ -15,10 +15,10 @@ import numpy as np
 from modelcycle.messages import Trial
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Signature
-from modelcycle.train.held_out import Split
 from modelcycle.train.held_out_loss import validation_loss
 from modelcycle.train.held_out_scores import Rows, score_held_out
 from modelcycle.train.search_space import search_space
+from modelcycle.train.splits import Split
 
 FIRST_SAMPLE_ROWS = 10_000  # the next sample has four times as many
 GROWTH = 4

@@ -15,7 +15,7 @@ from modelcycle.messages import Trial
 from modelcycle.model import pipeline
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.spec import Task
-from modelcycle.train.held_out import Split
+from modelcycle.train.splits import Split
 
 # boosting ends when the held-out loss has not improved for this many iterations
 PATIENCE = 25

@@ -18,8 +18,8 @@ from modelcycle.model.signature import Signature
 from modelcycle.spec import Task
 from modelcycle.steps import pipeline_of
 from modelcycle.store import Store
-from modelcycle.train.held_out import count_folds
 from modelcycle.train.search_space import CANDIDATES, MANY_ROWS, default_parameters, portfolio, search_space
+from modelcycle.train.splits import count_folds
 
 MAX_REFIT_ROWS = 10_000  # with more rows, a model that has also learned from the test rows is hardly better
 ALGORITHM_CYCLE = (

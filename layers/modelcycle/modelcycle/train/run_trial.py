@@ -14,9 +14,9 @@ from modelcycle.registry import Results
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
 from modelcycle.train.halving import best_of_candidates
-from modelcycle.train.held_out import Split, read_folds, split_of_parts, splits_of_folds
 from modelcycle.train.held_out_loss import NO_MODEL, validation_loss
 from modelcycle.train.held_out_scores import Rows, score_held_out
+from modelcycle.train.splits import Split, read_folds, split_of_parts, splits_of_folds
 from modelcycle.train.training_data import TrainingData, read_training_data
 
 __all__ = ["NO_MODEL", "run_trial", "validation_loss"]
