@@ -17,7 +17,7 @@ from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Signature
 from modelcycle.train.held_out_loss import validation_loss
 from modelcycle.train.held_out_scores import Rows, score_held_out
-from modelcycle.train.search_space import search_space
+from modelcycle.train.search_space import bounded, search_space
 from modelcycle.train.splits import Split
 
 FIRST_SAMPLE_ROWS = 10_000  # the next sample has four times as many
@@ -58,7 +58,11 @@ def _variants(trial: Trial, signature: Signature, rows: int, count: int) -> list
     space = search_space(trial.algorithm, signature.task, rows, by_target="encoding" in trial.parameters)
     return [
         trial.model_copy(
-            update={"parameters": trial.parameters | {name: draw(generator) for name, draw in space.items()}}
+            update={
+                "parameters": bounded(
+                    trial.parameters | {name: draw(generator) for name, draw in space.items()}, len(signature.classes)
+                )
+            }
         )
         for _ in range(count)
     ]

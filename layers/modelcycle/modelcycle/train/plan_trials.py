@@ -18,7 +18,7 @@ from modelcycle.model.signature import Signature
 from modelcycle.spec import Task
 from modelcycle.steps import pipeline_of
 from modelcycle.store import Store
-from modelcycle.train.search_space import CANDIDATES, MANY_ROWS, default_parameters, portfolio, search_space
+from modelcycle.train.search_space import CANDIDATES, MANY_ROWS, bounded, default_parameters, portfolio, search_space
 from modelcycle.train.splits import count_folds
 
 MAX_REFIT_ROWS = 10_000  # with more rows, a model that has also learned from the test rows is hardly better
@@ -52,7 +52,7 @@ def plan_trials(request: PlanTrialsRequest, *, artifacts: Store) -> PlannedTrial
         folds=count_folds(request.preprocess, ordered),
         refit=training.refit == "all" or (training.refit == "auto" and few),
         trials=[
-            Trial(number=number, algorithm=algorithm, parameters=parameters, seed=seed)
+            Trial(number=number, algorithm=algorithm, parameters=bounded(parameters, len(signature.classes)), seed=seed)
             for number, (algorithm, parameters, seed) in zip(range(1, training.trials + 1), drawn, strict=False)
         ],
         ends_at=datetime.now(UTC) + timedelta(seconds=training.seconds) if training.seconds is not None else None,

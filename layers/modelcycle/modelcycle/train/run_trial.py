@@ -16,12 +16,14 @@ from modelcycle.store import Store, put_json
 from modelcycle.train.halving import best_of_candidates
 from modelcycle.train.held_out_loss import NO_MODEL, validation_loss
 from modelcycle.train.held_out_scores import Rows, score_held_out
+from modelcycle.train.search_space import MANY_ROWS
 from modelcycle.train.splits import Split, read_folds, split_of_parts, splits_of_folds
 from modelcycle.train.training_data import TrainingData, read_training_data
 
 __all__ = ["NO_MODEL", "run_trial", "validation_loss"]
 
 MAX_REASON_CHARACTERS = 200
+MAX_BOOSTING_SECONDS = 400.0  # a function may run 900 s
 SHARE_OF_REST = 0.6  # of the search's remaining time, for one trial
 
 
@@ -80,7 +82,8 @@ def _evaluate(
     splits = _splits(request, data, rows, artifacts, ordered)
     task = data.signature.task
     trial = best_of_candidates(request.trial, data.plan, data.signature, rows, splits[0])
-    held_out = score_held_out(trial, data.plan, task, data.n_classes, rows, splits, _stop_at(request.ends_at))
+    stop_at = _stop_at(request.ends_at, len(rows.target))
+    held_out = score_held_out(trial, data.plan, task, data.n_classes, rows, splits, stop_at)
     file = io.BytesIO()
     np.savez_compressed(file, scores=held_out.scores, rows=held_out.positions)
     key = request.run.key("train", f"scores-{request.trial.number:03}.npz")
@@ -101,10 +104,13 @@ def _splits(request: RunTrialRequest, data: TrainingData, rows: Rows, artifacts:
     return splits
 
 
-def _stop_at(ends_at: datetime | None) -> float | None:
-    """Return when a trial stops boosting, in seconds of `time.monotonic`: it leaves some time to later trials."""
+def _stop_at(ends_at: datetime | None, rows: int) -> float | None:
+    """Return when a trial stops boosting, in seconds of `time.monotonic`; None: it does not look at the time.
+
+    It leaves some of the search's time to later trials; and on many rows it ends before its function would time out.
+    """
     if ends_at is None:
-        return None
+        return time.monotonic() + MAX_BOOSTING_SECONDS if rows >= MANY_ROWS else None
     return time.monotonic() + SHARE_OF_REST * max((ends_at - datetime.now(UTC)).total_seconds(), 0)
 
 

@@ -20,6 +20,7 @@ MAX_FOREST_LEAVES = (
 MAX_TREE_LEAVES = 1_000
 MAX_TREES, MIN_TREES = 150, 60
 MAX_ITERATIONS = 1_000  # of boosting, which stops early
+MAX_BOOSTED_LEAVES = 120_000  # over all iterations and classes; limits the graph to some 16 MB
 MANY_ROWS = 40_000  # from here on, trees of boosting may be large, and a drawn trial is the best of several candidates
 CANDIDATES = 4
 FORESTS = ("random_forest", "extra_trees")
@@ -79,6 +80,26 @@ def default_parameters(algorithm: str, task: Task, rows: int) -> Parameters:
         forest = {"n_estimators": trees, "max_leaf_nodes": leaves}
         return forest | row_limit | {"min_samples_leaf": 3, "max_features": max_features}
     return {"alpha": 1} if task == "regression" else {"C": 1, "max_iter": 300}
+
+
+def bounded(parameters: Parameters, classes: int) -> Parameters:
+    """Return parameters of boosting with as many iterations as the size of a graph allows.
+
+    Parameters
+    ----------
+    classes : 0 for regression; of more than two, each has its own tree in every iteration
+
+    Examples
+    --------
+    >>> bounded({"max_iter": 1000, "max_leaf_nodes": 16}, classes=2)
+    {'max_iter': 1000, 'max_leaf_nodes': 16}
+    >>> bounded({"max_iter": 1000, "max_leaf_nodes": 16}, classes=100)
+    {'max_iter': 75, 'max_leaf_nodes': 16}
+    """
+    if "max_leaf_nodes" not in parameters or "max_iter" not in parameters:
+        return parameters
+    leaves = parameters["max_leaf_nodes"] * (classes if classes > 2 else 1)
+    return parameters | {"max_iter": max(1, min(parameters["max_iter"], MAX_BOOSTED_LEAVES // leaves))}
 
 
 def search_space(algorithm: str, task: Task, rows: int, *, by_target: bool) -> dict[str, Draw]:
