@@ -76,7 +76,10 @@ def score_held_out(
             fitted = pipeline.fit(_model(trial, plan, task), *_arguments(rows.take(split.fit)))
             scores.append(pipeline.scores(fitted, rows.take(split.judge).frame, n_classes))
         return HeldOutScores(trial, positions, np.concatenate(scores))
-    boosted = [_boost(trial, plan, task, rows.take(split.fit), rows.take(split.judge), stop_at) for split in splits]
+    boosted = []
+    for number, split in enumerate(splits):
+        fold_stops_at = None if stop_at is None else _share(stop_at, len(splits) - number)
+        boosted.append(_boost(trial, plan, task, rows.take(split.fit), rows.take(split.judge), fold_stops_at))
     iterations = max(1, round(median(fit.best_iteration for fit in boosted)))
     fixed = trial.model_copy(update={"parameters": trial.parameters | {"max_iter": iterations}})
     return HeldOutScores(fixed, positions, np.concatenate([fit.scores(iterations, n_classes) for fit in boosted]))
@@ -149,6 +152,12 @@ def _boost(trial: Trial, plan: FeaturePlan, task: Task, fit: Rows, judge: Rows, 
             if estimator.n_iter_ < limit or (stop_at is not None and monotonic() > stop_at):
                 break
     return _Boosted(estimator, judged, mean, scale)
+
+
+def _share(stop_at: float, splits: int) -> float:
+    """Return when the next of some splits stops: all get the same time, or the last ones would learn too little."""
+    now = monotonic()
+    return now + max(stop_at - now, 0) / splits
 
 
 def _limits(iterations: int, stop_at: float | None) -> list[int]:
