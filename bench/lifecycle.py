@@ -45,7 +45,7 @@ def run_plain_script(environment: dict[str, str]) -> dict[str, Any]:
     """Return what `bench/plain.py` prints, for the trials that the lifecycle draws too."""
     from modelcycle.train.plan_trials import draw_trials
 
-    algorithms = ["hist_gradient_boosting", "random_forest", "linear"]
+    algorithms = ["hist_gradient_boosting", "random_forest", "extra_trees", "linear"]
     drawn = islice(draw_trials(algorithms, "binary", TRAINING_ROWS, seed=0), TRIALS)
     trials = [{"algorithm": name, "parameters": parameters, "seed": seed} for name, parameters, seed in drawn]
     result = subprocess.run(

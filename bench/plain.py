@@ -22,9 +22,11 @@ from sklearn import ensemble, linear_model  # noqa: E402
 from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.impute import SimpleImputer  # noqa: E402
 from sklearn.metrics import log_loss  # noqa: E402
+from sklearn.model_selection import StratifiedKFold  # noqa: E402
 from sklearn.pipeline import Pipeline, make_pipeline  # noqa: E402
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler  # noqa: E402
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder  # noqa: E402
 
+PATIENCE = 25  # iterations of boosting without a better loss
 TARGET, POSITIVE = "income", ">50K"
 LEFT_OUT = ["education", "race", "sex"]  # same as education_num; sensitive
 
@@ -48,8 +50,7 @@ def main(path: Path) -> None:
     started = time.perf_counter()
     losses = []
     for trial in trials:
-        model = _pipeline(trial, numbers, categories).fit(x[train], y[train])
-        losses.append(log_loss(y[validation], model.predict_proba(x[validation])))
+        losses.append(_loss(_pipeline(trial, numbers, categories), trial, (x, y), train, validation))
     parts["trials"] = time.perf_counter() - started
 
     started = time.perf_counter()
@@ -64,6 +65,20 @@ def main(path: Path) -> None:
     print(json.dumps({"total": time.perf_counter() - STARTED, "parts": parts, "error": error, "rows": rows}))
 
 
+def _loss(model: Pipeline, trial: dict[str, Any], rows: tuple[Any, Any], train: Any, validation: Any) -> float:
+    """Return the validation loss; boosting stops early, and its best number of iterations is written to the trial."""
+    x, y = rows
+    if trial["algorithm"] != "hist_gradient_boosting":
+        return float(log_loss(y[validation], model.fit(x[train], y[train]).predict_proba(x[validation])))
+    columns, estimator = model[0], model[-1]
+    fitted = columns.fit_transform(x[train], y[train])
+    estimator.set_params(early_stopping=True, n_iter_no_change=PATIENCE, scoring="loss")
+    estimator.fit(fitted, y[train], X_val=columns.transform(x[validation]), y_val=y[validation])
+    scores = estimator.validation_score_[1:]
+    trial["parameters"]["max_iter"] = int(np.argmax(scores)) + 1
+    return -float(max(scores))
+
+
 def _bucket(row: Any) -> int:
     """Return the row's eighth by its hash, as `preprocess` computes it."""
     joined = chr(31).join("" if pd.isna(value) else f"={value.strip()}" for value in row)
@@ -72,9 +87,14 @@ def _bucket(row: Any) -> int:
 
 def _pipeline(trial: dict[str, Any], numbers: list[str], categories: list[str]) -> Pipeline:
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=10)
+    parameters = dict(trial["parameters"])
+    codes = (
+        TargetEncoder(cv=StratifiedKFold(5, shuffle=True)) if parameters.pop("encoding", "") == "target" else ordinal
+    )
     treatments: dict[str, tuple[Any, Any]] = {
-        "hist_gradient_boosting": ("passthrough", ordinal),
-        "random_forest": (SimpleImputer(strategy="median"), ordinal),
+        "hist_gradient_boosting": ("passthrough", codes),
+        "random_forest": (SimpleImputer(strategy="median"), codes),
+        "extra_trees": (SimpleImputer(strategy="median"), codes),
         "linear": (
             make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
             make_pipeline(ordinal, OneHotEncoder(handle_unknown="ignore", sparse_output=False)),
@@ -83,10 +103,11 @@ def _pipeline(trial: dict[str, Any], numbers: list[str], categories: list[str]) 
     estimators = {
         "hist_gradient_boosting": lambda: ensemble.HistGradientBoostingClassifier(early_stopping=False),
         "random_forest": lambda: ensemble.RandomForestClassifier(n_jobs=1),
+        "extra_trees": lambda: ensemble.ExtraTreesClassifier(n_jobs=1),
         "linear": linear_model.LogisticRegression,
     }
     number_step, category_step = treatments[trial["algorithm"]]
-    estimator = estimators[trial["algorithm"]]().set_params(random_state=trial["seed"], **trial["parameters"])
+    estimator = estimators[trial["algorithm"]]().set_params(random_state=trial["seed"], **parameters)
     columns = ColumnTransformer([("numbers", number_step, numbers), ("categories", category_step, categories)])
     return make_pipeline(columns, estimator)
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from modelcycle import faults
-from modelcycle.messages import DeployRequest
-from tests.contract.conductor import conduct, flow
+from modelcycle.messages import DeployRequest, TrialResult
+from modelcycle.train.held_out_loss import NO_MODEL
+from tests.contract.conductor import Failed, conduct, flow
 from tests.contract.functions import functions, template
 
 FLOWS = ["lifecycle", "rollout", "monitoring"]
@@ -112,3 +113,29 @@ def test_a_rollout_accepts_the_message_of_an_older_lifecycle() -> None:
     old = {"model": "m", "version": 2, "step": 0, "actor": "run r"}
     assert conduct(flow("rollout"), old, deploy, "arn:m-v2-r")[0] == "Finished"
     assert DeployRequest.from_event(given[0]) == DeployRequest(model="m", version=2, actor="run r", rollout="m-v2-r")
+
+
+@pytest.mark.parametrize(("error", "reason"), [("MemoryError", "out of memory"), ("TimeoutError", "")])
+def test_a_trial_out_of_memory_does_not_end_the_search_and_an_unknown_error_does(error: str, reason: str) -> None:
+    train = flow("lifecycle")["States"]["Train"]
+    machine = {"StartAt": "Train", "States": {"Train": {**train, "Next": "Done"}, "Done": {"Type": "Succeed"}}}
+    machine["States"]["ConcludeFailed"] = {"Type": "Fail"}
+    trials = [{"number": number, "algorithm": "linear", "parameters": {}, "seed": 0} for number in (1, 2)]
+
+    def run_trial(resource: str, given: Any) -> Any:
+        assert (given["folds"], given["ends_at"]) == (5, None)
+        if given["trial"]["number"] == 1:
+            raise type(error, (Exception,), {})
+        return {"trial": given["trial"], "loss": 0.5, "seconds": 1}
+
+    start = {"run": {}, "preprocess": {}, "engineer_features": {},
+             "plan_trials": {"trials": trials, "folds": 5, "ends_at": None}}  # fmt: skip
+    if not reason:
+        with pytest.raises(Failed):
+            conduct(machine, start, run_trial, "arn:m-r")
+        return
+    _, data = conduct(machine, start, run_trial, "arn:m-r")
+    failed, fitted = [TrialResult.model_validate(result) for result in data["trials"]]
+    assert reason in failed.failed
+    assert failed.loss == NO_MODEL
+    assert fitted.loss == 0.5

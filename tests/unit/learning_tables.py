@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import io
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,15 +128,28 @@ class Lifecycle(NamedTuple):
         planned = plan_trials(PlanTrialsRequest(**inputs), artifacts=self.store)
         trials = [
             run_trial(
-                RunTrialRequest(**inputs, trial=trial), artifacts=self.store, results=self.results, code=self.code
+                RunTrialRequest(**inputs, trial=trial, folds=planned.folds, ends_at=planned.ends_at),
+                artifacts=self.store, results=self.results, code=self.code,
             )
             for trial in planned.trials
-        ]
+        ]  # fmt: skip
         request = SelectModelRequest(**inputs, trials=trials)
         return trials, select_model(request, artifacts=self.store, results=self.results, code=self.code)
 
 
-def lifecycle(table: Table, *, name: str = "model", run_id: str = "r1", **pipeline: Any) -> Lifecycle:
+def fold_bytes(parts: dict[str, Columns], ordered: bool = False) -> bytes:
+    """The folds of training and validation rows, as `preprocess` writes them: by the row's position."""
+    sizes = [parts["train"].rows, parts["validation"].rows]
+    rows = np.arange(sum(sizes))
+    folds = (rows * 6 // len(rows) if ordered else rows % 5).astype(np.uint8)
+    file = io.BytesIO()
+    np.savez(file, train=folds[: sizes[0]], validation=folds[sizes[0] :])
+    return file.getvalue()
+
+
+def lifecycle(
+    table: Table, *, name: str = "model", run_id: str = "r1", folds: bool = True, **pipeline: Any
+) -> Lifecycle:
     """A run over a table; `pipeline` are keys of the pipeline file."""
     store, results = MemoryStore(), Results(MemoryTable())
     spec = Pipeline.model_validate({"name": name, "target": table.schema.target.name} | pipeline)
@@ -153,6 +167,7 @@ def lifecycle(table: Table, *, name: str = "model", run_id: str = "r1", **pipeli
         validation=store.put("validation.npz", parts["validation"].to_bytes()),
         test_features=store.put("test.npz", test.to_bytes()),
         test_labels=store.put("labels.npz", labels.to_bytes()),
+        folds=store.put("folds.npz", fold_bytes(parts, "time_column" in pipeline)) if folds else None,
         quarantine=None, task=table.schema.task, rows=table.columns.rows, kept=table.columns.rows, quarantined=0,
         duplicates=0, split=tuple(parts[name].rows for name in ("train", "validation", "test")),
     )  # fmt: skip

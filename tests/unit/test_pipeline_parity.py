@@ -12,9 +12,11 @@ from modelcycle.model.columns import Columns
 from modelcycle.model.plan import FeaturePlan, Input, Planned
 from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
+from modelcycle.train.parity_rows import parity_rows
 from tests.unit.learning_tables import lifecycle, odd_table, table
 
-ALGORITHMS = ["hist_gradient_boosting", "random_forest", "linear"]
+ALGORITHMS = ["hist_gradient_boosting", "random_forest", "extra_trees", "linear"]
+TREES = ["hist_gradient_boosting", "random_forest", "extra_trees"]
 TASKS = ["binary", "multiclass", "regression"]
 
 
@@ -43,7 +45,63 @@ def test_onnx_agrees_with_scikit_learn_on_validation_rows_and_probes(task: str, 
     np.testing.assert_allclose(scorer.scores(test) / unit, expected / unit, atol=2e-5, rtol=0)
 
 
-@pytest.mark.parametrize("algorithm", ["hist_gradient_boosting", "random_forest"])
+@pytest.mark.parametrize("algorithm", TREES)
+@pytest.mark.parametrize("task", TASKS)
+def test_mean_targets_in_trees_agree_with_scikit_learn(task: str, algorithm: str) -> None:
+    life = lifecycle(odd_table(task), training={"trials": 1})
+    engineered = life.engineer()
+    signature = Signature.model_validate_json(life.store.read(engineered.signature))
+    plan = FeaturePlan.model_validate_json(life.store.read(engineered.plan))
+    model = pipeline.build(plan, task, algorithm, {"encoding": "target", "min_samples_leaf": 1}, seed=1)  # type: ignore[arg-type]
+    rows = life.parts["train"]
+    pipeline.fit(model, pipeline.frame(signature, rows), rows.target)
+    scorer = Scorer(signature, export.to_onnx(model, signature))
+    unit = float(np.std(rows.target)) if task == "regression" else 1.0
+    start = pipeline.scores(model, pipeline.frame(signature, life.parts["validation"]), len(signature.classes))
+    probes = parity_rows(signature, life.parts["validation"], start)
+    loaded = export.from_skops(export.to_skops(model))
+    for tested in (life.parts["validation"], life.parts["test"], probes, rows):
+        expected = pipeline.scores(loaded, pipeline.frame(signature, tested), len(signature.classes))
+        np.testing.assert_allclose(scorer.scores(tested) / unit, expected / unit, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("algorithm", TREES)
+def test_a_mean_target_of_several_classes_survives_a_class_without_rows(algorithm: str) -> None:
+    texts = [f"level {number % 7}" for number in range(200)]
+    raw = {"x": texts, "y": ["a" if number % 7 < 3 else "d" for number in range(200)]}
+    rows = table(raw, "y", "multiclass", ["a", "b", "c", "d"]).columns
+    plan, signature = _one_column("multiclass", "category", ["a", "b", "c", "d"])
+    frame = pipeline.frame(signature, rows)
+    built = pipeline.build(plan, "multiclass", algorithm, {"encoding": "target"}, seed=0)
+    model = pipeline.fit(built, frame, rows.target)
+    served = Scorer(signature, export.to_onnx(model, signature)).scores(rows)
+    np.testing.assert_allclose(served, pipeline.scores(model, frame, 4), atol=1e-6)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("scale", [1e37, 1e-42, 3e38, 1e-30])
+def test_columns_of_extreme_numbers_are_a_model(algorithm: str, scale: float) -> None:
+    random = np.random.default_rng(0)
+    extreme, usual = random.normal(size=300), random.normal(size=300)
+    values = {
+        "x": np.clip(extreme * scale, -3.4e38, 3.4e38).astype(np.float32), "z": usual.astype(np.float32),
+    }  # fmt: skip
+    rows = Columns(values, (usual + 0.2 * extreme > 0).astype(np.int32))
+    inputs = [Input(name="x0", column="x", kind="number"), Input(name="x1", column="z", kind="number")]
+    plan = FeaturePlan(
+        columns=[Planned(column=entry.column, treatment="number", why="", inputs=[entry]) for entry in inputs]
+    )
+    signature = Signature(
+        model="m", task="binary", target="y", classes=["n", "p"], fields=[], ignored=[], inputs=inputs
+    )
+    frame = pipeline.frame(signature, rows)
+    model = pipeline.fit(pipeline.build(plan, "binary", algorithm, {}, seed=0), frame, rows.target)
+    served = Scorer(signature, export.to_onnx(model, signature)).scores(rows)
+    np.testing.assert_allclose(served, pipeline.scores(model, frame, 2), atol=2e-5)
+    assert ((served[:, 1] > 0.5) == rows.target).mean() > 0.8
+
+
+@pytest.mark.parametrize("algorithm", TREES)
 def test_a_threshold_between_neighbouring_floats_splits_as_in_scikit_learn(algorithm: str) -> None:
     # there is no float32 half-way between two neighbours; the nearest one may be the upper neighbour
     steps = np.float32(1.6e9) + np.float32(128) * np.arange(8, dtype=np.float32)

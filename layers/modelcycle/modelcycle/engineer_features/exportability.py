@@ -20,6 +20,7 @@ EXPORT_ROWS_PER_CLASS = 10
 FAST_PARAMETERS: dict[str, dict[str, Any]] = {
     "hist_gradient_boosting": {"max_iter": 3, "min_samples_leaf": 2},
     "random_forest": {"n_estimators": 3, "max_depth": 4},
+    "extra_trees": {"n_estimators": 3, "max_depth": 4},
     "linear": {},
 }
 

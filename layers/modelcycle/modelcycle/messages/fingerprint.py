@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from modelcycle.messages.message import Artifact
 from modelcycle.messages.run import Run
 
-NOT_CONTENT = ("cached", "seconds")  # fields about how a result was obtained, not about its content
+NOT_CONTENT = ("cached", "seconds", "ends_at")  # fields about how a result was obtained, not about its content
 
 
 def fingerprint(step: str, code: str, *parts: Any) -> str:

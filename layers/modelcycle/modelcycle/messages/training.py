@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.messages.data import Preprocessed
@@ -78,12 +80,15 @@ class PlannedTrials(Message):
     trials: list[Trial]
     folds: int = Field(0, description="folds of the cross-validation by which trials are compared; 0: validation rows")
     refit: bool = Field(False, description="whether the model that goes live learns from all rows after the verdict")
+    ends_at: datetime | None = Field(None, description="trials that would start later are skipped")
 
 
 class RunTrialRequest(RunRequest):
     preprocess: Preprocessed
     engineer_features: EngineeredFeatures
     trial: Trial
+    folds: int = 0
+    ends_at: datetime | None = None
 
 
 class TrialResult(Message):
@@ -95,6 +100,7 @@ class TrialResult(Message):
         " validation rows",
     )
     seconds: float
+    failed: str = Field("", description="why the trial has no model: skipped, out of memory or time, or not fitted")
     cached: bool = False
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.faults import NotExportable, Tampered
+from modelcycle.model import target_encoder_onnx
 from modelcycle.model.signature import Signature
 
 OPSET = 18  # of ai.onnx; onnxruntime reads it since 1.14
@@ -16,7 +17,6 @@ OPSET_ML = 3  # of ai.onnx.ml
 PACKAGES = ("numpy", "onnx", "pandas", "scikit-learn", "scipy", "skl2onnx", "skops")
 # what skl2onnx 1.20 cannot convert, by measurement, and what replaces it
 REPLACEMENTS = {
-    "TargetEncoder": "OrdinalEncoder, then OneHotEncoder",
     "SimpleImputer": "SimpleImputer without add_indicator",
     "SplineTransformer": "KBinsDiscretizer",
     "VotingClassifier": "one of its members",
@@ -53,6 +53,7 @@ def to_onnx(model: Any, signature: Signature) -> bytes:
 
     pipeline, transformer = getattr(model, "regressor_", model), getattr(model, "transformer_", None)
     _round_thresholds(pipeline[-1])
+    target_encoder_onnx.register()
     options = {id(pipeline): {"zipmap": False}} if transformer is None else None
     try:
         graph_model = convert_sklearn(

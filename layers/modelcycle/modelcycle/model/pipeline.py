@@ -3,14 +3,17 @@
 Not every pair of encoder and estimator that can be exported also gives the same scores. The pairs built here agree with
 onnxruntime on missing values, unseen categories, unusual texts and extreme numbers
 (`tests/unit/test_pipeline_parity.py`). Measured and avoided: HistGradientBoosting with `categorical_features` (wrong
-scores), `OneHotEncoder(handle_unknown="infrequent_if_exist")` (fails in onnxruntime), `TargetEncoder` for more than two
-classes (no ONNX converter), forests after a scaler (rows reach other leaves).
+scores), `OneHotEncoder(handle_unknown="infrequent_if_exist")` (fails in onnxruntime), forests after a scaler (rows
+reach other leaves).
 
-    treatment         hist_gradient_boosting, random_forest    linear
+    treatment         boosting | forests                       linear
     number, date      unchanged | median                       median, clamped to the training range, standardised
-    category          ordinal codes                            ordinal codes, one-hot
-    high_cardinality  ordinal codes, rare levels merged        mean target of the level; multiclass: as category
+    category          ordinal codes, or mean target            ordinal codes, one-hot
+    high_cardinality  the same, rare levels merged             mean target of the level; multiclass: as category
     words             presence of frequent words               the same
+
+The mean target of a level is cross-fitted (scikit-learn's TargetEncoder): a training row never contributes to its own
+feature. Of more than two classes, each has a column of its own, written to ONNX by `export`.
 
 A regression target is standardised for the fit, because the graph computes in float32 with its seven digits: at prices
 around a million, the differences between houses would be lost. The inverse is part of the model.
@@ -32,11 +35,15 @@ from modelcycle.spec import Task
 MIN_LEVEL_ROWS = 10  # levels of a category with fewer training rows are merged
 MAX_ORDINAL_LEVELS = 254  # of a high-cardinality column in trees: histogram boosting has 255 bins
 MAX_ONE_HOT_LEVELS = 50  # of a high-cardinality column in a linear multiclass model
+ENCODER_FOLDS = 5  # of the cross-fit of mean targets
+MAX_TARGET_CLASSES = 10  # with more classes, mean targets would be too many columns
+MIN_SPAN, MAX_MAGNITUDE = 1e-30, 1e30  # of a number in a linear model: outside, its scale is no normal float32
 MAX_WORDS = 100  # features of one text column, the most frequent words
 WORD_PATTERN = r"[^ .,;:!?()\"'/]+"  # the same in RE2 (onnxruntime) and Python, and independent of the locale
 ESTIMATORS = {
     "hist_gradient_boosting": ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
     "random_forest": ("RandomForestClassifier", "RandomForestRegressor"),
+    "extra_trees": ("ExtraTreesClassifier", "ExtraTreesRegressor"),
     "linear": ("LogisticRegression", "Ridge"),
 }
 """scikit-learn's classifier and regressor of each algorithm."""
@@ -48,7 +55,7 @@ def build(plan: FeaturePlan, task: Task, algorithm: str, parameters: dict[str, A
     Parameters
     ----------
     algorithm : a key of `ESTIMATORS`
-    parameters : of the estimator, by scikit-learn's names
+    parameters : of the estimator, by scikit-learn's names; and `encoding` of categories in trees: codes or target
     seed : of all random choices
 
     Returns
@@ -59,10 +66,12 @@ def build(plan: FeaturePlan, task: Task, algorithm: str, parameters: dict[str, A
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
+    settings = dict(parameters)
+    by_target = settings.pop("encoding", "codes") == "target"
     pipeline = Pipeline(
         [
-            ("features", _features(plan, task, algorithm, seed)),
-            ("estimator", _estimator(task, algorithm, parameters, seed)),
+            ("features", _features(plan, task, algorithm, seed, by_target)),
+            ("estimator", _estimator(task, algorithm, settings, seed)),
         ]
     )
     if task != "regression":
@@ -97,12 +106,45 @@ def fit(model: Any, rows: Any, target: npt.NDArray[Any] | None) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    numbers = rows.select_dtypes("float32").columns
+    _fit_to_rows(getattr(model, "regressor", model)["features"], rows, target)
     with threadpool_limits(1), warnings.catch_warnings():
         # a model that has not converged is compared by its loss like any other
         warnings.simplefilter("ignore", ConvergenceWarning)
-        # the values stay those of float32, as served; means and coefficients are computed in double precision
-        return model.fit(rows.astype(dict.fromkeys(numbers, np.float64)), target)
+        _ignore_rare_classes()
+        fitted = model.fit(in_double_precision(rows), target)
+    _round_encodings(getattr(fitted, "regressor_", fitted)["features"])
+    return fitted
+
+
+def fit_features(pipeline: Any, rows: Any, target: npt.NDArray[Any]) -> tuple[Any, npt.NDArray[np.float64]]:
+    """Fit the features of a pipeline as `fit` does, without its estimator.
+
+    Parameters
+    ----------
+    pipeline : of `build`; of a regression, the inner one
+    target : class codes (n,), or standardised numbers (n,)
+
+    Returns
+    -------
+    the fitted transformer, and the features (n, k) from which the estimator learns
+    """
+    from threadpoolctl import threadpool_limits
+
+    features = pipeline["features"]
+    _fit_to_rows(features, rows, target)
+    with threadpool_limits(1), warnings.catch_warnings():
+        _ignore_rare_classes()
+        fitted_rows = features.fit_transform(in_double_precision(rows), target)
+    _round_encodings(features)
+    return features, fitted_rows
+
+
+def in_double_precision(rows: Any) -> Any:
+    """Return a frame whose numbers are float64.
+
+    The values stay those of float32, as served; means and coefficients are computed in double precision.
+    """
+    return rows.astype(dict.fromkeys(rows.select_dtypes("float32").columns, np.float64))
 
 
 def scores(model: Any, rows: Any, n_classes: int) -> npt.NDArray[np.float32]:
@@ -129,16 +171,62 @@ def scores(model: Any, rows: Any, n_classes: int) -> npt.NDArray[np.float32]:
         return probabilities
 
 
-def _features(plan: FeaturePlan, task: Task, algorithm: str, seed: int) -> Any:
+def _ignore_rare_classes() -> None:
+    # the folds of a target encoder need not have all classes
+    warnings.filterwarnings("ignore", "The least populated class in y")
+
+
+def _fit_to_rows(features: Any, rows: Any, target: Any) -> None:
+    """Adapt unfitted features to the rows of a fit, in place.
+
+    Numbers that cannot be scaled in float32 are left out of a linear model. A target encoder of several classes fails
+    on rows of two of them: there it becomes one of two classes.
+    """
+    for position, (name, step, columns) in enumerate(features.transformers):
+        if name == "numbers" and hasattr(step, "steps"):
+            kept = [column for column in columns if _is_scalable(rows[column].to_numpy())]
+            features.transformers[position] = (name, step, kept)
+        if getattr(step, "target_type", None) == "multiclass" and len(np.unique(target)) == 2:
+            step.set_params(target_type="binary")
+
+
+def _is_scalable(values: npt.NDArray[np.float32]) -> bool:
+    present = values[np.isfinite(values)].astype(np.float64)
+    if not len(present):
+        return True
+    low, high = float(present.min()), float(present.max())
+    return (low == high or high - low >= MIN_SPAN) and max(abs(low), abs(high)) <= MAX_MAGNITUDE
+
+
+def _round_encodings(features: Any) -> None:
+    """Round the mean targets of a fitted transformer to float32, in place.
+
+    The graph has them in float32. A tree splits between two of them: only if scikit-learn computes with the same
+    numbers does a row always reach the same leaf.
+    """
+    for _, step, _ in features.transformers_:
+        encoder = step[0] if hasattr(step, "steps") else step
+        if hasattr(encoder, "encodings_"):
+            encoder.encodings_ = [_float32(encodings) for encodings in encoder.encodings_]
+            encoder.target_mean_ = _float32(np.asarray(encoder.target_mean_))
+            if not encoder.target_mean_.ndim:
+                encoder.target_mean_ = float(encoder.target_mean_)
+
+
+def _float32(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return values.astype(np.float32).astype(np.float64)
+
+
+def _features(plan: FeaturePlan, task: Task, algorithm: str, seed: int, by_target: bool) -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.feature_extraction.text import CountVectorizer
 
     candidates: list[tuple[str, Any, Any]] = [
         ("numbers", _number_steps(algorithm), _input_names(plan, "number", "date_parts")),
-        ("categories", _category_steps(algorithm), _input_names(plan, "category")),
+        ("categories", _category_steps(task, algorithm, seed, by_target), _input_names(plan, "category")),
         (
             "high_cardinality",
-            _high_cardinality_steps(task, algorithm, seed),
+            _high_cardinality_steps(task, algorithm, seed, by_target),
             _input_names(plan, "high_cardinality"),
         ),
     ]
@@ -164,7 +252,7 @@ def _number_steps(algorithm: str) -> Any:
     if algorithm == "hist_gradient_boosting":
         return "passthrough"
     median = SimpleImputer(strategy="median", keep_empty_features=True)
-    if algorithm == "random_forest":
+    if algorithm != "linear":
         return median
     return Pipeline(
         [
@@ -178,20 +266,30 @@ def _number_steps(algorithm: str) -> Any:
     )
 
 
-def _category_steps(algorithm: str) -> Any:
-    return _one_hot(None) if algorithm == "linear" else _ordinal(None)
+def _category_steps(task: Task, algorithm: str, seed: int, by_target: bool) -> Any:
+    if algorithm == "linear":
+        return _one_hot(None)
+    return _mean_target(task, seed) if by_target else _ordinal(None)
 
 
-def _high_cardinality_steps(task: Task, algorithm: str, seed: int) -> Any:
+def _high_cardinality_steps(task: Task, algorithm: str, seed: int, by_target: bool) -> Any:
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler, TargetEncoder
+    from sklearn.preprocessing import StandardScaler
 
     if algorithm != "linear":
-        return _ordinal(MAX_ORDINAL_LEVELS)
+        return _mean_target(task, seed) if by_target else _ordinal(MAX_ORDINAL_LEVELS)
     if task == "multiclass":
         return _one_hot(MAX_ONE_HOT_LEVELS)
-    target_type = "binary" if task == "binary" else "continuous"
-    return Pipeline([("mean", TargetEncoder(target_type=target_type, random_state=seed)), ("scale", StandardScaler())])
+    return Pipeline([("mean", _mean_target(task, seed)), ("scale", StandardScaler())])
+
+
+def _mean_target(task: Task, seed: int) -> Any:
+    from sklearn.model_selection import KFold, StratifiedKFold
+    from sklearn.preprocessing import TargetEncoder
+
+    target_type = "continuous" if task == "regression" else task
+    folds: Any = KFold if task == "regression" else StratifiedKFold
+    return TargetEncoder(target_type=target_type, cv=folds(ENCODER_FOLDS, shuffle=True, random_state=seed))
 
 
 def _ordinal(max_levels: int | None) -> Any:
@@ -219,6 +317,6 @@ def _estimator(task: Task, algorithm: str, parameters: dict[str, Any], seed: int
     fixed: dict[str, Any] = {"random_state": seed}
     if algorithm == "hist_gradient_boosting":
         fixed["early_stopping"] = False
-    if algorithm == "random_forest":
+    if algorithm in ("random_forest", "extra_trees"):
         fixed["n_jobs"] = 1
     return estimator(**fixed | parameters)

@@ -12,7 +12,7 @@ from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-Algorithm = Literal["hist_gradient_boosting", "random_forest", "linear"]
+Algorithm = Literal["hist_gradient_boosting", "random_forest", "extra_trees", "linear"]
 
 CROSS_FIELD_ERROR = "cross_field"
 """Pydantic error type of a rule over several keys; its context holds `message` and `path`, the key to blame."""
@@ -85,8 +85,9 @@ class Training(Section):
     )
     decide: Decide = Decide()
     algorithms: list[Algorithm] = Field(
-        ["hist_gradient_boosting", "random_forest", "linear"], min_length=1, description="algorithms to try"
-    )
+        ["hist_gradient_boosting", "random_forest", "extra_trees", "linear"], min_length=1,
+        description="algorithms to try",
+    )  # fmt: skip
     seed: int = Field(0, ge=0, le=2**31 - 1, description="the same seed and data give the same model")
 
 

@@ -1,74 +1,121 @@
-"""One trial: fit on the training rows, score the validation rows."""
+"""One trial: fit on some rows, score held-out rows."""
 
 from __future__ import annotations
 
+import io
 import time
-from typing import Any
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.messages import RunTrialRequest, Trial, TrialResult
-from modelcycle.model import pipeline
-from modelcycle.model.losses import log_loss
+from modelcycle.messages import Artifact, RunTrialRequest, Trial, TrialResult
 from modelcycle.registry import Results
-from modelcycle.steps import reuse_or_run
+from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
+from modelcycle.train.halving import best_of_candidates
+from modelcycle.train.held_out_loss import NO_MODEL, validation_loss
+from modelcycle.train.held_out_scores import Rows, score_held_out
+from modelcycle.train.search_space import MANY_ROWS
+from modelcycle.train.splits import Split, read_folds, split_of_parts, splits_of_folds
 from modelcycle.train.training_data import TrainingData, read_training_data
 
-NO_MODEL = 1e300  # the loss of a diverging trial, worse than any real one; JSON has no infinity
+__all__ = ["NO_MODEL", "run_trial", "validation_loss"]
+
+MAX_REASON_CHARACTERS = 200
+MAX_BOOSTING_SECONDS = 400.0  # a function may run 900 s
+SHARE_OF_REST = 0.6  # of the search's remaining time, for one trial
 
 
 def run_trial(request: RunTrialRequest, *, artifacts: Store, results: Results, code: str) -> TrialResult:
-    """Return a trial's loss on the validation rows: log loss (nats), or root mean squared error (the target's unit).
+    """Return a trial's loss on held-out rows: log loss (nats), or root mean squared error (the target's unit).
 
-    A diverging trial gets the loss `NO_MODEL`.
+    The rows are held out by cross-validation if `request.folds` is not 0, else they are the validation rows. The
+    result's trial has all parameters that a fit on other rows needs; the number of boosting iterations is found here.
+
+    A trial that cannot be fitted, or whose scores are not finite, gets the loss `NO_MODEL` and says why; so does one
+    that would start after `request.ends_at`, unless an earlier run has its result.
 
     Parameters
     ----------
     code : version of the code; a result of other code is not reused
     """
+    ordered = pipeline_of(artifacts, request.run).time_column is not None
 
     def work() -> TrialResult:
+        if request.ends_at is not None and datetime.now(UTC) > request.ends_at:
+            raise _OutOfTime
         data = read_training_data(request, artifacts)
         started = time.perf_counter()
         try:
-            model = fit_trial(request.trial, data)
-            scores = pipeline.scores(model, data.validation_frame, data.n_classes)
-            loss = validation_loss(scores, data.validation.target)
-        except np.linalg.LinAlgError:
-            loss = NO_MODEL
-        return TrialResult(trial=request.trial, loss=loss, seconds=round(time.perf_counter() - started, 3))
+            trial, loss, scores = _evaluate(request, data, artifacts, ordered)
+            failed = "" if loss < NO_MODEL else "its scores are not finite"
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+            trial, loss, scores, failed = request.trial, NO_MODEL, None, _reason(error)
+        return TrialResult(
+            trial=trial, loss=loss, scores=scores if loss < NO_MODEL else None, failed=failed,
+            seconds=round(time.perf_counter() - started, 3),
+        )  # fmt: skip
 
-    result = reuse_or_run(
-        work, TrialResult, step="run_trial", request=request, parameters=None, code=code,
-        results=results, artifacts=artifacts,
-    )  # fmt: skip
+    try:
+        result = reuse_or_run(
+            work, TrialResult, step="run_trial", request=request, parameters={"ordered": ordered}, code=code,
+            results=results, artifacts=artifacts,
+        )  # fmt: skip
+    except _OutOfTime:
+        # not recorded: a later run may have the time
+        result = TrialResult(trial=request.trial, loss=NO_MODEL, seconds=0, failed="skipped: training.seconds is over")
     # one small object per trial shows the progress of the search
     put_json(artifacts, request.run.key("train", f"trial-{result.trial.number:03}.json"), result.wire())
     return result
 
 
-def fit_trial(trial: Trial, data: TrainingData) -> Any:
-    """Return the trial's model, fitted on the training rows; every call gives the same model."""
-    model = pipeline.build(data.plan, data.signature.task, trial.algorithm, trial.parameters, trial.seed)
-    return pipeline.fit(model, data.train_frame, data.train.target)
+class _OutOfTime(Exception):
+    """The search's time was over before the trial began."""
 
 
-def validation_loss(scores: npt.NDArray[np.float32], target: npt.NDArray[Any] | None) -> float:
-    """Return the log loss or the root mean squared error, `NO_MODEL` for scores that are not finite.
+def _evaluate(
+    request: RunTrialRequest, data: TrainingData, artifacts: Store, ordered: bool
+) -> tuple[Trial, float, Artifact]:
+    """Return the trial with all parameters, its loss, and the artifact of its held-out scores."""
+    rows = Rows(*data.all_rows())
+    splits = _splits(request, data, rows, artifacts, ordered)
+    task = data.signature.task
+    trial = best_of_candidates(request.trial, data.plan, data.signature, rows, splits[0])
+    stop_at = _stop_at(request.ends_at, len(rows.target))
+    held_out = score_held_out(trial, data.plan, task, data.n_classes, rows, splits, stop_at)
+    file = io.BytesIO()
+    np.savez_compressed(file, scores=held_out.scores, rows=held_out.positions)
+    key = request.run.key("train", f"scores-{request.trial.number:03}.npz")
+    loss = validation_loss(held_out.scores, rows.target[held_out.positions])
+    return held_out.trial, loss, artifacts.put(key, file.getvalue())
 
-    Parameters
-    ----------
-    scores : probabilities (n, classes), or values (n, 1)
-    target : class codes, int (n,); or numbers, float (n,)
+
+def _splits(request: RunTrialRequest, data: TrainingData, rows: Rows, artifacts: Store, ordered: bool) -> list[Split]:
+    if not request.folds:
+        return [split_of_parts(data.train.rows, data.validation.rows)]
+
+    def learnable(positions: npt.NDArray[np.int64]) -> bool:
+        return len(np.unique(rows.target[positions])) > 1
+
+    splits = splits_of_folds(read_folds(request.preprocess, artifacts), ordered, learnable)
+    if not splits:
+        raise ValueError("no fold leaves rows of two classes to learn from")
+    return splits
+
+
+def _stop_at(ends_at: datetime | None, rows: int) -> float | None:
+    """Return when a trial stops boosting, in seconds of `time.monotonic`; None: it does not look at the time.
+
+    It leaves some of the search's time to later trials; and on many rows it ends before its function would time out.
     """
-    from sklearn.metrics import root_mean_squared_error
+    if ends_at is None:
+        return time.monotonic() + MAX_BOOSTING_SECONDS if rows >= MANY_ROWS else None
+    return time.monotonic() + SHARE_OF_REST * max((ends_at - datetime.now(UTC)).total_seconds(), 0)
 
-    assert target is not None
-    if not np.isfinite(scores).all():
-        return NO_MODEL
-    if target.dtype.kind == "i":
-        return log_loss(scores, target)
-    loss = float(root_mean_squared_error(target, scores[:, 0].astype(np.float64)))
-    return loss if np.isfinite(loss) else NO_MODEL
+
+def _reason(error: Exception) -> str:
+    """Return why a fit failed; quoted text is left out, because it may be a value of a row."""
+    text = str(error).split("\n")[0]
+    detail = "" if "'" in text or '"' in text else f": {text}"
+    return f"not fitted, {type(error).__name__}{detail}"[:MAX_REASON_CHARACTERS]

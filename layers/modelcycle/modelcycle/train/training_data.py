@@ -35,6 +35,15 @@ class TrainingData:
         """Number of classes; 0 for regression."""
         return len(self.signature.classes)
 
+    def all_rows(self) -> tuple[Any, Any]:
+        """Return the training and then the validation rows: DataFrame (n, inputs), and the target (n,)."""
+        import numpy as np
+        import pandas as pd
+
+        assert self.train.target is not None and self.validation.target is not None
+        target = np.concatenate([self.train.target, self.validation.target])
+        return pd.concat([self.train_frame, self.validation_frame], ignore_index=True), target
+
 
 def read_training_data(request: RunTrialRequest | SelectModelRequest, artifacts: Store) -> TrainingData:
     """Read the artifacts of `preprocess` and `engineer_features` that a request names."""
