@@ -116,4 +116,5 @@ class SelectedModel(Message):
     trials: int
     opset: int
     packages: dict[str, str] = Field({}, description="versions of the packages that trained and exported it")
+    notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
     cached: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from typing import Any
 
@@ -32,13 +33,19 @@ def run_trial(request: RunTrialRequest, *, artifacts: Store, results: Results, c
     def work() -> TrialResult:
         data = read_training_data(request, artifacts)
         started = time.perf_counter()
+        held_out = None
         try:
             model = fit_trial(request.trial, data)
             scores = pipeline.scores(model, data.validation_frame, data.n_classes)
             loss = validation_loss(scores, data.validation.target)
+            file = io.BytesIO()
+            np.savez_compressed(file, scores=scores, rows=data.train.rows + np.arange(len(scores)))
+            held_out = artifacts.put(request.run.key("train", f"scores-{request.trial.number:03}.npz"), file.getvalue())
         except np.linalg.LinAlgError:
             loss = NO_MODEL
-        return TrialResult(trial=request.trial, loss=loss, seconds=round(time.perf_counter() - started, 3))
+        return TrialResult(
+            trial=request.trial, loss=loss, scores=held_out, seconds=round(time.perf_counter() - started, 3)
+        )
 
     result = reuse_or_run(
         work, TrialResult, step="run_trial", request=request, parameters=None, code=code,
