@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,15 @@ INTERCEPTS = (-3.0, 3.0)
 Array = npt.NDArray[np.float64]
 
 
-def choose_calibration(scores: Array, target: npt.NDArray[Any]) -> Calibration | None:
+class ChosenCalibration(NamedTuple):
+    """A calibration, with the log loss with and without it on rows that it was not fitted on."""
+
+    calibration: Calibration
+    loss: float
+    loss_before: float
+
+
+def choose_calibration(scores: Array, target: npt.NDArray[Any]) -> ChosenCalibration | None:
     """Return the calibration of probabilities, or None where it does not lower the log loss beyond chance.
 
     Two classes: Platt scaling of the logit (Platt, 1999, with his smoothed targets). More: temperature scaling (Guo,
@@ -40,7 +48,10 @@ def choose_calibration(scores: Array, target: npt.NDArray[Any]) -> Calibration |
         judged = folds == fold
         calibration = fit_calibration(scores[~judged], target[~judged])
         corrected[judged] = log_losses(calibrate(scores[judged], calibration), target[judged])
-    return fit_calibration(scores, target) if is_lower(corrected, log_losses(scores, target)) else None
+    before = log_losses(scores, target)
+    if not is_lower(corrected, before):
+        return None
+    return ChosenCalibration(fit_calibration(scores, target), float(corrected.mean()), float(before.mean()))
 
 
 def fit_calibration(scores: Array, target: npt.NDArray[Any]) -> Calibration:

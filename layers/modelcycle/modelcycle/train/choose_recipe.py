@@ -15,7 +15,7 @@ from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD, Signature
 from modelcycle.spec import Decide
 from modelcycle.train.blend import choose_blend
-from modelcycle.train.calibrate import choose_calibration, log_losses
+from modelcycle.train.calibrate import choose_calibration
 from modelcycle.train.held_out import HeldOut
 from modelcycle.train.threshold import choose_threshold
 
@@ -52,15 +52,14 @@ def choose_recipe(held_out: HeldOut, signature: Signature, decide: Decide) -> Ch
         )
     if signature.task == "regression":
         return ChosenRecipe(Recipe(members=members), notes)
-    calibration = choose_calibration(scores, held_out.target)
-    if calibration is not None:
-        calibrated = calibrate(scores, calibration)
-        before, after = (float(log_losses(table, held_out.target).mean()) for table in (scores, calibrated))
+    calibrated = choose_calibration(scores, held_out.target)
+    calibration = None if calibrated is None else calibrated.calibration
+    if calibrated is not None:
         notes.append(
-            f"the probabilities are calibrated: log loss {after:.4g} on held-out rows, {before:.4g} before "
-            f"({_formula(calibration)})"
+            f"the probabilities are calibrated: log loss {calibrated.loss:.4g} on held-out rows, "
+            f"{calibrated.loss_before:.4g} before ({_formula(calibrated.calibration)})"
         )
-        scores = calibrated
+        scores = calibrate(scores, calibrated.calibration)
     threshold = None if signature.task != "binary" else choose_threshold(decide, scores[:, 1], held_out.target)
     if threshold is not None:
         notes.append(_threshold_note(threshold, scores, held_out.target, signature, decide))
