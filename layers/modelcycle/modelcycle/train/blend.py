@@ -19,7 +19,7 @@ from modelcycle.train.held_out import MAX_FIT_SECONDS, HeldOut
 
 MAX_MEMBERS = 3  # different trials; each takes a fit, a conversion and its time in every request
 MAX_ROUNDS = 10  # of the selection, so a weight is a multiple of a tenth at the finest
-MIN_GAIN = 0.01  # share of the loss; less is not worth the time of more models
+MIN_GAIN = 0.005  # share of the loss; less is not worth the time of more models
 MIN_ROWS = 100  # held-out rows; with fewer, weights would follow chance
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)  # as in `losses.log_loss`
 
