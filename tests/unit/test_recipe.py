@@ -87,6 +87,26 @@ def test_the_blend_is_the_weighted_mean_of_its_members(task: str) -> None:
     assert classes == len(signature.classes)
 
 
+@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_one_calibrated_model_of_numbers_alone_agrees(task: str, position: int) -> None:
+    # forests of numbers alone are converted to a graph of a low opset
+    random = np.random.default_rng(0)
+    number, other = random.normal(size=400), random.normal(size=400)
+    level = np.digitize(number + other + random.normal(size=400), [0] if task == "binary" else [-1, 1])
+    raw = {"a": number.tolist(), "b": other.tolist(), "y": ["xyz"[code] for code in level]}
+    life = lifecycle(table(raw, "y", task))
+    engineered = life.engineer()
+    signature = Signature.model_validate_json(life.store.read(engineered.signature))
+    plan = FeaturePlan.model_validate_json(life.store.read(engineered.plan))
+    train, test = life.parts["train"], life.parts["test"]
+    recipe = Recipe(members=[members()[position]], calibration=Calibration(slope=0.6))
+    fitted = fit_recipe(recipe, plan, signature, pipeline.frame(signature, train), train.target)
+    served = Scorer(signature, fitted.to_onnx(signature)).scores(test)
+    expected = fitted.scores(pipeline.frame(signature, test), len(signature.classes))
+    np.testing.assert_allclose(served, expected, atol=SLACK)
+
+
 def test_a_recipe_read_from_its_skops_file_gives_the_same_scores() -> None:
     life = lifecycle(odd_table("multiclass", rows=400))
     engineered = life.engineer()

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.faults import NotExportable
 from modelcycle.messages import Calibration
 from modelcycle.model.calibration import class_factors, power
+from modelcycle.model.export import OPSET
 
 
 def combine(
@@ -28,6 +30,10 @@ def combine(
     graphs : of `export.to_onnx`, all with the same inputs and output
     weights : of their scores; the sum is 1
     present : whether each class has training rows (k,); empty for a regression
+
+    Raises
+    ------
+    NotExportable : the joined graph is not valid
     """
     import onnx
     from onnx import compose, helper
@@ -46,7 +52,8 @@ def combine(
     graph = helper.make_graph(
         nodes + steps.nodes, "modelcycle", list(first.graph.input), [output], constants + steps.constants
     )
-    versions: dict[str, int] = {}
+    # a converted graph may declare less than it was converted for, and less than the added nodes need
+    versions: dict[str, int] = {"": OPSET}
     for model in models:
         for entry in model.opset_import:
             versions[entry.domain] = max(entry.version, versions.get(entry.domain, 0))
@@ -58,6 +65,13 @@ def combine(
         producer_version=first.producer_version,
     )
     helper.set_model_props(combined, {entry.key: entry.value for entry in first.metadata_props})
+    try:
+        onnx.checker.check_model(combined, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise NotExportable(
+            f"the members cannot be joined in one ONNX graph: {type(error).__name__}", "train",
+            "leave one of their algorithms out of training.algorithms in the pipeline file",
+        ) from error  # fmt: skip
     body: bytes = combined.SerializeToString(deterministic=True)
     return body
 
