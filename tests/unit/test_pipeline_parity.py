@@ -10,6 +10,7 @@ import pytest
 from modelcycle.model import export, pipeline
 from modelcycle.model.columns import Columns
 from modelcycle.model.plan import FeaturePlan, Input, Planned
+from modelcycle.model.recipe import FittedRecipe
 from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
 from modelcycle.train.parity_rows import parity_rows
@@ -39,9 +40,9 @@ def test_onnx_agrees_with_scikit_learn_on_validation_rows_and_probes(task: str, 
         assert np.isfinite(served).all()
         np.testing.assert_allclose(served / unit, reference[name] / unit, atol=2e-5, rtol=0)
     # the model of the skops file, on rows that no step has scored
-    loaded = export.from_skops(life.store.read(model.skops))
+    loaded = FittedRecipe.from_skops(life.store.read(model.skops))
     test = life.parts["test"]
-    expected = pipeline.scores(loaded, pipeline.frame(signature, test), len(signature.classes))
+    expected = loaded.scores(pipeline.frame(signature, test), len(signature.classes))
     np.testing.assert_allclose(scorer.scores(test) / unit, expected / unit, atol=2e-5, rtol=0)
 
 

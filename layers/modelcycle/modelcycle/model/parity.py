@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from modelcycle.faults import ParityBroken
 from modelcycle.model.scoring import predicted_codes
+from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.spec import Task
 
 TOLERANCE = 1e-4  # of a probability; of a value, in standard deviations of the target
@@ -50,7 +51,9 @@ class Parity:
     flips: int
 
 
-def check_parity(pairs: list[ScorePair], task: Task, deviation: float, algorithm: str) -> Parity:
+def check_parity(
+    pairs: list[ScorePair], task: Task, deviation: float, algorithm: str, threshold: float = DEFAULT_THRESHOLD
+) -> Parity:
     """Compare scores.
 
     A row may change its class within the tolerance: both libraries then place it on the threshold, up to rounding. What
@@ -60,6 +63,7 @@ def check_parity(pairs: list[ScorePair], task: Task, deviation: float, algorithm
     ----------
     deviation : standard deviation of a regression's target
     algorithm : of the model, for the remedy
+    threshold : from which the positive of two classes is predicted
 
     Raises
     ------
@@ -88,7 +92,7 @@ def check_parity(pairs: list[ScorePair], task: Task, deviation: float, algorithm
         finite = np.isfinite(differences)
         max_difference = max(max_difference, float(differences[finite].max(initial=0.0)))
         if task != "regression":
-            flips += int((predicted_codes(expected) != predicted_codes(actual)).sum())
+            flips += int((predicted_codes(expected, threshold) != predicted_codes(actual, threshold)).sum())
         if different.any():
             n_unscored = int((~finite).sum())
             unscored = f", {n_unscored} of them without a finite score" if n_unscored else ""

@@ -43,7 +43,9 @@ def check_refit(request: CheckRefitRequest, *, artifacts: Store, results: Result
         target = tables["validation"].target
         deviation = 1.0 if target is None or not len(target) else float(np.nanstd(target))
         try:
-            parity = check_parity(pairs, signature.task, deviation, request.select_model.best.algorithm)
+            parity = check_parity(
+                pairs, signature.task, deviation, request.select_model.best.algorithm, signature.threshold
+            )
         except ParityBroken as fault:
             return CheckedRefit(done=False, reason=fault.what)
         return CheckedRefit(

@@ -81,7 +81,8 @@ def _check_parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Sto
         ScorePair("validation", expected["validation"], scorer.scores(validation)),
         ScorePair("parity", expected["probes"], scorer.scores(probes)),
     ]
-    return check_parity(pairs, scorer.signature.task, deviation, request.select_model.best.algorithm)
+    task, threshold = scorer.signature.task, scorer.signature.threshold
+    return check_parity(pairs, task, deviation, request.select_model.best.algorithm, threshold)
 
 
 def _champion_scores(

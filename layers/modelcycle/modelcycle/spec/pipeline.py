@@ -197,6 +197,9 @@ class Pipeline(Section):
                 raise _cross_field_error((field,), f"the target {self.target!r} is also listed in {field}")
         if self.positive_class is not None and self.task not in ("auto", "binary"):
             raise _cross_field_error(("positive_class",), "positive_class is for a binary task only")
+        if self.training.decide != Decide() and self.task not in ("auto", "binary"):
+            message = "decide chooses the threshold of a binary task; this task has none"
+            raise _cross_field_error(("training", "decide"), message)
         return self
 
     @model_validator(mode="after")

@@ -75,7 +75,7 @@ def rehearse(served: LoadedVersion, columns: Columns, scores: ScoreArray, rows: 
             continue
         for sentence in _broken_contract(outcome, served):
             rehearsal.note(sentence)
-        rehearsal.differences += _differs(outcome, labels[row], expected[row])
+        rehearsal.differences += _differs(outcome, labels[row], expected[row], served.signature.threshold)
     return rehearsal
 
 
@@ -114,16 +114,18 @@ def _broken_contract(result: Answer, served: LoadedVersion) -> list[str]:
     return sentences
 
 
-def _differs(result: Answer, label: str | float, expected: ScoreArray) -> bool:
+def _differs(result: Answer, label: str | float, expected: ScoreArray, threshold: float) -> bool:
     probabilities = result.probabilities[0]
     scores = [result.predictions[0]] if probabilities is None else list(probabilities.values())
     is_close = np.allclose(np.array(scores, dtype=np.float64), expected, rtol=SCORE_TOLERANCE, atol=SCORE_TOLERANCE)
     if probabilities is None or result.predictions[0] == label:
         return not is_close
-    return not is_close or not _is_tie(expected)
+    return not is_close or not _is_tie(expected, threshold)
 
 
-def _is_tie(scores: ScoreArray) -> bool:
-    """Return whether the two highest probabilities are so close that rounding may swap the classes."""
+def _is_tie(scores: ScoreArray, threshold: float) -> bool:
+    """Return whether the probabilities are so close to the decision that rounding may change the class."""
+    if len(scores) == 2:
+        return bool(abs(scores[1] - threshold) <= SCORE_TOLERANCE)
     highest, second = np.sort(scores)[::-1][:2]
     return bool(highest - second <= 2 * SCORE_TOLERANCE)

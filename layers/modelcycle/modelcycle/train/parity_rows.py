@@ -53,9 +53,11 @@ def parity_rows(signature: Signature, validation: Columns, scores: npt.NDArray[n
 
 
 def _boundary_positions(scores: npt.NDArray[np.float32], signature: Signature) -> npt.NDArray[np.int64]:
-    """Return the positions of the rows whose two most probable classes are closest."""
+    """Return the positions of the rows nearest to the threshold; of more classes, where the two most probable are."""
     if signature.task == "regression":
         return np.zeros(0, dtype=np.int64)
+    if signature.task == "binary":
+        return np.argsort(np.abs(scores[:, 1] - signature.threshold), kind="stable")[:BOUNDARY_ROWS]
     ascending = np.sort(scores, axis=1)
     return np.argsort(ascending[:, -1] - ascending[:, -2], kind="stable")[:BOUNDARY_ROWS]
 

@@ -1,31 +1,42 @@
-"""The best trial becomes a model: fitted again, exported, and scored for the parity check."""
+"""The best trials become a model: fitted again, exported, and scored for the parity check."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from modelcycle.faults import BadData
-from modelcycle.messages import Artifact, Member, Recipe, SelectedModel, SelectModelRequest
+from modelcycle.faults import BadData, Fault, NotExportable
+from modelcycle.messages import Artifact, Recipe, SelectedModel, SelectModelRequest, TrialResult
 from modelcycle.model import export, pipeline
-from modelcycle.model.columns import concatenate
+from modelcycle.model.columns import Columns, concatenate
 from modelcycle.model.recipe import fit_recipe
+from modelcycle.model.signature import Signature
 from modelcycle.registry import Results
-from modelcycle.steps import reuse_or_run
+from modelcycle.spec import Decide
+from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
+from modelcycle.train.choose_recipe import ChosenRecipe, choose_recipe
+from modelcycle.train.held_out import HeldOut, read_held_out
 from modelcycle.train.parity_rows import parity_rows
 from modelcycle.train.run_trial import NO_MODEL
+from modelcycle.train.threshold import check_decide
 from modelcycle.train.training_data import TrainingData, read_training_data
 
 STEP = "select_model"
+MAX_FAILED_MODELS = 3  # after so many, the reason lies in the data
 
 
 def select_model(request: SelectModelRequest, *, artifacts: Store, results: Results, code: str) -> SelectedModel:
-    """Fit the trial with the lowest loss again, and write the model with what later steps check it against.
+    """Choose a recipe by the trials' held-out scores, fit it, and write it with what later steps check it against.
 
-    It is fitted on training and validation rows. Of equal losses the first trial wins.
+    It is fitted on training and validation rows. Of equal losses the first trial wins. Where the best model cannot be
+    fitted, scored or exported, the next best trial takes its place.
 
     Parameters
     ----------
@@ -33,45 +44,130 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, results: Resu
 
     Raises
     ------
-    BadData : every trial diverged
+    BadData : every trial diverged, or none could be fitted again
+    BadPipeline : `training.decide` for a task that is not binary
     NotExportable : names the step that has no ONNX converter
     """
-    best = min(request.trials, key=lambda result: (result.loss, result.trial.number))
-    if best.loss >= NO_MODEL:
+    decide = pipeline_of(artifacts, request.run).training.decide
+    check_decide(decide, request.preprocess.task, f"pipelines/{request.run.model}.yaml")
+    finished = sorted(
+        (result for result in request.trials if result.loss < NO_MODEL),
+        key=lambda result: (result.loss, result.trial.number),
+    )
+    if not finished:
         raise BadData("no trial has a finite loss", "train", "check the target and the columns for extreme numbers")
 
     def work() -> SelectedModel:
         data = read_training_data(request, artifacts)
-        recipe = Recipe(members=[Member(trial=best.trial)])
         rows = concatenate([data.train, data.validation])
-        model = fit_recipe(recipe, data.plan, data.signature, pipeline.frame(data.signature, rows), rows.target)
-        scores = model.scores(data.validation_frame, data.n_classes)
-        probes = parity_rows(data.signature, data.validation, scores)
-        probe_scores = model.scores(pipeline.frame(data.signature, probes), data.n_classes)
-        signature = data.signature.model_dump_json().encode()
+        assert rows.target is not None
+        held_out = read_held_out(finished, rows.target, artifacts)
+        chosen = choose_recipe(held_out, data.signature, decide)
+        fitted, notes = _fit_best(chosen, held_out, data, rows, decide)
 
         def put(name: str, body: bytes) -> Artifact:
             return artifacts.put(request.run.key(STEP, name), body)
 
         return SelectedModel(
-            onnx=put("model.onnx", model.to_onnx(data.signature)),
-            skops=put("model.skops", model.to_skops()),
-            signature=put("signature.json", signature),
-            recipe=recipe,
+            onnx=put("model.onnx", fitted.onnx),
+            skops=put("model.skops", fitted.skops),
+            signature=put("signature.json", fitted.signature.model_dump_json().encode()),
+            recipe=fitted.recipe,
             baseline=put_json(artifacts, request.run.key(STEP, "baseline.json"), baseline(data, rows.target)),
-            reference=put("reference.npz", _npz(validation=scores, probes=probe_scores)),
-            probes=put("probes.npz", probes.to_bytes()),
-            best=best.trial,
-            loss=best.loss,
+            reference=put("reference.npz", _npz(validation=fitted.scores, probes=fitted.probe_scores)),
+            probes=put("probes.npz", fitted.probes.to_bytes()),
+            best=fitted.best.trial,
+            loss=fitted.best.loss,
             trials=len(request.trials),
             opset=export.OPSET,
             packages=export.package_versions(),
+            notes=notes,
         )
 
     return reuse_or_run(
-        work, SelectedModel, step=STEP, request=request, parameters=None, code=code,
+        work, SelectedModel, step=STEP, request=request, parameters=decide.model_dump(mode="json"), code=code,
         results=results, artifacts=artifacts,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A fitted and exported recipe, with its scores of validation rows and parity rows."""
+
+    recipe: Recipe
+    best: TrialResult
+    signature: Signature
+    onnx: bytes
+    skops: bytes
+    scores: npt.NDArray[np.float32]
+    probes: Columns
+    probe_scores: npt.NDArray[np.float32]
+
+
+def _fit_best(
+    chosen: ChosenRecipe, held_out: HeldOut, data: TrainingData, rows: Columns, decide: Decide
+) -> tuple[_Fitted, list[str]]:
+    """Fit the chosen recipe; where that fails, the best trial alone, and then the next ones, at most MAX_FAILED_MODELS.
+
+    Returns
+    -------
+    the first that can be fitted, scored and exported; sentences for people, with the reasons of those that cannot
+    """
+    failures: list[str] = []
+    last: Exception | None = None
+    for candidate, best in islice(_candidates(chosen, held_out, data.signature, decide), MAX_FAILED_MODELS):
+        try:
+            fitted = _fit(candidate.recipe, best, data, rows)
+        except (ValueError, ArithmeticError, NotExportable) as error:
+            last = error
+            failures.append(f"the model of {_named(candidate.recipe)} is left out: {_reason(error)}")
+            continue
+        return fitted, failures + candidate.notes
+    if isinstance(last, Fault):
+        raise last
+    raise BadData(failures[-1], "train", "check the target and the columns for extreme numbers") from last
+
+
+def _candidates(
+    chosen: ChosenRecipe, held_out: HeldOut, signature: Signature, decide: Decide
+) -> Iterator[tuple[ChosenRecipe, TrialResult]]:
+    """Yield the chosen recipe, then each trial alone, with the best trial of each."""
+    yield chosen, held_out.trials[0]
+    for position in range(0 if len(chosen.recipe.members) > 1 else 1, len(held_out.trials)):
+        alone = HeldOut([held_out.trials[position]], held_out.scores[[position]], held_out.target)
+        yield choose_recipe(alone, signature, decide), held_out.trials[position]
+
+
+def _fit(recipe: Recipe, best: TrialResult, data: TrainingData, rows: Columns) -> _Fitted:
+    """Fit, score and export a recipe.
+
+    Raises
+    ------
+    ValueError, ArithmeticError : scikit-learn cannot fit it, or cannot score a row that a client may send
+    NotExportable : it has no ONNX graph, or too large a one
+    """
+    signature = data.signature
+    if recipe.threshold is not None:
+        signature = signature.model_copy(update={"threshold": recipe.threshold})
+    model = fit_recipe(recipe, data.plan, signature, pipeline.frame(signature, rows), rows.target)
+    scores = model.finite_scores(data.validation_frame, data.n_classes)
+    probes = parity_rows(signature, data.validation, scores)
+    probe_scores = model.finite_scores(pipeline.frame(signature, probes), data.n_classes)
+    onnx, skops = model.to_files(signature)
+    return _Fitted(recipe, best, signature, onnx, skops, scores, probes, probe_scores)
+
+
+def _named(recipe: Recipe) -> str:
+    return " and ".join(
+        f"trial {member.trial.number} ({member.trial.algorithm.replace('_', ' ')})" for member in recipe.members
+    )
+
+
+def _reason(error: Exception) -> str:
+    # the text of a library's error may have values of rows
+    if isinstance(error, Fault):
+        return error.what
+    return f"it cannot be fitted and scored on numbers of this size ({type(error).__name__})"
 
 
 def baseline(data: TrainingData, target: Any) -> dict[str, Any]:

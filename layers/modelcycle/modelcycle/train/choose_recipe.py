@@ -1,0 +1,105 @@
+"""The recipe of the model: which trials, how they are calibrated, and from which probability a class is predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelcycle.messages import Calibration, Member, Recipe, Trial
+from modelcycle.model.calibration import calibrate
+from modelcycle.model.recipe import weighted_mean
+from modelcycle.model.scoring import predicted_codes
+from modelcycle.model.signature import DEFAULT_THRESHOLD, Signature
+from modelcycle.spec import Decide
+from modelcycle.train.blend import choose_blend
+from modelcycle.train.calibrate import choose_calibration
+from modelcycle.train.held_out import HeldOut
+from modelcycle.train.threshold import choose_threshold
+
+
+@dataclass(frozen=True)
+class ChosenRecipe:
+    """A recipe, and sentences for people about what was decided."""
+
+    recipe: Recipe
+    notes: list[str]
+
+
+def choose_recipe(held_out: HeldOut, signature: Signature, decide: Decide) -> ChosenRecipe:
+    """Choose a recipe by held-out scores.
+
+    Parameters
+    ----------
+    held_out : trials, the best one first
+    decide : how the pipeline file wants the threshold to be chosen
+    """
+    members, notes = [Member(trial=held_out.trials[0].trial)], []
+    scores = held_out.scores[0].astype(np.float64)
+    chosen = choose_blend(held_out)
+    if chosen is not None:
+        members = [
+            Member(trial=held_out.trials[position].trial, weight=weight)
+            for position, weight in zip(chosen.members, chosen.weights, strict=True)
+        ]
+        scores = weighted_mean([held_out.scores[position] for position in chosen.members], chosen.weights)
+        metric = "rmse" if signature.task == "regression" else "log loss"
+        notes.append(
+            f"the model is the mean of {len(members)} trials ({_named(members)}): {metric} {chosen.loss:.4g} "
+            f"on held-out rows, the best trial alone {chosen.best_loss:.4g}"
+        )
+    if signature.task == "regression":
+        return ChosenRecipe(Recipe(members=members), notes)
+    calibrated = choose_calibration(scores, held_out.target)
+    calibration = None if calibrated is None else calibrated.calibration
+    if calibrated is not None:
+        notes.append(
+            f"the probabilities are calibrated: log loss {calibrated.loss:.4g} on held-out rows, "
+            f"{calibrated.loss_before:.4g} before ({_formula(calibrated.calibration)})"
+        )
+        scores = calibrate(scores, calibrated.calibration)
+    threshold = None if signature.task != "binary" else choose_threshold(decide, scores[:, 1], held_out.target)
+    if threshold is not None:
+        notes.append(_threshold_note(threshold, scores, held_out.target, signature, decide))
+    notes += _one_class_note(scores, threshold, signature)
+    return ChosenRecipe(Recipe(members=members, calibration=calibration, threshold=threshold), notes)
+
+
+def _named(members: list[Member]) -> str:
+    return ", ".join(f"{_title(member.trial)} {member.weight:.0%}" for member in members)
+
+
+def _title(trial: Trial) -> str:
+    return f"{trial.number}: {trial.algorithm.replace('_', ' ')}"
+
+
+def _formula(calibration: Calibration) -> str:
+    if calibration.intercept:
+        return f"slope {calibration.slope:.3g}, intercept {calibration.intercept:.3g}"
+    return f"temperature {1 / calibration.slope:.3g}"
+
+
+def _threshold_note(
+    threshold: float, scores: npt.NDArray[np.float64], target: npt.NDArray[Any], signature: Signature, decide: Decide
+) -> str:
+    """Return the sentence about the threshold, with what it changes among the held-out rows."""
+    positive, rows = signature.classes[1], len(target)
+    now, usual = (int(predicted_codes(scores.astype(np.float32), at).sum()) for at in (threshold, DEFAULT_THRESHOLD))
+    why = "lowest cost" if decide.costs is not None else f"best {str(decide.metric).replace('_', ' ')}"
+    return (
+        f"{positive!r} is predicted from a probability of {threshold:g}, which has the {why} on {rows:,} held-out "
+        f"rows: {now:,} are predicted as {positive!r}, {usual:,} from {DEFAULT_THRESHOLD:g}"
+    )
+
+
+def _one_class_note(scores: npt.NDArray[np.float64], threshold: float | None, signature: Signature) -> list[str]:
+    """Return the warning about a model whose every prediction is the same class, if it is one."""
+    codes = np.unique(predicted_codes(scores.astype(np.float32), DEFAULT_THRESHOLD if threshold is None else threshold))
+    if len(codes) != 1:
+        return []
+    remedy = (
+        "; training.decide can choose another threshold" if signature.task == "binary" and threshold is None else ""
+    )
+    return [f"every held-out row is predicted as {signature.classes[codes[0]]!r}{remedy}"]
