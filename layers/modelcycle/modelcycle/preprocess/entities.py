@@ -79,7 +79,8 @@ def repeated_entity(train: Columns, units: npt.NDArray[np.uint64], left_out: set
     short = name[:MAX_NAME_CHARACTERS]
     return (
         f"rows seem to repeat an entity: `{short}` has only {count:,} values, in about {mean_rows:.0f} training rows"
-        f" each, which share their target; if so, write `group_by: [{short}]`: otherwise the measured quality is too good"
+        f" each, which share their target; if so, write `group_by: [{short}]`: otherwise the measured quality is too"
+        " good"
     )
 
 
