@@ -221,6 +221,21 @@ def test_hidden_objects_and_folders_are_skipped() -> None:
     assert workspace.collect(run).objects == 1
 
 
+def test_a_file_that_was_uploaded_twice_counts_once_unless_kept() -> None:
+    body = "x,y\n1,2\nbroken\n"
+    workspace, run = workspace_with(b__csv="x,y\n3,4\n", c__csv=body, d__csv=body, e__csv=body + "\n")
+    collected = workspace.collect(run)
+    assert (collected.rows, collected.quarantined, collected.repeated) == (3, 2, ["raw/m/d.csv"])
+    entries = json.loads(workspace.artifacts.read(collected.manifest))["objects"]
+    assert [(entry["rows"], entry.get("repeats")) for entry in entries] == [
+        (1, None), (1, None), (0, "raw/m/c.csv"), (1, None),
+    ]  # fmt: skip
+    assert collected.quarantine is not None
+    assert [file for file, *_ in workspace.parquet(collected.quarantine)] == ["raw/m/c.csv", "raw/m/e.csv"]
+    kept = workspace.collect(workspace.run("r2", target="y", duplicates="keep"))
+    assert (kept.rows, kept.repeated) == (4, [])
+
+
 def test_the_result_for_the_same_files_is_reused_but_not_for_others() -> None:
     workspace, run = workspace_with(a__csv="x,y\n1,2\n")
     first = workspace.collect(run)

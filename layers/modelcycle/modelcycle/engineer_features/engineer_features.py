@@ -54,7 +54,7 @@ def engineer_features(
     # only these keys of the pipeline file affect the result; its seed, trials and gates do not
     parameters = pipeline.model_dump(
         mode="json",
-        include={"target", "time_column", "id_columns", "drop_columns", "sensitive_columns", "features"},
+        include={"target", "time_column", "id_columns", "group_by", "drop_columns", "sensitive_columns", "features"},
     ) | {"algorithms": pipeline.training.algorithms, "name": pipeline.name}
     return reuse_or_run(
         work, EngineeredFeatures, step=STEP, request=request, parameters=parameters, code=code,

@@ -101,6 +101,8 @@ def _plan_by_name(name: str, pipeline: Pipeline) -> Planned | None:
         return Planned(column=name, treatment="left_out", why="listed in drop_columns")
     if name in pipeline.id_columns:
         return Planned(column=name, treatment="left_out", why="listed in id_columns")
+    if name in pipeline.group_by:
+        return Planned(column=name, treatment="left_out", why="listed in group_by")
     if name in pipeline.sensitive_columns and not pipeline.features.use_sensitive:
         return Planned(column=name, treatment="left_out", why="sensitive: used for fairness metrics only")
     return None

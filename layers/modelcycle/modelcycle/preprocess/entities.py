@@ -79,7 +79,8 @@ def repeated_entity(train: Columns, units: npt.NDArray[np.uint64], left_out: set
     short = name[:MAX_NAME_CHARACTERS]
     return (
         f"rows seem to repeat an entity: `{short}` has only {count:,} values, in about {mean_rows:.0f} training rows"
-        f" each, which share their target; if so, write `group_by: [{short}]`: otherwise the measured quality is too good"
+        f" each, which share their target; if so, write `group_by: [{short}]`: otherwise the measured quality is too"
+        " good"
     )
 
 
@@ -91,7 +92,7 @@ def _copies_but_for_an_id(rows: Columns, fine: dict[str, _Groups], left_out: set
             for name, values in rows.values.items()
             if name not in left_out and not groups.keeps(values, neighbours_too=False)
         ]
-        if len(different) == 1 and _is_unique(rows.values[different[0]]):
+        if len(different) == 1 and _numbers_rows(rows.values[different[0]]):
             name = different[0][:MAX_NAME_CHARACTERS]
             return (
                 f"many rows are equal in every column but `{name}`; if it only numbers them, write"
@@ -159,9 +160,9 @@ class _Groups:
         return bool(same.mean() >= MIN_SAME_SHARE and changes)
 
 
-def _is_unique(values: Values) -> bool:
+def _numbers_rows(values: Values) -> bool:
     keys = values.codes if isinstance(values, Texts) else values
-    return len(np.unique(keys)) == len(keys)
+    return len(np.unique(keys)) == len(keys) and (isinstance(values, Texts) or _is_whole(values))
 
 
 def _is_whole(values: Values) -> bool:

@@ -146,6 +146,8 @@ def _separate_observations(
         observations and task != "regression" and _rarest_class_units(engine) < MIN_CLASS_CASES
     )
     notes = list(grouping.notes)
+    if cells == rows:
+        grouping = replace(grouping, unit_name="rows")
     if observations or divides_all:
         recipe = recipe.model_copy(update={"kind": "row", "columns": [*recipe.columns, case_column(target)]})
         grouping = replace(grouping, recipe=recipe, cases=rows)

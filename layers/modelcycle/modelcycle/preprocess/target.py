@@ -8,7 +8,7 @@ from typing import Any
 from modelcycle.faults import BadPipeline, TargetUnusable
 from modelcycle.model import numerals
 from modelcycle.model.columns import Column
-from modelcycle.model.values import number_sql
+from modelcycle.model.values import MAX_NUMBER, number_sql
 from modelcycle.spec import Pipeline, Task
 
 MAX_CLASSES = 100
@@ -27,8 +27,9 @@ def infer_task(engine: Any, column: Column, pipeline: Pipeline) -> Task:
 
     Raises
     ------
-    TargetUnusable : the target is a date
+    TargetUnusable : the target is a date, or is a number with infinite values
     """
+    _check_finite(engine, column, pipeline)
     if pipeline.task != "auto":
         return pipeline.task
     if column.type == "datetime":
@@ -44,6 +45,22 @@ def infer_task(engine: Any, column: Column, pipeline: Pipeline) -> Task:
         )  # fmt: skip
         return "multiclass" if numbered else "regression"
     return "binary" if values <= 2 else "multiclass"
+
+
+def _check_finite(engine: Any, column: Column, pipeline: Pipeline) -> None:
+    """Raise TargetUnusable if a target of texts is meant to be a number, but has infinite values."""
+    if column.type != "text" or pipeline.task in ("binary", "multiclass"):
+        return
+    rows, numbers, infinite = engine.execute(
+        f"""SELECT count(*), count({number_sql("target")}),
+              count(*) FILTER (abs(number) > {MAX_NUMBER} AND NOT isnan(number))
+            FROM (SELECT target, try_cast(target AS DOUBLE) AS number FROM valid_rows)"""
+    ).fetchone()
+    if infinite and numbers >= rows * MIN_NUMBER_SHARE:
+        raise _unusable(
+            pipeline, f"is infinite, or beyond 3.4e38, in {infinite:,} of {rows:,} rows",
+            "correct these values, or list their texts in missing_values: rows without a target are left out",
+        )  # fmt: skip
 
 
 def count_distinct(engine: Any) -> int:
