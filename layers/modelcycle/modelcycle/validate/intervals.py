@@ -99,9 +99,9 @@ def _of_errors(name: str, predicted: Array, target: Array, units: Units) -> Inte
         return _log_scale(float(relative.mean()), (relative - relative.mean()) / n, units)
     if name == "median_absolute_error":
         # order statistics; dependent rows count as fewer
-        effective = units.effective_rows((errors > np.median(errors)) - 0.5)
-        low, high = binom.ppf([TAIL, 1 - TAIL], max(effective, 1), 0.5) / max(effective, 1)
-        interval = np.quantile(errors, [low, min(high + 1 / max(effective, 1), 1.0)])
+        rows = max(int(units.effective_rows((errors > np.median(errors)) - 0.5)), 1)
+        ranks = binom.ppf([TAIL, 1 - TAIL], rows, 0.5) + [0, 1]
+        interval = np.quantile(errors, np.minimum(ranks / rows, 1))
         return float(interval[0]), float(interval[1])
     squared, deviation = np.square(errors), np.square(target - target.mean())
     if name != "r2" or not deviation.mean() > 0 or not squared.mean() > 0:

@@ -74,7 +74,9 @@ def compare(candidate: Array, other: Array, units: Units | None = None) -> Compa
     variance = units.variance((differences - advantage) / len(differences))
     error = math.sqrt(variance)
     width = units.quantile * error
-    return Comparison(advantage, (advantage - width, advantage + width), _two_sided(advantage, error, units), variance)
+    return Comparison(
+        advantage, (advantage - width, advantage + width), _two_sided(advantage, error, units.count - 1), variance
+    )
 
 
 def ranks_beyond_chance(scores: Array, target: Array, task: Task, units: Units) -> float:
@@ -90,18 +92,23 @@ def ranks_beyond_chance(scores: Array, target: Array, task: Task, units: Units) 
     """
     if units.count < 3 or float(np.ptp(target)) == 0.0:
         return 1.0
+    freedom, chance = units.count - 1, 0.0
     if task == "regression":
         advantage, influences = _rank_correlation(scores[:, 0], target)
     else:
+        counts = np.unique(target, return_counts=True)[1]
+        freedom = min(freedom, int(counts.min()) - 1)  # a rare class decides how much the rows tell
         present = [1] if task == "binary" else np.unique(target).tolist()
         parts = [auc_influences(scores[:, code], (target == code).astype(int)) for code in present]
         advantage = sum(auc - 0.5 for auc, _ in parts) / len(parts)
         influences = np.sum([influence for _, influence in parts], axis=0) / len(parts)
-    error = units.standard_error(influences)
-    if error == 0 or advantage <= 0:
-        # without a single wrong pair, only the number of rows speaks
-        return 0.5 ** min(np.unique(target, return_counts=True)[1].min(), 64) if advantage > 0 else 1.0
-    return _two_sided(advantage, error, units) / 2
+        if task == "binary":
+            # without any ranking (Mann and Whitney 1947); the measured variance is too low on a few rows
+            chance = math.sqrt((len(target) + 1) / 12 / float(counts.prod()))
+    if advantage <= 0 or freedom < 1:
+        return 1.0
+    error = max(units.standard_error(influences), chance)
+    return _two_sided(advantage, error, freedom) / 2
 
 
 def _rank_correlation(predicted: Array, target: Array) -> tuple[float, Array]:
@@ -115,10 +122,10 @@ def _rank_correlation(predicted: Array, target: Array) -> tuple[float, Array]:
     return correlation, (first * second - correlation) / len(target)
 
 
-def _two_sided(advantage: float, error: float, units: Units) -> float:
+def _two_sided(advantage: float, error: float, freedom: int) -> float:
     from scipy.stats import t
 
     if error == 0:
         return 0.0 if advantage else 1.0
-    p = 2 * float(t.sf(abs(advantage) / error, units.count - 1))
+    p = 2 * float(t.sf(abs(advantage) / error, freedom))
     return p if math.isfinite(p) else 1.0

@@ -95,4 +95,4 @@ class Units:
         if independent == 0:
             return float(self.count)
         clustered = self.variance(deviations / n)
-        return min(independent / clustered, float(n)) if clustered else float(n)
+        return min(n * independent / clustered, float(n)) if clustered else float(n)
