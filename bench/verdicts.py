@@ -1,7 +1,7 @@
 """Measure how often a verdict is wrong: python -m bench.verdicts [equal] [bad-uploads] [better] [intervals] [creep]
 
 equal        two models of one recipe are told apart, with independent rows and with rows in fours of one entity
-bad-uploads  a bad upload replaces a champion: a column that is broken in part, renamed classes, another separator
+bad-uploads  a bad upload replaces a champion: a column that is broken in part, renamed classes, a second separator
 better       a better challenger replaces the champion, although the file is written otherwise
 intervals    the 95 % intervals of accuracy, area under the ROC curve and RMSE contain the true value
 creep        ten retrainings that lose 1 % each are stopped, ten equal ones are not
@@ -157,13 +157,16 @@ def _renamed_classes(rows: Rows, random: np.random.Generator) -> str:
 
 
 def _other_separator(rows: Rows, random: np.random.Generator) -> str:
-    return csv_text(rows, delimiter=";")
+    """Write the later half of the lines with semicolons; a file that has them throughout is read as it is meant."""
+    commas, semicolons = csv_text(rows).splitlines(), csv_text(rows, delimiter=";").splitlines()
+    middle = len(commas) // 2
+    return "\n".join(commas[:middle] + semicolons[middle:])
 
 
 BAD_WRITERS: dict[str, Callable[[Rows, np.random.Generator], str]] = {
     "one column broken, 10 % n/a": _broken_column,
     "classes renamed": _renamed_classes,
-    "another separator": _other_separator,
+    "another separator in half of the lines": _other_separator,
 }
 
 
