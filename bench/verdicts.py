@@ -246,11 +246,11 @@ def creep(runs: int) -> Iterator[Line]:
     for _ in range(runs):
         fallen += _retrain(random, loss_rise=0.01)[0] > MAX_FALL
         refused += _retrain(random, loss_rise=0.0)[1]
-    yield Line(f"ten retrainings, each 1 % worse, cost more than {MAX_FALL:.0%}", fallen, runs, 0.0, 0.05)
+    yield Line(f"ten retrainings, each 1 % worse, cost more than {MAX_FALL:.1%}", fallen, runs, 0.0, 0.05)
     yield Line("an equal recipe is refused", refused, 10 * runs, 0.0, 0.05)
 
 
-MAX_FALL = 0.05  # rise of the live model's loss; without any gate ten such candidates would cost 10.5 %
+MAX_FALL = 0.055  # rise of the live model's loss, more than five such candidates; all ten would cost 10.5 %
 
 
 def _retrain(random: np.random.Generator, loss_rise: float, rows: int = 4000) -> tuple[float, int]:

@@ -100,7 +100,7 @@ def _of_errors(name: str, predicted: Array, target: Array, units: Units) -> Inte
     if name == "median_absolute_error":
         # order statistics; dependent rows count as fewer
         rows = max(int(units.effective_rows((errors > np.median(errors)) - 0.5)), 1)
-        ranks = binom.ppf([TAIL, 1 - TAIL], rows, 0.5) + [0, 1]
+        ranks = binom.ppf([TAIL, 1 - TAIL], rows, 0.5) + np.array([0, 1])
         interval = np.quantile(errors, np.minimum(ranks / rows, 1))
         return float(interval[0]), float(interval[1])
     squared, deviation = np.square(errors), np.square(target - target.mean())
