@@ -21,7 +21,7 @@ from modelcycle.validate import validate
 from modelcycle.validate.fairness import group_metrics
 from modelcycle.validate.metrics import measure
 from modelcycle.validate.report import calibration, confusion
-from modelcycle.validate.significance import compare, headline_interval
+from modelcycle.validate.significance import compare
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import MODEL, SEX, Cycle, cycle, train
 
@@ -78,8 +78,8 @@ def test_no_better_than_the_baseline_is_refused() -> None:
 def test_worse_than_the_champion_is_refused_by_either_gate() -> None:
     for better in (False, True):
         result, _ = validated(probabilities(0.7, 2, accuracy=0.7), GOOD, better=better)
-        assert result.verdict == "refused" and result.reasons[0].startswith("champion 0.8")
-        assert ": significantly worse (p < 0.001)" in result.reasons[0]
+        assert result.verdict == "refused" and result.reasons[0].startswith("version 1: accuracy 0.8")
+        assert "on 600 rows that neither had seen: significantly worse (p < 0.001)" in result.reasons[0]
 
 
 def test_better_by_chance_passes_not_worse_but_not_better() -> None:
@@ -121,15 +121,20 @@ def test_a_metric_of_another_task_is_an_error_of_the_pipeline_file() -> None:
         validated(GOOD, minimum={"macro_f1": 0.8})
 
 
-def test_a_champion_that_cannot_score_these_rows_is_reported() -> None:
+@pytest.mark.parametrize(("uncompared", "verdict"), [("ask", "passed"), ("refuse", "refused"), ("pass", "passed")])
+@pytest.mark.parametrize("better", [False, True])
+def test_a_champion_that_cannot_be_compared_is_never_passed_in_silence(
+    uncompared: str, verdict: str, better: bool
+) -> None:
     store, registry = MemoryStore(), Registry(MemoryTable())
     cycle(train("regression"), store, registry, "r0").go_live()
-    for better, expected in ((False, "passed"), (True, "refused")):
-        run = cycle(train("binary"), store, registry, f"r-{better}", gates={"better": better})
-        scored = score_candidate(run.score_candidate, artifacts=store, registry=registry, code="c")
-        result, report = result_and_report(run, scored)
-        assert result.verdict == expected and "cannot score these rows" in result.reasons[-1]
-        assert report["champion"] == 1 and report["metrics"]["champion"] is None
+    run = cycle(train("binary"), store, registry, "r1", gates={"better": better, "uncompared": uncompared})
+    scored = score_candidate(run.score_candidate, artifacts=store, registry=registry, code="c")
+    result, report = result_and_report(run, scored)
+    assert result.verdict == verdict and "not compared with version 1: version 1 predicts" in result.reasons[-1]
+    assert result.ask == (result.reasons[-1:] if uncompared == "ask" else [])
+    assert (result.compared, result.champion) == (0, None)
+    assert report["champion"] == 1 and report["metrics"]["champion"] is None and report["uncompared"]
 
 
 def test_the_same_model_again_is_unchanged() -> None:
@@ -173,15 +178,6 @@ def test_metrics_are_those_computed_by_hand() -> None:
     assert metrics["accuracy"] == 0.5 and metrics["precision"] == 0.5 and metrics["recall"] == 0.5
     assert metrics["roc_auc"] == 0.75 and metrics["brier"] == pytest.approx((0.04 + 0.36 + 0.49 + 0.01) / 4)
     assert metrics["log_loss"] == pytest.approx(-np.log([0.8, 0.4, 0.3, 0.9]).mean(), rel=1e-6)
-
-
-def test_intervals() -> None:
-    target = np.array([1] * 81 + [0] * 182)
-    scores = np.column_stack([np.zeros(263), np.ones(263)])
-    # Newcombe (1998), table I: 81 of 263 by Wilson
-    assert headline_interval(scores, target, "binary") == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    low, high = headline_interval(np.zeros((400, 1)), np.random.default_rng(0).normal(0, 2, 400), "regression")
-    assert low < 2 < high and high - low < 0.4
 
 
 def test_one_row_is_inconclusive_and_a_constant_advantage_is_significant() -> None:

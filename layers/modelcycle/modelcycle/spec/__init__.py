@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from modelcycle.spec.metrics import HEADLINE_METRIC, METRICS, Direction, Task, unknown_metric
+from modelcycle.spec.metrics import HEADLINE_METRIC, METRICS, Direction, Task, headline_metric, unknown_metric
 from modelcycle.spec.parsing import parse
 from modelcycle.spec.pipeline import (
     MODEL_NAME,
@@ -45,6 +45,7 @@ __all__ = [
     "Staging",
     "Task",
     "Training",
+    "headline_metric",
     "json_schema",
     "parse",
     "unknown_metric",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -15,10 +15,12 @@ METRICS: dict[Task, dict[str, Direction]] = {
         "precision": "higher",
         "recall": "higher",
         "f1": "higher",
+        "balanced_accuracy": "higher",
         "roc_auc": "higher",
         "average_precision": "higher",
         "log_loss": "lower",
         "brier": "lower",
+        "expected_calibration_error": "lower",
     },
     "multiclass": {
         "accuracy": "higher",
@@ -26,6 +28,7 @@ METRICS: dict[Task, dict[str, Direction]] = {
         "macro_f1": "higher",
         "roc_auc_ovr": "higher",
         "log_loss": "lower",
+        "expected_calibration_error": "lower",
     },
     "regression": {
         "rmse": "lower",
@@ -38,7 +41,34 @@ METRICS: dict[Task, dict[str, Direction]] = {
 """Each metric of a task, and the direction in which it is better."""
 
 HEADLINE_METRIC: dict[Task, str] = {"binary": "accuracy", "multiclass": "accuracy", "regression": "rmse"}
-"""The metric that screens and registry show for a model."""
+"""The metric that screens and registry show for a model, unless a class is rare; see `headline_metric`."""
+
+MAX_RARE_SHARE = 0.2  # of the rarer of two classes; below it, a model that never predicts it is right in 80 % of rows
+MAX_COMMON_SHARE = 0.8  # of the most common of several classes
+MAX_IMBALANCE = 10.0  # rows of the most common of several classes for one row of the rarest
+
+
+def headline_metric(task: Task, shares: Sequence[float] = ()) -> str:
+    """Return the metric to show for a model. Accuracy says little where one class is rare.
+
+    Parameters
+    ----------
+    shares : of the classes among the rows that the model learned from
+
+    Examples
+    --------
+    >>> headline_metric("binary", [0.76, 0.24]), headline_metric("binary", [0.94, 0.06])
+    ('accuracy', 'roc_auc')
+    >>> headline_metric("multiclass", [0.5, 0.3, 0.2]), headline_metric("multiclass", [0.9, 0.06, 0.04])
+    ('accuracy', 'balanced_accuracy')
+    """
+    if task == "binary" and shares and min(shares) < MAX_RARE_SHARE:
+        return "roc_auc"
+    if task == "multiclass" and shares:
+        present = [share for share in shares if share > 0]
+        if max(present) > MAX_COMMON_SHARE or max(present) > MAX_IMBALANCE * min(present):
+            return "balanced_accuracy"
+    return HEADLINE_METRIC[task]
 
 
 def unknown_metric(name: str, tasks: Iterable[Task]) -> str | None:

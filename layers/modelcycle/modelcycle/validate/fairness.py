@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from modelcycle.model.columns import Texts
 from modelcycle.model.scoring import predicted_codes
+from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.spec import Task
 
 MISSING_GROUP = "(missing)"
@@ -18,7 +19,9 @@ MIN_COMPARED_ROWS = 30  # a smaller group is reported, but enters no difference 
 Array = npt.NDArray[Any]
 
 
-def group_metrics(scores: Array, target: Array, task: Task, groups: dict[str, Texts]) -> dict[str, dict[str, Any]]:
+def group_metrics(
+    scores: Array, target: Array, task: Task, groups: dict[str, Texts], threshold: float = DEFAULT_THRESHOLD
+) -> dict[str, dict[str, Any]]:
     """Compute the metrics of each group, and the largest difference between two groups.
 
     Parameters
@@ -26,6 +29,7 @@ def group_metrics(scores: Array, target: Array, task: Task, groups: dict[str, Te
     scores : probabilities (n, k), or values (n, 1)
     target : codes (n,), or numbers (n,)
     groups : by sensitive column, the group (n,) of each row
+    threshold : probability from which the second of two classes is predicted
 
     Returns
     -------
@@ -36,7 +40,7 @@ def group_metrics(scores: Array, target: Array, task: Task, groups: dict[str, Te
 
     if not len(target):
         return {}
-    predicted = scores[:, 0].astype(np.float64) if task == "regression" else predicted_codes(scores)
+    predicted = scores[:, 0].astype(np.float64) if task == "regression" else predicted_codes(scores, threshold)
     metrics = _metrics(task)
     report: dict[str, dict[str, Any]] = {}
     for column, texts in groups.items():

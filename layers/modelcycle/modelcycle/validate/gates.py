@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelcycle.faults import BadPipeline
+from modelcycle.messages import Chain
 from modelcycle.spec import METRICS, Direction, Gates, Task, unknown_metric
-from modelcycle.validate.significance import Comparison
+from modelcycle.validate.chain import has_fallen
+from modelcycle.validate.significance import Comparison, p_in_words
+
+MAX_RANKING_P = 0.025  # one-sided, as the test of the losses
 
 
 @dataclass(frozen=True)
@@ -20,18 +25,20 @@ class Gate:
 
 @dataclass(frozen=True)
 class ReferenceModel:
-    """A model that the candidate is compared with.
+    """A model that the candidate was compared with.
 
     Parameters
     ----------
-    name : baseline or champion
-    value : its headline metric, None if it has none on these rows
-    comparison : None if it cannot score these rows
+    name : for people
+    value : its headline metric on the compared rows; None if that is undefined on them
+    comparison : by the loss of each row
+    loss : its mean loss on these rows
     """
 
     name: str
     value: float | None
-    comparison: Comparison | None
+    comparison: Comparison
+    loss: float
 
     def __str__(self) -> str:
         return self.name if self.value is None else f"{self.name} {self.value:.3g}"
@@ -50,21 +57,48 @@ def check_metric_names(gates: Gates, task: Task) -> None:
             raise BadPipeline(message, "the pipeline file, gates.minimum", f"choose from {', '.join(METRICS[task])}")
 
 
-def check_gates(
-    gates: Gates, task: Task, metrics: dict[str, float], baseline: ReferenceModel, champion: ReferenceModel | None
-) -> list[Gate]:
-    """Return the outcome of all gates that apply: the baseline, the minimums, the champion.
+def baseline_gate(baseline: ReferenceModel, ranking_p: float) -> Gate:
+    """Return whether the candidate has learned something: it is better than a model without features.
+
+    Its losses are significantly lower, or its scores rank the rows beyond chance and its losses are no higher.
 
     Parameters
     ----------
-    metrics : of the candidate
-    champion : None if no version is live
+    ranking_p : one-sided p value of `ranks_beyond_chance`
     """
-    outcomes = [_better("gates.beats_baseline", baseline)] if gates.beats_baseline else []
-    outcomes += [_minimum(name, limit, metrics.get(name), METRICS[task][name]) for name, limit in gates.minimum.items()]
-    if champion is not None:
-        outcomes.append(_better("gates.better", champion) if gates.better else _not_worse(champion))
-    return outcomes
+    comparison = baseline.comparison
+    gate = "gates.beats_baseline"
+    if comparison.verdict == "inconclusive" and comparison.advantage > 0 and ranking_p < MAX_RANKING_P:
+        return Gate(gate, True, f"{baseline}: better, since it ranks the rows beyond chance ({p_in_words(ranking_p)})")
+    return _better(gate, baseline)
+
+
+def minimum_gates(minimum: dict[str, float], task: Task, metrics: dict[str, float]) -> list[Gate]:
+    """Return the outcome of each limit of `gates.minimum`."""
+    return [_minimum(name, limit, metrics.get(name), METRICS[task][name]) for name, limit in minimum.items()]
+
+
+def champion_gates(gates: Gates, champion: ReferenceModel, chain: Chain) -> list[Gate]:
+    """Return whether the candidate may replace the champion: not worse than it, nor than the best of its predecessors.
+
+    Parameters
+    ----------
+    chain : of the candidate
+    """
+    outcome = _better("gates.better", champion) if gates.better else _not_worse(champion)
+    if outcome.holds and has_fallen(chain, gates.margin, champion.loss):
+        share = -chain.advantage / champion.loss
+        fallen = (
+            f"step by step worse than version {chain.since}: its loss and that of the versions after version"
+            f" {chain.since} rose by {share:.1%} in all, more than gates.margin ({gates.margin:.1%}) and beyond chance"
+        )
+        return [outcome, Gate("gates.margin", False, fallen)]
+    return [outcome]
+
+
+def uncompared_gate(gates: Gates, reasons: Sequence[str]) -> Gate:
+    """Return the outcome for a candidate that cannot be compared with the champion; the reasons are its detail."""
+    return Gate("gates.uncompared", gates.uncompared != "refuse", "; ".join(reasons))
 
 
 def _minimum(name: str, limit: float, value: float | None, better: Direction) -> Gate:
@@ -77,18 +111,12 @@ def _minimum(name: str, limit: float, value: float | None, better: Direction) ->
 
 
 def _better(gate: str, reference: ReferenceModel) -> Gate:
-    if reference.comparison is None:
-        return Gate(
-            gate, False, f"{reference.name} cannot score these rows (its columns or classes differ): not comparable"
-        )
     verdict = reference.comparison.verdict
     outcome = "not significantly better" if verdict == "inconclusive" else f"significantly {verdict}"
     return Gate(gate, verdict == "better", f"{reference}: {outcome} ({reference.comparison.p_text})")
 
 
 def _not_worse(reference: ReferenceModel) -> Gate:
-    if reference.comparison is None:
-        return Gate("gates.better", True, f"{reference.name} cannot score these rows: not compared")
     verdict = reference.comparison.verdict
     outcome = "not significantly worse" if verdict == "inconclusive" else f"significantly {verdict}"
     return Gate("gates.better", verdict != "worse", f"{reference}: {outcome} ({reference.comparison.p_text})")

@@ -11,18 +11,23 @@ import numpy.typing as npt
 
 from modelcycle.model.losses import log_loss
 from modelcycle.model.scoring import predicted_codes
+from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.spec import METRICS, Task
+from modelcycle.validate.report import calibration
 
 Array = npt.NDArray[Any]
 
 
-def measure(scores: Array, target: Array, task: Task) -> tuple[dict[str, float], dict[str, str]]:
+def measure(
+    scores: Array, target: Array, task: Task, threshold: float = DEFAULT_THRESHOLD
+) -> tuple[dict[str, float], dict[str, str]]:
     """Compute all metrics of a task (`spec.METRICS`).
 
     Parameters
     ----------
     scores : probabilities (n, k) in the order of the target's codes, or values (n, 1)
     target : codes (n,), or numbers (n,)
+    threshold : probability from which the second of two classes is predicted
 
     Returns
     -------
@@ -39,7 +44,7 @@ def measure(scores: Array, target: Array, task: Task) -> tuple[dict[str, float],
         return {}, dict.fromkeys(METRICS[task], "there are no test rows")
     metrics: dict[str, float] = {}
     left_out: dict[str, str] = {}
-    for name, compute in _functions(scores, target, task).items():
+    for name, compute in _functions(scores, target, task, threshold).items():
         reason = _undefined_reason(name, target, scores.shape[1])
         value = math.nan if reason else float(compute())
         if math.isfinite(value):
@@ -49,11 +54,11 @@ def measure(scores: Array, target: Array, task: Task) -> tuple[dict[str, float],
     return metrics, left_out
 
 
-def _functions(scores: Array, target: Array, task: Task) -> dict[str, Callable[[], Any]]:
+def _functions(scores: Array, target: Array, task: Task, threshold: float) -> dict[str, Callable[[], Any]]:
     """Return the computation of each metric of a task."""
     if task == "regression":
         return _regression_functions(scores[:, 0].astype(np.float64), target)
-    return _binary_functions(scores, target) if task == "binary" else _multiclass_functions(scores, target)
+    return _binary_functions(scores, target, threshold) if task == "binary" else _multiclass_functions(scores, target)
 
 
 def _regression_functions(predicted: Array, target: Array) -> dict[str, Callable[[], Any]]:
@@ -68,20 +73,22 @@ def _regression_functions(predicted: Array, target: Array) -> dict[str, Callable
     }
 
 
-def _binary_functions(scores: Array, target: Array) -> dict[str, Callable[[], Any]]:
+def _binary_functions(scores: Array, target: Array, threshold: float) -> dict[str, Callable[[], Any]]:
     from sklearn import metrics as sk
 
-    predicted, positive = predicted_codes(scores), scores[:, 1].astype(np.float64)
+    predicted, positive = predicted_codes(scores, threshold), scores[:, 1].astype(np.float64)
     return {
         "accuracy": lambda: sk.accuracy_score(target, predicted),
         "precision": lambda: sk.precision_score(target, predicted, zero_division=np.nan),
         "recall": lambda: sk.recall_score(target, predicted, zero_division=np.nan),
         "f1": lambda: sk.f1_score(target, predicted, zero_division=np.nan),
+        "balanced_accuracy": lambda: sk.balanced_accuracy_score(target, predicted),
         "roc_auc": lambda: sk.roc_auc_score(target, positive),
         "average_precision": lambda: sk.average_precision_score(target, positive),
         "log_loss": lambda: log_loss(scores, target),
         # brier_score_loss refuses a probability of 1.0000001, to which a graph may round
         "brier": lambda: sk.mean_squared_error(target, positive),
+        "expected_calibration_error": lambda: expected_calibration_error(scores, target),
     }
 
 
@@ -101,12 +108,32 @@ def _multiclass_functions(scores: Array, target: Array) -> dict[str, Callable[[]
             labels=np.arange(scores.shape[1]),
         ),
         "log_loss": lambda: log_loss(scores, target),
+        "expected_calibration_error": lambda: expected_calibration_error(scores, target),
     }
+
+
+def expected_calibration_error(scores: Array, target: Array) -> float:
+    """Return the mean distance of predicted probability and observed frequency (Naeini et al. 2015).
+
+    Over the bins of `report.calibration`, weighted by their rows. On few rows it is above zero by chance alone.
+
+    Parameters
+    ----------
+    scores : (n, k)
+    target : codes (n,)
+
+    Examples
+    --------
+    >>> expected_calibration_error(np.array([[0.25, 0.75], [0.25, 0.75]]), np.array([1, 0]))
+    0.25
+    """
+    bins = calibration(scores, target)
+    return sum(part["rows"] * abs(part["said"] - part["true"]) for part in bins) / len(target)
 
 
 def _undefined_reason(name: str, target: Array, n_classes: int) -> str:
     """Return why a metric is undefined on these rows, or ""."""
-    if name in ("roc_auc", "average_precision") and len(np.unique(target)) < 2:
+    if name in ("roc_auc", "average_precision", "balanced_accuracy") and n_classes == 2 and len(np.unique(target)) < 2:
         return "the test rows have only one class"
     if name == "roc_auc_ovr" and len(np.unique(target)) < n_classes:
         return "the test rows do not have every class"

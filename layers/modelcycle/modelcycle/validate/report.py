@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.model.scoring import predicted_codes
+from modelcycle.model.signature import DEFAULT_THRESHOLD
 
 CALIBRATION_BINS = 10
 RESIDUAL_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 Array = npt.NDArray[Any]
 
 
-def confusion(scores: Array, target: Array, classes: list[str]) -> dict[str, Any]:
+def confusion(scores: Array, target: Array, classes: list[str], threshold: float = DEFAULT_THRESHOLD) -> dict[str, Any]:
     """Return the rows by true class (outer list) and predicted class (inner list).
 
     Parameters
@@ -22,6 +23,7 @@ def confusion(scores: Array, target: Array, classes: list[str]) -> dict[str, Any
     scores : (n, k)
     target : codes (n,)
     classes : names in the order of the codes
+    threshold : probability from which the second of two classes is predicted
 
     Examples
     --------
@@ -30,7 +32,7 @@ def confusion(scores: Array, target: Array, classes: list[str]) -> dict[str, Any
     """
     from sklearn.metrics import confusion_matrix
 
-    counts = confusion_matrix(target, predicted_codes(scores), labels=np.arange(len(classes)))
+    counts = confusion_matrix(target, predicted_codes(scores, threshold), labels=np.arange(len(classes)))
     return {"classes": classes, "counts": counts.tolist()}
 
 

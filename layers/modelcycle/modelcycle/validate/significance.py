@@ -1,4 +1,4 @@
-"""What could be chance: intervals of a metric, and the paired comparison of two models on the same rows."""
+"""What could be chance: the paired comparison of two models on the same rows, and whether scores rank beyond chance."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.model.losses import row_losses
-from modelcycle.model.scoring import predicted_codes
 from modelcycle.spec import Task
+from modelcycle.validate.intervals import CONFIDENCE_LEVEL, auc_influences
+from modelcycle.validate.units import Units
 
-CONFIDENCE_LEVEL = 0.95
 Array = npt.NDArray[Any]
 Verdict = Literal["better", "worse", "inconclusive"]
 
@@ -27,11 +26,13 @@ class Comparison:
     advantage : mean difference of the losses per row, above zero if the candidate is better
     interval : its confidence interval
     p : two-sided p value
+    variance : of the advantage
     """
 
     advantage: float
     interval: tuple[float, float]
     p: float
+    variance: float = 0.0
 
     @property
     def verdict(self) -> Verdict:
@@ -43,11 +44,19 @@ class Comparison:
     @property
     def p_text(self) -> str:
         """The p value for a sentence."""
-        return "p < 0.001" if self.p < 0.001 else f"p = {self.p:.2g}"
+        return p_in_words(self.p)
 
 
-def compare(candidate: Array, other: Array) -> Comparison:
-    """Compare the losses (n,) of two models on the same rows by Student's paired t test (scipy `ttest_rel`).
+def p_in_words(p: float) -> str:
+    """Return a p value for a sentence."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def compare(candidate: Array, other: Array, units: Units | None = None) -> Comparison:
+    """Compare the losses (n,) of two models on the same rows by Student's paired t test.
+
+    With clusters, the differences of a cluster are added first: the variance is cluster-robust, with as many degrees of
+    freedom as there are clusters, less one (Cameron and Miller 2015).
 
     Examples
     --------
@@ -55,50 +64,68 @@ def compare(candidate: Array, other: Array) -> Comparison:
     >>> round(comparison.advantage, 2), comparison.verdict, comparison.p_text
     (0.25, 'better', 'p = 0.03')
     """
-    from scipy.stats import ttest_rel
-
     differences = other - candidate
+    units = units or Units(len(differences))
     advantage = float(differences.mean()) if len(differences) else 0.0
-    if len(differences) < 2 or float(np.ptp(differences)) == 0.0:
-        # without variance the t test is undefined: equal differences of several rows are significant, one row is not
-        significant = len(differences) > 1 and advantage != 0
+    if units.count < 2 or float(np.ptp(differences)) == 0.0:
+        # without variance the t test is undefined: equal differences of several units are significant, one is not
+        significant = units.count > 1 and advantage != 0
         return Comparison(advantage, (advantage, advantage), 0.0 if significant else 1.0)
-    result = ttest_rel(other, candidate)
-    low, high = result.confidence_interval(CONFIDENCE_LEVEL)
-    p = float(result.pvalue)
-    return Comparison(advantage, (float(low), float(high)), p if math.isfinite(p) else 1.0)
+    variance = units.variance((differences - advantage) / len(differences))
+    error = math.sqrt(variance)
+    width = units.quantile * error
+    return Comparison(
+        advantage, (advantage - width, advantage + width), _two_sided(advantage, error, units.count - 1), variance
+    )
 
 
-def headline_interval(scores: Array, target: Array, task: Task) -> tuple[float, float]:
-    """Return the 95 % confidence interval of the headline metric, (0, 0) without rows.
+def ranks_beyond_chance(scores: Array, target: Array, task: Task, units: Units) -> float:
+    """Return the one-sided p value of the hypothesis that the scores do not rank the target, 1 if it is undefined.
 
-    Accuracy: Wilson's interval (scipy `binomtest`). Root mean squared error: delta method on the mean of the squared
-    errors, without resampling; it is too narrow on a few dozen rows with heavy tails.
-
-    Parameters
-    ----------
-    scores : probabilities (n, k), or values (n, 1)
-    target : codes (n,), or numbers (n,)
+    Two classes: the area under the ROC curve against 0.5. More: the mean of each class against the rest, over the
+    classes of these rows. Regression: Spearman's correlation of prediction and target against 0.
 
     Examples
     --------
-    >>> low, high = headline_interval(np.tile([0.1, 0.9], (10, 1)), np.array([1] * 8 + [0] * 2), "binary")
-    >>> round(low, 3), round(high, 3)
-    (0.49, 0.943)
+    >>> ranks_beyond_chance(np.arange(20.0)[:, None], np.arange(20.0), "regression", Units(20)) < 0.001
+    True
     """
-    if not len(target):
-        return 0.0, 0.0
-    if task != "regression":
-        from scipy.stats import binomtest
+    if units.count < 3 or float(np.ptp(target)) == 0.0:
+        return 1.0
+    freedom, chance = units.count - 1, 0.0
+    if task == "regression":
+        advantage, influences = _rank_correlation(scores[:, 0], target)
+    else:
+        counts = np.unique(target, return_counts=True)[1]
+        freedom = min(freedom, int(counts.min()) - 1)  # a rare class decides how much the rows tell
+        present = [1] if task == "binary" else np.unique(target).tolist()
+        parts = [auc_influences(scores[:, code], (target == code).astype(int)) for code in present]
+        advantage = sum(auc - 0.5 for auc, _ in parts) / len(parts)
+        influences = np.sum([influence for _, influence in parts], axis=0) / len(parts)
+        if task == "binary":
+            # without any ranking (Mann and Whitney 1947); the measured variance is too low on a few rows
+            chance = math.sqrt((len(target) + 1) / 12 / float(counts.prod()))
+    if advantage <= 0 or freedom < 1:
+        return 1.0
+    error = max(units.standard_error(influences), chance)
+    return _two_sided(advantage, error, freedom) / 2
 
-        correct = int((predicted_codes(scores) == target).sum())
-        interval = binomtest(correct, len(target)).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
-        return float(interval.low), float(interval.high)
-    from scipy.stats import norm
 
-    squared = row_losses(scores, target, task)
-    mean, half_width = float(squared.mean()), 0.0
-    if len(squared) > 1:
-        quantile = norm.ppf((1 + CONFIDENCE_LEVEL) / 2)
-        half_width = float(quantile * squared.std(ddof=1) / math.sqrt(len(squared)))
-    return math.sqrt(max(mean - half_width, 0.0)), math.sqrt(mean + half_width)
+def _rank_correlation(predicted: Array, target: Array) -> tuple[float, Array]:
+    from scipy.stats import rankdata
+
+    ranks = [rankdata(values) for values in (predicted, target)]
+    if any(float(np.ptp(rank)) == 0.0 for rank in ranks):
+        return 0.0, np.zeros(len(target))
+    first, second = ((rank - rank.mean()) / rank.std() for rank in ranks)
+    correlation = float((first * second).mean())
+    return correlation, (first * second - correlation) / len(target)
+
+
+def _two_sided(advantage: float, error: float, freedom: int) -> float:
+    from scipy.stats import t
+
+    if error == 0:
+        return 0.0 if advantage else 1.0
+    p = 2 * float(t.sf(abs(advantage) / error, freedom))
+    return p if math.isfinite(p) else 1.0

@@ -10,33 +10,45 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.faults import BadMessage
-from modelcycle.messages import ScoredCandidate, Validated, ValidateRequest
+from modelcycle.messages import Chain, Validated, ValidateRequest
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.evidence import Evidence
-from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import Scores
+from modelcycle.model.signature import DEFAULT_THRESHOLD, Signature
 from modelcycle.model.slices import Slices
 from modelcycle.registry import Registry
-from modelcycle.spec import HEADLINE_METRIC, Pipeline, Task
+from modelcycle.spec import HEADLINE_METRIC, Pipeline, Task, headline_metric
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
+from modelcycle.validate.chain import extend
+from modelcycle.validate.compared import Compared, JudgedRows, compare_models
 from modelcycle.validate.evidence import evidence_report
 from modelcycle.validate.fairness import group_metrics
-from modelcycle.validate.gates import Gate, ReferenceModel, check_gates, check_metric_names
+from modelcycle.validate.gates import (
+    Gate,
+    baseline_gate,
+    champion_gates,
+    check_metric_names,
+    minimum_gates,
+    uncompared_gate,
+)
+from modelcycle.validate.intervals import CONFIDENCE_LEVEL, metric_interval
 from modelcycle.validate.metrics import measure
 from modelcycle.validate.report import calibration, confusion, residuals
-from modelcycle.validate.significance import CONFIDENCE_LEVEL, Comparison, compare, headline_interval
+from modelcycle.validate.significance import ranks_beyond_chance
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
+from modelcycle.validate.units import Units
 
 STEP = "validate"
 Array = npt.NDArray[Any]
 
 
 def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, code: str) -> Validated:
-    """Validate the candidate on the test rows. No other step reads their labels.
+    """Validate the candidate on the test rows. Only a refit after this verdict may read their labels too.
 
-    People see the headline metric, accuracy or root mean squared error. Models are compared by the loss of each row
-    (quadratic score, squared error), paired: that needs far fewer rows to find a difference.
+    People see the headline metric: accuracy, or what fits better where a class is rare, or root mean squared error.
+    Models are compared by the loss of each row (quadratic score, squared error), paired: that needs far fewer rows to
+    find a difference. The champion is compared on the rows that it has not learned from.
 
     Parameters
     ----------
@@ -61,85 +73,145 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
 
 def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, registry: Registry) -> Validated:
     task, scored = request.preprocess.task, request.score_candidate
-    classes = TableSchema.model_validate_json(artifacts.read(request.preprocess.table)).classes
-    target = Columns.from_bytes(artifacts.read(request.preprocess.test_labels)).target
-    candidate = Scores.from_bytes(artifacts.read(scored.scores))
-    if target is None or len(target) != len(candidate.scores):
-        raise BadMessage("the labels do not belong to the scored rows", STEP, "start a new run")
-    metrics, left_out = measure(candidate.scores, target, task)
-    losses = row_losses(candidate.scores, target, task)
+    rows = _read_judged(request, artifacts)
+    metrics, left_out = measure(rows.scores.scores, rows.target, task, rows.threshold)
+    metric = _shown_metric(task, rows.baseline, metrics)
+    against_baseline = _compare_with_baseline(rows, metric)
+    against_champion, uncompared = _compare_with_champion(request, rows, metric, artifacts, registry)
 
-    baseline_scores = _baseline_scores(read_json(artifacts, request.select_model.baseline), task, classes, len(target))
-    baseline_metrics, baseline = _measure_reference("baseline", baseline_scores, losses, target, task)
-    champion_metrics: dict[str, float] | None = None
-    champion: ReferenceModel | None = None
-    compared: SlicedChampion | None = None
-    if scored.champion_scores is not None:
-        assert request.find_unseen.positions is not None
-        with np.load(io.BytesIO(artifacts.read(request.find_unseen.positions)), allow_pickle=False) as stored:
-            unseen = stored["positions"]
-        champion_scores = Scores.from_bytes(artifacts.read(scored.champion_scores)).scores
-        compared = SlicedChampion(scored.champion or 0, champion_scores, unseen)
-        champion_metrics, champion = _measure_reference(
-            "champion", champion_scores, losses[unseen], target[unseen], task
-        )
-    elif scored.champion is not None and not request.find_unseen.champion_lost:
-        champion = ReferenceModel("champion", None, None)
-
-    gates = check_gates(pipeline.gates, task, metrics, baseline, champion)
-    slices: SliceReport | None = None
-    if scored.slices is not None:
-        slices = slice_report(
-            Slices.from_bytes(artifacts.read(scored.slices)), candidate.scores, target, task, compared,
-            margin=pipeline.gates.margin,
-        )  # fmt: skip
+    gates = minimum_gates(pipeline.gates.minimum, task, metrics)
+    if pipeline.gates.beats_baseline:
+        ranking_p = ranks_beyond_chance(rows.scores.scores, rows.target, task, rows.units)
+        gates = [baseline_gate(against_baseline.reference, ranking_p), *gates]
+    chain = Chain()
+    if against_champion is not None:
+        assert scored.champion is not None
+        before = registry.versions.get(request.run.model, scored.champion).chain
+        chain = extend(before, scored.champion, against_champion.reference.comparison)
+        gates += champion_gates(pipeline.gates, against_champion.reference, chain)
+    elif uncompared:
+        gates.append(uncompared_gate(pipeline.gates, uncompared))
+    slices = _slices(request, rows, against_champion, pipeline.gates.margin, artifacts)
+    if slices is not None:
         gates += [Gate("gates.slices", False, sentence) for sentence in slices.lost]
     verdict, reasons = _verdict(gates)
+    ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if request.find_unseen.champion_lost:
         reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
     if _is_champion(request, registry):
-        verdict, reasons = "unchanged", [f"the same model as version {scored.champion}, which is live"]
-    low, high = headline_interval(candidate.scores, target, task)
+        assert scored.champion is not None
+        verdict, reasons, ask = "unchanged", [f"the same model as version {scored.champion}, which is live"], []
+
+    intervals = {
+        name: interval
+        for name in metrics
+        if (interval := metric_interval(name, rows.scores.scores, rows.target, task, rows.units, rows.threshold))
+    }
+    shown = intervals.get(metric, (metrics.get(metric, 0.0),) * 2)
     report = {
         "model": request.run.model,
         "task": task,
         "verdict": verdict,
         "reasons": reasons,
+        "ask": ask,
         "gates": [dataclasses.asdict(gate) for gate in gates],
         "rows": dict(zip(("train", "validation", "test"), request.preprocess.split, strict=True)),
-        "metric": HEADLINE_METRIC[task],
-        "interval": {"level": CONFIDENCE_LEVEL, "low": low, "high": high},
-        "metrics": {"candidate": metrics, "baseline": baseline_metrics, "champion": champion_metrics},
+        "independent": rows.units.count,
+        "metric": metric,
+        "threshold": rows.threshold if task == "binary" else None,
+        "interval": {"level": CONFIDENCE_LEVEL, "low": shown[0], "high": shown[1]},
+        "intervals": intervals,
+        "metrics": {
+            "candidate": metrics,
+            "baseline": against_baseline.metrics,
+            "champion": against_champion.metrics if against_champion else None,
+            "candidate_on_compared": against_champion.candidate_metrics if against_champion else None,
+        },
         "left_out": left_out,
         "champion": scored.champion,
+        "compared": against_champion.rows if against_champion else 0,
+        "uncompared": uncompared,
+        "chain": chain.model_dump(),
         "comparisons": {
-            "baseline": _comparison_json(baseline.comparison),
-            "champion": _comparison_json(champion.comparison if champion else None),
+            "baseline": _comparison_json(against_baseline),
+            "champion": _comparison_json(against_champion),
         },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
-        "groups": group_metrics(candidate.scores, target, task, candidate.groups),
+        "groups": group_metrics(rows.scores.scores, rows.target, task, rows.scores.groups, rows.threshold),
         "slices": slices.json if slices is not None else None,
-        "evidence": _evidence(scored, candidate.scores, target, task, artifacts),
-    } | _tables(candidate.scores, target, task, classes)
+        "evidence": _evidence(request, rows, artifacts),
+    } | _tables(rows)
     return Validated(
         verdict=verdict,
         reasons=reasons,
-        metric=HEADLINE_METRIC[task],
+        ask=ask,
+        compared=against_champion.rows if against_champion else 0,
+        chain=chain,
+        metric=metric,
         metrics=metrics,
-        baseline=baseline_metrics,
-        champion=champion_metrics,
-        interval=(low, high),
+        baseline=against_baseline.metrics,
+        champion=against_champion.metrics if against_champion else None,
+        interval=shown,
         report=put_json(artifacts, request.run.key(STEP, "report.json"), report),
     )
 
 
-def _measure_reference(
-    name: str, scores: Array, candidate_losses: Array, target: Array, task: Task
-) -> tuple[dict[str, float], ReferenceModel]:
-    """Return the metrics of a reference model with scores (n, k), and the candidate's comparison with it."""
-    metrics, _ = measure(scores, target, task)
-    comparison = compare(candidate_losses, row_losses(scores, target, task))
-    return metrics, ReferenceModel(name, metrics.get(HEADLINE_METRIC[task]), comparison)
+def _read_judged(request: ValidateRequest, artifacts: Store) -> JudgedRows:
+    labels = Columns.from_bytes(artifacts.read(request.preprocess.test_labels))
+    scores = Scores.from_bytes(artifacts.read(request.score_candidate.scores))
+    if labels.target is None or len(labels.target) != len(scores.scores):
+        raise BadMessage("the labels do not belong to the scored rows", STEP, "start a new run")
+    clusters = labels.values.get("cluster")
+    return JudgedRows(
+        task=request.preprocess.task,
+        classes=TableSchema.model_validate_json(artifacts.read(request.preprocess.table)).classes,
+        target=labels.target,
+        scores=scores,
+        units=Units.of(len(labels.target), None if clusters is None else np.asarray(clusters)),
+        threshold=Signature.model_validate_json(artifacts.read(request.select_model.signature)).threshold,
+        baseline=read_json(artifacts, request.select_model.baseline),
+    )
+
+
+def _shown_metric(task: Task, baseline: dict[str, Any], metrics: dict[str, float]) -> str:
+    """Return the metric to show; the usual one of the task where the better one is undefined on these rows."""
+    metric = headline_metric(task, baseline.get("probabilities", []))
+    return metric if metric in metrics else HEADLINE_METRIC[task]
+
+
+def _compare_with_baseline(rows: JudgedRows, metric: str) -> Compared:
+    scores = _baseline_scores(rows.baseline, rows.task, rows.classes, len(rows.target))
+    return compare_models("baseline", rows, np.arange(len(rows.target)), scores, metric, DEFAULT_THRESHOLD)
+
+
+def _compare_with_champion(
+    request: ValidateRequest, rows: JudgedRows, metric: str, artifacts: Store, registry: Registry
+) -> tuple[Compared | None, list[str]]:
+    """Compare with the champion on the test rows that it has not learned from.
+
+    Returns
+    -------
+    comparison : None without a champion, or if the two cannot be compared
+    uncompared : why they cannot be, as sentences
+    """
+    scored, unseen = request.score_candidate, request.find_unseen
+    if scored.champion is None or unseen.champion_lost:
+        return None, []
+    name = f"version {scored.champion}"
+    sentences = list(dict.fromkeys([*unseen.uncompared, *scored.uncompared]))
+    if scored.champion_scores is None or unseen.positions is None or sentences:
+        sentences = sentences or [f"{name} cannot score these rows"]
+        return None, [f"not compared with {name}: {sentence}" for sentence in sentences]
+    with np.load(io.BytesIO(artifacts.read(unseen.positions)), allow_pickle=False) as stored:
+        positions = stored["positions"]
+    scores = Scores.from_bytes(artifacts.read(scored.champion_scores)).scores
+    if len(scores) != len(positions):
+        raise BadMessage("the champion's scores do not belong to the unseen rows", STEP, "start a new run")
+    if rows.units.take(positions).count < 2:
+        return None, [f"not compared with {name}: it has learned from all test rows"]
+    champion = registry.versions.get(request.run.model, scored.champion)
+    threshold = Signature.model_validate_json(artifacts.read(champion.signature)).threshold
+    return compare_models(name, rows, positions, scores, metric, threshold), []
 
 
 def _verdict(gates: list[Gate]) -> tuple[Literal["passed", "refused", "unchanged"], list[str]]:
@@ -148,20 +220,39 @@ def _verdict(gates: list[Gate]) -> tuple[Literal["passed", "refused", "unchanged
     return ("refused", failed) if failed else ("passed", [gate.detail for gate in gates])
 
 
-def _evidence(
-    scored: ScoredCandidate, scores: Array, target: Array, task: Task, artifacts: Store
-) -> dict[str, Any] | None:
-    if scored.evidence is None:
+def _slices(
+    request: ValidateRequest, rows: JudgedRows, against_champion: Compared | None, margin: float, artifacts: Store
+) -> SliceReport | None:
+    scored = request.score_candidate
+    if scored.slices is None:
         return None
-    return evidence_report(Evidence.from_bytes(artifacts.read(scored.evidence)), scores, target, task)
+    champion = None
+    if against_champion is not None:
+        assert scored.champion is not None
+        champion = SlicedChampion(scored.champion, against_champion.scores, against_champion.positions)
+    return slice_report(
+        Slices.from_bytes(artifacts.read(scored.slices)), rows.scores.scores, rows.target, rows.task, champion,
+        margin=margin, threshold=rows.threshold, clusters=rows.units.clusters,
+    )  # fmt: skip
 
 
-def _tables(scores: Array, target: Array, task: Task, classes: list[str]) -> dict[str, Any]:
+def _evidence(request: ValidateRequest, rows: JudgedRows, artifacts: Store) -> dict[str, Any] | None:
+    evidence = request.score_candidate.evidence
+    if evidence is None:
+        return None
+    return evidence_report(Evidence.from_bytes(artifacts.read(evidence)), rows.scores.scores, rows.target, rows.task)
+
+
+def _tables(rows: JudgedRows) -> dict[str, Any]:
+    scores, target = rows.scores.scores, rows.target
     if not len(target):
         return {}
-    if task == "regression":
+    if rows.task == "regression":
         return {"residuals": residuals(scores, target)}
-    return {"confusion": confusion(scores, target, classes), "calibration": calibration(scores, target)}
+    return {
+        "confusion": confusion(scores, target, rows.classes, rows.threshold),
+        "calibration": calibration(scores, target),
+    }
 
 
 def _is_champion(request: ValidateRequest, registry: Registry) -> bool:
@@ -184,5 +275,8 @@ def _baseline_scores(baseline: dict[str, Any], task: Task, classes: list[str], r
     return np.tile(np.array([share.get(name, 0.0) for name in classes], dtype=np.float64), (rows, 1))
 
 
-def _comparison_json(comparison: Comparison | None) -> dict[str, Any] | None:
-    return None if comparison is None else dataclasses.asdict(comparison) | {"verdict": comparison.verdict}
+def _comparison_json(compared: Compared | None) -> dict[str, Any] | None:
+    if compared is None:
+        return None
+    comparison = compared.reference.comparison
+    return dataclasses.asdict(comparison) | {"verdict": comparison.verdict}

@@ -1,0 +1,220 @@
+"""The lifecycle of a model in one process and in memory, for benches that need hundreds of runs.
+
+It calls the functions of the domain one after the other, from `collect` to `register`, as the state machine does. A
+version goes live at once if its verdict passes and nobody has to be asked. There is no refit, no rehearsal, no rollout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from modelcycle import messages
+from modelcycle.collect import collect
+from modelcycle.engineer_features import engineer_features
+from modelcycle.faults import Fault, Raced, Transient, Unknown
+from modelcycle.find_unseen import find_unseen
+from modelcycle.govern import govern
+from modelcycle.messages import Artifact
+from modelcycle.preprocess import preprocess
+from modelcycle.register import register
+from modelcycle.registry import Record, Registry, Write
+from modelcycle.score_candidate import score_candidate
+from modelcycle.spec import Pipeline
+from modelcycle.store import Listed
+from modelcycle.train.plan_trials import plan_trials
+from modelcycle.train.run_trial import run_trial
+from modelcycle.train.select_model import select_model
+from modelcycle.validate import validate
+
+CODE = "bench"
+
+
+class Bucket:
+    """A bucket in memory."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, key: str, body: bytes | Path) -> Artifact:
+        """Write an object once; a second writer gets the first one's."""
+        stored = self.objects.setdefault(key, body if isinstance(body, bytes) else body.read_bytes())
+        return Artifact(uri=f"s3://{self.name}/{key}", sha256=hashlib.sha256(stored).hexdigest(), bytes=len(stored))
+
+    def read(self, artifact: Artifact) -> bytes:
+        """Return an object."""
+        key = artifact.uri.removeprefix(f"s3://{self.name}/")
+        if key not in self.objects:
+            raise Unknown(f"there is no object {key}", artifact.uri)
+        return self.objects[key]
+
+    def fetch(self, artifact: Artifact, folder: Path) -> Path:
+        """Write an object to a file."""
+        path = folder / f"{artifact.sha256[:16]}-{Path(artifact.uri).name}"
+        path.write_bytes(self.read(artifact))
+        return path
+
+    def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
+        """Return the artifacts that are not in the bucket."""
+        return [item for item in artifacts if item.uri.removeprefix(f"s3://{self.name}/") not in self.objects]
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """Yield the objects under a prefix."""
+        for key in sorted(self.objects):
+            if key.startswith(prefix):
+                body = self.objects[key]
+                yield Listed(key, hashlib.sha256(body).hexdigest(), len(body))
+
+    def download(self, listed: Listed, path: Path) -> str | None:
+        """Write an object to a file; it has no version."""
+        if listed.key not in self.objects:
+            raise Transient(f"{listed.key} is gone", listed.key)
+        path.write_bytes(self.objects[listed.key])
+        return None
+
+
+class Table:
+    """The registry's table in memory."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, str], Record] = {}
+
+    def get(self, pk: str, sk: str) -> Record | None:
+        """Return a record."""
+        return self.records.get((pk, sk))
+
+    def query(
+        self, pk: str, prefix: str = "", *, start: str = "", newest_first: bool = False, limit: int | None = None
+    ) -> list[Record]:
+        """Return the records of a partition."""
+        matching = [
+            record for (key, sk), record in self.records.items() if key == pk and sk.startswith(prefix) and sk >= start
+        ]
+        return sorted(matching, key=lambda record: record.sk, reverse=newest_first)[:limit]
+
+    def write(self, *writes: Write) -> None:
+        """Write records together, if nobody has changed them."""
+        for write in writes:
+            seen = self.records.get((write.pk, write.sk))
+            if (seen.revision if seen else 0) != write.revision:
+                raise Raced("another writer was faster", f"{write.pk} {write.sk}")
+        for write in writes:
+            self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run ended.
+
+    Parameters
+    ----------
+    outcome : deployed, awaiting_approval, refused, unchanged, or failed
+    reasons : of the verdict, or the fault
+    """
+
+    outcome: messages.Outcome
+    reasons: list[str]
+    validated: messages.Validated | None = None
+
+
+@dataclass
+class Lifecycle:
+    """A model with its uploads and versions.
+
+    Examples
+    --------
+    >>> lifecycle = Lifecycle("loans")
+    >>> lifecycle.upload("a.csv", "x,y")
+    >>> lifecycle.run(target="y").outcome
+    'failed'
+    """
+
+    model: str
+    data: Bucket = field(default_factory=lambda: Bucket("data"))
+    artifacts: Bucket = field(default_factory=lambda: Bucket("artifacts"))
+    registry: Registry = field(default_factory=lambda: Registry(Table()))
+    runs: int = 0
+
+    def upload(self, name: str, text: str) -> None:
+        """Write a file; one of the same name is replaced."""
+        self.data.objects[f"raw/{self.model}/{name}"] = text.encode()
+
+    @property
+    def champion(self) -> int | None:
+        """The live version."""
+        return self.registry.routes.get(self.model).champion
+
+    def copy(self) -> Lifecycle:
+        """Return a lifecycle with the same uploads, artifacts and versions, to go on with in another way."""
+        copied = Lifecycle(self.model, runs=self.runs)
+        copied.data.objects = dict(self.data.objects)
+        copied.artifacts.objects = dict(self.artifacts.objects)
+        table = Table()
+        table.records = dict(self.registry.versions.table.records)  # type: ignore[attr-defined]
+        copied.registry = Registry(table)
+        return copied
+
+    def run(self, **pipeline: Any) -> RunEnd:
+        """Train on all uploads with the keys of a pipeline file; a fault ends the run."""
+        self.runs += 1
+        file = Pipeline.model_validate({"name": self.model} | pipeline)
+        run_id = f"r{self.runs}"
+        stored = self.artifacts.put(f"{self.model}/runs/{run_id}/claim/pipeline.json", file.model_dump_json().encode())
+        run = messages.Run(
+            model=self.model, run_id=run_id, execution=f"arn:{run_id}", started_at=datetime(2026, 1, 1, tzinfo=UTC),
+            trigger=messages.Trigger(kind="request"), pipeline=stored,
+        )  # fmt: skip
+        try:
+            return self._run(run)
+        except Fault as fault:
+            return RunEnd("failed", [str(fault)])
+
+    def _run(self, run: messages.Run) -> RunEnd:
+        buckets: dict[str, Any] = {"artifacts": self.artifacts, "code": CODE}
+        with_results = buckets | {"results": self.registry.results}
+        with_registry = buckets | {"registry": self.registry}
+        done: dict[str, Any] = {"run": run}
+        done["collect"] = collect(
+            messages.CollectRequest(run=run), data=self.data, leases=self.registry.leases, **with_results
+        )
+        done["preprocess"] = preprocess(_request(messages.PreprocessRequest, done), **with_results)
+        done["engineer_features"] = engineer_features(_request(messages.EngineerFeaturesRequest, done), **with_results)
+        plan = plan_trials(_request(messages.PlanTrialsRequest, done), artifacts=self.artifacts)
+        trials = [
+            run_trial(_request(messages.RunTrialRequest, done | {"trial": trial}), **with_results)
+            for trial in plan.trials
+        ]
+        done["select_model"] = select_model(
+            _request(messages.SelectModelRequest, done | {"trials": trials}), **with_results
+        )
+        done["find_unseen"] = find_unseen(_request(messages.FindUnseenRequest, done), **with_registry)
+        done["score_candidate"] = score_candidate(_request(messages.ScoreCandidateRequest, done), **with_registry)
+        validated = validate(_request(messages.ValidateRequest, done), **with_registry)
+        if validated.verdict != "passed":
+            outcome: messages.Outcome = "refused" if validated.verdict == "refused" else "unchanged"
+            return RunEnd(outcome, validated.reasons, validated)
+        done |= {"validate": validated, "refit": messages.CheckedRefit(done=False)}
+        governed = govern(_request(messages.GovernRequest, done), **with_registry)
+        if governed.decision == "refused":
+            return RunEnd("refused", governed.broken, validated)
+        done["govern"] = governed
+        registered = register(
+            _request(messages.RegisterRequest, done), artifacts=self.artifacts, versions=self.registry.versions,
+            code=CODE,
+        )  # fmt: skip
+        if validated.ask:
+            return RunEnd("awaiting_approval", validated.ask, validated)
+        self.registry.standings.move(self.model, registered.version, "staged", f"run {run.run_id}")
+        self.registry.routes.promote(self.model, registered.version, 100, f"run {run.run_id}")
+        return RunEnd("deployed", validated.reasons, validated)
+
+
+def _request(request_type: Any, done: dict[str, Any]) -> Any:
+    """Return the request of a step from what earlier steps have returned."""
+    names = {field.alias or name for name, field in request_type.model_fields.items()}
+    return request_type.model_validate({name: value for name, value in done.items() if name in names})
