@@ -27,7 +27,7 @@ from modelcycle.model.signature import Signature
 from modelcycle.refit import check_refit
 from modelcycle.refit import refit as refit_step
 from modelcycle.refit.twin import worse_than_twin
-from tests.unit.learning_tables import Lifecycle, Table, lifecycle, odd_table, table
+from tests.unit.learning_tables import Lifecycle, Table, fold_bytes, lifecycle, odd_table, table
 
 VALIDATED = Validated(
     verdict="passed", reasons=[], metric="rmse", metrics={}, baseline={}, champion=None, interval=(0, 1),
@@ -47,6 +47,7 @@ def by_time(rows: Table, sizes: tuple[int, int, int], **settings: Any) -> Lifecy
             "validation": life.store.put("by_time/validation.npz", parts["validation"].to_bytes()),
             "test_features": life.store.put("by_time/test.npz", Columns(parts["test"].values).to_bytes()),
             "test_labels": life.store.put("by_time/labels.npz", Columns({}, parts["test"].target).to_bytes()),
+            "folds": life.store.put("by_time/folds.npz", fold_bytes(parts, "time_column" in settings)),
             "split": sizes,
         }
     )
