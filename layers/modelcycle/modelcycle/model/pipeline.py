@@ -9,11 +9,13 @@ reach other leaves).
     treatment         boosting | forests                       linear
     number, date      unchanged | median                       median, clamped to the training range, standardised
     category          ordinal codes, or mean target            ordinal codes, one-hot
-    high_cardinality  the same, rare levels merged             mean target of the level; multiclass: as category
+    high_cardinality  codes, rare levels merged; or both       mean target of the level; multiclass: as category
     words             presence of frequent words               the same
 
-The mean target of a level is cross-fitted (scikit-learn's TargetEncoder): a training row never contributes to its own
-feature. Of more than two classes, each has a column of its own, written to ONNX by `export`.
+The mean target of one of many levels is cross-fitted (scikit-learn's TargetEncoder): a training row never contributes
+to its own feature. That of one of a few levels is not: each has so many rows that one row hardly matters, and a tree
+could tell the folds from each other by five slightly different means. Of more than two classes, each has a column of
+its own, written to ONNX by `target_encoder_onnx`.
 
 A regression target is standardised for the fit, because the graph computes in float32 with its seven digits: at prices
 around a million, the differences between houses would be lost. The inverse is part of the model.
@@ -113,6 +115,7 @@ def fit(model: Any, rows: Any, target: npt.NDArray[Any] | None) -> Any:
         _ignore_rare_classes()
         fitted = model.fit(in_double_precision(rows), target)
     _round_encodings(getattr(fitted, "regressor_", fitted)["features"])
+    _forget_splits(getattr(fitted, "regressor_", fitted)["features"], getattr(model, "regressor", model)["features"])
     return fitted
 
 
@@ -136,6 +139,7 @@ def fit_features(pipeline: Any, rows: Any, target: npt.NDArray[Any]) -> tuple[An
         _ignore_rare_classes()
         fitted_rows = features.fit_transform(in_double_precision(rows), target)
     _round_encodings(features)
+    _forget_splits(features)
     return features, fitted_rows
 
 
@@ -180,7 +184,7 @@ def _fit_to_rows(features: Any, rows: Any, target: Any) -> None:
     """Adapt unfitted features to the rows of a fit, in place.
 
     Numbers that cannot be scaled in float32 are left out of a linear model. A target encoder of several classes fails
-    on rows of two of them: there it becomes one of two classes.
+    on rows of two of them: there it becomes one of two classes. One of few levels learns from all rows at once.
     """
     for position, (name, step, columns) in enumerate(features.transformers):
         if name == "numbers" and hasattr(step, "steps"):
@@ -188,6 +192,9 @@ def _fit_to_rows(features: Any, rows: Any, target: Any) -> None:
             features.transformers[position] = (name, step, kept)
         if getattr(step, "target_type", None) == "multiclass" and len(np.unique(target)) == 2:
             step.set_params(target_type="binary")
+        if name == "categories" and hasattr(step, "target_type"):
+            every_row = np.arange(len(rows))
+            step.set_params(cv=[(every_row, every_row)])
 
 
 def _is_scalable(values: npt.NDArray[np.float32]) -> bool:
@@ -213,6 +220,15 @@ def _round_encodings(features: Any) -> None:
                 encoder.target_mean_ = float(encoder.target_mean_)
 
 
+def _forget_splits(*features: Any) -> None:
+    """Remove the splits from target encoders: only the fit needs them, and they may hold the position of every row."""
+    for transformer in features:
+        for _, step, _ in [*transformer.transformers, *getattr(transformer, "transformers_", [])]:
+            encoder = step[0] if hasattr(step, "steps") else step
+            if hasattr(encoder, "target_type"):
+                encoder.set_params(cv=ENCODER_FOLDS)
+
+
 def _float32(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return values.astype(np.float32).astype(np.float64)
 
@@ -226,10 +242,12 @@ def _features(plan: FeaturePlan, task: Task, algorithm: str, seed: int, by_targe
         ("categories", _category_steps(task, algorithm, seed, by_target), _input_names(plan, "category")),
         (
             "high_cardinality",
-            _high_cardinality_steps(task, algorithm, seed, by_target),
+            _high_cardinality_steps(task, algorithm, seed),
             _input_names(plan, "high_cardinality"),
         ),
     ]
+    if by_target and algorithm != "linear":
+        candidates.append(("means", _mean_target(task, seed), _input_names(plan, "high_cardinality")))
     transformers = [candidate for candidate in candidates if candidate[2]]
     for name in _input_names(plan, "words"):
         # case is kept: lower case would need a locale in onnxruntime
@@ -272,12 +290,12 @@ def _category_steps(task: Task, algorithm: str, seed: int, by_target: bool) -> A
     return _mean_target(task, seed) if by_target else _ordinal(None)
 
 
-def _high_cardinality_steps(task: Task, algorithm: str, seed: int, by_target: bool) -> Any:
+def _high_cardinality_steps(task: Task, algorithm: str, seed: int) -> Any:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
     if algorithm != "linear":
-        return _mean_target(task, seed) if by_target else _ordinal(MAX_ORDINAL_LEVELS)
+        return _ordinal(MAX_ORDINAL_LEVELS)
     if task == "multiclass":
         return _one_hot(MAX_ONE_HOT_LEVELS)
     return Pipeline([("mean", _mean_target(task, seed)), ("scale", StandardScaler())])

@@ -53,7 +53,7 @@ def portfolio(algorithm: str, task: Task, rows: int, *, by_target: bool) -> Iter
     elif algorithm == "random_forest":
         variants = [{}, {"encoding": "target", "min_samples_leaf": 10, "max_features": 0.4}]
     else:
-        variants = [{}, {"alpha": 30} if task == "regression" else {"C": 0.03}]
+        variants = [{}, {"alpha": 30}, {"alpha": 0.03}] if task == "regression" else [{}, {"C": 0.03}, {"C": 20}]
     for variant in variants:
         if not by_target:
             variant = {name: value for name, value in variant.items() if name != "encoding"}
