@@ -435,3 +435,11 @@ def test_of_a_wide_table_fewer_rows_are_inspected(monkeypatch: pytest.MonkeyPatc
     plan_of(run_over({}))
     plan_of(run_over({f"c{number}": draw(number).normal(size=N).tolist() for number in range(4)}))
     assert inspected == [595, 240]
+
+
+def test_an_algorithm_that_cannot_learn_from_the_columns_does_not_end_the_run() -> None:
+    number = draw().normal(size=N)
+    rows = table({"x": (number * 1e37).tolist(), "y": ["p" if value > 0 else "n" for value in number]}, "y", "binary")
+    assert lifecycle(rows, features={"numeric": ["x"]}).engineer().used == 1
+    with pytest.raises(BadData, match=r"no algorithm can learn from these columns \(linear: ValueError\)"):
+        run_over({"x": (number * 1e37).tolist()}).engineer()

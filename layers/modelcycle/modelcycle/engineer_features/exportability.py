@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.faults import NotExportable, TargetUnusable
+from modelcycle.faults import BadData, NotExportable, TargetUnusable
 from modelcycle.model import export, pipeline
 from modelcycle.model.columns import Columns
 from modelcycle.model.plan import FeaturePlan
@@ -26,7 +26,7 @@ FAST_PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def check_exportable(plan: FeaturePlan, signature: Signature, train: Columns, algorithms: Sequence[str]) -> None:
-    """Fit and export a small model of each algorithm.
+    """Fit and export a small model of each algorithm. One that cannot learn from these rows is left to its trials.
 
     Parameters
     ----------
@@ -37,6 +37,7 @@ def check_exportable(plan: FeaturePlan, signature: Signature, train: Columns, al
     ------
     NotExportable : names the step that cannot be exported, and its replacement
     TargetUnusable : the training rows have only one value of the target
+    BadData : no algorithm can learn from these rows
     """
     import onnx
 
@@ -48,9 +49,14 @@ def check_exportable(plan: FeaturePlan, signature: Signature, train: Columns, al
         )  # fmt: skip
     sample = train.take(_sample_positions(train.target, signature.task))
     frame = pipeline.frame(signature, sample)
+    refused: dict[str, str] = {}
     for algorithm in dict.fromkeys(algorithms):
         model = pipeline.build(plan, signature.task, algorithm, FAST_PARAMETERS[algorithm], seed=0)
-        pipeline.fit(model, frame, sample.target)
+        try:
+            pipeline.fit(model, frame, sample.target)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+            refused[algorithm] = type(error).__name__
+            continue
         body = export.to_onnx(model, signature)
         try:
             onnx.checker.check_model(onnx.load_from_string(body))
@@ -59,6 +65,12 @@ def check_exportable(plan: FeaturePlan, signature: Signature, train: Columns, al
                 f"the ONNX graph of {algorithm} is invalid", "engineer_features",
                 "remove it from training.algorithms",
             ) from error  # fmt: skip
+    if len(refused) == len(set(algorithms)):
+        reasons = ", ".join(f"{algorithm}: {reason}" for algorithm, reason in refused.items())
+        raise BadData(
+            f"no algorithm can learn from these columns ({reasons})", "engineer_features",
+            "check the columns for extreme numbers, or name other training.algorithms",
+        )  # fmt: skip
 
 
 def _sample_positions(target: npt.NDArray[Any], task: Task) -> npt.NDArray[np.int64]:

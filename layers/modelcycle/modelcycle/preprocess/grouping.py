@@ -140,7 +140,8 @@ def _separate_observations(
     squares = engine.execute(
         "SELECT sum((rows / $1) ** 2) FROM (SELECT count(*) AS rows FROM unit_rows GROUP BY target)", [float(rows)]
     ).fetchone()[0]
-    recipe, cells = grouping.recipe, grouping.cases
+    recipe = features = grouping.recipe
+    cells = grouping.cases
     observations = pairs > 0 and (1 - equal_pairs / pairs) >= MIN_CHANCE_SHARE * (1 - squares) and squares < 1
     divides_all = cells < min(MIN_UNITS, rows * MIN_UNIT_SHARE) or (
         observations and task != "regression" and _rarest_class_units(engine) < MIN_CLASS_CASES
@@ -153,7 +154,8 @@ def _separate_observations(
         grouping = replace(grouping, recipe=recipe, cases=rows)
     if divides_all:
         notes.append(f"only {cells:,} different rows of features: equal rows are split")
-        return replace(_divide(engine, grouping, numbers, "true"), unit_name="rows", notes=notes)
+        _divide(engine, features, numbers, "true")
+        return replace(grouping, unit_name="rows", notes=notes)
     if largest > max(MAX_UNIT_SHARE * rows, 3):
         large = f"unit IN (SELECT unit FROM unit_rows GROUP BY unit HAVING count(*) > {MAX_UNIT_SHARE * rows})"
         divided, units = engine.execute(
@@ -163,7 +165,7 @@ def _separate_observations(
             f"{divided:,} rows have only {units:,} different rows of features,"
             f" each in more than {MAX_UNIT_SHARE:.0%} of the rows: they are split"
         )
-        grouping = _divide(engine, grouping, numbers, large)
+        _divide(engine, features, numbers, large)
     elif not observations and rows - cells > MAX_UNIT_SHARE * rows:
         notes.append(f"{rows - cells:,} rows repeat the features of another row: equal rows stay together")
     return replace(grouping, notes=notes)
@@ -178,16 +180,17 @@ def _rarest_class_units(engine: Any) -> int:
     return MIN_CLASS_CASES if fewest is None else fewest
 
 
-def _divide(engine: Any, grouping: Grouping, numbers: dict[str, int], where: str) -> Grouping:
-    """Make each row of `unit_rows`, where a condition holds, a unit of its own."""
-    recipe = grouping.recipe.model_copy(update={"kind": "row"})
-    create_cases(engine, recipe, numbers, "clean_rows", stripped=True)
+def _divide(engine: Any, features: CaseRecipe, numbers: dict[str, int], where: str) -> None:
+    """Make each row of `unit_rows`, where a condition holds, a unit of its own.
+
+    The unit is the n-th row with these features, whatever its target: a corrected target moves no row to another part.
+    """
+    create_cases(engine, features.model_copy(update={"kind": "row"}), numbers, "clean_rows", stripped=True)
     engine.execute(
         f"""CREATE OR REPLACE TABLE unit_rows AS
             SELECT unit_rows.* REPLACE (CASE WHEN {where} THEN cases.hash ELSE unit END AS unit)
             FROM unit_rows JOIN cases USING (row_id) ORDER BY row_id"""
     )
-    return grouping
 
 
 def _list(names: list[str]) -> str:
