@@ -1,4 +1,4 @@
-"""Compare the search with FLAML (and AutoGluon, where it installs): python -m bench.automl [TABLE ...]
+"""Compare the search with FLAML: python -m bench.automl [TABLE ...]
 
 Needs the development environment (`make test` creates it). Public tables from packages, none of them a dependency of
 the product: `bench/requirements.txt` is installed into `build/automl` first. A quarter of each table is held out; the

@@ -1,4 +1,9 @@
-"""The peer's side of `automl.py`, in an environment of its own: writes the tables, and runs FLAML."""
+"""The peer's side of `automl.py`, in an environment of its own: writes the tables, and runs FLAML.
+
+Panels, with several rows of one person that no column names, are left out. With a random held-out quarter they reward
+a model that remembers persons: on statsmodels' `randhie` FLAML had AUC .759 and ours, whose trials are
+judged on other cases, .663.
+"""
 
 from __future__ import annotations
 
