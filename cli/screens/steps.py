@@ -14,6 +14,7 @@ from modelcycle.faults import Fault
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
 MAX_REASON = 130  # characters: a phrase with its figures
+MAX_SKEW = 0.1  # of an interval's width, between its halves, for it to be shown as ±
 MAX_SHOWN_LEFT_OUT = 4  # columns that are named; `modelcycle show MODEL:VERSION` lists all
 MAX_SHOWN_SENTENCES = 6  # of a kind
 MAX_SHOWN_FILES = 3
@@ -139,18 +140,27 @@ def _score_candidate(results: Results) -> Figures:
 def _validate(results: Results) -> Figures:
     validated = messages.Validated.model_validate(results["validate"])
     metric, (low, high) = validated.metric, validated.interval
-    parts = [f"{words(metric)} {figure(validated.metrics[metric])} ± {figure((high - low) / 2)}"]
+    parts = [f"{words(metric)} {_with_interval(validated.metrics[metric], low, high)}"]
     if metric in validated.baseline:
         parts.append(f"baseline {figure(validated.baseline[metric])}")
     if metric != "accuracy" and "accuracy" in validated.metrics:  # one class is rare: accuracy alone would deceive
         parts += _rare_class(validated)
-    if validated.champion and metric in validated.champion:
+    told = validated.reasons
+    if validated.verdict == "passed":  # the baseline is shown already
+        told = [reason for reason in told if not reason.startswith("baseline")]
+    champion = (results.get("find_unseen") or {}).get("champion")
+    is_told = any(reason.startswith(f"version {champion}:") for reason in told)
+    if validated.champion and metric in validated.champion and not is_told:
         where = f" on {count(validated.compared, 'row')} new to both" if validated.compared else ""
         parts.append(f"champion {figure(validated.champion[metric])}{where}")
-    # while no version is live, the only reason of a passed candidate is the baseline, which is shown
-    is_first = (results.get("find_unseen") or {}).get("champion") is None and not validated.champion
-    told = [] if validated.verdict == "passed" and is_first else validated.reasons
     return Figures(parts, _first([*validated.ask, *(reason for reason in told if reason not in validated.ask)]))
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    """Return a metric with its interval of 95 %; both bounds where they are not equally far away."""
+    if abs((high - value) - (value - low)) <= MAX_SKEW * (high - low):
+        return f"{figure(value)} ± {figure((high - low) / 2)}"
+    return f"{figure(value)} ({figure(low)} to {figure(high)})"
 
 
 def _rare_class(validated: messages.Validated) -> list[str]:
