@@ -187,7 +187,8 @@ def task_inputs(model: ObservedModel, output: str, name: str) -> list[tuple[str,
             continue
         state, data = machine["States"][entered["name"]], json.loads(entered["input"])
         if state["Type"] == "Map":
-            ((inner, task),) = state["ItemProcessor"]["States"].items()
+            inner = state["ItemProcessor"]["StartAt"]
+            task = state["ItemProcessor"]["States"][inner]
             for item in _path(state["ItemsPath"], data, context):
                 item_context = context | {"Map": {"Item": {"Value": item}}}
                 inputs.append((inner, task["Resource"], _filled(state["ItemSelector"], data, item_context)))
