@@ -21,8 +21,8 @@ from tests.e2e.observed_model import ObservedModel
 HEAVY_PACKAGES = {"pandas", "sklearn", "scipy", "duckdb", "skl2onnx", "onnx", "skops"}
 # in the runtime of Lambda itself
 RUNTIME_PACKAGES = {"boto3", "botocore", "awslambdaric"}
-# those that learn or judge import the file of scores, and never call the class in it that computes them; a refit and its
-# check are one package, of which each function calls its own half
+# those that learn or judge import the file of scores, and never call the class in it that computes them; a refit and
+# its check are one package, of which each function calls its own half
 UNUSED_IMPORTS = dict.fromkeys(["PlanTrials", "RunTrial", "SelectModel", "Refit", "Validate"], {"onnxruntime"}) | {
     "CheckRefit": {"onnx", "pandas", "scipy", "skl2onnx", "sklearn", "skops", "threadpoolctl"}
 }
