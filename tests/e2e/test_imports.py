@@ -23,8 +23,9 @@ HEAVY_PACKAGES = {"pandas", "sklearn", "scipy", "duckdb", "skl2onnx", "onnx", "s
 RUNTIME_PACKAGES = {"boto3", "botocore", "awslambdaric"}
 # those that learn or judge import the file of scores, and never call the class in it that computes them; a refit and
 # its check are one package, of which each function calls its own half
-UNUSED_IMPORTS = dict.fromkeys(["PlanTrials", "RunTrial", "SelectModel", "Refit", "Validate"], {"onnxruntime"}) | {
-    "CheckRefit": {"onnx", "pandas", "scipy", "skl2onnx", "sklearn", "skops", "threadpoolctl"}
+UNUSED_IMPORTS = {
+    **{name: {"onnxruntime"} for name in ("PlanTrials", "RunTrial", "SelectModel", "Refit", "Validate")},
+    "CheckRefit": {"onnx", "pandas", "scipy", "skl2onnx", "sklearn", "skops", "threadpoolctl"},
 }
 ANSWER_EVENT = """
 import json, sys
