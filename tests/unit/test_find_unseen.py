@@ -289,6 +289,20 @@ def test_what_is_no_fair_test_is_said_with_figures(what: str) -> None:
         assert found.uncompared[0].endswith("(200 rows that it has not learned from)")
 
 
+def test_rows_are_not_taken_for_new_ones_where_a_column_that_tells_them_apart_was_written_anew() -> None:
+    """The model reads two coarse columns only, so its rows are known by the others."""
+    before = Given(ROWS, PARTS, WHOLE, [FIELDS[1], FIELDS[3]])
+    rows = changed(ROWS, **{DAY: lambda text: f"{text[6:]}-{text[3:5]}-{text[:2]}"})
+    _, found = champion_and(Given(rows, OTHER_PARTS, WHOLE, before.fields), before)
+    assert found.positions is None
+    assert found.uncompared == [
+        "day: 100.0 % of the values are not dates of its format, which version 1 knows its rows by"
+        " (400 rows that it has not learned from)"
+    ]
+    _, found = champion_and(Given(ROWS, OTHER_PARTS, WHOLE, before.fields), before)
+    assert (found.rows, found.uncompared) == (len(NEW_TO_IT), [])
+
+
 def test_the_file_with_most_of_a_difference_is_named() -> None:
     now = new_rows(**{AGE: every(4, "n/a")})
     rows = [*ROWS, *now.rows]
