@@ -20,8 +20,6 @@ from modelcycle.train.search_space import MANY_ROWS
 from modelcycle.train.splits import Split, read_folds, split_of_parts, splits_of_folds
 from modelcycle.train.training_data import TrainingData, read_training_data
 
-__all__ = ["NO_MODEL", "run_trial", "validation_loss"]
-
 MAX_REASON_CHARACTERS = 200
 MAX_BOOSTING_SECONDS = 400.0  # a function may run 900 s
 SHARE_OF_REST = 0.6  # of the search's remaining time, for one trial
@@ -40,7 +38,10 @@ def run_trial(request: RunTrialRequest, *, artifacts: Store, results: Results, c
     ----------
     code : version of the code; a result of other code is not reused
     """
-    ordered = pipeline_of(artifacts, request.run).time_column is not None
+    pipeline = pipeline_of(artifacts, request.run)
+    ordered = pipeline.time_column is not None
+    # what a trial finds depends on the time that it has: with more seconds it is run again
+    parameters = {"ordered": ordered, "seconds": pipeline.training.seconds}
 
     def work() -> TrialResult:
         if request.ends_at is not None and datetime.now(UTC) > request.ends_at:
@@ -59,7 +60,7 @@ def run_trial(request: RunTrialRequest, *, artifacts: Store, results: Results, c
 
     try:
         result = reuse_or_run(
-            work, TrialResult, step="run_trial", request=request, parameters={"ordered": ordered}, code=code,
+            work, TrialResult, step="run_trial", request=request, parameters=parameters, code=code,
             results=results, artifacts=artifacts,
         )  # fmt: skip
     except _OutOfTime:
