@@ -229,7 +229,9 @@ def _slices(
     champion = None
     if against_champion is not None:
         assert scored.champion is not None
-        champion = SlicedChampion(scored.champion, against_champion.scores, against_champion.positions)
+        champion = SlicedChampion(
+            scored.champion, against_champion.scores, against_champion.positions, against_champion.threshold
+        )
     return slice_report(
         Slices.from_bytes(artifacts.read(scored.slices)), rows.scores.scores, rows.target, rows.task, champion,
         margin=margin, threshold=rows.threshold, clusters=rows.units.clusters,
@@ -279,4 +281,4 @@ def _comparison_json(compared: Compared | None) -> dict[str, Any] | None:
     if compared is None:
         return None
     comparison = compared.reference.comparison
-    return dataclasses.asdict(comparison) | {"verdict": comparison.verdict}
+    return dataclasses.asdict(comparison) | {"verdict": comparison.verdict, "rows": compared.rows}
