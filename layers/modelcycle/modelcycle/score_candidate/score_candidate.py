@@ -26,7 +26,7 @@ MAX_LISTED_CLASSES = 10  # in a sentence
 def score_candidate(
     request: ScoreCandidateRequest, *, artifacts: Store, registry: Registry, code: str
 ) -> ScoredCandidate:
-    """Check ONNX against scikit-learn, then score the test features, which no earlier step reads.
+    """Check ONNX against scikit-learn, then score the test features, from which no earlier step has learned.
 
     Parameters
     ----------
