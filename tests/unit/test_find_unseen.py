@@ -16,6 +16,7 @@ from modelcycle.find_unseen.learned_cases import LearnedCases, Memory
 from modelcycle.messages import CaseRecipe
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.fields import Field
+from modelcycle.model.signature import Signature
 from tests.unit.snapshots import NOT_KEPT, TARGET, TEST, TRAIN, VALIDATION, Given, Model, Row, recipe
 
 AGE, WORD, DAY, OK, NOTE = "the age; in years", 'w"ord', "day", "o'k", "nóte"
@@ -329,6 +330,23 @@ def test_of_many_columns_that_differ_a_few_are_named() -> None:
         Given(changed(rows, **{f"c{n}": lambda _: "x" for n in range(99)}), [TEST] * 100, cases, fields), before
     )
     assert len(found.uncompared) == 6 and found.uncompared[-1] == "94 more such differences"
+
+
+def test_a_champion_that_reads_what_is_the_target_now_gets_no_row() -> None:
+    """Its rows are stored with the test features, which more functions may read than the labels."""
+    model = Model()
+    signature = Signature(
+        model="m", task="binary", target=NOTE, classes=["no", "yes"], ignored=[], inputs=[],
+        fields=[*FIELDS, Field(name=TARGET, type="text")],
+    )  # fmt: skip
+    stored = model.store.put("signature", signature.model_dump_json().encode())
+    draft = model.go_live(BEFORE).model_copy(update={"signature": stored})
+    other = model.registry.versions.register(draft, "another")[0]
+    model.registry.standings.move("m", other.version, "staged", "run r")
+    model.registry.routes.promote("m", other.version, 100, "test")
+    found = model.find(Given(ROWS, OTHER_PARTS, WHOLE, FIELDS), "r2")
+    assert found.features is None and found.positions is None
+    assert found.uncompared == [f"version 2 predicts {NOTE!r}, the new model {TARGET!r}"]
 
 
 def test_a_version_without_cases_is_not_compared() -> None:

@@ -29,6 +29,15 @@ def too_few(rows: int, seen: int, unseen: int, champion: int) -> list[str]:
     return [f"of {rows:,} test rows, version {champion} has learned from {seen:,}; {MIN_UNSEEN_ROWS} others are needed"]
 
 
+def other_target(before: str, now: str, champion: int) -> list[str]:
+    """Return a sentence if the champion predicts another column.
+
+    >>> other_target("left", "bonus", 1)
+    ["version 1 predicts 'left', the new model 'bonus'"]
+    """
+    return [f"version {champion} predicts {before!r}, the new model {now!r}"] if before != now else []
+
+
 def missing_columns(names: Sequence[str], champion: int) -> list[str]:
     """Return a sentence if the data lack columns that the champion reads.
 

@@ -18,6 +18,7 @@ from modelcycle.find_unseen.comparability import (
     differences,
     listed,
     missing_columns,
+    other_target,
     sentence,
     too_few,
 )
@@ -140,6 +141,10 @@ def _compare(
     snapshot, number = rows.snapshot, version.version
     signature = Signature.model_validate_json(artifacts.read(version.signature))
     table = TableSchema.model_validate_json(artifacts.read(request.preprocess.table))
+    # it may read what is the target now: that would copy test labels to where features are
+    other = other_target(signature.target, table.target.name, number)
+    if other:
+        return found.model_copy(update={"uncompared": other})
     lacking = snapshot.lacks(field.name for field in signature.fields)
     if lacking:
         return found.model_copy(update={"uncompared": missing_columns(lacking, number)})
