@@ -43,7 +43,7 @@ def _outcome(outcome: Outcome) -> tuple[str, Rows]:
     if outcome.status == "awaiting_approval":
         version = f"{outcome.model}:{outcome.version}"
         return f"{version} waits for approval; {_live(outcome)}.", [
-            *_why(outcome.reason or "the pipeline file requires approval of every version"),
+            *_why(outcome.reason or "the pipeline file requires approval, or an earlier run asked for it"),
             ("approve it", f"modelcycle approve {version}"),
             ("or reject it", f"modelcycle reject {version} --why ..."),
         ]

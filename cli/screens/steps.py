@@ -66,7 +66,8 @@ def _collect(results: Results) -> Figures:
     broken = [f"{count(collected.quarantined, 'broken line')} quarantined"] if collected.quarantined else []
     parts = [count(collected.rows, "row"), count(collected.objects, "file"), size(collected.bytes), *broken]
     names = [clip(key.rpartition("/")[2], 40) for key in collected.repeated]
-    more = [f"{len(names) - MAX_SHOWN_FILES:,} more"] if len(names) > MAX_SHOWN_FILES else []
+    n_more = max(collected.files_left_out, len(names)) - MAX_SHOWN_FILES
+    more = [f"{n_more:,} more"] if n_more > 0 else []
     named = ", ".join([*names[:MAX_SHOWN_FILES], *more])
     repeated = f"left out: {named}: another file has the same content"
     return Figures(parts, [repeated] if names else [])
@@ -92,12 +93,10 @@ def _engineer_features(results: Results) -> Figures:
         f"{clip(column.column, 40)}: {clip(column.why, MAX_REASON)}"
         for column in features.left_out[:MAX_SHOWN_LEFT_OUT]
     ]
-    kept = [f"{clip(column.column, 40)} is used: {clip(column.why, MAX_REASON)}" for column in features.warnings]
     more = features.columns - features.used - len(named)
     parts = [
         f"{features.used:,} of {count(features.columns, 'column')} used",
         *named,
-        *kept[:MAX_SHOWN_LEFT_OUT],
         *([f"{more:,} more left out"] if more > 0 else []),
     ]
     return Figures(parts, _first([f"{clip(kept.column, 40)} is used: {kept.why}" for kept in features.warnings]))

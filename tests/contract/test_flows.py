@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelcycle import faults
-from modelcycle.messages import DeployRequest, TrialResult
+from modelcycle.messages import CheckedRefit, DeployRequest, TrialResult
 from modelcycle.train.held_out_loss import NO_MODEL
 from tests.contract.conductor import Failed, conduct, flow
 from tests.contract.functions import functions, template
@@ -113,6 +113,28 @@ def test_a_rollout_accepts_the_message_of_an_older_lifecycle() -> None:
     old = {"model": "m", "version": 2, "step": 0, "actor": "run r"}
     assert conduct(flow("rollout"), old, deploy, "arn:m-v2-r")[0] == "Finished"
     assert DeployRequest.from_event(given[0]) == DeployRequest(model="m", version=2, actor="run r", rollout="m-v2-r")
+
+
+@pytest.mark.parametrize("failing", ["Refit", "CheckRefit"])
+@pytest.mark.parametrize(("error", "end"), [("MemoryError", "Govern"), ("BadMessage", "ConcludeFailed")])
+def test_a_refit_out_of_memory_leaves_the_judged_model_and_another_error_ends_the_run(
+    failing: str, error: str, end: str
+) -> None:
+    states = flow("lifecycle")["States"]
+    machine = {"StartAt": "Refit", "States": {name: states[name] for name in ("Refit", "RefitTooLarge", "CheckRefit")}}
+    machine["States"] |= {"Govern": {"Type": "Succeed"}, "ConcludeFailed": {"Type": "Succeed"}}
+
+    def work(resource: str, given: Any) -> Any:
+        if resource == f"${{{failing}}}":
+            raise type(error, (Exception,), {})
+        return {"rows": 7}
+
+    start: dict[str, Any] = {key: {} for key in ("run", "preprocess", "engineer_features", "select_model", "validate")}
+    reached, data = conduct(machine, start, work, "arn:m-r")
+    assert reached == end
+    if end == "Govern":
+        assert not CheckedRefit.model_validate(data["refit"]).done
+        assert "memory" in data["refit"]["reason"]
 
 
 @pytest.mark.parametrize(("error", "reason"), [("MemoryError", "out of memory"), ("TimeoutError", "")])

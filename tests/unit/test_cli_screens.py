@@ -155,6 +155,9 @@ def test_what_was_left_out_or_decided_is_said_in_sentences() -> None:
     assert sentences("collect", repeated=repeated) == [
         "left out: copy 0.csv, copy 1.csv, copy 2.csv, 2 more: another file has the same content"
     ]
+    assert sentences("collect", repeated=repeated, files_left_out=299)[0].startswith(
+        "left out: copy 0.csv, copy 1.csv, copy 2.csv, 296 more:"
+    )
     notes = [f"decision {number}" for number in range(8)]
     assert sentences("preprocess", notes=notes) == [*notes[:6], "and 2 more"]
     assert sentences("train", notes=notes[:1]) == ["decision 0"]
@@ -162,6 +165,8 @@ def test_what_was_left_out_or_decided_is_said_in_sentences() -> None:
     assert sentences("engineer_features", warnings=warned) == [
         "phone is used: predicts the target by itself (AUC 0.991)"
     ]
+    features = RESULTS["engineer_features"].model_copy(update={"warnings": warned}).wire()
+    assert "phone" not in "".join(steps.figures(step("engineer_features", engineer_features=features)).parts)
 
 
 def test_trials_without_a_model_are_told_by_reason() -> None:
@@ -251,7 +256,7 @@ def outcome(
      "  to do           did you mean income?\n  details         modelcycle show adult --run 7f3a"),
     (outcome("awaiting_approval", "", 2, {1: 100}),
      "adult:2 waits for approval; version 1 stays live.\n"
-     "  why             the pipeline file requires approval of every version\n"
+     "  why             the pipeline file requires approval, or an earlier run asked for it\n"
      "  approve it      modelcycle approve adult:2\n  or reject it    modelcycle reject adult:2 --why ..."),
     (outcome("awaiting_approval", "not compared with version 1: x is missing\nand so is y", 2, {1: 100}),
      "adult:2 waits for approval; version 1 stays live.\n"

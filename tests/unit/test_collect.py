@@ -236,6 +236,12 @@ def test_a_file_that_was_uploaded_twice_counts_once_unless_kept() -> None:
     assert (kept.rows, kept.repeated) == (4, [])
 
 
+def test_of_many_repeated_files_some_are_named_and_all_are_counted() -> None:
+    workspace, run = workspace_with(**{f"file{number:03}__csv": "x,y\n1,2\n" for number in range(300)})
+    collected = workspace.collect(run)
+    assert (collected.rows, len(collected.repeated), collected.files_left_out) == (1, 20, 299)
+
+
 def test_the_result_for_the_same_files_is_reused_but_not_for_others() -> None:
     workspace, run = workspace_with(a__csv="x,y\n1,2\n")
     first = workspace.collect(run)

@@ -16,6 +16,7 @@ from modelcycle.find_unseen.learned_cases import LearnedCases, Memory
 from modelcycle.messages import CaseRecipe
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.fields import Field
+from modelcycle.model.signature import Signature
 from tests.unit.snapshots import NOT_KEPT, TARGET, TEST, TRAIN, VALIDATION, Given, Model, Row, recipe
 
 AGE, WORD, DAY, OK, NOTE = "the age; in years", 'w"ord', "day", "o'k", "nóte"
@@ -289,6 +290,20 @@ def test_what_is_no_fair_test_is_said_with_figures(what: str) -> None:
         assert found.uncompared[0].endswith("(200 rows that it has not learned from)")
 
 
+def test_rows_are_not_taken_for_new_ones_where_a_column_that_tells_them_apart_was_written_anew() -> None:
+    """The model reads two coarse columns only, so its rows are known by the others."""
+    before = Given(ROWS, PARTS, WHOLE, [FIELDS[1], FIELDS[3]])
+    rows = changed(ROWS, **{DAY: lambda text: f"{text[6:]}-{text[3:5]}-{text[:2]}"})
+    _, found = champion_and(Given(rows, OTHER_PARTS, WHOLE, before.fields), before)
+    assert found.positions is None
+    assert found.uncompared == [
+        "day: 100.0 % of the values are not dates of its format, which version 1 knows its rows by"
+        " (400 rows that it has not learned from)"
+    ]
+    _, found = champion_and(Given(ROWS, OTHER_PARTS, WHOLE, before.fields), before)
+    assert (found.rows, found.uncompared) == (len(NEW_TO_IT), [])
+
+
 def test_the_file_with_most_of_a_difference_is_named() -> None:
     now = new_rows(**{AGE: every(4, "n/a")})
     rows = [*ROWS, *now.rows]
@@ -315,6 +330,23 @@ def test_of_many_columns_that_differ_a_few_are_named() -> None:
         Given(changed(rows, **{f"c{n}": lambda _: "x" for n in range(99)}), [TEST] * 100, cases, fields), before
     )
     assert len(found.uncompared) == 6 and found.uncompared[-1] == "94 more such differences"
+
+
+def test_a_champion_that_reads_what_is_the_target_now_gets_no_row() -> None:
+    """Its rows are stored with the test features, which more functions may read than the labels."""
+    model = Model()
+    signature = Signature(
+        model="m", task="binary", target=NOTE, classes=["no", "yes"], ignored=[], inputs=[],
+        fields=[*FIELDS, Field(name=TARGET, type="text")],
+    )  # fmt: skip
+    stored = model.store.put("signature", signature.model_dump_json().encode())
+    draft = model.go_live(BEFORE).model_copy(update={"signature": stored})
+    other = model.registry.versions.register(draft, "another")[0]
+    model.registry.standings.move("m", other.version, "staged", "run r")
+    model.registry.routes.promote("m", other.version, 100, "test")
+    found = model.find(Given(ROWS, OTHER_PARTS, WHOLE, FIELDS), "r2")
+    assert found.features is None and found.positions is None
+    assert found.uncompared == [f"version 2 predicts {NOTE!r}, the new model {TARGET!r}"]
 
 
 def test_a_version_without_cases_is_not_compared() -> None:

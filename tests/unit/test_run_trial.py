@@ -124,6 +124,16 @@ def test_a_trial_after_the_end_of_the_search_is_skipped_and_not_remembered() -> 
     assert again.scores == in_time.scores
 
 
+def test_a_trial_that_had_fewer_seconds_is_run_again_with_more() -> None:
+    life = lifecycle(odd_table("binary", rows=300), training={"seconds": 60})
+    first = run(life, boosting(), folds=5, ends_at=plan(life).ends_at)
+    assert run(life, boosting(), folds=5).cached and not first.cached
+    other = lifecycle(odd_table("binary", rows=300), training={"seconds": 600})
+    file = life.store.put("another pipeline file", other.store.read(other.run.pipeline))
+    more = life._replace(run=life.run.model_copy(update={"pipeline": file}))
+    assert not run(more, boosting(), folds=5).cached
+
+
 def test_a_drawn_trial_on_many_rows_is_the_best_of_its_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelcycle.train.halving.FIRST_SAMPLE_ROWS", 200)
     life = lifecycle(odd_table("binary", rows=500), folds=False)

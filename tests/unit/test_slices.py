@@ -140,6 +140,19 @@ def test_only_rows_that_neither_model_has_learned_from_are_compared() -> None:
     assert game.report(candidate, champion).lost
 
 
+def test_each_model_is_shown_as_right_at_its_own_threshold() -> None:
+    game = Game(6)
+    champion = game.model()
+    candidate = game.spoilt(champion, 4, 0, 0.4)
+    live = SlicedChampion(3, champion, np.arange(game.rows), threshold=0.9)
+    report = slice_report(game.slices, candidate, game.target, "binary", live, threshold=0.4)
+    entry = report.json["champion"]["slices"][0]
+    rows = game.slices.codes[4] == 0
+    assert (entry["column"], entry["group"]) == ("c4", "north")
+    for name, scores, threshold in (("candidate", candidate, 0.4), ("champion", champion, 0.9)):
+        assert entry[name] == pytest.approx(np.mean((scores[rows, 1] >= threshold) == game.target[rows]))
+
+
 def test_differences_within_the_margin_do_not_refuse_even_beyond_chance() -> None:
     """On rows where both models are nearly always right, the smallest difference is beyond chance."""
     game = Game(7)

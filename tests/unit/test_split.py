@@ -65,6 +65,18 @@ def test_equal_rows_of_different_observations_are_kept_and_judged() -> None:
     assert len(set(workspace.columns(result.test_labels).values["cluster"])) == result.split[2]
 
 
+def test_equal_rows_that_the_split_keeps_together_judge_together() -> None:
+    """They are different observations, but drawn into the test part as one: intervals by row would be too narrow."""
+    coin = random.Random(3)
+    rows = table(3000, a=lambda row: row % 300, y=lambda row: "yes" if coin.random() < 0.4 else "no")
+    workspace, result = preprocessed(rows)
+    assert (result.cases, kind(workspace, result), result.notes) == (3000, "row", [])
+    parts = [set(values) for values in column(workspace, result, "a")]
+    assert not parts[0] & parts[1] | parts[1] & parts[2] | parts[0] & parts[2]
+    clusters = workspace.columns(result.test_labels).values["cluster"]
+    assert len(set(clusters)) == len(parts[2]) < result.split[2] / 5  # type: ignore[arg-type]
+
+
 def test_copies_of_a_row_are_one_case_and_in_one_part() -> None:
     rows = table(1200, i=lambda row: row, a=lambda row: (row % 300) * 0.37, y=lambda row: "ab"[row % 300 % 2])
     workspace, result = preprocessed(rows, id_columns=["i"])
@@ -115,7 +127,7 @@ def test_groups_stay_together_named_or_found() -> None:
         assert sum(map(len, parts)) == len(set.union(*parts)) == 150
         assert (result.cases, kind(workspace, result), 44 <= len(parts[2]) <= 46) == (150, "group", True)
         assert len(set(workspace.columns(result.test_labels).values["cluster"])) == len(parts[2])
-    assert result.notes == ["rows of one `c` stay together: 150 values"]
+    assert result.notes == ["rows of one `c` belong together: 150 values"]
 
 
 cells = st.sampled_from(["1", "1.0", "2", "x", "", "NA", "yes", " 1"])
@@ -206,6 +218,11 @@ def test_by_time_blocks_follow_the_time_and_groups_are_told() -> None:
     latest = [times[blocks == block].max() for block in range(6)]
     assert all(latest[block] < times[blocks == block + 1].min() for block in range(5))
     assert "test rows are of a group with older training rows" in result.notes[0]
+    _, found = preprocessed(
+        table(1000, when=lambda row: f"2024-{row // 90 + 1:02d}-{row % 28 + 1:02d}", g=lambda row: row % 50,
+              a=normal(3), y=normal(4)), time_column="when", id_columns=["g"],
+    )  # fmt: skip
+    assert found.notes == ["rows of one `g` belong together: 50 values", result.notes[0]]
     assert len(set(workspace.columns(result.test_labels).values["cluster"])) == 50
 
 

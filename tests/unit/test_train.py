@@ -18,7 +18,7 @@ from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
 from modelcycle.store import read_json
 from modelcycle.train import plan_trials, select_model
-from modelcycle.train.run_trial import NO_MODEL, validation_loss
+from modelcycle.train.held_out_loss import NO_MODEL, validation_loss
 from tests.unit.learning_tables import Lifecycle, lifecycle, odd_table, read_csv
 
 ROOT = Path(__file__).parents[2]

@@ -146,6 +146,16 @@ def test_the_same_model_again_is_unchanged() -> None:
     assert (result.verdict, result.reasons) == ("unchanged", ["the same model as version 1, which is live"])
 
 
+@pytest.mark.parametrize(("refit", "verdict"), [("auto", "unchanged"), ("judged", "unchanged"), ("all", "passed")])
+def test_the_same_model_is_not_unchanged_if_its_refit_is_to_go_live_now(refit: str, verdict: str) -> None:
+    """The champion itself was judged: it has no twin."""
+    store, registry = MemoryStore(), Registry(MemoryTable())
+    cycle(train("binary"), store, registry, "r0").go_live()
+    run = cycle(train("binary"), store, registry, "r1", training={"refit": refit})
+    scored = score_candidate(run.score_candidate, artifacts=store, registry=registry, code="c")
+    assert result_and_report(run, scored)[0].verdict == verdict
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_every_metric_of_a_task_is_finite_or_left_out(task: Task) -> None:
     run = cycle(train(task), MemoryStore(), Registry(MemoryTable()))

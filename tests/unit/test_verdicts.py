@@ -27,9 +27,10 @@ from modelcycle.model.columns import Columns
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
-from modelcycle.spec import METRICS, Task, headline_metric
+from modelcycle.spec import METRICS, Gates, Task, headline_metric
 from modelcycle.validate import validate
 from modelcycle.validate.chain import extend, has_fallen
+from modelcycle.validate.gates import ReferenceModel, champion_gates
 from modelcycle.validate.heavy_tails import positive_mean_interval
 from modelcycle.validate.intervals import auc_influences, metric_interval
 from modelcycle.validate.metrics import expected_calibration_error, measure
@@ -185,6 +186,14 @@ def test_a_better_candidate_starts_a_new_chain() -> None:
     assert extend(None, 5, Comparison(-0.1, (-0.2, 0.0), 0.06, 0.01)) == Chain(advantage=-0.1, variance=0.01, since=5)
     assert not has_fallen(Chain(advantage=-0.1, variance=0.01, since=5), 0.02, 0.3), "within chance"
     assert not has_fallen(Chain(advantage=-0.005, variance=1e-9, since=5), 0.02, 0.3), "within the margin"
+
+
+def test_a_fall_from_a_champion_without_errors_is_told() -> None:
+    perfect = ReferenceModel("version 5", None, Comparison(-0.01, (-0.03, 0.01), 0.3), loss=0.0)
+    chain = Chain(advantage=-0.1, variance=1e-6, since=2)
+    outcome, fallen = champion_gates(Gates(), perfect, chain)
+    assert outcome.holds and not fallen.holds
+    assert "rose by 0.1 in all" in fallen.detail
 
 
 def test_creeping_loss_is_stopped_and_equal_recipes_are_not() -> None:

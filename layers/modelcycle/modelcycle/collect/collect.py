@@ -20,6 +20,7 @@ from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Listed, Store, put_json
 
 MAX_SNAPSHOT_BYTES = 2 * 2**30  # of all files; they are copied to the function's temporary storage
+MAX_NAMED = 20  # repeated files in the message; the manifest has all
 
 
 def collect(
@@ -70,6 +71,7 @@ def collect(
             ]
             quarantine = write_quarantine(engine, folder) if broken else None
             names = tables[0].names
+            repeated = [source["key"] for source in sources if "repeats" in source]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
             return Collected(
                 manifest=put_json(artifacts, run.key("collect", "manifest.json"), manifest),
@@ -80,7 +82,8 @@ def collect(
                 bytes=sum(listed.bytes for listed in listing),
                 rows=rows,
                 quarantined=broken,
-                repeated=[source["key"] for source in sources if "repeats" in source],
+                repeated=repeated[:MAX_NAMED],
+                files_left_out=len(repeated),
             )
 
     return reuse_or_run(

@@ -29,6 +29,15 @@ def too_few(rows: int, seen: int, unseen: int, champion: int) -> list[str]:
     return [f"of {rows:,} test rows, version {champion} has learned from {seen:,}; {MIN_UNSEEN_ROWS} others are needed"]
 
 
+def other_target(before: str, now: str, champion: int) -> list[str]:
+    """Return a sentence if the champion predicts another column.
+
+    >>> other_target("left", "bonus", 1)
+    ["version 1 predicts 'left', the new model 'bonus'"]
+    """
+    return [f"version {champion} predicts {before!r}, the new model {now!r}"] if before != now else []
+
+
 def missing_columns(names: Sequence[str], champion: int) -> list[str]:
     """Return a sentence if the data lack columns that the champion reads.
 
@@ -70,7 +79,7 @@ def differences(cells: Mapping[str, Cells], fields: Sequence[Field], profile: Pr
     Parameters
     ----------
     cells : of the rows that the champion has not learned from, by field
-    fields : of the champion
+    fields : of the champion, and other columns by which the rows that it knows are found
     profile : of the rows that it learned from
     """
     before = {column.name: column for column in profile.columns}
@@ -86,12 +95,13 @@ def differences(cells: Mapping[str, Cells], fields: Sequence[Field], profile: Pr
     return found
 
 
-def sentence(difference: Difference, by_file: Mapping[str, Cells], champion: int) -> str:
+def sentence(difference: Difference, by_file: Mapping[str, Cells], champion: int, *, is_read: bool = True) -> str:
     """Return what a difference is, in how many rows, and in which file most of it is.
 
     Parameters
     ----------
     by_file : the cells of its field in the rows that the champion has not learned from
+    is_read : whether the champion's model reads the field; otherwise the rows that it knows are found by it
 
     Examples
     --------
@@ -110,8 +120,8 @@ def sentence(difference: Difference, by_file: Mapping[str, Cells], champion: int
         name, worst = max(by_file.items(), key=lambda item: difference.share(item[1]) * item[1].rows)
         scope += f"; {100 * difference.share(worst):.{decimals}f} % in {name}"
     if difference.kind == "unreadable":
-        what = NOT_READABLE[field.type]
-        return f"{field.name}: {share} of the values are {what}, which version {champion} reads ({scope})"
+        what, use = NOT_READABLE[field.type], "reads" if is_read else "knows its rows by"
+        return f"{field.name}: {share} of the values are {what}, which version {champion} {use} ({scope})"
     then = f"{100 * difference.missing_then:.0f} % when version {champion} learned"
     return f"{field.name} is missing in {share} of the rows, {then} ({scope})"
 

@@ -18,14 +18,16 @@ from modelcycle.find_unseen.comparability import (
     differences,
     listed,
     missing_columns,
+    other_target,
     sentence,
     too_few,
 )
 from modelcycle.find_unseen.learned_cases import LearnedCases, Memory, fields_recipe, is_same
 from modelcycle.find_unseen.seen_rows import SeenRows, find_seen_rows
 from modelcycle.find_unseen.snapshot import Snapshot
-from modelcycle.messages import Artifact, CaseRecipe, FindUnseenRequest, FoundUnseen
+from modelcycle.messages import Artifact, CaseColumn, CaseRecipe, FindUnseenRequest, FoundUnseen
 from modelcycle.model.columns import TableSchema
+from modelcycle.model.fields import Field
 from modelcycle.model.profile import Profile
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
@@ -139,6 +141,10 @@ def _compare(
     snapshot, number = rows.snapshot, version.version
     signature = Signature.model_validate_json(artifacts.read(version.signature))
     table = TableSchema.model_validate_json(artifacts.read(request.preprocess.table))
+    # it may read what is the target now: that would copy test labels to where features are
+    other = other_target(signature.target, table.target.name, number)
+    if other:
+        return found.model_copy(update={"uncompared": other})
     lacking = snapshot.lacks(field.name for field in signature.fields)
     if lacking:
         return found.model_copy(update={"uncompared": missing_columns(lacking, number)})
@@ -156,7 +162,7 @@ def _compare(
     profile = Profile.model_validate_json(artifacts.read(version.profile))
     reasons = [
         *too_few(int(is_test.sum()), n_seen, n_unseen, number),
-        *_differences(rows, signature, profile, missing, number),
+        *_differences(rows, signature, seen.needed, profile, missing, number),
     ]
     found = found.model_copy(update={"rows": n_unseen, "seen": n_seen, "uncompared": reasons})
     if reasons:
@@ -174,14 +180,24 @@ def _compare(
     )
 
 
-def _differences(rows: Rows, signature: Signature, profile: Profile, missing: list[str], champion: int) -> list[str]:
-    """Return how the rows of the table `new_rows` differ from those that the champion learned from, as sentences."""
-    found = differences(rows.snapshot.count_cells("new_rows", signature.fields, missing), signature.fields, profile)
+def _differences(
+    rows: Rows, signature: Signature, needed: list[CaseColumn], profile: Profile, missing: list[str], champion: int
+) -> list[str]:
+    """Return how the rows of the table `new_rows` differ from those that the champion learned from, as sentences.
+
+    Parameters
+    ----------
+    needed : columns that the model need not read, but without whose values a row that it knows is taken for a new one
+    """
+    read = {field.name for field in signature.fields}
+    others = [Field(name=column.name, type=column.type, format=column.format) for column in needed]
+    fields = [*signature.fields, *(field for field in others if field.name not in read)]
+    found = differences(rows.snapshot.count_cells("new_rows", fields, missing), fields, profile)
     sentences = []
     for difference in found[:MAX_DIFFERENCES]:
         by_file = rows.snapshot.count_cells_by_file("new_rows", difference.field, missing)
         named = {rows.files[file]: cells for file, cells in by_file.items()}
-        sentences.append(sentence(difference, named, champion))
+        sentences.append(sentence(difference, named, champion, is_read=difference.field.name in read))
     more = len(found) - MAX_DIFFERENCES
     return [*sentences, f"{more} more such differences"] if more > 0 else sentences
 

@@ -8,15 +8,23 @@ import numpy as np
 
 from modelcycle.find_unseen.learned_cases import LearnedCases, Memory
 from modelcycle.find_unseen.snapshot import Mask, Snapshot
+from modelcycle.messages import CaseColumn
 
 MIN_DISTINCT_SHARE = 0.95  # of the cases: then rows that are equal for the model are, but for chance, the same row
 
 
 class SeenRows(NamedTuple):
-    """Of each row (n,) of a snapshot: whether the version has learned from it, and whether it certainly has not."""
+    """The rows (n,) of a snapshot that a version has learned from.
+
+    Parameters
+    ----------
+    learned, unseen : whether it has learned from a row, and whether it certainly has not
+    needed : columns without whose values a row that it knows is not found
+    """
 
     learned: Mask
     unseen: Mask
+    needed: list[CaseColumn]
 
 
 def find_seen_rows(snapshot: Snapshot, memory: Memory, missing_values: list[str]) -> SeenRows | list[str]:
@@ -47,7 +55,9 @@ def find_seen_rows(snapshot: Snapshot, memory: Memory, missing_values: list[str]
                 learned, unknown = np.zeros((2, len(hashes)), dtype=np.bool_)
             learned |= cases.has(hashes)
             unknown |= ~cases.knows(hashes)
-    return SeenRows(learned, ~learned & ~unknown)
+    # of two sets, that of the model's fields finds a row whose other columns were written anew
+    last = sets[-1].recipe
+    return SeenRows(learned, ~learned & ~unknown, [*last.columns, *last.rest])
 
 
 def _usable_sets(snapshot: Snapshot, memory: Memory) -> list[LearnedCases]:

@@ -49,6 +49,8 @@ def _data(facts: Facts, cases: CaseRecipe | None) -> list[str]:
     quarantined = collected.quarantined + preprocessed.quarantined
     by = f"`{_escape(facts.pipeline.time_column)}`" if facts.pipeline.time_column else "a hash of each row's case"
     repeated = [f"- left out, because another file has the same content: {_escape(key)}" for key in collected.repeated]
+    if collected.files_left_out > len(repeated):
+        repeated.append(f"- and {collected.files_left_out - len(repeated):,} more such files; the manifest names them")
     return [
         "",
         "## Data",

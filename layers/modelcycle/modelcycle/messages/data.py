@@ -54,7 +54,11 @@ class Collected(Message):
     bytes: int
     rows: int
     quarantined: int
-    repeated: list[str] = Field([], description="keys of files left out, because another file has the same content")
+    repeated: list[str] = Field(
+        [],
+        description="keys of files left out, because another file has the same content, at most 20 of them",
+    )
+    files_left_out: int = Field(0, description="how many files were left out for that reason")
     cached: bool = False
 
 

@@ -97,7 +97,7 @@ def _choose_recipe(
         repeating = _repeating_id(engine, pipeline, numbers, rows)
         if repeating is not None:
             name, values = repeating
-            group, notes = [name], [f"rows of one `{name[:MAX_NAME_CHARACTERS]}` stay together: {values:,} values"]
+            group, notes = [name], [f"rows of one `{name[:MAX_NAME_CHARACTERS]}` belong together: {values:,} values"]
     if group:
         group_columns = [
             case_column(columns.get(numbers[name], Column(name=name, type="text"))) for name in group

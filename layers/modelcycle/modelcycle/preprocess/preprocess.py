@@ -98,7 +98,7 @@ def _preprocess(
     classes: list[str] = []
     if task != "regression":
         classes = target.create_classes(engine, target_type, pipeline, task, grouping.unit_name)
-    split_notes = create_parts(engine, pipeline, task, grouping.cases)
+    split_notes = create_parts(engine, pipeline, task, grouping.cases, has_groups=grouping.recipe.kind == "group")
     part_rows = count_parts(engine, pipeline, task)
     create_kept_rows(engine, columns, target_number, folder)
     features = {number: column for number, column in columns.items() if number != target_number}
@@ -194,9 +194,8 @@ def _write_parts(
     written["validation"] = artifacts.put(run.key(STEP, "validation.npz"), tables.to_npz(validation, "validation"))
     del validation
     test = tables.read_part(engine, 2, part_rows[2], features, has_classes)
-    clusters = np.arange(part_rows[2])
-    if grouping.recipe.kind != "row":
-        clusters = np.unique(units_of_part(engine, 2), return_inverse=True)[1]
+    # also of different observations: rows of a unit are drawn into the test part together, so they are no more evidence
+    clusters = np.unique(units_of_part(engine, 2), return_inverse=True)[1]
     test_features = Columns(test.values)
     test_labels = Columns({"cluster": clusters.astype(np.int32)}, test.target)
     written["test_features"] = artifacts.put(run.holdout_key("features"), tables.to_npz(test_features, "test"))

@@ -39,12 +39,13 @@ def test_share(cases: int) -> float:
     return min(MAX_TEST_SHARE, max(MIN_TEST_SHARE, MIN_TEST_SHARE * math.sqrt(FULL_CASES / max(cases, 1))))
 
 
-def create_parts(engine: Any, pipeline: Pipeline, task: Task, cases: int) -> list[str]:
+def create_parts(engine: Any, pipeline: Pipeline, task: Task, cases: int, *, has_groups: bool) -> list[str]:
     """Create `row_parts` (row_id, part, fold, unit) for all rows of `clean_rows`; part is NULL if a row is not kept.
 
     Parameters
     ----------
     cases : independent ones, from which the share of the test part follows
+    has_groups : whether rows belong to groups, named by `group_by` or found
 
     Returns
     -------
@@ -59,8 +60,8 @@ def create_parts(engine: Any, pipeline: Pipeline, task: Task, cases: int) -> lis
     if pipeline.time_column is not None:
         _create_time_parts(engine, pipeline, share)
         placed = "unit_rows JOIN times USING (time)"
-        if pipeline.group_by:
-            notes = _divided_groups(engine, pipeline)
+        if has_groups:
+            notes = _divided_groups(engine)
     else:
         _create_unit_parts(engine, task, share)
         if task != "regression":
@@ -243,7 +244,7 @@ def _create_time_parts(engine: Any, pipeline: Pipeline, share: float) -> None:
     )
 
 
-def _divided_groups(engine: Any, pipeline: Pipeline) -> list[str]:
+def _divided_groups(engine: Any) -> list[str]:
     """Return the note on groups that a split by time divides."""
     divided, test = engine.execute(
         """WITH placed AS (SELECT unit, part FROM unit_rows JOIN times USING (time))

@@ -26,7 +26,7 @@ MAX_LISTED_CLASSES = 10  # in a sentence
 def score_candidate(
     request: ScoreCandidateRequest, *, artifacts: Store, registry: Registry, code: str
 ) -> ScoredCandidate:
-    """Check ONNX against scikit-learn, then score the test features, which no earlier step reads.
+    """Check ONNX against scikit-learn, then score the test features, from which no earlier step has learned.
 
     Parameters
     ----------
@@ -98,7 +98,8 @@ def _champion_scores(
         return None, []
     champion = registry.versions.get(request.run.model, unseen.champion)
     signature = Signature.model_validate_json(artifacts.read(champion.signature))
-    reasons = [*_other_target(signature, candidate, unseen.champion), *unseen.uncompared]
+    # a change of the target is told by both steps
+    reasons = list(dict.fromkeys([*_other_target(signature, candidate, unseen.champion), *unseen.uncompared]))
     if reasons or unseen.features is None:
         return None, reasons
     rows = Columns.from_bytes(artifacts.read(unseen.features))

@@ -1,4 +1,4 @@
-"""Step 4, training: a random search of independent trials. The best one is fitted again and exported."""
+"""Step 4, training: a search of independent trials. The recipe that they lead to is fitted again and exported."""
 
 from __future__ import annotations
 

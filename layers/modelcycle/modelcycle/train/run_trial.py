@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import time
 from datetime import UTC, datetime
@@ -19,8 +20,6 @@ from modelcycle.train.held_out_scores import Rows, score_held_out
 from modelcycle.train.search_space import MANY_ROWS
 from modelcycle.train.splits import Split, read_folds, split_of_parts, splits_of_folds
 from modelcycle.train.training_data import TrainingData, read_training_data
-
-__all__ = ["NO_MODEL", "run_trial", "validation_loss"]
 
 MAX_REASON_CHARACTERS = 200
 MAX_BOOSTING_SECONDS = 400.0  # a function may run 900 s
@@ -40,7 +39,10 @@ def run_trial(request: RunTrialRequest, *, artifacts: Store, results: Results, c
     ----------
     code : version of the code; a result of other code is not reused
     """
-    ordered = pipeline_of(artifacts, request.run).time_column is not None
+    pipeline = pipeline_of(artifacts, request.run)
+    ordered = pipeline.time_column is not None
+    # what a trial finds depends on the time that it has: with more seconds it is run again
+    parameters = {"ordered": ordered, "seconds": pipeline.training.seconds}
 
     def work() -> TrialResult:
         if request.ends_at is not None and datetime.now(UTC) > request.ends_at:
@@ -59,7 +61,7 @@ def run_trial(request: RunTrialRequest, *, artifacts: Store, results: Results, c
 
     try:
         result = reuse_or_run(
-            work, TrialResult, step="run_trial", request=request, parameters={"ordered": ordered}, code=code,
+            work, TrialResult, step="run_trial", request=request, parameters=parameters, code=code,
             results=results, artifacts=artifacts,
         )  # fmt: skip
     except _OutOfTime:
@@ -86,7 +88,9 @@ def _evaluate(
     held_out = score_held_out(trial, data.plan, task, data.n_classes, rows, splits, stop_at)
     file = io.BytesIO()
     np.savez_compressed(file, scores=held_out.scores, rows=held_out.positions)
-    key = request.run.key("train", f"scores-{request.trial.number:03}.npz")
+    # by its content: a second delivery may have had less time, and must not take the scores of the first
+    digest = hashlib.sha256(file.getvalue()).hexdigest()[:16]
+    key = request.run.key("train", f"scores-{request.trial.number:03}-{digest}.npz")
     loss = validation_loss(held_out.scores, rows.target[held_out.positions])
     return held_out.trial, loss, artifacts.put(key, file.getvalue())
 

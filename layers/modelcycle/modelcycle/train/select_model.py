@@ -23,8 +23,8 @@ from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
 from modelcycle.train.choose_recipe import ChosenRecipe, choose_recipe
 from modelcycle.train.held_out import HeldOut, read_held_out
+from modelcycle.train.held_out_loss import NO_MODEL
 from modelcycle.train.parity_rows import parity_rows
-from modelcycle.train.run_trial import NO_MODEL
 from modelcycle.train.threshold import check_decide
 from modelcycle.train.training_data import TrainingData, read_training_data
 

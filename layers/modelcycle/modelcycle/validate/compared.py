@@ -50,6 +50,7 @@ class Compared:
     ----------
     positions : of the compared rows (m,) among the test rows
     scores : of the other model (m, k)
+    threshold : from which the other model predicts the positive class
     """
 
     reference: ReferenceModel
@@ -57,6 +58,7 @@ class Compared:
     candidate_metrics: dict[str, float]
     positions: Array
     scores: Array
+    threshold: float
 
     @property
     def rows(self) -> int:
@@ -87,4 +89,6 @@ def compare_models(
         figures = "" if value is None or own_value is None else f": {metric} {value:.3g}, this model {own_value:.3g},"
         name, value = f"{name}{figures} on {len(positions):,} rows that neither had seen", None
     loss = float(np.mean(losses)) if len(losses) else 0.0
-    return Compared(ReferenceModel(name, value, comparison, loss), metrics, candidate_metrics, positions, scores)
+    return Compared(
+        ReferenceModel(name, value, comparison, loss), metrics, candidate_metrics, positions, scores, threshold
+    )

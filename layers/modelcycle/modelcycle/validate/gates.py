@@ -87,10 +87,11 @@ def champion_gates(gates: Gates, champion: ReferenceModel, chain: Chain) -> list
     """
     outcome = _better("gates.better", champion) if gates.better else _not_worse(champion)
     if outcome.holds and has_fallen(chain, gates.margin, champion.loss):
-        share = -chain.advantage / champion.loss
+        # a champion without any error has a loss of 0
+        rise = f"{-chain.advantage / champion.loss:.1%}" if champion.loss else f"{-chain.advantage:.3g}"
         fallen = (
             f"step by step worse than version {chain.since}: its loss and that of the versions after version"
-            f" {chain.since} rose by {share:.1%} in all, more than gates.margin ({gates.margin:.1%}) and beyond chance"
+            f" {chain.since} rose by {rise} in all, more than gates.margin ({gates.margin:.1%}) and beyond chance"
         )
         return [outcome, Gate("gates.margin", False, fallen)]
     return [outcome]

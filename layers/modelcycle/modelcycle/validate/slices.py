@@ -31,16 +31,23 @@ MAX_REPORTED = 10
 MAX_SENTENCES = 3  # slices overlap: one fault shows in several
 MAX_CROSSED = 3  # of the worst slices, searched for a worse part
 MISSING = "(missing)"
+MAX_NAME_CHARACTERS = 80  # of a column, and of a group, in a sentence
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class SlicedChampion:
-    """The champion's scores (m, k) of the test rows at `positions` (m,), which neither model has learned from."""
+    """The champion's scores (m, k) of the test rows at `positions` (m,), which neither model has learned from.
+
+    Parameters
+    ----------
+    threshold : probability from which the champion predicts the positive class
+    """
 
     version: int
     scores: Array
     positions: Array
+    threshold: float = DEFAULT_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ def slice_report(
     champion : None if the two models cannot be compared
     margin : share of the champion's loss, on all rows or on the slice, by which the candidate may be worse on a slice:
         where both are nearly always right, the smallest difference is beyond chance
-    threshold : probability from which the positive class is predicted
+    threshold : probability from which the candidate predicts the positive class
     clusters : codes (n,) of the entities to which the rows belong; rows of one entity are not independent
     """
     losses = row_losses(scores, target, task)
@@ -103,7 +110,7 @@ def slice_report(
         row_losses(champion.scores, target[positions], task),
         None if clusters is None else clusters[positions], margin,
     )  # fmt: skip
-    others = _shown_errors(champion.scores, target[positions], task, threshold)
+    others = _shown_errors(champion.scores, target[positions], task, champion.threshold)
     for entry in compared:
         rows = slices.codes[slices.columns.index(entry["column"]), positions] == entry.pop("code")
         entry["candidate"] = _shown(shown[positions][rows], task)
@@ -236,7 +243,8 @@ def _metric(shown: Numbers, rows: Array, task: Task) -> dict[str, float]:
 
 
 def _sentence(entry: dict[str, Any], version: int, task: Task, tested: int) -> str:
-    where = f"{entry['column']} is missing" if entry["group"] == MISSING else f"{entry['column']} = {entry['group']}"
+    column, group = entry["column"][:MAX_NAME_CHARACTERS], entry["group"][:MAX_NAME_CHARACTERS]
+    where = f"{column} is missing" if entry["group"] == MISSING else f"{column} = {group}"
     mine, other, name = entry["candidate"], entry["champion"], "RMSE" if task == "regression" else "accuracy"
     if task != "regression" and mine >= other:
         # as often right, but less sure where it is right, or surer where it is wrong

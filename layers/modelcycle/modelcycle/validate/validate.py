@@ -64,7 +64,7 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
     def work() -> Validated:
         return _validate(request, pipeline, artifacts, registry)
 
-    parameters = pipeline.gates.model_dump(mode="json")
+    parameters = {"gates": pipeline.gates.model_dump(mode="json"), "refit": pipeline.training.refit}
     return reuse_or_run(
         work, Validated, step=STEP, request=request, parameters=parameters, code=code,
         results=registry.results, artifacts=artifacts,
@@ -98,7 +98,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if request.find_unseen.champion_lost:
         reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
-    if _is_champion(request, registry):
+    if _is_champion(request, pipeline, registry):
         assert scored.champion is not None
         verdict, reasons, ask = "unchanged", [f"the same model as version {scored.champion}, which is live"], []
 
@@ -229,7 +229,9 @@ def _slices(
     champion = None
     if against_champion is not None:
         assert scored.champion is not None
-        champion = SlicedChampion(scored.champion, against_champion.scores, against_champion.positions)
+        champion = SlicedChampion(
+            scored.champion, against_champion.scores, against_champion.positions, against_champion.threshold
+        )
     return slice_report(
         Slices.from_bytes(artifacts.read(scored.slices)), rows.scores.scores, rows.target, rows.task, champion,
         margin=margin, threshold=rows.threshold, clusters=rows.units.clusters,
@@ -255,11 +257,15 @@ def _tables(rows: JudgedRows) -> dict[str, Any]:
     }
 
 
-def _is_champion(request: ValidateRequest, registry: Registry) -> bool:
-    """Return whether the candidate is the champion: the same graph with the same signature, and not lost."""
+def _is_champion(request: ValidateRequest, pipeline: Pipeline, registry: Registry) -> bool:
+    """Return whether the candidate is the champion: the same graph with the same signature, not lost, and not to be
+    replaced by its own refit, or the other way round, because the pipeline file now says so.
+    """
     if request.score_candidate.champion is None or request.find_unseen.champion_lost:
         return False
     champion = registry.versions.get(request.run.model, request.score_candidate.champion)
+    if pipeline.training.refit == ("judged" if champion.twin is not None else "all"):
+        return False
     judged = champion.twin or champion.onnx
     return (judged.sha256, champion.signature.sha256) == (
         request.select_model.onnx.sha256,
@@ -279,4 +285,4 @@ def _comparison_json(compared: Compared | None) -> dict[str, Any] | None:
     if compared is None:
         return None
     comparison = compared.reference.comparison
-    return dataclasses.asdict(comparison) | {"verdict": comparison.verdict}
+    return dataclasses.asdict(comparison) | {"verdict": comparison.verdict, "rows": compared.rows}
