@@ -215,7 +215,8 @@ def test_where_a_class_is_rare_accuracy_does_not_stand_alone() -> None:
         }
     )  # fmt: skip
     assert steps.figures(step("validate", validate=rare.wire())).parts == [
-        "roc auc 0.810 (0.770 to 0.830)", "baseline 0.500", "accuracy 0.950 (baseline 0.940)", "recall 0.400", "precision 0.700",
+        "roc auc 0.810 (0.770 to 0.830)", "baseline 0.500", "accuracy 0.950 (baseline 0.940)", "recall 0.400",
+        "precision 0.700",
     ]  # fmt: skip
 
 
