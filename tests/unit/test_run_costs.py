@@ -1,7 +1,8 @@
-"""What a run costs, from the events of its execution."""
+"""What a run costs, and how a step ended, from the events of its execution."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 from cli.execution import Execution
 from cli.run_costs import PRICE_PER_CALL, PRICE_PER_GB_SECOND, CallLog, RunCost, StepCost, run_cost
 from cli.screens.costs import cost_text, costs_table
+from cli.screens.steps import figures
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 TRIAL = "arn:aws:lambda:us-east-1:1:function:RunTrial:live"
@@ -100,6 +102,20 @@ def test_the_calls_of_an_execution_belong_to_the_step_that_they_are_made_in() ->
     assert [calls.step for calls in execution.calls.calls.values()] == [
         "begin and end", "collect", "train", "begin and end",
     ]  # fmt: skip
+
+
+def test_a_refit_that_was_caught_is_shown_with_its_reason_and_not_as_failed() -> None:
+    execution = Execution(None, "arn")  # type: ignore[arg-type]
+    reason = {"schema": 1, "done": False, "reason": "not enough memory"}
+    caught = {"validate": {}, "error": {"Error": "MemoryError", "Cause": "{}"}}
+    for number, (kind, name, output) in enumerate(
+        [("Entered", "Refit", {}), ("Exited", "Refit", caught), ("Exited", "RefitTooLarge", caught | {"refit": reason})]
+    ):
+        details = {f"state{kind}EventDetails": {"name": name, "output": json.dumps(output)}}
+        execution._apply(event(number, f"TaskState{kind}", number, **details))
+    refit = execution.steps["refit"]
+    assert (refit.status, refit.seconds) == ("done", 2)
+    assert figures(refit) == (["the judged model goes live"], ["not enough memory"])
 
 
 def test_the_cost_is_shown_in_one_line_and_by_step() -> None:

@@ -238,5 +238,21 @@ def test_parts_tell_of_each_row_of_the_snapshot_where_it_is() -> None:
 
 def test_long_identifiers_are_not_one_group() -> None:
     rows = table(800, c=lambda row: 9007199254740990000 + row // 4, a=normal(1), y=["a", "b"])
-    _, result = preprocessed(rows, group_by=["c"], features={"categorical": ["c"]})
-    assert result.cases == 200
+    for features in ({}, {"categorical": ["c"]}):
+        _, result = preprocessed(rows, group_by=["c"], features=features)
+        assert result.cases == 200
+
+
+def test_rows_of_different_long_identifiers_are_not_dropped() -> None:
+    rows = table(800, c=lambda row: 9007199254740990000 + row, a=lambda row: row % 40, y=["a", "b"])
+    _, result = preprocessed(rows, id_columns=["c"])
+    assert (result.kept, result.duplicates) == (800, 0)
+
+
+def test_copies_that_the_time_divides_are_told() -> None:
+    rows = table(1000, b=lambda row: row % 120, y=lambda row: "ab"[row % 120 % 2],
+                 when=lambda row: f"2024-{row // 90 + 1:02d}-01")  # fmt: skip
+    _, result = preprocessed(rows, time_column="when", id_columns=["when"])
+    assert result.notes == [
+        "the split follows time_column: 280 of 280 test rows have the features of older training rows"
+    ]

@@ -127,6 +127,14 @@ def test_no_unseen_row_is_no_comparison() -> None:
     assert result.ask == ["not compared with version 1: it has learned from all test rows"]
 
 
+def test_unseen_rows_of_one_entity_are_no_comparison() -> None:
+    clusters = np.repeat(np.arange(15), 40)
+    result = Against().validate(GOOD, GOOD[:40], positions=np.arange(40), clusters=clusters)
+    assert result.ask == [
+        "not compared with version 1: it has learned from all test rows but 40, which belong together"
+    ]
+
+
 def test_a_lost_champion_does_not_block() -> None:
     result = Against().validate(GOOD, None, champion_lost=True)
     assert (result.verdict, result.ask) == ("passed", []) and "its artifacts are gone" in result.reasons[-1]

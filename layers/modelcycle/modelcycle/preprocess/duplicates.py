@@ -34,7 +34,11 @@ def create_unique_rows(engine: Any, pipeline: Pipeline, names: list[str], column
     recipe = CaseRecipe(
         kind="features",
         columns=[
-            case_column(columns[number]) if number in columns else CaseColumn(name=name, type="text")
+            CaseColumn(name=name, type="text")
+            if number not in columns
+            else identity_column(columns[number])
+            if number in ids
+            else case_column(columns[number])
             for number, name in enumerate(names)
         ],
         missing_values=pipeline.missing_values,
@@ -52,6 +56,12 @@ def create_unique_rows(engine: Any, pipeline: Pipeline, names: list[str], column
 def case_column(column: Column) -> CaseColumn:
     """Return how a column's text enters a case."""
     return CaseColumn(name=column.name, type=column.type, format=column.format)
+
+
+def identity_column(column: Column) -> CaseColumn:
+    """Return how the text of an identifier enters a case: of two numbers with 18 digits, a double makes one."""
+    case = case_column(column)
+    return case.model_copy(update={"type": "text"}) if column.type == "number" else case
 
 
 def moved_target(engine: Any, task: Task, number: int, column: Column) -> str | None:

@@ -13,7 +13,7 @@ from modelcycle.faults import BadData
 from modelcycle.messages import CaseRecipe
 from modelcycle.model.cases import create_cases
 from modelcycle.model.columns import Column
-from modelcycle.preprocess.duplicates import case_column
+from modelcycle.preprocess.duplicates import case_column, identity_column
 from modelcycle.preprocess.target import MIN_CLASS_CASES
 from modelcycle.spec import Pipeline, Task
 
@@ -78,7 +78,9 @@ def create_units(
                 f"pipelines/{pipeline.name}.yaml: group_by", "name a finer column, or remove group_by",
             )  # fmt: skip
         return grouping
-    return _separate_observations(engine, grouping, task, columns[target], numbers, rows)
+    separated = _separate_observations(engine, grouping, task, columns[target], numbers, rows)
+    # the notes are about the split by units
+    return separated if pipeline.time_column is None else replace(separated, notes=grouping.notes)
 
 
 def _choose_recipe(
@@ -100,7 +102,7 @@ def _choose_recipe(
             group, notes = [name], [f"rows of one `{name[:MAX_NAME_CHARACTERS]}` belong together: {values:,} values"]
     if group:
         group_columns = [
-            case_column(columns.get(numbers[name], Column(name=name, type="text"))) for name in group
+            identity_column(columns.get(numbers[name], Column(name=name, type="text"))) for name in group
         ]  # fmt: skip
         recipe = CaseRecipe(kind="group", columns=group_columns, rest=features, missing_values=missing)
         return Grouping(recipe, 0, f"groups of {_list(group)}", notes), True

@@ -98,7 +98,7 @@ def _preprocess(
     classes: list[str] = []
     if task != "regression":
         classes = target.create_classes(engine, target_type, pipeline, task, grouping.unit_name)
-    split_notes = create_parts(engine, pipeline, task, grouping.cases, has_groups=grouping.recipe.kind == "group")
+    split_notes = create_parts(engine, pipeline, task, grouping.cases, grouping.recipe.kind)
     part_rows = count_parts(engine, pipeline, task)
     create_kept_rows(engine, columns, target_number, folder)
     features = {number: column for number, column in columns.items() if number != target_number}

@@ -8,13 +8,15 @@ added, moved or written otherwise, as far as the shares allow. With a `time_colu
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from modelcycle.faults import BadData
 from modelcycle.spec import Pipeline, Task
+
+CaseKind = Literal["features", "group", "row"]
 
 PARTS = ("train", "validation", "test")
 VALIDATION_SHARE = 0.125
@@ -39,13 +41,13 @@ def test_share(cases: int) -> float:
     return min(MAX_TEST_SHARE, max(MIN_TEST_SHARE, MIN_TEST_SHARE * math.sqrt(FULL_CASES / max(cases, 1))))
 
 
-def create_parts(engine: Any, pipeline: Pipeline, task: Task, cases: int, *, has_groups: bool) -> list[str]:
+def create_parts(engine: Any, pipeline: Pipeline, task: Task, cases: int, kind: CaseKind) -> list[str]:
     """Create `row_parts` (row_id, part, fold, unit) for all rows of `clean_rows`; part is NULL if a row is not kept.
 
     Parameters
     ----------
     cases : independent ones, from which the share of the test part follows
-    has_groups : whether rows belong to groups, named by `group_by` or found
+    kind : of the cases
 
     Returns
     -------
@@ -60,8 +62,7 @@ def create_parts(engine: Any, pipeline: Pipeline, task: Task, cases: int, *, has
     if pipeline.time_column is not None:
         _create_time_parts(engine, pipeline, share)
         placed = "unit_rows JOIN times USING (time)"
-        if has_groups:
-            notes = _divided_groups(engine)
+        notes = _divided_units(engine, kind)
     else:
         _create_unit_parts(engine, task, share)
         if task != "regression":
@@ -244,8 +245,10 @@ def _create_time_parts(engine: Any, pipeline: Pipeline, share: float) -> None:
     )
 
 
-def _divided_groups(engine: Any) -> list[str]:
-    """Return the note on groups that a split by time divides."""
+def _divided_units(engine: Any, kind: CaseKind) -> list[str]:
+    """Return the note on groups, or copies of rows, that a split by time divides."""
+    if kind == "row":
+        return []
     divided, test = engine.execute(
         """WITH placed AS (SELECT unit, part FROM unit_rows JOIN times USING (time))
            SELECT count(*) FILTER (unit IN (SELECT unit FROM placed WHERE part < 2)), count(*)
@@ -253,4 +256,5 @@ def _divided_groups(engine: Any) -> list[str]:
     ).fetchone()
     if not divided:
         return []
-    return [f"the split follows time_column: {divided:,} of {test:,} test rows are of a group with older training rows"]
+    have = "are of a group with" if kind == "group" else "have the features of"
+    return [f"the split follows time_column: {divided:,} of {test:,} test rows {have} older training rows"]

@@ -208,7 +208,8 @@ def _compare_with_champion(
     if len(scores) != len(positions):
         raise BadMessage("the champion's scores do not belong to the unseen rows", STEP, "start a new run")
     if rows.units.take(positions).count < 2:
-        return None, [f"not compared with {name}: it has learned from all test rows"]
+        one = f" but {len(positions):,}, which belong together" if len(positions) else ""
+        return None, [f"not compared with {name}: it has learned from all test rows{one}"]
     champion = registry.versions.get(request.run.model, scored.champion)
     threshold = Signature.model_validate_json(artifacts.read(champion.signature)).threshold
     return compare_models(name, rows, positions, scores, metric, threshold), []
