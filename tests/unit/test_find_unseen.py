@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modelcycle.faults import BadMessage, Unknown
 from modelcycle.find_unseen.learned_cases import LearnedCases, Memory
-from modelcycle.messages import CaseRecipe
+from modelcycle.messages import CaseColumn, CaseRecipe
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.fields import Field
 from modelcycle.model.signature import Signature
@@ -302,6 +302,23 @@ def test_rows_are_not_taken_for_new_ones_where_a_column_that_tells_them_apart_wa
     ]
     _, found = champion_and(Given(ROWS, OTHER_PARTS, WHOLE, before.fields), before)
     assert (found.rows, found.uncompared) == (len(NEW_TO_IT), [])
+
+
+@pytest.mark.parametrize("kind", ["features", "row"])
+def test_a_champion_is_not_judged_where_a_text_that_tells_its_rows_apart_was_written_anew(kind: str) -> None:
+    fields = [FIELDS[1], FIELDS[3]]
+    cases = WHOLE.model_copy(update={"kind": kind})
+    if kind == "row":
+        cases = cases.model_copy(update={"columns": [*cases.columns, CaseColumn(name=TARGET, type="text")]})
+    rows = changed(ROWS, **{NOTE: lambda text: (text or "").upper()})
+    _, found = champion_and(Given(rows, OTHER_PARTS, cases, fields), Given(ROWS, PARTS, cases, fields))
+    assert found.positions is None
+    assert len(found.uncompared) == 1 and "the same rows may have been written anew" in found.uncompared[0]
+    assert NOTE in found.uncompared[0]
+    # new rows after the old ones are no reason to doubt
+    more = [*ROWS, *make_rows(300, seed=9)]
+    _, found = champion_and(Given(more, [*PARTS, *parts_of(300)], cases, fields), Given(ROWS, PARTS, cases, fields))
+    assert found.uncompared == [] and found.rows > 100
 
 
 def test_the_file_with_most_of_a_difference_is_named() -> None:

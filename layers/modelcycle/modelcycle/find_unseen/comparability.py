@@ -18,6 +18,16 @@ MAX_DIFFERENCES = 5  # that are named
 NOT_READABLE = {"number": "not numbers", "boolean": "neither true nor false", "datetime": "not dates of its format"}
 
 
+def rewritten_columns(columns: list[str], champion: int) -> list[str]:
+    """Return the sentence for columns by which learned rows can no longer be found."""
+    if not columns:
+        return []
+    return [
+        f"most rows that version {champion} has learned from cannot be found by {listed(columns)}, but their values in"
+        " what it reads are all there: the same rows may have been written anew"
+    ]
+
+
 def too_few(rows: int, seen: int, unseen: int, champion: int) -> list[str]:
     """Return a sentence if there are too few test rows that the champion has not learned from.
 

@@ -19,6 +19,7 @@ from modelcycle.find_unseen.comparability import (
     listed,
     missing_columns,
     other_target,
+    rewritten_columns,
     sentence,
     too_few,
 )
@@ -164,6 +165,7 @@ def _compare(
         *too_few(int(is_test.sum()), n_seen, n_unseen, number),
         *_differences(rows, signature, seen.needed, profile, missing, number),
     ]
+    reasons = reasons or rewritten_columns(seen.rewritten, number)
     found = found.model_copy(update={"rows": n_unseen, "seen": n_seen, "uncompared": reasons})
     if reasons:
         return found

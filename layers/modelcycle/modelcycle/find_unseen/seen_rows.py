@@ -11,6 +11,8 @@ from modelcycle.find_unseen.snapshot import Mask, Snapshot
 from modelcycle.messages import CaseColumn
 
 MIN_DISTINCT_SHARE = 0.95  # of the cases: then rows that are equal for the model are, but for chance, the same row
+MAX_LOST_SHARE = 0.5  # of the learned cases: with more of them gone, but not from what the model reads ...
+MIN_KEPT_SHARE = 0.95  # ... the same rows may have been written anew
 
 
 class SeenRows(NamedTuple):
@@ -20,11 +22,13 @@ class SeenRows(NamedTuple):
     ----------
     learned, unseen : whether it has learned from a row, and whether it certainly has not
     needed : columns without whose values a row that it knows is not found
+    rewritten : columns that the model does not read, and that seem to have been written anew: then nobody can tell
     """
 
     learned: Mask
     unseen: Mask
     needed: list[CaseColumn]
+    rewritten: list[str]
 
 
 def find_seen_rows(snapshot: Snapshot, memory: Memory, missing_values: list[str]) -> SeenRows | list[str]:
@@ -57,7 +61,28 @@ def find_seen_rows(snapshot: Snapshot, memory: Memory, missing_values: list[str]
             unknown |= ~cases.knows(hashes)
     # of two sets, that of the model's fields finds a row whose other columns were written anew
     last = sets[-1].recipe
-    return SeenRows(learned, ~learned & ~unknown, [*last.columns, *last.rest])
+    return SeenRows(
+        learned, ~learned & ~unknown, [*last.columns, *last.rest], _rewritten(snapshot, memory, len(sets))
+    )  # fmt: skip
+
+
+def _rewritten(snapshot: Snapshot, memory: Memory, sets: int) -> list[str]:
+    """Return the columns that seem to have been written anew, if only they tell the learned rows apart.
+
+    Most of the learned cases are gone then, but nearly all are there by the fields of the model. A new file whose rows
+    are equal to the old ones in all that the model reads looks the same.
+    """
+    whole, by_fields = memory.whole, memory.by_fields
+    if sets > 1 or by_fields is None or _lacking(snapshot, whole) or _lacking(snapshot, by_fields):
+        return []
+    if _found_share(snapshot, whole) >= MAX_LOST_SHARE or _found_share(snapshot, by_fields) < MIN_KEPT_SHARE:
+        return []
+    read = {column.name for column in by_fields.recipe.columns}
+    return [column.name for column in whole.recipe.columns if column.name not in read]
+
+
+def _found_share(snapshot: Snapshot, cases: LearnedCases) -> float:
+    return float(np.isin(cases.hashes, snapshot.cases(cases.recipe)).mean()) if len(cases.hashes) else 1.0
 
 
 def _usable_sets(snapshot: Snapshot, memory: Memory) -> list[LearnedCases]:
