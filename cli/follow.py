@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from cli.decided_by import add_decide
 from cli.execution import Execution, Step
 from cli.outcome import Outcome, outcome_of
 from cli.place import Place
@@ -95,6 +96,7 @@ def _show_steps(execution: Execution, model: str, screen: Screen) -> None:
                 screen.running(step, _trials(place, model, execution.arn, step))
             elif step.name not in shown and step.name != "deploy":
                 _add_version(place, model, step)
+                _add_decide(place, execution.arn, step)
                 shown.add(step.name)
                 screen.ended(step)
         if execution.is_over:
@@ -123,6 +125,14 @@ def _add_version(place: Place, model: str, step: Step) -> None:
     if step.name == "register" and step.status != "failed":
         version = place.registry.versions.get(model, step.results["register"]["version"])
         step.results["version"] = {"data": version.data, "code": version.code}
+
+
+def _add_decide(place: Place, arn: str, step: Step) -> None:
+    """Add what chose the threshold to the results of `validate`."""
+    if step.name == "validate":
+        record = place.registry.runs.of_execution(arn)
+        if record is not None:
+            add_decide(place, record.run, step)
 
 
 def _final_record(place: Place, execution: Execution, model: str) -> RunRecord:

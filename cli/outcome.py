@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.execution import Execution, Step
 from cli.run_costs import RunCost
-from modelcycle.registry import Route, RunRecord
+from modelcycle.registry import Entry, Route, RunRecord
 
 
 @dataclass
@@ -25,6 +25,8 @@ class Outcome:
     rollout : status of the rollout that the run started; empty if it was not read
     went_live : whether the version ever got traffic
     cost : of the run on Lambda; None if it was not read
+    decision : a person's approval or rejection since, of a version that the run left to a person
+    then : the traffic to which the run's rollout led; None if it led to none, or was not read
     """
 
     model: str
@@ -41,6 +43,8 @@ class Outcome:
     rollout: str = ""
     went_live: bool = True
     cost: RunCost | None = None
+    decision: Entry | None = None
+    then: dict[int, int] | None = None
 
     def wire(self) -> dict[str, Any]:
         """Return the object of `run --json`."""
@@ -51,6 +55,8 @@ class Outcome:
             "steps": [{"name": step.name, "status": step.status, "seconds": step.seconds} for step in self.steps],
             "metric": validated.get("metric"), "compared": validated.get("compared", 0),
         }  # fmt: skip
+        if self.decision is not None:
+            wire["decision"] = self.decision.model_dump(mode="json")
         return wire | ({"cost": self.cost.wire()} if self.cost else {})
 
 

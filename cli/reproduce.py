@@ -107,9 +107,9 @@ def _runtime_here() -> dict[str, str]:
 def _code_here(place: Place) -> str:
     """Return the version of the code here, as its place would name it; empty if it is unknown."""
     if place.name == "local":
-        from infra.local.deployment.function_archive import build_sha
+        from infra.local.deployment.code_hash import code_version
 
-        return build_sha(environment.ROOT, _layers_home())
+        return code_version(environment.ROOT)
     git = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=environment.ROOT, capture_output=True, text=True, check=False
     )

@@ -27,6 +27,8 @@ def wait_for_traffic(place: Place, outcome: Outcome, deploy: Step) -> None:
         outcome.route = place.registry.routes.get(outcome.model)
         live_at = _first_traffic(place, outcome)
         if live_at is not None:
+            # read again: the move may have come after the route was read above
+            outcome.route = place.registry.routes.get(outcome.model)
             deploy.ended = max(live_at, deploy.started)
             if outcome.started:
                 outcome.seconds = (deploy.ended - outcome.started).total_seconds()

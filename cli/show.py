@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from cli import console
 from cli.decide import model_and_version
+from cli.decided_by import add_decide
 from cli.execution import Execution
 from cli.options import Options
-from cli.outcome import outcome_of
+from cli.outcome import Outcome, outcome_of
 from cli.place import Place
 from cli.run_costs import run_cost
 from cli.runs import run_record
@@ -16,6 +20,7 @@ from cli.screens.runs import run_text
 from cli.screens.versions import version_text, versions_text
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact
+from modelcycle.registry import Entry, Move, RunRecord
 from modelcycle.store import S3Store, read_json
 
 
@@ -100,13 +105,88 @@ def _show_run(place: Place, model: str, run_id: str, as_json: bool) -> int:
         execution.steps.clear()
     route = place.registry.routes.get(model)
     outcome = outcome_of(record, execution, route, record.run.started_at, record.ended_at)
-    outcome.went_live = any(outcome.version in move.after for move in place.registry.routes.moves(model, None))
+    moves = place.registry.routes.moves(model, None)
+    outcome.went_live = any(outcome.version in move.after for move in moves)
+    outcome.then = _route_then(record, outcome.version, moves)
+    outcome.decision = _decision(place, record, outcome)
+    deploy = execution.steps.get("deploy")
+    if deploy is not None and outcome.then is not None:
+        deploy.results["route"] = {"weights": outcome.then}
     outcome.cost = run_cost(place, execution.calls)
-    validated = outcome.results.get("validate")
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
-    report = _read_document(artifacts, Artifact.model_validate(validated["report"])) if validated else None
+    report = _report(place, record, outcome)
+    validate = execution.steps.get("validate")
+    if validate is not None:
+        add_decide(place, record.run, validate)
     if as_json:
-        console.print_json(outcome.wire() | {"report": report})
+        console.print_json(outcome.wire() | _judged(outcome, report) | {"report": report})
     else:
         console.show(run_text(record, outcome, report))
     return console.DONE
+
+
+def _route_then(record: RunRecord, version: int | None, moves: Sequence[Move]) -> dict[int, int] | None:
+    """Return the traffic to which the run's rollout led; None if it gave its version none.
+
+    Parameters
+    ----------
+    moves : newest first
+    """
+    if version is None:
+        return None
+    rollout = f"{record.run.model}-v{version}-{record.run.run_id}"  # `deploy` names it this way
+    made = [move for move in moves if move.rollout == rollout]
+    first = [
+        move
+        for move in moves
+        if version in move.after and version not in move.before and move.at > record.run.started_at
+    ]
+    return made[0].after if made else first[-1].after if first else None
+
+
+def _decision(place: Place, record: RunRecord, outcome: Outcome) -> Entry | None:
+    """Return the first decision about a version that waited for approval at the end of the run; None if it waits."""
+    if outcome.status != "awaiting_approval" or outcome.version is None:
+        return None
+    subject = f"version {outcome.version}"
+    entries = [
+        entry
+        for entry in place.registry.audit.decisions(outcome.model)  # newest first
+        if entry.subject == subject and entry.decision in ("approve", "reject") and entry.at >= record.run.started_at
+    ]
+    return entries[-1] if entries else None
+
+
+def _report(place: Place, record: RunRecord, outcome: Outcome) -> dict[str, Any] | None:
+    """Return the validation report of a run; None if it has none, or its object is gone.
+
+    Once Step Functions has deleted the execution, the report is found by the version that the run registered, or by
+    the key under which the run wrote it.
+    """
+    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    validated = outcome.results.get("validate")
+    if validated:
+        return _read_document(artifacts, Artifact.model_validate(validated["report"]))
+    if outcome.steps:
+        return None
+    if outcome.version is not None:
+        with contextlib.suppress(Unknown):
+            version = place.registry.versions.get(outcome.model, outcome.version)
+            if version.run_id == record.run.run_id:
+                return _read_document(artifacts, version.validation)
+    key = record.run.key("validate", "report.json")
+    try:
+        body = place.s3.get_object(Bucket=artifacts.bucket, Key=key)["Body"].read()
+    except place.s3.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise
+    report: dict[str, Any] = json.loads(body)
+    return report
+
+
+def _judged(outcome: Outcome, report: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the keys of `run --json` that a run without steps has from its report."""
+    if outcome.steps or report is None:
+        return {}
+    metrics = (report.get("metrics") or {}).get("candidate") or {}
+    return {"metrics": metrics, "metric": report.get("metric"), "compared": report.get("compared", 0)}

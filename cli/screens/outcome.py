@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from cli.outcome import Outcome
 from cli.screens.costs import cost_text
-from cli.screens.lines import count, labelled, seconds, traffic
+from cli.screens.lines import count, labelled, minute, person, seconds, traffic
 from modelcycle.faults import Fault
+from modelcycle.registry import Entry
 
 OUTCOME_LABEL_WIDTH = 16
 
@@ -20,9 +21,10 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
     Parameters
     ----------
     next_steps : pairs of purpose and command
-    details : name the command that shows this run, and its cost
+    details : name the command that shows this run, and its cost; without it the run is one of the past, which others
+        may have followed
     """
-    head, rows = _outcome(outcome)
+    head, rows = _outcome(outcome, _live(outcome, is_past=not details))
     if details and outcome.status in ("refused", "failed"):
         rows.append(("details", f"modelcycle show {outcome.model} --run {outcome.run_id}"))
     if outcome.late_uploads:
@@ -35,21 +37,30 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
     return "\n".join([head, *labelled(rows, OUTCOME_LABEL_WIDTH)])
 
 
-def _outcome(outcome: Outcome) -> tuple[str, Rows]:
+def decided_later_text(outcome: Outcome, decision: Entry) -> str:
+    """Return what became of a version that the run left to a person."""
+    decided = {"approve": "approved", "reject": "rejected"}[decision.decision]
+    rows = [*_why(outcome.reason), (decided, f"by {person(decision.by)}, {minute(decision.at)}")]
+    rows += [("because", decision.why), ("live now", f"version {traffic(outcome.route.weights)}")]
+    head = f"{outcome.model}:{outcome.version} waited for approval, and was {decided} later."
+    return "\n".join([head, *labelled([row for row in rows if row[1] != "version "], OUTCOME_LABEL_WIDTH)])
+
+
+def _outcome(outcome: Outcome, live: str) -> tuple[str, Rows]:
     if outcome.status == "deployed":
         return _deployed(outcome)
     if outcome.status == "unchanged":
-        return f"Nothing has changed; {_live(outcome)}.", [("why", Fault.parse(outcome.reason)[0])]
+        return f"Nothing has changed; {live}.", [("why", Fault.parse(outcome.reason)[0])]
     if outcome.status == "awaiting_approval":
         version = f"{outcome.model}:{outcome.version}"
-        return f"{version} waits for approval; {_live(outcome)}.", [
+        return f"{version} waits for approval; {live}.", [
             *_why(outcome.reason or "the pipeline file requires approval, or an earlier run asked for it"),
             ("approve it", f"modelcycle approve {version}"),
             ("or reject it", f"modelcycle reject {version} --why ..."),
         ]
     if outcome.status == "refused":
-        return f"The new model of {outcome.model} was refused; {_live(outcome)}.", _why(outcome.reason)
-    return _failed(outcome)
+        return f"The new model of {outcome.model} was refused; {live}.", _why(outcome.reason)
+    return _failed(outcome, live)
 
 
 def _deployed(outcome: Outcome) -> tuple[str, Rows]:
@@ -69,13 +80,13 @@ def _deployed(outcome: Outcome) -> tuple[str, Rows]:
     return f"{version} has {share} % of the traffic{after}; its rollout has ended.", rows
 
 
-def _failed(outcome: Outcome) -> tuple[str, Rows]:
+def _failed(outcome: Outcome, live: str) -> tuple[str, Rows]:
     what, where, remedy = Fault.parse(outcome.reason)
     registered = f"version {outcome.version} is registered" if outcome.version is not None else "nothing was registered"
     rows = [("error", what), ("where", where), ("to do", remedy)]
     if where.removeprefix(f"raw/{outcome.model}/") not in ("", where):  # an uploaded file
         rows.append(("or replace it", "modelcycle run PIPELINE.yaml --data FILE --replace"))
-    return f"The run failed; {registered}, {_live(outcome)}.", rows
+    return f"The run failed; {registered}, {live}.", rows
 
 
 def _why(reason: str) -> Rows:
@@ -83,6 +94,8 @@ def _why(reason: str) -> Rows:
     return [("" if number else "why", line) for number, line in enumerate(reason.split("\n"))]
 
 
-def _live(outcome: Outcome) -> str:
+def _live(outcome: Outcome, is_past: bool) -> str:
     champion = outcome.route.champion
-    return "no version is live yet" if champion is None else f"version {champion} stays live"
+    if champion is None:
+        return "no version is live yet"
+    return f"version {champion} {'is live now' if is_past else 'stays live'}"

@@ -9,7 +9,7 @@ from typing import Any
 from cli.outcome import Outcome
 from cli.screens.costs import cost_text, costs_table
 from cli.screens.lines import WIDTH, ago, clip, minute, more, seconds, table, words
-from cli.screens.outcome import outcome_text
+from cli.screens.outcome import decided_later_text, outcome_text
 from cli.screens.steps import line
 from cli.screens.verdict import verdict_text
 from modelcycle.faults import Fault
@@ -61,4 +61,6 @@ def _last_line(record: RunRecord, outcome: Outcome) -> str:
         return f"{version} went live."
     if outcome.status == "deployed":
         return f"{version} was registered, but its rollout gave it no traffic: modelcycle show {outcome.model}"
+    if outcome.decision is not None:
+        return decided_later_text(outcome, outcome.decision)
     return outcome_text(outcome, [], details=False)

@@ -84,7 +84,8 @@ def _preprocess(results: Results) -> Figures:
     if 0 < preprocessed.cases < preprocessed.kept:
         parts.append(count(preprocessed.cases, "case"))
     parts.append(f"train {train:,} | validation {validation:,} | test {test:,}")
-    return Figures(parts, _first(preprocessed.notes))
+    reasons = "; ".join(f"{reason} in {count(rows, 'row')}" for reason, rows in preprocessed.quarantine_reasons.items())
+    return Figures(parts, [*([f"quarantined: {reasons}"] if reasons else []), *_first(preprocessed.notes)])
 
 
 def _engineer_features(results: Results) -> Figures:
@@ -106,8 +107,11 @@ def _train(results: Results) -> Figures:
     plan = messages.PlannedTrials.model_validate(results["plan_trials"])
     selected = messages.SelectedModel.model_validate(results["select_model"])
     members = selected.recipe.members
-    algorithm = words(selected.best.algorithm) if len(members) < 2 else f"blend of {len(members)} models"
-    parts = [count(selected.trials, "trial"), f"best {words(plan.metric)} {figure(selected.loss)}", algorithm]
+    parts = [count(selected.trials, "trial")]
+    if len(members) < 2:
+        parts += [f"best {words(plan.metric)} {figure(selected.loss)}", words(selected.best.algorithm)]
+    else:  # its loss is in the notes, by rows that did not choose it; that of the best trial is another
+        parts.append(f"blend of {len(members)} models")
     if plan.folds:
         parts.insert(1, f"{plan.folds} folds")
     if selected.recipe.threshold is not None:
@@ -153,6 +157,22 @@ def _validate(results: Results) -> Figures:
         where = f" on {count(validated.compared, 'row')} new to both" if validated.compared else ""
         parts.append(f"champion {figure(validated.champion[metric])}{where}")
     return Figures(parts, _first([*validated.ask, *(reason for reason in told if reason not in validated.ask)]))
+
+
+def _validate_and_decide(results: Results) -> Figures:
+    """Return the figures of the verdict, with what chose the threshold: the pipeline file's `training.decide`."""
+    figures = _validate(results)
+    validated = messages.Validated.model_validate(results["validate"])
+    decide = results.get("decide") or {}
+    name, costs = decide.get("metric"), decide.get("costs")
+    shown = {validated.metric, *(["accuracy"] if validated.metric != "accuracy" else [])}
+    decided = []
+    if name in validated.metrics and name not in shown:
+        against = f" (baseline {figure(validated.baseline[name])})" if name in validated.baseline else ""
+        decided.append(f"{words(name)} {figure(validated.metrics[name])}{against}")
+    if costs:
+        decided.append(f"cost of a row {figure(costs['model'])} ({figure(costs['baseline'])} without a model)")
+    return Figures([*figures.parts, *decided], figures.sentences)
 
 
 def _with_interval(value: float, low: float, high: float) -> str:
@@ -209,7 +229,7 @@ def _stage(results: Results) -> Figures:
 
 def _deploy(results: Results) -> Figures:
     weights = {int(version): weight for version, weight in results.get("route", {}).get("weights", {}).items()}
-    return Figures([f"live: version {traffic(weights)}"] if weights else [])
+    return Figures([f"live: version {traffic(weights)}" if weights else "its version has no traffic"])
 
 
 def _first(sentences: list[str]) -> list[str]:
@@ -220,6 +240,6 @@ def _first(sentences: list[str]) -> list[str]:
 
 FIGURES: dict[str, Callable[[Results], Figures]] = {
     "collect": _collect, "preprocess": _preprocess, "engineer_features": _engineer_features, "train": _train,
-    "score_candidate": _score_candidate, "validate": _validate, "refit": _refit, "govern": _govern,
+    "score_candidate": _score_candidate, "validate": _validate_and_decide, "refit": _refit, "govern": _govern,
     "register": _register, "stage": _stage, "deploy": _deploy,
 }  # fmt: skip

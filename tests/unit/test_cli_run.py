@@ -13,7 +13,7 @@ from cli import start
 from cli.console import runnable
 from cli.main import main
 from cli.place import Place
-from modelcycle.registry import Write
+from modelcycle.registry import Route, Write
 from tests.memory_place import ARN, COLLECTED, Cloud
 
 
@@ -74,6 +74,27 @@ def test_a_version_is_not_called_live_before_the_route_holds_it(
     streams = capsys.readouterr()
     assert "The run failed; version 2 is registered, version 1 stays live." in streams.out
     assert "modelcycle promote m:2" in streams.out
+
+
+def test_a_version_that_gets_traffic_while_it_is_looked_for_is_called_live(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.ended("deployed", version=2)
+    cloud.passed(("Deploy", {"deploy": {}}))
+    cloud.live(v2=100)
+    moved, reads = cloud.place.registry.routes.get("m"), []
+
+    def route(model: str) -> Route:
+        """Return the route before the move, until the move has been read."""
+        reads.append(model)
+        return Route(weights={1: 100}) if len(reads) < 3 else moved
+
+    monkeypatch.setattr(cloud.place.registry.routes, "get", route)
+    monkeypatch.setattr("cli.run.next_steps", lambda place, end: [])
+    assert main(["run", *files]) == 0
+    streams = capsys.readouterr()
+    assert "live: version 2 (100 %)" in streams.err
+    assert streams.out.startswith("m:2 is live after")
 
 
 def test_a_step_without_a_result_has_failed(cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -169,6 +169,43 @@ def test_what_was_left_out_or_decided_is_said_in_sentences() -> None:
     assert "phone" not in "".join(steps.figures(step("engineer_features", engineer_features=features)).parts)
 
 
+def test_quarantined_rows_have_their_reasons() -> None:
+    reasons = {"the target is missing (y)": 111, "a value is unreadable (pay: not a finite number)": 1}
+    assert sentences("preprocess", quarantined=112, quarantine_reasons=reasons, notes=["a decision"]) == [
+        "quarantined: the target is missing (y) in 111 rows; a value is unreadable (pay: not a finite number) in 1 row",
+        "a decision",
+    ]  # fmt: skip
+
+
+def test_a_suspicious_column_is_told_once_and_in_full() -> None:
+    why = "nearly gives the target away: AUC 0.980 by itself on 595 rows; " + "list it in drop_columns " * 10
+    warned = RESULTS["engineer_features"].model_copy(update={"warnings": [m.LeftOut(column="l98", why=why)]})
+    line = " ".join(steps.line(step("engineer_features", engineer_features=warned.wire()), 100).split())
+    assert line.count("l98") == 1 and line.count("list it in drop_columns") == 10
+
+
+def test_the_line_of_a_blend_has_no_second_loss() -> None:
+    note = "the model is the mean of 2 trials: log loss 0.3896 on held-out rows that did not choose it"
+    blend = RESULTS["select_model"].model_copy(
+        update={"recipe": m.Recipe(members=[m.Member(trial=TRIAL, weight=0.5)] * 2), "notes": [note], "loss": 0.385}
+    )
+    shown = steps.figures(step("train", select_model=blend.wire()))
+    assert (shown.parts, shown.sentences) == (["24 trials", "blend of 2 models"], [note])
+
+
+@pytest.mark.parametrize(("decide", "shown"), [
+    ({"metric": "f1"}, ["f1 0.512 (baseline 0.000)"]), ({"metric": "accuracy"}, []), ({}, []),
+    ({"metric": "balanced_accuracy"}, []),
+    ({"costs": {"model": 0.4, "baseline": 0.8}}, ["cost of a row 0.400 (0.800 without a model)"]),
+])  # fmt: skip
+def test_the_verdict_shows_what_chose_the_threshold(decide: dict[str, Any], shown: list[str]) -> None:
+    measured = RESULTS["validate"].model_copy(
+        update={"metrics": {"accuracy": 0.87, "f1": 0.512}, "baseline": {"accuracy": 0.76, "f1": 0.0}}
+    )
+    without = steps.figures(step("validate", validate=measured.wire()))
+    assert steps.figures(step("validate", validate=measured.wire(), decide=decide)).parts == without.parts + shown
+
+
 def test_trials_without_a_model_are_told_by_reason() -> None:
     trials = [{"failed": ""}, {"failed": "out of memory"}, *[{"failed": "skipped: training.seconds is over"}] * 3]
     assert list(steps.figures(step("train", trials=trials)).sentences) == [

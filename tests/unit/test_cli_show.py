@@ -18,8 +18,8 @@ from cli.screens.monitored import monitored_text
 from cli.screens.verdict import verdict_text
 from cli.screens.versions import version_text
 from modelcycle.messages import Artifact, Chain, Drift, Monitored, Validated
-from modelcycle.registry import Route, Standing, Version, Write
-from tests.memory_place import ARTIFACT, AT, Cloud
+from modelcycle.registry import Entry, Move, Route, Standing, Version, Write
+from tests.memory_place import ARN, ARTIFACT, AT, Cloud
 
 WINDOW = (AT, AT + timedelta(hours=24))
 
@@ -246,3 +246,128 @@ def test_a_version_says_what_it_learned_from_what_judged_it_and_its_chain() -> N
     assert "chain          worse by 0.012 than version 1" in screen
     old = version_text(version(1), standing, route, None, [], None)
     assert "learned from" not in old and "judged" not in old and "chain" not in old
+
+
+def decided(cloud: Cloud, decision: str, number: int, minutes: int, why: str = "") -> None:
+    at = AT + timedelta(minutes=minutes)
+    entry = Entry(at=at, subject=f"version {number}", decision=decision, by="arn:aws:iam::0:user/ada", why=why)
+    cloud.place.registry.audit.add("m", f"{at.isoformat()}#{decision}", entry)
+
+
+def recorded(cloud: Cloud, **changes: Any) -> None:
+    """Change the record of the run."""
+    record = cloud.table.get("MODEL#m", "RUN#r1")
+    assert record is not None
+    cloud.table.write(Write("MODEL#m", "RUN#r1", record.body | changes, record.revision))
+
+
+@pytest.mark.parametrize(("decision", "done"), [("approve", "approved"), ("reject", "rejected")])
+def test_a_run_that_left_its_version_to_a_person_says_what_they_decided(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], decision: str, done: str
+) -> None:
+    recorded(cloud, state="awaiting_approval", reason="age is missing in these rows")
+    decided(cloud, decision, 2, -60)  # about an earlier run
+    decided(cloud, decision, 3, 1)
+    assert main(["show", "m", "--run", "r1"]) == 0
+    screen = capsys.readouterr().out
+    assert "m:2 waits for approval; version 1 is live now." in screen and "modelcycle approve m:2" in screen
+    decided(cloud, decision, 2, 5, why="the auditors said so")
+    decided(cloud, "promote", 2, 7)
+    assert main(["show", "m", "--run", "r1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-5:] == [
+        f"m:2 waited for approval, and was {done} later.", "  why             age is missing in these rows",
+        f"  {done}        by ada, 2026-01-01 00:05 UTC", "  because         the auditors said so",
+        "  live now        version 1 (90 %), 2 (10 %)",
+    ]  # fmt: skip
+    assert main(["show", "m", "--run", "r1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["decision"]["decision"] == decision
+
+
+@pytest.mark.parametrize("registered", [True, False])
+def test_the_evidence_outlives_the_execution(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], registered: bool
+) -> None:
+    if not registered:
+        recorded(cloud, state="refused", reason="not better", version=None)
+    del cloud.states.executions[ARN]
+    body = json.dumps(REPORT).encode()
+    key = "of-version-2.json" if registered else "m/runs/r1/validate/report.json"
+    cloud.s3.objects[key] = body
+    if registered:
+        stored = Artifact(uri=f"s3://artifacts/{key}", sha256=hashlib.sha256(body).hexdigest(), bytes=len(body))
+        record = cloud.table.get("MODEL#m", "VERSION#00000002")
+        assert record is not None
+        changed = record.body | {"validation": stored.model_dump(mode="json")}
+        cloud.table.write(Write("MODEL#m", "VERSION#00000002", changed, record.revision))
+    assert main(["show", "m", "--run", "r1"]) == 0
+    screen = capsys.readouterr().out
+    assert "its steps are no longer on record" in screen and "gates.beats_baseline" in screen
+    assert main(["show", "m", "--run", "r1", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["report"], printed["metric"], printed["compared"]) == (REPORT, "roc_auc", 400)
+    assert printed["metrics"] == REPORT["metrics"]["candidate"]
+    del cloud.s3.objects[key]
+    assert main(["show", "m", "--run", "r1", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["report"], printed["metrics"]) == (None, {})
+
+
+def test_another_runs_report_is_not_shown_for_a_run_that_found_the_same_version(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del cloud.states.executions[ARN]
+    record = cloud.table.get("MODEL#m", "VERSION#00000002")
+    assert record is not None
+    cloud.table.write(Write("MODEL#m", "VERSION#00000002", record.body | {"run_id": "r0"}, record.revision))
+    cloud.s3.objects["x"] = json.dumps(REPORT).encode()
+    assert main(["show", "m", "--run", "r1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["report"] is None
+
+
+def test_the_line_of_the_rollout_says_what_traffic_it_led_to(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    cloud.passed(("Deploy", {"deploy": {}}))
+    assert main(["show", "m", "--run", "r1"]) == 0
+    assert "    deploy             live: version 1 (90 %), 2 (10 %)" in capsys.readouterr().out
+    for number, rollout, before, after in (
+        (2, "m-v2-r1", {1: 100}, {1: 90, 2: 10}), (3, "m-v2-r1", {1: 90, 2: 10}, {2: 100}),
+        (4, "m-v3-r2", {2: 100}, {2: 50, 3: 50}),
+    ):  # fmt: skip
+        move = Move(
+            number=number, kind="promoted", by="run", why="", before=before, after=after, rollout=rollout,
+            at=AT + timedelta(minutes=number),
+        )  # fmt: skip
+        cloud.table.write(Write("MODEL#m", f"MOVE#{number:08d}", move.model_dump(mode="json")))
+    assert main(["show", "m", "--run", "r1"]) == 0
+    assert "    deploy             live: version 2 (100 %)" in capsys.readouterr().out
+    recorded(cloud, version=7)
+    assert main(["show", "m", "--run", "r1"]) == 0
+    assert "    deploy             its version has no traffic" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("decide", "part"), [
+    ("{metric: f1}", "f1 0.500"), ("{costs: {false_negative: 10, false_positive: 1}}", "cost of a row 0.213"),
+    ("{}", ""),
+])  # fmt: skip
+def test_show_run_has_what_the_pipeline_file_decides_by(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], decide: str, part: str
+) -> None:
+    def put(key: str, body: bytes) -> Artifact:
+        cloud.s3.objects[key] = body
+        return Artifact(uri=f"s3://artifacts/{key}", sha256=hashlib.sha256(body).hexdigest(), bytes=len(body))
+
+    text = f"name: m\ntarget: y\ntask: binary\ntraining: {{decide: {decide}}}\n".encode()
+    record = cloud.table.get("MODEL#m", "RUN#r1")
+    assert record is not None
+    recorded(cloud, run=record.body["run"] | {"pipeline": put("pipeline.yaml", text).model_dump(mode="json")})
+    validated = Validated(
+        verdict="passed", reasons=[], metric="accuracy", metrics={"accuracy": 0.87, "f1": 0.5}, baseline={},
+        champion=None, interval=(0.8, 0.9), report=put("report.json", json.dumps(REPORT).encode()),
+    )  # fmt: skip
+    chosen = {"select_model": {"recipe": {"threshold": 0.2 if part else None}}}
+    cloud.passed(("Validate", chosen | {"validate": validated.wire()}))
+    assert main(["show", "m", "--run", "r1"]) == 0
+    line = capsys.readouterr().out.partition("m:2 ")[0]
+    assert part in line and ("f1" in line or "cost" in line) is bool(part)
+    del cloud.s3.objects["pipeline.yaml"]
+    assert main(["show", "m", "--run", "r1"]) == 0
+    assert "accuracy 0.870" in capsys.readouterr().out

@@ -132,8 +132,25 @@ def test_values_that_do_not_parse_are_quarantined_with_file_row_column_and_text(
     workspace, result = preprocessed(rows)
     assert (result.kept, result.quarantined, result.unread) == (398, 2, 1)
     assert workspace.parquet(result.quarantine) == [
-        ("raw/m/a.csv", 7, "c", "not a number", "oops"), ("raw/m/a.csv", 10, "y", "the target is missing", None),
+        ("raw/m/a.csv", 7, "c", "not a finite number", "oops"), ("raw/m/a.csv", 10, "y", "the target is missing", None),
     ]  # fmt: skip
+    reasons = {"a value is unreadable (c: not a finite number)": 1, "the target is missing (y)": 1}
+    assert result.quarantine_reasons == reasons
+
+
+def test_quarantined_rows_are_counted_by_reason_with_the_column_that_has_most() -> None:
+    rows = table(
+        400, t=lambda row: "" if row < 30 else f"2024-01-{row % 28 + 1:02d}", x=uniform(),
+        c=lambda row: "inf" if 40 <= row < 45 else row + 0.5, d=lambda row: "?!" if 43 <= row < 53 else row + 0.5,
+        y=lambda row: "" if row < 20 else "ab"[row % 2],
+    )  # fmt: skip
+    _, result = preprocessed(rows, time_column="t", features={"numeric": ["c", "d"]})
+    assert list(result.quarantine_reasons.items()) == [
+        ("the time is missing (t)", 30), ("the target is missing (y)", 20),
+        ("a value is unreadable (most in d: not a finite number)", 13),
+    ]  # fmt: skip
+    assert result.quarantined == 43 and result.unread == 13
+    assert preprocessed(table(400, x=uniform(), y=["a", "b"]))[1].quarantine_reasons == {}
 
 
 @pytest.mark.parametrize(
@@ -176,13 +193,20 @@ BAD: list[tuple[str, dict[str, Any], type[Fault], str]] = [
     (table(400, x=uniform(), g=lambda row: row // 10, y=lambda row: "ab"[row < 60]), {"group_by": ["g"]},
      TargetUnusable, "fewer than 8 groups of g: b (6)"),
     (table(60, x=uniform(), y=lambda row: f"k{row}"), {}, TargetUnusable, "fewer than 8 rows: k0 (1)"),
-    (table(400, x=uniform(), y=["a"]), {}, TargetUnusable, "only one class"),
+    (table(400, x=uniform(), y=lambda row: 1 if row < 40 else ""), {}, BadData,
+     "360 quarantined; the target is missing (y) in 360"),
+    (table(400, x=uniform(), y=lambda row: f"{row + 1}e200"), {}, TargetUnusable,
+     "is beyond 3.4e38, the largest number of a model, in 400 of 400 rows"),
+    (table(400, x=uniform(), y=lambda row: f"-{row + 1}e400"), {}, TargetUnusable, "in 400 of 400 rows"),
+    (table(400, x=uniform(), y=["7.5"]), {}, TargetUnusable, "only one value, 7.5"),
+    (table(400, x=uniform(), y=["0"]), {}, TargetUnusable, "only one value, 0"),
+    (table(400, x=uniform(), y=["a"]), {}, TargetUnusable, "only one class, a"),
     (table(400, x=uniform(), y=["NA", ""]), {}, TargetUnusable, "is missing"),
     (table(400, x=uniform(), y=lambda row: f"k{row}"), {}, TargetUnusable, "400 classes; a model has at most 100"),
     (table(400, x=uniform(), y=lambda row: "rare" if row < 7 else "ab"[row % 2]), {}, TargetUnusable,
      "fewer than 8 rows: rare (7)"),
     (table(400, x=uniform(), y=["a", "b"]), {"task": "regression"}, TargetUnusable, "no numbers"),
-    (table(400, x=uniform(), y=["1"]), {"task": "regression"}, TargetUnusable, "only one value"),
+    (table(400, x=uniform(), y=["1"]), {"task": "regression"}, TargetUnusable, "only one value, 1"),
     (table(400, x=uniform(), y=["a", "b", "c"]), {"task": "binary"}, TargetUnusable, "3 classes"),
     (table(400, x=uniform(), y=["a", "b"]), {"task": "multiclass"}, TargetUnusable, "2 classes"),
     (table(400, x=uniform(), y=["2024-01-01", "2024-01-02", "2024-01-03"]), {}, TargetUnusable, "date"),
@@ -208,6 +232,15 @@ def test_data_that_cannot_be_used_says_why_and_what_to_do(
     assert words in caught.value.what
     assert caught.value.where
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(("target", "remedy"), [
+    ("7.5", "add rows with other values"), ("a", "add rows of another class"), ("1e200", "write it in a larger unit"),
+])  # fmt: skip
+def test_a_remedy_fits_the_kind_of_target(target: str, remedy: str) -> None:
+    with pytest.raises(TargetUnusable) as caught:
+        preprocessed(table(400, x=uniform(), y=[target]))
+    assert caught.value.remedy.startswith(remedy)
 
 
 def test_columns_may_have_any_name() -> None:

@@ -223,3 +223,10 @@ def test_what_cannot_be_made_again_is_said_in_one_sentence(
 ) -> None:
     assert main(["reproduce", *words]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_the_code_here_is_named_as_the_deployed_code_names_itself() -> None:
+    from cli.reproduce import _code_here
+    from infra.local.deployment.code_hash import code_version
+
+    assert _code_here(Cloud().place) == code_version(environment.ROOT)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from modelcycle.faults import BadData, BadMessage, BadPipeline
-from modelcycle.messages import Calibration, SelectModelRequest, Trial, TrialResult
+from modelcycle.messages import Calibration, PlanTrialsRequest, SelectModelRequest, Trial, TrialResult
 from modelcycle.model.calibration import calibrate
 from modelcycle.model.columns import Columns
 from modelcycle.model.parity import ScorePair, check_parity
@@ -20,7 +20,7 @@ from modelcycle.model.recipe import FittedRecipe
 from modelcycle.model.scoring import Scorer, predicted_codes
 from modelcycle.model.signature import Signature
 from modelcycle.spec import Costs, Decide, parse
-from modelcycle.train import select_model
+from modelcycle.train import plan_trials, select_model
 from modelcycle.train.blend import Blend, choose_blend
 from modelcycle.train.calibrate import choose_calibration, fit_calibration, log_losses
 from modelcycle.train.choose_recipe import choose_recipe
@@ -122,6 +122,7 @@ def test_a_temperature_corrects_several_classes_and_zero_or_certain_probabilitie
     scores=st.lists(st.sampled_from([0.0, 1e-7, 0.1, 0.1000001, 0.3, 0.5, 0.7, 1.0]), min_size=2, max_size=40),
     seed=st.integers(0, 99), how=st.sampled_from(["f1", "accuracy", "balanced_accuracy", "costs"]),
 )  # fmt: skip
+@settings(deadline=None)  # scikit-learn is imported by the first
 def test_no_other_threshold_is_better(scores: list[float], seed: int, how: str) -> None:
     random = np.random.default_rng(seed)
     target = random.integers(0, 2, len(scores))
@@ -152,6 +153,11 @@ def test_a_threshold_is_a_short_number_and_the_usual_one_where_nothing_is_better
     assert choose_threshold(missed_is_worse, np.array([0.05, 0.4]), np.array([0, 1])) == 0.1
     assert choose_threshold(Decide(costs=Costs(false_negative=1, false_positive=0)), scores, target) == 0
     assert choose_threshold(Decide(), scores, target) is None
+    # the usual threshold, 0.7, would accept the row that it should reject
+    costs = Decide(costs=Costs(false_negative=3, false_positive=7))
+    assert (
+        predicted_codes(np.float32([[0.3, 0.7]]), choose_threshold(costs, np.array([0.7, 0.1]), np.array([0, 1]))) == 0
+    )
 
 
 def rare(rows: int = 1500) -> Lifecycle:
@@ -204,8 +210,11 @@ def test_another_threshold_makes_another_model_and_none_says_that_every_row_is_t
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 def test_a_threshold_for_another_task_is_one_clear_sentence(task: str) -> None:
     life = lifecycle(odd_table(task, rows=300), training={"trials": 1, "decide": {"metric": "f1"}})
-    with pytest.raises(BadPipeline, match=f"only a binary task has; the target makes this a {task} task"):
-        life.train(life.engineer())
+    engineered = life.engineer()
+    request = PlanTrialsRequest(run=life.run, preprocess=life.preprocessed, engineer_features=engineered)
+    with pytest.raises(BadPipeline, match=f"only a binary task has; the target makes this a {task} task") as caught:
+        plan_trials(request, artifacts=life.store)  # before any trial is fitted
+    assert caught.value.remedy == "remove training.decide"
     text = (
         f"name: a\ntarget: b\ntask: {task}\ntraining: {{decide: {{costs: {{false_negative: 2, false_positive: 1}}}}}}"
     )

@@ -79,6 +79,9 @@ class Preprocessed(Message):
     kept: int
     quarantined: int
     unread: int = Field(0, description="quarantined rows with an unparseable value; the others lack a target")
+    quarantine_reasons: dict[str, int] = Field(
+        {}, description="quarantined rows by reason; a row with several reasons counts for each"
+    )
     duplicates: int
     split: tuple[int, int, int] = Field(description="rows of train, validation and test")
     cases: int = Field(0, description="distinct cases of the kept rows; a case is never in two parts")

@@ -19,7 +19,7 @@ from modelcycle.preprocess.column_types import infer_columns, target_column
 from modelcycle.preprocess.duplicates import create_unique_rows, moved_target
 from modelcycle.preprocess.entities import repeated_entity
 from modelcycle.preprocess.grouping import Grouping, create_units
-from modelcycle.preprocess.quarantine import write_quarantine
+from modelcycle.preprocess.quarantine import quarantine_reasons, write_quarantine
 from modelcycle.preprocess.row_selection import RowCounts, create_kept_rows, create_valid_rows, required_columns
 from modelcycle.preprocess.split import count_parts, create_parts, folds_of_part, parts_of_rows, units_of_part
 from modelcycle.preprocess.training_profile import training_profile
@@ -85,11 +85,12 @@ def _preprocess(
     time_number = names.index(pipeline.time_column) if pipeline.time_column is not None else None
     required = required_columns(engine, pipeline, columns, target_number, time_number)
     counts = create_valid_rows(engine, columns, target_number, required, time_number)
-    quarantine = None
+    quarantine, reasons = None, {}
     if counts.quarantined:
+        reasons = quarantine_reasons(engine, columns)
         sources = [source["key"] for source in manifest["objects"]]
         quarantine = write_quarantine(engine, columns, sources, folder)
-    _check_enough(counts, rows, run)
+    _check_enough(counts, rows, run, reasons)
     target_type = columns[target_number]
     task = target.infer_task(engine, target_type, pipeline)
     if task == "regression":
@@ -119,6 +120,7 @@ def _preprocess(
         rows=rows,
         kept=counts.kept,
         quarantined=counts.quarantined,
+        quarantine_reasons=reasons,
         unread=counts.unparsed,
         duplicates=counts.duplicates,
         split=part_rows,
@@ -159,11 +161,12 @@ def _declared_type(name: str, pipeline: Pipeline) -> ColumnType | None:
     return "text" if name in pipeline.features.categorical else None
 
 
-def _check_enough(counts: RowCounts, rows: int, run: Run) -> None:
+def _check_enough(counts: RowCounts, rows: int, run: Run, reasons: dict[str, int]) -> None:
     if counts.kept < MIN_ROWS:
+        why = "".join(f"; {reason} in {number:,}" for reason, number in reasons.items())
         raise BadData(
             f"{counts.kept} rows are too few to train and evaluate a model"
-            f" (of {rows:,}: {counts.duplicates:,} duplicates, {counts.quarantined:,} quarantined)",
+            f" (of {rows:,}: {counts.duplicates:,} duplicates, {counts.quarantined:,} quarantined{why})",
             f"raw/{run.model}/", f"upload at least {MIN_ROWS} rows that have a target",
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Writes the quarantine: the values because of which rows are not kept."""
+"""The quarantine: the values because of which rows are not kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from modelcycle.engine import literal
 from modelcycle.model.columns import Column
 
 MAX_TEXT_CHARACTERS = 2000  # stored of a value
+MAX_NAME_CHARACTERS = 60  # of a column in a reason
 
 
 def write_quarantine(engine: Any, columns: dict[int, Column], sources: list[str], folder: Path) -> Path:
@@ -39,3 +40,35 @@ def write_quarantine(engine: Any, columns: dict[int, Column], sources: list[str]
             TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
     )
     return path
+
+
+def quarantine_reasons(engine: Any, columns: dict[int, Column]) -> dict[str, int]:
+    """Return the quarantined rows by reason, the most frequent first; a row with several reasons counts for each.
+
+    A value that is missing is one reason for each column that may not miss any. Values that do not parse are one reason
+    together, which names the column that has most of them.
+
+    Parameters
+    ----------
+    columns : by number
+    """
+    counted: list[tuple[str, int]] = [
+        (f"{reason} ({_shown(columns[number])})", rows)
+        for number, reason, rows in engine.execute(
+            "SELECT number, reason, count(*) FROM invalid_values WHERE NOT unparsed GROUP BY ALL ORDER BY number"
+        ).fetchall()
+    ]
+    unparsed = engine.execute(
+        "SELECT number, reason, count(*) FROM invalid_values WHERE unparsed GROUP BY ALL ORDER BY 3 DESC, number"
+    ).fetchall()
+    if unparsed:
+        number, reason, _ = unparsed[0]
+        most = "most in " if len(unparsed) > 1 else ""
+        rows = engine.execute("SELECT count(DISTINCT row_id) FROM invalid_values WHERE unparsed").fetchone()[0]
+        counted.append((f"a value is unreadable ({most}{_shown(columns[number])}: {reason})", rows))
+    return dict(sorted(counted, key=lambda reason: -reason[1]))
+
+
+def _shown(column: Column) -> str:
+    """Return a column's name for a message."""
+    return column.name if len(column.name) <= MAX_NAME_CHARACTERS else f"{column.name[: MAX_NAME_CHARACTERS - 3]}..."

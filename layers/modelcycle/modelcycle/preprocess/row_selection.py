@@ -152,7 +152,7 @@ def _unparsed_columns(engine: Any, columns: dict[int, Column]) -> list[int]:
 def _unparsed_reason(column: Column) -> str:
     if column.type == "datetime":
         return f"not a date of the format {column.format}"
-    return "not a number" if column.type == "number" else "neither true nor false"
+    return "not a finite number" if column.type == "number" else "neither true nor false"
 
 
 def _count(engine: Any, columns: dict[int, Column]) -> RowCounts:

@@ -51,12 +51,18 @@ def _check_finite(engine: Any, column: Column, pipeline: Pipeline) -> None:
     """Raise TargetUnusable if a target of texts is meant to be a number, but has infinite values."""
     if column.type != "text" or pipeline.task in ("binary", "multiclass"):
         return
-    rows, numbers, infinite = engine.execute(
-        f"""SELECT count(*), count({number_sql("target")}),
-              count(*) FILTER (abs(number) > {MAX_NUMBER} AND NOT isnan(number))
-            FROM (SELECT target, try_cast(target AS DOUBLE) AS number FROM valid_rows)"""
+    rows, numbers, infinite, large = engine.execute(
+        f"""SELECT count(*), count({number_sql("target")}), count(*) FILTER (beyond),
+              count(*) FILTER (beyond AND regexp_matches(target, '[0-9]'))
+            FROM (SELECT target, abs(number) > {MAX_NUMBER} AND NOT isnan(number) AS beyond
+                  FROM (SELECT target, try_cast(target AS DOUBLE) AS number FROM valid_rows))"""
     ).fetchone()
-    if infinite and numbers >= rows * MIN_NUMBER_SHARE:
+    if infinite and numbers + large >= rows * MIN_NUMBER_SHARE:
+        if large == infinite and large > numbers:  # not some typing errors: the unit itself is too small
+            raise _unusable(
+                pipeline, f"is beyond 3.4e38, the largest number of a model, in {large:,} of {rows:,} rows",
+                "write it in a larger unit, or as its logarithm",
+            )  # fmt: skip
         raise _unusable(
             pipeline, f"is infinite, or beyond 3.4e38, in {infinite:,} of {rows:,} rows",
             "correct these values, or list their texts in missing_values: rows without a target are left out",
@@ -83,7 +89,7 @@ def check_numeric(engine: Any, column: Column, pipeline: Pipeline) -> None:
         )  # fmt: skip
     minimum, maximum = engine.execute("SELECT min(target), max(target) FROM valid_rows").fetchone()
     if minimum == maximum:
-        raise _unusable(pipeline, "has only one value", "there is nothing to predict; choose another target")
+        raise _one_value(pipeline, f"{minimum:g}")
 
 
 def create_classes(engine: Any, column: Column, pipeline: Pipeline, task: Task, unit_name: str) -> list[str]:
@@ -111,6 +117,8 @@ def create_classes(engine: Any, column: Column, pipeline: Pipeline, task: Task, 
     labels = list(label_rows)
     if len(labels) > MAX_CLASSES:
         raise _too_many_classes(engine, column, pipeline, labels)
+    if len(labels) < 2 and column.type == "number":
+        raise _one_value(pipeline, labels[0])
     _check_classes(label_units, pipeline, task, unit_name)
     if task == "binary":
         positive = _positive_class(label_rows, pipeline)
@@ -153,7 +161,10 @@ def _too_many_classes(engine: Any, column: Column, pipeline: Pipeline, labels: l
 def _check_classes(label_units: dict[str, int], pipeline: Pipeline, task: Task, unit_name: str) -> None:
     """Raise TargetUnusable if the classes, with their numbers of units, cannot be learned as the task."""
     if len(label_units) < 2:
-        raise _unusable(pipeline, "has only one class", "add rows of another class, or choose another target")
+        only = _list_labels(list(label_units))
+        raise _unusable(
+            pipeline, f"has only one class, {only}", "add rows of another class, or choose another target"
+        )  # fmt: skip
     if (task == "binary") != (len(label_units) == 2):
         raise _unusable(
             pipeline, f"has {len(label_units)} classes, which does not fit task: {task}",
@@ -181,6 +192,13 @@ def _positive_class(label_rows: dict[str, int], pipeline: Pipeline) -> str:
             (f"did you mean {similar[0]!r}? " if similar else "") + f"classes: {_list_labels(labels)}",
         )
     return positive
+
+
+def _one_value(pipeline: Pipeline, value: str) -> TargetUnusable:
+    return _unusable(
+        pipeline, f"has only one value, {value}: there is nothing to predict",
+        "add rows with other values, or choose another target",
+    )  # fmt: skip
 
 
 def _unusable(pipeline: Pipeline, what: str, remedy: str) -> TargetUnusable:

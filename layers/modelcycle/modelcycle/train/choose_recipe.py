@@ -48,7 +48,7 @@ def choose_recipe(held_out: HeldOut, signature: Signature, decide: Decide) -> Ch
         metric = "rmse" if signature.task == "regression" else "log loss"
         notes.append(
             f"the model is the mean of {len(members)} trials ({_named(members)}): {metric} {chosen.loss:.4g} "
-            f"on held-out rows, the best trial alone {chosen.best_loss:.4g}"
+            f"on held-out rows that did not choose it, the best trial alone {chosen.best_loss:.4g}"
         )
     if signature.task == "regression":
         return ChosenRecipe(Recipe(members=members), notes)

@@ -20,6 +20,7 @@ from modelcycle.steps import pipeline_of
 from modelcycle.store import Store
 from modelcycle.train.search_space import CANDIDATES, MANY_ROWS, bounded, default_parameters, portfolio, search_space
 from modelcycle.train.splits import count_folds
+from modelcycle.train.threshold import check_decide
 
 MAX_REFIT_ROWS = 10_000  # with more rows, a model that has also learned from the test rows is hardly better
 ALGORITHM_CYCLE = (
@@ -32,10 +33,16 @@ FIRST_OF_MANY = ("hist_gradient_boosting", "hist_gradient_boosting", "linear", "
 
 
 def plan_trials(request: PlanTrialsRequest, *, artifacts: Store) -> PlannedTrials:
-    """Plan the trials, numbered from 1 to `training.trials`. The same seed gives the same trials."""
+    """Plan the trials, numbered from 1 to `training.trials`. The same seed gives the same trials.
+
+    Raises
+    ------
+    BadPipeline : `training.decide` for a task that is not binary
+    """
     pipeline = pipeline_of(artifacts, request.run)
     training = pipeline.training
     task, rows = request.preprocess.task, request.preprocess.split[0]
+    check_decide(training.decide, task, f"pipelines/{request.run.model}.yaml")
     ordered = pipeline.time_column is not None
     few = request.preprocess.kept < MAX_REFIT_ROWS or ordered
     plan = FeaturePlan.model_validate_json(artifacts.read(request.engineer_features.plan))

@@ -25,7 +25,6 @@ from modelcycle.train.choose_recipe import ChosenRecipe, choose_recipe
 from modelcycle.train.held_out import HeldOut, read_held_out
 from modelcycle.train.held_out_loss import NO_MODEL
 from modelcycle.train.parity_rows import parity_rows
-from modelcycle.train.threshold import check_decide
 from modelcycle.train.training_data import TrainingData, read_training_data
 
 STEP = "select_model"
@@ -45,11 +44,9 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, results: Resu
     Raises
     ------
     BadData : every trial diverged, or none could be fitted again
-    BadPipeline : `training.decide` for a task that is not binary
     NotExportable : names the step that has no ONNX converter
     """
     decide = pipeline_of(artifacts, request.run).training.decide
-    check_decide(decide, request.preprocess.task, f"pipelines/{request.run.model}.yaml")
     finished = sorted(
         (result for result in request.trials if result.loss < NO_MODEL),
         key=lambda result: (result.loss, result.trial.number),

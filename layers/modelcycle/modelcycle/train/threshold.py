@@ -26,7 +26,7 @@ def check_decide(decide: Decide, task: Task, where: str) -> None:
     if task != "binary" and (decide.metric is not None or decide.costs is not None):
         raise BadPipeline(
             f"training.decide chooses a threshold, which only a binary task has; the target makes this a {task} task",
-            where, "remove training.decide, or set `task: binary`",
+            f"{where}: training.decide", "remove training.decide",
         )  # fmt: skip
 
 
@@ -97,7 +97,8 @@ def _neighbours(ordered: npt.NDArray[np.float32], accepted: int) -> tuple[float,
 
 def _between(rejected: float, lowest: float, usual: float) -> float:
     """Return a short number above `rejected` and at most `lowest`: the usual threshold if it lies there."""
-    if rejected < usual <= lowest:
+    # in float32, as a row is compared: 0.7 is above the float32 of a score of 0.7, but accepts it
+    if np.float32(rejected) < np.float32(usual) <= np.float32(lowest):
         return usual
     middle = (max(rejected, 0.0) + lowest) / 2
     for digits in range(2, MAX_DIGITS + 1):
