@@ -272,8 +272,8 @@ UNFAIR: dict[str, tuple[Given, list[str]]] = {
     "too few": (
         Given([*ROWS, *make_rows(9, seed=3)], [TEST if part != TEST else TRAIN for part in PARTS] + [TEST] * 9,
               WHOLE, FIELDS),
-        [f"of {409 - PARTS.count(TEST)} test rows, version 1 has learned from {400 - PARTS.count(TEST)};"
-         " 30 others are needed"],
+        [f"{400 - PARTS.count(TEST)} of {409 - PARTS.count(TEST)} test rows cannot be told from rows that version 1 has"
+         " learned from; 30 others are needed"],
     ),
 }  # fmt: skip
 

@@ -164,6 +164,7 @@ def _compare(
         reason = f"the data have no {listed(seen)}, by which the rows that version {number} has learned from are known"
         return found.model_copy(update={"uncompared": [reason]})
 
+    by_group = memory.whole.recipe.kind == "group"
     is_test = rows.parts == TEST
     unseen = is_test & seen.unseen
     n_unseen, n_seen = int(unseen.sum()), int((is_test & seen.learned).sum())
@@ -173,11 +174,11 @@ def _compare(
     snapshot.select("compared_rows", _thinned(_of_new_files(snapshot, seen, new)))
     profile = Profile.model_validate_json(artifacts.read(version.profile))
     reasons = [
-        *too_few(int(is_test.sum()), n_seen, n_unseen, number),
+        *too_few(int(is_test.sum()), n_seen, n_unseen, number, by_group=by_group),
         *_differences(rows, signature, seen.needed, profile, missing, number),
         *_shifts(rows, signature, profile, missing, number),
     ]
-    found = found.model_copy(update={"rows": n_unseen, "seen": n_seen, "uncompared": reasons})
+    found = found.model_copy(update={"rows": n_unseen, "seen": n_seen, "by_group": by_group, "uncompared": reasons})
     if reasons:
         return found
     snapshot.select("unseen_rows", unseen)

@@ -126,10 +126,10 @@ class Snapshot:
                     f" CASE WHEN min({v}) < max({v}) THEN corr({v}, row_id) END,"
                     f" count(*) FILTER ({v} % 1 <> 0), count({v}) FILTER ({v} NOT BETWEEN {low!r} AND {high!r})"
                 )
-            row = self.engine.execute(
+            (row,) = self.engine.execute(
                 f"SELECT {', '.join(measured)} FROM"
                 f" (SELECT row_id, {', '.join(typed)} FROM snapshot SEMI JOIN {table} USING (row_id))"
-            ).fetchone()
+            ).fetchall()
             for number, field in enumerate(batch):
                 (values, least, most), quantiles, order, broken, outside = row[5 * number : 5 * number + 5]
                 if values:
