@@ -106,7 +106,7 @@ def _ungrouped_note(grouping: Grouping, pipeline: Pipeline, ungrouped: int, rows
         return f"{told}each counts as a group of its own; if they belong to others, the measured quality is too good"
     told += "they only train, and judge no model; if they belong to groups that do, the measured quality is too good"
     if 2 * ungrouped <= rows:
-        return told
+        return f"{told}: then fill in {names}, or upload without these rows"
     key = "group_by" if pipeline.group_by else "id_columns"
     return f"{told}. They are most rows: fill in {names}, or take it out of `{key}` if rows do not belong together"
 
