@@ -201,7 +201,7 @@ def _goes_on(then: ColumnProfile, now: Numbers) -> bool:
     reach = then.maximum - then.minimum
     above, below = now.minimum - then.maximum, then.minimum - now.maximum
     if now.order >= MIN_ORDER:
-        return above >= -reach and below <= reach
+        return below <= reach
     return 0 <= above <= max(reach, 1)
 
 
