@@ -137,7 +137,9 @@ def _score_candidate(results: Results) -> Figures:
         return Figures(parts)
     of = count(found.seen + found.rows, "test row")
     left = f"{count(found.rows, 'row')} left to compare it on"
-    return Figures(parts, [f"version {found.champion} has learned from {found.seen:,} of the {of}: {left}"])
+    what = "are of groups" if found.by_group else "cannot be told from rows"
+    told = f"{found.seen:,} of the {of} {what} that version {found.champion} has learned from: {left}"
+    return Figures(parts, [told])
 
 
 def _validate(results: Results) -> Figures:

@@ -27,8 +27,8 @@ from modelcycle.messages import (
     Trigger,
 )
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema
-from modelcycle.model.fields import Field
-from modelcycle.model.profile import ColumnProfile, Profile
+from modelcycle.model.fields import Field, parse_value, typed_values
+from modelcycle.model.profile import ColumnProfile, Profile, profile_column
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline
@@ -162,15 +162,17 @@ class Model:
 
 
 def profile_of(rows: list[Row], given: Given) -> str:
+    def typed(row: Row, field: Field) -> float | str | None:
+        text = (row[field.name] or "").strip()
+        try:
+            return None if text in ("", *given.missing) else parse_value(
+                float(text) if field.type == "number" else text, field
+            )  # fmt: skip
+        except ValueError:
+            return None
+
     columns = [
-        ColumnProfile(
-            name=f.name,
-            type=f.type,
-            rows=len(rows),
-            counts=[],
-            distinct=0,
-            missing=sum((row[f.name] or "").strip() in ("", *given.missing) for row in rows),
-        )
+        profile_column(f.name, f.type, typed_values([typed(row, f) for row in rows], f.type), format=f.format)
         for f in given.fields
     ]
     target = ColumnProfile(name=TARGET, type="text", rows=len(rows), missing=0, distinct=2, counts=[])

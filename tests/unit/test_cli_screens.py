@@ -222,7 +222,12 @@ def test_cases_are_counted_only_where_they_are_fewer_than_rows() -> None:
 def test_the_score_says_on_which_rows_the_champion_may_be_compared() -> None:
     found = m.FoundUnseen(champion=3, rows=835, seen=231, cases=ARTIFACT)
     assert list(steps.figures(step("score_candidate", find_unseen=found.wire())).sentences) == [
-        "version 3 has learned from 231 of the 1,066 test rows: 835 rows left to compare it on"
+        "231 of the 1,066 test rows cannot be told from rows that version 3 has learned from:"
+        " 835 rows left to compare it on"
+    ]
+    grouped = found.model_copy(update={"by_group": True})
+    assert list(steps.figures(step("score_candidate", find_unseen=grouped.wire())).sentences) == [
+        "231 of the 1,066 test rows are of groups that version 3 has learned from: 835 rows left to compare it on"
     ]
     new = found.model_copy(update={"seen": 0})
     assert not steps.figures(step("score_candidate", find_unseen=new.wire())).sentences

@@ -82,3 +82,17 @@ def test_copies_with_a_number_are_told_as_such() -> None:
     assert note is not None
     assert "`id_columns: [n]`" in note
     assert noted(draw.integers(0, 2, 200)[row], left_out={"a", "b"}, **columns) is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", ["text", "number"])
+def test_a_rare_level_whose_rows_share_the_target_is_noticed_without_any_other_column(seed: int, kind: str) -> None:
+    entity, draw = entities(seed, rows=4)
+    place, outcome = draw.normal(size=200), draw.integers(0, 2, 200)
+    patient = [f"p{n:03}" for n in entity] if kind == "text" else entity
+    noisy = place[entity] + draw.normal(0, 0.05, 800)
+    note = noted(outcome[entity], patient=patient, x=noisy)
+    assert note is not None and "`group_by: [patient]`" in note and "200 values, in about 4" in note
+    assert noted(draw.normal(size=200)[entity], patient=patient, x=noisy) is not None
+    # a surname says nothing, however often it repeats
+    assert noted(draw.integers(0, 2, 800), patient=patient, x=noisy) is None

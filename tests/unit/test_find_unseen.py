@@ -272,8 +272,8 @@ UNFAIR: dict[str, tuple[Given, list[str]]] = {
     "too few": (
         Given([*ROWS, *make_rows(9, seed=3)], [TEST if part != TEST else TRAIN for part in PARTS] + [TEST] * 9,
               WHOLE, FIELDS),
-        [f"of {409 - PARTS.count(TEST)} test rows, version 1 has learned from {400 - PARTS.count(TEST)};"
-         " 30 others are needed"],
+        [f"{400 - PARTS.count(TEST)} of {409 - PARTS.count(TEST)} test rows cannot be told from rows that version 1 has"
+         " learned from; 30 others are needed"],
     ),
 }  # fmt: skip
 
@@ -448,3 +448,46 @@ def test_a_deleted_version_is_a_named_fault() -> None:
     )
     with pytest.raises(Unknown, match="has no version 1"):
         model.find(BEFORE, "r2")
+
+
+SHIFTED: dict[str, tuple[dict[str, Any], str]] = {
+    "constant": ({AGE: lambda text: "0"}, f"{AGE}: 0 in all rows with a value; it had "),
+    "another unit": ({AGE: lambda text: str(float(text) * 12)}, f"{AGE}: the middle half of the values is "),
+    "a tenth": ({AGE: lambda text: str(float(text) / 1000)}, f"{AGE}: the middle half of the values is 0.0"),
+    "a wider scale": (
+        {AGE: lambda text: str((float(text) - 40) * 20 + 40)}, f"{AGE}: 42 % of the values, from "
+    ),
+    "a year of birth": ({AGE: lambda text: f"{2024 - float(text):.0f}"}, f"{AGE}: the middle half of the values"),
+    "other levels": ({WORD: lambda text: text and text * 2}, 'w"ord: 100 % of the values are levels that version 1'),
+    "one level": ({WORD: lambda text: "a"}, "w\"ord: 'a' in all rows with a value; it had "),
+    "one truth": ({OK: lambda text: text and "ja"}, "o'k: 1 in all rows with a value; it had 2 values when version 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", SHIFTED)
+@pytest.mark.parametrize("appended", [False, True])
+def test_a_column_that_is_no_longer_what_it_was_is_said_with_figures(what: str, appended: bool) -> None:
+    cells, start = SHIFTED[what]
+    now = new_rows(**cells)
+    if appended:
+        now = Given([*ROWS, *now.rows], [*PARTS, *now.parts], WHOLE, FIELDS, second_file=400)
+    _, found = champion_and(now)
+    assert found.features is None
+    assert len(found.uncompared) == 1 and found.uncompared[0].startswith(start), found.uncompared
+
+
+def test_ordinary_drift_and_what_goes_on_with_time_ask_nobody() -> None:
+    def drifted(row: Row, n: int) -> Row:
+        return row | {
+            AGE: f"{float(row[AGE] or 0) + 4.5:.3f}", DAY: f"{n % 28 + 1:02}.03.2025",
+            "visit": str(n), "week": f"week {n // 40}", "month": ["Jan", "February", "mar"][n // 250],
+        }  # fmt: skip
+
+    fields = [*FIELDS, Field(name="visit", type="number"), *(Field(name=n, type="text") for n in ("week", "month"))]
+    cases = recipe({field.name: field.type for field in fields}, day="%d.%m.%Y")
+    before = Given(
+        [drifted(row, n) | {AGE: row[AGE], DAY: row[DAY]} for n, row in enumerate(ROWS)], PARTS, cases, fields
+    )
+    rows = [drifted(row, n) for n, row in enumerate(make_rows(600, seed=4))][400:]
+    _, found = champion_and(Given(rows, [TEST] * 200, cases, fields), before)
+    assert (found.rows, found.uncompared) == (200, [])

@@ -256,3 +256,23 @@ def test_copies_that_the_time_divides_are_told() -> None:
     assert result.notes == [
         "the split follows time_column: 280 of 280 test rows have the features of older training rows"
     ]
+
+
+@pytest.mark.parametrize("blank", [0.3, 0.7])
+def test_rows_without_a_group_only_train_and_this_is_told(blank: float) -> None:
+    draw = random.Random(3)
+    is_blank = [draw.random() < blank for _ in range(800)]
+    rows = table(
+        800, c=lambda row: "" if is_blank[row] else f"k{row * 7 % 150}", a=normal(1), y=lambda row: "ab"[row * 7 % 2]
+    )
+    workspace, result = preprocessed(rows, group_by=["c"])
+    without = sum(is_blank)
+    training, validation, test = column(workspace, result, "c")
+    assert Counter(training)[""] == without
+    assert "" not in [*validation, *test] and len(test) >= 0.12 * (800 - without)
+    folds = arrays(workspace, result.folds)
+    assert [fold == 255 for fold in folds["train"]] == [value == "" for value in training]
+    assert set(folds["validation"]) <= set(range(5))
+    (note,) = result.notes
+    assert note.startswith(f"{without} of 800 rows have no c: they only train, and judge no model")
+    assert note.endswith("or take it out of `group_by` if rows do not belong together") == (blank > 0.5)

@@ -28,15 +28,22 @@ def rewritten_columns(columns: list[str], champion: int) -> list[str]:
     ]
 
 
-def too_few(rows: int, seen: int, unseen: int, champion: int) -> list[str]:
+def too_few(rows: int, seen: int, unseen: int, champion: int, *, by_group: bool = False) -> list[str]:
     """Return a sentence if there are too few test rows that the champion has not learned from.
 
+    Parameters
+    ----------
+    by_group : whether it knows rows by their group; otherwise by their values, which new rows may have as well
+
+    Examples
+    --------
     >>> too_few(240, 231, 9, 1)
-    ['of 240 test rows, version 1 has learned from 231; 30 others are needed']
+    ['231 of 240 test rows cannot be told from rows that version 1 has learned from; 30 others are needed']
     """
     if unseen >= MIN_UNSEEN_ROWS:
         return []
-    return [f"of {rows:,} test rows, version {champion} has learned from {seen:,}; {MIN_UNSEEN_ROWS} others are needed"]
+    what = f"{'are of groups' if by_group else 'cannot be told from rows'} that version {champion} has learned from"
+    return [f"{seen:,} of {rows:,} test rows {what}; {MIN_UNSEEN_ROWS} others are needed"]
 
 
 def other_target(before: str, now: str, champion: int) -> list[str]:

@@ -15,6 +15,7 @@ from modelcycle.engine import connect
 from modelcycle.faults import BadMessage
 from modelcycle.find_unseen.comparability import (
     MAX_DIFFERENCES,
+    MIN_UNSEEN_ROWS,
     differences,
     listed,
     missing_columns,
@@ -25,7 +26,14 @@ from modelcycle.find_unseen.comparability import (
 )
 from modelcycle.find_unseen.learned_cases import LearnedCases, Memory, fields_recipe, is_same
 from modelcycle.find_unseen.seen_rows import SeenRows, find_seen_rows
-from modelcycle.find_unseen.snapshot import Snapshot
+from modelcycle.find_unseen.shifts import (
+    far_bounds,
+    is_comparable,
+    is_other_period,
+    level_shift,
+    number_shift,
+)
+from modelcycle.find_unseen.snapshot import Mask, Snapshot
 from modelcycle.messages import Artifact, CaseColumn, CaseRecipe, FindUnseenRequest, FoundUnseen
 from modelcycle.model.columns import TableSchema
 from modelcycle.model.fields import Field
@@ -38,6 +46,8 @@ from modelcycle.store import MAX_OBJECT_BYTES, Store, put_json, read_json
 STEP = "find_unseen"
 TEST = 2  # in `parts`; 0 and 1 are training and validation, from which a model learns
 NOT_KEPT = 255
+MAX_KNOWN_SHARE = 0.25  # of a file's rows, that the champion has learned from; of its own files it knows most
+MAX_COMPARED_ROWS = 100_000  # whose values are compared with the profile: every n-th, so that the order stays
 
 
 @dataclass(frozen=True)
@@ -155,18 +165,22 @@ def _compare(
         reason = f"the data have no {listed(seen)}, by which the rows that version {number} has learned from are known"
         return found.model_copy(update={"uncompared": [reason]})
 
+    by_group = memory.whole.recipe.kind == "group"
     is_test = rows.parts == TEST
     unseen = is_test & seen.unseen
     n_unseen, n_seen = int(unseen.sum()), int((is_test & seen.learned).sum())
     missing = sorted({*signature.missing_values, *table.missing_values})
-    snapshot.select("new_rows", seen.unseen & (rows.parts != NOT_KEPT))
+    new = seen.unseen & (rows.parts != NOT_KEPT)
+    snapshot.select("new_rows", new)
+    snapshot.select("compared_rows", _thinned(_of_new_files(snapshot, seen, new)))
     profile = Profile.model_validate_json(artifacts.read(version.profile))
     reasons = [
-        *too_few(int(is_test.sum()), n_seen, n_unseen, number),
+        *too_few(int(is_test.sum()), n_seen, n_unseen, number, by_group=by_group),
         *_differences(rows, signature, seen.needed, profile, missing, number),
+        *_shifts(rows, signature, profile, missing, number),
     ]
     reasons = reasons or rewritten_columns(seen.rewritten, number)
-    found = found.model_copy(update={"rows": n_unseen, "seen": n_seen, "uncompared": reasons})
+    found = found.model_copy(update={"rows": n_unseen, "seen": n_seen, "by_group": by_group, "uncompared": reasons})
     if reasons:
         return found
     snapshot.select("unseen_rows", unseen)
@@ -202,6 +216,60 @@ def _differences(
         sentences.append(sentence(difference, named, champion, is_read=difference.field.name in read))
     more = len(found) - MAX_DIFFERENCES
     return [*sentences, f"{more} more such differences"] if more > 0 else sentences
+
+
+def _of_new_files(snapshot: Snapshot, seen: SeenRows, new: Mask) -> Mask:
+    """Return those of the new rows (n,) that are in files of which the champion knows few rows; all if these are few.
+
+    Beside older rows, which are as they were, those of a broken file would be too few to be noticed.
+    """
+    files = snapshot.files()
+    known = np.bincount(files, weights=seen.learned) > MAX_KNOWN_SHARE * np.bincount(files)
+    of_new_files: Mask = new & ~known[files]
+    return of_new_files if of_new_files.sum() >= MIN_UNSEEN_ROWS else new
+
+
+def _thinned(rows: Mask) -> Mask:
+    """Return at most MAX_COMPARED_ROWS of these rows (n,), evenly spread."""
+    positions = np.flatnonzero(rows)
+    thinned = np.zeros_like(rows)
+    thinned[positions[:: -(-len(positions) // MAX_COMPARED_ROWS) or 1]] = True
+    return thinned
+
+
+def _shifts(rows: Rows, signature: Signature, profile: Profile, missing: list[str], champion: int) -> list[str]:
+    """Return which columns of `compared_rows` are not what they were when the champion learned, as sentences.
+
+    Its fields, and the target if that is a number; other columns only tell the period that the rows are about.
+    """
+    read = {field.name: field for field in signature.fields}
+    before = {column.name: column for column in profile.columns if is_comparable(column)}
+    if signature.task == "regression" and is_comparable(profile.target):
+        before[signature.target] = profile.target
+        read[signature.target] = Field(name=signature.target, type="number")
+    fields = {
+        name: read.get(name) or Field(name=name, type=then.type, format=then.format, true=then.true, false=then.false)
+        for name, then in before.items()
+        if not rows.snapshot.lacks([name])
+    }
+    counted = {name: field for name, field in fields.items() if field.type != "text" and before[name].type != "text"}
+    far = {name: far_bounds(before[name]) for name in counted}
+    numbers = rows.snapshot.numbers("compared_rows", counted, far, missing)
+    other_period = is_other_period([(before[name], now) for name, now in numbers.items() if name != signature.target])
+    sentences = []
+    for name, field in fields.items():
+        if name not in read:
+            continue
+        found = None
+        if name in numbers:
+            found = number_shift(before[name], numbers[name], champion, other_period=other_period)
+        elif field.type == "text" == before[name].type:
+            levels = rows.snapshot.levels("compared_rows", field, missing)
+            found = level_shift(before[name], levels, champion, other_period=other_period)
+        if found is not None:
+            sentences.append(f"{name}{', the target' if name == signature.target else ''}: {found}")
+    more = len(sentences) - MAX_DIFFERENCES
+    return [*sentences[:MAX_DIFFERENCES], *([f"{more} more such columns"] if more > 0 else [])]
 
 
 def _put_positions(request: FindUnseenRequest, positions: npt.NDArray[np.intp], artifacts: Store) -> Artifact:

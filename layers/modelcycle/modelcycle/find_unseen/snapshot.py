@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from modelcycle.engine import batches, literal
 from modelcycle.find_unseen.learned_cases import sorted_columns
+from modelcycle.find_unseen.shifts import QUANTILES, Level, Numbers
 from modelcycle.messages import CaseRecipe
 from modelcycle.model.cases import create_cases
 from modelcycle.model.columns import Columns
 from modelcycle.model.fields import Field
-from modelcycle.model.typed_sql import fetch_values, parsed_sql
+from modelcycle.model.typed_sql import CASTS, fetch_values, parsed_sql
 from modelcycle.model.values import stripped_sql
 
 MAX_KNOWN_ROWS = 5_000_000  # of a snapshot whose cases stay in memory, 8 bytes each
@@ -72,6 +73,11 @@ class Snapshot:
                 return self.known.pop(key)
         return self.known[key]
 
+    def files(self) -> npt.NDArray[np.int64]:
+        """Return the number of the file that each row (n,) is from."""
+        files = self.engine.execute("SELECT file FROM snapshot ORDER BY row_id").fetchnumpy()["file"]
+        return np.asarray(np.ma.getdata(files), dtype=np.int64)
+
     def select(self, table: str, rows: Mask) -> None:
         """Create a table of the ids of those rows (n,) of the snapshot."""
         self.engine.register("selected", {"row_id": np.flatnonzero(rows) + 1})
@@ -96,6 +102,50 @@ class Snapshot:
         """Count the cells of one field, by the number of the file that a row is from."""
         counts = self._count("file, count(*)", table, [field], missing, "GROUP BY file ORDER BY file")
         return {file: Cells(*cells) for file, *cells in counts}
+
+    def numbers(
+        self, table: str, fields: Mapping[str, Field], far: Mapping[str, tuple[float, float]], missing: Iterable[str]
+    ) -> dict[str, Numbers]:
+        """Return what the numbers of each field are in the rows of a table of `select`; fields without any are absent.
+
+        Parameters
+        ----------
+        far : bounds outside of which a number counts as far, by field
+        missing : texts that mean a missing value
+        """
+        found: dict[str, Numbers] = {}
+        for batch in batches(list(fields.values())):
+            typed, measured = [], []
+            for number, field in enumerate(batch):
+                # as the profile has it, which is of float32
+                cast = CASTS[field.type]
+                typed.append(f"({parsed_sql(field, self._text_sql(field, missing))}){cast}::DOUBLE AS v{number}")
+                v, (low, high) = f"v{number}", far[field.name]
+                measured.append(
+                    f"[count({v}), min({v}), max({v})], quantile_disc({v}, {list(QUANTILES)}),"
+                    f" CASE WHEN min({v}) < max({v}) THEN corr({v}, row_id) END,"
+                    f" count(*) FILTER ({v} % 1 <> 0), count({v}) FILTER ({v} NOT BETWEEN {low!r} AND {high!r})"
+                )
+            (row,) = self.engine.execute(
+                f"SELECT {', '.join(measured)} FROM"
+                f" (SELECT row_id, {', '.join(typed)} FROM snapshot SEMI JOIN {table} USING (row_id))"
+            ).fetchall()
+            for number, field in enumerate(batch):
+                (values, least, most), quantiles, order, broken, outside = row[5 * number : 5 * number + 5]
+                if values:
+                    found[field.name] = Numbers(int(values), least, most, quantiles, order or 0.0, not broken, outside)
+        return found
+
+    def levels(self, table: str, field: Field, missing: Iterable[str]) -> list[Level]:
+        """Return the texts of a field in the rows of a table of `select`, the most frequent first."""
+        text = self._text_sql(field, missing)
+        counts = self.engine.execute(
+            f"""SELECT v, count(*) AS rows, count(*) FILTER (v IS DISTINCT FROM before) FROM
+                  (SELECT v, lag(v) OVER (ORDER BY row_id) AS before FROM
+                    (SELECT row_id, {text} AS v FROM snapshot SEMI JOIN {table} USING (row_id))
+                   WHERE v IS NOT NULL) GROUP BY v ORDER BY rows DESC, v"""
+        ).fetchall()
+        return [Level(*level) for level in counts]
 
     def _count(
         self, first: str, table: str, fields: Sequence[Field], missing: Iterable[str], grouped: str = ""

@@ -31,7 +31,7 @@ def create_cases(
     missing = None if stripped else recipe.missing_values
     columns = [(column, numbers[column.name]) for column in recipe.columns]
     if recipe.kind == "group":
-        present = _present_sql(columns, missing)
+        present = present_sql(columns, missing)
         _create_hashes(engine, "group_hashes", columns, missing, f"(SELECT * FROM {source} WHERE {present})")
         ungrouped = f"(SELECT * FROM {source} WHERE NOT ({present}))"
         _create_hashes(
@@ -94,7 +94,7 @@ def _joined_sql(columns: Sequence[tuple[CaseColumn, int]], missing: Sequence[str
     return f"concat_ws(chr(31), {parts})" if parts else "''"
 
 
-def _present_sql(columns: Sequence[tuple[CaseColumn, int]], missing: Sequence[str] | None) -> str:
+def present_sql(columns: Sequence[tuple[CaseColumn, int]], missing: Sequence[str] | None) -> str:
     """Return SQL for whether a row has a value in one of the columns."""
     return " OR ".join(f"{_canonical_sql(*column, missing)} IS NOT NULL" for column in columns) or "false"
 

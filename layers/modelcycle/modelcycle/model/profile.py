@@ -31,6 +31,7 @@ class ColumnProfile(BaseModel):
     edges : other types: inner edges of the bins, ascending; an edge belongs to the bin on its left
     counts : rows by bin
     minimum, maximum, mean, deviation : of numbers; of dates in seconds since 1970 UTC
+    percentile_1, percentile_99 : of the same; None in a profile that is older than these
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +51,8 @@ class ColumnProfile(BaseModel):
     maximum: float | None = None
     mean: float | None = None
     deviation: float | None = None
+    percentile_1: float | None = None
+    percentile_99: float | None = None
 
     @property
     def missing_share(self) -> float:
@@ -146,7 +149,9 @@ def _quantile_edges(present: npt.NDArray[np.float64]) -> list[float]:
 
 
 def _moments(present: npt.NDArray[np.float64]) -> dict[str, float]:
+    low, high = np.quantile(present, [0.01, 0.99], method="inverted_cdf")
     return {
+        "percentile_1": float(low), "percentile_99": float(high),
         "minimum": float(present.min()), "maximum": float(present.max()), "mean": float(present.mean()),
         "deviation": float(present.std()),
     }  # fmt: skip

@@ -21,6 +21,7 @@ MAX_WITNESSES = 200  # other columns that are looked at
 MIN_GROUPS = 20
 MIN_GROUP_ROWS = 1.8  # on average
 MAX_GROUP_ROWS = 50  # in the median group
+MIN_LEVEL_ROWS = 10  # of a level, from which a model learns its effect
 MAX_DISTINCT_SHARE = 0.6  # of the distinct values that a smooth distribution would give
 GAP_SHARE = 0.05  # quantile of the gaps between distinct values: the step in which they are written
 RANGES = 50  # in which the distribution is taken as even
@@ -49,18 +50,23 @@ def repeated_entity(train: Columns, units: npt.NDArray[np.uint64], left_out: set
     is_number = rows.target.dtype.kind == "f"
     target = _ranks(rows.target) if is_number else rows.target
     fine: dict[str, _Groups] = {}
+    small: dict[str, _Groups] = {}
     texts: dict[str, _Groups] = {}
     for name, values in rows.values.items():
         if name in left_out:
             continue
         groups = _Groups.of(values)
-        if groups is not None and (isinstance(values, Texts) or _is_fine(values)):
+        if groups is None:
+            continue
+        if isinstance(values, Texts) or _is_fine(values):
             (texts if isinstance(values, Texts) else fine)[name] = groups
+        if groups.largest < MIN_LEVEL_ROWS and (isinstance(values, Texts) or _is_whole(values)):
+            small[name] = groups
     copies = _copies_but_for_an_id(rows, fine, left_out)
     if copies is not None:
         return copies
     found: list[tuple[int, str, float]] = []
-    for name, groups in (fine | texts).items():
+    for name, groups in (fine | texts | small).items():
         agreement, excess = groups.target_agreement(target, is_number)
         z = excess * math.sqrt(len(groups.first))
         if z < MIN_Z:
@@ -69,7 +75,8 @@ def repeated_entity(train: Columns, units: npt.NDArray[np.uint64], left_out: set
             groups.keeps(rows.values[other]) for other in list(fine)[:MAX_WITNESSES] if other != name
         )  # fmt: skip
         # a whole number, or a text, may be the code of a place or product, which rightly decides the target
-        is_measured = name in fine and not _is_whole(rows.values[name])
+        # where it is often enough to be learned; a rarer one is left out, and only tells which rows belong together
+        is_measured = name in small or (name in fine and not _is_whole(rows.values[name]))
         decided = is_measured and agreement >= MIN_TARGET_AGREEMENT and excess >= MIN_EXCESS
         if decided or (witnessed and excess >= MIN_WITNESSED_EXCESS):
             found.append((len(groups.first), name, groups.mean_rows))
@@ -107,11 +114,13 @@ class _Groups:
     Parameters
     ----------
     first, last : positions of two different rows of each group (m,), only of groups that have two
-    mean_rows : rows of a group, on average
+    mean_rows, largest : rows of a group, on average and at most
     """
 
-    def __init__(self, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], mean_rows: float) -> None:
-        self.first, self.last, self.mean_rows = first, last, mean_rows
+    def __init__(
+        self, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], mean_rows: float, largest: int
+    ) -> None:
+        self.first, self.last, self.mean_rows, self.largest = first, last, mean_rows, largest
 
     @staticmethod
     def of(values: Values) -> _Groups | None:
@@ -130,7 +139,7 @@ class _Groups:
             return None
         if sizes[sizes <= MAX_GROUP_ROWS].sum() < len(order) / 2:
             return None
-        return _Groups(order[starts[repeated]], order[(starts + sizes - 1)[repeated]], mean_rows)
+        return _Groups(order[starts[repeated]], order[(starts + sizes - 1)[repeated]], mean_rows, int(sizes.max()))
 
     def target_agreement(self, target: npt.NDArray[np.float64], is_number: bool) -> tuple[float, float]:
         """Return how much the target agrees within a group, and how much more than between neighbouring groups.

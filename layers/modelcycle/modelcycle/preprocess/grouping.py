@@ -11,7 +11,7 @@ from typing import Any
 
 from modelcycle.faults import BadData
 from modelcycle.messages import CaseRecipe
-from modelcycle.model.cases import create_cases
+from modelcycle.model.cases import create_cases, present_sql
 from modelcycle.model.columns import Column
 from modelcycle.preprocess.duplicates import case_column, identity_column
 from modelcycle.preprocess.target import MIN_CLASS_CASES
@@ -70,10 +70,17 @@ def create_units(
     )
     cases = engine.execute("SELECT count(DISTINCT unit) FROM unit_rows").fetchone()[0]
     grouping = replace(grouping, cases=cases)
+    _create_ungrouped(engine, grouping.recipe, numbers)
     if is_group:
-        if pipeline.group_by and cases < MIN_GROUPS:
+        ungrouped, without = engine.execute(
+            """SELECT count(*), count(DISTINCT unit) FROM unit_rows SEMI JOIN ungrouped_units USING (unit)"""
+        ).fetchone()
+        groups = cases - without
+        if ungrouped:
+            grouping = replace(grouping, notes=[*grouping.notes, _ungrouped_note(grouping, pipeline, ungrouped, rows)])
+        if pipeline.group_by and groups < MIN_GROUPS:
             raise BadData(
-                f"the rows form {cases} {'group' if cases == 1 else 'groups'} by {_list(pipeline.group_by)};"
+                f"the rows form {groups} {'group' if groups == 1 else 'groups'} by {_list(pipeline.group_by)};"
                 f" at least {MIN_GROUPS} are needed, because a group is either learned from or judged on",
                 f"pipelines/{pipeline.name}.yaml: group_by", "name a finer column, or remove group_by",
             )  # fmt: skip
@@ -81,6 +88,29 @@ def create_units(
     separated = _separate_observations(engine, grouping, task, columns[target], numbers, rows)
     # the notes are about the split by units
     return separated if pipeline.time_column is None else replace(separated, notes=grouping.notes)
+
+
+def _create_ungrouped(engine: Any, recipe: CaseRecipe, numbers: dict[str, int]) -> None:
+    """Create `ungrouped_units` (unit): those of rows without a group, where rows have groups."""
+    columns = [(column, numbers[column.name]) for column in recipe.columns]
+    has_group = present_sql(columns, None) if recipe.kind == "group" else "true"
+    engine.execute(
+        f"""CREATE OR REPLACE TABLE ungrouped_units AS SELECT DISTINCT unit FROM unit_rows SEMI JOIN
+              (SELECT row_id FROM clean_rows WHERE NOT ({has_group})) USING (row_id)"""
+    )
+
+
+def _ungrouped_note(grouping: Grouping, pipeline: Pipeline, ungrouped: int, rows: int) -> str:
+    """Return the note on rows without a group: nobody can tell whether they belong to a group that judges."""
+    names = _list([column.name for column in grouping.recipe.columns])
+    told = f"{ungrouped:,} of {rows:,} rows have no {names}: "
+    if pipeline.time_column is not None:
+        return f"{told}each counts as a group of its own; if they belong to others, the measured quality is too good"
+    told += "they only train, and judge no model; if they belong to groups that do, the measured quality is too good"
+    if 2 * ungrouped <= rows:
+        return f"{told}: then fill in {names}, or upload without these rows"
+    key = "group_by" if pipeline.group_by else "id_columns"
+    return f"{told}. They are most rows: fill in {names}, or take it out of `{key}` if rows do not belong together"
 
 
 def _choose_recipe(

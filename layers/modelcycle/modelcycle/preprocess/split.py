@@ -26,6 +26,7 @@ FULL_CASES = 5000  # from which the test part has its lowest share
 FOLDS = 5
 TIME_BLOCKS = 6  # expanding windows: train on the blocks before the one that is judged
 NOT_KEPT = 255
+NEVER_JUDGES = 255  # fold of rows from which each fold's model learns
 MAX_TARGET_RANGES = 10  # strata of a regression
 MIN_RANGE_UNITS = 20
 MIN_TIMES = 3  # one for each part
@@ -113,7 +114,7 @@ def parts_of_rows(engine: Any) -> npt.NDArray[np.uint8]:
 
 
 def folds_of_part(engine: Any, part: int) -> npt.NDArray[np.uint8]:
-    """Return the fold of each row of a part, in order, uint8 (n,)."""
+    """Return the fold of each row of a part, in order, uint8 (n,); NEVER_JUDGES for rows without a group."""
     folds = engine.execute(f"SELECT fold::UTINYINT AS fold FROM row_parts WHERE part = {part} ORDER BY row_id")
     return np.ma.getdata(folds.fetchnumpy()["fold"])
 
@@ -128,7 +129,8 @@ def _create_unit_parts(engine: Any, task: Task, share: float) -> None:
     """Create `units` (unit, rows, stratum, part).
 
     A unit's stratum is the rarest of its classes, so that these are spread as well as they can be. A unit that is
-    larger than half of the test part trains: a part with it would be about this one unit.
+    larger than half of the test part trains: a part with it would be about this one unit. So do rows without a group,
+    where there are groups: they may be of any.
     """
     rows = engine.execute("SELECT count(*) FROM unit_rows").fetchone()[0]
     if task == "regression":
@@ -141,9 +143,12 @@ def _create_unit_parts(engine: Any, task: Task, share: float) -> None:
         query = """SELECT unit, count(*) AS rows, min(rarity) AS stratum FROM unit_rows JOIN
                      (SELECT value AS target, row_number() OVER (ORDER BY rows, code) AS rarity FROM classes)
                      USING (target) GROUP BY unit"""
-    engine.execute(f"CREATE TABLE measured_units AS {query}")
     large = share / 2 * rows
-    rest = engine.execute("SELECT coalesce(sum(rows), 0) FROM measured_units WHERE rows <= $1", [large]).fetchone()[0]
+    engine.execute(
+        f"""CREATE TABLE measured_units AS
+            SELECT *, rows <= {large} AND unit NOT IN (SELECT unit FROM ungrouped_units) AS judges FROM ({query})"""
+    )
+    rest = engine.execute("SELECT coalesce(sum(rows), 0) FROM measured_units WHERE judges").fetchone()[0]
     scale = rows / max(rest, 1)
     test = min(share * scale, 0.45)
     validation = min(VALIDATION_SHARE * scale, 0.2)
@@ -152,8 +157,8 @@ def _create_unit_parts(engine: Any, task: Task, share: float) -> None:
             SELECT unit, rows, stratum, CASE WHEN position < {1 - test - validation} THEN 0
               WHEN position < {1 - test} THEN 1 ELSE 2 END::UTINYINT AS part
             FROM (SELECT *, (sum(rows) OVER (PARTITION BY stratum ORDER BY unit ROWS UNBOUNDED PRECEDING) - rows / 2)
-                    / sum(rows) OVER (PARTITION BY stratum) AS position FROM measured_units WHERE rows <= {large})
-            UNION ALL SELECT unit, rows, stratum, 0::UTINYINT FROM measured_units WHERE rows > {large}"""
+                    / sum(rows) OVER (PARTITION BY stratum) AS position FROM measured_units WHERE judges)
+            UNION ALL SELECT unit, rows, stratum, 0::UTINYINT FROM measured_units WHERE NOT judges"""
     )
 
 
@@ -174,7 +179,10 @@ def _make_room(engine: Any) -> None:
     Only classes with few units can be absent from a part, so few rows are read.
     """
     classes = engine.execute("SELECT value FROM classes ORDER BY rows, code").fetchall()
-    engine.execute("CREATE TABLE unit_classes AS SELECT DISTINCT unit, target FROM unit_rows")
+    engine.execute(
+        """CREATE TABLE unit_classes AS
+           SELECT DISTINCT unit, target FROM unit_rows ANTI JOIN ungrouped_units USING (unit)"""
+    )
     counts = {
         (target, part): units
         for target, part, units in engine.execute(
@@ -203,7 +211,7 @@ def _make_room(engine: Any) -> None:
 
 
 def _create_folds(engine: Any) -> None:
-    """Add the column `fold` to `units`: for those of the test part NULL.
+    """Add the column `fold` to `units`: for those of the test part NULL, for those that judge no fold NEVER_JUDGES.
 
     The order within a class is by other bits of the hash than those that decided the part; each class begins with
     another fold, so that rare classes do not all lack the same one.
@@ -211,7 +219,8 @@ def _create_folds(engine: Any) -> None:
     engine.execute(
         f"""CREATE OR REPLACE TABLE units AS
             SELECT unit, part,
-              CASE WHEN part < 2 THEN (floor({FOLDS} * position)::INTEGER + 2 * stratum) % {FOLDS} END AS fold
+              CASE WHEN part < 2 AND unit IN (SELECT unit FROM ungrouped_units) THEN {NEVER_JUDGES}
+                WHEN part < 2 THEN (floor({FOLDS} * position)::INTEGER + 2 * stratum) % {FOLDS} END AS fold
             FROM (SELECT *, (sum(rows) OVER earlier - rows / 2) / sum(rows) OVER (PARTITION BY part < 2, stratum)
                     AS position FROM units
                   WINDOW earlier AS (PARTITION BY part < 2, stratum ORDER BY unit % 4294967296, unit

@@ -20,6 +20,7 @@ from modelcycle.store import Store
 
 MAX_CROSS_VALIDATED_ROWS = 10_000  # with more kept rows, one validation part is precise enough and costs a fifth
 FOLDS = 5
+NEVER_JUDGES = 255  # fold of rows without a group, as `preprocess` writes it
 FIRST_JUDGED_BLOCK = 2  # of the blocks 0 to 5 of a table that is ordered by time; earlier ones have too little before
 LAST_BLOCK = 5
 
@@ -59,7 +60,7 @@ def splits_of_folds(folds: npt.NDArray[Any], ordered: bool, learnable: Callable[
 
     Parameters
     ----------
-    folds : of each row (n,)
+    folds : of each row (n,); rows of NEVER_JUDGES are learned from in each split
     ordered : whether the folds are blocks in the order of time
     learnable : whether a model can be fitted on rows; a split whose rows have one class only is left out
 
@@ -68,9 +69,12 @@ def splits_of_folds(folds: npt.NDArray[Any], ordered: bool, learnable: Callable[
     >>> splits = splits_of_folds(np.array([0, 1, 2, 2]), ordered=True, learnable=lambda rows: True)
     >>> [(split.fit.tolist(), split.judge.tolist()) for split in splits]
     [([0, 1], [2, 3])]
+    >>> splits = splits_of_folds(np.array([0, 1, 255]), ordered=False, learnable=lambda rows: True)
+    >>> [(split.fit.tolist(), split.judge.tolist()) for split in splits]
+    [([1, 2], [0]), ([0, 2], [1])]
     """
     splits = []
-    for fold in np.unique(folds):
+    for fold in np.unique(folds[folds != NEVER_JUDGES]):
         if ordered and fold < FIRST_JUDGED_BLOCK:
             continue
         fit = np.flatnonzero(folds < fold if ordered else folds != fold)
