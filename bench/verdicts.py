@@ -213,10 +213,10 @@ def interval_coverage(runs: int) -> Iterator[Line]:
                 held += interval is not None and interval[0] <= truth <= interval[1]
             yield Line(f"interval holds the truth: {name}, {rows:,} rows", held, runs, 0.93, 0.97)
 
-    yield from _few_positives(runs)
+    yield from few_positives(runs)
 
 
-def _few_positives(runs: int) -> Iterator[Line]:
+def few_positives(runs: int) -> Iterator[Line]:
     """Count the same for the area under the ROC curve where positive rows are few."""
     from scipy.stats import norm
 

@@ -21,6 +21,7 @@ from bench.verdicts import (
     creep,
     csv_text,
     equal_recipes,
+    few_positives,
     interval_coverage,
     loans,
 )
@@ -485,8 +486,8 @@ def test_two_positive_rows_can_be_evidence_of_ranking() -> None:
 
 
 def test_rarely_positive_rows_give_a_wide_interval() -> None:
-    for line in list(interval_coverage(60))[-5:]:
-        assert line.hits >= 53, line
+    for line in few_positives(200):
+        assert line.hits >= 180, line
 
 
 @pytest.mark.parametrize("counts", [(72, 63), (270, 9), (900, 100), (100, 100, 100)])

@@ -13,7 +13,7 @@ PRIOR_ROWS = 4.0
 """How many rows of a class the assumed variance of its placements counts as.
 
 Chosen by simulation (`bench/verdicts.py intervals`): with 2 to 20 positive rows among 300 the interval covers 95 to
-98 %; by the measured variance alone, 60 to 94 %."""
+99 %; by the measured variance alone, 60 to 94 %."""
 Array = npt.NDArray[Any]
 
 
