@@ -123,7 +123,7 @@ def champion_gates(gates: Gates, champion: ReferenceModel, chain: Chain) -> list
 
 
 def uncompared_gate(gates: Gates, reasons: Sequence[str]) -> Gate:
-    """Return the outcome if comparing with the champion says nothing about the candidate; the reasons are its detail."""
+    """Return the outcome if comparing with the champion says nothing; the reasons are its detail."""
     return Gate("gates.uncompared", gates.uncompared != "refuse", "; ".join(reasons))
 
 
