@@ -213,6 +213,25 @@ def interval_coverage(runs: int) -> Iterator[Line]:
                 held += interval is not None and interval[0] <= truth <= interval[1]
             yield Line(f"interval holds the truth: {name}, {rows:,} rows", held, runs, 0.93, 0.97)
 
+    yield from few_positives(runs)
+
+
+def few_positives(runs: int) -> Iterator[Line]:
+    """Count the same for the area under the ROC curve where positive rows are few."""
+    from scipy.stats import norm
+
+    random = np.random.default_rng(0)
+    for positives, distance in ((2, 1.5), (3, 1.5), (6, 1.5), (6, 2.6), (20, 1.0)):
+        target = np.repeat([0, 1], [280 - positives, positives])
+        truth, held = float(norm.cdf(distance / np.sqrt(2))), 0
+        for _ in range(runs):
+            positive = 1 / (1 + np.exp(-random.normal(distance * target)))
+            scores = np.column_stack([1 - positive, positive])
+            interval = metric_interval("roc_auc", scores, target, "binary", Units(280))
+            held += interval is not None and interval[0] <= truth <= interval[1]
+        name = f"area under the ROC curve {truth:.3f}, {positives} of 280 positive"
+        yield Line(f"interval holds the truth: {name}", held, runs, 0.93, 0.99)
+
 
 def _interval_cases(
     random: np.random.Generator,

@@ -11,6 +11,7 @@ from cli.screens.lines import clip, count, difference, figure, seconds, size, st
 from modelcycle import messages
 from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
+from modelcycle.spec import METRICS
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
 MAX_REASON = 130  # characters: a phrase with its figures
@@ -151,7 +152,7 @@ def _validate(results: Results) -> Figures:
     if metric != "accuracy" and "accuracy" in validated.metrics:  # one class is rare: accuracy alone would deceive
         parts += _rare_class(validated)
     told = validated.reasons
-    if validated.verdict == "passed":  # the baseline is shown already
+    if validated.verdict == "passed" and _looks_better(validated):  # the baseline is shown already
         told = [reason for reason in told if not reason.startswith("baseline")]
     champion = (results.get("find_unseen") or {}).get("champion")
     is_told = any(reason.startswith(f"version {champion}:") for reason in told)
@@ -175,6 +176,15 @@ def _validate_and_decide(results: Results) -> Figures:
     if costs:
         decided.append(f"cost of a row {figure(costs['model'])} ({figure(costs['baseline'])} without a model)")
     return Figures([*figures.parts, *decided], figures.sentences)
+
+
+def _looks_better(validated: messages.Validated) -> bool:
+    """Return whether the shown figure is better than the baseline's; a candidate may pass although it is not."""
+    value, baseline = validated.metrics[validated.metric], validated.baseline.get(validated.metric)
+    if baseline is None:
+        return False
+    directions = {name: direction for metrics in METRICS.values() for name, direction in metrics.items()}
+    return value > baseline if directions[validated.metric] == "higher" else value < baseline
 
 
 def _with_interval(value: float, low: float, high: float) -> str:

@@ -248,6 +248,20 @@ def test_a_champion_that_was_not_compared_is_told_although_the_candidate_passed(
     assert list(shown.sentences) == ["not compared with version 3: pass"]
 
 
+def test_the_verdict_says_why_a_figure_below_the_baseline_passed() -> None:
+    reason = "baseline 0.88: accuracy 0.871 is no better, but it ranks the rows beyond chance (p < 0.001)"
+    told = RESULTS["validate"].model_copy(update={"reasons": [reason], "baseline": {"accuracy": 0.88}})
+    assert list(steps.figures(step("validate", validate=told.wire())).sentences) == [reason]
+    better = told.model_copy(update={"baseline": {"accuracy": 0.76}})
+    assert not steps.figures(step("validate", validate=better.wire())).sentences
+    error = {"metric": "rmse", "metrics": {"rmse": 3.0}, "champion": None, "interval": (2.9, 3.1)}
+    for baseline, told_lines in ((4.0, 0), (2.0, 1)):
+        update = error | {"baseline": {"rmse": baseline}}
+        assert (
+            len(steps.figures(step("validate", validate=told.model_copy(update=update).wire())).sentences) == told_lines
+        )
+
+
 def test_where_a_class_is_rare_accuracy_does_not_stand_alone() -> None:
     metrics = {"roc_auc": 0.81, "accuracy": 0.95, "recall": 0.4, "precision": 0.7}
     rare = RESULTS["validate"].model_copy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from bench.in_memory import Lifecycle
 from bench.verdicts import (
     BAD_WRITERS,
+    FAST,
     MODES,
     OTHER_WRITERS,
     Line,
@@ -19,6 +21,7 @@ from bench.verdicts import (
     creep,
     csv_text,
     equal_recipes,
+    few_positives,
     interval_coverage,
     loans,
 )
@@ -30,11 +33,13 @@ from modelcycle.registry import Registry
 from modelcycle.spec import METRICS, Gates, Task, headline_metric
 from modelcycle.validate import validate
 from modelcycle.validate.chain import extend, has_fallen
-from modelcycle.validate.gates import ReferenceModel, champion_gates
+from modelcycle.validate.compared import JudgedRows, beyond_a_constant, compare_models
+from modelcycle.validate.gates import Gate, ReferenceModel, baseline_gate, champion_gates
 from modelcycle.validate.heavy_tails import positive_mean_interval
-from modelcycle.validate.intervals import auc_influences, metric_interval
+from modelcycle.validate.intervals import metric_interval
 from modelcycle.validate.metrics import expected_calibration_error, measure
-from modelcycle.validate.significance import Comparison, compare, ranks_beyond_chance
+from modelcycle.validate.ranked_pairs import auc_influences
+from modelcycle.validate.significance import Comparison, compare, ranking
 from modelcycle.validate.units import Units
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import MODEL, Cycle, cycle, npz, train
@@ -246,7 +251,7 @@ def test_ranking_is_evidence_where_the_loss_is_not() -> None:
     target = (random.random(600) < positive).astype(int)
     scores = np.column_stack([1 - positive, positive])
     constant = np.tile([1 - target.mean(), target.mean()], (600, 1))
-    assert ranks_beyond_chance(scores, target, "binary", Units(600)) < 0.001
+    assert ranking(scores, target, "binary", Units(600)).p < 0.001
     losses = [row_losses(model, target, "binary") for model in (scores, constant)]
     assert compare(losses[0], losses[1]).advantage > 0
 
@@ -257,14 +262,14 @@ def test_scores_without_signal_rank_beyond_chance_as_often_as_the_test_says(task
     for _ in range(400):
         target = random.normal(size=80) if task == "regression" else random.integers(0, 2 + (task == "multiclass"), 80)
         scores = random.random((80, 1 if task == "regression" else 2 + (task == "multiclass")))
-        found += ranks_beyond_chance(scores, target, task, Units(80)) < 0.025
+        found += ranking(scores, target, task, Units(80)).p < 0.025
     assert 2 <= found <= 20
 
 
 def test_ranking_is_undefined_on_one_class_or_one_unit() -> None:
     scores = np.random.default_rng(0).random((10, 2))
-    assert ranks_beyond_chance(scores, np.ones(10, dtype=int), "binary", Units(10)) == 1.0
-    assert ranks_beyond_chance(scores, np.arange(10) % 2, "binary", Units.of(10, np.zeros(10))) == 1.0
+    assert ranking(scores, np.ones(10, dtype=int), "binary", Units(10)).p == 1.0
+    assert ranking(scores, np.arange(10) % 2, "binary", Units.of(10, np.zeros(10))).p == 1.0
 
 
 def test_intervals_agree_with_published_figures() -> None:
@@ -377,3 +382,133 @@ def test_a_better_model_in_memory_goes_live_and_a_copy_goes_on_alone() -> None:
     copy = lifecycle.copy()
     end = copy.run(**settings)
     assert (end.outcome, copy.champion, lifecycle.champion) == ("deployed", 2, 1), end.reasons
+
+
+@pytest.mark.parametrize("change", ["labels swapped", "target in another unit"])
+@pytest.mark.parametrize(
+    ("uncompared", "outcome"), [("ask", "awaiting_approval"), ("refuse", "refused"), ("pass", "deployed")]
+)
+def test_a_champion_that_is_worse_than_no_model_shows_that_the_data_changed(
+    change: str, uncompared: str, outcome: str
+) -> None:
+    rows, later = (loans(np.random.default_rng(seed), 1500) for seed in (0, 1))
+    target = "status" if change == "labels swapped" else "debt"
+    if target == "debt":
+        for table in (rows, later):
+            table["debt"] = [income / 2 + age for income, age in zip(table["income"], table["age"], strict=True)]
+        later["debt"] = [value * 1000 for value in later["debt"]]
+    else:
+        later["status"] = ["ok" if name == "default" else "default" for name in later["status"]]
+    lifecycle = Lifecycle("loans")
+    lifecycle.upload("all.csv", csv_text(rows))
+    settings = FAST | {"target": target, "gates": {"uncompared": uncompared}}
+    assert lifecycle.run(**settings).outcome == "deployed"
+    lifecycle.upload("all.csv", csv_text(later))
+    end = lifecycle.run(**settings)
+    assert end.outcome == outcome, end.reasons
+    said = [reason for reason in end.reasons if reason.startswith("version 1 is worse than no model on these rows: ")]
+    assert len(said) == 1 and " without a model: labels, units or columns may have changed" in said[0], end.reasons
+
+
+def test_a_champion_without_signal_is_not_doubted() -> None:
+    """Worse than no model, but within chance."""
+    random = np.random.default_rng(0)
+    assert TARGET is not None
+    share = float(TARGET.mean())
+    positive = np.clip(share + random.normal(scale=0.01, size=len(TARGET)), 0, 1)
+    result = Against().validate(GOOD, np.column_stack([1 - positive, positive]).astype(np.float32))
+    assert (result.verdict, result.ask) == ("passed", [])
+
+
+def test_a_doubted_champion_is_named_with_a_figure_that_shows_it() -> None:
+    """Its ranking is perfect, its probabilities are not: the area under the ROC curve would not show it."""
+    assert TARGET is not None
+    positive = np.where(TARGET == 1, 0.02, 0.01)
+    result = Against().validate(GOOD, np.column_stack([1 - positive, positive]).astype(np.float32))
+    assert result.verdict == "passed" and len(result.ask) == 1, result.reasons
+    figures = re.search(r"(accuracy|quadratic score) ([\d.]+), ([\d.]+) without a model", result.ask[0])
+    assert figures is not None
+    own, without = float(figures[2]), float(figures[3])
+    assert own < without if figures[1] == "accuracy" else own > without
+
+
+def judged(
+    scores: np.ndarray, target: np.ndarray, share: float, metric: str = "accuracy", threshold: float = 0.5
+) -> Gate:
+    """The gate of a candidate against a model that has learned a share of positive rows."""
+    classes = ["no", "yes"]
+    rows = JudgedRows("binary", classes, target, Scores(scores), Units(len(target)), threshold, {})
+    constant = np.tile([1 - share, share], (len(target), 1))
+    compared = compare_models("baseline", rows, np.arange(len(target)), constant, metric, 0.5)
+    ranked = ranking(scores, target, "binary", rows.units)
+    return baseline_gate(compared.reference, beyond_a_constant(rows), ranked, "binary")
+
+
+def test_another_constant_is_no_model() -> None:
+    """The training rows have 96 % of one class, since one group has most of them; the test rows have half."""
+    random, passed = np.random.default_rng(0), 0
+    for _ in range(200):
+        target = random.integers(0, 2, 135)
+        positive = np.clip(0.45 + random.normal(scale=0.05, size=135), 0, 1)
+        gate = judged(np.column_stack([1 - positive, positive]), target, 0.04)
+        passed += gate.holds
+        assert gate.holds or "does not tell rows apart" in gate.detail, gate.detail
+    assert passed <= 12
+    signal = np.clip(0.45 + 0.2 * (target - 0.5) + random.normal(scale=0.05, size=135), 0, 1)
+    assert judged(np.column_stack([1 - signal, signal]), target, 0.04).holds
+
+
+def test_a_regression_that_only_knows_the_new_mean_is_refused() -> None:
+    random = np.random.default_rng(0)
+    target = random.normal(10, 1, 200)
+    for signal, holds in ((0.0, False), (0.8, True)):
+        scores = (10 + signal * (target - 10) + random.normal(scale=0.1, size=200))[:, None]
+        rows = JudgedRows("regression", [], target, Scores(scores), Units(200), 0.5, {})
+        compared = compare_models("baseline", rows, np.arange(200), np.zeros((200, 1)), "rmse", 0.5)
+        ranked = ranking(scores, target, "regression", rows.units)
+        gate = baseline_gate(compared.reference, beyond_a_constant(rows), ranked, "regression")
+        assert compared.reference.comparison.verdict == "better" and gate.holds == holds, gate.detail
+
+
+def test_a_figure_that_looks_no_better_is_explained() -> None:
+    random = np.random.default_rng(1)
+    target = (random.random(400) < 0.35).astype(int)
+    positive = np.clip(0.35 + 0.12 * (target - 0.35) + random.normal(scale=0.12, size=400), 0, 1)
+    gate = judged(np.column_stack([1 - positive, positive]), target, 0.35, threshold=0.2)
+    assert gate.holds and re.search(r"accuracy 0\.\d+ is no better, but (it ranks|its quadratic score)", gate.detail)
+    noise = random.random(400)
+    refused = judged(np.column_stack([1 - noise, noise]), target, 0.35, "roc_auc")
+    assert not refused.holds and "quadratic score" in refused.detail
+
+
+def test_two_positive_rows_can_be_evidence_of_ranking() -> None:
+    random, found, by_chance = np.random.default_rng(0), 0, 0
+    target = np.repeat([0, 1], [277, 2])
+    for _ in range(300):
+        for distance in (0.0, 3.0):
+            hidden = random.normal(distance * target)
+            p = ranking(np.column_stack([-hidden, hidden]), target, "binary", Units(279)).p
+            found += p < 0.025 and distance > 0
+            by_chance += p < 0.025 and distance == 0
+    assert found > 200 and by_chance <= 15
+
+
+def test_rarely_positive_rows_give_a_wide_interval() -> None:
+    for line in few_positives(200):
+        assert line.hits >= 180, line
+
+
+@pytest.mark.parametrize("counts", [(72, 63), (270, 9), (900, 100), (100, 100, 100)])
+def test_an_interval_holds_its_metric_where_one_class_is_always_predicted(counts: tuple[int, ...]) -> None:
+    k = len(counts)
+    target = np.repeat(np.arange(k), counts)
+    scores = np.full((len(target), k), 0.3 / (k - 1))
+    scores[:, 0] = 0.7
+    for clusters in (None, np.arange(len(target)) // 3):
+        interval = metric_interval(
+            "balanced_accuracy", scores, target, "binary" if k == 2 else "multiclass", Units.of(len(target), clusters)
+        )
+        assert interval is not None and interval[0] < 1 / k < interval[1], interval
+        assert clusters is not None or interval[1] - interval[0] < 0.25, interval
+    tied = metric_interval("roc_auc", scores, target, "binary", Units(len(target))) if k == 2 else (0.4, 0.6)
+    assert tied is not None and tied[0] < 0.5 < tied[1]

@@ -104,7 +104,8 @@ class Gates(Section):
     )  # fmt: skip
     uncompared: Literal["ask", "refuse", "pass"] = Field(
         "ask",
-        description="what happens to a candidate that cannot be compared with the champion; ask: a person approves",
+        description="what happens to a candidate that cannot be compared with the champion, or if the champion is worse"
+        " than no model on these rows; ask: a person approves",
     )
     minimum: dict[str, float] = Field({}, description="lowest (errors: highest) value of a metric on the test rows")
 

@@ -10,12 +10,17 @@ import numpy.typing as npt
 
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import Scores
-from modelcycle.spec import Task
+from modelcycle.spec import METRICS, Task
 from modelcycle.validate.gates import ReferenceModel
 from modelcycle.validate.metrics import measure
-from modelcycle.validate.significance import compare
+from modelcycle.validate.significance import Comparison, compare
 from modelcycle.validate.units import Units
 
+LOSS_NAMES: dict[Task, str] = {
+    "binary": "quadratic score",
+    "multiclass": "quadratic score",
+    "regression": "squared error",
+}
 Array = npt.NDArray[Any]
 
 
@@ -89,6 +94,58 @@ def compare_models(
         figures = "" if value is None or own_value is None else f": {metric} {value:.3g}, this model {own_value:.3g},"
         name, value = f"{name}{figures} on {len(positions):,} rows that neither had seen", None
     loss = float(np.mean(losses)) if len(losses) else 0.0
-    return Compared(
-        ReferenceModel(name, value, comparison, loss), metrics, candidate_metrics, positions, scores, threshold
+    contrary = ""
+    if value is not None and own_value is not None and not _is_better(own_value, value, metric, rows.task):
+        contrary = f"{metric.replace('_', ' ')} {own_value:.3g}"
+    reference = ReferenceModel(name, value, comparison, loss, LOSS_NAMES[rows.task], contrary)
+    return Compared(reference, metrics, candidate_metrics, positions, scores, threshold)
+
+
+def beyond_a_constant(rows: JudgedRows) -> Comparison:
+    """Compare the candidate with a constant, both moved to the mean of these rows.
+
+    If the rows have another mean than those that a model without features knows, any constant nearer to it is better
+    than that model. Here only what the candidate says about single rows counts.
+    """
+    target = rows.target
+    if rows.task == "regression":
+        truth = target.astype(np.float64)[:, None]
+    else:
+        truth = np.eye(rows.scores.scores.shape[1])[target]
+    scores = rows.scores.scores.astype(np.float64)
+    centred = scores - scores.mean(axis=0) + truth.mean(axis=0)
+    constant = np.tile(truth.mean(axis=0), (len(target), 1))
+    return compare(row_losses(centred, target, rows.task), row_losses(constant, target, rows.task), rows.units)
+
+
+def worse_than_none(champion: Compared, baseline: Compared, rows: JudgedRows, metric: str, version: int) -> str:
+    """Return a sentence if the champion is worse than a model without features, beyond chance; else an empty text.
+
+    A version that went live was better than that. So rows, labels or units have changed since, and being better than
+    such a champion is no evidence for the candidate.
+    """
+    positions, units = champion.positions, rows.units.take(champion.positions)
+    target, without = rows.target[positions], baseline.scores[positions]
+    losses = row_losses(without, target, rows.task)
+    if compare(row_losses(champion.scores, target, rows.task), losses, units).verdict != "worse":
+        return ""
+    name, own = LOSS_NAMES[rows.task], champion.reference.loss
+    other = float(losses.mean())
+    shown, shown_other = (
+        champion.metrics.get(metric),
+        measure(without, target, rows.task, baseline.threshold)[0].get(metric),
     )
+    if shown is not None and shown_other is not None and _is_better(shown_other, shown, metric, rows.task):
+        name, own, other = metric.replace("_", " "), shown, shown_other
+    figures = f"{name} {_figure(own)}, {_figure(other)} without a model"
+    return (
+        f"version {version} is worse than no model on these rows: {figures}: labels, units or columns may have changed"
+    )
+
+
+def _is_better(value: float, other: float, metric: str, task: Task) -> bool:
+    return value > other if METRICS[task][metric] == "higher" else value < other
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.3g}"

@@ -9,7 +9,7 @@ from modelcycle.faults import BadPipeline
 from modelcycle.messages import Chain
 from modelcycle.spec import METRICS, Direction, Gates, Task, unknown_metric
 from modelcycle.validate.chain import has_fallen
-from modelcycle.validate.significance import Comparison, p_in_words
+from modelcycle.validate.significance import Comparison, Ranking, p_in_words
 
 MAX_RANKING_P = 0.025  # one-sided, as the test of the losses
 
@@ -33,12 +33,16 @@ class ReferenceModel:
     value : its headline metric on the compared rows; None if that is undefined on them
     comparison : by the loss of each row
     loss : its mean loss on these rows
+    loss_name : for people
+    contrary : the candidate's headline metric with its name, where that is no better than this model's; else empty
     """
 
     name: str
     value: float | None
     comparison: Comparison
     loss: float
+    loss_name: str = "loss"
+    contrary: str = ""
 
     def __str__(self) -> str:
         return self.name if self.value is None else f"{self.name} {self.value:.3g}"
@@ -57,20 +61,41 @@ def check_metric_names(gates: Gates, task: Task) -> None:
             raise BadPipeline(message, "the pipeline file, gates.minimum", f"choose from {', '.join(METRICS[task])}")
 
 
-def baseline_gate(baseline: ReferenceModel, ranking_p: float) -> Gate:
+def baseline_gate(baseline: ReferenceModel, beyond_constant: Comparison, ranking: Ranking, task: Task) -> Gate:
     """Return whether the candidate has learned something: it is better than a model without features.
 
-    Its losses are significantly lower, or its scores rank the rows beyond chance and its losses are no higher.
+    Its losses are significantly lower, and not only because its predictions are nearer to the mean of these rows; or
+    its scores rank the rows beyond chance and its losses are no higher.
 
     Parameters
     ----------
-    ranking_p : one-sided p value of `ranks_beyond_chance`
+    beyond_constant : the candidate against a constant, both moved to the mean of these rows
+    ranking : how well its scores order the rows
     """
-    comparison = baseline.comparison
-    gate = "gates.beats_baseline"
-    if comparison.verdict == "inconclusive" and comparison.advantage > 0 and ranking_p < MAX_RANKING_P:
-        return Gate(gate, True, f"{baseline}: better, since it ranks the rows beyond chance ({p_in_words(ranking_p)})")
-    return _better(gate, baseline)
+    comparison, gate = baseline.comparison, "gates.beats_baseline"
+    loss_p, ranking_p = comparison.p_text, p_in_words(ranking.p)
+    ranks = ranking.p < MAX_RANKING_P
+    contrary = f"{baseline.contrary} is no better, but " if baseline.contrary else ""
+    if comparison.verdict == "inconclusive":
+        if comparison.advantage > 0 and ranks:
+            if contrary:
+                detail = (
+                    f"{contrary}it ranks the rows beyond chance ({ranking_p}), and its {baseline.loss_name} is lower"
+                )
+            else:
+                detail = f"better, since it ranks the rows beyond chance ({ranking_p})"
+            return Gate(gate, True, f"{baseline}: {detail}")
+        tried = f"{baseline.loss_name} {loss_p}, ranking {ranking_p}"
+        return Gate(gate, False, f"{baseline}: not significantly better ({tried})")
+    if comparison.verdict == "worse":
+        return Gate(gate, False, f"{baseline}: significantly worse by its {baseline.loss_name} ({loss_p})")
+    # a correlation of ranks may miss the few large values that a regression predicts well
+    tells_apart = beyond_constant.verdict == "better" and (task == "regression" or ranking.advantage > 0)
+    if not (ranks or tells_apart):
+        only = "better only as another constant would be: the target has another mean here than in the training rows"
+        return Gate(gate, False, f"{baseline}: {only}, and the model does not tell rows apart (ranking {ranking_p})")
+    outcome = f"its {baseline.loss_name} is, significantly" if contrary else "significantly better"
+    return Gate(gate, True, f"{baseline}: {contrary}{outcome} ({loss_p})")
 
 
 def minimum_gates(minimum: dict[str, float], task: Task, metrics: dict[str, float]) -> list[Gate]:
@@ -98,7 +123,7 @@ def champion_gates(gates: Gates, champion: ReferenceModel, chain: Chain) -> list
 
 
 def uncompared_gate(gates: Gates, reasons: Sequence[str]) -> Gate:
-    """Return the outcome for a candidate that cannot be compared with the champion; the reasons are its detail."""
+    """Return the outcome if comparing with the champion says nothing; the reasons are its detail."""
     return Gate("gates.uncompared", gates.uncompared != "refuse", "; ".join(reasons))
 
 

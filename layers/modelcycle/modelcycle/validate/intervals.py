@@ -4,7 +4,8 @@ A metric's uncertainty comes from the influence of each row on it: the first-ord
 gets more weight (Hampel 1974; for the area under the ROC curve, DeLong's structural components, 1988). The influences
 of a cluster are added before they are squared, so that rows which repeat each other are not counted as evidence twice.
 Intervals are symmetric on the logit scale of a share and on the log scale of an error, since near its bound a metric is
-not symmetric itself. Shares of rows have Wilson's interval. Root mean squared error: see `heavy_tails`.
+not symmetric itself. Shares of rows have Wilson's interval; means over classes are put together from the intervals of
+the classes. Area under the ROC curve: see `ranked_pairs`. Root mean squared error: see `heavy_tails`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.spec import METRICS, Task
 from modelcycle.validate.heavy_tails import positive_mean_interval
+from modelcycle.validate.ranked_pairs import auc_influences, auc_interval
 from modelcycle.validate.units import Units
 
 CONFIDENCE_LEVEL = 0.95
@@ -54,35 +56,6 @@ def metric_interval(
         return _of_errors(name, scores[:, 0].astype(np.float64), target.astype(np.float64), units)
     predicted = predicted_codes(scores, threshold)
     return _of_classes(name, scores.astype(np.float64), predicted, target, units)
-
-
-def auc_influences(positive: Array, target: Array) -> tuple[float, Array]:
-    """Return the area under the ROC curve, and the influence (n,) of each row: DeLong's structural components.
-
-    Parameters
-    ----------
-    positive : scores (n,) of the positive class
-    target : 0 or 1 (n,), both present
-
-    Examples
-    --------
-    >>> auc, influences = auc_influences(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
-    >>> auc, influences.tolist()
-    (0.75, [0.125, -0.125, -0.125, 0.125])
-    """
-    from scipy.stats import rankdata
-
-    is_positive = target == 1
-    n_positive = int(is_positive.sum())
-    n_negative = len(target) - n_positive
-    overall = rankdata(positive)
-    within = np.empty(len(target))
-    within[is_positive] = rankdata(positive[is_positive])
-    within[~is_positive] = rankdata(positive[~is_positive])
-    # of a positive row the share of negatives below it; of a negative row the share of positives above it
-    won = np.where(is_positive, (overall - within) / n_negative, 1 - (overall - within) / n_positive)
-    auc = float(won[is_positive].mean())
-    return auc, (won - auc) / np.where(is_positive, n_positive, n_negative)
 
 
 def _of_errors(name: str, predicted: Array, target: Array, units: Units) -> Interval | None:
@@ -138,6 +111,12 @@ def _of_classes(name: str, scores: Array, predicted: Array, target: Array, units
     if name == "brier":
         losses = np.square(scores[:, 1] - target)
         return _log_scale(float(losses.mean()), (losses - losses.mean()) / n, units)
+    if name == "roc_auc":
+        return auc_interval(scores[:, 1], target, units) if 0 < target.sum() < n else None
+    if name == "roc_auc_ovr":
+        return _one_versus_rest_interval(scores, target, units)
+    if name == "balanced_accuracy":
+        return _balanced_accuracy_interval(predicted, target, units)
     share = _shares(k).get(name)
     if share is None:
         return None
@@ -216,6 +195,49 @@ def _balanced_accuracy(predicted: Array, target: Array) -> tuple[float, Array] |
     return float(recalls.sum() / present), (right - recalls[target]) / counts[target] / present
 
 
+def _one_versus_rest_interval(scores: Array, target: Array, units: Units) -> Interval | None:
+    k = scores.shape[1]
+    if len(np.unique(target)) < k:
+        return None
+    probabilities = scores / scores.sum(axis=1, keepdims=True)
+    parts = []
+    for code in range(k):
+        is_class = (target == code).astype(int)
+        value, influences = auc_influences(probabilities[:, code], is_class)
+        parts.append((value, influences, auc_interval(probabilities[:, code], is_class, units)))
+    return _interval_of_mean(parts, units)
+
+
+def _balanced_accuracy_interval(predicted: Array, target: Array, units: Units) -> Interval:
+    right = (predicted == target).astype(np.float64)
+    parts = []
+    for code in np.unique(target):
+        is_class = target == code
+        recall = float(right[is_class].mean())
+        influences = np.where(is_class, right - recall, 0.0) / is_class.sum()
+        parts.append((recall, influences, wilson(right[is_class], units.take(is_class))))
+    return _interval_of_mean(parts, units)
+
+
+def _interval_of_mean(parts: list[tuple[float, Array, Interval]], units: Units) -> Interval:
+    """Return the interval of the mean of k shares from theirs: squared distances add up (Zou and Donner 2008).
+
+    So a share of 0 or 1, which has no influences, still is as uncertain as its interval says.
+
+    Parameters
+    ----------
+    parts : value, influences (n,) and interval of each share
+    """
+    k = len(parts)
+    value = sum(part for part, _, _ in parts) / k
+    alone = sum(units.variance(influences) for _, influences, _ in parts)
+    together = units.variance(np.sum([influences for _, influences, _ in parts], axis=0))
+    dependence = math.sqrt(together / alone) if alone > 0 else 1.0
+    below = math.sqrt(sum((part - low) ** 2 for part, _, (low, _) in parts)) / k * dependence
+    above = math.sqrt(sum((high - part) ** 2 for part, _, (_, high) in parts)) / k * dependence
+    return max(value - below, 0.0), min(value + above, 1.0)
+
+
 def wilson(successes: Array, units: Units) -> Interval:
     """Return Wilson's interval (1927) of a share of rows (n,); dependent rows count as fewer.
 
@@ -250,9 +272,9 @@ def _logit_scale(value: float, influences: Array, units: Units, smallest: int) -
     """
     error = units.standard_error(influences)
     if not 0 < value < 1 or error == 0:
-        # as Clopper and Pearson (1934) bound a share of 0 or 1
+        # as Clopper and Pearson (1934) bound a share of 0 or 1; a mean of such shares can be anywhere between
         possible = TAIL ** (1 / max(smallest, 1))
-        return (possible, 1.0) if value >= 0.5 else (0.0, 1 - possible)
+        return value * possible, 1 - (1 - value) * possible
     logit, width = math.log(value / (1 - value)), units.quantile * error / (value * (1 - value))
     low, high = (1 / (1 + math.exp(-min(max(bound, -700.0), 700.0))) for bound in (logit - width, logit + width))
     return low, high

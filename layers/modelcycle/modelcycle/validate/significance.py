@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from modelcycle.spec import Task
-from modelcycle.validate.intervals import CONFIDENCE_LEVEL, auc_influences
+from modelcycle.validate.intervals import CONFIDENCE_LEVEL
+from modelcycle.validate.ranked_pairs import auc_influences
 from modelcycle.validate.units import Units
 
 Array = npt.NDArray[Any]
@@ -79,36 +80,55 @@ def compare(candidate: Array, other: Array, units: Units | None = None) -> Compa
     )
 
 
-def ranks_beyond_chance(scores: Array, target: Array, task: Task, units: Units) -> float:
-    """Return the one-sided p value of the hypothesis that the scores do not rank the target, 1 if it is undefined.
+class Ranking(NamedTuple):
+    """How well scores order the rows.
+
+    Parameters
+    ----------
+    advantage : over chance: area under the ROC curve less 0.5, or the rank correlation; 0 if it is undefined
+    p : one-sided p value of the hypothesis that the scores do not rank the target; 1 if it is undefined
+    """
+
+    advantage: float
+    p: float
+
+
+def ranking(scores: Array, target: Array, task: Task, units: Units) -> Ranking:
+    """Return how well the scores rank the target, and whether that could be chance.
 
     Two classes: the area under the ROC curve against 0.5. More: the mean of each class against the rest, over the
     classes of these rows. Regression: Spearman's correlation of prediction and target against 0.
 
     Examples
     --------
-    >>> ranks_beyond_chance(np.arange(20.0)[:, None], np.arange(20.0), "regression", Units(20)) < 0.001
+    >>> ranking(np.arange(20.0)[:, None], np.arange(20.0), "regression", Units(20)).p < 0.001
     True
     """
+    from scipy.stats import norm
+
     if units.count < 3 or float(np.ptp(target)) == 0.0:
-        return 1.0
+        return Ranking(0.0, 1.0)
     freedom, chance = units.count - 1, 0.0
     if task == "regression":
         advantage, influences = _rank_correlation(scores[:, 0], target)
     else:
         counts = np.unique(target, return_counts=True)[1]
-        freedom = min(freedom, int(counts.min()) - 1)  # a rare class decides how much the rows tell
+        of_rarest = min(units.take(target == code).count for code in np.unique(target))
+        freedom = min(freedom, of_rarest - 1)  # a rare class decides how much the rows tell
         present = [1] if task == "binary" else np.unique(target).tolist()
         parts = [auc_influences(scores[:, code], (target == code).astype(int)) for code in present]
         advantage = sum(auc - 0.5 for auc, _ in parts) / len(parts)
         influences = np.sum([influence for _, influence in parts], axis=0) / len(parts)
         if task == "binary":
-            # without any ranking (Mann and Whitney 1947); the measured variance is too low on a few rows
+            # without any ranking; the measured variance is too low on a few rows
             chance = math.sqrt((len(target) + 1) / 12 / float(counts.prod()))
+    if advantage > 0 and chance > 0 and units.are_rows:
+        # without any ranking the variance is known, however few positive rows there are (Mann and Whitney 1947)
+        return Ranking(advantage, float(norm.sf(advantage / chance)))
     if advantage <= 0 or freedom < 1:
-        return 1.0
+        return Ranking(advantage, 1.0)
     error = max(units.standard_error(influences), chance)
-    return _two_sided(advantage, error, freedom) / 2
+    return Ranking(advantage, _two_sided(advantage, error, freedom) / 2)
 
 
 def _rank_correlation(predicted: Array, target: Array) -> tuple[float, Array]:

@@ -21,7 +21,7 @@ from modelcycle.spec import HEADLINE_METRIC, Pipeline, Task, headline_metric
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
 from modelcycle.validate.chain import extend
-from modelcycle.validate.compared import Compared, JudgedRows, compare_models
+from modelcycle.validate.compared import Compared, JudgedRows, beyond_a_constant, compare_models, worse_than_none
 from modelcycle.validate.evidence import evidence_report
 from modelcycle.validate.fairness import group_metrics
 from modelcycle.validate.gates import (
@@ -35,7 +35,7 @@ from modelcycle.validate.gates import (
 from modelcycle.validate.intervals import CONFIDENCE_LEVEL, metric_interval
 from modelcycle.validate.metrics import measure
 from modelcycle.validate.report import calibration, confusion, residuals
-from modelcycle.validate.significance import ranks_beyond_chance
+from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
 from modelcycle.validate.units import Units
 
@@ -81,15 +81,17 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
 
     gates = minimum_gates(pipeline.gates.minimum, task, metrics)
     if pipeline.gates.beats_baseline:
-        ranking_p = ranks_beyond_chance(rows.scores.scores, rows.target, task, rows.units)
-        gates = [baseline_gate(against_baseline.reference, ranking_p), *gates]
+        ranked = ranking(rows.scores.scores, rows.target, task, rows.units)
+        gates = [baseline_gate(against_baseline.reference, beyond_a_constant(rows), ranked, task), *gates]
     chain = Chain()
     if against_champion is not None:
         assert scored.champion is not None
         before = registry.versions.get(request.run.model, scored.champion).chain
         chain = extend(before, scored.champion, against_champion.reference.comparison)
         gates += champion_gates(pipeline.gates, against_champion.reference, chain)
-    elif uncompared:
+        worse = worse_than_none(against_champion, against_baseline, rows, metric, scored.champion)
+        uncompared = [worse] if worse else []
+    if uncompared:
         gates.append(uncompared_gate(pipeline.gates, uncompared))
     slices = _slices(request, rows, against_champion, pipeline.gates.margin, artifacts)
     if slices is not None:
