@@ -1,7 +1,4 @@
-"""What the fork server of a function imports ahead, and the variables that its libraries read on loading.
-
-Linux only: on macOS, a process that has loaded Accelerate (numpy does) must not fork without `exec`.
-"""
+"""What the fork server of a function imports ahead, and the variables that its libraries read on loading."""
 
 from __future__ import annotations
 

@@ -183,8 +183,8 @@ class _TemplateTranslator:
             server = (python_path(layers, runtime), load_time_variables(properties))
             functions.setdefault(server, []).append((properties, folder))
         scratch = str(self.destination.home / "scratch")
-        # a run begins with functions of the fewest layers
-        for (path, variables), members in sorted(functions.items(), key=lambda item: item[0][0].count(":")):
+        # servers start in this order
+        for (path, variables), members in sorted(functions.items(), key=lambda item: -len(item[1])):
             modules = preloaded_modules(folder for _, folder in members)
             plan = ForkPlan(BASE_PYTHON, path, scratch, modules, variables)
             self.translation.fork_plans.append(plan)

@@ -6,7 +6,6 @@ twenty times in a run. Where there is no server, that is what happens.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -19,16 +18,26 @@ from infra.local.fork_plans import SERVER_PROGRAM, ForkPlan, plans_file, read_pl
 
 POLL_INTERVAL = 0.2  # seconds
 MAX_STARTS = 3  # of a server that is killed
+MAX_STARTING = 2  # the deployment and the functions that run meanwhile share the cores with them
 # On macOS, a process that has loaded Accelerate or Objective-C must not fork without `exec`.
 FORKS_ARE_SAFE = sys.platform == "linux"
 
 
 @dataclass
 class _Server:
-    """A started server: its process, the pipe whose end ends it, and how often it was started."""
+    """A started server.
+
+    Parameters
+    ----------
+    process : as which it runs
+    alive : the end of a pipe that it reads; it ends when this is closed
+    imported : the end of a pipe that becomes readable when it has imported its modules or ended; None after that
+    starts : how often it was started
+    """
 
     process: subprocess.Popen[bytes]
     alive: int
+    imported: int | None
     starts: int
 
 
@@ -68,12 +77,14 @@ class ForkServers:
     def _watch(self) -> None:
         while not self._closed.wait(POLL_INTERVAL):
             self._read()
-            # one at a time, so that the deployment and the functions that run meanwhile keep the other cores
+            starting = sum(_is_starting(server) for server in self._servers.values())
             for name, plan in self._plans.items():
-                if self._is_due(name):
+                if starting < MAX_STARTING and self._is_due(name):
                     self._start(name, plan)
-                    break
-            self._retired = [server for server in self._retired if server.process.poll() is None]
+                    starting += 1
+            for server in [server for server in self._retired if server.process.poll() is not None]:
+                _forget(server)
+                self._retired.remove(server)
 
     def _read(self) -> None:
         try:
@@ -103,13 +114,13 @@ class ForkServers:
         return status < 0 and server.starts < MAX_STARTS
 
     def _start(self, name: str, plan: ForkPlan) -> None:
-        """Start a server, and wait until it has imported its modules or ended."""
         before = self._servers.get(name)
         if before is not None:
-            os.close(before.alive)
+            _forget(before)
         starts = before.starts + 1 if before and before.process.returncode else 1
         alive, held = os.pipe()
         imported, ready = os.pipe()
+        os.set_blocking(imported, False)
         with self._lock:
             if self._closed.is_set():
                 return
@@ -120,14 +131,31 @@ class ForkServers:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(alive, ready),
             )
-            self._servers[name] = _Server(process, held, starts)
+            self._servers[name] = _Server(process, held, imported, starts)
         os.close(alive)
         os.close(ready)
-        with contextlib.suppress(OSError):
-            os.read(imported, 1)
-        os.close(imported)
 
     @staticmethod
     def _environment(plan: ForkPlan) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LC_ALL") if name in os.environ}
         return inherited | plan.environment() | dict(plan.variables)
+
+
+def _is_starting(server: _Server) -> bool:
+    """Return whether a server still imports."""
+    if server.imported is None:
+        return False
+    try:
+        os.read(server.imported, 1)
+    except BlockingIOError:
+        return True
+    os.close(server.imported)
+    server.imported = None
+    return False
+
+
+def _forget(server: _Server) -> None:
+    """Close the pipes of a server that has ended."""
+    os.close(server.alive)
+    if server.imported is not None:
+        os.close(server.imported)

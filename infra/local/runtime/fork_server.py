@@ -26,6 +26,7 @@ import struct
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 MAX_REQUEST_BYTES = 1 << 20
 MAX_WAITING = 64  # requests
@@ -75,7 +76,7 @@ def main() -> None:
     listener = listen(name)
     started_with = dict(os.environ)
     preload(modules)
-    if len(os.listdir("/proc/self/task")) > 1:
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit("A module has started a thread, so this process cannot be forked: functions start without it.")
     os.write(ready, b"1")
     os.close(ready)
@@ -89,8 +90,7 @@ def main() -> None:
 
 def listen(name: str) -> socket.socket:
     """Bind the socket before the modules are imported: waiting for a server takes less than importing beside it."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(name)
+    Path(name).unlink(missing_ok=True)
     os.umask(0o177)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(name)
@@ -121,8 +121,8 @@ def serve(listener: socket.socket, alive: int, started_with: dict[str, str]) -> 
     draining: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: draining.append(number))
     with selectors.DefaultSelector() as selector:
-        for source in (listener, wake, alive):
-            selector.register(source, selectors.EVENT_READ)
+        for waited_for in (listener, wake, alive):
+            selector.register(waited_for, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select(timeout=60.0):
                 source = key.fileobj
@@ -227,7 +227,7 @@ def refusal(request: Request, started_with: dict[str, str]) -> str | None:
         if name.startswith(LOAD_TIME_PREFIXES) and request.environment.get(name) != expected:
             return f"{name} differs"
     try:
-        own = {entry.partition(".")[0] for entry in os.listdir(request.folder)}
+        own = {entry.name.partition(".")[0] for entry in Path(request.folder).iterdir()}
     except OSError as error:
         return str(error)
     hidden = own & set(sys.modules)

@@ -25,7 +25,7 @@ def main() -> None:
     except (OSError, struct.error):
         connection = None
     if connection is None:
-        os.execv(python, [python, "-s", "-S", "-m", "awslambdaric", handler])
+        os.execv(python, [python, "-s", "-S", "-m", "awslambdaric", handler])  # noqa: S606 - this program becomes the runtime
     end_with(wait_for_status(connection))
 
 
@@ -37,7 +37,7 @@ def request_fork(path: str, handler: str) -> socket.socket | None:
     OSError : there is no server, or it ended or did not answer
     struct.error : it ended within its answer
     """
-    folder = os.getcwd()
+    folder = os.getcwd()  # noqa: PTH109 - importing pathlib would take as long as the rest
     connection = socket.socket(socket.AF_UNIX)
     parent, name = os.path.split(path)
     os.chdir(parent)  # the path of a socket has at most 107 bytes
