@@ -18,6 +18,7 @@ from infra.local.fork_plans import SERVER_PROGRAM, ForkPlan, plans_file, read_pl
 
 POLL_INTERVAL = 0.2  # seconds
 MAX_STARTS = 3  # of a server that is killed
+MAX_SERVERS = 6  # bounds the memory, whatever a template has
 MAX_STARTING = 2  # the deployment and the functions that run meanwhile share the cores with them
 # On macOS, a process that has loaded Accelerate or Objective-C must not fork without `exec`.
 FORKS_ARE_SAFE = sys.platform == "linux"
@@ -94,7 +95,7 @@ class ForkServers:
         if changed_at == self._read_at:
             return
         self._read_at = changed_at
-        self._plans = {plan.name: plan for plan in read_plans(self.home)}
+        self._plans = {plan.name: plan for plan in read_plans(self.home)[:MAX_SERVERS]}
         for name in [name for name in self._servers if name not in self._plans]:
             server = self._servers.pop(name)
             (sockets_folder(self.home) / name).unlink(missing_ok=True)
