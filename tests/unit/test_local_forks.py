@@ -16,6 +16,7 @@ import pytest
 
 from infra.local.deployment.layers import BASE_PYTHON
 from infra.local.deployment.preloaded import load_time_variables, preloaded_modules
+from infra.local.emulator import fork_servers
 from infra.local.emulator.fork_servers import ForkServers
 from infra.local.fork_plans import START_PROGRAM, ForkPlan, plans_file, read_plans, sockets_folder, write_plans
 
@@ -291,3 +292,34 @@ def test_only_literal_variables_of_libraries_are_given_to_a_server() -> None:
     variables = {"OMP_NUM_THREADS": "1", "POWERTOOLS_X": {"Ref": "Name"}, "DATA_BUCKET": "b"}
     assert load_time_variables({"Environment": {"Variables": variables}}) == (("OMP_NUM_THREADS", "1"),)
     assert load_time_variables({}) == ()
+
+
+def test_an_idle_server_ends_and_comes_back_with_the_next_function(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "impatient_server.py"
+    text = fork_servers.SERVER_PROGRAM.read_text()
+    for long, short in (("MAX_IDLE_SECONDS = 900.0", "MAX_IDLE_SECONDS = 0.5"), ("timeout=60.0", "timeout=0.1")):
+        assert long in text
+        text = text.replace(long, short)
+    program.write_text(text)
+    monkeypatch.setattr(fork_servers, "SERVER_PROGRAM", program)
+    functions = 0
+    monkeypatch.setattr(fork_servers, "count_processes", lambda: functions)
+    plan = site.plan()
+    site.serve(plan)
+    first = site.servers._servers[plan.name].process
+    assert first.wait(TIMEOUT) == 0
+    time.sleep(3 * fork_servers.POLL_INTERVAL)
+    assert site.servers._servers[plan.name].process is first
+    functions = 1
+    wait_for(lambda: site.servers._servers[plan.name].process is not first)
+
+
+def test_a_template_of_many_kinds_of_functions_starts_a_bounded_number_of_servers(site: Site) -> None:
+    plans = [site.plan(OMP_NUM_THREADS=str(number)) for number in range(1, fork_servers.MAX_SERVERS + 3)]
+    write_plans(site.home, plans)
+    site.servers.watch()
+    wait_for(lambda: len(site.servers._servers) >= fork_servers.MAX_SERVERS)
+    time.sleep(3 * fork_servers.POLL_INTERVAL)
+    assert set(site.servers._servers) == {plan.name for plan in plans[: fork_servers.MAX_SERVERS]}

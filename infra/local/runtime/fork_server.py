@@ -34,9 +34,9 @@ REQUEST_TIMEOUT = 5.0  # seconds, until a request has been read
 MAX_IDLE_SECONDS = 900.0  # then the process ends; the emulator starts another with the next function
 # libraries read these when they are loaded, so a function with other values cannot be a fork
 LOAD_TIME_PREFIXES = (
-    "AWS_EXECUTION_ENV", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_", "AWS_NEW_", "GOMP_", "JOBLIB_", "KMP_",
-    "LOG_LEVEL", "LOKY_", "MKL_", "NPY_", "NUMPY_", "OMP_", "OPENBLAS_", "PANDAS_", "POWERTOOLS_", "PROTOCOL_BUFFERS_",
-    "PYDANTIC_", "PYTHON", "SCIPY_", "SKLEARN_", "TZ",
+    "AWS_EXECUTION_ENV", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "AWS_NEW_",
+    "GOMP_", "JOBLIB_", "KMP_", "LOG_LEVEL", "LOKY_", "MKL_", "NPY_", "NUMPY_", "OMP_", "OPENBLAS_", "PANDAS_",
+    "POWERTOOLS_", "PROTOCOL_BUFFERS_", "PYDANTIC_", "PYTHON", "SCIPY_", "SKLEARN_", "TZ",
 )  # fmt: skip
 PR_SET_PDEATHSIG = 1
 
