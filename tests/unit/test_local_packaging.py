@@ -12,9 +12,10 @@ import pytest
 
 from infra.local.deployment import layers
 from infra.local.deployment.code_hash import hash_of
-from infra.local.deployment.function_archive import build_sha, function_archive
+from infra.local.deployment.function_archive import build_sha, function_archive, python_path
 from infra.local.deployment.layers import Layer, install_layer
 from infra.local.faults import LayerNotInstalled
+from infra.local.fork_plans import ForkPlan
 
 
 @pytest.fixture
@@ -26,19 +27,23 @@ def code(tmp_path: Path) -> Path:
     return folder
 
 
+def plan(layers: list[Layer], home: Path) -> ForkPlan:
+    return ForkPlan("python3", python_path(layers, home / "runtime"), str(home / "scratch"), (), ())
+
+
 def bootstrap(archive: bytes) -> str:
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         return opened.read("bootstrap").decode()
 
 
 def test_the_same_files_give_the_same_bytes(code: Path, tmp_path: Path) -> None:
-    first = function_archive(code, [], tmp_path / "runtime", tmp_path)
+    first = function_archive(code, plan([], tmp_path))
     (code / "app.py").touch()
-    assert function_archive(code, [], tmp_path / "runtime", tmp_path) == first
+    assert function_archive(code, plan([], tmp_path)) == first
 
 
 def test_compiled_files_are_not_shipped(code: Path, tmp_path: Path) -> None:
-    archive = function_archive(code, [], tmp_path / "runtime", tmp_path)
+    archive = function_archive(code, plan([], tmp_path))
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         assert opened.namelist() == ["app.py", "bootstrap"]
         assert opened.getinfo("bootstrap").external_attr >> 16 & 0o111
@@ -46,18 +51,18 @@ def test_compiled_files_are_not_shipped(code: Path, tmp_path: Path) -> None:
 
 def test_the_last_layer_wins_as_on_aws_and_the_runtime_comes_last(code: Path, tmp_path: Path) -> None:
     both = [Layer(name, (tmp_path / name,), name) for name in ("domain", "data")]
-    script = bootstrap(function_archive(code, both, tmp_path / "runtime", tmp_path))
+    script = bootstrap(function_archive(code, plan(both, tmp_path)))
     assert f"{tmp_path}/data:{tmp_path}/domain:{tmp_path}/runtime" in script
 
 
 def test_a_path_with_spaces_and_quotes_works(code: Path, tmp_path: Path) -> None:
     folder = tmp_path / "it's my folder"
-    script = bootstrap(function_archive(code, [Layer("data", (folder,), "1")], tmp_path / "runtime", folder))
-    print_path = script.partition("exec ")[0] + 'printf %s "$PYTHONPATH"\n'
+    script = bootstrap(function_archive(code, plan([Layer("data", (folder,), "1")], folder)))
+    print_path = script.partition("if [")[0] + 'printf %s "$PYTHONPATH"\n'
     printed = subprocess.run(
         ["sh", "-c", print_path], capture_output=True, text=True, check=True, env={"LAMBDA_TASK_ROOT": "/t"}
     )
-    assert printed.stdout == f"/t:{folder}:{tmp_path}/runtime"
+    assert printed.stdout == f"/t:{folder}:{folder}/runtime"
 
 
 def test_a_changed_layer_changes_the_build(code: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from infra.local.deployment.operator_user import ensure_operator
 from infra.local.deployment.reconcile import reachable_outputs, reconcile
 from infra.local.deployment.stack import BUCKET, deploy_stack, stack_outputs, stack_resources
 from infra.local.deployment.translate import Destination, translate
+from infra.local.fork_plans import write_plans
 
 STACK = "modelcycle"
 
@@ -60,6 +61,7 @@ def deploy(template: Path, stage: str, home: Path, admin: ClientFactory, say: Ca
     }
     say("packaging functions and layers")
     translation = translate(template, parameters, Destination(home, BUCKET, admin.endpoint))
+    write_plans(home, translation.fork_plans)  # the servers start while the template is deployed
     say("deploying the template")
     deploy_stack(STACK, translation, admin)
     resources = stack_resources(STACK, admin)

@@ -16,23 +16,22 @@ from pathlib import Path
 
 from infra.local.deployment.code_hash import code_version, hash_of, source_files
 from infra.local.deployment.layers import BASE_PYTHON, Layer
+from infra.local.fork_plans import START_PROGRAM, ForkPlan, sockets_folder
 
 LOCAL_CLOUD = Path(__file__).parents[1]
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that the format allows; the same files give the same bytes
 
 
-def function_archive(code: Path, layers: list[Layer], runtime: Path, scratch: Path) -> bytes:
+def function_archive(code: Path, plan: ForkPlan) -> bytes:
     """Return the zip of a function's code, with a `bootstrap` that starts it.
 
     Parameters
     ----------
     code : the function's folder
-    layers : in the order of the template
-    runtime : what `install_runtime` returned
-    scratch : folder for temporary files of functions
+    plan : the fork server of the function's layers
     """
     members = {str(path.relative_to(code)): path.read_bytes() for path in source_files(code)}
-    members["bootstrap"] = _bootstrap(layers, runtime, scratch).encode()
+    members["bootstrap"] = _bootstrap(plan).encode()
     return _zip(members)
 
 
@@ -51,17 +50,33 @@ def build_sha(project: Path, home: Path) -> str:
     return hashlib.sha256(f"{digest}{home}{BASE_PYTHON}{platform.python_version()}".encode()).hexdigest()
 
 
-def _bootstrap(layers: list[Layer], runtime: Path, scratch: Path) -> str:
+def python_path(layers: list[Layer], runtime: Path) -> str:
+    """Return the folders that a function imports from, beside its own code.
+
+    Parameters
+    ----------
+    layers : in the order of the template
+    runtime : what `install_runtime` returned
+    """
     # on AWS a later layer overrides an earlier one; on PYTHONPATH the first folder wins
-    folders = [str(folder) for layer in reversed(layers) for folder in layer.folders] + [str(runtime)]
-    path = shlex.quote(":".join(folders))
+    return ":".join([*(str(folder) for layer in reversed(layers) for folder in layer.folders), str(runtime)])
+
+
+def _bootstrap(plan: ForkPlan) -> str:
+    variables = plan.environment()
+    path = shlex.quote(variables.pop("PYTHONPATH"))
+    others = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+    python, start = shlex.quote(plan.python), shlex.quote(str(START_PROGRAM))
+    server = shlex.quote(str(sockets_folder(Path(plan.scratch).parent) / plan.name))
     return f"""#!/bin/sh
 # variables of the emulator, which a function on AWS does not have
 unset AUTH BIND_HOST DOCKER_HOST GATEWAY_PORT IOT_MTLS_ENABLED LAMBDA_WARM_TTL_SECONDS PERSIST_STATE \\
       S3_DATA_DIR S3_PERSIST SFTP_ENABLED STATE_DIR
-export PYTHONPATH="$LAMBDA_TASK_ROOT":{path} TZ=UTC TMPDIR={shlex.quote(str(scratch))} \\
-       PYTHONPYCACHEPREFIX={shlex.quote(str(scratch.parent / "pycache"))}
-exec {shlex.quote(BASE_PYTHON)} -s -S -m awslambdaric "$_HANDLER"
+export PYTHONPATH="$LAMBDA_TASK_ROOT":{path} {others}
+if [ -S {server} ] && [ -f {start} ]; then
+  exec {python} -I -S {start} {server} {python} "$_HANDLER"
+fi
+exec {python} -s -S -m awslambdaric "$_HANDLER"
 """
 
 

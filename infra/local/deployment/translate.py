@@ -17,10 +17,12 @@ import yaml
 
 from infra.local.clients import REGION
 from infra.local.deployment.code_hash import hash_of
-from infra.local.deployment.function_archive import function_archive, layer_archive
-from infra.local.deployment.layers import Layer, install_layer, install_runtime
+from infra.local.deployment.function_archive import function_archive, layer_archive, python_path
+from infra.local.deployment.layers import BASE_PYTHON, Layer, install_layer, install_runtime
 from infra.local.deployment.left_out import LeftOut, leave_out
+from infra.local.deployment.preloaded import load_time_variables, preloaded_modules
 from infra.local.faults import TemplateInvalid
+from infra.local.fork_plans import ForkPlan
 
 Template = dict[str, Any]
 
@@ -36,6 +38,7 @@ class Translation:
     objects : uploads by key, which is a content hash
     left_out : what the local cloud does not have
     nested : the nested stacks by logical id
+    fork_plans : the fork servers of all functions, those of nested stacks included
     """
 
     template: Template
@@ -43,6 +46,7 @@ class Translation:
     objects: dict[str, bytes] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
     nested: dict[str, Translation] = field(default_factory=dict)
+    fork_plans: list[ForkPlan] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -164,6 +168,7 @@ class _TemplateTranslator:
         """
         resources = self.translation.template["Resources"]
         runtime = install_runtime(self.destination.home) if self.code else Path()
+        functions: dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[dict[str, Any], Path]]] = {}
         for resource in resources.values():
             if resource["Type"] != "AWS::Lambda::Function":
                 continue
@@ -175,9 +180,18 @@ class _TemplateTranslator:
                 self.layers[resources[reference["Ref"]]["Properties"]["Content"]["S3Key"]]
                 for reference in properties.get("Layers", [])
             ]
-            archive = function_archive(folder, layers, runtime, self.destination.home / "scratch")
-            properties["Code"] = {"S3Bucket": self.destination.bucket, "S3Key": self._upload("functions", archive)}
-            properties["Runtime"] = "provided.al2023"
+            server = (python_path(layers, runtime), load_time_variables(properties))
+            functions.setdefault(server, []).append((properties, folder))
+        scratch = str(self.destination.home / "scratch")
+        # servers start in this order
+        for (path, variables), members in sorted(functions.items(), key=lambda item: -len(item[1])):
+            modules = preloaded_modules(folder for _, folder in members)
+            plan = ForkPlan(BASE_PYTHON, path, scratch, modules, variables)
+            self.translation.fork_plans.append(plan)
+            for properties, folder in members:
+                archive = function_archive(folder, plan)
+                properties["Code"] = {"S3Bucket": self.destination.bucket, "S3Key": self._upload("functions", archive)}
+                properties["Runtime"] = "provided.al2023"
 
     def translate_nested(self) -> None:
         """Translate and upload the local templates of nested stacks."""
@@ -195,6 +209,7 @@ class _TemplateTranslator:
                 self.destination,
             )
             self.translation.nested[logical_id] = nested
+            self.translation.fork_plans += nested.fork_plans
             self.translation.objects |= {**nested.objects, nested.key: nested.body}
             self.translation.left_out += [LeftOut(f"{logical_id}/{item.what}", item.why) for item in nested.left_out]
             properties["TemplateURL"] = f"{self.destination.endpoint}/{self.destination.bucket}/{nested.key}"

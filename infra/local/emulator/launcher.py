@@ -25,6 +25,7 @@ from typing import Any
 from infra.local.emulator.environment import environment, unsaved_marker
 from infra.local.emulator.event_deliveries import EventDeliveries
 from infra.local.emulator.firehose_buffer import FirehoseBuffer
+from infra.local.emulator.fork_servers import ForkServers
 from infra.local.emulator.function_processes import (
     count_processes,
     is_any_busy,
@@ -71,6 +72,7 @@ def serve(home: Path, port: int) -> None:
     # The services' files are replaced as one set; the code of functions, named by its content, stays outside.
     persistence.STATE_DIR = str(services)
     deliveries, firehose_buffer, unwritten_objects = install(ministack, ensure_root_key(home))
+    fork_servers = ForkServers(home)
 
     def status() -> dict[str, Any]:
         return {
@@ -93,6 +95,7 @@ def serve(home: Path, port: int) -> None:
         if saver.close():
             unsaved_marker(home).unlink(missing_ok=True)
         stop_all_processes()
+        fork_servers.close()
         os._exit(0)
 
     def stop_on_signal() -> None:
@@ -109,7 +112,7 @@ def serve(home: Path, port: int) -> None:
         object_files=unwritten_objects,
     )
     ministack.save_all = saver.save
-    threading.Thread(target=resume_when_listening, args=(port, deliveries), daemon=True).start()
+    threading.Thread(target=resume_when_listening, args=(port, deliveries, fork_servers), daemon=True).start()
     saver.watch(home)
     sys.argv = sys.argv[:1]
     ministack.main()
@@ -153,13 +156,14 @@ def count_steps(flows: Any) -> int:
     return sum(len(execution["events"]) for execution in list(flows._executions._data.values()))
 
 
-def resume_when_listening(port: int, deliveries: EventDeliveries) -> None:
-    """Resume deliveries once the cloud listens: before that, a function can reach no service."""
+def resume_when_listening(port: int, deliveries: EventDeliveries, fork_servers: ForkServers) -> None:
+    """Start functions once the cloud listens: before that, a function can reach no service."""
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
         time.sleep(POLL_INTERVAL)
+    fork_servers.watch()
     deliveries.resume()
 
 
