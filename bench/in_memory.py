@@ -6,105 +6,28 @@ version goes live at once if its verdict passes and nobody has to be asked. Ther
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from modelcycle import messages
 from modelcycle.collect import collect
 from modelcycle.engineer_features import engineer_features
-from modelcycle.faults import Fault, Raced, Transient, Unknown
+from modelcycle.faults import Fault
 from modelcycle.find_unseen import find_unseen
 from modelcycle.govern import govern
-from modelcycle.messages import Artifact
 from modelcycle.preprocess import preprocess
 from modelcycle.register import register
-from modelcycle.registry import Record, Registry, Write
+from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
 from modelcycle.spec import Pipeline
-from modelcycle.store import Listed
 from modelcycle.train.plan_trials import plan_trials
 from modelcycle.train.run_trial import run_trial
 from modelcycle.train.select_model import select_model
 from modelcycle.validate import validate
+from tests.fakes import MemoryStore, MemoryTable
 
 CODE = "bench"
-
-
-class Bucket:
-    """A bucket in memory."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.objects: dict[str, bytes] = {}
-
-    def put(self, key: str, body: bytes | Path) -> Artifact:
-        """Write an object once; a second writer gets the first one's."""
-        stored = self.objects.setdefault(key, body if isinstance(body, bytes) else body.read_bytes())
-        return Artifact(uri=f"s3://{self.name}/{key}", sha256=hashlib.sha256(stored).hexdigest(), bytes=len(stored))
-
-    def read(self, artifact: Artifact) -> bytes:
-        """Return an object."""
-        key = artifact.uri.removeprefix(f"s3://{self.name}/")
-        if key not in self.objects:
-            raise Unknown(f"there is no object {key}", artifact.uri)
-        return self.objects[key]
-
-    def fetch(self, artifact: Artifact, folder: Path) -> Path:
-        """Write an object to a file."""
-        path = folder / f"{artifact.sha256[:16]}-{Path(artifact.uri).name}"
-        path.write_bytes(self.read(artifact))
-        return path
-
-    def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
-        """Return the artifacts that are not in the bucket."""
-        return [item for item in artifacts if item.uri.removeprefix(f"s3://{self.name}/") not in self.objects]
-
-    def list(self, prefix: str) -> Iterator[Listed]:
-        """Yield the objects under a prefix."""
-        for key in sorted(self.objects):
-            if key.startswith(prefix):
-                body = self.objects[key]
-                yield Listed(key, hashlib.sha256(body).hexdigest(), len(body))
-
-    def download(self, listed: Listed, path: Path) -> str | None:
-        """Write an object to a file; it has no version."""
-        if listed.key not in self.objects:
-            raise Transient(f"{listed.key} is gone", listed.key)
-        path.write_bytes(self.objects[listed.key])
-        return None
-
-
-class Table:
-    """The registry's table in memory."""
-
-    def __init__(self) -> None:
-        self.records: dict[tuple[str, str], Record] = {}
-
-    def get(self, pk: str, sk: str) -> Record | None:
-        """Return a record."""
-        return self.records.get((pk, sk))
-
-    def query(
-        self, pk: str, prefix: str = "", *, start: str = "", newest_first: bool = False, limit: int | None = None
-    ) -> list[Record]:
-        """Return the records of a partition."""
-        matching = [
-            record for (key, sk), record in self.records.items() if key == pk and sk.startswith(prefix) and sk >= start
-        ]
-        return sorted(matching, key=lambda record: record.sk, reverse=newest_first)[:limit]
-
-    def write(self, *writes: Write) -> None:
-        """Write records together, if nobody has changed them."""
-        for write in writes:
-            seen = self.records.get((write.pk, write.sk))
-            if (seen.revision if seen else 0) != write.revision:
-                raise Raced("another writer was faster", f"{write.pk} {write.sk}")
-        for write in writes:
-            self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
 
 
 @dataclass(frozen=True)
@@ -135,14 +58,14 @@ class Lifecycle:
     """
 
     model: str
-    data: Bucket = field(default_factory=lambda: Bucket("data"))
-    artifacts: Bucket = field(default_factory=lambda: Bucket("artifacts"))
-    registry: Registry = field(default_factory=lambda: Registry(Table()))
+    data: MemoryStore = field(default_factory=lambda: MemoryStore("data"))
+    artifacts: MemoryStore = field(default_factory=MemoryStore)
+    registry: Registry = field(default_factory=lambda: Registry(MemoryTable()))
     runs: int = 0
 
     def upload(self, name: str, text: str) -> None:
         """Write a file; one of the same name is replaced."""
-        self.data.objects[f"raw/{self.model}/{name}"] = text.encode()
+        self.data.upload(f"raw/{self.model}/{name}", text.encode())
 
     @property
     def champion(self) -> int | None:
@@ -154,7 +77,7 @@ class Lifecycle:
         copied = Lifecycle(self.model, runs=self.runs)
         copied.data.objects = dict(self.data.objects)
         copied.artifacts.objects = dict(self.artifacts.objects)
-        table = Table()
+        table = MemoryTable()
         table.records = dict(self.registry.versions.table.records)  # type: ignore[attr-defined]
         copied.registry = Registry(table)
         return copied
@@ -186,7 +109,12 @@ class Lifecycle:
         done["engineer_features"] = engineer_features(_request(messages.EngineerFeaturesRequest, done), **with_results)
         plan = plan_trials(_request(messages.PlanTrialsRequest, done), artifacts=self.artifacts)
         trials = [
-            run_trial(_request(messages.RunTrialRequest, done | {"trial": trial}), **with_results)
+            run_trial(
+                _request(
+                    messages.RunTrialRequest, done | {"trial": trial, "folds": plan.folds, "ends_at": plan.ends_at}
+                ),
+                **with_results,
+            )
             for trial in plan.trials
         ]
         done["select_model"] = select_model(
