@@ -6,7 +6,6 @@ They have three text columns and a number with missing values, so that every kin
 from __future__ import annotations
 
 import functools
-import io
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +34,7 @@ from modelcycle.messages import (
 )
 from modelcycle.model.columns import Column, Columns, TableSchema, Texts
 from modelcycle.model.fields import Field
+from modelcycle.model.npz import to_npz
 from modelcycle.model.plan import Input
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
@@ -186,13 +186,13 @@ class Cycle:
     def find_unseen(self) -> FoundUnseen:
         """The champion, compared on all test rows."""
         champion = self.registry.routes.get(MODEL).champion
-        cases = self.store.put(self.run.key("find_unseen", "cases.npz"), npz(learned=np.zeros(0, dtype=np.uint64)))
+        cases = self.store.put(self.run.key("find_unseen", "cases.npz"), to_npz(learned=np.zeros(0, dtype=np.uint64)))
         if champion is None:
             return FoundUnseen(champion=None, cases=cases)
         if self.store.missing(self.registry.versions.get(MODEL, champion).essentials):
             return FoundUnseen(champion=champion, champion_lost=True, cases=cases)
         rows = self.trained.test.rows
-        positions = self.store.put(self.run.key("find_unseen", "positions.npz"), npz(positions=np.arange(rows)))
+        positions = self.store.put(self.run.key("find_unseen", "positions.npz"), to_npz(positions=np.arange(rows)))
         return FoundUnseen(
             champion=champion, rows=rows, positions=positions, cases=cases, features=self.preprocess.test_features,
         )  # fmt: skip
@@ -261,17 +261,11 @@ def cycle(trained: Trained, store: Store, registry: Registry, run_id: str = "r1"
         onnx=put("select_model", "model.onnx", trained.onnx), skops=unused, signature=features.signature,
         recipe=Recipe(members=[Member(trial=best)]),
         baseline=put_json(store, run.key("select_model", "baseline.json"), trained.baseline),
-        reference=put("select_model", "reference.npz", npz(**trained.reference)),
+        reference=put("select_model", "reference.npz", to_npz(**trained.reference)),
         probes=put("select_model", "probes.npz", trained.probes.to_bytes()),
         best=best, loss=0.3, trials=1, opset=17,
     )  # fmt: skip
     return Cycle(store, registry, run, trained, preprocess, features, selected)
-
-
-def npz(**arrays: Any) -> bytes:
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
 
 
 def body(*instances: Any) -> str:

@@ -15,6 +15,7 @@ from modelcycle.faults import BadData, BadMessage, BadPipeline
 from modelcycle.messages import Calibration, PlanTrialsRequest, SelectModelRequest, Trial, TrialResult
 from modelcycle.model.calibration import calibrate
 from modelcycle.model.columns import Columns
+from modelcycle.model.npz import to_npz
 from modelcycle.model.parity import ScorePair, check_parity
 from modelcycle.model.recipe import FittedRecipe
 from modelcycle.model.scoring import Scorer, predicted_codes
@@ -27,7 +28,6 @@ from modelcycle.train.choose_recipe import choose_recipe
 from modelcycle.train.held_out import HeldOut, read_held_out
 from modelcycle.train.threshold import choose_threshold
 from tests.fakes import MemoryStore
-from tests.trained import npz
 from tests.unit.learning_tables import Lifecycle, lifecycle, odd_table, table
 
 
@@ -271,7 +271,7 @@ def test_trials_judged_on_other_rows_are_not_averaged_and_rows_may_come_in_any_o
     target = random.normal(size=20)
 
     def put(name: str, rows: np.ndarray) -> Any:
-        return store.put(name, npz(scores=target[rows].reshape(-1, 1).astype(np.float32), rows=rows))
+        return store.put(name, to_npz(scores=target[rows].reshape(-1, 1).astype(np.float32), rows=rows))
 
     results = [
         result(1, scores=put("1", np.arange(10, 20))), result(2, scores=put("2", np.arange(8, 20))),

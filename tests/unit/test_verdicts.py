@@ -28,6 +28,7 @@ from bench.verdicts import (
 from modelcycle.messages import Chain, FoundUnseen, ScoredCandidate, Validated
 from modelcycle.model.columns import Columns
 from modelcycle.model.losses import row_losses
+from modelcycle.model.npz import to_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
 from modelcycle.spec import METRICS, Gates, Task, headline_metric
@@ -42,7 +43,7 @@ from modelcycle.validate.ranked_pairs import auc_influences
 from modelcycle.validate.significance import Comparison, compare, ranking
 from modelcycle.validate.units import Units
 from tests.fakes import MemoryStore, MemoryTable
-from tests.trained import MODEL, Cycle, cycle, npz, train
+from tests.trained import MODEL, Cycle, cycle, train
 
 TARGET = train("binary").test.target
 assert TARGET is not None
@@ -77,7 +78,7 @@ class Against:
         positions = np.arange(len(TARGET)) if positions is None else positions
         found = FoundUnseen(
             champion=self.version, rows=len(positions), cases=self.run.preprocess.test_features,
-            positions=self.store.put("positions", npz(positions=positions)), **unseen,
+            positions=self.store.put("positions", to_npz(positions=positions)), **unseen,
         )  # fmt: skip
         scored = ScoredCandidate(
             scores=self.store.put("scores", Scores(candidate).to_bytes()), champion=self.version,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +36,7 @@ from modelcycle.find_unseen.snapshot import Mask, Snapshot
 from modelcycle.messages import Artifact, CaseColumn, CaseRecipe, FindUnseenRequest, FoundUnseen
 from modelcycle.model.columns import TableSchema
 from modelcycle.model.fields import Field
+from modelcycle.model.npz import from_npz, to_npz
 from modelcycle.model.profile import Profile
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
@@ -122,8 +122,7 @@ def _open_rows(request: FindUnseenRequest, artifacts: Store, engine: Any, folder
     shards = [artifacts.fetch(shard, folder) for shard in request.collect.shards]
     parts = np.zeros(0, dtype=np.uint8)
     if request.preprocess.parts is not None:
-        with np.load(io.BytesIO(artifacts.read(request.preprocess.parts)), allow_pickle=False) as stored:
-            parts = stored["parts"]
+        parts = from_npz(artifacts.read(request.preprocess.parts))["parts"]
     tests = int((parts == TEST).sum())
     if len(parts) != request.collect.rows or tests != request.preprocess.split[TEST]:
         raise BadMessage("the parts do not belong to the rows of the snapshot", STEP, "start a new run")
@@ -273,6 +272,4 @@ def _shifts(rows: Rows, signature: Signature, profile: Profile, missing: list[st
 
 
 def _put_positions(request: FindUnseenRequest, positions: npt.NDArray[np.intp], artifacts: Store) -> Artifact:
-    file = io.BytesIO()
-    np.savez_compressed(file, positions=positions.astype(np.int64))
-    return artifacts.put(request.run.key(STEP, "positions.npz"), file.getvalue())
+    return artifacts.put(request.run.key(STEP, "positions.npz"), to_npz(positions=positions.astype(np.int64)))

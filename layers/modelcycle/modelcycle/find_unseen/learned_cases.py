@@ -6,13 +6,13 @@ column which the model does not read. A set is an npz array of sorted hashes, 8 
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from modelcycle.messages import CaseColumn, CaseRecipe
+from modelcycle.model.npz import from_npz, to_npz_uncompressed
 from modelcycle.model.signature import Signature
 
 MAX_CASES = 5_000_000  # of a set: 40 MB of an object of at most 100
@@ -77,15 +77,12 @@ class Memory:
         arrays = _arrays("", self.whole)
         if self.by_fields is not None:
             arrays |= _arrays("_by_fields", self.by_fields)
-        file = io.BytesIO()
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-        return file.getvalue()
+        return to_npz_uncompressed(**arrays)
 
     @staticmethod
     def from_bytes(body: bytes) -> Memory:
         """Return what is in a file of `to_bytes`."""
-        with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-            arrays = dict(stored)
+        arrays = from_npz(body)
         whole = _cases("", arrays)
         assert whole is not None
         return Memory(whole, _cases("_by_fields", arrays))

@@ -11,8 +11,6 @@ A table is stored as npz without pickle. Its arrays are numbered, because a colu
 
 from __future__ import annotations
 
-import io
-import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz
 from modelcycle.spec import Task
 
 ColumnType = Literal["number", "boolean", "datetime", "text"]
@@ -137,27 +136,25 @@ class Columns:
         for number, values in enumerate(self.values.values()):
             if isinstance(values, Texts):
                 arrays[f"codes{number}"] = values.codes
-                arrays[f"levels{number}"] = _json_array(values.levels)
+                arrays[f"levels{number}"] = json_array(values.levels)
             else:
                 arrays[f"values{number}"] = values
         if self.target is not None:
             arrays["target"] = self.target
-        arrays["names"] = _json_array(list(self.values))
-        file = io.BytesIO()
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        return file.getvalue()
+        arrays["names"] = json_array(list(self.values))
+        return to_npz(**arrays)
 
     @staticmethod
     def from_bytes(body: bytes) -> Columns:
         """Return the table in an npz file of `to_bytes`."""
-        with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-            values: dict[str, Values] = {}
-            for number, name in enumerate(_texts_of(stored["names"])):
-                if f"codes{number}" in stored:
-                    values[name] = Texts(stored[f"codes{number}"], _texts_of(stored[f"levels{number}"]))
-                else:
-                    values[name] = stored[f"values{number}"]
-            return Columns(values, stored.get("target"))
+        stored = from_npz(body)
+        values: dict[str, Values] = {}
+        for number, name in enumerate(from_json_array(stored["names"])):
+            if f"codes{number}" in stored:
+                values[name] = Texts(stored[f"codes{number}"], from_json_array(stored[f"levels{number}"]))
+            else:
+                values[name] = stored[f"values{number}"]
+        return Columns(values, stored.get("target"))
 
 
 def concatenate(parts: list[Columns]) -> Columns:
@@ -183,16 +180,6 @@ def _join_texts(columns: list[Texts]) -> Texts:
         np.array([*(code_of[level] for level in texts.levels), -1], dtype=np.int32)[texts.codes] for texts in columns
     ]
     return Texts(np.concatenate(codes), levels)
-
-
-def _json_array(texts: list[str]) -> npt.NDArray[np.uint8]:
-    # a numpy string array would pad every text to the longest one, and drop trailing NULs
-    return np.frombuffer(json.dumps(texts, ensure_ascii=False).encode(), dtype=np.uint8)
-
-
-def _texts_of(array: npt.NDArray[np.uint8]) -> list[str]:
-    texts: list[str] = json.loads(array.tobytes())
-    return texts
 
 
 def shortest_decimal(value: np.float32) -> float:

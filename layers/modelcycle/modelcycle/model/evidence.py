@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import io
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz
 
 ScoreArray = npt.NDArray[np.float32]
 
@@ -45,18 +45,15 @@ class Evidence:
             "columns": self.columns, "shares": self.shares, "dependence": self.dependence,
             "left_out": self.left_out,
         }  # fmt: skip
-        file = io.BytesIO()
-        np.savez_compressed(
-            file, positions=self.positions, permuted=self.permuted, missing=self.missing,
-            texts=np.frombuffer(json.dumps(texts, ensure_ascii=False).encode(), dtype=np.uint8),
+        return to_npz(
+            positions=self.positions, permuted=self.permuted, missing=self.missing, texts=json_array(texts)
         )  # fmt: skip
-        return file.getvalue()
 
     @staticmethod
     def from_bytes(body: bytes) -> Evidence:
         """Return the evidence in an npz file of `to_bytes`."""
-        with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-            return Evidence(
-                positions=stored["positions"], permuted=stored["permuted"], missing=stored["missing"],
-                **json.loads(stored["texts"].tobytes()),
-            )  # fmt: skip
+        stored = from_npz(body)
+        return Evidence(
+            positions=stored["positions"], permuted=stored["permuted"], missing=stored["missing"],
+            **from_json_array(stored["texts"]),
+        )  # fmt: skip

@@ -5,7 +5,6 @@ It needs only numpy and onnxruntime.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.model.columns import Columns, Texts, shortest_decimal
+from modelcycle.model.npz import from_npz, to_npz
 from modelcycle.model.signature import DEFAULT_THRESHOLD, Signature
 
 BATCH_ROWS = 4096  # of one call to the graph; text inputs are Python strings of some 100 bytes each
@@ -104,15 +104,13 @@ class Scores:
 
     def to_bytes(self) -> bytes:
         """Return an npz file; equal scores give equal bytes."""
-        file = io.BytesIO()
         groups = np.frombuffer(Columns(dict(self.groups)).to_bytes(), dtype=np.uint8)
-        np.savez_compressed(file, scores=self.scores, groups=groups)
-        return file.getvalue()
+        return to_npz(scores=self.scores, groups=groups)
 
     @staticmethod
     def from_bytes(body: bytes) -> Scores:
         """Return the scores in an npz file of `to_bytes`."""
-        with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-            columns = Columns.from_bytes(stored["groups"].tobytes()).values
-            groups = {name: values for name, values in columns.items() if isinstance(values, Texts)}
-            return Scores(stored["scores"], groups)
+        stored = from_npz(body)
+        columns = Columns.from_bytes(stored["groups"].tobytes()).values
+        groups = {name: values for name, values in columns.items() if isinstance(values, Texts)}
+        return Scores(stored["scores"], groups)

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import io
-import json
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,10 @@ class Slices:
         [['north', 'south']]
         """
         names = {"columns": self.columns, "groups": self.groups, "left_out": self.left_out}
-        file = io.BytesIO()
-        np.savez_compressed(
-            file, codes=self.codes, names=np.frombuffer(json.dumps(names, ensure_ascii=False).encode(), dtype=np.uint8)
-        )
-        return file.getvalue()
+        return to_npz(codes=self.codes, names=json_array(names))
 
     @staticmethod
     def from_bytes(body: bytes) -> Slices:
         """Return the slices in an npz file of `to_bytes`."""
-        with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-            return Slices(codes=stored["codes"], **json.loads(stored["names"].tobytes()))
+        stored = from_npz(body)
+        return Slices(codes=stored["codes"], **from_json_array(stored["names"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +12,7 @@ from modelcycle.engine import connect
 from modelcycle.faults import BadData
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest, Run
 from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema
+from modelcycle.model.npz import to_npz
 from modelcycle.preprocess import tables, target
 from modelcycle.preprocess.cleaning import create_clean_rows
 from modelcycle.preprocess.column_types import infer_columns, target_column
@@ -126,9 +126,9 @@ def _preprocess(
         split=part_rows,
         cases=grouping.cases,
         case_recipe=artifacts.put(run.key(STEP, "cases.json"), grouping.recipe.model_dump_json().encode()),
-        parts=_put_npz(artifacts, run.key(STEP, "parts.npz"), parts=parts_of_rows(engine)),
-        folds=_put_npz(
-            artifacts, run.key(STEP, "folds.npz"), train=folds_of_part(engine, 0), validation=folds_of_part(engine, 1)
+        parts=artifacts.put(run.key(STEP, "parts.npz"), to_npz(parts=parts_of_rows(engine))),
+        folds=artifacts.put(
+            run.key(STEP, "folds.npz"), to_npz(train=folds_of_part(engine, 0), validation=folds_of_part(engine, 1))
         ),
         notes=[note for note in (moved, *grouping.notes, *split_notes, entity_note) if note],
         **written,
@@ -204,9 +204,3 @@ def _write_parts(
     written["test_features"] = artifacts.put(run.holdout_key("features"), tables.to_npz(test_features, "test"))
     written["test_labels"] = artifacts.put(run.holdout_key("labels"), tables.to_npz(test_labels, "test"))
     return written, note
-
-
-def _put_npz(artifacts: Store, key: str, **arrays: Any) -> Artifact:
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return artifacts.put(key, file.getvalue())

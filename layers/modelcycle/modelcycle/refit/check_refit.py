@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 
 from modelcycle.faults import ParityBroken
 from modelcycle.messages import CheckedRefit, CheckRefitRequest
 from modelcycle.model.columns import Columns
+from modelcycle.model.npz import from_npz
 from modelcycle.model.parity import ScorePair, check_parity
 from modelcycle.model.scoring import Scorer, Scores
 from modelcycle.model.signature import Signature
@@ -38,8 +37,8 @@ def check_refit(request: CheckRefitRequest, *, artifacts: Store, results: Result
         }  # fmt: skip
         tables = {name: Columns.from_bytes(artifacts.read(artifact)) for name, artifact in rows.items()}
         scores = {name: scorer.scores(table) for name, table in tables.items()}
-        with np.load(io.BytesIO(artifacts.read(request.refit.reference)), allow_pickle=False) as stored:
-            pairs = [ScorePair(name, stored[name].reshape(scores[name].shape), scores[name]) for name in rows]
+        expected = from_npz(artifacts.read(request.refit.reference))
+        pairs = [ScorePair(name, expected[name].reshape(scores[name].shape), scores[name]) for name in rows]
         target = tables["validation"].target
         deviation = 1.0 if target is None or not len(target) else float(np.nanstd(target))
         try:

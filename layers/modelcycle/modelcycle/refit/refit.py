@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
-
-import numpy as np
 
 from modelcycle.faults import Fault, NotExportable
 from modelcycle.messages import Artifact, RefitRequest, Refitted
 from modelcycle.model.columns import Columns, concatenate
+from modelcycle.model.npz import to_npz
 from modelcycle.model.pipeline import frame
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.recipe import FittedRecipe, fit_recipe
@@ -90,8 +88,7 @@ def _refit(request: RefitRequest, rows: _Rows, drifting: bool, artifacts: Store)
     if worse:
         return _keep_twin(request, rows.all.rows, worse)
     probes = Columns.from_bytes(artifacts.read(request.select_model.probes))
-    reference = io.BytesIO()
-    np.savez_compressed(reference, validation=scores(rows.validation), probes=scores(probes), test=scores(rows.test))
+    reference = to_npz(validation=scores(rows.validation), probes=scores(probes), test=scores(rows.test))
     onnx, skops = model.to_files(signature)
 
     def put(name: str, body: bytes) -> Artifact:
@@ -100,7 +97,7 @@ def _refit(request: RefitRequest, rows: _Rows, drifting: bool, artifacts: Store)
     return Refitted(
         onnx=put("model.onnx", onnx),
         skops=put("model.skops", skops),
-        reference=put("reference.npz", reference.getvalue()),
+        reference=put("reference.npz", reference),
         rows=rows.all.rows,
     )
 

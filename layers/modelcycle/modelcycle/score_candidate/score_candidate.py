@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 
 from modelcycle.faults import BadMessage
 from modelcycle.messages import ScoreCandidateRequest, ScoredCandidate
 from modelcycle.model.columns import Columns, TableSchema
+from modelcycle.model.npz import from_npz
 from modelcycle.model.parity import Parity, ScorePair, check_parity
 from modelcycle.model.scoring import ScoreArray, Scorer, Scores
 from modelcycle.model.signature import Signature
@@ -72,8 +71,8 @@ def score_candidate(
 
 
 def _check_parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Store) -> Parity:
-    with np.load(io.BytesIO(artifacts.read(request.select_model.reference)), allow_pickle=False) as stored:
-        expected = {name: stored[name].reshape(len(stored[name]), -1) for name in ("validation", "probes")}
+    stored = from_npz(artifacts.read(request.select_model.reference))
+    expected = {name: stored[name].reshape(len(stored[name]), -1) for name in ("validation", "probes")}
     validation = Columns.from_bytes(artifacts.read(request.preprocess.validation))
     probes = Columns.from_bytes(artifacts.read(request.select_model.probes))
     deviation = 1.0 if validation.target is None or not validation.rows else float(np.nanstd(validation.target))

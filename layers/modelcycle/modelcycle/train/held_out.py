@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from modelcycle.faults import BadMessage
 from modelcycle.messages import TrialResult
+from modelcycle.model.npz import from_npz
 from modelcycle.store import Store
 
 MAX_ROWS = 20_000  # by which a recipe is chosen; more hardly change it, and each trial's scores are read at once
@@ -54,8 +54,8 @@ def read_held_out(finished: list[TrialResult], target: npt.NDArray[Any], artifac
     for result in finished[: 1 + MAX_CANDIDATES]:
         if result.scores is None:
             continue
-        with np.load(io.BytesIO(artifacts.read(result.scores)), allow_pickle=False) as stored:
-            scores, rows = stored["scores"], stored["rows"].astype(np.int64)
+        stored = from_npz(artifacts.read(result.scores))
+        scores, rows = stored["scores"], stored["rows"].astype(np.int64)
         scores, order = scores.reshape(len(rows), -1), np.argsort(rows, kind="stable")
         scores, rows = scores[order], rows[order]
         if positions is None:

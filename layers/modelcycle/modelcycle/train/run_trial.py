@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import time
 from datetime import UTC, datetime
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.messages import Artifact, RunTrialRequest, Trial, TrialResult
+from modelcycle.model.npz import to_npz
 from modelcycle.registry import Results
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
@@ -86,13 +86,12 @@ def _evaluate(
     trial = best_of_candidates(request.trial, data.plan, data.signature, rows, splits[0])
     stop_at = _stop_at(request.ends_at, len(rows.target))
     held_out = score_held_out(trial, data.plan, task, data.n_classes, rows, splits, stop_at)
-    file = io.BytesIO()
-    np.savez_compressed(file, scores=held_out.scores, rows=held_out.positions)
+    body = to_npz(scores=held_out.scores, rows=held_out.positions)
     # by its content: a second delivery may have had less time, and must not take the scores of the first
-    digest = hashlib.sha256(file.getvalue()).hexdigest()[:16]
+    digest = hashlib.sha256(body).hexdigest()[:16]
     key = request.run.key("train", f"scores-{request.trial.number:03}-{digest}.npz")
     loss = validation_loss(held_out.scores, rows.target[held_out.positions])
-    return held_out.trial, loss, artifacts.put(key, file.getvalue())
+    return held_out.trial, loss, artifacts.put(key, body)
 
 
 def _splits(request: RunTrialRequest, data: TrainingData, rows: Rows, artifacts: Store, ordered: bool) -> list[Split]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +14,7 @@ from modelcycle.faults import BadData, Fault, NotExportable
 from modelcycle.messages import Artifact, Recipe, SelectedModel, SelectModelRequest, TrialResult
 from modelcycle.model import export, pipeline
 from modelcycle.model.columns import Columns, concatenate
+from modelcycle.model.npz import to_npz
 from modelcycle.model.recipe import fit_recipe
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Results
@@ -71,7 +71,7 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, results: Resu
             signature=put("signature.json", fitted.signature.model_dump_json().encode()),
             recipe=fitted.recipe,
             baseline=put_json(artifacts, request.run.key(STEP, "baseline.json"), baseline(data, rows.target)),
-            reference=put("reference.npz", _npz(validation=fitted.scores, probes=fitted.probe_scores)),
+            reference=put("reference.npz", to_npz(validation=fitted.scores, probes=fitted.probe_scores)),
             probes=put("probes.npz", fitted.probes.to_bytes()),
             best=fitted.best.trial,
             loss=fitted.best.loss,
@@ -174,9 +174,3 @@ def baseline(data: TrainingData, target: Any) -> dict[str, Any]:
         return {"mean": float(target.mean())}
     shares = np.bincount(target, minlength=data.n_classes) / len(target)
     return {"classes": data.signature.classes, "probabilities": shares.tolist()}
-
-
-def _npz(**arrays: Any) -> bytes:
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()

@@ -7,7 +7,6 @@ many rows         the validation rows are judged by a model of the training rows
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.messages import Preprocessed
+from modelcycle.model.npz import from_npz
 from modelcycle.store import Store
 
 MAX_CROSS_VALIDATED_ROWS = 10_000  # with more kept rows, one validation part is precise enough and costs a fifth
@@ -50,9 +50,9 @@ def count_folds(preprocessed: Preprocessed, ordered: bool) -> int:
 def read_folds(preprocessed: Preprocessed, artifacts: Store) -> npt.NDArray[np.uint8]:
     """Return the fold of each row, uint8 (n,): of the training rows, then of the validation rows."""
     assert preprocessed.folds is not None
-    with np.load(io.BytesIO(artifacts.read(preprocessed.folds)), allow_pickle=False) as stored:
-        folds: npt.NDArray[np.uint8] = np.concatenate([stored["train"], stored["validation"]])
-        return folds
+    stored = from_npz(artifacts.read(preprocessed.folds))
+    folds: npt.NDArray[np.uint8] = np.concatenate([stored["train"], stored["validation"]])
+    return folds
 
 
 def splits_of_folds(folds: npt.NDArray[Any], ordered: bool, learnable: Callable[[Positions], bool]) -> list[Split]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from modelcycle.faults import BadMessage
 from modelcycle.messages import Chain, Validated, ValidateRequest
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.evidence import Evidence
+from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import DEFAULT_THRESHOLD, Signature
 from modelcycle.model.slices import Slices
@@ -204,8 +204,7 @@ def _compare_with_champion(
     if scored.champion_scores is None or unseen.positions is None or sentences:
         sentences = sentences or [f"{name} cannot score these rows"]
         return None, [f"not compared with {name}: {sentence}" for sentence in sentences]
-    with np.load(io.BytesIO(artifacts.read(unseen.positions)), allow_pickle=False) as stored:
-        positions = stored["positions"]
+    positions = from_npz(artifacts.read(unseen.positions))["positions"]
     scores = Scores.from_bytes(artifacts.read(scored.champion_scores)).scores
     if len(scores) != len(positions):
         raise BadMessage("the champion's scores do not belong to the unseen rows", STEP, "start a new run")
