@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import time
@@ -73,8 +72,6 @@ def train_and_score(folder: Path, about: dict[str, Any], budget: float) -> tuple
     )  # fmt: skip
     collected = collect(RunRequest(run=run), data=data, leases=leases, **ports)
     preprocessed = preprocess(PreprocessRequest(run=run, collect=collected), **ports)
-    if preprocessed.folds is None:
-        preprocessed = preprocessed.model_copy(update={"folds": artifacts.put("folds.npz", _folds(preprocessed.split))})
     engineered = engineer_features(EngineerFeaturesRequest(run=run, preprocess=preprocessed), **ports)
     inputs: dict[str, Any] = {"run": run, "preprocess": preprocessed, "engineer_features": engineered}
     planned = plan_trials(PlanTrialsRequest(**inputs), artifacts=artifacts)
@@ -122,13 +119,6 @@ def _say(trials: list[TrialResult]) -> None:
 
 def _about(trial: TrialResult) -> str:
     return f"{trial.trial.algorithm} {trial.trial.parameters} {trial.failed}"
-
-
-def _folds(split: tuple[int, int, int]) -> bytes:
-    file = io.BytesIO()
-    folds = np.random.default_rng(0).permutation(np.arange(split[0] + split[1]) % 5).astype(np.uint8)
-    np.savez(file, train=folds[: split[0]], validation=folds[split[0] :])
-    return file.getvalue()
 
 
 def _refit(artifacts: Any, preprocessed: Any, recipe: Any, plan: FeaturePlan, signature: Signature) -> bytes:
