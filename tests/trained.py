@@ -268,5 +268,17 @@ def cycle(trained: Trained, store: Store, registry: Registry, run_id: str = "r1"
     return Cycle(store, registry, run, trained, preprocess, features, selected)
 
 
+def probabilities(confidence: float, seed: int, accuracy: float = 0.85, target: Any = None) -> np.ndarray:
+    """Scores (n, 2) that give the true class `confidence` in a share `accuracy` of the rows.
+
+    The rows are those of a binary target; by default the test rows of `train`.
+    """
+    target = train("binary").test.target if target is None else target
+    correct = np.random.default_rng(seed).random(len(target)) < accuracy
+    of_true_class = np.where(correct, confidence, 1 - confidence)
+    positive = np.where(target == 1, of_true_class, 1 - of_true_class)
+    return np.column_stack([1 - positive, positive]).astype(np.float32)
+
+
 def body(*instances: Any) -> str:
     return json.dumps({"instances": list(instances)})

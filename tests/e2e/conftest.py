@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cli.main import main
 from infra.local import cloud as local
 
 if TYPE_CHECKING:
@@ -74,3 +76,23 @@ def restartable(
     restartable = RestartableCloud(tmp_path_factory.mktemp("restartable") / "home", project.home)
     yield restartable
     local.down(home=restartable.site.home)
+
+
+@pytest.fixture
+def project_variables(project: CloudSite, cloud: local.LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELCYCLE_HOME", str(project.home))
+    monkeypatch.setenv("MODELCYCLE_PORT", str(project.port))
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command and returns its JSON object; the command has to exit with `status`."""
+
+    def run(*words: str, status: int = 0) -> dict[str, Any]:
+        ended = main([*words, "--json"])
+        printed = capsys.readouterr()
+        assert ended == status, printed.err + printed.out
+        answer: dict[str, Any] = json.loads(printed.out)
+        return answer
+
+    return run

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from cli.main import main
-from infra.local.cloud import LocalCloud
-from tests.e2e.conftest import CloudSite
 
 MODEL = "fruit"
 
@@ -32,24 +30,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append(f"{weight:.1f};{colour};{taste};2026-0{1 + number % 9}-1{number % 10};{sort}")
     (folder / "fruit.csv").write_text("\n".join(rows) + "\n")
     return folder
-
-
-@pytest.fixture
-def project_variables(project: CloudSite, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MODELCYCLE_HOME", str(project.home))
-    monkeypatch.setenv("MODELCYCLE_PORT", str(project.port))
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs a command and returns its JSON object; the command has to exit with `status`."""
-
-    def run(*words: str, status: int = 0) -> dict[str, Any]:
-        assert main([*words, "--json"]) == status, capsys.readouterr().err
-        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return answer
-
-    return run
 
 
 @pytest.mark.usefixtures("project_variables")

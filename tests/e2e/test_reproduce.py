@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import pytest
 
 from cli.main import main
 from infra.local.cloud import LocalCloud
-from tests.e2e.conftest import CloudSite
 
+pytestmark = pytest.mark.usefixtures("project_variables")
 MODEL = "again"
 KEY = f"raw/{MODEL}/rows 1.csv"
 PIPELINE = """
@@ -37,26 +36,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "rows 1.csv").write_text("\n".join(rows) + "\n")
     (folder / "again.yaml").write_text(PIPELINE)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def project_variables(project: CloudSite, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MODELCYCLE_HOME", str(project.home))
-    monkeypatch.setenv("MODELCYCLE_PORT", str(project.port))
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs a command and returns its JSON object; the command has to exit with `status`."""
-
-    def run(*words: str, status: int = 0) -> dict[str, Any]:
-        ended = main([*words, "--json"])
-        printed = capsys.readouterr()
-        assert ended == status, printed.err + printed.out
-        answer: dict[str, Any] = json.loads(printed.out)
-        return answer
-
-    return run
 
 
 def test_the_same_bytes_come_out_in_another_folder_with_a_new_environment(

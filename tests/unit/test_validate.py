@@ -23,18 +23,10 @@ from modelcycle.validate.metrics import measure
 from modelcycle.validate.report import calibration, confusion
 from modelcycle.validate.significance import compare
 from tests.fakes import MemoryStore, MemoryTable
-from tests.trained import MODEL, SEX, Cycle, cycle, train
+from tests.trained import MODEL, SEX, Cycle, cycle, probabilities, train
 
 TARGET = train("binary").test.target
 assert TARGET is not None
-
-
-def probabilities(confidence: float, seed: int, accuracy: float = 0.85, target: Any = TARGET) -> np.ndarray:
-    """Scores (n, 2) that give the true class `confidence` in a share `accuracy` of the rows."""
-    correct = np.random.default_rng(seed).random(len(target)) < accuracy
-    of_true_class = np.where(correct, confidence, 1 - confidence)
-    positive = np.where(target == 1, of_true_class, 1 - of_true_class)
-    return np.column_stack([1 - positive, positive]).astype(np.float32)
 
 
 def validated(

@@ -43,17 +43,10 @@ from modelcycle.validate.ranked_pairs import auc_influences
 from modelcycle.validate.significance import Comparison, compare, ranking
 from modelcycle.validate.units import Units
 from tests.fakes import MemoryStore, MemoryTable
-from tests.trained import MODEL, Cycle, cycle, train
+from tests.trained import MODEL, Cycle, cycle, probabilities, train
 
 TARGET = train("binary").test.target
 assert TARGET is not None
-
-
-def probabilities(confidence: float, seed: int, accuracy: float = 0.85, target: Any = TARGET) -> np.ndarray:
-    correct = np.random.default_rng(seed).random(len(target)) < accuracy
-    of_true_class = np.where(correct, confidence, 1 - confidence)
-    positive = np.where(target == 1, of_true_class, 1 - of_true_class)
-    return np.column_stack([1 - positive, positive]).astype(np.float32)
 
 
 class Against:
