@@ -51,6 +51,11 @@ class Parity:
     flips: int
 
 
+def deviation_of(target: npt.NDArray[Any] | None) -> float:
+    """Return the standard deviation of a target (n,), the unit of a regression's differences; 1 without rows."""
+    return 1.0 if target is None or not len(target) else float(np.nanstd(target))
+
+
 def check_parity(
     pairs: list[ScorePair], task: Task, deviation: float, algorithm: str, threshold: float = DEFAULT_THRESHOLD
 ) -> Parity:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from modelcycle.faults import ParityBroken
 from modelcycle.messages import CheckedRefit, CheckRefitRequest
 from modelcycle.model.columns import Columns
 from modelcycle.model.npz import from_npz
-from modelcycle.model.parity import ScorePair, check_parity
+from modelcycle.model.parity import ScorePair, check_parity, deviation_of
 from modelcycle.model.scoring import Scorer, Scores
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Results
@@ -39,8 +37,7 @@ def check_refit(request: CheckRefitRequest, *, artifacts: Store, results: Result
         scores = {name: scorer.scores(table) for name, table in tables.items()}
         expected = from_npz(artifacts.read(request.refit.reference))
         pairs = [ScorePair(name, expected[name].reshape(scores[name].shape), scores[name]) for name in rows]
-        target = tables["validation"].target
-        deviation = 1.0 if target is None or not len(target) else float(np.nanstd(target))
+        deviation = deviation_of(tables["validation"].target)
         try:
             parity = check_parity(
                 pairs, signature.task, deviation, request.select_model.best.algorithm, signature.threshold

@@ -56,6 +56,11 @@ class Version(BaseModel):
     chain: Chain | None = None
 
     @property
+    def judged(self) -> Artifact:
+        """The ONNX graph that was judged, and that later candidates are compared with."""
+        return self.twin or self.onnx
+
+    @property
     def essentials(self) -> tuple[Artifact, ...]:
         """The artifacts without which the version cannot be served, rolled out or monitored."""
         return self.onnx, self.signature, self.profile, self.pipeline

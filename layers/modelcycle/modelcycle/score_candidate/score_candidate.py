@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from modelcycle.faults import BadMessage
 from modelcycle.messages import ScoreCandidateRequest, ScoredCandidate
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.npz import from_npz
-from modelcycle.model.parity import Parity, ScorePair, check_parity
+from modelcycle.model.parity import Parity, ScorePair, check_parity, deviation_of
 from modelcycle.model.scoring import ScoreArray, Scorer, Scores
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry
@@ -75,13 +73,12 @@ def _check_parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Sto
     expected = {name: stored[name].reshape(len(stored[name]), -1) for name in ("validation", "probes")}
     validation = Columns.from_bytes(artifacts.read(request.preprocess.validation))
     probes = Columns.from_bytes(artifacts.read(request.select_model.probes))
-    deviation = 1.0 if validation.target is None or not validation.rows else float(np.nanstd(validation.target))
     pairs = [
         ScorePair("validation", expected["validation"], scorer.scores(validation)),
         ScorePair("parity", expected["probes"], scorer.scores(probes)),
     ]
     task, threshold = scorer.signature.task, scorer.signature.threshold
-    return check_parity(pairs, task, deviation, request.select_model.best.algorithm, threshold)
+    return check_parity(pairs, task, deviation_of(validation.target), request.select_model.best.algorithm, threshold)
 
 
 def _champion_scores(
@@ -104,7 +101,7 @@ def _champion_scores(
     rows = Columns.from_bytes(artifacts.read(unseen.features))
     if not signature.fits(rows):
         raise BadMessage(f"the rows are not those that version {unseen.champion} reads", STEP, "start a new run")
-    scores = Scorer(signature, artifacts.read(champion.twin or champion.onnx)).scores(rows)
+    scores = Scorer(signature, artifacts.read(champion.judged)).scores(rows)
     if not candidate.classes:
         return scores, []
     return scores[:, [signature.classes.index(name) for name in candidate.classes]], []

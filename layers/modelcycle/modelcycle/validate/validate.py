@@ -16,7 +16,7 @@ from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import DEFAULT_THRESHOLD, Signature
 from modelcycle.model.slices import Slices
-from modelcycle.registry import Registry
+from modelcycle.registry import Registry, Version
 from modelcycle.spec import HEADLINE_METRIC, Pipeline, Task, headline_metric
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
@@ -77,19 +77,20 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     metrics, left_out = measure(rows.scores.scores, rows.target, task, rows.threshold)
     metric = _shown_metric(task, rows.baseline, metrics)
     against_baseline = _compare_with_baseline(rows, metric)
-    against_champion, uncompared = _compare_with_champion(request, rows, metric, artifacts, registry)
+    champion = None
+    if scored.champion is not None and not request.find_unseen.champion_lost:
+        champion = registry.versions.get(request.run.model, scored.champion)
+    against_champion, uncompared = _compare_with_champion(request, champion, rows, metric, artifacts)
 
     gates = minimum_gates(pipeline.gates.minimum, task, metrics)
     if pipeline.gates.beats_baseline:
         ranked = ranking(rows.scores.scores, rows.target, task, rows.units)
         gates = [baseline_gate(against_baseline.reference, beyond_a_constant(rows), ranked, task), *gates]
     chain = Chain()
-    if against_champion is not None:
-        assert scored.champion is not None
-        before = registry.versions.get(request.run.model, scored.champion).chain
-        chain = extend(before, scored.champion, against_champion.reference.comparison)
+    if champion is not None and against_champion is not None:
+        chain = extend(champion.chain, champion.version, against_champion.reference.comparison)
         gates += champion_gates(pipeline.gates, against_champion.reference, chain)
-        worse = worse_than_none(against_champion, against_baseline, rows, metric, scored.champion)
+        worse = worse_than_none(against_champion, against_baseline, rows, metric, champion.version)
         uncompared = [worse] if worse else []
     if uncompared:
         gates.append(uncompared_gate(pipeline.gates, uncompared))
@@ -100,9 +101,8 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if request.find_unseen.champion_lost:
         reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
-    if _is_champion(request, pipeline, registry):
-        assert scored.champion is not None
-        verdict, reasons, ask = "unchanged", [f"the same model as version {scored.champion}, which is live"], []
+    if champion is not None and _is_champion(request, pipeline, champion):
+        verdict, reasons, ask = "unchanged", [f"the same model as version {champion.version}, which is live"], []
 
     intervals = {
         name: interval
@@ -187,9 +187,13 @@ def _compare_with_baseline(rows: JudgedRows, metric: str) -> Compared:
 
 
 def _compare_with_champion(
-    request: ValidateRequest, rows: JudgedRows, metric: str, artifacts: Store, registry: Registry
+    request: ValidateRequest, champion: Version | None, rows: JudgedRows, metric: str, artifacts: Store
 ) -> tuple[Compared | None, list[str]]:
     """Compare with the champion on the test rows that it has not learned from.
+
+    Parameters
+    ----------
+    champion : None if no version is live, or if its artifacts are gone
 
     Returns
     -------
@@ -197,9 +201,9 @@ def _compare_with_champion(
     uncompared : why they cannot be, as sentences
     """
     scored, unseen = request.score_candidate, request.find_unseen
-    if scored.champion is None or unseen.champion_lost:
+    if champion is None:
         return None, []
-    name = f"version {scored.champion}"
+    name = f"version {champion.version}"
     sentences = list(dict.fromkeys([*unseen.uncompared, *scored.uncompared]))
     if scored.champion_scores is None or unseen.positions is None or sentences:
         sentences = sentences or [f"{name} cannot score these rows"]
@@ -211,7 +215,6 @@ def _compare_with_champion(
     if rows.units.take(positions).count < 2:
         one = f" but {len(positions):,}, which belong together" if len(positions) else ""
         return None, [f"not compared with {name}: it has learned from all test rows{one}"]
-    champion = registry.versions.get(request.run.model, scored.champion)
     threshold = Signature.model_validate_json(artifacts.read(champion.signature)).threshold
     return compare_models(name, rows, positions, scores, metric, threshold), []
 
@@ -259,17 +262,13 @@ def _tables(rows: JudgedRows) -> dict[str, Any]:
     }
 
 
-def _is_champion(request: ValidateRequest, pipeline: Pipeline, registry: Registry) -> bool:
-    """Return whether the candidate is the champion: the same graph with the same signature, not lost, and not to be
-    replaced by its own refit, or the other way round, because the pipeline file now says so.
+def _is_champion(request: ValidateRequest, pipeline: Pipeline, champion: Version) -> bool:
+    """Return whether the candidate is the champion: the same graph with the same signature, and not to be replaced by
+    its own refit, or the other way round, because the pipeline file now says so.
     """
-    if request.score_candidate.champion is None or request.find_unseen.champion_lost:
-        return False
-    champion = registry.versions.get(request.run.model, request.score_candidate.champion)
     if pipeline.training.refit == ("judged" if champion.twin is not None else "all"):
         return False
-    judged = champion.twin or champion.onnx
-    return (judged.sha256, champion.signature.sha256) == (
+    return (champion.judged.sha256, champion.signature.sha256) == (
         request.select_model.onnx.sha256,
         request.select_model.signature.sha256,
     )
