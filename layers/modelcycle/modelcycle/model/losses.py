@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from modelcycle.spec import Task
 
+SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)  # 1.2e-7: one wrong row costs at most 16 nats
 Array = npt.NDArray[Any]
 
 
@@ -32,6 +33,16 @@ def log_loss(scores: Array, target: Array) -> float:
     # a graph may round a probability to 1.0000001, which scikit-learn refuses
     probabilities = np.clip(scores.astype(np.float32), 0, 1)
     return float(metrics.log_loss(target, probabilities, labels=np.arange(scores.shape[1])))
+
+
+def log_losses(probabilities: Array) -> npt.NDArray[np.float64]:
+    """Return the log loss in nats of each row, by its probability of the true class; of any shape, as in `log_loss`.
+
+    >>> log_losses(np.array([1.0, 0.5, 0.0])).round(2).tolist()
+    [-0.0, 0.69, 15.94]
+    """
+    losses: npt.NDArray[np.float64] = -np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1.0))
+    return losses
 
 
 def row_losses(scores: Array, target: Array, task: Task) -> npt.NDArray[np.float64]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.model.losses import log_losses
 from modelcycle.model.recipe import shares
 from modelcycle.train.chance import FOLDS, folds_of, is_lower
 from modelcycle.train.held_out import MAX_FIT_SECONDS, HeldOut
@@ -21,7 +22,6 @@ MAX_MEMBERS = 3  # different trials; each takes a fit, a conversion and its time
 MAX_ROUNDS = 10  # of the selection, so a weight is a multiple of a tenth at the finest
 MIN_GAIN = 0.005  # share of the loss; less is not worth the time of more models
 MIN_ROWS = 100  # held-out rows; with fewer, weights would follow chance
-SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)  # as in `losses.log_loss`
 
 Array = npt.NDArray[np.float64]
 
@@ -110,8 +110,7 @@ def _scores_of_truth(held_out: HeldOut) -> Array:
 def _losses(scores: Array, target: npt.NDArray[Any]) -> Array:
     """Return the log loss, or the squared error, of each row (m,)."""
     if target.dtype.kind == "i":
-        log_losses: Array = -np.log(np.clip(scores, SMALLEST_PROBABILITY, 1.0))
-        return log_losses
+        return log_losses(scores)
     squared: Array = np.square(scores - target)
     return squared
 

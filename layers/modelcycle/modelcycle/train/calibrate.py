@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from modelcycle.messages import Calibration
 from modelcycle.model.calibration import calibrate
-from modelcycle.train.blend import SMALLEST_PROBABILITY
+from modelcycle.model.losses import log_losses
 from modelcycle.train.chance import FOLDS, folds_of, is_lower
 
 MIN_ROWS = 100  # held-out rows
@@ -47,8 +47,8 @@ def choose_calibration(scores: Array, target: npt.NDArray[Any]) -> ChosenCalibra
     for fold in range(FOLDS):
         judged = folds == fold
         calibration = fit_calibration(scores[~judged], target[~judged])
-        corrected[judged] = log_losses(calibrate(scores[judged], calibration), target[judged])
-    before = log_losses(scores, target)
+        corrected[judged] = _losses(calibrate(scores[judged], calibration), target[judged])
+    before = _losses(scores, target)
     if not is_lower(corrected, before):
         return None
     return ChosenCalibration(fit_calibration(scores, target), float(corrected.mean()), float(before.mean()))
@@ -67,7 +67,7 @@ def fit_calibration(scores: Array, target: npt.NDArray[Any]) -> Calibration:
     if scores.shape[1] > 2:
 
         def loss(log_slope: float) -> float:
-            return float(log_losses(calibrate(scores, Calibration(slope=math.exp(log_slope))), target).mean())
+            return float(_losses(calibrate(scores, Calibration(slope=math.exp(log_slope))), target).mean())
 
         found = minimize_scalar(loss, bounds=tuple(map(math.log, SLOPES)), method="bounded")
         return Calibration(slope=_rounded(math.exp(found.x)))
@@ -78,17 +78,16 @@ def fit_calibration(scores: Array, target: npt.NDArray[Any]) -> Calibration:
 
     def platt_loss(point: Array) -> float:
         calibration = Calibration(slope=float(point[0]), intercept=float(point[1]))
-        logs = np.log(np.clip(calibrate(scores, calibration), SMALLEST_PROBABILITY, 1.0))
-        return -float((smoothed * logs[:, 1] + (1 - smoothed) * logs[:, 0]).mean())
+        losses = log_losses(calibrate(scores, calibration))
+        return float((smoothed * losses[:, 1] + (1 - smoothed) * losses[:, 0]).mean())
 
     point = minimize(platt_loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=[SLOPES, INTERCEPTS]).x
     return Calibration(slope=_rounded(float(point[0])), intercept=_rounded(float(point[1])))
 
 
-def log_losses(scores: Array, target: npt.NDArray[Any]) -> Array:
-    """Return the log loss (m,) of each row of probabilities (m, k), in nats."""
-    losses: Array = -np.log(np.clip(scores[np.arange(len(target)), target], SMALLEST_PROBABILITY, 1.0))
-    return losses
+def _losses(scores: Array, target: npt.NDArray[Any]) -> Array:
+    """Return the log loss (m,) of each row of probabilities (m, k)."""
+    return log_losses(scores[np.arange(len(target)), target])
 
 
 def _rounded(number: float) -> float:

@@ -73,7 +73,8 @@ def score_held_out(
     if trial.algorithm != "hist_gradient_boosting":
         scores = []
         for split in splits:
-            fitted = pipeline.fit(_model(trial, plan, task), *_arguments(rows.take(split.fit)))
+            learned = rows.take(split.fit)
+            fitted = pipeline.fit(_model(trial, plan, task), learned.frame, learned.target)
             scores.append(pipeline.scores(fitted, rows.take(split.judge).frame, n_classes))
         return HeldOutScores(trial, positions, np.concatenate(scores))
     boosted = []
@@ -87,10 +88,6 @@ def score_held_out(
 
 def _model(trial: Trial, plan: FeaturePlan, task: Task) -> Any:
     return pipeline.build(plan, task, trial.algorithm, trial.parameters, trial.seed)
-
-
-def _arguments(rows: Rows) -> tuple[Any, npt.NDArray[Any]]:
-    return rows.frame, rows.target
 
 
 @dataclass(frozen=True)
