@@ -11,7 +11,7 @@ from cli.screens.lines import clip, count, difference, figure, seconds, size, st
 from modelcycle import messages
 from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
-from modelcycle.spec import METRICS
+from modelcycle.spec import is_better
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}
 MAX_REASON = 130  # characters: a phrase with its figures
@@ -159,32 +159,25 @@ def _validate(results: Results) -> Figures:
     if validated.champion and metric in validated.champion and not is_told:
         where = f" on {count(validated.compared, 'row')} new to both" if validated.compared else ""
         parts.append(f"champion {figure(validated.champion[metric])}{where}")
+    parts += _decided(validated, results.get("decide") or {})
     return Figures(parts, _first([*validated.ask, *(reason for reason in told if reason not in validated.ask)]))
 
 
-def _validate_and_decide(results: Results) -> Figures:
-    """Return the figures of the verdict, with what chose the threshold: the pipeline file's `training.decide`."""
-    figures = _validate(results)
-    validated = messages.Validated.model_validate(results["validate"])
-    decide = results.get("decide") or {}
+def _decided(validated: messages.Validated, decide: dict[str, Any]) -> list[str]:
+    """Return the figures by which the pipeline file's `training.decide` chose the threshold, unless they are shown."""
+    parts = []
     name, costs = decide.get("metric"), decide.get("costs")
-    shown = {validated.metric, *(["accuracy"] if validated.metric != "accuracy" else [])}
-    decided = []
-    if name in validated.metrics and name not in shown:
-        against = f" (baseline {figure(validated.baseline[name])})" if name in validated.baseline else ""
-        decided.append(f"{words(name)} {figure(validated.metrics[name])}{against}")
+    if name in validated.metrics and name not in (validated.metric, "accuracy"):
+        parts.append(_with_baseline(validated, name))
     if costs:
-        decided.append(f"cost of a row {figure(costs['model'])} ({figure(costs['baseline'])} without a model)")
-    return Figures([*figures.parts, *decided], figures.sentences)
+        parts.append(f"cost of a row {figure(costs['model'])} ({figure(costs['baseline'])} without a model)")
+    return parts
 
 
 def _looks_better(validated: messages.Validated) -> bool:
     """Return whether the shown figure is better than the baseline's; a candidate may pass although it is not."""
     value, baseline = validated.metrics[validated.metric], validated.baseline.get(validated.metric)
-    if baseline is None:
-        return False
-    directions = {name: direction for metrics in METRICS.values() for name, direction in metrics.items()}
-    return value > baseline if directions[validated.metric] == "higher" else value < baseline
+    return baseline is not None and is_better(validated.metric, value, baseline)
 
 
 def _with_interval(value: float, low: float, high: float) -> str:
@@ -195,12 +188,15 @@ def _with_interval(value: float, low: float, high: float) -> str:
 
 
 def _rare_class(validated: messages.Validated) -> list[str]:
-    baseline = validated.baseline.get("accuracy")
-    against = "" if baseline is None else f" (baseline {figure(baseline)})"
     shown = [
         f"{name} {figure(validated.metrics[name])}" for name in ("recall", "precision") if name in validated.metrics
     ]
-    return [f"accuracy {figure(validated.metrics['accuracy'])}{against}", *shown]
+    return [_with_baseline(validated, "accuracy"), *shown]
+
+
+def _with_baseline(validated: messages.Validated, name: str) -> str:
+    against = f" (baseline {figure(validated.baseline[name])})" if name in validated.baseline else ""
+    return f"{words(name)} {figure(validated.metrics[name])}{against}"
 
 
 def _refit(results: Results) -> Figures:
@@ -252,6 +248,6 @@ def _first(sentences: list[str]) -> list[str]:
 
 FIGURES: dict[str, Callable[[Results], Figures]] = {
     "collect": _collect, "preprocess": _preprocess, "engineer_features": _engineer_features, "train": _train,
-    "score_candidate": _score_candidate, "validate": _validate_and_decide, "refit": _refit, "govern": _govern,
+    "score_candidate": _score_candidate, "validate": _validate, "refit": _refit, "govern": _govern,
     "register": _register, "stage": _stage, "deploy": _deploy,
 }  # fmt: skip

@@ -6,7 +6,15 @@
 
 from __future__ import annotations
 
-from modelcycle.spec.metrics import HEADLINE_METRIC, METRICS, Direction, Task, headline_metric, unknown_metric
+from modelcycle.spec.metrics import (
+    HEADLINE_METRIC,
+    METRICS,
+    Direction,
+    Task,
+    headline_metric,
+    is_better,
+    unknown_metric,
+)
 from modelcycle.spec.parsing import parse
 from modelcycle.spec.pipeline import (
     MODEL_NAME,
@@ -46,6 +54,7 @@ __all__ = [
     "Task",
     "Training",
     "headline_metric",
+    "is_better",
     "json_schema",
     "parse",
     "unknown_metric",

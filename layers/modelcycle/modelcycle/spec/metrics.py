@@ -71,6 +71,18 @@ def headline_metric(task: Task, shares: Sequence[float] = ()) -> str:
     return HEADLINE_METRIC[task]
 
 
+def is_better(metric: str, value: float, other: float) -> bool:
+    """Return whether a value of a metric is better than another; a metric has one direction in all tasks.
+
+    Examples
+    --------
+    >>> is_better("accuracy", 0.9, 0.8), is_better("rmse", 0.9, 0.8)
+    (True, False)
+    """
+    direction = next(metrics[metric] for metrics in METRICS.values() if metric in metrics)
+    return value > other if direction == "higher" else value < other
+
+
 def unknown_metric(name: str, tasks: Iterable[Task]) -> str | None:
     """Return the sentence for a metric that none of the tasks has, or None when one has it.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import Scores
-from modelcycle.spec import METRICS, Task
+from modelcycle.spec import Task, is_better
 from modelcycle.validate.gates import ReferenceModel
 from modelcycle.validate.metrics import measure
 from modelcycle.validate.significance import Comparison, compare
@@ -95,7 +95,7 @@ def compare_models(
         name, value = f"{name}{figures} on {len(positions):,} rows that neither had seen", None
     loss = float(np.mean(losses)) if len(losses) else 0.0
     contrary = ""
-    if value is not None and own_value is not None and not _is_better(own_value, value, metric, rows.task):
+    if value is not None and own_value is not None and not is_better(metric, own_value, value):
         contrary = f"{metric.replace('_', ' ')} {own_value:.3g}"
     reference = ReferenceModel(name, value, comparison, loss, LOSS_NAMES[rows.task], contrary)
     return Compared(reference, metrics, candidate_metrics, positions, scores, threshold)
@@ -135,16 +135,12 @@ def worse_than_none(champion: Compared, baseline: Compared, rows: JudgedRows, me
         champion.metrics.get(metric),
         measure(without, target, rows.task, baseline.threshold)[0].get(metric),
     )
-    if shown is not None and shown_other is not None and _is_better(shown_other, shown, metric, rows.task):
+    if shown is not None and shown_other is not None and is_better(metric, shown_other, shown):
         name, own, other = metric.replace("_", " "), shown, shown_other
     figures = f"{name} {_figure(own)}, {_figure(other)} without a model"
     return (
         f"version {version} is worse than no model on these rows: {figures}: labels, units or columns may have changed"
     )
-
-
-def _is_better(value: float, other: float, metric: str, task: Task) -> bool:
-    return value > other if METRICS[task][metric] == "higher" else value < other
 
 
 def _figure(value: float) -> str:
