@@ -22,7 +22,7 @@ import numpy.typing as npt
 from modelcycle.engineer_features.association import Coded, best_r2, separations, standardised
 from modelcycle.engineer_features.formulas import exact_formulas
 from modelcycle.engineer_features.missingness import missingness_leak
-from modelcycle.model.columns import Columns, TableSchema, Texts, Values
+from modelcycle.model.columns import Columns, TableSchema, missing_mask
 from modelcycle.model.plan import Planned, Treatment
 from modelcycle.spec import Task
 
@@ -64,7 +64,7 @@ def leaking_columns(plan: dict[str, Planned], rows: Columns, schema: TableSchema
     for name in names:
         values = rows.values[name]
         leak, suspicion = _evidence(Coded(values), target, schema.task)
-        told = missingness_leak(_missing(values), rows.target, schema.task, schema.target.name, schema.classes)
+        told = missingness_leak(missing_mask(values), rows.target, schema.task, schema.target.name, schema.classes)
         if told is not None and told.certain:
             leak = leak or f"gives the target away {told.evidence}"
         elif told is not None:
@@ -106,8 +106,3 @@ def _evidence(column: Coded, target: npt.NDArray[Any], task: Task) -> tuple[str,
     if score >= MIN_LEAK_SCORE:
         return f"gives the target away: by itself it predicts every {predicted} ({measure} {score:.4f} {rows})", ""
     return "", f"nearly gives the target away: {measure} {score:.3f} by itself {rows}" if suspected else ""
-
-
-def _missing(values: Values) -> npt.NDArray[np.bool_]:
-    missing: npt.NDArray[np.bool_] = values.codes < 0 if isinstance(values, Texts) else np.isnan(values)
-    return missing

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.model import numerals
-from modelcycle.model.columns import Column, Columns, Texts, Values
+from modelcycle.model.columns import Column, Columns, Texts, Values, missing_mask
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.pipeline import MIN_LEVEL_ROWS, WORD_PATTERN
 from modelcycle.model.plan import Part, Planned
@@ -43,7 +43,7 @@ def choose_treatment(column: Column, rows: Columns, pipeline: Pipeline) -> Plann
     pipeline : the pipeline file, for its time column
     """
     name, values = column.name, rows.values[column.name]
-    present = values.codes >= 0 if isinstance(values, Texts) else ~np.isnan(values)
+    present = ~missing_mask(values)
     if not isinstance(values, Texts) and np.isinf(values).any():
         return _leave_out(name, "some values are infinite")
     missing_share = 1 - float(present.mean()) if len(present) else 1.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from modelcycle.find_unseen.snapshot import Cells
 from modelcycle.model.fields import Field
 from modelcycle.model.profile import Profile
+from modelcycle.model.proportions import proportions_z
 
 MIN_UNSEEN_ROWS = 30
 MAX_UNREADABLE_SHARE = 0.01  # of the values of a field; `preprocess` reads a column as numbers up to the same share
@@ -146,14 +146,10 @@ def sentence(difference: Difference, by_file: Mapping[str, Cells], champion: int
 def _has_risen(missing_then: int, rows_then: int, missing: int, rows: int) -> bool:
     """Return whether the share of missing values has risen by MIN_MISSING_JUMP, and beyond chance.
 
-    By the two-proportion z test with pooled variance (NIST/SEMATECH e-Handbook of Statistical Methods, 7.3.3).
-
     >>> _has_risen(0, 1000, 60, 600), _has_risen(0, 1000, 66, 600), _has_risen(100, 200, 18, 30)
     (False, True, False)
     """
     if not rows or not rows_then:
         return False
     jump = missing / rows - missing_then / rows_then
-    pooled = (missing + missing_then) / (rows + rows_then)
-    error = math.sqrt(pooled * (1 - pooled) * (1 / rows + 1 / rows_then))
-    return jump > MIN_MISSING_JUMP and jump > MIN_STANDARD_ERRORS * error
+    return jump > MIN_MISSING_JUMP and proportions_z(missing, rows, missing_then, rows_then) > MIN_STANDARD_ERRORS

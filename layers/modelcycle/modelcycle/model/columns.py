@@ -157,6 +157,16 @@ class Columns:
         return Columns(values, stored.get("target"))
 
 
+def missing_mask(values: Values) -> npt.NDArray[np.bool_]:
+    """Return whether each value (n,) is missing.
+
+    >>> missing_mask(Texts.of(["a", None])).tolist(), missing_mask(np.array([np.nan, 1.0])).tolist()
+    ([False, True], [True, False])
+    """
+    missing: npt.NDArray[np.bool_] = values.codes < 0 if isinstance(values, Texts) else np.isnan(values)
+    return missing
+
+
 def concatenate(parts: list[Columns]) -> Columns:
     """Return one table of the rows of several, in order; all have the same columns.
 

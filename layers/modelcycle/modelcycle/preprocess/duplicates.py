@@ -12,6 +12,7 @@ from typing import Any
 from modelcycle.messages import CaseColumn, CaseRecipe
 from modelcycle.model.cases import create_cases
 from modelcycle.model.columns import Column
+from modelcycle.model.proportions import proportions_z
 from modelcycle.model.typed_sql import parsed_sql
 from modelcycle.preprocess.target import MAX_LABEL_CHARACTERS
 from modelcycle.spec import Pipeline, Task
@@ -97,7 +98,7 @@ def moved_target(engine: Any, task: Task, number: int, column: Column) -> str | 
         if not dropped:
             return None
         largest, value = max(
-            (abs(_proportions_z(dropped_rows.get(value, 0), dropped, rows, kept)), value)
+            (abs(proportions_z(dropped_rows.get(value, 0), dropped, rows, kept)), value)
             for value, rows in kept_rows.items()
         )
         if two_sided(largest) * len(kept_rows) >= MAX_CHANCE:
@@ -118,9 +119,3 @@ def two_sided(z: float) -> float:
     0.05
     """
     return math.erfc(abs(z) / math.sqrt(2))
-
-
-def _proportions_z(hits: int, rows: int, other_hits: int, other_rows: int) -> float:
-    pooled = (hits + other_hits) / (rows + other_rows)
-    deviation = math.sqrt(pooled * (1 - pooled) * (1 / rows + 1 / other_rows))
-    return (hits / rows - other_hits / other_rows) / deviation if deviation else 0.0
