@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from modelcycle.cells.reading import missing_texts_of
 from modelcycle.collect import collect
 from modelcycle.engineer_features import engineer_features
 from modelcycle.messages import (
@@ -133,13 +134,12 @@ def _test_rows(folder: Path, schema: TableSchema, signature: Signature) -> list[
     import pandas as pd
 
     texts = pd.read_csv(folder / "test.csv", dtype=str, keep_default_na=False)
-    kinds = {field.name: field.type for field in signature.fields}
     instances = []
     for values in zip(*(texts[field.name] for field in signature.fields), strict=True):
         row: dict[str, Any] = {}
-        for (name, kind), value in zip(kinds.items(), values, strict=True):
-            missing = value.strip() in schema.missing_values
-            row[name] = None if missing else float(value) if kind == "number" else value
+        for field, value in zip(signature.fields, values, strict=True):
+            missing = value.strip() in missing_texts_of(field, schema.missing_values)
+            row[field.name] = None if missing else float(value) if field.type == "number" else value
         instances.append(row)
     return [signature.read(instances[start : start + 20_000]) for start in range(0, len(instances), 20_000)]
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from cli.data_file import Row
 from cli.place import Place
+from modelcycle.cells.missing import is_missing
+from modelcycle.cells.numbers import number
+from modelcycle.cells.reading import Reading, missing_texts_of
 from modelcycle.faults import NotAllowed, Unknown
-from modelcycle.model.values import is_missing, missing_texts, number
 
 
 class Contract:
@@ -33,7 +35,10 @@ class Contract:
     def __init__(self, signature: dict[str, Any]) -> None:
         self.fields: dict[str, dict[str, Any]] = {field["name"]: field for field in signature["fields"]}
         self.ignored = {*signature["ignored"], signature["target"]}
-        self.missing = missing_texts(signature["missing_values"])
+        self.missing = {
+            name: missing_texts_of(Reading.model_validate(_reading(field)), signature["missing_values"])
+            for name, field in self.fields.items()
+        }
         self.id_columns: list[str] = signature["id_columns"]
 
     def unknown_columns(self, names: Iterable[str]) -> list[str]:
@@ -46,20 +51,25 @@ class Contract:
         Columns that the row does not have stay absent; the API's answer then names them.
         """
         ids = {name: row[name] for name in self.id_columns if name in row}
-        return ids | {name: self._value(row[name], field["type"]) for name, field in self.fields.items() if name in row}
+        return ids | {name: self._value(name, row[name]) for name in self.fields if name in row}
 
     def example(self) -> dict[str, Any]:
         """Return an instance with typical values of the training rows."""
         return {name: field.get("example") for name, field in self.fields.items()}
 
-    def _value(self, text: str | None, kind: str) -> Any:
-        if text is None or is_missing(text, self.missing):
+    def _value(self, name: str, text: str | None) -> Any:
+        if text is None or is_missing(text, self.missing[name]):
             return None
-        if kind != "number":
+        if self.fields[name]["type"] != "number":
             return text
         value = number(text)
         # a text that is not a number is sent as it is: the API's answer names the field and what it expects
         return value if value is not None and math.isfinite(value) else text
+
+
+def _reading(field: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a field says how its text is read."""
+    return {name: value for name, value in field.items() if name in Reading.model_fields}
 
 
 def contract(place: Place, model: str) -> Contract:

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Literal
 
 from cli.data_file import open_data_file
+from modelcycle.cells import dates
+from modelcycle.cells.booleans import is_boolean
+from modelcycle.cells.missing import USUAL, is_missing, missing_texts
+from modelcycle.cells.numbers import number
 from modelcycle.faults import NoData
-from modelcycle.model import dates
-from modelcycle.model.values import is_boolean, is_missing, missing_texts, number
 from modelcycle.reading.column_names import check_second_column
-from modelcycle.spec import Pipeline
 
 MAX_SUMMARY_ROWS = 10_000
 MAX_COUNTED_VALUES = 1_000  # distinct values of a column that are counted
-MISSING_TEXTS = missing_texts(Pipeline(name="x", target="x").missing_values)
+MISSING_TEXTS = missing_texts(USUAL)
 
 Kind = Literal["number", "date", "true or false", "text", "empty"]
 TEXT_TESTS: dict[Kind, Callable[[str], bool]] = {

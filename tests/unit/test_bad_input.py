@@ -56,13 +56,13 @@ def test_a_file_that_breaks_a_yaml_reader_is_refused(text: str) -> None:
         parse(text)
 
 
-@pytest.mark.parametrize(("unread", "holds"), [(0, True), (50, True), (51, False)])
-def test_rows_without_a_target_are_no_reason_to_refuse_a_model(unread: int, holds: bool) -> None:
+@pytest.mark.parametrize(("cells", "holds"), [(0, True), (500, True), (501, False)])
+def test_unreadable_values_are_a_reason_to_refuse_a_model_but_missing_targets_are_not(cells: int, holds: bool) -> None:
     facts: Any = SimpleNamespace(
         request=SimpleNamespace(
-            collect=SimpleNamespace(rows=1000, quarantined=0),
-            preprocess=SimpleNamespace(quarantined=unread + 300, unread=unread),
+            collect=SimpleNamespace(rows=1300, quarantined=0, columns=10),
+            preprocess=SimpleNamespace(kept=1000, quarantined=300, cells=cells),
         )
     )
-    outcome, detail = POLICY["nearly all rows could be read"](facts)
-    assert outcome is holds and detail.startswith(f"{unread} rows")
+    outcome, detail = POLICY["nearly all data could be read"](facts)
+    assert outcome is holds and f"{cells} unreadable values" in detail

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelcycle.model import dates
+from modelcycle.cells import dates
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,9 @@ import cli.predict
 from cli.contract import Contract
 from cli.data_summary import summarize
 from cli.options import Options
+from modelcycle.cells import dates
 from modelcycle.engineer_features.signature import build_signature
 from modelcycle.faults import BadRequest
-from modelcycle.model import dates
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.plan import FeaturePlan, Input, Part, Planned, Treatment
 from modelcycle.model.signature import Signature

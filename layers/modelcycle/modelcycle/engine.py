@@ -63,15 +63,6 @@ def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[
         connection.close()
 
 
-def literal(text: str | Path) -> str:
-    """Return a text as a SQL literal.
-
-    >>> literal("it's")
-    "'it''s'"
-    """
-    return "'" + str(text).replace("'", "''") + "'"
-
-
 def batches(columns: Sequence[Item], rows: int = 0, cells: int = 1) -> Iterator[Sequence[Item]]:
     """Yield batches of at most MAX_QUERY_COLUMNS columns, fewer if a batch of `rows` rows would exceed `cells` values.
 

@@ -6,9 +6,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from modelcycle.engine import SHARD_SIZE, literal, row_group_rows
+from modelcycle.engine import SHARD_SIZE, row_group_rows
 from modelcycle.reading import TextTable
 from modelcycle.reading.broken_lines import MAX_LINE_CHARACTERS
+from modelcycle.sql_literal import literal
 from modelcycle.store import MAX_OBJECT_BYTES
 
 

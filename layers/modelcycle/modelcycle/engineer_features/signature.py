@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelcycle.model import dates
+from modelcycle.cells import dates
 from modelcycle.model.columns import Column, Columns, TableSchema, Texts, Values, shortest_decimal
 from modelcycle.model.fields import Field
 from modelcycle.model.plan import FeaturePlan
@@ -57,10 +57,7 @@ def _field(column: Column, values: Values) -> Field:
         present = np.sort(values[~np.isnan(values)])
         if len(present):
             example = _as_json(column, present[len(present) // 2])
-    return Field(
-        name=column.name, type=column.type, format=column.format, true=column.true, false=column.false,
-        example=example, levels=levels,
-    )  # fmt: skip
+    return Field(name=column.name, example=example, levels=levels, **column.reading())
 
 
 def _as_json(column: Column, value: np.float32) -> float | str | bool:

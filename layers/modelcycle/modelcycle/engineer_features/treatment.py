@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.model import numerals
+from modelcycle.cells import number_texts
 from modelcycle.model.columns import Column, Columns, Texts, Values, missing_mask
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.pipeline import MIN_LEVEL_ROWS, WORD_PATTERN
@@ -106,7 +106,7 @@ def _text_treatment(name: str, codes: npt.NDArray[np.int32], texts: list[str]) -
     distinct, distinct_share = len(levels), len(levels) / len(codes)
     if distinct <= MAX_CATEGORY_LEVELS and counts.max() > 1:
         return Planned(column=name, treatment="category", why=f"category, {distinct} levels")
-    hint = f"; {numerals.NUMBER_FORMAT_HINT}" if numerals.look_like_numbers(levels) else ""
+    hint = f"; {number_texts.NUMBER_FORMAT_HINT}" if number_texts.look_like_numbers(levels) else ""
     words, recurring = (0, 0) if hint else _count_words(levels, counts)
     if recurring >= MIN_RECURRING_WORDS and (distinct_share > WORDS_INSTEAD_SHARE or words < distinct / 2):
         return Planned(column=name, treatment="words", why=f"free text, {recurring} recurring words")

@@ -159,7 +159,7 @@ def _compare(
     if lacking:
         return found.model_copy(update={"uncompared": missing_columns(lacking, number)})
     memory = Memory.from_bytes(artifacts.read(version.cases))
-    seen = find_seen_rows(snapshot, memory, table.missing_values)
+    seen = find_seen_rows(snapshot, memory, table)
     if not isinstance(seen, SeenRows):
         reason = f"the data have no {listed(seen)}, by which the rows that version {number} has learned from are known"
         return found.model_copy(update={"uncompared": [reason]})
@@ -205,7 +205,7 @@ def _differences(
     needed : columns that the model need not read, but without whose values a row that it knows is taken for a new one
     """
     read = {field.name for field in signature.fields}
-    others = [Field(name=column.name, type=column.type, format=column.format) for column in needed]
+    others = [Field(name=column.name, **column.reading()) for column in needed]
     fields = [*signature.fields, *(field for field in others if field.name not in read)]
     found = differences(rows.snapshot.count_cells("new_rows", fields, missing), fields, profile)
     sentences = []

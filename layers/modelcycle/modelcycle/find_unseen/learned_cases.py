@@ -93,7 +93,7 @@ def fields_recipe(recipe: CaseRecipe, signature: Signature) -> CaseRecipe:
 
     A group stays a group: without its columns, nobody can tell which rows belong to a customer that the model knows.
     """
-    fields = [CaseColumn(name=field.name, type=field.type, format=field.format) for field in signature.fields]
+    fields = [CaseColumn(name=field.name, **field.reading()) for field in signature.fields]
     if recipe.kind == "group":
         return recipe.model_copy(update={"rest": fields})
     target = [column for column in recipe.columns if column.name == signature.target]

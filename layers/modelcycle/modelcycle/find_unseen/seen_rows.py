@@ -8,7 +8,8 @@ import numpy as np
 
 from modelcycle.find_unseen.learned_cases import LearnedCases, Memory
 from modelcycle.find_unseen.snapshot import Mask, Snapshot
-from modelcycle.messages import CaseColumn
+from modelcycle.messages import CaseColumn, CaseRecipe
+from modelcycle.model.columns import TableSchema
 
 MIN_DISTINCT_SHARE = 0.95  # of the cases: then rows that are equal for the model are, but for chance, the same row
 MAX_LOST_SHARE = 0.5  # of the learned cases: with more of them gone, but not from what the model reads ...
@@ -31,7 +32,7 @@ class SeenRows(NamedTuple):
     rewritten: list[str]
 
 
-def find_seen_rows(snapshot: Snapshot, memory: Memory, missing_values: list[str]) -> SeenRows | list[str]:
+def find_seen_rows(snapshot: Snapshot, memory: Memory, table: TableSchema) -> SeenRows | list[str]:
     """Return the rows that a version has learned from.
 
     A row counts as learned by any of these: its case as the version made cases; the same with the missing values of the
@@ -41,7 +42,7 @@ def find_seen_rows(snapshot: Snapshot, memory: Memory, missing_values: list[str]
     Parameters
     ----------
     memory : of the version
-    missing_values : of the pipeline file of today
+    table : how the columns are read today
 
     Returns
     -------
@@ -52,9 +53,9 @@ def find_seen_rows(snapshot: Snapshot, memory: Memory, missing_values: list[str]
         return _lacking(snapshot, memory.by_fields or memory.whole)
     learned = unknown = np.zeros(0, dtype=np.bool_)
     for cases in sets:
-        own = cases.recipe.missing_values
-        for tokens in [own] if set(missing_values) <= set(own) else [own, sorted({*own, *missing_values})]:
-            hashes = snapshot.cases(cases.recipe.model_copy(update={"missing_values": tokens}))
+        today = _with_missing_values(cases.recipe, table)
+        for recipe in [cases.recipe] if today == cases.recipe else [cases.recipe, today]:
+            hashes = snapshot.cases(recipe)
             if not len(learned):
                 learned, unknown = np.zeros((2, len(hashes)), dtype=np.bool_)
             learned |= cases.has(hashes)
@@ -64,6 +65,28 @@ def find_seen_rows(snapshot: Snapshot, memory: Memory, missing_values: list[str]
     return SeenRows(
         learned, ~learned & ~unknown, [*last.columns, *last.rest], _rewritten(snapshot, memory, len(sets))
     )  # fmt: skip
+
+
+def _with_missing_values(recipe: CaseRecipe, table: TableSchema) -> CaseRecipe:
+    """Return a recipe for which the texts that mean a missing value today are missing, besides its own."""
+    today = {column.name: column.missing_values for column in [*table.columns, table.target]}
+
+    def widened(columns: list[CaseColumn]) -> list[CaseColumn]:
+        return [
+            column.model_copy(
+                update={"missing_values": _union(column.missing_values, today.get(column.name, []))}
+            )
+            for column in columns
+        ]  # fmt: skip
+
+    missing = _union(recipe.missing_values, table.missing_values)
+    return recipe.model_copy(
+        update={"missing_values": missing, "columns": widened(recipe.columns), "rest": widened(recipe.rest)}
+    )
+
+
+def _union(own: list[str], more: list[str]) -> list[str]:
+    return own if set(more) <= set(own) else sorted({*own, *more})
 
 
 def _rewritten(snapshot: Snapshot, memory: Memory, sets: int) -> list[str]:

@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.engine import batches, literal
+from modelcycle.cells.missing import stripped_sql
+from modelcycle.cells.reading import missing_texts_of, parsed_sql
+from modelcycle.engine import batches
 from modelcycle.find_unseen.learned_cases import sorted_columns
 from modelcycle.find_unseen.shifts import QUANTILES, Level, Numbers
 from modelcycle.messages import CaseRecipe
 from modelcycle.model.cases import create_cases
 from modelcycle.model.columns import Columns
 from modelcycle.model.fields import Field
-from modelcycle.model.typed_sql import CASTS, fetch_values, parsed_sql
-from modelcycle.model.values import stripped_sql
+from modelcycle.model.typed_sql import CASTS, fetch_values
+from modelcycle.sql_literal import literal
 
 MAX_KNOWN_ROWS = 5_000_000  # of a snapshot whose cases stay in memory, 8 bytes each
 
@@ -175,4 +177,4 @@ class Snapshot:
         )
 
     def _text_sql(self, field: Field, missing: Iterable[str]) -> str:
-        return stripped_sql(f"c{self.columns.index(field.name)}", missing)
+        return stripped_sql(f"c{self.columns.index(field.name)}", missing_texts_of(field, missing))

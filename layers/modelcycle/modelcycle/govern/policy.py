@@ -79,11 +79,11 @@ def _leak(facts: Facts) -> tuple[bool, str]:
 def _readable(facts: Facts) -> tuple[bool, str]:
     collected, preprocessed = facts.request.collect, facts.request.preprocess
     # a row without a target is of no use for training, but no sign of bad data
-    unreadable = collected.quarantined + preprocessed.unread
-    share = unreadable / max(1, collected.rows + collected.quarantined)
-    return share <= MAX_UNREADABLE_SHARE, (
-        f"{unreadable:,} rows ({share:.1%}) have unreadable values, at most {MAX_UNREADABLE_SHARE:.0%} is allowed;"
-        " the quarantine files list them"
+    lines = collected.quarantined / max(1, collected.rows + collected.quarantined)
+    cells = preprocessed.cells / max(1, preprocessed.kept * collected.columns)
+    return max(lines, cells) <= MAX_UNREADABLE_SHARE, (
+        f"{collected.quarantined:,} broken lines ({lines:.1%}) and {preprocessed.cells:,} unreadable values"
+        f" ({cells:.1%}), at most {MAX_UNREADABLE_SHARE:.0%} of each is allowed; the quarantine files list them"
     )
 
 
@@ -93,5 +93,5 @@ POLICY: dict[str, Callable[[Facts], tuple[bool, str]]] = {
     "data and code are on record": _lineage,
     "no sensitive column in the model": _sensitive,
     "no column gives the target away": _leak,
-    "nearly all rows could be read": _readable,
+    "nearly all data could be read": _readable,
 }

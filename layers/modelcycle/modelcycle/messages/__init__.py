@@ -37,6 +37,9 @@ from modelcycle.messages.data import (
     CollectRequest,
     Preprocessed,
     PreprocessRequest,
+    Pulled,
+    PulledFile,
+    PullRequest,
 )
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
@@ -95,6 +98,9 @@ __all__ = [
     "PlannedTrials",
     "PreprocessRequest",
     "Preprocessed",
+    "PullRequest",
+    "Pulled",
+    "PulledFile",
     "Recipe",
     "RefitRequest",
     "Refitted",

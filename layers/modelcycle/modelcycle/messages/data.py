@@ -6,21 +6,36 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelcycle.cells.reading import Reading
 from modelcycle.messages.message import Artifact, Message
 from modelcycle.messages.run import RunRequest
 from modelcycle.spec import Task
 
 CollectRequest = RunRequest
+PullRequest = RunRequest
 
 
-class CaseColumn(BaseModel):
-    """A column of a case: its name, and how its text is read; see `model.columns.Column`."""
+class PulledFile(BaseModel):
+    """Rows that a source has given, as an object of the data bucket."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    source: str = Field(description="main, or the name of the join")
+    key: str
+    rows: int
+    watermark: str | None = Field(None, description="the next pull reads what lies above it")
+
+
+class Pulled(Message):
+    files: list[PulledFile] = Field(description="what is new; at most 20 of them")
+    rows: int = Field(description="of all new files")
+    detail: str = Field("", description="what people should know, such as retries or rows left out")
+
+
+class CaseColumn(Reading):
+    """A column of a case: its name, and how its text is read."""
+
     name: str
-    type: Literal["number", "boolean", "datetime", "text"]
-    format: str = ""
 
 
 class CaseRecipe(BaseModel):
@@ -32,7 +47,7 @@ class CaseRecipe(BaseModel):
         row: each row is a case of its own, since equal rows are different observations
     columns : of the group, or else all that may enter the model; with kind row, the target too
     rest : with kind group, the columns that make the case of a row without a group
-    missing_values : texts that mean a missing value
+    missing_values : texts that mean a missing value in every column, besides those of each column
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,7 +93,8 @@ class Preprocessed(Message):
     rows: int
     kept: int
     quarantined: int
-    unread: int = Field(0, description="quarantined rows with an unparseable value; the others lack a target")
+    cells: int = Field(0, description="values of kept rows that do not parse; they are missing")
+    cell_reasons: dict[str, int] = Field({}, description="those values by reason, the most frequent first")
     quarantine_reasons: dict[str, int] = Field(
         {}, description="quarantined rows by reason; a row with several reasons counts for each"
     )

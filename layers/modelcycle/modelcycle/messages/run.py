@@ -45,6 +45,7 @@ class Run(BaseModel):
 class Claimed(Message):
     outcome: Literal["claimed", "duplicate", "folded"]
     run: Run | None = None
+    pulls: bool = Field(False, description="whether rows are pulled from a source before they are collected")
     detail: str = ""
 
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modelcycle.engine import batches, literal
+from modelcycle.cells import dates
+from modelcycle.cells.booleans import boolean_sql
+from modelcycle.cells.missing import stripped_sql
+from modelcycle.cells.numbers import number_sql
+from modelcycle.cells.reading import present_text_sql
+from modelcycle.engine import batches
 from modelcycle.messages import CaseColumn, CaseRecipe
-from modelcycle.model import dates
-from modelcycle.model.values import boolean_sql, number_sql, stripped_sql
+from modelcycle.sql_literal import literal
 
 MAX_EXACT_DIGITS = 15  # every whole number of so many digits has a double of its own
 
@@ -102,6 +106,8 @@ def present_sql(columns: Sequence[tuple[CaseColumn, int]], missing: Sequence[str
 def _canonical_sql(column: CaseColumn, number: int, missing: Sequence[str] | None) -> str:
     """Return SQL for a column's canonical text: 5, 5.0 and " 5 " are the same; NULL for a missing value."""
     text = f"c{number}" if missing is None else stripped_sql(f"c{number}", missing)
+    if column.type == "text":
+        text = present_text_sql(column.missing_values, text)
     if column.type == "datetime":
         return f"({dates.sql(text, column.format)})::VARCHAR"
     if column.type == "boolean":

@@ -12,38 +12,31 @@ A table is stored as npz without pickle. Its arrays are numbered, because a colu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from modelcycle.cells.reading import Reading
 from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz
 from modelcycle.spec import Task
 
-ColumnType = Literal["number", "boolean", "datetime", "text"]
 
-
-class Column(BaseModel):
-    """How the text of a column is read.
+class Column(Reading):
+    """A column, and how its text is read.
 
     Parameters
     ----------
     name : any text
-    type : see the module
-    format : of dates: a strptime format, or "iso"
-    true, false : of booleans: the texts that mean true and false, in lower case
+    type, format, true, false, missing_values : see `cells.reading.Reading`
+    note : what was decided about its texts, for people; "" if nothing needs a word
     distinct : number of distinct values over the kept rows
     missing : share of missing values, 0 to 1
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     name: str
-    type: ColumnType
-    format: str = ""
-    true: list[str] = []
-    false: list[str] = []
+    note: str = ""
     distinct: int = 0
     missing: float = 0.0
 
@@ -57,7 +50,7 @@ class TableSchema(BaseModel):
     target : the target
     task : binary, multiclass or regression
     classes : of the target, in the order of their codes; of two, the positive one is the second; empty for a regression
-    missing_values : texts that mean a missing value
+    missing_values : texts that mean a missing value in every column, besides those of each column
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -7,34 +7,30 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+import pydantic
 
-from modelcycle.model import dates
-from modelcycle.model.columns import ColumnType, Texts, Values
-from modelcycle.model.values import MAX_NUMBER
+from modelcycle.cells import dates
+from modelcycle.cells.numbers import MAX_NUMBER
+from modelcycle.cells.reading import ColumnType, Reading
+from modelcycle.model.columns import Texts, Values
 
 MAX_QUOTED_CHARACTERS = 40  # of a value that a message quotes
 
 
-class Field(BaseModel):
+class Field(Reading):
     """One column that a request must have; null is a missing value.
 
     Parameters
     ----------
-    name, type, format, true, false : as in `columns.Column`
+    name : of the column
+    type, format, true, false, missing_values : see `cells.reading.Reading`
     example : a value as a request would have it
     levels : some frequent texts of the training rows, for people
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     name: str
-    type: ColumnType
-    format: str = ""
-    true: list[str] = []
-    false: list[str] = []
     example: float | str | bool | None = None
-    levels: list[str] = []
+    levels: list[str] = pydantic.Field([])
 
 
 def parse_value(value: Any, field: Field) -> float | str:

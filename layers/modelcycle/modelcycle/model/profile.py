@@ -10,20 +10,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from modelcycle.model.columns import ColumnType, Texts, Values
+from modelcycle.cells.reading import ColumnType, Reading
+from modelcycle.model.columns import Texts, Values
 
 NUMBER_BINS = 10
 MAX_PROFILE_LEVELS = 50  # of a text column; all rarer texts share one bin
 
 
-class ColumnProfile(BaseModel):
+class ColumnProfile(Reading):
     """The distribution of one column.
 
     Parameters
     ----------
-    name, type, format, true, false : as in `model.columns.Column`
+    name : of the column
+    type, format, true, false, missing_values : see `cells.reading.Reading`
     rows : all rows, with missing values
     missing : rows without a value; they are in no bin
     distinct : number of different values
@@ -34,18 +36,12 @@ class ColumnProfile(BaseModel):
     percentile_1, percentile_99 : of the same; None in a profile that is older than these
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     name: str
-    type: ColumnType
-    format: str = ""
-    true: list[str] = []
-    false: list[str] = []
     rows: int
     missing: int
     distinct: int
-    levels: list[str] = []
-    edges: list[float] = []
+    levels: list[str] = Field([])
+    edges: list[float] = Field([])
     counts: list[int]
     minimum: float | None = None
     maximum: float | None = None
@@ -116,7 +112,7 @@ def profile_column(name: str, kind: ColumnType, values: Values, **reading: Any) 
     Parameters
     ----------
     values : text: Texts; other types: (n,) with NaN for a missing value
-    reading : how its text is read: `format`, `true`, `false`
+    reading : the other fields of its `Reading`
     """
     if isinstance(values, Texts):
         present_codes = values.codes[values.codes >= 0]

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from modelcycle.cells.missing import is_missing
+from modelcycle.cells.reading import missing_texts_of
 from modelcycle.faults import BadRequest
 from modelcycle.json_pointer import json_pointer
 from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.fields import Field, has_type, json_values, parse_value, typed_values
 from modelcycle.model.plan import Input
-from modelcycle.model.values import is_missing, missing_texts
 from modelcycle.spec import Task
 
 DEFAULT_THRESHOLD = 0.5
@@ -35,7 +36,7 @@ class Signature(BaseModel):
     fields : the columns that a request must have, in the order of the data
     ignored : other columns of the data, which a request may have
     inputs : of the graph
-    missing_values : texts that mean a missing value, in training and in requests
+    missing_values : texts that mean a missing value in every field, in training and in requests
     id_columns : identify an entity, so that all its requests go to one version
     threshold : probability from which the positive class is predicted; binary only
     """
@@ -97,10 +98,10 @@ class Signature(BaseModel):
         errors = self._column_errors(instances)
         if errors:
             raise self._bad_request(errors)
-        missing = missing_texts(self.missing_values)
         columns: dict[str, Values] = {}
         for field in self.fields:
             parsed: list[Any] = []
+            missing = missing_texts_of(field, self.missing_values)
             for row, instance in enumerate(instances):
                 value = instance[field.name]
                 if value is None or (isinstance(value, str) and is_missing(value, missing)):

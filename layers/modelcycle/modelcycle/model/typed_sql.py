@@ -9,41 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from modelcycle.engine import batches, literal
-from modelcycle.model import dates
-from modelcycle.model.columns import Column, ColumnType, Texts, Values
-from modelcycle.model.fields import Field
-from modelcycle.model.values import boolean_sql, number_sql
+from modelcycle.cells.reading import ColumnType
+from modelcycle.engine import batches
+from modelcycle.model.columns import Texts, Values
 
 MAX_BATCH_CELLS = 2_000_000
 CASTS: dict[ColumnType, str] = {"number": "::FLOAT", "boolean": "::FLOAT", "datetime": "::DOUBLE", "text": ""}
-
-
-def parsed_sql(column: Column | Field, expression: str) -> str:
-    """Return SQL for a column's typed value, NULL where its text does not parse.
-
-    Parameters
-    ----------
-    column : its type, its format, and the words that mean true and false
-    expression : SQL of its text, without white space around it
-
-    Returns
-    -------
-    SQL of a text, or of a DOUBLE: number, 0 or 1, or seconds since 1970 UTC
-
-    Examples
-    --------
-    >>> parsed_sql(Field(name="left", type="boolean", true=["ja"], false=["nein"]), "c3")
-    "CASE WHEN lower(c3) IN ('ja') THEN 1.0 WHEN lower(c3) IN ('nein') THEN 0.0 END"
-    """
-    if column.type == "number":
-        return number_sql(expression)
-    if column.type == "boolean":
-        if not column.true or not column.false:
-            return boolean_sql(expression)
-        true, false = (", ".join(literal(word) for word in words) for words in (column.true, column.false))
-        return f"CASE WHEN lower({expression}) IN ({true}) THEN 1.0 WHEN lower({expression}) IN ({false}) THEN 0.0 END"
-    return dates.sql(expression, column.format) if column.type == "datetime" else expression
 
 
 def fetch_values(engine: Any, typed: Mapping[str, tuple[str, ColumnType]], source: str, rows: int) -> dict[str, Values]:
@@ -51,7 +22,7 @@ def fetch_values(engine: Any, typed: Mapping[str, tuple[str, ColumnType]], sourc
 
     Parameters
     ----------
-    typed : SQL of the typed value, as of `parsed_sql`, and its type, by name
+    typed : SQL of the typed value, as of `cells.reading.parsed_sql`, and its type, by name
     source : what follows FROM; it gives the rows in the same order each time
     rows : how many it gives
     """

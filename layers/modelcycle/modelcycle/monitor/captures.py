@@ -17,13 +17,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from modelcycle.engine import literal
+from modelcycle.cells.missing import stripped_sql
+from modelcycle.cells.reading import missing_texts_of, parsed_sql
 from modelcycle.faults import Transient
 from modelcycle.json_pointer import json_pointer
-from modelcycle.model import dates
 from modelcycle.model.columns import Texts, Values
 from modelcycle.model.profile import ColumnProfile
-from modelcycle.model.values import stripped_sql
+from modelcycle.sql_literal import literal
 from modelcycle.store import Listed, Store
 
 MAX_OBJECTS = 5_000
@@ -120,8 +120,9 @@ def load_predictions(
     """
     pointers = [literal(json_pointer("instance", column.name)) for column in columns]
     texts = ", ".join(
-        f"{stripped_sql(f'texts[{n + 1}]', missing_values)} AS c{n}, json_exists(json, {pointer}) AS has{n}"
-        for n, pointer in enumerate(pointers)
+        f"{stripped_sql(f'texts[{n + 1}]', missing_texts_of(column, missing_values))} AS c{n},"
+        f" json_exists(json, {pointer}) AS has{n}"
+        for n, (column, pointer) in enumerate(zip(columns, pointers, strict=True))
     )
     engine.execute(
         f"""CREATE TABLE live AS SELECT list_max(map_values(try_cast(probabilities AS MAP(VARCHAR, DOUBLE)))) AS sure,
@@ -162,10 +163,10 @@ def live_values(engine: Any, position: int, profile: ColumnProfile) -> Values:
     if profile.type == "boolean":
         true, false = (*profile.true, "true"), (*profile.false, "false")
         number = f"CASE WHEN lower({text}) IN {true} THEN 1.0 WHEN lower({text}) IN {false} THEN 0.0 END"
-    elif profile.type == "datetime":
-        number = dates.sql(text, profile.format)
+    elif profile.type == "number":  # a client sends JSON numbers, or texts as the data write them
+        number = f"coalesce(try_cast({text} AS DOUBLE), {parsed_sql(profile, text)})"
     else:
-        number = f"try_cast({text} AS DOUBLE)"
+        number = parsed_sql(profile, text)
     kind = "FLOAT" if profile.type == "number" else "DOUBLE"  # training rounds numbers to float32; so its bins fit
     values = engine.execute(f"SELECT ({number})::{kind} AS v FROM live").fetchnumpy()["v"]
     return np.ma.filled(values, np.nan)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from modelcycle.cells.reading import ColumnType
 from modelcycle.faults import BadRequest
 from modelcycle.model.answer import Answer
-from modelcycle.model.columns import ColumnType
 from modelcycle.model.signature import MAX_REQUEST_ERRORS, Signature
 from modelcycle.predict.live_models import LiveModel
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from modelcycle.cells.reading import parsed_sql
 from modelcycle.messages import CaseColumn, CaseRecipe
 from modelcycle.model.cases import create_cases
 from modelcycle.model.columns import Column
 from modelcycle.model.proportions import proportions_z
-from modelcycle.model.typed_sql import parsed_sql
 from modelcycle.preprocess.target import MAX_LABEL_CHARACTERS
 from modelcycle.spec import Pipeline, Task
 
@@ -42,7 +42,7 @@ def create_unique_rows(engine: Any, pipeline: Pipeline, names: list[str], column
             else case_column(columns[number])
             for number, name in enumerate(names)
         ],
-        missing_values=pipeline.missing_values,
+        missing_values=pipeline.missing_everywhere,
     )
     create_cases(engine, recipe, {name: number for number, name in enumerate(names)}, "clean_rows", stripped=True)
     engine.execute("CREATE TABLE unique_rows AS SELECT min(row_id) AS row_id FROM cases GROUP BY hash")
@@ -56,7 +56,7 @@ def create_unique_rows(engine: Any, pipeline: Pipeline, names: list[str], column
 
 def case_column(column: Column) -> CaseColumn:
     """Return how a column's text enters a case."""
-    return CaseColumn(name=column.name, type=column.type, format=column.format)
+    return CaseColumn(name=column.name, **column.reading())
 
 
 def identity_column(column: Column) -> CaseColumn:

@@ -123,7 +123,7 @@ def _choose_recipe(
     features = [case_column(c) for number, c in columns.items() if number != target and c.name not in kept_out]
     # without any feature, equal rows are still told apart by what there is
     features = features or [case_column(column) for number, column in columns.items() if number != target]
-    missing = pipeline.missing_values
+    missing = pipeline.missing_everywhere
     group, notes = list(pipeline.group_by), []
     if not group:
         repeating = _repeating_id(engine, pipeline, numbers, rows)

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from modelcycle.cells.reading import Reading
+from modelcycle.column_types import create_clean_rows, infer_columns, target_column
 from modelcycle.engine import connect
 from modelcycle.faults import BadData
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest, Run
-from modelcycle.model.columns import Column, Columns, ColumnType, TableSchema
+from modelcycle.model.columns import Column, Columns, TableSchema
 from modelcycle.model.npz import to_npz
 from modelcycle.preprocess import tables, target
-from modelcycle.preprocess.cleaning import create_clean_rows
-from modelcycle.preprocess.column_types import infer_columns, target_column
 from modelcycle.preprocess.duplicates import create_unique_rows, moved_target
 from modelcycle.preprocess.entities import repeated_entity
 from modelcycle.preprocess.grouping import Grouping, create_units
-from modelcycle.preprocess.quarantine import quarantine_reasons, write_quarantine
+from modelcycle.preprocess.quarantine import cell_reasons, quarantine_reasons, write_quarantine
 from modelcycle.preprocess.row_selection import RowCounts, create_kept_rows, create_valid_rows, required_columns
 from modelcycle.preprocess.split import count_parts, create_parts, folds_of_part, parts_of_rows, units_of_part
 from modelcycle.preprocess.training_profile import training_profile
@@ -77,7 +77,7 @@ def _preprocess(
     target_number = names.index(pipeline.target)
     dropped = {number for number, name in enumerate(names) if name in pipeline.drop_columns}
     shards = [artifacts.fetch(shard, folder) for shard in collected.shards]
-    rows = create_clean_rows(engine, shards, len(names), pipeline.missing_values, folder)
+    rows = create_clean_rows(engine, shards, len(names), pipeline.missing_everywhere, folder)
     for shard in shards:
         shard.unlink()
     columns = _typed_columns(engine, names, dropped, pipeline)
@@ -86,7 +86,7 @@ def _preprocess(
     required = required_columns(engine, pipeline, columns, target_number, time_number)
     counts = create_valid_rows(engine, columns, target_number, required, time_number)
     quarantine, reasons = None, {}
-    if counts.quarantined:
+    if counts.quarantined or counts.cells:
         reasons = quarantine_reasons(engine, columns)
         sources = [source["key"] for source in manifest["objects"]]
         quarantine = write_quarantine(engine, columns, sources, folder)
@@ -109,7 +109,7 @@ def _preprocess(
         target=target_type.model_copy(update={"distinct": target.count_distinct(engine)}),
         task=task,
         classes=classes,
-        missing_values=pipeline.missing_values,
+        missing_values=pipeline.missing_everywhere,
     )
     moved = moved_target(engine, task, target_number, target_type) if counts.duplicates else None
     written, entity_note = _write_parts(engine, artifacts, run, features, schema, part_rows, grouping, pipeline)
@@ -121,7 +121,8 @@ def _preprocess(
         kept=counts.kept,
         quarantined=counts.quarantined,
         quarantine_reasons=reasons,
-        unread=counts.unparsed,
+        cells=counts.cells,
+        cell_reasons=cell_reasons(engine, columns),
         duplicates=counts.duplicates,
         split=part_rows,
         cases=grouping.cases,
@@ -143,22 +144,26 @@ def _typed_columns(engine: Any, names: list[str], dropped: set[int], pipeline: P
     BadData : only the target is left
     """
     left = {number: name for number, name in enumerate(names) if number not in dropped}
-    declared = {number: kind for number, name in left.items() if (kind := _declared_type(name, pipeline))}
-    columns = infer_columns(engine, left, declared)
+    declared = {number: reading for number, name in left.items() if (reading := _declared(name, pipeline))}
+    target = names.index(pipeline.target)
+    columns = infer_columns(engine, left, declared, target=target, decide_missing=pipeline.missing_values is None)
     if len(columns) < 2:
         raise BadData("no column is left besides the target", "drop_columns", "drop fewer columns")
-    number = names.index(pipeline.target)
-    columns[number] = target_column(engine, number, columns[number])
+    columns[target] = target_column(engine, target, columns[target])
     return columns
 
 
-def _declared_type(name: str, pipeline: Pipeline) -> ColumnType | None:
-    """Return the type that the pipeline file declares for a column, None if it is to be inferred."""
+def _declared(name: str, pipeline: Pipeline) -> Reading | None:
+    """Return how the pipeline file says that a column is read, None if that is to be inferred."""
     if name == pipeline.target:
-        return "text" if pipeline.task in ("binary", "multiclass") else None
+        return Reading(type="text") if pipeline.task in ("binary", "multiclass") else None
+    if name in pipeline.features.dates:
+        return Reading(type="datetime", format=pipeline.features.dates[name])
+    if name in pipeline.features.numbers:
+        return Reading(type="number", format=pipeline.features.numbers[name])
     if name in pipeline.features.numeric:
-        return "number"
-    return "text" if name in pipeline.features.categorical else None
+        return Reading(type="number")
+    return Reading(type="text") if name in pipeline.features.categorical else None
 
 
 def _check_enough(counts: RowCounts, rows: int, run: Run, reasons: dict[str, int]) -> None:

@@ -1,19 +1,20 @@
-"""The quarantine: the values because of which rows are not kept."""
+"""The quarantine: values because of which rows are not kept, and values that count as missing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from modelcycle.engine import literal
 from modelcycle.model.columns import Column
+from modelcycle.sql_literal import literal
 
 MAX_TEXT_CHARACTERS = 2000  # stored of a value
 MAX_NAME_CHARACTERS = 60  # of a column in a reason
+MAX_REASONS = 20  # of unread cells, in the message
 
 
 def write_quarantine(engine: Any, columns: dict[int, Column], sources: list[str], folder: Path) -> Path:
-    """Write `invalid_values` to a Parquet file: file, row, column, reason, text.
+    """Write `invalid_values` and `unread_cells` as Parquet: scope (row or cell), file, row, column, reason, text.
 
     Parameters
     ----------
@@ -32,11 +33,13 @@ def write_quarantine(engine: Any, columns: dict[int, Column], sources: list[str]
     )
     text = " ".join(f"WHEN {number} THEN c{number}" for number in columns)
     engine.execute(
-        f"""COPY (SELECT sources.name AS file, clean_rows.row, column_names.name AS column, invalid_values.reason,
-                    left(CASE invalid_values.number {text} END, {MAX_TEXT_CHARACTERS}) AS text
-                  FROM invalid_values JOIN clean_rows USING (row_id) JOIN sources ON sources.number = clean_rows.file
-                  JOIN column_names ON column_names.number = invalid_values.number
-                  ORDER BY row_id, invalid_values.number)
+        f"""COPY (SELECT scope, sources.name AS file, clean_rows.row, column_names.name AS column, kept_back.reason,
+                    left(CASE kept_back.number {text} END, {MAX_TEXT_CHARACTERS}) AS text
+                  FROM (SELECT *, 'row' AS scope FROM invalid_values
+                        UNION ALL SELECT *, 'cell' FROM unread_cells) kept_back
+                  JOIN clean_rows USING (row_id) JOIN sources ON sources.number = clean_rows.file
+                  JOIN column_names ON column_names.number = kept_back.number
+                  ORDER BY row_id, kept_back.number)
             TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
     )
     return path
@@ -45,28 +48,23 @@ def write_quarantine(engine: Any, columns: dict[int, Column], sources: list[str]
 def quarantine_reasons(engine: Any, columns: dict[int, Column]) -> dict[str, int]:
     """Return the quarantined rows by reason, the most frequent first; a row with several reasons counts for each.
 
-    A value that is missing is one reason for each column that may not miss any. Values that do not parse are one reason
-    together, which names the column that has most of them.
-
     Parameters
     ----------
     columns : by number
     """
-    counted: list[tuple[str, int]] = [
-        (f"{reason} ({_shown(columns[number])})", rows)
-        for number, reason, rows in engine.execute(
-            "SELECT number, reason, count(*) FROM invalid_values WHERE NOT unparsed GROUP BY ALL ORDER BY number"
-        ).fetchall()
-    ]
-    unparsed = engine.execute(
-        "SELECT number, reason, count(*) FROM invalid_values WHERE unparsed GROUP BY ALL ORDER BY 3 DESC, number"
+    return _counted(engine, columns, "invalid_values")
+
+
+def cell_reasons(engine: Any, columns: dict[int, Column]) -> dict[str, int]:
+    """Return the unread cells by reason, the most frequent first, at most MAX_REASONS."""
+    return dict(list(_counted(engine, columns, "unread_cells").items())[:MAX_REASONS])
+
+
+def _counted(engine: Any, columns: dict[int, Column], table: str) -> dict[str, int]:
+    counted = engine.execute(
+        f"SELECT number, reason, count(*) FROM {table} GROUP BY ALL ORDER BY count(*) DESC, number, reason"
     ).fetchall()
-    if unparsed:
-        number, reason, _ = unparsed[0]
-        most = "most in " if len(unparsed) > 1 else ""
-        rows = engine.execute("SELECT count(DISTINCT row_id) FROM invalid_values WHERE unparsed").fetchone()[0]
-        counted.append((f"a value is unreadable ({most}{_shown(columns[number])}: {reason})", rows))
-    return dict(sorted(counted, key=lambda reason: -reason[1]))
+    return {f"{reason} ({_shown(columns[number])})": count for number, reason, count in counted}
 
 
 def _shown(column: Column) -> str:

@@ -1,9 +1,10 @@
 """Decides for each row whether it is kept, quarantined or a duplicate.
 
-Makes these DuckDB tables from those of `cleaning`:
+Makes these DuckDB tables from `clean_rows`:
 
-    invalid_values  row_id, number (of the column), reason, unparsed: values of unique rows that do not parse
-                    (unparsed is true), or are missing where one is required (false)
+    invalid_values  row_id, number (of the column), reason: values of unique rows that do not parse or are missing
+                    where one is required; their rows are quarantined
+    unread_cells    row_id, number, reason: values of the other unique rows that do not parse; they are missing
     valid_rows      row_id, target (text or number), time: the rows that are kept
     kept_rows       typed columns c0, c1 ..., target (text or number) and part, ordered by part and row_id;
                     a view of Parquet files, as `clean_rows`
@@ -14,24 +15,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from modelcycle.engine import batches, literal
+from modelcycle.cells.reading import missing_texts_of, parsed_sql, present_text_sql
+from modelcycle.column_types import write_parquet
+from modelcycle.engine import batches
 from modelcycle.faults import BadData, BadPipeline, Fault, TargetUnusable
 from modelcycle.model.columns import Column
-from modelcycle.model.typed_sql import parsed_sql
-from modelcycle.preprocess.cleaning import write_parquet
 from modelcycle.preprocess.split import PARTS
 from modelcycle.spec import Pipeline
+from modelcycle.sql_literal import literal
 
-MAX_UNPARSED_SHARE = 0.5  # of the unique rows; rows without a target do not count
+MAX_UNREAD_SHARE = 0.5  # of the values of a column: with more, it is not what it is read as
 
 
 class RowCounts(NamedTuple):
-    """Numbers of rows; `unparsed` counts the quarantined rows with a value that does not parse."""
+    """Numbers of rows; `cells` counts the values of kept rows that do not parse."""
 
     kept: int
     quarantined: int
-    unparsed: int
     duplicates: int
+    cells: int
 
 
 def required_columns(
@@ -50,7 +52,8 @@ def required_columns(
     BadPipeline : the time column has no dates or numbers
     """
     where = f"pipelines/{pipeline.name}.yaml"
-    if not engine.execute(f"SELECT count(c{target}) FROM clean_rows").fetchone()[0]:
+    texts = present_text_sql(missing_texts_of(columns[target]), f"c{target}")
+    if not engine.execute(f"SELECT count({texts}) FROM clean_rows").fetchone()[0]:
         raise TargetUnusable(
             f"every value of the target {pipeline.target!r} is missing", f"{where}: target: {pipeline.target}",
             "fill in the column, or check missing_values: these texts count as missing",
@@ -69,7 +72,7 @@ def required_columns(
 def create_valid_rows(
     engine: Any, columns: dict[int, Column], target: int, required: dict[int, str], time: int | None
 ) -> RowCounts:
-    """Create `invalid_values` and `valid_rows`.
+    """Create `invalid_values`, `unread_cells` and `valid_rows`.
 
     Parameters
     ----------
@@ -80,7 +83,7 @@ def create_valid_rows(
 
     Raises
     ------
-    BadData : most rows do not parse
+    BadData : most values of a column do not parse
     """
     _create_invalid_values(engine, columns, required)
     times = "NULL::DOUBLE" if time is None else parsed_sql(columns[time], f"c{time}")
@@ -118,22 +121,32 @@ def create_kept_rows(engine: Any, columns: dict[int, Column], target: int, folde
 
 
 def _create_invalid_values(engine: Any, columns: dict[int, Column], required: dict[int, str]) -> None:
-    engine.execute("CREATE TABLE invalid_values (row_id BIGINT, number INTEGER, reason VARCHAR, unparsed BOOLEAN)")
-    for number in _unparsed_columns(engine, columns):
-        column = columns[number]
+    for table in ("invalid_values", "unread_cells"):
+        engine.execute(f"CREATE TABLE {table} (row_id BIGINT, number INTEGER, reason VARCHAR)")
+    for number, reason in required.items():
+        column, text = columns[number], f"c{number}"
         engine.execute(
-            f"""INSERT INTO invalid_values SELECT row_id, {number}, $1, true
+            f"""INSERT INTO invalid_values SELECT row_id, {number},
+                  CASE WHEN {_has_text_sql(column, text)} THEN $1 ELSE $2 END
                 FROM clean_rows SEMI JOIN unique_rows USING (row_id)
-                WHERE c{number} IS NOT NULL AND ({parsed_sql(column, f"c{number}")}) IS NULL ORDER BY row_id""",
+                WHERE ({parsed_sql(column, text)}) IS NULL ORDER BY row_id""",
+            [_unparsed_reason(column), reason],
+        )
+    for number in _unparsed_columns(engine, columns):
+        if number in required:
+            continue
+        column, text = columns[number], f"c{number}"
+        engine.execute(
+            f"""INSERT INTO unread_cells SELECT row_id, {number}, $1
+                FROM clean_rows SEMI JOIN unique_rows USING (row_id) ANTI JOIN invalid_values USING (row_id)
+                WHERE {_has_text_sql(column, text)} AND ({parsed_sql(column, text)}) IS NULL ORDER BY row_id""",
             [_unparsed_reason(column)],
         )
-    for number, reason in required.items():
-        engine.execute(
-            f"""INSERT INTO invalid_values SELECT row_id, {number}, $1, false
-                FROM clean_rows SEMI JOIN unique_rows USING (row_id)
-                WHERE c{number} IS NULL ORDER BY row_id""",
-            [reason],
-        )
+
+
+def _has_text_sql(column: Column, text: str) -> str:
+    """Return SQL for whether a stripped text does not mean a missing value."""
+    return f"({present_text_sql(missing_texts_of(column), text)}) IS NOT NULL"
 
 
 def _unparsed_columns(engine: Any, columns: dict[int, Column]) -> list[int]:
@@ -142,7 +155,11 @@ def _unparsed_columns(engine: Any, columns: dict[int, Column]) -> list[int]:
     for batch in batches([number for number, column in columns.items() if column.type != "text"]):
         counts = engine.execute(
             "SELECT "
-            + ", ".join(f"count(c{number}) - count({parsed_sql(columns[number], f'c{number}')})" for number in batch)
+            + ", ".join(
+                f"count({present_text_sql(missing_texts_of(columns[number]), f'c{number}')})"
+                f" - count({parsed_sql(columns[number], f'c{number}')})"
+                for number in batch
+            )
             + " FROM clean_rows"
         ).fetchone()
         numbers += [number for number, count in zip(batch, counts, strict=True) if count]
@@ -157,31 +174,34 @@ def _unparsed_reason(column: Column) -> str:
 
 def _count(engine: Any, columns: dict[int, Column]) -> RowCounts:
     """Count the rows of each kind, and check that none is lost."""
-    rows, unique, quarantined, unparsed, kept = engine.execute(
+    rows, unique, quarantined, kept, cells = engine.execute(
         """SELECT (SELECT count(*) FROM clean_rows), (SELECT count(*) FROM unique_rows),
-             (SELECT count(DISTINCT row_id) FROM invalid_values),
-             (SELECT count(DISTINCT row_id) FROM invalid_values WHERE unparsed),
-             (SELECT count(*) FROM valid_rows)"""
+             (SELECT count(DISTINCT row_id) FROM invalid_values), (SELECT count(*) FROM valid_rows),
+             (SELECT count(*) FROM unread_cells)"""
     ).fetchone()
-    counts = RowCounts(kept, quarantined, unparsed, rows - unique)
+    counts = RowCounts(kept, quarantined, rows - unique, cells)
     if rows != kept + quarantined + counts.duplicates:
         raise Fault(
             f"of {rows:,} rows, {kept:,} are kept, {quarantined:,} quarantined and {counts.duplicates:,} duplicates,"
             " which does not add up", "preprocess", "this is a bug in ModelCycle: please report it",
         )  # fmt: skip
-    if unparsed > unique * MAX_UNPARSED_SHARE:
-        raise _too_many_unparsed(engine, columns, unparsed, unique)
+    _check_readable(engine, columns)
     return counts
 
 
-def _too_many_unparsed(engine: Any, columns: dict[int, Column], unparsed: int, rows: int) -> BadData:
-    """Return the fault; it names the column with the most values that do not parse."""
-    number, reason, count = engine.execute(
-        """SELECT number, reason, count(*) FROM invalid_values WHERE unparsed
-           GROUP BY number, reason ORDER BY count(*) DESC, number LIMIT 1"""
-    ).fetchone()
-    return BadData(
-        f"{unparsed:,} of {rows:,} rows have values that could not be read",
-        f"column {columns[number].name}: {reason} in {count:,} rows",
-        "fix the column, list it in features.categorical to read it as text, or in drop_columns",
-    )
+def _check_readable(engine: Any, columns: dict[int, Column]) -> None:
+    """Raise BadData if most values of a column do not parse: it is then not what it is declared to be."""
+    worst = engine.execute(
+        "SELECT number, reason, count(*) FROM unread_cells GROUP BY ALL ORDER BY count(*) DESC, number"
+    ).fetchall()
+    for number, reason, unread in worst:
+        present = engine.execute(
+            f"SELECT count({present_text_sql(missing_texts_of(columns[number]), f'c{number}')})"
+            " FROM clean_rows SEMI JOIN valid_rows USING (row_id)"
+        ).fetchone()[0]
+        if unread > present * MAX_UNREAD_SHARE:
+            raise BadData(
+                f"{unread:,} of {present:,} values of {columns[number].name!r} could not be read",
+                f"column {columns[number].name}: {reason}",
+                "fix the column, list it in features.categorical to read it as text, or in drop_columns",
+            )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from modelcycle.cells import number_texts
+from modelcycle.cells.numbers import MAX_NUMBER, number_sql
 from modelcycle.faults import BadPipeline, TargetUnusable
-from modelcycle.model import numerals
 from modelcycle.model.columns import Column
-from modelcycle.model.values import MAX_NUMBER, number_sql
 from modelcycle.spec import Pipeline, Task
 
 MAX_CLASSES = 100
@@ -85,7 +85,7 @@ def check_numeric(engine: Any, column: Column, pipeline: Pipeline) -> None:
     if column.type != "number":
         raise _unusable(
             pipeline, "has no numbers, which a regression needs",
-            f"choose another target, or remove `task`; {numerals.NUMBER_FORMAT_HINT}",
+            f"choose another target, or remove `task`; {number_texts.NUMBER_FORMAT_HINT}",
         )  # fmt: skip
     minimum, maximum = engine.execute("SELECT min(target), max(target) FROM valid_rows").fetchone()
     if minimum == maximum:
@@ -152,8 +152,8 @@ def _too_many_classes(engine: Any, column: Column, pipeline: Pipeline, labels: l
         )  # fmt: skip
     return _unusable(
         pipeline, f"has {classes:,} classes; a model has at most {MAX_CLASSES}",
-        numerals.NUMBER_FORMAT_HINT
-        if numerals.look_like_numbers(labels)
+        number_texts.NUMBER_FORMAT_HINT
+        if number_texts.look_like_numbers(labels)
         else "is it an identifier? group the classes, or write task: regression",
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ def training_profile(train: Columns, schema: TableSchema) -> Profile:
         columns=[
             profile_column(
                 column.name, column.type, train.values[column.name], format=column.format, true=column.true,
-                false=column.false,
+                false=column.false, missing_values=column.missing_values,
             )
             for column in schema.columns
         ],

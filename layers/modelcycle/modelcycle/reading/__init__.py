@@ -4,7 +4,7 @@
     .jsonl, .jsonl.gz  json_lines   one object per line; a key that a line does not have is a missing value
     .parquet           parquet      every value as its text
 
-`model.values` and `model.dates` decide later what a text means: a missing value, a number, true or false, a date.
+`cells.values` and `cells.dates` decide later what a text means: a missing value, a number, true or false, a date.
 """
 
 from modelcycle.reading.reader import SUFFIXES, check_suffix, read_file

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from modelcycle.engine import literal
 from modelcycle.faults import NoData, UnreadableFile
 from modelcycle.reading.broken_lines import MAX_LINE_CHARACTERS, check_broken_share, first_broken_line
 from modelcycle.reading.csv_header import CsvHeader, parse_csv_header
 from modelcycle.reading.plain_text import MAX_LINE_BYTES, copy_plain_text
 from modelcycle.reading.text_table import TextTable, write_text_table
 from modelcycle.reading.unclosed_quotes import BROKEN_QUOTE, CsvRecords, blank_broken_quotes
+from modelcycle.sql_literal import literal
 
 INSERTED_LINES = 10_000  # broken lines in one statement
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from modelcycle.engine import literal
 from modelcycle.faults import BadData, NoData
 from modelcycle.json_pointer import json_pointer
 from modelcycle.reading import column_names
 from modelcycle.reading.broken_lines import MAX_LINE_CHARACTERS, check_broken_share, first_broken_line
 from modelcycle.reading.plain_text import MAX_LINE_BYTES, copy_plain_text
 from modelcycle.reading.text_table import TextTable, write_text_table
+from modelcycle.sql_literal import literal
 
 NOT_AN_OBJECT = "the line is not a JSON object"
 REMEDY = "write one {column: value} per line, not a list (pandas: to_json(..., orient='records', lines=True))"

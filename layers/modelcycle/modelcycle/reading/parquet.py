@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from modelcycle.engine import literal
 from modelcycle.faults import UnreadableFile
 from modelcycle.reading.column_names import clean_names
 from modelcycle.reading.text_table import TextTable, write_text_table
+from modelcycle.sql_literal import literal
 
 NESTED_TYPES = ("STRUCT", "MAP", "UNION")
 

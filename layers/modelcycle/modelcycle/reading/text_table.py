@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelcycle.engine import literal, row_group_rows
+from modelcycle.engine import row_group_rows
+from modelcycle.sql_literal import literal
 
 FETCHED_ROWS = 1000  # in memory at a time
 

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from modelcycle.cells.numbers import NumberFormat
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
+from modelcycle.spec.section import ColumnName, Section
+from modelcycle.spec.sources import Join, S3Source, Source
 
 MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
-ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Algorithm = Literal["hist_gradient_boosting", "random_forest", "extra_trees", "linear"]
 
 CROSS_FIELD_ERROR = "cross_field"
 """Pydantic error type of a rule over several keys; its context holds `message` and `path`, the key to blame."""
-
-
-class Section(BaseModel):
-    """Base of all sections: unknown keys, NaN and infinity are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Source(Section):
-    """Where the rows come from."""
-
-    type: Literal["s3"] = Field("s3", description="objects under raw/{name}/ of the data bucket")
 
 
 class Features(Section):
@@ -39,6 +29,12 @@ class Features(Section):
     categorical: list[ColumnName] = Field([], description="columns to use as categories, numbers included")
     allow: list[ColumnName] = Field(
         [], description="columns that you vouch for: they are known before the target is, even if they seem to leak it"
+    )
+    numbers: dict[ColumnName, NumberFormat] = Field(
+        {}, description="how the numbers of a column are written, such as price: '1.234,56'; found by itself otherwise"
+    )
+    dates: dict[ColumnName, str] = Field(
+        {}, description="how the dates of a column are written, such as sold: '%d/%m/%Y'; found by itself otherwise"
     )
     use_sensitive: bool = Field(False, description="use sensitive_columns as features")
 
@@ -164,7 +160,8 @@ class Pipeline(Section):
 
     name: ModelName = Field(description="the model's name: a-z 0-9 -")
     target: ColumnName = Field(description="the column to predict")
-    source: Source = Source()
+    source: Source = S3Source()
+    join: list[Join] = Field([], description="other sources, whose columns are added to the rows")
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     positive_class: str | None = Field(None, description="binary only; default: the rarer class")
     time_column: ColumnName | None = Field(None, description="orders the rows; the split follows it")
@@ -179,8 +176,10 @@ class Pipeline(Section):
     sensitive_columns: list[ColumnName] = Field(
         [], description="used for fairness metrics; not a feature unless use_sensitive"
     )
-    missing_values: list[str] = Field(
-        ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"], description="texts that mean a missing value"
+    missing_values: list[str] | None = Field(
+        None,
+        description="texts that mean a missing value in every column; default: the usual ones, by column, since None"
+        " may be a class",
     )
     features: Features = Features()
     training: Training = Training()
@@ -190,6 +189,11 @@ class Pipeline(Section):
     monitoring: Monitoring = Monitoring()
     retraining: Retraining = Retraining()
     approval: Approval = Approval()
+
+    @property
+    def missing_everywhere(self) -> list[str]:
+        """Texts that mean a missing value in every column, whatever else it holds."""
+        return [""] if self.missing_values is None else self.missing_values
 
     @model_validator(mode="after")
     def _target_is_no_feature(self) -> Pipeline:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.model.columns import Columns, ColumnType, Texts, Values
+from modelcycle.cells.reading import ColumnType
+from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.fields import Field
 from modelcycle.model.signature import Signature
 

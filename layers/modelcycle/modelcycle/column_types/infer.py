@@ -2,8 +2,8 @@
 
 number     digits with an optional sign, point and exponent, within float32; leading zeros are allowed, but no
            thousands separators, decimal commas, percent or currency signs
-boolean    the words of `model.values`; 0 and 1 are numbers
-datetime   see `model.dates`
+boolean    the words of `cells.booleans`; 0 and 1 are numbers
+datetime   see `cells.dates`
 text       everything else
 """
 
@@ -11,29 +11,44 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelcycle.cells import dates
+from modelcycle.cells.booleans import FALSE, TRUE, boolean_sql
+from modelcycle.cells.missing import USUAL
+from modelcycle.cells.numbers import number_sql
+from modelcycle.cells.reading import ColumnType, Reading, present_text_sql
 from modelcycle.engine import batches
-from modelcycle.model import dates
-from modelcycle.model.columns import Column, ColumnType
-from modelcycle.model.values import FALSE, TRUE, boolean_sql, number_sql
+from modelcycle.model.columns import Column
 
 MIN_PARSED_SHARE = 0.99  # of a column's values, to be a number or a date; rows with the others are quarantined
 MIN_LIKELY_SHARE = 0.5  # of the sampled texts, for a date format to be counted over the whole column
 DATE_SAMPLE_ROWS = 300  # for finding likely date formats
 
 
-def infer_columns(engine: Any, names: dict[int, str], declared: dict[int, ColumnType]) -> dict[int, Column]:
-    """Return the columns of `clean_rows` with their types.
+def infer_columns(
+    engine: Any, names: dict[int, str], declared: dict[int, Reading], *, target: int, decide_missing: bool
+) -> dict[int, Column]:
+    """Return the columns of `clean_rows` with their types; `Column.note` says what was decided about their texts.
 
     Parameters
     ----------
     names : by number
-    declared : types that are not inferred, by number
+    declared : how columns are read for which that is not inferred, by number
+    target : number of the target, whose rare classes are no missing values
+    decide_missing : whether usual words such as n/a may be missing values; else only those of `clean_rows` are
     """
-    columns = {number: Column(name=names[number], type=kind) for number, kind in declared.items()}
+    missing_values = sorted(USUAL) if decide_missing else []
+    columns = {
+        number: Column(name=names[number], **reading.model_copy(update={"missing_values": missing_values}).reading())
+        for number, reading in declared.items()
+    }
     for batch in batches([number for number in names if number not in declared]):
         counts = engine.execute(
             "SELECT "
-            + ", ".join(f"count({sql(f'c{number}')})" for number in batch for sql in (str, number_sql, boolean_sql))
+            + ", ".join(
+                f"count({sql(present_text_sql(missing_values, f'c{number}'))})"
+                for number in batch
+                for sql in (str, number_sql, boolean_sql)
+            )
             + " FROM clean_rows"
         ).fetchone()
         sample = engine.execute(
@@ -43,14 +58,16 @@ def infer_columns(engine: Any, names: dict[int, str], declared: dict[int, Column
             present, numbers, booleans = counts[3 * position : 3 * position + 3]
             name = names[number]
             if present and numbers >= present * MIN_PARSED_SHARE:
-                columns[number] = Column(name=name, type="number")
+                columns[number] = Column(name=name, type="number", missing_values=missing_values)
             elif present and booleans == present:  # any other word makes the column categories
-                columns[number] = Column(name=name, type="boolean", true=list(TRUE), false=list(FALSE))
+                columns[number] = Column(
+                    name=name, type="boolean", true=list(TRUE), false=list(FALSE), missing_values=missing_values
+                )
             else:
-                texts = {row[position] for row in sample if row[position] is not None}
+                texts = {row[position] for row in sample if row[position] not in (None, *missing_values)}
                 date_format = _date_format(engine, f"c{number}", present, texts) if present else None
                 kind: ColumnType = "datetime" if date_format else "text"
-                columns[number] = Column(name=name, type=kind, format=date_format or "")
+                columns[number] = Column(name=name, type=kind, format=date_format or "", missing_values=missing_values)
     return {number: columns[number] for number in names}
 
 
@@ -62,7 +79,7 @@ def target_column(engine: Any, number: int, column: Column) -> Column:
     """
     if column.type == "boolean":
         words = engine.execute(f"SELECT count(DISTINCT c{number}) FROM clean_rows").fetchone()[0]
-        return column if words > 2 else Column(name=column.name, type="text")
+        return column if words > 2 else column.model_copy(update={"type": "text", "true": [], "false": []})
     return column
 
 

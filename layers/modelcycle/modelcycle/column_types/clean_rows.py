@@ -11,8 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from modelcycle.engine import literal, row_group_rows
-from modelcycle.model.values import stripped_sql
+from modelcycle.cells.missing import stripped_sql
+from modelcycle.engine import row_group_rows
+from modelcycle.sql_literal import literal
 
 
 def create_clean_rows(engine: Any, shards: list[Path], columns: int, missing_values: list[str], folder: Path) -> int:

@@ -1,0 +1,15 @@
+"""The base of all sections of the pipeline file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys, NaN and infinity are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,0 +1,114 @@
+"""Where rows come from: the sources of the pipeline file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from modelcycle.spec.section import ColumnName, Section
+
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
+SecretName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9/_+=.@-]{1,256}$")]
+Every = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3} (minute|hour|day)s?$")]
+
+
+class Csv(Section):
+    """How CSV files are written; what is not given is found in each file."""
+
+    delimiter: str | None = Field(None, min_length=1, max_length=1, description="the character between two values")
+    quote: str | None = Field(None, min_length=1, max_length=1, description='the character around texts; default "')
+    encoding: Literal["utf-8", "utf-16", "latin-1", "windows-1252"] | None = None
+    skip: int | None = Field(None, ge=0, le=1000, description="lines above the header")
+
+
+class S3Source(Section):
+    """Files in S3: CSV, JSON lines or Parquet. Uploads push them; nothing is pulled."""
+
+    type: Literal["s3"] = "s3"
+    bucket: str | None = Field(None, min_length=3, max_length=63, description="default: the data bucket of the stack")
+    prefix: str | None = Field(None, max_length=512, description="default: raw/{name}/")
+    csv: Csv = Csv()
+    every: Every | None = Field(None, description="look for new files that often; only with a bucket or prefix")
+
+
+class SqlSource(Section):
+    """A table or query of SQLite, PostgreSQL, MySQL or SQL Server, read-only."""
+
+    type: Literal["sql"]
+    secret: SecretName = Field(
+        description="name of the secret that holds the URL, such as postgresql://user:...@host/db"
+    )
+    table: str | None = Field(None, min_length=1, max_length=256)
+    query: str | None = Field(None, min_length=1, max_length=100_000, description="one SELECT")
+    watermark: ColumnName | None = Field(
+        None, description="a column that only grows, such as an id or a time: then only newer rows are read"
+    )
+    timeout_seconds: int = Field(300, ge=1, le=800, description="of the statement")
+    every: Every | None = Field(None, description="pull that often")
+
+    @model_validator(mode="after")
+    def _table_or_query(self) -> SqlSource:
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either table or query")
+        return self
+
+
+class Pages(Section):
+    """How an API divides its rows into pages."""
+
+    by: Literal["page", "offset", "cursor", "link"]
+    parameter: str = Field("page", description="query parameter that holds the page, the offset or the cursor")
+    size_parameter: str | None = Field(None, description="query parameter that holds the rows of a page")
+    size: int = Field(100, ge=1, le=100_000, description="rows of a page")
+    first: int = Field(1, ge=0, description="the first page")
+    cursor: str | None = Field(None, description="path to the next cursor in the answer, such as meta.next")
+
+
+class HttpSource(Section):
+    """A JSON or CSV API."""
+
+    type: Literal["http"]
+    url: str = Field(pattern=r"^https?://[^\s]+$", max_length=2048)
+    format: Literal["json", "jsonl", "csv"] = "json"
+    rows: str = Field("", description="path to the list of rows in the answer, such as data.items; default: the answer")
+    pages: Pages | None = None
+    secret: SecretName | None = Field(None, description="name of the secret that holds the headers, as a JSON object")
+    watermark: ColumnName | None = Field(None, description="a column that only grows")
+    watermark_parameter: str | None = Field(None, description="query parameter that asks for rows above the watermark")
+    allow_hosts: list[str] = Field([], description="hosts that are allowed although their address is private")
+    timeout_seconds: int = Field(30, ge=1, le=300, description="of one request")
+    max_bytes: int = Field(2**30, ge=1, le=2**31, description="of all answers together")
+    csv: Csv = Csv()
+    every: Every | None = Field(None, description="pull that often")
+
+
+class StreamSource(Section):
+    """JSON records of the stack's Kinesis stream or SQS queue; they name their model in the field `model`."""
+
+    type: Literal["stream"]
+    event_time: ColumnName | None = Field(None, description="time of the event; default: when it arrived")
+    id: ColumnName | None = Field(None, description="of two records with the same value, only one is kept")
+    every: Every | None = Field(None, description="train that often on what has arrived")
+
+
+def _with_type(value: Any) -> Any:
+    """Return the section with the default type."""
+    return {"type": "s3", **value} if isinstance(value, dict) else value
+
+
+Source = Annotated[
+    Annotated[S3Source | SqlSource | HttpSource | StreamSource, Field(discriminator="type")],
+    BeforeValidator(_with_type),
+]
+
+
+class Join(Section):
+    """Another source, whose columns are added to the rows that have the same key."""
+
+    name: SourceName
+    source: Source
+    on: list[ColumnName] = Field(min_length=1, description="columns of the key, which both have")
+    time_column: ColumnName | None = Field(
+        None, description="when a row of this source became known; only what was known at the row's time is joined"
+    )

@@ -1,0 +1,14 @@
+"""Texts in SQL statements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def literal(text: str | Path) -> str:
+    """Return a text as a SQL literal.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + str(text).replace("'", "''") + "'"
