@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from modelcycle.registry.audit import Audit, Entry
 from modelcycle.registry.events import EventKind
+from modelcycle.registry.landings import Known, Landing, Landings
 from modelcycle.registry.leases import Claim, Leases, Upload
 from modelcycle.registry.monitoring import Announcement, MonitoringResults
 from modelcycle.registry.moves import Move, Route, champion
@@ -20,7 +21,7 @@ from modelcycle.registry.unit_of_work import UnitOfWork
 from modelcycle.registry.versions import Version, Versions
 
 __all__ = [
-    "Announcement", "Audit", "Claim", "DynamoTable", "Entry", "EventKind", "Leases", "MonitoringResults", "Move",
+    "Announcement", "Audit", "Claim", "DynamoTable", "Entry", "EventKind", "Known", "Landing", "Landings", "Leases", "MonitoringResults", "Move",
     "Record", "Registry", "Results", "Route", "Routes", "RunRecord", "Runs", "Standing", "Standings", "State", "Table",
     "UnitOfWork", "Upload", "Version", "Versions", "Write", "champion", "not_allowed",
     "state_in_words",
@@ -34,6 +35,7 @@ class Registry:
         self.table = table
         self.runs = Runs(table)
         self.leases = Leases(table, self.runs)
+        self.landings = Landings(table)
         self.results = Results(table)
         self.standings = Standings(table)
         self.versions = Versions(table, self.standings)

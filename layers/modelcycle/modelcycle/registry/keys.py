@@ -79,6 +79,11 @@ def step_result(model: str, step: str, fingerprint: str) -> Key:
     return _of_model(model, f"STEP#{step}#{fingerprint}")
 
 
+def landing(model: str, source: str) -> Key:
+    """The rows pulled from a source: the manifest of the landed files, and the watermark of the next pull."""
+    return _of_model(model, f"LANDING#{source}")
+
+
 # versions
 
 

@@ -1,0 +1,1 @@
+"""Tables and queries of a database. (The rows follow in the next commit.)"""
