@@ -73,6 +73,7 @@ def _pull_one(model: str, name: str, source: Source, data: Store, landings: Land
     prefix = f"landed/{model}/{name}/"
     pending: list[LandedFile] = []
     pulled: list[PulledFile] = []
+    state: str | None = None  # of a source that replaces: what it needs to tell whether anything has changed
 
     def record(up_to: str | None) -> None:
         nonlocal kept, revision, n_pulls, watermark
@@ -95,11 +96,13 @@ def _pull_one(model: str, name: str, source: Source, data: Store, landings: Land
 
     with TemporaryDirectory() as folder:
         for batch in source.batches(Path(folder), watermark):
-            pending.append(_put(data, prefix, definition, watermark, batch))
-            if batch.watermark is not None and not source.replaces:
+            pending.append(_put(data, prefix, definition, None if source.replaces else watermark, batch))
+            if source.replaces:
+                state = batch.watermark
+            elif batch.watermark is not None:
                 record(batch.watermark)
     if pending:
-        record(watermark)
+        record(state if source.replaces else watermark)
     return pulled
 
 
