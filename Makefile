@@ -61,11 +61,12 @@ lock: $(UV)  ## updates every lock
 	$(COMPILE) requirements-sam.in -o requirements-sam.txt
 	for layer in infra/local/runtime layers/modelcycle layers/learning; do \
 	  $(COMPILE) $$layer/requirements.in -c requirements.txt -o $$layer/requirements.txt || exit 1; done
-	for layer in layers/data layers/serving; do \
+	for layer in layers/data layers/serving layers/sources; do \
 	  $(COMPILE) $$layer/requirements.in -c requirements.txt -c layers/learning/requirements.txt \
 	    -o $$layer/requirements.txt || exit 1; done
 	$(COMPILE) requirements-dev.in -c requirements.txt -c layers/learning/requirements.txt \
-	  -c layers/data/requirements.txt -c layers/serving/requirements.txt -o requirements-dev.txt
+	  -c layers/data/requirements.txt -c layers/serving/requirements.txt -c layers/sources/requirements.txt \
+	  -o requirements-dev.txt
 
 $(UV): requirements-uv.txt
 	@if [ -z "$(PYTHON)" ]; then echo "ModelCycle needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 1; fi

@@ -1,0 +1,140 @@
+"""PostgreSQL by pg8000: its own COPY writes the rows, so that no value passes through Python."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from modelcycle.faults import BadInput, Transient
+from modelcycle.outages import RETRIED
+from modelcycle.sources.sql.connection_faults import refused, unreachable
+from modelcycle.sources.sql.csv_rows import CsvRows
+from modelcycle.sources.sql.database import BYTES, SqlColumn
+from modelcycle.sources.sql.url import DatabaseUrl
+from modelcycle.sql_literal import literal
+
+CONNECT_SECONDS = 10
+TYPES = {
+    16: ("BOOLEAN",), 17: (BYTES,), 20: ("BIGINT",), 21: ("BIGINT",), 23: ("BIGINT",), 26: ("BIGINT",),
+    700: ("DOUBLE",), 701: ("DOUBLE",), 1082: ("DATE",), 1083: ("TIME",), 1114: ("TIMESTAMP",),
+    1184: ("TIMESTAMPTZ",),
+}  # fmt: skip
+"""DuckDB's types by PostgreSQL's object ids (catalogue pg_type); all other types, numeric too, are their exact text."""
+
+# PostgreSQL's documentation, appendix A: error codes
+REASONS = {
+    "28P01": ("the database refuses the user or the password", "correct the URL in the secret"),
+    "28000": ("the database refuses the user", "correct the URL in the secret, or pg_hba.conf"),
+    "3D000": ("there is no such database", "correct the URL in the secret"),
+    "57014": ("the query took more than the time limit", "raise `timeout_seconds`, or select fewer rows"),
+    "25006": ("the query would write", "write one SELECT: rows are only read"),
+    "42501": ("the user may not read that", "grant SELECT to the user of the secret"),
+    "53300": ("the database has no free connection", "raise max_connections, or pull at another time"),
+}
+LOST = ("57P01", "57P02", "57P03", "08")
+
+
+class PostgresDatabase:
+    """One read-only transaction of a PostgreSQL database, in which all queries see the same rows."""
+
+    def __init__(self, url: DatabaseUrl, timeout_seconds: int, where: str) -> None:
+        self.where = where
+        self.name = url.name
+        with self._faults():
+            self.connection = _connect(url)
+            for setting in (
+                f"SET statement_timeout = {timeout_seconds * 1000}", "SET TimeZone = 'UTC'", "SET DateStyle = 'ISO'",
+                "SET extra_float_digits = 1", "SET IntervalStyle = 'postgres'", "SET bytea_output = 'hex'",
+                "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            ):  # fmt: skip
+                self.connection.run(setting)
+
+    def quoted(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def columns(self, query: str) -> list[SqlColumn]:
+        with self._faults():
+            # prepared: the server refuses a text of several statements
+            statement = self.connection.prepare(f"SELECT * FROM (\n{query}\n) AS rows LIMIT 0")
+            statement.run()
+            described = statement.columns
+            statement.close()
+        return [SqlColumn(column["name"], TYPES.get(column["type_oid"], ())) for column in described]
+
+    def bound(self, column: str, after: str) -> str:
+        return f"{column} > {literal(after)}"  # the literal takes the column's type
+
+    def count(self, query: str) -> int:
+        with self._faults():
+            return int(self.connection.run(query)[0][0])
+
+    def copy(self, query: str, target: CsvRows) -> tuple[list[SqlColumn], int]:
+        columns = self.columns(query)
+        with self._faults():
+            self.connection.run(f"COPY (\n{query}\n) TO STDOUT (FORMAT csv, FORCE_QUOTE *)", stream=target)
+            rows = int(self.connection.row_count)
+        return columns, rows
+
+    def close(self) -> None:
+        try:
+            self.connection.close()
+        except Exception:  # noqa: BLE001, S110, RUF100 (a connection that is lost cannot be closed)
+            pass
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        import pg8000.exceptions as errors
+
+        try:
+            yield
+        except errors.DatabaseError as error:
+            details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+            code = details.get("C", "")
+            if code in REASONS:
+                what, remedy = REASONS[code]
+                raise BadInput(what, f"{self.where}, {self.name}", remedy) from None
+            if code.startswith(LOST):
+                raise Transient("the database closed the connection", self.name, RETRIED) from None
+            raise refused("PostgreSQL", code, details.get("M", ""), code.startswith("42"), self.where) from None
+        except (errors.InterfaceError, OSError) as error:
+            raise unreachable(error, self.name, self.where) from None
+
+
+def _connect(url: DatabaseUrl) -> Any:
+    from pg8000.exceptions import InterfaceError
+    from pg8000.native import Connection
+
+    mode = url.options.get("sslmode", "prefer")
+    settings: dict[str, Any] = {
+        "user": url.user, "password": url.password, "host": url.host, "port": url.port or 5432,
+        "database": url.database, "timeout": CONNECT_SECONDS, "application_name": "modelcycle",
+    }  # fmt: skip
+    if mode == "prefer":
+        try:
+            return _without_timeout(Connection(ssl_context=_unverified(), **settings))
+        except InterfaceError as error:
+            if "SSL" not in str(error):
+                raise
+            return _without_timeout(Connection(ssl_context=False, **settings))
+    contexts = {"disable": lambda: False, "require": _unverified, "verify-full": ssl.create_default_context}
+    if mode not in contexts:
+        raise BadInput(
+            f"sslmode={mode} is unknown", f"the secret of {url.name}", "use disable, prefer, require or verify-full"
+        )
+    return _without_timeout(Connection(ssl_context=contexts[mode](), **settings))
+
+
+def _without_timeout(connection: Any) -> Any:
+    """Return a connection that waits for its answers: the server's statement_timeout ends a query."""
+    connection._usock.settimeout(None)
+    return connection
+
+
+def _unverified() -> ssl.SSLContext:
+    """Return TLS as libpq's `require` has it: encrypted, without a check of the certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
