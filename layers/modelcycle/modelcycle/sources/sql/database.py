@@ -31,8 +31,8 @@ class Database(Protocol):
     def columns(self, query: str) -> list[SqlColumn]:
         """Return the columns of a query, without its rows."""
 
-    def bound(self, column: str, after: str) -> str:
-        """Return the SQL condition that a column lies above a value, given as text.
+    def bound(self, query: str, column: str, after: str) -> str:
+        """Return the SQL condition that a column of a query lies above a value, given as text.
 
         Parameters
         ----------

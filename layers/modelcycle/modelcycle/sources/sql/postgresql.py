@@ -63,7 +63,7 @@ class PostgresDatabase:
             statement.close()
         return [SqlColumn(column["name"], TYPES.get(column["type_oid"], ())) for column in described]
 
-    def bound(self, column: str, after: str) -> str:
+    def bound(self, query: str, column: str, after: str) -> str:
         return f"{column} > {literal(after)}"  # the literal takes the column's type
 
     def count(self, query: str) -> int:
