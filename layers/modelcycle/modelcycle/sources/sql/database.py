@@ -39,6 +39,9 @@ class Database(Protocol):
         column : as an identifier of SQL
         """
 
+    def first(self, query: str, rows: int) -> str:
+        """Return a query with the first rows of a query."""
+
     def count(self, query: str) -> int:
         """Return the one number of a query."""
 

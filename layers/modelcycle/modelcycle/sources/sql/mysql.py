@@ -79,6 +79,9 @@ class MysqlDatabase:
             return f"{column} > {after}"
         return f"{column} > {self.connection.literal(after)}"
 
+    def first(self, query: str, rows: int) -> str:
+        return f"SELECT * FROM (\n{query}\n) AS source_rows LIMIT {rows}"
+
     def count(self, query: str) -> int:
         return int(self._run(query)[0][0])
 

@@ -51,6 +51,9 @@ class SqliteDatabase:
             kind = self.connection.execute(f"SELECT typeof(max({column})) FROM (\n{query}\n)").fetchone()[0]
         return f"{column} > {after if kind in ('integer', 'real') and _is_number(after) else literal(after)}"
 
+    def first(self, query: str, rows: int) -> str:
+        return f"SELECT * FROM (\n{query}\n) LIMIT {rows}"
+
     def count(self, query: str) -> int:
         with self._faults():
             return int(self.connection.execute(query).fetchone()[0])
