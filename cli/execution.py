@@ -14,6 +14,7 @@ Status = Literal["running", "done", "cached", "refused", "failed"]
 
 # the steps that people see, each with its states in the state machine; the last state ends the step
 STEPS: dict[str, tuple[str, ...]] = {
+    "pull": ("Pull",),
     "collect": ("Collect",),
     "preprocess": ("Preprocess",),
     "engineer_features": ("EngineerFeatures",),
@@ -28,7 +29,7 @@ STEPS: dict[str, tuple[str, ...]] = {
 }
 STEP_OF = {state: step for step, states in STEPS.items() for state in states}
 RESULT_KEYS = {  # where a state puts its result
-    "Collect": "collect", "Preprocess": "preprocess", "EngineerFeatures": "engineer_features",
+    "Pull": "pull", "Collect": "collect", "Preprocess": "preprocess", "EngineerFeatures": "engineer_features",
     "PlanTrials": "plan_trials", "Train": "trials", "SelectModel": "select_model", "FindUnseen": "find_unseen",
     "ScoreCandidate": "score_candidate", "Validate": "validate", "Refit": "refitted", "CheckRefit": "refit",
     "Govern": "govern", "Register": "register", "Stage": "stage", "Deploy": "deploy",

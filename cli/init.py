@@ -5,16 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 
 from cli import console
+from cli import init_source as init_table
 from cli.data_file import check_data_file
 from cli.data_summary import summarize
 from cli.draft import draft, model_name
 from cli.guess import guess_target
+from cli.options import Options
 from modelcycle.faults import BadInput, TargetMissing
 from modelcycle.reading.column_names import list_names
 from modelcycle.spec import parse
 
 
-def init(data: Path, target: str | None, name: str | None, to: Path | None, as_json: bool) -> int:
+def init_source(
+    source: str, table: str, target: str | None, name: str | None, to: Path | None, options: Options
+) -> int:
+    """Write a pipeline file for a table of a database, and store the database's URL as a secret.
+
+    Parameters
+    ----------
+    source : URL of the database; the pipeline file gets none of it
+
+    Raises
+    ------
+    as `init`, and those of `first_rows`
+    """
+    url = init_table.full_url(source)
+    model = name or model_name(Path(table.rpartition(".")[2]))
+    _check_new(to or Path(f"{model}.yaml"))
+    with init_table.first_rows(url, table) as rows:
+        secret = f"{model}-source"
+        status = init(rows, target, model, to, options.as_json, init_table.source_lines(secret, table))
+    init_table.store_url(options, secret, url)
+    return status
+
+
+def init(
+    data: Path, target: str | None, name: str | None, to: Path | None, as_json: bool, source: str | None = None
+) -> int:
     """Write a pipeline file.
 
     Parameters
@@ -24,6 +51,7 @@ def init(data: Path, target: str | None, name: str | None, to: Path | None, as_j
     name : of the model; if None, it is made from the file's name
     to : file to write; if None, it is named after the model
     as_json : print the result as JSON
+    source : the section `source:` if the file holds the first rows of a table
 
     Raises
     ------
@@ -34,10 +62,7 @@ def init(data: Path, target: str | None, name: str | None, to: Path | None, as_j
     check_data_file(data)
     model = name or model_name(data)
     file = to or Path(f"{model}.yaml")
-    if file.exists():
-        raise BadInput(
-            "the file exists, and is not overwritten", str(file), "choose another with --out, or delete it first"
-        )
+    _check_new(file)
     summary = summarize(data)
     if summary.skipped_lines:
         console.say(summary.skipped_lines)
@@ -49,6 +74,8 @@ def init(data: Path, target: str | None, name: str | None, to: Path | None, as_j
     if target is None:
         target, why = guess_target(summary)
     text = draft(model, target, why, summary, data)
+    if source is not None:
+        text = text.replace("\n\n", f"\n{source}", 1)
     parse(text, "--name" if name else str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("x", encoding="utf-8", newline="\n") as out:
@@ -59,6 +86,14 @@ def init(data: Path, target: str | None, name: str | None, to: Path | None, as_j
         console.show(
             f"Wrote {file}: the model predicts {target!r} ({why}).\n"
             f"  check it    its comments describe each column\n"
-            f"  run it      modelcycle run {console.quoted(file)} --data {console.quoted(data)}"
+            f"  run it      modelcycle run {console.quoted(file)}"
+            + ("" if source else f" --data {console.quoted(data)}")
         )
     return console.DONE
+
+
+def _check_new(file: Path) -> None:
+    if file.exists():
+        raise BadInput(
+            "the file exists, and is not overwritten", str(file), "choose another with --out, or delete it first"
+        )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import console
-from cli.options import Debug, Json, Options, on_place
+from cli.options import Debug, Options, on_place
 
 app = typer.Typer(
     name="modelcycle", add_completion=False, pretty_exceptions_enable=False,
@@ -26,20 +26,33 @@ Why = Annotated[str, typer.Option("--why", help="The reason, kept in the audit t
 
 
 @app.command()
+@on_place
 def init(
-    data: Data,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The rows: csv, csv.gz, jsonl, jsonl.gz or parquet.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", help="A database instead: postgresql://, mysql://, mssql:// or sqlite:///."),
+    ] = None,
+    table: Annotated[str | None, typer.Option("--table", help="The table of --source.")] = None,
     target: Annotated[str | None, typer.Option("--target", help="The column to predict; else it is guessed.")] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="The model's name; else it is made from the file's name.")
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", help="The file to write; else NAME.yaml.")] = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    *,
+    options: Options,
 ) -> int:
-    """Inspect a data file and write its pipeline file."""
-    from cli.init import init
+    """Inspect a data file or a table and write its pipeline file."""
+    from cli.init import init, init_source
+    from cli.init_source import check_options
 
-    return init(data, target, name, to, as_json)
+    check_options(data, source, table)
+    if source is not None and table is not None:
+        return init_source(source, table, target, name, to, options)
+    assert data is not None
+    return init(data, target, name, to, options.as_json)
 
 
 @app.command()
@@ -96,6 +109,28 @@ def run(
     from cli.run import run
 
     return run(pipeline, data, replace, options)
+
+
+@app.command()
+@on_place
+def collect(model: Model, options: Options) -> int:
+    """Pull the rows of a model's sources now, without a run."""
+    from cli.collect import collect
+
+    return collect(model, options)
+
+
+@app.command()
+@on_place
+def secret(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name, as in `secret:` of the pipeline file.")],
+    *,
+    options: Options,
+) -> int:
+    """Store a secret from standard input, such as a database's URL."""
+    from cli.secret import secret
+
+    return secret(name, options)
 
 
 @app.command()

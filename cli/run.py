@@ -14,6 +14,7 @@ from cli.place import Place
 from cli.screens.outcome import outcome_text
 from cli.screens.run import RunScreen
 from modelcycle.faults import BadInput, Tampered, Unknown
+from modelcycle.spec import Pipeline, S3Source
 
 EXIT_STATUS = {
     "deployed": console.DONE, "unchanged": console.DONE, "awaiting_approval": console.DONE,
@@ -33,6 +34,7 @@ def run(file: Path, data: Path | None, replace: bool, options: Options) -> int:
     pipeline, text = start.read_pipeline(file)
     if data is not None:
         start.check_upload(data, pipeline)
+        _check_takes_uploads(pipeline)
     elif replace:
         raise BadInput("--replace needs the new rows", "the command line", "add --data FILE")
     place = options.open_place(start=True)
@@ -41,6 +43,17 @@ def run(file: Path, data: Path | None, replace: bool, options: Options) -> int:
     else:
         started = start.by_request(place, pipeline, text)
     return show_run(place, started.model, started.execution, options.as_json, started.folded)
+
+
+def _check_takes_uploads(pipeline: Pipeline) -> None:
+    """Raise BadInput if the rows of a model come from elsewhere: an upload would never be read."""
+    source = pipeline.source
+    if isinstance(source, S3Source) and not source.is_elsewhere:
+        return
+    raise BadInput(
+        f"the rows of {pipeline.name} come from its source ({source.type}), not from uploads", "--data",
+        "leave out --data, or remove `source:` from the pipeline file",
+    )  # fmt: skip
 
 
 def show_run(place: Place, model: str, execution: str, as_json: bool, holder: str | None = None) -> int:

@@ -11,9 +11,10 @@ from uuid import uuid4
 from cli.data_file import csv_column_names
 from cli.place import Place
 from cli.polling import attempts
+from cli.schedules import set_schedule
 from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
 from modelcycle.reading.column_names import suggest_name
-from modelcycle.spec import Pipeline, parse
+from modelcycle.spec import Pipeline, S3Source, parse
 
 UPLOAD_CLAIM_TIMEOUT = 60.0  # seconds from an upload to its claim in the registry
 MAX_UPLOAD_BYTES = 100 * 2**20  # the local cloud keeps every object in memory
@@ -107,7 +108,7 @@ def by_upload(place: Place, pipeline: Pipeline, text: bytes, path: Path, replace
 
 
 def by_request(place: Place, pipeline: Pipeline, text: bytes) -> Started:
-    """Start the lifecycle on the files that are already uploaded.
+    """Start the lifecycle on the files that are already uploaded, or on the rows that its source gives.
 
     Parameters
     ----------
@@ -119,7 +120,8 @@ def by_request(place: Place, pipeline: Pipeline, text: bytes) -> Started:
     """
     _put_pipeline(place, pipeline, text)
     bucket, prefix = place.output("DataBucket"), f"raw/{pipeline.name}/"
-    if not place.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
+    uploaded = isinstance(pipeline.source, S3Source) and not pipeline.source.is_elsewhere
+    if uploaded and not place.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
         raise NoData(f"{pipeline.name} has no rows yet", f"s3://{bucket}/{prefix}", "add them with --data FILE")
     message = {
         "source": "modelcycle", "detail-type": "RunRequested",
@@ -134,7 +136,11 @@ def by_request(place: Place, pipeline: Pipeline, text: bytes) -> Started:
 
 
 def _put_pipeline(place: Place, pipeline: Pipeline, text: bytes) -> None:
-    """Upload the pipeline file, unless the bucket has the same bytes: an upload makes a new version."""
+    """Upload the pipeline file, unless the bucket has the same bytes: an upload makes a new version.
+
+    The schedule of its sources is made, changed or deleted with it.
+    """
+    set_schedule(place, pipeline)
     bucket, key = place.output("DataBucket"), f"pipelines/{pipeline.name}.yaml"
     try:
         if place.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == text:

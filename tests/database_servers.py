@@ -28,7 +28,10 @@ class Server:
 
 def missing_server(kind: str) -> str:
     """Return why a server cannot be started; empty if it can."""
-    programs = {"postgresql": [_postgres("initdb"), _postgres("postgres")], "mysql": [_maria("mariadb-install-db"), _maria("mariadbd")]}
+    programs = {
+        "postgresql": [_postgres("initdb"), _postgres("postgres")],
+        "mysql": [_maria("mariadb-install-db"), _maria("mariadbd")],
+    }
     if all(programs[kind]):
         return ""
     package = {"postgresql": "postgresql", "mysql": "mariadb-server"}[kind]
@@ -42,7 +45,19 @@ def postgresql() -> Iterator[Server]:
         data, secret = folder / "data", folder / "password"
         secret.write_text(PASSWORD)
         _give(secret, run_as)
-        command = [_postgres("initdb"), "-D", data, "-U", "ann", "--auth=scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        command = [
+            _postgres("initdb"),
+            "-D",
+            data,
+            "-U",
+            "ann",
+            "--auth=scram-sha-256",
+            f"--pwfile={secret}",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]
         subprocess.run([*run_as, *map(str, command)], check=True, capture_output=True)
         port = _free_port()
         options = ["-D", data, "-p", port, "-k", folder, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
@@ -57,11 +72,16 @@ def mysql() -> Iterator[Server]:
         data, port = folder / "data", _free_port()
         begin = folder / "begin.sql"
         begin.write_text(
-            "CREATE DATABASE shop CHARACTER SET utf8mb4; CREATE USER ann@'127.0.0.1' IDENTIFIED BY "
-            f"'{PASSWORD}'; GRANT ALL ON *.* TO ann@'127.0.0.1';\n", "utf-8",
+            "CREATE DATABASE shop CHARACTER SET utf8mb4;\nCREATE USER ann@'127.0.0.1' IDENTIFIED BY "
+            f"'{PASSWORD}';\nGRANT ALL ON *.* TO ann@'127.0.0.1';\n", "utf-8",
         )  # fmt: skip
         _give(begin, run_as)
-        install = [_maria("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
+        install = [
+            _maria("mariadb-install-db"),
+            "--no-defaults",
+            f"--datadir={data}",
+            "--auth-root-authentication-method=normal",
+        ]
         subprocess.run([*run_as, *install], check=True, capture_output=True)
         options = [
             "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/socket",

@@ -72,9 +72,10 @@ class SourceFiles(FolderStore):
         self.objects = {entry["key"]: (number, entry) for number, entry in enumerate(objects)}
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        for key in sorted(self.objects):
-            _, entry = self.objects[key]
-            yield Listed(key, entry["etag"], entry["bytes"])
+        # in the manifest's order: landed files are read in the order in which they came
+        for key, (_, entry) in self.objects.items():
+            if key.startswith(prefix):
+                yield Listed(key, entry["etag"], entry["bytes"])
 
     def download(self, listed: Listed, path: Path) -> str | None:
         number, entry = self.objects[listed.key]

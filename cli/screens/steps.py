@@ -62,6 +62,16 @@ def running(step: Step, trials: tuple[int, int] | None) -> list[str]:
     return [f"trial {min(done + 1, total)} of {total}"] if done else [count(total, "trial")]
 
 
+def _pull(results: Results) -> Figures:
+    pulled = messages.Pulled.model_validate(results["pull"])
+    if not pulled.files:
+        return Figures(["nothing new"], [pulled.detail] if pulled.detail else [])
+    watermarks = {file.source: file.watermark for file in pulled.files if file.watermark}
+    parts = [f"{count(pulled.rows, 'new row')}" if pulled.rows else f"{len(pulled.files)} new files"]
+    parts += [f"{source} up to {clip(mark, 40)}" for source, mark in watermarks.items()]
+    return Figures(parts, [pulled.detail] if pulled.detail else [])
+
+
 def _collect(results: Results) -> Figures:
     collected = messages.Collected.model_validate(results["collect"])
     broken = [f"{count(collected.quarantined, 'broken line')} quarantined"] if collected.quarantined else []
@@ -71,7 +81,7 @@ def _collect(results: Results) -> Figures:
     more = [f"{n_more:,} more"] if n_more > 0 else []
     named = ", ".join([*names[:MAX_SHOWN_FILES], *more])
     repeated = f"left out: {named}: another file has the same content"
-    return Figures(parts, [repeated] if names else [])
+    return Figures(parts, [*([repeated] if names else []), *_first(collected.notes)])
 
 
 def _preprocess(results: Results) -> Figures:
@@ -247,7 +257,8 @@ def _first(sentences: list[str]) -> list[str]:
 
 
 FIGURES: dict[str, Callable[[Results], Figures]] = {
-    "collect": _collect, "preprocess": _preprocess, "engineer_features": _engineer_features, "train": _train,
+    "pull": _pull, "collect": _collect, "preprocess": _preprocess, "engineer_features": _engineer_features,
+    "train": _train,
     "score_candidate": _score_candidate, "validate": _validate, "refit": _refit, "govern": _govern,
     "register": _register, "stage": _stage, "deploy": _deploy,
 }  # fmt: skip

@@ -66,6 +66,8 @@ def permissions(resources: Resources, region: str, account: str) -> list[dict[st
     buses = [f"arn:aws:events:{scope}:event-bus/{name}" for name in ids.get("AWS::Events::EventBus", [])]
     queues = [f"arn:aws:sqs:{scope}:{url.rsplit('/', 1)[-1]}" for url in ids.get("AWS::SQS::Queue", [])]
     groups = [f"arn:aws:logs:{scope}:log-group:{name}*" for name in ids.get("AWS::Logs::LogGroup", [])]
+    roles = ids.get("AWS::IAM::Role", [])
+    schedule_roles = [f"arn:aws:iam::{account}:role/{name}" for name in roles if "ScheduleRole" in name]
     grants: list[tuple[str, list[str]]] = [
         ("s3:ListBucket s3:ListBucketVersions s3:GetBucketVersioning", [f"arn:aws:s3:::{name}" for name in buckets]),
         ("s3:GetObject s3:GetObjectVersion s3:PutObject", [f"arn:aws:s3:::{name}/*" for name in buckets]),
@@ -77,6 +79,16 @@ def permissions(resources: Resources, region: str, account: str) -> list[dict[st
         ("execute-api:Invoke", apis),
         ("events:PutEvents", buses),
         ("sqs:GetQueueAttributes", queues),
+        # buses have the stack's name, and so have the secrets and schedules of its models
+        (
+            "secretsmanager:CreateSecret secretsmanager:PutSecretValue secretsmanager:DescribeSecret",
+            [f"arn:aws:secretsmanager:{scope}:secret:{name}/*" for name in ids.get("AWS::Events::EventBus", [])],
+        ),
+        (
+            "scheduler:GetSchedule scheduler:CreateSchedule scheduler:UpdateSchedule scheduler:DeleteSchedule",
+            [f"arn:aws:scheduler:{scope}:schedule/default/{name}-*" for name in ids.get("AWS::Events::EventBus", [])],
+        ),
+        ("iam:PassRole", schedule_roles),
         ("logs:FilterLogEvents logs:GetLogEvents logs:DescribeLogStreams", groups),
     ]
     return [

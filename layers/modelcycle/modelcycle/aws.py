@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modelcycle.bus import EventBridgeBus
-from modelcycle.faults import Fault
+from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
-from modelcycle.outages import Unreachable
+from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store
 
@@ -33,6 +33,7 @@ class Environment(BaseModel):
     lifecycle: str = ""
     rollout: str = ""
     capture_stream: str = ""
+    secrets: str = ""  # what the names of this stack's secrets begin with
 
 
 class Adapters:
@@ -90,6 +91,30 @@ class Adapters:
     @cached_property
     def flows(self) -> StepFunctions:
         return StepFunctions(self.client("stepfunctions"), self._unreachable)
+
+    def bucket(self, name: str | None) -> S3Store:
+        """Return a bucket by its name; None is the bucket with the uploads."""
+        return S3Store(self._s3, name, self._unreachable) if name else self.data
+
+    def secret(self, name: str) -> str:
+        """Return the text of a secret of this stack.
+
+        Raises
+        ------
+        Unknown : there is none, or it holds no text
+        Transient : Secrets Manager does not answer
+        """
+        full_name = f"{self.environment.secrets}{name}"
+        remedy = f"store it: `modelcycle secret {name}`"
+        client = self.client("secretsmanager")
+        with outages_as_faults("Secrets Manager", full_name, self._unreachable):
+            try:
+                text: str | None = client.get_secret_value(SecretId=full_name).get("SecretString")
+            except client.exceptions.ResourceNotFoundException:
+                raise Unknown(f"there is no secret {name}", f"secret {full_name}", remedy) from None
+        if not text:
+            raise Unknown(f"the secret {name} holds no text", f"secret {full_name}", remedy)
+        return text
 
     @cached_property
     def firehose(self) -> Any:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from modelcycle.claim.trigger import ClaimRequest
-from modelcycle.faults import Unknown
+from modelcycle.faults import BadPipeline, Unknown
 from modelcycle.flows import Flows
 from modelcycle.messages import Claimed, Run
 from modelcycle.registry import Leases, Runs
+from modelcycle.spec import parse
 from modelcycle.store import S3Store
 
 
@@ -24,7 +25,8 @@ def claim(
     arrival, run_id = request.arrival, request.correlation_id
     earlier = runs.get(arrival.model, run_id)
     if earlier and earlier.run.execution == request.execution:
-        return Claimed(outcome="claimed", run=earlier.run, detail=run_id)
+        text = artifacts.read(earlier.run.pipeline)
+        return Claimed(outcome="claimed", run=earlier.run, pulls=_pulls(text), detail=run_id)
     try:
         pipeline, _ = data.latest(f"pipelines/{arrival.model}.yaml")
     except Unknown:
@@ -39,4 +41,13 @@ def claim(
     )
     key_and_etag = (arrival.key, arrival.etag) if arrival.upload else None
     outcome, holder = leases.claim(run, arrival.upload, key_and_etag, flows.is_running)
-    return Claimed(outcome=outcome, run=run if outcome == "claimed" else None, detail=holder)
+    claimed = outcome == "claimed"
+    return Claimed(outcome=outcome, run=run if claimed else None, pulls=claimed and _pulls(pipeline), detail=holder)
+
+
+def _pulls(text: bytes) -> bool:
+    """Return whether rows have to be pulled; not for a file with errors, which the first step reports."""
+    try:
+        return bool(parse(text).pulled)
+    except BadPipeline:
+        return False

@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 from modelcycle.faults import BadMessage
 from modelcycle.messages import Trigger
 
-TRIGGERS = {"RunRequested": "request", "ModelDegraded": "degraded", "ArrivalsFolded": "arrivals"}  # by detail-type
+TRIGGERS = {
+    "RunRequested": "request",
+    "ModelDegraded": "degraded",
+    "ArrivalsFolded": "arrivals",
+    "RunScheduled": "schedule",
+}  # by detail-type
 
 
 class Arrival(NamedTuple):
@@ -63,7 +68,7 @@ def arrival_of(event: dict[str, Any]) -> Arrival:
 
     Raises
     ------
-    BadMessage : it is neither an upload under raw/{model}/ nor one of RunRequested, ModelDegraded, ArrivalsFolded
+    BadMessage : it is neither an upload under raw/{model}/ nor one of `TRIGGERS`
     """
     try:
         kind, detail = event["detail-type"], event["detail"]

@@ -1,6 +1,10 @@
-"""Step 1, data collection: writes all uploaded rows as one snapshot of text columns, and quarantines broken lines."""
+"""Step 1, data collection: pulls what does not arrive by itself, then writes all rows as one snapshot of text columns.
+
+Broken lines are quarantined.
+"""
 
 from modelcycle.collect.collect import collect
 from modelcycle.collect.pull import pull
+from modelcycle.collect.pull_event import PullEvent
 
-__all__ = ["collect", "pull"]
+__all__ = ["PullEvent", "collect", "pull"]

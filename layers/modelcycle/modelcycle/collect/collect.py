@@ -8,14 +8,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from modelcycle.collect.column_checks import check_pipeline_columns, check_same_columns, pipeline_columns
+from modelcycle.collect.content import content_hash
+from modelcycle.collect.inputs import list_inputs, source_prefix
+from modelcycle.collect.join import join_tables
 from modelcycle.collect.shards import write_quarantine, write_shards
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
 from modelcycle.reading import TextTable, check_suffix, read_file
 from modelcycle.reading.column_names import check_second_column
-from modelcycle.registry import Leases, Results
-from modelcycle.spec import Pipeline
+from modelcycle.registry import Landings, Leases, Results
+from modelcycle.spec import MAIN, Pipeline
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Listed, Store, put_json
 
@@ -24,9 +27,19 @@ MAX_NAMED = 20  # repeated files in the message; the manifest has all
 
 
 def collect(
-    request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str
+    request: CollectRequest,
+    *,
+    data: Store,
+    artifacts: Store,
+    leases: Leases,
+    results: Results,
+    code: str,
+    landings: Landings | None = None,
 ) -> Collected:
-    """Write a snapshot of the objects under `raw/{model}/`: all columns as text, rows in order of key and line.
+    """Write a snapshot of the rows: all columns as text, in order of object and line.
+
+    Reads the objects under `raw/{model}/`, or those that have landed from the source of the pipeline file, and joins
+    the columns of its other sources.
 
     Skips objects whose names begin with `_` or `.`. Of files with equal bytes, only the first by key is read, unless
     the pipeline file says `duplicates: keep`. Removes white space around column names.
@@ -37,6 +50,7 @@ def collect(
     artifacts : the bucket for the snapshot
     leases : records which objects this run has read
     results : earlier results of the step
+    landings : what has landed from sources; see `list_inputs` for None
     code : version of the code; a result of other code is not reused
 
     Raises
@@ -48,29 +62,45 @@ def collect(
     """
     run = request.run
     pipeline = pipeline_of(artifacts, run)
-    prefix = f"raw/{run.model}/"
-    listing = [listed for listed in data.list(prefix) if _is_data(listed.key)]
+    prefix = source_prefix(run.model, MAIN, pipeline.source)
+    inputs = list_inputs(pipeline, data, landings)
+    listing = inputs[MAIN]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in listing])
-    _check_listing(listing, prefix)
+    for name, objects in inputs.items():
+        _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]))
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep",
+        "joins": [
+            (join.model_dump(mode="json", exclude={"source"}), [(listed.key, listed.etag) for listed in inputs[join.name]])
+            for join in pipeline.join
+        ],
     }  # fmt: skip
 
     def work() -> Collected:
         with TemporaryDirectory() as name, connect(Path(name), "collect") as engine:
             folder = Path(name)
             tables, sources = _read_objects(engine, data, listing, pipeline, folder)
+            names = tables[0].names
             rows = sum(table.rows for table in tables)
             broken = sum(table.broken for table in tables)
             if not rows:
                 raise NoData("the files have headers but no row", prefix, "upload a file with rows")
+            paths = write_shards(engine, tables, folder)
+            notes: list[str] = []
+            for join in pipeline.join:
+                others, entries = _read_objects(engine, data, inputs[join.name], pipeline, folder, join.name)
+                broken += sum(table.broken for table in others)
+                sources += [entry | {"source": join.name} for entry in entries]
+                paths, names, said = join_tables(engine, paths, names, others, join, pipeline, folder)
+                notes += said
+            check_pipeline_columns(pipeline, names)
+            content = content_hash(engine, paths, names)
             shards = [
                 artifacts.put(run.key("collect", f"rows-{number:04d}.parquet"), path)
-                for number, path in enumerate(write_shards(engine, tables, folder))
+                for number, path in enumerate(paths)
             ]
             quarantine = write_quarantine(engine, folder) if broken else None
-            names = tables[0].names
             repeated = [source["key"] for source in sources if "repeats" in source]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
             return Collected(
@@ -78,12 +108,14 @@ def collect(
                 shards=shards,
                 quarantine=artifacts.put(run.key("collect", "quarantine.parquet"), quarantine) if quarantine else None,
                 columns=len(names),
-                objects=len(listing),
-                bytes=sum(listed.bytes for listed in listing),
+                objects=sum(map(len, inputs.values())),
+                bytes=sum(listed.bytes for objects in inputs.values() for listed in objects),
                 rows=rows,
                 quarantined=broken,
                 repeated=repeated[:MAX_NAMED],
                 files_left_out=len(repeated),
+                content=content,
+                notes=notes,
             )
 
     return reuse_or_run(
@@ -92,11 +124,9 @@ def collect(
     )  # fmt: skip
 
 
-def _is_data(key: str) -> bool:
-    return not key.endswith("/") and not Path(key).name.startswith(("_", "."))
-
-
 def _check_listing(listing: list[Listed], prefix: str) -> None:
+    if not listing and not prefix.startswith("raw/"):
+        raise NoData("no rows have arrived from the source", prefix, "does its table or query give any?")
     if not listing:
         raise NoData(
             "there is no file",
@@ -114,9 +144,11 @@ def _check_listing(listing: list[Listed], prefix: str) -> None:
 
 
 def _read_objects(
-    engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path
+    engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path, source_name: str = MAIN
 ) -> tuple[list[TextTable], list[dict[str, Any]]]:
-    """Read all objects; return the rows of those that are used, and the entries of all in the manifest."""
+    """Read all objects of a source; return the rows of those that are used, and the entries of all in the manifest."""
+    folder = folder / f"source-{source_name}"
+    folder.mkdir()
     tables: list[TextTable] = []
     sources: list[dict[str, Any]] = []
     first_of_content: dict[str, str] = {}
@@ -134,7 +166,8 @@ def _read_objects(
         else:
             if not table.sparse:
                 check_second_column(table.names, listed.key)
-            check_pipeline_columns(pipeline, table.names)
+            if not pipeline.join:
+                check_pipeline_columns(pipeline, table.names)
         tables.append(table)
         sources.append(entry | {"rows": table.rows, "quarantined": table.broken})
     return tables, sources

@@ -74,6 +74,8 @@ class Collected(Message):
         description="keys of files left out, because another file has the same content, at most 20 of them",
     )
     files_left_out: int = Field(0, description="how many files were left out for that reason")
+    content: str = Field("", description="hash of all rows, whatever their order, format and source")
+    notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
     cached: bool = False
 
 

@@ -13,11 +13,13 @@ Outcome = Literal["deployed", "awaiting_approval", "refused", "unchanged", "fail
 
 
 class Trigger(BaseModel):
-    """What started a run: an upload, a person, a degraded model, or uploads that an earlier run did not read."""
+    """What started a run: an upload, a person, a degraded model, uploads that an earlier run did not
+    read, or the schedule of its source.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["upload", "request", "degraded", "arrivals"]
+    kind: Literal["upload", "request", "degraded", "arrivals", "schedule"]
     detail: str = ""
 
 

@@ -32,10 +32,11 @@ from modelcycle.spec.pipeline import (
     Training,
     json_schema,
 )
-from modelcycle.spec.sources import Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
+from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 __all__ = [
     "HEADLINE_METRIC",
+    "MAIN",
     "METRICS",
     "MODEL_NAME",
     "Algorithm",

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from modelcycle.cells.numbers import NumberFormat
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.section import ColumnName, Section
-from modelcycle.spec.sources import Join, S3Source, Source
+from modelcycle.spec.sources import MAIN, Join, S3Source, Source, is_pulled
 
 MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
@@ -194,6 +194,23 @@ class Pipeline(Section):
     def missing_everywhere(self) -> list[str]:
         """Texts that mean a missing value in every column, whatever else it holds."""
         return [""] if self.missing_values is None else self.missing_values
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """The source of the rows and those of the joins, by name."""
+        return {MAIN: self.source} | {join.name: join.source for join in self.join}
+
+    @property
+    def pulled(self) -> dict[str, Source]:
+        """The sources that rows are pulled from, by name."""
+        return {name: source for name, source in self.sources.items() if is_pulled(source)}
+
+    @model_validator(mode="after")
+    def _joins_have_names(self) -> Pipeline:
+        names = [join.name for join in self.join]
+        if len(set(names)) < len(names):
+            raise _cross_field_error(("join",), "two joins have the same name")
+        return self
 
     @model_validator(mode="after")
     def _target_is_no_feature(self) -> Pipeline:

@@ -11,6 +11,8 @@ from modelcycle.spec.section import ColumnName, Section
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9/_+=.@-]{1,256}$")]
 Every = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3} (minute|hour|day)s?$")]
+MAIN = "main"
+"""The name of the source that gives the rows themselves."""
 
 
 class Csv(Section):
@@ -30,6 +32,17 @@ class S3Source(Section):
     prefix: str | None = Field(None, max_length=512, description="default: raw/{name}/")
     csv: Csv = Csv()
     every: Every | None = Field(None, description="look for new files that often; only with a bucket or prefix")
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the files lie outside raw/{model}/ and are copied from there."""
+        return self.bucket is not None or self.prefix is not None
+
+    @model_validator(mode="after")
+    def _every_elsewhere(self) -> S3Source:
+        if self.every is not None and not self.is_elsewhere:
+            raise ValueError("every needs a bucket or prefix: an upload to raw/ starts a run by itself")
+        return self
 
 
 class SqlSource(Section):
@@ -112,3 +125,18 @@ class Join(Section):
     time_column: ColumnName | None = Field(
         None, description="when a row of this source became known; only what was known at the row's time is joined"
     )
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Join:
+        if self.name == MAIN:
+            raise ValueError("the name main is that of the rows themselves: choose another")
+        if isinstance(self.source, S3Source) and not self.source.is_elsewhere:
+            raise ValueError("a joined s3 source needs a bucket or prefix: raw/ holds the rows themselves")
+        if isinstance(self.source, StreamSource):
+            raise ValueError("a stream cannot be joined: it gives the rows themselves")
+        return self
+
+
+def is_pulled(source: Source) -> bool:
+    """Return whether rows are pulled from a source; uploads and records of a stream arrive by themselves."""
+    return source.is_elsewhere if isinstance(source, S3Source) else not isinstance(source, StreamSource)

@@ -31,13 +31,16 @@ class Database(Protocol):
     def columns(self, query: str) -> list[SqlColumn]:
         """Return the columns of a query, without its rows."""
 
-    def bound(self, column: str, after: str) -> str:
-        """Return the SQL condition that a column lies above a value, given as text.
+    def bound(self, query: str, column: str, after: str) -> str:
+        """Return the SQL condition that a column of a query lies above a value, given as text.
 
         Parameters
         ----------
         column : as an identifier of SQL
         """
+
+    def first(self, query: str, rows: int) -> str:
+        """Return a query with the first rows of a query."""
 
     def count(self, query: str) -> int:
         """Return the one number of a query."""

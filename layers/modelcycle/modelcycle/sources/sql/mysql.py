@@ -52,7 +52,7 @@ class MysqlDatabase:
         with self._faults():
             # without converters, every value arrives as the text that the server prints
             self.connection: Any = pymysql.connect(
-                host=url.host, port=url.port or 3306, user=url.user, password=url.password, database=url.database,
+                host=url.host, port=url.port or 3306, user=url.user, password=url.password.encode(), database=url.database,
                 charset="utf8mb4", cursorclass=SSCursor, conv={0: str}, connect_timeout=CONNECT_SECONDS,
                 read_timeout=timeout_seconds + CONNECT_SECONDS, autocommit=True, ssl=_tls(url), local_infile=False,
             )  # fmt: skip
@@ -73,20 +73,22 @@ class MysqlDatabase:
             cursor.execute(f"SELECT * FROM (\n{query}\n) AS source_rows LIMIT 0")
             return _columns(cursor)
 
-    def bound(self, column: str, after: str) -> str:
+    def bound(self, query: str, column: str, after: str) -> str:
         # a number in quotes would be compared as a double, which merges large whole numbers
         if re.fullmatch(r"[+-]?\d+(\.\d+)?", after):
             return f"{column} > {after}"
         return f"{column} > {self.connection.literal(after)}"
 
+    def first(self, query: str, rows: int) -> str:
+        return f"SELECT * FROM (\n{query}\n) AS source_rows LIMIT {rows}"
+
     def count(self, query: str) -> int:
         return int(self._run(query)[0][0])
 
     def copy(self, query: str, target: CsvRows) -> tuple[list[SqlColumn], int]:
+        self.columns(query)  # a query that can stand in brackets cannot write a file (INTO OUTFILE)
         with self._faults(), self.connection.cursor() as cursor:
             cursor.execute(query)
-            if cursor.description is None:
-                raise BadInput("the query gives no rows", self.where, "write one SELECT")
             columns = _columns(cursor)
             bits = [number for number, field in enumerate(cursor.description) if field[1] == BIT]
             while rows := cursor.fetchmany(1000):
@@ -141,7 +143,7 @@ def _texts(row: Any, bits: list[int]) -> list[str | None]:
     texts = [None if isinstance(value, bytes) else value for value in row]
     for number in bits:
         value = row[number]
-        texts[number] = None if value is None else str(int.from_bytes(value if isinstance(value, bytes) else value.encode("latin-1"), "big"))
+        texts[number] = None if value is None else str(int.from_bytes(value, "big"))
     return texts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,8 +64,11 @@ class PostgresDatabase:
             statement.close()
         return [SqlColumn(column["name"], TYPES.get(column["type_oid"], ())) for column in described]
 
-    def bound(self, column: str, after: str) -> str:
+    def bound(self, query: str, column: str, after: str) -> str:
         return f"{column} > {literal(after)}"  # the literal takes the column's type
+
+    def first(self, query: str, rows: int) -> str:
+        return f"SELECT * FROM (\n{query}\n) AS source_rows LIMIT {rows}"
 
     def count(self, query: str) -> int:
         with self._faults():
@@ -78,10 +82,8 @@ class PostgresDatabase:
         return columns, rows
 
     def close(self) -> None:
-        try:
+        with contextlib.suppress(Exception):  # a connection that is lost cannot be closed
             self.connection.close()
-        except Exception:  # noqa: BLE001, S110, RUF100 (a connection that is lost cannot be closed)
-            pass
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

@@ -75,7 +75,7 @@ class SqlRows:
         without = database.count(f"SELECT count(*) FROM (\n{source}\n) AS source_rows WHERE {column} IS NULL")
         if without:
             self.notes.append(f"{without:,} rows have no {watermark} (the watermark) and are not read")
-        condition = database.bound(column, after) if after is not None else f"{column} IS NOT NULL"
+        condition = database.bound(source, column, after) if after is not None else f"{column} IS NOT NULL"
         return f"{rows.removesuffix(column)}{condition} ORDER BY {column}"
 
     def _source(self, database: Database) -> str:
@@ -88,9 +88,7 @@ class SqlRows:
         parts = str(self.spec.table).split(".")
         return f"SELECT * FROM {'.'.join(database.quoted(part) for part in parts)}"
 
-    def _parquet(
-        self, engine: Any, text: Path, columns: list[SqlColumn], rows: int, folder: Path
-    ) -> Iterator[Landed]:
+    def _parquet(self, engine: Any, text: Path, columns: list[SqlColumn], rows: int, folder: Path) -> Iterator[Landed]:
         """Write the rows as typed Parquet files; the last one has the watermark."""
         kept = [(number, column) for number, column in enumerate(columns) if BYTES not in column.types]
         left_out = [column.name for column in columns if BYTES in column.types]

@@ -42,13 +42,17 @@ class SqliteDatabase:
 
     def columns(self, query: str) -> list[SqlColumn]:
         with self._faults():
-            cursor = self.connection.execute(f"SELECT * FROM ({query}) LIMIT 0")
+            cursor = self.connection.execute(f"SELECT * FROM (\n{query}\n) LIMIT 0")
         return [SqlColumn(name) for name, *_ in cursor.description]
 
-    def bound(self, column: str, after: str) -> str:
+    def bound(self, query: str, column: str, after: str) -> str:
         # SQLite orders numbers before texts: a number has to be compared as one
-        number = after if _is_number(after) else None
-        return f"{column} > {number}" if number else f"{column} > {literal(after)}"
+        with self._faults():
+            kind = self.connection.execute(f"SELECT typeof(max({column})) FROM (\n{query}\n)").fetchone()[0]
+        return f"{column} > {after if kind in ('integer', 'real') and _is_number(after) else literal(after)}"
+
+    def first(self, query: str, rows: int) -> str:
+        return f"SELECT * FROM (\n{query}\n) LIMIT {rows}"
 
     def count(self, query: str) -> int:
         with self._faults():

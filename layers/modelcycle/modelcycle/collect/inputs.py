@@ -1,0 +1,60 @@
+"""The objects that a run reads, by source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelcycle.collect.landed import landed_prefix, read_manifest
+from modelcycle.faults import Unknown
+from modelcycle.registry import Landings
+from modelcycle.spec import Pipeline, S3Source
+from modelcycle.spec.sources import Source, is_pulled
+from modelcycle.store import Listed, Store
+
+
+def source_prefix(model: str, name: str, source: Source) -> str:
+    """Return where the objects of a source lie in the data bucket.
+
+    >>> source_prefix("churn", "main", S3Source())
+    'raw/churn/'
+    """
+    uploaded = isinstance(source, S3Source) and not source.is_elsewhere
+    return f"raw/{model}/" if uploaded else landed_prefix(model, name)
+
+
+def list_inputs(pipeline: Pipeline, data: Store, landings: Landings | None) -> dict[str, list[Listed]]:
+    """Return the objects of each source, in the order in which they are read.
+
+    Uploads and records of a stream are those that lie there; of a source that rows are pulled from, the ones that its
+    last pull has recorded.
+
+    Parameters
+    ----------
+    landings : None reads all objects in the order of `data`, which then holds what an earlier run has read
+
+    Raises
+    ------
+    Unknown : a landed object is gone
+    """
+    return {name: _list(pipeline.name, name, source, data, landings) for name, source in pipeline.sources.items()}
+
+
+def _list(model: str, name: str, source: Source, data: Store, landings: Landings | None) -> list[Listed]:
+    prefix = source_prefix(model, name, source)
+    listing = [listed for listed in data.list(prefix) if _is_data(listed.key)]
+    if landings is None or not is_pulled(source):
+        return listing
+    by_key = {listed.key: listed for listed in listing}
+    files = read_manifest(data, landings.get(model, name).landing)
+    for file in files:
+        if file.key not in by_key:
+            raise Unknown(
+                f"the landed file {Path(file.key).name} is gone",
+                prefix,
+                f"restore it: its rows were pulled from {name}",
+            )
+    return [by_key[file.key] for file in files]
+
+
+def _is_data(key: str) -> bool:
+    return not key.endswith("/") and not Path(key).name.startswith(("_", "."))
