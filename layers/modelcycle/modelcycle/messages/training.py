@@ -29,6 +29,7 @@ class EngineeredFeatures(Message):
     columns: int
     left_out: list[LeftOut] = Field(description="at most 20 of them; all are in the plan")
     warnings: list[LeftOut] = Field([], description="columns that are used but suspicious, at most 20 of them")
+    derived: list[LeftOut] = Field([], description="features of two columns that were added, and what each gained")
     cached: bool = False
 
 
