@@ -121,7 +121,7 @@ def _run_step(folder: Path, step: str) -> Used:
     run = Run.model_validate_json((folder / "run.json").read_text())
     artifacts = FolderStore(folder / "artifacts")
     ports: dict[str, Any] = {"artifacts": artifacts, "results": Results(MemoryTable()), "code": "bench"}
-    results = {"collect": messages.Collected, "preprocess": messages.Preprocessed}
+    results: dict[str, Any] = {"collect": messages.Collected, "preprocess": messages.Preprocessed}
     inputs: dict[str, Any] = {
         name: result.model_validate_json((folder / f"{name}.json").read_text())
         for name, result in results.items()
@@ -136,9 +136,7 @@ def _run_step(folder: Path, step: str) -> Used:
     elif step == "preprocess":
         result = preprocess(messages.PreprocessRequest(run=run, collect=inputs["collect"]), **ports)
     else:
-        result = engineer_features(
-            messages.EngineerFeaturesRequest(run=run, preprocess=inputs["preprocess"]), **ports
-        )
+        result = engineer_features(messages.EngineerFeaturesRequest(run=run, preprocess=inputs["preprocess"]), **ports)
     used = Used(time.process_time() - started, _peak_megabytes())
     (folder / f"{step}.json").write_text(result.model_dump_json())
     return used

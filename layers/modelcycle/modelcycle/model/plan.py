@@ -9,8 +9,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Part = Literal["", "year", "month", "day", "weekday", "hour", "days"]
-"""What of a date an input holds; "" for a column that is no date."""
+Part = Literal[
+    "", "year", "month", "day", "weekday", "hour", "days",
+    "day_sin", "day_cos", "week_sin", "week_cos", "year_sin", "year_cos",
+]  # fmt: skip
+"""What of a date an input holds; "" for a column that is no date. `year_sin` and `year_cos` are the place in the year
+on a circle, on which December is next to January; likewise of the week and the day."""
 
 Operation = Literal["", "difference", "ratio", "product", "days_between"]
 """What an input computes of two columns; "" for an input of one."""
