@@ -171,13 +171,16 @@ def models(options: Options) -> int:
 def show(
     model: ModelOrVersion,
     run: Annotated[str | None, typer.Option("--run", help="Show one run of the model, step by step.")] = None,
+    features: Annotated[
+        bool, typer.Option("--features", help="List the version's features: from which columns, why, and their worth.")
+    ] = False,
     *,
     options: Options,
 ) -> int:
-    """Show a model's versions, one version, or one run."""
+    """Show a model's versions, one version, its features, or one run."""
     from cli.show import show
 
-    return show(model, run, options)
+    return show(model, run, features, options)
 
 
 @app.command()

@@ -11,29 +11,41 @@ from cli import console
 from cli.decide import model_and_version
 from cli.decided_by import add_decide
 from cli.execution import Execution
+from cli.feature_catalogue import feature_catalogue
 from cli.options import Options
 from cli.outcome import Outcome, outcome_of
 from cli.place import Place
 from cli.run_costs import run_cost
 from cli.runs import run_record
+from cli.screens.features import features_text
 from cli.screens.runs import run_text
 from cli.screens.versions import version_text, versions_text
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact
+from modelcycle.model.plan import FeaturePlan
+from modelcycle.model.signature import Signature
 from modelcycle.registry import Entry, Move, RunRecord
 from modelcycle.store import S3Store, read_json
 
 
-def show(name: str, run_id: str | None, options: Options) -> int:
+def show(name: str, run_id: str | None, features: bool, options: Options) -> int:
     """Show what is on record.
 
     Parameters
     ----------
     name : MODEL or MODEL:VERSION
     run_id : show this run of the model instead
+    features : show the catalogue of a version's features instead; without a version, that of the live one
+
+    Raises
+    ------
+    Unknown : there is no such version, or its feature plan is gone
     """
     model, version = model_and_version(name)
     place = options.open_place()
+    if features:
+        place.check_model(model)
+        return _show_features(place, model, version, options.as_json)
     if run_id is not None:
         return _show_run(place, model, run_id, options.as_json)
     place.check_model(model)
@@ -83,6 +95,24 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
         )
     else:
         console.show(version_text(version, standing, registry.routes.get(model), plan, decisions, lineage))
+    return console.DONE
+
+
+def _show_features(place: Place, model: str, number: int | None, as_json: bool) -> int:
+    number = number if number is not None else place.registry.routes.get(model).champion
+    if number is None:
+        raise Unknown("no version is live", model, f"name one: modelcycle show {model}:1 --features")
+    version = place.registry.versions.get(model, number)
+    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    plan = FeaturePlan.model_validate_json(artifacts.read(version.plan))
+    signature = Signature.model_validate_json(artifacts.read(version.signature))
+    features = feature_catalogue(plan, signature, _read_document(artifacts, version.validation))
+    name = f"{model}:{number}"
+    if as_json:
+        entries = [feature.model_dump(mode="json") for feature in features]
+        console.print_json({"model": model, "version": number, "tried": plan.tried, "features": entries})
+    else:
+        console.show(features_text(name, features, plan.tried))
     return console.DONE
 
 

@@ -111,7 +111,9 @@ def _engineer_features(results: Results) -> Figures:
         *named,
         *([f"{more:,} more left out"] if more > 0 else []),
     ]
-    return Figures(parts, _first([f"{clip(kept.column, 40)} is used: {kept.why}" for kept in features.warnings]))
+    derived = [f"added: {clip(feature.column, 60)}: {feature.why}" for feature in features.derived]
+    warnings = [f"{clip(kept.column, 40)} is used: {kept.why}" for kept in features.warnings]
+    return Figures(parts, _first([*warnings, *derived]))
 
 
 def _train(results: Results) -> Figures:

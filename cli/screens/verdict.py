@@ -118,7 +118,19 @@ def _evidence(report: Report) -> str:
     return _tables(
         table(["if shuffled", "loss of a row rises by"], importance) if importance else "",
         table(["if missing", "loss of a row rises by"], missing) if missing else "",
+        _learning_curve(evidence.get("learning_curve")),
     )
+
+
+def _learning_curve(curve: Mapping[str, Any] | None) -> str:
+    """Return in one line what half of the rows would have given, and whether more would help."""
+    points = (curve or {}).get("points") or []
+    if curve is None or len(points) < 2:
+        return ""
+    half, full = points[-2], points[-1]
+    told = f"with {count(half['rows'], 'row')} the held-out loss was {figure(half['loss'])}"
+    told += f", with {full['rows']:,} it is {figure(full['loss'])}"
+    return f"    {told}: more rows would {'still' if curve.get('helps') else 'hardly'} help"
 
 
 def _change(entry: Mapping[str, Any]) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
+from modelcycle.engineer_features.derived import add_derived
 from modelcycle.engineer_features.exportability import check_exportable
 from modelcycle.engineer_features.feature_plan import plan_features
 from modelcycle.engineer_features.signature import build_signature
 from modelcycle.messages import EngineeredFeatures, EngineerFeaturesRequest, LeftOut
 from modelcycle.model.columns import Columns, TableSchema
+from modelcycle.model.npz import from_npz
 from modelcycle.model.plan import Planned
 from modelcycle.registry import Results
 from modelcycle.steps import pipeline_of, reuse_or_run
@@ -39,6 +44,10 @@ def engineer_features(
         train = Columns.from_bytes(artifacts.read(request.preprocess.train))
         plan = plan_features(schema, train, pipeline)
         signature = build_signature(plan, schema, train, pipeline)
+        if pipeline.features.derive:
+            folds = _folds(request, artifacts)
+            plan = add_derived(plan, signature, schema, train, folds, ordered=pipeline.time_column is not None)
+            signature = signature.model_copy(update={"inputs": plan.all_inputs()})
         check_exportable(plan, signature, train, pipeline.training.algorithms)
         left_out = [planned for planned in plan.columns if planned.treatment == "left_out"]
         left_out.sort(key=lambda planned: not planned.loud)
@@ -49,6 +58,7 @@ def engineer_features(
             columns=len(plan.columns),
             left_out=_named(left_out),
             warnings=_named([planned for planned in plan.columns if planned.loud and planned.inputs]),
+            derived=[LeftOut(column=feature.title, why=feature.why) for feature in plan.derived],
         )
 
     # only these keys of the pipeline file affect the result; its seed, trials and gates do not
@@ -60,6 +70,14 @@ def engineer_features(
         work, EngineeredFeatures, step=STEP, request=request, parameters=parameters, code=code,
         results=results, artifacts=artifacts,
     )  # fmt: skip
+
+
+def _folds(request: EngineerFeaturesRequest, artifacts: Store) -> npt.NDArray[np.uint8] | None:
+    """Return the fold of each training row (n,), None if `preprocess` has written none."""
+    if request.preprocess.folds is None:
+        return None
+    folds: npt.NDArray[np.uint8] = from_npz(artifacts.read(request.preprocess.folds))["train"]
+    return folds
 
 
 def _named(columns: list[Planned]) -> list[LeftOut]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from modelcycle.engineer_features.cyclic_parts import cyclic_parts
 from modelcycle.engineer_features.leaks import leaking_columns
 from modelcycle.engineer_features.redundant import count_distinct, redundant_columns
 from modelcycle.engineer_features.treatment import MAX_CATEGORY_LEVELS, choose_treatment, varying_parts
@@ -132,6 +133,7 @@ def _with_inputs(plan: dict[str, Planned], rows: Columns, pipeline: Pipeline) ->
         parts: list[Part] = []
         if planned.treatment == "date_parts":
             parts = varying_parts(rows.values[name], is_time=name == pipeline.time_column)
+            parts += cyclic_parts(rows.values[name], parts)
         elif planned.treatment != "left_out":
             parts = [""]
         is_text = isinstance(rows.values[name], Texts)

@@ -38,7 +38,7 @@ def build_signature(plan: FeaturePlan, schema: TableSchema, train: Columns, pipe
         # dropped columns are not in the table, but a row of the data has them
         ignored=[column.name for column in schema.columns if column.name not in field_names]
         + [name for name in pipeline.drop_columns if name not in column_names],
-        inputs=[graph_input for planned in used for graph_input in planned.inputs],
+        inputs=plan.all_inputs(),
         missing_values=schema.missing_values,
         id_columns=pipeline.id_columns,
     )

@@ -29,6 +29,7 @@ class EngineeredFeatures(Message):
     columns: int
     left_out: list[LeftOut] = Field(description="at most 20 of them; all are in the plan")
     warnings: list[LeftOut] = Field([], description="columns that are used but suspicious, at most 20 of them")
+    derived: list[LeftOut] = Field([], description="features of two columns that were added, and what each gained")
     cached: bool = False
 
 
@@ -110,6 +111,24 @@ class SelectModelRequest(RunRequest):
     trials: list[TrialResult]
 
 
+class LearningPoint(BaseModel):
+    """The held-out loss of a fit on so many rows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows: int
+    loss: float
+
+
+class LearningCurve(BaseModel):
+    """The held-out loss of the best trial with fewer rows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    points: list[LearningPoint] = Field(description="with a quarter, half and all of the rows")
+    helps: bool = Field(description="whether all rows are better than half of them beyond chance, by 1 % or more")
+
+
 class SelectedModel(Message):
     onnx: Artifact
     skops: Artifact
@@ -124,4 +143,5 @@ class SelectedModel(Message):
     opset: int
     packages: dict[str, str] = Field({}, description="versions of the packages that trained and exported it")
     notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
+    learning_curve: LearningCurve | None = Field(None, description="None: it would take too long, or too few rows")
     cached: bool = False

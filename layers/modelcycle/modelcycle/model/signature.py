@@ -17,6 +17,7 @@ from modelcycle.faults import BadRequest
 from modelcycle.json_pointer import json_pointer
 from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.date_parts import date_part
+from modelcycle.model.derive import derive
 from modelcycle.model.fields import Field, has_type, json_values, parse_value, typed_values
 from modelcycle.model.plan import Input
 from modelcycle.spec import Task
@@ -58,9 +59,9 @@ class Signature(BaseModel):
         """Return whether a table has all columns that the graph reads, with the types that it reads."""
         types = {field.name: field.type for field in self.fields}
         return all(
-            graph_input.column in columns.values
-            and has_type(columns.values[graph_input.column], types[graph_input.column])
+            name in columns.values and has_type(columns.values[name], types[name])
             for graph_input in self.inputs
+            for name in graph_input.columns
         )
 
     def encode(self, columns: Columns) -> dict[str, npt.NDArray[Any]]:
@@ -78,9 +79,7 @@ class Signature(BaseModel):
         ------
         KeyError : a column that the graph reads is missing
         """
-        return {
-            graph_input.name: _encode(columns.values[graph_input.column], graph_input) for graph_input in self.inputs
-        }
+        return {graph_input.name: _encode(columns, graph_input) for graph_input in self.inputs}
 
     def read(self, instances: Any) -> Columns:
         """Return the typed columns of a request. Nothing is guessed: every wrong field is an error.
@@ -150,9 +149,14 @@ class Signature(BaseModel):
         return BadRequest.at(errors[:MAX_REQUEST_ERRORS], f"GET /v2/models/{self.model} lists the columns")
 
 
-def _encode(values: Values, graph_input: Input) -> npt.NDArray[Any]:
+def _encode(columns: Columns, graph_input: Input) -> npt.NDArray[Any]:
+    values = columns.values[graph_input.column]
     if isinstance(values, Texts):
         return values.strings().reshape(-1, 1)
+    if graph_input.operation:
+        other = columns.values[graph_input.other]
+        assert not isinstance(other, Texts)
+        return derive(values, other, graph_input.operation).reshape(-1, 1)
     if graph_input.part:
         return date_part(values, graph_input.part).reshape(-1, 1)
     return values.astype(np.float32).reshape(-1, 1)

@@ -46,7 +46,7 @@ def gather_evidence(scorer: Scorer, onnx_bytes: int, test: Columns, scores: Scor
     """
     random = np.random.default_rng(SEED)
     fields = {field.name: field for field in scorer.signature.fields}
-    read = list(dict.fromkeys(graph_input.column for graph_input in scorer.signature.inputs))
+    read = list(dict.fromkeys(name for graph_input in scorer.signature.inputs for name in graph_input.columns))
     n_scorings = min(len(read), MAX_COLUMNS) + len(MISSING_SHARES)
     n_rows = _affordable_rows(n_scorings, len(read), scores.shape[1], onnx_bytes)
     positions = np.sort(random.permutation(test.rows)[:n_rows])

@@ -37,6 +37,9 @@ class Features(Section):
         {}, description="how the dates of a column are written, such as sold: '%d/%m/%Y'; found by itself otherwise"
     )
     use_sensitive: bool = Field(False, description="use sensitive_columns as features")
+    derive: bool = Field(
+        True, description="add differences, ratios and products of two columns where they lower the held-out loss"
+    )
 
 
 class Costs(Section):

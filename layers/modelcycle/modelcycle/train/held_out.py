@@ -65,12 +65,12 @@ def read_held_out(finished: list[TrialResult], target: npt.NDArray[Any], artifac
         elif not np.array_equal(rows, positions) or result.seconds > MAX_FIT_SECONDS:
             continue
         trials.append(result)
-        tables.append(scores[_evenly(len(scores))])
+        tables.append(scores[evenly(len(scores))])
     if positions is None:
         raise BadMessage("the best trial has no scores of held-out rows", "select_model", "start a new run")
-    return HeldOut(trials, np.stack(tables), target[positions[_evenly(len(positions))]])
+    return HeldOut(trials, np.stack(tables), target[positions[evenly(len(positions))]])
 
 
-def _evenly(rows: int) -> npt.NDArray[np.int64]:
+def evenly(rows: int) -> npt.NDArray[np.int64]:
     """Return the positions of at most MAX_ROWS of some rows."""
     return np.unique(np.linspace(0, max(rows - 1, 0), min(rows, MAX_ROWS)).astype(np.int64))

@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 
 from modelcycle.messages import Artifact, RunTrialRequest, Trial, TrialResult
 from modelcycle.model.npz import to_npz
@@ -18,7 +17,7 @@ from modelcycle.train.halving import best_of_candidates
 from modelcycle.train.held_out_loss import NO_MODEL, validation_loss
 from modelcycle.train.held_out_scores import Rows, score_held_out
 from modelcycle.train.search_space import MANY_ROWS
-from modelcycle.train.splits import Split, read_folds, split_of_parts, splits_of_folds
+from modelcycle.train.splits import read_splits
 from modelcycle.train.training_data import TrainingData, read_training_data
 
 MAX_REASON_CHARACTERS = 200
@@ -81,7 +80,9 @@ def _evaluate(
 ) -> tuple[Trial, float, Artifact]:
     """Return the trial with all parameters, its loss, and the artifact of its held-out scores."""
     rows = Rows(*data.all_rows())
-    splits = _splits(request, data, rows, artifacts, ordered)
+    splits = read_splits(request.preprocess, artifacts, rows.target, request.folds, ordered=ordered)
+    if not splits:
+        raise ValueError("no fold leaves rows of two classes to learn from")
     task = data.signature.task
     trial = best_of_candidates(request.trial, data.plan, data.signature, rows, splits[0])
     stop_at = _stop_at(request.ends_at, len(rows.target))
@@ -92,19 +93,6 @@ def _evaluate(
     key = request.run.key("train", f"scores-{request.trial.number:03}-{digest}.npz")
     loss = validation_loss(held_out.scores, rows.target[held_out.positions])
     return held_out.trial, loss, artifacts.put(key, body)
-
-
-def _splits(request: RunTrialRequest, data: TrainingData, rows: Rows, artifacts: Store, ordered: bool) -> list[Split]:
-    if not request.folds:
-        return [split_of_parts(data.train.rows, data.validation.rows)]
-
-    def learnable(positions: npt.NDArray[np.int64]) -> bool:
-        return len(np.unique(rows.target[positions])) > 1
-
-    splits = splits_of_folds(read_folds(request.preprocess, artifacts), ordered, learnable)
-    if not splits:
-        raise ValueError("no fold leaves rows of two classes to learn from")
-    return splits
 
 
 def _stop_at(ends_at: datetime | None, rows: int) -> float | None:

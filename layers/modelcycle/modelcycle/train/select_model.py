@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.faults import BadData, Fault, NotExportable
-from modelcycle.messages import Artifact, Recipe, SelectedModel, SelectModelRequest, TrialResult
+from modelcycle.messages import Artifact, LearningCurve, Recipe, SelectedModel, SelectModelRequest, TrialResult
 from modelcycle.model import export, pipeline
 from modelcycle.model.columns import Columns, concatenate
 from modelcycle.model.npz import to_npz
@@ -24,7 +24,10 @@ from modelcycle.store import Store, put_json
 from modelcycle.train.choose_recipe import ChosenRecipe, choose_recipe
 from modelcycle.train.held_out import HeldOut, read_held_out
 from modelcycle.train.held_out_loss import NO_MODEL
+from modelcycle.train.held_out_scores import Rows
+from modelcycle.train.learning_curve import learning_curve
 from modelcycle.train.parity_rows import parity_rows
+from modelcycle.train.splits import count_folds, read_splits
 from modelcycle.train.training_data import TrainingData, read_training_data
 
 STEP = "select_model"
@@ -46,7 +49,8 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, results: Resu
     BadData : every trial diverged, or none could be fitted again
     NotExportable : names the step that has no ONNX converter
     """
-    decide = pipeline_of(artifacts, request.run).training.decide
+    pipeline_file = pipeline_of(artifacts, request.run)
+    decide, ordered = pipeline_file.training.decide, pipeline_file.time_column is not None
     finished = sorted(
         (result for result in request.trials if result.loss < NO_MODEL),
         key=lambda result: (result.loss, result.trial.number),
@@ -79,6 +83,7 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, results: Resu
             opset=export.OPSET,
             packages=export.package_versions(),
             notes=notes,
+            learning_curve=_learning_curve(fitted.best, held_out, data, request, artifacts, ordered=ordered),
         )
 
     return reuse_or_run(
@@ -99,6 +104,17 @@ class _Fitted:
     scores: npt.NDArray[np.float32]
     probes: Columns
     probe_scores: npt.NDArray[np.float32]
+
+
+def _learning_curve(
+    best: TrialResult, held_out: HeldOut, data: TrainingData, request: SelectModelRequest, artifacts: Store, *,
+    ordered: bool,
+) -> LearningCurve | None:  # fmt: skip
+    rows = Rows(*data.all_rows())
+    folds = count_folds(request.preprocess, ordered)
+    splits = read_splits(request.preprocess, artifacts, rows.target, folds, ordered=ordered)
+    full = held_out.scores[held_out.trials.index(best)]
+    return learning_curve(best, data.plan, data.signature, rows, splits, full)
 
 
 def _fit_best(

@@ -90,3 +90,24 @@ def split_of_parts(train_rows: int, validation_rows: int) -> Split:
     Split(fit=array([0, 1]), judge=array([2]))
     """
     return Split(np.arange(train_rows), np.arange(train_rows, train_rows + validation_rows))
+
+
+def read_splits(
+    preprocessed: Preprocessed, artifacts: Store, target: npt.NDArray[Any], folds: int, *, ordered: bool
+) -> list[Split]:
+    """Return the splits by which trials are judged; none if no fold leaves rows of two values to learn from.
+
+    Parameters
+    ----------
+    target : of training and then validation rows
+    folds : of the cross-validation; 0: the validation rows judge
+    ordered : whether the pipeline file has a time column
+    """
+    if not folds:
+        train, validation, _ = preprocessed.split
+        return [split_of_parts(train, validation)]
+
+    def learnable(positions: Positions) -> bool:
+        return len(np.unique(target[positions])) > 1
+
+    return splits_of_folds(read_folds(preprocessed, artifacts), ordered, learnable)

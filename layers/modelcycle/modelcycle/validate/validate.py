@@ -244,10 +244,12 @@ def _slices(
 
 
 def _evidence(request: ValidateRequest, rows: JudgedRows, artifacts: Store) -> dict[str, Any] | None:
-    evidence = request.score_candidate.evidence
-    if evidence is None:
-        return None
-    return evidence_report(Evidence.from_bytes(artifacts.read(evidence)), rows.scores.scores, rows.target, rows.task)
+    evidence, curve = request.score_candidate.evidence, request.select_model.learning_curve
+    found: dict[str, Any] = {}
+    if evidence is not None:
+        stored = Evidence.from_bytes(artifacts.read(evidence))
+        found = evidence_report(stored, rows.scores.scores, rows.target, rows.task)
+    return found | ({} if curve is None else {"learning_curve": curve.model_dump(mode="json")}) or None
 
 
 def _tables(rows: JudgedRows) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""A bucket in a folder: what a bench writes stays out of the memory that it measures."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from modelcycle.faults import Tampered, Unknown
+from modelcycle.messages import Artifact
+from modelcycle.store import MAX_OBJECT_BYTES, Listed
+
+
+class FolderStore:
+    """The port `Store`, one file for each object.
+
+    Parameters
+    ----------
+    folder : of the bucket; its name is the bucket's
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def put(self, key: str, body: bytes | Path) -> Artifact:
+        size = len(body) if isinstance(body, bytes) else body.stat().st_size
+        if size > MAX_OBJECT_BYTES:
+            raise ValueError(f"{key} would have {size} bytes; the limit is {MAX_OBJECT_BYTES}")
+        path = self.folder / key
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(body, bytes):
+                path.write_bytes(body)
+            else:
+                shutil.copyfile(body, path)
+        return Artifact(uri=f"s3://{self.folder.name}/{key}", sha256=_sha256(path), bytes=path.stat().st_size)
+
+    def read(self, artifact: Artifact) -> bytes:
+        return self._checked(artifact).read_bytes()
+
+    def fetch(self, artifact: Artifact, folder: Path) -> Path:
+        path = folder / f"{artifact.sha256[:16]}-{Path(artifact.uri).name}"
+        shutil.copyfile(self._checked(artifact), path)
+        return path
+
+    def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
+        return [artifact for artifact in artifacts if not self._path(artifact).exists()]
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        for path in sorted(self.folder.rglob("*")):
+            key = path.relative_to(self.folder).as_posix()
+            if path.is_file() and key.startswith(prefix):
+                yield Listed(key, _sha256(path)[:32], path.stat().st_size)
+
+    def download(self, listed: Listed, path: Path) -> str | None:
+        shutil.copyfile(self.folder / listed.key, path)
+        return None
+
+    def _path(self, artifact: Artifact) -> Path:
+        return self.folder / artifact.uri.removeprefix(f"s3://{self.folder.name}/")
+
+    def _checked(self, artifact: Artifact) -> Path:
+        path = self._path(artifact)
+        if not path.exists():
+            raise Unknown(f"there is no object {path.name}", artifact.uri)
+        if _sha256(path) != artifact.sha256:
+            raise Tampered("the object was changed after it was written", artifact.uri)
+        return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,82 @@
+"""The learning curve: the held-out loss of the best trial with fewer rows, which says whether more rows would help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelcycle.messages import LearningCurve, LearningPoint, TrialResult
+from modelcycle.model.losses import log_losses
+from modelcycle.model.plan import FeaturePlan
+from modelcycle.model.signature import Signature
+from modelcycle.train.chance import is_lower
+from modelcycle.train.held_out import evenly
+from modelcycle.train.held_out_loss import NO_MODEL, validation_loss
+from modelcycle.train.held_out_scores import HeldOutScores, Rows, score_held_out
+from modelcycle.train.splits import Split
+
+SHARES = (0.25, 0.5)  # of the rows; what all rows give, the trial itself has shown
+MAX_TRIAL_SECONDS = 40.0  # of the best trial; the two smaller fits take less than it did, together
+MIN_ROWS = 200
+MIN_GAIN = 0.01  # share of the loss by which all rows are better than half of them, to be worth more rows
+SEED = 0
+
+
+def learning_curve(
+    best: TrialResult, plan: FeaturePlan, signature: Signature, rows: Rows, splits: list[Split],
+    full: npt.NDArray[np.float32],
+) -> LearningCurve | None:  # fmt: skip
+    """Return the held-out loss of a trial fitted on a quarter and half of the rows, beside that on all.
+
+    The rows are drawn at random, a smaller share from a larger one. Boosting finds its iterations for each share anew.
+
+    Parameters
+    ----------
+    best : a trial with its loss
+    splits : on which it was judged
+    full : its scores of judged rows, (m, k), as in `HeldOut`
+
+    Returns
+    -------
+    None if the trial took too long, there are too few rows, or a share cannot be learned from
+    """
+    fit_rows = int(np.mean([len(split.fit) for split in splits])) if splits else 0
+    if best.seconds > MAX_TRIAL_SECONDS or fit_rows < MIN_ROWS or best.loss >= NO_MODEL:
+        return None
+    points, half = [], None
+    for share in SHARES:
+        fewer = [Split(_drawn(split.fit, share), split.judge) for split in splits]
+        try:
+            half = score_held_out(best.trial, plan, signature.task, len(signature.classes), rows, fewer)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+            return None
+        loss = validation_loss(half.scores, rows.target[half.positions])
+        if loss >= NO_MODEL:
+            return None
+        points.append(LearningPoint(rows=int(fit_rows * share), loss=loss))
+    assert half is not None
+    points.append(LearningPoint(rows=fit_rows, loss=best.loss))
+    gain = 1 - best.loss / points[-2].loss if points[-2].loss else 0.0
+    return LearningCurve(points=points, helps=gain >= MIN_GAIN and _is_better(full, half, rows.target))
+
+
+def _drawn(positions: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:
+    order = np.random.default_rng(SEED).permutation(len(positions))
+    return np.sort(positions[order[: max(1, int(len(positions) * share))]])
+
+
+def _is_better(full: npt.NDArray[np.float32], half: HeldOutScores, target: npt.NDArray[Any]) -> bool:
+    """Return whether all rows give a lower loss than half of them, beyond chance."""
+    order = np.argsort(half.positions, kind="stable")
+    order = order[evenly(len(order))]  # as `read_held_out` thins the scores of the trials
+    judged = target[half.positions[order]]
+    return is_lower(_losses(full, judged), _losses(half.scores[order], judged))
+
+
+def _losses(scores: npt.NDArray[np.float32], target: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    if target.dtype.kind == "i":
+        return log_losses(scores[np.arange(len(target)), target].astype(np.float64))
+    squared: npt.NDArray[np.float64] = np.square(scores[:, 0].astype(np.float64) - target)
+    return squared
