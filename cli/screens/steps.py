@@ -71,7 +71,7 @@ def _collect(results: Results) -> Figures:
     more = [f"{n_more:,} more"] if n_more > 0 else []
     named = ", ".join([*names[:MAX_SHOWN_FILES], *more])
     repeated = f"left out: {named}: another file has the same content"
-    return Figures(parts, [repeated] if names else [])
+    return Figures(parts, [*([repeated] if names else []), *_first(collected.notes)])
 
 
 def _preprocess(results: Results) -> Figures:

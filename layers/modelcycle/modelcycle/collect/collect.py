@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from modelcycle.collect.column_checks import check_pipeline_columns, check_same_columns, pipeline_columns
-from modelcycle.collect.shards import write_quarantine, write_shards
+from modelcycle.collect.notes import notes_of_files
+from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
@@ -54,7 +55,7 @@ def collect(
     _check_listing(listing, prefix)
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
-        "keep_repeated": pipeline.duplicates == "keep",
+        "keep_repeated": pipeline.duplicates == "keep", "csv": pipeline.csv.model_dump(),
     }  # fmt: skip
 
     def work() -> Collected:
@@ -70,13 +71,16 @@ def collect(
                 for number, path in enumerate(write_shards(engine, tables, folder))
             ]
             quarantine = write_quarantine(engine, folder) if broken else None
+            lines = write_line_numbers(engine, tables, folder)
             names = tables[0].names
+            notes = notes_of_files([(source["key"], source.pop("notes", ())) for source in sources])
             repeated = [source["key"] for source in sources if "repeats" in source]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
             return Collected(
                 manifest=put_json(artifacts, run.key("collect", "manifest.json"), manifest),
                 shards=shards,
                 quarantine=artifacts.put(run.key("collect", "quarantine.parquet"), quarantine) if quarantine else None,
+                lines=artifacts.put(run.key("collect", "lines.parquet"), lines) if lines else None,
                 columns=len(names),
                 objects=len(listing),
                 bytes=sum(listed.bytes for listed in listing),
@@ -84,6 +88,7 @@ def collect(
                 quarantined=broken,
                 repeated=repeated[:MAX_NAMED],
                 files_left_out=len(repeated),
+                notes=notes,
             )
 
     return reuse_or_run(
@@ -128,7 +133,7 @@ def _read_objects(
             source.unlink()
             sources.append(entry | {"rows": 0, "quarantined": 0, "repeats": first})
             continue
-        table = read_file(engine, source, listed.key, source.with_suffix(".parquet"))
+        table = read_file(engine, source, listed.key, source.with_suffix(".parquet"), pipeline.csv)
         if tables:
             check_same_columns(table.names, tables[0].names, listed.key, listing[0].key, table.sparse)
         else:
@@ -136,7 +141,7 @@ def _read_objects(
                 check_second_column(table.names, listed.key)
             check_pipeline_columns(pipeline, table.names)
         tables.append(table)
-        sources.append(entry | {"rows": table.rows, "quarantined": table.broken})
+        sources.append(entry | {"rows": table.rows, "quarantined": table.broken, "notes": table.notes})
     return tables, sources
 
 

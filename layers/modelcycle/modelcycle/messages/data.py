@@ -74,6 +74,12 @@ class Collected(Message):
         description="keys of files left out, because another file has the same content, at most 20 of them",
     )
     files_left_out: int = Field(0, description="how many files were left out for that reason")
+    lines: Artifact | None = Field(
+        None,
+        description="Parquet: file, row, line; the line of a row is that of the last entry of its file up to its row,"
+        " and the rows between; 0 is not known",
+    )
+    notes: list[str] = Field([], description="what was found in the files that is not usual, as sentences for people")
     cached: bool = False
 
 

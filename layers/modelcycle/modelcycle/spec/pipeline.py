@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from modelcycle.cells.numbers import NumberFormat
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.section import ColumnName, Section
-from modelcycle.spec.sources import Join, S3Source, Source
+from modelcycle.spec.sources import Csv, HttpSource, Join, S3Source, Source
 
 MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
@@ -194,6 +194,11 @@ class Pipeline(Section):
     def missing_everywhere(self) -> list[str]:
         """Texts that mean a missing value in every column, whatever else it holds."""
         return [""] if self.missing_values is None else self.missing_values
+
+    @property
+    def csv(self) -> Csv:
+        """How the CSV files of the main source are written."""
+        return self.source.csv if isinstance(self.source, S3Source | HttpSource) else Csv()
 
     @model_validator(mode="after")
     def _target_is_no_feature(self) -> Pipeline:
