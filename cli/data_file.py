@@ -5,8 +5,7 @@ It is read by the domain's own reader, so `collect` gets the same texts from the
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from modelcycle.engine import connect
-from modelcycle.faults import NoData, UnreadableFile
-from modelcycle.reading import SUFFIXES, TextTable, read_file
+from modelcycle.faults import NoData
+from modelcycle.reading import TextTable, check_suffix, read_file, read_header
 from modelcycle.reading.broken_lines import first_broken_line
 from modelcycle.reading.column_names import check_second_column
-from modelcycle.reading.csv_header import read_csv_header
+from modelcycle.spec.sources import Csv
 
 Row = dict[str, str | None]
 """The texts of a row by column, None for a missing value."""
@@ -70,40 +69,44 @@ def check_data_file(path: Path) -> None:
     """
     if not path.is_file():
         raise NoData("there is no such file", str(path), "check the path")
-    if not path.name.lower().endswith(SUFFIXES):
-        raise UnreadableFile(
-            f"a file named *{path.suffix or path.name} is not read", str(path), f"save it as *{', *'.join(SUFFIXES)}"
-        )
+    check_suffix(str(path))
     if path.stat().st_size == 0:
         raise NoData("the file is empty", str(path), "give a file with a header and rows")
 
 
-def csv_column_names(path: Path) -> list[str] | None:
+def csv_column_names(path: Path, csv: Csv | None = None) -> list[str] | None:
     """Return the columns of a CSV file by its header alone, without DuckDB; None for other formats.
+
+    Parameters
+    ----------
+    csv : what is known of the dialect
 
     Raises
     ------
-    NoData, UnreadableFile, BadData, ColumnsDiffer : a run could not use the file
+    NoData, UnreadableFile, BadData : a run could not use the file
     """
     check_data_file(path)
-    lower_name = path.name.lower()
-    if not lower_name.endswith((".csv", ".csv.gz")):
+    header = read_header(path, str(path), csv)
+    if header is None:
         return None
-    names = read_csv_header(path, lower_name.endswith(".gz"), str(path)).names
-    check_second_column(names, str(path))
-    return names
+    check_second_column(header.names, str(path))
+    return header.names
 
 
 @contextmanager
-def open_data_file(path: Path) -> Iterator[DataFile]:
+def open_data_file(path: Path, csv: Csv | None = None, whole: Sequence[str] = ()) -> Iterator[DataFile]:
     """Read a file, and keep its rows for the duration of a `with` block.
+
+    Parameters
+    ----------
+    csv, whole : see `reading.read_file`
 
     Raises
     ------
-    NoData, UnreadableFile, BadData, ColumnsDiffer : as in `collect`; names the line, but none of its values
+    NoData, UnreadableFile, BadData : as in `collect`; names the line, but none of its values
     """
     check_data_file(path)
     with TemporaryDirectory(prefix="modelcycle-") as name, connect(Path(name), str(path), MEMORY_MB) as engine:
         source = Path(name) / "source"
-        shutil.copyfile(path, source)  # the reader deletes its source
-        yield DataFile(path, read_file(engine, source, str(path), Path(name) / "0.parquet"), engine)
+        source.symlink_to(path.absolute())  # the reader deletes its source
+        yield DataFile(path, read_file(engine, source, str(path), Path(name) / "0.parquet", csv, whole), engine)

@@ -57,7 +57,7 @@ def check_upload(path: Path, pipeline: Pipeline) -> None:
     BadInput : it is too large
     TargetMissing : the header of a CSV file does not contain the target
     """
-    names = csv_column_names(path)
+    names = csv_column_names(path, pipeline.csv)
     if names is not None and pipeline.target not in names:
         raise TargetMissing(
             f"the target {pipeline.target!r} is not a column", str(path),

@@ -11,7 +11,8 @@ from modelcycle.collect.column_checks import check_pipeline_columns, check_same_
 from modelcycle.collect.content import content_hash
 from modelcycle.collect.inputs import list_inputs, source_prefix
 from modelcycle.collect.join import join_tables
-from modelcycle.collect.shards import write_quarantine, write_shards
+from modelcycle.collect.notes import notes_of_files
+from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
@@ -70,7 +71,7 @@ def collect(
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]))
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
-        "keep_repeated": pipeline.duplicates == "keep",
+        "keep_repeated": pipeline.duplicates == "keep", "csv": pipeline.csv.model_dump(),
         "joins": [
             (join.model_dump(mode="json", exclude={"source"}), [(listed.key, listed.etag) for listed in inputs[join.name]])
             for join in pipeline.join
@@ -101,12 +102,15 @@ def collect(
                 for number, path in enumerate(paths)
             ]
             quarantine = write_quarantine(engine, folder) if broken else None
+            lines = write_line_numbers(engine, tables, folder)
+            notes = [*notes_of_files([(source["key"], source.pop("notes", ())) for source in sources]), *notes]
             repeated = [source["key"] for source in sources if "repeats" in source]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
             return Collected(
                 manifest=put_json(artifacts, run.key("collect", "manifest.json"), manifest),
                 shards=shards,
                 quarantine=artifacts.put(run.key("collect", "quarantine.parquet"), quarantine) if quarantine else None,
+                lines=artifacts.put(run.key("collect", "lines.parquet"), lines) if lines else None,
                 columns=len(names),
                 objects=sum(map(len, inputs.values())),
                 bytes=sum(listed.bytes for objects in inputs.values() for listed in objects),
@@ -160,7 +164,7 @@ def _read_objects(
             source.unlink()
             sources.append(entry | {"rows": 0, "quarantined": 0, "repeats": first})
             continue
-        table = read_file(engine, source, listed.key, source.with_suffix(".parquet"))
+        table = read_file(engine, source, listed.key, source.with_suffix(".parquet"), pipeline.csv)
         if tables:
             check_same_columns(table.names, tables[0].names, listed.key, listing[0].key, table.sparse)
         else:
@@ -169,7 +173,7 @@ def _read_objects(
             if not pipeline.join:
                 check_pipeline_columns(pipeline, table.names)
         tables.append(table)
-        sources.append(entry | {"rows": table.rows, "quarantined": table.broken})
+        sources.append(entry | {"rows": table.rows, "quarantined": table.broken, "notes": table.notes})
     return tables, sources
 
 

@@ -55,3 +55,29 @@ def write_quarantine(engine: Any, folder: Path) -> Path:
         if path.stat().st_size <= MAX_OBJECT_BYTES:
             break
     return path
+
+
+def write_line_numbers(engine: Any, tables: list[TextTable], folder: Path) -> Path | None:
+    """Write where the numbering of the files' lines jumps, as `LineNumbers`, to a Parquet file: file, row, line.
+
+    The line of a row is that of the last entry of its file up to its row, and the rows between; a row of a file
+    without entries has no line, and one after an entry with the line 0 has an unknown one.
+
+    Returns
+    -------
+    None if no file has lines
+    """
+    numbered = [table for table in tables if table.numbers.rows]
+    if not numbered:
+        return None
+    engine.execute("CREATE OR REPLACE TEMP TABLE line_numbers (file INTEGER, row BIGINT, line BIGINT)")
+    for table in numbered:
+        engine.execute(
+            "INSERT INTO line_numbers SELECT $1, unnest($2::BIGINT[]), unnest($3::BIGINT[])",
+            [int(table.path.stem), table.numbers.rows, table.numbers.lines],
+        )
+    path = folder / "lines.parquet"
+    engine.execute(
+        f"COPY (SELECT * FROM line_numbers ORDER BY file, row) TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"
+    )
+    return path

@@ -75,7 +75,12 @@ class Collected(Message):
     )
     files_left_out: int = Field(0, description="how many files were left out for that reason")
     content: str = Field("", description="hash of all rows, whatever their order, format and source")
-    notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
+    lines: Artifact | None = Field(
+        None,
+        description="Parquet: file, row, line; the line of a row is that of the last entry of its file up to its row,"
+        " and the rows between; 0 is not known",
+    )
+    notes: list[str] = Field([], description="what was found in the files that is not usual, as sentences for people")
     cached: bool = False
 
 

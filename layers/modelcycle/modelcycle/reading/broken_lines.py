@@ -8,12 +8,25 @@ from modelcycle.faults import UnreadableFile
 
 MAX_BROKEN_SHARE = 0.5  # of a file's lines; with more, the file is not what its name says
 MAX_LINE_CHARACTERS = 2000  # stored of a broken line
+MAX_LINE_BYTES = 8 * 2**20  # of a line; a longer one is broken
+TOO_LONG = f"the line is longer than {MAX_LINE_BYTES >> 20} MiB"
+INSERTED_LINES = 10_000  # in one statement
 CSV_REMEDY = 'separate columns by comma, semicolon, tab or |, and quote texts with "'
 
 
 def create_table(engine: Any) -> None:
     """Create the table, unless it exists."""
     engine.execute("CREATE TABLE IF NOT EXISTS broken_lines (file VARCHAR, line BIGINT, text VARCHAR, reason VARCHAR)")
+
+
+def add_broken_lines(engine: Any, where: str, lines: list[tuple[int, str]], reason: str) -> None:
+    """Add lines, by number and text, with one reason."""
+    for start in range(0, len(lines), INSERTED_LINES):
+        batch = lines[start : start + INSERTED_LINES]
+        engine.execute(
+            "INSERT INTO broken_lines SELECT $1, unnest($2::BIGINT[]), unnest($3::VARCHAR[]), $4",
+            [where, [line for line, _ in batch], [text for _, text in batch], reason],
+        )
 
 
 def first_broken_line(engine: Any, where: str) -> tuple[int, str]:

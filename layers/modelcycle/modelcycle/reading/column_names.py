@@ -3,46 +3,85 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Sequence
 
-from modelcycle.faults import BadData, ColumnsDiffer
+from modelcycle.faults import BadData
 
 MAX_COLUMNS = 1000
 MAX_LISTED_NAMES = 15  # in a message
 MAX_NAME_CHARACTERS = 60  # likewise
+MAX_RENAMED = 3  # columns with the name of another that are named
+PANDAS_UNNAMED = r"Unnamed: [0-9]+(_level_[0-9]+)?"  # how pandas calls a column without a name
 
 
-def clean_names(names: list[str], where: str) -> list[str]:
-    """Return the column names without the white space around them.
+def clean_names(names: list[str], where: str) -> tuple[list[str], list[str]]:
+    """Return usable column names, and for people what was changed.
+
+    White space around a name is removed; a column without a name is named by its number; of equal names, the further
+    ones get a suffix.
 
     Raises
     ------
-    BadData : there are too many, or one is empty
-    ColumnsDiffer : a name is duplicated
+    BadData : there are too many
 
     Examples
     --------
-    >>> clean_names(["age ", "income"], "a.csv")
-    ['age', 'income']
-    """
-    names = [name.strip() for name in names]
+    >>> clean_names(["", "age ", "sex", "sex"], "a.csv")
+    (['column_1', 'age', 'sex', 'sex_2'], ['column 1 has no name: it is column_1', 'sex is named twice: the second is sex_2'])
+    """  # noqa: E501
     if len(names) > MAX_COLUMNS:
         raise BadData(
             f"the file has {len(names):,} columns; the limit is {MAX_COLUMNS:,}", where,
             "keep the columns that matter, or combine sparse ones into fewer",
         )  # fmt: skip
-    if "" in names:
-        raise BadData(
-            f"column {names.index('') + 1} of {len(names)} has no name", where,
-            "name it, or remove it (pandas: to_csv(..., index=False))",
-        )  # fmt: skip
-    duplicates = [name for name, count in Counter(names).items() if count > 1]
-    if duplicates:
-        raise ColumnsDiffer(
-            f"duplicated column names: {list_names(duplicates)}", where, "give each column a name of its own"
-        )
-    return names
+    names = [name.strip() for name in names]
+    unnamed = [number for number, name in enumerate(names) if not name or re.fullmatch(PANDAS_UNNAMED, name)]
+    taken = {name for number, name in enumerate(names) if number not in set(unnamed)}
+    for number in unnamed:
+        names[number] = _free(f"column_{number + 1}", taken)
+        taken.add(names[number])
+    notes = (
+        [_unnamed_note([number + 1 for number in unnamed], [names[number] for number in unnamed])] if unnamed else []
+    )
+    seen: Counter[str] = Counter()
+    unique = []
+    twice = []
+    for name in names:
+        seen[name] += 1
+        new = name
+        if seen[name] > 1:
+            new = _free(f"{name}_{seen[name]}", taken)
+            taken.add(new)
+            twice.append((name, seen[name], new))
+        unique.append(new)
+    shown = [
+        f"{_shown(name)} is named twice: the second is {_shown(new)}"
+        if seen[name] == 2
+        else f"{_shown(name)} is named {seen[name]} times: number {place} is {_shown(new)}"
+        for name, place, new in twice[:MAX_RENAMED]
+    ]
+    more = [f"{len(twice) - MAX_RENAMED:,} more columns with the name of another got a number"]
+    return unique, [*notes, *shown, *(more if len(twice) > MAX_RENAMED else [])]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return the name, with a further suffix if another column has it."""
+    new, number = name, 2
+    while new in taken:
+        new, number = f"{name}_{number}", number + 1
+    return new
+
+
+def _unnamed_note(numbers: list[int], names: list[str]) -> str:
+    if len(numbers) == 1:
+        return f"column {numbers[0]} has no name: it is {names[0]}"
+    return f"{len(numbers):,} columns have no name: they are {list_names(names)}"
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= MAX_NAME_CHARACTERS else f"{name[: MAX_NAME_CHARACTERS - 3]}..."
 
 
 def check_second_column(names: list[str], where: str) -> None:
@@ -76,8 +115,5 @@ def list_names(names: list[str]) -> str:
     >>> list_names(["age", "income"])
     'age, income'
     """
-    listed = ", ".join(
-        name if len(name) <= MAX_NAME_CHARACTERS else f"{name[: MAX_NAME_CHARACTERS - 3]}..."
-        for name in names[:MAX_LISTED_NAMES]
-    )
+    listed = ", ".join(map(_shown, names[:MAX_LISTED_NAMES]))
     return listed if len(names) <= MAX_LISTED_NAMES else f"{listed}, ..."

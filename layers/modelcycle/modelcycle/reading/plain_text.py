@@ -4,133 +4,171 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from modelcycle.faults import BadData, UnreadableFile
+from modelcycle.reading.encodings import UTF_8, encoding_by_mark, encoding_without_utf8, not_utf8, shown
 
 MAX_TEXT_BYTES = 2 * 2**30  # uncompressed; the text is copied to the function's temporary storage
-MAX_LINE_BYTES = 8 * 2**20
 CHUNK_BYTES = 1 << 20
+SIZE_BYTES = 4  # at the end of a gzip file: the size of its text (RFC 1952)
 KNOWN_FORMATS = {
-    b"PAR1": "a Parquet file", b"PK\x03\x04": "a zip archive (an Excel file?)", b"\x1f\x8b": "compressed with gzip",
+    b"PAR1": "a Parquet file", b"PK\x03\x04": "a zip archive or an Excel file", b"\x1f\x8b": "compressed with gzip",
     b"%PDF": "a PDF file", b"\x89PNG": "an image", b"\xd0\xcf\x11\xe0": "an old Excel file", b"SQLite": "a database",
 }  # fmt: skip
 """What a file is, by its first bytes."""
 
-OTHER_ENCODINGS = {
-    codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
-}  # fmt: skip
-"""Encodings other than UTF-8, by their byte order mark; UTF-32's begins with UTF-16's."""
+ANOTHER_FORMAT = "give it the ending of its format, or save it as CSV, JSON lines or Parquet"
+REMEDIES = {
+    b"PK\x03\x04": "unpack the archive, or save the sheet in Excel as CSV UTF-8",
+    b"\xd0\xcf\x11\xe0": "save the sheet in Excel as CSV UTF-8",
+}
 
 
-def copy_plain_text(source: Path, target: Path, gzipped: bool, where: str) -> int:
-    """Copy a text file as `plain_text_chunks` yields it.
-
-    Returns
-    -------
-    number of lines that are not blank
-    """
-    filled_lines = 0
-    last_byte = b"\n"
-    with target.open("wb") as copy:
-        for chunk in plain_text_chunks(source, gzipped, where):
-            filled_lines += _count_filled_lines(last_byte + chunk)
-            last_byte = chunk[-1:]
-            copy.write(chunk)
-    return filled_lines
+class NotUtf8(Exception):
+    """The text is not UTF-8; nobody said that it is."""
 
 
-def plain_text_chunks(source: Path, gzipped: bool, where: str) -> Iterator[bytes]:
-    """Yield a text file in chunks of about CHUNK_BYTES.
-
-    The text is uncompressed and has no byte order mark; every line, also the last one, ends with `\\n`.
+@dataclass(frozen=True)
+class PlainText:
+    """A text file.
 
     Parameters
     ----------
-    gzipped : whether the file is compressed
-    where : the file, for faults
-
-    Raises
-    ------
-    UnreadableFile : the file is not text, not UTF-8 (names line and byte), or its compression is broken
-    BadData : the text has more than MAX_TEXT_BYTES
+    source : the file
+    gzipped : whether it is compressed
+    where : its name, for faults
+    encoding : of its bytes, as Python names it
+    is_declared : whether a person or a byte order mark says so
     """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    bytes_read = lines_read = 0
-    carried = b""  # a \r at the end of a chunk, whose \n may follow in the next one
-    last_byte = b"\n"
-    try:
-        with gzip.open(source) if gzipped else source.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                if not bytes_read:
-                    chunk = _check_beginning(chunk, where)
-                bytes_read += len(chunk)
-                if bytes_read > MAX_TEXT_BYTES:
-                    raise BadData(
-                        f"the file has more than {MAX_TEXT_BYTES >> 30} GiB of text", where, "upload it in parts"
-                    )
-                _check_utf8(decoder, chunk, bytes_read - len(chunk), lines_read, where)
-                chunk = carried + chunk
-                carried = chunk[-1:] if chunk.endswith(b"\r") else b""
-                chunk = chunk[: len(chunk) - len(carried)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-                lines_read += chunk.count(b"\n")
-                if chunk:
-                    last_byte = chunk[-1:]
-                    yield chunk
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise UnreadableFile("the gzip compression is broken or cut short", where, "upload the file again") from None
-    if carried or last_byte != b"\n":
-        yield b"\n"
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        raise _not_utf8(lines_read + 1, bytes_read, where) from None
 
+    source: Path
+    gzipped: bool
+    where: str
+    encoding: str = UTF_8
+    is_declared: bool = False
 
-def _check_beginning(chunk: bytes, where: str) -> bytes:
-    """Return the first chunk without UTF-8's byte order mark; raise UnreadableFile for another encoding or format."""
-    for mark, encoding in OTHER_ENCODINGS.items():
-        if chunk.startswith(mark):
-            raise UnreadableFile(f"the file is {encoding}", f"{where}, byte 0", "save it as UTF-8")
-    for first_bytes, description in KNOWN_FORMATS.items():
-        if chunk.startswith(first_bytes):
+    @classmethod
+    def of(cls, source: Path, gzipped: bool, where: str, encoding: str | None) -> PlainText:
+        """Return a file with the declared encoding, or that of its byte order mark, or UTF-8.
+
+        Raises
+        ------
+        UnreadableFile : the file is of another format, or its compression is broken
+        BadData : it would unpack to more than MAX_TEXT_BYTES
+        """
+        text = cls(source, gzipped, where)
+        text._check_unpacked_size()
+        beginning = next(text._chunks(), b"")
+        for first_bytes, description in KNOWN_FORMATS.items():
+            if beginning.startswith(first_bytes):
+                remedy = REMEDIES.get(first_bytes, ANOTHER_FORMAT)
+                raise UnreadableFile(f"the file is {description}, which its name does not say", where, remedy)
+        found = encoding_by_mark(beginning)
+        if found == UTF_8 or encoding is None:
+            return replace(text, encoding=found or UTF_8, is_declared=found is not None)
+        # UTF-16 without a mark may have either order of bytes
+        named = found if found and found.startswith(encoding) else encoding
+        return replace(text, encoding=named, is_declared=True)
+
+    def in_certain_encoding(self) -> PlainText:
+        """Return the file, which is not UTF-8, in the encoding that is certain.
+
+        Raises
+        ------
+        UnreadableFile : none is
+        """
+        with self._open() as file:
+            return replace(self, encoding=encoding_without_utf8(file, self.where), is_declared=True)
+
+    def notes(self) -> list[str]:
+        """Return the encoding for people, unless it is UTF-8."""
+        return [] if self.encoding == UTF_8 else [f"the text is {shown(self.encoding)}"]
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the text as UTF-8 in chunks of about CHUNK_BYTES; every line, also the last one, ends with `\\n`.
+
+        Raises
+        ------
+        NotUtf8 : see `in_certain_encoding`
+        UnreadableFile : the file is not text of its encoding, or its compression is broken
+        BadData : the text has more than MAX_TEXT_BYTES
+        """
+        bytes_read = lines_read = 0
+        carried = b""  # a \r at the end of a chunk, whose \n may follow in the next one
+        last_byte = b"\n"
+        for chunk in self._utf8_chunks():
+            bytes_read += len(chunk)
+            if bytes_read > MAX_TEXT_BYTES:
+                raise self._too_large()
+            nul = chunk.find(b"\0")
+            if nul >= 0:
+                line = lines_read + chunk.count(b"\n", 0, nul) + 1
+                raise UnreadableFile(
+                    "the file has NUL bytes, which text never has", f"{self.where}, line {line}",
+                    "is it a binary file, or UTF-16? save it as UTF-8 text",
+                )  # fmt: skip
+            chunk = carried + chunk
+            carried = chunk[-1:] if chunk.endswith(b"\r") else b""
+            chunk = chunk[: len(chunk) - len(carried)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            lines_read += chunk.count(b"\n")
+            if chunk:
+                last_byte = chunk[-1:]
+                yield chunk
+        if carried or last_byte != b"\n":
+            yield b"\n"
+
+    def _utf8_chunks(self) -> Iterator[bytes]:
+        """Yield the text as UTF-8, without byte order mark."""
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        line = 1
+        is_first = True
+        try:
+            for chunk in self._chunks():
+                if is_first and self.encoding == UTF_8:
+                    chunk = chunk.removeprefix(codecs.BOM_UTF8)
+                is_first = False
+                text = decoder.decode(chunk)
+                line += text.count("\n")
+                yield chunk if self.encoding == UTF_8 else text.removeprefix("\ufeff").encode()
+            decoder.decode(b"", final=True)
+        except UnicodeError as error:
+            if not self.is_declared:
+                raise NotUtf8 from None
+            raw = error.object[: error.start] if isinstance(error, UnicodeDecodeError) else b""
+            line += raw.count(b"\n")
+            if self.encoding == UTF_8:
+                raise not_utf8(self.where, line) from None
             raise UnreadableFile(
-                f"the file is {description}, which its name does not say", where,
-                "give it the ending of its format, or save it as CSV, JSON lines or Parquet",
-            )  # fmt: skip
-    return chunk.removeprefix(codecs.BOM_UTF8)
+                f"the file is not {shown(self.encoding)} text", f"{self.where}, line {line}", "save it as UTF-8"
+            ) from None
 
+    def _chunks(self) -> Iterator[bytes]:
+        try:
+            with self._open() as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    yield chunk
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise UnreadableFile(
+                "the gzip compression is broken or cut short", self.where, "upload the file again"
+            ) from None
 
-def _check_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, lines: int, where: str) -> None:
-    """Raise UnreadableFile if the chunk, after `offset` bytes and `lines` lines, is not UTF-8 text."""
-    nul = chunk.find(b"\0")
-    if nul >= 0:
-        line = lines + chunk.count(b"\n", 0, nul) + 1
-        raise UnreadableFile(
-            "the file has NUL bytes, which text never has", f"{where}, line {line}, byte {offset + nul}",
-            "is it a binary file, or UTF-16? save it as UTF-8 text",
-        )  # fmt: skip
-    pending = len(decoder.getstate()[0])  # bytes of a character that began in the chunk before
-    try:
-        decoder.decode(chunk)
-    except UnicodeDecodeError as error:
-        position = error.start - pending
-        line = lines + chunk.count(b"\n", 0, max(position, 0)) + 1
-        raise _not_utf8(line, offset + position, where) from None
+    def _open(self) -> BinaryIO:
+        return cast(BinaryIO, gzip.open(self.source)) if self.gzipped else self.source.open("rb")
 
+    def _check_unpacked_size(self) -> None:
+        """Refuse a gzip file that says that it is too large, before it is unpacked."""
+        if self.gzipped and self.source.stat().st_size > SIZE_BYTES:
+            with self.source.open("rb") as file:
+                file.seek(-SIZE_BYTES, 2)
+                if int.from_bytes(file.read(), "little") > MAX_TEXT_BYTES:
+                    file.seek(0)
+                    if file.read(2) == b"\x1f\x8b":
+                        raise self._too_large()
 
-def _not_utf8(line: int, byte: int, where: str) -> UnreadableFile:
-    return UnreadableFile(
-        "the file is not UTF-8 (is it Latin-1 or Windows-1252?)", f"{where}, line {line}, byte {byte}",
-        "save it as UTF-8",
-    )  # fmt: skip
-
-
-def _count_filled_lines(text: bytes) -> int:
-    """Count the lines that end in `text[1:]` and are not blank; `text[0]` is the byte before."""
-    blank = len(re.findall(rb"\n(?=\n)", text)) if b"\n\n" in text else 0
-    return text.count(b"\n", 1) - blank
+    def _too_large(self) -> BadData:
+        return BadData(f"the file has more than {MAX_TEXT_BYTES >> 30} GiB of text", self.where, "upload it in parts")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modelcycle.engine import row_group_rows
+from modelcycle.reading.line_numbers import MAX_JUMPS, UNKNOWN, LineNumbers
 from modelcycle.sql_literal import literal
 
 FETCHED_ROWS = 1000  # in memory at a time
@@ -25,6 +26,8 @@ class TextTable:
     rows : number of rows
     broken : number of lines that are not rows
     sparse : whether the format leaves out missing values, so that a file may not have every column
+    numbers : the line of each row; empty for Parquet and for a list of objects, whose rows have no line
+    notes : what was found in the file that is not usual, as sentences for people
     """
 
     path: Path
@@ -32,6 +35,8 @@ class TextTable:
     rows: int
     broken: int
     sparse: bool = False
+    numbers: LineNumbers = LineNumbers()
+    notes: tuple[str, ...] = ()
 
     def texts(self, engine: Any) -> Iterator[tuple[str | None, ...]]:
         """Yield each row: its values in the order of `names`, None for a missing value."""
@@ -60,3 +65,29 @@ def write_text_table(engine: Any, path: Path, query: str, columns: int) -> int:
             (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(columns)})"""
     ).fetchone()[0]
     return rows
+
+
+def line_numbers(engine: Any, events: str, lines_above: int, is_complete: bool = True) -> LineNumbers:
+    """Return the lines of rows.
+
+    Parameters
+    ----------
+    events : SQL whose result has a row for each record that is no row of the table, or has several lines: `record`
+        (its number, where each record but these is one line and one row), `lost` (1 if it is no row, else 0), and
+        `extra` (its lines but one)
+    lines_above : lines of the file above the first record
+    is_complete : whether these are all such records; otherwise the lines after the last one are not known
+    """
+    jumps = engine.execute(
+        f"""SELECT row, max(line) FROM (
+              SELECT record + 1 - sum(lost) OVER up_to AS row, record + 1 + sum(extra) OVER up_to AS line
+              FROM ({events}) WINDOW up_to AS (ORDER BY record)
+              UNION ALL SELECT 1, 1)
+            GROUP BY row ORDER BY row LIMIT {MAX_JUMPS + 1}"""
+    ).fetchall()
+    is_complete = is_complete and len(jumps) <= MAX_JUMPS
+    rows = [int(row) for row, _ in jumps]
+    lines = [int(line) + lines_above for _, line in jumps]
+    if not is_complete:
+        lines[-1] = UNKNOWN
+    return LineNumbers(rows, lines)

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from modelcycle.cells.numbers import NumberFormat
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.section import ColumnName, Section
-from modelcycle.spec.sources import MAIN, Join, S3Source, Source, is_pulled
+from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, S3Source, Source, is_pulled
 
 MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
@@ -207,6 +207,11 @@ class Pipeline(Section):
     def pulled(self) -> dict[str, Source]:
         """The sources that rows are pulled from, by name."""
         return {name: source for name, source in self.sources.items() if is_pulled(source)}
+
+    @property
+    def csv(self) -> Csv:
+        """How the CSV files of the main source are written."""
+        return self.source.csv if isinstance(self.source, S3Source | HttpSource) else Csv()
 
     @model_validator(mode="after")
     def _joins_have_names(self) -> Pipeline:
