@@ -65,6 +65,7 @@ def permissions(resources: Resources, region: str, account: str) -> list[dict[st
     apis = [f"arn:aws:execute-api:{scope}:{api}/*" for api in ids.get("AWS::ApiGateway::RestApi", [])]
     buses = [f"arn:aws:events:{scope}:event-bus/{name}" for name in ids.get("AWS::Events::EventBus", [])]
     queues = [f"arn:aws:sqs:{scope}:{url.rsplit('/', 1)[-1]}" for url in ids.get("AWS::SQS::Queue", [])]
+    streams = [f"arn:aws:kinesis:{scope}:stream/{name}" for name in ids.get("AWS::Kinesis::Stream", [])]
     groups = [f"arn:aws:logs:{scope}:log-group:{name}*" for name in ids.get("AWS::Logs::LogGroup", [])]
     roles = ids.get("AWS::IAM::Role", [])
     schedule_roles = [f"arn:aws:iam::{account}:role/{name}" for name in roles if "ScheduleRole" in name]
@@ -79,6 +80,8 @@ def permissions(resources: Resources, region: str, account: str) -> list[dict[st
         ("execute-api:Invoke", apis),
         ("events:PutEvents", buses),
         ("sqs:GetQueueAttributes", queues),
+        ("sqs:SendMessage", [arn for arn in queues if "-Messages-" in arn]),
+        ("kinesis:PutRecord kinesis:PutRecords kinesis:GetShardIterator kinesis:GetRecords", streams),
         # buses have the stack's name, and so have the secrets and schedules of its models
         (
             "secretsmanager:CreateSecret secretsmanager:PutSecretValue secretsmanager:DescribeSecret",
