@@ -81,7 +81,10 @@ def permissions(resources: Resources, region: str, account: str) -> list[dict[st
         ("events:PutEvents", buses),
         ("sqs:GetQueueAttributes", queues),
         ("sqs:SendMessage", [arn for arn in queues if "-Messages-" in arn]),
-        ("kinesis:PutRecord kinesis:PutRecords kinesis:GetShardIterator kinesis:GetRecords", streams),
+        (
+            "kinesis:PutRecord kinesis:PutRecords kinesis:ListShards kinesis:GetShardIterator kinesis:GetRecords",
+            streams,
+        ),
         # buses have the stack's name, and so have the secrets and schedules of its models
         (
             "secretsmanager:CreateSecret secretsmanager:PutSecretValue secretsmanager:DescribeSecret",
