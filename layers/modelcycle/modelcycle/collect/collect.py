@@ -73,7 +73,7 @@ def collect(
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep",
         "joins": [
-            (join.model_dump(mode="json", exclude={"source"}), [(listed.key, listed.etag) for listed in inputs[join.name]])
+            (join.model_dump(mode="json", exclude={"source"}), [(other.key, other.etag) for other in inputs[join.name]])
             for join in pipeline.join
         ],
     }  # fmt: skip
