@@ -38,7 +38,7 @@ def _add(health: Health, place: Place, name: str, kind: str, shards: dict[str, S
     health.facts.append((kind, f"{count(landed.total(), 'row')} landed; {waiting}; {name}"))
     for model, rows in sorted(landed.items()):
         newest = max(shard.newest[model] for shard in shards.values() if model in shard.newest)
-        health.facts.append((f"  {model}", f"{count(rows, 'row')}, the newest of {newest:%Y-%m-%d %H:%M:%S} UTC"))
+        health.facts.append((f"{kind} {model}", f"{count(rows, 'row')}, the newest of {newest:%Y-%m-%d %H:%M:%S} UTC"))
     if is_late:
         health.problems.append((f"the {kind} is late: {waiting}", "is `land` failing? its log says why"))
     if kept_back:
@@ -54,16 +54,17 @@ def _add(health: Health, place: Place, name: str, kind: str, shards: dict[str, S
 def _stream_lag(place: Place, stream: str, shards: dict[str, Shard]) -> tuple[str, bool]:
     """Return for how long the oldest record that has not landed waits, in words, and whether that is too long."""
     kinesis = place.client("kinesis")
+    arn = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
     oldest: datetime | None = None
-    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+    for shard in kinesis.list_shards(StreamARN=arn)["Shards"]:
         known = shards.get(shard["ShardId"])
         begin = (
             {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": known.sequence}
             if known and known.sequence
             else {"ShardIteratorType": "TRIM_HORIZON"}
         )
-        iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard["ShardId"], **begin)["ShardIterator"]
-        records = kinesis.get_records(ShardIterator=iterator, Limit=1)["Records"]
+        iterator = kinesis.get_shard_iterator(StreamARN=arn, ShardId=shard["ShardId"], **begin)["ShardIterator"]
+        records = kinesis.get_records(StreamARN=arn, ShardIterator=iterator, Limit=1)["Records"]
         for record in records:
             arrived: datetime = record["ApproximateArrivalTimestamp"]
             oldest = min(arrived, oldest or arrived)

@@ -81,9 +81,9 @@ def permissions(stack: str, resources: Resources, region: str, account: str) -> 
         ("execute-api:Invoke", apis),
         ("events:PutEvents", buses),
         ("sqs:GetQueueAttributes", queues),
-        # senders of records
-        ("sqs:SendMessage", [arn for arn in queues if "-Messages-" in arn]),
-        ("kinesis:PutRecord kinesis:PutRecords", streams),
+        # senders of records; the emulator asks for SendMessageBatch, which AWS does not have
+        ("sqs:SendMessage sqs:SendMessageBatch", [arn for arn in queues if "-Messages-" in arn]),
+        ("kinesis:PutRecord kinesis:PutRecords kinesis:DescribeStreamSummary", streams),
         ("kinesis:ListShards kinesis:GetShardIterator kinesis:GetRecords", streams),
         # made for models, after the stack
         (
