@@ -1,4 +1,4 @@
-"""The schedules by which models pull their sources: one of EventBridge Scheduler for each pipeline file with `every`."""
+"""The schedules by which models pull their sources: one for each pipeline file with `every`."""
 
 from __future__ import annotations
 

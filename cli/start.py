@@ -11,7 +11,7 @@ from uuid import uuid4
 from cli.data_file import csv_column_names
 from cli.place import Place
 from cli.polling import attempts
-from cli.schedules import set_schedule
+from cli.schedules import interval, set_schedule
 from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
 from modelcycle.reading.column_names import suggest_name
 from modelcycle.spec import Pipeline, S3Source, parse
@@ -140,15 +140,17 @@ def _put_pipeline(place: Place, pipeline: Pipeline, text: bytes) -> None:
 
     The schedule of its sources is made, changed or deleted with it.
     """
-    set_schedule(place, pipeline)
     bucket, key = place.output("DataBucket"), f"pipelines/{pipeline.name}.yaml"
     try:
-        if place.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == text:
-            return
+        earlier = place.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except place.s3.exceptions.ClientError as error:
         if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
             raise
-    place.s3.put_object(Bucket=bucket, Key=key, Body=text, ContentType="application/yaml")
+        earlier = b""
+    if interval(pipeline) is not None or b"every" in earlier:
+        set_schedule(place, pipeline)
+    if earlier != text:
+        place.s3.put_object(Bucket=bucket, Key=key, Body=text, ContentType="application/yaml")
 
 
 def _execution_of(place: Place, model: str, run_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Real database servers that the tests start: PostgreSQL and MariaDB of the system's packages, in a temporary folder."""
+"""Real database servers that the tests start: PostgreSQL and MariaDB of the system's packages, in a folder."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ def mysql() -> Iterator[Server]:
         ]
         subprocess.run([*run_as, *install], check=True, capture_output=True)
         options = [
-            "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/socket",
+            "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1",
+            f"--socket={folder}/socket",
             f"--pid-file={folder}/pid", f"--init-file={begin}", "--skip-name-resolve", "--character-set-server=utf8mb4",
         ]  # fmt: skip
         with _running([*run_as, _maria("mariadbd"), *options], port) as process:

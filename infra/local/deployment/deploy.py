@@ -56,6 +56,7 @@ def deploy(template: Path, stage: str, home: Path, admin: ClientFactory, say: Ca
     parameters = {
         "Place": "local",
         "Environment": stage,
+        "Stream": "both",  # costs nothing here
         "BuildSha": build_sha(template.parent, home),
         "CodeVersion": code_version(template.parent),
     }
@@ -72,5 +73,5 @@ def deploy(template: Path, stage: str, home: Path, admin: ClientFactory, say: Ca
         left_out=[str(item) for item in translation.left_out] + reconciled.left_out,
         resources=len(resources),
         functions=sum(resource["type"] == "AWS::Lambda::Function" for resource in resources.values()),
-        operator=ensure_operator(admin, resources, home),
+        operator=ensure_operator(admin, STACK, resources, home),
     )

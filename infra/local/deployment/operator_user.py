@@ -19,11 +19,12 @@ USER = "operator"
 POLICY = "modelcycle-operator"
 
 
-def ensure_operator(admin: ClientFactory, resources: Resources, home: Path) -> ClientFactory:
+def ensure_operator(admin: ClientFactory, stack: str, resources: Resources, home: Path) -> ClientFactory:
     """Create the user if it is missing, update its permissions, and return its clients.
 
     Parameters
     ----------
+    stack : its name
     resources : of the deployed stack
     home : folder of the cloud's state, which stores the user's key
     """
@@ -31,7 +32,7 @@ def ensure_operator(admin: ClientFactory, resources: Resources, home: Path) -> C
     with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=USER)
     account = admin.client("sts").get_caller_identity()["Account"]
-    policy = {"Version": "2012-10-17", "Statement": permissions(resources, admin.region_name, account)}
+    policy = {"Version": "2012-10-17", "Statement": permissions(stack, resources, admin.region_name, account)}
     iam.put_user_policy(UserName=USER, PolicyName=POLICY, PolicyDocument=json.dumps(policy))
     existing = {key["AccessKeyId"] for key in iam.list_access_keys(UserName=USER)["AccessKeyMetadata"]}
     stored = read_key(_key_file(home))
@@ -51,7 +52,7 @@ def load_operator(endpoint: str, home: Path) -> ClientFactory | None:
     return ClientFactory.of(endpoint, key) if key else None
 
 
-def permissions(resources: Resources, region: str, account: str) -> list[dict[str, Any]]:
+def permissions(stack: str, resources: Resources, region: str, account: str) -> list[dict[str, Any]]:
     """Return the policy statements for what the command line does with the resources of a stack."""
     scope = f"{region}:{account}"
     ids: dict[str, list[str]] = {}
@@ -65,6 +66,7 @@ def permissions(resources: Resources, region: str, account: str) -> list[dict[st
     apis = [f"arn:aws:execute-api:{scope}:{api}/*" for api in ids.get("AWS::ApiGateway::RestApi", [])]
     buses = [f"arn:aws:events:{scope}:event-bus/{name}" for name in ids.get("AWS::Events::EventBus", [])]
     queues = [f"arn:aws:sqs:{scope}:{url.rsplit('/', 1)[-1]}" for url in ids.get("AWS::SQS::Queue", [])]
+    streams = [f"arn:aws:kinesis:{scope}:stream/{name}" for name in ids.get("AWS::Kinesis::Stream", [])]
     groups = [f"arn:aws:logs:{scope}:log-group:{name}*" for name in ids.get("AWS::Logs::LogGroup", [])]
     roles = ids.get("AWS::IAM::Role", [])
     schedule_roles = [f"arn:aws:iam::{account}:role/{name}" for name in roles if "ScheduleRole" in name]
@@ -79,14 +81,18 @@ def permissions(resources: Resources, region: str, account: str) -> list[dict[st
         ("execute-api:Invoke", apis),
         ("events:PutEvents", buses),
         ("sqs:GetQueueAttributes", queues),
-        # buses have the stack's name, and so have the secrets and schedules of its models
+        # senders of records; the emulator asks for SendMessageBatch, which AWS does not have
+        ("sqs:SendMessage sqs:SendMessageBatch", [arn for arn in queues if "-Messages-" in arn]),
+        ("kinesis:PutRecord kinesis:PutRecords kinesis:DescribeStreamSummary", streams),
+        ("kinesis:ListShards kinesis:GetShardIterator kinesis:GetRecords", streams),
+        # made for models, after the stack
         (
             "secretsmanager:CreateSecret secretsmanager:PutSecretValue secretsmanager:DescribeSecret",
-            [f"arn:aws:secretsmanager:{scope}:secret:{name}/*" for name in ids.get("AWS::Events::EventBus", [])],
+            [f"arn:aws:secretsmanager:{scope}:secret:{stack}/*"],
         ),
         (
             "scheduler:GetSchedule scheduler:CreateSchedule scheduler:UpdateSchedule scheduler:DeleteSchedule",
-            [f"arn:aws:scheduler:{scope}:schedule/default/{name}-*" for name in ids.get("AWS::Events::EventBus", [])],
+            [f"arn:aws:scheduler:{scope}:schedule/default/{stack}-*"],
         ),
         ("iam:PassRole", schedule_roles),
         ("logs:FilterLogEvents logs:GetLogEvents logs:DescribeLogStreams", groups),

@@ -31,7 +31,8 @@ def create_macros(engine: object) -> None:
     """Create the macros that `canonical_sql` uses."""
     execute = engine.execute  # type: ignore[attr-defined]
     execute(
-        "CREATE OR REPLACE TEMP MACRO starts_with_digit(t) AS left(t, 1) IN ('0','1','2','3','4','5','6','7','8','9','-','+','.')"
+        "CREATE OR REPLACE TEMP MACRO starts_with_digit(t) AS left(t, 1) IN "
+        "('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '-', '+', '.')"
     )
     execute(
         f"""CREATE OR REPLACE TEMP MACRO canonical_number(t, n) AS CASE

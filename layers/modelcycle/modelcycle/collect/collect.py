@@ -7,11 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from modelcycle.collect.column_checks import check_pipeline_columns, check_same_columns, pipeline_columns
+from modelcycle.collect.column_checks import all_names, check_pipeline_columns, check_same_columns, pipeline_columns
 from modelcycle.collect.content import content_hash
 from modelcycle.collect.inputs import list_inputs, source_prefix
 from modelcycle.collect.join import join_tables
 from modelcycle.collect.notes import notes_of_files
+from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
@@ -19,7 +20,7 @@ from modelcycle.messages import Collected, CollectRequest
 from modelcycle.reading import TextTable, check_suffix, read_file
 from modelcycle.reading.column_names import check_second_column
 from modelcycle.registry import Landings, Leases, Results
-from modelcycle.spec import MAIN, Pipeline
+from modelcycle.spec import MAIN, Pipeline, StreamSource
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Listed, Store, put_json
 
@@ -73,7 +74,7 @@ def collect(
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep", "csv": pipeline.csv.model_dump(),
         "joins": [
-            (join.model_dump(mode="json", exclude={"source"}), [(listed.key, listed.etag) for listed in inputs[join.name]])
+            (join.model_dump(mode="json", exclude={"source"}), [(other.key, other.etag) for other in inputs[join.name]])
             for join in pipeline.join
         ],
     }  # fmt: skip
@@ -82,13 +83,18 @@ def collect(
         with TemporaryDirectory() as name, connect(Path(name), "collect") as engine:
             folder = Path(name)
             tables, sources = _read_objects(engine, data, listing, pipeline, folder)
-            names = tables[0].names
+            notes: list[str] = []
+            if isinstance(pipeline.source, StreamSource) and pipeline.source.id is not None:
+                where = f"pipelines/{pipeline.name}.yaml"
+                tables, repeated_rows = without_repeated_ids(engine, tables, pipeline.source.id, where)
+                if repeated_rows:
+                    notes.append(f"{repeated_rows} rows left out: an earlier one has the same {pipeline.source.id}")
+            names = all_names(tables)
             rows = sum(table.rows for table in tables)
             broken = sum(table.broken for table in tables)
             if not rows:
                 raise NoData("the files have headers but no row", prefix, "upload a file with rows")
-            paths = write_shards(engine, tables, folder)
-            notes: list[str] = []
+            paths = write_shards(engine, tables, names, folder)
             for join in pipeline.join:
                 others, entries = _read_objects(engine, data, inputs[join.name], pipeline, folder, join.name)
                 broken += sum(table.broken for table in others)
@@ -151,6 +157,7 @@ def _read_objects(
     engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path, source_name: str = MAIN
 ) -> tuple[list[TextTable], list[dict[str, Any]]]:
     """Read all objects of a source; return the rows of those that are used, and the entries of all in the manifest."""
+    section = pipeline.sources[source_name]
     folder = folder / f"source-{source_name}"
     folder.mkdir()
     tables: list[TextTable] = []
@@ -160,17 +167,18 @@ def _read_objects(
         source = folder / f"{number}.source"
         entry = _download(data, listed, source)
         first = first_of_content.setdefault(entry["sha256"], listed.key)
-        if first != listed.key and pipeline.duplicates != "keep":
+        # equal rows of a stream are observations; each of its objects has rows of its own
+        if first != listed.key and pipeline.duplicates != "keep" and not isinstance(section, StreamSource):
             source.unlink()
             sources.append(entry | {"rows": 0, "quarantined": 0, "repeats": first})
             continue
         table = read_file(engine, source, listed.key, source.with_suffix(".parquet"), pipeline.csv)
         if tables:
-            check_same_columns(table.names, tables[0].names, listed.key, listing[0].key, table.sparse)
+            check_same_columns(table, tables[0], listed.key, listing[0].key)
         else:
             if not table.sparse:
                 check_second_column(table.names, listed.key)
-            if not pipeline.join:
+            if not pipeline.join and not table.sparse:
                 check_pipeline_columns(pipeline, table.names)
         tables.append(table)
         sources.append(entry | {"rows": table.rows, "quarantined": table.broken, "notes": table.notes})

@@ -60,8 +60,8 @@ def _origin(listed: Listed) -> str:
 def _copy(landed: LandedFiles, origin: Store, listed: Listed, where: str) -> LandedFile:
     if listed.bytes > MAX_OBJECT_BYTES:
         raise BadData(
-            f"the file has {listed.bytes >> 20:,} MB; the limit is {MAX_OBJECT_BYTES >> 20} MB", f"{where}, {listed.key}",
-            "split it, or convert it to Parquet or *.csv.gz",
+            f"the file has {listed.bytes >> 20:,} MB; the limit is {MAX_OBJECT_BYTES >> 20} MB",
+            f"{where}, {listed.key}", "split it, or convert it to Parquet or *.csv.gz",
         )  # fmt: skip
     digest = hashlib.sha256(f"{landed.definition}\n{_origin(listed)}".encode()).hexdigest()[:DIGEST_CHARACTERS]
     key = f"{landed.prefix}{digest}-{Path(listed.key).name}"

@@ -13,9 +13,7 @@ from modelcycle.reading.column_names import list_names, suggest_name
 from modelcycle.sql_literal import literal
 
 
-def without_repeated_ids(
-    engine: Any, tables: list[TextTable], column: str, where: str
-) -> tuple[list[TextTable], int]:
+def without_repeated_ids(engine: Any, tables: list[TextTable], column: str, where: str) -> tuple[list[TextTable], int]:
     """Return the tables without the rows whose id came before, in the order of file and row; and how many those were.
 
     Rows without an id stay.
@@ -51,7 +49,9 @@ def without_repeated_ids(
                                    FROM ({ids})) WHERE n > 1"""
     )
     counts: dict[str, int] = dict(engine.execute("SELECT path, count(*) FROM repeated GROUP BY path").fetchall())
-    kept = [_without(engine, table, counts[str(table.path)]) if str(table.path) in counts else table for table in tables]
+    kept = [
+        _without(engine, table, counts[str(table.path)]) if str(table.path) in counts else table for table in tables
+    ]
     engine.execute("DROP TABLE repeated")
     return kept, sum(counts.values())
 

@@ -22,8 +22,8 @@ from modelcycle.registry.unit_of_work import UnitOfWork
 from modelcycle.registry.versions import Version, Versions
 
 __all__ = [
-    "Announcement", "Audit", "Claim", "DynamoTable", "Entry", "EventKind", "Known", "Landing", "Landings", "Leases", "MonitoringResults", "Move",
-    "Record", "Registry", "Results", "Route", "Routes", "RunRecord", "Runs", "Shard",
+    "Announcement", "Audit", "Claim", "DynamoTable", "Entry", "EventKind", "Known", "Landing", "Landings", "Leases",
+    "MonitoringResults", "Move", "Record", "Registry", "Results", "Route", "Routes", "RunRecord", "Runs", "Shard",
     "Standing", "Standings", "State", "Streams", "Table",
     "UnitOfWork", "Upload", "Version", "Versions", "Write", "champion", "not_allowed",
     "state_in_words",

@@ -52,7 +52,8 @@ class MysqlDatabase:
         with self._faults():
             # without converters, every value arrives as the text that the server prints
             self.connection: Any = pymysql.connect(
-                host=url.host, port=url.port or 3306, user=url.user, password=url.password.encode(), database=url.database,
+                host=url.host, port=url.port or 3306, user=url.user, database=url.database,
+                password=url.password.encode(),  # a text would be sent as Latin-1
                 charset="utf8mb4", cursorclass=SSCursor, conv={0: str}, connect_timeout=CONNECT_SECONDS,
                 read_timeout=timeout_seconds + CONNECT_SECONDS, autocommit=True, ssl=_tls(url), local_infile=False,
             )  # fmt: skip
