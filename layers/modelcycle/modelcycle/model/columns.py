@@ -11,7 +11,9 @@ A table is stored as npz without pickle. Its arrays are numbered, because a colu
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from modelcycle.cells.reading import Reading
-from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz
+from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz, write_npz
 from modelcycle.spec import Task
 
 
@@ -102,11 +104,11 @@ class Columns:
 
     Parameters
     ----------
-    values : columns of equal length, by name
+    values : columns of equal length, by name; a mapping may read each only when it is asked for
     target : class codes, int32 (n,); numbers, float64 (n,); or None
     """
 
-    values: dict[str, Values]
+    values: Mapping[str, Values]
     target: npt.NDArray[Any] | None = None
 
     @property
@@ -125,17 +127,22 @@ class Columns:
 
     def to_bytes(self) -> bytes:
         """Return a compressed npz file; equal tables give equal bytes."""
-        arrays: dict[str, npt.NDArray[Any]] = {}
+        return to_npz(**dict(self._arrays()))
+
+    def write(self, path: Path) -> None:
+        """Write the file of `to_bytes`, with one column in memory at a time if `values` gives them one by one."""
+        write_npz(path, self._arrays())
+
+    def _arrays(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
         for number, values in enumerate(self.values.values()):
             if isinstance(values, Texts):
-                arrays[f"codes{number}"] = values.codes
-                arrays[f"levels{number}"] = json_array(values.levels)
+                yield f"codes{number}", values.codes
+                yield f"levels{number}", json_array(values.levels)
             else:
-                arrays[f"values{number}"] = values
+                yield f"values{number}", values
         if self.target is not None:
-            arrays["target"] = self.target
-        arrays["names"] = json_array(list(self.values))
-        return to_npz(**arrays)
+            yield "target", self.target
+        yield "names", json_array(list(self.values))
 
     @staticmethod
     def from_bytes(body: bytes) -> Columns:

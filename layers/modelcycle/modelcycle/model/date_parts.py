@@ -13,6 +13,9 @@ from modelcycle.model.plan import Part
 SECONDS_PER_DAY = 86400
 DAYS_PER_YEAR = 366  # so that no two days of a year share a place
 
+Moments = npt.NDArray[np.datetime64]
+Array = npt.NDArray[Any]
+
 
 def date_part(seconds: npt.NDArray[np.float64], part: Part) -> npt.NDArray[np.float32]:
     """Return one part of each date, in UTC.
@@ -36,30 +39,67 @@ def date_part(seconds: npt.NDArray[np.float64], part: Part) -> npt.NDArray[np.fl
     """
     missing = np.isnan(seconds)
     moment = np.where(missing, 0.0, np.floor(seconds)).astype("int64").astype("datetime64[s]")
-    day = moment.astype("datetime64[D]")
-    month = moment.astype("datetime64[M]")
-    year = moment.astype("datetime64[Y]")
-    second = (moment - day.astype("datetime64[s]")).astype(int)
+    return np.where(missing, np.nan, PARTS[part](moment)).astype(np.float32)
 
-    def angle(whole: npt.NDArray[Any], length: int) -> npt.NDArray[np.float64]:
-        """Return the place in a cycle of `length` days, in radians."""
-        radians: npt.NDArray[np.float64] = 2 * np.pi * (whole + second / SECONDS_PER_DAY) / length
-        return radians
 
-    weekday = (day.astype(int) + 3) % 7
-    yearday = (day - year.astype("datetime64[D]")).astype(int)
-    parts: dict[Part, Callable[[], npt.NDArray[Any]]] = {
-        "year": lambda: year.astype(int) + 1970,
-        "month": lambda: month.astype(int) % 12 + 1,
-        "day": lambda: (day - month.astype("datetime64[D]")).astype(int) + 1,
-        "weekday": lambda: weekday,
-        "hour": lambda: second // 3600,
-        "days": lambda: day.astype(int),
-        "day_sin": lambda: np.sin(angle(np.zeros_like(weekday), 1)),
-        "day_cos": lambda: np.cos(angle(np.zeros_like(weekday), 1)),
-        "week_sin": lambda: np.sin(angle(weekday, 7)),
-        "week_cos": lambda: np.cos(angle(weekday, 7)),
-        "year_sin": lambda: np.sin(angle(yearday, DAYS_PER_YEAR)),
-        "year_cos": lambda: np.cos(angle(yearday, DAYS_PER_YEAR)),
-    }
-    return np.where(missing, np.nan, parts[part]()).astype(np.float32)
+def _year(moment: Moments) -> Array:
+    years: Array = moment.astype("datetime64[Y]").astype(int) + 1970
+    return years
+
+
+def _month(moment: Moments) -> Array:
+    months: Array = moment.astype("datetime64[M]").astype(int) % 12 + 1
+    return months
+
+
+def _day(moment: Moments) -> Array:
+    days: Array = (moment.astype("datetime64[D]") - moment.astype("datetime64[M]")).astype(int) + 1
+    return days
+
+
+def _weekday(moment: Moments) -> Array:
+    weekdays: Array = (_days(moment) + 3) % 7
+    return weekdays
+
+
+def _hour(moment: Moments) -> Array:
+    hours: Array = (moment - moment.astype("datetime64[D]")).astype(int) // 3600
+    return hours
+
+
+def _days(moment: Moments) -> Array:
+    days: Array = moment.astype("datetime64[D]").astype(int)
+    return days
+
+
+def _of_day(moment: Moments) -> Array:
+    """Return the place in the day, in radians."""
+    radians: Array = 2 * np.pi / SECONDS_PER_DAY * (moment - moment.astype("datetime64[D]")).astype(int)
+    return radians
+
+
+def _of_week(moment: Moments) -> Array:
+    radians: Array = (2 * np.pi * _weekday(moment) + _of_day(moment)) / 7
+    return radians
+
+
+def _of_year(moment: Moments) -> Array:
+    yearday = (moment.astype("datetime64[D]") - moment.astype("datetime64[Y]")).astype(int)
+    radians: Array = (2 * np.pi * yearday + _of_day(moment)) / DAYS_PER_YEAR
+    return radians
+
+
+PARTS: dict[Part, Callable[[Moments], Array]] = {
+    "year": _year,
+    "month": _month,
+    "day": _day,
+    "weekday": _weekday,
+    "hour": _hour,
+    "days": _days,
+    "day_sin": lambda moment: np.sin(_of_day(moment)),
+    "day_cos": lambda moment: np.cos(_of_day(moment)),
+    "week_sin": lambda moment: np.sin(_of_week(moment)),
+    "week_cos": lambda moment: np.cos(_of_week(moment)),
+    "year_sin": lambda moment: np.sin(_of_year(moment)),
+    "year_cos": lambda moment: np.cos(_of_year(moment)),
+}

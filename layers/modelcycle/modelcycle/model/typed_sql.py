@@ -4,16 +4,20 @@ other rows as that model does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from modelcycle.cells.reading import ColumnType
 from modelcycle.engine import batches
 from modelcycle.model.columns import Texts, Values
+from modelcycle.sql_literal import literal
 
 MAX_BATCH_CELLS = 2_000_000
+MAX_ENUM_LEVELS = 10_000  # distinct texts that are written into a query
+MAX_CHUNK_ROWS = 50_000  # whose texts are Python objects at once
 CASTS: dict[ColumnType, str] = {"number": "::FLOAT", "boolean": "::FLOAT", "datetime": "::DOUBLE", "text": ""}
 
 
@@ -28,11 +32,54 @@ def fetch_values(engine: Any, typed: Mapping[str, tuple[str, ColumnType]], sourc
     """
     values: dict[str, Values] = {}
     for batch in batches(list(typed), rows, MAX_BATCH_CELLS):
-        selected = ", ".join(
-            f"({typed[name][0]}){CASTS[typed[name][1]]} AS v{number}" for number, name in enumerate(batch)
-        )
-        arrays = engine.execute(f"SELECT {selected} FROM {source}").fetchnumpy()
-        for number, name in enumerate(batch):
-            array = arrays.pop(f"v{number}")
-            values[name] = Texts.of(array.tolist()) if typed[name][1] == "text" else np.ma.filled(array, np.nan)
+        values |= fetch_batch(engine, {name: typed[name] for name in batch}, source)
     return values
+
+
+def fetch_batch(engine: Any, typed: Mapping[str, tuple[str, ColumnType]], source: str) -> dict[str, Values]:
+    """Return typed columns as `fetch_values` does, all in one query, or in two more if there are texts."""
+    numbers = {name: f"({sql}){CASTS[kind]}" for name, (sql, kind) in typed.items() if kind != "text"}
+    values: dict[str, Values] = {}
+    if numbers:
+        arrays = engine.execute(f"SELECT {_listed(numbers.values())} FROM {source}").fetchnumpy()
+        values = {name: np.ma.filled(arrays.pop(f"v{number}"), np.nan) for number, name in enumerate(numbers)}
+    values |= _fetch_texts(engine, {name: sql for name, (sql, kind) in typed.items() if kind == "text"}, source)
+    return {name: values[name] for name in typed}
+
+
+def _fetch_texts(engine: Any, texts: dict[str, str], source: str) -> dict[str, Values]:
+    """Return text columns without a Python object for each row: ten million would take half a gigabyte."""
+    if not texts:
+        return {}
+    query = f"SELECT {_listed(texts.values())} FROM {source}"
+    distinct = ", ".join(f"list(DISTINCT v{number}) FILTER (v{number} IS NOT NULL)" for number in range(len(texts)))
+    levels: dict[str, list[str]] = {
+        name: sorted(found or ())
+        for name, found in zip(texts, engine.execute(f"SELECT {distinct} FROM ({query})").fetchone(), strict=True)
+    }
+    few = [name for name in texts if len(levels[name]) <= MAX_ENUM_LEVELS]
+    many = [name for name in texts if name not in few]  # of these, DuckDB finds the code more slowly than Python
+    values: dict[str, Values] = {}
+    if few:
+        codes = _listed(_code_sql(texts[name], levels[name]) for name in few)
+        arrays = engine.execute(f"SELECT {codes} FROM {source}").fetchnumpy()
+        for number, name in enumerate(few):
+            values[name] = Texts(np.ma.filled(arrays.pop(f"v{number}").astype(np.int32), -1), levels[name])
+    if many:
+        codes_of = [{level: code for code, level in enumerate(levels[name])} | {None: -1} for name in many]
+        engine.execute(f"SELECT {_listed(texts[name] for name in many)} FROM {source}")
+        chunks: list[npt.NDArray[np.int32]] = [np.zeros((0, len(many)), dtype=np.int32)]
+        while rows := engine.fetchmany(MAX_CHUNK_ROWS):
+            chunks.append(np.array([[codes_of[n][text] for n, text in enumerate(row)] for row in rows], dtype=np.int32))
+        found = np.concatenate(chunks)
+        for number, name in enumerate(many):
+            values[name] = Texts(np.ascontiguousarray(found[:, number]), levels[name])
+    return values
+
+
+def _code_sql(text: str, levels: list[str]) -> str:
+    return f"enum_code(({text})::ENUM({', '.join(map(literal, levels))}))" if levels else "NULL::INTEGER"
+
+
+def _listed(expressions: Iterable[str]) -> str:
+    return ", ".join(f"{expression} AS v{number}" for number, expression in enumerate(expressions))

@@ -18,7 +18,7 @@ from modelcycle.model.columns import Column, Columns, TableSchema
 from modelcycle.model.npz import to_npz
 from modelcycle.preprocess import tables, target
 from modelcycle.preprocess.duplicates import create_unique_rows, moved_target
-from modelcycle.preprocess.entities import repeated_entity
+from modelcycle.preprocess.entities import MAX_INSPECTED_ROWS, repeated_entity
 from modelcycle.preprocess.grouping import Grouping, create_units
 from modelcycle.preprocess.quarantine import cell_reasons, quarantine_reasons, write_quarantine
 from modelcycle.preprocess.reading_notes import reading_notes
@@ -122,7 +122,7 @@ def _preprocess(
         missing_values=pipeline.missing_everywhere,
     )
     moved = moved_target(engine, task, target_number, target_type) if counts.duplicates else None
-    written, entity_note = _write_parts(engine, artifacts, run, features, schema, part_rows, grouping, pipeline)
+    written, entity_note = _write_parts(engine, artifacts, run, features, schema, part_rows, grouping, pipeline, folder)
     return Preprocessed(
         table=artifacts.put(run.key(STEP, "table.json"), schema.model_dump_json().encode()),
         quarantine=artifacts.put(run.key(STEP, "quarantine.parquet"), quarantine) if quarantine else None,
@@ -203,34 +203,37 @@ def _check_enough(counts: RowCounts, rows: int, run: Run, reasons: dict[str, int
 
 def _write_parts(
     engine: Any, artifacts: Store, run: Run, features: dict[int, Column], schema: TableSchema,
-    part_rows: tuple[int, int, int], grouping: Grouping, pipeline: Pipeline,
+    part_rows: tuple[int, int, int], grouping: Grouping, pipeline: Pipeline, folder: Path,
 ) -> tuple[dict[str, Artifact], str | None]:  # fmt: skip
-    """Write the profile and the three parts, one part in memory at a time.
+    """Write the profile and the three parts; of a large part, one column is in memory at a time.
 
     Returns
     -------
     the artifacts by their field, and the note on entities
     """
     has_classes = bool(schema.classes)
+    file = folder / "part.npz"
     train = tables.read_part(engine, 0, part_rows[0], features, has_classes)
     profile = training_profile(train, schema).model_dump_json().encode()
     written = {
         "profile": artifacts.put(run.key(STEP, "profile.json"), profile),
-        "train": artifacts.put(run.key(STEP, "train.npz"), tables.to_npz(train, "training")),
+        "train": artifacts.put(run.key(STEP, "train.npz"), tables.write_npz(train, "training", file)),
     }
     note = None
     if grouping.recipe.kind != "group":
         left_out = {*pipeline.id_columns, *pipeline.sensitive_columns}
-        note = repeated_entity(train, units_of_part(engine, 0), left_out)
+        note = repeated_entity(train, units_of_part(engine, 0, MAX_INSPECTED_ROWS), left_out)
     del train
     validation = tables.read_part(engine, 1, part_rows[1], features, has_classes)
-    written["validation"] = artifacts.put(run.key(STEP, "validation.npz"), tables.to_npz(validation, "validation"))
+    written["validation"] = artifacts.put(
+        run.key(STEP, "validation.npz"), tables.write_npz(validation, "validation", file)
+    )
     del validation
     test = tables.read_part(engine, 2, part_rows[2], features, has_classes)
     # also of different observations: rows of a unit are drawn into the test part together, so they are no more evidence
     clusters = np.unique(units_of_part(engine, 2), return_inverse=True)[1]
     test_features = Columns(test.values)
     test_labels = Columns({"cluster": clusters.astype(np.int32)}, test.target)
-    written["test_features"] = artifacts.put(run.holdout_key("features"), tables.to_npz(test_features, "test"))
-    written["test_labels"] = artifacts.put(run.holdout_key("labels"), tables.to_npz(test_labels, "test"))
+    written["test_features"] = artifacts.put(run.holdout_key("features"), tables.write_npz(test_features, "test", file))
+    written["test_labels"] = artifacts.put(run.holdout_key("labels"), tables.write_npz(test_labels, "test", file))
     return written, note

@@ -119,9 +119,10 @@ def folds_of_part(engine: Any, part: int) -> npt.NDArray[np.uint8]:
     return np.ma.getdata(folds.fetchnumpy()["fold"])
 
 
-def units_of_part(engine: Any, part: int) -> npt.NDArray[np.uint64]:
-    """Return the unit of each row of a part, in order, uint64 (n,)."""
-    units = engine.execute(f"SELECT unit FROM row_parts WHERE part = {part} ORDER BY row_id")
+def units_of_part(engine: Any, part: int, max_rows: int | None = None) -> npt.NDArray[np.uint64]:
+    """Return the unit of each row of a part, or of its first rows, in order, uint64 (n,)."""
+    limit = "" if max_rows is None else f" LIMIT {max_rows}"
+    units = engine.execute(f"SELECT unit FROM row_parts WHERE part = {part} ORDER BY row_id{limit}")
     return np.ma.getdata(units.fetchnumpy()["unit"])
 
 

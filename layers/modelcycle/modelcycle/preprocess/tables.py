@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from modelcycle.engine import batches
 from modelcycle.faults import BadData
-from modelcycle.model.columns import Column, Columns
-from modelcycle.model.typed_sql import MAX_BATCH_CELLS, fetch_values
+from modelcycle.model.columns import Column, Columns, Values
+from modelcycle.model.typed_sql import MAX_BATCH_CELLS, fetch_batch
 from modelcycle.store import MAX_OBJECT_BYTES
 
-MAX_CELLS = 60_000_000  # rows x columns of all parts; 4 bytes each, three quarters of them in memory at once
+MAX_CELLS = 60_000_000  # rows x columns of all parts; training holds three quarters of them in memory
+MAX_HELD_CELLS = 4_000_000  # of a part; one with more is read column by column
 MAX_TEXT_COLUMN_BYTES = 2**30  # of all text columns together; one part of one column is in memory at a time
 
 
@@ -49,8 +52,8 @@ def check_size(engine: Any, columns: dict[int, Column], rows: int) -> None:
         )  # fmt: skip
 
 
-def read_part(engine: Any, part: int, rows: int, columns: dict[int, Column], has_classes: bool) -> Columns:
-    """Return the typed columns of a part, with the target.
+class PartValues(Mapping[str, Values]):
+    """The columns of a part, read when they are asked for; those read last are kept, up to MAX_HELD_CELLS.
 
     The levels of a text column are those of the part: the training table has no text that occurs only in test rows.
 
@@ -59,17 +62,47 @@ def read_part(engine: Any, part: int, rows: int, columns: dict[int, Column], has
     part : number of `split.PARTS`
     rows : of the part
     columns : by number, without the target
+    """
+
+    def __init__(self, engine: Any, part: int, rows: int, columns: dict[int, Column]) -> None:
+        self.engine, self.source = engine, f"kept_rows WHERE part = {part}"
+        self.typed = {column.name: (f"c{number}", column.type) for number, column in columns.items()}
+        self.batches = [list(batch) for batch in batches(list(self.typed), rows, MAX_BATCH_CELLS)]
+        self.batch_of = {name: number for number, batch in enumerate(self.batches) for name in batch}
+        self.max_held = max(1, MAX_HELD_CELLS // max(1, rows * max(map(len, self.batches), default=1)))  # batches
+        self.held: dict[int, dict[str, Values]] = {}
+
+    def __getitem__(self, name: str) -> Values:
+        number = self.batch_of[name]
+        if number not in self.held:
+            while len(self.held) >= self.max_held:
+                del self.held[next(iter(self.held))]
+            typed = {name: self.typed[name] for name in self.batches[number]}
+            self.held[number] = fetch_batch(self.engine, typed, self.source)
+        return self.held[number][name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.typed)
+
+    def __len__(self) -> int:
+        return len(self.typed)
+
+
+def read_part(engine: Any, part: int, rows: int, columns: dict[int, Column], has_classes: bool) -> Columns:
+    """Return the typed columns of a part, see `PartValues`, with the target.
+
+    Parameters
+    ----------
     has_classes : whether the target is classes, see `target.create_classes`; otherwise it is numbers
     """
-    typed = {column.name: (f"c{number}", column.type) for number, column in columns.items()}
-    values = fetch_values(engine, typed, f"kept_rows WHERE part = {part}", rows)
     code, parameters = "target", []
     if has_classes:
         # by position in a list, because a join may change the order of the rows
         code = "(list_position($1, target) - 1)::INTEGER"
         parameters = [engine.execute("SELECT list(value ORDER BY code) FROM classes").fetchone()[0]]
     query = f"SELECT {code} AS target FROM kept_rows WHERE part = {part}"
-    return Columns(values, np.ma.getdata(engine.execute(query, parameters).fetchnumpy()["target"]))
+    target = np.ma.getdata(engine.execute(query, parameters).fetchnumpy()["target"])
+    return Columns(PartValues(engine, part, rows, columns), target)
 
 
 def count_values(engine: Any, columns: dict[int, Column], rows: int) -> list[Column]:
@@ -86,17 +119,17 @@ def count_values(engine: Any, columns: dict[int, Column], rows: int) -> list[Col
     return counted
 
 
-def to_npz(columns: Columns, part: str) -> bytes:
-    """Return a table as an npz file.
+def write_npz(columns: Columns, part: str, path: Path) -> Path:
+    """Write a table as an npz file, and return its path.
 
     Raises
     ------
     BadData : it is larger than an object may be
     """
-    body = columns.to_bytes()
-    if len(body) > MAX_OBJECT_BYTES:
+    columns.write(path)
+    if path.stat().st_size > MAX_OBJECT_BYTES:
         raise BadData(
-            f"the {part} rows have {len(body) >> 20} MiB compressed; the limit is {MAX_OBJECT_BYTES >> 20}",
+            f"the {part} rows have {path.stat().st_size >> 20} MiB compressed; the limit is {MAX_OBJECT_BYTES >> 20}",
             "preprocess", "keep fewer rows, or list columns in drop_columns",
         )  # fmt: skip
-    return body
+    return path
