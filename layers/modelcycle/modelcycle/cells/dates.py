@@ -167,7 +167,7 @@ def to_text(seconds: float, format: str) -> str:  # noqa: A002
 def _moment_sql(column: str, format: str) -> str:  # noqa: A002
     """Return SQL for a moment, of a text that matches the format's pattern."""
     if format == "iso":
-        plain = rf"regexp_replace(regexp_replace({column}, ' ?({_UTC})$', ''), ' ([+-])', '\\1')"
+        plain = rf"regexp_replace(regexp_replace({column}, ' ?({_UTC})$', ''), ' ([+-])', '\1')"
         other = f"right({column}, 1) IN ('C', 'T') OR contains({column}, ' +') OR contains({column}, ' -')"
         return f"try_cast(CASE WHEN {other} THEN {plain} ELSE {column} END AS TIMESTAMPTZ)"
     if "%G" in format and "%u" not in format:
