@@ -7,14 +7,17 @@ from pathlib import Path
 from cli import console
 from cli.data_file import check_data_file
 from cli.data_summary import summarize
-from cli.draft import draft, model_name
+from cli.draft import ambiguous_dates, date_order, draft, model_name
 from cli.guess import guess_target
 from modelcycle.faults import BadInput, TargetMissing
 from modelcycle.reading.column_names import list_names
 from modelcycle.spec import parse
+from modelcycle.spec.sources import Csv
 
 
-def init(data: Path, target: str | None, name: str | None, to: Path | None, as_json: bool) -> int:
+def init(
+    data: Path, target: str | None, name: str | None, to: Path | None, as_json: bool, csv: Csv | None = None
+) -> int:  # fmt: skip
     """Write a pipeline file.
 
     Parameters
@@ -24,6 +27,7 @@ def init(data: Path, target: str | None, name: str | None, to: Path | None, as_j
     name : of the model; if None, it is made from the file's name
     to : file to write; if None, it is named after the model
     as_json : print the result as JSON
+    csv : what is known of the dialect of a CSV file; it is written to the pipeline file
 
     Raises
     ------
@@ -38,9 +42,9 @@ def init(data: Path, target: str | None, name: str | None, to: Path | None, as_j
         raise BadInput(
             "the file exists, and is not overwritten", str(file), "choose another with --out, or delete it first"
         )
-    summary = summarize(data)
-    if summary.skipped_lines:
-        console.say(summary.skipped_lines)
+    summary = summarize(data, csv)
+    for note in summary.notes:
+        console.say(note)
     if target is not None and target not in summary.names:
         raise TargetMissing(
             f"the target {target!r} is not a column", str(data), f"the columns are: {list_names(summary.names)}"
@@ -48,6 +52,11 @@ def init(data: Path, target: str | None, name: str | None, to: Path | None, as_j
     why = "chosen with --target"
     if target is None:
         target, why = guess_target(summary)
+    for column in ambiguous_dates(summary, target):
+        console.say(
+            f"{column.name!r} could be read in two ways, because no day is above 12: it is read"
+            f" {date_order(column.format)}; the other way is a comment in the file"
+        )
     text = draft(model, target, why, summary, data)
     parse(text, "--name" if name else str(file))
     file.parent.mkdir(parents=True, exist_ok=True)

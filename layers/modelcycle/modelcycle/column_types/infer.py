@@ -13,11 +13,11 @@ from typing import Any
 
 from modelcycle.cells import dates
 from modelcycle.cells.booleans import FALSE, TRUE, boolean_sql
+from modelcycle.cells.column import Column
 from modelcycle.cells.missing import USUAL
 from modelcycle.cells.numbers import number_sql
 from modelcycle.cells.reading import ColumnType, Reading, present_text_sql
 from modelcycle.engine import batches
-from modelcycle.model.columns import Column
 
 MIN_PARSED_SHARE = 0.99  # of a column's values, to be a number or a date; rows with the others are quarantined
 MIN_LIKELY_SHARE = 0.5  # of the sampled texts, for a date format to be counted over the whole column
