@@ -11,8 +11,7 @@ from cli.place import Place
 from modelcycle.cells import dates
 from modelcycle.cells.booleans import FALSE, TRUE
 from modelcycle.cells.missing import is_missing
-from modelcycle.cells.numbers import MAX_NUMBER, number
-from modelcycle.cells.reading import ColumnType, Reading, missing_texts_of
+from modelcycle.cells.reading import ColumnType, Reading, missing_texts_of, parsed_number
 from modelcycle.faults import NotAllowed, Unknown
 from modelcycle.spec.sources import Csv
 
@@ -98,8 +97,7 @@ class Contract:
 
 
 def _number(text: str, reading: Reading) -> float | None:
-    value = number(text)
-    return value if value is not None and abs(value) <= MAX_NUMBER else None
+    return parsed_number(text, reading.format)
 
 
 def _boolean(text: str, reading: Reading) -> str | None:

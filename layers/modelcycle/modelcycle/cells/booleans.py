@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-TRUE = ("true", "yes", "t", "y")
-FALSE = ("false", "no", "f", "n")
+from collections.abc import Iterable
+
+PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
+TRUE = tuple(pair[0] for pair in PAIRS)
+FALSE = tuple(pair[1] for pair in PAIRS)
 
 
 def boolean_sql(column: str) -> str:
@@ -18,3 +21,13 @@ def is_boolean(text: str) -> bool:
     (True, False)
     """
     return text.strip().lower() in {*TRUE, *FALSE}
+
+
+def has_pair(words: Iterable[str]) -> bool:
+    """Return whether both words of a pair occur, in lower case: F and N are two categories, not false and false.
+
+    >>> has_pair(["yes", "no"]), has_pair(["f", "n"])
+    (True, False)
+    """
+    found = set(words)
+    return any(true in found and false in found for true, false in PAIRS)

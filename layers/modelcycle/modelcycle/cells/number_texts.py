@@ -1,11 +1,11 @@
-"""Recognizes numbers in spellings that are not read as numbers: 1,234.50, 3,14, 12 %, € 5."""
+"""Recognizes texts that are numbers to a person, in whatever spellings: codes, and mixed ways to write numbers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-NUMBER_FORMAT_HINT = "write numbers as 1234.5: no thousands separator, decimal comma, currency or percent sign"
+NUMBER_FORMAT_HINT = "write all its numbers in one way, or name that way under features.numbers"
 MIN_NUMBER_SHARE = 0.9  # of the texts
 _SIGN = r"[€$£¥%]?"
 _NUMBER = re.compile(

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from modelcycle.cells import dates
 from modelcycle.cells.booleans import boolean_sql
 from modelcycle.cells.missing import USUAL, missing_texts
-from modelcycle.cells.numbers import number_sql
+from modelcycle.cells.numbers import MAX_NUMBER, number, number_sql
+from modelcycle.cells.times import TIME_FORMATS, seconds, time_sql
 from modelcycle.sql_literal import literal
 
 ColumnType = Literal["number", "boolean", "datetime", "text"]
@@ -22,7 +23,8 @@ class Reading(BaseModel):
     Parameters
     ----------
     type : see `model.columns`
-    format : of dates, one of `dates.FORMATS`; of numbers, "" for digits with a point, or another spelling
+    format : of dates, one of `dates.FORMATS` or `dates.DIGITS`; of numbers, "" for digits with a point, a
+        `numbers.NumberFormat`, or clock or duration for the seconds of a time, see `cells.times`
     true, false : of booleans: the texts that mean true and false, in lower case
     missing_values : texts that mean a missing value in this column, besides those of the whole table
     """
@@ -56,8 +58,11 @@ def parsed_sql(reading: Reading, expression: str) -> str:
     >>> parsed_sql(Reading(type="boolean", true=["ja"], false=["nein"]), "c3")
     "CASE WHEN lower(c3) IN ('ja') THEN 1.0 WHEN lower(c3) IN ('nein') THEN 0.0 END"
     """
+    # texts such as 9999-12-31 may be missing although they parse
+    expression = present_text_sql(reading.missing_values, expression)
     if reading.type == "number":
-        return number_sql(expression)
+        in_time = reading.format in TIME_FORMATS
+        return time_sql(expression, reading.format) if in_time else number_sql(expression, reading.format)
     if reading.type == "boolean":
         if not reading.true or not reading.false:
             return boolean_sql(expression)
@@ -67,7 +72,23 @@ def parsed_sql(reading: Reading, expression: str) -> str:
         )
     if reading.type == "datetime":
         return dates.sql(expression, reading.format)
-    return present_text_sql(reading.missing_values, expression)
+    return expression
+
+
+def parsed_number(text: str, format: str) -> float | None:  # noqa: A002
+    """Return the number of a text as `parsed_sql` reads it, None if it is none or exceeds MAX_NUMBER.
+
+    Parameters
+    ----------
+    format : of a `Reading` whose type is number
+
+    Examples
+    --------
+    >>> parsed_number("1.234,5", "1.234,56"), parsed_number("14:05", "clock"), parsed_number("many", "")
+    (1234.5, 50700.0, None)
+    """
+    value = seconds(text, format) if format in TIME_FORMATS else number(text, format)
+    return value if value is not None and abs(value) <= MAX_NUMBER else None
 
 
 def present_text_sql(missing_values: Iterable[str], expression: str) -> str:

@@ -1,27 +1,65 @@
-"""Infers the type of each column from its values.
+"""Decides what each column holds, over all its rows.
 
-number     digits with an optional sign, point and exponent, within float32; leading zeros are allowed, but no
-           thousands separators, decimal commas, percent or currency signs
-boolean    the words of `cells.booleans`; 0 and 1 are numbers
-datetime   see `cells.dates`
-text       everything else
+The decisions, in this order; the first that fits counts:
+
+    number     digits with a point, or another spelling that reads most values (`readings`); with some words among few
+               different numbers, such as grades 1, 2, 3, K, the column stays categories
+    codes      of these, whole numbers that are codes are texts, and some are dates (`codes`)
+    boolean    both words of a pair of `cells.booleans`; 0 and 1 are numbers
+    datetime   see `cells.dates`; placeholders such as 9999-12-31 are missing (`sentinels`)
+    text       everything else; `words` decides what means a missing value
+
+A value of a number or date column that does not parse is missing. Two spellings that read all values alike ("1,234",
+01/02/2024) are decided by the other columns of the file, see `readings.preferred`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 from modelcycle.cells import dates
-from modelcycle.cells.booleans import FALSE, TRUE, boolean_sql
+from modelcycle.cells.booleans import boolean_sql
 from modelcycle.cells.column import Column
-from modelcycle.cells.missing import USUAL
+from modelcycle.cells.missing import MARKS, USUAL, WORDS
 from modelcycle.cells.numbers import number_sql
-from modelcycle.cells.reading import ColumnType, Reading, present_text_sql
+from modelcycle.cells.reading import Reading, parsed_sql, present_text_sql
+from modelcycle.cells.times import TIME_FORMATS
+from modelcycle.column_types import codes
+from modelcycle.column_types.classes import MAX_SPELLED_LEVELS, merge_note
+from modelcycle.column_types.decided import MIN_TOLD_SHARE, Counted, Decided, listed, quoted
+from modelcycle.column_types.readings import has_decimal_comma, likely_readings, preferred
+from modelcycle.column_types.samples import sample_texts
+from modelcycle.column_types.sentinels import NO_DATE, find_sentinels
+from modelcycle.column_types.words import MIN_LEVEL_CELLS, decide_words
 from modelcycle.engine import batches
 
-MIN_PARSED_SHARE = 0.99  # of a column's values, to be a number or a date; rows with the others are quarantined
-MIN_LIKELY_SHARE = 0.5  # of the sampled texts, for a date format to be counted over the whole column
-DATE_SAMPLE_ROWS = 300  # for finding likely date formats
+MIN_READ_SHARE = 0.75  # of a column's values, beside usual words for a missing one, to be numbers or dates
+MIN_BOOLEAN_SHARE = 0.95  # likewise, to be true and false; a word that recurs is a third category
+MAX_FEW_NUMBERS = 20  # with at most so many different ones, words that recur make the column categories
+MIN_WORD_SHARE = 0.01  # of the values, for words to recur
+MIN_MIXED_SHARE = 0.5  # of the texts that are no numbers: if so many have digits, the column holds codes (12A)
+MAX_UNREAD_TEXTS = 200  # different ones that are looked at
+
+
+@dataclass
+class _Candidates:
+    """How a column may be read.
+
+    Parameters
+    ----------
+    filled : cells with a text
+    present : of these, the ones that hold no usual word for a missing value
+    readings : that fit, in order of preference, with the cells that each reads
+    sample : texts of some rows
+    """
+
+    filled: int
+    present: int
+    readings: list[tuple[Reading, int]]
+    sample: Counter[str] = field(default_factory=Counter)
 
 
 def infer_columns(
@@ -31,44 +69,42 @@ def infer_columns(
 
     Parameters
     ----------
+    names, declared, target, decide_missing : see `decide_columns`
+    """
+    decided = decide_columns(engine, names, declared, target=target, decide_missing=decide_missing)
+    return {number: decision.column for number, decision in decided.items()}
+
+
+def decide_columns(
+    engine: Any, names: dict[int, str], declared: dict[int, Reading], *, target: int, decide_missing: bool,
+    time: int | None = None, numeric: Collection[int] = (),
+) -> dict[int, Decided]:  # fmt: skip
+    """Return what was decided about each column of `clean_rows`.
+
+    Parameters
+    ----------
     names : by number
     declared : how columns are read for which that is not inferred, by number
     target : number of the target, whose rare classes are no missing values
-    decide_missing : whether usual words such as n/a may be missing values; else only those of `clean_rows` are
+    decide_missing : whether usual words such as n/a may be missing values in texts; else only those of `clean_rows` are
+    time : number of the column that orders the rows, which may count seconds since 1970
+    numeric : numbers of columns that are numbers, whatever their texts suggest
     """
-    missing_values = sorted(USUAL) if decide_missing else []
-    columns = {
-        number: Column(name=names[number], **reading.model_copy(update={"missing_values": missing_values}).reading())
-        for number, reading in declared.items()
-    }
+    rows = engine.execute("SELECT count(*) FROM clean_rows").fetchone()[0]
+    candidates: dict[int, _Candidates] = {}
     for batch in batches([number for number in names if number not in declared]):
-        counts = engine.execute(
-            "SELECT "
-            + ", ".join(
-                f"count({sql(present_text_sql(missing_values, f'c{number}'))})"
-                for number in batch
-                for sql in (str, number_sql, boolean_sql)
-            )
-            + " FROM clean_rows"
-        ).fetchone()
-        sample = engine.execute(
-            f"SELECT {', '.join(f'c{number}' for number in batch)} FROM clean_rows WHERE row_id <= {DATE_SAMPLE_ROWS}"
-        ).fetchall()
-        for position, number in enumerate(batch):
-            present, numbers, booleans = counts[3 * position : 3 * position + 3]
-            name = names[number]
-            if present and numbers >= present * MIN_PARSED_SHARE:
-                columns[number] = Column(name=name, type="number", missing_values=missing_values)
-            elif present and booleans == present:  # any other word makes the column categories
-                columns[number] = Column(
-                    name=name, type="boolean", true=list(TRUE), false=list(FALSE), missing_values=missing_values
-                )
-            else:
-                texts = {row[position] for row in sample if row[position] not in (None, *missing_values)}
-                date_format = _date_format(engine, f"c{number}", present, texts) if present else None
-                kind: ColumnType = "datetime" if date_format else "text"
-                columns[number] = Column(name=name, type=kind, format=date_format or "", missing_values=missing_values)
-    return {number: columns[number] for number in names}
+        candidates |= _candidates(engine, batch, rows)
+    comma, order = _file_wide(engine, candidates)
+    found = _Deciding(engine, target, time, frozenset(numeric), decide_missing, comma, order)
+    decided = {
+        number: found.read(number, names[number], candidate)
+        for number, candidate in candidates.items()
+    }  # fmt: skip
+    decided |= {number: Decided(Column(name=names[number], **reading.reading())) for number, reading in declared.items()}
+    return {
+        number: found.with_words(number, decided[number]) if decided[number].column.type == "text" else decided[number]
+        for number in names
+    }
 
 
 def target_column(engine: Any, number: int, column: Column) -> Column:
@@ -78,34 +114,286 @@ def target_column(engine: Any, number: int, column: Column) -> Column:
     yes, no) becomes true and false.
     """
     if column.type == "boolean":
-        words = engine.execute(f"SELECT count(DISTINCT c{number}) FROM clean_rows").fetchone()[0]
-        return column if words > 2 else column.model_copy(update={"type": "text", "true": [], "false": []})
+        words = engine.execute(
+            f"SELECT count(DISTINCT c{number}) FROM clean_rows WHERE ({boolean_sql(f'c{number}')}) IS NOT NULL"
+        ).fetchone()[0]
+        other = engine.execute(
+            f"SELECT list(DISTINCT c{number} ORDER BY c{number}) FROM clean_rows WHERE c{number} IS NOT NULL"
+            f" AND ({boolean_sql(f'c{number}')}) IS NULL"
+        ).fetchone()[0]
+        if words <= 2:
+            missing = sorted({*MARKS, *(other or ())}) if other else column.missing_values
+            return column.model_copy(update={"type": "text", "true": [], "false": [], "missing_values": missing})
     return column
 
 
-def _date_format(engine: Any, name: str, present: int, sample: set[str]) -> str | None:
-    """Return the format that parses most values; of equally good ones, the first of `dates.FORMATS`.
+def _candidates(engine: Any, batch: Any, rows: int) -> dict[int, _Candidates]:
+    """Count how the columns of a batch may be read; columns of digits with a point need no sample."""
+    counts = engine.execute(
+        "SELECT "
+        + ", ".join(
+            f"count(c{number}), count({number_sql(f'c{number}')})" for number in batch
+        )
+        + " FROM clean_rows"
+    ).fetchone()  # fmt: skip
+    candidates, others = {}, []
+    for position, number in enumerate(batch):
+        filled, plain = counts[2 * position : 2 * position + 2]
+        if filled == plain:
+            readings = [(Reading(type="number"), plain)] if filled else []
+            candidates[number] = _Candidates(filled, filled, readings)
+        else:
+            others.append(number)
+    if not others:
+        return candidates
+    samples = sample_texts(engine, others, rows)
+    likely = {number: likely_readings(samples[number]) for number in others}
+    tokens = sorted(USUAL)
+    counted = iter(
+        engine.execute(
+            "SELECT "
+            + ", ".join(
+                f"count({sql})"
+                for number in others
+                for sql in (
+                    f"c{number}",
+                    present_text_sql(tokens, f"c{number}") if likely[number] else "NULL",
+                    *(parsed_sql(reading, f"c{number}") for reading in likely[number]),
+                )
+            )
+            + " FROM clean_rows"
+        ).fetchone()
+    )
+    for number in others:
+        filled, present = next(counted), next(counted)
+        readings = [(reading, next(counted)) for reading in likely[number]]
+        candidates[number] = _Candidates(filled, present, readings, samples[number])
+    return candidates
+
+
+def _file_wide(engine: Any, candidates: dict[int, _Candidates]) -> tuple[bool, str]:
+    """Return whether the file has decimal commas, and whether day (%d) or month (%m) comes first, "" if unknown."""
+    comma, orders = False, set()
+    for candidate in candidates.values():
+        by_format = {reading.format: count for reading, count in candidate.readings if reading.type == "number"}
+        marks = {True: 0, False: 0}
+        for format_, count in by_format.items():
+            marks[has_decimal_comma(format_)] = max(marks[has_decimal_comma(format_)], count)
+        comma = comma or marks[True] > marks[False] and marks[True] >= MIN_READ_SHARE * candidate.present
+        by_format = {reading.format: count for reading, count in candidate.readings if reading.type == "datetime"}
+        best = max(by_format, key=lambda format_: by_format[format_], default="")
+        if best and by_format[best] > by_format.get(dates.swapped(best), 0) and dates.swapped(best):
+            orders.add(best[:2])
+    return comma, orders.pop() if len(orders) == 1 else ""
+
+
+@dataclass
+class _Deciding:
+    """Decides about columns one by one, with what is known of the file; see `decide_columns` for the parameters.
 
     Parameters
     ----------
-    name : of the column in `clean_rows`
-    present : number of values that are not missing
-    sample : some of them, to find the likely formats; if empty, the first ones are read
+    comma : whether other columns have a decimal comma
+    order : %d or %m, whichever other dates begin with
+    elsewhere : words for a missing value that stand beside numbers and dates
     """
-    if not sample:
-        first = engine.execute(
-            f"SELECT {name} FROM clean_rows WHERE {name} IS NOT NULL ORDER BY row_id LIMIT {DATE_SAMPLE_ROWS}"
-        ).fetchall()
-        sample = {text for (text,) in first}
-    likely = [
-        date_format
-        for date_format in dates.FORMATS
-        if sum(dates.is_date(text, date_format) for text in sample) >= MIN_LIKELY_SHARE * len(sample)
-    ]
-    if not likely:
-        return None
-    counts = engine.execute(
-        f"SELECT {', '.join(f'count({dates.sql(name, date_format)})' for date_format in likely)} FROM clean_rows"
+
+    engine: Any
+    target: int
+    time: int | None
+    numeric: frozenset[int]
+    decide_missing: bool
+    comma: bool
+    order: str
+    elsewhere: set[str] = field(default_factory=set)
+
+    def read(self, number: int, name: str, candidate: _Candidates) -> Decided:
+        """Decide how a column is read; words of texts are left to `with_words`."""
+        text = Decided(Column(name=name, type="text"))
+        readings, present = self._readings(number, candidate), candidate.present
+        if number in self.numeric:
+            readings = [(reading, count) for reading, count in readings if reading.type == "number"]
+            if number == self.target and not readings:
+                return text
+            readings = readings or [(Reading(type="number"), 0)]
+        for kind in ("number", "boolean", "datetime"):
+            counts = {reading.format: count for reading, count in readings if reading.type == kind}
+            least = MIN_BOOLEAN_SHARE if kind == "boolean" else MIN_READ_SHARE
+            if not counts or (max(counts.values()) < least * present and number not in self.numeric):
+                continue
+            best = preferred(counts, comma=self.comma, order=self.order)
+            reading = next(entry for entry, _ in readings if (entry.type, entry.format) == (kind, best))
+            decided = self._with_type(number, Column(name=name, **reading.reading()), counts[best], candidate)
+            if decided is not None:
+                return self._told(decided, counts, candidate)
+        return text
+
+    def _readings(self, number: int, candidate: _Candidates) -> list[tuple[Reading, int]]:
+        """Return the candidate's readings; of digits with a point, also thousands if the file has decimal commas."""
+        readings = candidate.readings
+        if self.comma and [reading.format for reading, _ in readings] == [""]:
+            thousands = Reading(type="number", format="1.234,56")
+            read, points = self.engine.execute(
+                f"SELECT count({parsed_sql(thousands, f'c{number}')}), count(*) FILTER (contains(c{number}, '.'))"
+                f" FROM clean_rows"
+            ).fetchone()
+            if points:
+                return [*readings, (thousands, read)]
+        return readings
+
+    def _with_type(self, number: int, column: Column, read: int, candidate: _Candidates) -> Decided | None:
+        """Return a column with its texts that are no values, or None if these say that it is something else."""
+        unread = _unread(self.engine, number, column) if read < candidate.filled else []
+        words = [(text, count) for text, count in unread if text not in USUAL]
+        is_number, total = column.type == "number", sum(count for _, count in words)
+        if column.type == "boolean" and not self._is_boolean(number, unread, words, candidate.present):
+            return None
+        if is_number and number not in self.numeric:
+            if words and self._are_categories(number, column, words, candidate.present):
+                return None
+            if not column.format:
+                coded = self._coded(number, column)
+                if coded is not None:
+                    return coded
+            mixed = sum(count for text, count in words if any(letter.isdigit() for letter in text))
+            if mixed >= MIN_MIXED_SHARE * total > 0 and mixed > MIN_WORD_SHARE * candidate.present:
+                whole = self.engine.execute(
+                    f"SELECT bool_and({parsed_sql(column, f'c{number}')} % 1 = 0) FROM clean_rows"
+                ).fetchone()[0]
+                if whole and not column.format:
+                    return Decided(Column(name=column.name, type="text"))
+        decided = Decided(column)
+        if column.type == "datetime":
+            sentinels = find_sentinels(self.engine, number, column)
+            zeros = [(text, count) for text, count in words if NO_DATE.fullmatch(text) and "0" in text]
+            no_dates = sentinels.texts + zeros
+            if no_dates:
+                cells = sentinels.cells + sum(count for _, count in zeros)
+                decided = decided.add(
+                    f"{cells:,} cells stand for no date: {listed(no_dates)}",
+                    loud=cells >= MIN_TOLD_SHARE * candidate.filled,
+                    missing_values=sorted(text for text, _ in no_dates),
+                )
+                unread = [entry for entry in unread if entry not in zeros]
+        self.elsewhere |= {text for text, _ in unread if text in WORDS}
+        if unread:
+            cells, distinct = _count_unread(self.engine, number, decided.column)
+            verb = "cell is" if cells == 1 else "cells are"
+            decided = decided.add(
+                f"{cells:,} {verb} missing: {listed(unread, distinct)}",
+                loud=cells >= MIN_TOLD_SHARE * candidate.filled,
+            )
+        return decided
+
+    def _is_boolean(self, number: int, unread: list[Counted], words: list[Counted], present: int) -> bool:
+        """Return whether a column is true and false: no other word recurs, nor is a class of the target."""
+        if any(count >= max(2, MIN_WORD_SHARE * present) for _, count in words):
+            return False
+        classes = [text for text, count in unread if text in WORDS - {"NA"} and count >= MIN_LEVEL_CELLS]
+        return not (number == self.target and classes)
+
+    def _are_categories(self, number: int, column: Column, words: list[Counted], present: int) -> bool:
+        """Return whether words that recur among few different numbers are levels beside them."""
+        recurring = sum(count for _, count in words if count > 1)
+        if recurring < MIN_WORD_SHARE * present:
+            return False
+        distinct = self.engine.execute(
+            f"SELECT count(DISTINCT {parsed_sql(column, f'c{number}')}) FROM clean_rows"
+        ).fetchone()[0]
+        return bool(distinct <= MAX_FEW_NUMBERS)
+
+    def _coded(self, number: int, column: Column) -> Decided | None:
+        """Return a column of whole numbers as a date or as codes, None if it holds measures."""
+        zeros, large = self.engine.execute(
+            f"""SELECT count(*) FILTER (c{number}[1] = '0' AND c{number}[2] BETWEEN '0' AND '9'),
+                  coalesce(max(try_cast(c{number} AS DOUBLE)) > {codes.MAX_EXACT_INTEGER}, false)
+                FROM clean_rows"""
+        ).fetchone()
+        if not zeros and not large:
+            return None
+        name = column.name
+        format_ = codes.date_of_digits(self.engine, number, name, is_time=number == self.time) if large else ""
+        if format_ and number != self.target:
+            dated = Reading(type="datetime", format=format_)
+            note = "dates of bare digits" if format_ not in dates.EPOCHS else "moments, counted from 1970"
+            return Decided(Column(name=name, **dated.reading())).add(f"{note} ({format_})")
+        reason = codes.code_reason(self.engine, number)
+        if not reason:
+            return None
+        remedy = "list it in features.numeric" if number != self.target else "write task: regression"
+        note = f"codes, read as text: {reason}; if they are measures, {remedy}"
+        return Decided(Column(name=name, type="text")).add(note, loud=True)
+
+    def _told(self, decided: Decided, counts: dict[str, int], candidate: _Candidates) -> Decided:
+        """Return a decision with a sentence on how its numbers or dates are written."""
+        column = decided.column
+        if column.type == "number" and column.format:
+            example = next((text for text in candidate.sample if any(not letter.isdigit() for letter in text)), "")
+            example = example or next(iter(candidate.sample), column.format)
+            if column.format in TIME_FORMATS:
+                what = "times of the day" if column.format == "clock" else "durations"
+                return decided.add(f"{what} such as {quoted(example)}, as seconds", loud=True)
+            unit = "; 52% is the number 52" if any("%" in text for text in candidate.sample) else ""
+            return decided.add(
+                f"numbers such as {quoted(example)} are read as {column.format}{unit}"
+                f" (another way: features.numbers)", loud=True,
+            )  # fmt: skip
+        other = dates.swapped(column.format) if column.type == "datetime" else ""
+        if other and counts.get(other) == counts.get(column.format):
+            why = "as in another column" if self.order and column.format.startswith(self.order) else "a guess"
+            first = "day" if column.format.startswith("%d") else "month"
+            return decided.add(
+                f"day and month are ambiguous in every date: read with the {first} first ({column.format}), {why};"
+                f" if that is wrong, write features.dates: {{{column.name}: '{other}'}}", loud=True,
+            )  # fmt: skip
+        return decided
+
+    def with_words(self, number: int, decided: Decided) -> Decided:
+        """Return a column of texts with the words that are missing values, and with a warning of spellings."""
+        is_target = number == self.target
+        if self.decide_missing:
+            words = decide_words(self.engine, number, elsewhere=self.elsewhere, is_target=is_target)
+            decided = decided.add("", missing_values=words.missing)
+            if words.found:
+                cells = sum(count for _, count in words.found)
+                loud = is_target or any(text in WORDS for text, _ in words.found)
+                verb = "cell is" if cells == 1 else "cells are"
+                decided = decided.add(f"{cells:,} {verb} missing: {listed(words.found)}", loud=loud)
+            kept = [entry for entry in words.kept if entry[0] in WORDS]
+            if kept and is_target:
+                tokens = ", ".join(f"'{text}'" for text, _ in kept)
+                decided = decided.add(
+                    f"{listed(kept)} is a class; if it means a missing value, write missing_values: ['', {tokens}]",
+                    loud=True,
+                )
+        levels = self.engine.execute(
+            f"SELECT c{number}, count(*) FROM clean_rows WHERE c{number} IS NOT NULL GROUP BY ALL"
+            f" ORDER BY count(*) DESC, c{number} LIMIT {MAX_SPELLED_LEVELS + 1}"
+        ).fetchall() if self._has_few_levels(number) else []  # fmt: skip
+        missing = set(decided.column.missing_values)
+        note = merge_note([entry for entry in levels if entry[0] not in missing])
+        return decided.add(note, loud=True) if note else decided
+
+    def _has_few_levels(self, number: int) -> bool:
+        distinct = self.engine.execute(f"SELECT approx_count_distinct(c{number}) FROM clean_rows").fetchone()[0]
+        return bool(distinct <= MAX_SPELLED_LEVELS)
+
+
+def _unread(engine: Any, number: int, column: Column) -> list[Counted]:
+    """Return the texts of a column that do not parse, with their cells, the most frequent MAX_UNREAD_TEXTS."""
+    unread: list[Counted] = engine.execute(
+        f"SELECT c{number}, count(*) FROM clean_rows WHERE c{number} IS NOT NULL"
+        f" AND ({parsed_sql(column, f'c{number}')}) IS NULL GROUP BY ALL"
+        f" ORDER BY count(*) DESC, c{number} LIMIT {MAX_UNREAD_TEXTS}"
+    ).fetchall()
+    return unread
+
+
+def _count_unread(engine: Any, number: int, column: Column) -> tuple[int, int]:
+    """Return the cells that do not parse, besides those of its missing values, and the different texts in them."""
+    text = present_text_sql(column.missing_values, f"c{number}")
+    counts: tuple[int, int] = engine.execute(
+        f"SELECT count({text}), count(DISTINCT {text}) FROM clean_rows"
+        f" WHERE ({parsed_sql(column, f'c{number}')}) IS NULL"
     ).fetchone()
-    count, best = max(zip(counts, likely, strict=True), key=lambda pair: pair[0])
-    return best if count >= present * MIN_PARSED_SHARE else None
+    return counts

@@ -56,6 +56,9 @@ def plan_features(schema: TableSchema, train: Columns, pipeline: Pipeline) -> Fe
         plan[planned.column] = _vouched_for(plan[planned.column], planned) if allowed else planned
     for name in listed:
         plan[name] = _plan_listed(plan[name], rows, pipeline)
+    for column in schema.columns:
+        if column.note:
+            plan[column.name] = plan[column.name].model_copy(update={"why": f"{plan[column.name].why}; {column.note}"})
     columns = _with_inputs(plan, rows, pipeline)
     if not any(planned.inputs for planned in columns):
         reasons = "; ".join(f"{planned.column}: {planned.why}" for planned in columns[:MAX_REASONS])

@@ -27,7 +27,7 @@ MIN_IDENTIFIER_ROWS = 20
 NAMED_IDENTIFIER_SHARE = 0.98  # of distinct values, in a column whose name says that it is an identifier
 MAX_EXACT_INTEGER = 2**24  # float32 represents the whole numbers up to here exactly
 IDENTIFIER_NAMES = (
-    re.compile(r"(^|[^a-zA-Z])(id|uuid|guid|key|index|nr|no|rownum)$", re.I),
+    re.compile(r"(^|[^a-zA-Z])(id|uuid|guid|rownum)$", re.I),
     re.compile(r"[a-z]I[dD]$"),
 )
 DATE_PARTS: tuple[Part, ...] = ("year", "month", "day", "weekday", "hour", "days")
@@ -106,15 +106,14 @@ def _text_treatment(name: str, codes: npt.NDArray[np.int32], texts: list[str]) -
     distinct, distinct_share = len(levels), len(levels) / len(codes)
     if distinct <= MAX_CATEGORY_LEVELS and counts.max() > 1:
         return Planned(column=name, treatment="category", why=f"category, {distinct} levels")
-    hint = f"; {number_texts.NUMBER_FORMAT_HINT}" if number_texts.look_like_numbers(levels) else ""
-    words, recurring = (0, 0) if hint else _count_words(levels, counts)
+    words, recurring = (0, 0) if number_texts.look_like_numbers(levels) else _count_words(levels, counts)
     if recurring >= MIN_RECURRING_WORDS and (distinct_share > WORDS_INSTEAD_SHARE or words < distinct / 2):
         return Planned(column=name, treatment="words", why=f"free text, {recurring} recurring words")
     if distinct_share > IDENTIFIER_TEXT_SHARE:
-        return _leave_out(name, f"identifier: {distinct_share:.0%} of the texts are distinct{hint}")
+        return _leave_out(name, f"identifier: {distinct_share:.0%} of the texts are distinct")
     if counts.max() < MIN_LEVEL_ROWS:
-        return _leave_out(name, f"none of its {distinct:,} levels occurs in {MIN_LEVEL_ROWS} rows{hint}")
-    return Planned(column=name, treatment="high_cardinality", why=f"category with many levels, {distinct:,}{hint}")
+        return _leave_out(name, f"none of its {distinct:,} levels occurs in {MIN_LEVEL_ROWS} rows")
+    return Planned(column=name, treatment="high_cardinality", why=f"category with many levels, {distinct:,}")
 
 
 def _count_words(levels: list[str], counts: npt.NDArray[np.int64]) -> tuple[int, int]:

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modelcycle.cells import dates
-from modelcycle.cells.booleans import boolean_sql
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.numbers import number_sql
-from modelcycle.cells.reading import present_text_sql
+from modelcycle.cells.reading import parsed_sql
 from modelcycle.engine import batches
 from modelcycle.messages import CaseColumn, CaseRecipe
 from modelcycle.sql_literal import literal
@@ -106,15 +104,11 @@ def present_sql(columns: Sequence[tuple[CaseColumn, int]], missing: Sequence[str
 def _canonical_sql(column: CaseColumn, number: int, missing: Sequence[str] | None) -> str:
     """Return SQL for a column's canonical text: 5, 5.0 and " 5 " are the same; NULL for a missing value."""
     text = f"c{number}" if missing is None else stripped_sql(f"c{number}", missing)
-    if column.type == "text":
-        text = present_text_sql(column.missing_values, text)
-    if column.type == "datetime":
-        return f"({dates.sql(text, column.format)})::VARCHAR"
-    if column.type == "boolean":
-        return f"({boolean_sql(text)})::VARCHAR"
-    # + 0.0: minus zero is zero
+    if column.type in ("datetime", "boolean"):
+        return f"({parsed_sql(column, text)})::VARCHAR"
+    if column.type == "number":  # + 0.0: minus zero is zero
+        return f"({parsed_sql(column, text)} + 0.0)::VARCHAR"
+    text = parsed_sql(column, text)
     value = f"({number_sql(text)} + 0.0)::VARCHAR"
-    if column.type == "number":
-        return value
     # a longer text may be an identifier, and a double would make one of several that differ in their last digits
     return f"CASE WHEN strlen({text}) <= {MAX_EXACT_DIGITS} THEN coalesce({value}, {text}) ELSE {text} END"

@@ -11,7 +11,7 @@ import pydantic
 
 from modelcycle.cells import dates
 from modelcycle.cells.numbers import MAX_NUMBER
-from modelcycle.cells.reading import ColumnType, Reading
+from modelcycle.cells.reading import ColumnType, Reading, parsed_number
 from modelcycle.model.columns import Texts, Values
 
 MAX_QUOTED_CHARACTERS = 40  # of a value that a message quotes
@@ -78,6 +78,11 @@ def json_values(values: Values, field: Field) -> list[Any]:
 
 
 def _number(value: Any, field: Field) -> float:
+    if isinstance(value, str) and field.format:  # as the data write it: "1.234,50 €", "14:05"
+        parsed = parsed_number(value, field.format)
+        if parsed is None:
+            raise ValueError(f"a number is expected, or a text that is written like {field.format}, got {_quote(value)}")
+        return parsed
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"a number is expected, got {_quote(value)}")
     # math.isfinite raises for an integer that exceeds every float
@@ -99,6 +104,8 @@ def _boolean(value: Any, field: Field) -> float:
 
 
 def _date(value: Any, field: Field) -> float:
+    if field.format in dates.DIGITS and isinstance(value, int | float) and not isinstance(value, bool):
+        value = repr(value)  # JSON writes 1706709900 and 20240131 as numbers
     if not isinstance(value, str):
         raise ValueError(f"a date as text is expected, got {_quote(value)}")
     try:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from modelcycle.cells import dates
 from modelcycle.cells.reading import Reading
-from modelcycle.column_types import create_clean_rows, infer_columns, target_column
+from modelcycle.column_types import Decided, create_clean_rows, decide_columns, target_column
 from modelcycle.engine import connect
-from modelcycle.faults import BadData
+from modelcycle.faults import BadData, BadPipeline
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest, Run
 from modelcycle.model.columns import Column, Columns, TableSchema
 from modelcycle.model.npz import to_npz
@@ -20,7 +21,14 @@ from modelcycle.preprocess.duplicates import create_unique_rows, moved_target
 from modelcycle.preprocess.entities import repeated_entity
 from modelcycle.preprocess.grouping import Grouping, create_units
 from modelcycle.preprocess.quarantine import cell_reasons, quarantine_reasons, write_quarantine
-from modelcycle.preprocess.row_selection import RowCounts, create_kept_rows, create_valid_rows, required_columns
+from modelcycle.preprocess.reading_notes import reading_notes
+from modelcycle.preprocess.row_selection import (
+    RowCounts,
+    check_cells,
+    create_kept_rows,
+    create_valid_rows,
+    required_columns,
+)
 from modelcycle.preprocess.split import count_parts, create_parts, folds_of_part, parts_of_rows, units_of_part
 from modelcycle.preprocess.training_profile import training_profile
 from modelcycle.registry import Results
@@ -80,7 +88,8 @@ def _preprocess(
     rows = create_clean_rows(engine, shards, len(names), pipeline.missing_everywhere, folder)
     for shard in shards:
         shard.unlink()
-    columns = _typed_columns(engine, names, dropped, pipeline)
+    decided = _decided_columns(engine, names, dropped, pipeline)
+    columns = {number: decision.column for number, decision in decided.items()}
     create_unique_rows(engine, pipeline, names, columns)
     time_number = names.index(pipeline.time_column) if pipeline.time_column is not None else None
     required = required_columns(engine, pipeline, columns, target_number, time_number)
@@ -102,6 +111,7 @@ def _preprocess(
     split_notes = create_parts(engine, pipeline, task, grouping.cases, grouping.recipe.kind)
     part_rows = count_parts(engine, pipeline, task)
     create_kept_rows(engine, columns, target_number, folder)
+    check_cells(engine, columns, target_number, counts)
     features = {number: column for number, column in columns.items() if number != target_number}
     tables.check_size(engine, features, counts.kept)
     schema = TableSchema(
@@ -131,38 +141,53 @@ def _preprocess(
         folds=artifacts.put(
             run.key(STEP, "folds.npz"), to_npz(train=folds_of_part(engine, 0), validation=folds_of_part(engine, 1))
         ),
-        notes=[note for note in (moved, *grouping.notes, *split_notes, entity_note) if note],
+        notes=[
+            note
+            for note in (*reading_notes(decided, pipeline), moved, *grouping.notes, *split_notes, entity_note)
+            if note
+        ],
         **written,
     )
 
 
-def _typed_columns(engine: Any, names: list[str], dropped: set[int], pipeline: Pipeline) -> dict[int, Column]:
+def _decided_columns(engine: Any, names: list[str], dropped: set[int], pipeline: Pipeline) -> dict[int, Decided]:
     """Return all columns but the dropped ones, with their types.
 
     Raises
     ------
     BadData : only the target is left
+    BadPipeline : features.dates names a format that is none
     """
     left = {number: name for number, name in enumerate(names) if number not in dropped}
     declared = {number: reading for number, name in left.items() if (reading := _declared(name, pipeline))}
     target = names.index(pipeline.target)
-    columns = infer_columns(engine, left, declared, target=target, decide_missing=pipeline.missing_values is None)
-    if len(columns) < 2:
+    numeric = {number for number, name in left.items() if name in pipeline.features.numeric and number not in declared}
+    decided = decide_columns(
+        engine, left, declared, target=target, decide_missing=pipeline.missing_values is None,
+        time=names.index(pipeline.time_column) if pipeline.time_column is not None else None,
+        numeric={*numeric, target} if pipeline.task == "regression" else numeric,
+    )  # fmt: skip
+    if len(decided) < 2:
         raise BadData("no column is left besides the target", "drop_columns", "drop fewer columns")
-    columns[target] = target_column(engine, target, columns[target])
-    return columns
+    target_type = target_column(engine, target, decided[target].column)
+    return decided | {target: decided[target]._replace(column=target_type)}
 
 
 def _declared(name: str, pipeline: Pipeline) -> Reading | None:
     """Return how the pipeline file says that a column is read, None if that is to be inferred."""
+    if name in pipeline.features.numbers:
+        return Reading(type="number", format=pipeline.features.numbers[name])
     if name == pipeline.target:
         return Reading(type="text") if pipeline.task in ("binary", "multiclass") else None
     if name in pipeline.features.dates:
-        return Reading(type="datetime", format=pipeline.features.dates[name])
-    if name in pipeline.features.numbers:
-        return Reading(type="number", format=pipeline.features.numbers[name])
-    if name in pipeline.features.numeric:
-        return Reading(type="number")
+        format_ = pipeline.features.dates[name]
+        if not dates.is_format(format_):
+            raise BadPipeline(
+                f"features.dates: {format_!r} is no format of dates",
+                f"pipelines/{pipeline.name}.yaml: features.dates: {name}",
+                "write it as %d/%m/%Y %H:%M, or iso, epoch_s or epoch_ms",
+            )
+        return Reading(type="datetime", format=format_)
     return Reading(type="text") if name in pipeline.features.categorical else None
 
 

@@ -52,7 +52,7 @@ def required_columns(
     BadPipeline : the time column has no dates or numbers
     """
     where = f"pipelines/{pipeline.name}.yaml"
-    texts = present_text_sql(missing_texts_of(columns[target]), f"c{target}")
+    texts = _present_sql(columns[target], f"c{target}")
     if not engine.execute(f"SELECT count({texts}) FROM clean_rows").fetchone()[0]:
         raise TargetUnusable(
             f"every value of the target {pipeline.target!r} is missing", f"{where}: target: {pipeline.target}",
@@ -120,6 +120,32 @@ def create_kept_rows(engine: Any, columns: dict[int, Column], target: int, folde
     engine.execute(f"CREATE VIEW kept_rows AS {' UNION ALL '.join(parts)}")
 
 
+def check_cells(engine: Any, columns: dict[int, Column], target: int, counts: RowCounts) -> None:
+    """Check that no cell of the kept rows is lost: cells in = read + missing + unread.
+
+    Parameters
+    ----------
+    columns : by number, with the target
+    target : number of the target
+    """
+    cells, read, missing = counts.kept * len(columns), 0, 0
+    for batch in batches(list(columns)):
+        kept = ", ".join(f"count({'target' if number == target else f'c{number}'})" for number in batch)
+        read += sum(engine.execute(f"SELECT {kept} FROM kept_rows").fetchone())
+        # what parses is not missing, which spares most texts the comparison with all words for a missing value
+        absent = " + ".join(
+            f"count(*) FILTER (c{number} IS NULL OR ({parsed_sql(columns[number], f'c{number}')}) IS NULL"
+            f" AND ({_present_sql(columns[number], f'c{number}')}) IS NULL)"
+            for number in batch
+        )
+        missing += engine.execute(f"SELECT {absent} FROM clean_rows SEMI JOIN valid_rows USING (row_id)").fetchone()[0]
+    if cells != read + missing + counts.cells:
+        raise Fault(
+            f"of {cells:,} cells, {read:,} are read, {missing:,} missing and {counts.cells:,} unread, which does not"
+            " add up", "preprocess", "this is a bug in ModelCycle: please report it",
+        )  # fmt: skip
+
+
 def _create_invalid_values(engine: Any, columns: dict[int, Column], required: dict[int, str]) -> None:
     for table in ("invalid_values", "unread_cells"):
         engine.execute(f"CREATE TABLE {table} (row_id BIGINT, number INTEGER, reason VARCHAR)")
@@ -146,30 +172,40 @@ def _create_invalid_values(engine: Any, columns: dict[int, Column], required: di
 
 def _has_text_sql(column: Column, text: str) -> str:
     """Return SQL for whether a stripped text does not mean a missing value."""
-    return f"({present_text_sql(missing_texts_of(column), text)}) IS NOT NULL"
+    return f"({_present_sql(column, text)}) IS NOT NULL"
+
+
+def _present_sql(column: Column, text: str) -> str:
+    """Return SQL for a stripped text, NULL if it means a missing value."""
+    return present_text_sql(missing_texts_of(column), text)
 
 
 def _unparsed_columns(engine: Any, columns: dict[int, Column]) -> list[int]:
     """Return the columns that have a value that does not parse."""
     numbers: list[int] = []
-    for batch in batches([number for number, column in columns.items() if column.type != "text"]):
-        counts = engine.execute(
-            "SELECT "
-            + ", ".join(
-                f"count({present_text_sql(missing_texts_of(columns[number]), f'c{number}')})"
-                f" - count({parsed_sql(columns[number], f'c{number}')})"
-                for number in batch
-            )
-            + " FROM clean_rows"
-        ).fetchone()
-        numbers += [number for number, count in zip(batch, counts, strict=True) if count]
+    typed = [number for number, column in columns.items() if column.type != "text"]
+    for texts in ("c{}", None):  # first any text: most columns have none that does not parse, which is quick to see
+        for batch in batches(typed if texts else numbers):
+            counts = engine.execute(
+                "SELECT "
+                + ", ".join(
+                    f"count({texts.format(number) if texts else _present_sql(columns[number], f'c{number}')})"
+                    f" - count({parsed_sql(columns[number], f'c{number}')})"
+                    for number in batch
+                )
+                + " FROM clean_rows"
+            ).fetchone()
+            found = [number for number, count in zip(batch, counts, strict=True) if count]
+            numbers = [*numbers, *found] if texts else [n for n in numbers if n not in batch or n in found]
     return numbers
 
 
 def _unparsed_reason(column: Column) -> str:
     if column.type == "datetime":
         return f"not a date of the format {column.format}"
-    return "not a finite number" if column.type == "number" else "neither true nor false"
+    if column.type == "number":
+        return f"not a number of the format {column.format}" if column.format else "not a finite number"
+    return "neither true nor false"
 
 
 def _count(engine: Any, columns: dict[int, Column]) -> RowCounts:
@@ -196,7 +232,7 @@ def _check_readable(engine: Any, columns: dict[int, Column]) -> None:
     ).fetchall()
     for number, reason, unread in worst:
         present = engine.execute(
-            f"SELECT count({present_text_sql(missing_texts_of(columns[number]), f'c{number}')})"
+            f"SELECT count({_present_sql(columns[number], f'c{number}')})"
             " FROM clean_rows SEMI JOIN valid_rows USING (row_id)"
         ).fetchone()[0]
         if unread > present * MAX_UNREAD_SHARE:

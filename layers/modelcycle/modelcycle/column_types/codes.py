@@ -1,0 +1,169 @@
+"""Whole numbers that are codes or dates: zip codes, article numbers, 20240131, seconds since 1970.
+
+A model keeps numbers as float32, which drops leading zeros and makes one number of several that differ in their last
+digits. Codes are read as texts, so that they stay what they are; measures (revenue, bytes, populations) stay numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from modelcycle.cells import dates
+
+MAX_EXACT_INTEGER = 2**24  # float32 represents the whole numbers up to here exactly
+MIN_EXACT_DIGITS = 16  # nobody measures so many digits, and a double has no more
+MIN_ZEROS_SHARE = 0.5  # of numbers of different lengths, that must begin with 0
+MIN_WIDTH_SHARE = 0.9  # of the numbers, that must have one length if only some begin with 0
+MAX_RECURRING_SHARE = 0.5  # of distinct numbers: codes recur
+MIN_LOST_SHARE = 0.01  # of the distinct numbers, that float32 merges
+MAX_DISTINCT_CODES = 1000  # of numbers that may be seconds since 1970, which recur too
+MIN_LOST_DISTINCT = 0.5  # of the distinct numbers, from which float32 says nothing about them
+MIN_EXPECTED_PAIRS = 10.0  # equal pairs by chance; if so many are expected and none exists, the numbers were assigned
+GTIN_DIGITS = (8, 12, 13, 14)  # EAN, UPC and the like; the last digit checks the others
+MIN_CHECKED_NUMBERS = 8  # by chance, the check digits of so many are right once in 10^8
+MAX_CHECKED_NUMBERS = 200
+COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+COMPACT_RANGE = (1900, 2100)  # years, from and below
+EPOCH_RANGE = (datetime(1990, 1, 1, tzinfo=UTC).timestamp(), datetime(2050, 1, 1, tzinfo=UTC).timestamp())
+TIME_NAMES = re.compile(
+    r"time|date|stamp|epoch|unix|created|updated|modified|(^|[^a-z])(ts|dt|at|on|when)$|[a-z](At|On|Ts)$", re.I
+)
+_WHOLE = r"[0-9]+(?:\.0+)?"
+
+
+class WholeNumbers(NamedTuple):
+    """What was counted of the cells of a column that are whole numbers without a sign.
+
+    Parameters
+    ----------
+    cells : how many there are
+    others : other numbers: with a sign, a fraction or an exponent
+    zeros : cells that begin with 0 before another digit
+    width, width_cells : the most frequent number of digits, and its cells
+    shortest : number of digits
+    distinct, distinct_floats : different texts, and different numbers as float32
+    minimum, maximum : values
+    """
+
+    cells: int
+    others: int
+    zeros: int
+    width: int
+    width_cells: int
+    shortest: int
+    distinct: int
+    distinct_floats: int
+    minimum: float
+    maximum: float
+
+
+def date_of_digits(engine: Any, number: int, name: str, *, is_time: bool) -> str:
+    """Return the format by which a column of whole numbers is a date, or "".
+
+    Bare digits such as 20240131 are dates if all values of the column are; a count since 1970, if the column's name
+    says so too.
+
+    Parameters
+    ----------
+    number, name : of the column
+    is_time : whether the pipeline file orders the rows by it
+    """
+    whole = _count(engine, f"c{number}")
+    if whole is None or whole.others or whole.distinct < 2:
+        return ""
+    compact = COMPACT.get(whole.width)
+    if compact and whole.width_cells == whole.cells:
+        years = COMPACT_RANGE[0] <= whole.minimum // 10 ** (whole.width - 4) < COMPACT_RANGE[1]
+        years = years and whole.maximum // 10 ** (whole.width - 4) < COMPACT_RANGE[1]
+        if years and _reads_all(engine, number, compact, whole):
+            return compact
+    return _epoch(whole) if is_time or TIME_NAMES.search(name) else ""
+
+
+def code_reason(engine: Any, number: int) -> str:
+    """Return why the numbers of a column are codes, for people, or "" if they are measures."""
+    whole = _count(engine, f"c{number}")
+    if whole is None or whole.others:
+        return ""
+    if whole.zeros >= MIN_ZEROS_SHARE * whole.cells or (
+        whole.zeros and whole.width_cells >= MIN_WIDTH_SHARE * whole.cells
+    ):
+        return "leading zeros"
+    if whole.maximum <= MAX_EXACT_INTEGER:
+        return ""
+    if whole.width in GTIN_DIGITS and whole.width_cells == whole.cells and _are_checked(engine, number):
+        return f"article numbers of {whole.width} digits, with their check digit"
+    is_epoch = bool(_epoch(whole))
+    lost = whole.distinct - whole.distinct_floats
+    merged = f"a model's numbers would make {whole.distinct_floats:,} of {whole.distinct:,} different ones"
+    recur = whole.distinct <= MAX_RECURRING_SHARE * whole.cells
+    if recur and lost >= max(1, MIN_LOST_SHARE * whole.distinct):
+        return "" if is_epoch and whole.distinct > MAX_DISTINCT_CODES else merged
+    if is_epoch:
+        return ""
+    if whole.shortest >= MIN_EXACT_DIGITS:
+        return f"whole numbers of {whole.shortest} digits or more"
+    span = whole.maximum - whole.minimum + 1
+    pairs = whole.cells * (whole.cells - 1) / (2 * span)
+    if whole.distinct == whole.cells and pairs >= MIN_EXPECTED_PAIRS:
+        return "no value repeats, where chance would give equal ones: they were assigned"
+    return merged if lost >= MIN_LOST_DISTINCT * whole.distinct and whole.distinct > 1 else ""
+
+
+def has_check_digit(digits: str) -> bool:
+    """Return whether the last digit checks the others as in EAN, UPC and GTIN.
+
+    >>> has_check_digit("4006381333931"), has_check_digit("4006381333932")
+    (True, False)
+    """
+    weighted = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits[:-1])))
+    return (weighted + int(digits[-1])) % 10 == 0
+
+
+def _epoch(whole: WholeNumbers) -> str:
+    """Return the format by which all numbers are moments of EPOCH_RANGE, or ""."""
+    for format_, per_second in dates.EPOCHS.items():
+        low, high = whole.minimum / per_second, whole.maximum / per_second
+        if EPOCH_RANGE[0] <= low and high < EPOCH_RANGE[1]:
+            return format_
+    return ""
+
+
+def _count(engine: Any, column: str) -> WholeNumbers | None:
+    """Count the whole numbers of a column; None if it has none."""
+    value = f"try_cast({column} AS DOUBLE)"
+    digits = f"strlen(split_part({column}, '.', 1))"
+    (width,) = engine.execute(
+        f"SELECT mode({digits} ORDER BY {digits}) FROM clean_rows WHERE regexp_full_match({column}, '{_WHOLE}')"
+    ).fetchone()
+    if width is None:
+        return None
+    counts = engine.execute(
+        f"""SELECT count(*), count(*) FILTER ({column}[1] = '0' AND {digits} > 1), $1::INTEGER,
+              count(*) FILTER ({digits} = $1), min({digits}), count(DISTINCT {column}),
+              count(DISTINCT try_cast({column} AS FLOAT)), min({value}), max({value})
+            FROM clean_rows WHERE regexp_full_match({column}, '{_WHOLE}')""",
+        [width],
+    ).fetchone()
+    others = engine.execute(
+        f"""SELECT count({value}) FROM clean_rows
+            WHERE regexp_full_match({column}, '[-+0-9.eE]+') AND NOT regexp_full_match({column}, '{_WHOLE}')"""
+    ).fetchone()[0]
+    return WholeNumbers(counts[0], others, *counts[1:])
+
+
+def _reads_all(engine: Any, number: int, format_: str, whole: WholeNumbers) -> bool:
+    read = engine.execute(f"SELECT count({dates.sql(f'c{number}', format_)}) FROM clean_rows").fetchone()[0]
+    return bool(read == whole.cells)
+
+
+def _are_checked(engine: Any, number: int) -> bool:
+    fetched: Iterable[tuple[str]] = engine.execute(
+        f"""SELECT DISTINCT split_part(c{number}, '.', 1) AS digits FROM clean_rows
+            WHERE regexp_full_match(c{number}, '{_WHOLE}') ORDER BY digits LIMIT {MAX_CHECKED_NUMBERS}"""
+    ).fetchall()
+    checked = [digits for (digits,) in fetched]
+    return len(checked) >= MIN_CHECKED_NUMBERS and all(map(has_check_digit, checked))
