@@ -10,7 +10,7 @@ from cli.data_file import Row
 from cli.place import Place
 from modelcycle.cells import dates
 from modelcycle.cells.booleans import FALSE, TRUE
-from modelcycle.cells.missing import is_missing
+from modelcycle.cells.missing import is_missing, missing_texts
 from modelcycle.cells.reading import ColumnType, Reading, missing_texts_of, parsed_number
 from modelcycle.faults import NotAllowed, Unknown
 from modelcycle.spec.sources import Csv
@@ -51,6 +51,11 @@ class Contract:
         self.missing = {
             name: missing_texts_of(reading, signature["missing_values"]) for name, reading in self.readings.items()
         }
+        # other words for a missing value are named: training did not meet them in this column
+        self.told_missing = {
+            name: missing_texts([*reading.missing_values, *signature["missing_values"]])
+            for name, reading in self.readings.items()
+        }
         self.id_columns: list[str] = signature["id_columns"]
         self.csv = csv or Csv()
 
@@ -74,7 +79,7 @@ class Contract:
                 continue
             text = row[name]
             instance[name] = value = self._value(name, reading, text)
-            if value is None and text is not None and not is_missing(text, self.missing[name]):
+            if value is None and text is not None and not is_missing(text, self.told_missing[name]):
                 unread.append(Unread(name, text.strip(), self._expected(name, reading)))
         return instance, unread
 
@@ -127,7 +132,7 @@ def contract(place: Place, model: str) -> Contract:
     Unknown : there is no such model
     NotAllowed : no version of it is live
     """
-    from modelcycle.spec import Pipeline
+    from modelcycle.spec import parse
     from modelcycle.store import S3Store
 
     champion = place.registry.routes.get(model).champion
@@ -137,5 +142,5 @@ def contract(place: Place, model: str) -> Contract:
         raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
     version = place.registry.versions.get(model, champion)
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
-    pipeline = Pipeline.model_validate_json(artifacts.read(version.pipeline))
+    pipeline = parse(artifacts.read(version.pipeline), version.pipeline.uri)
     return Contract(json.loads(artifacts.read(version.signature)), pipeline.csv)
