@@ -18,7 +18,7 @@ from modelcycle.faults import BadInput, BadPipeline, BadRequest, Fault, NotAllow
 if TYPE_CHECKING:
     from rich.console import Console
 
-DONE, FAILED, WRONG_USE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130  # exit statuses, see docs/cli.md
+DONE, FAILED, WRONG_USE, REFUSED, DONE_IN_PART, INTERRUPTED = 0, 1, 2, 3, 4, 130  # exit statuses, see docs/cli.md
 
 COMMAND = re.compile(r"(?<![\w./-])modelcycle (?=[a-z]+\b)")
 CHECK_PLACE = "`modelcycle status` checks the place"

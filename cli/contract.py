@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from cli.data_file import Row
 from cli.place import Place
-from modelcycle.cells.missing import is_missing
-from modelcycle.cells.numbers import number
-from modelcycle.cells.reading import Reading, missing_texts_of
+from modelcycle.cells import dates
+from modelcycle.cells.booleans import FALSE, TRUE
+from modelcycle.cells.missing import is_missing, missing_texts
+from modelcycle.cells.reading import ColumnType, Reading, missing_texts_of, parsed_number
 from modelcycle.faults import NotAllowed, Unknown
+from modelcycle.spec.sources import Csv
+
+
+class Unread(NamedTuple):
+    """A cell whose text is not what its column holds. It is sent as missing, as training reads it."""
+
+    column: str
+    text: str
+    expected: str
 
 
 class Contract:
@@ -21,6 +30,7 @@ class Contract:
     Parameters
     ----------
     signature : JSON of a `model.signature.Signature`, a class that needs numpy, which the command line does not have
+    csv : what the pipeline file says of the dialect of CSV files
 
     Examples
     --------
@@ -30,16 +40,24 @@ class Contract:
     ... }
     >>> Contract(signature).instance({"age": "41", "job": " ? ", "income": "1"})
     {'age': 41.0, 'job': None}
+    >>> Contract(signature).read({"age": "forty", "job": "cook"})
+    ({'age': None, 'job': 'cook'}, [Unread(column='age', text='forty', expected='a number')])
     """
 
-    def __init__(self, signature: dict[str, Any]) -> None:
+    def __init__(self, signature: dict[str, Any], csv: Csv | None = None) -> None:
         self.fields: dict[str, dict[str, Any]] = {field["name"]: field for field in signature["fields"]}
         self.ignored = {*signature["ignored"], signature["target"]}
+        self.readings = {name: Reading.model_validate(_reading(field)) for name, field in self.fields.items()}
         self.missing = {
-            name: missing_texts_of(Reading.model_validate(_reading(field)), signature["missing_values"])
-            for name, field in self.fields.items()
+            name: missing_texts_of(reading, signature["missing_values"]) for name, reading in self.readings.items()
+        }
+        # other words for a missing value are named: training did not meet them in this column
+        self.told_missing = {
+            name: missing_texts([*reading.missing_values, *signature["missing_values"]])
+            for name, reading in self.readings.items()
         }
         self.id_columns: list[str] = signature["id_columns"]
+        self.csv = csv or Csv()
 
     def unknown_columns(self, names: Iterable[str]) -> list[str]:
         """Return the columns that the model's data did not have."""
@@ -50,21 +68,55 @@ class Contract:
 
         Columns that the row does not have stay absent; the API's answer then names them.
         """
-        ids = {name: row[name] for name in self.id_columns if name in row}
-        return ids | {name: self._value(name, row[name]) for name in self.fields if name in row}
+        return self.read(row)[0]
+
+    def read(self, row: Row) -> tuple[dict[str, Any], list[Unread]]:
+        """Return the instance of a row, and its cells that do not parse."""
+        instance: dict[str, Any] = {name: row[name] for name in self.id_columns if name in row}
+        unread = []
+        for name, reading in self.readings.items():
+            if name not in row:
+                continue
+            text = row[name]
+            instance[name] = value = self._value(name, reading, text)
+            if value is None and text is not None and not is_missing(text, self.told_missing[name]):
+                unread.append(Unread(name, text.strip(), self._expected(name, reading)))
+        return instance, unread
 
     def example(self) -> dict[str, Any]:
         """Return an instance with typical values of the training rows."""
         return {name: field.get("example") for name, field in self.fields.items()}
 
-    def _value(self, name: str, text: str | None) -> Any:
+    def _value(self, name: str, reading: Reading, text: str | None) -> Any:
+        """Return what is sent for a text: None for a missing value, and for one that does not parse."""
         if text is None or is_missing(text, self.missing[name]):
             return None
-        if self.fields[name]["type"] != "number":
-            return text
-        value = number(text)
-        # a text that is not a number is sent as it is: the API's answer names the field and what it expects
-        return value if value is not None and math.isfinite(value) else text
+        return VALUES[reading.type](text, reading)
+
+    def _expected(self, name: str, reading: Reading) -> str:
+        if reading.type == "datetime":
+            return f"a date like {self.fields[name].get('example')}"
+        if reading.type == "boolean":
+            return f"{' or '.join([*reading.true[:1], *reading.false[:1]]) or 'true or false'}"
+        return f"a number like {reading.format}" if reading.format else "a number"
+
+
+def _number(text: str, reading: Reading) -> float | None:
+    return parsed_number(text, reading.format)
+
+
+def _boolean(text: str, reading: Reading) -> str | None:
+    words = [*reading.true, *reading.false] or [*TRUE, *FALSE]
+    return text if text.strip().lower() in words else None
+
+
+def _date(text: str, reading: Reading) -> str | None:
+    return text if dates.is_date(text.strip(), reading.format or "iso") else None
+
+
+VALUES: dict[ColumnType, Callable[[str, Reading], Any]] = {
+    "number": _number, "boolean": _boolean, "datetime": _date, "text": lambda text, reading: text,
+}  # fmt: skip
 
 
 def _reading(field: dict[str, Any]) -> dict[str, Any]:
@@ -80,6 +132,7 @@ def contract(place: Place, model: str) -> Contract:
     Unknown : there is no such model
     NotAllowed : no version of it is live
     """
+    from modelcycle.spec import parse
     from modelcycle.store import S3Store
 
     champion = place.registry.routes.get(model).champion
@@ -89,4 +142,5 @@ def contract(place: Place, model: str) -> Contract:
         raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
     version = place.registry.versions.get(model, champion)
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
-    return Contract(json.loads(artifacts.read(version.signature)))
+    pipeline = parse(artifacts.read(version.pipeline), version.pipeline.uri)
+    return Contract(json.loads(artifacts.read(version.signature)), pipeline.csv)

@@ -12,12 +12,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pydantic import ValidationError
+
 from modelcycle.engine import connect
-from modelcycle.faults import NoData
+from modelcycle.faults import BadInput, NoData
 from modelcycle.reading import TextTable, check_suffix, read_file, read_header
 from modelcycle.reading.broken_lines import first_broken_line
 from modelcycle.reading.column_names import check_second_column
 from modelcycle.spec.sources import Csv
+
+NAMED_CHARACTERS = {"tab": "\t", "\\t": "\t", "space": " "}
+ENCODINGS = {
+    "utf8": "utf-8", "utf16": "utf-16", "latin1": "latin-1", "iso-8859-1": "latin-1", "cp1252": "windows-1252",
+}  # fmt: skip
+"""Other names of the encodings that the pipeline file knows."""
 
 Row = dict[str, str | None]
 """The texts of a row by column, None for a missing value."""
@@ -43,6 +51,13 @@ class DataFile:
         for texts in self.table.texts(self.engine):
             yield dict(zip(self.names, texts, strict=True))
 
+    def broken_lines(self) -> list[tuple[int, str]]:
+        """Return number and reason of each line that is not a row."""
+        lines: list[tuple[int, str]] = self.engine.execute(
+            "SELECT line, reason FROM broken_lines ORDER BY line"
+        ).fetchall()
+        return lines
+
     def skipped_lines(self) -> str:
         """Return how many lines are broken and skipped, and the first of them with its reason; "" if there are none."""
         if not self.table.broken:
@@ -57,6 +72,31 @@ class DataFile:
     def first_broken_line(self) -> tuple[int, str]:
         """Return number and reason of the first line that is not a row, (0, "") if there is none."""
         return first_broken_line(self.engine, str(self.path))
+
+
+def csv_options(delimiter: str | None, encoding: str | None, quote: str | None, skip: int | None) -> Csv:
+    """Return the dialect that the options of a command line name.
+
+    Raises
+    ------
+    BadInput : a value is not possible
+
+    Examples
+    --------
+    >>> csv_options("tab", "latin1", None, None).delimiter
+    '\\t'
+    """
+    given = {
+        "delimiter": NAMED_CHARACTERS.get(delimiter or "", delimiter), "quote": quote, "skip": skip,
+        "encoding": ENCODINGS.get((encoding or "").lower(), encoding),
+    }  # fmt: skip
+    try:
+        return Csv.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        option = error.errors()[0]["loc"][0]
+        expected = "utf-8, utf-16, latin-1 or windows-1252" if option == "encoding" else "one character"
+        what = f"--{option} {given[str(option)]} is not possible"
+        raise BadInput(what, "the command line", f"give {expected}") from None
 
 
 def check_data_file(path: Path) -> None:

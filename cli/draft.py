@@ -11,6 +11,7 @@ import yaml
 from cli import guess
 from cli.data_summary import ColumnSummary, DataSummary
 from modelcycle.reading import SUFFIXES
+from modelcycle.spec.sources import Csv
 
 MAX_MODEL_NAME_CHARACTERS = 48
 MAX_COLUMN_NAME_CHARACTERS = 32  # of a column, in a comment
@@ -53,15 +54,17 @@ def draft(name: str, target: str, why: str, summary: DataSummary, data: Path) ->
         ("group_by", guess.group_columns(summary, target)[:1], "rows of one value belong together; never a feature"),
         ("sensitive_columns", guess.sensitive_columns(summary, target), "for fairness metrics; never features"),
     ]
-    rows = f"{summary.rows:,} rows" if summary.is_complete else f"the first {summary.rows:,} rows"
     return "\n".join([
-        f"# Written by `modelcycle init` from {rows} of {comment(data.name)}.",
+        f"# Written by `modelcycle init` from the {summary.rows:,} rows of {comment(data.name)}.",
+        *(f"# The file: {comment(note)}" for note in summary.notes),
         "# The two lines below are enough; `modelcycle schema` lists every other key.",
         f"name: {scalar(name)}",
         f"target: {scalar(target)}  # {comment(why)}",
+        *_source(summary.csv),
         "",
+        *_date_suggestion(summary, target),
         *[line for key, names, purpose in suggestions if names for line in _suggestion(key, names, purpose)],
-        "# The columns in these rows (each run infers the types again, from all rows):",
+        "# The columns (each run decides again what they hold, from all its rows):",
         *_descriptions(summary, target),
         "",
     ])  # fmt: skip
@@ -109,6 +112,47 @@ def _suggestion(key: str, names: list[str], purpose: str) -> list[str]:
     return [f"# {purpose}:", f"# {key}: {value}", ""]
 
 
+def _source(csv: Csv) -> list[str]:
+    """Return the dialect that was given, as keys: a run needs it too."""
+    given = csv.model_dump(exclude_none=True)
+    if not given:
+        return []
+    values = ", ".join(
+        f"{key}: {flow_scalar(value) if isinstance(value, str) else value}" for key, value in given.items()
+    )
+    return [f"source: {{csv: {{{values}}}}}"]
+
+
+def ambiguous_dates(summary: DataSummary, target: str) -> list[ColumnSummary]:
+    """Return the columns of dates whose day and month could be swapped."""
+    return [column for column in summary.columns if column.other_format and column.name != target]
+
+
+def date_order(format: str) -> str:  # noqa: A002
+    """Return the order of day and month in a date format, for people.
+
+    >>> date_order("%d/%m/%Y")
+    'day first'
+    """
+    return "day first" if format.index("%d") < format.index("%m") else "month first"
+
+
+def _date_suggestion(summary: DataSummary, target: str) -> list[str]:
+    """Return the other way to read ambiguous dates, as a comment."""
+    columns = ambiguous_dates(summary, target)
+    if not columns:
+        return []
+    read = ", ".join(
+        f"{comment(column.name, MAX_COLUMN_NAME_CHARACTERS)} {date_order(column.format)}" for column in columns
+    )
+    formats = ", ".join(f"{flow_scalar(column.name)}: {flow_scalar(column.other_format)}" for column in columns)
+    return [
+        f"# no day is above 12, so these dates could be read in two ways; they are read as: {read}. The other way:",
+        f"# features: {{dates: {{{formats}}}}}",
+        "",
+    ]
+
+
 def _descriptions(summary: DataSummary, target: str) -> list[str]:
     columns = summary.columns[:MAX_DESCRIBED_COLUMNS]
     names = [comment(column.name, MAX_COLUMN_NAME_CHARACTERS) for column in columns]
@@ -123,11 +167,15 @@ def _descriptions(summary: DataSummary, target: str) -> list[str]:
 def _description(column: ColumnSummary, target: str) -> str:
     if column.kind == "empty":
         return "empty"
-    kind = "whole number" if column.kind == "number" and column.is_integer else column.kind
-    missing = f"{column.missing_share:.1%} missing, " if column.missing else ""
+    kind: str = "whole number" if column.kind == "number" and column.is_integer else column.kind
+    if column.format not in ("", "iso"):
+        kind = f"{kind} written {comment(column.format, MAX_EXAMPLE_CHARACTERS)}"
+    words = ", ".join(comment(word, MAX_EXAMPLE_CHARACTERS) for word in list(column.words)[:MAX_EXAMPLES])
+    missing = f"{column.missing_share:.1%} missing{f' ({words})' if words else ''}, " if column.missing else ""
+    note = f"; {comment(column.note)}" if column.note else ""
     if guess.is_identifier(column):  # without examples: the file should not name people
-        return f"{kind}: {missing}{column.distinct} distinct"
+        return f"{kind}: {missing}{column.distinct} distinct{note}"
     role = ", the target" if column.name == target else ""
     frequent = sorted(column.levels, key=lambda level: -column.levels[level])[:MAX_EXAMPLES]
     examples = ", ".join(comment(level, MAX_EXAMPLE_CHARACTERS) for level in frequent)
-    return f"{kind}{role}: {missing}{column.distinct} distinct, such as {examples}"
+    return f"{kind}{role}: {missing}{column.distinct} distinct, such as {examples}{note}"

@@ -28,7 +28,7 @@ def guess_target(summary: DataSummary) -> tuple[str, str]:
                 return column.name, f"guessed by its name; {HINT}"
     last = summary.columns[-1]
     for column in reversed(summary.columns):
-        if len(column.levels) > 1:
+        if column.distinct_count > 1:
             which = "the last column" if column is last else "the last column with at least two values"
             return column.name, f"guessed: {which}; {HINT}"
     return last.name, f"guessed: the last column; {HINT}"
@@ -53,8 +53,7 @@ def group_columns(summary: DataSummary, target: str) -> list[str]:
         for column in summary.columns
         if column.name != target
         and set(_word_list(column.name)[-1:]) & (IDENTIFIER_WORDS | ENTITY_WORDS)
-        and not column.has_more_levels
-        and MIN_GROUPS <= len(column.levels) <= MIN_DISTINCT_SHARE * (column.rows - column.missing)
+        and MIN_GROUPS <= column.distinct_count <= MIN_DISTINCT_SHARE * (column.rows - column.missing)
     ]
 
 
@@ -66,7 +65,7 @@ def time_columns(summary: DataSummary, target: str) -> list[str]:
 def is_identifier(column: ColumnSummary) -> bool:
     """Return whether a column seems to identify rows: by its name, and nearly every value is distinct."""
     present = column.rows - column.missing
-    distinct = present > 1 and (column.has_more_levels or len(column.levels) > MIN_DISTINCT_SHARE * present)
+    distinct = present > 1 and column.distinct_count > MIN_DISTINCT_SHARE * present
     return distinct and bool(_words(column.name) & IDENTIFIER_WORDS)
 
 

@@ -8,12 +8,13 @@ from cli import console
 from cli import init_source as init_table
 from cli.data_file import check_data_file
 from cli.data_summary import summarize
-from cli.draft import draft, model_name
+from cli.draft import ambiguous_dates, date_order, draft, model_name
 from cli.guess import guess_target
 from cli.options import Options
 from modelcycle.faults import BadInput, TargetMissing
 from modelcycle.reading.column_names import list_names
 from modelcycle.spec import parse
+from modelcycle.spec.sources import Csv
 
 
 def init_source(
@@ -34,14 +35,15 @@ def init_source(
     _check_new(to or Path(f"{model}.yaml"))
     with init_table.first_rows(url, table) as rows:
         secret = f"{model}-source"
-        status = init(rows, target, model, to, options.as_json, init_table.source_lines(secret, table))
+        status = init(rows, target, model, to, options.as_json, source=init_table.source_lines(secret, table))
     init_table.store_url(options, secret, url)
     return status
 
 
 def init(
-    data: Path, target: str | None, name: str | None, to: Path | None, as_json: bool, source: str | None = None
-) -> int:
+    data: Path, target: str | None, name: str | None, to: Path | None, as_json: bool, csv: Csv | None = None,
+    source: str | None = None,
+) -> int:  # fmt: skip
     """Write a pipeline file.
 
     Parameters
@@ -51,6 +53,7 @@ def init(
     name : of the model; if None, it is made from the file's name
     to : file to write; if None, it is named after the model
     as_json : print the result as JSON
+    csv : what is known of the dialect of a CSV file; it is written to the pipeline file
     source : the section `source:` if the file holds the first rows of a table
 
     Raises
@@ -63,9 +66,9 @@ def init(
     model = name or model_name(data)
     file = to or Path(f"{model}.yaml")
     _check_new(file)
-    summary = summarize(data)
-    if summary.skipped_lines:
-        console.say(summary.skipped_lines)
+    summary = summarize(data, csv)
+    for note in summary.notes:
+        console.say(note)
     if target is not None and target not in summary.names:
         raise TargetMissing(
             f"the target {target!r} is not a column", str(data), f"the columns are: {list_names(summary.names)}"
@@ -73,6 +76,11 @@ def init(
     why = "chosen with --target"
     if target is None:
         target, why = guess_target(summary)
+    for column in ambiguous_dates(summary, target):
+        console.say(
+            f"{column.name!r} could be read in two ways, because no day is above 12: it is read"
+            f" {date_order(column.format)}; the other way is a comment in the file"
+        )
     text = draft(model, target, why, summary, data)
     if source is not None:
         text = text.replace("\n\n", f"\n{source}", 1)

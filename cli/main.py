@@ -15,13 +15,19 @@ from cli.options import Debug, Options, on_place
 app = typer.Typer(
     name="modelcycle", add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None, help="The whole lifecycle of a machine-learning model as small cloud functions.",
-    epilog="Exit status: 0 done; 1 failed; 2 wrong use; 3 refused by a gate or a policy.",
+    epilog="Exit status: 0 done; 1 failed; 2 wrong use; 3 refused by a gate or a policy; 4 done in part.",
 )  # fmt: skip
 
 Data = Annotated[Path, typer.Option("--data", help="The rows: csv, csv.gz, jsonl, jsonl.gz or parquet.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.")]
 ModelOrVersion = Annotated[str, typer.Argument(metavar="MODEL[:VERSION]", help="A model, or one of its versions.")]
 Version = Annotated[str, typer.Argument(metavar="MODEL:VERSION", help="One version of a model.")]
+Delimiter = Annotated[
+    str | None, typer.Option("--delimiter", help="The character between two values of a CSV file, or tab; else found.")
+]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="utf-8, utf-16, latin-1 or windows-1252; else found.")]
+Quote = Annotated[str | None, typer.Option("--quote", help="The character around texts of a CSV file; else found.")]
+Skip = Annotated[int | None, typer.Option("--skip", min=0, help="Lines above the header of a CSV file; else found.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, kept in the audit trail.")]
 
 
@@ -41,10 +47,15 @@ def init(
         str | None, typer.Option("--name", help="The model's name; else it is made from the file's name.")
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", help="The file to write; else NAME.yaml.")] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    quote: Quote = None,
+    skip: Skip = None,
     *,
     options: Options,
 ) -> int:
     """Inspect a data file or a table and write its pipeline file."""
+    from cli.data_file import csv_options
     from cli.init import init, init_source
     from cli.init_source import check_options
 
@@ -52,7 +63,7 @@ def init(
     if source is not None and table is not None:
         return init_source(source, table, target, name, to, options)
     assert data is not None
-    return init(data, target, name, to, options.as_json)
+    return init(data, target, name, to, options.as_json, csv_options(delimiter, encoding, quote, skip))
 
 
 @app.command()
@@ -139,13 +150,18 @@ def predict(
     model: Model,
     data: Data,
     rows: Annotated[int | None, typer.Option("--rows", min=1, help="Predict only the first rows.")] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    quote: Quote = None,
+    skip: Skip = None,
     *,
     options: Options,
 ) -> int:
     """Predict the rows of a file with the live model."""
+    from cli.data_file import csv_options
     from cli.predict import predict
 
-    return predict(model, data, rows, options)
+    return predict(model, data, rows, options, csv_options(delimiter, encoding, quote, skip))
 
 
 @app.command()

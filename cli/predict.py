@@ -1,31 +1,92 @@
-"""`predict`: sends the rows of a file to the API, and shows the predictions."""
+"""`predict`: sends the rows of a file to the API, and shows the predictions.
+
+Every row that can be scored is scored. A cell that does not parse is sent as missing, as training reads it; a line that
+is no row, and a row that the API refuses, are left out; both are named.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cli import console, signing
-from cli.contract import contract
-from cli.data_file import DataFile, Row, open_data_file
+from cli.contract import Contract, Unread, contract
+from cli.data_file import DataFile, Row, check_data_file, open_data_file
 from cli.options import Options
-from cli.screens.predictions import MAX_SHOWN_ROWS, predictions_text
-from modelcycle.faults import BadData, BadRequest, NoData
+from cli.place import Place
+from cli.screens.predictions import MAX_SHOWN_ROWS, left_out_lines, predictions_text, unread_lines
+from modelcycle.faults import BadRequest, NoData, UnreadableFile
 from modelcycle.reading.column_names import list_names
+from modelcycle.spec.sources import Csv
 
 BATCH_ROWS = 500  # in one request
 MAX_BATCH_BYTES = 1_000_000  # of the instances in one request; the API accepts 3 MB
+MAX_LISTED_CELLS = 1000  # of those that do not parse, in the output of --json
 POINTER = re.compile(r"/instances/(?P<row>[0-9]+)(/(?P<column>.*))?", re.DOTALL)
 
-RowInstance = tuple[Row, dict[str, Any]]
-"""A row of the file, and the instance that is sent for it."""
+
+class Asked(NamedTuple):
+    """A row of the file and the instance that is sent for it.
+
+    Parameters
+    ----------
+    number : of the row, from 1; lines that are no rows count
+    line : of the file on which it begins, None if the format has none
+    unread : its cells that do not parse
+    """
+
+    row: Row
+    instance: dict[str, Any]
+    number: int = 0
+    line: int | None = None
+    unread: Sequence[Unread] = ()
 
 
-def predict(model: str, data: Path, first: int | None, options: Options) -> int:
+@dataclass
+class Scored:
+    """What became of the rows.
+
+    Parameters
+    ----------
+    answer : the answers to all requests, joined
+    numbers : of the rows that were scored
+    shown : the first of these
+    left_out : row or line, and reason, of each that was not
+    unread : cells that were sent as missing, because they do not parse: at most MAX_LISTED_CELLS
+    unread_count : how many there are
+    """
+
+    answer: dict[str, Any] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
+    shown: list[Row] = field(default_factory=list)
+    left_out: list[dict[str, Any]] = field(default_factory=list)
+    unread: list[dict[str, Any]] = field(default_factory=list)
+    unread_count: int = 0
+
+    def add(self, batch: list[Asked], answer: dict[str, Any]) -> None:
+        """Add the answer to a request."""
+        merge_answer(self.answer, answer)
+        self.numbers += [asked.number for asked in batch]
+        self.shown += [asked.row for asked in batch[: MAX_SHOWN_ROWS - len(self.shown)]]
+        for asked in batch:
+            self.unread_count += len(asked.unread)
+            for cell in asked.unread[: MAX_LISTED_CELLS - len(self.unread)]:
+                self.unread.append({"row": asked.number, "line": asked.line, **cell._asdict()})
+
+    def wire(self) -> dict[str, Any]:
+        """Return the output of --json: the answer, and what is not as usual."""
+        left_out = {"rows": self.numbers, "skipped": self.left_out} if self.left_out else {}
+        unread = {"unread": self.unread, "unread_cells": self.unread_count} if self.unread else {}
+        return self.answer | left_out | unread
+
+
+def predict(model: str, data: Path, first: int | None, options: Options, csv: Csv | None = None) -> int:
     """Predict the rows of a file with the live version.
 
     Parameters
@@ -33,53 +94,68 @@ def predict(model: str, data: Path, first: int | None, options: Options) -> int:
     model : name
     data : the data file
     first : number of rows to predict; None for all
+    csv : the dialect of the file, where it is not that of the pipeline file
+
+    Returns
+    -------
+    DONE_IN_PART if a line or row was left out, and all rows were to be predicted
 
     Raises
     ------
-    NoData, UnreadableFile, BadData, ColumnsDiffer : the file cannot be read; no row was sent
-    BadRequest : the API refused a row; names row and column of the file
+    NoData, UnreadableFile, BadData : the file cannot be read, or has no row that can be scored
+    BadRequest : the API refused all rows; names row and column of the file
     """
-    with open_data_file(data) as file:
-        if file.table.broken:
-            _report_broken_lines(file, first)
-        place = options.open_place()
-        expected = contract(place, model)
+    check_data_file(data)
+    place = options.open_place()
+    expected = contract(place, model)
+    dialect = expected.csv.model_copy(update=csv.model_dump(exclude_none=True) if csv else {})
+    with open_data_file(data, dialect, whole=[*expected.fields, *expected.ignored]) as file:
+        for note in file.table.notes:
+            console.say(note)
         unknown = expected.unknown_columns(file.names)
         if unknown:
             console.say(f"not sent, because the model has no such column: {', '.join(unknown)}")
         absent = _absent_columns(file, list(expected.fields))
         if absent:
             console.say(f"missing in every row: {', '.join(absent)}")
-        answer: dict[str, Any] = {}
-        shown: list[Row] = []
+        broken = file.broken_lines()
+        scored = Scored()
         rows = (dict.fromkeys(absent) | row for row in itertools.islice(file, first))
-        for batch in request_batches((row, expected.instance(row)) for row in rows):
-            shown += [row for row, _ in batch[: MAX_SHOWN_ROWS - len(shown)]]
-            body = {"instances": [instance for _, instance in batch]}
-            try:
-                merge_answer(answer, signing.call(place, "POST", f"/models/{model}/predict", body))
-            except BadRequest as fault:
-                answered = len(answer.get("predictions", []))
-                raise fault_in_file(fault, data, answered, list(expected.fields)) from None
-    if not answer:
+        last_line = 0
+        for batch in request_batches(_asked(rows, file, expected, [line for line, _ in broken])):
+            _score(place, model, batch, scored, data, expected)
+            last_line = batch[-1].line or last_line
+    # with `first`, the lines below the last row were not asked for
+    before = broken if first is None else [(line, why) for line, why in broken if line < last_line]
+    scored.left_out = sorted(
+        [*scored.left_out, *({"line": line, "reason": why} for line, why in before)],
+        key=lambda left: left.get("line") or left.get("row", 0),
+    )
+    if not scored.answer:
+        if before:
+            line, reason = before[0]
+            raise UnreadableFile(f"no line is a row; the first: {reason}", f"{data}, line {line}", "fix the lines")
         raise NoData("the file has no rows", str(data), "give at least one row")
+    for told in [*left_out_lines(scored.left_out), *unread_lines(scored.unread, scored.unread_count)]:
+        console.say(told)
     if options.as_json:
-        console.print_json(answer)
+        console.print_json(scored.wire())
     else:
-        console.show(predictions_text(answer, shown, [name for name in expected.fields if name in file.names]))
-    return console.DONE
+        columns = [name for name in expected.fields if name in file.names]
+        console.show(predictions_text(scored.answer, scored.shown, columns, scored.numbers))
+    return console.DONE_IN_PART if scored.left_out and first is None else console.DONE
 
 
-def request_batches(rows: Iterable[RowInstance]) -> Iterator[list[RowInstance]]:
+def request_batches(rows: Iterable[Asked]) -> Iterator[list[Asked]]:
     """Yield rows with their instances in batches, one per request; an instance that is too large gets its own."""
-    batch: list[RowInstance] = []
+    batch: list[Asked] = []
     batch_bytes = 0
-    for row, instance in rows:
-        instance_bytes = len(json.dumps(instance))
+    for asked in rows:
+        instance_bytes = len(json.dumps(asked.instance))
         if batch and (len(batch) == BATCH_ROWS or batch_bytes + instance_bytes > MAX_BATCH_BYTES):
             yield batch
             batch, batch_bytes = [], 0
-        batch.append((row, instance))
+        batch.append(asked)
         batch_bytes += instance_bytes
     if batch:
         yield batch
@@ -107,13 +183,13 @@ def merge_answer(merged: dict[str, Any], answer: dict[str, Any]) -> None:
             merged.setdefault(key, value)
 
 
-def fault_in_file(fault: BadRequest, data: Path, answered: int, columns: list[str]) -> BadRequest:
+def fault_in_file(fault: BadRequest, data: Path, numbers: Sequence[int], columns: list[str]) -> BadRequest:
     """Translate the pointers of a fault into rows and columns of the file.
 
     Parameters
     ----------
     fault : the API's
-    answered : rows in the batches before; the file's rows count from 1
+    numbers : of the rows in the request
     columns : that the model reads
     """
     errors = []
@@ -123,27 +199,58 @@ def fault_in_file(fault: BadRequest, data: Path, answered: int, columns: list[st
             return fault
         name = pointer["column"]
         column = f", column {name.replace('~1', '/').replace('~0', '~')!r}" if name is not None else ""
-        errors.append({"pointer": f"row {int(pointer['row']) + answered + 1}{column}", "detail": error["detail"]})
+        errors.append({"pointer": f"row {numbers[int(pointer['row'])]}{column}", "detail": error["detail"]})
     if not errors:
         return fault
     what = f"{errors[0]['pointer']}: {errors[0]['detail']}"
     return BadRequest(what, str(data), f"fix the file; the model reads {list_names(columns)}", errors)
 
 
-def _report_broken_lines(file: DataFile, first: int | None) -> None:
-    """Refuse a file with broken lines, so that predictions and lines correspond; with `first`, only warn.
+def _asked(rows: Iterable[Row], file: DataFile, expected: Contract, broken: list[int]) -> Iterator[Asked]:
+    """Yield the rows of a file; a row's number counts the broken lines before it."""
+    for position, row in enumerate(rows, 1):
+        line = file.table.numbers.line_of(position)
+        number = position + (bisect_left(broken, line) if line else 0)
+        instance, unread = expected.read(row)
+        yield Asked(row, instance, number, line, unread)
+
+
+def _score(place: Place, model: str, batch: list[Asked], scored: Scored, data: Path, expected: Contract) -> None:
+    """Ask for the predictions of a batch, and again without the rows that the API refuses.
 
     Raises
     ------
-    BadData : all rows are to be predicted
+    BadRequest : it refuses all of them and no other row was scored, or the file lacks a column
     """
-    if first is None:
-        line, reason = file.first_broken_line()
-        raise BadData(
-            f"{file.broken_count()} broken; the first: {reason}", f"{file.path}, line {line}",
-            "fix or remove them, or predict only the first rows with --rows",
-        )  # fmt: skip
-    console.say(file.skipped_lines())
+    lacks_column = any(name not in asked.row for asked in batch[:1] for name in expected.fields)
+    while batch:
+        try:
+            body = {"instances": [asked.instance for asked in batch]}
+            scored.add(batch, signing.call(place, "POST", f"/models/{model}/predict", body))
+            return
+        except BadRequest as fault:
+            told = fault_in_file(fault, data, [asked.number for asked in batch], list(expected.fields))
+            reasons = _refused(fault)
+            kept = [asked for position, asked in enumerate(batch) if position not in reasons]
+            if not reasons or lacks_column or not (kept or scored.answer):
+                raise told from None
+            scored.left_out += [
+                {"row": batch[position].number, "line": batch[position].line, "reason": reason}
+                for position, reason in reasons.items()
+            ]
+            batch = kept
+
+
+def _refused(fault: BadRequest) -> dict[int, str]:
+    """Return the rows of a request that the API refuses, by position, with the reason; empty if it refuses all."""
+    reasons: dict[int, str] = {}
+    for error in fault.errors:
+        pointer = POINTER.fullmatch(error["pointer"])
+        if pointer is None:
+            return {}
+        column = f"column {pointer['column']!r}: " if pointer["column"] is not None else ""
+        reasons.setdefault(int(pointer["row"]), f"{column}{error['detail']}")
+    return reasons
 
 
 def _absent_columns(file: DataFile, fields: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from cli.screens.lines import clip, count, figure, table
@@ -10,9 +11,12 @@ from cli.screens.lines import clip, count, figure, table
 MAX_SHOWN_ROWS = 10
 MAX_SHOWN_COLUMNS = 4  # of the rows themselves, to recognize them
 MAX_CELL_CHARACTERS = 24
+MAX_TOLD = 5  # cells that do not parse, or lines that are no rows
 
 
-def predictions_text(answer: dict[str, Any], rows: list[dict[str, str | None]], columns: list[str]) -> str:
+def predictions_text(
+    answer: dict[str, Any], rows: list[dict[str, str | None]], columns: list[str], numbers: Sequence[int]
+) -> str:
     """Return a table of the first rows with their predictions.
 
     Parameters
@@ -20,12 +24,13 @@ def predictions_text(answer: dict[str, Any], rows: list[dict[str, str | None]], 
     answer : the API's answer for all rows
     rows : the first rows of the file
     columns : names that the model reads
+    numbers : of the rows in the file
     """
     shown = columns[:MAX_SHOWN_COLUMNS]
     predictions, probabilities = answer["predictions"], answer.get("probabilities")
     head = ["row", *(clip(name, MAX_CELL_CHARACTERS) for name in shown), "prediction"]
     body = [
-        [str(position + 1), *(clip(row.get(name) or "", MAX_CELL_CHARACTERS) for name in shown), _text(prediction)]
+        [str(numbers[position]), *(clip(row.get(name) or "", MAX_CELL_CHARACTERS) for name in shown), _text(prediction)]
         for position, (row, prediction) in enumerate(zip(rows, predictions, strict=False))
     ]
     if probabilities:
@@ -35,6 +40,34 @@ def predictions_text(answer: dict[str, Any], rows: list[dict[str, str | None]], 
     summary = f"{count(len(predictions), 'prediction')} by {_versions(answer)}"
     rest = f"; the first {len(rows)} are shown, --json prints all" if len(predictions) > len(rows) else ""
     return f"{table(head, body)}\n\n{summary}{rest}"
+
+
+def left_out_lines(left_out: Sequence[dict[str, Any]]) -> list[str]:
+    """Return sentences about the rows that were not predicted: how many, and the first of them."""
+    if not left_out:
+        return []
+    told = [f"{_place(left)}: {left['reason']}" for left in left_out[:MAX_TOLD]]
+    return [f"{count(len(left_out), 'row')} not predicted; the first: {told[0]}", *told[1:]]
+
+
+def unread_lines(unread: Sequence[dict[str, Any]], total: int) -> list[str]:
+    """Return sentences about cells that were sent as missing, because they do not parse: how many, and the first."""
+    if not unread:
+        return []
+    told = [
+        f"{_place(cell)}, column {clip(cell['column'], MAX_CELL_CHARACTERS)!r}:"
+        f" {clip(cell['text'], MAX_CELL_CHARACTERS)!r} where {cell['expected']} is expected"
+        for cell in unread[:MAX_TOLD]
+    ]
+    return [f"{count(total, 'value')} could not be read, and counted as missing; the first: {told[0]}", *told[1:]]
+
+
+def _place(told: dict[str, Any]) -> str:
+    """Return where a row is: row 3 (line 5), or the line alone."""
+    row, line = told.get("row"), told.get("line")
+    if row is None:
+        return f"line {line}"
+    return f"row {row:,}" + (f" (line {line})" if line else "")
 
 
 def _versions(answer: dict[str, Any]) -> str:

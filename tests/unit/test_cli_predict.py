@@ -13,9 +13,10 @@ import cli.predict
 from cli.contract import Contract
 from cli.main import main
 from cli.place import Credentials, Place
-from cli.predict import fault_in_file, merge_answer, request_batches
+from cli.predict import Asked, fault_in_file, merge_answer, request_batches
 from cli.signing import call, curl
 from modelcycle.faults import BadRequest, Transient
+from modelcycle.spec.sources import Csv
 
 SIGNATURE = {
     "model": "m", "task": "binary", "target": "y", "classes": ["no", "yes"], "ignored": ["id", "race"], "inputs": [],
@@ -31,8 +32,7 @@ CONTRACT = Contract(SIGNATURE)
 
 @pytest.mark.parametrize(("text", "sent"), [
     ("39", 39.0), (" 39 ", 39.0), ("1e3", 1000.0), ("", None), ("?", None), ("-999", None), (None, None),
-    ("forty", "forty"),
-    ("nan", "nan"), ("inf", "inf"),
+    ("forty", None), ("nan", None), ("inf", None), ("1e39", None),
 ])  # fmt: skip
 def test_a_number_is_sent_as_a_number_and_a_missing_value_as_null(text: str | None, sent: Any) -> None:
     assert CONTRACT.instance({"age": text}) == {"age": sent}
@@ -45,7 +45,7 @@ def test_columns_that_the_model_does_not_read_are_not_sent() -> None:
 
 
 def test_a_request_is_no_larger_than_the_api_accepts() -> None:
-    rows = [({}, {"a": "x" * size}) for size in [10] * 1200 + [2_000_000, 10]]
+    rows = [Asked({}, {"a": "x" * size}) for size in [10] * 1200 + [2_000_000, 10]]
     assert [len(batch) for batch in request_batches(rows)] == [500, 500, 200, 1, 1]
 
 
@@ -113,15 +113,83 @@ def test_json_is_the_answer_of_the_api(asked: list[Any], tmp_path: Path, capsys:
     ]
 
 
-def test_a_broken_line_is_named_without_its_values(
+def test_a_broken_line_is_skipped_and_named_without_its_values_and_rows_keep_their_numbers(
     asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "r.csv").write_text("age,member\n1,yes\nsecret,yes,no\n")
+    (tmp_path / "r.csv").write_text("age,member\n1,yes\nsecret,yes,no\n\n2,no\n")
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--json"]) == 4
+    streams = capsys.readouterr()
+    assert "1 row not predicted; the first: line 3: 3 values where the header has 2 columns" in streams.err
+    assert "secret" not in streams.err
+    answer = json.loads(streams.out)
+    assert (answer["predictions"], answer["rows"]) == (["yes", "yes"], [1, 3])
+    assert answer["skipped"] == [{"line": 3, "reason": "3 values where the header has 2 columns"}]
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 4
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:3]] == ["1", "3"]
+
+
+def test_a_file_without_a_row_is_refused(asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.csv").write_text("age,member\n")
     assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 2
-    error = capsys.readouterr().err
-    assert "3 values where the header has 2" in error
-    assert "line 3" in error
-    assert "secret" not in error
+    assert "no rows" in capsys.readouterr().err
+
+
+def test_a_value_that_does_not_parse_is_sent_as_missing_and_named(
+    asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.csv").write_text("age,member,since\n1,yes,2026-01-01\nunknown,maybe,soon\n?,no,\n")
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--json"]) == 0
+    assert asked == [[
+        {"age": 1.0, "member": "yes", "since": "2026-01-01"}, {"age": None, "member": None, "since": None},
+        {"age": None, "member": "no", "since": None},
+    ]]  # fmt: skip
+    streams = capsys.readouterr()
+    assert (
+        "3 values could not be read, and counted as missing; the first: row 2 (line 3), column 'age': " in streams.err
+    )
+    assert "'unknown' where a number is expected" in streams.err
+    assert "'soon' where a date like 2026-01-01 is expected" in streams.err
+    answer = json.loads(streams.out)
+    assert "rows" not in answer and answer["unread_cells"] == 3
+    assert answer["unread"][0] == {"row": 2, "line": 3, "column": "age", "text": "unknown", "expected": "a number"}
+
+
+def test_rows_that_the_api_refuses_are_left_out_and_the_others_are_scored(
+    asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = cli.predict.signing.call
+
+    def call(place: Place, method: str, path: str, body: Any) -> dict[str, Any]:
+        odd = [position for position, row in enumerate(body["instances"]) if row["age"] % 2]
+        if odd:
+            told = [{"pointer": f"/instances/{position}/age", "detail": "too odd"} for position in odd[:2]]
+            raise BadRequest("too odd", "", "", told)
+        return answering(place, method, path, body)
+
+    monkeypatch.setattr(cli.predict.signing, "call", call)
+    (tmp_path / "r.csv").write_text("age,member,since,=job's\n" + "".join(f"{n},yes,,\n" for n in range(1, 8)))
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--json"]) == 4
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["rows"], len(answer["predictions"])) == ([2, 4, 6], 3)
+    assert [left["row"] for left in answer["skipped"]] == [1, 3, 5, 7]
+    assert answer["skipped"][0] == {"row": 1, "line": 2, "reason": "column 'age': too odd"}
+    (tmp_path / "odd.csv").write_text("age,member,since,=job's\n1,yes,,\n")
+    assert main(["predict", "m", "--data", str(tmp_path / "odd.csv")]) == 2
+    assert "row 1, column 'age': too odd" in capsys.readouterr().err
+
+
+def test_the_dialect_of_the_pipeline_file_is_used_unless_an_option_names_another(
+    asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Contract(SIGNATURE, Csv(delimiter="^", skip=1))
+    monkeypatch.setattr(cli.predict, "contract", lambda place, model: told)
+    (tmp_path / "r.csv").write_text("a title\nage^member\n1^yes\n")
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 0
+    (tmp_path / "r.csv").write_text("age~member\n1~yes\n")
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--delimiter", "~", "--skip", "0"]) == 0
+    assert asked == [[{"age": 1.0, "member": "yes"}]] * 2
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--delimiter", "~~"]) == 2
+    assert "--delimiter ~~ is not possible" in capsys.readouterr().err
 
 
 def test_the_first_rows_can_be_asked_for_though_a_line_is_broken_and_it_is_said(
@@ -131,7 +199,7 @@ def test_the_first_rows_can_be_asked_for_though_a_line_is_broken_and_it_is_said(
     assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--rows", "2"]) == 0
     assert asked == [[{"age": 1.0, "member": "yes"}, {"age": 2.0, "member": "no"}]]
     said = capsys.readouterr().err
-    assert "a line is broken and skipped; the first is line 3: 3 values where the header has 2 columns" in said
+    assert "1 row not predicted; the first: line 3: 3 values where the header has 2 columns" in said
     assert "secret" not in said
 
 
@@ -170,11 +238,11 @@ def test_the_printed_curl_line_is_quoted_for_a_shell_and_shows_no_secret_of_aws(
 def test_a_refusal_names_the_row_of_the_file_and_the_column() -> None:
     pointers = ["/instances/2/hours ~1 week", "/instances/3"]
     fault = BadRequest("x", "", "", [{"pointer": pointer, "detail": "a number is expected"} for pointer in pointers])
-    translated = fault_in_file(fault, Path("r.csv"), 500, ["hours / week"])
+    translated = fault_in_file(fault, Path("r.csv"), [501, 502, 503, 504], ["hours / week"])
     assert translated.what == "row 503, column 'hours / week': a number is expected"
     assert translated.errors[1]["pointer"] == "row 504"
     too_large = BadRequest("too large", "", "", [{"pointer": "/instances", "detail": "1,000 rows at most"}])
-    assert fault_in_file(too_large, Path("r.csv"), 0, []) is too_large
+    assert fault_in_file(too_large, Path("r.csv"), [1], []) is too_large
 
 
 def test_an_api_that_does_not_answer_is_a_fault() -> None:

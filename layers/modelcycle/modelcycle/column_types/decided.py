@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from modelcycle.model.columns import Column
+from modelcycle.cells.column import Column
 
 MAX_NAMED_TEXTS = 5
 MAX_TEXT_CHARACTERS = 30  # quoted of a text

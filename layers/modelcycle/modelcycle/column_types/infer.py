@@ -22,6 +22,7 @@ from typing import Any
 
 from modelcycle.cells import dates
 from modelcycle.cells.booleans import boolean_sql
+from modelcycle.cells.column import Column
 from modelcycle.cells.missing import MARKS, USUAL, WORDS
 from modelcycle.cells.numbers import number_sql
 from modelcycle.cells.reading import Reading, parsed_sql, present_text_sql
@@ -34,7 +35,6 @@ from modelcycle.column_types.samples import sample_texts
 from modelcycle.column_types.sentinels import NO_DATE, Sentinels, find_sentinels, may_be_sentinel
 from modelcycle.column_types.words import MIN_LEVEL_CELLS, decide_words
 from modelcycle.engine import batches
-from modelcycle.model.columns import Column
 
 MIN_READ_SHARE = 0.75  # of a column's values, beside usual words for a missing one, to be numbers or dates
 MIN_BOOLEAN_SHARE = 0.95  # likewise, to be true and false; a word that recurs is a third category

@@ -20,27 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from modelcycle.cells.reading import Reading
+from modelcycle.cells.column import Column as Column
 from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz, write_npz
 from modelcycle.spec import Task
-
-
-class Column(Reading):
-    """A column, and how its text is read.
-
-    Parameters
-    ----------
-    name : any text
-    type, format, true, false, missing_values : see `cells.reading.Reading`
-    note : what was decided about its texts, for people; "" if nothing needs a word
-    distinct : number of distinct values over the kept rows
-    missing : share of missing values, 0 to 1
-    """
-
-    name: str
-    note: str = ""
-    distinct: int = 0
-    missing: float = 0.0
 
 
 class TableSchema(BaseModel):

@@ -42,9 +42,7 @@ def clean_names(names: list[str], where: str) -> tuple[list[str], list[str]]:
     for number in unnamed:
         names[number] = _free(f"column_{number + 1}", taken)
         taken.add(names[number])
-    notes = (
-        [_unnamed_note([number + 1 for number in unnamed], [names[number] for number in unnamed])] if unnamed else []
-    )
+    notes = [_unnamed_note(unnamed[0] + 1, [names[number] for number in unnamed])] if unnamed else []
     seen: Counter[str] = Counter()
     unique = []
     twice = []
@@ -74,10 +72,10 @@ def _free(name: str, taken: set[str]) -> str:
     return new
 
 
-def _unnamed_note(numbers: list[int], names: list[str]) -> str:
-    if len(numbers) == 1:
-        return f"column {numbers[0]} has no name: it is {names[0]}"
-    return f"{len(numbers):,} columns have no name: they are {list_names(names)}"
+def _unnamed_note(first: int, names: list[str]) -> str:
+    if len(names) == 1:
+        return f"column {first} has no name: it is {names[0]}"
+    return f"{len(names):,} columns have no name: they are {list_names(names)}"
 
 
 def _shown(name: str) -> str:

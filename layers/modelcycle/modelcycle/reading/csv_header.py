@@ -63,8 +63,8 @@ class _Fit(NamedTuple):
     figures: float
 
     @property
-    def rank(self) -> tuple[bool, bool, float, float, int]:
-        return self.share >= MIN_CERTAIN_SHARE, self.header == 0, self.share, self.figures, self.width
+    def rank(self) -> tuple[bool, float, bool, float, int]:
+        return self.share >= MIN_CERTAIN_SHARE, self.figures, self.header == 0, self.share, self.width
 
 
 def parse_csv_header(text: str, is_all: bool, where: str, csv: Csv) -> CsvHeader:
@@ -166,8 +166,10 @@ def _has(row: list[str], width: int) -> bool:
 def _is_title(cells: list[str], rows: list[list[str]]) -> bool:
     """Return whether a line is a title that a spreadsheet filled up with delimiters."""
     filled = sum(map(bool, cells))
-    following = rows[0] if rows else []
-    return filled * 2 < len(cells) and sum(map(bool, following)) > filled and are_names(following, rows[1:])
+    if filled * 2 >= len(cells):
+        return False
+    names = next((number for number, row in enumerate(rows) if sum(map(bool, row)) > filled), None)
+    return names is not None and are_names(rows[names], rows[names + 1 :])
 
 
 def _are_titles(above: list[list[str]], names: list[str], rows: list[list[str]]) -> bool:
@@ -257,9 +259,7 @@ def _most_frequent_delimiter(header: str) -> str:
 def _left_out(lines: int, what: str) -> list[str]:
     if not lines:
         return []
-    return [
-        f"a {what} above the header is left out" if lines == 1 else f"{lines} {what}s above the header are left out"
-    ]
+    return [f"a {what} above the header is left out" if lines == 1 else f"{lines} {what}s above the header left out"]
 
 
 def _dialect_notes(delimiter: str, quote: str) -> list[str]:

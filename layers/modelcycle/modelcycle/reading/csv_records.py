@@ -131,6 +131,6 @@ def _counts(cells: Sequence[str]) -> bool:
     if not all(re.fullmatch("[0-9]{1,6}", cell) for cell in cells):
         return False
     numbers = [int(cell) for cell in cells]
-    ascends = all(before < after for before, after in zip(numbers, numbers[1:], strict=False))
+    ascends = sorted(set(numbers)) == numbers
     counted = numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] in (0, 1, 2)
     return (counted and len(numbers) > 1) or (ascends and all(number in YEARS for number in numbers))

@@ -90,9 +90,8 @@ def read_json(engine: Any, text: PlainText, target: Path, whole: Sequence[str] =
                 FROM read_json_objects({literal(path)}, format = 'array', maximum_object_size = {MAX_LINE_BYTES})"""
         )
     except duckdb.InvalidInputException as error:
-        reason = (
-            "holds an object of more than 8 MiB" if "maximum_object_size" in str(error) else "is broken or cut short"
-        )
+        is_large = "maximum_object_size" in str(error)
+        reason = f"holds an object of more than {MAX_LINE_BYTES >> 20} MiB" if is_large else "is broken or cut short"
         raise UnreadableFile(f"the JSON list {reason}", text.where, LIST_REMEDY) from None
     path.unlink()
     engine.execute("CREATE OR REPLACE TEMP VIEW lines AS SELECT * FROM objects")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from modelcycle.reading.encodings import UTF_8, encoding_by_mark, encoding_witho
 
 MAX_TEXT_BYTES = 2 * 2**30  # uncompressed; the text is copied to the function's temporary storage
 CHUNK_BYTES = 1 << 20
+PROBE_BYTES = 1 << 16  # of a gzip file, to see how far it unpacks
+MIN_BOMB_RATIO = 200  # of unpacked to packed bytes; text has 3 to 50
+GZIP_WINDOW = 31  # zlib reads a gzip header
 SIZE_BYTES = 4  # at the end of a gzip file: the size of its text (RFC 1952)
 KNOWN_FORMATS = {
     b"PAR1": "a Parquet file", b"PK\x03\x04": "a zip archive or an Excel file", b"\x1f\x8b": "compressed with gzip",
@@ -22,6 +26,7 @@ KNOWN_FORMATS = {
 }  # fmt: skip
 """What a file is, by its first bytes."""
 
+HTML = (b"<!doctype html", b"<html")
 ANOTHER_FORMAT = "give it the ending of its format, or save it as CSV, JSON lines or Parquet"
 REMEDIES = {
     b"PK\x03\x04": "unpack the archive, or save the sheet in Excel as CSV UTF-8",
@@ -68,6 +73,10 @@ class PlainText:
             if beginning.startswith(first_bytes):
                 remedy = REMEDIES.get(first_bytes, ANOTHER_FORMAT)
                 raise UnreadableFile(f"the file is {description}, which its name does not say", where, remedy)
+        if beginning[:100].lstrip().lower().startswith(HTML):
+            raise UnreadableFile(
+                "the file is an HTML page", where, "is it what a browser shows instead of the file? download the data"
+            )
         found = encoding_by_mark(beginning)
         if found == UTF_8 or encoding is None:
             return replace(text, encoding=found or UTF_8, is_declared=found is not None)
@@ -105,13 +114,8 @@ class PlainText:
             bytes_read += len(chunk)
             if bytes_read > MAX_TEXT_BYTES:
                 raise self._too_large()
-            nul = chunk.find(b"\0")
-            if nul >= 0:
-                line = lines_read + chunk.count(b"\n", 0, nul) + 1
-                raise UnreadableFile(
-                    "the file has NUL bytes, which text never has", f"{self.where}, line {line}",
-                    "is it a binary file, or UTF-16? save it as UTF-8 text",
-                )  # fmt: skip
+            if b"\0" in chunk:
+                raise self._has_nul(chunk, lines_read)
             chunk = carried + chunk
             carried = chunk[-1:] if chunk.endswith(b"\r") else b""
             chunk = chunk[: len(chunk) - len(carried)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -132,6 +136,8 @@ class PlainText:
                 if is_first and self.encoding == UTF_8:
                     chunk = chunk.removeprefix(codecs.BOM_UTF8)
                 is_first = False
+                if self.encoding == UTF_8 and b"\0" in chunk:
+                    raise self._has_nul(chunk, line - 1)
                 text = decoder.decode(chunk)
                 line += text.count("\n")
                 yield chunk if self.encoding == UTF_8 else text.removeprefix("\ufeff").encode()
@@ -161,14 +167,28 @@ class PlainText:
         return cast(BinaryIO, gzip.open(self.source)) if self.gzipped else self.source.open("rb")
 
     def _check_unpacked_size(self) -> None:
-        """Refuse a gzip file that says that it is too large, before it is unpacked."""
-        if self.gzipped and self.source.stat().st_size > SIZE_BYTES:
-            with self.source.open("rb") as file:
-                file.seek(-SIZE_BYTES, 2)
-                if int.from_bytes(file.read(), "little") > MAX_TEXT_BYTES:
-                    file.seek(0)
-                    if file.read(2) == b"\x1f\x8b":
-                        raise self._too_large()
+        """Refuse a gzip file that says that it is too large, before it is unpacked.
+
+        What it says is believed only if its beginning unpacks to far more than text does: of a file that was cut
+        short, the last bytes say anything.
+        """
+        if not self.gzipped or self.source.stat().st_size <= SIZE_BYTES:
+            return
+        with self.source.open("rb") as file:
+            beginning = file.read(PROBE_BYTES)
+            file.seek(-SIZE_BYTES, 2)
+            size = int.from_bytes(file.read(), "little")
+        with contextlib.suppress(zlib.error):
+            unpacked = zlib.decompressobj(GZIP_WINDOW).decompress(beginning, MIN_BOMB_RATIO * PROBE_BYTES)
+            if size > MAX_TEXT_BYTES and len(unpacked) >= MIN_BOMB_RATIO * len(beginning):
+                raise self._too_large()
+
+    def _has_nul(self, chunk: bytes, lines_above: int) -> UnreadableFile:
+        line = lines_above + chunk.count(b"\n", 0, chunk.index(b"\0")) + 1
+        return UnreadableFile(
+            "the file has NUL bytes, which text never has", f"{self.where}, line {line}",
+            "is it a binary file, or UTF-16? save it as UTF-8 text",
+        )  # fmt: skip
 
     def _too_large(self) -> BadData:
         return BadData(f"the file has more than {MAX_TEXT_BYTES >> 30} GiB of text", self.where, "upload it in parts")

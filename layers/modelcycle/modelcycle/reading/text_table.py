@@ -12,6 +12,7 @@ from modelcycle.reading.line_numbers import MAX_JUMPS, UNKNOWN, LineNumbers
 from modelcycle.sql_literal import literal
 
 FETCHED_ROWS = 1000  # in memory at a time
+NO_LINES = LineNumbers()
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class TextTable:
     rows: int
     broken: int
     sparse: bool = False
-    numbers: LineNumbers = LineNumbers()
+    numbers: LineNumbers = NO_LINES
     notes: tuple[str, ...] = ()
 
     def texts(self, engine: Any) -> Iterator[tuple[str | None, ...]]:
