@@ -15,4 +15,7 @@ from modelcycle.observability import Metric, observed
 def handler(request: CollectRequest) -> Collected:
     aws = adapters()
     leases, results = aws.registry.leases, aws.registry.results
-    return collect(request, data=aws.data, artifacts=aws.artifacts, leases=leases, results=results, code=aws.code)
+    return collect(
+        request, data=aws.data, artifacts=aws.artifacts, leases=leases, results=results, code=aws.code,
+        registry=aws.registry,
+    )  # fmt: skip

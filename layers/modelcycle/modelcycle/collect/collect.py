@@ -8,24 +8,28 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from modelcycle.collect.column_checks import check_pipeline_columns, check_same_columns, pipeline_columns
+from modelcycle.collect.contract_columns import check_table
+from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
 from modelcycle.collect.shards import write_quarantine, write_shards
+from modelcycle.contract import ContractFile
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
 from modelcycle.reading import TextTable, check_suffix, read_file
 from modelcycle.reading.column_names import check_second_column
-from modelcycle.registry import Leases, Results
+from modelcycle.registry import Leases, Registry, Results
 from modelcycle.spec import Pipeline
 from modelcycle.steps import pipeline_of, reuse_or_run
-from modelcycle.store import Listed, Store, put_json
+from modelcycle.store import Listed, Store, put_json, read_json
 
 MAX_SNAPSHOT_BYTES = 2 * 2**30  # of all files; they are copied to the function's temporary storage
 MAX_NAMED = 20  # repeated files in the message; the manifest has all
 
 
 def collect(
-    request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str
-) -> Collected:
+    request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str,
+    registry: Registry | None = None,
+) -> Collected:  # fmt: skip
     """Write a snapshot of the objects under `raw/{model}/`: all columns as text, rows in order of key and line.
 
     Skips objects whose names begin with `_` or `.`. Of files with equal bytes, only the first by key is read, unless
@@ -38,6 +42,7 @@ def collect(
     leases : records which objects this run has read
     results : earlier results of the step
     code : version of the code; a result of other code is not reused
+    registry : whose live version holds new files to its contract; without one they are held to none
 
     Raises
     ------
@@ -52,6 +57,7 @@ def collect(
     listing = [listed for listed in data.list(prefix) if _is_data(listed.key)]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in listing])
     _check_listing(listing, prefix)
+    pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep",
@@ -60,7 +66,7 @@ def collect(
     def work() -> Collected:
         with TemporaryDirectory() as name, connect(Path(name), "collect") as engine:
             folder = Path(name)
-            tables, sources = _read_objects(engine, data, listing, pipeline, folder)
+            tables, sources = _read_objects(engine, data, listing, pipeline, folder, request, pinned, artifacts)
             rows = sum(table.rows for table in tables)
             broken = sum(table.broken for table in tables)
             if not rows:
@@ -86,10 +92,17 @@ def collect(
                 files_left_out=len(repeated),
             )
 
-    return reuse_or_run(
+    collected = reuse_or_run(
         work, Collected, step="collect", request=request, parameters=parameters, code=code,
         results=results, artifacts=artifacts,
     )  # fmt: skip
+    contents = [
+        entry.get("content") or entry["sha256"] for entry in read_json(artifacts, collected.manifest)["objects"]
+    ]
+    held = contract_for(pinned, contents, artifacts)
+    if held is None:
+        return collected
+    return collected.model_copy(update={"contract": held.artifact, "contract_version": held.version})
 
 
 def _is_data(key: str) -> bool:
@@ -114,8 +127,9 @@ def _check_listing(listing: list[Listed], prefix: str) -> None:
 
 
 def _read_objects(
-    engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path
-) -> tuple[list[TextTable], list[dict[str, Any]]]:
+    engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path,
+    request: CollectRequest, pinned: Pinned | None, artifacts: Store,
+) -> tuple[list[TextTable], list[dict[str, Any]]]:  # fmt: skip
     """Read all objects; return the rows of those that are used, and the entries of all in the manifest."""
     tables: list[TextTable] = []
     sources: list[dict[str, Any]] = []
@@ -129,6 +143,9 @@ def _read_objects(
             sources.append(entry | {"rows": 0, "quarantined": 0, "repeats": first})
             continue
         table = read_file(engine, source, listed.key, source.with_suffix(".parquet"))
+        if pinned is not None and entry["sha256"] not in pinned.contract.contents:
+            file = ContractFile(key=listed.key, content=entry["sha256"], rows=table.rows)
+            check_table(engine, table, file, number, pinned, pipeline, request, artifacts)
         if tables:
             check_same_columns(table.names, tables[0].names, listed.key, listing[0].key, table.sparse)
         else:

@@ -74,6 +74,11 @@ class Collected(Message):
         description="keys of files left out, because another file has the same content, at most 20 of them",
     )
     files_left_out: int = Field(0, description="how many files were left out for that reason")
+    contract: Artifact | None = Field(
+        None, description="JSON: the contract of the live version, by which the columns are read and checked"
+    )
+    contract_version: int | None = Field(None, description="whose contract it is")
+    corrected: int = Field(0, description="cells and lines that a person has corrected, see `modelcycle quarantine`")
     cached: bool = False
 
 
@@ -105,4 +110,8 @@ class Preprocessed(Message):
     parts: Artifact | None = Field(None, description="npz: each row of the snapshot: its part, 255 if it is not kept")
     folds: Artifact | None = Field(None, description="npz: the fold of each training and each validation row")
     notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
+    contract: Artifact | None = Field(None, description="JSON: what the kept rows are like, for the batches to come")
+    contract_report: Artifact | None = Field(None, description="JSON: how the new rows differ from the contract")
+    warned: list[str] = Field([], description="broken rules that are told, as sentences")
+    ask: list[str] = Field([], description="broken rules because of which a person has to approve, as sentences")
     cached: bool = False

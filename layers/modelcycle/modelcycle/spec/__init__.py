@@ -32,14 +32,18 @@ from modelcycle.spec.pipeline import (
     Training,
     json_schema,
 )
+from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
 from modelcycle.spec.sources import Csv, HttpSource, Join, S3Source, Source, SqlSource, StreamSource
 
 __all__ = [
+    "CELL_CHECKS",
     "HEADLINE_METRIC",
     "METRICS",
     "MODEL_NAME",
     "Algorithm",
     "Approval",
+    "Check",
+    "ColumnRule",
     "Costs",
     "Csv",
     "Decide",
@@ -48,10 +52,12 @@ __all__ = [
     "Gates",
     "HttpSource",
     "Join",
+    "Level",
     "Monitoring",
     "Pipeline",
     "Retraining",
     "Rollout",
+    "Rules",
     "S3Source",
     "Source",
     "SqlSource",
@@ -59,9 +65,11 @@ __all__ = [
     "StreamSource",
     "Task",
     "Training",
+    "bound",
     "headline_metric",
     "is_better",
     "json_schema",
     "parse",
+    "seconds_of",
     "unknown_metric",
 ]
