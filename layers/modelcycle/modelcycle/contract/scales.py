@@ -12,7 +12,7 @@ MIN_VALUES = 50  # now and then
 MIN_DISTINCT = 10  # of the quantiles; codes and counts of few values have no unit
 MIN_FACTOR = 1.25
 MIN_DISTANCE = 0.3  # of the distributions as they are
-MAX_REST = 0.06  # of them after the change of unit is undone, beyond chance
+MAX_REST = 0.03  # of them after the change of unit is undone, beyond chance
 MAX_ERROR = 0.12  # of a known factor
 KNOWN_FACTORS = {
     0.01: "such as per cent or cents", 100.0: "such as per cent or cents", 0.001: "such as g and kg, or ms and s",

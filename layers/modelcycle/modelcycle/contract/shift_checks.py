@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from modelcycle.contract import measured
 from modelcycle.contract.batch import Batch
 from modelcycle.contract.limits import DEFAULT
-from modelcycle.contract.scales import other_scale
+from modelcycle.contract.measured import Spread, distance
+from modelcycle.contract.scales import Scale, other_scale
 from modelcycle.contract.shifts import (
+    Numbers,
     far_bounds,
     goes_on,
     is_comparable,
@@ -16,9 +18,11 @@ from modelcycle.contract.shifts import (
     level_shift,
     number_shift,
 )
-from modelcycle.contract.terms import Contract
+from modelcycle.contract.terms import ColumnTerms, Contract
 from modelcycle.contract.violations import Anomaly, Violation
 from modelcycle.spec import Rules
+
+MAX_OTHERS_MOVED = 0.15  # of the distribution of a column that is not in another unit
 
 
 def check_shifts(
@@ -43,14 +47,13 @@ def check_shifts(
     now = measured.numbers(batch.engine, batch.source, typed, far)
     other_period = is_other_period([(before[name], numbers) for name, numbers in now.items() if name != target])
     spreads = measured.spreads(batch.engine, batch.source, typed, batch.rows)
+    scales = _other_scales(before, now, spreads)
     found = []
     for name, then in before.items():
         sentence: str | None = None
         anomaly: Anomaly = "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH"
         if name in now:
-            scale = None
-            if then.type == "number" and not goes_on(then, now[name]):
-                scale = other_scale(then, spreads[name])
+            scale = scales.get(name)
             if scale is not None:
                 sentence, anomaly = scale.sentence(), "CUSTOM_VALIDATION"
             else:
@@ -69,3 +72,21 @@ def check_shifts(
             )
         )  # fmt: skip
     return found
+
+
+def _other_scales(
+    before: Mapping[str, ColumnTerms], now: Mapping[str, Numbers], spreads: Mapping[str, Spread]
+) -> dict[str, Scale]:
+    """Return the columns that seem to be in another unit.
+
+    Where other columns have moved as well, another season or other customers are likelier than another unit.
+    """
+    compared = [
+        name
+        for name in now
+        if before[name].type == "number" and name in spreads and not goes_on(before[name], now[name])
+    ]
+    scales = {name: scale for name in compared if (scale := other_scale(before[name], spreads[name])) is not None}
+    others = [name for name in compared if name not in scales and before[name].quantiles]
+    moved = [name for name in others if distance(before[name].quantiles, spreads[name].quantiles) > MAX_OTHERS_MOVED]
+    return {} if moved or (not others and len(scales) > 1) else scales
