@@ -103,7 +103,11 @@ class Lifecycle:
         with_registry = buckets | {"registry": self.registry}
         done: dict[str, Any] = {"run": run}
         done["collect"] = collect(
-            messages.CollectRequest(run=run), data=self.data, leases=self.registry.leases, **with_results
+            messages.CollectRequest(run=run),
+            data=self.data,
+            leases=self.registry.leases,
+            registry=self.registry,
+            **with_results,
         )
         done["preprocess"] = preprocess(_request(messages.PreprocessRequest, done), **with_results)
         done["engineer_features"] = engineer_features(_request(messages.EngineerFeaturesRequest, done), **with_results)

@@ -19,6 +19,7 @@ MAX_SKEW = 0.1  # of an interval's width, between its halves, for it to be shown
 MAX_SHOWN_LEFT_OUT = 4  # columns that are named; `modelcycle show MODEL:VERSION` lists all
 MAX_SHOWN_SENTENCES = 6  # of a kind
 MAX_SHOWN_FILES = 3
+MAX_CONTRACT = 240  # characters of a broken rule
 
 Results = dict[str, Any]  # the messages of all states up to the step, as JSON
 
@@ -96,7 +97,10 @@ def _preprocess(results: Results) -> Figures:
         parts.append(count(preprocessed.cases, "case"))
     parts.append(f"train {train:,} | validation {validation:,} | test {test:,}")
     reasons = "; ".join(f"{reason} in {count(rows, 'row')}" for reason, rows in preprocessed.quarantine_reasons.items())
-    return Figures(parts, [*([f"quarantined: {reasons}"] if reasons else []), *_first(preprocessed.notes)])
+    broken = [f"contract, a person decides: {clip(what, MAX_CONTRACT)}" for what in preprocessed.ask]
+    broken += [f"contract: {clip(what, MAX_CONTRACT)}" for what in preprocessed.warned]
+    quarantined = [f"quarantined: {reasons}"] if reasons else []
+    return Figures(parts, [*quarantined, *_first(broken), *_first(preprocessed.notes)])
 
 
 def _engineer_features(results: Results) -> Figures:

@@ -14,8 +14,8 @@ from modelcycle.observability import Metric, observed
 )
 def handler(request: CollectRequest) -> Collected:
     aws = adapters()
-    leases, results, landings = aws.registry.leases, aws.registry.results, aws.registry.landings
+    leases, results = aws.registry.leases, aws.registry.results
     return collect(
         request, data=aws.data, artifacts=aws.artifacts, leases=leases, results=results, code=aws.code,
-        landings=landings,
+        registry=aws.registry,
     )  # fmt: skip

@@ -39,7 +39,10 @@ class Workspace:
     def collect(self, run: Run, code: str = "1") -> Collected:
         request = CollectRequest(run=run)
         leases, results = self.registry.leases, self.registry.results
-        return collect(request, data=self.data, artifacts=self.artifacts, leases=leases, results=results, code=code)
+        return collect(
+            request, data=self.data, artifacts=self.artifacts, leases=leases, results=results, code=code,
+            registry=self.registry,
+        )  # fmt: skip
 
     def preprocess(self, run: Run, code: str = "1") -> Preprocessed:
         request = PreprocessRequest(run=run, collect=self.collect(run))

@@ -248,7 +248,7 @@ def every(n: int, text: str | None) -> Any:
 
 UNFAIR: dict[str, tuple[Given, list[str]]] = {
     "no numbers": (
-        new_rows(**{AGE: every(10, "n/a")}),
+        new_rows(**{AGE: every(10, "much")}),
         [f"{AGE}: 10.0 % of the values are not numbers, which version 1 reads"],
     ),
     "no dates of its format": (
@@ -322,7 +322,7 @@ def test_a_champion_is_not_judged_where_a_text_that_tells_its_rows_apart_was_wri
 
 
 def test_the_file_with_most_of_a_difference_is_named() -> None:
-    now = new_rows(**{AGE: every(4, "n/a")})
+    now = new_rows(**{AGE: every(4, "much")})
     rows = [*ROWS, *now.rows]
     _, found = champion_and(Given(rows, [*PARTS, *now.parts], WHOLE, FIELDS, second_file=400))
     new = PARTS.count(TEST) + 200

@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from modelcycle.collect.column_checks import all_names, check_pipeline_columns, check_same_columns, pipeline_columns
 from modelcycle.collect.content import content_hash
+from modelcycle.collect.contract_columns import check_table
 from modelcycle.collect.inputs import list_inputs, source_prefix
 from modelcycle.collect.join import join_tables
 from modelcycle.collect.notes import notes_of_files
+from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
+from modelcycle.contract import ContractFile
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
 from modelcycle.reading import TextTable, check_suffix, read_file
 from modelcycle.reading.column_names import check_second_column
-from modelcycle.registry import Landings, Leases, Results
+from modelcycle.registry import Leases, Registry, Results
 from modelcycle.spec import MAIN, Pipeline, StreamSource
 from modelcycle.steps import pipeline_of, reuse_or_run
-from modelcycle.store import Listed, Store, put_json
+from modelcycle.store import Listed, Store, put_json, read_json
 
 MAX_SNAPSHOT_BYTES = 2 * 2**30  # of all files; they are copied to the function's temporary storage
 MAX_NAMED = 20  # repeated files in the message; the manifest has all
 
 
 def collect(
-    request: CollectRequest,
-    *,
-    data: Store,
-    artifacts: Store,
-    leases: Leases,
-    results: Results,
-    code: str,
-    landings: Landings | None = None,
-) -> Collected:
+    request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str,
+    registry: Registry | None = None,
+) -> Collected:  # fmt: skip
     """Write a snapshot of the rows: all columns as text, in order of object and line.
 
     Reads the objects under `raw/{model}/`, or those that have landed from the source of the pipeline file, and joins
@@ -52,8 +50,8 @@ def collect(
     artifacts : the bucket for the snapshot
     leases : records which objects this run has read
     results : earlier results of the step
-    landings : what has landed from sources; see `list_inputs` for None
     code : version of the code; a result of other code is not reused
+    registry : what has landed from sources, see `list_inputs` for None; its live version holds new files to a contract
 
     Raises
     ------
@@ -65,11 +63,12 @@ def collect(
     run = request.run
     pipeline = pipeline_of(artifacts, run)
     prefix = source_prefix(run.model, MAIN, pipeline.source)
-    inputs = list_inputs(pipeline, data, landings)
+    inputs = list_inputs(pipeline, data, registry.landings if registry is not None else None)
     listing = inputs[MAIN]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in listing])
     for name, objects in inputs.items():
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]))
+    pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep", "csv": pipeline.csv.model_dump(),
@@ -82,7 +81,12 @@ def collect(
     def work() -> Collected:
         with TemporaryDirectory() as name, connect(Path(name), "collect") as engine:
             folder = Path(name)
-            tables, sources = _read_objects(engine, data, listing, pipeline, folder)
+
+            def check(table: TextTable, file: ContractFile, number: int) -> None:
+                if pinned is not None and file.content not in pinned.contract.contents:
+                    check_table(engine, table, file, number, pinned, pipeline, request, artifacts)
+
+            tables, sources = _read_objects(engine, data, listing, pipeline, folder, check=check)
             notes: list[str] = []
             if isinstance(pipeline.source, StreamSource) and pipeline.source.id is not None:
                 where = f"pipelines/{pipeline.name}.yaml"
@@ -128,10 +132,17 @@ def collect(
                 notes=notes,
             )
 
-    return reuse_or_run(
+    collected = reuse_or_run(
         work, Collected, step="collect", request=request, parameters=parameters, code=code,
         results=results, artifacts=artifacts,
     )  # fmt: skip
+    contents = [
+        entry.get("content") or entry["sha256"] for entry in read_json(artifacts, collected.manifest)["objects"]
+    ]
+    held = contract_for(pinned, contents, artifacts)
+    if held is None:
+        return collected
+    return collected.model_copy(update={"contract": held.artifact, "contract_version": held.version})
 
 
 def _check_listing(listing: list[Listed], prefix: str) -> None:
@@ -154,9 +165,15 @@ def _check_listing(listing: list[Listed], prefix: str) -> None:
 
 
 def _read_objects(
-    engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path, source_name: str = MAIN
-) -> tuple[list[TextTable], list[dict[str, Any]]]:
-    """Read all objects of a source; return the rows of those that are used, and the entries of all in the manifest."""
+    engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path, source_name: str = MAIN,
+    check: Callable[[TextTable, ContractFile, int], None] | None = None,
+) -> tuple[list[TextTable], list[dict[str, Any]]]:  # fmt: skip
+    """Read all objects of a source; return the rows of those that are used, and the entries of all in the manifest.
+
+    Parameters
+    ----------
+    check : of a file with its number; raises a fault if the run may not read it
+    """
     section = pipeline.sources[source_name]
     folder = folder / f"source-{source_name}"
     folder.mkdir()
@@ -173,6 +190,8 @@ def _read_objects(
             sources.append(entry | {"rows": 0, "quarantined": 0, "repeats": first})
             continue
         table = read_file(engine, source, listed.key, source.with_suffix(".parquet"), pipeline.csv)
+        if check is not None:
+            check(table, ContractFile(key=listed.key, content=entry["sha256"], rows=table.rows), number)
         if tables:
             check_same_columns(table, tables[0], listed.key, listing[0].key)
         else:

@@ -48,6 +48,8 @@ def pipeline_columns(pipeline: Pipeline) -> dict[str, list[str]]:
         "features.numeric": pipeline.features.numeric,
         "features.categorical": pipeline.features.categorical,
         "features.allow": pipeline.features.allow,
+        "schema.columns": list(pipeline.rules.columns),
+        "schema.keys": pipeline.rules.keys,
     }
 
 

@@ -10,6 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.contract.shifts import (
+    far_bounds,
+    is_comparable,
+    is_other_period,
+    level_shift,
+    number_shift,
+)
 from modelcycle.engine import connect
 from modelcycle.faults import BadMessage
 from modelcycle.find_unseen.comparability import (
@@ -25,13 +32,6 @@ from modelcycle.find_unseen.comparability import (
 )
 from modelcycle.find_unseen.learned_cases import LearnedCases, Memory, fields_recipe, is_same
 from modelcycle.find_unseen.seen_rows import SeenRows, find_seen_rows
-from modelcycle.find_unseen.shifts import (
-    far_bounds,
-    is_comparable,
-    is_other_period,
-    level_shift,
-    number_shift,
-)
 from modelcycle.find_unseen.snapshot import Mask, Snapshot
 from modelcycle.messages import Artifact, CaseColumn, CaseRecipe, FindUnseenRequest, FoundUnseen
 from modelcycle.model.columns import TableSchema

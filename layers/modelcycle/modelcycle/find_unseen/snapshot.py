@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.reading import missing_texts_of, parsed_sql
+from modelcycle.contract import measured
+from modelcycle.contract.shifts import Level, Numbers
 from modelcycle.engine import batches
 from modelcycle.find_unseen.learned_cases import sorted_columns
-from modelcycle.find_unseen.shifts import QUANTILES, Level, Numbers
 from modelcycle.messages import CaseRecipe
 from modelcycle.model.cases import create_cases
 from modelcycle.model.columns import Columns
@@ -115,39 +116,17 @@ class Snapshot:
         far : bounds outside of which a number counts as far, by field
         missing : texts that mean a missing value
         """
-        found: dict[str, Numbers] = {}
-        for batch in batches(list(fields.values())):
-            typed, measured = [], []
-            for number, field in enumerate(batch):
-                # as the profile has it, which is of float32
-                cast = CASTS[field.type]
-                typed.append(f"({parsed_sql(field, self._text_sql(field, missing))}){cast}::DOUBLE AS v{number}")
-                v, (low, high) = f"v{number}", far[field.name]
-                measured.append(
-                    f"[count({v}), min({v}), max({v})], quantile_disc({v}, {list(QUANTILES)}),"
-                    f" CASE WHEN min({v}) < max({v}) THEN corr({v}, row_id) END,"
-                    f" count(*) FILTER ({v} % 1 <> 0), count({v}) FILTER ({v} NOT BETWEEN {low!r} AND {high!r})"
-                )
-            (row,) = self.engine.execute(
-                f"SELECT {', '.join(measured)} FROM"
-                f" (SELECT row_id, {', '.join(typed)} FROM snapshot SEMI JOIN {table} USING (row_id))"
-            ).fetchall()
-            for number, field in enumerate(batch):
-                (values, least, most), quantiles, order, broken, outside = row[5 * number : 5 * number + 5]
-                if values:
-                    found[field.name] = Numbers(int(values), least, most, quantiles, order or 0.0, not broken, outside)
-        return found
+        # as the profile has it, which is of float32
+        typed = {
+            name: f"({parsed_sql(field, self._text_sql(field, missing))}){CASTS[field.type]}"
+            for name, field in fields.items()
+        }
+        return measured.numbers(self.engine, f"snapshot SEMI JOIN {table} USING (row_id)", typed, far)
 
     def levels(self, table: str, field: Field, missing: Iterable[str]) -> list[Level]:
         """Return the texts of a field in the rows of a table of `select`, the most frequent first."""
         text = self._text_sql(field, missing)
-        counts = self.engine.execute(
-            f"""SELECT v, count(*) AS rows, count(*) FILTER (v IS DISTINCT FROM before) FROM
-                  (SELECT v, lag(v) OVER (ORDER BY row_id) AS before FROM
-                    (SELECT row_id, {text} AS v FROM snapshot SEMI JOIN {table} USING (row_id))
-                   WHERE v IS NOT NULL) GROUP BY v ORDER BY rows DESC, v"""
-        ).fetchall()
-        return [Level(*level) for level in counts]
+        return measured.levels(self.engine, f"snapshot SEMI JOIN {table} USING (row_id)", text)
 
     def _count(
         self, first: str, table: str, fields: Sequence[Field], missing: Iterable[str], grouped: str = ""

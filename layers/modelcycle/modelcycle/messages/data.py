@@ -80,6 +80,11 @@ class Collected(Message):
         description="Parquet: file, row, line; the line of a row is that of the last entry of its file up to its row,"
         " and the rows between; 0 is not known",
     )
+    contract: Artifact | None = Field(
+        None, description="JSON: the contract of the live version, by which the columns are read and checked"
+    )
+    contract_version: int | None = Field(None, description="whose contract it is")
+    corrected: int = Field(0, description="cells and lines that a person has corrected, see `modelcycle quarantine`")
     notes: list[str] = Field([], description="what was found in the files that is not usual, as sentences for people")
     cached: bool = False
 
@@ -112,4 +117,8 @@ class Preprocessed(Message):
     parts: Artifact | None = Field(None, description="npz: each row of the snapshot: its part, 255 if it is not kept")
     folds: Artifact | None = Field(None, description="npz: the fold of each training and each validation row")
     notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
+    contract: Artifact | None = Field(None, description="JSON: what the kept rows are like, for the batches to come")
+    contract_report: Artifact | None = Field(None, description="JSON: how the new rows differ from the contract")
+    warned: list[str] = Field([], description="broken rules that are told, as sentences")
+    ask: list[str] = Field([], description="broken rules because of which a person has to approve, as sentences")
     cached: bool = False

@@ -11,16 +11,19 @@ import numpy as np
 from modelcycle.cells import dates
 from modelcycle.cells.reading import Reading
 from modelcycle.column_types import Decided, create_clean_rows, decide_columns, target_column
+from modelcycle.contract import Contract, infer_contract
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, BadPipeline
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest, Run
 from modelcycle.model.columns import Column, Columns, TableSchema
 from modelcycle.model.npz import to_npz
 from modelcycle.preprocess import tables, target
+from modelcycle.preprocess.contract_check import check_contract, contract_files, read_contract
 from modelcycle.preprocess.duplicates import create_unique_rows, moved_target
 from modelcycle.preprocess.entities import MAX_INSPECTED_ROWS, repeated_entity
 from modelcycle.preprocess.grouping import Grouping, create_units
-from modelcycle.preprocess.quarantine import cell_reasons, quarantine_reasons, write_quarantine
+from modelcycle.preprocess.held_cells import hold_cells, required_by_rule, tell_held_cells
+from modelcycle.preprocess.quarantine import cell_reasons, quarantine_reasons, unread_by_column, write_quarantine
 from modelcycle.preprocess.reading_notes import reading_notes
 from modelcycle.preprocess.row_selection import (
     RowCounts,
@@ -39,7 +42,7 @@ from modelcycle.store import Store, read_json
 STEP = "preprocess"
 PIPELINE_KEYS = {
     "target", "task", "positive_class", "time_column", "id_columns", "group_by", "duplicates", "drop_columns",
-    "sensitive_columns", "missing_values", "features",
+    "sensitive_columns", "missing_values", "features", "rules",
 }  # fmt: skip
 """Keys of the pipeline file on which the result depends."""
 
@@ -69,6 +72,8 @@ def preprocess(request: PreprocessRequest, *, artifacts: Store, results: Results
             return _preprocess(request, artifacts, pipeline, engine, Path(name))
 
     parameters = pipeline.model_dump(mode="json", include=PIPELINE_KEYS)
+    if pipeline.rules.freshness is not None:  # what was fresh then may not be any more
+        parameters["started"] = request.run.started_at.isoformat()
     return reuse_or_run(
         work, Preprocessed, step=STEP, request=request, parameters=parameters, code=code, results=results,
         artifacts=artifacts,
@@ -88,12 +93,18 @@ def _preprocess(
     rows = create_clean_rows(engine, shards, len(names), pipeline.missing_everywhere, folder)
     for shard in shards:
         shard.unlink()
-    decided = _decided_columns(engine, names, dropped, pipeline)
+    contract = read_contract(collected, artifacts)
+    decided = _decided_columns(engine, names, dropped, pipeline, contract)
     columns = {number: decision.column for number, decision in decided.items()}
+    checked = check_contract(engine, run, collected, contract, artifacts, manifest, columns, pipeline)
+    violations = checked.report.violations
+    hold_cells(checked.batch, violations, columns, contract, pipeline.rules, target_number, folder)
     create_unique_rows(engine, pipeline, names, columns)
     time_number = names.index(pipeline.time_column) if pipeline.time_column is not None else None
-    required = required_columns(engine, pipeline, columns, target_number, time_number)
+    required = required_by_rule(violations, columns)
+    required |= required_columns(engine, pipeline, columns, target_number, time_number)
     counts = create_valid_rows(engine, columns, target_number, required, time_number)
+    counts = counts._replace(cells=counts.cells + tell_held_cells(engine))
     quarantine, reasons = None, {}
     if counts.quarantined or counts.cells:
         reasons = quarantine_reasons(engine, columns)
@@ -123,6 +134,13 @@ def _preprocess(
     )
     moved = moved_target(engine, task, target_number, target_type) if counts.duplicates else None
     written, entity_note = _write_parts(engine, artifacts, run, features, schema, part_rows, grouping, pipeline, folder)
+    under = (collected.contract, collected.contract_version) if collected.contract is not None else None
+    inferred = infer_contract(
+        engine, schema, {column.name: number for number, column in columns.items()}, model=run.model,
+        rows=counts.kept, files=contract_files(manifest), unread=unread_by_column(engine, columns),
+        dropped=[names[number] for number in sorted(dropped)], keys=pipeline.rules.keys or pipeline.id_columns,
+        time_column=pipeline.time_column, under=under,
+    )  # fmt: skip
     return Preprocessed(
         table=artifacts.put(run.key(STEP, "table.json"), schema.model_dump_json().encode()),
         quarantine=artifacts.put(run.key(STEP, "quarantine.parquet"), quarantine) if quarantine else None,
@@ -141,6 +159,10 @@ def _preprocess(
         folds=artifacts.put(
             run.key(STEP, "folds.npz"), to_npz(train=folds_of_part(engine, 0), validation=folds_of_part(engine, 1))
         ),
+        contract=artifacts.put(run.key(STEP, "contract.json"), inferred.model_dump_json().encode()),
+        contract_report=checked.artifact,
+        warned=checked.warned,
+        ask=checked.ask,
         notes=[
             note
             for note in (*reading_notes(decided, pipeline), moved, *grouping.notes, *split_notes, entity_note)
@@ -150,8 +172,11 @@ def _preprocess(
     )
 
 
-def _decided_columns(engine: Any, names: list[str], dropped: set[int], pipeline: Pipeline) -> dict[int, Decided]:
-    """Return all columns but the dropped ones, with their types.
+def _decided_columns(
+    engine: Any, names: list[str], dropped: set[int], pipeline: Pipeline, contract: Contract | None
+) -> dict[int, Decided]:
+    """Return all columns but the dropped ones, with their types: those of the contract, unless the pipeline file says
+    otherwise, so that a bad batch does not make a number a text.
 
     Raises
     ------
@@ -159,7 +184,10 @@ def _decided_columns(engine: Any, names: list[str], dropped: set[int], pipeline:
     BadPipeline : features.dates names a format that is none
     """
     left = {number: name for number, name in enumerate(names) if number not in dropped}
-    declared = {number: reading for number, name in left.items() if (reading := _declared(name, pipeline))}
+    pinned = contract.terms() if contract is not None and contract.target.name == pipeline.target else {}
+    declared = {
+        number: reading for number, name in left.items() if (reading := _declared(name, pipeline) or pinned.get(name))
+    }
     target = names.index(pipeline.target)
     numeric = {number for number, name in left.items() if name in pipeline.features.numeric and number not in declared}
     decided = decide_columns(
@@ -169,12 +197,21 @@ def _decided_columns(engine: Any, names: list[str], dropped: set[int], pipeline:
     )  # fmt: skip
     if len(decided) < 2:
         raise BadData("no column is left besides the target", "drop_columns", "drop fewer columns")
+    for number, decision in decided.items():
+        column = decision.column
+        if declared.get(number) is pinned.get(column.name) and column.name in pinned:
+            words = sorted({*column.missing_values, *pinned[column.name].missing_values})
+            decided[number] = decision._replace(column=column.model_copy(update={"missing_values": words}))
     target_type = target_column(engine, target, decided[target].column)
     return decided | {target: decided[target]._replace(column=target_type)}
 
 
 def _declared(name: str, pipeline: Pipeline) -> Reading | None:
     """Return how the pipeline file says that a column is read, None if that is to be inferred."""
+    rule = pipeline.rules.column(name).type
+    if rule is not None:
+        formats: dict[str, str] = {**pipeline.features.numbers, **pipeline.features.dates}
+        return Reading(type=rule, format=formats.get(name, ""))
     if name in pipeline.features.numbers:
         return Reading(type="number", format=pipeline.features.numbers[name])
     if name == pipeline.target:

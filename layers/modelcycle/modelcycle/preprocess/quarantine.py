@@ -34,12 +34,15 @@ def write_quarantine(engine: Any, columns: dict[int, Column], sources: list[str]
     text = " ".join(f"WHEN {number} THEN c{number}" for number in columns)
     engine.execute(
         f"""COPY (SELECT scope, sources.name AS file, clean_rows.row, column_names.name AS column, kept_back.reason,
-                    left(CASE kept_back.number {text} END, {MAX_TEXT_CHARACTERS}) AS text
+                    left(coalesce(held_cells.text, CASE kept_back.number {text} END), {MAX_TEXT_CHARACTERS}) AS text
                   FROM (SELECT *, 'row' AS scope FROM invalid_values
                         UNION ALL SELECT *, 'cell' FROM unread_cells) kept_back
-                  JOIN clean_rows USING (row_id) JOIN sources ON sources.number = clean_rows.file
+                  JOIN clean_rows ON clean_rows.row_id = kept_back.row_id
+                  JOIN sources ON sources.number = clean_rows.file
                   JOIN column_names ON column_names.number = kept_back.number
-                  ORDER BY row_id, kept_back.number)
+                  LEFT JOIN held_cells ON held_cells.row_id = kept_back.row_id
+                    AND held_cells.number = kept_back.number
+                  ORDER BY kept_back.row_id, kept_back.number)
             TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
     )
     return path
@@ -58,6 +61,12 @@ def quarantine_reasons(engine: Any, columns: dict[int, Column]) -> dict[str, int
 def cell_reasons(engine: Any, columns: dict[int, Column]) -> dict[str, int]:
     """Return the unread cells by reason, the most frequent first, at most MAX_REASONS."""
     return dict(list(_counted(engine, columns, "unread_cells").items())[:MAX_REASONS])
+
+
+def unread_by_column(engine: Any, columns: dict[int, Column]) -> dict[str, int]:
+    """Return the unread cells of each column that has any, by its name."""
+    counts = engine.execute("SELECT number, count(*) FROM unread_cells GROUP BY number ORDER BY number").fetchall()
+    return {columns[number].name: cells for number, cells in counts}
 
 
 def _counted(engine: Any, columns: dict[int, Column], table: str) -> dict[str, int]:

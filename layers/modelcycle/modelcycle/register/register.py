@@ -43,6 +43,7 @@ def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, 
         cases=request.find_unseen.cases,
         learned=refit.rows if refit.done else sum(request.preprocess.split[:2]),
         chain=request.validate_.chain,
+        contract=request.preprocess.contract,
     )
     content = f"{draft.onnx.sha256} {draft.signature.sha256} {draft.profile.sha256}"
     lost: set[int] = set()  # versions of the same content whose artifacts are gone

@@ -28,6 +28,7 @@ class Version(BaseModel):
     cases : the cases that the judged model has learned from; later test rows with the same cases do not judge it
     learned : rows that the serving model has learned from
     chain : what the versions have lost since the best of them
+    contract : what its rows are like, to which later batches are held
     """
 
     model: str
@@ -54,6 +55,7 @@ class Version(BaseModel):
     cases: Artifact | None = None
     learned: int | None = None
     chain: Chain | None = None
+    contract: Artifact | None = None
 
     @property
     def judged(self) -> Artifact:

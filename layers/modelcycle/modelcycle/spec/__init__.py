@@ -32,15 +32,19 @@ from modelcycle.spec.pipeline import (
     Training,
     json_schema,
 )
+from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
 from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 __all__ = [
+    "CELL_CHECKS",
     "HEADLINE_METRIC",
     "MAIN",
     "METRICS",
     "MODEL_NAME",
     "Algorithm",
     "Approval",
+    "Check",
+    "ColumnRule",
     "Costs",
     "Csv",
     "Decide",
@@ -49,11 +53,13 @@ __all__ = [
     "Gates",
     "HttpSource",
     "Join",
+    "Level",
     "Monitoring",
     "Pages",
     "Pipeline",
     "Retraining",
     "Rollout",
+    "Rules",
     "S3Source",
     "Source",
     "SqlSource",
@@ -61,9 +67,11 @@ __all__ = [
     "StreamSource",
     "Task",
     "Training",
+    "bound",
     "headline_metric",
     "is_better",
     "json_schema",
     "parse",
+    "seconds_of",
     "unknown_metric",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
 
@@ -78,8 +78,16 @@ def _known_keys(path: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the section at a path may have."""
     section: Any = Pipeline
     for part in path:
-        field = getattr(section, "model_fields", {}).get(part)
+        if get_origin(section) is dict:  # any key, such as the name of a column
+            section = get_args(section)[1]
+            continue
+        field = _fields(section).get(str(part))
         if field is None:
             return []
         section = field.annotation
-    return list(getattr(section, "model_fields", {}))
+    return list(_fields(section))
+
+
+def _fields(section: Any) -> dict[str, Any]:
+    """Return the fields of a section by their key in the file."""
+    return {field.alias or name: field for name, field in getattr(section, "model_fields", {}).items()}

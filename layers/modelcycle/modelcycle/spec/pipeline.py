@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from modelcycle.cells.numbers import NumberFormat
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
+from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import ColumnName, Section
 from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, S3Source, Source, is_pulled
 
@@ -161,6 +162,8 @@ class Pipeline(Section):
     (12, [100])
     """
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     name: ModelName = Field(description="the model's name: a-z 0-9 -")
     target: ColumnName = Field(description="the column to predict")
     source: Source = S3Source()
@@ -184,6 +187,8 @@ class Pipeline(Section):
         description="texts that mean a missing value in every column; default: the usual ones, by column, since None"
         " may be a class",
     )
+    # pydantic's own `schema` would be shadowed
+    rules: Rules = Field(Rules(), alias="schema", description="what every batch of rows must hold")
     features: Features = Features()
     training: Training = Training()
     gates: Gates = Gates()

@@ -99,6 +99,8 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         gates += [Gate("gates.slices", False, sentence) for sentence in slices.lost]
     verdict, reasons = _verdict(gates)
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
+    if verdict == "passed":
+        ask = [*request.preprocess.ask, *ask]
     if request.find_unseen.champion_lost:
         reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
     if champion is not None and _is_champion(request, pipeline, champion):

@@ -103,24 +103,24 @@ def number_shift(then: ColumnProfile, now: Numbers, champion: int, *, other_peri
     when = f"when version {champion} learned"
     if low == high:
         excused = other_period and then.distinct <= MAX_PERIOD_LEVELS
-        if excused or _goes_on(then, now) or _by_chance(max(then.counts) / present, now.values):
+        if excused or goes_on(then, now) or _by_chance(max(then.counts) / present, now.values):
             return None
         share = "all rows with a value" if now.minimum == now.maximum else "99 % of the rows with a value"
-        return f"{_shown(low)} in {share}; it had {then.distinct:,} values {when}"
-    if then.type == "boolean" or _goes_on(then, now) or (other_period and _is_date_part(then, now)):
+        return f"{shown(low)} in {share}; it had {then.distinct:,} values {when}"
+    if then.type == "boolean" or goes_on(then, now) or (other_period and _is_date_part(then, now)):
         return None
     least, most = _bounds(then)
     if q1 > most or q3 < least:
         return (
-            f"the middle half of the values is {_shown(q1)} to {_shown(q3)};"
-            f" 98 % were {_shown(least)} to {_shown(most)} {when}"
+            f"the middle half of the values is {shown(q1)} to {shown(q3)};"
+            f" 98 % were {shown(least)} to {shown(most)} {when}"
         )
     if min(now.values, present) < MIN_MEASURED_VALUES:
         return None
     if now.far >= MIN_FAR_SHARE * now.values:
         return (
-            f"{now.far / now.values:.0%}".replace("%", " %") + f" of the values, from {_shown(now.minimum)} to"
-            f" {_shown(now.maximum)}, are far from {_shown(then.minimum)} to {_shown(then.maximum)}, the range {when}"
+            f"{now.far / now.values:.0%}".replace("%", " %") + f" of the values, from {shown(now.minimum)} to"
+            f" {shown(now.maximum)}, are far from {shown(then.minimum)} to {shown(then.maximum)}, the range {when}"
         )
     is_slice = other_period and abs(now.order) >= MIN_ORDER
     wide, narrow = (
@@ -128,7 +128,7 @@ def number_shift(then: ColumnProfile, now: Numbers, champion: int, *, other_peri
         (d8 - d2, quantile(then, 0.8) - quantile(then, 0.2)),
     )
     if not is_slice and _has_other_scale(*wide) * _has_other_scale(*narrow) > 0:
-        return f"the middle 80 % of the values span {_shown(wide[0])}; {_shown(wide[1])} {when}"
+        return f"the middle 80 % of the values span {shown(wide[0])}; {shown(wide[1])} {when}"
     return None
 
 
@@ -147,20 +147,20 @@ def level_shift(then: ColumnProfile, now: Sequence[Level], champion: int, *, oth
     if values < MIN_VALUES:
         return None
     known = set(then.levels)
-    new = [level for level in now if level.text not in known and not _continues(level.text, then.levels)]
+    new = [level for level in now if level.text not in known and not continues(level.text, then.levels)]
     share = sum(level.rows for level in new) / values
     # a column by which the rows are ordered, such as the name of the month
     in_blocks = len(now) > 1 and all(level.blocks == 1 for level in now)
     if share > MAX_NEW_SHARE and not in_blocks and not (other_period and all(level.blocks == 1 for level in new)):
         frequent = sorted(new, key=lambda level: (-level.rows, level.text))[:2]
-        named = " and ".join(repr(_cut(level.text)) for level in frequent)
+        named = " and ".join(repr(cut(level.text)) for level in frequent)
         return f"{100 * share:.0f} % of the values are levels that version {champion} has never seen, such as {named}"
     if len(now) > 1 or other_period or share or now[0].text not in known:
         return None
     if _by_chance(max(then.counts) / (then.rows - then.missing), values):
         return None
     had = f"it had {then.distinct:,} values when version {champion} learned"
-    return f"{_cut(now[0].text)!r} in all rows with a value; {had}"
+    return f"{cut(now[0].text)!r} in all rows with a value; {had}"
 
 
 def quantile(then: ColumnProfile, share: float) -> float:
@@ -187,7 +187,7 @@ def _bounds(then: ColumnProfile) -> tuple[float, float]:
     return least, then.maximum if then.percentile_99 is None else then.percentile_99
 
 
-def _goes_on(then: ColumnProfile, now: Numbers) -> bool:
+def goes_on(then: ColumnProfile, now: Numbers) -> bool:
     """Return whether whole numbers go on beside those that were: a counter, a year, a day.
 
     They begin above the highest one, at most as far away as these reached; or they follow the order of the rows.
@@ -231,10 +231,10 @@ def _has_other_scale(now: float, then: float) -> int:
     return int(now >= MIN_SCALE_CHANGE * then) - int(then >= MIN_SCALE_CHANGE * now)
 
 
-def _continues(text: str, levels: Sequence[str]) -> bool:
+def continues(text: str, levels: Sequence[str]) -> bool:
     """Return whether a level is like the known ones, with a higher number; or names a month or a day of the week.
 
-    >>> _continues("week 31", ["week 29", "week 30"]), _continues("week 3", ["week 29"]), _continues("N", ["north"])
+    >>> continues("week 31", ["week 29", "week 30"]), continues("week 3", ["week 29"]), continues("N", ["north"])
     (True, False, False)
     """
     shape, numbers = _shape(text)
@@ -249,14 +249,14 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     return _DIGITS.sub("#", text), tuple(int(digits[:18]) for digits in _DIGITS.findall(text))
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
     return text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[: MAX_SHOWN_CHARACTERS - 3]}..."
 
 
-def _shown(number: float | None) -> str:
+def shown(number: float | None) -> str:
     """Return a number for people.
 
-    >>> _shown(12345.678), _shown(0.123456), _shown(5.0), _shown(2.5e12)
+    >>> shown(12345.678), shown(0.123456), shown(5.0), shown(2.5e12)
     ('12,346', '0.1235', '5', '2.5e+12')
     """
     assert number is not None

@@ -1,0 +1,309 @@
+"""Cells that do not parse, are missing, are out of range, or hold an unknown category."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+
+from modelcycle.cells import dates
+from modelcycle.cells.reading import Reading
+from modelcycle.contract import measured
+from modelcycle.contract.batch import Batch, Cells
+from modelcycle.contract.limits import (
+    DECLARED,
+    DEFAULT,
+    MAX_BROKEN_SHARE,
+    MAX_NEW_CATEGORY_SHARE,
+    MAX_RESPELLED_SHARE,
+    MAX_UNLIKE_SHARE,
+    MIN_BROKEN_CELLS,
+    MIN_MISSING_JUMP,
+    MIN_STANDARD_ERRORS,
+    RANGE_MARGIN,
+)
+from modelcycle.contract.matching import same_letters
+from modelcycle.contract.shifts import MIN_ORDER, continues, cut, shown
+from modelcycle.contract.terms import ColumnTerms, Contract
+from modelcycle.contract.violations import Anomaly, Violation
+from modelcycle.model.proportions import proportions_z
+from modelcycle.spec import ColumnRule, Level, Rules, bound
+from modelcycle.sql_literal import literal
+
+NOT_READABLE = {"number": "not numbers", "boolean": "neither true nor false", "datetime": "not dates of its format"}
+RANGE_ANOMALIES: dict[tuple[str, bool], Anomaly] = {
+    ("below", False): "FLOAT_TYPE_SMALL_FLOAT", ("above", False): "FLOAT_TYPE_BIG_FLOAT",
+    ("below", True): "INT_TYPE_SMALL_INT", ("above", True): "INT_TYPE_BIG_INT",
+}  # fmt: skip
+MAX_CATEGORIES = 1000  # distinct texts of a batch that are compared
+MAX_NAMED = 3  # categories in a sentence
+_COMMA = re.compile(r"\D{0,3}[+-]?\d{1,3}(?:[. '\u00a0\u2019]?\d{3})*,\d+\D{0,3}")
+_POINT = re.compile(r"\D{0,3}[+-]?\d{1,3}(?:[, '\u00a0\u2019]?\d{3})*\.\d+\D{0,3}")
+
+
+def check_type(batch: Batch, cells: Mapping[str, Cells], contract: Contract | None, rules: Rules) -> list[Violation]:
+    """Return the columns with values that do not parse as they were read before, and texts that are numbers now."""
+    terms = contract.terms() if contract is not None else {}
+    found = []
+    for name, (_, present, read) in cells.items():
+        reading, then = batch.readings[name], terms.get(name)
+        if reading.type == "text":
+            found += _texts_now_numbers(batch, name, then, rules)
+            continue
+        unread = present - read
+        if not unread:
+            continue
+        share = unread / present
+        before = then.unread / max(then.rows - then.missing + then.unread, 1) if then is not None else 0.0
+        default: Level = DEFAULT["type"]
+        if unread < MIN_BROKEN_CELLS or share <= before + MAX_BROKEN_SHARE:
+            default = "warn"
+        elif share > MAX_UNLIKE_SHARE:
+            default = "fail"
+        likely = _likely_reading(reading, batch.sample_unread(name))
+        was = f"; {100 * before:.1f} % before" if before else ""
+        found.append(
+            Violation(
+                anomaly=_type_anomaly(reading, then), check="type", level=rules.level("type", name, default),
+                column=name, count=unread, of=present,
+                what=f"{name}: {_share(unread, present)} are {NOT_READABLE[reading.type]}{likely}{was}",
+                examples=batch.examples(batch.unread(name), batch.texts[name]),
+            )
+        )  # fmt: skip
+    return found
+
+
+def check_missing(batch: Batch, cells: Mapping[str, Cells], contract: Contract | None, rules: Rules) -> list[Violation]:
+    """Return the columns that are missing more often than the rules allow, or far more often than before."""
+    terms = contract.terms() if contract is not None else {}
+    found = []
+    for name, (rows, present, _) in cells.items():
+        missing, limit, then = rows - present, rules.column(name).missing, terms.get(name)
+        if not missing:
+            continue
+        if limit is not None:
+            if missing <= limit * rows:
+                continue
+            level, told = rules.level("missing", name, DECLARED["missing"]), f"the rule allows {limit:.1%}"
+        elif then is not None and _has_risen(then.missing - then.unread, then.rows, missing, rows):
+            level = rules.level("missing", name, DEFAULT["missing"])
+            told = f"{max(then.missing - then.unread, 0) / then.rows:.1%} before"
+        else:
+            continue
+        anomaly: Anomaly = "FEATURE_TYPE_LOW_FRACTION_PRESENT" if present else "FEATURE_TYPE_NOT_PRESENT"
+        words = _missing_words(batch, name)
+        what = f"{name} is missing in {missing / rows:.1%} of the rows, {told}".replace("%", " %") + words
+        is_missing = f"({batch.present(name)}) IS NULL"
+        found.append(
+            Violation(
+                anomaly=anomaly, check="missing", level=level, column=name, what=what, count=missing, of=rows,
+                examples=batch.examples(is_missing, batch.texts[name]),
+            )
+        )  # fmt: skip
+    return found
+
+
+def check_range(batch: Batch, contract: Contract | None, rules: Rules) -> list[Violation]:
+    """Return the columns with values outside of the rule's bounds, or far outside of what there was."""
+    terms = contract.terms() if contract is not None else {}
+    typed = {
+        name: batch.parsed(name)
+        for name, reading in batch.readings.items()
+        if reading.type in ("number", "datetime") and name in batch.texts
+    }
+    found = []
+    for name, spread in measured.spreads(batch.engine, batch.source, typed, batch.rows).items():
+        rule, then = rules.column(name), terms.get(name)
+        declared = rule.min is not None or rule.max is not None
+        low, high = bounds(rule, then)
+        if batch.readings[name].type == "datetime" and not declared:
+            continue  # time goes on
+        outside = {"below": (low, spread.minimum < low), "above": (high, spread.maximum > high)}
+        if not any(broken for _, broken in outside.values()):
+            continue
+        if not declared and spread.whole and _follows_rows(batch, typed[name]):
+            continue  # a counter
+        for side, (limit, broken) in outside.items():
+            if not broken:
+                continue
+            condition = f"{typed[name]} {'<' if side == 'below' else '>'} {limit!r}"
+            count = batch.count(condition)
+            if not count:
+                continue
+            level = rules.level("range", name, (DECLARED if declared else DEFAULT)["range"])
+            if declared:
+                told = f"{side} {_value(limit, batch.readings[name])}, the rule's limit"
+            else:
+                assert then is not None and then.minimum is not None and then.maximum is not None
+                told = f"far {side} {shown(then.minimum)} to {shown(then.maximum)}, the range before"
+            found.append(
+                Violation(
+                    anomaly=RANGE_ANOMALIES[side, spread.whole], check="range", level=level, column=name,
+                    what=f"{name}: {_share(count, spread.values)} {'is' if count == 1 else 'are'} {told}",
+                    count=count, of=spread.values, examples=batch.examples(condition, batch.texts[name]),
+                )
+            )  # fmt: skip
+    return found
+
+
+def bounds(rule: ColumnRule, then: ColumnTerms | None) -> tuple[float, float]:
+    """Return between which values a column may lie: the rule's, else what there was and a margin."""
+    low, high = bound(rule.min), bound(rule.max)
+    if low is not None or high is not None or then is None or then.minimum is None or then.maximum is None:
+        return (float("-inf") if low is None else low), (float("inf") if high is None else high)
+    margin = RANGE_MARGIN * (then.maximum - then.minimum)
+    return then.minimum - margin, then.maximum + margin
+
+
+def check_categories(batch: Batch, contract: Contract | None, rules: Rules, target: str) -> list[Violation]:
+    """Return the text columns with categories that the rule, or the contract, does not have."""
+    terms = contract.terms() if contract is not None else {}
+    found = []
+    for name, reading in batch.readings.items():
+        if reading.type != "text" or name not in batch.texts:
+            continue
+        rule, then = rules.column(name).categories, terms.get(name)
+        if rule == "open" or (rule is None and (then is None or then.open or not then.levels or name == target)):
+            continue
+        known = rule if rule is not None else then.levels if then is not None else []
+        present = batch.present(name)
+        levels = measured.levels(batch.engine, batch.source, present, MAX_CATEGORIES)
+        values = sum(level.rows for level in levels)
+        new = [
+            level for level in levels
+            if level.text not in set(known) and (rule is not None or not continues(level.text, known))
+        ]  # fmt: skip
+        if not new:
+            continue
+        count = sum(level.rows for level in new)
+        respelled = {level.text: old for level in new if (old := same_letters(level.text, known)) is not None}
+        respelled_rows = sum(level.rows for level in new if level.text in respelled)
+        if rule is not None:
+            level = rules.level("categories", name, DECLARED["categories"])
+        else:
+            in_blocks = len(new) > 1 and all(level.blocks == 1 for level in new)
+            grave = respelled_rows > MAX_RESPELLED_SHARE * values or (
+                count > MAX_NEW_CATEGORY_SHARE * values and not in_blocks and count >= 30
+            )
+            level = rules.level("categories", name, "ask" if grave else DEFAULT["categories"])
+        named = ", ".join(
+            repr(cut(level.text)) + (f" (likely {cut(respelled[level.text])!r})" if level.text in respelled else "")
+            for level in new[:MAX_NAMED]
+        )
+        more = f" and {len(new) - MAX_NAMED:,} more" if len(new) > MAX_NAMED else ""
+        listed = ", ".join(literal(level.text) for level in new[:100])
+        told = f"{_share(count, values)} {'is' if count == 1 else 'are'}"
+        told = f"{_share(count, values)} {'is' if count == 1 else 'are'}"
+        noun = "a new category" if len(new) == 1 else "new categories"
+        found.append(
+            Violation(
+                anomaly="ENUM_TYPE_UNEXPECTED_STRING_VALUES", check="categories", level=level, column=name, count=count,
+                of=values, what=f"{name}: {told} {noun}: {named}{more}",
+                match=next(iter(respelled.values()), None),
+                examples=batch.examples(f"({present}) IN ({listed})", batch.texts[name]),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _share(count: int, of: int) -> str:
+    """Return a count with its share, for a sentence.
+
+    >>> _share(1, 2000), _share(300, 3000)
+    ('1 of 2,000 values', '300 of 3,000 values (10.0 %)')
+    """
+    share = f" ({100 * count / of:.1f} %)" if count >= 0.001 * of else ""
+    return f"{count:,} of {of:,} values{share}"
+
+
+def _type_anomaly(reading: Reading, then: ColumnTerms | None) -> Anomaly:
+    if reading.type == "number":
+        return "INT_TYPE_NOT_INT_STRING" if then is not None and then.whole else "FLOAT_TYPE_STRING_NOT_FLOAT"
+    return "BOOL_TYPE_UNEXPECTED_STRING" if reading.type == "boolean" else "UNEXPECTED_DATA_TYPE"
+
+
+def _likely_reading(reading: Reading, sample: Mapping[str, int]) -> str:
+    """Return how most of the texts that do not parse are likely written, as the end of a sentence.
+
+    >>> _likely_reading(Reading(type="number"), {"1.234,56": 5, "12,5": 9})
+    '; they look like numbers with a decimal comma'
+    >>> _likely_reading(Reading(type="datetime", format="%Y-%m-%d"), {"31.12.2024": 2})
+    '; they look like dates of the format %d.%m.%Y'
+    """
+    total = sum(sample.values())
+
+    def most(is_like: Callable[[str], bool]) -> bool:
+        return sum(count for text, count in sample.items() if is_like(text)) > total / 2
+
+    if reading.type == "number":
+        # a comma before one or two digits, or before three of them with a point, is a decimal one
+        if most(lambda text: _COMMA.fullmatch(text) is not None):
+            return "; they look like numbers with a decimal comma"
+        if "," in reading.format and most(lambda text: _POINT.fullmatch(text) is not None):
+            return "; they look like numbers with a decimal point"
+        if most(lambda text: re.search(r"\d", text) is not None and len(text) < 30):
+            return "; they look like numbers with a unit, or written otherwise"
+    if reading.type == "datetime":
+        likely = next((other for other in dates.FORMATS if most(partial(dates.is_date, format=other))), None)
+        if likely is not None:
+            return f"; they look like dates of the format {likely}"
+    return ""
+
+
+def _missing_words(batch: Batch, name: str) -> str:
+    """Return which words mean the missing values of a column, as the end of a sentence."""
+    words = batch.engine.execute(
+        f"SELECT {batch.texts[name]} AS text, count(*) AS cells FROM {batch.source}"
+        f" WHERE ({batch.present(name)}) IS NULL AND ({batch.texts[name]}) IS NOT NULL"
+        f" GROUP BY text ORDER BY cells DESC, text LIMIT {MAX_NAMED}"
+    ).fetchall()
+    named = ", ".join(f"{cut(text)!r} in {cells:,}" for text, cells in words)
+    return f"; written as {named}" if named else ""
+
+
+def _has_risen(missing_then: int, rows_then: int, missing: int, rows: int) -> bool:
+    """Return whether the share of missing values has risen by MIN_MISSING_JUMP, and beyond chance.
+
+    >>> _has_risen(0, 1000, 12, 600), _has_risen(0, 1000, 60, 600), _has_risen(100, 200, 18, 30)
+    (False, True, False)
+    """
+    missing_then = max(missing_then, 0)
+    jump = missing / rows - missing_then / rows_then
+    return jump > MIN_MISSING_JUMP and proportions_z(missing, rows, missing_then, rows_then) > MIN_STANDARD_ERRORS
+
+
+def _texts_now_numbers(batch: Batch, name: str, then: ColumnTerms | None, rules: Rules) -> list[Violation]:
+    """Return that nearly all texts of a column are numbers now, if few were."""
+    if then is None or then.type != "text" or not then.levels:
+        return []
+    number = Reading(type="number")
+    counts = dict(zip(then.levels, then.counts, strict=False))
+    numbers = sum(rows for text, rows in counts.items() if re.fullmatch(r"[\d.,+\-eE\s]+", text))
+    if numbers > 0.1 * sum(counts.values()):
+        return []
+    present, read, whole = batch.engine.execute(
+        f"SELECT count({batch.present(name)}), count({batch.parsed(name, number)}),"
+        f" count(*) FILTER ({batch.parsed(name, number)} % 1 = 0) FROM {batch.source}"
+    ).fetchone()
+    if present < MIN_BROKEN_CELLS or read < 0.9 * present:
+        return []
+    what = f"{name}: {_share(read, present)} are numbers; it held texts before"
+    return [
+        Violation(
+            anomaly="STRING_TYPE_NOW_INT" if whole == read else "STRING_TYPE_NOW_FLOAT", check="type",
+            level=rules.level("type", name, DEFAULT["type"]), column=name, what=what, count=read, of=present,
+            examples=batch.examples(f"{batch.parsed(name, number)} IS NOT NULL", batch.texts[name]),
+        )
+    ]  # fmt: skip
+
+
+def _follows_rows(batch: Batch, typed: str) -> bool:
+    order = batch.engine.execute(f"SELECT corr({typed}, row_id) FROM {batch.source}").fetchone()[0]
+    return order is not None and abs(order) >= MIN_ORDER
+
+
+def _value(limit: float, reading: Reading) -> str:
+    if reading.type != "datetime":
+        return f"{limit:g}"
+    return f"{datetime.fromtimestamp(limit, UTC):%Y-%m-%d}"

@@ -1,0 +1,102 @@
+"""Broken rules, and the report that lists all of them.
+
+Anomalies have the names of TensorFlow Data Validation (`AnomalyInfo.Type` of anomalies.proto), so that people and tools
+who know these know ours.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from modelcycle.spec import Check, Level
+
+MAX_EXAMPLES = 5  # rows that a violation names
+MAX_EXAMPLE_CHARACTERS = 80
+
+Anomaly = Literal[
+    "SCHEMA_MISSING_COLUMN", "SCHEMA_NEW_COLUMN", "FLOAT_TYPE_STRING_NOT_FLOAT", "INT_TYPE_NOT_INT_STRING",
+    "BOOL_TYPE_UNEXPECTED_STRING", "UNEXPECTED_DATA_TYPE", "STRING_TYPE_NOW_FLOAT", "STRING_TYPE_NOW_INT",
+    "FLOAT_TYPE_SMALL_FLOAT", "FLOAT_TYPE_BIG_FLOAT", "INT_TYPE_SMALL_INT", "INT_TYPE_BIG_INT",
+    "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "FEATURE_TYPE_LOW_FRACTION_PRESENT", "FEATURE_TYPE_NOT_PRESENT",
+    "FEATURE_TYPE_LOW_UNIQUE", "DATASET_LOW_NUM_EXAMPLES", "DATASET_HIGH_NUM_EXAMPLES",
+    "COMPARATOR_LOW_NUM_EXAMPLES", "COMPARATOR_L_INFTY_HIGH", "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH",
+    "NO_DATA_IN_SPAN", "CUSTOM_VALIDATION",
+]  # fmt: skip
+
+
+class Example(BaseModel):
+    """A row that breaks a rule; `text` is in the report only, never in a message or log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    row: int
+    text: str | None = None
+
+
+class Violation(BaseModel):
+    """A broken rule.
+
+    Parameters
+    ----------
+    column : empty for a rule of the whole table
+    what : a sentence for people, without its examples
+    count, of : how many cells, rows or files break it, of how many
+    match : the likeliest other name of a column or class
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    anomaly: Anomaly
+    check: Check
+    level: Level
+    column: str = ""
+    what: str
+    count: int = 0
+    of: int = 0
+    match: str | None = None
+    examples: list[Example] = []
+
+    def sentence(self) -> str:
+        """Return it for the screen, with the rows where it is.
+
+        >>> violation = Violation(anomaly="INT_TYPE_BIG_INT", check="range", level="warn", column="age",
+        ...     what="age: 1 of 9 values is above 120", examples=[Example(file="feb.csv", row=7, text="999")])
+        >>> violation.sentence()
+        'age: 1 of 9 values is above 120 (feb.csv row 7)'
+        """
+        rows: dict[str, list[int]] = {}
+        for example in self.examples[:3]:
+            rows.setdefault(example.file, []).append(example.row)
+        where = "; ".join(
+            f"{file} row{'s' if len(numbers) > 1 else ''} {', '.join(f'{number}' for number in numbers)}"
+            for file, numbers in rows.items()
+        )
+        return f"{self.what} ({where})" if where else self.what
+
+
+class Report(BaseModel):
+    """Everything that was checked of a batch, as an artifact.
+
+    Parameters
+    ----------
+    version : whose contract the batch was held to; None if only the rules of the pipeline file were checked
+    files : of the batch
+    rows : of the batch
+    violations : all of them, the gravest first
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    version: int | None
+    files: list[str]
+    rows: int
+    violations: list[Violation]
+    columns: int
+
+    def of_level(self, level: Level) -> list[Violation]:
+        """Return the violations of a level."""
+        return [violation for violation in self.violations if violation.level == level]

@@ -1,0 +1,138 @@
+"""Holds the new rows of a run to the contract of the live version, before anything is learned from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from modelcycle.contract import Batch, Contract, ContractFile, Report, check_batch, new_files
+from modelcycle.faults import BadData, BadPipeline
+from modelcycle.messages import Artifact, Collected, Run
+from modelcycle.model.columns import Column
+from modelcycle.spec import Pipeline
+from modelcycle.store import Store
+
+MAX_SENTENCES = 20  # in a message; the report has all
+MAX_SENTENCE_CHARACTERS = 300
+
+
+class Checked(NamedTuple):
+    """What came of the check.
+
+    Parameters
+    ----------
+    batch : the new rows
+    report : all violations
+    artifact : the report, written
+    """
+
+    batch: Batch
+    report: Report
+    artifact: Artifact
+    warned: list[str]
+    ask: list[str]
+
+
+def read_contract(collected: Collected, artifacts: Store) -> Contract | None:
+    """Return the contract to which the run is held, None for the first version."""
+    if collected.contract is None:
+        return None
+    return Contract.model_validate_json(artifacts.read(collected.contract))
+
+
+def contract_files(manifest: Mapping[str, Any]) -> list[ContractFile]:
+    """Return the files of a snapshot, in the order of their numbers."""
+    return [
+        ContractFile(key=entry["key"], content=entry.get("content") or entry["sha256"], rows=entry["rows"])
+        for entry in manifest["objects"]
+    ]
+
+
+def check_rules(pipeline: Pipeline, columns: Mapping[int, Column]) -> None:
+    """Check that every rule is of a column that is read: a rule that checks nothing is an error.
+
+    Raises
+    ------
+    BadPipeline : names the column
+    """
+    read = {column.name for column in columns.values()}
+    for key, names in (("columns", list(pipeline.rules.columns)), ("keys", pipeline.rules.keys)):
+        for name in names:
+            if name not in read:
+                raise BadPipeline(
+                    f"schema.{key} names {name!r}, which drop_columns leaves out",
+                    f"pipelines/{pipeline.name}.yaml: schema.{key}: {name}", "remove it from one of the two",
+                )  # fmt: skip
+    if pipeline.rules.freshness is not None and pipeline.time_column is None:
+        raise BadPipeline(
+            "schema.freshness needs the column that tells the time of a row",
+            f"pipelines/{pipeline.name}.yaml: schema.freshness", "add time_column",
+        )  # fmt: skip
+
+
+def check_contract(
+    engine: Any, run: Run, collected: Collected, contract: Contract | None, artifacts: Store,
+    manifest: Mapping[str, Any], columns: Mapping[int, Column], pipeline: Pipeline,
+) -> Checked:  # fmt: skip
+    """Check the rows of `clean_rows` that are of files which the contract does not have; write the report.
+
+    Raises
+    ------
+    BadData : a rule is broken that the run may not pass; all broken rules are named
+    BadPipeline : a rule is of a column that is not read
+    """
+    check_rules(pipeline, columns)
+    files = contract_files(manifest)
+    new = {number: files[number] for number in new_files(((n, file.content) for n, file in enumerate(files)), contract)}
+    engine.execute(f"CREATE VIEW batch_rows AS SELECT * FROM clean_rows WHERE file IN ({_listed(new)})")
+    rows, snapshot_rows = engine.execute(
+        "SELECT (SELECT count(*) FROM batch_rows), (SELECT count(*) FROM clean_rows)"
+    ).fetchone()
+    batch = Batch(
+        engine=engine, source="batch_rows", rows=rows,
+        files={number: file for number, file in new.items() if file.rows},
+        texts={column.name: f"c{number}" for number, column in columns.items()},
+        readings={column.name: column for column in columns.values()},
+        missing_values=tuple(pipeline.missing_everywhere),
+    )  # fmt: skip
+    report = check_batch(
+        batch, manifest["columns"], contract, pipeline.rules, model=run.model, version=collected.contract_version,
+        target=pipeline.target, time_column=pipeline.time_column, started=run.started_at, snapshot_rows=snapshot_rows,
+        known_rows="clean_rows",
+    )  # fmt: skip
+    artifact = write_report(report, run, artifacts)
+    return Checked(
+        batch, report, artifact, warned=sentences(report, "quarantine", "warn"), ask=sentences(report, "ask")
+    )
+
+
+def write_report(report: Report, run: Run, artifacts: Store, step: str = "preprocess") -> Artifact:
+    """Write the report; raise BadData, with every broken rule, if one of them fails the run."""
+    artifact = artifacts.put(run.key(step, "contract-report.json"), report.model_dump_json().encode())
+    failed = sentences(report, "fail")
+    if failed:
+        others = sentences(report, "ask", "quarantine", "warn")
+        also = f"; also: {'; '.join(others)}" if others else ""
+        against = f"the contract of version {report.version}" if report.version is not None else "the pipeline file"
+        raise BadData(
+            f"the new rows break {against}: {'; '.join(failed)}{also}",
+            ", ".join(report.files[:3]) + (f" and {len(report.files) - 3} more" if len(report.files) > 3 else ""),
+            f"correct the file and upload it again, or allow it under schema: in the pipeline file;"
+            f" modelcycle contract {run.model} shows what is expected",
+        )  # fmt: skip
+    return artifact
+
+
+def sentences(report: Report, *levels: str) -> list[str]:
+    """Return the violations of some levels as sentences, at most MAX_SENTENCES."""
+    found = [violation.sentence() for violation in report.violations if violation.level in levels]
+    more = len(found) - MAX_SENTENCES
+    return [
+        *(text if len(text) <= MAX_SENTENCE_CHARACTERS else f"{text[: MAX_SENTENCE_CHARACTERS - 3]}..."
+          for text in found[:MAX_SENTENCES]),
+        *([f"{more:,} more broken rules"] if more > 0 else []),
+    ]  # fmt: skip
+
+
+def _listed(numbers: Sequence[int] | Mapping[int, Any]) -> str:
+    return ", ".join(str(number) for number in numbers) or "-1"
