@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from urllib.parse import quote, urlsplit
 
 from cli import console
-from cli.data_summary import MAX_SUMMARY_ROWS
 from cli.draft import scalar
 from cli.options import Options
 from cli.secret import store
@@ -21,6 +20,7 @@ from modelcycle.sources.sql.url import DatabaseUrl, parse_url
 from modelcycle.spec import SqlSource
 
 TIMEOUT_SECONDS = 60
+MAX_ROWS = 10_000  # of the table, that are looked at
 WHERE = "--source"
 
 
@@ -48,7 +48,7 @@ def first_rows(url: str, table: str) -> Iterator[Path]:
     address = parse_url(url, WHERE)
     database = open_database(address, TIMEOUT_SECONDS, WHERE)
     try:
-        query = database.first(table_query(address, table), MAX_SUMMARY_ROWS + 1)
+        query = database.first(table_query(address, table), MAX_ROWS)
     finally:
         database.close()
     spec = SqlSource(type="sql", secret="url", query=query, timeout_seconds=TIMEOUT_SECONDS)  # noqa: S106 (a name)

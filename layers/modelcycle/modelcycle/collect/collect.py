@@ -14,7 +14,7 @@ from modelcycle.collect.contract_columns import check_table
 from modelcycle.collect.inputs import list_inputs, source_prefix
 from modelcycle.collect.join import join_tables
 from modelcycle.collect.notes import notes_of_files
-from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
+from modelcycle.collect.pinned_contract import contract_for, pinned_contract
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.contract import ContractFile

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from modelcycle.faults import BadMessage
 from modelcycle.json_text import without_key
-from modelcycle.reading.plain_text import MAX_LINE_BYTES
+from modelcycle.reading.broken_lines import MAX_LINE_BYTES
 from modelcycle.spec import StreamSource
 
 MODEL = "model"  # the field that names a record's model
