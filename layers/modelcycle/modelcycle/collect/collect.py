@@ -132,7 +132,10 @@ def collect(
 
 def _check_listing(listing: list[Listed], prefix: str) -> None:
     if not listing and not prefix.startswith("raw/"):
-        raise NoData("no rows have arrived from the source", prefix, "does its table or query give any?")
+        raise NoData(
+            "no rows have arrived from the source", prefix,
+            "does its table or query give any? `modelcycle status` says what has arrived of a stream",
+        )  # fmt: skip
     if not listing:
         raise NoData(
             "there is no file",
