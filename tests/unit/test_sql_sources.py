@@ -230,7 +230,13 @@ def test_a_connection_that_is_lost_half_way_lands_nothing_and_can_be_repeated(
 def test_a_secret_that_is_missing_or_no_url_is_one_sentence() -> None:
     with pytest.raises(Unknown, match="there is no secret shop"):
         PullWorkspace().pull(**source(table="t"))
-    for text in ("hello", "postgresql://ann:pw1@/shop", "postgresql://ann:pw1@host:x/shop", "sqlite://", "oracle://h/d"):
+    for text in (
+        "hello",
+        "postgresql://ann:pw1@/shop",
+        "postgresql://ann:pw1@host:x/shop",
+        "sqlite://",
+        "oracle://h/d",
+    ):
         with pytest.raises(Fault) as caught:
             workspace(text).pull(**source(table="t"))
         assert caught.value.remedy
