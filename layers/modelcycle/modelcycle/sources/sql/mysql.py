@@ -70,7 +70,7 @@ class MysqlDatabase:
         return "`" + name.replace("`", "``") + "`"
 
     def columns(self, query: str) -> list[SqlColumn]:
-        with self._faults(), self.connection.cursor() as cursor:
+        with self._faults(), self._cursor() as cursor:
             cursor.execute(f"SELECT * FROM (\n{query}\n) AS source_rows LIMIT 0")
             return _columns(cursor)
 
@@ -88,7 +88,7 @@ class MysqlDatabase:
 
     def copy(self, query: str, target: CsvRows) -> tuple[list[SqlColumn], int]:
         self.columns(query)  # a query that can stand in brackets cannot write a file (INTO OUTFILE)
-        with self._faults(), self.connection.cursor() as cursor:
+        with self._faults(), self._cursor() as cursor:
             cursor.execute(query)
             columns = _columns(cursor)
             bits = [number for number, field in enumerate(cursor.description) if field[1] == BIT]
@@ -102,9 +102,23 @@ class MysqlDatabase:
         self.connection._force_close()
 
     def _run(self, statement: str) -> Any:
-        with self._faults(), self.connection.cursor() as cursor:
+        with self._faults(), self._cursor() as cursor:
             cursor.execute(statement)
             return cursor.fetchall()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        """Open a cursor; after an error, it does not read the rest of its rows, as PyMySQL's own closing would."""
+        cursor = self.connection.cursor()
+        try:
+            yield cursor
+        except BaseException:
+            result, cursor.connection = cursor._result, None
+            if result is not None:
+                result.unbuffered_active = False
+                result.connection = None
+            raise
+        cursor.close()
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

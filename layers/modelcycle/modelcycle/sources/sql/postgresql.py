@@ -44,7 +44,8 @@ class PostgresDatabase:
         self.where = where
         self.name = url.name
         with self._faults():
-            self.connection = _connect(url)
+            # the server ends a query by itself; a connection that has gone silent ends here
+            self.connection = _connect(url, timeout_seconds + CONNECT_SECONDS)
             for setting in (
                 f"SET statement_timeout = {timeout_seconds * 1000}", "SET TimeZone = 'UTC'", "SET DateStyle = 'ISO'",
                 "SET extra_float_digits = 1", "SET IntervalStyle = 'postgres'", "SET bytea_output = 'hex'",
@@ -104,7 +105,7 @@ class PostgresDatabase:
             raise unreachable(error, self.name, self.where) from None
 
 
-def _connect(url: DatabaseUrl) -> Any:
+def _connect(url: DatabaseUrl, read_seconds: int) -> Any:
     from pg8000.exceptions import InterfaceError
     from pg8000.native import Connection
 
@@ -115,22 +116,22 @@ def _connect(url: DatabaseUrl) -> Any:
     }  # fmt: skip
     if mode == "prefer":
         try:
-            return _without_timeout(Connection(ssl_context=_unverified(), **settings))
+            return _patient(Connection(ssl_context=_unverified(), **settings), read_seconds)
         except InterfaceError as error:
             if "SSL" not in str(error):
                 raise
-            return _without_timeout(Connection(ssl_context=False, **settings))
+            return _patient(Connection(ssl_context=False, **settings), read_seconds)
     contexts = {"disable": lambda: False, "require": _unverified, "verify-full": ssl.create_default_context}
     if mode not in contexts:
         raise BadInput(
             f"sslmode={mode} is unknown", f"the secret of {url.name}", "use disable, prefer, require or verify-full"
         )
-    return _without_timeout(Connection(ssl_context=contexts[mode](), **settings))
+    return _patient(Connection(ssl_context=contexts[mode](), **settings), read_seconds)
 
 
-def _without_timeout(connection: Any) -> Any:
-    """Return a connection that waits for its answers: the server's statement_timeout ends a query."""
-    connection._usock.settimeout(None)
+def _patient(connection: Any, seconds: int) -> Any:
+    """Return a connection that waits longer for its answers than for itself; pg8000 has one time-out for both."""
+    connection._usock.settimeout(seconds)
     return connection
 
 
