@@ -1,8 +1,8 @@
 """Keeps the records of Kinesis streams and the positions of their readers consistent.
 
 MiniStack keeps for each event source mapping how many records of a shard it has read. When records expire, it removes
-them from the front and leaves the positions as they are: as many later ones are skipped. And it keeps in memory, and saves
-every two seconds, all records of a day. Here read records are removed by the thread that reads, together with the
+them from the front and leaves the positions as they are: as many later ones are skipped. And it keeps in memory, and
+saves every two seconds, all records of a day. Here read records are removed by the thread that reads, together with the
 positions, as soon as there are too many of them.
 """
 

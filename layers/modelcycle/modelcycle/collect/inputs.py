@@ -12,7 +12,6 @@ from modelcycle.spec import Pipeline, S3Source, StreamSource
 from modelcycle.spec.sources import Source, is_pulled
 from modelcycle.store import Listed, Store
 
-
 WINDOW = re.compile(r"\d{4}/\d{2}/")  # see `land`
 
 
