@@ -17,7 +17,8 @@ def shop(tmp_path: Path) -> Database:
     database.create("shops", "id text, city text, y text", [("1.0", "Bonn", "a"), ("2", "Jena", "b"), (None, "?", "c")])
     database.create(
         "prices", "id integer, since text, price real",
-        [(1, "2024-01-01", 10.0), (1, "2024-02-01 12:00:00", 11.5), (2, "2024-01-15", 20.0), (1, "2024-02-01 12:00:00", 12.0)],
+        [(1, "2024-01-01", 10.0), (1, "2024-02-01 12:00:00", 11.5), (2, "2024-01-15", 20.0),
+         (1, "2024-02-01 12:00:00", 12.0)],
     )  # fmt: skip
     return database
 

@@ -215,6 +215,9 @@ def test_a_person_may_pull_only_what_does_not_arrive_by_itself() -> None:
 
 # the section of the pipeline file
 
+SQL = "source:\n  type: sql\n  secret: s\n  table: t"
+JOIN_A = "- name: a\n  on: [i]\n  source: {type: sql, secret: s, table: t}"
+
 
 @pytest.mark.parametrize(
     ("section", "line", "sentence"),
@@ -224,13 +227,13 @@ def test_a_person_may_pull_only_what_does_not_arrive_by_itself() -> None:
         ("source:\n  type: sql\n  table: t", 3, "source.secret is required"),
         ("source:\n  type: sql\n  secret: s", 3, "source: give either table or query"),
         ("source:\n  type: sql\n  secret: s\n  table: t\n  every: often", 7, "source.every"),
-        ("source:\n  type: sql\n  secret: s\n  table: t\n  timeout_seconds: long", 7, "source.timeout_seconds: a whole number"),
+        (f"{SQL}\n  timeout_seconds: long", 7, "source.timeout_seconds: a whole number"),
         ("source:\n  every: 1 hour", 3, "every needs a bucket or prefix"),
         ("source:\n  csv: {delimeter: ','}", 4, "unknown key source.csv.delimeter, did you mean delimiter?"),
         ("join:\n- name: shops\n  on: [id]\n  source: {type: sql, secret: s, table: t, watermrk: id}", 6, "watermrk"),
         ("join:\n- name: main\n  on: [id]\n  source: {type: sql, secret: s, table: t}", 4, "the name main"),
         ("join:\n- name: shops\n  on: [id]\n  source: {type: s3}", 4, "needs a bucket or prefix"),
-        ("join:\n- name: a\n  on: [i]\n  source: {type: sql, secret: s, table: t}\n- name: a\n  on: [i]\n  source: {type: sql, secret: s, table: t}", 3, "two joins"),
+        (f"join:\n{JOIN_A}\n{JOIN_A}", 3, "two joins"),
     ],
 )  # fmt: skip
 def test_an_error_in_a_source_names_key_and_line(section: str, line: int, sentence: str) -> None:
