@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from modelcycle.collect import stream_objects
 from modelcycle.collect.land import Lander
 from modelcycle.collect.stream_records import Arrival, Delivery, read_row
 from modelcycle.faults import BadPipeline, NoData, TargetMissing
@@ -96,3 +97,17 @@ def test_what_was_pulled_before_the_source_became_the_stream_is_not_read() -> No
     assert "modelcycle status" in caught.value.remedy
     streamed.send({"x": 1, "y": 2})
     assert streamed.rows(run_id="r2") == [("1", "2")]
+
+
+def test_many_objects_are_read_as_few_tables_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_objects, "MAX_MERGED_BYTES", 1000)
+    monkeypatch.setattr(stream_objects, "MAX_DOWNLOADED", 7)
+    streamed = Streamed(id="n")
+    for number in range(300):
+        streamed.send({"n": number, "y": 1}, *([{"n": number - 5, "y": 2}] if number % 10 == 9 else []))
+    collected = streamed.collect()
+    assert streamed.workspace.rows(collected) == [(str(number), "1") for number in range(300)]
+    manifest = json.loads(streamed.workspace.artifacts.read(collected.manifest))
+    assert len(manifest["objects"]) == collected.objects == 300
+    assert sum(entry["rows"] for entry in manifest["objects"]) == 330
+    assert collected.notes == ["30 rows left out: an earlier one has the same n"]

@@ -13,6 +13,7 @@ from modelcycle.collect.inputs import list_inputs, source_prefix
 from modelcycle.collect.join import join_tables
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_quarantine, write_shards
+from modelcycle.collect.stream_objects import read_stream_objects
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
@@ -159,6 +160,8 @@ def _read_objects(
     section = pipeline.sources[source_name]
     folder = folder / f"source-{source_name}"
     folder.mkdir()
+    if isinstance(section, StreamSource):
+        return read_stream_objects(engine, data, listing, folder)
     tables: list[TextTable] = []
     sources: list[dict[str, Any]] = []
     first_of_content: dict[str, str] = {}
@@ -166,8 +169,7 @@ def _read_objects(
         source = folder / f"{number}.source"
         entry = _download(data, listed, source)
         first = first_of_content.setdefault(entry["sha256"], listed.key)
-        # equal rows of a stream are observations; each of its objects has rows of its own
-        if first != listed.key and pipeline.duplicates != "keep" and not isinstance(section, StreamSource):
+        if first != listed.key and pipeline.duplicates != "keep":
             source.unlink()
             sources.append(entry | {"rows": 0, "quarantined": 0, "repeats": first})
             continue
