@@ -26,7 +26,7 @@ from infra.local.cloud import LocalCloud
 from modelcycle.registry import DynamoTable, Registry
 from tests.e2e.conftest import ROOT
 from tests.e2e.observed_model import wait_for
-from tests.e2e.restartable_cloud import function_processes
+from tests.e2e.restartable_cloud import RestartableCloud, function_processes
 
 PIPELINE = "name: {model}\ntarget: bikers\nsource: {{type: stream{more}}}\n"
 MAX_RECORDS = 500  # of one PutRecords
@@ -170,3 +170,17 @@ def test_late_and_unreadable_records_are_where_they_belong_and_status_says_so(cl
     facts = dict(health.facts)
     assert facts["stream late-bikes"].startswith("2 rows, the newest of 20")
     assert "nothing waits" in facts["stream"]
+
+
+def test_a_cloud_that_is_killed_lands_what_was_sent_before_and_after(restartable: RestartableCloud) -> None:
+    sender, rows = Sender(restartable.cloud, "restarted-bikes"), bikes()[:900]
+    sender.to_stream(rows[:300])
+    sender.to_queue(rows[600:700])
+    restartable.save()
+    restartable.kill_and_start()
+    sender = Sender(restartable.cloud, sender.model)
+    sender.to_stream(rows[300:600])
+    sender.to_queue(rows[700:900])
+    wait_for(lambda: sender.counted("RecordStream") == 600, 60)
+    wait_for(lambda: sender.counted("RecordQueue") == 300, 60)
+    wait_for(lambda: sender.rows() == Counter(json.dumps(row) for row in rows), 30)

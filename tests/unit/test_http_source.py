@@ -16,6 +16,7 @@ import pytest
 from modelcycle.faults import BadData, BadInput, BadPipeline, Fault, Throttled, Transient
 from modelcycle.sources.http import HttpRows, client, row_files
 from modelcycle.sources.http import source as http_source
+from modelcycle.sources.http.links import next_link
 from modelcycle.spec import HttpSource
 from tests.api_server import Answering, Asked, Reply, as_json, in_pages, serving
 
@@ -205,6 +206,7 @@ def test_csv_in_pages_is_one_table(form: str, tmp_path: Path, monkeypatch: pytes
         (Reply(b'{"a": 1}\n{"a": 2}\n'), {}, ["one object a line", "format: jsonl"]),
         (Reply(b'[{"a": 1},]'), {}, ["not JSON", "line 1"]),
         (Reply(b"[" * 200_000 + b"]"), {}, ["nested too deeply"]),
+        (Reply(b'[{"a": ' + b"9" * 5000 + b"}]"), {}, ["thousands of digits"]),
         (Reply(b'[{"a": "\xff"}]'), {}, ["UTF-8"]),
         (Reply(b'[{"a": 1}]'), {"format": "jsonl"}, ["JSON list", "format: json"]),
         (Reply(b"[]"), {"format": "csv"}, ["JSON, not CSV"]),
@@ -413,3 +415,23 @@ def test_an_address_that_cannot_be_asked_is_refused(url: str) -> None:
 def test_redirects_without_end_are_stopped(tmp_path: Path) -> None:
     fault = fault_of(lambda asked: Reply(b"", 302, {"Location": f"/r{asked.number}"}), tmp_path)
     assert "redirects more than 5 times" in fault.what
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("<c>; rel=next", "https://h.example/a/c"),
+        (
+            '<https://o.example/?a=1,2>; title="x, <y>; rel=next"; rel="prev", <?p=2>; REL="NEXT"',
+            "https://h.example/a/b?p=2",
+        ),
+        ('<c>; rel="prev"; rel="next"', None),
+        ("<d>; rel=start, <e>; title*=UTF-8''a%20b; rel=\"last next\"", "https://h.example/a/e"),
+        ("<c>;rel", None),
+        ("<c", None),
+        ("", None),
+        ("<" * 60_000, None),  # in linear time
+    ],
+)
+def test_link_headers(header: str, expected: str | None) -> None:
+    assert next_link(header, "https://h.example/a/b?x=1") == expected

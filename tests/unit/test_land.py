@@ -28,10 +28,9 @@ from modelcycle.collect.stream_records import (
 )
 from modelcycle.collect.stream_sources import StreamSources
 from modelcycle.faults import BadMessage, Raced, Unknown
-from modelcycle.messages import Artifact
 from modelcycle.registry import Registry, Write
 from modelcycle.spec import StreamSource
-from tests.fakes import MemoryStore, MemoryTable
+from tests.unit.killable import KillableStore, KillableTable, Killed
 
 ROOT = Path(__file__).resolve().parents[2]
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
@@ -39,48 +38,10 @@ KINESIS, SQS = Delivery("records", ordered=True), Delivery("queue", ordered=Fals
 PLAIN = StreamSource(type="stream")
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class FailingStore(MemoryStore):
-    """A bucket whose writer is killed before or after one of its writes."""
-
-    def __init__(self) -> None:
-        super().__init__("data")
-        self.until_kill: int | None = None
-
-    def put(self, key: str, body: bytes | Path) -> Artifact:
-        self._count()
-        artifact = super().put(key, body)
-        self._count()
-        return artifact
-
-    def _count(self) -> None:
-        if self.until_kill is not None:
-            self.until_kill -= 1
-            if self.until_kill < 0:
-                self.until_kill = None
-                raise Killed
-
-
-class FailingTable(MemoryTable):
-    """A registry whose writer is killed before or after its write; it shares the store's count."""
-
-    def __init__(self, store: FailingStore) -> None:
-        super().__init__()
-        self.store = store
-
-    def write(self, *writes: Write) -> None:
-        self.store._count()
-        super().write(*writes)
-        self.store._count()
-
-
 class World:
     def __init__(self) -> None:
-        self.data = FailingStore()
-        self.registry = Registry(FailingTable(self.data))
+        self.data = KillableStore()
+        self.registry = Registry(KillableTable(self.data))
 
     def lander(self) -> Lander:
         return Lander(self.data, self.registry.streams)
@@ -172,7 +133,7 @@ def test_whatever_happens_every_row_lands_once(seed: int, ordered: bool) -> None
 def test_another_lander_between_read_and_claim_wins_and_every_row_lands_once(delivery: Delivery) -> None:
     world = World()
     table = world.registry.table
-    assert isinstance(table, FailingTable)
+    assert isinstance(table, KillableTable)
     original = table.write
 
     def write(*writes: Write) -> None:
@@ -326,7 +287,8 @@ def test_both_kinds_of_delivery_are_read() -> None:
     }  # fmt: skip
     assert read_delivery({"Records": [message]}) == Delivery("records", ordered=False)
     assert read_arrival(message) == Arrival("queue", "m-1", read.at, b'{"model": "m"}')
-    for other in ({}, {"Records": []}, {"Records": [7]}, {"Records": [{"eventSource": "aws:s3"}]}, None):
+    others: list[Any] = [{}, {"Records": []}, {"Records": [7]}, {"Records": [{"eventSource": "aws:s3"}]}, None]
+    for other in others:
         with pytest.raises(BadMessage):
             read_delivery(other)
 

@@ -1,4 +1,4 @@
-"""Tables and queries: the same rows from every database, exact values, a sentence for every fault."""
+"""Tables and queries: equal rows from every database, exact values, and one sentence for each thing that goes wrong."""
 
 from __future__ import annotations
 
@@ -248,6 +248,34 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
     for path, part in ((tmp_path / "text.db", "not a SQLite database"), (tmp_path / "gone.db", "there is no file")):
         with pytest.raises(BadInput, match=part):
             workspace(f"sqlite:///{path}").pull(**source(table="t"))
+
+
+def test_any_database_of_sqlalchemy_can_be_read(tmp_path: Path) -> None:
+    import sqlalchemy.dialects
+
+    sqlalchemy.dialects.registry.register("plums", "sqlalchemy.dialects.sqlite.pysqlite", "SQLiteDialect_pysqlite")
+    database = sqlite_database(tmp_path / "shop.db")
+    database.create("bikes", BIKE_COLUMNS, bike_rows())
+    space = workspace(f"plums:///{tmp_path}/shop.db")
+    pipeline = source(table="bikes") | {"target": "bikers"}
+    assert space.pull(**pipeline).rows == 8645
+    assert space.snapshot(**pipeline).content == uploaded_bikes()
+    later = source(query="SELECT *, rowid AS number FROM bikes", watermark="number") | {"target": "bikers"}
+    space.pull(**later)
+    database.insert("bikes", bike_rows()[:5])
+    assert space.pull(**later).rows == 5
+    with pytest.raises(BadInput, match="the database refused the query"):
+        space.pull(**source(query="SELECT nope, y FROM bikes"))
+
+
+def test_a_sql_server_that_does_not_answer_is_one_sentence() -> None:
+    for url, fault, part in [
+        (f"mssql://ann:pw1@127.0.0.1:{_closed_port()}/shop", Transient, "refuses connections"),
+        ("sqlserver://ann:pw1@nohost.invalid/shop", BadInput, "host of the database is unknown"),
+    ]:
+        with pytest.raises(fault, match=part) as caught:
+            workspace(url).pull(**source(table="t"))
+        assert "pw1" not in str(caught.value)
 
 
 def test_bytes_are_left_out_and_told(tmp_path: Path) -> None:

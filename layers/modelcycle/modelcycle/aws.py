@@ -33,7 +33,7 @@ class Environment(BaseModel):
     lifecycle: str = ""
     rollout: str = ""
     capture_stream: str = ""
-    secrets: str = ""  # what the names of this stack's secrets begin with
+    stack: str = ""
 
 
 class Adapters:
@@ -104,7 +104,7 @@ class Adapters:
         Unknown : there is none, or it holds no text
         Transient : Secrets Manager does not answer
         """
-        full_name = f"{self.environment.secrets}{name}"
+        full_name = f"{self.environment.stack}/{name}"
         remedy = f"store it: `modelcycle secret {name}`"
         client = self.client("secretsmanager")
         with outages_as_faults("Secrets Manager", full_name, self._unreachable):

@@ -43,7 +43,7 @@ def create_macros(engine: object) -> None:
     )
     execute(
         f"""CREATE OR REPLACE TEMP MACRO canonical_value(t) AS CASE
-            WHEN regexp_full_match(t, '{NUMBER}') AND try_cast(t AS DOUBLE) IS NOT NULL
+            WHEN regexp_full_match(t, '{NUMBER}') AND isfinite(try_cast(t AS DOUBLE))
                 THEN canonical_number(t, try_cast(t AS DOUBLE))
             WHEN regexp_full_match(t, '{DATE}') AND try_cast(t AS TIMESTAMPTZ) IS NOT NULL
                 THEN epoch_us(try_cast(t AS TIMESTAMPTZ))::VARCHAR || ' us'

@@ -17,6 +17,7 @@ from modelcycle.collect.notes import notes_of_files
 from modelcycle.collect.pinned_contract import contract_for, pinned_contract
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
+from modelcycle.collect.stream_objects import read_stream_objects
 from modelcycle.contract import ContractFile
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
@@ -147,7 +148,10 @@ def collect(
 
 def _check_listing(listing: list[Listed], prefix: str) -> None:
     if not listing and not prefix.startswith("raw/"):
-        raise NoData("no rows have arrived from the source", prefix, "does its table or query give any?")
+        raise NoData(
+            "no rows have arrived from the source", prefix,
+            "does its table or query give any? `modelcycle status` says what has arrived of a stream",
+        )  # fmt: skip
     if not listing:
         raise NoData(
             "there is no file",
@@ -177,6 +181,8 @@ def _read_objects(
     section = pipeline.sources[source_name]
     folder = folder / f"source-{source_name}"
     folder.mkdir()
+    if isinstance(section, StreamSource):
+        return read_stream_objects(engine, data, listing, folder)
     tables: list[TextTable] = []
     sources: list[dict[str, Any]] = []
     first_of_content: dict[str, str] = {}
@@ -184,8 +190,7 @@ def _read_objects(
         source = folder / f"{number}.source"
         entry = _download(data, listed, source)
         first = first_of_content.setdefault(entry["sha256"], listed.key)
-        # equal rows of a stream are observations; each of its objects has rows of its own
-        if first != listed.key and pipeline.duplicates != "keep" and not isinstance(section, StreamSource):
+        if first != listed.key and pipeline.duplicates != "keep":
             source.unlink()
             sources.append(entry | {"rows": 0, "quarantined": 0, "repeats": first})
             continue

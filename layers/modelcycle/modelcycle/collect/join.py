@@ -146,12 +146,12 @@ def _keep_one_row_a_key(
     """Make the table `other` of rows that may match: keys `k0` ..., the time, and the columns. Say what is left out."""
     key_columns = ", ".join(f"{key} AS k{number}" for number, key in enumerate(keys))
     engine.execute(
-        f"CREATE OR REPLACE TEMP TABLE keyed AS SELECT *, {key_columns}, {time or 'NULL'} AS at FROM right_rows"
+        f"CREATE OR REPLACE TEMP TABLE keyed AS SELECT *, {key_columns}, {time or 'NULL'} AS moment FROM right_rows"
     )
     complete = " AND ".join(f"k{number} IS NOT NULL" for number in range(len(keys)))
-    complete += " AND at IS NOT NULL" if time else ""
-    partition = ", ".join(f"k{number}" for number in range(len(keys))) + (", at" if as_known else "")
-    latest = f"QUALIFY row_number() OVER (PARTITION BY {partition} ORDER BY at DESC, file DESC, row DESC) = 1"
+    complete += " AND moment IS NOT NULL" if time else ""
+    partition = ", ".join(f"k{number}" for number in range(len(keys))) + (", moment" if as_known else "")
+    latest = f"QUALIFY row_number() OVER (PARTITION BY {partition} ORDER BY moment DESC, file DESC, row DESC) = 1"
     engine.execute(f"CREATE OR REPLACE TEMP TABLE other AS SELECT * FROM keyed WHERE {complete} {latest}")
     total, usable, kept = (
         engine.execute(query).fetchone()[0]
@@ -185,9 +185,9 @@ def _write(
     on = " AND ".join(f"mine.k{number} = other.k{number}" for number in range(len(left_keys)))
     own = ", ".join(f"mine.c{number}" for number in range(len(names)))
     new = "".join(f", other.c{number} AS c{len(names) + position}" for position, number in enumerate(added))
-    rows = f"(SELECT *, {key_columns}, {left_time or 'NULL'} AS at FROM left_rows)"
+    rows = f"(SELECT *, {key_columns}, {left_time or 'NULL'} AS moment FROM left_rows)"
     kind = "ASOF LEFT" if left_time else "LEFT"
-    joined = f"FROM {rows} mine {kind} JOIN other ON {on} {'AND mine.at >= other.at' if left_time else ''}"
+    joined = f"FROM {rows} mine {kind} JOIN other ON {on} {'AND mine.moment >= other.moment' if left_time else ''}"
     engine.execute(
         f"""COPY (SELECT mine.file, mine.row, {own}{new} {joined} ORDER BY mine.file, mine.row) TO {literal(path)}
             (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(len(names) + len(added))},

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 import yaml
 
 from modelcycle.spec.pipeline import CROSS_FIELD_ERROR, Pipeline
+from modelcycle.spec.sources import SOURCE_TYPES
 
 EXPECTED = {
     "int": "a whole number is expected",
@@ -30,8 +31,22 @@ def describe_error(root: yaml.Node | None, error: Any) -> tuple[int, str]:
     """
     if error["type"] == CROSS_FIELD_ERROR:
         return _locate(root, error["ctx"]["path"])[0], error["msg"]
-    line, node = _locate(root, error["loc"])
-    return line, _sentence(error, node.value if isinstance(node, yaml.ScalarNode) else None)
+    path = _path(error["loc"])
+    if error["type"] == "union_tag_invalid":
+        path = (*path, "type")
+    line, node = _locate(root, path)
+    return line, _sentence(error, path, node.value if isinstance(node, yaml.ScalarNode) else None)
+
+
+def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return the keys in the file that lead to an error: pydantic adds the type of a source, which is no key.
+
+    >>> _path(("join", 0, "source", "sql", "table"))
+    ('join', 0, 'source', 'table')
+    """
+    return tuple(
+        part for number, part in enumerate(loc) if not (number and loc[number - 1] == "source" and part in SOURCE_TYPES)
+    )
 
 
 def _locate(node: yaml.Node | None, path: tuple[int | str, ...]) -> tuple[int, yaml.Node | None]:
@@ -51,13 +66,15 @@ def _locate(node: yaml.Node | None, path: tuple[int | str, ...]) -> tuple[int, y
     return line, node
 
 
-def _sentence(error: Any, written: str | None) -> str:
+def _sentence(error: Any, path: tuple[int | str, ...], written: str | None) -> str:
     """Return the sentence of an error; `written` is the value's text in the file."""
-    kind, path = error["type"], error["loc"]
+    kind = error["type"]
     key = ".".join(str(part) for part in path) or "the file"
     if kind == "extra_forbidden":
-        close = difflib.get_close_matches(str(path[-1]), _known_keys(path[:-1]), n=1)
+        close = difflib.get_close_matches(str(path[-1]), _known_keys(error["loc"][:-1]), n=1)
         return f"unknown key {key}" + (f", did you mean {close[0]}?" if close else "")
+    if kind == "union_tag_invalid":
+        return f"{key}: one of {', '.join(sorted(SOURCE_TYPES))} is expected"
     if kind == "missing":
         return f"{key} is required"
     if kind == "string_pattern_mismatch" and path == ("name",):
@@ -74,17 +91,19 @@ def _sentence(error: Any, written: str | None) -> str:
     return f"{key}: {str(error['msg']).removeprefix('Value error, ').replace('Input should', 'it should')}"
 
 
-def _known_keys(path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the section at a path may have."""
+def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the section at pydantic's path may have."""
     section: Any = Pipeline
-    for part in path:
-        if get_origin(section) is dict:  # any key, such as the name of a column
+    for part in loc:
+        if isinstance(part, int):
+            section = next(iter(get_args(section)), None)
+        elif get_origin(section) is dict:  # any key, such as the name of a column
             section = get_args(section)[1]
-            continue
-        field = _fields(section).get(str(part))
-        if field is None:
-            return []
-        section = field.annotation
+        elif part in SOURCE_TYPES and not hasattr(section, "model_fields"):
+            section = SOURCE_TYPES[part]
+        else:
+            field = _fields(section).get(part)
+            section = field.annotation if field else None
     return list(_fields(section))
 
 

@@ -105,6 +105,10 @@ class StreamSource(Section):
     every: Every | None = Field(None, description="train that often on what has arrived")
 
 
+SOURCE_TYPES: dict[str, type[Section]] = {"s3": S3Source, "sql": SqlSource, "http": HttpSource, "stream": StreamSource}
+"""The section of each `source.type`."""
+
+
 def _with_type(value: Any) -> Any:
     """Return the section with the default type."""
     return {"type": "s3", **value} if isinstance(value, dict) else value
@@ -125,6 +129,12 @@ class Join(Section):
     time_column: ColumnName | None = Field(
         None, description="when a row of this source became known; only what was known at the row's time is joined"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_is_a_key(cls, value: Any) -> Any:
+        """Rename the key `on`, which YAML 1.1 reads as true."""
+        return {"on" if key is True else key: item for key, item in value.items()} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _can_be_read(self) -> Join:

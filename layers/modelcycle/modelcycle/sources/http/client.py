@@ -88,8 +88,8 @@ class Client:
                 answer = self._follow(url, target, max_bytes, headers or {}, attempt)
             except SSLError as error:
                 raise BadPipeline(
-                    f"the certificate of the host is not accepted: {_reason(error)}", shown(url),
-                    "use the name for which the certificate was issued",
+                    f"there is no secure connection to the host: {_tls_reason(error)}", shown(url),
+                    "use https with the name for which a known authority has issued the certificate",
                 ) from None  # fmt: skip
             except (HTTPError, TimeoutError) as error:
                 fault = Transient(f"the API did not answer: {_reason(error)}", shown(url), "try again later")
@@ -275,9 +275,13 @@ def _reason(error: BaseException) -> str:
         "DecodeError": "the answer is not valid gzip", "InvalidChunkLength": "the connection was lost",
         "NameResolutionError": "the host is unknown", LocationParseError.__name__: "the address cannot be read",
     }  # fmt: skip
-    if isinstance(error, SSLError):
-        return str(error).split(":")[-1].split("(_")[0].strip(" ()'\",") or "TLS failed"
     return names.get(type(error).__name__, "the connection failed")
+
+
+def _tls_reason(error: SSLError) -> str:
+    inner = error.args[0] if error.args else error
+    words = getattr(inner, "verify_message", "") or getattr(inner, "reason", "") or str(inner)
+    return str(words).replace("_", " ").lower()
 
 
 def _ascii(host: str) -> str:

@@ -73,6 +73,10 @@ def rows_of(text: str, path: str, where: str) -> Iterator[Row]:
         raise not_json(text, error, where) from None
     except RecursionError:
         raise _too_deep(where) from None
+    except ValueError:  # Python's limit, against texts that take hours to read
+        raise BadData(
+            "the answer holds a number with thousands of digits", where, "ask the API for it as a text"
+        ) from None
 
 
 def value_at(text: str, path: str, where: str) -> Any:
@@ -88,6 +92,10 @@ def value_at(text: str, path: str, where: str) -> Any:
         raise not_json(text, error, where) from None
     except RecursionError:
         raise _too_deep(where) from None
+    except ValueError:  # Python's limit, against texts that take hours to read
+        raise BadData(
+            "the answer holds a number with thousands of digits", where, "ask the API for it as a text"
+        ) from None
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return value

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 NAME = r"[\w!#$%&'*+.^`|~-]+"
 PARAMETER = re.compile(rf';\s*({NAME})\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?\s*')
-TARGET = re.compile(r"<([^>]*)>\s*")
+TARGET = re.compile(r"<([^<>]*)>\s*")
 
 
 def next_link(header: str, base: str) -> str | None:

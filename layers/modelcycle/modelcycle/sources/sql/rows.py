@@ -156,7 +156,13 @@ def open_database(url: DatabaseUrl, timeout_seconds: int, where: str) -> Databas
         from modelcycle.sources.sql.mysql import MysqlDatabase
 
         return MysqlDatabase(url, timeout_seconds, where)
-    raise BadInput(f"there is no driver for {url.kind}://", where, "")
+    if url.kind == "sql_server":
+        from modelcycle.sources.sql.sql_server import SqlServerDatabase
+
+        return SqlServerDatabase(url, timeout_seconds, where)
+    from modelcycle.sources.sql.sqlalchemy import SqlAlchemyDatabase
+
+    return SqlAlchemyDatabase(url, timeout_seconds, where)
 
 
 def _check_names(names: list[str], where: str) -> None:
