@@ -71,6 +71,10 @@ def _spelled(value: float, places: int, thousands: str, mark: str) -> str:
     return f"{value:,.{places}f}".translate({ord(","): thousands, ord("."): mark})
 
 
+def _wrapped(template: str) -> Callable[[str], str]:
+    return lambda text: template.replace("{}", text)
+
+
 def _integers(dice: random.Random, number: int) -> tuple[str, str, Draw]:
     low, high = dice.choice([(0, 100), (-500, 500), (18, 90), (0, 10**6), (1000, 9000)])
 
@@ -92,7 +96,9 @@ def _decimals(dice: random.Random, number: int, mark: str = ".") -> tuple[str, s
 
 
 def _thousands(dice: random.Random, number: int) -> tuple[str, str, Draw]:
-    separators = [",.", ".,", " .", " ,", "\u00a0,", "\u202f,", "'.", "\u2019."]
+    separators = [
+        (",", "."), (".", ","), (" ", "."), (" ", ","), ("\u00a0", ","), ("\u202f", ","), ("'", "."), ("\u2019", "."),
+    ]  # fmt: skip
     thousands, mark = separators[number % len(separators)]
     places = dice.choice([0, 2]) if thousands != "." else 2
 
@@ -114,10 +120,9 @@ def _percents(dice: random.Random, number: int) -> tuple[str, str, Draw]:
 
 
 def _currency(dice: random.Random, number: int) -> tuple[str, str, Draw]:
-    write = [
-        lambda text: f"${text}", lambda text: f"{text} €", lambda text: f"EUR {text}", lambda text: f"{text} USD",
-        lambda text: f"£{text}", lambda text: f"CHF {text}", lambda text: f"{text} kr", lambda text: f"R$ {text}",
-    ][number % 8]  # fmt: skip
+    write = _wrapped([
+        "${}", "{} €", "EUR {}", "{} USD", "£{}", "CHF {}", "{} kr", "R$ {}",
+    ][number % 8])  # fmt: skip
     thousands, mark = dice.choice([(",", "."), (".", ","), ("", "."), ("'", ".")])
 
     def draw() -> Cell:
@@ -128,7 +133,7 @@ def _currency(dice: random.Random, number: int) -> tuple[str, str, Draw]:
 
 
 def _negatives(dice: random.Random, number: int) -> tuple[str, str, Draw]:
-    write = [lambda text: f"({text})", lambda text: f"{text}-", lambda text: f"\u2212{text}"][number % 3]
+    write = _wrapped(["({})", "{}-", "\u2212{}"][number % 3])
 
     def draw() -> Cell:
         value = float(f"{dice.uniform(1, 900):.2f}")
@@ -139,11 +144,12 @@ def _negatives(dice: random.Random, number: int) -> tuple[str, str, Draw]:
 
 
 def _measures(dice: random.Random, number: int) -> tuple[str, str, Draw]:
-    name, draw_value = [
+    measures: list[tuple[str, Callable[[], int]]] = [
         ("bytes", lambda: dice.randint(0, 10**10)), ("revenue_cents", lambda: int(dice.lognormvariate(18, 1))),
         ("population", lambda: int(dice.lognormvariate(15, 1.5))), ("nanoseconds", lambda: dice.randint(10**6, 10**9)),
         ("distance", lambda: dice.randint(10**8, 9 * 10**8)),
-    ][number % 5]  # fmt: skip
+    ]  # fmt: skip
+    name, draw_value = measures[number % 5]
 
     def draw() -> Cell:
         value = draw_value()
@@ -207,13 +213,14 @@ def _dates(formats: list[str], name: str = "day") -> Callable[[random.Random, in
 
 
 def _digit_dates(dice: random.Random, number: int) -> tuple[str, str, Draw]:
-    name, write = [
+    ways: list[tuple[str, Callable[[datetime], tuple[str, datetime]]]] = [
         ("booked", lambda moment: (moment.strftime("%Y%m%d"), moment.replace(hour=0, minute=0, second=0))),
         ("created_at", lambda moment: (f"{moment.timestamp():.0f}", moment)),
         ("event_time", lambda moment: (f"{moment.timestamp() * 1000:.0f}", moment)),
         ("x", lambda moment: (moment.strftime("%Y%m%d%H%M%S"), moment)),
         ("timestamp", lambda moment: (f"{moment.timestamp() * 1000:.0f}", moment)),
-    ][number % 5]  # fmt: skip
+    ]  # fmt: skip
+    name, write = ways[number % 5]
 
     def draw() -> Cell:
         text, moment = write(START + timedelta(seconds=dice.randrange(86400 * 3000)))
@@ -284,9 +291,10 @@ def _categories(dice: random.Random, number: int) -> tuple[str, str, Draw]:
 
 
 def _free_texts(dice: random.Random, number: int) -> tuple[str, str, Draw]:
-    words = "the a very good bad room was is 2 3 10 in May at 12:30 paid $5 street service 5% never again nice".split()
-    ways = [
-        lambda: " ".join(dice.choices(words, k=dice.randint(4, 12))),
+    words = "the a very good bad room was is 2 3 10 in May at 12:30 paid $5 street service 5% never nice"
+    drawn = words.split()
+    ways: list[Callable[[], str]] = [
+        lambda: " ".join(dice.choices(drawn, k=dice.randint(4, 12))),
         lambda: f"{dice.randint(1, 200)} {dice.choice(['Main', 'Oak', 'High'])} Street",
         lambda: f"{dice.randrange(16**8):08x}-{dice.randrange(16**4):04x}",
         lambda: ".".join(str(dice.randrange(256)) for _ in range(4)),

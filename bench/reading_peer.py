@@ -38,7 +38,10 @@ def by_pandas(path: Path) -> tuple[str, list[Any]]:
 def by_autogluon(path: Path) -> tuple[str, None]:
     """Return the type that AutoGluon's feature generators infer."""
     import pandas as pd
-    from autogluon.common.features.infer_types import get_type_group_map_special, get_type_map_raw
+    from autogluon.common.features.infer_types import (  # type: ignore[import-not-found]  # in the peer's environment
+        get_type_group_map_special,
+        get_type_map_raw,
+    )
 
     table = pd.read_csv(path)
     name = table.columns[0]

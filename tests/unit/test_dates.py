@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from modelcycle.cells import dates
 
-
 COMPACT = [format_ for format_ in dates.DIGITS if format_ not in dates.EPOCHS]
 
 
