@@ -87,7 +87,7 @@ def test_times_are_read_the_same(engine: Any, case: tuple[str, str]) -> None:
     [
         ("-1 days +23:59:00", "duration", -60.0), ("26:30", "duration", 95400.0), ("12:00 AM", "clock", 0.0),
         ("12:30 p.m.", "clock", 45000.0), ("P1W", "duration", 604800.0), ("13:00 PM", "clock", None),
-        ("14:60", "clock", None),
+        ("14:60", "clock", None), ("5 m", "duration", None), ("5 min", "duration", 300.0),
     ],
 )  # fmt: skip
 def test_times_of_programs(text: str, format_: str, value: float | None) -> None:

@@ -286,6 +286,14 @@ def test_split_by_time_the_oldest_rows_train_and_equal_times_stay_together() -> 
     assert sum(result.split) == 800
 
 
+@pytest.mark.parametrize("first", [1_000_000_001, 4_000_000_000, 1_700_000_000])
+def test_a_time_column_of_whole_numbers_orders_the_rows_even_if_they_look_like_codes(first: int) -> None:
+    workspace, result = preprocessed(table(400, x=uniform(), n=lambda row: first + row, y=["a", "b"]), time_column="n")
+    assert workspace.schema(result).column("n").type in ("number", "datetime")
+    train, test = (workspace.columns(part).values["n"] for part in (result.train, result.test_features))
+    assert train.max() <= test.min()  # type: ignore[union-attr]
+
+
 def test_the_training_table_has_no_text_that_occurs_only_in_other_rows() -> None:
     workspace, result = preprocessed(table(400, c=lambda row: f"only {row}", y=["a", "b"]))
     train, test = (workspace.columns(a).values["c"] for a in (result.train, result.test_features))

@@ -249,7 +249,7 @@ class _Deciding:
         if column.type == "boolean" and not self._is_boolean(number, unread, words, candidate.present):
             return None
         if is_number and number not in self.numeric:
-            if words and self._are_categories(number, column, words, candidate.present):
+            if words and number != self.time and self._are_categories(number, column, words, candidate.present):
                 return None
             if not column.format:
                 coded = self._coded(number, column)
@@ -322,7 +322,7 @@ class _Deciding:
             dated = Reading(type="datetime", format=format_)
             note = "dates of bare digits" if format_ not in dates.EPOCHS else "moments, counted from 1970"
             return Decided(Column(name=name, **dated.reading())).add(f"{note} ({format_})")
-        reason = codes.code_reason(self.engine, number, whole)
+        reason = codes.code_reason(self.engine, number, whole) if number != self.time else ""
         if not reason:
             return None
         remedy = "list it in features.numeric" if number != self.target else "write task: regression"

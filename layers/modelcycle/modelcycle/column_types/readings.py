@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from modelcycle.cells import dates
 from modelcycle.cells.booleans import FALSE, TRUE, has_pair, is_boolean
@@ -80,10 +80,10 @@ def has_decimal_comma(format_: str) -> bool:
 def _best(texts: Counter[str], formats: Sequence[str], reads: Callable[[str, str], bool]) -> list[str]:
     """Return the formats that read nearly as many sampled texts as the best one, if that are most of them."""
     shares = {}
-    first = list(texts)[:FIRST_TEXTS]
+    first = Counter(list(texts)[:FIRST_TEXTS])  # each once: one word may be a tenth of all cells
     for format_ in formats:
-        if _share(first, texts, lambda text: reads(text, format_)) >= MIN_FIRST_SHARE:  # noqa: B023 (called at once)
-            shares[format_] = _share(texts, texts, lambda text: reads(text, format_))  # noqa: B023
+        if _share(first, lambda text: reads(text, format_)) >= MIN_FIRST_SHARE:  # noqa: B023 (called at once)
+            shares[format_] = _share(texts, lambda text: reads(text, format_))  # noqa: B023
     best = max(shares.values(), default=0.0)
     if best < MIN_LIKELY_SHARE:
         return []
@@ -91,13 +91,9 @@ def _best(texts: Counter[str], formats: Sequence[str], reads: Callable[[str, str
 
 
 def _fits(texts: Counter[str], reads: Callable[[str], bool]) -> bool:
-    """Return whether a reading fits most of the texts; the first ones are tried first, since most readings do not."""
-    first = list(texts)[:FIRST_TEXTS]
-    if _share(first, texts, reads) < MIN_FIRST_SHARE:
-        return False
-    return len(first) == len(texts) or _share(texts, texts, reads) >= MIN_LIKELY_SHARE
+    """Return whether a reading fits most of the texts."""
+    return _share(texts, reads) >= MIN_LIKELY_SHARE
 
 
-def _share(tried: Iterable[str], texts: Counter[str], reads: Callable[[str], bool]) -> float:
-    chosen = list(tried)
-    return sum(texts[text] for text in chosen if reads(text)) / sum(texts[text] for text in chosen)
+def _share(texts: Counter[str], reads: Callable[[str], bool]) -> float:
+    return sum(count for text, count in texts.items() if reads(text)) / texts.total()
