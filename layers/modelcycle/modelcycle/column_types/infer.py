@@ -179,7 +179,7 @@ def _file_wide(engine: Any, candidates: dict[int, _Candidates]) -> tuple[bool, s
         marks = {True: 0, False: 0}
         for format_, count in by_format.items():
             marks[has_decimal_comma(format_)] = max(marks[has_decimal_comma(format_)], count)
-        comma = comma or marks[True] > marks[False] and marks[True] >= MIN_READ_SHARE * candidate.present
+        comma = comma or (marks[True] > marks[False] and marks[True] >= MIN_READ_SHARE * candidate.present)
         by_format = {reading.format: count for reading, count in candidate.readings if reading.type == "datetime"}
         best = max(by_format, key=lambda format_: by_format[format_], default="")
         if best and by_format[best] > by_format.get(dates.swapped(best), 0) and dates.swapped(best):
