@@ -63,8 +63,9 @@ class _Fit(NamedTuple):
     figures: float
 
     @property
-    def rank(self) -> tuple[bool, float, bool, float, int]:
-        return self.share >= MIN_CERTAIN_SHARE, self.figures, self.header == 0, self.share, self.width
+    def rank(self) -> tuple[bool, bool, bool, float, float, int]:
+        is_certain = self.share >= MIN_CERTAIN_SHARE
+        return is_certain, self.figures > 0, self.header == 0, self.share, self.figures, self.width
 
 
 def parse_csv_header(text: str, is_all: bool, where: str, csv: Csv) -> CsvHeader:
@@ -174,7 +175,7 @@ def _is_title(cells: list[str], rows: list[list[str]]) -> bool:
 
 def _are_titles(above: list[list[str]], names: list[str], rows: list[list[str]]) -> bool:
     """Return whether it is certain that the lines above a header are titles, and that it is none of the rows."""
-    if not all(names) or are_data(names, rows):
+    if not all(names) or len(rows) < len(above) or are_data(names, rows):
         return False
     if are_names(names, rows):
         return True

@@ -14,7 +14,8 @@ FIGURE_SHARE = 0.9  # of a column's cells, for it to be one of figures
 YEARS = range(1800, 2201)
 MAX_FIGURE_CHARACTERS = 60
 FIGURE = re.compile(
-    r"[-+(]?\s?[$€£¥]?\s?[-+]?(?:[0-9][0-9.,:/'’ \u00a0T-]*|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?\s?(?:[%)$€£¥Z]|[AaPp][Mm])?"
+    r"(?!.*[.,]{2})[-+(]?\s?[$€£¥]?\s?[-+]?(?:[0-9][0-9.,:/'’ \u00a0T-]*|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?\s?"
+    r"(?:[%)$€£¥Z]|[AaPp][Mm])?"
 )
 """Numbers in any spelling, dates and times."""
 
@@ -132,5 +133,7 @@ def _counts(cells: Sequence[str]) -> bool:
         return False
     numbers = [int(cell) for cell in cells]
     ascends = sorted(set(numbers)) == numbers
-    counted = numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] in (0, 1, 2)
-    return (counted and len(numbers) > 1) or (ascends and all(number in YEARS for number in numbers))
+    counted = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    # 1,2 above 3,4 may be data; pandas counts from 0
+    is_long = len(numbers) >= (2 if numbers[0] == 0 else 3)
+    return (counted and is_long and numbers[0] < 3) or (ascends and all(number in YEARS for number in numbers))

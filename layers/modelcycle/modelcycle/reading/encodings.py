@@ -119,10 +119,9 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _look_at(line: bytes, number: int, seen: _Seen) -> None:
-    rest = UTF_8_CHARACTER.sub(b"", line)
-    if len(rest) < len(line):
+    if UTF_8_CHARACTER.sub(b"", line).isascii():
         seen.utf_8_line = seen.utf_8_line or number
-    if not rest.isascii():
+    else:
         seen.other_line = seen.other_line or number
     text = line.decode("cp1252", errors="replace")
     seen.signs += sum(sign >= "\x80" for sign in text)
