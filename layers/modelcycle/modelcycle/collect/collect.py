@@ -9,6 +9,7 @@ from typing import Any
 
 from modelcycle.collect.column_checks import check_pipeline_columns, check_same_columns, pipeline_columns
 from modelcycle.collect.contract_columns import check_table
+from modelcycle.collect.corrections import Correction, apply_corrections, is_corrections, read_corrections
 from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
 from modelcycle.collect.shards import write_quarantine, write_shards
 from modelcycle.contract import ContractFile
@@ -54,19 +55,25 @@ def collect(
     run = request.run
     pipeline = pipeline_of(artifacts, run)
     prefix = f"raw/{run.model}/"
-    listing = [listed for listed in data.list(prefix) if _is_data(listed.key)]
-    leases.mark_as_read(run, [(listed.key, listed.etag) for listed in listing])
+    objects = list(data.list(prefix))
+    listing = [listed for listed in objects if _is_data(listed.key)]
+    corrections = [listed for listed in objects if is_corrections(listed.key)]
+    leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     _check_listing(listing, prefix)
     pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep",
+        "corrections": [(listed.key, listed.etag) for listed in corrections],
     }  # fmt: skip
 
     def work() -> Collected:
         with TemporaryDirectory() as name, connect(Path(name), "collect") as engine:
             folder = Path(name)
-            tables, sources = _read_objects(engine, data, listing, pipeline, folder, request, pinned, artifacts)
+            corrected, correction_objects = read_corrections(data, corrections, folder)
+            tables, sources = _read_objects(
+                engine, data, listing, pipeline, folder, request, pinned, artifacts, corrected
+            )
             rows = sum(table.rows for table in tables)
             broken = sum(table.broken for table in tables)
             if not rows:
@@ -79,6 +86,8 @@ def collect(
             names = tables[0].names
             repeated = [source["key"] for source in sources if "repeats" in source]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
+            if correction_objects:
+                manifest["corrections"] = correction_objects
             return Collected(
                 manifest=put_json(artifacts, run.key("collect", "manifest.json"), manifest),
                 shards=shards,
@@ -88,6 +97,7 @@ def collect(
                 bytes=sum(listed.bytes for listed in listing),
                 rows=rows,
                 quarantined=broken,
+                corrected=sum(source.get("corrected", 0) for source in sources),
                 repeated=repeated[:MAX_NAMED],
                 files_left_out=len(repeated),
             )
@@ -128,7 +138,7 @@ def _check_listing(listing: list[Listed], prefix: str) -> None:
 
 def _read_objects(
     engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path,
-    request: CollectRequest, pinned: Pinned | None, artifacts: Store,
+    request: CollectRequest, pinned: Pinned | None, artifacts: Store, corrections: list[Correction],
 ) -> tuple[list[TextTable], list[dict[str, Any]]]:  # fmt: skip
     """Read all objects; return the rows of those that are used, and the entries of all in the manifest."""
     tables: list[TextTable] = []
@@ -143,8 +153,11 @@ def _read_objects(
             sources.append(entry | {"rows": 0, "quarantined": 0, "repeats": first})
             continue
         table = read_file(engine, source, listed.key, source.with_suffix(".parquet"))
-        if pinned is not None and entry["sha256"] not in pinned.contract.contents:
-            file = ContractFile(key=listed.key, content=entry["sha256"], rows=table.rows)
+        table, applied, content = apply_corrections(engine, table, listed.key, entry["sha256"], corrections)
+        if applied:
+            entry |= {"content": content, "corrected": applied}
+        if pinned is not None and content not in pinned.contract.contents:
+            file = ContractFile(key=listed.key, content=content, rows=table.rows)
             check_table(engine, table, file, number, pinned, pipeline, request, artifacts)
         if tables:
             check_same_columns(table.names, tables[0].names, listed.key, listing[0].key, table.sparse)
