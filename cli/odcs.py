@@ -68,7 +68,7 @@ def _property(
     logical = "integer" if kind == "number" and column.get("whole") else LOGICAL_TYPES[kind]
     found: dict[str, Any] = {
         "name": column["name"], "logicalType": logical, "physicalType": "text",
-        "required": column["missing"] == 0, "unique": bool(rule.get("unique", column["name"] in keys and len(keys) == 1)),
+        "required": column["missing"] == 0, "unique": bool(rule.get("unique", [column["name"]] == keys)),
     }  # fmt: skip
     if column["name"] in keys:
         found |= {"primaryKey": True, "primaryKeyPosition": keys.index(column["name"]) + 1}
