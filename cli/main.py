@@ -201,6 +201,43 @@ def show(
 
 @app.command()
 @on_place
+def contract(
+    model: ModelOrVersion,
+    odcs: Annotated[
+        bool, typer.Option("--odcs", help="Print it as an Open Data Contract Standard document (ODCS 3.1).")
+    ] = False,
+    read: Annotated[
+        Path | None, typer.Option("--read", help="Read such a document; print its rules for the pipeline file.")
+    ] = None,
+    *,
+    options: Options,
+) -> int:
+    """Show what each new batch of rows is held to."""
+    from cli.data_contract import data_contract
+
+    return data_contract(model, odcs, read, options)
+
+
+@app.command()
+@on_place
+def quarantine(
+    model: Model,
+    run: Annotated[str | None, typer.Option("--run", help="Of this run; else of the last one.")] = None,
+    to: Annotated[Path | None, typer.Option("--csv", help="Write it to this file, to be corrected.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", help="Apply the corrections in this file, and run again.")
+    ] = None,
+    *,
+    options: Options,
+) -> int:
+    """Show which lines, rows and cells were kept back, and why; replay them after a fix."""
+    from cli.quarantine import quarantine
+
+    return quarantine(model, run, to, replay, options)
+
+
+@app.command()
+@on_place
 def reproduce(
     version: Version,
     folder: Annotated[

@@ -14,7 +14,7 @@ from cli.reproduction.folder_store import FolderStore, SourceFiles, write_json
 from cli.reproduction.no_registry import NoLeases, NoResults
 from modelcycle.collect import collect
 from modelcycle.faults import Fault
-from modelcycle.messages import CollectRequest, PreprocessRequest, Run
+from modelcycle.messages import Collected, CollectRequest, PreprocessRequest, Run
 from modelcycle.preprocess import preprocess
 
 
@@ -23,12 +23,16 @@ def main(folder: Path) -> None:
     lineage = json.loads((folder / "lineage.json").read_text())
     run, code, results = Run.model_validate(lineage["run"]), lineage["code"], NoResults()
     artifacts = FolderStore(folder / "artifacts")
-    data = SourceFiles(folder / "data", lineage["data"]["objects"]["objects"])
+    manifest = lineage["data"]["objects"]
+    data = SourceFiles(folder / "data", [*manifest["objects"], *manifest.get("corrections", [])])
     made: dict[str, Any] = {}
     try:
         collected = collect(
             CollectRequest(run=run), data=data, artifacts=artifacts, leases=NoLeases(), results=results, code=code
         )
+        # the contract of the version that was live then, by which the columns were read
+        held = {name: lineage["steps"]["collect"].get(name) for name in ("contract", "contract_version")}
+        collected = Collected.model_validate(collected.wire() | held)
         made["collect"] = collected.wire()
         request = PreprocessRequest(run=run, collect=collected)
         made["preprocess"] = preprocess(request, artifacts=artifacts, results=results, code=code).wire()

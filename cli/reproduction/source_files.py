@@ -41,11 +41,17 @@ def fetch(place: Place, lineage: dict[str, Any], folder: Path) -> list[SourceFil
     pipeline = Artifact.model_validate(lineage["run"]["pipeline"])
     body = S3Store(place.s3, place.output("ArtifactBucket")).read(pipeline)
     FolderStore(folder / "artifacts").put(pipeline.uri.removeprefix("s3://").partition("/")[2], body)
+    contract = lineage["steps"]["collect"].get("contract")
+    if contract is not None:
+        held = Artifact.model_validate(contract)
+        body = S3Store(place.s3, place.output("ArtifactBucket")).read(held)
+        FolderStore(folder / "artifacts").put(held.uri.removeprefix("s3://").partition("/")[2], body)
+    manifest = lineage["data"]["objects"]
     data = folder / "data"
     data.mkdir()
     return [
         SourceFile(entry["key"], entry["sha256"], _fetch_version(place, entry, data / str(number)))
-        for number, entry in enumerate(lineage["data"]["objects"]["objects"])
+        for number, entry in enumerate([*manifest["objects"], *manifest.get("corrections", [])])
     ]
 
 

@@ -76,6 +76,7 @@ def _pull(results: Results) -> Figures:
 def _collect(results: Results) -> Figures:
     collected = messages.Collected.model_validate(results["collect"])
     broken = [f"{count(collected.quarantined, 'broken line')} quarantined"] if collected.quarantined else []
+    broken += [f"{count(collected.corrected, 'correction')} applied"] if collected.corrected else []
     parts = [count(collected.rows, "row"), count(collected.objects, "file"), size(collected.bytes), *broken]
     names = [clip(key.rpartition("/")[2], 40) for key in collected.repeated]
     n_more = max(collected.files_left_out, len(names)) - MAX_SHOWN_FILES

@@ -109,8 +109,8 @@ def test_a_file_with_unreadable_cells_does_not_go_live_until_a_person_approves(
     february.write_text(loans(400, 2, unknown=0.1))
     screen = run("run", str(pipeline), "--data", str(february))
     newest = model.runs()[0]
-    reason = "% of the values are not numbers, which version 1 reads"
-    assert newest.state == "awaiting_approval" and "income: " in newest.reason and reason in newest.reason
+    reason = "% of the rows, 0.0 % before; written as 'n/a'"
+    assert newest.state == "awaiting_approval" and "income is missing in" in newest.reason and reason in newest.reason
     assert "loans:2 waits for approval; version 1 stays live." in screen
     assert reason in " ".join(screen.split()) and "modelcycle approve loans:2" in screen
     assert model.weights() == {1: 100}

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from modelcycle.collect.column_checks import all_names, check_pipeline_columns, check_same_columns, pipeline_columns
+from modelcycle.collect.column_checks import all_names, check_pipeline_columns, pipeline_columns
 from modelcycle.collect.content import content_hash
 from modelcycle.collect.contract_columns import check_table
+from modelcycle.collect.corrections import apply_corrections, is_corrections, read_corrections
 from modelcycle.collect.inputs import list_inputs, source_prefix
 from modelcycle.collect.join import join_tables
 from modelcycle.collect.notes import notes_of_files
+from modelcycle.collect.objects import Entry, read_objects
 from modelcycle.collect.pinned_contract import contract_for, pinned_contract
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
-from modelcycle.collect.stream_objects import read_stream_objects
 from modelcycle.contract import ContractFile
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
-from modelcycle.reading import TextTable, check_suffix, read_file
-from modelcycle.reading.column_names import check_second_column
+from modelcycle.reading import TextTable, check_suffix
 from modelcycle.registry import Leases, Registry, Results
-from modelcycle.spec import MAIN, Pipeline, StreamSource
+from modelcycle.spec import MAIN, StreamSource
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Listed, Store, put_json, read_json
 
@@ -66,13 +63,15 @@ def collect(
     prefix = source_prefix(run.model, MAIN, pipeline.source)
     inputs = list_inputs(pipeline, data, registry.landings if registry is not None else None)
     listing = inputs[MAIN]
-    leases.mark_as_read(run, [(listed.key, listed.etag) for listed in listing])
+    corrections = [listed for listed in data.list(prefix) if is_corrections(listed.key)]
+    leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     for name, objects in inputs.items():
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]))
     pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep", "csv": pipeline.csv.model_dump(),
+        "corrections": [(listed.key, listed.etag) for listed in corrections],
         "joins": [
             (join.model_dump(mode="json", exclude={"source"}), [(other.key, other.etag) for other in inputs[join.name]])
             for join in pipeline.join
@@ -82,12 +81,18 @@ def collect(
     def work() -> Collected:
         with TemporaryDirectory() as name, connect(Path(name), "collect") as engine:
             folder = Path(name)
+            corrected, correction_objects = read_corrections(data, corrections, folder)
 
-            def check(table: TextTable, file: ContractFile, number: int) -> None:
-                if pinned is not None and file.content not in pinned.contract.contents:
+            def prepare(table: TextTable, entry: Entry, number: int) -> tuple[TextTable, Entry]:
+                table, applied, content = apply_corrections(engine, table, entry["key"], entry["sha256"], corrected)
+                if applied:
+                    entry |= {"content": content, "corrected": applied}
+                if pinned is not None and content not in pinned.contract.contents:
+                    file = ContractFile(key=entry["key"], content=content, rows=table.rows)
                     check_table(engine, table, file, number, pinned, pipeline, request, artifacts)
+                return table, entry
 
-            tables, sources = _read_objects(engine, data, listing, pipeline, folder, check=check)
+            tables, sources = read_objects(engine, data, listing, pipeline, MAIN, folder, prepare)
             notes: list[str] = []
             if isinstance(pipeline.source, StreamSource) and pipeline.source.id is not None:
                 where = f"pipelines/{pipeline.name}.yaml"
@@ -101,7 +106,7 @@ def collect(
                 raise NoData("the files have headers but no row", prefix, "upload a file with rows")
             paths = write_shards(engine, tables, names, folder)
             for join in pipeline.join:
-                others, entries = _read_objects(engine, data, inputs[join.name], pipeline, folder, join.name)
+                others, entries = read_objects(engine, data, inputs[join.name], pipeline, join.name, folder)
                 broken += sum(table.broken for table in others)
                 sources += [entry | {"source": join.name} for entry in entries]
                 paths, names, said = join_tables(engine, paths, names, others, join, pipeline, folder)
@@ -117,6 +122,8 @@ def collect(
             notes = [*notes_of_files([(source["key"], source.pop("notes", ())) for source in sources]), *notes]
             repeated = [source["key"] for source in sources if "repeats" in source]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
+            if correction_objects:
+                manifest["corrections"] = correction_objects
             return Collected(
                 manifest=put_json(artifacts, run.key("collect", "manifest.json"), manifest),
                 shards=shards,
@@ -127,6 +134,7 @@ def collect(
                 bytes=sum(listed.bytes for objects in inputs.values() for listed in objects),
                 rows=rows,
                 quarantined=broken,
+                corrected=sum(source.get("corrected", 0) for source in sources),
                 repeated=repeated[:MAX_NAMED],
                 files_left_out=len(repeated),
                 content=content,
@@ -166,54 +174,3 @@ def _check_listing(listing: list[Listed], prefix: str) -> None:
             f"the files have {total / 2**30:.1f} GiB; the limit is {MAX_SNAPSHOT_BYTES >> 30} GiB", prefix,
             "keep fewer files there, or only newer ones",
         )  # fmt: skip
-
-
-def _read_objects(
-    engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path, source_name: str = MAIN,
-    check: Callable[[TextTable, ContractFile, int], None] | None = None,
-) -> tuple[list[TextTable], list[dict[str, Any]]]:  # fmt: skip
-    """Read all objects of a source; return the rows of those that are used, and the entries of all in the manifest.
-
-    Parameters
-    ----------
-    check : of a file with its number; raises a fault if the run may not read it
-    """
-    section = pipeline.sources[source_name]
-    folder = folder / f"source-{source_name}"
-    folder.mkdir()
-    if isinstance(section, StreamSource):
-        return read_stream_objects(engine, data, listing, folder)
-    tables: list[TextTable] = []
-    sources: list[dict[str, Any]] = []
-    first_of_content: dict[str, str] = {}
-    for number, listed in enumerate(listing):
-        source = folder / f"{number}.source"
-        entry = _download(data, listed, source)
-        first = first_of_content.setdefault(entry["sha256"], listed.key)
-        if first != listed.key and pipeline.duplicates != "keep":
-            source.unlink()
-            sources.append(entry | {"rows": 0, "quarantined": 0, "repeats": first})
-            continue
-        table = read_file(engine, source, listed.key, source.with_suffix(".parquet"), pipeline.csv)
-        if check is not None:
-            check(table, ContractFile(key=listed.key, content=entry["sha256"], rows=table.rows), number)
-        if tables:
-            check_same_columns(table, tables[0], listed.key, listing[0].key)
-        else:
-            if not table.sparse:
-                check_second_column(table.names, listed.key)
-            if not pipeline.join and not table.sparse:
-                check_pipeline_columns(pipeline, table.names)
-        tables.append(table)
-        sources.append(entry | {"rows": table.rows, "quarantined": table.broken, "notes": table.notes})
-    return tables, sources
-
-
-def _download(data: Store, listed: Listed, target: Path) -> dict[str, Any]:
-    """Copy an object to a file; return its entry in the manifest, without the numbers of rows."""
-    version = data.download(listed, target)
-    with target.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {
-        "key": listed.key, "version": version, "etag": listed.etag, "sha256": digest, "bytes": listed.bytes,
-    }  # fmt: skip

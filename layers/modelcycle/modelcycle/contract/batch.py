@@ -74,6 +74,10 @@ class Batch:
         rows: int = self.engine.execute(f"SELECT count(*) FROM {self.source} WHERE {condition}").fetchone()[0]
         return rows
 
+    def order(self) -> str:
+        """Return SQL that sorts rows that were there before those of the batch, each in their order."""
+        return f"file IN ({', '.join(str(number) for number in self.files) or '-1'}), row_id"
+
     def by_file(self) -> dict[int, int]:
         """Return the rows of each file, by its number."""
         counts = dict(self.engine.execute(f"SELECT file, count(*) FROM {self.source} GROUP BY file").fetchall())

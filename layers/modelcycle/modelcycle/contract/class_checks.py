@@ -43,13 +43,12 @@ def check_classes(batch: Batch, contract: Contract, rules: Rules) -> list[Violat
         count = sum(now[text] for text in new)
         named = ", ".join(repr(cut(text)) for text in listed) + (" ..." if len(new) > len(listed) else "")
         likely = "; ".join(f"{cut(text)!r} is likely {cut(old)!r}" for old, text in list(renamed.items())[:MAX_NAMED])
-        default: Level = "fail" if renamed else DEFAULT["classes"]
         what = f"{name}, the target: {count:,} of {rows:,} rows are of classes that were not there: {named}"
         condition = " OR ".join(f"{label} = '{text.replace(chr(39), chr(39) * 2)}'" for text in listed)
         return [
             Violation(
                 anomaly="ENUM_TYPE_UNEXPECTED_STRING_VALUES", check="classes", column=name, count=count, of=rows,
-                level=rules.level("classes", name, default), what=what + (f"; {likely}" if likely else ""),
+                level=rules.level("classes", name, DEFAULT["classes"]), what=what + (f"; {likely}" if likely else ""),
                 match=next(iter(renamed), None), examples=batch.examples(condition, shown),
             )
         ]  # fmt: skip

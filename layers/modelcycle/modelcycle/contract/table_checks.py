@@ -77,13 +77,16 @@ def check_keys(batch: Batch, contract: Contract | None, rules: Rules, known_rows
 
 
 def _repeated(batch: Batch, names: list[str], check: Check, level: Level, source: str) -> list[Violation]:
-    """Return the rows of the batch whose values are in another row of `source` too, except for the first of each."""
+    """Return the rows of the batch whose values are in another row of `source` too, except for the first of each.
+
+    Rows that were there before the batch come first, whatever their file is called.
+    """
     columns = ", ".join(f"{batch.parsed(name)} AS k{number}" for number, name in enumerate(names))
     keys = ", ".join(f"k{number}" for number in range(len(names)))
     present = " AND ".join(f"k{number} IS NOT NULL" for number in range(len(names)))
     repeated = (
-        f"SELECT row_id FROM (SELECT row_id, row_number() OVER (PARTITION BY {keys} ORDER BY row_id) AS n"
-        f" FROM (SELECT row_id, {columns} FROM {source}) WHERE {present}) WHERE n > 1"
+        f"SELECT row_id FROM (SELECT row_id, row_number() OVER (PARTITION BY {keys} ORDER BY {batch.order()}) AS n"
+        f" FROM (SELECT row_id, file, {columns} FROM {source}) WHERE {present}) WHERE n > 1"
     )
     condition = f"row_id IN ({repeated})"
     count = batch.count(condition)

@@ -51,7 +51,7 @@ def hold_cells(
             present = " AND ".join(f"{batch.parsed(key)} IS NOT NULL" for key in names)
             condition = (
                 "row_id IN (SELECT row_id FROM (SELECT row_id, row_number() OVER"
-                f" (PARTITION BY {keys} ORDER BY row_id) AS n FROM clean_rows WHERE {present}) WHERE n > 1)"
+                f" (PARTITION BY {keys} ORDER BY {batch.order()}) AS n FROM clean_rows WHERE {present}) WHERE n > 1)"
             )
             _hold(engine, "batch_rows", target, condition, f"the same {' and '.join(names)} as an earlier row")
     held = dict(engine.execute("SELECT number, count(*) FROM held_cells GROUP BY number").fetchall())

@@ -11,7 +11,7 @@ from modelcycle.cells.numbers import NumberFormat
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import ColumnName, Section
-from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, S3Source, Source, is_pulled
+from modelcycle.spec.sources import MAIN, Csv, Join, S3Source, Source, csv_of, is_pulled
 
 MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
@@ -216,7 +216,7 @@ class Pipeline(Section):
     @property
     def csv(self) -> Csv:
         """How the CSV files of the main source are written."""
-        return self.source.csv if isinstance(self.source, S3Source | HttpSource) else Csv()
+        return csv_of(self.source)
 
     @model_validator(mode="after")
     def _joins_have_names(self) -> Pipeline:

@@ -147,6 +147,11 @@ class Join(Section):
         return self
 
 
+def csv_of(source: Source) -> Csv:
+    """Return how the CSV files of a source are written."""
+    return source.csv if isinstance(source, S3Source | HttpSource) else Csv()
+
+
 def is_pulled(source: Source) -> bool:
     """Return whether rows are pulled from a source; uploads and records of a stream arrive by themselves."""
     return source.is_elsewhere if isinstance(source, S3Source) else not isinstance(source, StreamSource)

@@ -1,0 +1,328 @@
+"""Each batch is held to the contract of the live version: what is wrong is named, and an ordinary one passes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cli.odcs import to_odcs, to_rules
+from modelcycle.contract import Contract, Report
+from modelcycle.faults import BadData, BadPipeline, Fault
+from modelcycle.messages import Artifact, Preprocessed
+from modelcycle.registry import Registry, Version
+from modelcycle.spec import Rules, parse
+from tests.unit.data_steps import AT, Workspace
+
+Rows = list[dict[str, Any]]
+TOWNS = ["Lyon", "Köln", "Gent, B"]
+
+
+def rows(count: int = 1200, seed: int = 0) -> Rows:
+    """Return visits to a clinic: skewed, discrete and missing values, none of them well-behaved."""
+    draw = random.Random(seed)
+    return [
+        {
+            "visit": f"v{seed}-{number}",
+            "weight in kg": round(draw.gammavariate(9, 8), 1),
+            "fever": round(draw.gauss(37.2, 0.9), 1),
+            "town": draw.choices(TOWNS, [6, 3, 1])[0],
+            "visits": draw.randrange(0, 5),
+            "dose": round(draw.lognormvariate(3, 1), 3) if draw.random() > 0.07 else "",
+            "state": draw.choices(["ill", "well"], [3, 7])[0],
+        }
+        for number in range(count)
+    ]
+
+
+def text(table: Rows) -> bytes:
+    body = io.StringIO()
+    writer = csv.DictWriter(body, list(table[0]))
+    writer.writeheader()
+    writer.writerows(table)
+    return body.getvalue().encode()
+
+
+def go_live(workspace: Workspace, preprocessed: Preprocessed, version: int = 1) -> None:
+    """Make a version live that has learned from these rows; only its contract matters here."""
+    assert preprocessed.contract is not None
+    other = Artifact(uri="s3://artifacts/none", sha256="0", bytes=0)
+    draft = Version(
+        model="m", version=0, run_id="r1", created_at=AT, task="binary", onnx=other, skops=other, signature=other,
+        plan=other, profile=other, lineage=other, card=other, validation=other, pipeline=other, metric="accuracy",
+        metrics={}, interval=(0, 1), data="", code="", opset=1, contract=preprocessed.contract,
+    )  # fmt: skip
+    registry: Registry = workspace.registry
+    made, _ = registry.versions.register(draft, f"content {version}")
+    registry.standings.move("m", made.version, "staged", "test")
+    registry.routes.promote("m", made.version, 100, "test")
+
+
+@pytest.fixture(scope="module")
+def january() -> bytes:
+    return text(rows())
+
+
+def live(january: bytes, **pipeline: Any) -> Workspace:
+    workspace = Workspace()
+    workspace.data.upload("raw/m/january.csv", january)
+    go_live(workspace, workspace.preprocess(workspace.run("r1", **({"target": "state"} | pipeline))))
+    return workspace
+
+
+def held(workspace: Workspace, body: bytes, name: str = "february.csv", **pipeline: Any) -> tuple[Preprocessed, Report]:
+    workspace.data.upload(f"raw/m/{name}", body)
+    result = workspace.preprocess(workspace.run("r2", **({"target": "state"} | pipeline)))
+    assert result.contract_report is not None
+    return result, Report.model_validate_json(workspace.artifacts.read(result.contract_report))
+
+
+def changed(seed: int = 1, count: int = 1200, **cells: Any) -> bytes:
+    table = rows(count, seed)
+    return text([{name: cells.get(name, lambda v: v)(value) for name, value in row.items()} for row in table])
+
+
+def reweighed(weight: Callable[[Any], Any]) -> bytes:
+    cells: dict[str, Any] = {"weight in kg": weight}
+    return changed(**cells)
+
+
+def every(n: int, value: Any) -> Callable[[Any], Any]:
+    counter = iter(range(10**9))
+    return lambda cell: value if next(counter) % n == 0 else cell
+
+
+def renamed(body: bytes, old: str, new: str) -> bytes:
+    head, _, rest = body.partition(b"\n")
+    return head.replace(old.encode(), new.encode()) + b"\n" + rest
+
+
+def test_the_contract_says_what_the_rows_are_like(january: bytes) -> None:
+    workspace = Workspace()
+    workspace.data.upload("raw/m/january.csv", january)
+    result = workspace.preprocess(workspace.run("r1", target="state", id_columns=["visit"]))
+    assert result.contract is not None
+    contract = Contract.model_validate_json(workspace.artifacts.read(result.contract))
+    terms, table = contract.terms(), rows()
+    weights = [row["weight in kg"] for row in table]
+    assert (terms["weight in kg"].minimum, terms["weight in kg"].maximum) == (min(weights), max(weights))
+    assert dict(zip(terms["town"].levels, terms["town"].counts, strict=False)) == {
+        town: sum(row["town"] == town for row in table) for town in TOWNS
+    }
+    assert terms["dose"].missing == sum(row["dose"] == "" for row in table)
+    assert terms["visit"].open and terms["visit"].unique and contract.keys == ["visit"]
+    assert contract.class_rows == {name: sum(row["state"] == name for row in table) for name in ("well", "ill")}
+    assert [(file.key, file.rows) for file in contract.files] == [("raw/m/january.csv", 1200)]
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_an_ordinary_month_passes(january: bytes, seed: int) -> None:
+    result, report = held(live(january), changed(seed, count=900 + 100 * seed))
+    assert result.ask == [] and report.of_level("fail") == []
+    assert report.version == 1 and report.rows == 900 + 100 * seed
+
+
+ASKED: dict[str, tuple[Callable[[], bytes], str, str]] = {
+    "words for missing": (
+        lambda: reweighed(every(10, "n/a")), "FEATURE_TYPE_LOW_FRACTION_PRESENT", "'n/a' in 120",
+    ),
+    "pounds": (
+        lambda: reweighed(lambda v: round(v * 2.2046, 1)), "CUSTOM_VALIDATION", "kg and lb",
+    ),
+    "Fahrenheit": (
+        lambda: changed(fever=lambda v: round(v * 1.8 + 32, 1)), "CUSTOM_VALIDATION", "Celsius to Fahrenheit",
+    ),
+    "some decimal commas": (
+        lambda: changed(fever=lambda v: str(v).replace(".", ",") if str(v)[-1] in "123" else v),
+        "FLOAT_TYPE_STRING_NOT_FLOAT", "decimal comma",
+    ),
+    "towns in capitals": (
+        lambda: changed(town=str.upper), "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "'LYON' (likely 'Lyon')",
+    ),
+    "one class only": (lambda: changed(state=lambda v: "well"), "FEATURE_TYPE_NOT_PRESENT", "no row is of 'ill'"),
+    "renamed classes": (
+        lambda: changed(state={"ill": "Ill", "well": "Well"}.get), "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
+        "'Ill' is likely 'ill'",
+    ),
+    "coded classes": (
+        lambda: changed(state={"ill": "1", "well": "0"}.get), "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "'1' is likely 'ill'",
+    ),
+    "half of the rows": (lambda: changed(count=600), "COMPARATOR_LOW_NUM_EXAMPLES", "has 600 rows"),
+    "constant": (lambda: changed(dose=lambda v: 5), "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH", "5 in all rows"),
+    "an empty column": (lambda: changed(dose=lambda v: ""), "FEATURE_TYPE_NOT_PRESENT", "100.0 % of the rows"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_what_may_be_wrong_asks_a_person(january: bytes, what: str) -> None:
+    make, anomaly, said = ASKED[what]
+    result, report = held(live(january), make())
+    assert report.of_level("fail") == []
+    assert any(violation.anomaly == anomaly and said in violation.what for violation in report.of_level("ask")), report
+    assert any(said in sentence for sentence in result.ask)
+
+
+FAILED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "renamed column": (lambda: renamed(changed(), "weight in kg", "gewicht"), "'gewicht' is likely its new name"),
+    "all decimal commas": (lambda: changed(fever=lambda v: str(v).replace(".", ",")), "with a decimal comma"),
+    "a text for a number": (lambda: changed(dose=lambda v: "see file"), "are not numbers"),
+}
+
+
+@pytest.mark.parametrize("what", FAILED)
+def test_what_is_wrong_fails_the_run_and_is_named(january: bytes, what: str) -> None:
+    make, said = FAILED[what]
+    with pytest.raises(BadData, match=said):
+        held(live(january), make())
+
+
+def test_everything_wrong_is_named_at_once(january: bytes) -> None:
+    body = renamed(changed(fever=lambda v: str(v).replace(".", ","), town=str.upper), "weight in kg", "gewicht")
+    with pytest.raises(BadData) as raised:
+        held(live(january), body)
+    for said in ("gewicht", "decimal comma", "LYON"):
+        assert said in raised.value.what
+
+
+def test_a_bad_month_does_not_make_a_number_a_text(january: bytes) -> None:
+    workspace = live(january)
+    result, report = held(workspace, changed(fever=every(50, "warm")))
+    assert workspace.schema(result).column("fever").type == "number" and result.cells == 24
+    (told,) = [violation for violation in report.violations if violation.column == "fever"]
+    assert (told.level, told.count, told.of) == ("warn", 24, 1200)
+    assert [example.row for example in told.examples] == [1, 51, 101, 151, 201]
+    assert all(example.text == "warm" and example.file == "february.csv" for example in told.examples)
+
+
+def test_no_value_of_a_row_is_in_a_message(january: bytes) -> None:
+    result, _ = held(live(january), changed(fever=every(10, "Mrs Smith")))
+    assert result.ask and "Smith" not in result.model_dump_json()
+
+
+RULES: dict[str, tuple[dict[str, Any], int, str]] = {
+    "range": ({"columns": {"fever": {"min": 35, "max": 40}}}, 1, "range"),
+    "category": ({"columns": {"town": {"categories": ["Lyon", "Köln"]}}}, 1, "categories"),
+}
+
+
+@pytest.mark.parametrize("what", RULES)
+def test_a_rule_of_the_pipeline_file_keeps_back_exactly_the_cells_that_break_it(january: bytes, what: str) -> None:
+    schema, _, check = RULES[what]
+    workspace = Workspace()
+    workspace.data.upload("raw/m/january.csv", january)
+    result = workspace.preprocess(workspace.run("r1", target="state", schema=schema))
+    breaks = [
+        (number, row["fever"] if what == "range" else row["town"])
+        for number, row in enumerate(rows(), start=1)
+        if (not 35 <= row["fever"] <= 40 if what == "range" else row["town"] == "Gent, B")
+    ]
+    assert breaks and (result.cells, result.kept) == (len(breaks), 1200)
+    kept_back = [(row, kept) for _, _, row, _, _, kept in workspace.parquet(result.quarantine)]
+    assert kept_back == [(number, str(value)) for number, value in breaks]
+    assert any(check in sentence or "limit" in sentence or "categor" in sentence for sentence in result.warned)
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"columns": {"fever": {"max": 38, "level": "fail"}}}, "above 38, the rule's limit"),
+        ({"columns": {"dose": {"missing": 0.01}}}, "the rule allows 1.0 %"),
+        ({"columns": {"town": {"unique": True}}}, "repeat the value of another row"),
+        ({"keys": ["town", "visits"]}, "town and visits: "),
+        ({"rows": {"min": 5000}}, "the rule asks for 5,000"),
+    ],
+)
+def test_a_rule_may_fail_the_run(january: bytes, schema: dict[str, Any], said: str) -> None:
+    workspace = Workspace()
+    workspace.data.upload("raw/m/january.csv", january)
+    with pytest.raises(BadData, match=said):
+        workspace.preprocess(workspace.run("r1", target="state", schema=schema))
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"columns": {"fevr": {"min": 1}}}, "fever"),
+        ({"keys": ["visi"]}, "visit"),
+        ({"freshness": "2 days"}, "time_column"),
+    ],
+)
+def test_a_rule_that_checks_nothing_is_an_error(january: bytes, schema: dict[str, Any], said: str) -> None:
+    workspace = Workspace()
+    workspace.data.upload("raw/m/january.csv", january)
+    with pytest.raises(BadPipeline, match=said):
+        workspace.preprocess(workspace.run("r1", target="state", schema=schema))
+
+
+def test_keys_that_are_there_twice_keep_back_the_later_rows(january: bytes) -> None:
+    workspace = live(january, id_columns=["visit"])
+    table = rows(1200, 1)
+    for row in table[:30]:
+        row["visit"] = f"v0-{row['visit'].split('-')[1]}"  # of January
+    pipeline: dict[str, Any] = {"id_columns": ["visit"], "schema": {"levels": {"keys": "quarantine"}}}
+    result, report = held(workspace, text(table), **pipeline)
+    assert (result.quarantined, result.kept) == (30, 2370)
+    assert [violation.count for violation in report.violations if violation.check == "keys"] == [30]
+    assert result.quarantine_reasons == {"the same visit as an earlier row (state)": 30}
+
+
+def test_a_level_may_be_loosened(january: bytes) -> None:
+    body = reweighed(lambda v: round(v * 2.2046, 1))
+    result, report = held(live(january), body, schema={"columns": {"weight in kg": {"level": "warn"}}})
+    assert result.ask == [] and len(report.of_level("warn")) >= 1
+
+
+def test_the_same_files_give_the_same_result_whichever_version_is_live(january: bytes) -> None:
+    workspace = Workspace()
+    workspace.data.upload("raw/m/january.csv", january)
+    first = workspace.preprocess(workspace.run("r1", target="state"))
+    go_live(workspace, first)
+    again = workspace.preprocess(workspace.run("r2", target="state"))
+    assert again.cached and again.contract == first.contract
+    workspace.data.upload("raw/m/february.csv", changed())
+    both = workspace.preprocess(workspace.run("r3", target="state"))
+    go_live(workspace, both, version=2)
+    assert workspace.preprocess(workspace.run("r4", target="state")).cached
+
+
+def test_a_run_keeps_the_contract_that_it_first_saw(january: bytes) -> None:
+    workspace = live(january)
+    workspace.data.upload("raw/m/february.csv", changed())
+    run = workspace.run("r2", target="state")
+    first = workspace.collect(run)
+    go_live(workspace, workspace.preprocess(workspace.run("r3", target="state")), version=2)
+    assert workspace.collect(run).contract == first.contract and first.contract_version == 1
+
+
+def test_messages_stay_small(january: bytes) -> None:
+    body = changed(fever=every(7, "x"), dose=every(5, "y" * 500), town=every(3, "z" * 300), visits=every(4, "many"))
+    try:
+        result, _ = held(live(january), body)
+        size = len(result.model_dump_json())
+    except Fault as fault:
+        size = len(str(fault))
+    assert size < 16_000
+
+
+def test_it_is_an_odcs_document_and_comes_back_as_rules(january: bytes) -> None:
+    workspace = Workspace()
+    workspace.data.upload("raw/m/january.csv", january)
+    result = workspace.preprocess(workspace.run("r1", target="state", id_columns=["visit"]))
+    assert result.contract is not None
+    contract = json.loads(workspace.artifacts.read(result.contract))
+    rules = Rules.model_validate({"columns": {"fever": {"min": 30, "max": 45}}, "rows": {"min": 100}})
+    document = to_odcs(contract, rules.model_dump(mode="json", exclude_defaults=True), 1)
+    assert {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "m", "status": "active"}.items() <= document.items()
+    (table,) = document["schema"]
+    assert [column["name"] for column in table["properties"]] == list(rows(1)[0])
+    kinds = {column["name"]: column["logicalType"] for column in table["properties"]}
+    assert kinds["visits"] == "integer" and kinds["fever"] == "number" and kinds["town"] == "string"
+    back = Rules.model_validate(to_rules(document, "x.yaml"))
+    assert (back.columns["fever"].min, back.columns["fever"].max, back.keys, back.rows.min) == (30, 45, ["visit"], 100)
+    assert sorted(back.columns["town"].categories or []) == sorted(TOWNS)
+    assert parse(f"name: m\ntarget: state\nschema: {json.dumps(to_rules(document, 'x'))}").rules == back
