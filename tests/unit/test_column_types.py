@@ -48,6 +48,8 @@ def with_noise(texts: list[str], *words: str, share: float = 0.1) -> list[str]:
         ([int(day.timestamp()) for day in DAYS], "number", "", ""),
         (["85123A", "71053", "84406B", "22752"] * 30, "text", "", ""),
         ([day.strftime("%Y%m%d") for day in DAYS], "datetime", "%Y%m%d", "bare digits"),
+        (with_noise([f"{day:%Y%m%d}" for day in DAYS], "99991231", "00000000", "n/a", "n/a"), "datetime", "%Y%m%d",
+         "20 cells stand for no date: '99991231' (10), '00000000' (10); 20 cells are missing: 'n/a' (20)"),
         ([day.strftime("%d-%b-%y").upper() for day in DAYS], "datetime", "%d-%b-%y", ""),
         ([day.strftime("%G-W%V") for day in DAYS], "datetime", "%G-W%V", ""),
         ([day.strftime("%d.%m.%y") for day in DAYS], "datetime", "%d.%m.%y", ""),

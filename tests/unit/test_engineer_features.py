@@ -72,21 +72,6 @@ def test_the_treatment_of_a_column_by_its_values(column: list[Any], treatment: s
     assert not planned.loud
 
 
-@pytest.mark.parametrize(
-    "write",
-    [lambda v: f"€{v:,.2f}", lambda v: f"{v:.2f} %", lambda v: f"{v:.1f}".replace(".", ","), lambda v: f"-${v:,.0f}"],
-)
-def test_numbers_in_another_notation_are_numbers_and_the_plan_says_how_they_are_read(write: Any) -> None:
-    planned = plan_of(run_over({"c": [write(value) for value in draw().normal(size=N) * 1e5 + 1e6]}))["c"]
-    assert planned.treatment == "number"
-    assert "another way: features.numbers" in planned.why
-
-
-def test_codes_get_no_hint_about_numbers() -> None:
-    codes = [f"{v:02d}.{v % 9:02d}.{v % 97:02d}" for v in draw().integers(0, 99, N)]
-    assert "write numbers" not in plan_of(run_over({"c": codes}))["c"].why
-
-
 def test_assigned_numbers_are_an_identifier_even_with_gaps() -> None:
     drawn = draw().choice(16_000, N, replace=False).astype(float).tolist()
     by_name = (10**9 + 7 * np.arange(N)).astype(float).tolist()

@@ -9,6 +9,7 @@ import pytest
 
 from bench.reading_columns import KINDS, make_column
 from modelcycle.cells.missing import USUAL
+from modelcycle.engineer_features.feature_plan import plan_features
 from modelcycle.model.columns import missing_mask
 from modelcycle.model.fields import Field
 from modelcycle.spec import Pipeline
@@ -38,6 +39,23 @@ def test_training_and_serving_read_the_same(kind: str, number: int) -> None:
     for name, training in encoded.items():
         same = training == served[name] if training.dtype == object else training.view("i4") == served[name].view("i4")
         assert np.all(same), [texts[rows_of_part[row]] for row in np.flatnonzero(~np.asarray(same).ravel())[:5]]
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda row: f"€{row * 37.5:,.2f}", "are read as 1,234.56"),
+        (lambda row: f"{row / 7:.1f} %", "52% is the number 52"),
+        (lambda row: f"{row % 50:05d}", "leading zeros"), (lambda row: row / 7 if row % 10 else "n/a", "'n/a' (30)"),
+    ],
+)  # fmt: skip
+def test_the_plan_and_the_screen_say_how_a_column_is_read(write: Any, words: str) -> None:
+    workspace = Workspace()
+    workspace.data.upload("raw/m/a.csv", table(300, c=write, x=lambda row: row % 17, y=["a", "b", "a"]).encode())
+    result = workspace.preprocess(workspace.run(target="y"))
+    plan = plan_features(workspace.schema(result), workspace.columns(result.train), Pipeline(name="m", target="y"))
+    assert words in next(planned.why for planned in plan.columns if planned.column == "c")
+    assert any(note.startswith("c: ") and words in note for note in result.notes)
 
 
 def as_sent(text: str, field: Field, missing: bool) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from modelcycle.cells.numbers import MAX_NUMBER, number, number_sql
 from modelcycle.cells.times import TIME_FORMATS, seconds, time_sql
 from modelcycle.sql_literal import literal
 
+MAX_LISTED_TEXTS = 5  # DuckDB makes a join of a longer list, which takes much longer to plan than a regular expression
 ColumnType = Literal["number", "boolean", "datetime", "text"]
 
 
@@ -98,6 +100,9 @@ def present_text_sql(missing_values: Iterable[str], expression: str) -> str:
     ("CASE WHEN c3 NOT IN ('n/a') THEN c3 END", 'c3')
     """
     texts = sorted(missing_values)
+    if len(texts) > MAX_LISTED_TEXTS:
+        pattern = literal("|".join(re.escape(text) for text in texts))
+        return f"CASE WHEN NOT regexp_full_match({expression}, {pattern}) THEN {expression} END"
     return f"CASE WHEN {expression} NOT IN ({_list(texts)}) THEN {expression} END" if texts else expression
 
 

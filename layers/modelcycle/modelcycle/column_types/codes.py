@@ -78,11 +78,8 @@ def date_of_digits(engine: Any, number: int, name: str, whole: WholeNumbers, *, 
     if whole.distinct < 2:
         return ""
     compact = COMPACT.get(whole.width)
-    if compact and whole.width_cells == whole.cells:
-        years = COMPACT_RANGE[0] <= whole.minimum // 10 ** (whole.width - 4) < COMPACT_RANGE[1]
-        years = years and whole.maximum // 10 ** (whole.width - 4) < COMPACT_RANGE[1]
-        if years and _reads_all(engine, number, compact, whole):
-            return compact
+    if compact and whole.width_cells == whole.cells and _are_dates(engine, number, compact, whole):
+        return compact
     return _epoch(whole) if is_time or TIME_NAMES.search(name) else ""
 
 
@@ -184,9 +181,15 @@ def _none_repeats(engine: Any, number: int, whole: WholeNumbers) -> bool:
     return bool(first and engine.execute(query).fetchone()[0])
 
 
-def _reads_all(engine: Any, number: int, format_: str, whole: WholeNumbers) -> bool:
-    read = engine.execute(f"SELECT count({dates.sql(f'c{number}', format_)}) FROM clean_rows").fetchone()[0]
-    return bool(read == whole.cells)
+def _are_dates(engine: Any, number: int, format_: str, whole: WholeNumbers) -> bool:
+    """Return whether all numbers are dates of COMPACT_RANGE, beside 00000000 and 99991231, which stand for none."""
+    seconds = dates.sql(f"c{number}", format_)
+    read, none, low, high = engine.execute(
+        f"""SELECT count({seconds}), count(*) FILTER (regexp_full_match(c{number}, '0+')),
+              min({seconds}), max({seconds}) FILTER (NOT starts_with(c{number}, '9999')) FROM clean_rows"""
+    ).fetchone()
+    start, end = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in COMPACT_RANGE)
+    return bool(read + none == whole.cells and read > none and high is not None and start <= low and high < end)
 
 
 def _are_checked(engine: Any, number: int) -> bool:

@@ -15,7 +15,6 @@ A value of a number or date column that does not parse is missing. Two spellings
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,44 +23,22 @@ from modelcycle.cells import dates
 from modelcycle.cells.booleans import boolean_sql
 from modelcycle.cells.column import Column
 from modelcycle.cells.missing import MARKS, USUAL, WORDS
-from modelcycle.cells.numbers import number_sql
-from modelcycle.cells.reading import Reading, parsed_sql, present_text_sql
+from modelcycle.cells.reading import Reading, parsed_sql
 from modelcycle.cells.times import TIME_FORMATS
 from modelcycle.column_types import codes
+from modelcycle.column_types.candidates import MIN_READ_SHARE, Candidates, count_candidates, file_wide
 from modelcycle.column_types.classes import MAX_SPELLED_LEVELS, merge_note
 from modelcycle.column_types.decided import MIN_TOLD_SHARE, Counted, Decided, listed, quoted
-from modelcycle.column_types.readings import has_decimal_comma, likely_readings, preferred
-from modelcycle.column_types.samples import sample_texts
+from modelcycle.column_types.readings import preferred
 from modelcycle.column_types.sentinels import NO_DATE, Sentinels, find_sentinels, may_be_sentinel
 from modelcycle.column_types.words import MIN_LEVEL_CELLS, decide_words
 from modelcycle.engine import batches
 
-MIN_READ_SHARE = 0.75  # of a column's values, beside usual words for a missing one, to be numbers or dates
 MIN_BOOLEAN_SHARE = 0.95  # likewise, to be true and false; a word that recurs is a third category
 MAX_FEW_NUMBERS = 20  # with at most so many different ones, words that recur make the column categories
 MIN_WORD_SHARE = 0.01  # of the values, for words to recur
 MIN_MIXED_SHARE = 0.5  # of the texts that are no numbers: if so many have digits, the column holds codes (12A)
 MAX_UNREAD_TEXTS = 200  # different ones that are looked at
-
-
-@dataclass
-class _Candidates:
-    """How a column may be read.
-
-    Parameters
-    ----------
-    filled : cells with a text
-    present : of these, the ones that hold no usual word for a missing value
-    readings : that fit, in order of preference, with the cells that each reads
-    sample : texts of some rows
-    ends : first and last moment of each format of dates, in seconds
-    """
-
-    filled: int
-    present: int
-    readings: list[tuple[Reading, int]]
-    sample: Counter[str] = field(default_factory=Counter)
-    ends: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
 
 def infer_columns(
@@ -93,10 +70,10 @@ def decide_columns(
     numeric : numbers of columns that are numbers, whatever their texts suggest
     """
     rows = engine.execute("SELECT count(*) FROM clean_rows").fetchone()[0]
-    candidates: dict[int, _Candidates] = {}
+    candidates: dict[int, Candidates] = {}
     for batch in batches([number for number in names if number not in declared]):
-        candidates |= _candidates(engine, batch, rows)
-    comma, order = _file_wide(engine, candidates)
+        candidates |= count_candidates(engine, batch, rows)
+    comma, order = file_wide(candidates)
     found = _Deciding(engine, target, time, frozenset(numeric), decide_missing, comma, order)
     decided = {
         number: found.read(number, names[number], candidate)
@@ -131,62 +108,6 @@ def target_column(engine: Any, number: int, column: Column) -> Column:
     return column
 
 
-def _candidates(engine: Any, batch: Any, rows: int) -> dict[int, _Candidates]:
-    """Count how the columns of a batch may be read; columns of digits with a point need no sample."""
-    counts = engine.execute(
-        "SELECT "
-        + ", ".join(
-            f"count(c{number}), count({number_sql(f'c{number}')})" for number in batch
-        )
-        + " FROM clean_rows"
-    ).fetchone()  # fmt: skip
-    candidates, others = {}, []
-    for position, number in enumerate(batch):
-        filled, plain = counts[2 * position : 2 * position + 2]
-        if filled == plain:
-            readings = [(Reading(type="number"), plain)] if filled else []
-            candidates[number] = _Candidates(filled, filled, readings)
-        else:
-            others.append(number)
-    if not others:
-        return candidates
-    samples = sample_texts(engine, others, rows)
-    likely = {number: likely_readings(samples[number]) for number in others}
-    tokens = sorted(USUAL)
-    selected = []
-    for number in others:
-        present = present_text_sql(tokens, f"c{number}") if likely[number] else "NULL"
-        selected += [f"count(c{number})", f"count({present})"]
-        for reading in likely[number]:
-            typed = parsed_sql(reading, f"c{number}")
-            selected += [f"count({typed})", *([f"min({typed})", f"max({typed})"] * (reading.type == "datetime"))]
-    counted = iter(engine.execute(f"SELECT {', '.join(selected)} FROM clean_rows").fetchone())
-    for number in others:
-        candidate = _Candidates(next(counted), next(counted), [], samples[number])
-        for reading in likely[number]:
-            candidate.readings.append((reading, next(counted)))
-            if reading.type == "datetime":
-                candidate.ends[reading.format] = (next(counted), next(counted))
-        candidates[number] = candidate
-    return candidates
-
-
-def _file_wide(engine: Any, candidates: dict[int, _Candidates]) -> tuple[bool, str]:
-    """Return whether the file has decimal commas, and whether day (%d) or month (%m) comes first, "" if unknown."""
-    comma, orders = False, set()
-    for candidate in candidates.values():
-        by_format = {reading.format: count for reading, count in candidate.readings if reading.type == "number"}
-        marks = {True: 0, False: 0}
-        for format_, count in by_format.items():
-            marks[has_decimal_comma(format_)] = max(marks[has_decimal_comma(format_)], count)
-        comma = comma or (marks[True] > marks[False] and marks[True] >= MIN_READ_SHARE * candidate.present)
-        by_format = {reading.format: count for reading, count in candidate.readings if reading.type == "datetime"}
-        best = max(by_format, key=lambda format_: by_format[format_], default="")
-        if best and by_format[best] > by_format.get(dates.swapped(best), 0) and dates.swapped(best):
-            orders.add(best[:2])
-    return comma, orders.pop() if len(orders) == 1 else ""
-
-
 @dataclass
 class _Deciding:
     """Decides about columns one by one, with what is known of the file; see `decide_columns` for the parameters.
@@ -207,7 +128,7 @@ class _Deciding:
     order: str
     elsewhere: set[str] = field(default_factory=set)
 
-    def read(self, number: int, name: str, candidate: _Candidates) -> Decided:
+    def read(self, number: int, name: str, candidate: Candidates) -> Decided:
         """Decide how a column is read; words of texts are left to `with_words`."""
         text = Decided(Column(name=name, type="text"))
         readings, present = self._readings(number, candidate), candidate.present
@@ -228,7 +149,7 @@ class _Deciding:
                 return self._told(decided, counts, candidate)
         return text
 
-    def _readings(self, number: int, candidate: _Candidates) -> list[tuple[Reading, int]]:
+    def _readings(self, number: int, candidate: Candidates) -> list[tuple[Reading, int]]:
         """Return the candidate's readings; of digits with a point, also thousands if the file has decimal commas."""
         readings = candidate.readings
         if self.comma and [reading.format for reading, _ in readings] == [""]:
@@ -241,11 +162,12 @@ class _Deciding:
                 return [*readings, (thousands, read)]
         return readings
 
-    def _with_type(self, number: int, column: Column, read: int, candidate: _Candidates) -> Decided | None:
+    def _with_type(self, number: int, column: Column, read: int, candidate: Candidates) -> Decided | None:
         """Return a column with its texts that are no values, or None if these say that it is something else."""
         unread, distinct = _unread(self.engine, number, column) if read < candidate.filled else ([], 0)
         words = [(text, count) for text, count in unread if text not in USUAL]
         is_number, total = column.type == "number", sum(count for _, count in words)
+        decided, zeros = Decided(column), list[Counted]()
         if column.type == "boolean" and not self._is_boolean(number, unread, words, candidate.present):
             return None
         if is_number and number not in self.numeric:
@@ -253,8 +175,9 @@ class _Deciding:
                 return None
             if not column.format:
                 coded = self._coded(number, column)
-                if coded is not None:
+                if coded is not None and coded.column.type == "text":
                     return coded
+                decided = coded or decided
             mixed = sum(count for text, count in words if any(letter.isdigit() for letter in text))
             if mixed >= MIN_MIXED_SHARE * total > 0 and mixed > MIN_WORD_SHARE * candidate.present:
                 whole = self.engine.execute(
@@ -262,11 +185,13 @@ class _Deciding:
                 ).fetchone()[0]
                 if whole and not column.format:
                     return Decided(Column(name=column.name, type="text"))
-        decided, zeros = Decided(column), list[Counted]()
+        column = decided.column
         if column.type == "datetime":
-            ends = candidate.ends[column.format]
+            ends = candidate.ends.get(column.format, (0.0,))  # of digits they are not counted
             far = any(end is not None and may_be_sentinel(end) for end in ends)
             sentinels = find_sentinels(self.engine, number, column) if far else Sentinels([], 0)
+            if is_number:
+                words = _unread(self.engine, number, column)[0]
             zeros = [(text, count) for text, count in words if NO_DATE.fullmatch(text) and "0" in text]
             no_dates = sentinels.texts + zeros
             if no_dates:
@@ -276,10 +201,11 @@ class _Deciding:
                     loud=cells >= MIN_TOLD_SHARE * candidate.filled,
                     missing_values=sorted(text for text, _ in no_dates),
                 )
-                unread, distinct = [entry for entry in unread if entry not in zeros], distinct - len(zeros)
+                if not is_number:
+                    unread, distinct = [entry for entry in unread if entry not in zeros], distinct - len(zeros)
         self.elsewhere |= {text for text, _ in unread if text in WORDS}
         if unread:
-            cells = candidate.filled - read - sum(count for _, count in zeros)
+            cells = candidate.filled - read - sum(count for _, count in zeros if not is_number)
             verb = "cell is" if cells == 1 else "cells are"
             decided = decided.add(
                 f"{cells:,} {verb} missing: {listed(unread, distinct)}",
@@ -329,7 +255,7 @@ class _Deciding:
         note = f"codes, read as text: {reason}; if they are measures, {remedy}"
         return Decided(Column(name=name, type="text")).add(note, loud=True)
 
-    def _told(self, decided: Decided, counts: dict[str, int], candidate: _Candidates) -> Decided:
+    def _told(self, decided: Decided, counts: dict[str, int], candidate: Candidates) -> Decided:
         """Return a decision with a sentence on how its numbers or dates are written."""
         column = decided.column
         if column.type == "number" and column.format:

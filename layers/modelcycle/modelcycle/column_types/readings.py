@@ -30,6 +30,8 @@ def likely_readings(texts: Counter[str]) -> list[Reading]:
     readings = [BOOLEAN] if _fits(texts, is_boolean) and has_pair(text.lower() for text in texts) else []
     if not _fits(texts, lambda text: any(letter.isdigit() for letter in text)):
         return readings
+    if all(number(text) is not None for text in texts):
+        return [*readings, Reading(type="number")]
     numbers = _best(texts, ("", *NUMBER_FORMATS), lambda text, format_: number(text, format_) is not None)
     if numbers:
         # digits with a point are read as such; another spelling has to read more
