@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from modelcycle.cells import dates
 
+COMPACT = [format_ for format_ in dates.DIGITS if format_ not in dates.EPOCHS]
+
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Any]:
@@ -36,7 +38,7 @@ def by_python(text: str, format_: str) -> float | None:
 
 @st.composite
 def nearly_dates(draw: st.DrawFn) -> tuple[str, str]:
-    format_ = draw(st.sampled_from(dates.FORMATS))
+    format_ = draw(st.sampled_from([*dates.FORMATS, *COMPACT]))
     edges = st.sampled_from([datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999), datetime(9999, 12, 31, 23)])
     moment = draw(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)) | edges)
     if format_ == "iso":
@@ -54,6 +56,29 @@ def nearly_dates(draw: st.DrawFn) -> tuple[str, str]:
 @given(nearly_dates())
 def test_duckdb_and_python_read_the_same(engine: Any, case: tuple[str, str]) -> None:
     assert by_python(*case) == by_duckdb(engine, *case)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(list(dates.EPOCHS)), st.integers(-(10**19), 10**19) | st.integers(0, 2 * 10**12))
+def test_moments_that_count_from_1970_are_read_the_same_and_written_again(
+    engine: Any, format_: str, count: int
+) -> None:
+    read = by_python(str(count), format_)
+    assert read == by_duckdb(engine, str(count), format_)
+    if read is not None:
+        assert dates.parse(dates.to_text(read, format_), format_) == pytest.approx(read)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2024-01-31 14:05:00 UTC", 1706709900.0), ("2024-01-31 14:05:00+00", 1706709900.0),
+        ("2024-01-31 14:05:00 GMT", 1706709900.0), ("2024-01-31 16:05:00 +0200", 1706709900.0),
+        ("2024-01-31 14:05:00 +0000 UTC", 1706709900.0),
+    ],
+)  # fmt: skip
+def test_the_moments_of_databases(engine: Any, text: str, seconds: float) -> None:
+    assert by_python(text, "iso") == by_duckdb(engine, text, "iso") == seconds
 
 
 OUT_OF_RANGE = [
@@ -74,13 +99,15 @@ def test_what_is_written_is_read_again(format_: str, seconds: float) -> None:
     assert dates.parse(dates.to_text(read, format_), format_) == read
 
 
-@pytest.mark.parametrize("format_", dates.FORMATS)
+@pytest.mark.parametrize("format_", [*dates.FORMATS, *COMPACT])
 def test_each_format_reads_what_strftime_writes(engine: Any, format_: str) -> None:
     moment = datetime(2024, 1, 31, 14, 5, 6, tzinfo=UTC)
     text = "2024-01-31T14:05:06Z" if format_ == "iso" else moment.strftime(format_)
     read = dates.parse(text, format_)
     assert read == by_duckdb(engine, text, format_)
-    assert read in {moment.timestamp(), moment.timestamp() - 6, moment.replace(hour=0, minute=0, second=0).timestamp()}
+    day = moment.replace(hour=0, minute=0, second=0)
+    month, week = day.replace(day=1), day.replace(day=29)
+    assert read in {moment.timestamp(), moment.timestamp() - 6, *(start.timestamp() for start in (day, month, week))}
 
 
 @pytest.mark.parametrize(

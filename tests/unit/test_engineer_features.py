@@ -76,9 +76,10 @@ def test_the_treatment_of_a_column_by_its_values(column: list[Any], treatment: s
     "write",
     [lambda v: f"€{v:,.2f}", lambda v: f"{v:.2f} %", lambda v: f"{v:.1f}".replace(".", ","), lambda v: f"-${v:,.0f}"],
 )
-def test_numbers_in_another_notation_get_a_hint(write: Any) -> None:
-    why = plan_of(run_over({"c": [write(value) for value in draw().normal(size=N) * 1e5 + 1e6]}))["c"].why
-    assert why.endswith("no thousands separator, decimal comma, currency or percent sign")
+def test_numbers_in_another_notation_are_numbers_and_the_plan_says_how_they_are_read(write: Any) -> None:
+    planned = plan_of(run_over({"c": [write(value) for value in draw().normal(size=N) * 1e5 + 1e6]}))["c"]
+    assert planned.treatment == "number"
+    assert "another way: features.numbers" in planned.why
 
 
 def test_codes_get_no_hint_about_numbers() -> None:

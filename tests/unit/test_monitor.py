@@ -152,7 +152,7 @@ def test_missing_values_alone_count_as_drift(live: Place) -> None:
 
 @pytest.mark.parametrize("blanks", ["\t", "\u3000", " \xa0"])
 def test_a_missing_token_with_blanks_is_missing_here_as_it_is_in_training(live: Place, blanks: str) -> None:
-    tokens = (blanks + "NA" + blanks, blanks)
+    tokens = (blanks + "n/a" + blanks, blanks)
     live.data.upload(
         PREFIX + "a", b"".join(captured(row, **({"c": tokens[row % 2]} if row % 3 else {})) for row in range(400))
     )

@@ -88,9 +88,9 @@ def test_well_known_data_sets(name: str, task: str, classes: int) -> None:
         (["0", "1"], "number", ""),
         (["T", "f"], "boolean", ""),
         (["N", "Y", "X"], "text", ""),
-        (["1,5", "2,5"], "text", ""),
+        (["1,5", "2,5"], "number", "1234,56"),
         (["1_000"], "text", ""),
-        (["inf", "1"], "text", ""),
+        (["inf", "1"], "number", ""),
         (["2024-01-31", "2024-01-31T14:05:00Z"], "datetime", "iso"),
         (["01/02/2024", "13/02/2024"], "datetime", "%d/%m/%Y"),
         (["01/02/2024", "01/13/2024"], "datetime", "%m/%d/%Y"),
@@ -125,32 +125,61 @@ def test_the_pipeline_file_may_declare_a_type() -> None:
     assert typed(["1", "2", "3", "4", "5", "x"], features={"numeric": ["c"]})[0].type == "number"
 
 
-def test_values_that_do_not_parse_are_quarantined_with_file_row_column_and_text() -> None:
+def test_a_value_that_does_not_parse_is_missing_and_quarantined_with_file_row_column_and_text() -> None:
     rows = table(
         400, c=lambda row: "oops" if row == 6 else row, x=uniform(), y=lambda row: "" if row == 9 else "ab"[row % 2]
     )
     workspace, result = preprocessed(rows)
-    assert (result.kept, result.quarantined, result.unread) == (398, 2, 1)
+    assert (result.kept, result.quarantined, result.cells) == (399, 1, 1)
     assert workspace.parquet(result.quarantine) == [
-        ("raw/m/a.csv", 7, "c", "not a finite number", "oops"), ("raw/m/a.csv", 10, "y", "the target is missing", None),
+        ("cell", "raw/m/a.csv", 7, "c", "not a finite number", "oops"),
+        ("row", "raw/m/a.csv", 10, "y", "the target is missing", None),
     ]  # fmt: skip
-    reasons = {"a value is unreadable (c: not a finite number)": 1, "the target is missing (y)": 1}
-    assert result.quarantine_reasons == reasons
+    assert result.quarantine_reasons == {"the target is missing (y)": 1}
+    assert result.cell_reasons == {"not a finite number (c)": 1}
 
 
-def test_quarantined_rows_are_counted_by_reason_with_the_column_that_has_most() -> None:
+def test_of_a_hundredth_of_broken_cells_exactly_those_are_in_quarantine() -> None:
+    broken = random.Random(0)
+    columns: dict[str, Any] = {
+        "n": lambda row: row * 0.37, "euro": lambda row: f"{row},{row % 90 + 10} €", "flag": ["yes", "no"],
+        "day": lambda row: f"{row % 28 + 1}.{row % 12 + 1}.2024", "at": lambda row: f"{row % 24}:{row % 60:02d}",
+    }  # fmt: skip
+    cells = {(broken.randrange(1000), name) for name in columns for _ in range(10)}
+
+    def spoilt(name: str) -> Any:
+        values = columns[name]
+        return lambda row: (
+            f"broken{row}" if (row, name) in cells else values(row) if callable(values) else values[row % 2]
+        )
+
+    workspace, result = preprocessed(table(1000, **{name: spoilt(name) for name in columns}, y=["a", "b", "a"]))
+    quarantine = workspace.parquet(result.quarantine)
+    assert {(row - 1, column) for _, _, row, column, _, _ in quarantine} == cells
+    assert all(text == f"broken{row - 1}" for _, _, row, _, _, text in quarantine)
+    assert (result.kept, result.quarantined, result.cells) == (1000, 0, len(cells))
+
+
+def test_quarantined_rows_and_cells_are_counted_by_reason() -> None:
     rows = table(
         400, t=lambda row: "" if row < 30 else f"2024-01-{row % 28 + 1:02d}", x=uniform(),
-        c=lambda row: "inf" if 40 <= row < 45 else row + 0.5, d=lambda row: "?!" if 43 <= row < 53 else row + 0.5,
+        c=lambda row: "1e99" if 40 <= row < 45 else row + 0.5, d=lambda row: "?!" if 43 <= row < 53 else row + 0.5,
         y=lambda row: "" if row < 20 else "ab"[row % 2],
     )  # fmt: skip
     _, result = preprocessed(rows, time_column="t", features={"numeric": ["c", "d"]})
     assert list(result.quarantine_reasons.items()) == [
         ("the time is missing (t)", 30), ("the target is missing (y)", 20),
-        ("a value is unreadable (most in d: not a finite number)", 13),
     ]  # fmt: skip
-    assert result.quarantined == 43 and result.unread == 13
+    assert list(result.cell_reasons.items()) == [("not a finite number (d)", 10), ("not a finite number (c)", 5)]
+    assert (result.quarantined, result.cells) == (30, 15)
     assert preprocessed(table(400, x=uniform(), y=["a", "b"]))[1].quarantine_reasons == {}
+
+
+@pytest.mark.parametrize("text", ["inf", "-1e39", "1e400", "high", "n/a"])
+def test_a_row_whose_target_is_no_finite_number_lacks_a_target(text: str) -> None:
+    _, result = preprocessed(table(400, x=uniform(), y=lambda row: row + 0.5 if row % 20 else text))
+    assert (result.task, result.kept, result.quarantined) == ("regression", 380, 20)
+    assert any(f"20 cells are missing: {text!r} (20)" in note for note in result.notes)
 
 
 @pytest.mark.parametrize(
@@ -184,12 +213,6 @@ BAD: list[tuple[str, dict[str, Any], type[Fault], str]] = [
     (table(400, x=[1, 2], y=["a", "b"]), {"duplicates": "drop"}, BadData, "398 duplicates"),
     (table(400, x=uniform(), g=["u"], y=["a", "b"]), {"group_by": ["g"]}, BadData, "1 group by g"),
     (table(400, x=uniform(), g=["u", "v", "w"], y=["a", "b"]), {"group_by": ["g"]}, BadData, "3 groups by g"),
-    (table(400, x=uniform(), y=lambda row: 1.5 if row % 20 else "1e400"), {}, TargetUnusable, "in 20 of 400 rows"),
-    (table(400, x=uniform(), y=lambda row: row + 0.5 if row % 20 else "inf"), {}, TargetUnusable, "in 20 of 400 rows"),
-    (table(400, x=uniform(), y=lambda row: row + 0.5 if row % 20 else "-1e39"), {"task": "regression"},
-     TargetUnusable, "in 20 of 400 rows"),
-    (table(400, x=uniform(), y=lambda row: row + 0.5 if row % 20 else "high"), {}, TargetUnusable,
-     "20 of 400 values are not numbers"),
     (table(400, x=uniform(), g=lambda row: row // 10, y=lambda row: "ab"[row < 60]), {"group_by": ["g"]},
      TargetUnusable, "fewer than 8 groups of g: b (6)"),
     (table(60, x=uniform(), y=lambda row: f"k{row}"), {}, TargetUnusable, "fewer than 8 rows: k0 (1)"),
@@ -201,7 +224,8 @@ BAD: list[tuple[str, dict[str, Any], type[Fault], str]] = [
     (table(400, x=uniform(), y=["7.5"]), {}, TargetUnusable, "only one value, 7.5"),
     (table(400, x=uniform(), y=["0"]), {}, TargetUnusable, "only one value, 0"),
     (table(400, x=uniform(), y=["a"]), {}, TargetUnusable, "only one class, a"),
-    (table(400, x=uniform(), y=["NA", ""]), {}, TargetUnusable, "is missing"),
+    (table(400, x=uniform(), y=["NA", ""]), {}, TargetUnusable, "only one class, NA"),
+    (table(400, x=uniform(), y=["NA", ""]), {"missing_values": ["", "NA"]}, TargetUnusable, "is missing"),
     (table(400, x=uniform(), y=lambda row: f"k{row}"), {}, TargetUnusable, "400 classes; a model has at most 100"),
     (table(400, x=uniform(), y=lambda row: "rare" if row < 7 else "ab"[row % 2]), {}, TargetUnusable,
      "fewer than 8 rows: rare (7)"),
@@ -260,6 +284,14 @@ def test_split_by_time_the_oldest_rows_train_and_equal_times_stay_together() -> 
     assert train.max() < validation.min()  # type: ignore[union-attr]
     assert validation.max() < test.min()  # type: ignore[union-attr]
     assert sum(result.split) == 800
+
+
+@pytest.mark.parametrize("first", [1_000_000_001, 4_000_000_000, 1_700_000_000])
+def test_a_time_column_of_whole_numbers_orders_the_rows_even_if_they_look_like_codes(first: int) -> None:
+    workspace, result = preprocessed(table(400, x=uniform(), n=lambda row: first + row, y=["a", "b"]), time_column="n")
+    assert workspace.schema(result).column("n").type in ("number", "datetime")
+    train, test = (workspace.columns(part).values["n"] for part in (result.train, result.test_features))
+    assert train.max() <= test.min()  # type: ignore[union-attr]
 
 
 def test_the_training_table_has_no_text_that_occurs_only_in_other_rows() -> None:
@@ -343,11 +375,12 @@ def test_rows_in_are_kept_quarantined_or_duplicates(rows: list[tuple[str, str, s
     assert result.rows == result.kept + result.quarantined + result.duplicates
     assert sum(result.split) == result.kept
     quarantine = workspace.parquet(result.quarantine) if result.quarantine else []
-    assert len({row for _, row, *_ in quarantine}) == result.quarantined
+    assert len({row for scope, _, row, *_ in quarantine if scope == "row"}) == result.quarantined
+    assert len([scope for scope, *_ in quarantine if scope == "cell"]) == result.cells
 
 
-def test_for_a_target_of_unreadable_numbers_the_error_says_how_to_write_them() -> None:
-    rows = table(300, x=uniform(), y=lambda row: f"{row * 37.5:,.2f}")
+def test_for_a_target_whose_numbers_are_written_in_two_ways_the_error_says_so() -> None:
+    rows = table(300, x=uniform(), y=lambda row: f"{row * 37.5:,.2f}" if row % 2 else f"{row},5 €")
     with pytest.raises(TargetUnusable) as raised:
         preprocessed(rows)
-    assert raised.value.remedy.startswith("write numbers as 1234.5")
+    assert raised.value.remedy.startswith("write all its numbers in one way")

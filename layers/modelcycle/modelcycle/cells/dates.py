@@ -40,6 +40,7 @@ MONTHS = (
     "december",
 )  # fmt: skip
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+FIRST_SHORT_YEAR = 69  # means 1969, and 68 means 2068
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MIN_SECONDS = -62_135_596_800.0  # the beginning of the year 1
 _END_SECONDS = 253_402_300_800.0  # the beginning of the year 10000
@@ -48,7 +49,8 @@ _SIXTY = r"([0-5][0-9])"  # minutes or seconds
 _UTC = "Z|UTC|GMT"
 _ISO = (
     r"([0-9]{4})-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])"
-    rf"(?:[T ]{_HOUR}:{_SIXTY}(?::{_SIXTY}(?:\.([0-9]{{1,9}}))?)?( ?(?:{_UTC})| ?[+-]{_HOUR}(?::?{_SIXTY})?(?: UTC)?)?)?"
+    rf"(?:[T ]{_HOUR}:{_SIXTY}(?::{_SIXTY}(?:\.([0-9]{{1,9}}))?)?"
+    rf"( ?(?:{_UTC})| ?[+-]{_HOUR}(?::?{_SIXTY})?(?: UTC)?)?)?"
 )
 _PARTS = {
     "%Y": r"([0-9]{4})", "%y": r"([0-9]{2})", "%m": r"(0?[1-9]|1[0-2])", "%d": r"(0?[1-9]|[12][0-9]|3[01])",
@@ -165,7 +167,7 @@ def to_text(seconds: float, format: str) -> str:  # noqa: A002
 def _moment_sql(column: str, format: str) -> str:  # noqa: A002
     """Return SQL for a moment, of a text that matches the format's pattern."""
     if format == "iso":
-        plain = rf"regexp_replace(regexp_replace({column}, ' ?({_UTC})$', ''), ' ([+-])', '\\1')"
+        plain = rf"regexp_replace(regexp_replace({column}, ' ?({_UTC})$', ''), ' ([+-])', '\1')"
         other = f"right({column}, 1) IN ('C', 'T') OR contains({column}, ' +') OR contains({column}, ' -')"
         return f"try_cast(CASE WHEN {other} THEN {plain} ELSE {column} END AS TIMESTAMPTZ)"
     if "%G" in format and "%u" not in format:
@@ -188,10 +190,9 @@ def _format_seconds(match: re.Match[str], format: str) -> float:  # noqa: A002
         return _in_range(_whole_seconds(week.year, week.month, week.day, 0, 0, 0))
     month_name = parts.get("%b") or parts.get("%B")
     month = [m[:3] for m in MONTHS].index(month_name[:3].lower()) + 1 if month_name else int(parts["%m"])
+    year = int(parts.get("%Y") or parts["%y"])
     if "%y" in parts:
-        year = int(parts["%y"]) + (1900 if int(parts["%y"]) >= 69 else 2000)
-    else:
-        year = int(parts["%Y"])
+        year += 1900 if year >= FIRST_SHORT_YEAR else 2000
     hour = int(parts.get("%H") or 0)
     if "%p" in parts:
         hour = int(parts["%I"]) % 12 + (12 if parts["%p"].lower() == "pm" else 0)
@@ -216,8 +217,7 @@ def _pattern_text(format: str) -> str:  # noqa: A002
         return _EPOCH_NUMBER
     fixed = _FIXED if re.fullmatch("(%[A-Za-z])+", format) else {}
     letters = "".join(
-        part if part.startswith("%") else re.escape(part).replace("'", "''")
-        for part in re.split("(%[A-Za-z])", format)
+        part if part.startswith("%") else re.escape(part).replace("'", "''") for part in re.split("(%[A-Za-z])", format)
     )
     named = re.search("%[aAbB]", format)
     return "(?i)" * bool(named) + re.sub("%[A-Za-z]", lambda part: (_PARTS | fixed)[part[0]], letters)

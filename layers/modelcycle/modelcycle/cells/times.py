@@ -25,6 +25,7 @@ _UNITS = (
     rf"(-)?(?:({_AMOUNT}) ?(?:days?|d) ?)?(?:({_AMOUNT}) ?(?:hours?|hrs?|h) ?)?"
     rf"(?:({_AMOUNT}) ?(?:minutes?|mins?|min|m) ?)?(?:({_AMOUNT}) ?(?:seconds?|secs?|sec|s))?"
 )
+_METRES = rf"-?{_AMOUNT} ?m"  # may be metres as well as minutes
 
 
 def seconds(text: str, format: str) -> float | None:  # noqa: A002 (as `Reading` names it)
@@ -59,7 +60,7 @@ def seconds(text: str, format: str) -> float | None:  # noqa: A002 (as `Reading`
         )
         return -total if minus else total
     match = re.fullmatch(_UNITS, stripped)
-    if match and any(match.groups()[1:]):
+    if match and any(match.groups()[1:]) and not re.fullmatch(_METRES, stripped):
         minus, days, hours, minutes, rest = match.groups()
         total = _amount(days) * 86400.0 + (_amount(hours) * 3600.0 + (_amount(minutes) * 60.0 + _amount(rest)))
         return -total if minus else total
@@ -88,7 +89,13 @@ def time_sql(column: str, format: str) -> str:  # noqa: A002
     whens = [
         (_DAYS, "true", days, before, f"{_sql(days, 'd')} * 86400.0 + {time}"),
         (_ISO, f"right({column}, 1) NOT IN ('P', 'T')", iso, f"-({of_iso})", of_iso),
-        (_UNITS, f"{column} NOT IN ('', '-')", units, f"-({of_units})", of_units),
+        (
+            _UNITS,
+            f"{column} NOT IN ('', '-') AND NOT regexp_full_match({column}, '{_METRES}')",
+            units,
+            f"-({of_units})",
+            of_units,
+        ),
     ]
     cases = " ".join(
         f"WHEN regexp_full_match({column}, '{pattern}') AND {also}"

@@ -53,8 +53,6 @@ def merge_note(levels: Sequence[Counted]) -> str:
     groups = spellings(levels)
     if not groups:
         return ""
-    told = [
-        " and ".join(f"{quoted(text)} ({count:,})" for text, count in group) for group in groups[:MAX_TOLD_CLASSES]
-    ]
+    told = [" and ".join(f"{quoted(text)} ({count:,})" for text, count in group) for group in groups[:MAX_TOLD_CLASSES]]
     more = f", and {len(groups) - MAX_TOLD_CLASSES} more" if len(groups) > MAX_TOLD_CLASSES else ""
     return f"spellings of one class? {'; '.join(told)}{more}: write them alike to merge them"

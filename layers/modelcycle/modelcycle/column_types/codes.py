@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from modelcycle.cells import dates
+from modelcycle.cells.numbers import number_sql
 
 MAX_EXACT_INTEGER = 2**24  # float32 represents the whole numbers up to here exactly
 MIN_EXACT_DIGITS = 16  # nobody measures so many digits, and a double has no more
@@ -22,6 +23,8 @@ MIN_LOST_SHARE = 0.01  # of the distinct numbers, that float32 merges
 MAX_DISTINCT_CODES = 1000  # of numbers that may be seconds since 1970, which recur too
 MIN_LOST_DISTINCT = 0.5  # of the distinct numbers, from which float32 says nothing about them
 MIN_EXPECTED_PAIRS = 10.0  # equal pairs by chance; if so many are expected and none exists, the numbers were assigned
+MIN_APPROXIMATE_SHARE = 0.9  # of the cells, that an estimate of distinct ones has if none repeats
+MAX_FIRST_ROWS = 100_000
 GTIN_DIGITS = (8, 12, 13, 14)  # EAN, UPC and the like; the last digit checks the others
 MIN_CHECKED_NUMBERS = 8  # by chance, the check digits of so many are right once in 10^8
 MAX_CHECKED_NUMBERS = 200
@@ -44,7 +47,7 @@ class WholeNumbers(NamedTuple):
     zeros : cells that begin with 0 before another digit
     width, width_cells : the most frequent number of digits, and its cells
     shortest : number of digits
-    distinct, distinct_floats : different texts, and different numbers as float32
+    distinct, distinct_floats : about how many different texts, and different numbers as float32, there are
     minimum, maximum : values
     """
 
@@ -60,7 +63,7 @@ class WholeNumbers(NamedTuple):
     maximum: float
 
 
-def date_of_digits(engine: Any, number: int, name: str, *, is_time: bool) -> str:
+def date_of_digits(engine: Any, number: int, name: str, whole: WholeNumbers, *, is_time: bool) -> str:
     """Return the format by which a column of whole numbers is a date, or "".
 
     Bare digits such as 20240131 are dates if all values of the column are; a count since 1970, if the column's name
@@ -69,10 +72,10 @@ def date_of_digits(engine: Any, number: int, name: str, *, is_time: bool) -> str
     Parameters
     ----------
     number, name : of the column
+    whole : its numbers, which are all whole
     is_time : whether the pipeline file orders the rows by it
     """
-    whole = _count(engine, f"c{number}")
-    if whole is None or whole.others or whole.distinct < 2:
+    if whole.distinct < 2:
         return ""
     compact = COMPACT.get(whole.width)
     if compact and whole.width_cells == whole.cells:
@@ -83,11 +86,14 @@ def date_of_digits(engine: Any, number: int, name: str, *, is_time: bool) -> str
     return _epoch(whole) if is_time or TIME_NAMES.search(name) else ""
 
 
-def code_reason(engine: Any, number: int) -> str:
-    """Return why the numbers of a column are codes, for people, or "" if they are measures."""
-    whole = _count(engine, f"c{number}")
-    if whole is None or whole.others:
-        return ""
+def code_reason(engine: Any, number: int, whole: WholeNumbers) -> str:
+    """Return why the numbers of a column are codes, for people, or "" if they are measures.
+
+    Parameters
+    ----------
+    number : of the column
+    whole : its numbers, which are all whole
+    """
     if whole.zeros >= MIN_ZEROS_SHARE * whole.cells or (
         whole.zeros and whole.width_cells >= MIN_WIDTH_SHARE * whole.cells
     ):
@@ -97,20 +103,20 @@ def code_reason(engine: Any, number: int) -> str:
     if whole.width in GTIN_DIGITS and whole.width_cells == whole.cells and _are_checked(engine, number):
         return f"article numbers of {whole.width} digits, with their check digit"
     is_epoch = bool(_epoch(whole))
-    lost = whole.distinct - whole.distinct_floats
-    merged = f"a model's numbers would make {whole.distinct_floats:,} of {whole.distinct:,} different ones"
-    recur = whole.distinct <= MAX_RECURRING_SHARE * whole.cells
-    if recur and lost >= max(1, MIN_LOST_SHARE * whole.distinct):
-        return "" if is_epoch and whole.distinct > MAX_DISTINCT_CODES else merged
+    if whole.distinct <= MAX_RECURRING_SHARE * whole.cells:
+        distinct, floats = _count_distinct(engine, number)
+        if distinct - floats >= max(1, MIN_LOST_SHARE * distinct):
+            return "" if is_epoch and distinct > MAX_DISTINCT_CODES else _merged(distinct, floats)
     if is_epoch:
         return ""
     if whole.shortest >= MIN_EXACT_DIGITS:
         return f"whole numbers of {whole.shortest} digits or more"
-    span = whole.maximum - whole.minimum + 1
-    pairs = whole.cells * (whole.cells - 1) / (2 * span)
-    if whole.distinct == whole.cells and pairs >= MIN_EXPECTED_PAIRS:
+    pairs = whole.cells * (whole.cells - 1) / (2 * (whole.maximum - whole.minimum + 1))
+    if pairs >= MIN_EXPECTED_PAIRS and _none_repeats(engine, number, whole):
         return "no value repeats, where chance would give equal ones: they were assigned"
-    return merged if lost >= MIN_LOST_DISTINCT * whole.distinct and whole.distinct > 1 else ""
+    if whole.distinct > 1 and whole.distinct - whole.distinct_floats >= MIN_LOST_DISTINCT * whole.distinct:
+        return _merged(*_count_distinct(engine, number))
+    return ""
 
 
 def has_check_digit(digits: str) -> bool:
@@ -132,27 +138,50 @@ def _epoch(whole: WholeNumbers) -> str:
     return ""
 
 
-def _count(engine: Any, column: str) -> WholeNumbers | None:
+def count_whole(engine: Any, number: int) -> WholeNumbers | None:
     """Count the whole numbers of a column; None if it has none."""
-    value = f"try_cast({column} AS DOUBLE)"
-    digits = f"strlen(split_part({column}, '.', 1))"
-    (width,) = engine.execute(
-        f"SELECT mode({digits} ORDER BY {digits}) FROM clean_rows WHERE regexp_full_match({column}, '{_WHOLE}')"
-    ).fetchone()
-    if width is None:
-        return None
+    column = f"c{number}"
+    is_whole = f"regexp_full_match({column}, '{_WHOLE}')"
     counts = engine.execute(
-        f"""SELECT count(*), count(*) FILTER ({column}[1] = '0' AND {digits} > 1), $1::INTEGER,
-              count(*) FILTER ({digits} = $1), min({digits}), count(DISTINCT {column}),
-              count(DISTINCT try_cast({column} AS FLOAT)), min({value}), max({value})
-            FROM clean_rows WHERE regexp_full_match({column}, '{_WHOLE}')""",
-        [width],
+        f"""SELECT count(*) FILTER (whole), count(*) FILTER (NOT whole), count(*) FILTER (whole AND zero),
+              mode(digits ORDER BY digits) FILTER (whole), min(digits) FILTER (whole),
+              approx_count_distinct({column}) FILTER (whole), approx_count_distinct(value::FLOAT) FILTER (whole),
+              min(value) FILTER (whole), max(value) FILTER (whole)
+            FROM (SELECT {column}, {is_whole} AS whole, {number_sql(column)} AS value,
+                    {column}[1] = '0' AND {column}[2] BETWEEN '0' AND '9' AS zero,
+                    strlen(split_part({column}, '.', 1)) AS digits
+                  FROM clean_rows) WHERE value IS NOT NULL"""
     ).fetchone()
-    others = engine.execute(
-        f"""SELECT count({value}) FROM clean_rows
-            WHERE regexp_full_match({column}, '[-+0-9.eE]+') AND NOT regexp_full_match({column}, '{_WHOLE}')"""
+    if not counts[0]:
+        return None
+    width_cells = engine.execute(
+        f"SELECT count(*) FROM clean_rows WHERE {is_whole} AND strlen(split_part({column}, '.', 1)) = $1", [counts[3]]
     ).fetchone()[0]
-    return WholeNumbers(counts[0], others, *counts[1:])
+    cells, others, zeros, width, *rest = counts
+    return WholeNumbers(cells, others, zeros, width, width_cells, *rest)
+
+
+def _merged(distinct: int, floats: int) -> str:
+    return f"a model's numbers would make {floats:,} of {distinct:,} different ones"
+
+
+def _count_distinct(engine: Any, number: int, where: str = "true") -> tuple[int, int]:
+    """Return how many different texts, and different numbers as float32, the whole numbers of a column are."""
+    counts: tuple[int, int] = engine.execute(
+        f"SELECT count(DISTINCT c{number}), count(DISTINCT try_cast(c{number} AS FLOAT)) FROM clean_rows"
+        f" WHERE regexp_full_match(c{number}, '{_WHOLE}') AND {where}"
+    ).fetchone()
+    return counts
+
+
+def _none_repeats(engine: Any, number: int, whole: WholeNumbers) -> bool:
+    if whole.distinct < MIN_APPROXIMATE_SHARE * whole.cells:
+        return False
+    query = f"SELECT count(c{number}) = count(DISTINCT c{number}) FROM clean_rows WHERE"
+    query = f"{query} regexp_full_match(c{number}, '{_WHOLE}')"
+    # among the first rows a measure repeats soon, which spares counting all
+    first = engine.execute(f"{query} AND row_id <= {MAX_FIRST_ROWS}").fetchone()[0]
+    return bool(first and engine.execute(query).fetchone()[0])
 
 
 def _reads_all(engine: Any, number: int, format_: str, whole: WholeNumbers) -> bool:

@@ -32,7 +32,7 @@ from modelcycle.column_types.classes import MAX_SPELLED_LEVELS, merge_note
 from modelcycle.column_types.decided import MIN_TOLD_SHARE, Counted, Decided, listed, quoted
 from modelcycle.column_types.readings import has_decimal_comma, likely_readings, preferred
 from modelcycle.column_types.samples import sample_texts
-from modelcycle.column_types.sentinels import NO_DATE, find_sentinels
+from modelcycle.column_types.sentinels import NO_DATE, Sentinels, find_sentinels, may_be_sentinel
 from modelcycle.column_types.words import MIN_LEVEL_CELLS, decide_words
 from modelcycle.engine import batches
 
@@ -54,12 +54,14 @@ class _Candidates:
     present : of these, the ones that hold no usual word for a missing value
     readings : that fit, in order of preference, with the cells that each reads
     sample : texts of some rows
+    ends : first and last moment of each format of dates, in seconds
     """
 
     filled: int
     present: int
     readings: list[tuple[Reading, int]]
     sample: Counter[str] = field(default_factory=Counter)
+    ends: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
 
 def infer_columns(
@@ -100,7 +102,9 @@ def decide_columns(
         number: found.read(number, names[number], candidate)
         for number, candidate in candidates.items()
     }  # fmt: skip
-    decided |= {number: Decided(Column(name=names[number], **reading.reading())) for number, reading in declared.items()}
+    decided |= {
+        number: Decided(Column(name=names[number], **reading.reading())) for number, reading in declared.items()
+    }
     return {
         number: found.with_words(number, decided[number]) if decided[number].column.type == "text" else decided[number]
         for number in names
@@ -149,25 +153,21 @@ def _candidates(engine: Any, batch: Any, rows: int) -> dict[int, _Candidates]:
     samples = sample_texts(engine, others, rows)
     likely = {number: likely_readings(samples[number]) for number in others}
     tokens = sorted(USUAL)
-    counted = iter(
-        engine.execute(
-            "SELECT "
-            + ", ".join(
-                f"count({sql})"
-                for number in others
-                for sql in (
-                    f"c{number}",
-                    present_text_sql(tokens, f"c{number}") if likely[number] else "NULL",
-                    *(parsed_sql(reading, f"c{number}") for reading in likely[number]),
-                )
-            )
-            + " FROM clean_rows"
-        ).fetchone()
-    )
+    selected = []
     for number in others:
-        filled, present = next(counted), next(counted)
-        readings = [(reading, next(counted)) for reading in likely[number]]
-        candidates[number] = _Candidates(filled, present, readings, samples[number])
+        present = present_text_sql(tokens, f"c{number}") if likely[number] else "NULL"
+        selected += [f"count(c{number})", f"count({present})"]
+        for reading in likely[number]:
+            typed = parsed_sql(reading, f"c{number}")
+            selected += [f"count({typed})", *([f"min({typed})", f"max({typed})"] * (reading.type == "datetime"))]
+    counted = iter(engine.execute(f"SELECT {', '.join(selected)} FROM clean_rows").fetchone())
+    for number in others:
+        candidate = _Candidates(next(counted), next(counted), [], samples[number])
+        for reading in likely[number]:
+            candidate.readings.append((reading, next(counted)))
+            if reading.type == "datetime":
+                candidate.ends[reading.format] = (next(counted), next(counted))
+        candidates[number] = candidate
     return candidates
 
 
@@ -243,13 +243,13 @@ class _Deciding:
 
     def _with_type(self, number: int, column: Column, read: int, candidate: _Candidates) -> Decided | None:
         """Return a column with its texts that are no values, or None if these say that it is something else."""
-        unread = _unread(self.engine, number, column) if read < candidate.filled else []
+        unread, distinct = _unread(self.engine, number, column) if read < candidate.filled else ([], 0)
         words = [(text, count) for text, count in unread if text not in USUAL]
         is_number, total = column.type == "number", sum(count for _, count in words)
         if column.type == "boolean" and not self._is_boolean(number, unread, words, candidate.present):
             return None
         if is_number and number not in self.numeric:
-            if words and self._are_categories(number, column, words, candidate.present):
+            if words and number != self.time and self._are_categories(number, column, words, candidate.present):
                 return None
             if not column.format:
                 coded = self._coded(number, column)
@@ -262,9 +262,11 @@ class _Deciding:
                 ).fetchone()[0]
                 if whole and not column.format:
                     return Decided(Column(name=column.name, type="text"))
-        decided = Decided(column)
+        decided, zeros = Decided(column), list[Counted]()
         if column.type == "datetime":
-            sentinels = find_sentinels(self.engine, number, column)
+            ends = candidate.ends[column.format]
+            far = any(end is not None and may_be_sentinel(end) for end in ends)
+            sentinels = find_sentinels(self.engine, number, column) if far else Sentinels([], 0)
             zeros = [(text, count) for text, count in words if NO_DATE.fullmatch(text) and "0" in text]
             no_dates = sentinels.texts + zeros
             if no_dates:
@@ -274,10 +276,10 @@ class _Deciding:
                     loud=cells >= MIN_TOLD_SHARE * candidate.filled,
                     missing_values=sorted(text for text, _ in no_dates),
                 )
-                unread = [entry for entry in unread if entry not in zeros]
+                unread, distinct = [entry for entry in unread if entry not in zeros], distinct - len(zeros)
         self.elsewhere |= {text for text, _ in unread if text in WORDS}
         if unread:
-            cells, distinct = _count_unread(self.engine, number, decided.column)
+            cells = candidate.filled - read - sum(count for _, count in zeros)
             verb = "cell is" if cells == 1 else "cells are"
             decided = decided.add(
                 f"{cells:,} {verb} missing: {listed(unread, distinct)}",
@@ -312,12 +314,15 @@ class _Deciding:
         if not zeros and not large:
             return None
         name = column.name
-        format_ = codes.date_of_digits(self.engine, number, name, is_time=number == self.time) if large else ""
+        whole = codes.count_whole(self.engine, number)
+        if whole is None or whole.others:
+            return None
+        format_ = codes.date_of_digits(self.engine, number, name, whole, is_time=number == self.time) if large else ""
         if format_ and number != self.target:
             dated = Reading(type="datetime", format=format_)
             note = "dates of bare digits" if format_ not in dates.EPOCHS else "moments, counted from 1970"
             return Decided(Column(name=name, **dated.reading())).add(f"{note} ({format_})")
-        reason = codes.code_reason(self.engine, number)
+        reason = codes.code_reason(self.engine, number, whole) if number != self.time else ""
         if not reason:
             return None
         remedy = "list it in features.numeric" if number != self.target else "write task: regression"
@@ -379,21 +384,16 @@ class _Deciding:
         return bool(distinct <= MAX_SPELLED_LEVELS)
 
 
-def _unread(engine: Any, number: int, column: Column) -> list[Counted]:
-    """Return the texts of a column that do not parse, with their cells, the most frequent MAX_UNREAD_TEXTS."""
-    unread: list[Counted] = engine.execute(
-        f"SELECT c{number}, count(*) FROM clean_rows WHERE c{number} IS NOT NULL"
-        f" AND ({parsed_sql(column, f'c{number}')}) IS NULL GROUP BY ALL"
+def _unread(engine: Any, number: int, column: Column) -> tuple[list[Counted], int]:
+    """Return the texts of a column that do not parse.
+
+    Returns
+    -------
+    the most frequent MAX_UNREAD_TEXTS with their cells, and how many different ones there are
+    """
+    unread = engine.execute(
+        f"SELECT c{number}, count(*), count(*) OVER () FROM clean_rows WHERE c{number} IS NOT NULL"
+        f" AND ({parsed_sql(column, f'c{number}')}) IS NULL GROUP BY c{number}"
         f" ORDER BY count(*) DESC, c{number} LIMIT {MAX_UNREAD_TEXTS}"
     ).fetchall()
-    return unread
-
-
-def _count_unread(engine: Any, number: int, column: Column) -> tuple[int, int]:
-    """Return the cells that do not parse, besides those of its missing values, and the different texts in them."""
-    text = present_text_sql(column.missing_values, f"c{number}")
-    counts: tuple[int, int] = engine.execute(
-        f"SELECT count({text}), count(DISTINCT {text}) FROM clean_rows"
-        f" WHERE ({parsed_sql(column, f'c{number}')}) IS NULL"
-    ).fetchone()
-    return counts
+    return [(text, count) for text, count, _ in unread], unread[0][2] if unread else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from modelcycle.cells import dates
 from modelcycle.cells.booleans import FALSE, TRUE, has_pair, is_boolean
@@ -13,6 +13,7 @@ from modelcycle.cells.times import TIME_FORMATS, seconds
 
 MIN_LIKELY_SHARE = 0.5  # of the sampled texts, for a reading to be counted over the whole column
 MIN_FIRST_SHARE = 0.3  # of the first texts, to be tried on the whole sample
+MAX_BEHIND_SHARE = 0.02  # of the sampled texts, by which a reading may fit fewer than the best one
 FIRST_TEXTS = 24
 BOOLEAN = Reading(type="boolean", true=list(TRUE), false=list(FALSE))
 
@@ -20,7 +21,8 @@ BOOLEAN = Reading(type="boolean", true=list(TRUE), false=list(FALSE))
 def likely_readings(texts: Counter[str]) -> list[Reading]:
     """Return the readings that fit most of the sampled texts, in order of preference.
 
-    >>> [reading.format for reading in likely_readings(Counter(["1,234", "2,345"]))]
+    >>> from collections import Counter
+    >>> [reading.format for reading in likely_readings(Counter(["1,234", "2,345"]))][:2]
     ['1,234.56', '1234,56']
     """
     if not texts:
@@ -28,19 +30,17 @@ def likely_readings(texts: Counter[str]) -> list[Reading]:
     readings = [BOOLEAN] if _fits(texts, is_boolean) and has_pair(text.lower() for text in texts) else []
     if not _fits(texts, lambda text: any(letter.isdigit() for letter in text)):
         return readings
-    for format_ in ("", *NUMBER_FORMATS):
-        if _fits(texts, lambda text: number(text, format_) is not None):  # noqa: B023 (called at once)
-            readings.append(Reading(type="number", format=format_))
-    if not readings:
-        for time_format in TIME_FORMATS:
-            if _fits(texts, lambda text: seconds(text, time_format) is not None):  # noqa: B023
-                readings.append(Reading(type="number", format=time_format))
-        readings += [
-            Reading(type="datetime", format=format_)
-            for format_ in dates.FORMATS
-            if _fits(texts, lambda text: dates.is_date(text, format_))  # noqa: B023
-        ]
-    return readings
+    numbers = _best(texts, ("", *NUMBER_FORMATS), lambda text, format_: number(text, format_) is not None)
+    if numbers:
+        # digits with a point are read as such; another spelling has to read more
+        plain = [format_ for format_ in numbers if not format_] or numbers
+        return [*readings, *(Reading(type="number", format=format_) for format_ in plain)]
+    times = _best(texts, TIME_FORMATS, lambda text, format_: seconds(text, format_) is not None)
+    return [
+        *readings,
+        *(Reading(type="number", format=format_) for format_ in times),
+        *(Reading(type="datetime", format=format_) for format_ in _best(texts, dates.FORMATS, dates.is_date)),
+    ]
 
 
 def preferred(counts: dict[str, int], *, comma: bool, order: str) -> str:
@@ -77,14 +77,23 @@ def has_decimal_comma(format_: str) -> bool:
     return format_ in NUMBER_FORMATS and separators(format_)[1] == ","
 
 
+def _best(texts: Counter[str], formats: Sequence[str], reads: Callable[[str, str], bool]) -> list[str]:
+    """Return the formats that read nearly as many sampled texts as the best one, if that are most of them."""
+    shares = {}
+    first = Counter(list(texts)[:FIRST_TEXTS])  # each once: one word may be a tenth of all cells
+    for format_ in formats:
+        if _share(first, lambda text: reads(text, format_)) >= MIN_FIRST_SHARE:  # noqa: B023 (called at once)
+            shares[format_] = _share(texts, lambda text: reads(text, format_))  # noqa: B023
+    best = max(shares.values(), default=0.0)
+    if best < MIN_LIKELY_SHARE:
+        return []
+    return [format_ for format_, share in shares.items() if share >= best - MAX_BEHIND_SHARE]
+
+
 def _fits(texts: Counter[str], reads: Callable[[str], bool]) -> bool:
-    """Return whether a reading fits most of the texts; the first ones are tried first, since most readings do not."""
-    first = list(texts)[:FIRST_TEXTS]
-    if _share(first, texts, reads) < MIN_FIRST_SHARE:
-        return False
-    return len(first) == len(texts) or _share(texts, texts, reads) >= MIN_LIKELY_SHARE
+    """Return whether a reading fits most of the texts."""
+    return _share(texts, reads) >= MIN_LIKELY_SHARE
 
 
-def _share(tried: Iterable[str], texts: Counter[str], reads: Callable[[str], bool]) -> float:
-    chosen = list(tried)
-    return sum(texts[text] for text in chosen if reads(text)) / sum(texts[text] for text in chosen)
+def _share(texts: Counter[str], reads: Callable[[str], bool]) -> float:
+    return sum(count for text, count in texts.items() if reads(text)) / texts.total()

@@ -17,6 +17,7 @@ PLACEHOLDERS = (
 )  # fmt: skip
 """Year, month and day of dates that databases and people write for no date."""
 
+_DAYS = frozenset(datetime(*day, tzinfo=UTC).timestamp() for day in PLACEHOLDERS)
 MIN_GAP_SECONDS = 5 * 365.25 * 86400.0  # between a placeholder and all other dates
 MIN_GAP_SHARE = 0.25  # of the span of all other dates, likewise
 
@@ -28,6 +29,15 @@ class Sentinels(NamedTuple):
     cells: int
 
 
+def may_be_sentinel(seconds: float) -> bool:
+    """Return whether a moment is on the day of a placeholder.
+
+    >>> may_be_sentinel(0.0), may_be_sentinel(86400.0)
+    (True, False)
+    """
+    return seconds // 86400 * 86400 in _DAYS
+
+
 def find_sentinels(engine: Any, number: int, reading: Reading) -> Sentinels:
     """Return the texts of placeholders that lie far from all other dates of the column.
 
@@ -36,18 +46,17 @@ def find_sentinels(engine: Any, number: int, reading: Reading) -> Sentinels:
     number : of the column in `clean_rows`
     reading : of the dates
     """
-    seconds = parsed_sql(reading, f"c{number}")
-    days = ", ".join(f"{datetime(*day, tzinfo=UTC).timestamp()}" for day in PLACEHOLDERS)
-    on_day = f"floor(({seconds}) / 86400) * 86400 IN ({days})"
+    dated = f"(SELECT c{number} AS text, {parsed_sql(reading, f'c{number}')} AS seconds FROM clean_rows)"
+    on_day = f"floor(seconds / 86400) * 86400 IN ({', '.join(map(str, sorted(_DAYS)))})"
     low, high = engine.execute(
-        f"SELECT min({seconds}), max({seconds}) FROM clean_rows WHERE ({seconds}) IS NOT NULL AND NOT {on_day}"
+        f"SELECT min(seconds), max(seconds) FROM {dated} WHERE seconds IS NOT NULL AND NOT {on_day}"
     ).fetchone()
     if low is None:
         return Sentinels([], 0)
     gap = max(MIN_GAP_SECONDS, MIN_GAP_SHARE * (high - low))
     found = engine.execute(
-        f"""SELECT c{number}, count(*) FROM clean_rows WHERE {on_day} AND (({seconds}) < $1 OR ({seconds}) > $2)
-            GROUP BY ALL ORDER BY count(*) DESC, c{number} LIMIT 100""",
+        f"""SELECT text, count(*) FROM {dated} WHERE {on_day} AND (seconds < $1 OR seconds > $2)
+            GROUP BY ALL ORDER BY count(*) DESC, text LIMIT 100""",
         [low - gap, high + gap],
     ).fetchall()
     return Sentinels(found, sum(count for _, count in found))

@@ -81,7 +81,9 @@ def _number(value: Any, field: Field) -> float:
     if isinstance(value, str) and field.format:  # as the data write it: "1.234,50 €", "14:05"
         parsed = parsed_number(value, field.format)
         if parsed is None:
-            raise ValueError(f"a number is expected, or a text that is written like {field.format}, got {_quote(value)}")
+            raise ValueError(
+                f"a number is expected, or a text that is written like {field.format}, got {_quote(value)}"
+            )
         return parsed
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"a number is expected, got {_quote(value)}")

@@ -105,8 +105,8 @@ def load_predictions(
     """Create the table `live` in DuckDB: one row per prediction of the version in the window.
 
     Its columns: `c0`, `c1` ... are the texts of `columns`, `has0`, `has1` ... whether the request held that column,
-    and `sure` is the largest probability. A prediction that was delivered twice counts once. Lines that are not JSON
-    are skipped.
+    `numeric0`, `numeric1` ... whether as a JSON number, and `sure` is the largest probability. A prediction that was
+    delivered twice counts once. Lines that are not JSON are skipped.
 
     Parameters
     ----------
@@ -121,7 +121,8 @@ def load_predictions(
     pointers = [literal(json_pointer("instance", column.name)) for column in columns]
     texts = ", ".join(
         f"{stripped_sql(f'texts[{n + 1}]', missing_texts_of(column, missing_values))} AS c{n},"
-        f" json_exists(json, {pointer}) AS has{n}"
+        f" json_exists(json, {pointer}) AS has{n},"
+        f" coalesce(json_type(json, {pointer}) IN ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT'), false) AS numeric{n}"
         for n, (column, pointer) in enumerate(zip(columns, pointers, strict=True))
     )
     engine.execute(
@@ -164,7 +165,7 @@ def live_values(engine: Any, position: int, profile: ColumnProfile) -> Values:
         true, false = (*profile.true, "true"), (*profile.false, "false")
         number = f"CASE WHEN lower({text}) IN {true} THEN 1.0 WHEN lower({text}) IN {false} THEN 0.0 END"
     elif profile.type == "number":  # a client sends JSON numbers, or texts as the data write them
-        number = f"coalesce(try_cast({text} AS DOUBLE), {parsed_sql(profile, text)})"
+        number = f"CASE WHEN numeric{position} THEN try_cast({text} AS DOUBLE) ELSE {parsed_sql(profile, text)} END"
     else:
         number = parsed_sql(profile, text)
     kind = "FLOAT" if profile.type == "number" else "DOUBLE"  # training rounds numbers to float32; so its bins fit
