@@ -88,7 +88,7 @@ def with_lines(engine: Any, quarantine: Path, lines: Path) -> Path:
                   JOIN sources ON sources.name = kept_back.file
                   ASOF LEFT JOIN read_parquet({literal(lines)}) lines
                     ON lines.file = sources.number AND kept_back.row >= lines.row
-                  ORDER BY file_row_number)
+                  ORDER BY kept_back.file_row_number)
             TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
     )
     return path
