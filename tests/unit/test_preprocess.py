@@ -156,7 +156,7 @@ def test_of_a_hundredth_of_broken_cells_exactly_those_are_in_quarantine() -> Non
     workspace, result = preprocessed(table(1000, **{name: spoilt(name) for name in columns}, y=["a", "b", "a"]))
     quarantine = workspace.parquet(result.quarantine)
     assert {(row - 1, column) for _, _, row, column, *_ in quarantine} == cells
-    assert all(text == f"broken{row - 1}" for _, _, row, _, _, text in quarantine)
+    assert all(text == f"broken{row - 1}" for _, _, row, _, _, text, _ in quarantine)
     assert (result.kept, result.quarantined, result.cells) == (1000, 0, len(cells))
 
 

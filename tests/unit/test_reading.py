@@ -52,6 +52,7 @@ def read(body: str | bytes, name: str = "a.csv", given: Csv | None = None) -> Re
 ABOVE = {
     "nothing": "", "blank lines": "\n\n", "a title": "Sales 2024, all shops\n", "titles": "Sales\nin euros, net\n\n",
     "a title of Excel": "Sales 2024;;\n;;\n", "a sep line": "sep=;\n", "a sep line of Excel": '"sep=;"\n',
+    "what an instrument writes": "Device: X1\nSerial: 88,12\nStart: 2024-01-01\n\n",
     "comments": "# made by x, v2\n# 2024\n", "a comment and a title": "# x\nSales of 2024\n",
 }  # fmt: skip
 
@@ -65,7 +66,7 @@ def test_the_header_is_found_below_titles_comments_and_a_sep_line(above: str, ro
     first = above.count("\n") + 2
     assert found.lines == list(range(first, first + 20))
     left_out = [note for note in found.notes if "above the header" in note]
-    assert bool(left_out) == any(letter in above for letter in "Sx#")
+    assert bool(left_out) == any(letter in above for letter in "Sx#D")
 
 
 def test_the_last_comment_may_be_the_header() -> None:
@@ -107,6 +108,7 @@ def test_single_quotes_are_quotes_only_where_every_text_has_them() -> None:
 @pytest.mark.parametrize("body", [
     "5.1,3.5,setosa\n4.9,3.0,setosa\n6.1,2.9,virginica\n", "2024-01-01,7\n2024-01-02,8\n", "1,2\n3,4\n", "1.5\n2.5\n",
     "p,x,s\n" + "e,x,y\np,y,s\n" * 5, "Ann,1.5,3\nBob,2.5,4\nEve,3.5,9\n",
+    ",NA,0.5\n1,2,1.5\n2,4,2.5\n", "1,2,3\n4,5,6\n7,8,9\n",
 ])  # fmt: skip
 def test_a_file_without_a_header_is_refused_and_no_row_is_eaten(body: str) -> None:
     with pytest.raises(BadData, match="holds data") as caught:
@@ -116,10 +118,18 @@ def test_a_file_without_a_header_is_refused_and_no_row_is_eaten(body: str) -> No
 
 
 @pytest.mark.parametrize(
-    "header", ["city,2019,2020", "city,2019,2022", "city,0,1", "city,2024-01-31,2024-02-28", "a,b,"]
+    "header",
+    ["city,2019,2020", "city,2019,2022", "c,0,1", "c,202301,202302,202303", "city,2024-01-31,2024-02-28", "a,b,"],
 )
 def test_years_dates_and_counted_columns_are_names(header: str) -> None:
-    assert len(read(f"{header}\n" + "".join(f"c{n},{n * 3},{n * 7}\n" for n in range(9))).rows) == 9
+    assert (
+        len(
+            read(
+                f"{header}\n" + "".join(f"c{n},{n * 3},{n * 7}{',1' * (header.count(',') == 3)}\n" for n in range(9))
+            ).rows
+        )
+        == 9
+    )
 
 
 def test_the_pipeline_file_overrides_what_is_found() -> None:
