@@ -340,3 +340,9 @@ def test_the_quarantine_of_cells_and_rows_names_the_line_of_the_file() -> None:
     assert (cell[-1], row[-1]) == (3 + 6 + 2, 3 + 9 + 2)  # below the header and the blank line
     kept = workspace.parquet(workspace.collect(workspace.run("r2", target="y")).quarantine)  # type: ignore[arg-type]
     assert [line for _, line, *_ in kept] == [3 + 3 + 1]
+
+
+def test_a_title_stands_above_names_of_which_two_are_equal() -> None:
+    rows = "".join(f"k{n};{n},5;a;b\n" for n in range(20))
+    found = read(f"Kündigungen, Stand 2024\n\nkunde;preis;tarif;tarif\n{rows}".encode("cp1252"))
+    assert found.names == ["kunde", "preis", "tarif", "tarif_2"] and len(found.rows) == 20

@@ -97,7 +97,7 @@ def are_names(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     (True, False)
     """
     figures = figure_columns(rows, len(cells))
-    return bool(figures) and not any(is_figure(cells[column]) for column in figures) and len(set(cells)) == len(cells)
+    return bool(figures) and not any(is_figure(cells[column]) for column in figures)
 
 
 def are_alike(cells: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
