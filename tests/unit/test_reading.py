@@ -346,3 +346,9 @@ def test_a_title_stands_above_names_of_which_two_are_equal() -> None:
     rows = "".join(f"k{n};{n},5;a;b\n" for n in range(20))
     found = read(f"Kündigungen, Stand 2024\n\nkunde;preis;tarif;tarif\n{rows}".encode("cp1252"))
     assert found.names == ["kunde", "preis", "tarif", "tarif_2"] and len(found.rows) == 20
+
+
+def test_a_header_in_another_delimiter_than_texts_is_no_title() -> None:
+    with pytest.raises(UnreadableFile, match="do not fit the header"):
+        read("kind,weight,color\n" + "x;y\nz;w\n" * 50)
+    assert read("Kinds\na;b\n" + "x;y\nz;w\n" * 5).names == ["a", "b"]

@@ -181,7 +181,9 @@ def _are_titles(above: list[list[str]], names: list[str], rows: list[list[str]])
         return False
     if are_names(names, rows):
         return True
-    return not figure_columns(rows, len(names)) and all(sum(map(bool, cells)) < 2 for cells in above)
+    # of texts alone, a first line in another delimiter may be the header of these rows
+    are_single = all(sum(map(bool, cells)) < 2 and not set("".join(cells)) & set(DELIMITERS) for cells in above)
+    return not figure_columns(rows, len(names)) and are_single
 
 
 def _is_quote(fit: _Fit, lines: Sequence[str]) -> bool:
