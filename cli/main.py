@@ -18,7 +18,7 @@ app = typer.Typer(
     epilog="Exit status: 0 done; 1 failed; 2 wrong use; 3 refused by a gate or a policy; 4 done in part.",
 )  # fmt: skip
 
-Data = Annotated[Path, typer.Option("--data", help="The rows: csv, csv.gz, jsonl, jsonl.gz or parquet.")]
+Data = Annotated[Path, typer.Option("--data", help="The rows: csv, tsv, jsonl, json (each also .gz) or parquet.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.")]
 ModelOrVersion = Annotated[str, typer.Argument(metavar="MODEL[:VERSION]", help="A model, or one of its versions.")]
 Version = Annotated[str, typer.Argument(metavar="MODEL:VERSION", help="One version of a model.")]

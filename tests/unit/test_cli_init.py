@@ -6,6 +6,8 @@ import csv
 import gzip
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from cli.guess import guess_target
 from cli.main import main
 from modelcycle.reading.csv_records import is_figure
 from modelcycle.spec import parse
+from modelcycle.spec.sources import Csv
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
 NAMES = [
@@ -177,3 +180,45 @@ def test_a_column_that_says_to_whom_rows_belong_is_suggested_as_a_group(
     text = draft("model", "y", "because", DataSummary([column, target], 200), Path("file.csv"))
     assert (f"# group_by: [{name}]" in text) == suggested
     assert parse(text.replace("# group_by", "group_by")).group_by == ([name] if suggested else [])
+
+
+def test_dates_that_could_be_read_in_two_ways_are_told_and_the_other_way_is_a_comment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, file = tmp_path / "d.csv", tmp_path / "d.yaml"
+    rows = [f"{n % 12 + 1:02}/{n % 11 + 1:02}/2024,{n % 28 + 1:02}/01/2024,{n % 2}" for n in range(200)]
+    data.write_text("sold,paid,y\n" + "\n".join(rows) + "\n")
+    assert main(["init", "--data", str(data), "--out", str(file)]) == 0
+    said = capsys.readouterr().err
+    assert "'sold' could be read in two ways" in said and "'paid'" not in said
+    line = next(line for line in file.read_text().splitlines() if line.startswith("# features: {dates:"))
+    other = parse(file.read_text() + line.removeprefix("# ")).features.dates
+    assert other.keys() == {"sold"} and other["sold"] in ("%d/%m/%Y", "%m/%d/%Y")
+    read = summarize(data).columns[0].format
+    assert {read, other["sold"]} == {"%d/%m/%Y", "%m/%d/%Y"}
+
+
+def test_a_given_dialect_is_written_because_a_run_needs_it_too(tmp_path: Path) -> None:
+    data, file = tmp_path / "d.csv", tmp_path / "d.yaml"
+    data.write_text("made by us\n1^2\n3^4\n5^6\n")
+    options = ["--delimiter", "^", "--skip", "1", "--out", str(file)]
+    assert main(["init", "--data", str(data), *options]) == 0
+    assert parse(file.read_text()).csv == Csv(delimiter="^", skip=1)
+    assert main(["init", "--data", str(data), "--encoding", "klingon", "--out", str(tmp_path / "e.yaml")]) == 2
+
+
+def test_all_rows_count_and_words_for_missing_values_are_named(tmp_path: Path) -> None:
+    data = tmp_path / "d.csv"
+    data.write_text("a,b,y\n" + "".join(f"{n},{n % 5},{n % 2}\n" for n in range(20_000)) + "7,#N/A,1\n" * 500)
+    summary = summarize(data)
+    assert (summary.rows, summary.columns[1].kind, summary.columns[1].missing) == (20_500, "number", 500)
+    assert summary.columns[1].words == {"#N/A": 500}
+    assert summary.columns[0].has_more_levels and 18_000 < summary.columns[0].distinct_count < 22_000
+    assert "2.4% missing (#N/A)" in draft("m", "y", "because", summary, data)
+
+
+def test_init_needs_no_numpy_which_the_command_line_does_not_have(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("a,b\n1,x\n2,y\n")
+    command = ["init", "--data", str(tmp_path / "d.csv"), "--out", str(tmp_path / "d.yaml")]
+    program = f"import sys; sys.modules['numpy'] = None; from cli.main import main; sys.exit(main({command}))"
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -258,8 +258,8 @@ def test_a_place_that_stops_answering_is_three_lines(
 
 
 @pytest.mark.parametrize(("rows", "word"), [
-    ("a,Y\n1,2\n", "did you mean 'Y'"), ("a,b\n1,2\n", "the columns are: a, b"), ("y,y\n1,2\n", "duplicated"),
-    ("\n\n", "no header"),
+    ("a,Y\n1,2\n", "did you mean 'Y'"), ("a,b\n1,2\n", "the columns are: a, b"),
+    ("\n\n", "is empty"), ("1,2\n3,4\n", "holds data"),
 ])  # fmt: skip
 def test_an_unusable_header_is_reported_before_anything_is_uploaded(
     cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], rows: str, word: str

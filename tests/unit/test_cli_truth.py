@@ -240,7 +240,7 @@ def test_times_are_written_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
 ])  # fmt: skip
 def test_the_versions_that_answered_are_named(versions: dict[str, Any], by: str) -> None:
     answer = {"model": "m", "version": 1, "predictions": ["a", "b", "c"], "probabilities": None} | versions
-    assert predictions_text(answer, [{"x": "1"}] * 3, ["x"]).endswith(by)
+    assert predictions_text(answer, [{"x": "1"}] * 3, ["x"], [1, 2, 3]).endswith(by)
 
 
 def test_a_champion_whose_files_are_gone_does_not_hide_how_a_run_ended(

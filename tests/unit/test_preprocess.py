@@ -132,8 +132,8 @@ def test_a_value_that_does_not_parse_is_missing_and_quarantined_with_file_row_co
     workspace, result = preprocessed(rows)
     assert (result.kept, result.quarantined, result.cells) == (399, 1, 1)
     assert workspace.parquet(result.quarantine) == [
-        ("cell", "raw/m/a.csv", 7, "c", "not a finite number", "oops"),
-        ("row", "raw/m/a.csv", 10, "y", "the target is missing", None),
+        ("cell", "raw/m/a.csv", 7, "c", "not a finite number", "oops", 8),
+        ("row", "raw/m/a.csv", 10, "y", "the target is missing", None, 11),
     ]  # fmt: skip
     assert result.quarantine_reasons == {"the target is missing (y)": 1}
     assert result.cell_reasons == {"not a finite number (c)": 1}
@@ -155,8 +155,8 @@ def test_of_a_hundredth_of_broken_cells_exactly_those_are_in_quarantine() -> Non
 
     workspace, result = preprocessed(table(1000, **{name: spoilt(name) for name in columns}, y=["a", "b", "a"]))
     quarantine = workspace.parquet(result.quarantine)
-    assert {(row - 1, column) for _, _, row, column, _, _ in quarantine} == cells
-    assert all(text == f"broken{row - 1}" for _, _, row, _, _, text in quarantine)
+    assert {(row - 1, column) for _, _, row, column, *_ in quarantine} == cells
+    assert all(text == f"broken{row - 1}" for _, _, row, _, _, text, _ in quarantine)
     assert (result.kept, result.quarantined, result.cells) == (1000, 0, len(cells))
 
 

@@ -23,7 +23,13 @@ from modelcycle.preprocess.duplicates import create_unique_rows, moved_target
 from modelcycle.preprocess.entities import MAX_INSPECTED_ROWS, repeated_entity
 from modelcycle.preprocess.grouping import Grouping, create_units
 from modelcycle.preprocess.held_cells import hold_cells, required_by_rule, tell_held_cells
-from modelcycle.preprocess.quarantine import cell_reasons, quarantine_reasons, unread_by_column, write_quarantine
+from modelcycle.preprocess.quarantine import (
+    cell_reasons,
+    quarantine_reasons,
+    unread_by_column,
+    with_lines,
+    write_quarantine,
+)
 from modelcycle.preprocess.reading_notes import reading_notes
 from modelcycle.preprocess.row_selection import (
     RowCounts,
@@ -110,6 +116,8 @@ def _preprocess(
         reasons = quarantine_reasons(engine, columns)
         sources = [source["key"] for source in manifest["objects"]]
         quarantine = write_quarantine(engine, columns, sources, folder)
+        if collected.lines:
+            quarantine = with_lines(engine, quarantine, artifacts.fetch(collected.lines, folder))
     _check_enough(counts, rows, run, reasons)
     target_type = columns[target_number]
     task = target.infer_task(engine, target_type, pipeline)

@@ -79,3 +79,25 @@ def _counted(engine: Any, columns: dict[int, Column], table: str) -> dict[str, i
 def _shown(column: Column) -> str:
     """Return a column's name for a message."""
     return column.name if len(column.name) <= MAX_NAME_CHARACTERS else f"{column.name[: MAX_NAME_CHARACTERS - 3]}..."
+
+
+def with_lines(engine: Any, quarantine: Path, lines: Path) -> Path:
+    """Return the quarantine with the further column `line`: where the row begins in its file, NULL if it has no line.
+
+    Parameters
+    ----------
+    quarantine : as `write_quarantine` writes it; its table `sources` exists
+    lines : as `collect` writes it, see `Collected.lines`
+    """
+    path = quarantine.with_name("quarantine-lines.parquet")
+    engine.execute(
+        f"""COPY (SELECT kept_back.* EXCLUDE (file_row_number),
+                    CASE WHEN lines.line > 0 THEN lines.line + kept_back.row - lines.row END AS line
+                  FROM read_parquet({literal(quarantine)}, file_row_number = true) kept_back
+                  JOIN sources ON sources.name = kept_back.file
+                  ASOF LEFT JOIN read_parquet({literal(lines)}) lines
+                    ON lines.file = sources.number AND kept_back.row >= lines.row
+                  ORDER BY kept_back.file_row_number)
+            TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
+    )
+    return path

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from modelcycle.faults import BadData, UnreadableFile
 from modelcycle.reading.column_names import clean_names
-from modelcycle.reading.csv_records import Record, are_data, are_names, figure_columns, first_records
+from modelcycle.reading.csv_records import Record, are_alike, are_data, are_names, figure_columns, first_records
 from modelcycle.spec.sources import Csv
 
 DELIMITERS = ",;\t|"
@@ -144,7 +144,7 @@ def _fit(records: list[Record], delimiter: str, quote: str, exactly: bool) -> _F
             continue
         above = [record.cells for record in records[:position]]
         if above and not _are_titles(above, cells[:width], fitting):
-            return None
+            continue
         share = len(fitting) / len(rows) if rows else 1.0
         figures = len(figure_columns(fitting, width)) / width
         return _Fit(delimiter, quote, records, position, width, share, figures)
@@ -177,9 +177,13 @@ def _are_titles(above: list[list[str]], names: list[str], rows: list[list[str]])
     """Return whether it is certain that the lines above a header are titles, and that it is none of the rows."""
     if not all(names) or len(rows) < len(above) or are_data(names, rows):
         return False
+    if any(are_alike(cells, rows, len(names)) for cells in above):
+        return False
     if are_names(names, rows):
         return True
-    return not figure_columns(rows, len(names)) and all(sum(map(bool, cells)) < 2 for cells in above)
+    # of texts alone, a first line in another delimiter may be the header of these rows
+    are_single = all(sum(map(bool, cells)) < 2 and not set("".join(cells)) & set(DELIMITERS) for cells in above)
+    return not figure_columns(rows, len(names)) and are_single
 
 
 def _is_quote(fit: _Fit, lines: Sequence[str]) -> bool:

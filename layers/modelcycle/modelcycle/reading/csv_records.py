@@ -12,6 +12,7 @@ from modelcycle.cells.missing import USUAL
 MAX_RECORD_LINES = 50  # of a record at the beginning; a quote that is open for longer is a stray one
 FIGURE_SHARE = 0.9  # of a column's cells, for it to be one of figures
 YEARS = range(1800, 2201)
+MIN_CODE = 1000  # numbers from here on, each one more than the last, are names of months or the like
 MAX_FIGURE_CHARACTERS = 60
 FIGURE = re.compile(
     r"(?!.*[.,]{2})[-+(]?\s?[$€£¥]?\s?[-+]?(?:[0-9][0-9.,:/'’ \u00a0T-]*|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?\s?"
@@ -96,7 +97,17 @@ def are_names(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     (True, False)
     """
     figures = figure_columns(rows, len(cells))
-    return bool(figures) and not any(is_figure(cells[column]) for column in figures) and len(set(cells)) == len(cells)
+    return bool(figures) and not any(is_figure(cells[column]) for column in figures)
+
+
+def are_alike(cells: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Return whether a line has as many values as the rows, and figures where they have them.
+
+    >>> are_alike(["3", "Oslo"], [["1", "Rome"]], 2), are_alike(["in 2024", "Oslo"], [["1", "Rome"]], 2)
+    (True, False)
+    """
+    figures = figure_columns(rows, width)
+    return bool(figures) and len(cells) >= width and all(is_figure(cells[column]) for column in figures)
 
 
 def are_data(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
@@ -111,10 +122,11 @@ def are_data(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     figures = figure_columns(rows, len(cells))
     if figures:
         named = {column: cells[column] for column in figures if cells[column] and cells[column] not in USUAL}
-        are_alike = all(
+        alike = all(
             is_figure(cell) and _is_date(cell) == _is_date(_first_cell(rows, column)) for column, cell in named.items()
         )
-        return len(named) * 2 > len(figures) and are_alike and not _counts(list(named.values()))
+        is_filled = len(named) * 2 > len(figures) or any(cell in USUAL for cell in cells if cell)
+        return bool(named) and is_filled and alike and not _counts(list(named.values()))
     repeated = [cells[column] in {row[column] for row in rows if len(row) > column} for column in range(len(cells))]
     return len(rows) >= len(cells) and all(repeated) and len(cells) > 1
 
@@ -134,6 +146,6 @@ def _counts(cells: Sequence[str]) -> bool:
     numbers = [int(cell) for cell in cells]
     ascends = sorted(set(numbers)) == numbers
     counted = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    # 1,2 above 3,4 may be data; pandas counts from 0
-    is_long = len(numbers) >= (2 if numbers[0] == 0 else 3)
-    return (counted and is_long and numbers[0] < 3) or (ascends and all(number in YEARS for number in numbers))
+    # 1,2,3 above 4,5,6 may be data; pandas counts from 0, and 202301,202302,202303 are months
+    enough = 2 if numbers[0] == 0 else 3 if numbers[0] >= MIN_CODE else 4
+    return (counted and len(numbers) >= enough) or (ascends and all(number in YEARS for number in numbers))
