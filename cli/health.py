@@ -7,6 +7,7 @@ from typing import Any
 
 from cli import console, open_place
 from cli.place import Place, PlaceName, home
+from cli.stream_health import add_streams
 from modelcycle.faults import Fault
 
 
@@ -50,6 +51,7 @@ def check_health(name: PlaceName, stage: str) -> Health:
     health.up = True
     _add_undelivered(place, health)
     _add_models(place, health)
+    add_streams(place, health)
     health.facts.append(("api", place.outputs.get("ApiUrl", "none")))
     return health
 

@@ -42,7 +42,7 @@ def stopped_text(stopped: StopResult) -> str:
 def health_text(health: Health) -> str:
     """Return the screen of `status`: each problem with its remedy, then the facts."""
     problems = [f"!  {problem}" + (f"\n   {remedy}" if remedy else "") for problem, remedy in health.problems]
-    return "\n".join([*problems, *(f"   {name:<14}{fact}" for name, fact in health.facts)])
+    return "\n".join([*problems, *(f"   {name:<13} {fact}" for name, fact in health.facts)])
 
 
 def _interrupted_lines(stopped: StopResult) -> list[str]:

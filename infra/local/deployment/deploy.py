@@ -56,6 +56,7 @@ def deploy(template: Path, stage: str, home: Path, admin: ClientFactory, say: Ca
     parameters = {
         "Place": "local",
         "Environment": stage,
+        "Stream": "both",  # costs nothing here
         "BuildSha": build_sha(template.parent, home),
         "CodeVersion": code_version(template.parent),
     }

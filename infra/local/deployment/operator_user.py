@@ -66,6 +66,7 @@ def permissions(stack: str, resources: Resources, region: str, account: str) -> 
     apis = [f"arn:aws:execute-api:{scope}:{api}/*" for api in ids.get("AWS::ApiGateway::RestApi", [])]
     buses = [f"arn:aws:events:{scope}:event-bus/{name}" for name in ids.get("AWS::Events::EventBus", [])]
     queues = [f"arn:aws:sqs:{scope}:{url.rsplit('/', 1)[-1]}" for url in ids.get("AWS::SQS::Queue", [])]
+    streams = [f"arn:aws:kinesis:{scope}:stream/{name}" for name in ids.get("AWS::Kinesis::Stream", [])]
     groups = [f"arn:aws:logs:{scope}:log-group:{name}*" for name in ids.get("AWS::Logs::LogGroup", [])]
     roles = ids.get("AWS::IAM::Role", [])
     schedule_roles = [f"arn:aws:iam::{account}:role/{name}" for name in roles if "ScheduleRole" in name]
@@ -80,6 +81,10 @@ def permissions(stack: str, resources: Resources, region: str, account: str) -> 
         ("execute-api:Invoke", apis),
         ("events:PutEvents", buses),
         ("sqs:GetQueueAttributes", queues),
+        # senders of records; the emulator asks for SendMessageBatch, which AWS does not have
+        ("sqs:SendMessage sqs:SendMessageBatch", [arn for arn in queues if "-Messages-" in arn]),
+        ("kinesis:PutRecord kinesis:PutRecords kinesis:DescribeStreamSummary", streams),
+        ("kinesis:ListShards kinesis:GetShardIterator kinesis:GetRecords", streams),
         # made for models, after the stack
         (
             "secretsmanager:CreateSecret secretsmanager:PutSecretValue secretsmanager:DescribeSecret",

@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from infra.local.emulator import kinesis_records
 from infra.local.emulator.environment import environment, unsaved_marker
 from infra.local.emulator.event_deliveries import EventDeliveries
 from infra.local.emulator.firehose_buffer import FirehoseBuffer
@@ -121,13 +122,14 @@ def serve(home: Path, port: int) -> None:
 def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer, UnwrittenObjects]:
     """Change MiniStack's services, before any of them loads its state or answers a request."""
     from ministack.core.responses import request_scope
-    from ministack.services import dynamodb, eventbridge, firehose, lambda_svc, s3, stepfunctions
+    from ministack.services import dynamodb, eventbridge, firehose, kinesis, lambda_svc, s3, stepfunctions
 
     restrict_root_to(root)
     keep_attributes_of_nested_resources()
     report_errors_of_starting_functions()
     skip_copies_while_encoding()
     save_unread_records(dynamodb, lambda_svc)
+    kinesis_records.remove_read_records(kinesis, lambda_svc)
     deliveries = EventDeliveries(eventbridge, lambda_svc, stepfunctions, request_scope)
     firehose_buffer, unwritten_objects = FirehoseBuffer(firehose, request_scope), UnwrittenObjects(s3, request_scope)
     for part in (deliveries, firehose_buffer, unwritten_objects):
@@ -137,6 +139,7 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
     def load_persisted_state() -> None:
         load_state()
         reset_lost_positions(dynamodb, lambda_svc)
+        kinesis_records.reset_lost_positions(kinesis, lambda_svc)
 
     ministack._load_persisted_state = load_persisted_state
     return deliveries, firehose_buffer, unwritten_objects

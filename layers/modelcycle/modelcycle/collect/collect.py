@@ -7,18 +7,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from modelcycle.collect.column_checks import check_pipeline_columns, check_same_columns, pipeline_columns
+from modelcycle.collect.column_checks import all_names, check_pipeline_columns, check_same_columns, pipeline_columns
 from modelcycle.collect.content import content_hash
 from modelcycle.collect.inputs import list_inputs, source_prefix
 from modelcycle.collect.join import join_tables
+from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_quarantine, write_shards
+from modelcycle.collect.stream_objects import read_stream_objects
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
 from modelcycle.reading import TextTable, check_suffix, read_file
 from modelcycle.reading.column_names import check_second_column
 from modelcycle.registry import Landings, Leases, Results
-from modelcycle.spec import MAIN, Pipeline
+from modelcycle.spec import MAIN, Pipeline, StreamSource
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Listed, Store, put_json
 
@@ -81,13 +83,18 @@ def collect(
         with TemporaryDirectory() as name, connect(Path(name), "collect") as engine:
             folder = Path(name)
             tables, sources = _read_objects(engine, data, listing, pipeline, folder)
-            names = tables[0].names
+            notes: list[str] = []
+            if isinstance(pipeline.source, StreamSource) and pipeline.source.id is not None:
+                where = f"pipelines/{pipeline.name}.yaml"
+                tables, repeated_rows = without_repeated_ids(engine, tables, pipeline.source.id, where)
+                if repeated_rows:
+                    notes.append(f"{repeated_rows} rows left out: an earlier one has the same {pipeline.source.id}")
+            names = all_names(tables)
             rows = sum(table.rows for table in tables)
             broken = sum(table.broken for table in tables)
             if not rows:
                 raise NoData("the files have headers but no row", prefix, "upload a file with rows")
-            paths = write_shards(engine, tables, folder)
-            notes: list[str] = []
+            paths = write_shards(engine, tables, names, folder)
             for join in pipeline.join:
                 others, entries = _read_objects(engine, data, inputs[join.name], pipeline, folder, join.name)
                 broken += sum(table.broken for table in others)
@@ -126,7 +133,10 @@ def collect(
 
 def _check_listing(listing: list[Listed], prefix: str) -> None:
     if not listing and not prefix.startswith("raw/"):
-        raise NoData("no rows have arrived from the source", prefix, "does its table or query give any?")
+        raise NoData(
+            "no rows have arrived from the source", prefix,
+            "does its table or query give any? `modelcycle status` says what has arrived of a stream",
+        )  # fmt: skip
     if not listing:
         raise NoData(
             "there is no file",
@@ -147,8 +157,11 @@ def _read_objects(
     engine: Any, data: Store, listing: list[Listed], pipeline: Pipeline, folder: Path, source_name: str = MAIN
 ) -> tuple[list[TextTable], list[dict[str, Any]]]:
     """Read all objects of a source; return the rows of those that are used, and the entries of all in the manifest."""
+    section = pipeline.sources[source_name]
     folder = folder / f"source-{source_name}"
     folder.mkdir()
+    if isinstance(section, StreamSource):
+        return read_stream_objects(engine, data, listing, folder)
     tables: list[TextTable] = []
     sources: list[dict[str, Any]] = []
     first_of_content: dict[str, str] = {}
@@ -162,11 +175,11 @@ def _read_objects(
             continue
         table = read_file(engine, source, listed.key, source.with_suffix(".parquet"))
         if tables:
-            check_same_columns(table.names, tables[0].names, listed.key, listing[0].key, table.sparse)
+            check_same_columns(table, tables[0], listed.key, listing[0].key)
         else:
             if not table.sparse:
                 check_second_column(table.names, listed.key)
-            if not pipeline.join:
+            if not pipeline.join and not table.sparse:
                 check_pipeline_columns(pipeline, table.names)
         tables.append(table)
         sources.append(entry | {"rows": table.rows, "quarantined": table.broken})

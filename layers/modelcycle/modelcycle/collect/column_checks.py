@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from modelcycle.faults import BadPipeline, ColumnsDiffer, TargetMissing
+from modelcycle.reading import TextTable
 from modelcycle.reading.column_names import list_names, suggest_name
 from modelcycle.spec import Pipeline
 
 
-def check_same_columns(names: list[str], first: list[str], where: str, first_where: str, sparse: bool) -> None:
+def all_names(tables: list[TextTable]) -> list[str]:
+    """Return the columns of all tables, in the order in which they come first."""
+    return list(dict.fromkeys(name for table in tables for name in table.names))
+
+
+def check_same_columns(table: TextTable, first: TextTable, where: str, first_where: str) -> None:
     """Check that a file has the columns of the first one, in any order.
+
+    A sparse format leaves out missing values: such a file may lack columns, and one after it may have more.
 
     Parameters
     ----------
-    names, first : the columns of both files
     where, first_where : the files, for faults
-    sparse : whether the file's format leaves out missing values; then columns may be absent
 
     Raises
     ------
     ColumnsDiffer : names the differences
     """
-    added = [name for name in names if name not in set(first)]
-    absent = [] if sparse else [name for name in first if name not in set(names)]
+    added = [] if first.sparse else [name for name in table.names if name not in set(first.names)]
+    absent = [] if table.sparse else [name for name in first.names if name not in set(table.names)]
     if added or absent:
         differences = [f"is missing {list_names(absent)}"] * bool(absent) + [f"adds {list_names(added)}"] * bool(added)
         raise ColumnsDiffer(

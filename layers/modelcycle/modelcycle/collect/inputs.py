@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from modelcycle.collect.landed import landed_prefix, read_manifest
 from modelcycle.faults import Unknown
 from modelcycle.registry import Landings
-from modelcycle.spec import Pipeline, S3Source
+from modelcycle.spec import Pipeline, S3Source, StreamSource
 from modelcycle.spec.sources import Source, is_pulled
 from modelcycle.store import Listed, Store
+
+WINDOW = re.compile(r"\d{4}/\d{2}/")  # see `land`
 
 
 def source_prefix(model: str, name: str, source: Source) -> str:
@@ -42,6 +45,8 @@ def list_inputs(pipeline: Pipeline, data: Store, landings: Landings | None) -> d
 def _list(model: str, name: str, source: Source, data: Store, landings: Landings | None) -> list[Listed]:
     prefix = source_prefix(model, name, source)
     listing = [listed for listed in data.list(prefix) if _is_data(listed.key)]
+    if isinstance(source, StreamSource):  # beside them may lie what was pulled before the source became the stream
+        return [listed for listed in listing if WINDOW.match(listed.key, len(prefix))]
     if landings is None or not is_pulled(source):
         return listing
     by_key = {listed.key: listed for listed in listing}

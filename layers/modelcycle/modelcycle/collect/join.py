@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modelcycle.collect.canonical import canonical_sql, create_macros, trimmed_sql
+from modelcycle.collect.column_checks import all_names
 from modelcycle.collect.shards import write_shards
 from modelcycle.engine import SHARD_SIZE, row_group_rows
 from modelcycle.faults import BadData, BadPipeline
@@ -50,10 +51,10 @@ def join_tables(
     where = f"pipelines/{pipeline.name}.yaml: join {join.name}"
     own_folder = folder / f"join-{join.name}"
     own_folder.mkdir()
-    other_names = tables[0].names
+    other_names = all_names(tables)
     _check_columns(join, pipeline, names, other_names, where)
     create_macros(engine)
-    others = write_shards(engine, tables, own_folder)
+    others = write_shards(engine, tables, other_names, own_folder)
     engine.execute(f"CREATE OR REPLACE TEMP VIEW left_rows AS SELECT * FROM {_read(shards)}")
     engine.execute(f"CREATE OR REPLACE TEMP VIEW right_rows AS SELECT * FROM {_read(others)}")
     left_keys = [_key(names, column) for column in join.on]

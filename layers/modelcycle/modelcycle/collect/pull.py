@@ -57,22 +57,27 @@ def _pull_rows(model: str, name: str, source: Source, data: Store, landings: Lan
     landed = LandedFiles(model, name, source.definition, data, landings)
     pending: list[LandedFile] = []
     pulled: list[PulledFile] = []
+    state: str | None = None  # of a source that replaces: what it needs to tell whether anything has changed
     with TemporaryDirectory() as folder:
         for batch in source.batches(Path(folder), landed.watermark):
-            pending.append(_put(landed, batch))
-            if batch.watermark is not None and not source.replaces:
+            pending.append(_put(landed, batch, None if source.replaces else landed.watermark))
+            if source.replaces:
+                state = batch.watermark
+            elif batch.watermark is not None:
                 pulled += landed.record([*landed.files, *pending], batch.watermark)
                 pending = []
-    if pending:
-        pulled += landed.record(pending if source.replaces else [*landed.files, *pending], landed.watermark)
+    if pending and source.replaces:
+        pulled += landed.record(pending, state)
+    elif pending:
+        pulled += landed.record([*landed.files, *pending], landed.watermark)
     return pulled
 
 
-def _put(landed: LandedFiles, batch: Landed) -> LandedFile:
+def _put(landed: LandedFiles, batch: Landed, after: str | None) -> LandedFile:
     """Write a file under a name made of where it starts and what it holds: a repeated pull writes the same object."""
     with batch.path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
-    start = hashlib.sha256(f"{landed.definition}\n{landed.watermark}".encode()).hexdigest()
+    start = hashlib.sha256(f"{landed.definition}\n{after}".encode()).hexdigest()
     key = f"{landed.prefix}{start[:12]}-{content[:20]}{batch.suffix}"
     artifact = landed.data.put(key, batch.path)
     batch.path.unlink()

@@ -13,14 +13,17 @@ from modelcycle.sql_literal import literal
 from modelcycle.store import MAX_OBJECT_BYTES
 
 
-def write_shards(engine: Any, tables: list[TextTable], folder: Path) -> list[Path]:
+def write_shards(engine: Any, tables: list[TextTable], names: list[str], folder: Path) -> list[Path]:
     """Write the rows of all tables, in order, to Parquet files in `folder`.
+
+    Parameters
+    ----------
+    names : of all columns; where a table lacks one, its values are missing
 
     Returns
     -------
-    the files in order; their columns are `file`, `row` and, in the order of the first table, `c0`, `c1` ...
+    the files in order; their columns are `file`, `row` and, in the order of `names`, `c0`, `c1` ...
     """
-    names = tables[0].names
     queries = []
     for table_names, group in groupby(tables, key=lambda table: table.names):
         numbers = {name: number for number, name in enumerate(table_names)}

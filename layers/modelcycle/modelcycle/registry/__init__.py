@@ -15,6 +15,7 @@ from modelcycle.registry.results import Results
 from modelcycle.registry.routes import Routes
 from modelcycle.registry.runs import RunRecord, Runs
 from modelcycle.registry.standings import Standings
+from modelcycle.registry.streams import Shard, Streams
 from modelcycle.registry.table import DynamoTable, Record, Table, Write
 from modelcycle.registry.transitions import Standing, State, not_allowed, state_in_words
 from modelcycle.registry.unit_of_work import UnitOfWork
@@ -22,8 +23,8 @@ from modelcycle.registry.versions import Version, Versions
 
 __all__ = [
     "Announcement", "Audit", "Claim", "DynamoTable", "Entry", "EventKind", "Known", "Landing", "Landings", "Leases",
-    "MonitoringResults", "Move",
-    "Record", "Registry", "Results", "Route", "Routes", "RunRecord", "Runs", "Standing", "Standings", "State", "Table",
+    "MonitoringResults", "Move", "Record", "Registry", "Results", "Route", "Routes", "RunRecord", "Runs", "Shard",
+    "Standing", "Standings", "State", "Streams", "Table",
     "UnitOfWork", "Upload", "Version", "Versions", "Write", "champion", "not_allowed",
     "state_in_words",
 ]  # fmt: skip
@@ -41,6 +42,7 @@ class Registry:
         self.standings = Standings(table)
         self.versions = Versions(table, self.standings)
         self.routes = Routes(table, self.standings)
+        self.streams = Streams(table)
         self.monitoring = MonitoringResults(table)
         self.audit = Audit(table)
 

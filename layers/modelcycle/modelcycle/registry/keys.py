@@ -84,6 +84,32 @@ def landing(model: str, source: str) -> Key:
     return _of_model(model, f"LANDING#{source}")
 
 
+# streams of records
+
+
+def stream_shard(stream: str, shard: str) -> Key:
+    """How far a shard of a stream has been landed; for a queue, only its counts."""
+    return Key(f"STREAM#{stream}", f"SHARD#{shard}")
+
+
+def stream_shards(stream: str) -> Key:
+    return Key(f"STREAM#{stream}", "SHARD#")
+
+
+def shard_of(key: Key) -> str:
+    """Return the shard's name in its key.
+
+    >>> shard_of(stream_shard("records", "shardId-000000000000"))
+    'shardId-000000000000'
+    """
+    return key.sk.removeprefix("SHARD#")
+
+
+def stream_message(stream: str, message: str) -> Key:
+    """The batch that has a message of a queue; deleted when the queue cannot deliver it again."""
+    return Key(f"STREAM#{stream}", f"MESSAGE#{message}")
+
+
 # versions
 
 

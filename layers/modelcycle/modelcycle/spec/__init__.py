@@ -32,7 +32,7 @@ from modelcycle.spec.pipeline import (
     Training,
     json_schema,
 )
-from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, S3Source, Source, SqlSource, StreamSource
+from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 __all__ = [
     "HEADLINE_METRIC",
@@ -50,6 +50,7 @@ __all__ = [
     "HttpSource",
     "Join",
     "Monitoring",
+    "Pages",
     "Pipeline",
     "Retraining",
     "Rollout",
