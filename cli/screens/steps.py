@@ -68,7 +68,7 @@ def _pull(results: Results) -> Figures:
     if not pulled.files:
         return Figures(["nothing new"], [pulled.detail] if pulled.detail else [])
     watermarks = {file.source: file.watermark for file in pulled.files if file.watermark}
-    parts = [f"{count(pulled.rows, 'new row')}" if pulled.rows else f"{len(pulled.files)} new files"]
+    parts = [count(pulled.rows, "new row") if pulled.rows else count(len(pulled.files), "new file")]
     parts += [f"{source} up to {clip(mark, 40)}" for source, mark in watermarks.items()]
     return Figures(parts, [pulled.detail] if pulled.detail else [])
 

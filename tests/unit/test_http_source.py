@@ -17,7 +17,7 @@ from modelcycle.faults import BadData, BadInput, BadPipeline, Fault, Throttled, 
 from modelcycle.sources.http import HttpRows, client, row_files
 from modelcycle.sources.http import source as http_source
 from modelcycle.sources.http.links import next_link
-from modelcycle.spec import HttpSource
+from modelcycle.spec import HttpSource, parse
 from tests.api_server import Answering, Asked, Reply, as_json, in_pages, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -435,3 +435,20 @@ def test_redirects_without_end_are_stopped(tmp_path: Path) -> None:
 )
 def test_link_headers(header: str, expected: str | None) -> None:
     assert next_link(header, "https://h.example/a/b?x=1") == expected
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("pages: {by: cursor}", "cursor"),
+        ("format: csv, pages: {by: cursor, cursor: next}", "format: json"),
+        ("watermark_parameter: since", "watermark"),
+        ("url: 'ftp://x'", "url"),
+    ],
+)
+def test_a_section_that_cannot_work_is_refused_with_its_line(section: str, words: str) -> None:
+    url = "" if section.startswith("url") else "url: 'https://api.example', "
+    with pytest.raises(BadPipeline) as caught:
+        parse(f"name: m\ntarget: y\nsource: {{type: http, {url}{section}}}\n")
+    assert words in caught.value.what
+    assert "line 3" in caught.value.where

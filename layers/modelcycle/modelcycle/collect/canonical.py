@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 DATE = r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?)?"
-NUMBER = r"[+-]?(0|[1-9]\d*)?(\.\d*)?([eE][+-]?\d+)?"
 MAX_WHOLE = "1e37"  # below HUGEINT's largest, 1.7e38
 
 
-def canonical_sql(expression: str) -> str:
+def trimmed_sql(expression: str) -> str:
+    """Return SQL for a text without the white space around it, null for a blank one."""
+    return f"nullif(trim({expression}), '')"
+
+
+def canonical_sql(text: str) -> str:
     """Return SQL for the canonical text of a text, null for a missing value. Needs the session's time zone to be UTC.
 
     Whole numbers stay exact, other numbers are those of double precision: 0.24 = 0.2400, 5 = 5.0 = 5e0. Codes with
@@ -16,9 +20,8 @@ def canonical_sql(expression: str) -> str:
 
     Parameters
     ----------
-    expression : SQL of type VARCHAR
+    text : SQL of type VARCHAR, as `trimmed_sql` gives it; best the name of a column, since it is repeated
     """
-    text = f"nullif(trim({expression}), '')"
     # the first character decides which patterns are tried: most cells are told apart by it
     return f"""CASE
         WHEN {text} IS NULL THEN NULL
@@ -34,18 +37,24 @@ def create_macros(engine: object) -> None:
         "CREATE OR REPLACE TEMP MACRO starts_with_digit(t) AS left(t, 1) IN "
         "('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '-', '+', '.')"
     )
+    # a leading zero makes a code
+    execute(
+        """CREATE OR REPLACE TEMP MACRO is_code(t) AS
+            contains(t, '_') OR (t[1] = '0' AND t[2] BETWEEN '0' AND '9')
+            OR (t[1] IN ('+', '-') AND t[2] = '0' AND t[3] BETWEEN '0' AND '9')"""
+    )
     execute(
         f"""CREATE OR REPLACE TEMP MACRO canonical_number(t, n) AS CASE
-            WHEN abs(n) < {MAX_WHOLE} AND n = trunc(n) THEN
-                CASE WHEN regexp_full_match(t, '[+-]?\\d+') THEN CASE WHEN n = 0 THEN '0' ELSE ltrim(t, '+') END
-                     ELSE n::HUGEINT::VARCHAR END
-            ELSE n::VARCHAR END"""
+            WHEN n <> trunc(n) OR abs(n) >= {MAX_WHOLE} THEN n::VARCHAR
+            WHEN n = 0 THEN '0'
+            WHEN contains(lower(t), 'e') THEN n::HUGEINT::VARCHAR
+            WHEN contains(t, '.') THEN ltrim(rtrim(rtrim(t, '0'), '.'), '+')
+            ELSE ltrim(t, '+') END"""
     )
     execute(
         f"""CREATE OR REPLACE TEMP MACRO canonical_value(t) AS CASE
-            WHEN regexp_full_match(t, '{NUMBER}') AND isfinite(try_cast(t AS DOUBLE))
-                THEN canonical_number(t, try_cast(t AS DOUBLE))
-            WHEN regexp_full_match(t, '{DATE}') AND try_cast(t AS TIMESTAMPTZ) IS NOT NULL
+            WHEN isfinite(try_cast(t AS DOUBLE)) AND NOT is_code(t) THEN canonical_number(t, try_cast(t AS DOUBLE))
+            WHEN t[5] = '-' AND regexp_full_match(t, '{DATE}') AND try_cast(t AS TIMESTAMPTZ) IS NOT NULL
                 THEN epoch_us(try_cast(t AS TIMESTAMPTZ))::VARCHAR || ' us'
             ELSE t END"""
     )

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modelcycle.collect.canonical import canonical_sql, create_macros
+from modelcycle.collect.canonical import canonical_sql, create_macros, trimmed_sql
 from modelcycle.sql_literal import literal
 
 SEPARATOR = "chr(31)"  # ASCII's unit separator
 MISSING = "chr(30)"
+LOW_HALF = 2**64 - 1
 
 
 def content_hash(engine: Any, shards: Sequence[Path], names: Sequence[str]) -> str:
@@ -32,11 +33,13 @@ def content_hash(engine: Any, shards: Sequence[Path], names: Sequence[str]) -> s
     """
     create_macros(engine)
     order = sorted(range(len(names)), key=lambda number: names[number])
-    values = ", ".join(f"coalesce({canonical_sql(f'c{number}')}, {MISSING})" for number in order)
+    trimmed = ", ".join(f"{trimmed_sql(f'c{number}')} AS t{number}" for number in order)
+    values = ", ".join(f"coalesce({canonical_sql(f't{number}')}, {MISSING})" for number in order)
     files = ", ".join(map(literal, shards))
     rows, low, high = engine.execute(
-        f"""SELECT count(*), sum(md5_number_lower(text)::HUGEINT), sum(md5_number_upper(text)::HUGEINT)
-            FROM (SELECT concat_ws({SEPARATOR}, {values}) AS text FROM read_parquet([{files}]))"""
+        f"""SELECT count(*), sum((hash & {LOW_HALF}::UHUGEINT)::HUGEINT), sum((hash >> 64)::HUGEINT)
+            FROM (SELECT md5_number(concat_ws({SEPARATOR}, {values})) AS hash
+                  FROM (SELECT {trimmed} FROM read_parquet([{files}])))"""
     ).fetchone()
     summary = [[names[number] for number in order], rows, str(low), str(high)]
     return hashlib.sha256(json.dumps(summary, ensure_ascii=False).encode()).hexdigest()

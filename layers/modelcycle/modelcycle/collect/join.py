@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modelcycle.collect.canonical import canonical_sql, create_macros
+from modelcycle.collect.canonical import canonical_sql, create_macros, trimmed_sql
 from modelcycle.collect.column_checks import all_names
 from modelcycle.collect.shards import write_shards
 from modelcycle.engine import SHARD_SIZE, row_group_rows
@@ -110,7 +110,7 @@ def _read(paths: Sequence[Path]) -> str:
 
 
 def _key(names: list[str], column: str) -> str:
-    return canonical_sql(f"c{names.index(column)}")
+    return canonical_sql(trimmed_sql(f"c{names.index(column)}"))
 
 
 def _time(engine: Any, rows: str, names: list[str], column: str, where: str) -> str:

@@ -30,7 +30,9 @@ def lineage(facts: Facts, manifest: Any, cases: CaseRecipe | None) -> dict[str, 
         "code": facts.code,
         # the function that trains has the same runtime
         "runtime": {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()},
-        "data": {"manifest": request.collect.manifest.model_dump(), "objects": manifest},
+        "data": {
+            "manifest": request.collect.manifest.model_dump(), "objects": manifest, "content": request.collect.content,
+        },
         "cases": cases.model_dump(mode="json") if cases else None,
         "rows": {
             "collected": request.collect.rows, "kept": request.preprocess.kept, "split": list(request.preprocess.split),

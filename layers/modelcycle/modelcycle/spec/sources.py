@@ -77,6 +77,12 @@ class Pages(Section):
     first: int = Field(1, ge=0, description="the first page")
     cursor: str | None = Field(None, description="path to the next cursor in the answer, such as meta.next")
 
+    @model_validator(mode="after")
+    def _path_of_cursor(self) -> Pages:
+        if self.by == "cursor" and not self.cursor:
+            raise ValueError("pages by cursor need `cursor`, the path to the next one in the answer, such as meta.next")
+        return self
+
 
 class HttpSource(Section):
     """A JSON or CSV API."""
@@ -94,6 +100,14 @@ class HttpSource(Section):
     max_bytes: int = Field(2**30, ge=1, le=2**31, description="of all answers together")
     csv: Csv = Csv()
     every: Every | None = Field(None, description="pull that often")
+
+    @model_validator(mode="after")
+    def _keys_that_fit(self) -> HttpSource:
+        if self.pages and self.pages.by == "cursor" and self.format != "json":
+            raise ValueError("pages by cursor need `format: json`; other answers have no cursor")
+        if self.watermark_parameter and not self.watermark:
+            raise ValueError("watermark_parameter needs `watermark`, the column that holds it")
+        return self
 
 
 class StreamSource(Section):

@@ -49,7 +49,7 @@ class HttpRows:
         self.where = where
         self.client_options = client_options
         self.notes: list[str] = []
-        _check_section(spec, where)
+        split_address(spec.url)
 
     @property
     def definition(self) -> str:
@@ -277,20 +277,6 @@ class _Pull:
             )  # fmt: skip
         kept = "were left out" if self.latest.after is not None else "are read only this once"
         self.notes.append(f"{self.latest.without} rows without {self.latest.column!r} {kept}")
-
-
-def _check_section(spec: HttpSource, where: str) -> None:
-    split_address(spec.url)
-    pages = spec.pages
-    if pages and pages.by == "cursor" and (spec.format != "json" or not pages.cursor):
-        raise BadPipeline(
-            "pages by cursor need the path to the next cursor in a JSON answer", f"{where}.pages",
-            "set source.pages.cursor, such as meta.next, and source.format: json",
-        )  # fmt: skip
-    if spec.watermark_parameter and spec.watermark is None:
-        raise BadPipeline(
-            "watermark_parameter needs the column that holds the watermark", where, "set source.watermark"
-        )
 
 
 def _conditions(after: str | None) -> dict[str, str]:

@@ -16,7 +16,7 @@ from modelcycle.sql_literal import literal
 
 
 class SqlAlchemyDatabase:
-    """One transaction of a database that SQLAlchemy knows, rolled back at its end; the function's time limit ends it."""
+    """One transaction of a database that SQLAlchemy knows; it is rolled back. The function's time limit ends it."""
 
     def __init__(self, url: DatabaseUrl, timeout_seconds: int, where: str) -> None:
         self.where = where
