@@ -150,7 +150,8 @@ ASKED: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "'Ill' is likely 'ill'",
     ),
     "coded classes": (
-        lambda: changed(state={"ill": "1", "well": "0"}.get), "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "'1' is likely 'ill'",
+        lambda: changed(state={"ill": "1", "well": "0"}.get), "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
+        "'1' is likely 'ill'",
     ),
     "half of the rows": (lambda: changed(count=600), "COMPARATOR_LOW_NUM_EXAMPLES", "has 600 rows"),
     "constant": (lambda: changed(dose=lambda v: 5), "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH", "5 in all rows"),
