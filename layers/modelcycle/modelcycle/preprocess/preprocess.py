@@ -169,16 +169,19 @@ def _typed_columns(
     BadData : only the target is left
     """
     left = {number: name for number, name in enumerate(names) if number not in dropped}
-    pinned = contract.terms() if contract is not None and contract.target.name == pipeline.target else {}
+    pinned: dict[str, Reading] = {}
+    if contract is not None and contract.target.name == pipeline.target:
+        pinned = {name: Reading(**terms.reading()) for name, terms in contract.terms().items()}
+    ruled = {name: reading for name in left.values() if (reading := _declared(name, pipeline))}
     declared = {
-        number: reading for number, name in left.items() if (reading := _declared(name, pipeline) or pinned.get(name))
+        number: reading for number, name in left.items() if (reading := ruled.get(name) or pinned.get(name)) is not None
     }
     target = names.index(pipeline.target)
     columns = infer_columns(engine, left, declared, target=target, decide_missing=pipeline.missing_values is None)
     if len(columns) < 2:
         raise BadData("no column is left besides the target", "drop_columns", "drop fewer columns")
     for number, column in columns.items():
-        if declared.get(number) is pinned.get(column.name) and column.name in pinned:
+        if column.name in pinned and column.name not in ruled:
             words = sorted({*column.missing_values, *pinned[column.name].missing_values})
             columns[number] = column.model_copy(update={"missing_values": words})
     columns[target] = target_column(engine, target, columns[target])
