@@ -223,9 +223,10 @@ def contract(
 def quarantine(
     model: Model,
     run: Annotated[str | None, typer.Option("--run", help="Of this run; else of the last one.")] = None,
-    to: Annotated[Path | None, typer.Option("--csv", help="Write it to this file, to be corrected.")] = None,
-    replay: Annotated[
-        Path | None, typer.Option("--replay", help="Apply the corrections in this file, and run again.")
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV, to be corrected.")] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Run again, with the corrections in --file.")] = False,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="The CSV file: --csv writes it, --replay reads it.")
     ] = None,
     *,
     options: Options,
@@ -233,7 +234,7 @@ def quarantine(
     """Show which lines, rows and cells were kept back, and why; replay them after a fix."""
     from cli.quarantine import quarantine
 
-    return quarantine(model, run, to, replay, options)
+    return quarantine(model, run, options, as_csv=as_csv, replay=replay, file=file)
 
 
 @app.command()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,32 +44,40 @@ class Kept(NamedTuple):
     content: str
 
 
-def quarantine(model: str, run_id: str | None, to: Path | None, replay: Path | None, options: Options) -> int:
+def quarantine(
+    model: str, run_id: str | None, options: Options, *, as_csv: bool, replay: bool, file: Path | None
+) -> int:
     """Show what the last run kept back, or write it, or replay its corrections.
 
     Parameters
     ----------
     run_id : another run
-    to : CSV file to write, with an empty column `correction`
-    replay : that file, with corrections; they are uploaded, and a run starts
+    as_csv : print it as CSV, with an empty column `correction`
+    replay : run again
+    file : to write the CSV to; or to read corrections from, which are uploaded
     """
+    if as_csv and replay:
+        raise BadInput("--csv and --replay exclude each other", "the command line", "correct the CSV first")
+    if file is not None and not (as_csv or replay):
+        raise BadInput("--file needs --csv or --replay", "the command line", "add one of them")
     place = options.open_place()
     place.check_model(model)
-    if replay is not None:
-        return _replay(place, model, replay, options)
+    if replay:
+        return _replay(place, model, file, options)
     record = _record(place, model, run_id)
     results = _results(place, record)
     kept = _read(place, results)
     totals = _totals(results)
-    if to is not None:
-        _write_csv(to, kept)
-        console.say(f"{len(kept):,} written to {to}: fill in the column `correction`, then")
-        console.say(f"modelcycle quarantine {model} --replay {to}")
-    if options.as_json:
+    if as_csv:
+        _write_csv(file, kept)
+        name = file or "FILE"
+        console.say(f"{len(kept):,} kept back: fill in the column `correction` of {name}, then")
+        console.say(f"modelcycle quarantine {model} --replay --file {name}")
+    elif options.as_json:
         console.print_json(
             {"model": model, "run_id": record.run.run_id, **totals, "kept_back": [item._asdict() for item in kept]}
         )
-    elif to is None:
+    else:
         console.show(quarantine_text(model, record.run.run_id, kept, totals))
     return console.DONE
 
@@ -134,18 +144,19 @@ def _read(place: Place, results: dict[str, Any]) -> list[Kept]:
     return kept
 
 
-def _write_csv(path: Path, kept: list[Kept]) -> None:
-    if path.exists():
+def _write_csv(path: Path | None, kept: list[Kept]) -> None:
+    """Write CSV to a new file, or to standard output."""
+    if path is not None and path.exists():
         raise BadInput("the file exists", str(path), "choose another name, or remove it")
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8") if path else contextlib.nullcontext(sys.stdout) as file:
         writer = csv.writer(file)
         writer.writerow(HEAD)
         writer.writerows([*item, ""] for item in kept)
 
 
-def _replay(place: Place, model: str, path: Path, options: Options) -> int:
+def _replay(place: Place, model: str, path: Path | None, options: Options) -> int:
     """Upload the corrections of a CSV file; S3's event starts a run, which is followed."""
-    corrections = read_corrections(path)
+    corrections = read_corrections(path) if path is not None else []
     bucket = place.output("DataBucket")
     try:
         text = place.s3.get_object(Bucket=bucket, Key=f"pipelines/{model}.yaml")["Body"].read()
@@ -177,7 +188,7 @@ def read_corrections(path: Path) -> list[dict[str, Any]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error):
-        raise BadInput("the corrections cannot be read", str(path), "`--csv FILE` writes such a file") from None
+        raise BadInput("the corrections cannot be read", str(path), "`--csv --file FILE` writes such a file") from None
     corrections = []
     for number, row in enumerate(rows, start=2):
         correction = (row.get("correction") or "").strip()

@@ -41,7 +41,7 @@ def fetch(place: Place, lineage: dict[str, Any], folder: Path) -> list[SourceFil
     pipeline = Artifact.model_validate(lineage["run"]["pipeline"])
     body = S3Store(place.s3, place.output("ArtifactBucket")).read(pipeline)
     FolderStore(folder / "artifacts").put(pipeline.uri.removeprefix("s3://").partition("/")[2], body)
-    contract = lineage["steps"]["collect"].get("contract")
+    contract = lineage.get("steps", {}).get("collect", {}).get("contract")
     if contract is not None:
         held = Artifact.model_validate(contract)
         body = S3Store(place.s3, place.output("ArtifactBucket")).read(held)

@@ -43,7 +43,7 @@ def quarantine_text(model: str, run_id: str, kept: Sequence[Any], totals: Mappin
         ],
     )  # fmt: skip
     todo = [
-        f"    correct     modelcycle quarantine {model} --csv FILE, fill in `correction`, then --replay FILE",
+        f"    correct     modelcycle quarantine {model} --csv --file FILE, then --replay --file FILE",
         f"    or replace  upload the corrected file under its name; modelcycle contract {model} shows how it is read",
     ]
     return "\n".join([head, "", came, "", summary, "", rows, *more(len(kept) - MAX_SHOWN), "", *todo])

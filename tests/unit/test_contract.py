@@ -150,7 +150,8 @@ ASKED: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "'Ill' is likely 'ill'",
     ),
     "coded classes": (
-        lambda: changed(state={"ill": "1", "well": "0"}.get), "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "'1' is likely 'ill'",
+        lambda: changed(state={"ill": "1", "well": "0"}.get), "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
+        "'1' is likely 'ill'",
     ),
     "half of the rows": (lambda: changed(count=600), "COMPARATOR_LOW_NUM_EXAMPLES", "has 600 rows"),
     "constant": (lambda: changed(dose=lambda v: 5), "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH", "5 in all rows"),
@@ -326,3 +327,50 @@ def test_it_is_an_odcs_document_and_comes_back_as_rules(january: bytes) -> None:
     assert (back.columns["fever"].min, back.columns["fever"].max, back.keys, back.rows.min) == (30, 45, ["visit"], 100)
     assert sorted(back.columns["town"].categories or []) == sorted(TOWNS)
     assert parse(f"name: m\ntarget: state\nschema: {json.dumps(to_rules(document, 'x'))}").rules == back
+
+
+@pytest.mark.parametrize(
+    ("files", "count", "asks"),
+    [
+        ([1000], 500, True),  # half of it
+        ([1000], 700, False),
+        ([1000], 100, False),  # after a first load, rather the first of many small ones: told
+        ([400, 380, 420], 200, True),
+        ([400, 380, 420], 300, False),
+        ([1000, 100], 70, False),
+    ],
+)
+def test_a_new_file_with_too_few_rows_asks(files: list[int], count: int, asks: bool) -> None:
+    workspace = Workspace()
+    for number, size in enumerate(files):
+        workspace.data.upload(f"raw/m/{number}.csv", changed(seed=number + 20, count=size))
+    go_live(workspace, workspace.preprocess(workspace.run("r1", target="state")))
+    result, report = held(workspace, changed(seed=9, count=count), "9.csv")
+    told = [violation.level for violation in report.violations if violation.check == "rows"]
+    assert ("ask" in told, bool(result.ask)) == (asks, asks)
+    assert asks or not told or (told == ["warn"] and count == 100)
+
+
+def test_no_row_and_no_cell_is_lost_whatever_is_kept_back(january: bytes) -> None:
+    draw = random.Random(5)
+    for seed in range(3):
+        table = rows(400, seed)
+        for row in table:
+            if draw.random() < 0.02:
+                row[draw.choice(["fever", "dose", "town"])] = draw.choice(["", "?", "x1", "99999"])
+            if draw.random() < 0.01:
+                row["state"] = ""
+        workspace = Workspace()
+        workspace.data.upload("raw/m/a.csv", text(table))
+        schema = {
+            "columns": {
+                "fever": {"max": 39, "missing": 0.0, "levels": {"missing": "quarantine"}},
+                "town": {"categories": TOWNS},
+            }
+        }
+        pipeline: dict[str, Any] = {"target": "state", "features": {"numeric": ["fever", "dose"]}, "task": "binary"}
+        result = workspace.preprocess(workspace.run("r1", schema=schema, **pipeline))
+        kept_back = workspace.parquet(result.quarantine)
+        assert result.rows == 400 == result.kept + result.quarantined + result.duplicates
+        assert len({(file, row) for scope, file, row, *_ in kept_back if scope == "row"}) == result.quarantined
+        assert sum(scope == "cell" for scope, *_ in kept_back) == result.cells > 0 < result.quarantined

@@ -80,7 +80,7 @@ def read_corrections(
             except ValidationError:
                 raise BadData(
                     "the line is not a correction", f"{listed.key}, line {line_number}",
-                    "remove the object; `modelcycle quarantine MODEL --replay FILE` writes a new one",
+                    "remove the object; `modelcycle quarantine MODEL --replay` writes a new one",
                 ) from None  # fmt: skip
         entries.append({
             "key": listed.key, "version": version, "etag": listed.etag, "sha256": hashlib.sha256(body).hexdigest(),
@@ -119,7 +119,7 @@ def apply_corrections(
     if unknown:
         raise BadData(
             f"a correction names the column {sorted(map(str, unknown))[0]!r}, which the file does not have", key,
-            "write the corrections anew: modelcycle quarantine MODEL --csv FILE",
+            "write the corrections anew: modelcycle quarantine MODEL --csv",
         )  # fmt: skip
     cells = {place: text for place, text in cells.items() if 1 <= place[0] <= table.rows}
     if not cells and not lines:
@@ -149,7 +149,7 @@ def _texts(correction: Correction, table: TextTable, key: str) -> list[str | Non
     given = len(correction.fields or correction.values or [])
     raise BadData(
         f"the corrected line has {given:,} values; the file has {len(table.names):,} columns",
-        f"{key}, line {correction.at}", "correct it: modelcycle quarantine MODEL --csv FILE writes the lines again",
+        f"{key}, line {correction.at}", "correct it: modelcycle quarantine MODEL --csv writes the lines again",
     )  # fmt: skip
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from modelcycle.cells.reading import Reading, missing_texts_of, parsed_sql, present_text_sql
+from modelcycle.contract.measured import Spread, spreads
 from modelcycle.contract.terms import ContractFile
 from modelcycle.contract.violations import MAX_EXAMPLE_CHARACTERS, MAX_EXAMPLES, Example
 from modelcycle.engine import batches
 
+MAX_TEXTS = 10_000  # distinct ones of a column that are compared
 MAX_SAMPLE_TEXTS = 50  # distinct texts that do not parse, from which the reason is guessed
 
 
@@ -35,6 +37,7 @@ class Batch:
     texts : SQL of a column's text without white space around it, NULL for a missing value, by name
     readings : how the texts are read, by name; columns that are not read are absent
     missing_values : texts that mean a missing value in every column
+    known : what has been measured already
     """
 
     engine: Any
@@ -44,6 +47,32 @@ class Batch:
     texts: Mapping[str, str]
     readings: Mapping[str, Reading]
     missing_values: tuple[str, ...] = ()
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def spreads(self) -> dict[str, Spread]:
+        """Return the spread of all numbers and dates, measured once."""
+        if "spreads" not in self.known:
+            typed = {
+                name: self.parsed(name)
+                for name, reading in self.readings.items()
+                if reading.type != "text" and name in self.texts
+            }
+            self.known["spreads"] = spreads(self.engine, self.source, typed, self.rows)
+        found: dict[str, Spread] = self.known["spreads"]
+        return found
+
+    def counts(self, name: str) -> dict[str, int]:
+        """Return the rows of the most frequent texts of a column, at most MAX_TEXTS, counted once."""
+        key = f"texts {name}"
+        if key not in self.known:
+            self.known[key] = dict(
+                self.engine.execute(
+                    f"SELECT text, count(*) AS rows FROM (SELECT {self.present(name)} AS text FROM {self.source})"
+                    f" WHERE text IS NOT NULL GROUP BY text ORDER BY rows DESC, text LIMIT {MAX_TEXTS}"
+                ).fetchall()
+            )
+        found: dict[str, int] = self.known[key]
+        return found
 
     def present(self, name: str, reading: Reading | None = None) -> str:
         """Return SQL of a column's text, NULL where it means a missing value."""

@@ -107,13 +107,11 @@ def check_missing(batch: Batch, cells: Mapping[str, Cells], contract: Contract |
 def check_range(batch: Batch, contract: Contract | None, rules: Rules) -> list[Violation]:
     """Return the columns with values outside of the rule's bounds, or far outside of what there was."""
     terms = contract.terms() if contract is not None else {}
-    typed = {
-        name: batch.parsed(name)
-        for name, reading in batch.readings.items()
-        if reading.type in ("number", "datetime") and name in batch.texts
-    }
     found = []
-    for name, spread in measured.spreads(batch.engine, batch.source, typed, batch.rows).items():
+    for name, spread in batch.spreads().items():
+        if batch.readings[name].type == "boolean":
+            continue
+        typed = batch.parsed(name)
         rule, then = rules.column(name), terms.get(name)
         declared = rule.min is not None or rule.max is not None
         low, high = bounds(rule, then)
@@ -122,12 +120,12 @@ def check_range(batch: Batch, contract: Contract | None, rules: Rules) -> list[V
         outside = {"below": (low, spread.minimum < low), "above": (high, spread.maximum > high)}
         if not any(broken for _, broken in outside.values()):
             continue
-        if not declared and spread.whole and _follows_rows(batch, typed[name]):
+        if not declared and spread.whole and _follows_rows(batch, typed):
             continue  # a counter
         for side, (limit, broken) in outside.items():
             if not broken:
                 continue
-            condition = f"{typed[name]} {'<' if side == 'below' else '>'} {limit!r}"
+            condition = f"{typed} {'<' if side == 'below' else '>'} {limit!r}"
             count = batch.count(condition)
             if not count:
                 continue
@@ -168,6 +166,8 @@ def check_categories(batch: Batch, contract: Contract | None, rules: Rules, targ
             continue
         known = rule if rule is not None else then.levels if then is not None else []
         present = batch.present(name)
+        if not batch.counts(name).keys() - {*known}:
+            continue
         levels = measured.levels(batch.engine, batch.source, present, MAX_CATEGORIES)
         values = sum(level.rows for level in levels)
         new = [

@@ -34,6 +34,9 @@ def check_batch(
     violations: list[Violation] = []
     if contract is not None:
         violations += check_columns(batch, names, contract, rules)
+    if contract is None and rules == Rules():
+        files = [file.key for file in batch.files.values()]
+        return Report(model=model, version=None, files=files, rows=batch.rows, violations=[], columns=len(names))
     violations += check_rows(batch, contract, rules, snapshot_rows)
     if batch.rows:
         cells = batch.cells(name for name in batch.readings if name in batch.texts)

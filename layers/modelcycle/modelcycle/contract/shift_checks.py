@@ -46,7 +46,7 @@ def check_shifts(
     far = {name: far_bounds(before[name]) for name in typed}
     now = measured.numbers(batch.engine, batch.source, typed, far)
     other_period = is_other_period([(before[name], numbers) for name, numbers in now.items() if name != target])
-    spreads = measured.spreads(batch.engine, batch.source, typed, batch.rows)
+    spreads = batch.spreads()
     scales = _other_scales(before, now, spreads)
     found = []
     for name, then in before.items():
@@ -59,6 +59,9 @@ def check_shifts(
             else:
                 sentence = number_shift(then, now[name], version, other_period=other_period)
         elif then.type == "text":
+            texts = batch.counts(name)
+            if len(texts) > 1 and not texts.keys() - {*then.levels}:
+                continue  # as it was
             levels = measured.levels(batch.engine, batch.source, batch.present(name))
             sentence = level_shift(then, levels, version, other_period=other_period)
             anomaly = "COMPARATOR_L_INFTY_HIGH"

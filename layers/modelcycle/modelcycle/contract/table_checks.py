@@ -9,6 +9,7 @@ from modelcycle.contract.limits import (
     DECLARED,
     DEFAULT,
     MAX_LOAD_SHARE,
+    MIN_FILE_ROWS,
     MIN_FILE_SHARE,
     MIN_SNAPSHOT_SHARE,
 )
@@ -42,7 +43,7 @@ def check_rows(batch: Batch, contract: Contract | None, rules: Rules, snapshot_r
                 what = f"{batch.name_of(number)} has {rows:,} rows; it had {earlier[key]:,}"
                 add("COMPARATOR_LOW_NUM_EXAMPLES", what, level, rows, earlier[key])
             continue
-        if rows >= MIN_FILE_SHARE * smallest:
+        if smallest < MIN_FILE_ROWS or rows >= MIN_FILE_SHARE * smallest:
             continue
         # after one large file, a small one is rather the first of many small ones
         first_load = len(earlier) == 1 and rows < MAX_LOAD_SHARE * smallest

@@ -192,9 +192,12 @@ def _decided_columns(
     BadPipeline : features.dates names a format that is none
     """
     left = {number: name for number, name in enumerate(names) if number not in dropped}
-    pinned = contract.terms() if contract is not None and contract.target.name == pipeline.target else {}
+    pinned: dict[str, Reading] = {}
+    if contract is not None and contract.target.name == pipeline.target:
+        pinned = {name: Reading(**terms.reading()) for name, terms in contract.terms().items()}
+    ruled = {name: reading for name in left.values() if (reading := _declared(name, pipeline))}
     declared = {
-        number: reading for number, name in left.items() if (reading := _declared(name, pipeline) or pinned.get(name))
+        number: reading for number, name in left.items() if (reading := ruled.get(name) or pinned.get(name)) is not None
     }
     target = names.index(pipeline.target)
     numeric = {number for number, name in left.items() if name in pipeline.features.numeric and number not in declared}
@@ -207,7 +210,7 @@ def _decided_columns(
         raise BadData("no column is left besides the target", "drop_columns", "drop fewer columns")
     for number, decision in decided.items():
         column = decision.column
-        if declared.get(number) is pinned.get(column.name) and column.name in pinned:
+        if column.name in pinned and column.name not in ruled:
             words = sorted({*column.missing_values, *pinned[column.name].missing_values})
             decided[number] = decision._replace(column=column.model_copy(update={"missing_values": words}))
     target_type = target_column(engine, target, decided[target].column)
