@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
 from modelcycle.spec import Task
-from modelcycle.stage import stage
+from modelcycle.stage import rehearsal, stage
 from modelcycle.stage.rehearsal import rehearse
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, MODEL, Cycle, cycle, train
@@ -278,3 +279,10 @@ def test_the_report_has_what_was_measured() -> None:
     result = run.stage()
     report = json.loads(run.store.read(result.report))
     assert report["p99_ms"] == result.p99_ms and report["limits"] == {"rows": 40, "p99_ms": 10_000}
+
+
+def test_the_rounding_of_large_terms_is_no_difference_of_a_regression() -> None:
+    alone: Any = SimpleNamespace(probabilities=[None], predictions=[0.304])
+    batch = np.array([0.302])
+    assert rehearsal._differs(alone, 0.302, batch, 0.5, unit=1.0)
+    assert not rehearsal._differs(alone, 0.302, batch, 0.5, unit=250.0)
