@@ -38,8 +38,8 @@ MAX_DATES = 4
 MAX_CLASSES = 10  # with more, boosting takes too long
 MAX_CONFIRMED = 6  # candidates for which boosting is fitted again
 MIN_VALUES = 5  # distinct values of a paired number
-BINS = 16  # ranges of a candidate
-MIN_EXPLAINED = 0.002  # share of the squared residual; by chance it is negative
+BINS = (6, 16)  # numbers of ranges of a candidate: few on few rows, many for a narrow effect
+MIN_EXPLAINED = 0.0005  # share of the squared residual; by chance it is negative
 MAX_FAILURES = 2  # in a row: those that follow are less promising
 MAX_SAME_CORRELATION = 0.98  # between ranks of two candidates: above it the second tells nothing new
 MAX_CHANCE = 0.01  # of the paired t test, for a feature to be kept
@@ -256,7 +256,11 @@ def _explained(values: npt.NDArray[Any], residual: Numbers) -> float:
     present = ~np.isnan(values)
     if not present.any():
         return 0.0
-    edges = np.unique(np.quantile(values[present], np.linspace(0, 1, BINS + 1)[1:-1]))
+    return max(_explained_by(bins, values, present, residual) for bins in BINS)
+
+
+def _explained_by(bins: int, values: npt.NDArray[Any], present: npt.NDArray[np.bool_], residual: Numbers) -> float:
+    edges = np.unique(np.quantile(values[present], np.linspace(0, 1, bins + 1)[1:-1]))
     ranges = np.where(present, np.searchsorted(edges, values), len(edges) + 1)
     half = np.random.default_rng(0).permutation(len(values)) % 2
     saved = 0.0
