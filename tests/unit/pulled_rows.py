@@ -55,7 +55,7 @@ class PullWorkspace(Workspace):
         registry = self.registry
         return collect(
             CollectRequest(run=self.run(run_id, **pipeline)), data=self.data, artifacts=self.artifacts,
-            leases=registry.leases, results=registry.results, code="1", landings=registry.landings,
+            leases=registry.leases, results=registry.results, code="1", registry=registry,
         )  # fmt: skip
 
     def table(self, collected: Collected) -> list[dict[str, str | None]]:

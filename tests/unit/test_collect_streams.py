@@ -111,3 +111,11 @@ def test_many_objects_are_read_as_few_tables_in_their_order(monkeypatch: pytest.
     assert len(manifest["objects"]) == collected.objects == 300
     assert sum(entry["rows"] for entry in manifest["objects"]) == 330
     assert collected.notes == ["30 rows left out: an earlier one has the same n"]
+
+
+def test_rows_name_the_object_that_brought_them() -> None:
+    streamed = Streamed(id="n")
+    streamed.send({"n": 1, "y": 1}, {"n": 2, "y": 1})
+    streamed.send({"n": 2, "y": 2}, {"n": 3, "y": 1})
+    (shard,) = streamed.collect().shards
+    assert [row[:3] for row in streamed.workspace.parquet(shard)] == [(0, 1, "1"), (0, 2, "2"), (1, 2, "3")]

@@ -47,7 +47,7 @@ class Pulling:
         registry = workspace.registry
         return collect(
             request, data=self.data, artifacts=workspace.artifacts, leases=registry.leases, results=registry.results,
-            landings=registry.landings, code="1",
+            registry=registry, code="1",
         )  # fmt: skip
 
     def rows(self, run_id: str = "r1") -> list[dict[str, int]]:

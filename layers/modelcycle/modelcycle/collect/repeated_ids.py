@@ -45,7 +45,8 @@ def without_repeated_ids(engine: Any, tables: list[TextTable], column: str, wher
     )
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE repeated AS
-            SELECT path, row FROM (SELECT path, row, row_number() OVER (PARTITION BY id ORDER BY file, row) AS n
+            SELECT path, file, row
+            FROM (SELECT path, file, row, row_number() OVER (PARTITION BY id ORDER BY file, row) AS n
                                    FROM ({ids})) WHERE n > 1"""
     )
     counts: dict[str, int] = dict(engine.execute("SELECT path, count(*) FROM repeated GROUP BY path").fetchall())
@@ -61,7 +62,8 @@ def _without(engine: Any, table: TextTable, repeated: int) -> TextTable:
     path = table.path.with_suffix(".once.parquet")
     engine.execute(
         f"""COPY (SELECT * FROM read_parquet({literal(table.path)})
-                  WHERE row NOT IN (SELECT row FROM repeated WHERE path = {literal(table.path)}) ORDER BY row)
+                  ANTI JOIN (SELECT file, row FROM repeated WHERE path = {literal(table.path)}) USING (file, row)
+                  ORDER BY file, row)
             TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
     )
     table.path.unlink()

@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from modelcycle.engine import row_group_rows
 from modelcycle.reading import TextTable, read_file
+from modelcycle.reading.line_numbers import LineNumbers
+from modelcycle.sql_literal import literal
 from modelcycle.store import Listed, Store
 
 MAX_CONCURRENT_DOWNLOADS = 8
@@ -35,8 +39,38 @@ def read_stream_objects(
                 digest = hashlib.sha256(body).hexdigest()
                 entry = {"key": listed.key, "version": version, "etag": listed.etag, "sha256": digest}
                 entries.append(entry | {"bytes": len(body), "rows": body.count(b"\n"), "quarantined": 0})
-        tables.append(read_file(engine, merged, group[0].key, merged.with_suffix(".parquet")))
+        table = read_file(engine, merged, group[0].key, merged.with_suffix(".parquet"))
+        tables.append(_by_object(engine, table, entries, len(entries) - len(group)))
     return tables, entries
+
+
+def _by_object(engine: Any, table: TextTable, entries: list[dict[str, Any]], first: int) -> TextTable:
+    """Return the table of a merged file, whose rows name their object and their place in it.
+
+    Parameters
+    ----------
+    entries : of all objects so far
+    first : the position of the group's first object in them
+    """
+    starts, before = [], 0
+    for entry in entries[first:]:
+        starts.append(before)
+        before += entry["rows"]
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE object_starts AS"
+        " SELECT unnest($1::BIGINT[]) AS start, unnest($2::BIGINT[]) AS object",
+        [starts, list(range(first, len(entries)))],
+    )
+    path = table.path.with_suffix(".objects.parquet")
+    columns = ", ".join(f"c{number}" for number in range(len(table.names)))
+    engine.execute(
+        f"""COPY (SELECT object AS file, row - start AS row, {columns}
+                  FROM read_parquet({literal(table.path)}) merged ASOF JOIN object_starts ON merged.row > start
+                  ORDER BY merged.row)
+            TO {literal(path)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(len(table.names))})"""
+    )
+    table.path.unlink()
+    return replace(table, path=path, numbers=LineNumbers())
 
 
 def _groups(listing: list[Listed]) -> Iterator[list[Listed]]:

@@ -110,7 +110,8 @@ def _preprocess(
     required = required_by_rule(violations, columns)
     required |= required_columns(engine, pipeline, columns, target_number, time_number)
     counts = create_valid_rows(engine, columns, target_number, required, time_number)
-    counts = counts._replace(cells=counts.cells + tell_held_cells(engine))
+    held = tell_held_cells(engine)
+    counts = counts._replace(cells=counts.cells + held)
     quarantine, reasons = None, {}
     if counts.quarantined or counts.cells:
         reasons = quarantine_reasons(engine, columns)
@@ -130,7 +131,7 @@ def _preprocess(
     split_notes = create_parts(engine, pipeline, task, grouping.cases, grouping.recipe.kind)
     part_rows = count_parts(engine, pipeline, task)
     create_kept_rows(engine, columns, target_number, folder)
-    check_cells(engine, columns, target_number, counts)
+    check_cells(engine, columns, target_number, counts, held)
     features = {number: column for number, column in columns.items() if number != target_number}
     tables.check_size(engine, features, counts.kept)
     schema = TableSchema(
