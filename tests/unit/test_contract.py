@@ -223,7 +223,7 @@ def test_a_rule_of_the_pipeline_file_keeps_back_exactly_the_cells_that_break_it(
         if (not 35 <= row["fever"] <= 40 if what == "range" else row["town"] == "Gent, B")
     ]
     assert breaks and (result.cells, result.kept) == (len(breaks), 1200)
-    kept_back = [(row, kept) for _, _, row, _, _, kept in workspace.parquet(result.quarantine)]
+    kept_back = [(row, kept) for _, _, row, _, _, kept, _ in workspace.parquet(result.quarantine)]
     assert kept_back == [(number, str(value)) for number, value in breaks]
     assert any(check in sentence or "limit" in sentence or "categor" in sentence for sentence in result.warned)
 
