@@ -21,9 +21,12 @@ from tests.e2e.observed_model import ObservedModel
 HEAVY_PACKAGES = {"pandas", "sklearn", "scipy", "duckdb", "skl2onnx", "onnx", "skops"}
 # in the runtime of Lambda itself
 RUNTIME_PACKAGES = {"boto3", "botocore", "awslambdaric"}
+# `collect` pulls in another function, and SQLAlchemy is for databases with a layer of their own;
 # those that learn or judge import the file of scores, and never call the class in it that computes them; a refit and
 # its check are one package, of which each function calls its own half
 UNUSED_IMPORTS = {
+    "Collect": {"pg8000", "pymysql", "pytds", "sqlalchemy"},
+    "Pull": {"sqlalchemy"},
     **{name: {"onnxruntime"} for name in ("PlanTrials", "RunTrial", "SelectModel", "Refit", "Validate")},
     "CheckRefit": {"onnx", "pandas", "scipy", "skl2onnx", "sklearn", "skops", "threadpoolctl"},
 }

@@ -162,7 +162,10 @@ def test_a_rollout_that_a_stop_interrupts_is_withdrawn(restartable: RestartableC
 def enable_relay(restartable: RestartableCloud, *, enabled: bool) -> None:
     """Let the relay read the table's stream, or not."""
     functions = restartable.cloud.admin.client("lambda")
-    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+    (mapping,) = (
+        mapping for mapping in functions.list_event_source_mappings()["EventSourceMappings"]
+        if ":dynamodb:" in mapping["EventSourceArn"]
+    )  # fmt: skip
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
 

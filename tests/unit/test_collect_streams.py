@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from modelcycle.collect import stream_objects
-from modelcycle.collect.land import Lander
-from modelcycle.collect.stream_records import Arrival, Delivery, read_row
 from modelcycle.faults import BadPipeline, NoData, TargetMissing
+from modelcycle.land.land import Lander
+from modelcycle.land.stream_records import Arrival, Delivery, read_row
 from modelcycle.messages import Collected
 from modelcycle.spec import StreamSource
 from tests.unit.data_steps import Workspace

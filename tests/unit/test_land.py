@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelcycle.collect.land import MAX_WINDOWS, LandedRecords, Lander
-from modelcycle.collect.stream_records import (
+from modelcycle.faults import BadMessage, Raced, Unknown
+from modelcycle.land.land import MAX_WINDOWS, LandedRecords, Lander
+from modelcycle.land.stream_records import (
     Arrival,
     Delivery,
     KeptBack,
@@ -26,8 +27,7 @@ from modelcycle.collect.stream_records import (
     read_delivery,
     read_row,
 )
-from modelcycle.collect.stream_sources import StreamSources
-from modelcycle.faults import BadMessage, Raced, Unknown
+from modelcycle.land.stream_sources import StreamSources
 from modelcycle.registry import Registry, Write
 from modelcycle.spec import StreamSource
 from tests.unit.killable import KillableStore, KillableTable, Killed

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from modelcycle.collect.stream_records import Arrival, Delivery, KeptBack, Row
+from modelcycle.land.stream_records import Arrival, Delivery, KeptBack, Row
 from modelcycle.messages import Artifact
 from modelcycle.registry import Shard, Streams
 from modelcycle.registry.streams import MAX_CLAIMED

@@ -6,8 +6,8 @@ import re
 import time
 from collections.abc import Callable
 
-from modelcycle.collect.stream_records import Reason
 from modelcycle.faults import BadPipeline, Unknown
+from modelcycle.land.stream_records import Reason
 from modelcycle.spec import MODEL_NAME, StreamSource
 from modelcycle.spec.parsing import parse
 

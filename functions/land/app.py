@@ -12,9 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.common import DictWrapper
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters
-from modelcycle.collect.land import Lander
-from modelcycle.collect.stream_records import KeptBack, Row, read_arrival, read_delivery, read_row
-from modelcycle.collect.stream_sources import StreamSources
+from modelcycle.land import KeptBack, Lander, Row, StreamSources, read_arrival, read_delivery, read_row
 from modelcycle.observability import NAMESPACE
 
 logger = Logger(service="land")
