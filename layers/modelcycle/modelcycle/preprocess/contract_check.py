@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from modelcycle.cells.column import Column
 from modelcycle.contract import Batch, Contract, ContractFile, Report, check_batch, new_files
 from modelcycle.faults import BadData, BadPipeline
 from modelcycle.messages import Artifact, Collected, Run
-from modelcycle.model.columns import Column
 from modelcycle.spec import Pipeline
 from modelcycle.store import Store
 
