@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from modelcycle.contract.batch import Batch
-from modelcycle.contract.cell_checks import check_categories, check_missing, check_range, check_type
+from modelcycle.contract.category_checks import check_categories
+from modelcycle.contract.cell_checks import check_missing, check_range, check_type
 from modelcycle.contract.class_checks import check_classes
 from modelcycle.contract.column_checks import check_columns
 from modelcycle.contract.limits import GRAVEST
