@@ -16,13 +16,14 @@ from modelcycle.collect.objects import Entry, read_objects
 from modelcycle.collect.pinned_contract import contract_for, pinned_contract
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
-from modelcycle.contract import ContractFile
+from modelcycle.contract import ContractFile, contract_files
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
 from modelcycle.reading import TextTable, check_suffix
 from modelcycle.registry import Leases, Registry, Results
 from modelcycle.spec import MAIN, StreamSource
+from modelcycle.spec.sources import csv_of
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Listed, Store, put_json, read_json
 
@@ -71,9 +72,13 @@ def collect(
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep", "csv": pipeline.csv.model_dump(),
+        "id": pipeline.source.id if isinstance(pipeline.source, StreamSource) else None,
         "corrections": [(listed.key, listed.etag) for listed in corrections],
         "joins": [
-            (join.model_dump(mode="json", exclude={"source"}), [(other.key, other.etag) for other in inputs[join.name]])
+            (
+                join.model_dump(mode="json", exclude={"source"}), csv_of(join.source).model_dump(),
+                [(other.key, other.etag) for other in inputs[join.name]],
+            )
             for join in pipeline.join
         ],
     }  # fmt: skip
@@ -87,7 +92,8 @@ def collect(
                 table, applied, content = apply_corrections(engine, table, entry["key"], entry["sha256"], corrected)
                 if applied:
                     entry |= {"content": content, "corrected": applied}
-                if pinned is not None and content not in pinned.contract.contents:
+                # with a join, `preprocess` checks: here, the rows do not have all their columns yet
+                if pinned is not None and not pipeline.join and content not in pinned.contract.contents:
                     file = ContractFile(key=entry["key"], content=content, rows=table.rows)
                     check_table(engine, table, file, number, pinned, pipeline, request, artifacts)
                 return table, entry
@@ -145,9 +151,7 @@ def collect(
         work, Collected, step="collect", request=request, parameters=parameters, code=code,
         results=results, artifacts=artifacts,
     )  # fmt: skip
-    contents = [
-        entry.get("content") or entry["sha256"] for entry in read_json(artifacts, collected.manifest)["objects"]
-    ]
+    contents = [file.content for file in contract_files(read_json(artifacts, collected.manifest))]
     held = contract_for(pinned, contents, artifacts)
     if held is None:
         return collected

@@ -10,7 +10,7 @@ import numpy as np
 
 from modelcycle.cells.column import Column
 from modelcycle.column_types import create_clean_rows
-from modelcycle.contract import infer_contract
+from modelcycle.contract import contract_files, infer_contract
 from modelcycle.engine import connect
 from modelcycle.faults import BadData
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest, Run
@@ -18,7 +18,7 @@ from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.npz import to_npz
 from modelcycle.preprocess import tables, target
 from modelcycle.preprocess.column_readings import decide_readings
-from modelcycle.preprocess.contract_check import check_contract, contract_files, read_contract
+from modelcycle.preprocess.contract_check import check_contract, read_contract
 from modelcycle.preprocess.duplicates import create_unique_rows, moved_target
 from modelcycle.preprocess.entities import MAX_INSPECTED_ROWS, repeated_entity
 from modelcycle.preprocess.grouping import Grouping, create_units
