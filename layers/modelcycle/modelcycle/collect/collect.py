@@ -64,7 +64,8 @@ def collect(
     prefix = source_prefix(run.model, MAIN, pipeline.source)
     inputs = list_inputs(pipeline, data, registry.landings if registry is not None else None)
     listing = inputs[MAIN]
-    corrections = [listed for listed in data.list(prefix) if is_corrections(listed.key)]
+    # also those of files that have landed from elsewhere
+    corrections = [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     for name, objects in inputs.items():
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]))
@@ -88,10 +89,13 @@ def collect(
             folder = Path(name)
             corrected, correction_objects = read_corrections(data, corrections, folder)
 
-            def prepare(table: TextTable, entry: Entry, number: int) -> tuple[TextTable, Entry]:
+            def correct(table: TextTable, entry: Entry, number: int) -> tuple[TextTable, Entry]:
                 table, applied, content = apply_corrections(engine, table, entry["key"], entry["sha256"], corrected)
-                if applied:
-                    entry |= {"content": content, "corrected": applied}
+                return table, entry | ({"content": content, "corrected": applied} if applied else {})
+
+            def prepare(table: TextTable, entry: Entry, number: int) -> tuple[TextTable, Entry]:
+                table, entry = correct(table, entry, number)
+                content = entry.get("content", entry["sha256"])
                 # with a join, `preprocess` checks: here, the rows do not have all their columns yet
                 if pinned is not None and not pipeline.join and content not in pinned.contract.contents:
                     file = ContractFile(key=entry["key"], content=content, rows=table.rows)
@@ -112,7 +116,7 @@ def collect(
                 raise NoData("the files have headers but no row", prefix, "upload a file with rows")
             paths = write_shards(engine, tables, names, folder)
             for join in pipeline.join:
-                others, entries = read_objects(engine, data, inputs[join.name], pipeline, join.name, folder)
+                others, entries = read_objects(engine, data, inputs[join.name], pipeline, join.name, folder, correct)
                 broken += sum(table.broken for table in others)
                 sources += [entry | {"source": join.name} for entry in entries]
                 paths, names, said = join_tables(engine, paths, names, others, join, pipeline, folder)
