@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.commands import ROOT
-from bench.reading_columns import KINDS, Made, all_columns
+from bench.reading_columns import Made, all_columns
+from bench.reading_kinds import KINDS
 from modelcycle.cells.reading import parsed_sql
 from modelcycle.column_types import create_clean_rows, decide_columns
 from modelcycle.engine import connect

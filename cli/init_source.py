@@ -15,8 +15,8 @@ from cli.draft import scalar
 from cli.options import Options
 from cli.secret import store
 from modelcycle.faults import BadInput, NoData
-from modelcycle.sources.sql.rows import SqlRows, open_database
-from modelcycle.sources.sql.url import DatabaseUrl, parse_url
+from modelcycle.sources.sql.rows import SqlRows, open_database, table_query
+from modelcycle.sources.sql.url import parse_url
 from modelcycle.spec import SqlSource
 
 TIMEOUT_SECONDS = 60
@@ -45,10 +45,9 @@ def first_rows(url: str, table: str) -> Iterator[Path]:
     BadInput, Transient : the table cannot be read
     NoData : it has no rows
     """
-    address = parse_url(url, WHERE)
-    database = open_database(address, TIMEOUT_SECONDS, WHERE)
+    database = open_database(parse_url(url, WHERE), TIMEOUT_SECONDS, WHERE)
     try:
-        query = database.first(table_query(address, table), MAX_ROWS)
+        query = database.first(table_query(database, table), MAX_ROWS)
     finally:
         database.close()
     spec = SqlSource(type="sql", secret="url", query=query, timeout_seconds=TIMEOUT_SECONDS)  # noqa: S106 (a name)
@@ -57,13 +56,6 @@ def first_rows(url: str, table: str) -> Iterator[Path]:
         if not files or not files[0].rows:
             raise NoData("the table has no rows", f"{WHERE}, --table {table}", "choose another table")
         yield files[0].path.rename(Path(folder) / f"{table}.parquet")
-
-
-def table_query(url: DatabaseUrl, table: str) -> str:
-    """Return the SELECT of all rows of a table, whose name may have a schema before a dot."""
-    quotes = {"mysql": "``", "sql_server": "[]"}.get(url.kind, '""')
-    parts = (quotes[0] + part.replace(quotes[1], quotes[1] * 2) + quotes[1] for part in table.split("."))
-    return f"SELECT * FROM {'.'.join(parts)}"  # noqa: S608 (each part is quoted)
 
 
 def source_lines(secret: str, table: str) -> str:

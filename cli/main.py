@@ -35,7 +35,7 @@ Why = Annotated[str, typer.Option("--why", help="The reason, kept in the audit t
 @on_place
 def init(
     data: Annotated[
-        Path | None, typer.Option("--data", help="The rows: csv, csv.gz, jsonl, jsonl.gz or parquet.")
+        Path | None, typer.Option("--data", help="The rows: csv, tsv, jsonl, json (each also .gz) or parquet.")
     ] = None,
     source: Annotated[
         str | None,
@@ -44,7 +44,7 @@ def init(
     table: Annotated[str | None, typer.Option("--table", help="The table of --source.")] = None,
     target: Annotated[str | None, typer.Option("--target", help="The column to predict; else it is guessed.")] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="The model's name; else it is made from the file's name.")
+        str | None, typer.Option("--name", help="The model's name; else it is made from that of the file or table.")
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", help="The file to write; else NAME.yaml.")] = None,
     delimiter: Delimiter = None,

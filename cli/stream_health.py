@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cli.screens.lines import count
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cli.place import Place
     from modelcycle.registry import Shard
 
+TOLD_FOR = timedelta(days=1)  # a record that was kept back is a problem for so long, then a fact
 MAX_LAG_SECONDS = 300.0  # `land` waits for up to 60 s, so that objects are few and large
 NONE = "none"  # what the stack's outputs say where there is no stream or no queue
 
@@ -43,12 +44,13 @@ def _add(health: Health, place: Place, name: str, kind: str, shards: dict[str, S
         health.problems.append((f"the {kind} is late: {waiting}", "is `land` failing? its log says why"))
     if kept_back:
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in kept_back.most_common())
-        health.problems.append(
-            (
-                f"{count(kept_back.total(), 'record')} of the {kind} kept back: {reasons}",
-                f"correct the sender; the records are in s3://{place.outputs.get('DataBucket')}/landed/_quarantine/",
-            )
-        )
+        told = f"{count(kept_back.total(), 'record')} of the {kind} kept back: {reasons}"
+        newest_at = max((shard.kept_back_at for shard in shards.values() if shard.kept_back_at), default=None)
+        where = f"s3://{place.outputs.get('DataBucket')}/landed/_quarantine/"
+        if newest_at is not None and datetime.now(UTC) - newest_at < TOLD_FOR:
+            health.problems.append((told, f"correct the sender; the records are in {where}"))
+        else:
+            health.facts.append((f"{kind} kept", f"{told}; none since yesterday; in {where}"))
 
 
 def _stream_lag(place: Place, stream: str, shards: dict[str, Shard]) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from modelcycle.cells.column import Column
 from modelcycle.messages import (
     Artifact,
     CheckedRefit,
@@ -32,7 +33,7 @@ from modelcycle.messages import (
     Validated,
     ValidateRequest,
 )
-from modelcycle.model.columns import Column, Columns, TableSchema, Texts
+from modelcycle.model.columns import Columns, TableSchema, Texts
 from modelcycle.model.fields import Field
 from modelcycle.model.npz import to_npz
 from modelcycle.model.plan import Input

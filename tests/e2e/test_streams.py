@@ -141,7 +141,7 @@ def test_killed_three_times_the_queue_lands_every_row_once(cloud: LocalCloud) ->
             sender.to_queue(rows)
             wait_for(lambda: sender.counted("RecordQueue") == len(rows), 90)
     finally:
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "720"})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "780"})
     assert killed
     wait_for(lambda: sender.rows() == Counter(json.dumps(row) for row in rows), 30)
 

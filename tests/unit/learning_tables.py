@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from modelcycle.cells.column import Column
 from modelcycle.cells.reading import ColumnType
 from modelcycle.messages import (
     EngineeredFeatures,
@@ -24,7 +25,7 @@ from modelcycle.messages import (
     SelectModelRequest,
     Trigger,
 )
-from modelcycle.model.columns import Column, Columns, TableSchema, Texts
+from modelcycle.model.columns import Columns, TableSchema, Texts
 from modelcycle.registry import Results
 from modelcycle.spec import Pipeline
 from tests.fakes import MemoryStore, MemoryTable

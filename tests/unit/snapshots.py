@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from modelcycle.cells.column import Column
 from modelcycle.cells.reading import ColumnType
 from modelcycle.find_unseen import find_unseen
 from modelcycle.find_unseen.learned_cases import Memory
@@ -27,7 +28,7 @@ from modelcycle.messages import (
     Run,
     Trigger,
 )
-from modelcycle.model.columns import Column, Columns, TableSchema
+from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.fields import Field, parse_value, typed_values
 from modelcycle.model.profile import ColumnProfile, Profile, profile_column
 from modelcycle.model.signature import Signature

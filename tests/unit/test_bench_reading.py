@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.reading import as_meant, as_table, read_duckdb, read_ours, write_files
-from bench.reading_columns import COLUMNS_OF_KIND, KINDS, make_column
+from bench.reading_columns import COLUMNS_OF_KIND, make_column
+from bench.reading_kinds import KINDS
 
 
 def test_each_kind_has_columns_that_are_drawn_again_alike() -> None:

@@ -46,6 +46,15 @@ class Streamed:
         return self.workspace.rows(self.collect(**options))
 
 
+def test_an_id_that_is_added_to_the_pipeline_file_counts_at_once() -> None:
+    streamed = Streamed()
+    streamed.send({"id": 1, "y": 1})
+    streamed.send({"id": 1, "y": 2}, {"id": 2, "y": 3})
+    assert streamed.collect().rows == 3
+    streamed.source = StreamSource(type="stream", id="id")
+    assert streamed.collect(run_id="r2").rows == 2
+
+
 def test_batches_with_equal_rows_are_different_rows() -> None:
     streamed = Streamed()
     for _ in range(3):

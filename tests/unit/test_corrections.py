@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from modelcycle.faults import BadData
+from tests.fakes import MemoryStore
 from tests.unit.data_steps import Workspace, table, workspace_with
+from tests.unit.pulled_rows import PullWorkspace
 
 
 def csv_with_broken(rows: int = 200) -> tuple[str, list[int], list[int]]:
@@ -61,6 +63,34 @@ def test_after_a_correction_nothing_is_left_in_quarantine() -> None:
     manifest = json.loads(workspace.artifacts.read(corrected.manifest))
     assert [entry["key"] for entry in manifest["corrections"]] == ["raw/m/_corrections-1.jsonl"]
     assert "content" in manifest["objects"][0] and "content" not in manifest["objects"][1]
+
+
+def test_files_from_elsewhere_and_joined_ones_are_corrected_too() -> None:
+    text, bad_rows, bad_lines = csv_with_broken()
+    workspace = PullWorkspace(buckets={"lake": MemoryStore("lake")})
+    workspace.buckets["lake"].upload("rows/a.csv", text.encode())
+    workspace.buckets["lake"].upload("towns/b.csv", b"town,size\nLyon,1\nRom,2\nGent, B,3\n")
+    elsewhere: dict[str, Any] = {
+        "target": "y", "source": {"bucket": "lake", "prefix": "rows/"},
+        "join": [{"name": "towns", "on": ["town"], "source": {"bucket": "lake", "prefix": "towns/"}}],
+    }  # fmt: skip
+    workspace.pull(**elsewhere)
+    assert workspace.snapshot("r1", **elsewhere).quarantined == len(bad_lines) + 1
+    for name, body, corrections in (
+        ("a", text.encode(), fixes(bad_rows, bad_lines)),
+        (
+            "b",
+            workspace.buckets["lake"].objects["towns/b.csv"],
+            [{"scope": "line", "at": 4, "fields": ["Gent, B", "3"]}],
+        ),
+    ):
+        content = {"content": hashlib.sha256(body).hexdigest()}
+        lines = "\n".join(json.dumps(content | correction) for correction in corrections)
+        workspace.data.upload(f"raw/m/_corrections-{name}.jsonl", lines.encode())
+    corrected = workspace.snapshot("r2", **elsewhere)
+    assert (corrected.quarantined, corrected.corrected) == (0, len(bad_rows + bad_lines) + 1)
+    sizes = [row["size"] for row in workspace.table(corrected) if row["town"] == "Gent, B"]
+    assert sizes == ["3"] * len(bad_lines)
 
 
 def test_the_same_corrections_twice_change_nothing() -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from cli.execution import Step
 from cli.screens.steps import figures
+from modelcycle.cells.column import Column
 from modelcycle.engineer_features import feature_plan
 from modelcycle.engineer_features.leaks import leaking_columns
 from modelcycle.faults import BadData, NotExportable, TargetUnusable
 from modelcycle.govern.policy import POLICY, Facts
-from modelcycle.model.columns import Column, Columns, TableSchema
+from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.plan import FeaturePlan, Planned
 from modelcycle.model.signature import Signature
 from modelcycle.spec import Features

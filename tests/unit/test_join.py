@@ -73,6 +73,14 @@ def test_without_a_time_of_the_rows_the_latest_counts(shop: Database) -> None:
     assert any("2 of its rows are left out: of each key, the latest one counts" in note for note in notes)
 
 
+def test_a_name_that_is_taken_twice_gets_a_number(shop: Database) -> None:
+    space = workspace(shop)
+    space.data.upload("raw/m/rows.csv", b"id,y,shops.y\n1,2,3\n2,4,5\n")
+    rows, notes = collected(space, target="y", join=[join("shops")])
+    assert rows[0] == {"id": "1", "y": "2", "shops.y": "3", "city": "Bonn", "shops.y_2": "a"}
+    assert "shops: y is named shops.y_2" in notes
+
+
 def test_two_joins_and_the_target_from_a_joined_source(shop: Database) -> None:
     joins = [join("shops"), join("prices", time_column="since")]
     rows, _ = collected(workspace(shop), target="city", join=joins)

@@ -8,8 +8,9 @@ import duckdb
 import numpy as np
 import pytest
 
+from modelcycle.cells.column import Column
 from modelcycle.model import typed_sql
-from modelcycle.model.columns import Column, Columns, Texts
+from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.typed_sql import fetch_values
 from modelcycle.preprocess import tables
 

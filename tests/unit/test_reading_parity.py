@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.reading_columns import KINDS, make_column
+from bench.reading_columns import make_column
+from bench.reading_kinds import KINDS
 from modelcycle.cells.missing import USUAL
 from modelcycle.engineer_features.feature_plan import plan_features
 from modelcycle.model.columns import missing_mask

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelcycle.cells.column import Column
 from modelcycle.faults import BadMessage, ParityBroken
 from modelcycle.messages import ScoredCandidate
-from modelcycle.model.columns import Column, Columns, Texts
+from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.parity import TOLERANCE, Parity, ScorePair, check_parity
 from modelcycle.model.scoring import Scorer, Scores, predictions
 from modelcycle.model.signature import Signature

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp, ttest_ind
 
-from modelcycle.model.columns import Column, Columns, Texts
+from modelcycle.cells.column import Column
+from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.scoring import Scores
 from modelcycle.model.slices import Slices
 from modelcycle.registry import Registry

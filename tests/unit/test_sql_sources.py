@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from modelcycle.faults import BadInput, BadPipeline, Fault, Transient, Unknown
+from modelcycle.sources.sql.sqlalchemy import SqlAlchemyDatabase
 from modelcycle.sources.sql.url import parse_url
 from tests import database_servers
 from tests.unit.pulled_rows import (
@@ -250,6 +251,15 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
             workspace(f"sqlite:///{path}").pull(**source(table="t"))
 
 
+def test_a_text_that_is_not_utf_8_is_named_without_its_value(tmp_path: Path) -> None:
+    database = sqlite_database(tmp_path / "shop.db")
+    database.create("t", "name text, y int", [("ok", 1)])
+    database.execute("INSERT INTO t VALUES (CAST(X'5365637265FC74' AS TEXT), 2)")
+    with pytest.raises(BadInput, match="a text of column 'name' is not UTF-8") as caught:
+        workspace(database.url).pull(**source(table="t"))
+    assert "Secre" not in str(caught.value)
+
+
 def test_any_database_of_sqlalchemy_can_be_read(tmp_path: Path) -> None:
     import sqlalchemy.dialects
 
@@ -266,6 +276,19 @@ def test_any_database_of_sqlalchemy_can_be_read(tmp_path: Path) -> None:
     assert space.pull(**later).rows == 5
     with pytest.raises(BadInput, match="the database refused the query"):
         space.pull(**source(query="SELECT nope, y FROM bikes"))
+
+
+def test_a_watermark_stays_a_text_in_a_dialect_with_escapes(tmp_path: Path) -> None:
+    from sqlalchemy.dialects.mysql.pymysql import MySQLDialect_pymysql
+
+    sqlite_database(tmp_path / "shop.db").create("t", "y int")
+    database = SqlAlchemyDatabase(parse_url(f"sqlite:////{tmp_path}/shop.db", ""), 10, "source")
+    database.dialect = MySQLDialect_pymysql()  # as those of BigQuery or ClickHouse, it reads \\' as a quote
+    assert database.bound("", "x", "a\\' OR 1=1 -- 5%") == "x > 'a\\\\'' OR 1=1 -- 5%'"
+    assert database.bound("", "x", "12.50") == "x > 12.50"
+    for text in ("nan", "1_000", "Infinity"):
+        assert database.bound("", "x", text) == f"x > '{text}'"
+    database.close()
 
 
 def test_a_sql_server_that_does_not_answer_is_one_sentence() -> None:

@@ -16,13 +16,14 @@ from modelcycle.collect.objects import Entry, read_objects
 from modelcycle.collect.pinned_contract import contract_for, pinned_contract
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
-from modelcycle.contract import ContractFile
+from modelcycle.contract import ContractFile, contract_files
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
 from modelcycle.messages import Collected, CollectRequest
 from modelcycle.reading import TextTable, check_suffix
 from modelcycle.registry import Leases, Registry, Results
 from modelcycle.spec import MAIN, StreamSource
+from modelcycle.spec.sources import csv_of
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Listed, Store, put_json, read_json
 
@@ -63,7 +64,8 @@ def collect(
     prefix = source_prefix(run.model, MAIN, pipeline.source)
     inputs = list_inputs(pipeline, data, registry.landings if registry is not None else None)
     listing = inputs[MAIN]
-    corrections = [listed for listed in data.list(prefix) if is_corrections(listed.key)]
+    # also those of files that have landed from elsewhere
+    corrections = [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     for name, objects in inputs.items():
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]))
@@ -71,9 +73,13 @@ def collect(
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep", "csv": pipeline.csv.model_dump(),
+        "id": pipeline.source.id if isinstance(pipeline.source, StreamSource) else None,
         "corrections": [(listed.key, listed.etag) for listed in corrections],
         "joins": [
-            (join.model_dump(mode="json", exclude={"source"}), [(other.key, other.etag) for other in inputs[join.name]])
+            (
+                join.model_dump(mode="json", exclude={"source"}), csv_of(join.source).model_dump(),
+                [(other.key, other.etag) for other in inputs[join.name]],
+            )
             for join in pipeline.join
         ],
     }  # fmt: skip
@@ -83,11 +89,15 @@ def collect(
             folder = Path(name)
             corrected, correction_objects = read_corrections(data, corrections, folder)
 
-            def prepare(table: TextTable, entry: Entry, number: int) -> tuple[TextTable, Entry]:
+            def correct(table: TextTable, entry: Entry, number: int) -> tuple[TextTable, Entry]:
                 table, applied, content = apply_corrections(engine, table, entry["key"], entry["sha256"], corrected)
-                if applied:
-                    entry |= {"content": content, "corrected": applied}
-                if pinned is not None and content not in pinned.contract.contents:
+                return table, entry | ({"content": content, "corrected": applied} if applied else {})
+
+            def prepare(table: TextTable, entry: Entry, number: int) -> tuple[TextTable, Entry]:
+                table, entry = correct(table, entry, number)
+                content = entry.get("content", entry["sha256"])
+                # with a join, `preprocess` checks: here, the rows do not have all their columns yet
+                if pinned is not None and not pipeline.join and content not in pinned.contract.contents:
                     file = ContractFile(key=entry["key"], content=content, rows=table.rows)
                     check_table(engine, table, file, number, pinned, pipeline, request, artifacts)
                 return table, entry
@@ -106,7 +116,7 @@ def collect(
                 raise NoData("the files have headers but no row", prefix, "upload a file with rows")
             paths = write_shards(engine, tables, names, folder)
             for join in pipeline.join:
-                others, entries = read_objects(engine, data, inputs[join.name], pipeline, join.name, folder)
+                others, entries = read_objects(engine, data, inputs[join.name], pipeline, join.name, folder, correct)
                 broken += sum(table.broken for table in others)
                 sources += [entry | {"source": join.name} for entry in entries]
                 paths, names, said = join_tables(engine, paths, names, others, join, pipeline, folder)
@@ -145,9 +155,7 @@ def collect(
         work, Collected, step="collect", request=request, parameters=parameters, code=code,
         results=results, artifacts=artifacts,
     )  # fmt: skip
-    contents = [
-        entry.get("content") or entry["sha256"] for entry in read_json(artifacts, collected.manifest)["objects"]
-    ]
+    contents = [file.content for file in contract_files(read_json(artifacts, collected.manifest))]
     held = contract_for(pinned, contents, artifacts)
     if held is None:
         return collected

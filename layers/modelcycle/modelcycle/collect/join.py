@@ -12,7 +12,7 @@ from modelcycle.collect.shards import write_shards
 from modelcycle.engine import SHARD_SIZE, row_group_rows
 from modelcycle.faults import BadData, BadPipeline
 from modelcycle.reading import TextTable
-from modelcycle.reading.column_names import MAX_COLUMNS, list_names, suggest_name
+from modelcycle.reading.column_names import MAX_COLUMNS, free_name, list_names, suggest_name
 from modelcycle.spec import Join, Pipeline
 from modelcycle.sql_literal import literal
 
@@ -131,13 +131,20 @@ def _time(engine: Any, rows: str, names: list[str], column: str, where: str) -> 
 
 
 def _new_names(names: list[str], added: list[str], source: str) -> list[str]:
-    """Return the names of the added columns: a name that is taken gets the source's name.
+    """Return the names of the added columns: a name that is taken gets the source's name, and a number if need be.
 
     >>> _new_names(["id", "price"], ["price", "city"], "shops")
     ['shops.price', 'city']
+    >>> _new_names(["price", "shops.price"], ["price"], "shops")
+    ['shops.price_2']
     """
-    taken = set(names)
-    return [f"{source}.{name}" if name in taken else name for name in added]
+    taken = {*names, *added}
+    new_names = []
+    for name in added:
+        new = free_name(f"{source}.{name}", taken) if name in names else name
+        taken.add(new)
+        new_names.append(new)
+    return new_names
 
 
 def _keep_one_row_a_key(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelcycle.contract.batch import Batch
 from modelcycle.contract.check import check_batch, new_files
+from modelcycle.contract.files import contract_files
 from modelcycle.contract.infer import infer_contract
 from modelcycle.contract.terms import ColumnTerms, Contract, ContractFile
 from modelcycle.contract.violations import Example, Report, Violation
@@ -17,6 +18,7 @@ __all__ = [
     "Report",
     "Violation",
     "check_batch",
+    "contract_files",
     "infer_contract",
     "new_files",
 ]

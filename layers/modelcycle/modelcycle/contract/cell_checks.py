@@ -1,4 +1,4 @@
-"""Cells that do not parse, are missing, are out of range, or hold an unknown category."""
+"""Cells that do not parse, are missing, or are out of range."""
 
 from __future__ import annotations
 
@@ -9,35 +9,29 @@ from functools import partial
 
 from modelcycle.cells import dates
 from modelcycle.cells.reading import Reading
-from modelcycle.contract import measured
 from modelcycle.contract.batch import Batch, Cells
 from modelcycle.contract.limits import (
     DECLARED,
     DEFAULT,
     MAX_BROKEN_SHARE,
-    MAX_NEW_CATEGORY_SHARE,
-    MAX_RESPELLED_SHARE,
     MAX_UNLIKE_SHARE,
     MIN_BROKEN_CELLS,
     MIN_MISSING_JUMP,
     MIN_STANDARD_ERRORS,
     RANGE_MARGIN,
 )
-from modelcycle.contract.matching import same_letters
-from modelcycle.contract.shifts import MIN_ORDER, continues, cut, shown
+from modelcycle.contract.shifts import MIN_ORDER, cut, shown
 from modelcycle.contract.terms import ColumnTerms, Contract
-from modelcycle.contract.violations import Anomaly, Violation
+from modelcycle.contract.violations import Anomaly, Violation, with_share
 from modelcycle.model.proportions import proportions_z
 from modelcycle.spec import ColumnRule, Level, Rules, bound
-from modelcycle.sql_literal import literal
 
 NOT_READABLE = {"number": "not numbers", "boolean": "neither true nor false", "datetime": "not dates of its format"}
 RANGE_ANOMALIES: dict[tuple[str, bool], Anomaly] = {
     ("below", False): "FLOAT_TYPE_SMALL_FLOAT", ("above", False): "FLOAT_TYPE_BIG_FLOAT",
     ("below", True): "INT_TYPE_SMALL_INT", ("above", True): "INT_TYPE_BIG_INT",
 }  # fmt: skip
-MAX_CATEGORIES = 1000  # distinct texts of a batch that are compared
-MAX_NAMED = 3  # categories in a sentence
+MAX_NAMED = 3  # words in a sentence
 _COMMA = re.compile(r"\D{0,3}[+-]?\d{1,3}(?:[. '\u00a0\u2019]?\d{3})*,\d+\D{0,3}")
 _POINT = re.compile(r"\D{0,3}[+-]?\d{1,3}(?:[, '\u00a0\u2019]?\d{3})*\.\d+\D{0,3}")
 
@@ -67,7 +61,7 @@ def check_type(batch: Batch, cells: Mapping[str, Cells], contract: Contract | No
             Violation(
                 anomaly=_type_anomaly(reading, then), check="type", level=rules.level("type", name, default),
                 column=name, count=unread, of=present,
-                what=f"{name}: {_share(unread, present)} are {NOT_READABLE[reading.type]}{likely}{was}",
+                what=f"{name}: {with_share(unread, present)} are {NOT_READABLE[reading.type]}{likely}{was}",
                 examples=batch.examples(batch.unread(name), batch.texts[name]),
             )
         )  # fmt: skip
@@ -138,7 +132,7 @@ def check_range(batch: Batch, contract: Contract | None, rules: Rules) -> list[V
             found.append(
                 Violation(
                     anomaly=RANGE_ANOMALIES[side, spread.whole], check="range", level=level, column=name,
-                    what=f"{name}: {_share(count, spread.values)} {'is' if count == 1 else 'are'} {told}",
+                    what=f"{name}: {with_share(count, spread.values)} {'is' if count == 1 else 'are'} {told}",
                     count=count, of=spread.values, examples=batch.examples(condition, batch.texts[name]),
                 )
             )  # fmt: skip
@@ -152,69 +146,6 @@ def bounds(rule: ColumnRule, then: ColumnTerms | None) -> tuple[float, float]:
         return (float("-inf") if low is None else low), (float("inf") if high is None else high)
     margin = RANGE_MARGIN * (then.maximum - then.minimum)
     return then.minimum - margin, then.maximum + margin
-
-
-def check_categories(batch: Batch, contract: Contract | None, rules: Rules, target: str) -> list[Violation]:
-    """Return the text columns with categories that the rule, or the contract, does not have."""
-    terms = contract.terms() if contract is not None else {}
-    found = []
-    for name, reading in batch.readings.items():
-        if reading.type != "text" or name not in batch.texts:
-            continue
-        rule, then = rules.column(name).categories, terms.get(name)
-        if rule == "open" or (rule is None and (then is None or then.open or not then.levels or name == target)):
-            continue
-        known = rule if rule is not None else then.levels if then is not None else []
-        present = batch.present(name)
-        if not batch.counts(name).keys() - {*known}:
-            continue
-        levels = measured.levels(batch.engine, batch.source, present, MAX_CATEGORIES)
-        values = sum(level.rows for level in levels)
-        new = [
-            level for level in levels
-            if level.text not in set(known) and (rule is not None or not continues(level.text, known))
-        ]  # fmt: skip
-        if not new:
-            continue
-        count = sum(level.rows for level in new)
-        respelled = {level.text: old for level in new if (old := same_letters(level.text, known)) is not None}
-        respelled_rows = sum(level.rows for level in new if level.text in respelled)
-        if rule is not None:
-            level = rules.level("categories", name, DECLARED["categories"])
-        else:
-            in_blocks = len(new) > 1 and all(level.blocks == 1 for level in new)
-            grave = respelled_rows > MAX_RESPELLED_SHARE * values or (
-                count > MAX_NEW_CATEGORY_SHARE * values and not in_blocks and count >= 30
-            )
-            level = rules.level("categories", name, "ask" if grave else DEFAULT["categories"])
-        named = ", ".join(
-            repr(cut(level.text)) + (f" (likely {cut(respelled[level.text])!r})" if level.text in respelled else "")
-            for level in new[:MAX_NAMED]
-        )
-        more = f" and {len(new) - MAX_NAMED:,} more" if len(new) > MAX_NAMED else ""
-        listed = ", ".join(literal(level.text) for level in new[:100])
-        told = f"{_share(count, values)} {'is' if count == 1 else 'are'}"
-        told = f"{_share(count, values)} {'is' if count == 1 else 'are'}"
-        noun = "a new category" if len(new) == 1 else "new categories"
-        found.append(
-            Violation(
-                anomaly="ENUM_TYPE_UNEXPECTED_STRING_VALUES", check="categories", level=level, column=name, count=count,
-                of=values, what=f"{name}: {told} {noun}: {named}{more}",
-                match=next(iter(respelled.values()), None),
-                examples=batch.examples(f"({present}) IN ({listed})", batch.texts[name]),
-            )
-        )  # fmt: skip
-    return found
-
-
-def _share(count: int, of: int) -> str:
-    """Return a count with its share, for a sentence.
-
-    >>> _share(1, 2000), _share(300, 3000)
-    ('1 of 2,000 values', '300 of 3,000 values (10.0 %)')
-    """
-    share = f" ({100 * count / of:.1f} %)" if count >= 0.001 * of else ""
-    return f"{count:,} of {of:,} values{share}"
 
 
 def _type_anomaly(reading: Reading, then: ColumnTerms | None) -> Anomaly:
@@ -288,7 +219,7 @@ def _texts_now_numbers(batch: Batch, name: str, then: ColumnTerms | None, rules:
     ).fetchone()
     if present < MIN_BROKEN_CELLS or read < 0.9 * present:
         return []
-    what = f"{name}: {_share(read, present)} are numbers; it held texts before"
+    what = f"{name}: {with_share(read, present)} are numbers; it held texts before"
     return [
         Violation(
             anomaly="STRING_TYPE_NOW_INT" if whole == read else "STRING_TYPE_NOW_FLOAT", check="type",

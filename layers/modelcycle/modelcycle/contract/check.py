@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from modelcycle.contract.batch import Batch
-from modelcycle.contract.cell_checks import check_categories, check_missing, check_range, check_type
+from modelcycle.contract.category_checks import check_categories
+from modelcycle.contract.cell_checks import check_missing, check_range, check_type
 from modelcycle.contract.class_checks import check_classes
 from modelcycle.contract.column_checks import check_columns
 from modelcycle.contract.limits import GRAVEST
@@ -20,6 +21,7 @@ from modelcycle.spec import Rules
 def check_batch(
     batch: Batch, names: Sequence[str], contract: Contract | None, rules: Rules, *, model: str, version: int | None,
     target: str, time_column: str | None, started: datetime, snapshot_rows: int, known_rows: str = "",
+    uneven: bool = False,
 ) -> Report:  # fmt: skip
     """Check a batch; without a contract, by the rules of the pipeline file alone.
 
@@ -30,6 +32,7 @@ def check_batch(
     started : when the run began
     snapshot_rows : of all files, those of the batch included
     known_rows : a view like `batch.source` of all rows, for keys that must be there only once; "" if there is none
+    uneven : whether a file holds as many rows as happened to arrive, as those of a stream do
     """
     violations: list[Violation] = []
     if contract is not None:
@@ -37,7 +40,7 @@ def check_batch(
     if contract is None and rules == Rules():
         files = [file.key for file in batch.files.values()]
         return Report(model=model, version=None, files=files, rows=batch.rows, violations=[], columns=len(names))
-    violations += check_rows(batch, contract, rules, snapshot_rows)
+    violations += check_rows(batch, contract, rules, snapshot_rows, uneven=uneven)
     if batch.rows:
         cells = batch.cells(name for name in batch.readings if name in batch.texts)
         violations += check_type(batch, cells, contract, rules)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from modelcycle.cells.column import Column
 from modelcycle.contract import measured
 from modelcycle.contract.terms import ColumnTerms, Contract, ContractFile
 from modelcycle.messages import Artifact
-from modelcycle.model.columns import Column, TableSchema
+from modelcycle.model.columns import TableSchema
 from modelcycle.model.profile import MAX_PROFILE_LEVELS
 
 

@@ -18,7 +18,9 @@ from modelcycle.contract.violations import Anomaly, Violation
 from modelcycle.spec import Check, Level, Rules, seconds_of
 
 
-def check_rows(batch: Batch, contract: Contract | None, rules: Rules, snapshot_rows: int) -> list[Violation]:
+def check_rows(
+    batch: Batch, contract: Contract | None, rules: Rules, snapshot_rows: int, *, uneven: bool = False
+) -> list[Violation]:
     """Return whether there are fewer rows than the rule, the files before, or the version before had."""
     found: list[Violation] = []
 
@@ -27,7 +29,7 @@ def check_rows(batch: Batch, contract: Contract | None, rules: Rules, snapshot_r
 
     low, high = rules.rows.min, rules.rows.max
     level = rules.level("rows", "", DECLARED["rows"])
-    if low is not None and batch.rows < low:
+    if low is not None and batch.files and batch.rows < low:
         add("DATASET_LOW_NUM_EXAMPLES", f"{batch.rows:,} new rows; the rule asks for {low:,}", level, batch.rows, low)
     if high is not None and batch.rows > high:
         add("DATASET_HIGH_NUM_EXAMPLES", f"{batch.rows:,} new rows; the rule allows {high:,}", level, batch.rows, high)
@@ -36,7 +38,7 @@ def check_rows(batch: Batch, contract: Contract | None, rules: Rules, snapshot_r
     level = rules.level("rows", "", DEFAULT["rows"])
     earlier = {file.key: file.rows for file in contract.files if file.rows}
     smallest = min(earlier.values(), default=0)
-    for number, rows in batch.by_file().items():
+    for number, rows in ({} if uneven else batch.by_file()).items():
         key = batch.files[number].key
         if key in earlier:  # the same file, written anew
             if rows < MIN_SNAPSHOT_SHARE * earlier[key]:

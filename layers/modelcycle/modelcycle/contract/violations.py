@@ -100,3 +100,13 @@ class Report(BaseModel):
     def of_level(self, level: Level) -> list[Violation]:
         """Return the violations of a level."""
         return [violation for violation in self.violations if violation.level == level]
+
+
+def with_share(count: int, of: int) -> str:
+    """Return a count with its share, for a sentence.
+
+    >>> with_share(1, 2000), with_share(300, 3000)
+    ('1 of 2,000 values', '300 of 3,000 values (10.0 %)')
+    """
+    share = f" ({100 * count / of:.1f} %)" if count >= 0.001 * of else ""
+    return f"{count:,} of {of:,} values{share}"

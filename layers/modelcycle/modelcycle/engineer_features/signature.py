@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from modelcycle.cells import dates
-from modelcycle.model.columns import Column, Columns, TableSchema, Texts, Values, shortest_decimal
+from modelcycle.cells.column import Column
+from modelcycle.model.columns import Columns, TableSchema, Texts, Values, shortest_decimal
 from modelcycle.model.fields import Field
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Signature

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.cells import number_texts
-from modelcycle.model.columns import Column, Columns, Texts, Values, missing_mask
+from modelcycle.cells.column import Column
+from modelcycle.model.columns import Columns, Texts, Values, missing_mask
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.pipeline import MIN_LEVEL_ROWS, WORD_PATTERN
 from modelcycle.model.plan import Part, Planned

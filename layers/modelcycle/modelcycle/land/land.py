@@ -161,9 +161,11 @@ class _Batch:
             latest = max(row.arrival.at for row in rows)
             newest[model] = max(latest, newest.get(model, latest))
         last = max(record.arrival.at for record in self.records)
+        kept_back_at = max((record.arrival.at for record in self.kept_back), default=shard.kept_back_at)
         return Shard(
             sequence=sequence, batch=artifact, arrived_at=max(last, shard.arrived_at or last), landed=dict(landed),
-            newest=newest, kept_back=dict(kept_back), repeated=shard.repeated + self.counts.repeated,
+            newest=newest, kept_back=dict(kept_back),
+            kept_back_at=kept_back_at, repeated=shard.repeated + self.counts.repeated,
         )  # fmt: skip
 
     def _objects(self) -> dict[str, list[str]]:

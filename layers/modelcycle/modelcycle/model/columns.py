@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from modelcycle.cells.column import Column as Column
+from modelcycle.cells.column import Column
 from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz, write_npz
 from modelcycle.spec import Task
 

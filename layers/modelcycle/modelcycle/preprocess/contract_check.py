@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from modelcycle.contract import Batch, Contract, ContractFile, Report, check_batch, new_files
+from modelcycle.cells.column import Column
+from modelcycle.contract import Batch, Contract, Report, check_batch, contract_files, new_files
 from modelcycle.faults import BadData, BadPipeline
 from modelcycle.messages import Artifact, Collected, Run
-from modelcycle.model.columns import Column
-from modelcycle.spec import Pipeline
+from modelcycle.spec import Pipeline, StreamSource
 from modelcycle.store import Store
 
 MAX_SENTENCES = 20  # in a message; the report has all
@@ -38,14 +38,6 @@ def read_contract(collected: Collected, artifacts: Store) -> Contract | None:
     if collected.contract is None:
         return None
     return Contract.model_validate_json(artifacts.read(collected.contract))
-
-
-def contract_files(manifest: Mapping[str, Any]) -> list[ContractFile]:
-    """Return the files of a snapshot, in the order of their numbers."""
-    return [
-        ContractFile(key=entry["key"], content=entry.get("content") or entry["sha256"], rows=entry["rows"])
-        for entry in manifest["objects"]
-    ]
 
 
 def check_rules(pipeline: Pipeline, columns: Mapping[int, Column]) -> None:
@@ -98,7 +90,7 @@ def check_contract(
     report = check_batch(
         batch, manifest["columns"], contract, pipeline.rules, model=run.model, version=collected.contract_version,
         target=pipeline.target, time_column=pipeline.time_column, started=run.started_at, snapshot_rows=snapshot_rows,
-        known_rows="clean_rows",
+        known_rows="clean_rows", uneven=isinstance(pipeline.source, StreamSource),
     )  # fmt: skip
     artifact = write_report(report, run, artifacts)
     return Checked(

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from modelcycle.cells.column import Column
 from modelcycle.cells.reading import parsed_sql
 from modelcycle.messages import CaseColumn, CaseRecipe
 from modelcycle.model.cases import create_cases
-from modelcycle.model.columns import Column
 from modelcycle.model.proportions import proportions_z
 from modelcycle.preprocess.target import MAX_LABEL_CHARACTERS
 from modelcycle.spec import Pipeline, Task

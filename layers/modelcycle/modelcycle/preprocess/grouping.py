@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from modelcycle.cells.column import Column
 from modelcycle.faults import BadData
 from modelcycle.messages import CaseRecipe
 from modelcycle.model.cases import create_cases, present_sql
-from modelcycle.model.columns import Column
 from modelcycle.preprocess.duplicates import case_column, identity_column
 from modelcycle.preprocess.target import MIN_CLASS_CASES
 from modelcycle.spec import Pipeline, Task

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modelcycle.cells.column import Column
 from modelcycle.column_types import write_parquet
 from modelcycle.contract import Batch, Contract, Violation
 from modelcycle.contract.cell_checks import bounds
-from modelcycle.model.columns import Column
 from modelcycle.spec import ColumnRule, Rules
 from modelcycle.sql_literal import literal
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from modelcycle.cells import dates
-from modelcycle.cells.reading import Reading
-from modelcycle.column_types import Decided, create_clean_rows, decide_columns, target_column
-from modelcycle.contract import Contract, infer_contract
+from modelcycle.cells.column import Column
+from modelcycle.column_types import create_clean_rows
+from modelcycle.contract import contract_files, infer_contract
 from modelcycle.engine import connect
-from modelcycle.faults import BadData, BadPipeline
+from modelcycle.faults import BadData
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest, Run
-from modelcycle.model.columns import Column, Columns, TableSchema
+from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.npz import to_npz
 from modelcycle.preprocess import tables, target
-from modelcycle.preprocess.contract_check import check_contract, contract_files, read_contract
+from modelcycle.preprocess.column_readings import decide_readings
+from modelcycle.preprocess.contract_check import check_contract, read_contract
 from modelcycle.preprocess.duplicates import create_unique_rows, moved_target
 from modelcycle.preprocess.entities import MAX_INSPECTED_ROWS, repeated_entity
 from modelcycle.preprocess.grouping import Grouping, create_units
@@ -100,7 +100,7 @@ def _preprocess(
     for shard in shards:
         shard.unlink()
     contract = read_contract(collected, artifacts)
-    decided = _decided_columns(engine, names, dropped, pipeline, contract)
+    decided = decide_readings(engine, names, dropped, pipeline, contract)
     columns = {number: decision.column for number, decision in decided.items()}
     checked = check_contract(engine, run, collected, contract, artifacts, manifest, columns, pipeline)
     violations = checked.report.violations
@@ -179,65 +179,6 @@ def _preprocess(
         ],
         **written,
     )
-
-
-def _decided_columns(
-    engine: Any, names: list[str], dropped: set[int], pipeline: Pipeline, contract: Contract | None
-) -> dict[int, Decided]:
-    """Return all columns but the dropped ones, with their types: those of the contract, unless the pipeline file says
-    otherwise, so that a bad batch does not make a number a text.
-
-    Raises
-    ------
-    BadData : only the target is left
-    BadPipeline : features.dates names a format that is none
-    """
-    left = {number: name for number, name in enumerate(names) if number not in dropped}
-    pinned: dict[str, Reading] = {}
-    if contract is not None and contract.target.name == pipeline.target:
-        pinned = {name: Reading(**terms.reading()) for name, terms in contract.terms().items()}
-    ruled = {name: reading for name in left.values() if (reading := _declared(name, pipeline))}
-    declared = {
-        number: reading for number, name in left.items() if (reading := ruled.get(name) or pinned.get(name)) is not None
-    }
-    target = names.index(pipeline.target)
-    numeric = {number for number, name in left.items() if name in pipeline.features.numeric and number not in declared}
-    decided = decide_columns(
-        engine, left, declared, target=target, decide_missing=pipeline.missing_values is None,
-        time=names.index(pipeline.time_column) if pipeline.time_column is not None else None,
-        numeric={*numeric, target} if pipeline.task == "regression" else numeric,
-    )  # fmt: skip
-    if len(decided) < 2:
-        raise BadData("no column is left besides the target", "drop_columns", "drop fewer columns")
-    for number, decision in decided.items():
-        column = decision.column
-        if column.name in pinned and column.name not in ruled:
-            words = sorted({*column.missing_values, *pinned[column.name].missing_values})
-            decided[number] = decision._replace(column=column.model_copy(update={"missing_values": words}))
-    target_type = target_column(engine, target, decided[target].column)
-    return decided | {target: decided[target]._replace(column=target_type)}
-
-
-def _declared(name: str, pipeline: Pipeline) -> Reading | None:
-    """Return how the pipeline file says that a column is read, None if that is to be inferred."""
-    rule = pipeline.rules.column(name).type
-    if rule is not None:
-        formats: dict[str, str] = {**pipeline.features.numbers, **pipeline.features.dates}
-        return Reading(type=rule, format=formats.get(name, ""))
-    if name in pipeline.features.numbers:
-        return Reading(type="number", format=pipeline.features.numbers[name])
-    if name == pipeline.target:
-        return Reading(type="text") if pipeline.task in ("binary", "multiclass") else None
-    if name in pipeline.features.dates:
-        format_ = pipeline.features.dates[name]
-        if not dates.is_format(format_):
-            raise BadPipeline(
-                f"features.dates: {format_!r} is no format of dates",
-                f"pipelines/{pipeline.name}.yaml: features.dates: {name}",
-                "write it as %d/%m/%Y %H:%M, or iso, epoch_s or epoch_ms",
-            )
-        return Reading(type="datetime", format=format_)
-    return Reading(type="text") if name in pipeline.features.categorical else None
 
 
 def _check_enough(counts: RowCounts, rows: int, run: Run, reasons: dict[str, int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from modelcycle.model.columns import Column
+from modelcycle.cells.column import Column
 from modelcycle.sql_literal import literal
 
 MAX_TEXT_CHARACTERS = 2000  # stored of a value

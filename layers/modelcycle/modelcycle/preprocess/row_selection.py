@@ -15,11 +15,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from modelcycle.cells.column import Column
 from modelcycle.cells.reading import missing_texts_of, parsed_sql, present_text_sql
 from modelcycle.column_types import write_parquet
 from modelcycle.engine import batches
 from modelcycle.faults import BadData, BadPipeline, Fault, TargetUnusable
-from modelcycle.model.columns import Column
 from modelcycle.preprocess.split import PARTS
 from modelcycle.spec import Pipeline
 from modelcycle.sql_literal import literal

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from modelcycle.cells.column import Column
 from modelcycle.engine import batches
 from modelcycle.faults import BadData
-from modelcycle.model.columns import Column, Columns, Values
+from modelcycle.model.columns import Columns, Values
 from modelcycle.model.typed_sql import MAX_BATCH_CELLS, fetch_batch
 from modelcycle.store import MAX_OBJECT_BYTES
 

@@ -6,9 +6,9 @@ import difflib
 from typing import Any
 
 from modelcycle.cells import number_texts
+from modelcycle.cells.column import Column
 from modelcycle.cells.numbers import MAX_NUMBER, number_sql
 from modelcycle.faults import BadPipeline, TargetUnusable
-from modelcycle.model.columns import Column
 from modelcycle.spec import Pipeline, Task
 
 MAX_CLASSES = 100

@@ -40,7 +40,7 @@ def clean_names(names: list[str], where: str) -> tuple[list[str], list[str]]:
     unnamed = [number for number, name in enumerate(names) if not name or re.fullmatch(PANDAS_UNNAMED, name)]
     taken = {name for number, name in enumerate(names) if number not in set(unnamed)}
     for number in unnamed:
-        names[number] = _free(f"column_{number + 1}", taken)
+        names[number] = free_name(f"column_{number + 1}", taken)
         taken.add(names[number])
     notes = [_unnamed_note(unnamed[0] + 1, [names[number] for number in unnamed])] if unnamed else []
     seen: Counter[str] = Counter()
@@ -50,7 +50,7 @@ def clean_names(names: list[str], where: str) -> tuple[list[str], list[str]]:
         seen[name] += 1
         new = name
         if seen[name] > 1:
-            new = _free(f"{name}_{seen[name]}", taken)
+            new = free_name(f"{name}_{seen[name]}", taken)
             taken.add(new)
             twice.append((name, seen[name], new))
         unique.append(new)
@@ -64,8 +64,12 @@ def clean_names(names: list[str], where: str) -> tuple[list[str], list[str]]:
     return unique, [*notes, *shown, *(more if len(twice) > MAX_RENAMED else [])]
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """Return the name, with a further suffix if another column has it."""
+def free_name(name: str, taken: set[str]) -> str:
+    """Return the name, with a further suffix if another column has it.
+
+    >>> free_name("sex_2", {"sex", "sex_2"})
+    'sex_2_2'
+    """
     new, number = name, 2
     while new in taken:
         new, number = f"{name}_{number}", number + 1

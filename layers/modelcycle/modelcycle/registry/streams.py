@@ -31,6 +31,7 @@ class Shard(BaseModel):
     landed : rows of each model
     newest : when the newest row of each model arrived
     kept_back : records by the reason why they are in quarantine
+    kept_back_at : when the newest of them arrived
     repeated : rows left out because their batch has another one with the same id
     """
 
@@ -42,6 +43,7 @@ class Shard(BaseModel):
     landed: dict[str, int] = {}
     newest: dict[str, datetime] = {}
     kept_back: dict[str, int] = {}
+    kept_back_at: datetime | None = None
     repeated: int = 0
 
 

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.model.columns import Column, Columns, Texts
+from modelcycle.cells.column import Column
+from modelcycle.model.columns import Columns, Texts
 
 MAX_GROUPS = 20  # of one column; the smallest are merged
 OTHER = "(other)"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelcycle.model.columns import Column, Columns
+from modelcycle.cells.column import Column
+from modelcycle.model.columns import Columns
 from modelcycle.model.slices import Slices
 from modelcycle.score_candidate.sensitive_groups import column_groups
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from modelcycle.faults import BadData, BadInput, BadPipeline
+from modelcycle.faults import BadData, BadPipeline
 from modelcycle.sources.http import json_page
-from modelcycle.sources.http.client import CHUNK_BYTES, Answer, Client, shown, split_address
+from modelcycle.sources.http.client import Answer, Client, shown, split_address
 from modelcycle.sources.http.csv_page import CsvPage
+from modelcycle.sources.http.decompress import decompress
 from modelcycle.sources.http.pages import Page, Paging, with_query
 from modelcycle.sources.http.row_files import RowFiles
+from modelcycle.sources.http.secret_headers import secret_headers
 from modelcycle.sources.http.shape import Shape
+from modelcycle.sources.http.unchanged import conditions_of, state_of
 from modelcycle.sources.http.watermarks import Latest
 from modelcycle.sources.protocol import Landed, Secrets
 from modelcycle.spec import HttpSource
@@ -27,7 +28,6 @@ MAX_PULL_SECONDS = 780  # of one pull; its function has 900
 MAX_JSON_BYTES = 128 * 2**20  # of one JSON answer, which is held in memory; CSV and JSON lines are streamed
 MAX_CUT_ANSWERS = 2  # a page that ends in the middle is asked for again so often
 SUFFIX = {"json": ".jsonl", "jsonl": ".jsonl", "csv": ".csv"}
-FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.1
 
 
 class HttpRows:
@@ -67,12 +67,12 @@ class HttpRows:
         url = self.spec.url
         conditions: dict[str, str] = {}
         if self.replaces:
-            conditions, after = _conditions(after), None
+            conditions, after = conditions_of(after), None
         elif after is not None and self.spec.watermark_parameter:
             url = with_query(url, {self.spec.watermark_parameter: after})
         clock = self.client_options.get("clock", time.monotonic)
         client = Client(
-            url, self._secret_headers(), self.spec.allow_hosts, self.spec.timeout_seconds,
+            url, secret_headers(self.spec.secret, self.secrets), self.spec.allow_hosts, self.spec.timeout_seconds,
             **{"ends_at": clock() + MAX_PULL_SECONDS, **self.client_options},
         )  # fmt: skip
         try:
@@ -81,28 +81,6 @@ class HttpRows:
             client.close()
         if client.retries:
             self.notes.append(f"{client.retries} request{'s' if client.retries > 1 else ''} had to be repeated")
-
-    def _secret_headers(self) -> dict[str, str]:
-        """Return the headers of the secret. No fault repeats any of it."""
-        if self.spec.secret is None:
-            return {}
-        where = f"secret {self.spec.secret}"
-        remedy = 'write a JSON object of headers into it, such as {"Authorization": "Bearer ..."}'
-        try:
-            headers = json.loads(self.secrets(self.spec.secret))
-        except json.JSONDecodeError:
-            raise BadInput("the secret is not JSON", where, remedy) from None
-        if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-            raise BadInput("the secret is not an object of texts", where, remedy)
-        headers = {name: value.strip() for name, value in headers.items()}
-        for name, value in headers.items():
-            if not FIELD_NAME.fullmatch(name) or not value.isprintable() or name.lower() in ("host", "content-length"):
-                raise BadInput("the secret holds a header that cannot be sent", where, remedy)
-            try:
-                value.encode("latin-1")
-            except UnicodeEncodeError:
-                raise BadInput("the secret holds characters that a header cannot have", where, remedy) from None
-        return headers
 
 
 class _Pull:
@@ -157,7 +135,7 @@ class _Pull:
             self.shape.end_page(number, self.where)
             page = Page(number, url, answer, self.read - before, before, digest.digest())
             url = self.paging.next(page, partial(self._value_at, body, where))
-            state = _state(answer) if self.spec.pages is None else None
+            state = state_of(answer) if self.spec.pages is None else None
             body.unlink()
         self._check_watermark()
         self.notes += self.paging.notes
@@ -175,7 +153,7 @@ class _Pull:
                 if number > 1 and self.spec.pages and self.spec.pages.by in ("page", "offset"):
                     break
                 raise BadData("the API answers 404: there is nothing", shown(answer.url), "correct source.url")
-            _decompress(body, left, self.where)
+            decompress(body, left, self.where)
             self._check_body(body, answer)
             if not self._is_cut(body) or attempt == MAX_CUT_ANSWERS:
                 break
@@ -277,41 +255,3 @@ class _Pull:
             )  # fmt: skip
         kept = "were left out" if self.latest.after is not None else "are read only this once"
         self.notes.append(f"{self.latest.without} rows without {self.latest.column!r} {kept}")
-
-
-def _conditions(after: str | None) -> dict[str, str]:
-    """Return the headers that ask for an answer only if it has changed."""
-    try:
-        state = json.loads(after or "{}")
-    except json.JSONDecodeError:
-        return {}
-    names = {"etag": "If-None-Match", "modified": "If-Modified-Since"}
-    return {header: state[name] for name, header in names.items() if isinstance(state, dict) and state.get(name)}
-
-
-def _state(answer: Answer) -> str | None:
-    """Return what the next pull needs to ask whether the answer has changed."""
-    found = {"etag": answer.headers.get("ETag"), "modified": answer.headers.get("Last-Modified")}
-    known = {name: value for name, value in found.items() if value and value.isprintable()}
-    return json.dumps(known, sort_keys=True) if known else None
-
-
-def _decompress(body: Path, max_bytes: int, where: str) -> None:
-    """Replace a file that is gzip by its content."""
-    with body.open("rb") as file:
-        if file.read(2) != b"\x1f\x8b":
-            return
-    plain, size = body.with_name("plain"), 0
-    try:
-        with gzip.open(body) as source, plain.open("wb") as target:
-            while chunk := source.read(CHUNK_BYTES):
-                size += len(chunk)
-                if size > max_bytes:
-                    raise BadData(
-                        "the answer is larger than source.max_bytes once it is decompressed", where,
-                        "raise source.max_bytes, or ask for less",
-                    )  # fmt: skip
-                target.write(chunk)
-    except (OSError, EOFError):
-        raise BadData("the answer is not valid gzip, or is cut", where, "try again") from None
-    plain.replace(body)

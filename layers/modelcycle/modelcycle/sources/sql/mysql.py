@@ -76,7 +76,7 @@ class MysqlDatabase:
 
     def bound(self, query: str, column: str, after: str) -> str:
         # a number in quotes would be compared as a double, which merges large whole numbers
-        if re.fullmatch(r"[+-]?\d+(\.\d+)?", after):
+        if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", after):
             return f"{column} > {after}"
         return f"{column} > {self.connection.literal(after)}"
 

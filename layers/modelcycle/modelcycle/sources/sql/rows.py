@@ -85,8 +85,7 @@ class SqlRows:
             if not first or first[1].upper() not in READING_WORDS:
                 raise BadInput("the query is not a SELECT", self.where, "write one SELECT: rows are only read")
             return query
-        parts = str(self.spec.table).split(".")
-        return f"SELECT * FROM {'.'.join(database.quoted(part) for part in parts)}"
+        return table_query(database, str(self.spec.table))
 
     def _parquet(self, engine: Any, text: Path, columns: list[SqlColumn], rows: int, folder: Path) -> Iterator[Landed]:
         """Write the rows as typed Parquet files; the last one has the watermark."""
@@ -163,6 +162,11 @@ def open_database(url: DatabaseUrl, timeout_seconds: int, where: str) -> Databas
     from modelcycle.sources.sql.sqlalchemy import SqlAlchemyDatabase
 
     return SqlAlchemyDatabase(url, timeout_seconds, where)
+
+
+def table_query(database: Database, table: str) -> str:
+    """Return the SELECT of all rows of a table, whose name may have a schema before a dot."""
+    return f"SELECT * FROM {'.'.join(database.quoted(part) for part in table.split('.'))}"
 
 
 def _check_names(names: list[str], where: str) -> None:

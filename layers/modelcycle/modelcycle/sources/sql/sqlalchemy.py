@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,7 +13,8 @@ from modelcycle.sources.sql.csv_rows import CsvRows
 from modelcycle.sources.sql.database import SqlColumn
 from modelcycle.sources.sql.python_cursor import copy_rows, names_of
 from modelcycle.sources.sql.url import KINDS, DatabaseUrl
-from modelcycle.sql_literal import literal
+
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 class SqlAlchemyDatabase:
@@ -35,11 +37,12 @@ class SqlAlchemyDatabase:
                 "SQLAlchemy cannot read the URL in the secret", where, "write it as the dialect's own page says"
             ) from None
         with self._faults():
+            self.dialect = engine.dialect
             self.quote = engine.dialect.identifier_preparer.quote_identifier
             self.connection: Any = engine.connect().execution_options(stream_results=True, max_row_buffer=1000)
 
     def quoted(self, name: str) -> str:
-        return str(self.quote(name))
+        return self._plain(str(self.quote(name)))
 
     def columns(self, query: str) -> list[SqlColumn]:
         with self._faults():
@@ -47,11 +50,9 @@ class SqlAlchemyDatabase:
             return [SqlColumn(name) for name in names_of(cursor, self.where)]
 
     def bound(self, query: str, column: str, after: str) -> str:
-        try:
-            float(after)
-        except ValueError:
-            return f"{column} > {literal(after)}"
-        return f"{column} > {after}"
+        if NUMBER.fullmatch(after):
+            return f"{column} > {after}"
+        return f"{column} > {self._literal(after)}"
 
     def first(self, query: str, rows: int) -> str:
         return query  # no standard way to ask for the first rows works everywhere
@@ -69,6 +70,15 @@ class SqlAlchemyDatabase:
             self.connection.rollback()
         with suppress(Exception):
             self.connection.close()
+
+    def _literal(self, text: str) -> str:
+        """Return a text as a literal of this dialect: some read a backslash as the beginning of an escape."""
+        value = self.sqlalchemy.literal(text)
+        return self._plain(str(value.compile(dialect=self.dialect, compile_kwargs={"literal_binds": True})))
+
+    def _plain(self, sql: str) -> str:
+        """Return SQL without the doubled % that SQLAlchemy writes for drivers that replace parameters by %s."""
+        return sql.replace("%%", "%") if self.dialect.paramstyle in ("format", "pyformat") else sql
 
     def _cursor(self, query: str) -> Any:
         # `exec_driver_sql` takes : and % as they are

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from modelcycle.sources.sql.database import BYTES, SqlColumn
 from modelcycle.sources.sql.url import DatabaseUrl
 from modelcycle.sql_literal import literal
 
+NOT_UTF8 = re.compile(r"Could not decode to UTF-8 column '(.*?)' with text", re.DOTALL)
 STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine, between two looks at the clock
 
 
@@ -85,6 +87,12 @@ class SqliteDatabase:
                 raise BadInput(
                     f"the query took more than {self.timeout_seconds} s", self.where,
                     "raise `timeout_seconds`, or select fewer rows",
+                ) from None  # fmt: skip
+            undecodable = NOT_UTF8.match(message)
+            if undecodable:  # the rest of the message is the value
+                raise BadInput(
+                    f"a text of column {undecodable[1]!r} is not UTF-8", self.where,
+                    "correct it in the database, or leave the column out with `query:`",
                 ) from None  # fmt: skip
             if "locked" in message or "busy" in message:
                 raise Transient("the SQLite file is locked by a writer", self.where, "it is tried again") from None
