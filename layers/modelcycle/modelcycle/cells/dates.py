@@ -13,8 +13,8 @@ from functools import cache
 
 DATES = (
     "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y.%m.%d",
-    "%Y年%m月%d日", "%d %b %Y", "%d-%b-%Y", "%d%b%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d/%b/%Y", "%b %d %Y", "%B %d %Y",
-    "%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y",
+    "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d/%b/%Y", "%b %d %Y", "%B %d %Y",
+    "%d%b%Y", "%Y年%m月%d日", "%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y",
     "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y", "%d %b %y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%y/%m/%d",
 )  # fmt: skip
 TIMES = (
@@ -22,8 +22,8 @@ TIMES = (
     ", %H:%M", ", %H:%M:%S", ", %I:%M %p", ", %I:%M:%S %p", " %H:%M:%S GMT", " %H:%M:%S UTC", " %H:%M:%S %z",
 )  # fmt: skip
 OTHERS = (
-    "%a %b %d %H:%M:%S %Y", "%d/%b/%Y:%H:%M:%S %z", "%Y-%m-%dT%H:%M:%S.%f%z", "%d-%b-%y %I.%M.%S.%f %p", "%d%b%Y:%H:%M:%S",
-    "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%Y%m%d %H%M%S", "%Y%m%d %H:%M:%S",
+    "%a %b %d %H:%M:%S %Y", "%d/%b/%Y:%H:%M:%S %z", "%Y-%m-%dT%H:%M:%S.%f%z", "%d-%b-%y %I.%M.%S.%f %p",
+    "%d%b%Y:%H:%M:%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%Y%m%d %H%M%S", "%Y%m%d %H:%M:%S",
     "%G-W%V-%u", "%G-W%V", "%Y-%m", "%Y/%m", "%m/%Y", "%m.%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y",
 )  # fmt: skip
 FORMATS = ("iso", *(date + time for date in DATES for time in TIMES), *OTHERS)
