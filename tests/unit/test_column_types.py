@@ -31,6 +31,11 @@ def with_noise(texts: list[str], *words: str, share: float = 0.1) -> list[str]:
         ([f"₹{n}" for n in ("1,23,456.50", "12,345.00", "99.00")], "number", "1,234.56", ""),
         (["1,234", "5,678", "12,345"], "number", "1,234.56", ""),
         (["1,234", "5,678", "12,5"], "number", "1234,56", ""),
+        (["4,341E+00", "1,205E+01", "9,870E-01"], "number", "1234,56", ""),
+        (["Rs. 9,26,403/-", "Rs. 12,000/-", "Rs. -1,500/-"], "number", "1,234.56", ""),
+        (with_noise([str(n % 90) for n in range(400)], ">90"), "number", "", "'>90' (40)"),
+        (["+493012345678", "+33142685300", "+12025550143"], "text", "", "telephone numbers"),
+        (["+12", "-7", "+3"], "number", "", ""),
         (["12 %", "3,5 %", "−4,0 %"], "number", "1234,56", "52% is the number 52"),
         (["(1.50)", "2.25", "3.00"], "number", "1234.56", ""),
         (["1", "2", "3", "K"], "text", "", ""),
@@ -57,6 +62,14 @@ def with_noise(texts: list[str], *words: str, share: float = 0.1) -> list[str]:
         ([day.strftime("%a %b %d %H:%M:%S %Y") for day in DAYS], "datetime", "%a %b %d %H:%M:%S %Y", ""),
         (with_noise([f"{day:%Y-%m-%d}" for day in DAYS], "9999-12-31", "0000-00-00"), "datetime", "iso",
          "40 cells stand for no date: '9999-12-31' (20), '0000-00-00' (20)"),
+        ([f"{day:%b} {day.day:2} {day:%Y} {10 - day.day % 2:2}:05AM" for day in DAYS], "datetime",
+         "%b %d %Y %I:%M%p", ""),
+        ([day.strftime("%d-%b-%y %I.%M.%S.123456000 %p").upper() for day in DAYS], "datetime",
+         "%d-%b-%y %I.%M.%S.%f %p", ""),
+        ([day.strftime("%d%b%Y:%H:%M:%S").upper() for day in DAYS], "datetime", "%d%b%Y:%H:%M:%S", ""),
+        ([day.strftime("%d%b%Y").lower() for day in DAYS], "datetime", "%d%b%Y", ""),
+        ([day.strftime("%Y%m%dT%H%M%SZ") for day in DAYS], "datetime", "%Y%m%dT%H%M%SZ", ""),
+        ([f"{day.year}年{day.month}月{day.day}日" for day in DAYS], "datetime", "%Y年%m月%d日", ""),
         (["01/02/2024", "03/04/2024"], "datetime", "%m/%d/%Y", "features.dates: {c: '%d/%m/%Y'}"),
         (["7:05 PM", "11:30 AM"], "number", "clock", "as seconds"),
         (["1 days 02:03:04", "0 days 00:10:00"], "number", "duration", "durations"),
@@ -72,6 +85,13 @@ def test_a_column_is_read_as_a_careful_person_reads_it(texts: list[Any], type_: 
     column = decide_one(texts).column
     assert (column.type, column.format) == (type_, format_), column.note
     assert words in column.note
+
+
+@pytest.mark.parametrize(("name", "type_"), [("app_version", "text"), ("Firmware", "text"), ("version", "text"),
+                                             ("conversion", "number"), ("price", "number")])  # fmt: skip
+def test_a_version_1_10_is_not_1_1(name: str, type_: str) -> None:
+    assert decide_one(["1.1", "1.10", "1.2"], name).column.type == type_
+    assert decide_one(["1.1", "1.3", "1.2"], name).column.type == "number"
 
 
 @pytest.mark.parametrize("name", ["created_at", "eventTime", "timestamp", "date", "ts"])

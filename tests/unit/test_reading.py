@@ -49,6 +49,58 @@ def read(body: str | bytes, name: str = "a.csv", given: Csv | None = None) -> Re
 
 # --- the header and the dialect ---
 
+MEASURES = "".join(f"{n},{n}.5,t{n % 3}\n" for n in range(20))
+BELOW = {
+    "units": "C,hPa,\n", "units of all": "(C),(hPa),(kind)\n", "a rule": "---,---,---\n",
+    "a rule of minus signs": "-,-,-\n",
+    "questions": '"How warm,\nis it?",How heavy?,Which?\n"{""Id"": 1}","{""Id"": 2}","{""Id"": 3}"\n',
+    "units and functions": "TS,RN,\nAvg,Smp,\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("below", BELOW.values(), ids=BELOW)
+def test_lines_below_the_header_that_are_no_rows_are_left_out_and_told(below: str) -> None:
+    found = read(f"a,b,kind\n{below}{MEASURES}")
+    first = 2 + below.count("\n")
+    assert len(found.rows) == 20 and found.lines == list(range(first, first + 20)) and not found.broken
+    assert ["no row" in note for note in found.notes] == [True]
+    kept = read(f"a,b,kind\n{below}{MEASURES}", given=Csv(skip=0))
+    assert len(kept.rows) > 20
+
+
+@pytest.mark.parametrize("first", ["n/a,tbc,t1", "n.d.,none,", "<0.1,<5,t9", "error,error,t1", "C,3,", "x,,"])
+def test_a_first_row_with_odd_values_stays_a_row(first: str) -> None:
+    found = read(f"a,b,kind\n{first}\n{MEASURES}")
+    assert len(found.rows) == 21 and not found.notes
+
+
+@pytest.mark.parametrize(
+    "last", ["Total,190,", "Summe: 20,,", "Total: 1.234,,\nDurchschnitt,9.5,", ",Total,", "TOTAL,,"]
+)
+def test_totals_below_the_rows_are_no_rows(last: str) -> None:
+    found = read(f"a,b,kind\n{MEASURES}{last}\n")
+    assert len(found.rows) == 20
+    totals = range(22, 23 + last.count("\n"))
+    assert found.broken == [(line, "a total below the rows, no row") for line in totals]
+
+
+@pytest.mark.parametrize("last", ["Total,190,north", "Totalis,1,", "7,8,Total"])
+def test_a_shop_that_is_named_total_is_a_row(last: str) -> None:
+    assert len(read(f"a,b,kind\n{MEASURES}{last}\n").rows) == 21
+    assert len(read(f"a,b,kind\nTotal,1,\n{MEASURES}Total,190,\n").rows) == 22
+
+
+def test_a_header_that_is_repeated_below_is_no_row_and_the_lines_stay_right() -> None:
+    rows = MEASURES.splitlines(keepends=True)
+    found = read(
+        "a,b,kind\n" + "a,b,kind\n".join(["".join(rows[:5]), rows[5] + "\n", '7,"x\ny",z\n', "".join(rows[6:])])
+    )
+    assert len(found.rows) == 21
+    assert [line for line, _ in found.broken] == [7, 10, 13]
+    assert {reason for _, reason in found.broken} == {"the header once more, no row"}
+    assert found.lines == [2, 3, 4, 5, 6, 8, 11, *range(14, 28)]
+
+
 ABOVE = {
     "nothing": "", "blank lines": "\n\n", "a title": "Sales 2024, all shops\n", "titles": "Sales\nin euros, net\n\n",
     "a title of Excel": "Sales 2024;;\n;;\n", "a sep line": "sep=;\n", "a sep line of Excel": '"sep=;"\n',

@@ -14,7 +14,7 @@ from functools import cache
 DATES = (
     "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y.%m.%d",
     "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d/%b/%Y", "%b %d %Y", "%B %d %Y",
-    "%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y",
+    "%d%b%Y", "%Y年%m月%d日", "%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y",
     "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y", "%d %b %y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%y/%m/%d",
 )  # fmt: skip
 TIMES = (
@@ -23,6 +23,7 @@ TIMES = (
 )  # fmt: skip
 OTHERS = (
     "%a %b %d %H:%M:%S %Y", "%d/%b/%Y:%H:%M:%S %z", "%Y-%m-%dT%H:%M:%S.%f%z", "%d-%b-%y %I.%M.%S.%f %p",
+    "%d%b%Y:%H:%M:%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%Y%m%d %H%M%S", "%Y%m%d %H:%M:%S",
     "%G-W%V-%u", "%G-W%V", "%Y-%m", "%Y/%m", "%m/%Y", "%m.%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y",
 )  # fmt: skip
 FORMATS = ("iso", *(date + time for date in DATES for time in TIMES), *OTHERS)
@@ -34,6 +35,9 @@ EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_
 
 DIGITS = ("%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%d%H%M", *EPOCHS)
 """Formats of bare digits; whether such a column is a date, its name or all its values must say."""
+
+PADDED = "%b %d"
+"""Where SQL Server and C pad a day of one digit with a blank: Mar  2 2021. In such formats, several blanks are one."""
 
 MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -54,7 +58,7 @@ _ISO = (
 )
 _PARTS = {
     "%Y": r"([0-9]{4})", "%y": r"([0-9]{2})", "%m": r"(0?[1-9]|1[0-2])", "%d": r"(0?[1-9]|[12][0-9]|3[01])",
-    "%H": r"([01]?[0-9]|2[0-3])", "%I": r"(0?[1-9]|1[0-2])", "%M": _SIXTY, "%S": _SIXTY, "%f": r"([0-9]{1,6})",
+    "%H": r"([01]?[0-9]|2[0-3])", "%I": r"(0?[1-9]|1[0-2])", "%M": _SIXTY, "%S": _SIXTY, "%f": r"([0-9]{1,9})",
     "%p": r"([AaPp][Mm])", "%z": r"([+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])",
     "%b": "(" + "|".join(month[:3] for month in MONTHS) + ")", "%B": "(" + "|".join(MONTHS) + ")",
     "%a": "(" + "|".join(day[:3] for day in WEEKDAYS) + ")", "%A": "(" + "|".join(WEEKDAYS) + ")",
@@ -172,6 +176,10 @@ def _moment_sql(column: str, format: str) -> str:  # noqa: A002
         return f"try_cast(CASE WHEN {other} THEN {plain} ELSE {column} END AS TIMESTAMPTZ)"
     if "%G" in format and "%u" not in format:
         return f"try_strptime({column} || ' 1', '{format} %u')"
+    if PADDED in format:
+        column = f"regexp_replace({column}, '  +', ' ', 'g')"
+    if "%f" in format:
+        column = rf"regexp_replace({column}, '([.][0-9]{{6}})[0-9]+', '\1')"
     return f"try_strptime({column}, '{format}')"
 
 
@@ -215,10 +223,12 @@ def _pattern_text(format: str) -> str:  # noqa: A002
         return _ISO
     if format in EPOCHS:
         return _EPOCH_NUMBER
-    fixed = _FIXED if re.fullmatch("(%[A-Za-z])+", format) else {}
+    fixed = _FIXED if "%Y%m%d" in format else {}
     letters = "".join(
         part if part.startswith("%") else re.escape(part).replace("'", "''") for part in re.split("(%[A-Za-z])", format)
     )
+    if PADDED in format:
+        letters = letters.replace("\\ ", " +")
     named = re.search("%[aAbB]", format)
     return "(?i)" * bool(named) + re.sub("%[A-Za-z]", lambda part: (_PARTS | fixed)[part[0]], letters)
 

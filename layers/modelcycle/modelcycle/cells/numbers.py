@@ -60,7 +60,7 @@ def number(text: str, format: str = "") -> float | None:  # noqa: A002 (as `Read
     if match is None:
         return None
     before, body, after = match.groups()
-    sign = {"": 1.0, "+": 1.0, "-": -1.0, "()": -1.0}.get(_signs(before + after))
+    sign = {"": 1.0, "+": 1.0, "-": -1.0, "()": -1.0}.get(_signs(before + after.replace("/-", "")))
     thousands, mark = separators(format)
     digits = re.sub(_SEPARATORS[thousands], "", body) if thousands else body
     return None if sign is None else sign * float(digits.replace(mark, "."))
@@ -75,7 +75,7 @@ def number_sql(column: str, format: str = "") -> str:  # noqa: A002
         )
     pattern = _pattern(format).replace("'", "''")
     parts = f"regexp_extract({column}, '^(?:{pattern})$', ['before', 'body', 'after'])"
-    signs = f"regexp_replace({parts}.before || {parts}.after, '[^{_MINUS}+()]', '', 'g')"
+    signs = f"regexp_replace({parts}.before || replace({parts}.after, '/-', ''), '[^{_MINUS}+()]', '', 'g')"
     thousands, mark = separators(format)
     digits = f"{parts}.body"
     if thousands:
@@ -115,7 +115,9 @@ def _pattern(format: str) -> str:  # noqa: A002
         indian = f"|[1-9][0-9]?(?:{separator}[0-9]{{2}})+{separator}[0-9]{{3}}" if thousands == "," else ""
         whole = f"(?:[1-9][0-9]{{0,2}}(?:{separator}[0-9]{{3}})+{indian}|[0-9]+)"
     point = rf"\{mark}" if mark == "." else mark
-    body = rf"{whole}(?:{point}[0-9]*)?(?:[eE][+-]?[0-9]+)?|{point}[0-9]+"
+    # nobody separates thousands before an exponent: 4,341E+00 has a decimal comma
+    exponent = rf"[0-9]+(?:{point}[0-9]*)?[eE][+-]?[0-9]+"
+    body = rf"{exponent}|{whole}(?:{point}[0-9]*)?|{point}[0-9]+"
     sign, unit = f"[+(\u2212-]?{_BLANK}?", f"(?:{_CURRENCY}{_BLANK}?)?"
-    after = f"(?:{_BLANK}?(?:{_CURRENCY}|[%\u2030]))?{_BLANK}?[)\u2212-]?"
+    after = f"(?:/-)?(?:{_BLANK}?(?:{_CURRENCY}|[%\u2030]))?{_BLANK}?[)\u2212-]?"
     return f"({sign}{unit}[+\u2212-]?)({body})({after})"

@@ -34,7 +34,10 @@ EPOCH_RANGE = (datetime(1990, 1, 1, tzinfo=UTC).timestamp(), datetime(2050, 1, 1
 TIME_NAMES = re.compile(
     r"time|date|stamp|epoch|unix|created|updated|modified|(^|[^a-z])(ts|dt|at|on|when)$|[a-z](At|On|Ts)$", re.I
 )
+VERSION_NAMES = re.compile(r"(?i:(^|[^a-z])(version|release|firmware|ver|fw|build|rev)([^a-z]|$))|[a-z]Version$")
+BOUND = re.compile(r"[<>≤≥~≈]=? ?[^A-Za-z]+|[^A-Za-z]+[*+†]")
 _WHOLE = r"[0-9]+(?:\.0+)?"
+_TELEPHONE = r"\+[0-9]{8,15}"
 
 
 class WholeNumbers(NamedTuple):
@@ -114,6 +117,37 @@ def code_reason(engine: Any, number: int, whole: WholeNumbers) -> str:
     if whole.distinct > 1 and whole.distinct - whole.distinct_floats >= MIN_LOST_DISTINCT * whole.distinct:
         return _merged(*_count_distinct(engine, number))
     return ""
+
+
+def other_code_reason(engine: Any, number: int, name: str) -> str:
+    """Return why numbers with a sign or a point are codes, or "": telephone numbers, and versions such as 1.10."""
+    column = f"c{number}"
+    plus, cells = engine.execute(
+        f"SELECT count(*) FILTER ({column}[1] = '+'), count({column}) FROM clean_rows"
+    ).fetchone()  # fmt: skip
+    if plus and plus >= MIN_WIDTH_SHARE * cells:
+        telephone = engine.execute(
+            f"SELECT count(*) FROM clean_rows WHERE regexp_full_match({column}, '{_TELEPHONE}')"
+        ).fetchone()[0]
+        if telephone >= MIN_WIDTH_SHARE * cells:
+            return "telephone numbers"
+    if VERSION_NAMES.search(name):
+        texts, numbers = engine.execute(
+            f"SELECT count(DISTINCT {column}), count(DISTINCT {number_sql(column)}) FROM clean_rows"
+            f" WHERE regexp_full_match({column}, '[0-9]+\\.[0-9]+')"
+        ).fetchone()
+        if texts > numbers:
+            return "versions, where 1.1 is not 1.10"
+    return ""
+
+
+def may_be_code(text: str) -> bool:
+    """Return whether a text beside whole numbers may be a code: it has digits, and is no bound such as >90 or 5*.
+
+    >>> may_be_code("85123A"), may_be_code(">90"), may_be_code("n/a")
+    (True, False, False)
+    """
+    return any(letter.isdigit() for letter in text) and not BOUND.fullmatch(text)
 
 
 def has_check_digit(digits: str) -> bool:

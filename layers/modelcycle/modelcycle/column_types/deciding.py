@@ -108,7 +108,7 @@ class Deciding:
                 if coded is not None and coded.column.type == "text":
                     return coded
                 decided = coded or decided
-            mixed = sum(count for text, count in words if any(letter.isdigit() for letter in text))
+            mixed = sum(count for text, count in words if codes.may_be_code(text))
             if mixed >= MIN_MIXED_SHARE * total > 0 and mixed > MIN_WORD_SHARE * candidate.present:
                 whole = self.engine.execute(
                     f"SELECT bool_and({parsed_sql(column, f'c{number}')} % 1 = 0) FROM clean_rows"
@@ -167,9 +167,13 @@ class Deciding:
                   coalesce(max(try_cast(c{number} AS DOUBLE)) > {codes.MAX_EXACT_INTEGER}, false)
                 FROM clean_rows"""
         ).fetchone()
+        name = column.name
+        remedy = "list it in features.numeric" if number != self.target else "write task: regression"
+        reason = codes.other_code_reason(self.engine, number, name) if number != self.time else ""
+        if reason:
+            return Decided(Column(name=name, type="text")).add(f"{reason}, read as text; if not, {remedy}", loud=True)
         if not zeros and not large:
             return None
-        name = column.name
         whole = codes.count_whole(self.engine, number)
         if whole is None or whole.others:
             return None
@@ -181,7 +185,6 @@ class Deciding:
         reason = codes.code_reason(self.engine, number, whole) if number != self.time else ""
         if not reason:
             return None
-        remedy = "list it in features.numeric" if number != self.target else "write task: regression"
         note = f"codes, read as text: {reason}; if they are measures, {remedy}"
         return Decided(Column(name=name, type="text")).add(note, loud=True)
 

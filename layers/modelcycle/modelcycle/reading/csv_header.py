@@ -10,6 +10,7 @@ from typing import NamedTuple
 from modelcycle.faults import BadData, UnreadableFile
 from modelcycle.reading.column_names import clean_names
 from modelcycle.reading.csv_records import Record, are_alike, are_data, are_names, figure_columns, first_records
+from modelcycle.reading.second_headers import count_second_headers
 from modelcycle.spec.sources import Csv
 
 DELIMITERS = ",;\t|"
@@ -218,7 +219,15 @@ def _header(fit: _Fit, lines: Sequence[str], start: int, comments: int, where: s
     titles = sum(bool(line.strip()) for line in lines[: record.line - 1]) - comments
     titles -= bool(titles and any(SEP_LINE.fullmatch(line) for line in lines[: record.line - 1][:2]))
     notes = [*_left_out(comments, "comment"), *_left_out(titles, "line"), *_dialect_notes(fit.delimiter, fit.quote)]
-    return CsvHeader(names, fit.delimiter, fit.quote, record.line + record.lines - 1, [*notes, *renamed])
+    last, below = record, fit.records[fit.header + 1 :]
+    second = count_second_headers(rows, fit.width) if csv.skip is None and record is fit.records[fit.header] else 0
+    if second:
+        last = below[second - 1]
+        what = f"line {last.line} is" if second == 1 else f"lines {below[0].line} to {last.line} are"
+        notes.append(
+            f"{what} no row: texts where the rows have figures (if it is one: source.csv: {{skip: {record.line - 1}}})"
+        )
+    return CsvHeader(names, fit.delimiter, fit.quote, last.line + last.lines - 1, [*notes, *renamed])
 
 
 def _plain_header(lines: Sequence[str], start: int, delimiter: str | None, where: str, csv: Csv) -> CsvHeader:

@@ -20,6 +20,7 @@ from modelcycle.reading.broken_lines import (
 )
 from modelcycle.reading.csv_header import SAMPLE_BYTES, CsvHeader, parse_csv_header
 from modelcycle.reading.line_numbers import LineNumbers
+from modelcycle.reading.no_rows import without_no_rows
 from modelcycle.reading.plain_text import PlainText
 from modelcycle.reading.text_table import TextTable, line_numbers, write_text_table
 from modelcycle.reading.unclosed_quotes import BROKEN_QUOTE, CsvRecords, blank_broken_quotes
@@ -75,7 +76,9 @@ def read_csv(engine: Any, text: PlainText, csv: Csv, target: Path) -> TextTable:
         add_broken_lines(engine, text.where, [(header.lines + line, words) for line, words in lines], reason)
     check_broken_share(parsed.rows, broken, first_broken_line(engine, text.where), text.where)
     numbers = _line_numbers(engine, records, header.lines)
-    return TextTable(target, header.names, parsed.rows, broken, numbers=numbers, notes=(*text.notes(), *header.notes))
+    notes = (*text.notes(), *header.notes)
+    table = TextTable(target, header.names, parsed.rows, broken, numbers=numbers, notes=notes)
+    return without_no_rows(engine, table, text.where, header.delimiter)
 
 
 def read_csv_header(text: PlainText, csv: Csv) -> CsvHeader:
