@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelcycle.contract.batch import Batch
 from modelcycle.contract.check import check_batch, new_files
 from modelcycle.contract.infer import infer_contract
-from modelcycle.contract.terms import ColumnTerms, Contract, ContractFile
+from modelcycle.contract.terms import ColumnTerms, Contract, ContractFile, RowHashes
 from modelcycle.contract.violations import Example, Report, Violation
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ContractFile",
     "Example",
     "Report",
+    "RowHashes",
     "Violation",
     "check_batch",
     "infer_contract",
