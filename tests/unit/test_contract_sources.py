@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from modelcycle.collect.land import Lander
-from modelcycle.collect.stream_records import Arrival, Delivery, Row
 from modelcycle.contract import Report
+from modelcycle.land.land import Lander
+from modelcycle.land.stream_records import Arrival, Delivery, Row
 from modelcycle.messages import Preprocessed
 from tests.unit.clinic import TOWNS, go_live, rows, text
 from tests.unit.data_steps import AT, Workspace

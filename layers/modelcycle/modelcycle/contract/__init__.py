@@ -6,7 +6,7 @@ from modelcycle.contract.batch import Batch
 from modelcycle.contract.check import check_batch, new_files
 from modelcycle.contract.files import contract_files
 from modelcycle.contract.infer import infer_contract
-from modelcycle.contract.terms import ColumnTerms, Contract, ContractFile
+from modelcycle.contract.terms import ColumnTerms, Contract, ContractFile, RowHashes
 from modelcycle.contract.violations import Example, Report, Violation
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ContractFile",
     "Example",
     "Report",
+    "RowHashes",
     "Violation",
     "check_batch",
     "contract_files",

@@ -107,11 +107,6 @@ class Batch:
         """Return SQL that sorts rows that were there before those of the batch, each in their order."""
         return f"file IN ({', '.join(str(number) for number in self.files) or '-1'}), row_id"
 
-    def by_file(self) -> dict[int, int]:
-        """Return the rows of each file, by its number."""
-        counts = dict(self.engine.execute(f"SELECT file, count(*) FROM {self.source} GROUP BY file").fetchall())
-        return {number: counts.get(number, 0) for number in self.files}
-
     def examples(self, condition: str, text: str = "NULL") -> list[Example]:
         """Return the first rows that meet a condition, with a text of each."""
         rows = self.engine.execute(

@@ -21,7 +21,7 @@ from modelcycle.spec import Rules
 def check_batch(
     batch: Batch, names: Sequence[str], contract: Contract | None, rules: Rules, *, model: str, version: int | None,
     target: str, time_column: str | None, started: datetime, snapshot_rows: int, known_rows: str = "",
-    uneven: bool = False,
+    whole_files: bool = True,
 ) -> Report:  # fmt: skip
     """Check a batch; without a contract, by the rules of the pipeline file alone.
 
@@ -31,8 +31,8 @@ def check_batch(
     version : whose contract it is
     started : when the run began
     snapshot_rows : of all files, those of the batch included
+    whole_files : whether files are comparable by their rows; those of a stream or a pull hold what had arrived
     known_rows : a view like `batch.source` of all rows, for keys that must be there only once; "" if there is none
-    uneven : whether a file holds as many rows as happened to arrive, as those of a stream do
     """
     violations: list[Violation] = []
     if contract is not None:
@@ -40,7 +40,7 @@ def check_batch(
     if contract is None and rules == Rules():
         files = [file.key for file in batch.files.values()]
         return Report(model=model, version=None, files=files, rows=batch.rows, violations=[], columns=len(names))
-    violations += check_rows(batch, contract, rules, snapshot_rows, uneven=uneven)
+    violations += check_rows(batch, contract, rules, snapshot_rows, whole_files)
     if batch.rows:
         cells = batch.cells(name for name in batch.readings if name in batch.texts)
         violations += check_type(batch, cells, contract, rules)

@@ -7,7 +7,7 @@ from typing import Any
 
 from modelcycle.cells.column import Column
 from modelcycle.contract import measured
-from modelcycle.contract.terms import ColumnTerms, Contract, ContractFile
+from modelcycle.contract.terms import ColumnTerms, Contract, ContractFile, RowHashes
 from modelcycle.messages import Artifact
 from modelcycle.model.columns import TableSchema
 from modelcycle.model.profile import MAX_PROFILE_LEVELS
@@ -16,7 +16,7 @@ from modelcycle.model.profile import MAX_PROFILE_LEVELS
 def infer_contract(
     engine: Any, schema: TableSchema, numbers: Mapping[str, int], *, model: str, rows: int, files: list[ContractFile],
     unread: Mapping[str, int], dropped: list[str], keys: list[str], time_column: str | None,
-    under: tuple[Artifact, int | None] | None,
+    under: tuple[Artifact, int | None] | None, row_hashes: RowHashes | None = None,
 ) -> Contract:  # fmt: skip
     """Return the contract of `kept_rows`, whose columns are typed.
 
@@ -27,6 +27,7 @@ def infer_contract(
     rows : of `kept_rows`
     unread : cells that did not parse, by column
     keys : columns that may together be there only once
+    row_hashes : of all rows, written beside the contract
     under : the contract under which the rows were read, and its version
     """
     typed = {column.name: f"c{numbers[column.name]}" for column in schema.columns} | {schema.target.name: "target"}
@@ -46,6 +47,7 @@ def infer_contract(
         files=files,
         time_column=time_column,
         missing_values=schema.missing_values,
+        row_hashes=row_hashes,
         made_under=made_under,
         made_under_version=version,
     )

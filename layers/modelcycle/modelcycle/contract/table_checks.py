@@ -19,7 +19,7 @@ from modelcycle.spec import Check, Level, Rules, seconds_of
 
 
 def check_rows(
-    batch: Batch, contract: Contract | None, rules: Rules, snapshot_rows: int, *, uneven: bool = False
+    batch: Batch, contract: Contract | None, rules: Rules, snapshot_rows: int, whole_files: bool
 ) -> list[Violation]:
     """Return whether there are fewer rows than the rule, the files before, or the version before had."""
     found: list[Violation] = []
@@ -29,17 +29,21 @@ def check_rows(
 
     low, high = rules.rows.min, rules.rows.max
     level = rules.level("rows", "", DECLARED["rows"])
-    if low is not None and batch.files and batch.rows < low:
-        add("DATASET_LOW_NUM_EXAMPLES", f"{batch.rows:,} new rows; the rule asks for {low:,}", level, batch.rows, low)
-    if high is not None and batch.rows > high:
-        add("DATASET_HIGH_NUM_EXAMPLES", f"{batch.rows:,} new rows; the rule allows {high:,}", level, batch.rows, high)
+    rows = sum(file.rows for file in batch.files.values())  # with those that were there before the file was replaced
+    if low is not None and batch.files and rows < low:
+        add("DATASET_LOW_NUM_EXAMPLES", f"{rows:,} new rows; the rule asks for {low:,}", level, rows, low)
+    if high is not None and rows > high:
+        add("DATASET_HIGH_NUM_EXAMPLES", f"{rows:,} new rows; the rule allows {high:,}", level, rows, high)
     if contract is None or low is not None:
         return found
     level = rules.level("rows", "", DEFAULT["rows"])
-    earlier = {file.key: file.rows for file in contract.files if file.rows}
+    earlier = {file.key: file.rows for file in contract.files if file.rows and not file.joined}
     smallest = min(earlier.values(), default=0)
-    for number, rows in ({} if uneven else batch.by_file()).items():
-        key = batch.files[number].key
+    known = contract.contents
+    for number, file in batch.files.items() if whole_files else ():
+        key, rows = file.key, file.rows
+        if file.content in known:
+            continue
         if key in earlier:  # the same file, written anew
             if rows < MIN_SNAPSHOT_SHARE * earlier[key]:
                 what = f"{batch.name_of(number)} has {rows:,} rows; it had {earlier[key]:,}"
@@ -53,8 +57,8 @@ def check_rows(
         what = f"{batch.name_of(number)} has {rows:,} rows; {those} has {smallest:,}"
         weaker = "warn" if first_load and "rows" not in rules.levels else level
         add("COMPARATOR_LOW_NUM_EXAMPLES", what, weaker, rows, smallest)
-    total = sum(file.rows for file in contract.files)
-    if snapshot_rows < MIN_SNAPSHOT_SHARE * total and not found:
+    total = sum(earlier.values())
+    if snapshot_rows < MIN_SNAPSHOT_SHARE * total and all(violation.level == "warn" for violation in found):
         what = f"all files together have {snapshot_rows:,} rows; they had {total:,}"
         add("COMPARATOR_LOW_NUM_EXAMPLES", what, level, snapshot_rows, total)
     return found

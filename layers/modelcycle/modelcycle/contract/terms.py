@@ -41,13 +41,28 @@ class ColumnTerms(ColumnProfile):
 
 
 class ContractFile(BaseModel):
-    """A file that the contract is from; `content` changes if its bytes, or the corrections to it, change."""
+    """A file that the contract is from; `content` changes if its bytes, or the corrections to it, change.
+
+    Parameters
+    ----------
+    joined : whether its columns are added to the rows of other files
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     key: str
     content: str
     rows: int
+    joined: bool = False
+
+
+class RowHashes(BaseModel):
+    """A Parquet file beside the contract with a hash of each row, over all columns of the contract."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sha256: str
+    bytes: int
 
 
 class Contract(BaseModel):
@@ -63,6 +78,7 @@ class Contract(BaseModel):
     files : all files of the snapshot
     time_column : by which rows are ordered
     missing_values : texts that mean a missing value in every column
+    row_hashes : of all rows of the files; None if there are too many
     made_under : the contract under which these rows were read and checked, and its version; None for the first one
     """
 
@@ -81,6 +97,7 @@ class Contract(BaseModel):
     files: list[ContractFile]
     time_column: str | None = None
     missing_values: list[str] = []
+    row_hashes: RowHashes | None = None
     made_under: Artifact | None = None
     made_under_version: int | None = None
 

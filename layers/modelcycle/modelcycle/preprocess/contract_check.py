@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from modelcycle.cells.column import Column
 from modelcycle.contract import Batch, Contract, Report, check_batch, contract_files, new_files
 from modelcycle.faults import BadData, BadPipeline
 from modelcycle.messages import Artifact, Collected, Run
-from modelcycle.spec import Pipeline, StreamSource
+from modelcycle.preprocess.known_rows import create_new_rows
+from modelcycle.spec import Pipeline, S3Source
 from modelcycle.store import Store
 
 MAX_SENTENCES = 20  # in a message; the report has all
@@ -64,9 +66,10 @@ def check_rules(pipeline: Pipeline, columns: Mapping[int, Column]) -> None:
 
 def check_contract(
     engine: Any, run: Run, collected: Collected, contract: Contract | None, artifacts: Store,
-    manifest: Mapping[str, Any], columns: Mapping[int, Column], pipeline: Pipeline,
+    manifest: Mapping[str, Any], columns: Mapping[int, Column], pipeline: Pipeline, folder: Path,
 ) -> Checked:  # fmt: skip
-    """Check the rows of `clean_rows` that are of files which the contract does not have; write the report.
+    """Check the rows of `clean_rows` that are new: of files which the contract does not have, without the rows that the
+    files had before they were replaced; or all rows, if a joined table has changed. Write the report.
 
     Raises
     ------
@@ -76,13 +79,22 @@ def check_contract(
     check_rules(pipeline, columns)
     files = contract_files(manifest)
     new = {number: files[number] for number in new_files(((n, file.content) for n, file in enumerate(files)), contract)}
-    engine.execute(f"CREATE VIEW batch_rows AS SELECT * FROM clean_rows WHERE file IN ({_listed(new)})")
+    joined = any(file.joined for file in new.values())
+    is_new = "true" if joined else f"file IN ({_listed(new)})"
+    is_replaced = contract is not None and not contract.contents <= {file.content for file in files}
+    held = collected.contract if joined or is_replaced else None
+    if (
+        contract is not None and held is not None
+        and create_new_rows(engine, contract, held, artifacts, columns, folder) is not None
+    ):  # fmt: skip
+        is_new = "row_id IN (SELECT row_id FROM new_rows)"
+    engine.execute(f"CREATE VIEW batch_rows AS SELECT * FROM clean_rows WHERE {is_new}")
     rows, snapshot_rows = engine.execute(
         "SELECT (SELECT count(*) FROM batch_rows), (SELECT count(*) FROM clean_rows)"
     ).fetchone()
     batch = Batch(
         engine=engine, source="batch_rows", rows=rows,
-        files={number: file for number, file in new.items() if file.rows},
+        files={number: file for number, file in (enumerate(files) if joined else new.items()) if not file.joined},
         texts={column.name: f"c{number}" for number, column in columns.items()},
         readings={column.name: column for column in columns.values()},
         missing_values=tuple(pipeline.missing_everywhere),
@@ -90,7 +102,7 @@ def check_contract(
     report = check_batch(
         batch, manifest["columns"], contract, pipeline.rules, model=run.model, version=collected.contract_version,
         target=pipeline.target, time_column=pipeline.time_column, started=run.started_at, snapshot_rows=snapshot_rows,
-        known_rows="clean_rows", uneven=isinstance(pipeline.source, StreamSource),
+        known_rows="clean_rows", whole_files=isinstance(pipeline.source, S3Source),
     )  # fmt: skip
     artifact = write_report(report, run, artifacts)
     return Checked(

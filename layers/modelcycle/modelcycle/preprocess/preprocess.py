@@ -23,6 +23,7 @@ from modelcycle.preprocess.duplicates import create_unique_rows, moved_target
 from modelcycle.preprocess.entities import MAX_INSPECTED_ROWS, repeated_entity
 from modelcycle.preprocess.grouping import Grouping, create_units
 from modelcycle.preprocess.held_cells import hold_cells, required_by_rule, tell_held_cells
+from modelcycle.preprocess.known_rows import FILE, write_row_hashes
 from modelcycle.preprocess.quarantine import (
     cell_reasons,
     quarantine_reasons,
@@ -102,7 +103,7 @@ def _preprocess(
     contract = read_contract(collected, artifacts)
     decided = decide_readings(engine, names, dropped, pipeline, contract)
     columns = {number: decision.column for number, decision in decided.items()}
-    checked = check_contract(engine, run, collected, contract, artifacts, manifest, columns, pipeline)
+    checked = check_contract(engine, run, collected, contract, artifacts, manifest, columns, pipeline, folder)
     violations = checked.report.violations
     hold_cells(checked.batch, violations, columns, contract, pipeline.rules, target_number, folder)
     create_unique_rows(engine, pipeline, names, columns)
@@ -143,12 +144,13 @@ def _preprocess(
     )
     moved = moved_target(engine, task, target_number, target_type) if counts.duplicates else None
     written, entity_note = _write_parts(engine, artifacts, run, features, schema, part_rows, grouping, pipeline, folder)
+    row_hashes = write_row_hashes(engine, columns, rows, run.key(STEP, FILE), artifacts, folder)
     under = (collected.contract, collected.contract_version) if collected.contract is not None else None
     inferred = infer_contract(
         engine, schema, {column.name: number for number, column in columns.items()}, model=run.model,
         rows=counts.kept, files=contract_files(manifest), unread=unread_by_column(engine, columns),
         dropped=[names[number] for number in sorted(dropped)], keys=pipeline.rules.keys or pipeline.id_columns,
-        time_column=pipeline.time_column, under=under,
+        time_column=pipeline.time_column, under=under, row_hashes=row_hashes,
     )  # fmt: skip
     return Preprocessed(
         table=artifacts.put(run.key(STEP, "table.json"), schema.model_dump_json().encode()),
