@@ -23,6 +23,7 @@ from modelcycle.cells import dates
 from modelcycle.cells.booleans import boolean_sql
 from modelcycle.cells.column import Column
 from modelcycle.cells.missing import MARKS, USUAL, WORDS
+from modelcycle.cells.numbers import split_unit
 from modelcycle.cells.reading import Reading, parsed_sql
 from modelcycle.cells.times import TIME_FORMATS
 from modelcycle.column_types import codes
@@ -170,6 +171,9 @@ class _Deciding:
         decided, zeros = Decided(column), list[Counted]()
         if column.type == "boolean" and not self._is_boolean(number, unread, words, candidate.present):
             return None
+        with_unit = is_number and number not in self.numeric and split_unit(column.format)[1]
+        if with_unit and number == self.target and self._distinct(number, column) <= MAX_FEW_NUMBERS:
+            return None  # 36 months and 60 months are classes, whose names stay what they are
         if is_number and number not in self.numeric:
             if words and number != self.time and self._are_categories(number, column, words, candidate.present):
                 return None
@@ -225,10 +229,11 @@ class _Deciding:
         recurring = sum(count for _, count in words if count > 1)
         if recurring < MIN_WORD_SHARE * present:
             return False
-        distinct = self.engine.execute(
-            f"SELECT count(DISTINCT {parsed_sql(column, f'c{number}')}) FROM clean_rows"
-        ).fetchone()[0]
-        return bool(distinct <= MAX_FEW_NUMBERS)
+        return self._distinct(number, column) <= MAX_FEW_NUMBERS
+
+    def _distinct(self, number: int, column: Column) -> int:
+        parsed = parsed_sql(column, f"c{number}")
+        return int(self.engine.execute(f"SELECT count(DISTINCT {parsed}) FROM clean_rows").fetchone()[0])
 
     def _coded(self, number: int, column: Column) -> Decided | None:
         """Return a column of whole numbers as a date or as codes, None if it holds measures."""
