@@ -97,6 +97,10 @@ def test_a_column_is_read_as_a_careful_person_reads_it(texts: list[Any], type_: 
     assert words in column.note
 
 
+def test_the_example_of_numbers_is_one_of_them() -> None:
+    assert "numbers such as '72 kg' are" in decide_one(["(kg)", *["72 kg"] * 399]).column.note
+
+
 def test_a_target_with_a_unit_is_classes_if_it_has_few_values() -> None:
     few = decide(c=["1", "2"] * 200, y=["36 months", "60 months"] * 200)["y"].column
     assert (few.type, few.format) == ("text", "")

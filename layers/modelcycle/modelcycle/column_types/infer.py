@@ -24,7 +24,7 @@ from modelcycle.cells.booleans import boolean_sql
 from modelcycle.cells.column import Column
 from modelcycle.cells.missing import MARKS, USUAL, WORDS
 from modelcycle.cells.numbers import split_unit
-from modelcycle.cells.reading import Reading, parsed_sql
+from modelcycle.cells.reading import Reading, parsed_number, parsed_sql
 from modelcycle.cells.times import TIME_FORMATS
 from modelcycle.column_types import codes
 from modelcycle.column_types.candidates import MIN_READ_SHARE, Candidates, count_candidates, file_wide
@@ -267,8 +267,8 @@ class _Deciding:
         """Return a decision with a sentence on how its numbers or dates are written."""
         column = decided.column
         if column.type == "number" and column.format:
-            example = next((text for text in candidate.sample if any(not letter.isdigit() for letter in text)), "")
-            example = example or next(iter(candidate.sample), column.format)
+            read = [text for text in candidate.sample if parsed_number(text, column.format) is not None]
+            example = next((text for text in read if not text.isdigit()), next(iter(read), column.format))
             if column.format in TIME_FORMATS:
                 what = "times of the day" if column.format == "clock" else "durations"
                 return decided.add(f"{what} such as {quoted(example)}, as seconds", loud=True)
