@@ -36,11 +36,13 @@ def written(value: float, format_: str, thousands: bool, places: int) -> str:
 
 @st.composite
 def nearly_numbers(draw: st.DrawFn) -> tuple[str, str]:
-    format_ = draw(st.sampled_from(["", *NUMBER_FORMATS]))
+    measure = draw(st.sampled_from(["", "", " kg", " km/h", " sq. ft", " years", " m²", " °C"]))
+    format_ = draw(st.sampled_from(["", *(f"{format_}{measure}" for format_ in NUMBER_FORMATS)]))
     value = draw(st.floats(0, 1e9) | st.integers(0, 10**9).map(float))
     text = written(value, format_, draw(st.booleans()), draw(st.integers(0, 3)))
     blank = draw(st.sampled_from(["", " ", "\u00a0", "\u202f"]))
     unit = draw(st.sampled_from(["", "", "$", "€", "US$", "kr", "kr.", "%", *CURRENCY_CODES[:3]]))
+    unit = draw(st.sampled_from([measure.strip(), unit]))
     text = text.replace("'", draw(st.sampled_from("'\u2019"))).replace(" ", draw(st.sampled_from(" \u00a0\u202f")))
     text = draw(st.sampled_from([unit + blank + text, text + blank + unit, text]))
     text = draw(st.sampled_from([text, "-" + text, "\u2212" + text, f"({text})", text + "-", "+" + text]))

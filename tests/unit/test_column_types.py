@@ -36,6 +36,16 @@ def with_noise(texts: list[str], *words: str, share: float = 0.1) -> list[str]:
         (with_noise([str(n % 90) for n in range(400)], ">90"), "number", "", "'>90' (40)"),
         (["+493012345678", "+33142685300", "+12025550143"], "text", "", "telephone numbers"),
         (["+12", "-7", "+3"], "number", "", ""),
+        (["72 kg", "65.5 kg", "80kg"], "number", "1234.56 kg", "numbers such as '72 kg' are read as 1234.56 kg"),
+        (["1.248 CC", "998 CC", "12.500,5 CC"], "number", "1.234,56 CC", ""),
+        (["1 year", "2 years", "30 years"], "number", "1234.56 years", ""),
+        ([*["72 kg"] * 19, "65"], "number", "1234.56 kg", ""),
+        ([*(f"{n} kg" for n in range(40, 79)), "150 lb"], "number", "1234.56 kg", "missing: '150 lb' (10)"),
+        (["72 kg", "150 lb", "65 kg"], "text", "", ""),
+        (["12A", "13A", "14A"], "text", "", ""),
+        (["007 kg", "012 kg"], "text", "", ""),
+        (["1st", "2nd"], "text", "", ""),
+        (["12 min", "5 min"], "number", "duration", ""),
         (["12 %", "3,5 %", "−4,0 %"], "number", "1234,56", "52% is the number 52"),
         (["(1.50)", "2.25", "3.00"], "number", "1234.56", ""),
         (["1", "2", "3", "K"], "text", "", ""),
@@ -85,6 +95,17 @@ def test_a_column_is_read_as_a_careful_person_reads_it(texts: list[Any], type_: 
     column = decide_one(texts).column
     assert (column.type, column.format) == (type_, format_), column.note
     assert words in column.note
+
+
+def test_the_example_of_numbers_is_one_of_them() -> None:
+    assert "numbers such as '72 kg' are" in decide_one(["(kg)", *["72 kg"] * 399]).column.note
+
+
+def test_a_target_with_a_unit_is_classes_if_it_has_few_values() -> None:
+    few = decide(c=["1", "2"] * 200, y=["36 months", "60 months"] * 200)["y"].column
+    assert (few.type, few.format) == ("text", "")
+    many = decide(c=["1", "2"] * 200, y=[f"{n} kg" for n in range(400)])["y"].column
+    assert (many.type, many.format) == ("number", "1234.56 kg")
 
 
 @pytest.mark.parametrize(("name", "type_"), [("app_version", "text"), ("Firmware", "text"), ("version", "text"),

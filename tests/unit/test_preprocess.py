@@ -384,3 +384,12 @@ def test_for_a_target_whose_numbers_are_written_in_two_ways_the_error_says_so() 
     with pytest.raises(TargetUnusable) as raised:
         preprocessed(rows)
     assert raised.value.remedy.startswith("write all its numbers in one way")
+
+
+def test_a_class_that_was_taken_for_missing_is_named_and_can_be_kept() -> None:
+    body = table(100, a=lambda row: row, y=["-", "+", "+"])
+    workspace, run = workspace_with(a__csv=body)
+    with pytest.raises(TargetUnusable, match=r"only one class, \+; 34 cells are missing: '-' \(34\)"):
+        workspace.preprocess(run)
+    kept = workspace.preprocess(workspace.run("r2", target="y", missing_values=[""]))
+    assert sorted(workspace.schema(kept).classes) == ["+", "-"]

@@ -404,3 +404,8 @@ def test_a_header_in_another_delimiter_than_texts_is_no_title() -> None:
     with pytest.raises(UnreadableFile, match="do not fit the header"):
         read("kind,weight,color\n" + "x;y\nz;w\n" * 50)
     assert read("Kinds\na;b\n" + "x;y\nz;w\n" * 5).names == ["a", "b"]
+
+
+def test_quotes_with_a_backslash_are_refused_with_the_way_to_write_them() -> None:
+    with pytest.raises(UnreadableFile, match='as "", not'):
+        read("a,t,y\n" + '1,"say \\"hi\\", ok",u\n' * 20)

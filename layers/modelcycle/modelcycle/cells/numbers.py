@@ -10,10 +10,13 @@ import re
 from functools import cache
 from typing import Literal
 
+from modelcycle.cells.units import WORD, unit_pattern
+
 MAX_NUMBER = 3.4028234663852886e38  # the largest float32
 NumberFormat = Literal["1234.56", "1234,56", "1,234.56", "1.234,56", "1 234.56", "1 234,56", "1'234.56", "1'234,56"]
 """How numbers are written, by their thousands separator and decimal mark. With any of these, a currency, a percent
-sign, and brackets for a negative number are allowed; without one (""), numbers are digits with a point."""
+sign, and brackets for a negative number are allowed; without one (""), numbers are digits with a point. "1234.56 kg"
+is one of these with a unit, which a single text may lack; then no currency is allowed."""
 
 NUMBER_FORMATS: tuple[NumberFormat, ...] = (
     "1234.56", "1,234.56", "1 234.56", "1'234.56", "1234,56", "1.234,56", "1 234,56", "1'234,56",
@@ -88,13 +91,36 @@ def number_sql(column: str, format: str = "") -> str:  # noqa: A002
     )
 
 
+def split_unit(format: str) -> tuple[str, str]:  # noqa: A002
+    """Return a format without its unit, and the unit.
+
+    >>> split_unit("1 234,56 km/h"), split_unit("1234.56"), split_unit("")
+    (('1 234,56', 'km/h'), ('1234.56', ''), ('', ''))
+    """
+    for known in NUMBER_FORMATS:
+        if format.startswith(f"{known} "):
+            return known, format[len(known) + 1 :]
+    return format, ""
+
+
+def is_number_format(format: str) -> bool:  # noqa: A002
+    """Return whether numbers may be written so.
+
+    >>> is_number_format("1.234,56"), is_number_format("1234.56 kg"), is_number_format("kg"), is_number_format("")
+    (True, True, False, False)
+    """
+    known, unit = split_unit(format)
+    return known in NUMBER_FORMATS and (known == format or re.fullmatch(WORD, unit) is not None)
+
+
 def separators(format: str) -> tuple[str, str]:  # noqa: A002
     """Return the thousands separator, or "", and the decimal mark of a format.
 
     >>> separators("1.234,56"), separators("1234.56")
     (('.', ','), ('', '.'))
     """
-    return format[1] if not format[1].isdigit() else "", format[-3]
+    known = split_unit(format)[0]
+    return known[1] if not known[1].isdigit() else "", known[-3]
 
 
 def _signs(text: str) -> str:
@@ -118,6 +144,8 @@ def _pattern(format: str) -> str:  # noqa: A002
     # nobody separates thousands before an exponent: 4,341E+00 has a decimal comma
     exponent = rf"[0-9]+(?:{point}[0-9]*)?[eE][+-]?[0-9]+"
     body = rf"{exponent}|{whole}(?:{point}[0-9]*)?|{point}[0-9]+"
-    sign, unit = f"[+(\u2212-]?{_BLANK}?", f"(?:{_CURRENCY}{_BLANK}?)?"
-    after = f"(?:/-)?(?:{_BLANK}?(?:{_CURRENCY}|[%\u2030]))?{_BLANK}?[)\u2212-]?"
-    return f"({sign}{unit}[+\u2212-]?)({body})({after})"
+    sign, unit = f"[+(\u2212-]?{_BLANK}?", split_unit(format)[1]
+    currency = f"(?:{_CURRENCY}{_BLANK}?)?" if not unit else ""
+    behind = unit_pattern(unit) if unit else f"{_CURRENCY}|[%\u2030]"
+    after = f"(?:/-)?(?:{_BLANK}?(?:{behind}))?{_BLANK}?[)\u2212-]?"
+    return f"({sign}{currency}[+\u2212-]?)({body})({after})"

@@ -21,7 +21,8 @@ from typing import Any
 from modelcycle.cells import dates
 from modelcycle.cells.column import Column
 from modelcycle.cells.missing import USUAL, WORDS
-from modelcycle.cells.reading import Reading, parsed_sql
+from modelcycle.cells.numbers import split_unit
+from modelcycle.cells.reading import Reading, parsed_number, parsed_sql
 from modelcycle.cells.times import TIME_FORMATS
 from modelcycle.column_types import codes
 from modelcycle.column_types.candidates import MIN_READ_SHARE, Candidates
@@ -100,6 +101,9 @@ class Deciding:
         decided, zeros = Decided(column), list[Counted]()
         if column.type == "boolean" and not self._is_boolean(number, unread, words, candidate.present):
             return None
+        with_unit = is_number and number not in self.numeric and split_unit(column.format)[1]
+        if with_unit and number == self.target and self._distinct(number, column) <= MAX_FEW_NUMBERS:
+            return None  # 36 months and 60 months are classes, whose names stay what they are
         if is_number and number not in self.numeric:
             if words and number != self.time and self._are_categories(number, column, words, candidate.present):
                 return None
@@ -155,10 +159,11 @@ class Deciding:
         recurring = sum(count for _, count in words if count > 1)
         if recurring < MIN_WORD_SHARE * present:
             return False
-        distinct = self.engine.execute(
-            f"SELECT count(DISTINCT {parsed_sql(column, f'c{number}')}) FROM clean_rows"
-        ).fetchone()[0]
-        return bool(distinct <= MAX_FEW_NUMBERS)
+        return self._distinct(number, column) <= MAX_FEW_NUMBERS
+
+    def _distinct(self, number: int, column: Column) -> int:
+        parsed = parsed_sql(column, f"c{number}")
+        return int(self.engine.execute(f"SELECT count(DISTINCT {parsed}) FROM clean_rows").fetchone()[0])
 
     def _coded(self, number: int, column: Column) -> Decided | None:
         """Return a column of whole numbers as a date or as codes, None if it holds measures."""
@@ -192,8 +197,8 @@ class Deciding:
         """Return a decision with a sentence on how its numbers or dates are written."""
         column = decided.column
         if column.type == "number" and column.format:
-            example = next((text for text in candidate.sample if any(not letter.isdigit() for letter in text)), "")
-            example = example or next(iter(candidate.sample), column.format)
+            read = [text for text in candidate.sample if parsed_number(text, column.format) is not None]
+            example = next((text for text in read if not text.isdigit()), next(iter(read), column.format))
             if column.format in TIME_FORMATS:
                 what = "times of the day" if column.format == "clock" else "durations"
                 return decided.add(f"{what} such as {quoted(example)}, as seconds", loud=True)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 from modelcycle.cells import dates
 from modelcycle.cells.booleans import FALSE, TRUE, has_pair, is_boolean
-from modelcycle.cells.numbers import NUMBER_FORMATS, number, separators
+from modelcycle.cells.numbers import NUMBER_FORMATS, number, separators, split_unit
 from modelcycle.cells.reading import Reading
 from modelcycle.cells.times import TIME_FORMATS, seconds
+from modelcycle.cells.units import common_unit
 
 MIN_LIKELY_SHARE = 0.5  # of the sampled texts, for a reading to be counted over the whole column
 MIN_FIRST_SHARE = 0.3  # of the first texts, to be tried on the whole sample
@@ -38,10 +39,14 @@ def likely_readings(texts: Counter[str]) -> list[Reading]:
         plain = [format_ for format_ in numbers if not format_] or numbers
         return [*readings, *(Reading(type="number", format=format_) for format_ in plain)]
     times = _best(texts, TIME_FORMATS, lambda text, format_: seconds(text, format_) is not None)
+    moments = _best(texts, dates.FORMATS, dates.is_date)
+    unit = common_unit(texts) if not times and not moments else ""
+    with_unit = [f"{format_} {unit}" for format_ in NUMBER_FORMATS] if unit else []
+    measures = _best(texts, with_unit, lambda text, format_: number(text, format_) is not None)
     return [
         *readings,
-        *(Reading(type="number", format=format_) for format_ in times),
-        *(Reading(type="datetime", format=format_) for format_ in _best(texts, dates.FORMATS, dates.is_date)),
+        *(Reading(type="number", format=format_) for format_ in (*times, *measures)),
+        *(Reading(type="datetime", format=format_) for format_ in moments),
     ]
 
 
@@ -76,7 +81,7 @@ def has_decimal_comma(format_: str) -> bool:
     >>> has_decimal_comma("1.234,56"), has_decimal_comma(""), has_decimal_comma("iso")
     (True, False, False)
     """
-    return format_ in NUMBER_FORMATS and separators(format_)[1] == ","
+    return split_unit(format_)[0] in NUMBER_FORMATS and separators(format_)[1] == ","
 
 
 def _best(texts: Counter[str], formats: Sequence[str], reads: Callable[[str, str], bool]) -> list[str]:

@@ -119,6 +119,11 @@ def create_classes(engine: Any, column: Column, pipeline: Pipeline, task: Task, 
         raise _too_many_classes(engine, column, pipeline, labels)
     if len(labels) < 2 and column.type == "number":
         raise _one_value(pipeline, labels[0])
+    if len(labels) < 2 and column.note:  # a class that is named - was taken for a missing value
+        raise _unusable(
+            pipeline, f"has only one class, {_list_labels(labels)}; {column.note}",
+            "if a text is a class, write missing_values: [''], or rename it; otherwise add rows of another class",
+        )  # fmt: skip
     _check_classes(label_units, pipeline, task, unit_name)
     if task == "binary":
         positive = _positive_class(label_rows, pipeline)

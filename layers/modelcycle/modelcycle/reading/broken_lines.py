@@ -13,6 +13,8 @@ TOO_LONG = f"the line is longer than {MAX_LINE_BYTES >> 20} MiB"
 INSERTED_LINES = 10_000  # in one statement
 CSV_REMEDY = 'separate columns by comma, semicolon, tab or |, and quote texts with "'
 
+ESCAPED_REMEDY = 'write a quote inside a value as "", not \\" (Spark: option escape; pandas: doublequote=True)'
+
 
 def create_table(engine: Any) -> None:
     """Create the table, unless it exists."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from modelcycle.faults import NoData, UnreadableFile
 from modelcycle.reading.body import MAX_BLANK_LINES, copy_body
 from modelcycle.reading.broken_lines import (
+    CSV_REMEDY,
+    ESCAPED_REMEDY,
     INSERTED_LINES,
     MAX_LINE_BYTES,
     MAX_LINE_CHARACTERS,
@@ -62,7 +64,8 @@ def read_csv(engine: Any, text: PlainText, csv: Csv, target: Path) -> TextTable:
         path = fixed
         if records.broken:
             first = (header.lines + records.broken[0][0], BROKEN_QUOTE)
-            check_broken_share(records.count, len(records.broken), first, text.where)
+            remedy = _remedy(line for _, line in records.broken[:1])
+            check_broken_share(records.count, len(records.broken), first, text.where, remedy=remedy)
         parsed = _parse(engine, path, target, header)
         if parsed.rows + parsed.rejected != records.count:
             raise UnreadableFile(
@@ -74,11 +77,18 @@ def read_csv(engine: Any, text: PlainText, csv: Csv, target: Path) -> TextTable:
     _store_broken_lines(engine, text.where, records, header.lines)
     for reason, lines in ((BROKEN_QUOTE, records.broken), (TOO_LONG, body.long)):
         add_broken_lines(engine, text.where, [(header.lines + line, words) for line, words in lines], reason)
-    check_broken_share(parsed.rows, broken, first_broken_line(engine, text.where), text.where)
+    remedy = _remedy(text for (text,) in engine.execute(
+        "SELECT text FROM broken_lines WHERE file = $1 ORDER BY line LIMIT 1", [text.where]
+    ).fetchall())  # fmt: skip
+    check_broken_share(parsed.rows, broken, first_broken_line(engine, text.where), text.where, remedy=remedy)
     numbers = _line_numbers(engine, records, header.lines)
     notes = (*text.notes(), *header.notes)
     table = TextTable(target, header.names, parsed.rows, broken, numbers=numbers, notes=notes)
     return without_no_rows(engine, table, text.where, header.delimiter)
+
+
+def _remedy(broken: Iterable[str]) -> str:
+    return ESCAPED_REMEDY if any('\\"' in line for line in broken) else CSV_REMEDY
 
 
 def read_csv_header(text: PlainText, csv: Csv) -> CsvHeader:

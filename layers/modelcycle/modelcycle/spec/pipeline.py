@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from modelcycle.cells.numbers import NumberFormat
+from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import ColumnName, Section
@@ -21,6 +21,12 @@ CROSS_FIELD_ERROR = "cross_field"
 """Pydantic error type of a rule over several keys; its context holds `message` and `path`, the key to blame."""
 
 
+def _number_format(text: str) -> str:
+    if not is_number_format(text):
+        raise ValueError(f"write one of {', '.join(NUMBER_FORMATS)}, and behind it a unit if there is one")
+    return text
+
+
 class Features(Section):
     """How columns enter the model. Columns not listed here are decided from the data; the plan gives the reasons."""
 
@@ -31,8 +37,10 @@ class Features(Section):
     allow: list[ColumnName] = Field(
         [], description="columns that you vouch for: they are known before the target is, even if they seem to leak it"
     )
-    numbers: dict[ColumnName, NumberFormat] = Field(
-        {}, description="how the numbers of a column are written, such as price: '1.234,56'; found by itself otherwise"
+    numbers: dict[ColumnName, Annotated[str, AfterValidator(_number_format)]] = Field(
+        {},
+        description="how the numbers of a column are written, such as price: '1.234,56' or weight: '1234.56 kg';"
+        " found by itself otherwise",
     )
     dates: dict[ColumnName, str] = Field(
         {}, description="how the dates of a column are written, such as sold: '%d/%m/%Y'; found by itself otherwise"
