@@ -63,7 +63,8 @@ def collect(
     prefix = source_prefix(run.model, MAIN, pipeline.source)
     inputs = list_inputs(pipeline, data, registry.landings if registry is not None else None)
     listing = inputs[MAIN]
-    corrections = [listed for listed in data.list(prefix) if is_corrections(listed.key)]
+    # of rows from any source: `modelcycle quarantine --replay` uploads them, which starts a run
+    corrections = [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     for name, objects in inputs.items():
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]))

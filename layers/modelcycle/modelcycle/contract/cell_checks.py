@@ -1,10 +1,9 @@
-"""Cells that do not parse, are missing, are out of range, or hold an unknown category."""
+"""Cells that do not parse, are missing, or hold an unknown category."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 
 from modelcycle.cells import dates
@@ -21,21 +20,16 @@ from modelcycle.contract.limits import (
     MIN_BROKEN_CELLS,
     MIN_MISSING_JUMP,
     MIN_STANDARD_ERRORS,
-    RANGE_MARGIN,
 )
 from modelcycle.contract.matching import same_letters
-from modelcycle.contract.shifts import MIN_ORDER, continues, cut, shown
+from modelcycle.contract.shifts import continues, cut
 from modelcycle.contract.terms import ColumnTerms, Contract
 from modelcycle.contract.violations import Anomaly, Violation
 from modelcycle.model.proportions import proportions_z
-from modelcycle.spec import ColumnRule, Level, Rules, bound
+from modelcycle.spec import Level, Rules
 from modelcycle.sql_literal import literal
 
 NOT_READABLE = {"number": "not numbers", "boolean": "neither true nor false", "datetime": "not dates of its format"}
-RANGE_ANOMALIES: dict[tuple[str, bool], Anomaly] = {
-    ("below", False): "FLOAT_TYPE_SMALL_FLOAT", ("above", False): "FLOAT_TYPE_BIG_FLOAT",
-    ("below", True): "INT_TYPE_SMALL_INT", ("above", True): "INT_TYPE_BIG_INT",
-}  # fmt: skip
 MAX_CATEGORIES = 1000  # distinct texts of a batch that are compared
 MAX_NAMED = 3  # categories in a sentence
 _COMMA = re.compile(r"\D{0,3}[+-]?\d{1,3}(?:[. '\u00a0\u2019]?\d{3})*,\d+\D{0,3}")
@@ -67,7 +61,7 @@ def check_type(batch: Batch, cells: Mapping[str, Cells], contract: Contract | No
             Violation(
                 anomaly=_type_anomaly(reading, then), check="type", level=rules.level("type", name, default),
                 column=name, count=unread, of=present,
-                what=f"{name}: {_share(unread, present)} are {NOT_READABLE[reading.type]}{likely}{was}",
+                what=f"{name}: {share_of(unread, present)} are {NOT_READABLE[reading.type]}{likely}{was}",
                 examples=batch.examples(batch.unread(name), batch.texts[name]),
             )
         )  # fmt: skip
@@ -102,56 +96,6 @@ def check_missing(batch: Batch, cells: Mapping[str, Cells], contract: Contract |
             )
         )  # fmt: skip
     return found
-
-
-def check_range(batch: Batch, contract: Contract | None, rules: Rules) -> list[Violation]:
-    """Return the columns with values outside of the rule's bounds, or far outside of what there was."""
-    terms = contract.terms() if contract is not None else {}
-    found = []
-    for name, spread in batch.spreads().items():
-        if batch.readings[name].type == "boolean":
-            continue
-        typed = batch.parsed(name)
-        rule, then = rules.column(name), terms.get(name)
-        declared = rule.min is not None or rule.max is not None
-        low, high = bounds(rule, then)
-        if batch.readings[name].type == "datetime" and not declared:
-            continue  # time goes on
-        outside = {"below": (low, spread.minimum < low), "above": (high, spread.maximum > high)}
-        if not any(broken for _, broken in outside.values()):
-            continue
-        if not declared and spread.whole and _follows_rows(batch, typed):
-            continue  # a counter
-        for side, (limit, broken) in outside.items():
-            if not broken:
-                continue
-            condition = f"{typed} {'<' if side == 'below' else '>'} {limit!r}"
-            count = batch.count(condition)
-            if not count:
-                continue
-            level = rules.level("range", name, (DECLARED if declared else DEFAULT)["range"])
-            if declared:
-                told = f"{side} {_value(limit, batch.readings[name])}, the rule's limit"
-            else:
-                assert then is not None and then.minimum is not None and then.maximum is not None
-                told = f"far {side} {shown(then.minimum)} to {shown(then.maximum)}, the range before"
-            found.append(
-                Violation(
-                    anomaly=RANGE_ANOMALIES[side, spread.whole], check="range", level=level, column=name,
-                    what=f"{name}: {_share(count, spread.values)} {'is' if count == 1 else 'are'} {told}",
-                    count=count, of=spread.values, examples=batch.examples(condition, batch.texts[name]),
-                )
-            )  # fmt: skip
-    return found
-
-
-def bounds(rule: ColumnRule, then: ColumnTerms | None) -> tuple[float, float]:
-    """Return between which values a column may lie: the rule's, else what there was and a margin."""
-    low, high = bound(rule.min), bound(rule.max)
-    if low is not None or high is not None or then is None or then.minimum is None or then.maximum is None:
-        return (float("-inf") if low is None else low), (float("inf") if high is None else high)
-    margin = RANGE_MARGIN * (then.maximum - then.minimum)
-    return then.minimum - margin, then.maximum + margin
 
 
 def check_categories(batch: Batch, contract: Contract | None, rules: Rules, target: str) -> list[Violation]:
@@ -193,8 +137,7 @@ def check_categories(batch: Batch, contract: Contract | None, rules: Rules, targ
         )
         more = f" and {len(new) - MAX_NAMED:,} more" if len(new) > MAX_NAMED else ""
         listed = ", ".join(literal(level.text) for level in new[:100])
-        told = f"{_share(count, values)} {'is' if count == 1 else 'are'}"
-        told = f"{_share(count, values)} {'is' if count == 1 else 'are'}"
+        told = f"{share_of(count, values)} {'is' if count == 1 else 'are'}"
         noun = "a new category" if len(new) == 1 else "new categories"
         found.append(
             Violation(
@@ -207,10 +150,10 @@ def check_categories(batch: Batch, contract: Contract | None, rules: Rules, targ
     return found
 
 
-def _share(count: int, of: int) -> str:
+def share_of(count: int, of: int) -> str:
     """Return a count with its share, for a sentence.
 
-    >>> _share(1, 2000), _share(300, 3000)
+    >>> share_of(1, 2000), share_of(300, 3000)
     ('1 of 2,000 values', '300 of 3,000 values (10.0 %)')
     """
     share = f" ({100 * count / of:.1f} %)" if count >= 0.001 * of else ""
@@ -288,7 +231,7 @@ def _texts_now_numbers(batch: Batch, name: str, then: ColumnTerms | None, rules:
     ).fetchone()
     if present < MIN_BROKEN_CELLS or read < 0.9 * present:
         return []
-    what = f"{name}: {_share(read, present)} are numbers; it held texts before"
+    what = f"{name}: {share_of(read, present)} are numbers; it held texts before"
     return [
         Violation(
             anomaly="STRING_TYPE_NOW_INT" if whole == read else "STRING_TYPE_NOW_FLOAT", check="type",
@@ -296,14 +239,3 @@ def _texts_now_numbers(batch: Batch, name: str, then: ColumnTerms | None, rules:
             examples=batch.examples(f"{batch.parsed(name, number)} IS NOT NULL", batch.texts[name]),
         )
     ]  # fmt: skip
-
-
-def _follows_rows(batch: Batch, typed: str) -> bool:
-    order = batch.engine.execute(f"SELECT corr({typed}, row_id) FROM {batch.source}").fetchone()[0]
-    return order is not None and abs(order) >= MIN_ORDER
-
-
-def _value(limit: float, reading: Reading) -> str:
-    if reading.type != "datetime":
-        return f"{limit:g}"
-    return f"{datetime.fromtimestamp(limit, UTC):%Y-%m-%d}"
