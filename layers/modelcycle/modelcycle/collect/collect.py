@@ -16,6 +16,7 @@ from modelcycle.collect.objects import Entry, read_objects
 from modelcycle.collect.pinned_contract import contract_for, pinned_contract
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
+from modelcycle.collect.stream_objects import correct_objects
 from modelcycle.contract import ContractFile
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
@@ -95,6 +96,8 @@ def collect(
 
             tables, sources = read_objects(engine, data, listing, pipeline, MAIN, folder, prepare)
             notes: list[str] = []
+            if isinstance(pipeline.source, StreamSource) and corrected:
+                tables = correct_objects(engine, tables, sources, corrected)
             if isinstance(pipeline.source, StreamSource) and pipeline.source.id is not None:
                 where = f"pipelines/{pipeline.name}.yaml"
                 tables, repeated_rows = without_repeated_ids(engine, tables, pipeline.source.id, where)
