@@ -100,8 +100,8 @@ def _corrected(engine: Any, table: TextTable, cells: dict[tuple[int, int, str | 
         "CREATE OR REPLACE TEMP TABLE corrected_cells (file INTEGER, row BIGINT, number INTEGER, text VARCHAR)"
     )
     places = {name: number for number, name in enumerate(table.names)}
-    own = [
-        [file, row, places[column], text] for (file, row, column), text in cells.items() if column in places
+    own: list[tuple[int, int, int, str | None]] = [
+        (file, row, places[column], text) for (file, row, column), text in cells.items() if column in places
     ]  # fmt: skip
     if not own:
         return table
