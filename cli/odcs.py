@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from modelcycle.faults import BadInput
+from modelcycle.spec import Rules
 
 API_VERSION = "v3.1.0"
 LOGICAL_TYPES = {"number": "number", "boolean": "boolean", "datetime": "timestamp", "text": "string"}
@@ -115,8 +118,26 @@ def to_rules(document: Any, where: str) -> dict[str, Any]:
 
     Raises
     ------
-    BadInput : it is no ODCS 3 document, or has no table or several
+    BadInput : it is no ODCS 3 document, has no table or several, or a value that is none of the standard
     """
+    try:
+        rules = _to_rules(document, where)
+        Rules.model_validate(rules)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            f"{place}: {first['msg'].removeprefix('Value error, ')}", where, "correct it, or leave it out"
+        ) from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another structure than the standard's
+        raise BadInput(
+            f"the document is not built as the standard says: {error}", where,
+            "lists of objects are expected under properties, quality and slaProperties",
+        ) from None  # fmt: skip
+    return rules
+
+
+def _to_rules(document: Any, where: str) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("kind") != "DataContract":
         raise BadInput("the file is not a data contract", where, "kind: DataContract is expected (ODCS 3)")
     if not str(document.get("apiVersion", "")).startswith("v3"):

@@ -8,6 +8,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -157,6 +158,11 @@ def _write_csv(path: Path | None, kept: list[Kept]) -> None:
 def _replay(place: Place, model: str, path: Path | None, options: Options) -> int:
     """Upload the corrections of a CSV file; S3's event starts a run, which is followed."""
     corrections = read_corrections(path) if path is not None else []
+    collected = _results(place, _record(place, model, None)).get("collect") if corrections else None
+    if collected is not None:
+        artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+        manifest = read_json(artifacts, Artifact.model_validate(collected["manifest"]))
+        corrections = fitting(corrections, manifest, str(path))
     bucket = place.output("DataBucket")
     try:
         text = place.s3.get_object(Bucket=bucket, Key=f"pipelines/{model}.yaml")["Body"].read()
@@ -209,6 +215,32 @@ def read_corrections(path: Path) -> list[dict[str, Any]]:
                 f"keep the columns {', '.join(HEAD)}; write only into `correction`",
             ) from None  # fmt: skip
     return corrections
+
+
+def fitting(corrections: list[dict[str, Any]], manifest: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    """Return the corrections of files that the last run has read: one that does not fit would end every later run.
+
+    Raises
+    ------
+    BadInput : a correction is of a column that the data do not have, or none is of these files
+    """
+    contents = {entry["sha256"] for entry in manifest["objects"]}
+    found = [correction for correction in corrections if correction["content"] in contents]
+    for correction in found:
+        if correction["scope"] == "cell" and correction["column"] not in manifest["columns"]:
+            raise BadInput(
+                f"{correction['column']!r} is not a column of the data", where,
+                "keep the rows as --csv wrote them; write only into `correction`",
+            )  # fmt: skip
+    left = len(corrections) - len(found)
+    if not found:
+        raise BadInput(
+            f"none of the {left:,} corrections is of a file that the last run has read: the files were replaced since",
+            where, "write what is kept back now: modelcycle quarantine MODEL --csv --file FILE",
+        )  # fmt: skip
+    if left:
+        console.say(f"{left:,} corrections left out: their files were replaced since")
+    return found
 
 
 def _line(text: str, correction: str) -> dict[str, Any]:

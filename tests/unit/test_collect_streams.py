@@ -128,3 +128,17 @@ def test_rows_name_the_object_that_brought_them() -> None:
     streamed.send({"n": 2, "y": 2}, {"n": 3, "y": 1})
     (shard,) = streamed.collect().shards
     assert [row[:3] for row in streamed.workspace.parquet(shard)] == [(0, 1, "1"), (0, 2, "2"), (1, 2, "3")]
+
+
+def test_a_corrected_cell_of_a_record_takes_its_place() -> None:
+    streamed = Streamed()
+    streamed.send({"x": "one", "y": 2}, {"x": "two", "y": 3})
+    streamed.send({"x": "two", "y": 4})
+    before = streamed.collect()
+    workspace = streamed.workspace
+    entries = json.loads(workspace.artifacts.read(before.manifest))["objects"]
+    correction = {"content": entries[0]["sha256"], "scope": "cell", "at": 2, "column": "x", "text": "2"}
+    workspace.data.upload("raw/m/_corrections-20260101T000000-a.jsonl", json.dumps(correction).encode())
+    after = streamed.collect(run_id="r2")
+    assert after.corrected == 1
+    assert workspace.rows(after) == [("one", "2"), ("2", "3"), ("two", "4")]

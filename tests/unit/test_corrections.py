@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from modelcycle.faults import BadData
+from cli.quarantine import fitting
+from modelcycle.faults import BadData, BadInput
 from tests.fakes import MemoryStore
 from tests.unit.data_steps import Workspace, table, workspace_with
 from tests.unit.pulled_rows import PullWorkspace
@@ -133,3 +134,17 @@ def test_a_correction_that_does_not_fit_is_named(correction: dict[str, Any], sai
     correct(workspace, "a.csv", [correction])
     with pytest.raises(BadData, match=said):
         workspace.collect(run)
+
+
+def test_corrections_that_fit_no_file_are_not_uploaded() -> None:
+    manifest = {"columns": ['age, "y"', "state"], "objects": [{"sha256": "new"}]}
+
+    def cell(content: str, column: str) -> dict[str, Any]:
+        return {"content": content, "scope": "cell", "at": 1, "column": column, "text": "3"}
+
+    fits = cell("new", 'age, "y"')
+    assert fitting([fits, cell("old", "state")], manifest, "kept.csv") == [fits]
+    with pytest.raises(BadInput, match="'town' is not a column"):
+        fitting([fits, cell("new", "town")], manifest, "kept.csv")
+    with pytest.raises(BadInput, match="the files were replaced"):
+        fitting([cell("old", "state")], manifest, "kept.csv")

@@ -16,6 +16,7 @@ from modelcycle.collect.objects import Entry, read_objects
 from modelcycle.collect.pinned_contract import contract_for, pinned_contract
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
+from modelcycle.collect.stream_objects import correct_objects
 from modelcycle.contract import ContractFile, contract_files
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, NoData
@@ -64,7 +65,7 @@ def collect(
     prefix = source_prefix(run.model, MAIN, pipeline.source)
     inputs = list_inputs(pipeline, data, registry.landings if registry is not None else None)
     listing = inputs[MAIN]
-    # also those of files that have landed from elsewhere
+    # of rows from any source: `modelcycle quarantine --replay` uploads them, which starts a run
     corrections = [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     for name, objects in inputs.items():
@@ -104,6 +105,8 @@ def collect(
 
             tables, sources = read_objects(engine, data, listing, pipeline, MAIN, folder, prepare)
             notes: list[str] = []
+            if isinstance(pipeline.source, StreamSource) and corrected:
+                tables = correct_objects(engine, tables, sources, corrected)
             if isinstance(pipeline.source, StreamSource) and pipeline.source.id is not None:
                 where = f"pipelines/{pipeline.name}.yaml"
                 tables, repeated_rows = without_repeated_ids(engine, tables, pipeline.source.id, where)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from modelcycle.collect.corrections import Correction
 from modelcycle.engine import row_group_rows
 from modelcycle.reading import TextTable, read_file
 from modelcycle.reading.line_numbers import LineNumbers
@@ -71,6 +73,59 @@ def _by_object(engine: Any, table: TextTable, entries: list[dict[str, Any]], fir
     )
     table.path.unlink()
     return replace(table, path=path, numbers=LineNumbers())
+
+
+def correct_objects(
+    engine: Any, tables: list[TextTable], entries: list[dict[str, Any]], corrections: Sequence[Correction]
+) -> list[TextTable]:
+    """Return the tables with their corrected cells; the entries of their objects get another content."""
+    numbers = {entry["sha256"]: number for number, entry in enumerate(entries)}
+    cells = {
+        (numbers[correction.content], correction.at, correction.column): correction.text
+        for correction in corrections
+        if correction.scope == "cell" and correction.content in numbers
+        and 1 <= correction.at <= entries[numbers[correction.content]]["rows"]
+    }  # fmt: skip
+    applied: dict[int, list[Any]] = {}
+    for (number, row, column), text in sorted(cells.items(), key=str):
+        applied.setdefault(number, []).append([row, column, text])
+    for number, own in applied.items():
+        content = hashlib.sha256(json.dumps([entries[number]["sha256"], own], ensure_ascii=False).encode()).hexdigest()
+        entries[number] |= {"content": content, "corrected": len(own)}
+    return [_corrected(engine, table, cells) for table in tables] if cells else tables
+
+
+def _corrected(engine: Any, table: TextTable, cells: dict[tuple[int, int, str | None], str | None]) -> TextTable:
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE corrected_cells (file INTEGER, row BIGINT, number INTEGER, text VARCHAR)"
+    )
+    places = {name: number for number, name in enumerate(table.names)}
+    own: list[tuple[int, int, int, str | None]] = [
+        (file, row, places[column], text) for (file, row, column), text in cells.items() if column in places
+    ]  # fmt: skip
+    if not own:
+        return table
+    engine.executemany("INSERT INTO corrected_cells VALUES ($1, $2, $3, nullif($4, ''))", own)
+    changed = sorted({cell[2] for cell in own})
+    columns = ", ".join(
+        f"CASE WHEN k{n}.row IS NOT NULL THEN k{n}.text ELSE source.c{n} END AS c{n}"
+        if n in changed
+        else f"source.c{n}"
+        for n in range(len(table.names))
+    )
+    joined = " ".join(
+        f"LEFT JOIN (SELECT * FROM corrected_cells WHERE number = {n}) k{n}"
+        f" ON k{n}.row = source.row AND k{n}.file = source.file"
+        for n in changed
+    )
+    path = table.path.with_suffix(".corrected.parquet")
+    engine.execute(
+        f"COPY (SELECT source.file, source.row, {columns} FROM read_parquet({literal(table.path)}) source {joined}"
+        f" ORDER BY source.file, source.row) TO {literal(path)}"
+        f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(len(table.names))})"
+    )
+    table.path.unlink()
+    return replace(table, path=path)
 
 
 def _groups(listing: list[Listed]) -> Iterator[list[Listed]]:

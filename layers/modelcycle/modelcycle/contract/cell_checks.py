@@ -1,10 +1,9 @@
-"""Cells that do not parse, are missing, or are out of range."""
+"""Cells that do not parse, or are missing."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 
 from modelcycle.cells import dates
@@ -18,19 +17,14 @@ from modelcycle.contract.limits import (
     MIN_BROKEN_CELLS,
     MIN_MISSING_JUMP,
     MIN_STANDARD_ERRORS,
-    RANGE_MARGIN,
 )
-from modelcycle.contract.shifts import MIN_ORDER, cut, shown
+from modelcycle.contract.shifts import cut
 from modelcycle.contract.terms import ColumnTerms, Contract
 from modelcycle.contract.violations import Anomaly, Violation, with_share
 from modelcycle.model.proportions import proportions_z
-from modelcycle.spec import ColumnRule, Level, Rules, bound
+from modelcycle.spec import Level, Rules
 
 NOT_READABLE = {"number": "not numbers", "boolean": "neither true nor false", "datetime": "not dates of its format"}
-RANGE_ANOMALIES: dict[tuple[str, bool], Anomaly] = {
-    ("below", False): "FLOAT_TYPE_SMALL_FLOAT", ("above", False): "FLOAT_TYPE_BIG_FLOAT",
-    ("below", True): "INT_TYPE_SMALL_INT", ("above", True): "INT_TYPE_BIG_INT",
-}  # fmt: skip
 MAX_NAMED = 3  # words in a sentence
 _COMMA = re.compile(r"\D{0,3}[+-]?\d{1,3}(?:[. '\u00a0\u2019]?\d{3})*,\d+\D{0,3}")
 _POINT = re.compile(r"\D{0,3}[+-]?\d{1,3}(?:[, '\u00a0\u2019]?\d{3})*\.\d+\D{0,3}")
@@ -96,56 +90,6 @@ def check_missing(batch: Batch, cells: Mapping[str, Cells], contract: Contract |
             )
         )  # fmt: skip
     return found
-
-
-def check_range(batch: Batch, contract: Contract | None, rules: Rules) -> list[Violation]:
-    """Return the columns with values outside of the rule's bounds, or far outside of what there was."""
-    terms = contract.terms() if contract is not None else {}
-    found = []
-    for name, spread in batch.spreads().items():
-        if batch.readings[name].type == "boolean":
-            continue
-        typed = batch.parsed(name)
-        rule, then = rules.column(name), terms.get(name)
-        declared = rule.min is not None or rule.max is not None
-        low, high = bounds(rule, then)
-        if batch.readings[name].type == "datetime" and not declared:
-            continue  # time goes on
-        outside = {"below": (low, spread.minimum < low), "above": (high, spread.maximum > high)}
-        if not any(broken for _, broken in outside.values()):
-            continue
-        if not declared and spread.whole and _follows_rows(batch, typed):
-            continue  # a counter
-        for side, (limit, broken) in outside.items():
-            if not broken:
-                continue
-            condition = f"{typed} {'<' if side == 'below' else '>'} {limit!r}"
-            count = batch.count(condition)
-            if not count:
-                continue
-            level = rules.level("range", name, (DECLARED if declared else DEFAULT)["range"])
-            if declared:
-                told = f"{side} {_value(limit, batch.readings[name])}, the rule's limit"
-            else:
-                assert then is not None and then.minimum is not None and then.maximum is not None
-                told = f"far {side} {shown(then.minimum)} to {shown(then.maximum)}, the range before"
-            found.append(
-                Violation(
-                    anomaly=RANGE_ANOMALIES[side, spread.whole], check="range", level=level, column=name,
-                    what=f"{name}: {with_share(count, spread.values)} {'is' if count == 1 else 'are'} {told}",
-                    count=count, of=spread.values, examples=batch.examples(condition, batch.texts[name]),
-                )
-            )  # fmt: skip
-    return found
-
-
-def bounds(rule: ColumnRule, then: ColumnTerms | None) -> tuple[float, float]:
-    """Return between which values a column may lie: the rule's, else what there was and a margin."""
-    low, high = bound(rule.min), bound(rule.max)
-    if low is not None or high is not None or then is None or then.minimum is None or then.maximum is None:
-        return (float("-inf") if low is None else low), (float("inf") if high is None else high)
-    margin = RANGE_MARGIN * (then.maximum - then.minimum)
-    return then.minimum - margin, then.maximum + margin
 
 
 def _type_anomaly(reading: Reading, then: ColumnTerms | None) -> Anomaly:
@@ -227,14 +171,3 @@ def _texts_now_numbers(batch: Batch, name: str, then: ColumnTerms | None, rules:
             examples=batch.examples(f"{batch.parsed(name, number)} IS NOT NULL", batch.texts[name]),
         )
     ]  # fmt: skip
-
-
-def _follows_rows(batch: Batch, typed: str) -> bool:
-    order = batch.engine.execute(f"SELECT corr({typed}, row_id) FROM {batch.source}").fetchone()[0]
-    return order is not None and abs(order) >= MIN_ORDER
-
-
-def _value(limit: float, reading: Reading) -> str:
-    if reading.type != "datetime":
-        return f"{limit:g}"
-    return f"{datetime.fromtimestamp(limit, UTC):%Y-%m-%d}"

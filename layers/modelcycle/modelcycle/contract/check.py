@@ -7,14 +7,16 @@ from datetime import datetime
 
 from modelcycle.contract.batch import Batch
 from modelcycle.contract.category_checks import check_categories
-from modelcycle.contract.cell_checks import check_missing, check_range, check_type
+from modelcycle.contract.cell_checks import check_missing, check_type
 from modelcycle.contract.class_checks import check_classes
 from modelcycle.contract.column_checks import check_columns
 from modelcycle.contract.limits import GRAVEST
+from modelcycle.contract.range_checks import check_range
 from modelcycle.contract.shift_checks import check_shifts
 from modelcycle.contract.table_checks import check_freshness, check_keys, check_rows, check_unique
 from modelcycle.contract.terms import Contract
 from modelcycle.contract.violations import Report, Violation
+from modelcycle.contract.writing_checks import check_writing
 from modelcycle.spec import Rules
 
 
@@ -47,12 +49,13 @@ def check_batch(
         violations += check_missing(batch, cells, contract, rules)
         violations += check_range(batch, contract, rules)
         violations += check_categories(batch, contract, rules, target)
-        violations += check_unique(batch, rules)
+        violations += check_unique(batch, contract, rules, known_rows or batch.source)
         violations += check_keys(batch, contract, rules, known_rows or batch.source)
         if time_column is not None and time_column in batch.readings:
             violations += check_freshness(batch, contract, rules, time_column, started)
         if contract is not None:
             violations += check_classes(batch, contract, rules)
+            violations += check_writing(batch, contract, rules)
             told = {violation.column for violation in violations if violation.check == "type"}
             violations += check_shifts(batch, contract, rules, version or 0, leave_out=told)
     return Report(

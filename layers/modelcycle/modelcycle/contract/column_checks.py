@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from modelcycle.contract.batch import Batch
@@ -27,6 +28,8 @@ def check_columns(batch: Batch, names: Sequence[str], contract: Contract, rules:
         what = f"the column {column.name!r} is missing"
         if match is not None:
             alike = f" ({match.by_values:.0%} of its values are alike)" if match.by_values else ""
+            if unicodedata.normalize("NFC", match.name) == unicodedata.normalize("NFC", column.name):
+                alike = ": the same letters in another Unicode form"
             what += f"; {match.name!r} is likely its new name{alike}".replace("%", " %")
         # nobody predicts by it, and whoever joins by it names it in the pipeline file
         default: Level = "warn" if match is None and column.is_identifier and column is not contract.target else "fail"

@@ -16,6 +16,7 @@ MIN_STANDARD_ERRORS = 4.0  # by which a share must have risen; below, it may be 
 MAX_NEW_CATEGORY_SHARE = 0.25  # of the values
 MAX_RESPELLED_SHARE = 0.02  # of the values, that are a known category in another spelling
 RANGE_MARGIN = 0.1  # of the range then, beyond which a value is told
+MAX_OUTSIDE_SHARE = 0.1  # of the values, beyond the range and its margin: more is no accident
 MIN_FILE_ROWS = 50  # of the smallest file before; smaller ones vary by chance
 MIN_FILE_SHARE = 0.6  # of the rows of the smallest file before: below it, rows may be lost
 MAX_LOAD_SHARE = 1 / 3  # of the only file before: below it, that one was rather a first load

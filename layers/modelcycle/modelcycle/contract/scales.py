@@ -12,6 +12,8 @@ MIN_VALUES = 50  # now and then
 MIN_DISTINCT = 10  # of the quantiles; codes and counts of few values have no unit
 MIN_FACTOR = 1.25
 MIN_DISTANCE = 0.3  # of the distributions as they are
+MAX_GROWTH = 2.0  # of numbers that are assigned one after the other, such as those of customers
+MAX_UNEVEN = 0.1  # of their range, between its middle and the median
 MAX_REST = 0.03  # of them after the change of unit is undone, beyond chance
 MAX_ERROR = 0.12  # of a known factor
 KNOWN_FACTORS = {
@@ -59,8 +61,20 @@ def other_scale(then: ColumnTerms, now: Spread) -> Scale | None:
     if distance(then.quantiles, now.quantiles) < MIN_DISTANCE:
         return None
     allowed = MAX_REST + 1.36 * math.sqrt(1 / values + 1 / now.values)  # the test's critical value at 5 %
+    if _are_assigned(then, now):
+        return None
     found = [scale for scale in _candidates(then, now) if _rest(then, now, scale) <= allowed]
     return min(found, key=lambda scale: (not scale.name, _rest(then, now, scale))) if found else None
+
+
+def _are_assigned(then: ColumnTerms, now: Spread) -> bool:
+    """Return whether whole numbers are spread evenly from the lowest on: of rows that name one of many, which grow."""
+    least, most = then.quantiles[0], then.quantiles[-1]
+    if not (then.whole and now.whole) or least < 0 or now.quantiles[0] > least + MAX_UNEVEN * (most - least):
+        return False
+    ends = ((least, then.quantiles[len(LEVELS) // 2], most), (*now.quantiles[:: len(LEVELS) // 2],))
+    evenly = all(abs(median - (low + high) / 2) <= MAX_UNEVEN * (high - low) for low, median, high in ends)
+    return evenly and most < now.quantiles[-1] <= MAX_GROWTH * most
 
 
 def _candidates(then: ColumnTerms, now: Spread) -> list[Scale]:

@@ -11,6 +11,7 @@ from modelcycle.contract.measured import Spread, distance
 from modelcycle.contract.scales import Scale, other_scale
 from modelcycle.contract.shifts import (
     Numbers,
+    continues,
     far_bounds,
     goes_on,
     is_comparable,
@@ -18,9 +19,10 @@ from modelcycle.contract.shifts import (
     level_shift,
     number_shift,
 )
+from modelcycle.contract.swaps import swapped_columns
 from modelcycle.contract.terms import ColumnTerms, Contract
 from modelcycle.contract.violations import Anomaly, Violation
-from modelcycle.spec import Rules
+from modelcycle.spec import Level, Rules
 
 MAX_OTHERS_MOVED = 0.15  # of the distribution of a column that is not in another unit
 
@@ -47,14 +49,19 @@ def check_shifts(
     now = measured.numbers(batch.engine, batch.source, typed, far)
     other_period = is_other_period([(before[name], numbers) for name, numbers in now.items() if name != target])
     spreads = batch.spreads()
+    swapped = swapped_columns({name: before[name] for name in now}, spreads)
     scales = _other_scales(before, now, spreads)
     found = []
     for name, then in before.items():
         sentence: str | None = None
+        level: Level = DEFAULT["unit"]
         anomaly: Anomaly = "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH"
         if name in now:
             scale = scales.get(name)
-            if scale is not None:
+            if name in swapped:
+                sentence = f"its values are those that {swapped[name]} had: have the two columns changed places?"
+                anomaly = "CUSTOM_VALIDATION"
+            elif scale is not None:
                 sentence, anomaly = scale.sentence(), "CUSTOM_VALIDATION"
             else:
                 sentence = number_shift(then, now[name], version, other_period=other_period)
@@ -64,13 +71,16 @@ def check_shifts(
                 continue  # as it was
             levels = measured.levels(batch.engine, batch.source, batch.present(name))
             sentence = level_shift(then, levels, version, other_period=other_period)
+            if sentence is None and other_period and len(levels) == 1 and not continues(levels[0].text, []):
+                # a season may well be constant in a month; so may a column that is wrong
+                sentence, level = level_shift(then, levels, version, other_period=False), "warn"
             anomaly = "COMPARATOR_L_INFTY_HIGH"
         if sentence is None:
             continue
         shown = f"{name}, the target" if name == contract.target.name else name
         found.append(
             Violation(
-                anomaly=anomaly, check="unit", level=rules.level("unit", name, DEFAULT["unit"]), column=name,
+                anomaly=anomaly, check="unit", level=rules.level("unit", name, level), column=name,
                 what=f"{shown}: {sentence}", of=batch.rows,
             )
         )  # fmt: skip

@@ -27,6 +27,7 @@ FAR_RANGES = 3.0  # outside of the range then, in its widths
 MAX_NEW_SHARE = 0.5  # of the values, that are levels which the champion has not seen
 MAX_PERIOD_LEVELS = 53  # of a column that may be constant within a period: weeks of a year
 MAX_PERIOD_SPAN = 0.5  # of the period then
+MAX_GROWTH = 8  # of the width of the range, for whole numbers that go on
 MIN_ORDER = 0.95  # correlation of a value with its row's position, for it to count as ordered
 MAX_DATE_PART = 366  # day of a year
 MIN_NAME_CHARACTERS = 3  # of an abbreviated month
@@ -188,21 +189,22 @@ def _bounds(then: ColumnProfile) -> tuple[float, float]:
 
 
 def goes_on(then: ColumnProfile, now: Numbers) -> bool:
-    """Return whether whole numbers go on beside those that were: a counter, a year, a day.
+    """Return whether numbers go on beside those that were: a counter, a year, a day, the reading of a meter.
 
-    They begin above the highest one, at most as far away as these reached; or they follow the order of the rows.
+    Whole numbers begin above the highest one, at most as far away as these reached; or they follow the order of the
+    rows. Others do both.
     """
     assert then.minimum is not None and then.maximum is not None
     is_whole = now.whole and not any(value % 1 for value in (then.minimum, then.maximum, *then.edges))
-    if not is_whole or then.type == "boolean":
-        return False
-    if then.distinct <= 2 and now.maximum <= then.maximum:  # a flag
+    if then.type == "boolean" or (then.distinct <= 2 and now.maximum <= then.maximum):  # a flag
         return False
     reach = then.maximum - then.minimum
     above, below = now.minimum - then.maximum, then.minimum - now.maximum
+    if not is_whole:
+        return now.order >= MIN_ORDER and 0 <= above <= reach
     if now.order >= MIN_ORDER:
         return below <= reach
-    return 0 <= above <= max(reach, 1)
+    return 0 <= above <= max(reach, 1) and now.maximum - now.minimum <= MAX_GROWTH * max(reach, 1)
 
 
 def _is_date_part(then: ColumnProfile, now: Numbers) -> bool:

@@ -49,6 +49,9 @@ def check_rows(
                 what = f"{batch.name_of(number)} has {rows:,} rows; it had {earlier[key]:,}"
                 add("COMPARATOR_LOW_NUM_EXAMPLES", what, level, rows, earlier[key])
             continue
+        if not rows and smallest < MIN_FILE_ROWS:
+            weaker = "warn" if "rows" not in rules.levels else level
+            add("COMPARATOR_LOW_NUM_EXAMPLES", f"{batch.name_of(number)} has no row", weaker, 0, smallest)
         if smallest < MIN_FILE_ROWS or rows >= MIN_FILE_SHARE * smallest:
             continue
         # after one large file, a small one is rather the first of many small ones
@@ -64,13 +67,22 @@ def check_rows(
     return found
 
 
-def check_unique(batch: Batch, rules: Rules) -> list[Violation]:
-    """Return the columns in which a value is there twice, although the rule says that none is."""
+def check_unique(batch: Batch, contract: Contract | None, rules: Rules, known_rows: str) -> list[Violation]:
+    """Return the columns in which a value is there twice, although the rule says that none is; or that were
+    identifiers without one.
+    """
     found = []
     for name in sorted(rules.columns):
         if rules.column(name).unique is not True or name not in batch.readings or name not in batch.texts:
             continue
         found += _repeated(batch, [name], "unique", rules.level("unique", name, DECLARED["unique"]), batch.source)
+    keys = rules.keys or (contract.keys if contract is not None else [])
+    for name, then in contract.terms().items() if contract is not None else ():
+        is_identifier = then.unique and then.is_identifier and then.rows >= MIN_FILE_ROWS
+        if not is_identifier or rules.column(name).unique is not None or name in keys:
+            continue
+        if name in batch.readings and name in batch.texts and batch.readings[name].type == "text":
+            found += _repeated(batch, [name], "unique", rules.level("unique", name, DEFAULT["unique"]), known_rows)
     return found
 
 

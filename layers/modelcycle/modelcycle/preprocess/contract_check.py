@@ -94,7 +94,10 @@ def check_contract(
     ).fetchone()
     batch = Batch(
         engine=engine, source="batch_rows", rows=rows,
-        files={number: file for number, file in (enumerate(files) if joined else new.items()) if not file.joined},
+        files={
+            number: file for number, file in (enumerate(files) if joined else new.items())
+            if not file.joined and "repeats" not in manifest["objects"][number]
+        },
         texts={column.name: f"c{number}" for number, column in columns.items()},
         readings={column.name: column for column in columns.values()},
         missing_values=tuple(pipeline.missing_everywhere),

@@ -14,7 +14,7 @@ from typing import Any
 from modelcycle.cells.column import Column
 from modelcycle.column_types import write_parquet
 from modelcycle.contract import Batch, Contract, Violation
-from modelcycle.contract.cell_checks import bounds
+from modelcycle.contract.range_checks import bounds
 from modelcycle.spec import ColumnRule, Rules
 from modelcycle.sql_literal import literal
 
