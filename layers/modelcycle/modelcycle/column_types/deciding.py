@@ -32,7 +32,7 @@ from modelcycle.column_types.readings import preferred
 from modelcycle.column_types.sentinels import NO_DATE, Sentinels, find_sentinels, may_be_sentinel
 from modelcycle.column_types.words import MIN_LEVEL_CELLS, decide_words
 
-MIN_BOOLEAN_SHARE = 0.95  # likewise, to be true and false; a word that recurs is a third category
+MIN_BOOLEAN_SHARE = 0.95  # of the values, for a column to be true and false; a word that recurs is a third category
 MAX_FEW_NUMBERS = 20  # with at most so many different ones, words that recur make the column categories
 MIN_WORD_SHARE = 0.01  # of the values, for words to recur
 MIN_MIXED_SHARE = 0.5  # of the texts that are no numbers: if so many have digits, the column holds codes (12A)

@@ -9,6 +9,7 @@ from modelcycle.contract.matching import match_texts, same_letters
 from modelcycle.contract.shifts import cut
 from modelcycle.contract.terms import Contract
 from modelcycle.contract.violations import Anomaly, Violation
+from modelcycle.model.class_labels import label_sql
 from modelcycle.model.proportions import proportions_z
 from modelcycle.spec import Level, Rules
 
@@ -23,7 +24,7 @@ def check_classes(batch: Batch, contract: Contract, rules: Rules) -> list[Violat
         return []
     then = contract.class_rows
     reading = batch.readings[name]
-    label = measured.label_sql(batch.parsed(name), reading.type)
+    label = label_sql(batch.parsed(name), reading.type)
     levels = measured.levels(batch.engine, batch.source, label, MAX_CLASSES)
     now = {level.text: level.rows for level in levels}
     rows, before = sum(now.values()), sum(then.values())

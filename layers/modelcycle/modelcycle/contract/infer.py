@@ -9,6 +9,7 @@ from modelcycle.cells.column import Column
 from modelcycle.contract import measured
 from modelcycle.contract.terms import ColumnTerms, Contract, ContractFile, RowHashes
 from modelcycle.messages import Artifact
+from modelcycle.model.class_labels import label_sql
 from modelcycle.model.columns import TableSchema
 from modelcycle.model.profile import MAX_PROFILE_LEVELS
 
@@ -101,7 +102,7 @@ def _levels(engine: Any, column: str) -> dict[str, int]:
 
 
 def _class_rows(engine: Any, schema: TableSchema) -> dict[str, int]:
-    label = measured.label_sql("target", schema.target.type)
+    label = label_sql("target", schema.target.type)
     counts = dict(engine.execute(f"SELECT {label} AS label, count(*) FROM kept_rows GROUP BY label").fetchall())
     return {name: counts.get(name, 0) for name in schema.classes}
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from modelcycle.cells.reading import ColumnType
 from modelcycle.contract.shifts import QUANTILES, Level, Numbers
 from modelcycle.engine import batches
 
@@ -119,18 +118,6 @@ def levels(engine: Any, source: str, text: str, limit: int | None = None) -> lis
             GROUP BY v ORDER BY rows DESC, v {f"LIMIT {limit}" if limit else ""}"""
     ).fetchall()
     return [Level(*level) for level in counts]
-
-
-def label_sql(value: str, kind: ColumnType) -> str:
-    """Return SQL for the name of a class, by its typed value; a whole number has no point, as in `preprocess`."""
-    if kind == "text":
-        return value
-    if kind == "boolean":
-        return f"CASE WHEN {value} = 1 THEN 'true' WHEN {value} = 0 THEN 'false' END"
-    return (
-        f"CASE WHEN {value} = floor({value}) AND abs({value}) < 1e15 THEN {value}::BIGINT::VARCHAR"
-        f" ELSE {value}::VARCHAR END"
-    )
 
 
 def share_below(quantiles: list[float], value: float) -> float:

@@ -22,8 +22,8 @@ from modelcycle.sql_literal import literal
 def hold_cells(
     batch: Batch, violations: list[Violation], columns: Mapping[int, Column], contract: Contract | None, rules: Rules,
     target: int, folder: Path,
-) -> int:  # fmt: skip
-    """Create `held_cells`, and take its cells out of `clean_rows`; return how many there are."""
+) -> None:  # fmt: skip
+    """Create `held_cells`, and take its cells out of `clean_rows`."""
     engine = batch.engine
     engine.execute("CREATE TABLE held_cells (row_id BIGINT, number INTEGER, reason VARCHAR, text VARCHAR)")
     number_of = {column.name: number for number, column in columns.items()}
@@ -54,10 +54,9 @@ def hold_cells(
                 f" (PARTITION BY {keys} ORDER BY {batch.order()}) AS n FROM clean_rows WHERE {present}) WHERE n > 1)"
             )
             _hold(engine, "batch_rows", target, condition, f"the same {' and '.join(names)} as an earlier row")
-    held = dict(engine.execute("SELECT number, count(*) FROM held_cells GROUP BY number").fetchall())
+    held = {number for (number,) in engine.execute("SELECT DISTINCT number FROM held_cells").fetchall()}
     if held:
-        _take_out(engine, list(columns), set(held), folder)
-    return sum(held.values())
+        _take_out(engine, list(columns), held, folder)
 
 
 def required_by_rule(violations: list[Violation], columns: Mapping[int, Column]) -> dict[int, str]:

@@ -9,6 +9,7 @@ from modelcycle.cells import number_texts
 from modelcycle.cells.column import Column
 from modelcycle.cells.numbers import MAX_NUMBER, number_sql
 from modelcycle.faults import BadPipeline, TargetUnusable
+from modelcycle.model.class_labels import label_sql
 from modelcycle.spec import Pipeline, Task
 
 MAX_CLASSES = 100
@@ -108,8 +109,8 @@ def create_classes(engine: Any, column: Column, pipeline: Pipeline, task: Task, 
     BadPipeline : `positive_class` is not one of them
     """
     engine.execute(
-        f"""CREATE TABLE classes AS SELECT {_label_sql(column)} AS label, target AS value, count(*) AS rows,
-              count(DISTINCT unit) AS units, 0 AS code
+        f"""CREATE TABLE classes AS SELECT {label_sql("target", column.type)} AS label, target AS value,
+              count(*) AS rows, count(DISTINCT unit) AS units, 0 AS code
             FROM unit_rows GROUP BY target ORDER BY value LIMIT {MAX_CLASSES + 1}"""
     )
     label_rows: dict[str, int] = dict(engine.execute("SELECT label, rows FROM classes ORDER BY value").fetchall())
@@ -130,17 +131,6 @@ def create_classes(engine: Any, column: Column, pipeline: Pipeline, task: Task, 
         labels.sort(key=lambda label: label == positive)
     engine.execute("UPDATE classes SET code = list_position($1::VARCHAR[], label) - 1", [labels])
     return labels
-
-
-def _label_sql(column: Column) -> str:
-    """Return SQL for a class's name; a whole number has no point."""
-    if column.type == "text":
-        return "target"
-    if column.type == "boolean":
-        return "CASE WHEN target = 1 THEN 'true' ELSE 'false' END"
-    return (
-        "CASE WHEN target = floor(target) AND abs(target) < 1e15 THEN target::BIGINT::VARCHAR ELSE target::VARCHAR END"
-    )
 
 
 def _too_many_classes(engine: Any, column: Column, pipeline: Pipeline, labels: list[str]) -> TargetUnusable:
