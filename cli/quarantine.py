@@ -24,7 +24,7 @@ from cli.screens.quarantine import quarantine_text
 from modelcycle.faults import BadInput, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.registry import RunRecord
-from modelcycle.spec import StreamSource, parse
+from modelcycle.spec import parse
 from modelcycle.sql_literal import literal
 from modelcycle.store import S3Store, read_json
 
@@ -169,8 +169,6 @@ def _replay(place: Place, model: str, path: Path | None, options: Options) -> in
     except place.s3.exceptions.NoSuchKey:
         raise Unknown(f"{model} has no pipeline file", model, "modelcycle run PIPELINE.yaml --data FILE") from None
     pipeline = parse(text, f"pipelines/{model}.yaml")
-    if corrections and isinstance(pipeline.source, StreamSource):
-        raise BadInput("rows of a stream cannot be corrected", str(path), "have the sender send them again")
     if not corrections:
         console.say("no correction is filled in: the run reads the uploaded files again, as the pipeline file now says")
         started = start.by_request(place, pipeline, text)

@@ -298,15 +298,3 @@ def test_a_failed_run_says_how_to_replace_the_file(
     cloud.ended("failed", f"what is wrong\n{where}\nwhat to do")
     assert main(["run", *files]) == 1
     assert ("--replace" in capsys.readouterr().out) is offered
-
-
-def test_corrections_of_a_stream_are_refused_with_a_reason(
-    cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Place, "check_model", lambda *_: None)
-    kept = tmp_path / "kept.csv"
-    kept.write_text("scope,file,row,column,reason,text,content,correction\ncell,a,1,x,no number,abc,c0,7\n")
-    cloud.s3.objects["pipelines/m.yaml"] = b"name: m\ntarget: y\nsource: {type: stream}\n"
-    assert main(["quarantine", "m", "--replay", "--file", str(kept)]) == 2
-    assert "rows of a stream cannot be corrected" in capsys.readouterr().err
-    assert list(cloud.s3.objects) == ["pipelines/m.yaml"]
