@@ -30,7 +30,7 @@ from tests.fakes import MemoryTable
 
 SIZES = (300_000, 1_000_000, 3_000_000, 10_000_000)  # rows of five columns
 WIDE_ROWS, WIDE_COLUMNS = 1_000_000, 20
-MEMORY_MB = 512  # a quarter of what the functions have: with more, DuckDB keeps more of what it has read
+MEMORY_MB = 512  # a quarter of what the functions have
 MODEL = "table"
 STEPS = ("collect", "preprocess", "engineer features")
 FIVE = {

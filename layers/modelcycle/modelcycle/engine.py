@@ -12,6 +12,8 @@ from modelcycle.faults import BadData
 
 MEMORY_MB_PER_CPU = 1769  # AWS page "Configure Lambda function memory"
 DUCKDB_MEMORY_SHARE = 0.6  # of a function's memory; Python and the fetched results need the rest
+WORKING_MEGABYTES = 96  # for each thread, beyond which DuckDB spills: its memory does not grow with the rows
+MAX_WIDENED = 2  # queries that did not fit; then all get the function's share: a wide table would try each twice
 MAX_ROW_GROUP_CELLS = 4_000_000  # of a Parquet file; the writer keeps a row group in memory
 SHARD_SIZE = "64MB"  # DuckDB starts a new file when one has reached this size
 MAX_QUERY_COLUMNS = 64  # planning a query over a wide table takes as long as reading the table
@@ -19,8 +21,48 @@ MAX_QUERY_COLUMNS = 64  # planning a query over a wide table takes as long as re
 Item = TypeVar("Item")
 
 
+class Engine:
+    """A DuckDB connection that works in little memory; a query that cannot spill gets the function's share.
+
+    Parameters
+    ----------
+    connection : of DuckDB
+    megabytes : the share
+    threads : of the connection
+    """
+
+    def __init__(self, connection: Any, megabytes: int, threads: int) -> None:
+        self.connection, self.megabytes = connection, megabytes
+        self.working = min(WORKING_MEGABYTES * threads, megabytes)
+        self.is_widened, self.widened = False, 0
+        self._limit(self.working)
+
+    def execute(self, query: str, parameters: Any = None) -> Any:
+        """Run a query, as a connection does; a statement that fails has changed nothing, so it can run again."""
+        import duckdb
+
+        if self.is_widened and self.widened < MAX_WIDENED:  # not before: its rows had to be fetched
+            self._limit(self.working)
+            self.is_widened = False
+        try:
+            return self.connection.execute(query, parameters)
+        except duckdb.OutOfMemoryException:
+            if self.is_widened or self.working == self.megabytes:
+                raise
+        self._limit(self.megabytes)
+        self.is_widened = True
+        self.widened += 1
+        return self.connection.execute(query, parameters)
+
+    def _limit(self, megabytes: int) -> None:
+        self.connection.execute(f"SET memory_limit = '{megabytes}MiB'")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+
 @contextmanager
-def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[Any]:
+def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[Engine]:
     """Open a DuckDB connection for the duration of a `with` block.
 
     Parameters
@@ -36,13 +78,13 @@ def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[
     import duckdb
 
     megabytes = megabytes or int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"))
+    threads = max(1, megabytes // MEMORY_MB_PER_CPU)
     spill_folder = folder / "spill"
     spill_folder.mkdir(exist_ok=True)
     connection = duckdb.connect(
         str(folder / "tables.duckdb"),  # tables in a file are compressed and may exceed the memory
         config={
-            "threads": max(1, megabytes // MEMORY_MB_PER_CPU),
-            "memory_limit": f"{int(megabytes * DUCKDB_MEMORY_SHARE)}MiB",
+            "threads": threads,
             "temp_directory": str(spill_folder),
             "home_directory": str(folder),
             "extension_directory": str(folder),
@@ -53,7 +95,7 @@ def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[
     try:
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET TimeZone = 'UTC'")
-        yield connection
+        yield Engine(connection, int(megabytes * DUCKDB_MEMORY_SHARE), threads)
     except duckdb.OutOfMemoryException:
         raise BadData(
             f"the data do not fit into {megabytes} MB of memory", where,
@@ -61,6 +103,16 @@ def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[
         ) from None  # fmt: skip
     finally:
         connection.close()
+
+
+def create_ordered(engine: Any, table: str, query: str) -> None:
+    """Create or replace a table of the rows of a query, in order of `row_id`.
+
+    First the rows, then their order: a join and a sort in one statement need the memory of both.
+    """
+    engine.execute(f"CREATE OR REPLACE TABLE unordered AS {query}")
+    engine.execute(f"CREATE OR REPLACE TABLE {table} AS FROM unordered ORDER BY row_id")
+    engine.execute("DROP TABLE unordered")
 
 
 def batches(columns: Sequence[Item], rows: int = 0, cells: int = 1) -> Iterator[Sequence[Item]]:

@@ -198,7 +198,7 @@ def _write(
     engine.execute(
         f"""COPY (SELECT mine.file, mine.row, {own}{new} {joined} ORDER BY mine.file, mine.row) TO {literal(path)}
             (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(len(names) + len(added))},
-             FILE_SIZE_BYTES '{SHARD_SIZE}')"""
+             FILE_SIZE_BYTES '{SHARD_SIZE}', OVERWRITE)"""
     )
     matched: int = engine.execute(f"SELECT count(other.row) {joined}").fetchone()[0]
     return matched

@@ -37,7 +37,7 @@ def write_shards(engine: Any, tables: list[TextTable], names: list[str], folder:
     engine.execute(
         f"""COPY ({" UNION ALL ".join(queries)}) TO {literal(shards)}
             (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(len(names))},
-             FILE_SIZE_BYTES '{SHARD_SIZE}')"""
+             FILE_SIZE_BYTES '{SHARD_SIZE}', OVERWRITE)"""
     )
     # by number: data_10 comes after data_9
     return sorted(shards.iterdir(), key=lambda path: (len(path.name), path.name))

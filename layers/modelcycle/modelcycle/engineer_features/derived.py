@@ -25,7 +25,7 @@ from modelcycle.engineer_features.derived_candidates import (
     most_telling,
 )
 from modelcycle.engineer_features.derived_trial import Trial, held_out_splits
-from modelcycle.model.columns import Columns, TableSchema, Texts
+from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.pipeline import MAX_WORDS
 from modelcycle.model.plan import Derived, FeaturePlan, Input
 from modelcycle.model.signature import Signature
@@ -58,7 +58,7 @@ def add_derived(
     ordered : whether the folds are blocks in the order of time
     """
     assert train.target is not None
-    numbers, dates = _paired_columns(plan, schema, train)
+    numbers, dates = _paired_columns(plan, schema)
     if len(schema.classes) > MAX_CLASSES or max(len(numbers), len(dates)) < 2:
         return plan
     n_rows = min(MAX_ROWS, train.rows, MAX_CELLS // (_n_features(plan) * max(1, len(schema.classes) - 1)))
@@ -88,14 +88,11 @@ def _n_features(plan: FeaturePlan) -> int:
     return len(plan.all_inputs()) + MAX_WORDS * len(plan.inputs("words"))
 
 
-def _paired_columns(plan: FeaturePlan, schema: TableSchema, rows: Columns) -> tuple[list[str], list[str]]:
+def _paired_columns(plan: FeaturePlan, schema: TableSchema) -> tuple[list[str], list[str]]:
     """Return the names of the number and of the date columns of the plan that are paired."""
     used = {planned.column: planned.treatment for planned in plan.columns}
     numbers, dates = [], []
     for column in schema.columns:
-        values = rows.values[column.name]
-        if isinstance(values, Texts):
-            continue
         if column.type == "number" and used[column.name] == "number" and column.distinct >= MIN_VALUES:
             numbers.append(column.name)
         if column.type == "datetime" and used[column.name] == "date_parts":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +16,7 @@ from modelcycle.messages import EngineeredFeatures, EngineerFeaturesRequest, Lef
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.npz import from_npz
 from modelcycle.model.plan import Planned
+from modelcycle.model.stored_columns import open_columns
 from modelcycle.registry import Results
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
@@ -40,8 +44,14 @@ def engineer_features(
     pipeline = pipeline_of(artifacts, request.run)
 
     def work() -> EngineeredFeatures:
+        with (
+            TemporaryDirectory() as name,
+            open_columns(artifacts.fetch(request.preprocess.train, Path(name))) as train,
+        ):
+            return engineer(train)
+
+    def engineer(train: Columns) -> EngineeredFeatures:
         schema = TableSchema.model_validate_json(artifacts.read(request.preprocess.table))
-        train = Columns.from_bytes(artifacts.read(request.preprocess.train))
         plan = plan_features(schema, train, pipeline)
         signature = build_signature(plan, schema, train, pipeline)
         if pipeline.features.derive:

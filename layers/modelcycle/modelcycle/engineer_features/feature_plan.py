@@ -87,10 +87,8 @@ def _check_listed(listed: set[str], schema: TableSchema, pipeline: Pipeline) -> 
 
 
 def _sample(train: Columns, max_rows: int) -> Columns:
-    """Return at most `max_rows` rows, evenly spread."""
-    if train.rows <= max_rows:
-        return train
-    return train.take(np.linspace(0, train.rows - 1, max_rows).astype(int))
+    """Return at most `max_rows` rows, evenly spread, in memory."""
+    return train.take(np.linspace(0, train.rows - 1, min(max_rows, train.rows)).astype(int))
 
 
 def _vouched_for(planned: Planned, leak: Planned) -> Planned:

@@ -55,7 +55,8 @@ def _field(column: Column, values: Values) -> Field:
         levels = levels[:MAX_SIGNATURE_LEVELS]
         example = levels[0] if levels else "text"
     else:
-        present = np.sort(values[~np.isnan(values)])
+        present = values[~np.isnan(values)]
+        present.sort()
         if len(present):
             example = _as_json(column, present[len(present) // 2])
     return Field(name=column.name, example=example, levels=levels, **column.reading())

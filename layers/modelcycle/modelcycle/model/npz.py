@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+READ_ROWS = 1_000_000  # of an array, in memory at once
+
 
 def to_npz(**arrays: npt.NDArray[Any]) -> bytes:
     """Return a compressed npz file; equal arrays, in the same order, give equal bytes.
@@ -38,6 +40,30 @@ def write_npz(path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any]]]) -> Non
             # as numpy writes it; the date of an entry is that of `ZipInfo`, 1980
             with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, array, allow_pickle=False)
+
+
+def read_rows(file: zipfile.ZipFile, name: str, rows: npt.NDArray[np.int64] | None = None) -> npt.NDArray[Any]:
+    """Return one array (n,) of an npz file, or its rows at these ascending positions; reads READ_ROWS at once.
+
+    Raises
+    ------
+    KeyError : the file has no such array
+    ValueError : it holds pickled objects
+    """
+    with file.open(f"{name}.npy") as entry:
+        if rows is None:
+            array: npt.NDArray[Any] = np.lib.format.read_array(entry, allow_pickle=False)
+            return array
+        np.lib.format.read_magic(entry)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(entry)
+        if dtype.hasobject or len(shape) != 1:
+            raise ValueError(f"{name} is not a plain array of one dimension")
+        taken = np.empty(len(rows), dtype)
+        for start in range(0, shape[0], READ_ROWS):
+            chunk = np.frombuffer(entry.read(min(READ_ROWS, shape[0] - start) * dtype.itemsize), dtype)
+            first, last = np.searchsorted(rows, [start, start + len(chunk)])
+            taken[first:last] = chunk[rows[first:last] - start]
+        return taken
 
 
 def from_npz(body: bytes) -> dict[str, npt.NDArray[Any]]:

@@ -42,7 +42,7 @@ def fetch_batch(engine: Any, typed: Mapping[str, tuple[str, ColumnType]], source
     values: dict[str, Values] = {}
     if numbers:
         arrays = engine.execute(f"SELECT {_listed(numbers.values())} FROM {source}").fetchnumpy()
-        values = {name: np.ma.filled(arrays.pop(f"v{number}"), np.nan) for number, name in enumerate(numbers)}
+        values = {name: _filled(arrays.pop(f"v{number}"), np.nan) for number, name in enumerate(numbers)}
     values |= _fetch_texts(engine, {name: sql for name, (sql, kind) in typed.items() if kind == "text"}, source)
     return {name: values[name] for name in typed}
 
@@ -64,7 +64,7 @@ def _fetch_texts(engine: Any, texts: dict[str, str], source: str) -> dict[str, V
         codes = _listed(_code_sql(texts[name], levels[name]) for name in few)
         arrays = engine.execute(f"SELECT {codes} FROM {source}").fetchnumpy()
         for number, name in enumerate(few):
-            values[name] = Texts(np.ma.filled(arrays.pop(f"v{number}").astype(np.int32), -1), levels[name])
+            values[name] = Texts(_filled(arrays.pop(f"v{number}").astype(np.int32), -1), levels[name])
     if many:
         codes_of = [{level: code for code, level in enumerate(levels[name])} | {None: -1} for name in many]
         engine.execute(f"SELECT {_listed(texts[name] for name in many)} FROM {source}")
@@ -74,6 +74,14 @@ def _fetch_texts(engine: Any, texts: dict[str, str], source: str) -> dict[str, V
         found = np.concatenate(chunks)
         for number, name in enumerate(many):
             values[name] = Texts(np.ascontiguousarray(found[:, number]), levels[name])
+    return values
+
+
+def _filled(array: npt.NDArray[Any], missing: float) -> npt.NDArray[Any]:
+    """Return a column of DuckDB with a value for a missing one; in its own memory, unlike `np.ma.filled`."""
+    values = np.ma.getdata(array)
+    if np.ma.is_masked(array):
+        values[np.ma.getmaskarray(array)] = missing
     return values
 
 

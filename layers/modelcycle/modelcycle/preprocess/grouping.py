@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelcycle.cells.column import Column
+from modelcycle.engine import create_ordered
 from modelcycle.faults import BadData
 from modelcycle.messages import CaseRecipe
 from modelcycle.model.cases import create_cases, present_sql
@@ -64,11 +65,12 @@ def create_units(
     rows = engine.execute("SELECT count(*) FROM valid_rows").fetchone()[0]
     grouping, is_group = _choose_recipe(engine, pipeline, columns, numbers, target, rows)
     create_cases(engine, grouping.recipe, numbers, "clean_rows", stripped=True)
-    engine.execute(
-        """CREATE OR REPLACE TABLE unit_rows AS SELECT valid_rows.*, hash AS unit
-           FROM valid_rows JOIN cases USING (row_id) ORDER BY row_id"""
-    )
-    cases = engine.execute("SELECT count(DISTINCT unit) FROM unit_rows").fetchone()[0]
+    with_unit = "SELECT valid_rows.*, hash AS unit FROM valid_rows"
+    if engine.execute("SELECT count(*) FROM cases").fetchone()[0] == rows:  # side by side: a join takes longer
+        engine.execute(f"CREATE OR REPLACE TABLE unit_rows AS {with_unit} POSITIONAL JOIN cases")
+    else:
+        create_ordered(engine, "unit_rows", f"{with_unit} JOIN cases USING (row_id)")
+    cases = engine.execute("SELECT count(*) FROM (SELECT DISTINCT unit FROM unit_rows)").fetchone()[0]
     grouping = replace(grouping, cases=cases)
     _create_ungrouped(engine, grouping.recipe, numbers)
     if is_group:
@@ -218,11 +220,11 @@ def _divide(engine: Any, features: CaseRecipe, numbers: dict[str, int], where: s
     The unit is the n-th row with these features, whatever its target: a corrected target moves no row to another part.
     """
     create_cases(engine, features.model_copy(update={"kind": "row"}), numbers, "clean_rows", stripped=True)
-    engine.execute(
-        f"""CREATE OR REPLACE TABLE unit_rows AS
-            SELECT unit_rows.* REPLACE (CASE WHEN {where} THEN cases.hash ELSE unit END AS unit)
-            FROM unit_rows JOIN cases USING (row_id) ORDER BY row_id"""
-    )
+    create_ordered(
+        engine, "unit_rows",
+        f"""SELECT unit_rows.* REPLACE (CASE WHEN {where} THEN cases.hash ELSE unit END AS unit)
+            FROM unit_rows JOIN cases USING (row_id)""",
+    )  # fmt: skip
 
 
 def _list(names: list[str]) -> str:

@@ -130,6 +130,9 @@ def check_cells(engine: Any, columns: dict[int, Column], target: int, counts: Ro
     held : those of `counts.cells` that a rule has taken out of `clean_rows`, where they are missing
     """
     cells, read, missing = counts.kept * len(columns), 0, -held
+    valid = "clean_rows"
+    if counts.quarantined or counts.duplicates:
+        valid += " SEMI JOIN valid_rows USING (row_id)"
     for batch in batches(list(columns)):
         kept = ", ".join(f"count({'target' if number == target else f'c{number}'})" for number in batch)
         read += sum(engine.execute(f"SELECT {kept} FROM kept_rows").fetchone())
@@ -139,7 +142,7 @@ def check_cells(engine: Any, columns: dict[int, Column], target: int, counts: Ro
             f" AND ({_present_sql(columns[number], f'c{number}')}) IS NULL)"
             for number in batch
         )
-        missing += engine.execute(f"SELECT {absent} FROM clean_rows SEMI JOIN valid_rows USING (row_id)").fetchone()[0]
+        missing += engine.execute(f"SELECT {absent} FROM {valid}").fetchone()[0]
     if cells != read + missing + counts.cells:
         raise Fault(
             f"of {cells:,} cells, {read:,} are read, {missing:,} missing and {counts.cells:,} unread, which does not"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.engine import create_ordered
 from modelcycle.faults import BadData
 from modelcycle.spec import Pipeline, Task
 
@@ -70,10 +71,8 @@ def create_parts(engine: Any, pipeline: Pipeline, task: Task, cases: int, kind: 
             _make_room(engine)
         _create_folds(engine)
         placed = "unit_rows JOIN units USING (unit)"
-    engine.execute(
-        f"""CREATE TABLE row_parts AS SELECT clean_rows.row_id, part, fold, unit FROM clean_rows LEFT JOIN
-              (SELECT row_id, part, fold, unit FROM {placed}) USING (row_id) ORDER BY clean_rows.row_id"""
-    )
+    left_out = "SELECT row_id, NULL, NULL, NULL FROM clean_rows ANTI JOIN valid_rows USING (row_id)"
+    create_ordered(engine, "row_parts", f"SELECT row_id, part, fold, unit FROM {placed} UNION ALL {left_out}")
     return notes
 
 

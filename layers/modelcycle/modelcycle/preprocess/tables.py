@@ -110,9 +110,13 @@ def count_values(engine: Any, columns: dict[int, Column], rows: int) -> list[Col
     """Return the columns with their number of distinct values and share of missing ones over the kept rows."""
     counted: list[Column] = []
     for batch in batches(list(columns), rows, MAX_BATCH_CELLS):
-        counts = engine.execute(
-            f"SELECT {', '.join(f'count(DISTINCT c{number}), count(c{number})' for number in batch)} FROM kept_rows"
-        ).fetchone()
+        query = ", ".join(f"count(DISTINCT c{number}), count(c{number})" for number in batch)
+        query = f"SELECT {query} FROM kept_rows"
+        if len(batch) == 1:  # of many rows: unlike count(DISTINCT), groups spill
+            name = f"c{batch[0]}"
+            groups = f"SELECT {name}, count({name}) AS rows FROM kept_rows GROUP BY {name}"
+            query = f"SELECT count({name}), sum(rows)::BIGINT FROM ({groups})"
+        counts = engine.execute(query).fetchone()
         counted += [
             columns[number].model_copy(update={"distinct": distinct, "missing": 1 - present / rows})
             for number, distinct, present in zip(batch, counts[::2], counts[1::2], strict=True)
