@@ -89,7 +89,7 @@ def test_a_champion_that_is_worse_than_no_model_shows_that_the_data_changed(
     lifecycle.upload("all.csv", csv_text(rows))
     settings = FAST | {"target": target, "gates": {"uncompared": uncompared}}
     if uncompared == "pass":  # the contract would ask as well
-        settings |= {"schema": {"levels": {"unit": "warn"}}}
+        settings |= {"schema": {"levels": {"unit": "warn", "range": "warn"}}}
     assert lifecycle.run(**settings).outcome == "deployed"
     lifecycle.upload("all.csv", csv_text(later))
     end = lifecycle.run(**settings)
