@@ -35,7 +35,7 @@ def down(force: bool, options: Options) -> int:
 
 def status(options: Options) -> int:
     """Print the health of a place; return the exit status, 1 if it has a problem."""
-    from cli.health import check_health
+    from cli.check_health import check_health
 
     health = check_health(options.place, options.stage)
     if options.as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from modelcycle import json_text
@@ -60,7 +61,7 @@ def rows_of(text: str, path: str, where: str) -> Iterator[Row]:
     ------
     BadData : there is no list of objects, or the answer is not JSON
     """
-    try:
+    with _readable(text, where):
         begin = _find(text, path.split(".") if path else [], where)
         for number, item in enumerate(json_text.items(text, begin), 1):
             if not isinstance(item.value, dict):
@@ -69,14 +70,6 @@ def rows_of(text: str, path: str, where: str) -> Iterator[Row]:
                     "rows are objects {column: value}; correct source.rows",
                 )  # fmt: skip
             yield Row(json_text.one_line(text[item.begin : item.end]), item.value)
-    except json.JSONDecodeError as error:
-        raise not_json(text, error, where) from None
-    except RecursionError:
-        raise _too_deep(where) from None
-    except ValueError:  # Python's limit, against texts that take hours to read
-        raise BadData(
-            "the answer holds a number with thousands of digits", where, "ask the API for it as a text"
-        ) from None
 
 
 def value_at(text: str, path: str, where: str) -> Any:
@@ -86,8 +79,18 @@ def value_at(text: str, path: str, where: str) -> Any:
     ------
     BadData : the answer is not JSON
     """
-    try:
+    with _readable(text, where):
         value: Any = json.loads(text)
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+@contextmanager
+def _readable(text: str, where: str) -> Iterator[None]:
+    """Raise BadData for what json raises while it reads a text."""
+    try:
+        yield
     except json.JSONDecodeError as error:
         raise not_json(text, error, where) from None
     except RecursionError:
@@ -96,9 +99,6 @@ def value_at(text: str, path: str, where: str) -> Any:
         raise BadData(
             "the answer holds a number with thousands of digits", where, "ask the API for it as a text"
         ) from None
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def not_json(text: str, error: json.JSONDecodeError, where: str) -> BadData:
