@@ -126,3 +126,9 @@ def test_iso(text: str, seconds: float) -> None:
 def test_other_texts_are_not_dates(engine: Any, text: str) -> None:
     assert by_python(text, "iso") is None
     assert by_duckdb(engine, text, "iso") is None
+
+
+@pytest.mark.parametrize("seconds", [1711936805.5, -2208988800.0, 951782400.0])
+def test_a_text_of_any_format_may_be_a_date(seconds: float) -> None:
+    formats = (*dates.FORMATS, *dates.DIGITS)
+    assert [format_ for format_ in formats if not dates.may_be_date(dates.to_text(seconds, format_))] == []

@@ -44,6 +44,9 @@ MONTHS = (
     "december",
 )  # fmt: skip
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MAY_BE_DATE = re.compile(
+    rf"[0-9][^0-9]+[0-9]|[0-9]{{6}}|(?:{'|'.join(month[:3] for month in MONTHS)}).*[0-9]", re.IGNORECASE | re.DOTALL
+)
 FIRST_SHORT_YEAR = 69  # means 1969, and 68 means 2068
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MIN_SECONDS = -62_135_596_800.0  # the beginning of the year 1
@@ -116,6 +119,15 @@ def parse(text: str, format: str) -> float:  # noqa: A002 (as strptime names it)
     if format in EPOCHS:
         return _in_range(float(text) / EPOCHS[format])
     return _iso_seconds(match) if format == "iso" else _format_seconds(match, format)
+
+
+def may_be_date(text: str) -> bool:
+    """Return whether a text may be a date in any format: a look that costs less than a try of each.
+
+    >>> may_be_date("31 Jan 24"), may_be_date("2024-W05"), may_be_date("20240131"), may_be_date("11th")
+    (True, True, True, False)
+    """
+    return _MAY_BE_DATE.search(text) is not None
 
 
 def is_date(text: str, format: str) -> bool:  # noqa: A002

@@ -39,7 +39,8 @@ def likely_readings(texts: Counter[str]) -> list[Reading]:
         plain = [format_ for format_ in numbers if not format_] or numbers
         return [*readings, *(Reading(type="number", format=format_) for format_ in plain)]
     times = _best(texts, TIME_FORMATS, lambda text, format_: seconds(text, format_) is not None)
-    moments = _best(texts, dates.FORMATS, dates.is_date)
+    may_be_dates = _share(_first(texts), dates.may_be_date) >= MIN_FIRST_SHARE
+    moments = _best(texts, dates.FORMATS, dates.is_date) if may_be_dates else []
     unit = common_unit(texts) if not times and not moments else ""
     with_unit = [f"{format_} {unit}" for format_ in NUMBER_FORMATS] if unit else []
     measures = _best(texts, with_unit, lambda text, format_: number(text, format_) is not None)
@@ -87,7 +88,7 @@ def has_decimal_comma(format_: str) -> bool:
 def _best(texts: Counter[str], formats: Sequence[str], reads: Callable[[str, str], bool]) -> list[str]:
     """Return the formats that read nearly as many sampled texts as the best one, if that are most of them."""
     shares = {}
-    first = Counter(list(texts)[:FIRST_TEXTS])  # each once: one word may be a tenth of all cells
+    first = _first(texts)
     for format_ in formats:
         if _share(first, lambda text: reads(text, format_)) >= MIN_FIRST_SHARE:  # noqa: B023 (called at once)
             shares[format_] = _share(texts, lambda text: reads(text, format_))  # noqa: B023
@@ -95,6 +96,11 @@ def _best(texts: Counter[str], formats: Sequence[str], reads: Callable[[str, str
     if best < MIN_LIKELY_SHARE:
         return []
     return [format_ for format_, share in shares.items() if share >= best - MAX_BEHIND_SHARE]
+
+
+def _first(texts: Counter[str]) -> Counter[str]:
+    """Return the first texts, each once: one word may be a tenth of all cells."""
+    return Counter(list(texts)[:FIRST_TEXTS])
 
 
 def _fits(texts: Counter[str], reads: Callable[[str], bool]) -> bool:
