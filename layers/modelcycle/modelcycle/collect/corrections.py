@@ -133,11 +133,43 @@ def apply_corrections(
         *sorted([row, column, text] for (row, column), text in cells.items() if column is not None),
         *([line, texts] for line, texts in sorted(lines.items())),
     ]
-    digest = hashlib.sha256(json.dumps([content, applied], ensure_ascii=False).encode()).hexdigest()
+    digest = corrected_content(content, applied)
     corrected = dataclasses.replace(
         table, path=path, rows=table.rows + len(lines), broken=max(table.broken - len(lines), 0)
     )
     return corrected, len(cells) + len(lines), digest
+
+
+def corrected_content(content: str, applied: Sequence[Any]) -> str:
+    """Return the content of a file with these corrections."""
+    return hashlib.sha256(json.dumps([content, applied], ensure_ascii=False).encode()).hexdigest()
+
+
+def corrected_sql(engine: Any, table: TextTable, cells: Sequence[tuple[int, int, int, str | None]]) -> str:
+    """Return SQL for the rows of a table (file, row, c0, c1 ...), in any order, with other cells.
+
+    Parameters
+    ----------
+    cells : file, row, number of the column, and text; none or an empty text makes the cell missing
+    """
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE corrected_cells (file INTEGER, row BIGINT, number INTEGER, text VARCHAR)"
+    )
+    if cells:
+        engine.executemany("INSERT INTO corrected_cells VALUES ($1, $2, $3, nullif($4, ''))", list(cells))
+    changed = sorted({number for _, _, number, _ in cells})
+    columns = ", ".join(
+        f"CASE WHEN k{n}.row IS NOT NULL THEN k{n}.text ELSE source.c{n} END AS c{n}"
+        if n in changed
+        else f"source.c{n}"
+        for n in range(len(table.names))
+    )
+    joined = " ".join(
+        f"LEFT JOIN (SELECT * FROM corrected_cells WHERE number = {n}) k{n}"
+        f" ON k{n}.row = source.row AND k{n}.file = source.file"
+        for n in changed
+    )
+    return f"SELECT source.file, source.row, {columns} FROM read_parquet({literal(table.path)}) source {joined}"
 
 
 def _texts(correction: Correction, table: TextTable, key: str) -> list[str | None]:
@@ -158,28 +190,13 @@ def _write(
     lines: dict[int, list[str | None]],
 ) -> Path:  # fmt: skip
     """Write the rows anew, in their order, with other cells and more rows."""
-    number_of = {name: number for number, name in enumerate(table.names)}
-    engine.execute("CREATE OR REPLACE TEMP TABLE corrected_cells (row BIGINT, number INTEGER, text VARCHAR)")
-    if cells:
-        engine.executemany(
-            "INSERT INTO corrected_cells VALUES ($1, $2, nullif($3, ''))",
-            [[row, number_of[str(column)], text] for (row, column), text in sorted(cells.items(), key=str)],
-        )
-    changed = sorted({number_of[str(column)] for _, column in cells})
-    selected = ", ".join(
-        f"CASE WHEN k{n}.row IS NOT NULL THEN k{n}.text ELSE source.c{n} END AS c{n}"
-        if n in changed
-        else f"source.c{n}"
-        for n in range(len(table.names))
+    file, number_of = int(table.path.stem), {name: number for number, name in enumerate(table.names)}
+    query = corrected_sql(
+        engine, table, [(file, row, number_of[str(column)], text) for (row, column), text in cells.items()]
     )
-    joined = " ".join(
-        f"LEFT JOIN (SELECT row, text FROM corrected_cells WHERE number = {n}) k{n} ON k{n}.row = source.row"
-        for n in changed
-    )
-    query = f"SELECT source.file, source.row, {selected} FROM read_parquet({literal(table.path)}) source {joined}"
     for extra, (_, texts) in enumerate(sorted(lines.items()), start=1):
         values = ", ".join("NULL::VARCHAR" if not text else f"{literal(text)}::VARCHAR" for text in texts)
-        query += f" UNION ALL SELECT {int(table.path.stem)}, {table.rows + extra}, {values}"
+        query += f" UNION ALL SELECT {file}, {table.rows + extra}, {values}"
     path = table.path.with_name(f"{table.path.stem}.corrected")
     engine.execute(
         f"COPY (SELECT * FROM ({query}) ORDER BY row) TO {literal(path)}"

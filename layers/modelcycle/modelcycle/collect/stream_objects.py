@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modelcycle.collect.corrections import Correction
+from modelcycle.collect.corrections import Correction, corrected_content, corrected_sql
 from modelcycle.engine import row_group_rows
 from modelcycle.reading import TextTable, read_file
 from modelcycle.reading.line_numbers import LineNumbers
@@ -90,38 +89,21 @@ def correct_objects(
     for (number, row, column), text in sorted(cells.items(), key=str):
         applied.setdefault(number, []).append([row, column, text])
     for number, own in applied.items():
-        content = hashlib.sha256(json.dumps([entries[number]["sha256"], own], ensure_ascii=False).encode()).hexdigest()
+        content = corrected_content(entries[number]["sha256"], own)
         entries[number] |= {"content": content, "corrected": len(own)}
     return [_corrected(engine, table, cells) for table in tables] if cells else tables
 
 
 def _corrected(engine: Any, table: TextTable, cells: dict[tuple[int, int, str | None], str | None]) -> TextTable:
-    engine.execute(
-        "CREATE OR REPLACE TEMP TABLE corrected_cells (file INTEGER, row BIGINT, number INTEGER, text VARCHAR)"
-    )
     places = {name: number for number, name in enumerate(table.names)}
     own: list[tuple[int, int, int, str | None]] = [
         (file, row, places[column], text) for (file, row, column), text in cells.items() if column in places
     ]  # fmt: skip
     if not own:
         return table
-    engine.executemany("INSERT INTO corrected_cells VALUES ($1, $2, $3, nullif($4, ''))", own)
-    changed = sorted({cell[2] for cell in own})
-    columns = ", ".join(
-        f"CASE WHEN k{n}.row IS NOT NULL THEN k{n}.text ELSE source.c{n} END AS c{n}"
-        if n in changed
-        else f"source.c{n}"
-        for n in range(len(table.names))
-    )
-    joined = " ".join(
-        f"LEFT JOIN (SELECT * FROM corrected_cells WHERE number = {n}) k{n}"
-        f" ON k{n}.row = source.row AND k{n}.file = source.file"
-        for n in changed
-    )
     path = table.path.with_suffix(".corrected.parquet")
     engine.execute(
-        f"COPY (SELECT source.file, source.row, {columns} FROM read_parquet({literal(table.path)}) source {joined}"
-        f" ORDER BY source.file, source.row) TO {literal(path)}"
+        f"COPY ({corrected_sql(engine, table, own)} ORDER BY source.file, source.row) TO {literal(path)}"
         f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(len(table.names))})"
     )
     table.path.unlink()
