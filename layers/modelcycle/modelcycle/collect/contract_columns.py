@@ -6,8 +6,7 @@ from typing import Any
 
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.collect.pinned_contract import Pinned
-from modelcycle.contract import Batch, ContractFile, Report, check_batch
-from modelcycle.faults import BadData
+from modelcycle.contract import Batch, ContractFile, check_batch
 from modelcycle.messages import CollectRequest
 from modelcycle.reading import TextTable
 from modelcycle.spec import Pipeline
@@ -49,17 +48,4 @@ def check_table(
     if not needed and all(violation.level != "fail" for violation in report.violations if violation.check == "columns"):
         return
     artifacts.put(request.run.key("collect", f"contract-report-{number}.json"), report.model_dump_json().encode())
-    raise broken_contract(report, request.run.model)
-
-
-def broken_contract(report: Report, model: str) -> BadData:
-    """Return the fault that names all violations of a report."""
-    grave = [violation.sentence() for violation in report.violations if violation.level == "fail"]
-    others = [violation.sentence() for violation in report.violations if violation.level != "fail"]
-    also = f"; also: {'; '.join(others[:10])}" if others else ""
-    return BadData(
-        f"the new rows break the contract of version {report.version}: {'; '.join(grave[:10])}{also}",
-        ", ".join(report.files[:3]),
-        "correct the file and upload it again, or allow it under schema: in the pipeline file;"
-        f" modelcycle contract {model} shows what is expected",
-    )  # fmt: skip
+    raise report.fault()

@@ -10,10 +10,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from modelcycle.faults import BadData
 from modelcycle.spec import Check, Level
 
 MAX_EXAMPLES = 5  # rows that a violation names
 MAX_EXAMPLE_CHARACTERS = 80
+MAX_SENTENCES = 20  # in a message; the report has all
+MAX_SENTENCE_CHARACTERS = 300
 
 Anomaly = Literal[
     "SCHEMA_MISSING_COLUMN", "SCHEMA_NEW_COLUMN", "FLOAT_TYPE_STRING_NOT_FLOAT", "INT_TYPE_NOT_INT_STRING",
@@ -97,9 +100,31 @@ class Report(BaseModel):
     violations: list[Violation]
     columns: int
 
-    def of_level(self, level: Level) -> list[Violation]:
-        """Return the violations of a level."""
-        return [violation for violation in self.violations if violation.level == level]
+    def of_level(self, *levels: Level) -> list[Violation]:
+        """Return the violations of some levels."""
+        return [violation for violation in self.violations if violation.level in levels]
+
+    def sentences(self, *levels: Level) -> list[str]:
+        """Return the violations of some levels as sentences, at most MAX_SENTENCES."""
+        found = [violation.sentence() for violation in self.of_level(*levels)]
+        more = len(found) - MAX_SENTENCES
+        return [
+            *(text if len(text) <= MAX_SENTENCE_CHARACTERS else f"{text[: MAX_SENTENCE_CHARACTERS - 3]}..."
+              for text in found[:MAX_SENTENCES]),
+            *([f"{more:,} more broken rules"] if more > 0 else []),
+        ]  # fmt: skip
+
+    def fault(self) -> BadData:
+        """Return the fault of a run that may not go on; it names all violations."""
+        others = self.sentences("ask", "quarantine", "warn")
+        also = f"; also: {'; '.join(others)}" if others else ""
+        against = f"the contract of version {self.version}" if self.version is not None else "the pipeline file"
+        return BadData(
+            f"the new rows break {against}: {'; '.join(self.sentences('fail'))}{also}",
+            ", ".join(self.files[:3]) + (f" and {len(self.files) - 3} more" if len(self.files) > 3 else ""),
+            "correct the file and upload it again, or allow it under schema: in the pipeline file;"
+            f" modelcycle contract {self.model} shows what is expected",
+        )  # fmt: skip
 
 
 def with_share(count: int, of: int) -> str:

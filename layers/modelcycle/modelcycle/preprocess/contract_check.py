@@ -8,14 +8,11 @@ from typing import Any, NamedTuple
 
 from modelcycle.cells.column import Column
 from modelcycle.contract import Batch, Contract, Report, check_batch, contract_files, new_files
-from modelcycle.faults import BadData, BadPipeline
+from modelcycle.faults import BadPipeline
 from modelcycle.messages import Artifact, Collected, Run
 from modelcycle.preprocess.known_rows import create_new_rows
 from modelcycle.spec import Pipeline, S3Source
 from modelcycle.store import Store
-
-MAX_SENTENCES = 20  # in a message; the report has all
-MAX_SENTENCE_CHARACTERS = 300
 
 
 class Checked(NamedTuple):
@@ -107,38 +104,10 @@ def check_contract(
         target=pipeline.target, time_column=pipeline.time_column, started=run.started_at, snapshot_rows=snapshot_rows,
         known_rows="clean_rows", whole_files=isinstance(pipeline.source, S3Source),
     )  # fmt: skip
-    artifact = write_report(report, run, artifacts)
-    return Checked(
-        batch, report, artifact, warned=sentences(report, "quarantine", "warn"), ask=sentences(report, "ask")
-    )
-
-
-def write_report(report: Report, run: Run, artifacts: Store, step: str = "preprocess") -> Artifact:
-    """Write the report; raise BadData, with every broken rule, if one of them fails the run."""
-    artifact = artifacts.put(run.key(step, "contract-report.json"), report.model_dump_json().encode())
-    failed = sentences(report, "fail")
-    if failed:
-        others = sentences(report, "ask", "quarantine", "warn")
-        also = f"; also: {'; '.join(others)}" if others else ""
-        against = f"the contract of version {report.version}" if report.version is not None else "the pipeline file"
-        raise BadData(
-            f"the new rows break {against}: {'; '.join(failed)}{also}",
-            ", ".join(report.files[:3]) + (f" and {len(report.files) - 3} more" if len(report.files) > 3 else ""),
-            f"correct the file and upload it again, or allow it under schema: in the pipeline file;"
-            f" modelcycle contract {run.model} shows what is expected",
-        )  # fmt: skip
-    return artifact
-
-
-def sentences(report: Report, *levels: str) -> list[str]:
-    """Return the violations of some levels as sentences, at most MAX_SENTENCES."""
-    found = [violation.sentence() for violation in report.violations if violation.level in levels]
-    more = len(found) - MAX_SENTENCES
-    return [
-        *(text if len(text) <= MAX_SENTENCE_CHARACTERS else f"{text[: MAX_SENTENCE_CHARACTERS - 3]}..."
-          for text in found[:MAX_SENTENCES]),
-        *([f"{more:,} more broken rules"] if more > 0 else []),
-    ]  # fmt: skip
+    artifact = artifacts.put(run.key("preprocess", "contract-report.json"), report.model_dump_json().encode())
+    if report.of_level("fail"):
+        raise report.fault()
+    return Checked(batch, report, artifact, warned=report.sentences("quarantine", "warn"), ask=report.sentences("ask"))
 
 
 def _listed(numbers: Sequence[int] | Mapping[int, Any]) -> str:
