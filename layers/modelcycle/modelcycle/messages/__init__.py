@@ -4,7 +4,8 @@ Each step has a request, which the state machine gives it, and a result, which i
 holds the results of the earlier steps that the step reads; rows stay in S3. All messages are far below the 256 KiB that
 a state of Step Functions may hold (AWS page "Step Functions service quotas").
 
-The modules in the order of the flow: `run` (claim, conclude), `data`, `training`, `candidate`, `traffic`, `monitoring`.
+The modules in the order of the flow: `run` (claim, conclude), `data`, `training`, `candidate`, `traffic`, `scoring`,
+`monitoring`.
 Beside them, `message` has the base class and `Artifact`, and `event` has what goes over the bus.
 """
 
@@ -46,7 +47,26 @@ from modelcycle.messages.fingerprint import fingerprint
 from modelcycle.messages.message import Artifact, Message
 from modelcycle.messages.monitoring import Drift, Monitored, MonitorRequest, Retrained, RetrainRequest
 from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
-from modelcycle.messages.traffic import Decided, Decision, Deployed, DeployRequest, RolloutEnded, Withdrawn
+from modelcycle.messages.scoring import (
+    FinishedScoring,
+    FinishScoringRequest,
+    PlannedScoring,
+    PlanScoringRequest,
+    ScoredShard,
+    ScoreShardRequest,
+    ScoringShard,
+)
+from modelcycle.messages.traffic import (
+    Decided,
+    Decision,
+    Deployed,
+    DeployRequest,
+    Finding,
+    Judged,
+    JudgeRequest,
+    RolloutEnded,
+    Withdrawn,
+)
 from modelcycle.messages.training import (
     Calibration,
     EngineeredFeatures,
@@ -87,9 +107,14 @@ __all__ = [
     "EngineeredFeatures",
     "Event",
     "FindUnseenRequest",
+    "Finding",
+    "FinishScoringRequest",
+    "FinishedScoring",
     "FoundUnseen",
     "GovernRequest",
     "Governed",
+    "JudgeRequest",
+    "Judged",
     "LearningCurve",
     "LearningPoint",
     "LeftOut",
@@ -98,7 +123,9 @@ __all__ = [
     "MonitorRequest",
     "Monitored",
     "Outcome",
+    "PlanScoringRequest",
     "PlanTrialsRequest",
+    "PlannedScoring",
     "PlannedTrials",
     "PreprocessRequest",
     "Preprocessed",
@@ -118,7 +145,10 @@ __all__ = [
     "RunRequest",
     "RunTrialRequest",
     "ScoreCandidateRequest",
+    "ScoreShardRequest",
     "ScoredCandidate",
+    "ScoredShard",
+    "ScoringShard",
     "SelectModelRequest",
     "SelectedModel",
     "StageRequest",

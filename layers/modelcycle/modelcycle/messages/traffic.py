@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from modelcycle.messages.message import Message
 
@@ -57,6 +58,61 @@ class Deployed(Message):
     moves: int | None = Field(None, description="last move of the route after this step")
     weight: int = Field(description="percent of traffic that the version has now")
     overruled: bool = Field(False, description="others have moved the traffic: the rollout ends and leaves it as it is")
+    done: bool
+    wait_seconds: int
+
+
+class JudgeRequest(Message):
+    """Judge a version that is being rolled out by what it has answered since its last step."""
+
+    model: str
+    version: int
+    step: int = Field(description="the step that comes next")
+    actor: str = "lifecycle"
+    why: str = ""
+    moves: int | None = None
+    weight: int = 0
+    rollout: str = ""
+    done: bool = Field(False, description="the version has all the traffic, and is only watched")
+    since: datetime | None = Field(
+        None, description="when the version got its present share; None: the last move's time"
+    )
+
+    @property
+    def correlation_id(self) -> str:
+        return f"{self.model}-v{self.version}"
+
+
+class Finding(BaseModel):
+    """One kind of evidence: how champion and challenger compare, against its limit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["errors", "latency", "predictions", "quality"]
+    champion: float | None
+    challenger: float | None
+    low: float | None = Field(None, description="confidence sequence of the difference (latency: of the ratio)")
+    high: float | None = None
+    limit: float
+    rows: tuple[int, int] = Field(description="of champion and challenger")
+    verdict: Literal["worse", "not worse", "open", "not known"]
+    detail: str = Field("", description="one sentence for people")
+
+
+class Judged(Message):
+    """A judgement; it is on record under the rollout's name and step, and in the audit trail if it rolls back."""
+
+    model: str
+    version: int
+    step: int
+    actor: str
+    why: str
+    moves: int | None
+    weight: int
+    rollout: str
+    verdict: Literal["proceed", "hold", "roll_back", "overruled"]
+    reason: str
+    findings: list[Finding]
     done: bool
     wait_seconds: int
 

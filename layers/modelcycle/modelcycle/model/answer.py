@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,7 +44,12 @@ class Answer:
     ----------
     contract : signature of the champion; the request was read by it
     version : the version that answered all rows; the champion where several did
+    versions : that answered each row
     probabilities : by class name; None for regression
+    texts : each instance as JSON with sorted keys, written once for ids, entities and captures
+    assigned : the version that the route named for each row; another one answered where that one failed
+    failures : by version, why it did not answer its rows: the class name of the error
+    milliseconds : by version, the time to read and score its rows
     """
 
     contract: Signature
@@ -53,6 +60,10 @@ class Answer:
     predictions: list[str | float]
     probabilities: list[dict[str, float] | None]
     instances: list[dict[str, Any]]
+    texts: list[str]
+    assigned: list[int]
+    failures: dict[int, str]
+    milliseconds: dict[int, float]
 
     def wire(self) -> dict[str, Any]:
         """Return the JSON object that a client receives; `versions` only if several versions answered."""
@@ -66,13 +77,22 @@ class Answer:
         return answer | ({"versions": self.versions} if len(set(self.versions)) > 1 else {})
 
     def records(self, at: datetime) -> Iterator[dict[str, Any]]:
-        """Yield one JSON object per row, as it is captured for monitoring and feedback."""
+        """Yield one JSON object per row, as it is captured for monitoring, rollouts and feedback.
+
+        `ms` is the time in which `version` scored its rows of this request, `of` how many those are. `assigned` and
+        `failure` are there only where the version that the route named did not answer.
+        """
+        of = Counter(self.versions)
         for row, prediction_id in enumerate(self.ids):
-            yield {
+            version, assigned = self.versions[row], self.assigned[row]
+            failed = {"assigned": assigned, "failure": self.failures.get(assigned, "")} if assigned != version else {}
+            yield failed | {
                 "prediction_id": prediction_id,
                 "at": at.isoformat(),
                 "model": self.model,
-                "version": self.versions[row],
+                "version": version,
+                "ms": self.milliseconds.get(version, 0.0),
+                "of": of[version],
                 "instance": self.instances[row],
                 "prediction": self.predictions[row],
                 "probabilities": self.probabilities[row],
@@ -118,6 +138,9 @@ def answer(request: Any, route: Route, loaded: Mapping[int, LoadedVersion], key:
     if len(route.weights) > 1:
         entities = (entity_key(instance, contract.id_columns) for instance in instances)
         versions = [version_for(model, route.weights, entity) for entity in entities]
+    assigned = list(versions)
+    failures: dict[int, str] = {}
+    milliseconds: dict[int, float] = {}
     predictions: list[Any] = [None] * len(instances)
     probabilities: list[dict[str, float] | None] = [None] * len(instances)
     # the champion comes last: it answers what the others cannot read
@@ -125,11 +148,13 @@ def answer(request: Any, route: Route, loaded: Mapping[int, LoadedVersion], key:
         rows = [row for row, version in enumerate(versions) if version == number]
         if not rows:
             continue
+        started = time.perf_counter()
         version, batch = loaded[number], columns.take(np.array(rows))
         if number != route.champion:
             try:
                 batch = version.signature.read([instances[row] for row in rows])
-            except BadRequest:
+            except BadRequest as error:
+                failures[number] = type(error).__name__
                 for row in rows:
                     versions[row] = route.champion
                 continue
@@ -138,11 +163,16 @@ def answer(request: Any, route: Route, loaded: Mapping[int, LoadedVersion], key:
             predictions[row] = prediction
             if version.signature.task != "regression":
                 probabilities[row] = dict(zip(version.signature.classes, map(shortest_decimal, score), strict=True))
-    ids = [_prediction_id(model, version, key, row, instances[row]) for row, version in enumerate(versions)]
+        milliseconds[number] = (time.perf_counter() - started) * 1000
+    texts = [json.dumps(instance, sort_keys=True) for instance in instances]
+    ids = [_prediction_id(model, version, key, row, texts[row]) for row, version in enumerate(versions)]
     answered_by = versions[0] if len(set(versions)) == 1 else route.champion
-    return Answer(contract, model, answered_by, versions, ids, predictions, probabilities, instances)
+    return Answer(
+        contract, model, answered_by, versions, ids, predictions, probabilities, instances, texts, assigned, failures,
+        milliseconds,
+    )  # fmt: skip
 
 
-def _prediction_id(model: str, version: int, key: str, row: int, instance: dict[str, Any]) -> str:
-    content = json.dumps([model, version, key, row, instance], sort_keys=True)
+def _prediction_id(model: str, version: int, key: str, row: int, text: str) -> str:
+    content = f"{json.dumps([model, version, key, row])[:-1]}, {text}]"
     return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -14,11 +14,13 @@ class Route(BaseModel):
     """The versions that answer requests.
 
     `weights` are percent of the traffic by version and add up to 100. `previous` is the version that a rollback goes
-    back to. `moves` counts the changes of the route: it is the number of the last one.
+    back to. `shadow` answers each request too, but nobody sees its answers. `moves` counts the changes of the route: it
+    is the number of the last one.
     """
 
     weights: dict[int, int] = {}
     previous: int | None = None
+    shadow: int | None = None
     moves: int = 0
 
     @property

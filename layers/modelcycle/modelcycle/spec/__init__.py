@@ -27,12 +27,11 @@ from modelcycle.spec.pipeline import (
     Monitoring,
     Pipeline,
     Retraining,
-    Rollout,
-    Staging,
     Training,
     json_schema,
 )
 from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
+from modelcycle.spec.serving import Capture, Evidence, Rollout, Staging
 from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 __all__ = [
@@ -43,12 +42,14 @@ __all__ = [
     "MODEL_NAME",
     "Algorithm",
     "Approval",
+    "Capture",
     "Check",
     "ColumnRule",
     "Costs",
     "Csv",
     "Decide",
     "Direction",
+    "Evidence",
     "Features",
     "Gates",
     "HttpSource",

@@ -11,6 +11,7 @@ from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import ColumnName, Section
+from modelcycle.spec.serving import Capture, Rollout, Staging
 from modelcycle.spec.sources import MAIN, Csv, Join, S3Source, Source, csv_of, is_pulled
 
 MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
@@ -118,26 +119,6 @@ class Gates(Section):
     minimum: dict[str, float] = Field({}, description="lowest (errors: highest) value of a metric on the test rows")
 
 
-class Staging(Section):
-    """The rehearsal through the serving code."""
-
-    rows: int = Field(200, ge=1, le=10_000, description="test rows to replay")
-    p99_ms: float = Field(50.0, gt=0, description="highest allowed 99th percentile of one row's latency, milliseconds")
-
-
-class Rollout(Section):
-    """How traffic moves to a new version."""
-
-    steps: list[int] = Field([100], min_length=1, description="percent of traffic, step by step; the last is 100")
-    wait_minutes: int = Field(10, ge=0, le=1440, description="time between two steps")
-
-    @model_validator(mode="after")
-    def _rises_to_all(self) -> Rollout:
-        if self.steps[-1] != 100 or sorted(set(self.steps)) != self.steps or self.steps[0] < 1:
-            raise ValueError("the steps must rise from at least 1 to 100")
-        return self
-
-
 class Monitoring(Section):
     """When live traffic counts as drifted."""
 
@@ -202,6 +183,7 @@ class Pipeline(Section):
     gates: Gates = Gates()
     staging: Staging = Staging()
     rollout: Rollout = Rollout()
+    capture: Capture = Capture()
     monitoring: Monitoring = Monitoring()
     retraining: Retraining = Retraining()
     approval: Approval = Approval()
