@@ -66,9 +66,7 @@ def roles() -> dict[str, str]:
 @cache
 def statements(function: str) -> list[dict[str, Any]]:
     """Return the statements of a function's role, with the intrinsic functions evaluated."""
-    resources = {
-        name: {"type": made["Type"], "id": name} for name, made in IDENTITY["Resources"].items()
-    }
+    resources = {name: {"type": made["Type"], "id": name} for name, made in IDENTITY["Resources"].items()}
     stack = DeployedStack(IDENTITY, PARAMETERS, resources, "us-east-1", "1")
     policies = stack.value(IDENTITY["Resources"][f"{function}Role"]["Properties"]["Policies"])
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]

@@ -1,4 +1,4 @@
-"""Every role against every kind of record and every area of the buckets: what docs/security.md lists, and nothing else."""
+"""Every role reaches the records and objects that docs/security.md lists, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ from tests.permission_tables import (
 
 TABLE = PARAMETERS["RegistryArn"]
 OTHER_ACTIONS = {
-    "dynamodb": ["DeleteItem", "UpdateItem", "Scan", "BatchGetItem", "BatchWriteItem", "PartiQLSelect", "PartiQLInsert"],
+    "dynamodb": [
+        "DeleteItem",
+        "UpdateItem",
+        "Scan",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "PartiQLSelect",
+        "PartiQLInsert",
+    ],
     "s3": ["DeleteObject", "DeleteObjectVersion", "PutObjectAcl", "PutBucketPolicy"],
 }
 FUNCTIONS = roles()

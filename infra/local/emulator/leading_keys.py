@@ -46,11 +46,11 @@ def fill_in_leading_keys(dynamodb: Any, iam: Any, iam_actions: Any, iam_evaluato
 
 def simulate_with_context(iam: Any, iam_evaluator: Any) -> None:
     """Make the simulation of policies use the request's `ContextEntries`."""
-    entries: contextvars.ContextVar[dict[str, list[str]]] = contextvars.ContextVar("entries", default={})
+    entries: contextvars.ContextVar[dict[str, list[str]] | None] = contextvars.ContextVar("entries", default=None)
     evaluate = iam_evaluator.evaluate
 
     def evaluate_with_entries(context: Any, *policies: Any) -> Any:
-        context.service_context = context.service_context | entries.get()
+        context.service_context = context.service_context | (entries.get() or {})
         return evaluate(context, *policies)
 
     def with_entries(simulate: Any) -> Any:
@@ -133,9 +133,7 @@ def _context_entries(iam: Any, parameters: Any) -> Iterator[tuple[str, list[str]
     number = 1
     while name := iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyName"):
         values: list[str] = []
-        while value := iam._p(
-            parameters, f"ContextEntries.member.{number}.ContextKeyValues.member.{len(values) + 1}"
-        ):
+        while value := iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyValues.member.{len(values) + 1}"):
             values.append(value)
         yield name.lower(), values
         number += 1
