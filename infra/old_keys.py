@@ -139,10 +139,15 @@ def sentences(result: MovedRecords) -> list[str]:
 def main() -> None:
     """Move the records of a table of the account that boto3 is configured for."""
     import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
     parser = argparse.ArgumentParser(description="Moves a registry to the keys that name the kind of each record.")
     parser.add_argument("table", help="the stack's output RegistryTable")
-    result = move_old_keys(boto3.client("dynamodb"), parser.parse_args().table)
+    table = parser.parse_args().table
+    try:
+        result = move_old_keys(boto3.client("dynamodb"), table)
+    except (BotoCoreError, ClientError) as error:
+        raise SystemExit(f"{error}\nCorrect it and run this again: what was moved stays moved.") from None
     print("\n".join(sentences(result) or ["every record has its new key"]))
 
 
