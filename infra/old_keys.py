@@ -40,7 +40,7 @@ def move_old_keys(dynamodb: Any, table: str) -> MovedRecords:
     dynamodb : boto3's client
     table : the registry's name
     """
-    moved, kept = 0, []
+    moved, kept = 0, list[Key]()
     for model in _models(dynamodb, table):
         items: list[Item] = []
         for item in _old_items(dynamodb, table, model):
