@@ -20,6 +20,7 @@ from modelcycle.model.answer import Answer
 from modelcycle.model.request import parse_request
 from modelcycle.predict import open_inference
 from modelcycle.predict.captures import CaptureStream
+from modelcycle.predict.failures import report_failures
 from modelcycle.predict.live_models import LiveModels
 from modelcycle.predict.predict import predict
 from modelcycle.problems import body_text, problem_response
@@ -124,6 +125,7 @@ def _answer_response(answer: Answer, content: dict[str, Any]) -> Response[str]:
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if len(body.encode()) > MAX_RESPONSE_BYTES:  # checked first: an answer that is not delivered is not captured
         raise TooLarge("the answer would be too large", "/instances", "send fewer rows in each of several requests")
+    report_failures(answer)
     lost = _captures().send(answer)
     metrics.add_metric("Predictions", MetricUnit.Count, len(answer.ids))
     metrics.add_metric("NotCaptured", MetricUnit.Count, lost)
