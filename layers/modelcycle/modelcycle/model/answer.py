@@ -10,7 +10,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,16 +24,18 @@ from modelcycle.model.routing import entity_key, version_for
 from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Route, Version
+from modelcycle.spec import Capture
 from modelcycle.store import Store
 
 
 @dataclass(frozen=True)
 class LoadedVersion:
-    """A version in memory, ready to score."""
+    """A version in memory, ready to score; `capture` says which of its answers are captured, and what of them."""
 
     version: int
     signature: Signature
     scorer: Scorer
+    capture: Capture = field(default_factory=Capture)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Answer:
     assigned : the version that the route named for each row; another one answered where that one failed
     failures : by version, why it did not answer its rows: the class name of the error
     milliseconds : by version, the time to read and score its rows
+    key : identifies the request, as for `answer`
+    route, loaded : by which it was answered
     """
 
     contract: Signature
@@ -64,6 +68,9 @@ class Answer:
     assigned: list[int]
     failures: dict[int, str]
     milliseconds: dict[int, float]
+    key: str = ""
+    route: Route = field(default_factory=Route)
+    loaded: Mapping[int, LoadedVersion] = field(default_factory=dict)
 
     def wire(self) -> dict[str, Any]:
         """Return the JSON object that a client receives; `versions` only if several versions answered."""
@@ -107,7 +114,7 @@ def load_version(version: Version, artifacts: Store) -> LoadedVersion:
     Tampered, Unknown, Transient, Throttled : see `Store.read`
     """
     signature = Signature.model_validate_json(artifacts.read(version.signature))
-    return LoadedVersion(version.version, signature, Scorer(signature, artifacts.read(version.onnx)))
+    return LoadedVersion(version.version, signature, Scorer(signature, artifacts.read(version.onnx)), version.capture)
 
 
 def answer(request: Any, route: Route, loaded: Mapping[int, LoadedVersion], key: str) -> Answer:
@@ -169,7 +176,7 @@ def answer(request: Any, route: Route, loaded: Mapping[int, LoadedVersion], key:
     answered_by = versions[0] if len(set(versions)) == 1 else route.champion
     return Answer(
         contract, model, answered_by, versions, ids, predictions, probabilities, instances, texts, assigned, failures,
-        milliseconds,
+        milliseconds, key, route, loaded,
     )  # fmt: skip
 
 
