@@ -4,8 +4,8 @@ One thread does it. On Lambda it belongs to an internal extension: it works betw
 next event, and Lambda does not freeze the environment before that. Elsewhere (the local cloud, tests) processes are
 never frozen, and the thread works beside the requests; no request waits for it.
 
-Work waits in memory, at most MAX_WAITING_BYTES; what does not fit is refused. SIGTERM ends the process after the waiting
-work is done, or after SHUTDOWN_SECONDS.
+Work waits in memory, at most MAX_WAITING_BYTES; what does not fit is refused. SIGTERM ends the process after the
+waiting work is done, or after SHUTDOWN_SECONDS.
 """
 
 from __future__ import annotations
@@ -181,8 +181,8 @@ class AfterAnswer:
     def _finish_at_sigterm(self) -> None:
         """Do what waits when the process is asked to end.
 
-        While the runtime waits for a request, its thread is in C code, and Python runs no signal handlers. The number of
-        the signal, however, arrives in the pipe of `set_wakeup_fd` at once, and a thread of ours waits for it.
+        While the runtime waits for a request, its thread is in C code, and Python runs no signal handlers. The number
+        of the signal, however, arrives in the pipe of `set_wakeup_fd` at once, and a thread of ours waits for it.
         """
         if threading.current_thread() is not threading.main_thread():
             return

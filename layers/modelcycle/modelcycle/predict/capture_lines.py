@@ -1,8 +1,8 @@
 """What is captured of an answer: the lines of its rows, as the pipeline file's section `capture` allows.
 
-A line: {"prediction_id", "at", "model", "version", "ms", "of", "prediction", "probabilities", "instance"}; "assigned" and
-"failure" where another version answered than the route named; "masked" names the columns whose values are hidden. A line
-of the shadow version also has {"shadow": true, "beside": prediction id of the answered row}.
+A line: {"prediction_id", "at", "model", "version", "ms", "of", "prediction", "probabilities", "instance"}; "assigned"
+and "failure" where another version answered than the route named; "masked" names the columns whose values are hidden. A
+line of the shadow version also has {"shadow": true, "beside": prediction id of the answered row}.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Capture answers for monitoring, rollouts and feedback: one line of JSON per row, through Firehose into the data bucket.
+"""Capture answers for monitoring, rollouts and feedback: a line of JSON per row, through Firehose into the data bucket.
 
 Lines are made and sent after the answer (`AfterAnswer`). While requests come in quick succession, up to MAX_HELD_ROWS
 are held for HOLD_SECONDS, so that several answers share a Firehose record, which is billed as at least 5 KB.
@@ -7,8 +7,8 @@ What can be lost:
 
 - If the process is killed (SIGKILL, out of memory): the rows that are held, fewer than MAX_HELD_ROWS, and those of the
   answers of which the sending is not complete. On Lambda that is one answer. Nobody can count these.
-- If Firehose does not take them: rows wait, at most MAX_WAITING_BYTES of them for MAX_WAITING_SECONDS, and are sent with
-  the next ones. The metric `NotCaptured` counts those that were given up.
+- If Firehose does not take them: rows wait, at most MAX_WAITING_BYTES of them for MAX_WAITING_SECONDS, and are sent
+  with the next ones. The metric `NotCaptured` counts those that were given up.
 - A row of more than MAX_RECORD_BYTES; `NotCaptured` counts it.
 
 A failed capture never fails the answer, nor delays it. A line may arrive twice; its prediction id is the same.

@@ -1,4 +1,4 @@
-"""What is done with an answer after it has left: its log line, its metrics, its captures, and those of the shadow version."""
+"""What is done with an answer after it has left: log line, metrics, captures, and the answer of the shadow version."""
 
 from __future__ import annotations
 
