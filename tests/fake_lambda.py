@@ -1,7 +1,7 @@
 """Lambda's runtime and extensions APIs, and Firehose, in the order in which AWS calls a function.
 
-An invocation is given to the runtime and to the extension once both have asked for it. The client has its answer as soon
-as the runtime posts it. The environment would be frozen when the extension asks for the next event.
+An invocation is given to the runtime and to the extension once both have asked for it. The client has its answer as
+soon as the runtime posts it. The environment would be frozen when the extension asks for the next event.
 """
 
 from __future__ import annotations
@@ -53,10 +53,7 @@ class FakeLambda:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-
-            def setup(self) -> None:
-                self.disable_nagle_algorithm = True
-                super().setup()
+            disable_nagle_algorithm = True
 
             def log_message(self, *_: Any) -> None: ...
 
@@ -185,8 +182,9 @@ class Function:
 
     def __init__(self, fake: FakeLambda, folder: Path) -> None:
         environment = {
-            "AWS_LAMBDA_RUNTIME_API": fake.address, "AWS_ENDPOINT_URL": f"http://{fake.address}", "MODEL_FOLDER": str(folder),
-            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_LAMBDA_RUNTIME_API": fake.address, "AWS_ENDPOINT_URL": f"http://{fake.address}",
+            "MODEL_FOLDER": str(folder), "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
             "CODE_VERSION": "test", "CAPTURE_STREAM": "captures", "AWS_LAMBDA_FUNCTION_NAME": "predict",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13" if fake.has_extensions else "", "PATH": os.defpath,
         }  # fmt: skip

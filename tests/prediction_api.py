@@ -76,9 +76,9 @@ class Api:
         headers = {name: values[0] for name, values in response["multiValueHeaders"].items()}
         return response["statusCode"], json.loads(response["body"]), headers
 
-    def go_live(self, seed: int = 0, task: Any = "binary", weight: int = 100) -> int:
+    def go_live(self, seed: int = 0, task: Any = "binary", weight: int = 100, **pipeline: Any) -> int:
         """Train a model, give it `weight` percent of the traffic, and return its version."""
-        trained = cycle(train(task, seed=seed), self.store, self.registry, f"r{seed}{task}")
+        trained = cycle(train(task, seed=seed), self.store, self.registry, f"r{seed}{task}", **pipeline)
         unit = self.registry.unit_of_work(MODEL)
         self.registry.runs.put_model(unit)
         unit.commit()

@@ -52,8 +52,6 @@ class Answer:
     assigned : the version that the route named for each row; another one answered where that one failed
     failures : by version, why it did not answer its rows: the class name of the error
     milliseconds : by version, the time to read and score its rows
-    key : identifies the request, as for `answer`
-    route, loaded : by which it was answered
     """
 
     contract: Signature
@@ -68,9 +66,6 @@ class Answer:
     assigned: list[int]
     failures: dict[int, str]
     milliseconds: dict[int, float]
-    key: str = ""
-    route: Route = field(default_factory=Route)
-    loaded: Mapping[int, LoadedVersion] = field(default_factory=dict)
 
     def wire(self) -> dict[str, Any]:
         """Return the JSON object that a client receives; `versions` only if several versions answered."""
@@ -176,7 +171,7 @@ def answer(request: Any, route: Route, loaded: Mapping[int, LoadedVersion], key:
     answered_by = versions[0] if len(set(versions)) == 1 else route.champion
     return Answer(
         contract, model, answered_by, versions, ids, predictions, probabilities, instances, texts, assigned, failures,
-        milliseconds, key, route, loaded,
+        milliseconds,
     )  # fmt: skip
 
 

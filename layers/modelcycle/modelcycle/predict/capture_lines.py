@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from modelcycle.model.answer import Answer
+from modelcycle.predict.predict import Served
 
 MASKED = "(masked)"  # in place of a value; `masked` of the line names the columns, so that no value is taken for it
 
 
-def is_sampled(answer: Answer) -> bool:
+def is_sampled(answer: Served) -> bool:
     """Return whether an answer is captured; the same request (idempotency key) always has the same result."""
     champion = answer.loaded.get(answer.route.champion or 0)
     share = champion.capture.sample if champion else 1.0
@@ -27,14 +28,14 @@ def is_sampled(answer: Answer) -> bool:
     return int.from_bytes(digest[:8], "big") / 2**64 < share
 
 
-def capture_lines(answer: Answer, at: datetime, beside: Sequence[str] = ()) -> Iterator[bytes]:
+def capture_lines(answer: Answer, at: datetime, masked: Sequence[str], beside: Sequence[str] = ()) -> Iterator[bytes]:
     """Yield the lines of an answer, one per row.
 
     Parameters
     ----------
+    masked : columns whose values are hidden
     beside : for an answer of the shadow version, the prediction ids of the answered rows
     """
-    masked = masked_columns(answer)
     for row, record in enumerate(answer.records(at)):
         instance, text = record.pop("instance"), answer.texts[row]
         hidden = [name for name in masked if instance.get(name) is not None]
@@ -47,6 +48,6 @@ def capture_lines(answer: Answer, at: datetime, beside: Sequence[str] = ()) -> I
         yield f'{json.dumps(record, allow_nan=False)[:-1]}, "instance": {text}}}\n'.encode()
 
 
-def masked_columns(answer: Answer) -> list[str]:
-    """Return the columns that any of the answer's versions masks, sorted."""
+def masked_columns(answer: Served) -> list[str]:
+    """Return the columns that any of the model's versions in memory masks, sorted."""
     return sorted({name for version in answer.loaded.values() for name in version.capture.mask})

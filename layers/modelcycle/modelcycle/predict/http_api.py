@@ -15,11 +15,10 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from modelcycle.faults import BadRequest, Fault, TooLarge, Unknown
-from modelcycle.model.answer import Answer
 from modelcycle.model.request import parse_request
 from modelcycle.predict import open_inference
 from modelcycle.predict.live_models import LiveModels
-from modelcycle.predict.predict import predict
+from modelcycle.predict.predict import Served, predict
 from modelcycle.predict.recorder import Recorder
 from modelcycle.problems import body_text, problem_response
 
@@ -118,7 +117,7 @@ def _correlation_id() -> str:
     return router.current_event.request_context.request_id or ""
 
 
-def _answer_response(answer: Answer, content: dict[str, Any]) -> Response[str]:
+def _answer_response(answer: Served, content: dict[str, Any]) -> Response[str]:
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if len(body.encode()) > MAX_RESPONSE_BYTES:  # checked first: an answer that is not delivered is not captured
         raise TooLarge("the answer would be too large", "/instances", "send fewer rows in each of several requests")

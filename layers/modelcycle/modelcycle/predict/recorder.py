@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from modelcycle.model.answer import Answer
 from modelcycle.predict.after_answer import AfterAnswer
-from modelcycle.predict.capture_lines import capture_lines, is_sampled
+from modelcycle.predict.capture_lines import capture_lines, is_sampled, masked_columns
 from modelcycle.predict.captures import CaptureStream
+from modelcycle.predict.predict import Served
 from modelcycle.predict.shadow import shadow_answer
 
 ROW_BYTES = 500  # that an answer keeps in memory for each row, beside its text
@@ -31,7 +31,7 @@ class Recorder:
         self.captures = captures
         self.after_answer = AfterAnswer(captures)
 
-    def record(self, answer: Answer, request_id: str, correlation_id: str) -> None:
+    def record(self, answer: Served, request_id: str, correlation_id: str) -> None:
         """Have an answer recorded; returns at once.
 
         Parameters
@@ -46,16 +46,17 @@ class Recorder:
             self._log(answer, ids)
             self.captures.give_up(len(answer.ids))
 
-    def _record(self, answer: Answer, at: datetime, ids: dict[str, str]) -> None:
+    def _record(self, answer: Served, at: datetime, ids: dict[str, str]) -> None:
         self._log(answer, ids)
         if not is_sampled(answer):
             return
-        self.captures.add(capture_lines(answer, at), at.timestamp())
+        masked = masked_columns(answer)
+        self.captures.add(capture_lines(answer, at, masked), at.timestamp())
         shadow = shadow_answer(answer)
         if shadow is not None:
-            self.captures.add(capture_lines(shadow, at, beside=answer.ids), at.timestamp())
+            self.captures.add(capture_lines(shadow, at, masked, beside=answer.ids), at.timestamp())
 
-    def _log(self, answer: Answer, ids: dict[str, str]) -> None:
+    def _log(self, answer: Served, ids: dict[str, str]) -> None:
         rows = len(answer.ids)
         logger.info("answered", extra={**ids, "model": answer.model, "version": answer.version, "rows": rows})
         count("Predictions", rows)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 from modelcycle.model.answer import Answer, answer
+from modelcycle.predict.predict import Served
 from modelcycle.registry import Route
 
 
-def shadow_answer(answered: Answer) -> Answer | None:
+def shadow_answer(answered: Served) -> Answer | None:
     """Return what the shadow version says to the rows of an answer; None without a loaded shadow version.
 
     If it fails, the answer is that of the live versions, with the shadow as the version that should have answered.
