@@ -38,7 +38,7 @@ def end_fork(fork: int, number: int) -> None:
     try:
         os.kill(fork, number)
     except ProcessLookupError:
-        pass  # it has ended already, and its status is on the way
+        return  # it has ended already, and its status is on the way
 
 
 def request_fork(path: str, handler: str) -> tuple[socket.socket, int] | None:
