@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from modelcycle.model.reader import Reader
 from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Version
+from modelcycle.spec import Capture
 from modelcycle.store import Store
 
 
 @dataclass(frozen=True)
 class LoadedVersion:
-    """A version in memory, ready to score."""
+    """A version in memory, ready to score; `capture` says which of its answers are captured, and what of them."""
 
     version: int
     signature: Signature
     scorer: Scorer
+    capture: Capture = field(default_factory=Capture)
 
     @cached_property
     def reader(self) -> Reader:
@@ -34,4 +36,4 @@ def load_version(version: Version, artifacts: Store) -> LoadedVersion:
     Tampered, Unknown, Transient, Throttled : see `Store.read`
     """
     signature = Signature.model_validate_json(artifacts.read(version.signature))
-    return LoadedVersion(version.version, signature, Scorer(signature, artifacts.read(version.onnx)))
+    return LoadedVersion(version.version, signature, Scorer(signature, artifacts.read(version.onnx)), version.capture)
