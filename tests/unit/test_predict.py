@@ -30,7 +30,9 @@ def test_rows_are_answered_and_captured(api: Api) -> None:
     ) == pytest.approx(1)
     assert len(set(response["prediction_ids"])) == 2
     first, second = api.firehose.lines
-    assert list(first) == ["prediction_id", "at", "model", "version", "instance", "prediction", "probabilities"]
+    fields = ["prediction_id", "at", "model", "version", "ms", "of", "prediction", "probabilities", "instance"]
+    assert list(first) == fields
+    assert first["of"] == second["of"] == 2 and first["ms"] > 0
     assert first["instance"] == ROW and second["instance"][SEX] == "Male"
     assert [line["prediction_id"] for line in api.firehose.lines] == response["prediction_ids"]
 

@@ -10,7 +10,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,16 +24,18 @@ from modelcycle.model.routing import entity_key, version_for
 from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Route, Version
+from modelcycle.spec import Capture
 from modelcycle.store import Store
 
 
 @dataclass(frozen=True)
 class LoadedVersion:
-    """A version in memory, ready to score."""
+    """A version in memory, ready to score; `capture` says which of its answers are captured, and what of them."""
 
     version: int
     signature: Signature
     scorer: Scorer
+    capture: Capture = field(default_factory=Capture)
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def load_version(version: Version, artifacts: Store) -> LoadedVersion:
     Tampered, Unknown, Transient, Throttled : see `Store.read`
     """
     signature = Signature.model_validate_json(artifacts.read(version.signature))
-    return LoadedVersion(version.version, signature, Scorer(signature, artifacts.read(version.onnx)))
+    return LoadedVersion(version.version, signature, Scorer(signature, artifacts.read(version.onnx)), version.capture)
 
 
 def answer(request: Any, route: Route, loaded: Mapping[int, LoadedVersion], key: str) -> Answer:
