@@ -17,7 +17,7 @@ from modelcycle.registry.table import Write
 EventKind = Literal[
     "RunStarted", "RunEnded", "ArrivalsFolded", "VersionRegistered", "VersionStaged", "VersionRefused",
     "VersionApproved", "VersionRejected", "VersionPromoted", "VersionRolledBack", "VersionShadowed",
-    "ModelDegraded",
+    "VersionHeld", "ModelDegraded",
 ]  # fmt: skip
 EVENT_LIFETIME = timedelta(days=90)  # in the table; entries of the audit trail are never deleted
 

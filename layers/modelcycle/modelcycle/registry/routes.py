@@ -6,7 +6,7 @@ A shadow lasts until the next move, whatever that is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -43,6 +43,10 @@ class Routes:
         """Return the moves of a route, newest first."""
         records = self.table.query(*keys.moves(model), newest_first=True, limit=limit)
         return [Move.model_validate(record.body) for record in records]
+
+    def move(self, model: str, number: int) -> Move | None:
+        """Return the move of that number; None if there is none."""
+        return self._read_move(model, number)
 
     def at(self, model: str, when: datetime) -> Route:
         """Return the route as it was at that time; one without weights before the first move."""
@@ -150,6 +154,7 @@ class Routes:
     def withdraw(
         self, model: str, version: int, rollout: str, by: str, why: str, *,
         complete: bool = False, worse: bool = False, evidence: dict[str, Any] | None = None,
+        expected_moves: int | None = None, beside: Sequence[Write] = (),
     ) -> bool:  # fmt: skip
         """Undo what a rollout has moved: the route is as before its first move, or its shadow ends.
 
@@ -161,6 +166,8 @@ class Routes:
         complete : whether a rollout that gave the version all traffic is undone too
         worse : whether the version's answers are the reason: then no later run stages it again. Otherwise one may.
         evidence : of the audit entry
+        expected_moves : number of the route's last move as the rollout knows it; None if it is not known
+        beside : records that are written in the same transaction
 
         Returns
         -------
@@ -177,6 +184,8 @@ class Routes:
             return False
         if route.weights == {version: 100} and not complete:
             return False
+        if expected_moves is not None and route.moves != expected_moves:
+            return False
         restored = route_before_rollout(version, history)
         if restored is None:
             return False
@@ -184,7 +193,7 @@ class Routes:
             number=route.moves + 1, kind="rolled_back", by=by, why=why, before=route.weights, after=restored.weights,
             previous=restored.previous,
         )  # fmt: skip
-        self._commit(model, record, move, "withdraw", version, final=worse, evidence=evidence)
+        self._commit(model, record, move, "withdraw", version, final=worse, evidence=evidence, beside=beside)
         return True
 
     @retry_when_raced
@@ -240,7 +249,7 @@ class Routes:
 
     def _commit(
         self, model: str, record: Record | None, move: Move, decision: str, subject: int, *,
-        final: bool = False, evidence: dict[str, Any] | None = None,
+        final: bool = False, evidence: dict[str, Any] | None = None, beside: Sequence[Write] = (),
     ) -> Route:  # fmt: skip
         """Write the route, the move, the new state of each version, the event and the audit entry.
 
@@ -249,6 +258,7 @@ class Routes:
         record : the route as it was read
         decision, subject, evidence : of the audit entry; the subject is a version
         final : whether no later run may stage a version that loses its traffic, or the subject that ends as a shadow
+        beside : more records to write
 
         Raises
         ------
@@ -261,6 +271,7 @@ class Routes:
         unit.put(
             Write(*keys.route(model), after.model_dump(mode="json"), revision_of(record)),
             Write(*keys.move(model, move.number), move.model_dump(mode="json")),
+            *beside,
         )
         losing = [version for version in move.before if version not in after.weights]
         if final and is_rollback and subject not in (*move.before, *after.weights):
