@@ -7,7 +7,14 @@ import json
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from modelcycle.outages import Unreachable, outages_as_faults
+from modelcycle.faults import Transient
+from modelcycle.outages import RETRIED, Unreachable, outages_as_faults
+
+# AWS page "Invoke", section "Errors": those of Lambda itself, which another call may not meet
+LAMBDA_FAILED = frozenset({
+    "ServiceException", "EC2ThrottledException", "EC2UnexpectedException", "ENILimitReachedException",
+    "ResourceNotReadyException", "SubnetIPAddressLimitReachedException", "SnapStartNotReadyException",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,9 +62,15 @@ class LambdaFunction:
         self.unreachable = unreachable
 
     def invoke(self, event: bytes) -> Invoked:
-        with outages_as_faults("Lambda", self.name, self.unreachable):
-            response = self.client.invoke(FunctionName=self.name, Payload=event, LogType="Tail")
-            body = response["Payload"].read()
+        try:
+            with outages_as_faults("Lambda", self.name, self.unreachable):
+                response = self.client.invoke(FunctionName=self.name, Payload=event, LogType="Tail")
+                body = response["Payload"].read()
+        except Exception as error:
+            code = getattr(error, "response", {}).get("Error", {}).get("Code")
+            if code in LAMBDA_FAILED:
+                raise Transient(f"Lambda answered {code}", self.name, RETRIED) from error
+            raise
         payload = json.loads(body or b"null")
         log = base64.b64decode(response.get("LogResult") or "").decode("utf-8", "replace")
         if "FunctionError" not in response:

@@ -9,7 +9,9 @@ import numpy as np
 
 MIN_SAMPLES = 16
 MIN_GROWTH_MB = 2.0  # allocators keep and return this much
-MIN_LATER_SHARE = 0.5  # of the growth before, in the last quarter: caches and pools slow down, a leak does not
+PARTS = 8  # of the calls; the first two are left out: libraries fill their caches
+# of the mean difference between two parts, in each of the five: caches slow down, and a pool grows in one step
+MIN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Growth:
 
     Parameters
     ----------
-    mb : from the second quarter of its calls to the last
+    mb : from the third of eight parts of its calls to the last
     mb_per_thousand : in a thousand calls, at the same rate
     is_leak : whether it goes on at the same rate
     """
@@ -31,8 +33,7 @@ class Growth:
 def growth_of(samples: Sequence[tuple[int, float]]) -> Growth | None:
     """Return the growth of memory over calls; None if there are too few samples.
 
-    The first quarter is left out: libraries fill their caches. Medians of quarters are compared, so that single samples
-    do not count.
+    Medians of parts of the calls are compared, so that single samples do not count.
 
     Parameters
     ----------
@@ -41,16 +42,15 @@ def growth_of(samples: Sequence[tuple[int, float]]) -> Growth | None:
     Examples
     --------
     >>> growth_of([(call, 100 + 0.01 * call) for call in range(0, 1000, 10)])
-    Growth(mb=5.0, mb_per_thousand=10.0, is_leak=True)
+    Growth(mb=6.15, mb_per_thousand=10.0, is_leak=True)
     >>> growth_of([(call, 100 + min(call, 300) * 0.1) for call in range(0, 1000, 10)]).is_leak
     False
     """
     if len(samples) < MIN_SAMPLES:
         return None
-    quarters = np.array_split(np.array(samples, dtype=np.float64), 4)
-    calls, memory = zip(*(np.median(quarter, axis=0) for quarter in quarters), strict=True)
-    grown = float(memory[3] - memory[1])
-    rate = grown / max(float(calls[3] - calls[1]), 1.0) * 1000
-    before, later = memory[2] - memory[1], memory[3] - memory[2]
-    is_leak = grown >= MIN_GROWTH_MB and before > 0 and later >= MIN_LATER_SHARE * before
-    return Growth(round(grown, 2), round(rate, 2), bool(is_leak))
+    parts = np.array_split(np.array(samples, dtype=np.float64), PARTS)[2:]
+    calls, memory = np.array([np.median(part, axis=0) for part in parts]).T
+    steps, grown = np.diff(memory), float(memory[-1] - memory[0])
+    rate = grown / max(float(calls[-1] - calls[0]), 1.0) * 1000
+    is_leak = grown >= MIN_GROWTH_MB and bool((steps > MIN_SHARE * steps.mean()).all())
+    return Growth(round(grown, 2), round(rate, 2), is_leak)
