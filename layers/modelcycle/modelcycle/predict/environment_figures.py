@@ -72,7 +72,8 @@ def memory_mb() -> tuple[float, float]:
     """
     try:
         lines = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if line.startswith("Vm"))
-        return int(lines["VmRSS"].split()[0]) / 1024, int(lines["VmHWM"].split()[0]) / 1024
+        memory, peak = (int(lines[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+        return memory, max(memory, peak)  # the kernel updates the peak now and then
     except (OSError, KeyError, ValueError):
         import resource
         import sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -117,15 +118,16 @@ def _report(request: StageRequest, pipeline: Pipeline, places: Places) -> Artifa
     test_rows = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
     scores = Scores.from_bytes(artifacts.read(request.refit.scores or request.score_candidate.scores)).scores
     expected = ExpectedAnswers.of(served.signature, test_rows, scores, pipeline.staging.rows)
+    started = time.monotonic()
     findings = Findings(pipeline.staging, rehearse(served, expected))
+    took = {"rehearsal": time.monotonic() - started}
     if not findings.reasons().model:  # what serves wrong answers needs no load
         _load(findings, places.candidate, model, number, expected)
+        took["load"] = time.monotonic() - started - sum(took.values())
         _replay(findings, request, pipeline, served, route, places)
-    return put_json(
-        artifacts,
-        _key(request, "report"),
-        {"model": model, "version": number, "moves": route.moves} | findings.report(),
-    )
+        took["replay"] = time.monotonic() - started - sum(took.values())
+    head = {"model": model, "version": number, "run_id": request.run.run_id, "moves": route.moves, "took": took}
+    return put_json(artifacts, _key(request, "report"), head | findings.report())
 
 
 def _key(request: StageRequest, name: str) -> str:
