@@ -8,8 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 from modelcycle.engine import connect
 from modelcycle.faults import BadMessage, Fault
 from modelcycle.messages import (
@@ -27,7 +25,7 @@ from modelcycle.model.npz import from_npz
 from modelcycle.model.signature import Signature
 from modelcycle.reasons import reason_text
 from modelcycle.registry import Registry, Version
-from modelcycle.score_batch.result_files import column_names, header, joined, write_shard
+from modelcycle.score_batch.result_files import column_names, header, joined, number_columns, write_shard
 from modelcycle.steps import reuse_or_work
 from modelcycle.store import Store, put_json
 
@@ -68,9 +66,12 @@ def finish_scoring(
                 raise BadMessage(
                     f"the results have {lines.written:,} lines for {plan.rows:,} rows", STEP, "report this as a bug"
                 )
-        manifest = put_json(data, prefix + "manifest.json", _manifest(request, version, lines.names, files))
+        unread = plan.unread + lines.not_scored
+        manifest = put_json(
+            data, prefix + "manifest.json", _manifest(request, version, signature, lines.names, files, unread)
+        )
         return FinishedScoring(
-            model=plan.model, key=plan.key, job=plan.job, version=plan.version, rows=plan.rows, unread=plan.unread,
+            model=plan.model, key=plan.key, job=plan.job, version=plan.version, rows=plan.rows, unread=unread,
             results=_key(files[0]), manifest=_key(manifest), files=[*files, manifest],
             unread_cells=plan.unread_cells, notes=plan.notes,
         )  # fmt: skip
@@ -108,7 +109,7 @@ def results_prefix(model: str, key: str, folder: str) -> str:
 
 
 class _Lines:
-    """The lines of the results, shard by shard; `written` counts them."""
+    """The lines of the results, shard by shard; `written` counts them, `not_scored` those without a number."""
 
     def __init__(
         self, request: FinishScoringRequest, shards: Sequence[ScoredShard], signature: Signature, artifacts: Store,
@@ -117,7 +118,7 @@ class _Lines:
         self.plan, self.shards, self.signature = request.plan, shards, signature
         self.artifacts, self.engine, self.folder = artifacts, engine, folder
         self.names = column_names(signature, request.plan.ids)
-        self.written = 0
+        self.written = self.not_scored = 0
 
     def parts(self) -> Iterator[Path]:
         """Yield a file of lines for each shard."""
@@ -126,7 +127,7 @@ class _Lines:
         for position, (planned, scored) in enumerate(zip(self.plan.shards, self.shards, strict=True)):
             index = self.artifacts.fetch(planned.index, self.folder)
             scores = from_npz(self.artifacts.read(scored.scores))["scores"]
-            if len(scores) != planned.rows or not np.isfinite(scores).all():
+            if len(scores) != planned.rows:
                 raise BadMessage(f"shard {planned.number} has not a score for each row", STEP, "report this as a bug")
             is_last = position == len(self.shards) - 1
             here = None
@@ -135,9 +136,11 @@ class _Lines:
                 here = (broken, first, end)
                 first = end
             path = self.folder / f"lines-{planned.number:05d}.csv"
-            self.written += write_shard(
+            lines, not_scored = write_shard(
                 self.engine, path, index, scores, self.signature, self.plan.version, len(self.plan.ids), here
             )
+            self.written += lines
+            self.not_scored += not_scored
             index.unlink()
             yield path
 
@@ -157,15 +160,20 @@ def _check_whole(request: FinishScoringRequest, shards: Sequence[ScoredShard]) -
 
 
 def _manifest(
-    request: FinishScoringRequest, version: Version, names: Sequence[str], files: Sequence[Artifact]
+    request: FinishScoringRequest,
+    version: Version,
+    signature: Signature,
+    names: Sequence[str],
+    files: Sequence[Artifact],
+    unread: int,
 ) -> dict[str, Any]:
     plan = request.plan
     return {
         "model": plan.model, "version": plan.version, "job": plan.job,
         "object": {"key": plan.key, "etag": plan.etag},
         "onnx": version.onnx.sha256, "signature": version.signature.sha256,
-        "rows": plan.rows, "scored": plan.rows - plan.unread, "unread": plan.unread, "unread_cells": plan.unread_cells,
-        "columns": list(names), "ids": plan.ids, "notes": plan.notes,
+        "rows": plan.rows, "scored": plan.rows - unread, "unread": unread, "unread_cells": plan.unread_cells,
+        "columns": list(names), "numbers": number_columns(names, signature), "ids": plan.ids, "classes": signature.classes, "notes": plan.notes,
         "planned_at": plan.planned_at.isoformat() if plan.planned_at else None,
         "finished_at": datetime.now(UTC).isoformat(),
         "results": [{"key": _key(file), "sha256": file.sha256, "bytes": file.bytes} for file in files],

@@ -113,7 +113,9 @@ def _plan(
         data.download(listed, source)
         whole = [*(field.name for field in signature.fields), *signature.ignored]
         table = read_file(engine, source, where, folder / "0.parquet", pipeline.csv, whole)
-        optional = _optional(signature, version, route, artifacts, registry) if _lacks(signature, table.names) else set()
+        optional = (
+            _optional(signature, version, route, artifacts, registry) if _lacks(signature, table.names) else set()
+        )
         notes = [*table.notes, *check_columns(table, signature.fields, optional, where)]
         known = {*whole, signature.target}
         unknown = [name for name in table.names if name not in known]
@@ -155,9 +157,7 @@ def _lacks(signature: Signature, names: list[str]) -> bool:
     return any(field.name not in names for field in signature.fields)
 
 
-def _optional(
-    signature: Signature, version: Version, route: Route, artifacts: Store, registry: Registry
-) -> set[str]:
+def _optional(signature: Signature, version: Version, route: Route, artifacts: Store, registry: Registry) -> set[str]:
     """Return the columns of the champion that another version of the route does not know.
 
     As in a request, such a column may be absent, and is then a missing value: who writes the file may not know it yet.
@@ -166,8 +166,6 @@ def _optional(
     optional: set[str] = set()
     for number in others:
         assert number is not None
-        other = Signature.model_validate_json(
-            artifacts.read(registry.versions.get(signature.model, number).signature)
-        )
+        other = Signature.model_validate_json(artifacts.read(registry.versions.get(signature.model, number).signature))
         optional |= {field.name for field in signature.fields} - {field.name for field in other.fields}
     return optional

@@ -15,14 +15,15 @@ from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import Signature
 from modelcycle.sql_literal import literal
 
+NO_SCORE = "the model gives no number for this row"
 MAX_FILE_BYTES = 64 * 2**20  # then a new file begins
 
 
 def column_names(signature: Signature, ids: Sequence[str]) -> list[str]:
     """Return the columns of the results.
 
-    `row`, the id columns, `prediction`, a probability for each class, `version`, `unread`. An id column with one of
-    the other names, in upper or lower case, gets a number.
+    `row`, the id columns, `prediction`, a probability for each class, `version`, `unread`. A name that another column
+    has, in upper or lower case, gets a number.
 
     Examples
     --------
@@ -32,18 +33,24 @@ def column_names(signature: Signature, ids: Sequence[str]) -> list[str]:
     ['row', 'customer', 'Version_2', 'prediction', 'probability_no', 'probability_yes', 'version', 'unread']
     """
     probabilities = [] if signature.task == "regression" else [f"probability_{name}" for name in signature.classes]
-    after = ["prediction", *probabilities, "version", "unread"]
-    taken = {name.casefold() for name in ["row", *after]}
-    named = []
-    for name in ids:
-        free = name
-        number = 1
-        while free.casefold() in taken:
-            number += 1
-            free = f"{name}_{number}"
-        taken.add(free.casefold())
-        named.append(free)
-    return ["row", *named, *after]
+    taken = {"row", "prediction", "version", "unread"}
+    own = [_free(name, taken) for name in probabilities]
+    return ["row", *(_free(name, taken) for name in ids), "prediction", *own, "version", "unread"]
+
+
+def number_columns(names: Sequence[str], signature: Signature) -> list[str]:
+    """Return those of the columns that hold numbers of the model."""
+    return ["prediction"] if signature.task == "regression" else list(names[names.index("prediction") + 1 : -2])
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return a name, with a number if upper or lower case alone tells it from another one, and mark it as taken."""
+    free, number = name, 1
+    while free.casefold() in taken:
+        number += 1
+        free = f"{name}_{number}"
+    taken.add(free.casefold())
+    return free
 
 
 def header(names: Sequence[str]) -> bytes:
@@ -56,8 +63,10 @@ def header(names: Sequence[str]) -> bytes:
 def write_shard(
     engine: Any, path: Path, index: Path, scores: npt.NDArray[np.float32], signature: Signature, version: int,
     ids: int, broken: tuple[Path, int, int] | None,
-) -> int:  # fmt: skip
-    """Write the lines of one shard, without a header; return how many there are.
+) -> tuple[int, int]:  # fmt: skip
+    """Write the lines of one shard, without a header; return how many there are, and how many scores are no numbers.
+
+    A row whose scores are not finite, which a graph may give for far values, has no prediction: `unread` says so.
 
     Parameters
     ----------
@@ -66,7 +75,7 @@ def write_shard(
     ids : number of id columns
     broken : Parquet file of the lines that are no rows, and the numbers from which and before which they belong here
     """
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, Any] = {"scored": np.isfinite(scores).all(axis=1)}
     if signature.task == "regression":
         arrays["prediction"] = np.ascontiguousarray(scores[:, 0])
         predicted = "prediction"
@@ -77,9 +86,15 @@ def write_shard(
         predicted = f"[{', '.join(map(literal, signature.classes))}][code + 1]"
     probabilities = [name for name in arrays if name.startswith("p") and name != "prediction"]
     id_columns = [f"i{number}" for number in range(ids)]
-    columns = ", ".join(["number", *id_columns, f"{predicted} AS prediction", *probabilities, f"{version} AS version"])
+    not_scored = len(scores) - int(arrays["scored"].sum())
+    columns = ["number", *id_columns, f"{predicted} AS prediction", *probabilities, f"{version} AS version", "unread"]
+    if not_scored:
+        for position, sql in enumerate(columns[1 + ids : -1], 1 + ids):
+            value, _, name = sql.partition(" AS ")
+            columns[position] = f"CASE WHEN scored THEN {value} END AS {name or value}"
+        columns[-1] = f"CASE WHEN scored THEN unread ELSE {literal(NO_SCORE)} END AS unread"
     engine.register("scores", arrays)
-    query = f"SELECT {columns}, unread FROM read_parquet({literal(index)}) POSITIONAL JOIN scores"
+    query = f"SELECT {', '.join(columns)} FROM read_parquet({literal(index)}) POSITIONAL JOIN scores"
     if broken is not None:
         file, first, end = broken
         empty = ", ".join(
@@ -97,7 +112,7 @@ def write_shard(
         ).fetchone()[0]
     finally:
         engine.unregister("scores")
-    return lines
+    return lines, not_scored
 
 
 def joined(parts: Iterator[Path], first_line: bytes, folder: Path) -> Iterator[Path]:

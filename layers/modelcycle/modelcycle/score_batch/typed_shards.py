@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.reading import ColumnType, missing_texts_of, parsed_sql
@@ -168,8 +165,3 @@ def expected(field: Field) -> str:
 
 def _clip(name: str) -> str:
     return name if len(name) <= MAX_QUOTED_CHARACTERS else f"{name[: MAX_QUOTED_CHARACTERS - 3]}..."
-
-
-def scores_are_whole(scores: np.ndarray[Any, Any], rows: int) -> bool:
-    """Return whether there is a finite score for each row."""
-    return len(scores) == rows and bool(np.isfinite(scores).all())
