@@ -117,6 +117,6 @@ def _address(name: str, model: str) -> str:
         return f"arn:aws:s3:::data/{key}"
     if name.startswith("holdout/"):
         return f"arn:aws:s3:::artifacts/{name}/{model}/20260101T000000000-abcd.npz"
-    if name.startswith("monitoring/"):
+    if name.startswith(("monitoring/", "staging/")):
         return f"arn:aws:s3:::artifacts/{model}/{name}"
     return f"arn:aws:s3:::artifacts/{model}/runs/20260101T000000000-abcd/{name}"

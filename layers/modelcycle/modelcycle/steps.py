@@ -42,7 +42,28 @@ def reuse_or_run(
     code : version of the code; a result of other code is not reused
     artifacts : the bucket that holds the step's artifacts
     """
-    model, mark = request.run.model, fingerprint(step, code, request, parameters)
+    return reuse_or_work(
+        work, result_type, model=request.run.model, step=step, mark=fingerprint(step, code, request, parameters),
+        results=results, artifacts=artifacts,
+    )  # fmt: skip
+
+
+def reuse_or_work(
+    work: Callable[[], Result],
+    result_type: type[Result],
+    *,
+    model: str,
+    step: str,
+    mark: str,
+    results: Results,
+    artifacts: Store,
+) -> Result:
+    """Do what `reuse_or_run` does, for a step that belongs to no run.
+
+    Parameters
+    ----------
+    mark : fingerprint of everything that the result depends on
+    """
     recorded = results.get(model, step, mark)
     if recorded is not None:
         is_marked = "cached" in result_type.model_fields

@@ -49,12 +49,15 @@ from modelcycle.messages.message import Message
 from modelcycle.messages.monitoring import Drift, Monitored, MonitorRequest, Retrained, RetrainRequest
 from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
 from modelcycle.messages.scoring import (
+    FailedScoring,
+    FailedShard,
     FinishedScoring,
     FinishScoringRequest,
     PlannedScoring,
     PlanScoringRequest,
     ScoredShard,
     ScoreShardRequest,
+    ScoringFailure,
     ScoringShard,
 )
 from modelcycle.messages.traffic import (
@@ -107,6 +110,8 @@ __all__ = [
     "EngineerFeaturesRequest",
     "EngineeredFeatures",
     "Event",
+    "FailedScoring",
+    "FailedShard",
     "FindUnseenRequest",
     "Finding",
     "FinishScoringRequest",
@@ -149,6 +154,7 @@ __all__ = [
     "ScoreShardRequest",
     "ScoredCandidate",
     "ScoredShard",
+    "ScoringFailure",
     "ScoringShard",
     "SelectModelRequest",
     "SelectedModel",

@@ -183,12 +183,12 @@ def moves(model: str) -> Key:
 
 
 def judgement(model: str, rollout: str, step: int, number: int) -> Key:
-    """What a rollout's evidence said: `number` counts the judgements before the rollout's step `step`."""
+    """The last judgement before the rollout's step `step`; `number` is that of the move that it judges."""
     return Key(f"EVIDENCE#{model}", f"JUDGEMENT#{rollout}#{step:08d}#{number:08d}")
 
 
-def judgements(model: str, rollout: str) -> Key:
-    return Key(f"EVIDENCE#{model}", f"JUDGEMENT#{rollout}#")
+def judgements(model: str, rollout: str = "") -> Key:
+    return Key(f"EVIDENCE#{model}", f"JUDGEMENT#{rollout}#" if rollout else "JUDGEMENT#")
 
 
 # monitoring

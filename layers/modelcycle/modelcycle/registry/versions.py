@@ -15,7 +15,7 @@ from modelcycle.registry.standings import Standings
 from modelcycle.registry.table import Table, Write, retry_when_raced, revision_of
 from modelcycle.registry.transitions import Standing
 from modelcycle.registry.unit_of_work import UnitOfWork
-from modelcycle.spec import Task
+from modelcycle.spec import Capture, Task
 
 
 class Version(BaseModel):
@@ -29,6 +29,7 @@ class Version(BaseModel):
     learned : rows that the serving model has learned from
     chain : what the versions have lost since the best of them
     contract : what its rows are like, to which later batches are held
+    capture : which of its answers are captured, and what of them
     """
 
     model: str
@@ -56,6 +57,7 @@ class Version(BaseModel):
     learned: int | None = None
     chain: Chain | None = None
     contract: Artifact | None = None
+    capture: Capture = Capture()
 
     @property
     def judged(self) -> Artifact:
