@@ -126,7 +126,7 @@ def _plan(
         written: list[ScoringShard] = []
         unread_cells = 0
         for shard in shards(rows, signature, ids, folder):
-            key = f"scoring/{request.model}/{job}"
+            key = f"_scoring/model={request.model}/{job}"
             written.append(
                 ScoringShard(
                     number=shard.number, first=shard.first, rows=shard.rows,
@@ -144,7 +144,7 @@ def _plan(
         broken = None
         if table.broken:
             broken = artifacts.put(
-                f"scoring/{request.model}/{job}/broken.parquet", rows.write_broken(folder / "broken.parquet")
+                f"_scoring/model={request.model}/{job}/broken.parquet", rows.write_broken(folder / "broken.parquet")
             )
     return PlannedScoring(
         model=request.model, key=request.key, job=job, version=version.version, rows=table.rows + table.broken,
