@@ -31,6 +31,7 @@ from modelcycle.messages.candidate import (
     Validated,
     ValidateRequest,
 )
+from modelcycle.messages.contract_change import ContractChange, contract_change
 from modelcycle.messages.data import (
     CaseColumn,
     CaseRecipe,
@@ -98,6 +99,7 @@ __all__ = [
     "Collected",
     "ConcludeRequest",
     "Concluded",
+    "ContractChange",
     "Decided",
     "Decision",
     "DeployRequest",
@@ -159,5 +161,6 @@ __all__ = [
     "ValidateRequest",
     "Validated",
     "Withdrawn",
+    "contract_change",
     "fingerprint",
 ]

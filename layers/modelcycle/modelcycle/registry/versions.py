@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from modelcycle.faults import Unknown
-from modelcycle.messages import Artifact, Chain
+from modelcycle.messages import Artifact, Chain, ContractChange
 from modelcycle.registry import keys
 from modelcycle.registry.audit import Entry
 from modelcycle.registry.standings import Standings
@@ -29,6 +29,7 @@ class Version(BaseModel):
     learned : rows that the serving model has learned from
     chain : what the versions have lost since the best of them
     contract : what its rows are like, to which later batches are held
+    contract_change : how its columns differ from those of the champion when it was registered
     """
 
     model: str
@@ -56,6 +57,7 @@ class Version(BaseModel):
     learned: int | None = None
     chain: Chain | None = None
     contract: Artifact | None = None
+    contract_change: ContractChange | None = None
 
     @property
     def judged(self) -> Artifact:
@@ -115,7 +117,9 @@ class Versions:
             Write(*keys.state(model, number), standing.model_dump(mode="json")),
             Write(*keys.content(model, content), {"version": number}, revision_of(known)),
         )
-        unit.announce("VersionRegistered", version=number, run_id=draft.run_id)
+        change = version.contract_change
+        detail = {"contract_change": change.model_dump(mode="json")} if change else {}
+        unit.announce("VersionRegistered", version=number, run_id=draft.run_id, **detail)
         unit.audit(
             keys.decision_about_state(number, 0),
             Entry(at=standing.at, subject=f"version {number}", decision="registered", by=standing.by),
