@@ -208,13 +208,25 @@ def show(
     features: Annotated[
         bool, typer.Option("--features", help="List the version's features: from which columns, why, and their worth.")
     ] = False,
+    at: Annotated[
+        str | None, typer.Option("--at", help='Show what was live then, such as "2026-11-24 10:00" (local time).')
+    ] = None,
     *,
     options: Options,
 ) -> int:
-    """Show a model's versions, one version, its features, or one run."""
+    """Show a model's versions, one version, its features, one run, or what was live at a time."""
     from cli.show import show
 
-    return show(model, run, features, options)
+    return show(model, run, features, options, at)
+
+
+@app.command()
+@on_place
+def history(model: Model, options: Options) -> int:
+    """List who moved the traffic of a model, when, why, from and to what."""
+    from cli.history import history
+
+    return history(model, options)
 
 
 @app.command()
