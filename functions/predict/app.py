@@ -1,5 +1,10 @@
 """Step 9, serving: answers predictions behind API Gateway: JSON rows, and the Open Inference Protocol."""
 
+# ruff: noqa: E402
+import gc
+
+gc.disable()  # imports make many objects and no garbage; the collector would look at all of them several times
+
 import functools
 from typing import Any
 
@@ -32,6 +37,8 @@ def capture_stream() -> tuple[Any, str]:
 
 recorder = Recorder(CaptureStream(capture_stream, report_given_up))
 recorder.after_answer.start(runtime_api())  # now: Lambda takes registrations only while the function is imported
+gc.freeze()
+gc.enable()
 
 
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")

@@ -12,7 +12,7 @@ from modelcycle.faults import BadMessage
 class Message(BaseModel):
     """Base class of messages. `schema` is the version of the message's format."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, populate_by_name=True)
 
     schema_number: Literal[1] = Field(1, alias="schema")
 
@@ -49,7 +49,7 @@ class Message(BaseModel):
 class Artifact(BaseModel):
     """An object in S3 that is never rewritten."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     uri: str
     sha256: str

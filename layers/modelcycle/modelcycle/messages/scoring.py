@@ -22,7 +22,7 @@ class PlanScoringRequest(Message):
 class ScoringShard(BaseModel):
     """Rows `first` to `first + rows - 1` of the file, typed, as one object."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     number: int
     first: int
