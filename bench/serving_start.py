@@ -3,7 +3,8 @@
 Its own runtime client (awslambdaric) runs it, against a fake of Lambda's APIs, of Firehose, S3 and DynamoDB in this
 process; an empty function runs the same way in turn. Printed are, as differences and ratios within this run:
 
-- the cold start: from the start of the process to the first answer
+- the cold start: from the start of the process to the first answer, also as processor time, which other work on the
+  machine does not change
 - a warm answer of one row, from the request to the posted answer, with capture on
 - rows per second of requests with 1,000 rows, compared with requests of one row
 
@@ -26,7 +27,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.commands import DATA, ROOT
 from bench.in_memory import Lifecycle
@@ -48,7 +49,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rows = [row for row in csv.DictReader(io.StringIO(gzip.decompress(DATA.read_bytes()).decode()))]
+        rows = list(csv.DictReader(io.StringIO(gzip.decompress(DATA.read_bytes()).decode())))
         lifecycle = trained(rows[:TRAINING_ROWS])
         instances = requests_of(lifecycle, rows[:1_000])
         functions = {"predict": predict_variables(folder), "empty": empty_variables(folder)}
@@ -112,8 +113,8 @@ def empty_variables(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(lifecycle: Lifecycle, variables: dict[str, str]) -> Iterator[FakeLambda]:
-    """Start a process of a function."""
+def running(lifecycle: Lifecycle, variables: dict[str, str]) -> Iterator[tuple[FakeLambda, int]]:
+    """Start a process of a function; yield what calls it, and its id."""
     objects = {f"/{lifecycle.artifacts.bucket}/{key}": body for key, body in lifecycle.artifacts.objects.items()}
     fake = FakeLambda(table=lifecycle.registry.versions.table, objects=objects)  # type: ignore[arg-type]
     environment = {
@@ -126,41 +127,54 @@ def running(lifecycle: Lifecycle, variables: dict[str, str]) -> Iterator[FakeLam
         [BASE_PYTHON, "-s", "-S", "-m", "awslambdaric", "app.handler"], env=environment, stdout=subprocess.DEVNULL
     )
     try:
-        yield fake
+        yield fake, process.pid
     finally:
         process.kill()
         process.wait()
         fake.close()
 
 
+class Start(NamedTuple):
+    """Milliseconds from the start of a process to its first answer."""
+
+    elapsed: float
+    processor: float
+
+
 def cold_starts(
     lifecycle: Lifecycle, functions: dict[str, dict[str, str]], request: dict[str, Any], starts: int
-) -> dict[str, list[float]]:
-    """Return the seconds from the start of a process to its first answer, of each function in turn."""
-    seconds: dict[str, list[float]] = {which: [] for which in functions}
+) -> dict[str, list[Start]]:
+    """Start each function in turn."""
+    measured: dict[str, list[Start]] = {which: [] for which in functions}
     for number in range(starts + 1):
         for which, variables in functions.items():
             started = time.perf_counter()
-            with running(lifecycle, variables) as fake:
+            with running(lifecycle, variables) as (fake, pid):
                 check(fake.invoke(request)[1])
-                taken = time.perf_counter() - started
+                taken = Start((time.perf_counter() - started) * 1000, processor_milliseconds(pid))
             if number:  # the first start compiles the packages
-                seconds[which].append(taken)
-    return seconds
+                measured[which].append(taken)
+    return measured
+
+
+def processor_milliseconds(pid: int) -> float:
+    """Return the processor time of a process; each file of Linux begins with a thread's nanoseconds."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
 
 
 def answers(lifecycle: Lifecycle, variables: dict[str, str], request: dict[str, Any], requests: int) -> list[float]:
-    """Return the seconds of warm answers, one after the other."""
-    seconds = []
-    with running(lifecycle, variables) as fake:
+    """Return the milliseconds of warm answers, one after the other."""
+    milliseconds = []
+    with running(lifecycle, variables) as (fake, _):
         for _ in range(min(WARM_UP, requests)):
             fake.invoke(request)
         for _ in range(requests):
             fake.wait_until_ready()
             started = time.perf_counter()
             check(fake.invoke(request)[1])
-            seconds.append(time.perf_counter() - started)
-    return seconds
+            milliseconds.append((time.perf_counter() - started) * 1000)
+    return milliseconds
 
 
 def check(response: dict[str, Any]) -> None:
@@ -169,22 +183,18 @@ def check(response: dict[str, Any]) -> None:
         sys.exit(f"a request failed: {response}")
 
 
-def print_results(starts: dict[str, list[float]], warm: dict[str, float], many: float) -> None:
+def print_results(starts: dict[str, list[Start]], warm: dict[str, float], many: float) -> None:
     """Print differences and ratios; absolute times are those of this machine under its present load."""
-    cold = {which: statistics.median(seconds) * 1000 for which, seconds in starts.items()}
-    best = {which: min(seconds) * 1000 for which, seconds in starts.items()}
-    print(
-        f"cold start     predict {cold['predict']:.0f} ms, empty {cold['empty']:.0f} ms:"
-        f" {cold['predict'] - cold['empty']:.0f} ms more (medians; fastest {best['predict'] - best['empty']:.0f} ms)"
-    )
-    print(
-        f"warm answer    predict {warm['predict'] * 1000:.2f} ms, empty {warm['empty'] * 1000:.2f} ms:"
-        f" {warm['predict'] / warm['empty']:.2f} times"
-    )
-    print(
-        f"1,000 rows     {1000 / many:,.0f} rows/s, one by one {1 / warm['predict']:,.0f}:"
-        f" {1000 / many * warm['predict']:.0f} times"
-    )
+    for label, field in (("cold start", "elapsed"), ("  processor", "processor")):
+        cold = {
+            which: statistics.median(getattr(start, field) for start in measured) for which, measured in starts.items()
+        }
+        more = cold["predict"] - cold["empty"]
+        print(f"{label:<14} predict {cold['predict']:.0f} ms, empty {cold['empty']:.0f} ms: {more:.0f} ms more")
+    ratio = warm["predict"] / warm["empty"]
+    print(f"{'warm answer':<14} predict {warm['predict']:.2f} ms, empty {warm['empty']:.2f} ms: {ratio:.2f} times")
+    by_one, by_thousand = 1000 / warm["predict"], 1_000_000 / many
+    print(f"{'1,000 rows':<14} {by_thousand:,.0f} rows/s, one by one {by_one:,.0f}: {by_thousand / by_one:.0f} times")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 # ruff: noqa: E402
 import gc
 
-gc.disable()  # imports make many objects and no garbage; the collector would look at all of them several times
+gc.disable()  # until the first answer: imports make many objects, and no garbage for a collector to find
 
 import functools
 from typing import Any
@@ -37,8 +37,6 @@ def capture_stream() -> tuple[Any, str]:
 
 recorder = Recorder(CaptureStream(capture_stream, report_given_up))
 recorder.after_answer.start(runtime_api())  # now: Lambda takes registrations only while the function is imported
-gc.freeze()
-gc.enable()
 
 
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
@@ -51,3 +49,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return response
     finally:
         recorder.after_answer.answered(context.aws_request_id)
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
