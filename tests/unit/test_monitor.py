@@ -93,7 +93,7 @@ def report(place: Place, result: Monitored) -> dict[str, Any]:
 
 
 def events(place: Place) -> list[str]:
-    return [record.body["kind"] for record in place.registry.table.query("MODEL#m", "EVENT#")]
+    return [record.body["kind"] for record in place.registry.table.query("EVENT#m", "EVENT#")]
 
 
 def test_a_model_without_a_route_is_not_live() -> None:
@@ -216,13 +216,13 @@ def test_a_result_says_whether_the_degradation_was_announced_before(live: Place)
     first, again, next_day = run_monitor(live), run_monitor(live), run_monitor(live, AT + timedelta(hours=21))
     assert [result.announced_before for result in (first, again, next_day)] == [False, True, False]
     assert first.announced_at and first.announced_at == again.announced_at != next_day.announced_at
-    latest = live.registry.table.get("MODEL#m", "MONITOR")
+    latest = live.registry.table.get("MONITOR#m", "MONITOR")
     assert latest and Monitored.model_validate(latest.body) == next_day
 
 
 def test_an_announcement_of_an_earlier_release_counts(live: Place) -> None:
     live.data.upload(PREFIX + "a", b"".join(captured(row, x=9.0, c="new") for row in range(400)))
-    live.registry.table.write(Write("MODEL#m", f"DEGRADED#00000001#{AT:%Y-%m-%d}", {"version": 1}))
+    live.registry.table.write(Write("MONITOR#m", f"DEGRADED#00000001#{AT:%Y-%m-%d}", {"version": 1}))
     result = run_monitor(live)
     assert (result.degraded, result.announced_at, result.announced_before) == (True, None, True)
 
@@ -230,7 +230,7 @@ def test_an_announcement_of_an_earlier_release_counts(live: Place) -> None:
 def test_the_latest_result_is_kept_for_the_list_of_models(live: Place) -> None:
     run_monitor(live)
     run_monitor(live, AT - timedelta(hours=1))
-    record = live.registry.table.get("MODEL#m", "MONITOR")
+    record = live.registry.table.get("MONITOR#m", "MONITOR")
     assert record is not None
     assert Monitored.model_validate(record.body).window[1] == AT
 

@@ -15,9 +15,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from modelcycle.bus import EventBridgeBus
 from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
+from modelcycle.invocations import LambdaFunction
 from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store
+
+MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
 
 class Environment(BaseModel):
@@ -33,6 +36,7 @@ class Environment(BaseModel):
     lifecycle: str = ""
     rollout: str = ""
     capture_stream: str = ""
+    candidate: str = ""
     stack: str = ""
 
 
@@ -91,6 +95,14 @@ class Adapters:
     @cached_property
     def flows(self) -> StepFunctions:
         return StepFunctions(self.client("stepfunctions"), self._unreachable)
+
+    @cached_property
+    def candidate(self) -> LambdaFunction:
+        """The function that serves any registered version. A load test counts each call: nothing is tried twice."""
+        client = self.client(
+            "lambda", read_timeout=35, retries={"total_max_attempts": 1}, max_pool_connections=MAX_CONCURRENT_CALLS
+        )
+        return LambdaFunction(client, self.environment.candidate, self._unreachable)
 
     def bucket(self, name: str | None) -> S3Store:
         """Return a bucket by its name; None is the bucket with the uploads."""

@@ -17,6 +17,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 from modelcycle.faults import BadRequest, Fault, TooLarge, Unknown
 from modelcycle.model.request import parse_request
 from modelcycle.predict import open_inference
+from modelcycle.predict.failures import report_failures
 from modelcycle.predict.live_models import LiveModels
 from modelcycle.predict.predict import Served, predict
 from modelcycle.predict.recorder import Recorder
@@ -121,6 +122,7 @@ def _answer_response(answer: Served, content: dict[str, Any]) -> Response[str]:
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if len(body.encode()) > MAX_RESPONSE_BYTES:  # checked first: an answer that is not delivered is not captured
         raise TooLarge("the answer would be too large", "/instances", "send fewer rows in each of several requests")
+    report_failures(answer)
     recorder: Recorder = router.context["recorder"]
     recorder.record(answer, router.lambda_context.aws_request_id, _correlation_id())
     return Response(200, "application/json", body)
