@@ -68,7 +68,7 @@ class Chain(BaseModel):
     since : the best version; None for the candidate itself
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     advantage: float = 0.0
     variance: float = 0.0
@@ -149,7 +149,7 @@ class GovernRequest(RunRequest):
 
 
 class Rule(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: str
     holds: bool

@@ -50,7 +50,7 @@ class ScoringShard(BaseModel):
     index : a Parquet file with number and id columns of each row, and its cells that do not parse
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     number: int
     first: int
