@@ -20,6 +20,7 @@ from cli.runs import run_record
 from cli.screens.features import features_text
 from cli.screens.judgements import judgements_text, rollout_text
 from cli.screens.runs import run_text
+from cli.screens.staged import staged_text
 from cli.screens.versions import version_text, versions_text
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact
@@ -94,16 +95,19 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
     judgements = registry.judgements.of_version(model, number)
     plan, lineage = _read_document(artifacts, version.plan), _read_document(artifacts, version.lineage)
+    staging = _staging_report(artifacts, model, number)
     if as_json:
         console.print_json(
             version.model_dump(mode="json")
             | {"standing": standing.model_dump(mode="json"), "plan": plan, "lineage": lineage}
             | {"decisions": [entry.model_dump(mode="json") for entry in decisions]}
-            | {"judgements": [one.model_dump(mode="json") for one in judgements]}
+            | {"staging": staging, "judgements": [one.model_dump(mode="json") for one in judgements]}
         )
     else:
         screen = version_text(version, standing, registry.routes.get(model), plan, decisions, lineage)
         console.show("\n".join([screen, *judgements_text(judgements)]))
+        if staging:
+            console.show(staged_text(staging))
     return console.DONE
 
 
@@ -132,6 +136,16 @@ def _read_document(artifacts: S3Store, artifact: Artifact) -> dict[str, Any] | N
     except (Unknown, Tampered):
         return None
     return document
+
+
+def _staging_report(artifacts: S3Store, model: str, number: int) -> dict[str, Any] | None:
+    """Return the report of the last run that staged a version; None if there is none: it was staged by older code."""
+    keys = [listed.key for listed in artifacts.list(f"{model}/staging/{number:08d}/")]
+    reports = [key for key in keys if key.endswith("/report.json")]  # run ids begin with their time
+    if not reports:
+        return None
+    report: dict[str, Any] = json.loads(artifacts.latest(reports[-1])[0])
+    return report
 
 
 def _show_run(place: Place, model: str, run_id: str, as_json: bool) -> int:

@@ -28,6 +28,12 @@ class Route(BaseModel):
         """The version with the most traffic; the older of two with the same share."""
         return champion(self.weights)
 
+    @property
+    def order(self) -> list[int]:
+        """The versions that may answer: the champion, the others by share, then the previous one. Never the shadow."""
+        live = sorted(self.weights, key=lambda version: (-self.weights[version], version))
+        return live if self.previous is None or self.previous in self.weights else [*live, self.previous]
+
 
 class Move(BaseModel):
     """One change of a route.
