@@ -166,6 +166,15 @@ def predict(
 
 @app.command()
 @on_place
+def feedback(model: Model, data: Data, options: Options) -> int:
+    """Keep what really happened: a file with prediction_id and outcome."""
+    from cli.feedback import feedback
+
+    return feedback(model, data, options)
+
+
+@app.command()
+@on_place
 def score(
     model: Model,
     data: Data,

@@ -20,6 +20,7 @@ from cli.place import Place
 from cli.run_costs import run_cost
 from cli.runs import run_record
 from cli.screens.features import features_text
+from cli.screens.judgements import judgements_text, rollout_text
 from cli.screens.runs import run_text
 from cli.screens.staged import staged_text
 from cli.screens.versions import version_text, versions_text
@@ -75,6 +76,9 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
     moves = registry.routes.moves(model, None)
     decisions = registry.audit.decisions(model)
     changes = route_contract_changes(place, model, route)
+    move = moves[0] if moves else None
+    judged = registry.judgements.of_rollout(model, move.rollout) if move and move.rollout else []
+    judgement = next((one for one in reversed(judged) if move and one.judged.moves == move.number), None)
     if as_json:
         console.print_json({
             "model": model, "champion": route.champion, "route": route.weights,
@@ -92,9 +96,11 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
             "contract_changes": [
                 {"version": version} | change.model_dump(mode="json") for version, change in changes.items()
             ],
+            "judgement": judgement.model_dump(mode="json") if judgement else None,
         })  # fmt: skip
     else:
-        console.show(versions_text(model, route, versions, moves, decisions, changes))
+        screen = versions_text(model, route, versions, moves, decisions, changes)
+        console.show("\n".join([screen, *rollout_text(model, route, move, judgement)]))
     return console.DONE
 
 
@@ -103,6 +109,7 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
     version, standing = registry.versions.get(model, number), registry.standings.get(model, number)
     decisions = [entry for entry in registry.audit.decisions(model) if entry.subject == f"version {number}"]
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    judgements = registry.judgements.of_version(model, number)
     plan, lineage = _read_document(artifacts, version.plan), _read_document(artifacts, version.lineage)
     staging = _staging_report(artifacts, model, number)
     if as_json:
@@ -110,10 +117,11 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
             version.model_dump(mode="json")
             | {"standing": standing.model_dump(mode="json"), "plan": plan, "lineage": lineage}
             | {"decisions": [entry.model_dump(mode="json") for entry in decisions]}
-            | {"staging": staging}
+            | {"staging": staging, "judgements": [one.model_dump(mode="json") for one in judgements]}
         )
     else:
-        console.show(version_text(version, standing, registry.routes.get(model), plan, decisions, lineage))
+        screen = version_text(version, standing, registry.routes.get(model), plan, decisions, lineage)
+        console.show("\n".join([screen, *judgements_text(judgements)]))
         if staging:
             console.show(staged_text(staging))
     return console.DONE

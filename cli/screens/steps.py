@@ -270,7 +270,9 @@ def _stage(results: Results) -> Figures:
 
 def _deploy(results: Results) -> Figures:
     weights = {int(version): weight for version, weight in results.get("route", {}).get("weights", {}).items()}
-    return Figures([f"live: version {traffic(weights)}" if weights else "its version has no traffic"])
+    shadow = results.get("route", {}).get("shadow")
+    beside = [f"shadow: version {shadow}"] if shadow is not None else []
+    return Figures([f"live: version {traffic(weights)}" if weights else "its version has no traffic", *beside])
 
 
 def _first(sentences: list[str]) -> list[str]:

@@ -104,6 +104,7 @@ def decided_text(decided: Decided) -> str:
         effect = "was not changed"
     rows = [
         ("live now", f"version {traffic(decided.route)}" if decided.route else "none"),
+        ("what follows", f"modelcycle show {decided.model}: it goes on by itself" if starts_rollout else ""),
         ("note", decided.note),
     ]
     return "\n".join([f"{name} {effect}{rollout}.", *labelled(rows, 14)])
