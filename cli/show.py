@@ -99,7 +99,7 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
     else:
         console.show(version_text(version, standing, registry.routes.get(model), plan, decisions, lineage))
         if staging:
-            console.show(staged_text(staging))
+            console.show("\n" + staged_text(staging))
     return console.DONE
 
 
