@@ -17,6 +17,7 @@ from modelcycle.model.answer import load_version
 from modelcycle.model.columns import Columns
 from modelcycle.registry import Registry
 from modelcycle.spec import Pipeline, Staging
+from modelcycle.stage import load_test as module
 from modelcycle.stage.candidate import Candidate
 from modelcycle.stage.expected_answers import ExpectedAnswers
 from modelcycle.stage.load_test import MAX_SAMPLES, LoadTest, load_test
@@ -109,6 +110,14 @@ def test_a_level_in_which_nothing_was_answered_ends_the_test() -> None:
     assert len(test.levels) == 1 and test.levels[0].refused.keys() == {"Throttled"}
     assert served.function.events < 10  # a refused call is not repeated at once
     assert not test.source
+
+
+def test_wide_rows_are_asked_for_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = Served()
+    monkeypatch.setattr(module, "MAX_EVENT_BYTES", 4 * len(served.candidate.event(0, served.expected.instances[0])))
+    assert 2 <= served.load(concurrency=[1], load_seconds=0.1).compared <= 5
+    monkeypatch.setattr(module, "MAX_EVENT_BYTES", 1)
+    assert served.load(concurrency=[1], load_seconds=0.1).compared == 1
 
 
 def test_errors_of_the_function_and_calls_that_lambda_refused_are_counted_apart() -> None:

@@ -23,6 +23,8 @@ from modelcycle.stage.expected_answers import ExpectedAnswers
 from modelcycle.stage.memory_growth import Growth, growth_of
 
 PAUSE_SECONDS = 0.05  # after a call that Lambda refused
+MAX_ROWS = 500  # that are asked for, in turn
+MAX_EVENT_BYTES = 32 * 2**20  # of all requests
 MAX_SAMPLES = 500  # of an environment's memory in a soak
 
 
@@ -207,7 +209,7 @@ def load_test(candidate: Candidate, expected: ExpectedAnswers, settings: Staging
     ----------
     expected : with at least one row
     """
-    events = [candidate.event(row, instance) for row, instance in enumerate(expected.instances)]
+    events = _events(candidate, expected)
     test = LoadTest()
     recorder = _Recorder(test)
 
@@ -231,6 +233,19 @@ def load_test(candidate: Candidate, expected: ExpectedAnswers, settings: Staging
     test.compared = len(recorder.first)
     test.differences = sum(_differs(expected, row, reply) for row, reply in recorder.first.items())
     return test
+
+
+def _events(candidate: Candidate, expected: ExpectedAnswers) -> list[bytes]:
+    """Return requests for the first rows, at least one, in bounded memory."""
+    events: list[bytes] = []
+    size = 0
+    for row, instance in enumerate(expected.instances[:MAX_ROWS]):
+        event = candidate.event(row, instance)
+        size += len(event)
+        if events and size > MAX_EVENT_BYTES:
+            break
+        events.append(event)
+    return events
 
 
 def _run(
