@@ -61,6 +61,9 @@ class World:
     def run(self, event: dict[str, Any], execution: str) -> tuple[str, Any]:
         return conduct(flow("lifecycle"), event, self.task, execution)
 
+    def score(self, event: dict[str, Any], execution: str) -> tuple[str, Any]:
+        return conduct(flow("batch_scoring"), event, self.task, execution)
+
     def registry(self) -> dict[tuple[str, str], str]:
         """All records except the events, by key."""
         pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName="registry")
@@ -100,4 +103,6 @@ def lived(world: World) -> World:
     boto3.client("s3").put_object(Bucket="data", Key="pipelines/sour-plums.yaml", Body=PIPELINE.encode())
     end, data = world.run(world.upload("raw/sour-plums/first.csv", CSV.encode()), "arn:execution:first")
     assert end == "Deployed", data
+    end, data = world.score(world.upload("score/sour-plums/new.csv", CSV.encode()), "arn:execution:scored")
+    assert end == "Scored", data
     return world

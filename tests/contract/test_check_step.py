@@ -24,6 +24,7 @@ ALL = sorted(functions())
 STEPS = [
     "Claim", "Collect", "Preprocess", "EngineerFeatures", "PlanTrials", "RunTrial", "SelectModel", "FindUnseen",
     "ScoreCandidate", "Validate", "Refit", "CheckRefit", "Govern", "Register", "Stage", "Deploy", "Conclude",
+    "PlanScoring", "ScoreShard", "FinishScoring",
 ]  # fmt: skip
 READERS = [name for name in STEPS if name not in ("Claim", "Register", "Conclude")]  # those that read objects
 MAX_MESSAGE_BYTES = 32 * 1024  # an eighth of what a state may hold

@@ -130,7 +130,7 @@ class Adapters:
 
     @cached_property
     def firehose(self) -> Any:
-        # a prediction's answer waits for this call: one short attempt
+        # on Lambda, an environment takes no further request before this call ends: one short attempt
         return self.client("firehose", connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
 
     @cached_property
@@ -162,3 +162,8 @@ def adapters(**config: Any) -> Adapters:
         raise Fault(
             f"environment variables are missing: {names}", "template.yaml, Globals", "deploy the template again"
         ) from None
+
+
+def runtime_api() -> str | None:
+    """Return host and port of Lambda's runtime and extensions APIs; None outside a function's process."""
+    return os.environ.get("AWS_LAMBDA_RUNTIME_API")

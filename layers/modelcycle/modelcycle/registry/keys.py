@@ -183,12 +183,12 @@ def moves(model: str) -> Key:
 
 
 def judgement(model: str, rollout: str, step: int, number: int) -> Key:
-    """What a rollout's evidence said: `number` counts the judgements before the rollout's step `step`."""
+    """The last judgement before the rollout's step `step`; `number` is that of the move that it judges."""
     return Key(f"EVIDENCE#{model}", f"JUDGEMENT#{rollout}#{step:08d}#{number:08d}")
 
 
-def judgements(model: str, rollout: str) -> Key:
-    return Key(f"EVIDENCE#{model}", f"JUDGEMENT#{rollout}#")
+def judgements(model: str, rollout: str = "") -> Key:
+    return Key(f"EVIDENCE#{model}", f"JUDGEMENT#{rollout}#" if rollout else "JUDGEMENT#")
 
 
 # monitoring
@@ -242,3 +242,28 @@ def decision_to_promote(version_number: int, moves_before: int) -> str:
 def decision_in_run(run_id: str, what: str) -> str:
     """Name what a run decided: `govern`, or the state to which it moved its version."""
     return f"RUN#{run_id}#{what}"
+
+
+# keys as they were before `pk` named the kind; `infra/old_keys.py` moves their records
+
+OLD_PARTITION = "MODEL#"  # of everything about a model
+OLD_EVENTS = "EVENT#"  # they stay where they are: all were announced, and DynamoDB deletes them after 90 days
+_KINDS_OF_OLD_KEYS = {
+    "RUN": "RUN", "LEASE": "RUN", "UPLOAD": "RUN", "LANDING": "LANDING", "LATEST": "VERSION", "VERSION": "VERSION",
+    "CONTENT": "VERSION", "STATE": "STATE", "ROUTE": "ROUTE", "MOVE": "ROUTE", "MONITOR": "MONITOR",
+    "DEGRADED": "MONITOR", "AUDIT": "AUDIT",
+}  # fmt: skip
+
+
+def key_since_kinds(key: Key) -> Key | None:
+    """Return the present key of a record that has an old one; None if it stays where it is.
+
+    >>> key_since_kinds(Key("MODEL#churn", "MOVE#00000001"))
+    Key(pk='ROUTE#churn', sk='MOVE#00000001')
+    """
+    model, (start, _, rest) = key.pk.removeprefix(OLD_PARTITION), key.sk.partition("#")
+    if start == "STEP":
+        step, _, fingerprint = rest.partition("#")
+        return step_result(model, step, fingerprint)
+    kind = _KINDS_OF_OLD_KEYS.get(start)
+    return Key(f"{kind}#{model}", key.sk) if kind else None
