@@ -20,7 +20,8 @@ from modelcycle.spec import Pipeline, Staging
 from modelcycle.stage import load_test as module
 from modelcycle.stage.candidate import Candidate
 from modelcycle.stage.expected_answers import ExpectedAnswers
-from modelcycle.stage.load_test import MAX_SAMPLES, LoadTest, load_test
+from modelcycle.stage.load_figures import LoadTest
+from modelcycle.stage.load_test import MAX_SAMPLES, load_test
 from modelcycle.stage.memory_growth import growth_of
 from tests.fakes import MemoryStore, MemoryTable
 from tests.serving_function import ServingFunction
@@ -133,6 +134,11 @@ def test_a_first_p99_above_the_limit_is_measured_again() -> None:
     test = served.load(concurrency=[1], load_seconds=0.1, p99_ms=1)
     assert test.repeated and test.own_p99_ms and test.own_p99_ms > 1
     assert not served.load(concurrency=[1], load_seconds=0.1).repeated
+
+
+def test_errors_of_a_measurement_that_was_repeated_still_count() -> None:
+    test = Served(seconds=0.003, fails={3: "Runtime.ExitError"}).load(concurrency=[1], load_seconds=0.1, p99_ms=1)
+    assert test.repeated and test.count("errors") == {"Runtime.ExitError": 1}
 
 
 def test_the_threads_of_a_test_end_with_it_also_when_a_call_is_forbidden() -> None:

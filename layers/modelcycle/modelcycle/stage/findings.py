@@ -9,7 +9,7 @@ from typing import Any
 
 from modelcycle.messages import Artifact
 from modelcycle.spec import Staging
-from modelcycle.stage.load_test import Level, LoadTest
+from modelcycle.stage.load_figures import Level, LoadTest
 from modelcycle.stage.rehearsal import Rehearsal
 from modelcycle.stage.shadow_replay import UNREADABLE, Replay
 
