@@ -123,7 +123,7 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
         screen = version_text(version, standing, registry.routes.get(model), plan, decisions, lineage)
         console.show("\n".join([screen, *judgements_text(judgements)]))
         if staging:
-            console.show(staged_text(staging))
+            console.show("\n" + staged_text(staging))
     return console.DONE
 
 
