@@ -145,8 +145,8 @@ class _Lines:
             yield path
 
     def _last_number(self, index: Path) -> int:
-        number: int = self.engine.execute("SELECT max(number) FROM read_parquet($1)", [str(index)]).fetchone()[0]
-        return number
+        found = self.engine.execute("SELECT max(number) FROM read_parquet($1)", [str(index)]).fetchall()
+        return int(found[0][0])
 
 
 def _check_whole(request: FinishScoringRequest, shards: Sequence[ScoredShard]) -> None:

@@ -130,7 +130,7 @@ def _plan(
             written.append(
                 ScoringShard(
                     number=shard.number, first=shard.first, rows=shard.rows,
-                    columns=artifacts.put(f"{key}/columns-{shard.number:05d}.npz", shard.columns.to_bytes()),
+                    columns=artifacts.put(f"{key}/columns-{shard.number:05d}.npz", shard.columns.to_bytes(compressed=False)),
                     index=artifacts.put(f"{key}/index-{shard.number:05d}.parquet", shard.index),
                 )
             )  # fmt: skip
