@@ -3,8 +3,9 @@
 A model is trained on the Adult data; then a CSV file of ROWS rows like them is scored twice. Once by the code of the
 functions, from the file to the result files: each step in a process of its own, as in a function of MEMORY_MB, with its
 objects in a folder. Once by a loop that only calls onnxruntime, over arrays that are ready in memory, with the session
-options of the functions. Both use one thread; the start of the libraries is not counted for either. The seconds are those of the processor, which other work on the machine
-changes little; the memory is the largest resident set, Python and all libraries included.
+options of the functions. Both use one thread, and the start of the libraries is not counted for either. The seconds are
+those of the processor, which other work on the machine changes little; the memory is the largest resident set, Python
+and all libraries included.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -83,7 +84,7 @@ def _train(folder: Path) -> None:
     from bench.in_memory import Lifecycle
 
     lifecycle = Lifecycle(MODEL)
-    lifecycle.upload("adult.csv", gzip.open(DATA, "rt").read())
+    lifecycle.upload("adult.csv", gzip.decompress(DATA.read_bytes()).decode())
     end = lifecycle.run(**{key: value for key, value in yaml.safe_load(PIPELINE.read_text()).items() if key != "name"})
     assert end.outcome == "deployed", end
     artifacts = FolderStore(folder / "artifacts")
@@ -104,7 +105,8 @@ def _write_rows(folder: Path, rows: int) -> None:
         names = [name for (name,) in connection.execute("SELECT name FROM pragma_table_info('adult')").fetchall()][1:]
         (count,) = connection.execute("SELECT count(*) FROM adult").fetchone() or (0,)
         drawn = ", ".join(
-            f'(SELECT list("{name}" ORDER BY n) FROM adult)[1 + (hash(i + {number * rows}) % {count})::BIGINT] AS "{name}"'
+            f'(SELECT list("{name}" ORDER BY n) FROM adult)[1 + (hash(i + {number * rows}) % {count})::BIGINT]'
+            f' AS "{name}"'
             if name != "fnlwgt"
             else '(12285 + hash(i) % 1400000) AS "fnlwgt"'
             for number, name in enumerate(names)
@@ -199,7 +201,7 @@ def _plain_loop(folder: Path) -> Used:
 
 
 @contextmanager
-def _measured(name: str) -> Iterator[Any]:
+def _measured(name: str) -> Iterator[Callable[[], Used]]:
     """Measure the block; call what it gives after the block."""
     started = time.process_time()
     taken: list[float] = []

@@ -173,7 +173,7 @@ def test_a_model_that_cannot_score_is_named() -> None:
     made = cycle(train("binary"), artifacts, registry)
     registry.leases.claim(made.run, None, None, lambda execution: True)
     data.upload(f"score/{MODEL}/rows.csv", FILE.encode())
-    with pytest.raises(NotAllowed, match="no version of .* is live"):
+    with pytest.raises(NotAllowed, match=r"no version of .* is live"):
         plan_scoring(PlanScoringRequest.from_event({"key": f"score/{MODEL}/rows.csv"}), **ports)
     with pytest.raises(BadInput, match="not in the folder of a model"):
         plan_scoring(PlanScoringRequest.from_event({"key": "score/rows.csv"}), **ports)
