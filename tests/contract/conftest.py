@@ -12,15 +12,24 @@ import pytest
 from moto import mock_aws
 
 from modelcycle import aws
+from modelcycle.invocations import Invoked
 from tests.contract.conductor import conduct, flow
 from tests.contract.functions import functions
 from tests.contract.rows import CSV, PIPELINE
 
 ENVIRONMENT = {
     "CODE_VERSION": "test", "DATA_BUCKET": "data", "ARTIFACT_BUCKET": "artifacts", "REGISTRY_TABLE": "registry",
-    "EVENT_BUS": "bus", "CAPTURE_STREAM": "captures", "LIFECYCLE": "", "ROLLOUT": "", "AWS_DEFAULT_REGION": "us-east-1",
+    "EVENT_BUS": "bus", "CAPTURE_STREAM": "captures", "CANDIDATE": "Candidate", "LIFECYCLE": "", "ROLLOUT": "",
+    "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "POWERTOOLS_METRICS_NAMESPACE": "ModelCycle",
 }  # fmt: skip
+
+
+class Candidate:
+    """The function Candidate in this process; moto runs functions in Docker only."""
+
+    def invoke(self, event: bytes) -> Invoked:
+        return Invoked(json.loads(json.dumps(functions()["Candidate"](json.loads(event)))))
 
 
 @dataclass
@@ -72,6 +81,7 @@ def world() -> Iterator[World]:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         aws.adapters.cache_clear()
+        patch.setattr(aws.Adapters, "candidate", Candidate())
         s3 = boto3.client("s3")
         for bucket in ("data", "artifacts"):
             s3.create_bucket(Bucket=bucket)

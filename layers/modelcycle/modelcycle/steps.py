@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
-
 from modelcycle.faults import BadPipeline
-from modelcycle.messages import Artifact, Message, Run, RunRequest, fingerprint
+from modelcycle.messages import Message, Run, RunRequest, artifacts_in, fingerprint
 from modelcycle.registry import Results
 from modelcycle.spec import Pipeline, parse
 from modelcycle.store import Store
@@ -73,21 +71,6 @@ def reuse_or_work(
         if not artifacts.missing(list(artifacts_in(earlier))):
             return earlier
     return result_type.model_validate(results.keep(model, step, mark, work().wire(), replaces=recorded))
-
-
-def artifacts_in(value: Any) -> Iterator[Artifact]:
-    """Yield every artifact that a message names, at any depth."""
-    if isinstance(value, Artifact):
-        yield value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from artifacts_in(getattr(value, name))
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from artifacts_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from artifacts_in(inner)
 
 
 def pipeline_of(store: Store, run: Run) -> Pipeline:

@@ -1,7 +1,7 @@
 """The paths of the prediction API: JSON rows, and the Open Inference Protocol.
 
-The function passes its adapters by the router's context, as `live_models` and `captures`. Both are callables, so that a
-path which does not need them does not create them.
+The function passes its adapters by the router's context: `live_models`, a callable, so that a path which does not need
+them does not create them, and `recorder`, which logs, counts and captures answers after they have left.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
-from aws_lambda_powertools.metrics import MetricUnit
 
 from modelcycle.faults import BadRequest, Fault, TooLarge, Unknown
-from modelcycle.model.answer import Answer
 from modelcycle.model.request import parse_request
 from modelcycle.predict import open_inference
-from modelcycle.predict.captures import CaptureStream
+from modelcycle.predict.failures import report_failures
 from modelcycle.predict.live_models import LiveModels
-from modelcycle.predict.predict import predict
+from modelcycle.predict.predict import Served, predict
+from modelcycle.predict.recorder import Recorder
 from modelcycle.problems import body_text, problem_response
 
 MAX_RESPONSE_BYTES = 5 * 2**20  # Lambda returns at most 6 MB (AWS page "Lambda quotas"), with the body escaped in it
@@ -109,25 +108,21 @@ def _live_models() -> LiveModels:
     return live_models
 
 
-def _captures() -> CaptureStream:
-    captures: CaptureStream = router.context["captures"]()
-    return captures
-
-
 def _request_key() -> str:
     """Return what identifies the request: a client that repeats its idempotency key gets the same prediction ids."""
     headers = {name.lower(): value for name, value in (router.current_event.headers or {}).items()}
-    return headers.get("idempotency-key") or router.current_event.request_context.request_id or ""
+    return headers.get("idempotency-key") or _correlation_id()
 
 
-def _answer_response(answer: Answer, content: dict[str, Any]) -> Response[str]:
+def _correlation_id() -> str:
+    return router.current_event.request_context.request_id or ""
+
+
+def _answer_response(answer: Served, content: dict[str, Any]) -> Response[str]:
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if len(body.encode()) > MAX_RESPONSE_BYTES:  # checked first: an answer that is not delivered is not captured
         raise TooLarge("the answer would be too large", "/instances", "send fewer rows in each of several requests")
-    lost = _captures().send(answer)
-    metrics.add_metric("Predictions", MetricUnit.Count, len(answer.ids))
-    metrics.add_metric("NotCaptured", MetricUnit.Count, lost)
-    logger.info("answered", extra={"model": answer.model, "version": answer.version, "rows": len(answer.ids)})
-    if lost:
-        logger.warning("not captured", extra={"model": answer.model, "rows": lost})
+    report_failures(answer)
+    recorder: Recorder = router.context["recorder"]
+    recorder.record(answer, router.lambda_context.aws_request_id, _correlation_id())
     return Response(200, "application/json", body)

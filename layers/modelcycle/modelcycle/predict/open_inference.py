@@ -12,7 +12,8 @@ from typing import Any
 from modelcycle.cells.reading import ColumnType
 from modelcycle.faults import BadRequest
 from modelcycle.model.answer import Answer
-from modelcycle.model.signature import MAX_REQUEST_ERRORS, Signature
+from modelcycle.model.request_columns import MAX_REQUEST_ERRORS
+from modelcycle.model.signature import Signature
 from modelcycle.predict.live_models import LiveModel
 
 DATATYPES: dict[ColumnType, str] = {"number": "FP64", "boolean": "BOOL", "datetime": "BYTES", "text": "BYTES"}
@@ -37,17 +38,19 @@ def server_metadata() -> dict[str, Any]:
 
 
 def model_metadata(name: str, model: LiveModel) -> dict[str, Any]:
-    """Return the response of `GET /v2/models/NAME`: the tensors that the champion reads and returns."""
+    """Return the response of `GET /v2/models/NAME`: the tensors that the live versions read, and return."""
     signature = model.champion.signature
     outputs = [{"name": "prediction", "datatype": _prediction_datatype(signature), "shape": [-1]}]
     if signature.task != "regression":
         outputs.append({"name": "probabilities", "datatype": "FP32", "shape": [-1, len(signature.classes)]})
     return {
         "name": name,
-        "versions": [str(version) for version in sorted(model.route.weights)],
+        "versions": [str(version) for version in sorted(model.live)],
         "platform": "onnx",
         "inputs": [
-            {"name": field.name, "datatype": DATATYPES[field.type], "shape": [-1, 1]} for field in signature.fields
+            {"name": field.name, "datatype": DATATYPES[field.type], "shape": [-1, 1]}
+            | ({"parameters": {"optional": True}} if field.name in model.columns.optional else {})
+            for field in model.columns.fields
         ],
         "outputs": [*outputs, {"name": "prediction_id", "datatype": "BYTES", "shape": [-1]}],
     }

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from modelcycle.model.answer import Answer, answer
+from modelcycle.model.answer import Answer, LoadedVersion, answer
 from modelcycle.predict.live_models import LiveModels
+from modelcycle.registry import Route
 
 
-def predict(name: str, request: Any, *, live_models: LiveModels, key: str) -> Answer:
+@dataclass(frozen=True)
+class Served(Answer):
+    """An answer, and what gave it.
+
+    Parameters
+    ----------
+    key : identifies the request
+    route, loaded : of the model when it answered
+    """
+
+    key: str
+    route: Route
+    loaded: Mapping[int, LoadedVersion]
+
+
+def predict(name: str, request: Any, *, live_models: LiveModels, key: str) -> Served:
     """Answer a request by the model's live versions.
 
     Parameters
@@ -24,4 +42,5 @@ def predict(name: str, request: Any, *, live_models: LiveModels, key: str) -> An
     Transient, Throttled : the registry or the artifact bucket does not answer
     """
     model = live_models.get(name)
-    return answer(request, model.route, model.loaded, key)
+    answered = answer(request, model.route, model.loaded, key)
+    return Served(**vars(answered), key=key, route=model.route, loaded=model.loaded)
