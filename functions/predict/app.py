@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters
-from modelcycle.predict import CaptureStream, LiveModels
+from modelcycle.predict import CaptureStream, LiveModels, open_inference_paths
 from modelcycle.predict.http_api import metrics, router
 
 TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds: a client waits for the answer
@@ -16,6 +16,7 @@ TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds: a client waits 
 logger = Logger(service="predict")
 app = APIGatewayRestResolver()
 app.include_router(router)
+app.include_router(open_inference_paths.router)
 
 
 @functools.cache
