@@ -61,8 +61,8 @@ def report_errors_of_starting_functions() -> None:
 def take_bodies_without_media_type_as_json() -> None:
     """Hand on the body of a request without `Content-Type` as AWS does: its media type is application/json by default.
 
-    MiniStack 1.5.33 takes it as text, even where the API takes all media types as binary, and repairs bytes that are not
-    UTF-8. The public client of Triton sends binary tensors so.
+    MiniStack 1.5.33 takes it as text, even where the API takes all media types as binary, and replaces bytes that are
+    not UTF-8. The public client of Triton sends binary tensors so.
     """
     from ministack.services import apigateway_v1
 

@@ -31,7 +31,7 @@ def decompressed(body: bytes, encodings: str, max_bytes: int) -> bytes:
     b'{"instances": []}'
     """
     encoding = encodings.strip().lower().removeprefix("x-")
-    if encoding in ("", "identity"):
+    if not body or encoding in ("", "identity"):
         return body
     if encoding not in WINDOW_BITS:
         raise UnsupportedMedia(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelcycle.cells.reading import ColumnType
-from modelcycle.faults import BadRequest
+from modelcycle.faults import BadRequest, TooLarge
 from modelcycle.model.answer import Answer, LoadedVersion
 from modelcycle.model.fields import Field
 from modelcycle.model.signature import MAX_REQUEST_ERRORS, Signature
@@ -174,6 +174,8 @@ def infer_response(
 
 def tensor_fault(fault: BadRequest, body: Any) -> BadRequest:
     """Translate the pointers of a fault from instances to tensors: /instances/3/age becomes /inputs/0/data/3."""
+    if isinstance(fault, TooLarge):  # too many rows
+        return TooLarge(fault.what, "/inputs", fault.remedy)
     positions = {tensor["name"]: position for position, tensor in enumerate(body["inputs"])}
     errors: list[tuple[str, str]] = []
     for error in fault.errors:
@@ -185,7 +187,7 @@ def tensor_fault(fault: BadRequest, body: Any) -> BadRequest:
             translated = "/inputs", f"{column}: {error['detail']}" if column else error["detail"]
         if translated not in errors:
             errors.append(translated)
-    return type(fault).at(errors, "GET /v2/models/NAME lists the tensors") if errors else fault
+    return _bad_request(errors) if errors else fault
 
 
 def _head_errors(body: dict[str, Any]) -> list[tuple[str, str]]:
