@@ -176,6 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = TIMEOUT
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for the client's acknowledgement of its headers
     api_page: ApiPage
 
     def do_GET(self) -> None:
@@ -183,6 +184,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._answer()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is not HTTP, and every other method."""
+        status = HTTPStatus(code)
+        if status is HTTPStatus.NOT_IMPLEMENTED:
+            status, message = HTTPStatus.METHOD_NOT_ALLOWED, "only GET and POST are answered"
+        self._refuse(status, message or status.phrase)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Log nothing: the address holds the token."""
@@ -249,7 +257,8 @@ class _Handler(BaseHTTPRequestHandler):
         }.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -141,6 +141,11 @@ def test_an_api_that_does_not_answer_is_told(page: ApiPage, answering: Api) -> N
     assert status == 502 and b"does not answer" in content
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "HEAD"])
+def test_other_methods_are_refused(page: ApiPage, answering: Api, method: str) -> None:
+    assert ask(page, "models/churn/predict", method)[0] == 405 and not answering.sent
+
+
 def test_a_port_in_use_is_told(page: ApiPage, answering: Api) -> None:
     with pytest.raises(BadInput, match="in use"):
         ApiPage(page.place, "churn", DOCUMENT, page.server.server_address[1])
