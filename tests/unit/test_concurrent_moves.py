@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -60,7 +61,7 @@ def test_two_hundred_moves_at_once_end_with_one_champion_and_a_history_without_g
 
     moves = routes.moves("m")[::-1]
     assert [one.number for one in moves] == list(range(1, len(moves) + 1))
-    assert all(later.before == earlier.after for earlier, later in zip(moves[:-1], moves[1:], strict=True))
+    assert all(later.before == earlier.after for earlier, later in itertools.pairwise(moves))
     route = routes.get("m")
     assert route == moves[-1].route and sum(route.weights.values()) == 100 and route.champion is not None
     live = {number for number, standing in standings.all("m").items() if standing.state == "live"}
