@@ -25,7 +25,7 @@ PARAMETERS = {
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
     "SourceBuckets": "", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
-DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "score")
+DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "feedback", "score")
 # a model may be named as a part of keys is
 MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "a", "a-b")
 
