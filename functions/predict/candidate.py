@@ -1,5 +1,10 @@
 """Step 7, testing in staging: answers as Predict does, by a version that need not be live. Only Stage may call it."""
 
+# ruff: noqa: E402
+import gc
+
+gc.disable()  # as in Predict: until the first answer
+
 import functools
 from typing import Any
 
@@ -28,7 +33,12 @@ def versions() -> RegisteredVersions:
 
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    app.context.update(versions=versions)
-    with figures.call():
-        response = app.resolve(event, context)
-    return response | {"environment": figures.told()}
+    try:
+        app.context.update(versions=versions)
+        with figures.call():
+            response = app.resolve(event, context)
+        return response | {"environment": figures.told()}
+    finally:
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()

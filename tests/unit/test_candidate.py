@@ -17,6 +17,7 @@ from modelcycle.predict.environment_figures import memory_mb, process_age_ms
 from modelcycle.predict.registered_versions import RegisteredVersions
 from modelcycle.registry import Registry
 from modelcycle.stage.candidate import Candidate, Environment
+from tests.contract.functions import template
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, MODEL, cycle, train
 
@@ -102,6 +103,16 @@ def test_nothing_is_captured_and_no_metric_of_live_traffic_is_counted(
 ) -> None:
     function.ask(function.register())
     assert "CloudWatchMetrics" not in capsys.readouterr().out + function.log.getvalue()
+
+
+def test_it_is_predict_without_the_api_and_the_stream_of_captures() -> None:
+    resources = template()["Resources"]
+    predict, candidate = (resources[name]["Properties"] for name in ("Predict", "Candidate"))
+    for name in ("CodeUri", "Layers", "MemorySize", "Timeout"):
+        assert candidate[name] == predict[name], f"{name}: what staging measures is not what serves"
+    assert "Events" not in candidate and "Environment" not in candidate
+    own = resources["Candidate"]["Properties"].keys() - predict.keys()
+    assert own <= {"Handler"}, "Predict has no such property"
 
 
 def test_it_tells_about_its_environment_what_the_load_test_reads(function: Function) -> None:

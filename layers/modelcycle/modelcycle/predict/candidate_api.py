@@ -1,6 +1,7 @@
 """The path of the function `Candidate`: rows answered by a registered version, which need not be live.
 
-Nothing is captured and no metric is counted: the requests are those of the load test.
+An answer is neither captured, logged nor counted: Predict does that after it has answered, and these requests are those of
+the load test.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ def predict_by_version(name: str, version: str) -> Response[str]:
     key = router.current_event.request_context.request_id or ""
     answered = answer(request, Route(weights={loaded.version: 100}), {loaded.version: loaded}, key)
     body = json.dumps(answered.wire(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    http_api.logger.info("answered", extra={"model": name, "version": loaded.version, "rows": len(answered.ids)})
     return Response(200, "application/json", body)
 
 
