@@ -1,7 +1,7 @@
 """The path of the function `Candidate`: rows answered by a registered version, which need not be live.
 
-An answer is neither captured, logged nor counted: Predict does that after it has answered, and these requests are those of
-the load test.
+An answer is neither captured, logged nor counted: Predict does that after it has answered, and these requests are those
+of the load test.
 """
 
 from __future__ import annotations
