@@ -193,6 +193,24 @@ def score(
 
 @app.command()
 @on_place
+def api(
+    model: Model,
+    print_document: Annotated[
+        bool, typer.Option("--print", help="Print the OpenAPI document instead; nothing is served.")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Listen here; by default on a free port.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")] = True,
+    *,
+    options: Options,
+) -> int:
+    """Open a page that describes a model's API and calls it, signed with your keys."""
+    from cli.api import api
+
+    return api(model, options, print_document=print_document, port=port, browser=browser)
+
+
+@app.command()
+@on_place
 def monitor(model: Model, options: Options) -> int:
     """Compare live traffic with the training data, now."""
     from cli.monitor import monitor
