@@ -184,6 +184,24 @@ def api(
 
 @app.command()
 @on_place
+def score(
+    model: Model,
+    data: Data,
+    to: Annotated[
+        Path | None,
+        typer.Option("--out", help="The file to write: csv, parquet or jsonl; else NAME.scored.csv beside the rows."),
+    ] = None,
+    *,
+    options: Options,
+) -> int:
+    """Score all rows of a file in the cloud, and write the results to a file."""
+    from cli.score import score
+
+    return score(model, data, to, options)
+
+
+@app.command()
+@on_place
 def monitor(model: Model, options: Options) -> int:
     """Compare live traffic with the training data, now."""
     from cli.monitor import monitor

@@ -19,6 +19,7 @@ from cli.run_costs import run_cost
 from cli.runs import run_record
 from cli.screens.features import features_text
 from cli.screens.runs import run_text
+from cli.screens.staged import staged_text
 from cli.screens.versions import version_text, versions_text
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact
@@ -87,14 +88,18 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
     decisions = [entry for entry in registry.audit.decisions(model) if entry.subject == f"version {number}"]
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
     plan, lineage = _read_document(artifacts, version.plan), _read_document(artifacts, version.lineage)
+    staging = _staging_report(artifacts, model, number)
     if as_json:
         console.print_json(
             version.model_dump(mode="json")
             | {"standing": standing.model_dump(mode="json"), "plan": plan, "lineage": lineage}
             | {"decisions": [entry.model_dump(mode="json") for entry in decisions]}
+            | {"staging": staging}
         )
     else:
         console.show(version_text(version, standing, registry.routes.get(model), plan, decisions, lineage))
+        if staging:
+            console.show(staged_text(staging))
     return console.DONE
 
 
@@ -123,6 +128,16 @@ def _read_document(artifacts: S3Store, artifact: Artifact) -> dict[str, Any] | N
     except (Unknown, Tampered):
         return None
     return document
+
+
+def _staging_report(artifacts: S3Store, model: str, number: int) -> dict[str, Any] | None:
+    """Return the report of the last run that staged a version; None if there is none: it was staged by older code."""
+    keys = [listed.key for listed in artifacts.list(f"{model}/staging/{number:08d}/")]
+    reports = [key for key in keys if key.endswith("/report.json")]  # run ids begin with their time
+    if not reports:
+        return None
+    report: dict[str, Any] = json.loads(artifacts.latest(reports[-1])[0])
+    return report
 
 
 def _show_run(place: Place, model: str, run_id: str, as_json: bool) -> int:

@@ -110,8 +110,8 @@ class Cloud:
         return {"s3": self.s3, "stepfunctions": self.states}[service]
 
     def uploaded(self, key: str) -> None:
-        if self.table.get("MODEL#m", f"UPLOAD#{key}#0001") is None:
-            self.table.write(Write("MODEL#m", f"UPLOAD#{key}#0001", self.claim))
+        if self.table.get("RUN#m", f"UPLOAD#{key}#0001") is None:
+            self.table.write(Write("RUN#m", f"UPLOAD#{key}#0001", self.claim))
 
     def ended(self, state: str, reason: str = "", version: int | None = None, status: str = "SUCCEEDED") -> None:
         run = Run(
@@ -122,7 +122,7 @@ class Cloud:
             {"run": run, "state": state, "reason": reason, "version": version, "ended_at": AT + timedelta(seconds=4)}
         )
         self.table.write(
-            Write("MODELS", "m", {}), Write("MODEL#m", "RUN#r1", record.model_dump(mode="json")),
+            Write("MODELS", "m", {}), Write("RUN#m", "RUN#r1", record.model_dump(mode="json")),
             Write(f"EXECUTION#{ARN}", "RUN", {"model": "m", "run_id": "r1"}),
         )  # fmt: skip
         self.states.executions[ARN] = {"status": status}
@@ -148,5 +148,5 @@ class Cloud:
             "before": {}, "after": route.weights,
         }  # fmt: skip
         self.table.write(
-            Write("MODEL#m", "ROUTE", route.model_dump(mode="json")), Write("MODEL#m", "MOVE#00000001", move)
+            Write("ROUTE#m", "ROUTE", route.model_dump(mode="json")), Write("ROUTE#m", "MOVE#00000001", move)
         )

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from modelcycle.predict import CaptureStream, LiveModels
+from modelcycle.predict import CaptureStream, LiveModels, Recorder
+from modelcycle.predict.recorder import report_given_up
 from modelcycle.registry import Registry
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, ID, MODEL, cycle, train
@@ -56,10 +57,11 @@ class Api:
         self.log = io.StringIO()
         self.app.logger.registered_handler.setStream(self.log)
         monkeypatch.setattr(self.app, "live_models", lambda: self.live_models)
-        monkeypatch.setattr(self.app, "captures", lambda: CaptureStream(self.firehose, "captures"))
+        self.recorder = Recorder(CaptureStream(lambda: (self.firehose, "captures"), report_given_up))
+        monkeypatch.setattr(self.app, "recorder", self.recorder)
 
     def call(self, path: str, body: Any = None, method: str = "POST", **event: Any) -> tuple[int, Any, dict[str, Any]]:
-        """Return the status, the parsed body and the headers of the response."""
+        """Return status, parsed body and headers of the response, when what follows an answer has been done too."""
         event = {
             "httpMethod": method, "path": path, "resource": path, "body": body, "isBase64Encoded": False,
             "headers": {"Content-Type": "application/json"}, "multiValueHeaders": {}, "queryStringParameters": None,
@@ -76,11 +78,12 @@ class Api:
             function_name="predict", memory_limit_in_mb=1769, invoked_function_arn="arn", aws_request_id="1"
         )
         response: dict[str, Any] = self.app.handler(event, context)
+        assert self.recorder.after_answer.finish(seconds=30)
         return response
 
-    def go_live(self, seed: int = 0, task: Any = "binary", weight: int = 100) -> int:
+    def go_live(self, seed: int = 0, task: Any = "binary", weight: int = 100, **pipeline: Any) -> int:
         """Train a model, give it `weight` percent of the traffic, and return its version."""
-        trained = cycle(train(task, seed=seed), self.store, self.registry, f"r{seed}{task}")
+        trained = cycle(train(task, seed=seed), self.store, self.registry, f"r{seed}{task}", **pipeline)
         unit = self.registry.unit_of_work(MODEL)
         self.registry.runs.put_model(unit)
         unit.commit()

@@ -222,6 +222,7 @@ class Cycle:
             onnx=self.select_model.onnx, skops=unused, signature=self.engineer_features.signature, plan=unused,
             profile=unused, lineage=unused, card=unused, validation=unused, pipeline=self.run.pipeline,
             metric="accuracy", metrics={}, interval=(0, 1), data="d" * 64, code="c", opset=17,
+            capture=Pipeline.model_validate_json(self.store.read(self.run.pipeline)).capture,
         )  # fmt: skip
         return self.registry.versions.register(draft, content)[0]
 

@@ -249,7 +249,21 @@ def _stage(results: Results) -> Figures:
         f"{count(staged.rows, 'row')} replayed", f"p50 {staged.p50_ms:.1f} ms", f"p99 {staged.p99_ms:.1f} ms",
         count(staged.differences, "difference"),
     ]  # fmt: skip
-    return Figures(parts, _first(staged.reasons) if staged.verdict == "refused" else [])
+    if staged.rows_per_second is not None:
+        parts.append(f"load: {staged.rows_per_second:,.0f} rows/s at {staged.at_once}")
+        if staged.own_p99_ms is not None:
+            parts.append(f"p99 {staged.own_p99_ms:.1f} ms")
+        parts.append(f"{staged.memory_mb:,.0f} MB")
+        if staged.cold_start_ms is not None:
+            parts.append(f"cold start {staged.cold_start_ms:,.0f} ms")
+    if staged.disagreement is not None:
+        low, high = staged.disagreement
+        parts.append(
+            f"{staged.disagreements:,} of {count(staged.replayed, 'live row')} answered otherwise than by version"
+            f" {staged.champion} ({low:.1%} to {high:.1%})"
+        )
+    refused = staged.reasons if staged.verdict == "refused" else []
+    return Figures(parts, [*_first(refused), *_first(staged.notes)])
 
 
 def _deploy(results: Results) -> Figures:

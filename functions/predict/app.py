@@ -7,9 +7,10 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from modelcycle.aws import adapters
-from modelcycle.predict import CaptureStream, LiveModels, open_inference_paths
+from modelcycle.aws import adapters, runtime_api
+from modelcycle.predict import CaptureStream, LiveModels, Recorder, open_inference_paths
 from modelcycle.predict.http_api import metrics, router
+from modelcycle.predict.recorder import report_given_up
 
 TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds: a client waits for the answer
 
@@ -25,16 +26,22 @@ def live_models() -> LiveModels:
     return LiveModels(aws.registry, aws.quick_registry, aws.artifacts)
 
 
-@functools.cache
-def captures() -> CaptureStream:
+def capture_stream() -> tuple[Any, str]:
     aws = adapters(**TIMEOUTS)
-    return CaptureStream(aws.firehose, aws.environment.capture_stream)
+    return aws.firehose, aws.environment.capture_stream
+
+
+recorder = Recorder(CaptureStream(capture_stream, report_given_up))
+recorder.after_answer.start(runtime_api())  # now: Lambda takes registrations only while the function is imported
 
 
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    app.context.update(live_models=live_models, captures=captures)
-    response = app.resolve(event, context)
-    if metrics.metric_set:  # paths that only describe a model report nothing
-        metrics.flush_metrics()
-    return response
+    try:
+        app.context.update(live_models=live_models, recorder=recorder)
+        response = app.resolve(event, context)
+        if metrics.metric_set:  # paths that only describe a model report nothing
+            metrics.flush_metrics()
+        return response
+    finally:
+        recorder.after_answer.answered(context.aws_request_id)

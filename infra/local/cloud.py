@@ -27,6 +27,7 @@ from infra.local.emulator.status import RunningEmulator, running_emulator, save
 from infra.local.faults import CloudBusy, CloudCrashed, CloudStopped
 from infra.local.keys import read_root_key
 from infra.local.lost_runs import end_lost_runs
+from infra.old_keys import move_old_keys, sentences
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORT = 4566
@@ -229,9 +230,24 @@ def _wait_for_recovery(home: Path, admin: ClientFactory, say: Say) -> None:
             noticed = True
         time.sleep(process.POLL_INTERVAL)
     record = read_deployment_record(admin)
-    if record and "RegistryTable" in record.outputs:
-        for run in end_lost_runs(STACK, record.outputs["RegistryTable"], admin):
+    if record:
+        _end_lost_runs(record.outputs, admin, say)
+
+
+def _end_lost_runs(outputs: dict[str, str], admin: ClientFactory, say: Say) -> None:
+    if "RegistryTable" in outputs:
+        for run in end_lost_runs(STACK, outputs["RegistryTable"], admin):
             say(f"ended the run {run}: its execution no longer exists")
+
+
+def _move_old_records(outputs: dict[str, str], admin: ClientFactory, say: Say) -> None:
+    """Move the records that an earlier release has written; its runs could not be found before."""
+    if "RegistryTable" in outputs:
+        result = move_old_keys(admin.client("dynamodb"), outputs["RegistryTable"])
+        for line in sentences(result):
+            say(line)
+        if result.moved:
+            _end_lost_runs(outputs, admin, say)
 
 
 def _deploy(
@@ -239,6 +255,7 @@ def _deploy(
 ) -> LocalCloud:
     started = time.monotonic()
     deployed = deploy(template, stage, home, admin, say)
+    _move_old_records(deployed.outputs, admin, say)  # before the record: a deployment that is killed here is repeated
     record = DeploymentRecord(digest, deployed.outputs, deployed.left_out, deployed.functions)
     # S3 objects are written to disk at once, everything else by a save: after a kill the record must not exist without
     # the deployment.

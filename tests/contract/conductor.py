@@ -21,6 +21,7 @@ STATE = {
     "Task": {"Resource", "Parameters", "ResultPath", "TimeoutSeconds", "Retry", "Catch", "Next", "End"},
     "Choice": {"Choices", "Default"},
     "Map": {
+        "Label",
         "ItemsPath",
         "MaxConcurrency",
         "ItemSelector",

@@ -12,15 +12,24 @@ import pytest
 from moto import mock_aws
 
 from modelcycle import aws
+from modelcycle.invocations import Invoked
 from tests.contract.conductor import conduct, flow
 from tests.contract.functions import functions
 from tests.contract.rows import CSV, PIPELINE
 
 ENVIRONMENT = {
     "CODE_VERSION": "test", "DATA_BUCKET": "data", "ARTIFACT_BUCKET": "artifacts", "REGISTRY_TABLE": "registry",
-    "EVENT_BUS": "bus", "CAPTURE_STREAM": "captures", "LIFECYCLE": "", "ROLLOUT": "", "AWS_DEFAULT_REGION": "us-east-1",
+    "EVENT_BUS": "bus", "CAPTURE_STREAM": "captures", "CANDIDATE": "Candidate", "LIFECYCLE": "", "ROLLOUT": "",
+    "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "POWERTOOLS_METRICS_NAMESPACE": "ModelCycle",
 }  # fmt: skip
+
+
+class Candidate:
+    """The function Candidate in this process; moto runs functions in Docker only."""
+
+    def invoke(self, event: bytes) -> Invoked:
+        return Invoked(json.loads(json.dumps(functions()["Candidate"](json.loads(event)))))
 
 
 @dataclass
@@ -52,6 +61,9 @@ class World:
     def run(self, event: dict[str, Any], execution: str) -> tuple[str, Any]:
         return conduct(flow("lifecycle"), event, self.task, execution)
 
+    def score(self, event: dict[str, Any], execution: str) -> tuple[str, Any]:
+        return conduct(flow("batch_scoring"), event, self.task, execution)
+
     def registry(self) -> dict[tuple[str, str], str]:
         """All records except the events, by key."""
         pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName="registry")
@@ -69,6 +81,7 @@ def world() -> Iterator[World]:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         aws.adapters.cache_clear()
+        patch.setattr(aws.Adapters, "candidate", Candidate())
         s3 = boto3.client("s3")
         for bucket in ("data", "artifacts"):
             s3.create_bucket(Bucket=bucket)
@@ -90,4 +103,6 @@ def lived(world: World) -> World:
     boto3.client("s3").put_object(Bucket="data", Key="pipelines/sour-plums.yaml", Body=PIPELINE.encode())
     end, data = world.run(world.upload("raw/sour-plums/first.csv", CSV.encode()), "arn:execution:first")
     assert end == "Deployed", data
+    end, data = world.score(world.upload("score/sour-plums/new.csv", CSV.encode()), "arn:execution:scored")
+    assert end == "Scored", data
     return world

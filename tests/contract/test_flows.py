@@ -13,7 +13,7 @@ from modelcycle.train.held_out_loss import NO_MODEL
 from tests.contract.conductor import Failed, conduct, flow
 from tests.contract.functions import functions, template
 
-FLOWS = ["lifecycle", "rollout", "monitoring"]
+FLOWS = ["lifecycle", "rollout", "monitoring", "batch_scoring"]
 
 
 def states(machine: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -62,7 +62,7 @@ def test_every_end_of_the_lifecycle_is_recorded() -> None:
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_every_placeholder_is_filled_by_the_template(name: str) -> None:
-    resource = template()["Resources"][name.title()]["Properties"]
+    resource = template()["Resources"][name.title().replace("_", "")]["Properties"]
     used = set(re.findall(r"\$\{(\w+)\}", str(flow(name))))
     assert used == set(resource["DefinitionSubstitutions"])
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from infra.local.cloud import LocalCloud
+from modelcycle.registry import Record
 from tests.contract.conductor import _filled, _path, flow
 from tests.e2e.conftest import ROOT
 from tests.e2e.observed_model import ObservedModel, wait_for
@@ -104,7 +105,7 @@ def test_a_cloud_that_is_killed_during_a_run_loses_nothing(
     assert versions == [model.wait_until_live()] == [1]
     assert lease(model)["run_id"] == ""
     # records about a run differ: there were three
-    about_the_model = ("ROUTE", "MOVE", "STATE", "LATEST", "LEASE")
+    about_the_model = ("ROUTE#", "STATE#", "VERSION#MODEL LATEST", "RUN#MODEL LEASE")
     assert [line for line in comparable_records(model) if line.startswith(about_the_model)] == [
         line for line in comparable_records(undisturbed) if line.startswith(about_the_model)
     ]
@@ -206,25 +207,35 @@ def reused_steps(model: ObservedModel, execution: str) -> set[str]:
 
 def lease(model: ObservedModel) -> dict[str, Any]:
     """Return the model's lease."""
-    record = model.registry.table.get(f"MODEL#{model.name}", "LEASE")
+    record = model.registry.table.get(f"RUN#{model.name}", "LEASE")
     assert record
     return record.body
 
 
 def records(model: ObservedModel) -> dict[str, Any]:
     """Return everything that the registry holds about a model, except events."""
-    found = model.registry.table.query(f"MODEL#{model.name}")
-    return {record.sk: record.body for record in found if not record.sk.startswith("EVENT#")}
+    return {record.key: record.body for record in all_records(model) if not record.pk.startswith("EVENT#")}
+
+
+def all_records(model: ObservedModel) -> list[Record]:
+    """Return everything that the registry holds about a model, but for the runs by their executions."""
+    table = model.cloud.outputs["RegistryTable"]
+    pages = model.cloud.admin.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    items = [item for page in pages for item in page["Items"] if item["pk"]["S"].endswith(f"#{model.name}")]
+    return [
+        Record(item["pk"]["S"], item["sk"]["S"], json.loads(item["body"]["S"]), int(item["revision"]["N"]))
+        for item in items
+    ]
 
 
 def comparable_records(model: ObservedModel) -> list[str]:
     """Return the registry without what differs between any two runs: names, times, ids, hashes, durations."""
     lines = []
-    for record in model.registry.table.query(f"MODEL#{model.name}"):
+    for record in all_records(model):
         if record.sk.startswith("EVENT#"):
             lines.append(f"EVENT {record.body['kind']}")
             continue
-        text = f"{record.sk} {json.dumps(dict(record.body), sort_keys=True)}"
+        text = f"{record.pk} {record.sk} {json.dumps(dict(record.body), sort_keys=True)}"
         for pattern, replacement in (
             (r"\d{8}T\d{9}-[0-9a-f]{4}", "RUN"),
             (r"[0-9a-f]{32,64}", "HASH"),

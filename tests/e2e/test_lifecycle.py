@@ -67,7 +67,7 @@ def test_the_scheduled_state_machine_monitors_every_live_model(plums: ObservedMo
     )["executionArn"]
     wait_for(lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING", 60)
     assert states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"
-    result = plums.registry.table.get("MODEL#plums", "MONITOR")
+    result = plums.registry.table.get("MONITOR#plums", "MONITOR")
     assert result is not None
     assert result.body["state"] == "no data"
     assert result.body["version"] == 1

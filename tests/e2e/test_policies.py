@@ -14,12 +14,13 @@ from infra.local.cloud import LocalCloud
 
 
 class Need(NamedTuple):
-    """`name` (for people) needs `action` on `resource`, with `role`."""
+    """`name` (for people) needs `action` on `resource`, with `role`; in a table, on the records of a partition key."""
 
     name: str
     role: str
     action: str
     resource: str
+    key: str = ""
 
 
 def test_state_machines_rules_and_schedules_have_the_permissions_that_they_need(cloud: LocalCloud) -> None:
@@ -40,6 +41,10 @@ def check_permissions(cloud: LocalCloud) -> None:
 def test_state_machines_rules_and_schedules_have_no_other_permission(cloud: LocalCloud) -> None:
     iam = cloud.admin.client("iam")
     needs = {(need.role, need.action, need.resource) for need in all_needs(cloud)}
+    for need in all_needs(cloud):
+        assert not need.key or not allowed(iam, need._replace(key=f"{need.key}#")), (
+            f"{need.role} may read other records"
+        )
     for role in {role for role, _, _ in needs}:
         for action, resource in statements(iam, role):
             if not action.startswith(("xray:", "sqs:")):
@@ -81,7 +86,9 @@ def needs_of_state_machines(cloud: LocalCloud) -> Iterator[Need]:
                 yield Need(task, role, "states:StartExecution", state["Parameters"]["StateMachineArn"])
             elif resource.endswith(":aws-sdk:dynamodb:query"):
                 dynamodb, name = cloud.admin.client("dynamodb"), state["Parameters"]["TableName"]
-                yield Need(task, role, "dynamodb:Query", dynamodb.describe_table(TableName=name)["Table"]["TableArn"])
+                arn = dynamodb.describe_table(TableName=name)["Table"]["TableArn"]
+                values = state["Parameters"]["ExpressionAttributeValues"]
+                yield Need(task, role, "dynamodb:Query", arn, *(value["S"] for value in values.values()))
             else:
                 raise AssertionError(f"{task}: add to this test which permission {resource} needs")
 
@@ -141,9 +148,13 @@ def needs_of_schedules(cloud: LocalCloud) -> Iterator[Need]:
 
 def allowed(iam: Any, need: Need) -> bool:
     """Return whether the role of a need has the permission."""
+    entry = {
+        "ContextKeyName": "dynamodb:LeadingKeys", "ContextKeyValues": [need.key], "ContextKeyType": "stringList",
+    }  # fmt: skip
     answer = iam.simulate_principal_policy(
-        PolicySourceArn=need.role, ActionNames=[need.action], ResourceArns=[need.resource]
-    )
+        PolicySourceArn=need.role, ActionNames=[need.action], ResourceArns=[need.resource],
+        ContextEntries=[entry] if need.key else [],
+    )  # fmt: skip
     return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])
 
 

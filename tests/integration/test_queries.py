@@ -16,8 +16,8 @@ def test_runs_since_a_moment_are_all_there(registry: Registry) -> None:
         at = AT + timedelta(hours=hour)
         started = run(f"{at:%Y%m%dT%H%M%S}000-abcd").model_copy(update={"started_at": at})
         body = RunRecord(run=started).model_dump(mode="json")
-        registry.table.write(Write("MODEL#m", f"RUN#{started.run_id}", body))
-    registry.table.write(Write("MODEL#m", "STATE#00000001", {}), Write("MODEL#m", "LEASE", {}))
+        registry.table.write(Write("RUN#m", f"RUN#{started.run_id}", body))
+    registry.table.write(Write("STATE#m", "STATE#00000001", {}), Write("RUN#m", "LEASE", {}))
     records = registry.runs.since("m", AT + timedelta(hours=10))
     assert [record.run.started_at for record in records] == [AT + timedelta(hours=hour) for hour in range(79, 9, -1)]
     assert len(registry.runs.latest("m")) == 80
@@ -28,9 +28,9 @@ def test_every_version_has_its_standing(registry: Registry) -> None:
     for number in range(1, 71):
         standing = Standing(state="retired", at=AT, by="test", why=str(number))
         registry.table.write(
-            Write("MODEL#m", f"STATE#{number:08d}", standing.model_dump(mode="json")),
+            Write("STATE#m", f"STATE#{number:08d}", standing.model_dump(mode="json")),
             Write(
-                "MODEL#m", f"VERSION#{number:08d}",
+                "VERSION#m", f"VERSION#{number:08d}",
                 version().model_copy(update={"version": number}).model_dump(mode="json"),
             ),
         )  # fmt: skip

@@ -85,7 +85,7 @@ def live(registry: Registry, content: str) -> int:
 
 
 def events(registry: Registry) -> list[str]:
-    return [record.body["kind"] for record in registry.table.query("MODEL#m", "EVENT#")]
+    return [record.body["kind"] for record in registry.table.query("EVENT#m", "EVENT#")]
 
 
 def running(*executions: str):
@@ -138,7 +138,7 @@ def test_a_run_whose_execution_died_loses_its_lease_and_is_ended(registry: Regis
     assert registry.leases.claim(run("r2"), "a#2", ("a", "e1"), running())[0] == "claimed"
     assert registry.runs.get("m", "r1").state == "failed"
     assert registry.runs.get("m", "r2").state == "running"
-    ends = [record.body for record in registry.table.query("MODEL#m", "EVENT#") if record.body["kind"] == "RunEnded"]
+    ends = [record.body for record in registry.table.query("EVENT#m", "EVENT#") if record.body["kind"] == "RunEnded"]
     assert [event["detail"] for event in ends] == [{"run_id": "r1", "outcome": "failed", "version": None}]
 
 
@@ -227,7 +227,7 @@ def test_a_decision_and_its_audit_entry_are_written_together_or_not_at_all(regis
     live(registry, "a")
     entry = registry.audit.all("m")[0]
     unit = registry.unit_of_work("m")
-    unit.put(Write("MODEL#m", "STATE#00000001", {"state": "rejected"}, 99))
+    unit.put(Write("STATE#m", "STATE#00000001", {"state": "rejected"}, 99))
     unit.audit("STATE#00000001#99", entry)
     with pytest.raises(Raced):
         unit.commit()

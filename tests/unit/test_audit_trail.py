@@ -13,9 +13,9 @@ from tests.unit.traffic_cycle import Cycle, Killed
 
 def test_a_decision_is_not_written_without_its_audit_entry(cycle: Cycle) -> None:
     cycle.live()
-    for sk in ("ROUTE", "STATE#00000001"):
+    for pk, sk in (("ROUTE#m", "ROUTE"), ("STATE#m", "STATE#00000001")):
         unit = cycle.registry.unit_of_work("m")
-        unit.put(Write("MODEL#m", sk, {}, 1))
+        unit.put(Write(pk, sk, {}, 1))
         with pytest.raises(ValueError, match="a decision is written with its audit entry"):
             unit.commit()
 

@@ -220,10 +220,10 @@ def test_an_upload_that_is_too_late_for_the_run_in_progress_follows_the_next_run
     cloud.ended("unchanged")
     cloud.passed(("ConcludeUnchanged", {"conclude": {"folded": 1}}))
     cloud.claim = {"execution": "arn:another", "run_id": "r1", "folded": True}
-    first = cloud.table.get("MODEL#m", "RUN#r1").body
+    first = cloud.table.get("RUN#m", "RUN#r1").body
     later = first | {"run": first["run"] | {"run_id": "r2", "execution": "arn:later"}, "state": "refused"}
     cloud.table.write(
-        Write("MODEL#m", "RUN#r2", later), Write("EXECUTION#arn:later", "RUN", {"model": "m", "run_id": "r2"})
+        Write("RUN#m", "RUN#r2", later), Write("EXECUTION#arn:later", "RUN", {"model": "m", "run_id": "r2"})
     )
     cloud.states.executions["arn:later"] = {"status": "SUCCEEDED"}
     assert main(["run", *files, "--json"]) == 3

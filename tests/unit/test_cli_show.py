@@ -56,10 +56,10 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     for number in (1, 2):
         standing = Standing(state="live", at=AT, by="run r1")
         made.table.write(
-            Write("MODEL#m", f"VERSION#{number:08d}", version(number).model_dump(mode="json")),
-            Write("MODEL#m", f"STATE#{number:08d}", standing.model_dump(mode="json")),
+            Write("VERSION#m", f"VERSION#{number:08d}", version(number).model_dump(mode="json")),
+            Write("STATE#m", f"STATE#{number:08d}", standing.model_dump(mode="json")),
         )
-    made.table.write(Write("MODEL#m", "MONITOR", monitored(state="drifted", drifted=["age", "sex"]).wire()))
+    made.table.write(Write("MONITOR#m", "MONITOR", monitored(state="drifted", drifted=["age", "sex"]).wire()))
     monkeypatch.setattr(cli.open_place, "open_place", lambda *names, **settings: made.place)
     return made
 
@@ -256,9 +256,9 @@ def decided(cloud: Cloud, decision: str, number: int, minutes: int, why: str = "
 
 def recorded(cloud: Cloud, **changes: Any) -> None:
     """Change the record of the run."""
-    record = cloud.table.get("MODEL#m", "RUN#r1")
+    record = cloud.table.get("RUN#m", "RUN#r1")
     assert record is not None
-    cloud.table.write(Write("MODEL#m", "RUN#r1", record.body | changes, record.revision))
+    cloud.table.write(Write("RUN#m", "RUN#r1", record.body | changes, record.revision))
 
 
 @pytest.mark.parametrize(("decision", "done"), [("approve", "approved"), ("reject", "rejected")])
@@ -295,10 +295,10 @@ def test_the_evidence_outlives_the_execution(
     cloud.s3.objects[key] = body
     if registered:
         stored = Artifact(uri=f"s3://artifacts/{key}", sha256=hashlib.sha256(body).hexdigest(), bytes=len(body))
-        record = cloud.table.get("MODEL#m", "VERSION#00000002")
+        record = cloud.table.get("VERSION#m", "VERSION#00000002")
         assert record is not None
         changed = record.body | {"validation": stored.model_dump(mode="json")}
-        cloud.table.write(Write("MODEL#m", "VERSION#00000002", changed, record.revision))
+        cloud.table.write(Write("VERSION#m", "VERSION#00000002", changed, record.revision))
     assert main(["show", "m", "--run", "r1"]) == 0
     screen = capsys.readouterr().out
     assert "its steps are no longer on record" in screen and "gates.beats_baseline" in screen
@@ -316,9 +316,9 @@ def test_another_runs_report_is_not_shown_for_a_run_that_found_the_same_version(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del cloud.states.executions[ARN]
-    record = cloud.table.get("MODEL#m", "VERSION#00000002")
+    record = cloud.table.get("VERSION#m", "VERSION#00000002")
     assert record is not None
-    cloud.table.write(Write("MODEL#m", "VERSION#00000002", record.body | {"run_id": "r0"}, record.revision))
+    cloud.table.write(Write("VERSION#m", "VERSION#00000002", record.body | {"run_id": "r0"}, record.revision))
     cloud.s3.objects["x"] = json.dumps(REPORT).encode()
     assert main(["show", "m", "--run", "r1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["report"] is None
@@ -336,7 +336,7 @@ def test_the_line_of_the_rollout_says_what_traffic_it_led_to(cloud: Cloud, capsy
             number=number, kind="promoted", by="run", why="", before=before, after=after, rollout=rollout,
             at=AT + timedelta(minutes=number),
         )  # fmt: skip
-        cloud.table.write(Write("MODEL#m", f"MOVE#{number:08d}", move.model_dump(mode="json")))
+        cloud.table.write(Write("ROUTE#m", f"MOVE#{number:08d}", move.model_dump(mode="json")))
     assert main(["show", "m", "--run", "r1"]) == 0
     assert "    deploy             live: version 2 (100 %)" in capsys.readouterr().out
     recorded(cloud, version=7)
@@ -356,7 +356,7 @@ def test_show_run_has_what_the_pipeline_file_decides_by(
         return Artifact(uri=f"s3://artifacts/{key}", sha256=hashlib.sha256(body).hexdigest(), bytes=len(body))
 
     text = f"name: m\ntarget: y\ntask: binary\ntraining: {{decide: {decide}}}\n".encode()
-    record = cloud.table.get("MODEL#m", "RUN#r1")
+    record = cloud.table.get("RUN#m", "RUN#r1")
     assert record is not None
     recorded(cloud, run=record.body["run"] | {"pipeline": put("pipeline.yaml", text).model_dump(mode="json")})
     validated = Validated(

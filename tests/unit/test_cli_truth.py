@@ -31,10 +31,10 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     for number in (1, 2):
         standing = {"state": "live", "at": AT.isoformat(), "by": "run r1", "why": "rollout, step 1 of 3"}
         made.table.write(
-            Write("MODEL#m", f"VERSION#{number:08d}", version(number).model_dump(mode="json")),
-            Write("MODEL#m", f"STATE#{number:08d}", standing),
+            Write("VERSION#m", f"VERSION#{number:08d}", version(number).model_dump(mode="json")),
+            Write("STATE#m", f"STATE#{number:08d}", standing),
         )
-    made.table.write(Write("MODEL#m", "MONITOR", monitored().wire()))
+    made.table.write(Write("MONITOR#m", "MONITOR", monitored().wire()))
     monkeypatch.setattr(cli.open_place, "open_place", lambda *names, **settings: made.place)
     monkeypatch.setattr("cli.rollout.FIRST_TRAFFIC_TIMEOUT", 0.5)
     return made
@@ -122,12 +122,12 @@ def test_a_version_that_was_replaced_since_is_called_neither_live_nor_failed(
     cloud: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.live(v2=100)
-    route = cloud.table.get("MODEL#m", "ROUTE")
+    route = cloud.table.get("ROUTE#m", "ROUTE")
     move = {"number": 2, "kind": "promoted", "at": (AT + timedelta(hours=1)).isoformat(), "by": "run r2", "why": "",
             "before": {2: 100}, "after": {3: 100}}  # fmt: skip
     cloud.table.write(
-        Write("MODEL#m", "ROUTE", route.body | {"weights": {3: 100}, "moves": 2}, route.revision),
-        Write("MODEL#m", "MOVE#00000002", move),
+        Write("ROUTE#m", "ROUTE", route.body | {"weights": {3: 100}, "moves": 2}, route.revision),
+        Write("ROUTE#m", "MOVE#00000002", move),
     )
     cloud.states.executions[ROLLOUT] = {"status": "SUCCEEDED"}
     monkeypatch.setattr("cli.run.next_steps", lambda place, end: [])
@@ -195,14 +195,14 @@ def test_a_place_that_does_not_answer_is_not_up(
 def test_a_list_says_how_much_it_leaves_out(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.live(v1=90, v2=10)
     standing = {"state": "retired", "at": AT.isoformat(), "by": "run r1"}
-    run = cloud.table.get("MODEL#m", "RUN#r1").body
+    run = cloud.table.get("RUN#m", "RUN#r1").body
     for number in range(3, 71):
         move = {"number": number, "kind": "promoted", "at": AT.isoformat(), "by": "x", "why": "", "before": {},
                 "after": {1: 100}}  # fmt: skip
         cloud.table.write(
-            Write("MODEL#m", f"VERSION#{number:08d}", version(number).model_dump(mode="json")),
-            Write("MODEL#m", f"STATE#{number:08d}", standing), Write("MODEL#m", f"MOVE#{number:08d}", move),
-            Write("MODEL#m", f"RUN#s{number}", run | {"run": run["run"] | {"run_id": f"s{number}"}}),
+            Write("VERSION#m", f"VERSION#{number:08d}", version(number).model_dump(mode="json")),
+            Write("STATE#m", f"STATE#{number:08d}", standing), Write("ROUTE#m", f"MOVE#{number:08d}", move),
+            Write("RUN#m", f"RUN#s{number}", run | {"run": run["run"] | {"run_id": f"s{number}"}}),
         )  # fmt: skip
         decided(cloud, "promote", 1, "", minutes=number)
     assert main(["show", "m", "--json"]) == 0

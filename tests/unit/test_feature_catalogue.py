@@ -110,7 +110,7 @@ def _cloud() -> Cloud:
     )
     standing = Standing(state="live", at=AT, by="run r1")
     made.table.write(
-        Write("MODEL#m", "VERSION#00000001", registered.model_dump(mode="json")),
-        Write("MODEL#m", "STATE#00000001", standing.model_dump(mode="json")),
+        Write("VERSION#m", "VERSION#00000001", registered.model_dump(mode="json")),
+        Write("STATE#m", "STATE#00000001", standing.model_dump(mode="json")),
     )
     return made

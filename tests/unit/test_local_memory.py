@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import yaml
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, firehose, lambda_svc, s3, stepfunctions
 
 from infra.local.emulator import memory_bounds
 from infra.local.emulator.firehose_buffer import BUFFERED_KEY, FirehoseBuffer
 from infra.local.emulator.unwritten_objects import UnwrittenObjects
+from tests.contract.test_imports import ROOT, Loader
 
 STREAM = {"DeliveryStreamName": "captures"}
 FUNCTION = {"config": {"FunctionName": "predict", "Version": "1", "LoggingConfig": {"LogGroup": "predict"}}}
@@ -97,7 +100,7 @@ def captures() -> list[bytes]:
 
 @pytest.fixture
 def buffer(monkeypatch: pytest.MonkeyPatch) -> FirehoseBuffer:
-    for name in ("_deliver_records_to_s3", "get_state", "load_persisted_state"):
+    for name in ("_deliver_records_to_s3", "_metadata_extraction_keys", "get_state", "load_persisted_state"):
         monkeypatch.setattr(firehose, name, getattr(firehose, name))
     buffer = FirehoseBuffer(firehose, request_scope)
     buffer.install()
@@ -123,6 +126,30 @@ def test_many_predictions_become_one_object_and_leave_no_record(buffer: Firehose
     buffer.flush()
     assert len(captures()) == 2
     assert state_size(firehose) == size_after_three
+
+
+def test_the_lines_of_each_model_become_an_object_under_its_prefix(buffer: FirehoseBuffer) -> None:
+    """With the stream of the template: lines that share records are taken apart, and no line is lost."""
+    template = yaml.load((ROOT / "infra" / "storage.yaml").read_text(), Loader)
+    destination = template["Resources"]["CapturesByModel"]["Properties"]["ExtendedS3DestinationConfiguration"]
+    destination |= {"BucketARN": "arn:aws:s3:::data"}
+    firehose._create_delivery_stream({
+        "DeliveryStreamName": "by-model", "ExtendedS3DestinationConfiguration": destination
+    })  # fmt: skip
+    lines = [json.dumps({"n": n, "model": f"m-{n % 3}"}).encode() + b"\n" for n in range(30)] + [b"not JSON\n"]
+    records = [{"Data": base64.b64encode(b"".join(lines[n : n + 7])).decode()} for n in range(0, 31, 7)]
+    firehose._put_record_batch({"DeliveryStreamName": "by-model", "Records": records})
+    buffer.flush()
+    objects = {key: stored["body"] for key, stored in s3._buckets["data"]["objects"].items()}
+    hour = datetime.now(UTC)
+    for model in range(3):
+        (body,) = [
+            body for key, body in objects.items()
+            if key.startswith((f"captures/model=m-{model}/{hour:%Y/%m/%d/}",))
+        ]  # fmt: skip
+        assert sorted(body.splitlines(keepends=True)) == sorted(lines[model:30:3])
+    (failed,) = [body for key, body in objects.items() if key.startswith("captures-failed/processing-failed/")]
+    assert base64.b64decode(json.loads(failed)["rawData"]) == b"not JSON\n"
 
 
 def test_a_capture_that_waits_when_the_cloud_is_killed_is_written_after_the_restart(buffer: FirehoseBuffer) -> None:

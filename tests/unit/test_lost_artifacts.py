@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from modelcycle.faults import Tampered, Unknown
-from modelcycle.messages import Artifact, Collected, Run, RunRequest, Trigger
+from modelcycle.messages import Artifact, Collected, Run, RunRequest, Trigger, artifacts_in
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
-from modelcycle.steps import artifacts_in, reuse_or_run
+from modelcycle.steps import reuse_or_run
 from modelcycle.store import S3Store
 from modelcycle.validate import validate
 from tests.contract.functions import ROOT, _Loader

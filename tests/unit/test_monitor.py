@@ -93,7 +93,7 @@ def report(place: Place, result: Monitored) -> dict[str, Any]:
 
 
 def events(place: Place) -> list[str]:
-    return [record.body["kind"] for record in place.registry.table.query("MODEL#m", "EVENT#")]
+    return [record.body["kind"] for record in place.registry.table.query("EVENT#m", "EVENT#")]
 
 
 def test_a_model_without_a_route_is_not_live() -> None:
@@ -132,6 +132,36 @@ def test_only_this_version_in_this_window_counts_and_each_prediction_once(live: 
     assert result.rows == 300
     assert result.report
     assert json.loads(live.artifacts.read(result.report))["objects_unread"] == 1
+
+
+def test_only_the_models_own_objects_are_read_and_those_from_before_models_had_their_own(live: Place) -> None:
+    live.data.upload(f"captures/model=m/{AT:%Y/%m/%d/%H}/a", b"".join(captured(row) for row in range(300)))
+    live.data.upload(PREFIX + "a", b"".join(captured(row) for row in range(250, 400)))
+    live.data.upload(f"captures/model=m2/{AT:%Y/%m/%d/%H}/a", b"x" * 1000)
+    result = run_monitor(live)
+    assert result.rows == 400 and result.report
+    assert json.loads(live.artifacts.read(result.report))["objects"] == 2
+
+
+def test_masked_values_are_no_drift_and_missing_ones_are_still_seen(live: Place) -> None:
+    def masked(row: int, **values: Any) -> bytes:
+        hidden = [name for name in ("x", "c") if instance(row, **values)[name] is not None]
+        line = json.loads(captured(row, **values, **dict.fromkeys(hidden, "(masked)")))
+        return json.dumps(line | ({"masked": hidden} if hidden else {})).encode() + b"\n"
+
+    live.data.upload(PREFIX + "a", b"".join(masked(row) for row in range(400)))
+    rows = report(live, run_monitor(live))
+    assert rows["x"]["psi"] is rows["c"]["psi"] is None and not rows["x"]["drifted"] and not rows["c"]["drifted"]
+    assert "masked" in rows["x"]["detail"]
+    live.data.upload(PREFIX + "a", b"".join(masked(row, **({"x": None} if row % 3 else {})) for row in range(400)))
+    assert report(live, run_monitor(live))["x"]["drifted"]
+
+
+def test_what_a_shadow_says_is_not_monitored(live: Place) -> None:
+    lines = [captured(row) for row in range(300)]
+    shadows = [json.dumps(json.loads(captured(900 + row)) | {"shadow": True}).encode() + b"\n" for row in range(99)]
+    live.data.upload(PREFIX + "a", b"".join(lines + shadows))
+    assert run_monitor(live).rows == 300
 
 
 def test_one_column_that_drifts_is_named(live: Place) -> None:
@@ -186,13 +216,13 @@ def test_a_result_says_whether_the_degradation_was_announced_before(live: Place)
     first, again, next_day = run_monitor(live), run_monitor(live), run_monitor(live, AT + timedelta(hours=21))
     assert [result.announced_before for result in (first, again, next_day)] == [False, True, False]
     assert first.announced_at and first.announced_at == again.announced_at != next_day.announced_at
-    latest = live.registry.table.get("MODEL#m", "MONITOR")
+    latest = live.registry.table.get("MONITOR#m", "MONITOR")
     assert latest and Monitored.model_validate(latest.body) == next_day
 
 
 def test_an_announcement_of_an_earlier_release_counts(live: Place) -> None:
     live.data.upload(PREFIX + "a", b"".join(captured(row, x=9.0, c="new") for row in range(400)))
-    live.registry.table.write(Write("MODEL#m", f"DEGRADED#00000001#{AT:%Y-%m-%d}", {"version": 1}))
+    live.registry.table.write(Write("MONITOR#m", f"DEGRADED#00000001#{AT:%Y-%m-%d}", {"version": 1}))
     result = run_monitor(live)
     assert (result.degraded, result.announced_at, result.announced_before) == (True, None, True)
 
@@ -200,7 +230,7 @@ def test_an_announcement_of_an_earlier_release_counts(live: Place) -> None:
 def test_the_latest_result_is_kept_for_the_list_of_models(live: Place) -> None:
     run_monitor(live)
     run_monitor(live, AT - timedelta(hours=1))
-    record = live.registry.table.get("MODEL#m", "MONITOR")
+    record = live.registry.table.get("MONITOR#m", "MONITOR")
     assert record is not None
     assert Monitored.model_validate(record.body).window[1] == AT
 

@@ -57,7 +57,7 @@ def broken_graph(api: Api, version: int) -> None:
     """Replace the graph with intact bytes that are not a graph."""
     version_ = api.registry.versions.get(MODEL, version)
     written = api.store.put(f"{MODEL}/broken-{version}.onnx", b"no graph")
-    key = (f"MODEL#{MODEL}", f"VERSION#{version:08d}")
+    key = (f"VERSION#{MODEL}", f"VERSION#{version:08d}")
     record = api.registry.table.get(*key)
     changed = version_.model_copy(update={"onnx": written}).model_dump(mode="json")
     api.registry.table.write(Write(*key, changed, record.revision))

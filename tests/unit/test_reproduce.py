@@ -207,7 +207,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     body = json.dumps({"run": {}}).encode()
     artifact = Artifact(uri="s3://artifacts/lineage.json", sha256=sha256(body), bytes=len(body))
     record = version(1).model_copy(update={"lineage": artifact, "created_at": AT})
-    made.table.write(Write("MODEL#m", "VERSION#00000001", record.model_dump(mode="json")))
+    made.table.write(Write("VERSION#m", "VERSION#00000001", record.model_dump(mode="json")))
     made.s3.objects["lineage.json"] = body
     monkeypatch.setattr(cli.open_place, "open_place", lambda *names, **settings: made.place)
     return made

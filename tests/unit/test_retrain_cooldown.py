@@ -29,7 +29,7 @@ def ran(registry: Registry, ago: timedelta, kind: str) -> None:
         pipeline=MemoryStore().put("p", b""),
     )  # fmt: skip
     body = RunRecord(run=run, state="unchanged").model_dump(mode="json")
-    registry.table.write(Write("MODEL#m", f"RUN#{run_id}", body))
+    registry.table.write(Write("RUN#m", f"RUN#{run_id}", body))
 
 
 def asked(registry: Registry, hours: float = 24) -> str:

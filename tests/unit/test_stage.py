@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,15 @@ from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
 from modelcycle.spec import Task
-from modelcycle.stage import rehearsal, stage
+from modelcycle.stage import Places, stage
+from modelcycle.stage.expected_answers import ExpectedAnswers
 from modelcycle.stage.rehearsal import rehearse
 from tests.fakes import MemoryStore, MemoryTable
+from tests.serving_function import ServingFunction
 from tests.trained import COLOUR, HOURS, MODEL, Cycle, cycle, train
+
+QUICK = {"rows": 40, "p99_ms": 10_000, "concurrency": [2], "load_seconds": 0.05}
+SLOW = QUICK | {"rows": 5, "p99_ms": 1e-6}
 
 
 class Registered:
@@ -29,17 +33,22 @@ class Registered:
     def __init__(self, task: Task = "binary", run_id: str = "r1", before: Registered | None = None, **pipeline: Any):
         self.store = before.store if before else MemoryStore()
         self.registry = before.registry if before else Registry(MemoryTable())
-        pipeline = {"staging": {"rows": 40, "p99_ms": 10_000}} | pipeline
+        pipeline = {"staging": QUICK} | pipeline
         self.cycle: Cycle = cycle(train(task), self.store, self.registry, run_id, **pipeline)
         self.scored: ScoredCandidate = score_candidate(
             self.cycle.score_candidate, artifacts=self.store, registry=self.registry, code="c"
         )
         self.version = self.cycle.register().version
+        self.data = before.data if before else MemoryStore("data")
+        self.function = ServingFunction(self.registry, self.store)
 
     def stage(self, *ask: str) -> Staged:
         request = self.cycle.stage(self.scored, self.version)
         request = request.model_copy(update={"validate_": request.validate_.model_copy(update={"ask": list(ask)})})
-        return stage(request, artifacts=self.store, registry=self.registry)
+        return stage(request, Places(self.store, self.data, self.registry, self.function, "c"))
+
+    def report(self) -> Any:
+        return json.loads(self.store.read(self.stage().report))
 
     @property
     def state(self) -> str:
@@ -56,11 +65,11 @@ def test_a_version_that_passes_is_staged(task: Task) -> None:
 
 
 def test_a_slow_version_is_refused_with_the_reason_recorded() -> None:
-    run = Registered(staging={"rows": 10, "p99_ms": 1e-6})
+    run = Registered(staging=SLOW)
     result = run.stage()
     assert result.verdict == "refused" and "staging.p99_ms" in result.reasons[0]
     standing = run.registry.standings.get(MODEL, run.version)
-    assert standing.state == "refused" and standing.why == result.reasons[0]
+    assert standing.state == "refused" and standing.why == "; ".join(result.reasons)
 
 
 def test_a_version_that_needs_approval_waits() -> None:
@@ -69,7 +78,7 @@ def test_a_version_that_needs_approval_waits() -> None:
 
 
 def test_a_second_delivery_returns_the_first_verdict_and_moves_nothing() -> None:
-    for settings in ({}, {"approval": {"required": True}}, {"staging": {"rows": 5, "p99_ms": 1e-6}}):
+    for settings in ({}, {"approval": {"required": True}}, {"staging": SLOW}):
         run = Registered(**settings)
         first = run.stage()
         written = len(run.registry.table.written)  # type: ignore[attr-defined]
@@ -79,9 +88,19 @@ def test_a_second_delivery_returns_the_first_verdict_and_moves_nothing() -> None
 def test_a_kill_between_the_report_and_the_move_is_repaired() -> None:
     run = Registered()
     first = run.stage()
-    again = Registered(run_id="r9")
-    again.store.objects.update({key: body for key, body in run.store.objects.items() if "/stage/" in key})
-    assert again.stage().verdict == first.verdict and again.state == "staged"
+    killed = Registered()
+    killed.store.objects.update({key: body for key, body in run.store.objects.items() if "/staging/" in key})
+    killed.function.seconds = 0.01
+    assert killed.stage().model_dump(exclude={"moves"}) == first.model_dump(exclude={"moves"})
+    assert killed.state == "staged"
+
+
+def test_a_second_delivery_loads_the_function_no_more() -> None:
+    run = Registered()
+    run.stage()
+    asked = run.function.events
+    run.stage()
+    assert run.function.events == asked > 0
 
 
 def test_a_kill_between_two_moves_still_waits_for_approval() -> None:
@@ -111,7 +130,7 @@ def test_a_version_that_was_rejected_is_refused_again() -> None:
 
 
 def test_a_version_whose_rehearsal_was_slow_is_staged_by_a_later_run() -> None:
-    first = Registered(staging={"rows": 5, "p99_ms": 1e-6})
+    first = Registered(staging=SLOW)
     assert first.stage().verdict == "refused" and first.state == "refused"
     second = Registered(run_id="r2", before=first)
     assert second.version == first.version
@@ -195,7 +214,7 @@ def test_a_late_delivery_that_asks_does_not_undo_an_approval() -> None:
 
 @pytest.mark.parametrize("before", ["staged", "retired", "refused"])
 def test_a_version_that_an_earlier_run_made_waits_too_if_it_cannot_be_compared_now(before: str) -> None:
-    first = Registered(**({"staging": {"rows": 5, "p99_ms": 1e-6}} if before == "refused" else {}))
+    first = Registered(**({"staging": SLOW} if before == "refused" else {}))
     first.stage()
     if before == "retired":
         first.registry.routes.promote(MODEL, first.version, 100, "run r1")
@@ -260,7 +279,8 @@ def test_a_row_that_the_serving_code_refuses_is_named_without_its_values() -> No
             ]
         }
     )
-    result = rehearse(dataclasses.replace(served, signature=narrow), rows, np.zeros((1, 2), dtype=np.float32), 5)
+    expected = ExpectedAnswers.of(narrow, rows, np.zeros((1, 2), dtype=np.float32), 5)
+    result = rehearse(dataclasses.replace(served, signature=narrow), expected)
     assert result.unreadable == 1 and "refuses a test row: BadRequest, /instances/0" in result.broken[0]
     assert "secret" not in json.dumps(result.broken)
 
@@ -278,11 +298,79 @@ def test_the_report_has_what_was_measured() -> None:
     run = Registered()
     result = run.stage()
     report = json.loads(run.store.read(result.report))
-    assert report["p99_ms"] == result.p99_ms and report["limits"] == {"rows": 40, "p99_ms": 10_000}
+    assert report["p99_ms"] == result.p99_ms and report["limits"].items() >= QUICK.items()
 
 
 def test_the_rounding_of_large_terms_is_no_difference_of_a_regression() -> None:
-    alone: Any = SimpleNamespace(probabilities=[None], predictions=[0.304])
-    batch = np.array([0.302])
-    assert rehearsal._differs(alone, 0.302, batch, 0.5, unit=1.0)
-    assert not rehearsal._differs(alone, 0.302, batch, 0.5, unit=250.0)
+    signature = train("regression").signature
+    batch = np.array([[0.302]], dtype=np.float32)
+    assert ExpectedAnswers(signature, [{}], batch, [0.302], unit=1.0).differs(0, 0.304, None)
+    assert not ExpectedAnswers(signature, [{}], batch, [0.302], unit=250.0).differs(0, 0.304, None)
+
+
+def test_the_result_has_the_figures_of_the_load_test() -> None:
+    result = Registered().stage()
+    assert result.rows_per_second and result.at_once == 2 and result.own_p99_ms
+    assert result.memory_mb == 101 and result.cold_start_ms and result.cold_start_ms > 300
+    assert result.notes == ["no captured requests replayed: no other version is live"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "function", "named"),
+    [
+        ({"p99_ms": 40}, {"seconds": 0.06}, "p99 in the serving function is 6"),
+        ({"rows_per_second": 100_000}, {}, "below the limit of 100000 (staging.rows_per_second)"),
+        ({"memory_mb": 100}, {}, "the serving function used 101 MB, above the limit of 100 (staging.memory_mb)"),
+        ({"cold_start_ms": 200}, {}, "above the limit of 200 ms (staging.cold_start_ms)"),
+        ({}, {"fails": {3: "Runtime.ExitError"}}, "failed 1 requests of the load test: Runtime.ExitError (1)"),
+        ({}, {"wrong": True}, "rows are answered differently by the serving function"),
+        (
+            {"soak_seconds": 0.3, "concurrency": [1]},
+            {"leak_mb": 0.1, "seconds": 0.001},
+            "memory grows with each request, by 100.0 MB in 1,000",
+        ),
+    ],
+)
+def test_a_limit_of_the_load_test_refuses_but_not_for_good(
+    limits: dict[str, Any], function: dict[str, Any], named: str
+) -> None:
+    run = Registered(staging=QUICK | limits)
+    for name, value in function.items():
+        setattr(run.function, name, value)
+    result = run.stage()
+    assert result.verdict == "refused" and named in result.reasons[0], result.reasons
+    assert len(result.reasons) == 1
+    assert run.state == "refused" and not run.registry.standings.get(MODEL, run.version).final
+    assert Registered(run_id="r2", before=run).stage().verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    ("function", "note"),
+    [
+        ({"limit": 1, "seconds": 0.01}, "load test: Lambda did not answer"),
+        ({"away": True}, "load test: nothing was measured"),
+        ({"warm": True}, "load test: staging.cold_start_ms was not checked, since all environments were warm"),
+    ],
+)
+def test_what_lambda_did_not_do_is_told_and_not_held_against_the_version(function: dict[str, Any], note: str) -> None:
+    run = Registered(staging=QUICK | {"cold_start_ms": 1})
+    for name, value in ({"warm": True} | function).items():
+        setattr(run.function, name, value)
+    result = run.stage()
+    assert result.verdict == "passed", result.reasons
+    assert any(note in told for told in result.notes), result.notes
+
+
+def test_a_version_with_wrong_answers_is_not_put_under_load() -> None:
+    run = Registered()
+    scores = Scores.from_bytes(run.store.read(run.scored.scores)).scores
+    wrong = run.store.put("else", Scores(scores[:, ::-1].copy()).to_bytes())
+    run.scored = run.scored.model_copy(update={"scores": wrong})
+    assert run.stage().verdict == "refused" and run.function.events == 0
+
+
+def test_a_load_test_can_be_left_out() -> None:
+    run = Registered(staging=QUICK | {"concurrency": []})
+    result = run.stage()
+    assert result.verdict == "passed" and run.function.events == 0 and result.rows_per_second is None
+    assert "no load test (staging.concurrency is empty)" in result.notes

@@ -33,6 +33,7 @@ from infra.local.emulator.function_processes import (
     stop_all_processes,
     stop_idle_processes,
 )
+from infra.local.emulator.leading_keys import fill_in_leading_keys
 from infra.local.emulator.memory_bounds import bound_memory
 from infra.local.emulator.patches import (
     keep_attributes_of_nested_resources,
@@ -125,10 +126,12 @@ def serve(home: Path, port: int) -> None:
 
 def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer, UnwrittenObjects]:
     """Change MiniStack's services, before any of them loads its state or answers a request."""
+    from ministack.core import iam_actions, iam_evaluator
     from ministack.core.responses import request_scope
-    from ministack.services import dynamodb, eventbridge, firehose, kinesis, lambda_svc, s3, stepfunctions
+    from ministack.services import dynamodb, eventbridge, firehose, iam, kinesis, lambda_svc, s3, stepfunctions
 
     restrict_root_to(root)
+    fill_in_leading_keys(dynamodb, iam, iam_actions, iam_evaluator)
     keep_attributes_of_nested_resources()
     report_errors_of_starting_functions()
     take_bodies_without_media_type_as_json()

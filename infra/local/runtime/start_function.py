@@ -1,5 +1,7 @@
 """Starts a function as a fork of a fork server, and stands for it: ends when it ends, with its status.
 
+SIGTERM goes to the fork, which may have something to finish.
+
     python -I -S start_function.py SOCKET PYTHON HANDLER
 
 Runs for every process of a function, so it imports little. Where no server answers, it becomes what a function's
@@ -21,16 +23,26 @@ def main() -> None:
     """Ask for a fork and wait for its end, or execute the runtime here."""
     path, python, handler = sys.argv[1:]
     try:
-        connection = request_fork(path, handler)
+        started = request_fork(path, handler)
     except (OSError, struct.error):
-        connection = None
-    if connection is None:
+        started = None
+    if started is None:
         os.execv(python, [python, "-s", "-S", "-m", "awslambdaric", handler])  # noqa: S606 - this program becomes the runtime
+    connection, fork = started
+    signal.signal(signal.SIGTERM, lambda number, _: end_fork(fork, number))
     end_with(wait_for_status(connection))
 
 
-def request_fork(path: str, handler: str) -> socket.socket | None:
-    """Return the connection to the server of a fork that has started, or None if the server refuses.
+def end_fork(fork: int, number: int) -> None:
+    """Send a signal to the fork; its end is this program's end."""
+    try:
+        os.kill(fork, number)
+    except ProcessLookupError:
+        return  # it has ended already, and its status is on the way
+
+
+def request_fork(path: str, handler: str) -> tuple[socket.socket, int] | None:
+    """Return the connection to the server of a fork that has started, and its id, or None if the server refuses.
 
     Raises
     ------
@@ -52,7 +64,7 @@ def request_fork(path: str, handler: str) -> socket.socket | None:
     connection.sendall(body)
     (pid,) = struct.unpack("!i", connection.recv(4))
     connection.settimeout(None)
-    return connection if pid > 0 else None
+    return (connection, pid) if pid > 0 else None
 
 
 def wait_for_status(connection: socket.socket) -> int:

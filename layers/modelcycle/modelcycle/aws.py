@@ -15,9 +15,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from modelcycle.bus import EventBridgeBus
 from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
+from modelcycle.invocations import LambdaFunction
 from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store
+
+MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
 
 class Environment(BaseModel):
@@ -33,6 +36,7 @@ class Environment(BaseModel):
     lifecycle: str = ""
     rollout: str = ""
     capture_stream: str = ""
+    candidate: str = ""
     stack: str = ""
 
 
@@ -92,6 +96,14 @@ class Adapters:
     def flows(self) -> StepFunctions:
         return StepFunctions(self.client("stepfunctions"), self._unreachable)
 
+    @cached_property
+    def candidate(self) -> LambdaFunction:
+        """The function that serves any registered version. A load test counts each call: nothing is tried twice."""
+        client = self.client(
+            "lambda", read_timeout=35, retries={"total_max_attempts": 1}, max_pool_connections=MAX_CONCURRENT_CALLS
+        )
+        return LambdaFunction(client, self.environment.candidate, self._unreachable)
+
     def bucket(self, name: str | None) -> S3Store:
         """Return a bucket by its name; None is the bucket with the uploads."""
         return S3Store(self._s3, name, self._unreachable) if name else self.data
@@ -118,7 +130,7 @@ class Adapters:
 
     @cached_property
     def firehose(self) -> Any:
-        # a prediction's answer waits for this call: one short attempt
+        # on Lambda, an environment takes no further request before this call ends: one short attempt
         return self.client("firehose", connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
 
     @cached_property
@@ -150,3 +162,8 @@ def adapters(**config: Any) -> Adapters:
         raise Fault(
             f"environment variables are missing: {names}", "template.yaml, Globals", "deploy the template again"
         ) from None
+
+
+def runtime_api() -> str | None:
+    """Return host and port of Lambda's runtime and extensions APIs; None outside a function's process."""
+    return os.environ.get("AWS_LAMBDA_RUNTIME_API")

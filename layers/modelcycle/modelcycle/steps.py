@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
-
 from modelcycle.faults import BadPipeline
-from modelcycle.messages import Artifact, Message, Run, RunRequest, fingerprint
+from modelcycle.messages import Message, Run, RunRequest, artifacts_in, fingerprint
 from modelcycle.registry import Results
 from modelcycle.spec import Pipeline, parse
 from modelcycle.store import Store
@@ -44,7 +42,28 @@ def reuse_or_run(
     code : version of the code; a result of other code is not reused
     artifacts : the bucket that holds the step's artifacts
     """
-    model, mark = request.run.model, fingerprint(step, code, request, parameters)
+    return reuse_or_work(
+        work, result_type, model=request.run.model, step=step, mark=fingerprint(step, code, request, parameters),
+        results=results, artifacts=artifacts,
+    )  # fmt: skip
+
+
+def reuse_or_work(
+    work: Callable[[], Result],
+    result_type: type[Result],
+    *,
+    model: str,
+    step: str,
+    mark: str,
+    results: Results,
+    artifacts: Store,
+) -> Result:
+    """Do what `reuse_or_run` does, for a step that belongs to no run.
+
+    Parameters
+    ----------
+    mark : fingerprint of everything that the result depends on
+    """
     recorded = results.get(model, step, mark)
     if recorded is not None:
         is_marked = "cached" in result_type.model_fields
@@ -52,21 +71,6 @@ def reuse_or_run(
         if not artifacts.missing(list(artifacts_in(earlier))):
             return earlier
     return result_type.model_validate(results.keep(model, step, mark, work().wire(), replaces=recorded))
-
-
-def artifacts_in(value: Any) -> Iterator[Artifact]:
-    """Yield every artifact that a message names, at any depth."""
-    if isinstance(value, Artifact):
-        yield value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from artifacts_in(getattr(value, name))
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from artifacts_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from artifacts_in(inner)
 
 
 def pipeline_of(store: Store, run: Run) -> Pipeline:

@@ -124,10 +124,10 @@ class S3Store:
         return Artifact(uri=artifact.uri, sha256=digest, bytes=head["ContentLength"])
 
     def read(self, artifact: Artifact) -> bytes:
-        bucket, key = _bucket_and_key(artifact.uri)
+        key = self._key(artifact)
         try:
             with self._outages(key):
-                body: bytes = self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+                body: bytes = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except self.client.exceptions.ClientError as error:
             raise self._fault(error, key) from error
         if hashlib.sha256(body).hexdigest() != artifact.sha256:
@@ -135,9 +135,9 @@ class S3Store:
         return body
 
     def fetch(self, artifact: Artifact, folder: Path) -> Path:
-        bucket, key = _bucket_and_key(artifact.uri)
+        key = self._key(artifact)
         path = folder / f"{artifact.sha256[:16]}-{Path(key).name}"
-        self._stream(path, Bucket=bucket, Key=key)
+        self._stream(path, Bucket=self.bucket, Key=key)
         if _sha256(path)[0] != artifact.sha256:
             path.unlink()
             raise _tampered(artifact)
@@ -152,10 +152,13 @@ class S3Store:
 
     def _is_unchanged(self, artifact: Artifact) -> bool:
         """Whether the object still has the artifact's size and hash; an overwritten object has lost its metadata."""
-        bucket, key = _bucket_and_key(artifact.uri)
+        try:
+            key = self._key(artifact)
+        except Unknown:
+            return False
         try:
             with self._outages(key):
-                head = self.client.head_object(Bucket=bucket, Key=key)
+                head = self.client.head_object(Bucket=self.bucket, Key=key)
         except self.client.exceptions.ClientError as error:
             if error.response["Error"]["Code"] in NOT_FOUND_BY_HEAD:
                 return False
@@ -202,6 +205,13 @@ class S3Store:
             raise self._fault(error, request["Key"]) from error
         return response
 
+    def _key(self, artifact: Artifact) -> str:
+        """Return the artifact's key. A message may name no object outside this bucket."""
+        bucket, _, key = artifact.uri.removeprefix("s3://").partition("/")
+        if bucket != self.bucket:
+            raise Unknown(f"there is no such object in the bucket {self.bucket}", artifact.uri)
+        return key
+
     def _outages(self, key: str) -> AbstractContextManager[None]:
         return outages_as_faults("S3", f"s3://{self.bucket}/{key}", self.unreachable)
 
@@ -217,11 +227,6 @@ class S3Store:
         if code == "NoSuchBucket":
             return NoData("the bucket does not exist", where, "deploy the stack again")
         return error if isinstance(error, Exception) else RuntimeError(str(error))
-
-
-def _bucket_and_key(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def _sha256(body: bytes | Path) -> tuple[str, int]:

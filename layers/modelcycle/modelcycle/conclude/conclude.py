@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from modelcycle.conclude.reason import reason_text
+from modelcycle.reasons import reason_text
 from modelcycle.messages import Concluded, ConcludeRequest
 from modelcycle.registry import Leases
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from modelcycle.deploy.phase import first_look, is_judged
 from modelcycle.messages import Deployed, DeployRequest
 from modelcycle.registry import Registry, Route
 from modelcycle.spec import Rollout, parse
@@ -7,7 +8,7 @@ from modelcycle.store import Store
 
 
 def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> Deployed:
-    """Make one step of a rollout: give the version its next share of the traffic.
+    """Make one step of a rollout: give the version its next share of the traffic, or let it answer as a shadow first.
 
     Decisions of people have priority over a rollout. A step is made only if the route's last move is the rollout's own,
     or for the first step, the one that its starter knew. After any other move (a rollback, another promotion) the
@@ -19,7 +20,7 @@ def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> D
 
     Returns
     -------
-    the result; `overruled` if others have moved the traffic
+    the result; `overruled` if others have moved the traffic, `judged` if the judge decides about the next step
 
     Raises
     ------
@@ -28,12 +29,17 @@ def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> D
     """
     model, version = request.model, request.version
     rollout = parse(artifacts.read(registry.versions.get(model, version).pipeline)).rollout
-    route = _promote(request, rollout, registry)
+    route = _shadow(request, rollout, registry) if _starts_as_shadow(request, rollout, registry) else None
+    is_shadow = route is not None and route.shadow == version
+    if not is_shadow:
+        route = _promote(request, rollout, registry)
     weight = (route or registry.routes.get(model)).weights.get(version, 0)
+    move = registry.routes.move(model, route.moves) if route else None
+    judged = move is not None and is_judged(rollout, move, version)
     return Deployed(
         model=model,
         version=version,
-        step=min(request.step, len(rollout.steps) - 1) + 1,
+        step=0 if is_shadow else min(request.step, len(rollout.steps) - 1) + 1,
         actor=request.actor,
         why=request.why,
         moves=route.moves if route else request.moves,
@@ -41,7 +47,31 @@ def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> D
         overruled=route is None,
         done=route is None or weight == 100,
         wait_seconds=rollout.wait_minutes * 60,
+        judged=judged,
+        look_seconds=first_look(rollout, weight == 100) if judged else 0,
     )
+
+
+def _starts_as_shadow(request: DeployRequest, rollout: Rollout, registry: Registry) -> bool:
+    """Return whether this is the delivery, first or later, of the step that makes the version the shadow.
+
+    The step that follows has the same number: it begins with the shadow's move.
+    """
+    if not rollout.shadow or request.step > 0:
+        return False
+    if request.moves is None:
+        return registry.routes.get(request.model).shadow != request.version
+    last = registry.routes.move(request.model, request.moves)
+    return last is None or last.shadow != request.version
+
+
+def _shadow(request: DeployRequest, rollout: Rollout, registry: Registry) -> Route | None:
+    """Return the route after the step; None if others have moved the traffic, or no other version is live."""
+    why = f"rollout, as a shadow for {rollout.wait_minutes} min" + (f": {request.why}" if request.why else "")
+    return registry.routes.shadow(
+        request.model, request.version, request.actor, why,
+        rollout=request.rollout, step=request.step, expected_moves=request.moves,
+    )  # fmt: skip
 
 
 def _promote(request: DeployRequest, rollout: Rollout, registry: Registry) -> Route | None:

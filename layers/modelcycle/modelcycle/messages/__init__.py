@@ -6,11 +6,12 @@ a state of Step Functions may hold (AWS page "Step Functions service quotas").
 
 The modules in the order of the flow: `run` (claim, conclude), `data`, `training`, `candidate`, `traffic`, `scoring`,
 `monitoring`.
-Beside them, `message` has the base class and `Artifact`, and `event` has what goes over the bus.
+Beside them, `message` has the base class, `artifact` the address of an object, and `event` has what goes over the bus.
 """
 
 from __future__ import annotations
 
+from modelcycle.messages.artifact import Artifact, artifacts_in, foreign_names
 from modelcycle.messages.candidate import (
     Chain,
     CheckedRefit,
@@ -44,16 +45,19 @@ from modelcycle.messages.data import (
 )
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
-from modelcycle.messages.message import Artifact, Message
+from modelcycle.messages.message import Message
 from modelcycle.messages.monitoring import Drift, Monitored, MonitorRequest, Retrained, RetrainRequest
 from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
 from modelcycle.messages.scoring import (
+    FailedScoring,
+    FailedShard,
     FinishedScoring,
     FinishScoringRequest,
     PlannedScoring,
     PlanScoringRequest,
     ScoredShard,
     ScoreShardRequest,
+    ScoringFailure,
     ScoringShard,
 )
 from modelcycle.messages.traffic import (
@@ -106,6 +110,8 @@ __all__ = [
     "EngineerFeaturesRequest",
     "EngineeredFeatures",
     "Event",
+    "FailedScoring",
+    "FailedShard",
     "FindUnseenRequest",
     "Finding",
     "FinishScoringRequest",
@@ -148,6 +154,7 @@ __all__ = [
     "ScoreShardRequest",
     "ScoredCandidate",
     "ScoredShard",
+    "ScoringFailure",
     "ScoringShard",
     "SelectModelRequest",
     "SelectedModel",
@@ -159,5 +166,7 @@ __all__ = [
     "ValidateRequest",
     "Validated",
     "Withdrawn",
+    "artifacts_in",
     "fingerprint",
+    "foreign_names",
 ]

@@ -192,3 +192,13 @@ class Staged(Message):
     approval: bool = Field(description="true if the version waits for approval")
     moves: int | None = Field(None, description="number of the route's last move when this run first read it")
     report: Artifact
+    rows_per_second: float | None = Field(None, description="of the load test; None if there was none")
+    at_once: int | None = Field(None, description="how many requests at once had that throughput")
+    own_p99_ms: float | None = Field(None, description="p99 of the time in the serving function, one at a time")
+    memory_mb: float | None = Field(None, description="highest memory of the serving function")
+    cold_start_ms: float | None = Field(None, description="None if all environments were warm")
+    replayed: int = Field(0, description="captured rows that candidate and champion both answered")
+    disagreements: int = Field(0, description="of these, answered differently")
+    disagreement: tuple[float, float] | None = Field(None, description="95 % interval of their share")
+    champion: int | None = Field(None, description="the version that they were compared with")
+    notes: list[str] = Field([], description="what was left out or not measured, as sentences")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import json
+from typing import Any, Self
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from modelcycle.faults import BadMessage
 from modelcycle.messages.message import Artifact, Message
+
+INPUTS, OUTPUTS = "score/", "scored/"  # prefixes of the data bucket
 
 
 class PlanScoringRequest(Message):
@@ -18,9 +24,31 @@ class PlanScoringRequest(Message):
     def correlation_id(self) -> str:
         return self.key
 
+    @property
+    def name(self) -> str:
+        """The object's name below `score/{model}/`, subfolders included."""
+        return self.key.removeprefix(f"{INPUTS}{self.model}/")
+
+    @classmethod
+    def from_event(cls, event: Any) -> Self:
+        """Read the request of a state, which has only the key and the etag.
+
+        >>> PlanScoringRequest.from_event({"key": "score/churn/2026/may.csv"}).name
+        '2026/may.csv'
+        """
+        if isinstance(event, dict) and isinstance(event.get("key"), str) and "model" not in event:
+            event = event | {"model": _model_of(event["key"])}
+        return super().from_event(event)
+
 
 class ScoringShard(BaseModel):
-    """Rows `first` to `first + rows - 1` of the file, typed, as one object."""
+    """Rows `first` to `first + rows - 1` of the file.
+
+    Parameters
+    ----------
+    columns : the typed values, as one object
+    index : a Parquet file with number and id columns of each row, and its cells that do not parse
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,6 +56,7 @@ class ScoringShard(BaseModel):
     first: int
     rows: int
     columns: Artifact
+    index: Artifact
 
 
 class PlannedScoring(Message):
@@ -40,6 +69,13 @@ class PlannedScoring(Message):
     rows: int
     unread: int = Field(description="rows that the version cannot read; the results name each with its reason")
     shards: list[ScoringShard]
+    etag: str = ""
+    ids: list[str] = Field([], description="the columns that identify a row, as the results have them")
+    broken: Artifact | None = Field(None, description="Parquet file with number, line and reason of each unread row")
+    unread_cells: int = Field(0, description="values that do not parse; they count as missing, as in training")
+    notes: list[str] = Field([], description="what is not as usual in the file, as sentences for people")
+    planned_at: AwareDatetime | None = None
+    skipped: str = Field("", description="why there is nothing to score; then the other fields are empty")
 
 
 class ScoreShardRequest(Message):
@@ -47,6 +83,10 @@ class ScoreShardRequest(Message):
     job: str
     version: int
     shard: ScoringShard
+
+    @property
+    def correlation_id(self) -> str:
+        return self.job
 
 
 class ScoredShard(Message):
@@ -57,9 +97,16 @@ class ScoredShard(Message):
     scores: Artifact
 
 
+class FailedShard(Message):
+    """A shard that could not be scored, as its Catch reports it. The other shards are scored and kept."""
+
+    number: int
+    error: dict[str, Any]
+
+
 class FinishScoringRequest(Message):
     plan: PlannedScoring
-    shards: list[ScoredShard]
+    shards: list[ScoredShard | FailedShard]
 
     @property
     def model(self) -> str:
@@ -68,6 +115,42 @@ class FinishScoringRequest(Message):
     @property
     def correlation_id(self) -> str:
         return self.plan.key
+
+
+class ScoringFailure(Message):
+    """A job that ends without results: a Catch of the state machine, or EventBridge, reports it."""
+
+    model: str
+    key: str
+    execution: str
+    error: dict[str, Any]
+
+    @property
+    def correlation_id(self) -> str:
+        return self.key
+
+    @classmethod
+    def from_event(cls, event: Any) -> Self:
+        """Read a state's input, or EventBridge's "Step Functions Execution Status Change".
+
+        Raises
+        ------
+        BadMessage : it is neither, or the execution was not started by an object
+        """
+        if isinstance(event, dict) and "detail-type" in event:
+            event = _of_status_change(event)
+        if isinstance(event, dict) and isinstance(event.get("key"), str) and "model" not in event:
+            event = event | {"model": _model_of(event["key"])}
+        return super().from_event(event)
+
+
+class FailedScoring(Message):
+    """`record` is the key of the object that says why a job has no results."""
+
+    model: str
+    key: str
+    reason: str
+    record: str
 
 
 class FinishedScoring(Message):
@@ -79,3 +162,30 @@ class FinishedScoring(Message):
     unread: int
     results: str = Field(description="key of the results beside the object; the manifest is written last")
     manifest: str
+    files: list[Artifact] = Field([], description="all files of the results in order, and the manifest")
+    unread_cells: int = 0
+    notes: list[str] = []
+
+
+def _model_of(key: str) -> str:
+    """Return the model in the key of an object, "" if it has none.
+
+    >>> _model_of("score/churn/may.csv"), _model_of("score/may.csv")
+    ('churn', '')
+    """
+    model, slash, _ = key.removeprefix(INPUTS).partition("/")
+    return model if slash and key.startswith(INPUTS) else ""
+
+
+def _of_status_change(event: dict[str, Any]) -> dict[str, Any]:
+    try:
+        detail = event["detail"]
+        key = json.loads(detail["input"])["detail"]["object"]["key"]
+        execution, status = detail["executionArn"], detail["status"]
+    except (KeyError, TypeError, ValueError):
+        raise BadMessage(
+            "the event does not report the end of a scoring job", "FinishScoring", "see events/finish_scoring.json"
+        ) from None
+    errors = {"ABORTED": "States.Aborted", "TIMED_OUT": "States.Timeout"}  # EventBridge often has no error
+    error = {"Error": detail.get("error") or errors.get(status, status), "Cause": detail.get("cause") or status}
+    return {"key": key, "execution": execution, "error": error}

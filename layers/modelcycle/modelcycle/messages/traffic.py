@@ -60,6 +60,8 @@ class Deployed(Message):
     overruled: bool = Field(False, description="others have moved the traffic: the rollout ends and leaves it as it is")
     done: bool
     wait_seconds: int
+    judged: bool = Field(False, description="whether the rollout is judged before it goes on")
+    look_seconds: int = Field(0, description="time to the first judgement")
 
 
 class JudgeRequest(Message):
@@ -115,6 +117,7 @@ class Judged(Message):
     findings: list[Finding]
     done: bool
     wait_seconds: int
+    overdue: bool = Field(False, description="whether it waits for longer than its patience, and so for a person")
 
 
 class RolloutEnded(Message):

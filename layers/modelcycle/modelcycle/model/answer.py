@@ -7,33 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
-from modelcycle.faults import BadRequest, NotAllowed
-from modelcycle.model import scoring
-from modelcycle.model.columns import shortest_decimal
+from modelcycle.faults import NotAllowed
+from modelcycle.model.loaded_version import LoadedVersion, load_version
 from modelcycle.model.request import instances_of
+from modelcycle.model.request_columns import RequestColumns
 from modelcycle.model.routing import entity_key, version_for
-from modelcycle.model.scoring import Scorer
-from modelcycle.model.signature import Signature
-from modelcycle.registry import Route, Version
-from modelcycle.store import Store
+from modelcycle.model.scored_rows import ScoredRows
+from modelcycle.model.signature import Signature, request_columns
+from modelcycle.registry import Route
+
+__all__ = ["Answer", "LoadedVersion", "answer", "columns_of_request", "load_version"]
 
 
-@dataclass(frozen=True)
-class LoadedVersion:
-    """A version in memory, ready to score."""
-
-    version: int
-    signature: Signature
-    scorer: Scorer
+_to_json = json.JSONEncoder(sort_keys=True).encode
 
 
 @dataclass(frozen=True)
@@ -99,80 +91,78 @@ class Answer:
             }
 
 
-def load_version(version: Version, artifacts: Store) -> LoadedVersion:
-    """Load a registered version; the hashes of its artifacts are checked.
-
-    Raises
-    ------
-    Tampered, Unknown, Transient, Throttled : see `Store.read`
-    """
-    signature = Signature.model_validate_json(artifacts.read(version.signature))
-    return LoadedVersion(version.version, signature, Scorer(signature, artifacts.read(version.onnx)))
-
-
 def answer(request: Any, route: Route, loaded: Mapping[int, LoadedVersion], key: str) -> Answer:
     """Score the rows of a request, each by the version that the route assigns to its entity.
 
-    The request must fit the champion's signature. Rows that do not fit the signature of a newer version, which may have
-    other columns, are answered by the champion, so that a rollout never fails a request.
+    Each version reads its own columns; see `RequestColumns` for those of the request. A row that its version cannot
+    read or score is answered by another one that can: the champion, else the one with the largest share, else the
+    previous version.
 
     Parameters
     ----------
     request : parsed JSON, see `parse_request`
-    loaded : by version number, at least the versions with a weight
+    loaded : by version number, at least one that may answer
     key : identifies the request. The same key, row and version give the same prediction id.
 
     Raises
     ------
-    BadRequest : names every wrong field by JSON pointer
+    BadRequest : no version can read a row; names every wrong field by JSON pointer, as the champion reads it
     TooLarge : more than `MAX_REQUEST_ROWS` rows
     NotAllowed : the route has no version
+    Fault : no version can score a row
     """
     instances = instances_of(request)
-    if route.champion is None:
+    order = [loaded[number] for number in route.order if number in loaded]
+    if not order:
         raise NotAllowed("the model has no live version", "", "see `modelcycle show MODEL`")
-    contract = loaded[route.champion].signature
-    columns = contract.read(instances)
-    model = contract.model
-    versions = [route.champion] * len(instances)
-    if len(route.weights) > 1:
-        entities = (entity_key(instance, contract.id_columns) for instance in instances)
-        versions = [version_for(model, route.weights, entity) for entity in entities]
-    assigned = list(versions)
-    failures: dict[int, str] = {}
-    milliseconds: dict[int, float] = {}
-    predictions: list[Any] = [None] * len(instances)
-    probabilities: list[dict[str, float] | None] = [None] * len(instances)
-    # the champion comes last: it answers what the others cannot read
-    for number in sorted({*versions, route.champion}, key=lambda version: version == route.champion):
-        rows = [row for row, version in enumerate(versions) if version == number]
-        if not rows:
-            continue
-        started = time.perf_counter()
-        version, batch = loaded[number], columns.take(np.array(rows))
-        if number != route.champion:
-            try:
-                batch = version.signature.read([instances[row] for row in rows])
-            except BadRequest as error:
-                failures[number] = type(error).__name__
-                for row in rows:
-                    versions[row] = route.champion
-                continue
-        scores = version.scorer.scores(batch)
-        for row, prediction, score in zip(rows, scoring.predictions(scores, version.signature), scores, strict=True):
-            predictions[row] = prediction
-            if version.signature.task != "regression":
-                probabilities[row] = dict(zip(version.signature.classes, map(shortest_decimal, score), strict=True))
-        milliseconds[number] = (time.perf_counter() - started) * 1000
-    texts = [json.dumps(instance, sort_keys=True) for instance in instances]
-    ids = [_prediction_id(model, version, key, row, texts[row]) for row, version in enumerate(versions)]
-    answered_by = versions[0] if len(set(versions)) == 1 else route.champion
+    champion = order[0].signature
+    columns = columns_of_request(route, loaded)
+    columns.check(instances)
+    texts = [_to_json(instance) for instance in instances]
+    rows = ScoredRows(instances, _assigned(champion, route, instances, texts))
+    rows.score(order, columns)
+    versions = rows.versions
     return Answer(
-        contract, model, answered_by, versions, ids, predictions, probabilities, instances, texts, assigned, failures,
-        milliseconds,
-    )  # fmt: skip
+        contract=champion,
+        model=champion.model,
+        version=versions[0] if len(set(versions)) == 1 else order[0].version,
+        versions=versions,
+        ids=_prediction_ids(champion.model, versions, key, texts),
+        predictions=rows.predictions,
+        probabilities=rows.probabilities,
+        instances=instances,
+        texts=texts,
+        assigned=rows.assigned,
+        failures=rows.failures,
+        milliseconds=dict(rows.milliseconds),
+    )
 
 
-def _prediction_id(model: str, version: int, key: str, row: int, text: str) -> str:
-    content = f"{json.dumps([model, version, key, row])[:-1]}, {text}]"
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
+def columns_of_request(route: Route, loaded: Mapping[int, LoadedVersion]) -> RequestColumns:
+    """Return the columns that requests may and must have while the route's versions differ in theirs.
+
+    Parameters
+    ----------
+    loaded : at least one version that may answer; those of the route that are not loaded do not count
+    """
+    numbers = route.order if route.shadow is None else [*route.order, route.shadow]
+    return request_columns([loaded[number].signature for number in numbers if number in loaded])
+
+
+def _assigned(champion: Signature, route: Route, instances: list[dict[str, Any]], texts: list[str]) -> list[int]:
+    """Return the version that the route names for each row."""
+    if len(route.weights) == 1:
+        return list(route.weights) * len(instances)
+    entities = (
+        entity_key(instance, champion.id_columns, text) for instance, text in zip(instances, texts, strict=True)
+    )
+    return [version_for(champion.model, route.weights, entity) for entity in entities]
+
+
+def _prediction_ids(model: str, versions: list[int], key: str, texts: list[str]) -> list[str]:
+    """Return the id of each row: a hash of the JSON list [model, version, key, row, instance]."""
+    heads = {version: json.dumps([model, version, key])[:-1] for version in set(versions)}
+    contents = (
+        f"{heads[version]}, {row}, {text}]" for row, (version, text) in enumerate(zip(versions, texts, strict=True))
+    )
+    return [hashlib.sha256(content.encode()).hexdigest()[:32] for content in contents]

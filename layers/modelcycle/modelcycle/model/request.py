@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from modelcycle.faults import BadRequest, TooLarge
-from modelcycle.model.signature import MAX_REQUEST_ERRORS
+from modelcycle.model.request_columns import MAX_REQUEST_ERRORS
 
 MAX_REQUEST_BYTES = 3 * 2**20  # Lambda accepts 6 MB (AWS page "Lambda quotas"), with the body escaped inside the event
 MAX_REQUEST_ROWS = 1_000

@@ -14,8 +14,12 @@ from typing import Any
 BUCKETS = 10_000
 
 
-def entity_key(instance: Mapping[str, Any], id_columns: Sequence[str]) -> str:
+def entity_key(instance: Mapping[str, Any], id_columns: Sequence[str], text: str = "") -> str:
     """Return the key of the entity that a row is about: the values of its id columns, or the whole row without any.
+
+    Parameters
+    ----------
+    text : the row as JSON with sorted keys, where the caller has it
 
     Examples
     --------
@@ -25,7 +29,7 @@ def entity_key(instance: Mapping[str, Any], id_columns: Sequence[str]) -> str:
     '{"age": 41}'
     """
     ids = {name: instance[name] for name in id_columns if instance.get(name) is not None}
-    return json.dumps(ids or instance, sort_keys=True)
+    return json.dumps(ids, sort_keys=True) if ids else text or json.dumps(instance, sort_keys=True)
 
 
 def version_for(model: str, weights: Mapping[int, int], entity: str) -> int:

@@ -60,7 +60,7 @@ class Scorer:
         scores = np.empty((columns.rows, width), dtype=np.float32)
         for start in range(0, columns.rows, BATCH_ROWS):
             rows = np.arange(start, min(start + BATCH_ROWS, columns.rows))
-            encoded = self.signature.encode(columns.take(rows))
+            encoded = self.signature.encode(columns if columns.rows <= BATCH_ROWS else columns.take(rows))
             feed = {name: values for name, values in encoded.items() if name in self._inputs}
             scores[rows] = self._session.run([self._output], feed)[0].reshape(len(rows), width)
         if self.signature.task != "regression":

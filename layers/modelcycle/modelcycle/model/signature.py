@@ -5,25 +5,23 @@ Training and serving both make graph inputs with `Signature.encode`, so that a f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from modelcycle.cells.missing import is_missing
-from modelcycle.cells.reading import missing_texts_of
-from modelcycle.faults import BadRequest
-from modelcycle.json_pointer import json_pointer
-from modelcycle.model.columns import Columns, Texts, Values
+from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.derive import derive
-from modelcycle.model.fields import Field, has_type, json_values, parse_value, typed_values
+from modelcycle.model.fields import Field, has_type, json_values
 from modelcycle.model.plan import Input
+from modelcycle.model.reader import Reader
+from modelcycle.model.request_columns import RequestColumns
 from modelcycle.spec import Task
 
 DEFAULT_THRESHOLD = 0.5
-MAX_REQUEST_ERRORS = 20  # named in one answer
 
 
 class Signature(BaseModel):
@@ -54,6 +52,11 @@ class Signature(BaseModel):
     missing_values: list[str] = []
     id_columns: list[str] = []
     threshold: float = DEFAULT_THRESHOLD
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns that a request may have: those that the version reads, and the ignored ones."""
+        return [*(field.name for field in self.fields), *self.ignored]
 
     def fits(self, columns: Columns) -> bool:
         """Return whether a table has all columns that the graph reads, with the types that it reads."""
@@ -92,61 +95,32 @@ class Signature(BaseModel):
         ------
         BadRequest : names wrong fields by JSON pointer (RFC 6901), at most MAX_REQUEST_ERRORS
         """
-        if not isinstance(instances, list) or not instances:
-            raise self._bad_request([("/instances", "a list of one or more rows is expected")])
-        errors = self._column_errors(instances)
+        request = request_columns([self])
+        request.check(instances)
+        columns, errors = self.reader().read(instances)
         if errors:
-            raise self._bad_request(errors)
-        columns: dict[str, Values] = {}
-        for field in self.fields:
-            parsed: list[Any] = []
-            missing = missing_texts_of(field, self.missing_values)
-            for row, instance in enumerate(instances):
-                value = instance[field.name]
-                if value is None or (isinstance(value, str) and is_missing(value, missing)):
-                    parsed.append(None)
-                    continue
-                try:
-                    parsed.append(parse_value(value, field))
-                except ValueError as error:
-                    errors.append((json_pointer("instances", row, field.name), str(error)))
-                    parsed.append(None)
-            if len(errors) >= MAX_REQUEST_ERRORS:
-                break
-            columns[field.name] = typed_values(parsed, field.type)
-        if errors:
-            raise self._bad_request(errors)
-        return Columns(columns)
+            raise request.unreadable(errors)
+        return columns
+
+    def reader(self) -> Reader:
+        """Return what reads rows by this signature. Keep it: it looks up once what each row needs."""
+        return Reader(self.fields, self.missing_values)
 
     def instances(self, columns: Columns) -> list[dict[str, Any]]:
         """Return rows as a request would have them; the inverse of `read`."""
         values = {field.name: json_values(columns.values[field.name], field) for field in self.fields}
         return [{name: column[row] for name, column in values.items()} for row in range(columns.rows)]
 
-    def _column_errors(self, instances: list[Any]) -> list[tuple[str, str]]:
-        """Return pointer and sentence of each unknown or absent column, until there are MAX_REQUEST_ERRORS."""
-        known = {field.name for field in self.fields} | set(self.ignored)
-        errors: list[tuple[str, str]] = []
-        for row, instance in enumerate(instances):
-            if not isinstance(instance, dict):
-                errors.append((f"/instances/{row}", "an object {column: value} is expected"))
-                continue
-            errors += [
-                (json_pointer("instances", row, name), f"{self.model} has no such column")
-                for name in instance
-                if name not in known
-            ]
-            errors += [
-                (json_pointer("instances", row, field.name), "the column is missing; send null for a missing value")
-                for field in self.fields
-                if field.name not in instance
-            ]
-            if len(errors) >= MAX_REQUEST_ERRORS:
-                break
-        return errors
 
-    def _bad_request(self, errors: list[tuple[str, str]]) -> BadRequest:
-        return BadRequest.at(errors[:MAX_REQUEST_ERRORS], f"GET /v2/models/{self.model} lists the columns")
+def request_columns(signatures: Sequence[Signature]) -> RequestColumns:
+    """Return the columns that requests to these versions may and must have.
+
+    Parameters
+    ----------
+    signatures : of one or more versions, the champion's first
+    """
+    known = frozenset(name for signature in signatures for name in signature.columns)
+    return RequestColumns(signatures[0].model, [signature.fields for signature in signatures], known)
 
 
 def _encode(columns: Columns, graph_input: Input) -> npt.NDArray[Any]:

@@ -1,7 +1,8 @@
 """The captured predictions of a time window, as typed columns.
 
-Firehose writes them under `captures/YYYY/MM/DD/HH/`, by the hour of arrival in UTC: many small objects or few large
-ones, with gzip or without, some records more than once. All models share the objects.
+Firehose writes them under `captures/model={model}/YYYY/MM/DD/HH/`, by the hour of arrival in UTC: many small objects or
+few large ones, with gzip or without, some records more than once. Until version 0.1 all models shared the objects under
+`captures/YYYY/MM/DD/HH/`; they are read while they exist.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ MAX_CONCURRENT_DOWNLOADS = 8
 DOWNLOADS_ON_DISK = 200  # objects that are downloaded before they are joined and deleted
 
 
-def list_captures(data: Store, start: datetime, end: datetime) -> tuple[list[Listed], bool]:
-    """List the objects that may hold predictions of the window, newest first.
+def list_captures(data: Store, model: str, start: datetime, end: datetime) -> tuple[list[Listed], bool]:
+    """List the objects that may hold the model's predictions of the window, newest first.
 
     Returns
     -------
@@ -44,13 +45,14 @@ def list_captures(data: Store, start: datetime, end: datetime) -> tuple[list[Lis
     size = 0
     hour = end.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)  # Firehose delivers late
     while hour >= start.replace(minute=0, second=0, microsecond=0):
-        for listed in reversed(list(data.list(f"captures/{hour:%Y/%m/%d/%H}/"))):
-            if listed.key.endswith("/"):
-                continue
-            if len(objects) >= MAX_OBJECTS or size + listed.bytes > MAX_STORED_BYTES:
-                return objects, True
-            objects.append(listed)
-            size += listed.bytes
+        for folder in (f"captures/model={model}", "captures"):
+            for listed in reversed(list(data.list(f"{folder}/{hour:%Y/%m/%d/%H}/"))):
+                if listed.key.endswith("/"):
+                    continue
+                if len(objects) >= MAX_OBJECTS or size + listed.bytes > MAX_STORED_BYTES:
+                    return objects, True
+                objects.append(listed)
+                size += listed.bytes
         hour -= timedelta(hours=1)
     return objects, False
 
@@ -105,8 +107,9 @@ def load_predictions(
     """Create the table `live` in DuckDB: one row per prediction of the version in the window.
 
     Its columns: `c0`, `c1` ... are the texts of `columns`, `has0`, `has1` ... whether the request held that column,
-    `numeric0`, `numeric1` ... whether as a JSON number, and `sure` is the largest probability. A prediction that was
-    delivered twice counts once. Lines that are not JSON are skipped.
+    `masked0`, `masked1` ... whether its value is hidden, `numeric0`, `numeric1` ... whether it is a JSON number, and
+    `sure` is the largest probability. A prediction that was delivered twice counts once. Lines that are not JSON, and
+    those of a shadow version, are skipped.
 
     Parameters
     ----------
@@ -122,6 +125,7 @@ def load_predictions(
     texts = ", ".join(
         f"{stripped_sql(f'texts[{n + 1}]', missing_texts_of(column, missing_values))} AS c{n},"
         f" json_exists(json, {pointer}) AS has{n},"
+        f" coalesce(list_contains(masked, {literal(column.name)}), false) AS masked{n},"
         f" coalesce(json_type(json, {pointer}) IN ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT'), false) AS numeric{n}"
         for n, (column, pointer) in enumerate(zip(columns, pointers, strict=True))
     )
@@ -129,12 +133,14 @@ def load_predictions(
         f"""CREATE TABLE live AS SELECT list_max(map_values(try_cast(probabilities AS MAP(VARCHAR, DOUBLE)))) AS sure,
               {texts}
             FROM (SELECT json, json_extract(json, '$.probabilities') AS probabilities,
+                    try_cast(json -> '$.masked' AS VARCHAR[]) AS masked,
                     json_extract_string(json, [{", ".join(pointers)}]) AS texts
                   FROM (SELECT try_cast(line AS JSON) AS json FROM read_csv({literal(lines)},
                           columns = {{'line': 'VARCHAR'}}, delim = '', quote = '', escape = '', header = false,
                           auto_detect = false, ignore_errors = true, max_line_size = {MAX_CAPTURE_LINE_BYTES},
                           buffer_size = {MAX_CAPTURE_LINE_BYTES * 4}))
-                  WHERE json ->> '$.model' = $1 AND try_cast(json ->> '$.version' AS INTEGER) = $2
+                  WHERE json ->> '$.shadow' IS NULL AND json ->> '$.model' = $1
+                    AND try_cast(json ->> '$.version' AS INTEGER) = $2
                     AND try_cast(json ->> '$.at' AS TIMESTAMPTZ) BETWEEN $3 AND $4
                   QUALIFY row_number() OVER (PARTITION BY json ->> '$.prediction_id') = 1)""",
         [model, version, *window],
@@ -147,6 +153,14 @@ def was_sent(engine: Any, position: int) -> bool:
     """Return whether any request held the column at `position` of `columns`."""
     sent: bool = engine.execute(f"SELECT bool_or(has{position}) FROM live").fetchone()[0]
     return sent
+
+
+def missing_share_if_masked(engine: Any, position: int) -> float | None:
+    """Return the share of missing values of a column some of whose values are masked; None for any other column."""
+    masked, missing = engine.execute(
+        f"SELECT bool_or(masked{position}), avg((c{position} IS NULL)::INTEGER) FROM live"
+    ).fetchone()
+    return float(missing) if masked else None
 
 
 def live_values(engine: Any, position: int, profile: ColumnProfile) -> Values:

@@ -33,14 +33,10 @@ def compare_column(profile: ColumnProfile, values: Values, psi_limit: float) -> 
     """
     counts, missing = profile.bin_counts(values)
     missing_now = missing / max(int(counts.sum()) + missing, 1)
-    missing_before = profile.missing_share
-    missing_drifted = abs(missing_now - missing_before) >= MISSING_SHARE_LIMIT
-    detail = f"missing values: {missing_before:.0%} in training, {missing_now:.0%} now" if missing_drifted else ""
+    by_missing = compare_missing(profile, missing_now, "a date: only missing values are compared")
     if profile.type == "datetime":  # later dates are expected
-        return Drift(
-            column=profile.name, psi=None, missing_before=missing_before, missing_now=missing_now,
-            drifted=missing_drifted, detail=detail or "a date: only missing values are compared",
-        )  # fmt: skip
+        return by_missing
+    detail = by_missing.detail if by_missing.drifted else ""
     training_counts = np.array([*profile.counts, profile.missing])
     live_counts = np.array([*counts, missing])
     psi = population_stability_index(training_counts, live_counts)
@@ -48,8 +44,23 @@ def compare_column(profile: ColumnProfile, values: Values, psi_limit: float) -> 
     if psi_limit <= psi < chance and not detail:
         detail = f"too few rows: chance alone gives a PSI of up to {chance:.2f}"
     return Drift(
-        column=profile.name, psi=round(psi, 4), missing_before=missing_before, missing_now=missing_now,
-        drifted=psi >= max(psi_limit, chance) or missing_drifted, detail=detail,
+        column=profile.name, psi=round(psi, 4), missing_before=profile.missing_share, missing_now=missing_now,
+        drifted=psi >= max(psi_limit, chance) or by_missing.drifted, detail=detail,
+    )  # fmt: skip
+
+
+def compare_missing(profile: ColumnProfile, missing_now: float, why_only: str) -> Drift:
+    """Return how the share of a column's missing values differs from training.
+
+    Parameters
+    ----------
+    why_only : why nothing else is compared, for people
+    """
+    before = profile.missing_share
+    drifted = abs(missing_now - before) >= MISSING_SHARE_LIMIT
+    return Drift(
+        column=profile.name, psi=None, missing_before=before, missing_now=missing_now, drifted=drifted,
+        detail=f"missing values: {before:.0%} in training, {missing_now:.0%} now" if drifted else why_only,
     )  # fmt: skip
 
 

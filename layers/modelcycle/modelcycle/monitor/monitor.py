@@ -12,7 +12,7 @@ from modelcycle.messages import Drift, Monitored, MonitorRequest, fingerprint
 from modelcycle.model.profile import ColumnProfile, Profile
 from modelcycle.model.signature import Signature
 from modelcycle.monitor import captures
-from modelcycle.monitor.drift import compare_column
+from modelcycle.monitor.drift import compare_column, compare_missing
 from modelcycle.registry import Registry
 from modelcycle.spec import Monitoring, Pipeline, parse
 from modelcycle.store import Store, put_json
@@ -41,7 +41,7 @@ def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry:
     signature = Signature.model_validate_json(artifacts.read(version.signature))
     columns = _compared_columns(pipeline, profile, signature)
     window = end - timedelta(hours=pipeline.monitoring.window_hours), end
-    objects, newest_only = captures.list_captures(data, *window)
+    objects, newest_only = captures.list_captures(data, request.model, *window)
     with TemporaryDirectory() as name, connect(Path(name), "monitor") as engine:
         folder = Path(name)
         lines, unread = captures.download_captures(data, objects, folder)
@@ -93,6 +93,9 @@ def _compare(engine: Any, position: int, profile: ColumnProfile, limits: Monitor
     import duckdb
 
     try:
+        missing_share = captures.missing_share_if_masked(engine, position)
+        if missing_share is not None:
+            return compare_missing(profile, missing_share, "masked (capture.mask): only missing values are compared")
         if captures.was_sent(engine, position):
             return compare_column(profile, captures.live_values(engine, position, profile), limits.psi)
         missing_now, detail = 1.0, "in no request"

@@ -1,7 +1,7 @@
 """The prediction API: JSON rows, and what all of its paths share.
 
-The function passes its adapters by the router's context, as `live_models` and `captures`. Both are callables, so that a
-path which does not need them does not create them.
+The function passes its adapters by the router's context: `live_models`, a callable, so that a path which does not need
+them does not create them, and `recorder`, which logs, counts and captures answers after they have left.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
-from aws_lambda_powertools.metrics import MetricUnit
 
 from modelcycle.faults import Fault, Unknown
-from modelcycle.model.answer import Answer
 from modelcycle.model.request import parse_request
-from modelcycle.predict.captures import CaptureStream
+from modelcycle.predict.failures import report_failures
 from modelcycle.predict.live_models import LiveModels
-from modelcycle.predict.predict import predict
+from modelcycle.predict.predict import Served, predict
+from modelcycle.predict.recorder import Recorder
 from modelcycle.predict.request_body import headers_of, request_json
 from modelcycle.predict.response_body import encoded_response
 from modelcycle.problems import problem_response
@@ -72,21 +71,20 @@ def live_models() -> LiveModels:
     return models
 
 
-def _captures() -> CaptureStream:
-    captures: CaptureStream = router.context["captures"]()
-    return captures
-
-
 def request_key() -> str:
     """Return what identifies the request: a client that repeats its idempotency key gets the same prediction ids."""
     headers = headers_of(router.current_event)
-    return headers.get("idempotency-key") or router.current_event.request_context.request_id or ""
+    return headers.get("idempotency-key") or _correlation_id()
+
+
+def _correlation_id() -> str:
+    return router.current_event.request_context.request_id or ""
 
 
 def answer_response(
-    answer: Answer, content: dict[str, Any] | bytes, content_type: str = "application/json"
+    answer: Served, content: dict[str, Any] | bytes, content_type: str = "application/json"
 ) -> Response[str]:
-    """Capture an answer; return its response.
+    """Have an answer recorded; return its response.
 
     Parameters
     ----------
@@ -94,12 +92,9 @@ def answer_response(
     """
     if not isinstance(content, bytes):
         content = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    # before it is captured: an answer that is too large is not delivered
+    # before it is recorded: an answer that is too large is not delivered
     response = encoded_response(content, content_type, headers_of(router.current_event))
-    lost = _captures().send(answer)
-    metrics.add_metric("Predictions", MetricUnit.Count, len(answer.ids))
-    metrics.add_metric("NotCaptured", MetricUnit.Count, lost)
-    logger.info("answered", extra={"model": answer.model, "version": answer.version, "rows": len(answer.ids)})
-    if lost:
-        logger.warning("not captured", extra={"model": answer.model, "rows": lost})
+    report_failures(answer)
+    recorder: Recorder = router.context["recorder"]
+    recorder.record(answer, router.lambda_context.aws_request_id, _correlation_id())
     return response

@@ -1,6 +1,6 @@
 """The models in memory: each model's route, read again every two seconds, and the versions that it names.
 
-If a version cannot be loaded, the other versions take over its traffic. If the registry does not answer, the last known
+If a version cannot be loaded, the other versions answer its requests. If the registry does not answer, the last known
 route stays in use. Neither is tried again at once; the metrics `VersionNotLoaded` and `StaleRoute` count both, once for
 each request that they affect.
 """
@@ -16,9 +16,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from modelcycle.faults import Fault, NotAllowed, Transient, Unknown
-from modelcycle.model.answer import LoadedVersion, load_version
+from modelcycle.model.answer import LoadedVersion, columns_of_request, load_version
+from modelcycle.model.request_columns import RequestColumns
 from modelcycle.predict.backoff import Backoff
-from modelcycle.registry import Registry, Route, champion
+from modelcycle.registry import Registry, Route
 from modelcycle.store import Store
 
 ROUTE_SECONDS = 2.0  # age at which a route is read again; a rollback takes effect everywhere within this time
@@ -32,16 +33,29 @@ metrics = Metrics(namespace="ModelCycle", service="predict")
 
 
 class LiveModel(NamedTuple):
-    """A model that can answer; `route` names loaded versions only."""
+    """A model that can answer: its route, and those of the route's versions that are loaded, at least one to answer."""
 
     route: Route
     loaded: Mapping[int, LoadedVersion]
 
     @property
+    def answering(self) -> list[LoadedVersion]:
+        """The loaded versions that may answer, the champion first; see `Route.order`."""
+        return [self.loaded[number] for number in self.route.order if number in self.loaded]
+
+    @property
     def champion(self) -> LoadedVersion:
-        champion = self.route.champion
-        assert champion is not None  # a model without a live version is never returned
-        return self.loaded[champion]
+        return self.answering[0]
+
+    @property
+    def live(self) -> list[int]:
+        """The versions that answer: those with traffic that are loaded, or else the previous one."""
+        return [number for number in self.route.weights if number in self.loaded] or [self.champion.version]
+
+    @property
+    def columns(self) -> RequestColumns:
+        """The columns that requests may and must have."""
+        return columns_of_request(self.route, self.loaded)
 
 
 @dataclass
@@ -63,7 +77,7 @@ class CachedModel:
 
     def with_route(self, route: Route, read_at: float) -> CachedModel:
         """Return the model with a newer route; versions that it does not name are dropped."""
-        versions = {*route.weights, route.previous}
+        versions = {*route.weights, route.previous, route.shadow}
         return CachedModel(
             route, read_at,
             {number: version for number, version in self.loaded.items() if number in versions},
@@ -99,10 +113,9 @@ class LiveModels:
         self._registry_backoff = Backoff(ROUTE_SECONDS, MAX_REGISTRY_DELAY)  # of all models together
 
     def get(self, name: str) -> LiveModel:
-        """Return the model's route and the loaded versions that it names, including the previous one.
+        """Return the model's route and the loaded versions that it names, including the previous one and the shadow.
 
-        If a version cannot be loaded, the champion takes over its share; if that is the champion, the version with the
-        next largest share. If no version with a share can be loaded, the previous version answers.
+        The rows of a version that cannot be loaded are answered by another one, see `answer`.
 
         Raises
         ------
@@ -118,7 +131,9 @@ class LiveModels:
             del self._models[next(iter(self._models))]
         if model.failed:
             metrics.add_metric("VersionNotLoaded", MetricUnit.Count, len(model.failed))
-        return LiveModel(_loaded_route(name, model), model.loaded)
+        if not any(number in model.loaded for number in model.route.order):
+            raise _not_loaded(name, model)
+        return LiveModel(model.route, model.loaded)
 
     def _refreshed(self, name: str) -> CachedModel:
         """Return the model with a route that is at most ROUTE_SECONDS old, or older if the registry does not answer."""
@@ -163,7 +178,7 @@ class LiveModels:
 
     def _load_versions(self, name: str, model: CachedModel) -> None:
         """Load the versions that the route names, except those that failed recently."""
-        for number in (*model.route.weights, model.route.previous):
+        for number in (*model.route.weights, model.route.previous, model.route.shadow):
             if number is None or number in model.loaded:
                 continue
             if number in model.failed and model.failed[number].backoff.waiting(self.clock()):
@@ -180,26 +195,16 @@ class LiveModels:
                 logger.error("a version could not be loaded", extra=_error_fields(error, model=name, version=number))
 
 
-def _loaded_route(name: str, model: CachedModel) -> Route:
-    """Return the route with the traffic of versions that are not loaded moved to those that are."""
-    route = model.route
-    weights = {version: weight for version, weight in route.weights.items() if version in model.loaded}
-    if len(weights) == len(route.weights):
-        return route
-    if not weights and route.previous in model.loaded:
-        weights = {route.previous: 100}
-    if not weights:
-        outages = [model.failed[version].outage for version in route.weights if version in model.failed]
-        if any(outages):
-            raise Transient(max(outages), name, "try again")
-        raise Transient(
-            f"version {', '.join(map(str, route.weights))} of {name} cannot be loaded", name,
-            f"`modelcycle rollback {name}` or a new run replaces it; the function's log says why it cannot be loaded",
-        )  # fmt: skip
-    largest = champion(weights)
-    assert largest is not None
-    weights[largest] += 100 - sum(weights.values())
-    return route.model_copy(update={"weights": weights})
+def _not_loaded(name: str, model: CachedModel) -> Transient:
+    """Return why no version of the route can answer."""
+    live = model.route.weights
+    outages = [model.failed[version].outage for version in live if version in model.failed]
+    if any(outages):
+        return Transient(max(outages), name, "try again")
+    return Transient(
+        f"version {', '.join(map(str, live))} of {name} cannot be loaded", name,
+        f"`modelcycle rollback {name}` or a new run replaces it; the function's log says why it cannot be loaded",
+    )  # fmt: skip
 
 
 def _error_fields(error: Exception, **context: object) -> dict[str, object]:

@@ -4,6 +4,7 @@ import hashlib
 
 from modelcycle.messages import Registered, RegisterRequest
 from modelcycle.registry import Version, Versions
+from modelcycle.spec import Capture, parse
 from modelcycle.store import Store
 
 
@@ -44,8 +45,11 @@ def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, 
         learned=refit.rows if refit.done else sum(request.preprocess.split[:2]),
         chain=request.validate_.chain,
         contract=request.preprocess.contract,
+        capture=parse(artifacts.read(run.pipeline)).capture,
     )
     content = f"{draft.onnx.sha256} {draft.signature.sha256} {draft.profile.sha256}"
+    if draft.capture != Capture():  # masked columns take effect with a new version, even of the same model
+        content += f" {draft.capture.model_dump_json()}"
     lost: set[int] = set()  # versions of the same content whose artifacts are gone
 
     def is_intact(earlier: Version) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from modelcycle.registry.audit import Audit, Entry
 from modelcycle.registry.events import EventKind
+from modelcycle.registry.judgements import Judgement, Judgements
 from modelcycle.registry.landings import Known, Landing, Landings
 from modelcycle.registry.leases import Claim, Leases, Upload
 from modelcycle.registry.monitoring import Announcement, MonitoringResults
@@ -22,11 +23,10 @@ from modelcycle.registry.unit_of_work import UnitOfWork
 from modelcycle.registry.versions import Version, Versions
 
 __all__ = [
-    "Announcement", "Audit", "Claim", "DynamoTable", "Entry", "EventKind", "Known", "Landing", "Landings", "Leases",
-    "MonitoringResults", "Move", "Record", "Registry", "Results", "Route", "Routes", "RunRecord", "Runs", "Shard",
-    "Standing", "Standings", "State", "Streams", "Table",
-    "UnitOfWork", "Upload", "Version", "Versions", "Write", "champion", "not_allowed",
-    "state_in_words",
+    "Announcement", "Audit", "Claim", "DynamoTable", "Entry", "EventKind", "Judgement", "Judgements", "Known",
+    "Landing", "Landings", "Leases", "MonitoringResults", "Move", "Record", "Registry", "Results", "Route", "Routes",
+    "RunRecord", "Runs", "Shard", "Standing", "Standings", "State", "Streams", "Table", "UnitOfWork", "Upload",
+    "Version", "Versions", "Write", "champion", "not_allowed", "state_in_words",
 ]  # fmt: skip
 
 
@@ -43,6 +43,7 @@ class Registry:
         self.versions = Versions(table, self.standings)
         self.routes = Routes(table, self.standings)
         self.streams = Streams(table)
+        self.judgements = Judgements(table)
         self.monitoring = MonitoringResults(table)
         self.audit = Audit(table)
 

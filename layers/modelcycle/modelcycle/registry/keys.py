@@ -1,7 +1,11 @@
 """Every key of the registry's table. No other module builds one.
 
-The partition key `pk` says what a record is about, the sort key `sk` which record it is. Numbers have eight digits, and
-run ids and events begin with their time, so that keys sort in the order in which the records were made.
+The partition key `pk` says what kind of record it is and which model it is about, the sort key `sk` which record it is.
+Numbers have eight digits, and run ids and events begin with their time, so that keys sort in the order in which the
+records were made.
+
+A role is allowed kinds: IAM compares `pk` with patterns such as `ROUTE#*` (condition key `dynamodb:LeadingKeys`), and
+sees no other attribute. So what only some functions may write has a kind of its own.
 
 Each function returns the key of one record, and its docstring says what that record holds. The functions in the plural
 return a prefix: what all records of one kind have in common.
@@ -18,8 +22,16 @@ class Key(NamedTuple):
     sk: str
 
 
-def _of_model(model: str, sk: str) -> Key:
-    return Key(f"MODEL#{model}", sk)
+def _run(model: str, sk: str) -> Key:
+    return Key(f"RUN#{model}", sk)
+
+
+def _version(model: str, sk: str) -> Key:
+    return Key(f"VERSION#{model}", sk)
+
+
+def _route(model: str, sk: str) -> Key:
+    return Key(f"ROUTE#{model}", sk)
 
 
 # the list of models, which the state machine `monitoring` reads too
@@ -39,11 +51,11 @@ def model_entries() -> Key:
 
 def run(model: str, run_id: str) -> Key:
     """A run: what started it, its state, how it ended."""
-    return _of_model(model, f"RUN#{run_id}")
+    return _run(model, f"RUN#{run_id}")
 
 
 def runs(model: str) -> Key:
-    return _of_model(model, "RUN#")
+    return _run(model, "RUN#")
 
 
 def execution(arn: str) -> Key:
@@ -53,16 +65,16 @@ def execution(arn: str) -> Key:
 
 def lease(model: str) -> Key:
     """The run that may train the model now, and the arrivals that were folded into it."""
-    return _of_model(model, "LEASE")
+    return _run(model, "LEASE")
 
 
 def upload(model: str, upload_id: str) -> Key:
     """The execution that claimed an upload; the id is the object's key, `#`, and S3's sequencer of the write."""
-    return _of_model(model, f"UPLOAD#{upload_id}")
+    return _run(model, f"UPLOAD#{upload_id}")
 
 
 def uploads(model: str, object_key: str) -> Key:
-    return _of_model(model, f"UPLOAD#{object_key}#")
+    return _run(model, f"UPLOAD#{object_key}#")
 
 
 def id_of_upload(key: Key) -> str:
@@ -76,12 +88,12 @@ def id_of_upload(key: Key) -> str:
 
 def step_result(model: str, step: str, fingerprint: str) -> Key:
     """What a step returned for the inputs, code and parameters of that fingerprint."""
-    return _of_model(model, f"STEP#{step}#{fingerprint}")
+    return Key(f"RESULT#{step}#{model}", fingerprint)
 
 
 def landing(model: str, source: str) -> Key:
     """The rows pulled from a source: the manifest of the landed files, and the watermark of the next pull."""
-    return _of_model(model, f"LANDING#{source}")
+    return Key(f"LANDING#{model}", f"LANDING#{source}")
 
 
 # streams of records
@@ -115,30 +127,30 @@ def stream_message(stream: str, message: str) -> Key:
 
 def latest_version(model: str) -> Key:
     """The newest version number."""
-    return _of_model(model, "LATEST")
+    return _version(model, "LATEST")
 
 
 def version(model: str, number: int) -> Key:
     """A version: its artifacts, its metrics and what made it. Never changed."""
-    return _of_model(model, f"VERSION#{number:08d}")
+    return _version(model, f"VERSION#{number:08d}")
 
 
 def versions(model: str) -> Key:
-    return _of_model(model, "VERSION#")
+    return _version(model, "VERSION#")
 
 
 def content(model: str, content_hash: str) -> Key:
     """The version number that some content was given."""
-    return _of_model(model, f"CONTENT#{content_hash}")
+    return _version(model, f"CONTENT#{content_hash}")
 
 
 def state(model: str, version_number: int) -> Key:
     """A version's state, since when, and by whose decision."""
-    return _of_model(model, f"STATE#{version_number:08d}")
+    return Key(f"STATE#{model}", f"STATE#{version_number:08d}")
 
 
 def states(model: str) -> Key:
-    return _of_model(model, "STATE#")
+    return Key(f"STATE#{model}", "STATE#")
 
 
 def version_of_state(key: Key) -> int:
@@ -155,16 +167,28 @@ def version_of_state(key: Key) -> int:
 
 def route(model: str) -> Key:
     """The versions that answer requests, each with its share of the traffic."""
-    return _of_model(model, "ROUTE")
+    return _route(model, "ROUTE")
 
 
 def move(model: str, number: int) -> Key:
     """One change of the route: who, when, why, from, to."""
-    return _of_model(model, f"MOVE#{number:08d}")
+    return _route(model, f"MOVE#{number:08d}")
 
 
 def moves(model: str) -> Key:
-    return _of_model(model, "MOVE#")
+    return _route(model, "MOVE#")
+
+
+# the evidence of rollouts
+
+
+def judgement(model: str, rollout: str, step: int, number: int) -> Key:
+    """The last judgement before the rollout's step `step`; `number` is that of the move that it judges."""
+    return Key(f"EVIDENCE#{model}", f"JUDGEMENT#{rollout}#{step:08d}#{number:08d}")
+
+
+def judgements(model: str, rollout: str = "") -> Key:
+    return Key(f"EVIDENCE#{model}", f"JUDGEMENT#{rollout}#" if rollout else "JUDGEMENT#")
 
 
 # monitoring
@@ -172,12 +196,12 @@ def moves(model: str) -> Key:
 
 def monitoring(model: str) -> Key:
     """The newest result of monitoring."""
-    return _of_model(model, "MONITOR")
+    return Key(f"MONITOR#{model}", "MONITOR")
 
 
 def degradation(model: str, version_number: int, day: str) -> Key:
     """That ModelDegraded was announced for a version on that day (YYYY-MM-DD)."""
-    return _of_model(model, f"DEGRADED#{version_number:08d}#{day}")
+    return Key(f"MONITOR#{model}", f"DEGRADED#{version_number:08d}#{day}")
 
 
 # events, which the table's stream carries to the bus
@@ -185,7 +209,7 @@ def degradation(model: str, version_number: int, day: str) -> Key:
 
 def event(model: str, at: datetime, event_id: str) -> Key:
     """An event for the bus."""
-    return _of_model(model, f"EVENT#{at.isoformat()}#{event_id}")
+    return Key(f"EVENT#{model}", f"EVENT#{at.isoformat()}#{event_id}")
 
 
 # the audit trail; a decision that is repeated has the same name, and so the same entry
@@ -193,11 +217,11 @@ def event(model: str, at: datetime, event_id: str) -> Key:
 
 def audit_entry(model: str, decision: str) -> Key:
     """A decision: who, when, why. `decision` is one of the names below."""
-    return _of_model(model, f"AUDIT#{decision}")
+    return Key(f"AUDIT#{model}", f"AUDIT#{decision}")
 
 
 def audit_entries(model: str) -> Key:
-    return _of_model(model, "AUDIT#")
+    return Key(f"AUDIT#{model}", "AUDIT#")
 
 
 def decision_to_move(number: int) -> str:
@@ -218,3 +242,28 @@ def decision_to_promote(version_number: int, moves_before: int) -> str:
 def decision_in_run(run_id: str, what: str) -> str:
     """Name what a run decided: `govern`, or the state to which it moved its version."""
     return f"RUN#{run_id}#{what}"
+
+
+# keys as they were before `pk` named the kind; `infra/old_keys.py` moves their records
+
+OLD_PARTITION = "MODEL#"  # of everything about a model
+OLD_EVENTS = "EVENT#"  # they stay where they are: all were announced, and DynamoDB deletes them after 90 days
+_KINDS_OF_OLD_KEYS = {
+    "RUN": "RUN", "LEASE": "RUN", "UPLOAD": "RUN", "LANDING": "LANDING", "LATEST": "VERSION", "VERSION": "VERSION",
+    "CONTENT": "VERSION", "STATE": "STATE", "ROUTE": "ROUTE", "MOVE": "ROUTE", "MONITOR": "MONITOR",
+    "DEGRADED": "MONITOR", "AUDIT": "AUDIT",
+}  # fmt: skip
+
+
+def key_since_kinds(key: Key) -> Key | None:
+    """Return the present key of a record that has an old one; None if it stays where it is.
+
+    >>> key_since_kinds(Key("MODEL#churn", "MOVE#00000001"))
+    Key(pk='ROUTE#churn', sk='MOVE#00000001')
+    """
+    model, (start, _, rest) = key.pk.removeprefix(OLD_PARTITION), key.sk.partition("#")
+    if start == "STEP":
+        step, _, fingerprint = rest.partition("#")
+        return step_result(model, step, fingerprint)
+    kind = _KINDS_OF_OLD_KEYS.get(start)
+    return Key(f"{kind}#{model}", key.sk) if kind else None

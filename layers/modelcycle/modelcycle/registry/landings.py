@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from modelcycle.faults import Tampered
 from modelcycle.messages import Artifact
 from modelcycle.registry import keys
 from modelcycle.registry.table import Table, Write, revision_of
@@ -53,9 +54,19 @@ class Landings:
         Parameters
         ----------
         source : `main`, or the name of a join
+
+        Raises
+        ------
+        Tampered : the record names an object of another model
         """
         record = self.table.get(*keys.landing(model, source))
-        return Known(Landing.model_validate(record.body) if record else None, revision_of(record))
+        landing = Landing.model_validate(record.body) if record else None
+        if landing is not None and landing.manifest.is_foreign_to(model):
+            raise Tampered(
+                "the record names the rows of another model", f"{model}, source {source}",
+                "restore the registry to a time before somebody changed it",
+            )  # fmt: skip
+        return Known(landing, revision_of(record))
 
     def replace(self, model: str, source: str, landing: Landing, revision: int) -> Known:
         """Record a landing in place of the one that was read.

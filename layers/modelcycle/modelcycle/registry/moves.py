@@ -28,36 +28,56 @@ class Route(BaseModel):
         """The version with the most traffic; the older of two with the same share."""
         return champion(self.weights)
 
+    @property
+    def order(self) -> list[int]:
+        """The versions that may answer: the champion, the others by share, then the previous one. Never the shadow."""
+        live = sorted(self.weights, key=lambda version: (-self.weights[version], version))
+        return live if self.previous is None or self.previous in self.weights else [*live, self.previous]
+
 
 class Move(BaseModel):
     """One change of a route.
 
-    `rollout` is the name of the execution that made it, empty if a person did; `step` is the step of that rollout.
+    `before` and `after` are its weights; `previous` and `shadow` are those of the route after the move. `rollout` is
+    the name of the execution that made it, empty if a person did; `step` is the step of that rollout.
     """
 
     number: int
-    kind: Literal["promoted", "rolled_back"]
+    kind: Literal["promoted", "rolled_back", "shadowed"]
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     by: str
     why: str
     before: dict[int, int]
     after: dict[int, int]
+    previous: int | None = None
+    shadow: int | None = None
     rollout: str = ""
     step: int | None = None
+
+    @property
+    def route(self) -> Route:
+        """The route as this move left it; moves from before `previous` was recorded have none."""
+        return Route(weights=self.after, previous=self.previous, shadow=self.shadow, moves=self.number)
 
     def is_same_rollback(self, by: str, asked_at: datetime) -> bool:
         """Return whether this move is the rollback that a person asks for.
 
         It is if they asked before it was made, or shortly after another person made it: engineers on call who see the
-        same alarm take away one version, not one each. A later rollback by the same person is a new one.
+        same alarm take away one version, not one each. A later rollback by the same person is a new one, and so is the
+        first one after the end of a shadow, which took no traffic away.
         """
         grace = timedelta() if by == self.by else SAME_ROLLBACK
-        return self.kind == "rolled_back" and asked_at <= self.at + grace
+        return self.kind == "rolled_back" and self.before != self.after and asked_at <= self.at + grace
 
     def was_made_by(self, rollout: str, version: int) -> bool:
         """Return whether a rollout of a version made this move. A rollout without a recorded name matches any."""
-        raised = self.after.get(version, 0) > self.before.get(version, 0)
-        return self.kind == "promoted" and raised and (not rollout or self.rollout in ("", rollout))
+        return self.rolls_out(version) and (not rollout or self.rollout in ("", rollout))
+
+    def rolls_out(self, version: int) -> bool:
+        """Return whether this move made the version the shadow, or raised its share."""
+        if self.kind == "shadowed":
+            return self.shadow == version
+        return self.kind == "promoted" and self.after.get(version, 0) > self.before.get(version, 0)
 
 
 def champion(weights: dict[int, int]) -> int | None:

@@ -14,10 +14,11 @@ State = Literal["registered", "staged", "awaiting_approval", "live", "retired", 
 
 TRANSITIONS: dict[State, set[State]] = {
     "registered": {"staged", "refused"},
-    "staged": {"awaiting_approval", "live"},
+    "staged": {"awaiting_approval", "live", "rolled_back"},  # rolled back: it was found to be worse as a shadow
     "awaiting_approval": {"staged", "rejected"},
     "live": {"retired", "rolled_back"},
-    "retired": {"awaiting_approval", "live"},  # a later run may make the version again, and ask for approval again
+    # a later run may make the version again, and ask for approval again
+    "retired": {"awaiting_approval", "live", "rolled_back"},
     "rolled_back": {"staged", "refused", "live"},
     "refused": {"staged", "refused"},
     "rejected": set(),

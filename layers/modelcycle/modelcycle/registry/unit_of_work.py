@@ -51,4 +51,4 @@ class UnitOfWork:
             self.table.write(*self.writes)
 
     def _is_decision(self, write: Write) -> bool:
-        return write.sk == keys.route(self.model).sk or write.sk.startswith(keys.states(self.model).sk)
+        return (write.pk, write.sk) == keys.route(self.model) or write.pk == keys.states(self.model).pk

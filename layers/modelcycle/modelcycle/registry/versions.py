@@ -7,15 +7,15 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from modelcycle.faults import Unknown
-from modelcycle.messages import Artifact, Chain
+from modelcycle.faults import Tampered, Unknown
+from modelcycle.messages import Artifact, Chain, foreign_names
 from modelcycle.registry import keys
 from modelcycle.registry.audit import Entry
 from modelcycle.registry.standings import Standings
 from modelcycle.registry.table import Table, Write, retry_when_raced, revision_of
 from modelcycle.registry.transitions import Standing
 from modelcycle.registry.unit_of_work import UnitOfWork
-from modelcycle.spec import Task
+from modelcycle.spec import Capture, Task
 
 
 class Version(BaseModel):
@@ -29,6 +29,7 @@ class Version(BaseModel):
     learned : rows that the serving model has learned from
     chain : what the versions have lost since the best of them
     contract : what its rows are like, to which later batches are held
+    capture : which of its answers are captured, and what of them
     """
 
     model: str
@@ -56,6 +57,7 @@ class Version(BaseModel):
     learned: int | None = None
     chain: Chain | None = None
     contract: Artifact | None = None
+    capture: Capture = Capture()
 
     @property
     def judged(self) -> Artifact:
@@ -129,11 +131,19 @@ class Versions:
         Raises
         ------
         Unknown : no such version
+        Tampered : its record names objects of another model
         """
         record = self.table.get(*keys.version(model, version))
         if record is None:
             raise Unknown(f"{model} has no version {version}", model, f"`modelcycle show {model}` lists its versions")
-        return Version.model_validate(record.body)
+        found = Version.model_validate(record.body)
+        fields = foreign_names(found, model)
+        if fields:  # `predict` may read the objects of every model
+            raise Tampered(
+                f"the record of version {version} names another model or its objects: {', '.join(fields)}",
+                f"{model}:{version}", f"another version has to serve: `modelcycle rollback {model}`",
+            )  # fmt: skip
+        return found
 
     def all(self, model: str, limit: int | None = None) -> list[Version]:
         """Return the versions of a model, newest first."""

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from modelcycle.spec.section import ColumnName, Section
 
+MAX_LOAD_SECONDS = 720  # a function has 15 minutes
+
 
 class Staging(Section):
     """The rehearsal through the serving code, and the load test in the serving function."""
@@ -32,6 +34,10 @@ class Staging(Section):
         steps = self.concurrency
         if sorted(set(steps)) != steps or any(not 1 <= step <= 32 for step in steps):
             raise ValueError("the concurrency must rise, from at least 1 to at most 32")
+        if len(steps) * self.load_seconds + self.soak_seconds > MAX_LOAD_SECONDS:
+            raise ValueError(f"the load test and the soak must take at most {MAX_LOAD_SECONDS} seconds together")
+        if self.soak_seconds and not steps:
+            raise ValueError("a soak needs a concurrency")
         return self
 
 

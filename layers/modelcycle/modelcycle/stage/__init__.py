@@ -1,5 +1,5 @@
-"""Step 7, testing in staging: rehearses a registered version through the serving code, before it gets real requests."""
+"""Step 7, testing in staging: a registered version is rehearsed and put under load before it gets real requests."""
 
-from modelcycle.stage.stage import stage
+from modelcycle.stage.stage import Places, stage
 
-__all__ = ["stage"]
+__all__ = ["Places", "stage"]

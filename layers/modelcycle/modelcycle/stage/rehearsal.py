@@ -7,21 +7,15 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from modelcycle.faults import Fault
 from modelcycle.model.answer import Answer, LoadedVersion, answer
-from modelcycle.model.columns import Columns
 from modelcycle.model.request import parse_request
-from modelcycle.model.scoring import ScoreArray, predictions
-from modelcycle.model.signature import Signature
 from modelcycle.registry import Route
+from modelcycle.stage.expected_answers import ExpectedAnswers
 
 WARM_UP_CALLS = 5  # not timed: a live environment has made them long before
 SUM_TOLERANCE = 1e-3  # of probabilities that add up to one; float32 over many classes
-SCORE_TOLERANCE = (
-    1e-5  # of a row alone and in a batch, relative and in `_unit`s: matrix products add up in another order
-)
 MAX_SENTENCES = 10  # of a report
 
 
@@ -45,25 +39,14 @@ class Rehearsal:
             self.broken.append(sentence)
 
 
-def rehearse(served: LoadedVersion, columns: Columns, scores: ScoreArray, rows: int) -> Rehearsal:
+def rehearse(served: LoadedVersion, expected: ExpectedAnswers) -> Rehearsal:
     """Replay test rows as requests and compare the answers with the scores of one batch.
 
     A difference means that a request enters the graph with other values than a training row: a date, a number or a text
     that JSON does not carry unchanged.
-
-    Parameters
-    ----------
-    served : the loaded version
-    columns : the test rows
-    scores : of all test rows, computed in one batch, float (rows, classes) or (rows, 1)
-    rows : how many to replay, spread evenly over the test rows
     """
-    positions = _evenly_spread(columns.rows, rows)
-    expected, unit = scores[positions], _unit(scores, served.signature)
-    labels = predictions(expected, served.signature)
     rehearsal, route = Rehearsal(), Route(weights={served.version: 100})
-    instances = served.signature.instances(columns.take(positions))
-    bodies = [json.dumps({"instances": [instance]}).encode() for instance in instances]
+    bodies = [json.dumps({"instances": [instance]}).encode() for instance in expected.instances]
     for body in bodies[:WARM_UP_CALLS]:
         _call(served, route, body)
     for row, body in enumerate(bodies):
@@ -78,15 +61,8 @@ def rehearse(served: LoadedVersion, columns: Columns, scores: ScoreArray, rows: 
             continue
         for sentence in _broken_contract(outcome, served):
             rehearsal.note(sentence)
-        rehearsal.differences += _differs(outcome, labels[row], expected[row], served.signature.threshold, unit)
+        rehearsal.differences += expected.differs(row, outcome.predictions[0], outcome.probabilities[0])
     return rehearsal
-
-
-def _evenly_spread(available: int, wanted: int) -> npt.NDArray[np.intp]:
-    """Return the positions of at most `wanted` of `available` rows."""
-    if not available:
-        return np.array([], dtype=np.intp)
-    return np.unique(np.linspace(0, available - 1, min(wanted, available)).astype(np.intp))
 
 
 def _call(served: LoadedVersion, route: Route, body: bytes) -> Answer | Fault:
@@ -115,28 +91,3 @@ def _broken_contract(result: Answer, served: LoadedVersion) -> list[str]:
     if set(probabilities) != set(signature.classes) or not adds_up:
         sentences.append("the probabilities are not one for each class, with a sum of one")
     return sentences
-
-
-def _unit(scores: ScoreArray, signature: Signature) -> float:
-    """Return the unit of a difference: the rounding of large terms stays when they add up to a small one."""
-    deviation = float(np.std(scores)) if signature.task == "regression" else 0.0
-    return deviation if np.isfinite(deviation) and deviation > 0 else 1.0
-
-
-def _differs(result: Answer, label: str | float, expected: ScoreArray, threshold: float, unit: float) -> bool:
-    probabilities = result.probabilities[0]
-    scores = [result.predictions[0]] if probabilities is None else list(probabilities.values())
-    is_close = np.allclose(
-        np.array(scores, dtype=np.float64), expected, rtol=SCORE_TOLERANCE, atol=SCORE_TOLERANCE * unit
-    )
-    if probabilities is None or result.predictions[0] == label:
-        return not is_close
-    return not is_close or not _is_tie(expected, threshold)
-
-
-def _is_tie(scores: ScoreArray, threshold: float) -> bool:
-    """Return whether the probabilities are so close to the decision that rounding may change the class."""
-    if len(scores) == 2:
-        return bool(abs(scores[1] - threshold) <= SCORE_TOLERANCE)
-    highest, second = np.sort(scores)[::-1][:2]
-    return bool(highest - second <= 2 * SCORE_TOLERANCE)

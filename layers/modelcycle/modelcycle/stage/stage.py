@@ -1,29 +1,56 @@
+"""Stage a version: rehearsal, load test, replay of captured requests; then the state of its verdict."""
+
 from __future__ import annotations
 
 import contextlib
-from typing import Any, NamedTuple
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from modelcycle.faults import NotAllowed
-from modelcycle.messages import Artifact, Staged, StageRequest
-from modelcycle.model.answer import load_version
+from modelcycle.faults import Fault, NotAllowed, Throttled, Transient
+from modelcycle.invocations import Invocations
+from modelcycle.messages import Artifact, Message, Staged, StageRequest
+from modelcycle.model.answer import LoadedVersion, load_version
 from modelcycle.model.columns import Columns
 from modelcycle.model.scoring import Scores
-from modelcycle.registry import Registry, Standing, State, keys, state_in_words
+from modelcycle.registry import Registry, Route, Standing, State, keys, state_in_words
 from modelcycle.spec import Pipeline
-from modelcycle.stage.rehearsal import Rehearsal, rehearse
-from modelcycle.steps import pipeline_of
+from modelcycle.stage.candidate import Candidate
+from modelcycle.stage.captured_requests import captured_requests
+from modelcycle.stage.expected_answers import ExpectedAnswers
+from modelcycle.stage.findings import Findings
+from modelcycle.stage.load_test import load_test
+from modelcycle.stage.rehearsal import rehearse
+from modelcycle.stage.shadow_replay import replay
+from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
 
 
-class Reasons(NamedTuple):
-    """Why a version may not go live. Faults of the model are final; circumstances may be better in a later run."""
+@dataclass(frozen=True)
+class Places:
+    """What staging reads and calls.
 
-    model: list[str]
-    circumstances: list[str]
+    Parameters
+    ----------
+    artifacts, data : the buckets
+    candidate : the function that serves any registered version
+    code : version of the code
+    """
+
+    artifacts: Store
+    data: Store
+    registry: Registry
+    candidate: Invocations
+    code: str
 
 
-def stage(request: StageRequest, *, artifacts: Store, registry: Registry) -> Staged:
-    """Load the version as `predict` does, replay test rows, and check its answers and times against the limits.
+class _Reported(Message):
+    report: Artifact
+
+
+def stage(request: StageRequest, places: Places) -> Staged:
+    """Load the version as `predict` does, replay test rows, load the function that serves it, and compare it with the
+    champion on captured requests; then check what was measured against the limits.
 
     The first report of a run is kept: a second delivery reads it and moves nothing again. A version that an earlier run
     has staged keeps its state. One with a final verdict (wrong answers, a person's rejection or rollback) is refused
@@ -34,10 +61,15 @@ def stage(request: StageRequest, *, artifacts: Store, registry: Registry) -> Sta
     ------
     Unknown : no such version, or one of its artifacts is gone
     """
-    model, version = request.run.model, request.register_.version
-    moves = registry.routes.get(model).moves  # read first: a decision made after this has priority over the rollout
+    registry, artifacts = places.registry, places.artifacts
+    version = request.register_.version
     pipeline = pipeline_of(artifacts, request.run)
-    artifact = _rehearse(request, pipeline, moves, artifacts, registry)
+    artifact = reuse_or_run(
+        lambda: _Reported(report=_report(request, pipeline, places)),
+        _Reported,
+        step="stage", request=request, parameters=request.run.run_id, code=places.code,
+        results=registry.results, artifacts=artifacts,
+    ).report  # fmt: skip
     report = read_json(artifacts, artifact)  # that of the first delivery
     ask = pipeline.approval.required or bool(request.validate_.ask)
     standing = _move_version(request, report, ask, registry)
@@ -57,49 +89,98 @@ def stage(request: StageRequest, *, artifacts: Store, registry: Registry) -> Sta
         approval=standing.state == "awaiting_approval" or (ask and standing.state == "staged"),
         moves=report.get("moves"),
         report=artifact,
+        **_figures(report),
     )
 
 
-def _rehearse(request: StageRequest, pipeline: Pipeline, moves: int, artifacts: Store, registry: Registry) -> Artifact:
-    """Rehearse the version and write the report; return the first report of this run."""
+def _figures(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of the load test and the replay that the result has."""
+    load, replayed = report.get("load"), report.get("replay")
+    figures: dict[str, Any] = {"notes": report.get("notes", [])}
+    if load and load["source"]:
+        best = max([*load["levels"], *([load["soak"]] if load["soak"] else [])], key=lambda one: one["rows_per_second"])
+        figures |= {"rows_per_second": best["rows_per_second"], "at_once": best["concurrency"]}
+        figures |= {name: load[name] for name in ("own_p99_ms", "memory_mb", "cold_start_ms")}
+    if replayed and replayed["rows"]:
+        figures |= {
+            "replayed": replayed["rows"], "disagreements": replayed["disagreements"],
+            "disagreement": replayed["interval"], "champion": replayed["champion"],
+        }  # fmt: skip
+    return figures
+
+
+def _report(request: StageRequest, pipeline: Pipeline, places: Places) -> Artifact:
+    """Measure the version and write the report; return the first report of this run."""
+    artifacts, registry = places.artifacts, places.registry
     model, number = request.run.model, request.register_.version
-    version = registry.versions.get(model, number)
+    route = registry.routes.get(model)  # a decision made after this has priority over the rollout
+    served = load_version(registry.versions.get(model, number), artifacts)
     test_rows = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
     scores = Scores.from_bytes(artifacts.read(request.refit.scores or request.score_candidate.scores)).scores
-    rehearsal = rehearse(load_version(version, artifacts), test_rows, scores, pipeline.staging.rows)
-    reasons = _reasons(rehearsal, pipeline)
-    return put_json(
-        artifacts,
-        request.run.key("stage", f"report-{number}.json"),
-        {
-            "model": model,
-            "version": number,
-            "verdict": "refused" if reasons.model or reasons.circumstances else "passed",
-            "reasons": reasons.model + reasons.circumstances,
-            "final": bool(reasons.model),
-            "moves": moves,
-            "rows": rehearsal.rows,
-            "unreadable": rehearsal.unreadable,
-            "differences": rehearsal.differences,
-            "p50_ms": rehearsal.quantile(0.5),
-            "p99_ms": rehearsal.quantile(0.99),
-            "limits": pipeline.staging.model_dump(),
-        },
-    )
+    expected = ExpectedAnswers.of(served.signature, test_rows, scores, pipeline.staging.rows)
+    started = time.monotonic()
+    findings = Findings(pipeline.staging, rehearse(served, expected))
+    took = {"rehearsal": time.monotonic() - started}
+    if not findings.reasons().model:  # what serves wrong answers needs no load
+        _load(findings, places.candidate, model, number, expected)
+        took["load"] = time.monotonic() - started - sum(took.values())
+        _replay(findings, request, pipeline, served, route, places)
+        took["replay"] = time.monotonic() - started - sum(took.values())
+    head = {"model": model, "version": number, "run_id": request.run.run_id, "moves": route.moves, "took": took}
+    return put_json(artifacts, _key(request, "report"), head | findings.report())
 
 
-def _reasons(rehearsal: Rehearsal, pipeline: Pipeline) -> Reasons:
-    limit, p99 = pipeline.staging.p99_ms, rehearsal.quantile(0.99)
-    reasons = Reasons(list(rehearsal.broken), [])
-    if not rehearsal.rows:
-        reasons.circumstances.append("there are no test rows to replay")
-    if rehearsal.differences:
-        reasons.model.append(
-            f"{rehearsal.differences} of {rehearsal.rows} rows are answered differently alone and in a batch"
-        )
-    if p99 > limit:
-        reasons.circumstances.append(f"p99 is {p99:.1f} ms, above the limit of {limit:g} ms (staging.p99_ms)")
-    return reasons
+def _key(request: StageRequest, name: str) -> str:
+    """Return the key of an object that is kept with the version."""
+    run, version = request.run, request.register_.version
+    return f"{run.model}/staging/{version:08d}/{run.run_id}/{name}.json"
+
+
+def _load(findings: Findings, function: Invocations, model: str, version: int, expected: ExpectedAnswers) -> None:
+    if not findings.limits.concurrency:
+        findings.notes.append("no load test (staging.concurrency is empty)")
+    elif expected.instances:
+        findings.load = load_test(Candidate(function, model, version), expected, findings.limits)
+        if not findings.load.source:
+            findings.notes.append("load test: nothing was measured")
+
+
+def _replay(
+    findings: Findings, request: StageRequest, pipeline: Pipeline, served: LoadedVersion, route: Route, places: Places
+) -> None:
+    wanted = pipeline.staging.replay
+    if not wanted or route.champion is None or route.champion == served.version:
+        reason = "staging.replay is 0" if not wanted else "no other version is live"
+        findings.notes.append(f"no captured requests replayed: {reason}")
+        return
+    captures = captured_requests(places.data, request.run.model, wanted)
+    if captures.unread:
+        findings.notes.append(f"{captures.unread} objects with captured requests could not be read")
+    if not captures.requests:
+        findings.notes.append(f"no captured requests to replay in the last {captures.days} days")
+        return
+    champion = _champion(findings, request.run.model, route.champion, places)
+    if champion is None:
+        return
+    if champion.signature.task != served.signature.task:
+        findings.notes.append(f"no captured requests replayed: version {champion.version} has another kind of target")
+        return
+    findings.replay = replay(captures.requests, champion, served, pipeline.capture.mask)
+    if pipeline.capture.mask:
+        findings.notes.append(f"replayed as missing, since they are not captured: {', '.join(pipeline.capture.mask)}")
+    rows = [asdict(row) for row in findings.replay.rows]
+    findings.rows_of_replay = put_json(places.artifacts, _key(request, "replay"), rows)
+
+
+def _champion(findings: Findings, model: str, number: int, places: Places) -> LoadedVersion | None:
+    """Load the champion; one that is gone is no reason against the candidate."""
+    try:
+        return load_version(places.registry.versions.get(model, number), places.artifacts)
+    except (Transient, Throttled):
+        raise
+    except Fault as fault:
+        findings.notes.append(f"no captured requests replayed: version {number} cannot be loaded: {fault.what}")
+        return None
 
 
 def _move_version(

@@ -64,7 +64,10 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
     def work() -> Validated:
         return _validate(request, pipeline, artifacts, registry)
 
-    parameters = {"gates": pipeline.gates.model_dump(mode="json"), "refit": pipeline.training.refit}
+    parameters = {
+        "gates": pipeline.gates.model_dump(mode="json"), "refit": pipeline.training.refit,
+        "capture": pipeline.capture.model_dump(mode="json"),
+    }  # fmt: skip
     return reuse_or_run(
         work, Validated, step=STEP, request=request, parameters=parameters, code=code,
         results=registry.results, artifacts=artifacts,
@@ -267,9 +270,11 @@ def _tables(rows: JudgedRows) -> dict[str, Any]:
 
 
 def _is_champion(request: ValidateRequest, pipeline: Pipeline, champion: Version) -> bool:
-    """Return whether the candidate is the champion: the same graph with the same signature, and not to be replaced by
-    its own refit, or the other way round, because the pipeline file now says so.
+    """Return whether the candidate is the champion: the same graph with the same signature, and not to be replaced
+    because the pipeline file now says so: by its own refit, or the other way round, or captured in another way.
     """
+    if pipeline.capture != champion.capture:
+        return False
     if pipeline.training.refit == ("judged" if champion.twin is not None else "all"):
         return False
     return (champion.judged.sha256, champion.signature.sha256) == (

@@ -1,4 +1,4 @@
-"""The reason why a run ended, as text: from the reasons of a verdict, or from an error of Step Functions."""
+"""The reason why a run or a job ended, as text: from the reasons of a verdict, or from an error of Step Functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KNOWN_ERRORS = {
     ),
     "States.Timeout": (
         "the state machine reached a time limit",
-        "use fewer rows or trials, or raise TimeoutSeconds in statemachines/lifecycle.asl.yaml",
+        "use fewer rows or trials, or raise TimeoutSeconds in its file under statemachines/",
     ),
     "States.Aborted": ("the run was stopped by a person", RUN_AGAIN),
     "States.ServiceRestart": ("the local cloud was stopped during the run", RUN_AGAIN),

@@ -1,0 +1,1 @@
+"""Serving, measured beside other model servers in Python; `__main__` says how."""

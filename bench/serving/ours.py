@@ -1,0 +1,155 @@
+"""Our side: a live version on a local cloud, through its API and under AWS's emulator of the runtime.
+
+The runtime interface emulator (RIE) is the one of the AWS SAM CLI. It runs one environment of Lambda: one request at a
+time. It gives an answer only after the extension has asked for the next event, so the time to send captures is in its
+figures; on AWS the answer leaves before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from bench.commands import ROOT, free_port
+from bench.serving.load import Load
+from infra.local.clients import REGION
+from infra.local.cloud import LocalCloud
+from infra.local.fork_plans import ForkPlan, read_plans
+from modelcycle.registry import DynamoTable, Registry
+from modelcycle.store import S3Store, read_json
+
+RIE = "lib/python{}.{}/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"
+INVOKE_PATH = "/2015-03-31/functions/function/invocations"
+START_SECONDS = 30.0
+EMPTY = "def handler(event, context):\n    return {'statusCode': 200, 'body': '{}'}\n"
+
+
+def recipe_parameters(cloud: LocalCloud, model: str) -> dict[str, Any]:
+    """Return the parameters of the live version's boosting, for the peers to fit the same."""
+    version = Registry(DynamoTable(cloud.admin.client("dynamodb"), cloud.outputs["RegistryTable"])).versions.get(
+        model, 1
+    )
+    artifacts = S3Store(cloud.admin.client("s3"), cloud.outputs["ArtifactBucket"])
+    best: dict[str, Any] = read_json(artifacts, version.lineage)["model"]["best"]
+    assert best["algorithm"] == "hist_gradient_boosting", best
+    return {name: value for name, value in best["parameters"].items() if name != "encoding"}
+
+
+def api_load(cloud: LocalCloud, model: str, rows: list[dict[str, Any]], connections: int, seconds: float) -> Load:
+    """Return signed requests to the API of the local cloud; one signature is valid for minutes, here as there."""
+    url = f"{cloud.outputs['ApiUrl']}/models/{model}/predict"
+    body = json.dumps({"instances": rows[:1]})
+    request = AWSRequest("POST", url, data=body, headers={"content-type": "application/json"})
+    SigV4Auth(Credentials(*cloud.operator.credentials()), "execute-api", REGION).add_auth(request)
+    host, _, path = url.removeprefix("http://").partition("/")
+    name, _, port = host.partition(":")
+    headers = {key: value for key, value in request.headers.items() if key.lower() not in ("host", "content-length")}
+    return Load([(name, int(port))], f"/{path}", headers, [body], connections, seconds)
+
+
+def invoke_load(ports: list[int], events: list[str], connections: int, seconds: float) -> Load:
+    """Return invocations of functions under the emulator, each of which answers one at a time."""
+    addresses = [("127.0.0.1", port) for port in ports]
+    return Load(addresses, INVOKE_PATH, {}, events, connections, seconds, exclusive=True)
+
+
+def events_of(model: str, rows: list[dict[str, Any]], per_request: int = 1) -> list[str]:
+    """Return API Gateway's events for requests with these rows."""
+    event = json.loads((ROOT / "events" / "predict.json").read_text())
+    event |= {"path": f"/models/{model}/predict", "pathParameters": {"name": model}}
+    chunks = [rows[start : start + per_request] for start in range(0, len(rows), per_request)]
+    return [json.dumps(event | {"body": json.dumps({"instances": chunk})}) for chunk in chunks]
+
+
+@contextmanager
+def under_rie(code: Path, home: Path, variables: dict[str, str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run a function with the layers of `predict` under the emulator; yield its port and process.
+
+    Parameters
+    ----------
+    code : folder with `app.py`
+    home : of the local cloud, whose layers it gets
+    variables : of the function
+    """
+    plan = serving_plan(home)
+    port, api_port = free_port(), free_port()
+    environment = {
+        "PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": str(code), "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769", **plan.environment(), **variables,
+    }  # fmt: skip
+    environment["PYTHONPATH"] = f"{code}:{plan.path}"
+    command = [
+        str(_rie()), "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
+        "--runtime-api-address", f"127.0.0.1:{api_port}", "--log-level", "error",
+        plan.python, "-s", "-S", "-m", "awslambdaric", "app.handler",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, env=environment, cwd=code, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        _wait_for(port, process)
+        yield port, process
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=20)
+
+
+def invoke(port: int, event: str) -> dict[str, Any]:
+    """Return the answer of a function under the emulator."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{INVOKE_PATH}", event.encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=START_SECONDS) as response:
+        answer: dict[str, Any] = json.load(response)
+    return answer
+
+
+def predict_variables(cloud: LocalCloud) -> dict[str, str]:
+    """Return the variables of the deployed function, and the credentials of its role."""
+    lambdas, sts = cloud.admin.client("lambda"), cloud.admin.client("sts")
+    pages = lambdas.get_paginator("list_functions").paginate()
+    (function,) = [f for page in pages for f in page["Functions"] if "-Predict-" in f["FunctionName"]]
+    keys = sts.assume_role(RoleArn=function["Role"], RoleSessionName="bench")["Credentials"]
+    variables: dict[str, str] = function["Environment"]["Variables"]
+    return variables | {
+        "AWS_ENDPOINT_URL": cloud.endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+    }  # fmt: skip
+
+
+def serving_plan(home: Path) -> ForkPlan:
+    """Return where the layers of the serving functions are."""
+    return next(plan for plan in read_plans(home) if str(home / "layers" / "serving") in plan.path)
+
+
+def _rie() -> Path:
+    import sys
+
+    path = ROOT / "build" / "sam" / RIE.format(*sys.version_info[:2])
+    if not path.exists():
+        raise SystemExit("the runtime interface emulator is missing: `make build/sam/stamp` installs it")
+    path.chmod(0o755)
+    return path
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1)
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit("the runtime interface emulator did not start")

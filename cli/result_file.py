@@ -1,0 +1,89 @@
+"""The results of a scoring job as one file on this machine."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from modelcycle.faults import BadInput
+
+SUFFIXES = (".csv", ".parquet", ".jsonl")
+
+
+def check_result_path(path: Path, data: Path) -> None:
+    """Check that the results can be written before anything is scored.
+
+    Raises
+    ------
+    BadInput : the ending is unknown, the folder does not exist, or it is the file with the rows
+    """
+    if not path.name.lower().endswith(SUFFIXES):
+        raise BadInput("results are not written in this format", str(path), f"use one of {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise BadInput("there is no such folder", str(path.parent), "create it, or give another --out")
+    if path.exists() and path.samefile(data):
+        raise BadInput("the results would overwrite the rows", str(path), "give another --out")
+
+
+def write_results(parts: Sequence[Path], columns: Sequence[str], numbers: Sequence[str], path: Path) -> None:
+    """Join the parts, CSV files with a header each, to one file: CSV, Parquet or JSON lines by its ending.
+
+    Parameters
+    ----------
+    columns : of the results
+    numbers : those of them that are numbers, besides `row` and `version`
+    """
+    partial = parts[0].with_name("joined")
+    if path.name.lower().endswith(".csv"):
+        with partial.open("wb") as file:
+            for position, part in enumerate(parts):
+                with part.open("rb") as lines:
+                    if position:
+                        next(csv.reader(_texts(lines)))
+                    while chunk := lines.read(2**20):
+                        file.write(chunk)
+    else:
+        import duckdb
+
+        format_name = "PARQUET, COMPRESSION zstd" if path.name.lower().endswith(".parquet") else "JSON"
+        with duckdb.connect() as connection:
+            connection.execute(
+                f"COPY (SELECT * FROM {_read_sql(parts, columns, numbers)}) TO '{_quoted(partial)}' (FORMAT {format_name})"
+            )
+    partial.replace(path)
+
+
+def unread_rows(parts: Sequence[Path], columns: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """Return row, and what could not be read of it, of the first such rows."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"""SELECT "row", unread, prediction IS NOT NULL FROM {_read_sql(parts, columns, [])}
+                WHERE unread IS NOT NULL LIMIT {int(limit)}"""
+        ).fetchall()
+    return [{"row": row, "unread": unread, "scored": scored} for row, unread, scored in found]
+
+
+def _read_sql(parts: Sequence[Path], columns: Sequence[str], numbers: Sequence[str]) -> str:
+    types = {name: "DOUBLE" if name in numbers else "VARCHAR" for name in columns} | {
+        "row": "BIGINT",
+        "version": "INTEGER",
+    }
+    named = ", ".join(f"'{_quoted(name)}': '{kind}'" for name, kind in types.items())
+    files = ", ".join(f"'{_quoted(part)}'" for part in parts)
+    return (
+        f"read_csv([{files}], header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"',"
+        f" nullstr = '', columns = {{{named}}}, max_line_size = 20000000)"
+    )
+
+
+def _texts(lines: Any) -> Any:
+    for line in lines:
+        yield line.decode()
+
+
+def _quoted(value: object) -> str:
+    return str(value).replace("'", "''")

@@ -1,0 +1,168 @@
+"""`score`: scores the rows of a file by batch scoring, and brings the results beside it."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from cli import console
+from cli.data_file import check_data_file
+from cli.options import Options
+from cli.place import Place
+from cli.polling import attempts, pause
+from cli.result_file import check_result_path, unread_rows, write_results
+from cli.screens.scored import scored_text
+from modelcycle.conclude import reason_text
+from modelcycle.faults import BadInput, Fault, NotAllowed
+from modelcycle.messages import FinishedScoring, PlannedScoring
+
+START_TIMEOUT = 60.0  # seconds from an upload to its execution
+MAX_UPLOAD_BYTES = 100 * 2**20  # the local cloud keeps every object in memory
+MAX_LISTED_ROWS = 1000  # of those that were not scored, in the output of --json
+
+
+def score(model: str, data: Path, to: Path | None, options: Options) -> int:
+    """Upload a file, wait for its scores, and write them to a file on this machine.
+
+    Parameters
+    ----------
+    to : the results; CSV, Parquet or JSON lines by its ending, by default `NAME.scored.csv` beside the data
+
+    Returns
+    -------
+    DONE_IN_PART if a row was not scored
+
+    Raises
+    ------
+    Fault : the job failed; the reason that is on record beside the object
+    """
+    check_data_file(data)
+    target = to or data.with_name(f"{data.name.partition('.')[0] or 'data'}.scored.csv")
+    check_result_path(target, data)
+    if data.stat().st_size > MAX_UPLOAD_BYTES:
+        raise BadInput(
+            f"the file has {data.stat().st_size / 2**20:,.0f} MB; the limit for one file is "
+            f"{MAX_UPLOAD_BYTES // 2**20} MB", str(data), "convert it to Parquet or *.csv.gz, or split it",
+        )  # fmt: skip
+    place = options.open_place()
+    if place.registry.routes.get(model).champion is None:
+        place.check_model(model)
+        raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
+    started = time.monotonic()
+    execution = _upload(place, model, data)
+    finished = _wait(place, execution, data)
+    seconds = time.monotonic() - started
+    with TemporaryDirectory(prefix="modelcycle-", dir=target.parent) as folder:
+        parts = [_download(place, artifact.uri, Path(folder)) for artifact in finished.files[:-1]]
+        manifest = json.loads(
+            place.s3.get_object(Bucket=place.output("DataBucket"), Key=finished.manifest)["Body"].read()
+        )
+        write_results(parts, manifest["columns"], manifest["numbers"], target)
+        told = unread_rows(parts, manifest["columns"], MAX_LISTED_ROWS)
+    if options.as_json:
+        console.print_json(
+            finished.wire() | {"seconds": round(seconds, 3), "out": str(target), "columns": manifest["columns"],
+                               "told": told}
+        )  # fmt: skip
+    else:
+        console.show(scored_text(finished, told, seconds, str(target)))
+    return console.DONE_IN_PART if finished.unread else console.DONE
+
+
+def _upload(place: Place, model: str, data: Path) -> str:
+    """Upload the file; return the execution that S3's event starts.
+
+    Raises
+    ------
+    Fault : there is none within START_TIMEOUT
+    """
+    bucket, key, machine = place.output("DataBucket"), f"score/{model}/{data.name}", place.output("BatchScoringArn")
+    earlier = {execution["executionArn"] for execution in _executions(place, machine)}
+    with data.open("rb") as body:
+        etag = place.s3.put_object(Bucket=bucket, Key=key, Body=body)["ETag"].strip('"')
+    console.say(f"uploaded to s3://{bucket}/{key}")
+    known: set[str] = set(earlier)
+    for _ in attempts(place, START_TIMEOUT):
+        for execution in _executions(place, machine):
+            arn = execution["executionArn"]
+            if arn in known:
+                continue
+            known.add(arn)
+            started_by = json.loads(place.states.describe_execution(executionArn=arn).get("input") or "{}")
+            detail = (started_by.get("detail") or {}).get("object") or {}
+            if detail.get("key") == key and str(detail.get("etag", "")).strip('"') == etag:
+                return str(arn)
+    raise Fault(
+        f"the upload started no scoring job within {START_TIMEOUT:.0f} s", f"s3://{bucket}/{key}",
+        "run `modelcycle status`; then give the file again",
+    )  # fmt: skip
+
+
+def _executions(place: Place, machine: str) -> list[dict[str, Any]]:
+    """Return the newest executions of the state machine."""
+    found: list[dict[str, Any]] = place.states.list_executions(stateMachineArn=machine, maxResults=100)["executions"]
+    return sorted(found, key=lambda execution: _start(execution), reverse=True)
+
+
+def _start(execution: dict[str, Any]) -> datetime:
+    start: datetime = execution["startDate"]
+    return start
+
+
+def _wait(place: Place, execution: str, data: Path) -> FinishedScoring:
+    """Follow a job to its end; say what was read as soon as it is known.
+
+    Raises
+    ------
+    Fault : it ended without results
+    """
+    is_told = False
+    while True:
+        described = place.states.describe_execution(executionArn=execution)
+        if not is_told:
+            plan = _plan(place, execution)
+            if plan is not None:
+                is_told = True
+                for note in plan.notes:
+                    console.say(note)
+                shards = f"{len(plan.shards)} shards" if len(plan.shards) != 1 else "1 shard"
+                console.say(f"read {plan.rows:,} rows; version {plan.version} scores them in {shards}")
+        if described["status"] == "SUCCEEDED":
+            output = json.loads(described["output"])
+            if "finished" not in output:
+                raise BadInput(f"the file was not scored: {output['plan']['skipped']}", str(data), "rename it")
+            return FinishedScoring.model_validate(output["finished"])
+        if described["status"] not in ("RUNNING", "PENDING_REDRIVE"):
+            error = {"Error": described.get("error") or described["status"], "Cause": described.get("cause") or ""}
+            what, where, remedy = Fault.parse(reason_text(error))
+            raise Fault(what, where.replace(f"score/{_model_and_name(execution, place)}", str(data)), remedy)
+        pause(place)
+
+
+def _model_and_name(execution: str, place: Place) -> str:
+    """Return the part of the object's key that the person did not choose, to name the file as they know it."""
+    started_by = json.loads(place.states.describe_execution(executionArn=execution)["input"])
+    return str(started_by["detail"]["object"]["key"]).removeprefix("score/")
+
+
+def _plan(place: Place, execution: str) -> PlannedScoring | None:
+    """Return the plan as soon as its state has ended."""
+    history = place.states.get_execution_history(executionArn=execution, maxResults=100)["events"]
+    for event in history:
+        left = event.get("stateExitedEventDetails") or {}
+        if left.get("name") == "Plan" and "plan" in json.loads(left.get("output") or "{}"):
+            return PlannedScoring.model_validate(json.loads(left["output"])["plan"])
+    return None
+
+
+def _download(place: Place, uri: str, folder: Path) -> Path:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    path = folder / key.rpartition("/")[2]
+    with path.open("wb") as file:
+        for chunk in place.s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(2**20):
+            file.write(chunk)
+    return path

@@ -1,0 +1,41 @@
+"""The screen of `score`: how many rows were scored, by which version, how fast, and which were not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cli.screens.lines import count
+from modelcycle.messages import FinishedScoring
+
+MAX_TOLD = 5
+
+
+def scored_text(finished: FinishedScoring, told: Sequence[dict[str, Any]], seconds: float, path: str) -> str:
+    """Return the end of a job, for people.
+
+    Parameters
+    ----------
+    told : rows that were not scored, or with values that do not parse
+    seconds : from the upload to the end of the job
+    path : of the results on this machine
+    """
+    scored = finished.rows - finished.unread
+    speed = f"{scored / seconds:,.0f} rows/s" if seconds else ""
+    lines = [
+        f"{count(scored, 'row')} scored by {finished.model}:{finished.version} in {seconds:.1f} s   {speed}".rstrip()
+    ]
+    lost = [f"row {_number(row)}: {row['unread']}" for row in told if not row["scored"]][:MAX_TOLD]
+    if finished.unread:
+        lines += [f"{count(finished.unread, 'row')} not scored; the first:", *(f"  {line}" for line in lost)]
+    cells = [f"row {_number(row)}: {row['unread']}" for row in told if row["scored"]][:MAX_TOLD]
+    if finished.unread_cells:
+        values = count(finished.unread_cells, "value")
+        lines += [f"{values} could not be read, and counted as missing; the first:", *(f"  {line}" for line in cells)]
+    lines.append("a rollout does not apply: one version scores the whole file, and nothing is captured for monitoring")
+    lines += [f"  results   {path}", f"  kept      {finished.results.rpartition('/')[0]}/ in the data bucket, 90 days"]
+    return "\n".join(lines)
+
+
+def _number(row: dict[str, Any]) -> str:
+    return f"{row['row']:,}" if row["row"] is not None else "?"

@@ -1,0 +1,9 @@
+"""What live requests have left in the data bucket: captured answers, and the outcomes that people sent back later.
+
+Both are objects that others write, many small or few large ones, with gzip or without. They are read newest first and
+in bounded amounts.
+"""
+
+from modelcycle.captured.objects import Selection, download, select_captures, select_outcomes
+
+__all__ = ["Selection", "download", "select_captures", "select_outcomes"]

@@ -1,0 +1,130 @@
+"""The objects that hold captured answers or outcomes: which of them to read, and their bytes."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from modelcycle.faults import Transient
+from modelcycle.store import Listed, Store
+
+MAX_OBJECTS = 2_000
+MAX_STORED_BYTES = 64 * 2**20  # of all objects, as they are stored
+MAX_UNPACKED_BYTES = 1024 * 2**20  # of all objects together; a function's disk has 4 GiB
+MAX_CONCURRENT_DOWNLOADS = 8
+CHUNK_BYTES = 2**20
+
+
+class Selection(NamedTuple):
+    """Objects, newest first, and whether older ones were left out because of MAX_OBJECTS or MAX_STORED_BYTES."""
+
+    objects: list[Listed]
+    left_out: bool
+
+
+def select_captures(data: Store, model: str, start: datetime, end: datetime) -> Selection:
+    """Select the objects that may hold a model's answers of a time window.
+
+    Firehose writes them under `captures/model={model}/YYYY/MM/DD/HH/`, by the hour of arrival in UTC, which is later
+    than the answer.
+
+    Parameters
+    ----------
+    start, end : of the answers, in UTC
+    """
+    return _newest(_hourly(data, model, start, end))
+
+
+def select_outcomes(data: Store, model: str) -> Selection:
+    """Select the objects with outcomes of a model's predictions; the last key is the newest."""
+    return _newest(reversed(list(data.list(f"feedback/{model}/"))))
+
+
+def _hourly(data: Store, model: str, start: datetime, end: datetime) -> Iterator[Listed]:
+    hour = end.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)  # Firehose delivers late
+    while hour >= start.replace(minute=0, second=0, microsecond=0):
+        yield from reversed(list(data.list(f"captures/model={model}/{hour:%Y/%m/%d/%H}/")))
+        hour -= timedelta(hours=1)
+
+
+def _newest(listed: Iterable[Listed]) -> Selection:
+    objects: list[Listed] = []
+    size = 0
+    for one in listed:
+        if one.key.endswith("/"):
+            continue
+        if len(objects) >= MAX_OBJECTS or size + one.bytes > MAX_STORED_BYTES:
+            return Selection(objects, left_out=True)
+        objects.append(one)
+        size += one.bytes
+    return Selection(objects, left_out=False)
+
+
+def download(data: Store, objects: Sequence[Listed], folder: Path) -> tuple[list[Path], int]:
+    """Download objects, each into a file of its own in `folder`, unpacked if it is gzip.
+
+    Returns
+    -------
+    the files in the order of the objects, and how many objects could not be read: broken, changed since they were
+    listed, or beyond MAX_UNPACKED_BYTES
+    """
+    folder.mkdir(exist_ok=True)
+
+    def fetch(numbered: tuple[int, Listed]) -> Path | None:
+        number, listed = numbered
+        path = folder / f"{number:06d}{_kind(listed.key)}"
+        try:
+            data.download(listed, path)
+        except Transient:
+            return None
+        return path
+
+    files: list[Path] = []
+    size = unread = 0
+    with ThreadPoolExecutor(MAX_CONCURRENT_DOWNLOADS) as pool:
+        for path in pool.map(fetch, enumerate(objects)):
+            unpacked = _unpack(path, MAX_UNPACKED_BYTES - size) if path else None
+            if unpacked is None:
+                unread += 1
+                continue
+            files.append(unpacked)
+            size += unpacked.stat().st_size
+    return files, unread
+
+
+def _kind(key: str) -> str:
+    """Return how the name of an object says that it is written.
+
+    >>> _kind("feedback/churn/march.CSV.gz"), _kind("captures/model=churn/2026/01/01/00/part")
+    ('.csv', '.jsonl')
+    """
+    return ".csv" if key.lower().removesuffix(".gz").endswith(".csv") else ".jsonl"
+
+
+def _unpack(path: Path, most_bytes: int) -> Path | None:
+    """Return the file, unpacked; None, and no file, if its gzip data are broken or it is larger than `most_bytes`."""
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    if compressed:
+        packed = path.with_suffix(".packed")
+        path.rename(packed)
+        try:
+            with gzip.open(packed) as source, path.open("wb") as target:
+                while chunk := source.read(CHUNK_BYTES):
+                    target.write(chunk)
+                    if target.tell() > most_bytes:
+                        break
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            path.unlink()
+            return None
+        finally:
+            packed.unlink()
+    if path.stat().st_size > most_bytes:
+        path.unlink()
+        return None
+    return path

@@ -1,0 +1,152 @@
+"""Judge a version that is being rolled out, by what it has answered since its last step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from modelcycle.deploy.comparisons import Comparison, Usual, compare
+from modelcycle.deploy.phase import Phase, phase_of
+from modelcycle.deploy.samples import Arms, Array, Samples, gather
+from modelcycle.deploy.verdict import decide
+from modelcycle.faults import Tampered, Unknown
+from modelcycle.messages import Finding, Judged, JudgeRequest
+from modelcycle.model.distances import class_distance, number_distance
+from modelcycle.model.signature import Signature
+from modelcycle.registry import Move, Registry, Version
+from modelcycle.spec import parse
+from modelcycle.store import Store, read_json
+
+BY = "rollout"
+OTHERS_MOVED = "others have moved the traffic"
+BEFORE_HOURS = 24  # of the champion's answers before a version got all the traffic
+
+
+def judge(
+    request: JudgeRequest, *, data: Store, artifacts: Store, registry: Registry, now: datetime | None = None
+) -> Judged:
+    """Compare a version with the champion on captured requests: proceed, hold, or roll back.
+
+    A rollback is one conditional move back to what was there before the rollout, in one transaction with the judgement.
+    After any move that is not the rollout's own last one, nothing is judged: others have decided. Idempotent: a
+    decision that is on record is returned.
+
+    Parameters
+    ----------
+    data : the bucket with captures and outcomes
+    artifacts : the bucket with the version's pipeline file, signature and validation report
+    now : the time of the look; by default the present
+
+    Raises
+    ------
+    Unknown : no such version
+    """
+    recorded = _on_record(request, registry)
+    if recorded is not None:
+        return recorded
+    number = registry.routes.get(request.model).moves
+    move = registry.routes.move(request.model, number)
+    if move is None or number != request.moves:
+        return _answer(request, "overruled", OTHERS_MOVED, [], 0)
+    version = registry.versions.get(request.model, request.version)
+    pipeline = parse(artifacts.read(version.pipeline))
+    now = (now or datetime.now(UTC)).astimezone(UTC)
+    phase = phase_of(pipeline.rollout, move, request.version, now)
+    if phase is None:
+        return _answer(request, "proceed", "there is no other version to compare with", [], 0)
+    signature = Signature.model_validate_json(artifacts.read(version.signature))
+    samples = gather(data, signature, _arms(request, move, phase, now), pipeline.capture.mask)
+    comparisons = _compare(samples, phase, version, signature, artifacts)
+    verdict = decide(phase, comparisons, samples.challenger.rows, captured=pipeline.capture.sample > 0)
+    reason = "; ".join([verdict.reason, *samples.notes])
+    findings = [comparison.finding for comparison in comparisons]
+    judged = _answer(request, verdict.verdict, reason, findings, phase.pause(), verdict.overdue)
+    return _carry_out(judged, verdict.final, registry)
+
+
+def _on_record(request: JudgeRequest, registry: Registry) -> Judged | None:
+    """Return the decision about this move, if there is one."""
+    if request.moves is None:
+        return None
+    known = registry.judgements.get(request.model, request.rollout, request.step, request.moves)
+    return known.judged if known is not None and known.is_decided else None
+
+
+def _carry_out(judged: Judged, final: bool, registry: Registry) -> Judged:
+    """Record the judgement; a rollback with the move that it makes.
+
+    Parameters
+    ----------
+    final : whether no later run may stage the version again
+    """
+    if judged.verdict != "roll_back":
+        return registry.judgements.keep(judged)
+    earlier, write = registry.judgements.write(judged)
+    if earlier is not None and earlier.is_decided:
+        return earlier.judged
+    moved = registry.routes.withdraw(
+        judged.model, judged.version, judged.rollout, BY, judged.reason, complete=True, worse=final,
+        evidence={"findings": [finding.model_dump(mode="json") for finding in judged.findings]},
+        expected_moves=judged.moves, beside=[write],
+    )  # fmt: skip
+    if moved:
+        return judged
+    decided = registry.judgements.get(judged.model, judged.rollout, judged.step, judged.moves or 0)
+    if decided is not None and decided.is_decided:  # another delivery was faster
+        return decided.judged
+    return judged.model_copy(update={"verdict": "overruled", "reason": OTHERS_MOVED, "wait_seconds": 0})
+
+
+def _arms(request: JudgeRequest, move: Move, phase: Phase, now: datetime) -> Arms:
+    since = (request.since or move.at).astimezone(UTC)
+    champion_since = move.at - timedelta(hours=BEFORE_HOURS) if phase.watch else since
+    return Arms(
+        phase.champion, request.version, since, now, champion_since, move.at if phase.watch else now, phase.shadow
+    )
+
+
+def _compare(
+    samples: Samples, phase: Phase, version: Version, signature: Signature, artifacts: Store
+) -> list[Comparison]:
+    is_regression = signature.task == "regression"
+    versions = _distance_on_test_rows(version, phase.champion, artifacts)
+    hours = _distance_between_hours(samples.hours, is_regression)
+    usual = Usual(versions or 0.0, versions is not None, hours)
+    return compare(samples, phase.limits, usual, is_regression, phase.alpha)
+
+
+def _distance_on_test_rows(version: Version, champion: int, artifacts: Store) -> float | None:
+    """Return how far the predictions of the two versions lay apart on test rows; None if that was not measured."""
+    try:
+        report = read_json(artifacts, version.validation)
+    except (Unknown, Tampered):
+        return None
+    distance = report.get("prediction_distance") if isinstance(report, dict) else None
+    return float(distance) if distance is not None and report.get("champion") == champion else None
+
+
+def _distance_between_hours(hours: Sequence[Array], is_regression: bool) -> float:
+    """Return how far one hour of the champion's predictions lies from the others, at most."""
+    if len(hours) < 2:
+        return 0.0
+    farthest = 0.0
+    for number, hour in enumerate(hours):
+        rest = [one for position, one in enumerate(hours) if position != number]
+        distance = (
+            number_distance(hour, np.sort(np.concatenate(rest)))
+            if is_regression
+            else class_distance(hour, np.sum(rest, axis=0))
+        )
+        farthest = max(farthest, distance)
+    return farthest
+
+
+def _answer(
+    request: JudgeRequest, verdict: str, reason: str, findings: list[Finding], pause: int, overdue: bool = False
+) -> Judged:
+    return Judged.model_validate({
+        **request.model_dump(exclude={"schema_number", "since"}), "verdict": verdict, "reason": reason,
+        "findings": findings, "wait_seconds": pause if verdict == "hold" else 0, "overdue": overdue,
+    })  # fmt: skip

@@ -1,0 +1,46 @@
+"""The scores of one shard, by the version that the plan names."""
+
+from __future__ import annotations
+
+from modelcycle.faults import BadMessage
+from modelcycle.messages import ScoredShard, ScoreShardRequest, fingerprint
+from modelcycle.model.answer import load_version
+from modelcycle.model.columns import Columns
+from modelcycle.model.npz import to_npz_uncompressed
+from modelcycle.registry import Registry
+from modelcycle.steps import reuse_or_work
+from modelcycle.store import Store
+
+STEP = "score_shard"
+
+
+def score_shard(request: ScoreShardRequest, *, artifacts: Store, registry: Registry, code: str) -> ScoredShard:
+    """Score the rows of a shard by the code that answers requests.
+
+    Parameters
+    ----------
+    artifacts : the bucket with the version and the shard, and for the scores
+    code : version of the code; a result of other code is not reused
+
+    Raises
+    ------
+    BadMessage : the shard does not have the rows that the plan names
+    """
+
+    def work() -> ScoredShard:
+        shard = request.shard
+        loaded = load_version(registry.versions.get(request.model, request.version), artifacts)
+        columns = Columns.from_bytes(artifacts.read(shard.columns))
+        if columns.rows != shard.rows:
+            raise BadMessage("the shard does not have the rows of the plan", STEP, "upload the file again")
+        scores = loaded.scorer.scores(columns)
+        key = f"scoring/{request.model}/{request.job}/scores-{shard.number:05d}.npz"
+        return ScoredShard(
+            model=request.model, job=request.job, number=shard.number, rows=len(scores),
+            scores=artifacts.put(key, to_npz_uncompressed(scores=scores)),
+        )  # fmt: skip
+
+    return reuse_or_work(
+        work, ScoredShard, model=request.model, step=STEP, mark=fingerprint(STEP, code, request),
+        results=registry.results, artifacts=artifacts,
+    )  # fmt: skip

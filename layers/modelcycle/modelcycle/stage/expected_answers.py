@@ -1,0 +1,84 @@
+"""The rows that staging asks for, and what the answers to them must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelcycle.model.columns import Columns
+from modelcycle.model.scoring import ScoreArray, predictions
+from modelcycle.model.signature import Signature
+
+SCORE_TOLERANCE = (
+    1e-5  # of a row alone and in a batch, relative and in `unit`s: matrix products add up in another order
+)
+
+
+@dataclass(frozen=True)
+class ExpectedAnswers:
+    """Test rows as requests have them, with the scores that one batch gave them.
+
+    Parameters
+    ----------
+    signature : of the version
+    instances : the rows, n
+    scores : float (n, classes) or (n, 1)
+    labels : the prediction of each row
+    unit : of a difference: the rounding of large terms stays when they add up to a small one
+    """
+
+    signature: Signature
+    instances: list[dict[str, Any]]
+    scores: ScoreArray
+    labels: list[str | float]
+    unit: float
+
+    @classmethod
+    def of(cls, signature: Signature, columns: Columns, scores: ScoreArray, rows: int) -> ExpectedAnswers:
+        """Choose at most `rows` of the test rows, spread evenly.
+
+        Parameters
+        ----------
+        columns : all test rows
+        scores : of all test rows, computed in one batch
+        """
+        positions = _evenly_spread(columns.rows, rows)
+        deviation = float(np.std(scores)) if signature.task == "regression" and len(scores) else 0.0
+        return cls(
+            signature,
+            signature.instances(columns.take(positions)),
+            scores[positions],
+            list(predictions(scores[positions], signature)),
+            deviation if np.isfinite(deviation) and deviation > 0 else 1.0,
+        )
+
+    def differs(self, row: int, prediction: str | float, probabilities: Mapping[str, float] | None) -> bool:
+        """Return whether the answer to a row is another one than that of the batch, beyond rounding."""
+        answered = [prediction] if probabilities is None else list(probabilities.values())
+        expected = self.scores[row]
+        if len(answered) != len(expected):
+            return True
+        is_close = np.allclose(
+            np.array(answered, dtype=np.float64), expected, rtol=SCORE_TOLERANCE, atol=SCORE_TOLERANCE * self.unit
+        )
+        if probabilities is None or prediction == self.labels[row]:
+            return not is_close
+        return not is_close or not self._is_tie(expected)
+
+    def _is_tie(self, scores: ScoreArray) -> bool:
+        """Return whether the probabilities are so close to the decision that rounding may change the class."""
+        if len(scores) == 2:
+            return bool(abs(scores[1] - self.signature.threshold) <= SCORE_TOLERANCE)
+        highest, second = np.sort(scores)[::-1][:2]
+        return bool(highest - second <= 2 * SCORE_TOLERANCE)
+
+
+def _evenly_spread(available: int, wanted: int) -> npt.NDArray[np.intp]:
+    """Return the positions of at most `wanted` of `available` rows."""
+    if not available:
+        return np.array([], dtype=np.intp)
+    return np.unique(np.linspace(0, available - 1, min(wanted, available)).astype(np.intp))

@@ -1,0 +1,124 @@
+"""The function Candidate: answers by any registered version, and tells what its environment has used."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from modelcycle.predict import environment_figures
+from modelcycle.predict.environment_figures import memory_mb, process_age_ms
+from modelcycle.predict.registered_versions import RegisteredVersions
+from modelcycle.registry import Registry
+from modelcycle.stage.candidate import Candidate, Environment
+from tests.fakes import MemoryStore, MemoryTable
+from tests.trained import COLOUR, HOURS, MODEL, cycle, train
+
+ROW = {HOURS: 47.5, COLOUR: "red"}
+
+
+class Function:
+    """The handler, with a registry in memory."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = Path(__file__).parents[2] / "functions" / "predict" / "candidate.py"
+        spec = importlib.util.spec_from_file_location("candidate_app", path)
+        assert spec and spec.loader
+        self.app = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.app)
+        self.store, self.registry = MemoryStore(), Registry(MemoryTable())
+        self.versions = RegisteredVersions(self.registry, self.store)
+        self.log = io.StringIO()
+        self.app.logger.registered_handler.setStream(self.log)
+        monkeypatch.setattr(self.app, "versions", lambda: self.versions)
+
+    def register(self, seed: int = 0) -> int:
+        return cycle(train("binary", seed=seed), self.store, self.registry, f"r{seed}").register(f"c{seed}").version
+
+    def ask(self, version: Any, instance: Any = None, model: str = MODEL) -> Any:
+        event = json.loads(Candidate(None, model, version).event(0, instance or ROW))  # type: ignore[arg-type]
+        context = SimpleNamespace(
+            function_name="candidate", memory_limit_in_mb=1769, invoked_function_arn="arn", aws_request_id="1"
+        )
+        return self.app.handler(event, context)
+
+
+@pytest.fixture
+def function(monkeypatch: pytest.MonkeyPatch) -> Function:
+    return Function(monkeypatch)
+
+
+def test_it_answers_by_a_version_that_is_not_live(function: Function) -> None:
+    first, second = function.register(0), function.register(40)
+    answers = [json.loads(function.ask(version)["body"]) for version in (first, second, first)]
+    assert [answer["version"] for answer in answers] == [first, second, first]
+    assert answers[0]["probabilities"] == answers[2]["probabilities"] != answers[1]["probabilities"]
+
+
+@pytest.mark.parametrize(
+    ("version", "model", "status"), [(7, MODEL, 404), ("seven", MODEL, 404), ("²", MODEL, 404), (1, "no-such", 404)]
+)
+def test_an_unknown_version_is_a_problem_document(function: Function, version: Any, model: str, status: int) -> None:
+    function.register()
+    answer = function.ask(version, model=model)
+    assert answer["statusCode"] == status and json.loads(answer["body"])["detail"]
+
+
+def test_a_request_that_does_not_fit_is_refused_as_predict_does(function: Function) -> None:
+    version = function.register()
+    answer = function.ask(version, {HOURS: "secret", COLOUR: "red"})
+    assert answer["statusCode"] == 400 and {e["pointer"] for e in json.loads(answer["body"])["errors"]} >= {
+        "/instances/0/hours ~1 week"
+    }
+    assert "secret" not in function.log.getvalue()
+
+
+def test_artifacts_that_were_changed_are_not_served(function: Function) -> None:
+    version = function.register()
+    key = function.registry.versions.get(MODEL, version).onnx.uri.removeprefix("s3://artifacts/")
+    function.store.objects[key] += b"x"
+    assert function.ask(version)["statusCode"] == 500
+
+
+def test_nothing_is_captured_and_no_metric_of_live_traffic_is_counted(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function.ask(function.register())
+    assert "CloudWatchMetrics" not in capsys.readouterr().out + function.log.getvalue()
+
+
+def test_it_tells_about_its_environment_what_the_load_test_reads(function: Function) -> None:
+    version = function.register()
+    told = [Environment(**function.ask(version)["environment"]) for _ in range(3)]
+    assert [one.calls for one in told] == [1, 2, 3] and len({one.id for one in told}) == 1
+    assert all(0 < one.ms < 5_000 and 1 < one.memory_mb <= one.peak_mb + 1 for one in told)
+    assert told[0].init_ms == told[1].init_ms > 0
+
+
+def test_memory_is_that_of_this_process_now_and_at_its_peak() -> None:
+    before, _ = memory_mb()
+    block = bytearray(64 * 2**20)
+    block[::4096] = b"x" * len(block[::4096])
+    during, peak = memory_mb()
+    del block
+    after, peak_after = memory_mb()
+    assert during - before > 50 and during - after > 50
+    assert peak >= during and peak_after >= peak - 1
+
+
+def test_the_age_of_a_process_grows_with_time() -> None:
+    before = process_age_ms()
+    time.sleep(0.05)
+    assert 30 < process_age_ms() - before < 5_000
+
+
+def test_without_proc_memory_is_the_peak(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(environment_figures, "STATUS", tmp_path / "none")
+    now, peak = memory_mb()
+    assert now == peak > 1

@@ -1,0 +1,125 @@
+"""Every role reaches the records and objects that docs/security.md lists, and nothing else."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Any
+
+import pytest
+from ministack.core import iam_evaluator
+
+from tests.permission_tables import (
+    MODELS,
+    NOTHING,
+    PARAMETERS,
+    documented,
+    may_reach,
+    may_touch,
+    objects,
+    partition_keys,
+    roles,
+    statements,
+)
+
+TABLE = PARAMETERS["RegistryArn"]
+OTHER_ACTIONS = {
+    "dynamodb": [
+        "DeleteItem",
+        "UpdateItem",
+        "Scan",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "PartiQLSelect",
+        "PartiQLInsert",
+    ],
+    "s3": ["DeleteObject", "DeleteObjectVersion", "PutObjectAcl", "PutBucketPolicy"],
+}
+FUNCTIONS = roles()
+
+
+def allowed(function: str, action: str, resource: str, keys: list[str] | None = None) -> bool:
+    """Return whether a function's role allows a request that names these partition keys."""
+    policy = iam_evaluator.parse_policy_document({"Version": "2012-10-17", "Statement": statements(function)})
+    context = iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:iam::1:role/{function}", principal_type="AssumedRole", principal_account="1",
+        action=action, resource_arn=resource, region="us-east-1",
+        service_context={"dynamodb:leadingkeys": keys} if keys else {},
+    )  # fmt: skip
+    return bool(iam_evaluator.evaluate(context, [policy]).decision == "Allow")
+
+
+@pytest.mark.parametrize("table", ["Records", "Objects"])
+def test_the_document_has_a_row_for_each_function(table: str) -> None:
+    assert documented(table).keys() == FUNCTIONS.keys() != set(), "add the function to docs/security.md"
+
+
+@pytest.mark.parametrize(("function", "step"), FUNCTIONS.items())
+def test_a_role_reaches_the_records_that_the_document_lists_and_no_others(function: str, step: str) -> None:
+    row = documented("Records").get(function, NOTHING)
+    for model in MODELS:
+        for key in partition_keys(model):
+            for action, names in (("GetItem", row.reads), ("Query", row.lists), ("PutItem", row.writes)):
+                expected = may_reach(names, key, step)
+                assert allowed(function, f"dynamodb:{action}", TABLE, [key]) == expected, (action, key)
+
+
+@pytest.mark.parametrize(("function", "step"), FUNCTIONS.items())
+def test_a_request_reaches_nothing_if_one_of_its_keys_is_not_allowed_or_it_names_none(function: str, step: str) -> None:
+    for action in ("GetItem", "Query", "PutItem"):
+        for key in partition_keys("plums"):
+            assert not allowed(function, f"dynamodb:{action}", TABLE, [key, "OTHER#plums"])
+        assert not allowed(function, f"dynamodb:{action}", TABLE)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_reaches_the_objects_that_the_document_lists_and_no_others(function: str) -> None:
+    row = documented("Objects").get(function, NOTHING)
+    for model in MODELS:
+        for name, arn in objects(model):
+            for action, names in (("GetObject", row.reads), ("PutObject", row.writes)):
+                assert allowed(function, f"s3:{action}", arn) == may_touch(names, name), (action, arn)
+    for bucket in ("data", "artifacts"):
+        assert allowed(function, "s3:ListBucket", f"arn:aws:s3:::{bucket}") == (bucket in row.lists), bucket
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_has_no_other_action_on_the_registry_and_the_buckets(function: str) -> None:
+    versions_too = [arn for _, arn in objects("plums")] if function != "Collect" else []
+    for name in OTHER_ACTIONS["dynamodb"]:
+        assert not any(allowed(function, f"dynamodb:{name}", TABLE, [key]) for key in partition_keys("plums")), name
+    for name in OTHER_ACTIONS["s3"]:
+        assert not any(allowed(function, f"s3:{name}", arn) for _, arn in objects("plums")), name
+    assert not any(allowed(function, "s3:GetObjectVersion", arn) for arn in versions_too)
+
+
+def test_every_area_that_a_policy_names_is_in_the_document() -> None:
+    """Else the tests above would not try it."""
+    known = [arn for model in MODELS for _, arn in objects(model)] + ["arn:aws:s3:::data", "arn:aws:s3:::artifacts"]
+    for function in FUNCTIONS:
+        for resource in resources(function, "s3:"):
+            assert fnmatch.filter(known, resource), f"{function} may reach {resource}"
+
+
+def test_every_permission_for_the_registry_names_its_kinds() -> None:
+    """A kind is whole: `RUN#*`, never `RUN*`, which RUNNERS would match."""
+    for function in FUNCTIONS:
+        for statement in statements(function):
+            if TABLE in resources_of(statement):
+                patterns = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+                assert all(pattern == "MODELS" or pattern.endswith("#*") for pattern in patterns), function
+                assert statement["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"}, function
+
+
+def resources(function: str, service: str) -> list[str]:
+    """Return the resources on which a role has an action of a service."""
+    return [
+        resource
+        for statement in statements(function)
+        if str(statement["Action"]).strip("[]'").startswith(service)
+        for resource in resources_of(statement)
+    ]
+
+
+def resources_of(statement: dict[str, Any]) -> list[str]:
+    found = statement["Resource"]
+    return found if isinstance(found, list) else [found]
