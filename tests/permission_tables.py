@@ -93,6 +93,15 @@ def objects(model: str) -> list[Item]:
     return [Item(name, _address(name, model)) for name in sorted(names) if "*" not in name]
 
 
+def strays(model: str) -> list[str]:
+    """Return the ARNs of objects outside every area of the document."""
+    steps = [*roles().values(), "train"]
+    keys = [f"{folder}/x.npz" for step in steps for folder in (step, f"{model}/{step}") if step != "monitoring"]
+    stray = [f"artifacts/{key}" for key in [*keys, "x.npz", f"{model}/x.npz", "holdout/x.npz", "holdout/plums/x.npz"]]
+    stray += [f"data/{key}" for key in ("x.csv", f"other/{model}/x.csv", f"{model}/runs/r/claim/x")]
+    return [f"arn:aws:s3:::{key}" for key in stray]
+
+
 def may_touch(names: tuple[str, ...], name: str) -> bool:
     """Return whether the names of a cell allow an object; `preprocess` allows all below it."""
     return any(name == allowed or fnmatch.fnmatch(name, allowed) or name.startswith(f"{allowed}/") for allowed in names)

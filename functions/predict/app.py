@@ -1,5 +1,10 @@
 """Step 9, serving: answers predictions behind API Gateway: JSON rows, and the Open Inference Protocol."""
 
+# ruff: noqa: E402
+import gc
+
+gc.disable()  # until the first answer: imports make many objects, and no garbage for a collector to find
+
 import functools
 from typing import Any
 
@@ -45,3 +50,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return response
     finally:
         recorder.after_answer.answered(context.aws_request_id)
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()

@@ -14,7 +14,7 @@ DATA_AREAS = ("raw", "landed", "captures", "score")  # of the data bucket, each 
 class Artifact(BaseModel):
     """An object in S3 that is never rewritten."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     uri: str
     sha256: str

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from modelcycle.spec.metrics import (
     HEADLINE_METRIC,
     METRICS,
@@ -15,7 +18,6 @@ from modelcycle.spec.metrics import (
     is_better,
     unknown_metric,
 )
-from modelcycle.spec.parsing import parse
 from modelcycle.spec.pipeline import (
     MODEL_NAME,
     Algorithm,
@@ -33,6 +35,9 @@ from modelcycle.spec.pipeline import (
 from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
 from modelcycle.spec.serving import Capture, Evidence, Rollout, Staging
 from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
+
+if TYPE_CHECKING:
+    from modelcycle.spec.parsing import parse
 
 __all__ = [
     "CELL_CHECKS",
@@ -76,3 +81,10 @@ __all__ = [
     "seconds_of",
     "unknown_metric",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the parser when it is first used: it needs PyYAML, and what answers predictions reads no pipeline file."""
+    if name == "parse":
+        return import_module("modelcycle.spec.parsing").parse
+    raise AttributeError(name)
