@@ -14,7 +14,7 @@ AREAS = ("raw", "landed", "captures", "feedback", "score", "scored", "_scoring")
 class Artifact(BaseModel):
     """An object in S3 that is never rewritten."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     uri: str
     sha256: str
