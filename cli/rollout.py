@@ -33,7 +33,8 @@ def wait_for_traffic(place: Place, outcome: Outcome, deploy: Step) -> None:
             if outcome.started:
                 outcome.seconds = (deploy.ended - outcome.started).total_seconds()
             return
-        if outcome.version in outcome.route.weights:  # an earlier run has given it traffic
+        # an earlier run has given it traffic, or it answers as a shadow first
+        if outcome.version in outcome.route.weights or outcome.version == outcome.route.shadow is not None:
             return
         if outcome.rollout in OVER:
             break

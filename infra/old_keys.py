@@ -40,7 +40,7 @@ def move_old_keys(dynamodb: Any, table: str) -> MovedRecords:
     dynamodb : boto3's client
     table : the registry's name
     """
-    moved, kept = 0, []
+    moved, kept = 0, list[Key]()
     for model in _models(dynamodb, table):
         items: list[Item] = []
         for item in _old_items(dynamodb, table, model):
@@ -139,10 +139,15 @@ def sentences(result: MovedRecords) -> list[str]:
 def main() -> None:
     """Move the records of a table of the account that boto3 is configured for."""
     import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
     parser = argparse.ArgumentParser(description="Moves a registry to the keys that name the kind of each record.")
     parser.add_argument("table", help="the stack's output RegistryTable")
-    result = move_old_keys(boto3.client("dynamodb"), parser.parse_args().table)
+    table = parser.parse_args().table
+    try:
+        result = move_old_keys(boto3.client("dynamodb"), table)
+    except (BotoCoreError, ClientError) as error:
+        raise SystemExit(f"{error}\nCorrect it and run this again: what was moved stays moved.") from None
     print("\n".join(sentences(result) or ["every record has its new key"]))
 
 

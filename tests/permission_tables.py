@@ -25,9 +25,9 @@ PARAMETERS = {
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
     "SourceBuckets": "", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
-DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "score")
+DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "feedback", "score", "scored")
 # a model may be named as a part of keys is
-MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "a", "a-b")
+MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "monitoring", "staging", "scoring", "a", "a-b")
 
 
 class Allowed(NamedTuple):
@@ -93,6 +93,15 @@ def objects(model: str) -> list[Item]:
     return [Item(name, _address(name, model)) for name in sorted(names) if "*" not in name]
 
 
+def strays(model: str) -> list[str]:
+    """Return the ARNs of objects outside every area of the document."""
+    steps = [*roles().values(), "train"]
+    keys = [f"{folder}/x.npz" for step in steps for folder in (step, f"{model}/{step}") if step != "monitoring"]
+    stray = [f"artifacts/{key}" for key in [*keys, "x.npz", f"{model}/x.npz", "holdout/x.npz", "holdout/plums/x.npz"]]
+    stray += [f"data/{key}" for key in ("x.csv", f"other/{model}/x.csv", f"{model}/runs/r/claim/x")]
+    return [f"arn:aws:s3:::{key}" for key in stray]
+
+
 def may_touch(names: tuple[str, ...], name: str) -> bool:
     """Return whether the names of a cell allow an object; `preprocess` allows all below it."""
     return any(name == allowed or fnmatch.fnmatch(name, allowed) or name.startswith(f"{allowed}/") for allowed in names)
@@ -108,6 +117,9 @@ def _address(name: str, model: str) -> str:
         return f"arn:aws:s3:::data/{key}"
     if name.startswith("holdout/"):
         return f"arn:aws:s3:::artifacts/{name}/{model}/20260101T000000000-abcd.npz"
-    if name.startswith(("monitoring/", "staging/")):
-        return f"arn:aws:s3:::artifacts/{model}/{name}"
+    area, _, file = name.partition("/")
+    if area in ("monitoring", "staging"):
+        return f"arn:aws:s3:::artifacts/{model}/{area}/00000001/{file}"
+    if area == "_scoring":
+        return f"arn:aws:s3:::artifacts/_scoring/model={model}/451d663af73be860/{file}"
     return f"arn:aws:s3:::artifacts/{model}/runs/20260101T000000000-abcd/{name}"

@@ -67,6 +67,11 @@ def _deployed(outcome: Outcome) -> tuple[str, Rows]:
     """Return the share of the traffic that the version has now: a canary starts with a part of it."""
     version, share = f"{outcome.model}:{outcome.version}", outcome.route.weights.get(outcome.version or 0, 0)
     after = f" after {seconds(outcome.seconds)}" if outcome.seconds is not None else ""
+    if outcome.version is not None and outcome.route.shadow == outcome.version:
+        return f"{version} answers beside version {traffic(outcome.route.weights)}; nobody sees its answers yet.", [
+            ("what follows", "it is judged by these answers: gets traffic, waits, or is taken back by itself"),
+            ("follow it", f"modelcycle show {outcome.model}"),
+        ]
     if share == 100:
         return f"{version} is live{after}.", []
     if not share:
@@ -74,6 +79,7 @@ def _deployed(outcome: Outcome) -> tuple[str, Rows]:
     others = {number: weight for number, weight in outcome.route.weights.items() if number != outcome.version}
     rows = [("other traffic", f"version {traffic(others)}")]
     if outcome.rollout in ("", "RUNNING"):
+        rows.append(("what follows", "it is judged by what it answers: goes on, waits, or is rolled back by itself"))
         rows.append(("follow it", f"modelcycle show {outcome.model}"))
         return f"{version} has {share} % of the traffic{after}; its rollout continues by itself.", rows
     rows.append(("continue", f"modelcycle promote {version}"))

@@ -240,7 +240,9 @@ def _register(results: Results) -> Figures:
     hashes = [f"from data {version['data'][:8]}", f"code {version['code'][:8]}"] if version else []
     if registered.replaces is not None:
         hashes.append(f"the same model as version {registered.replaces}, whose artifacts are gone")
-    return Figures([f"version {registered.version}", *hashes, *([] if registered.created else ["registered before"])])
+    parts = [f"version {registered.version}", *hashes, *([] if registered.created else ["registered before"])]
+    change = registered.contract_change
+    return Figures(parts, [change.what, change.who] if change else [])
 
 
 def _stage(results: Results) -> Figures:
@@ -268,7 +270,9 @@ def _stage(results: Results) -> Figures:
 
 def _deploy(results: Results) -> Figures:
     weights = {int(version): weight for version, weight in results.get("route", {}).get("weights", {}).items()}
-    return Figures([f"live: version {traffic(weights)}" if weights else "its version has no traffic"])
+    shadow = results.get("route", {}).get("shadow")
+    beside = [f"shadow: version {shadow}"] if shadow is not None else []
+    return Figures([f"live: version {traffic(weights)}" if weights else "its version has no traffic", *beside])
 
 
 def _first(sentences: list[str]) -> list[str]:

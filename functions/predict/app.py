@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters, runtime_api
-from modelcycle.predict import CaptureStream, LiveModels, Recorder
+from modelcycle.predict import CaptureStream, LiveModels, Recorder, open_inference_paths
 from modelcycle.predict.http_api import metrics, router
 from modelcycle.predict.recorder import report_given_up
 
@@ -22,6 +22,7 @@ TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds: a client waits 
 logger = Logger(service="predict")
 app = APIGatewayRestResolver()
 app.include_router(router)
+app.include_router(open_inference_paths.router)
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from modelcycle.predict import environment_figures
+from modelcycle.predict import environment_figures, registered_versions
 from modelcycle.predict.environment_figures import memory_mb, process_age_ms
 from modelcycle.predict.registered_versions import RegisteredVersions
 from modelcycle.registry import Registry
@@ -59,6 +59,17 @@ def test_it_answers_by_a_version_that_is_not_live(function: Function) -> None:
     answers = [json.loads(function.ask(version)["body"]) for version in (first, second, first)]
     assert [answer["version"] for answer in answers] == [first, second, first]
     assert answers[0]["probabilities"] == answers[2]["probabilities"] != answers[1]["probabilities"]
+
+
+def test_it_keeps_the_last_versions_and_no_more(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = (function.register(seed) for seed in (0, 40, 50))
+    monkeypatch.setattr(registered_versions, "MAX_VERSIONS", 2)
+    reads: list[str] = []
+    read = function.store.read
+    monkeypatch.setattr(function.store, "read", lambda artifact: (reads.append(artifact.uri), read(artifact))[1])
+    for version, loads in ((first, 1), (second, 2), (first, 2), (third, 3), (first, 3), (second, 4)):
+        assert json.loads(function.ask(version)["body"])["version"] == version
+        assert len(reads) == 2 * loads
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from functools import cache
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.permission_tables import (
     partition_keys,
     roles,
     statements,
+    strays,
 )
 
 TABLE = PARAMETERS["RegistryArn"]
@@ -37,15 +39,20 @@ OTHER_ACTIONS = {
 FUNCTIONS = roles()
 
 
+@cache
+def policy(function: str) -> Any:
+    """Return the policy of a function's role, as MiniStack reads it."""
+    return iam_evaluator.parse_policy_document({"Version": "2012-10-17", "Statement": statements(function)})
+
+
 def allowed(function: str, action: str, resource: str, keys: list[str] | None = None) -> bool:
     """Return whether a function's role allows a request that names these partition keys."""
-    policy = iam_evaluator.parse_policy_document({"Version": "2012-10-17", "Statement": statements(function)})
     context = iam_evaluator.EvalContext(
         principal_arn=f"arn:aws:iam::1:role/{function}", principal_type="AssumedRole", principal_account="1",
         action=action, resource_arn=resource, region="us-east-1",
         service_context={"dynamodb:leadingkeys": keys} if keys else {},
     )  # fmt: skip
-    return bool(iam_evaluator.evaluate(context, [policy]).decision == "Allow")
+    return bool(iam_evaluator.evaluate(context, [policy(function)]).decision == "Allow")
 
 
 @pytest.mark.parametrize("table", ["Records", "Objects"])
@@ -80,6 +87,13 @@ def test_a_role_reaches_the_objects_that_the_document_lists_and_no_others(functi
                 assert allowed(function, f"s3:{action}", arn) == may_touch(names, name), (action, arn)
     for bucket in ("data", "artifacts"):
         assert allowed(function, "s3:ListBucket", f"arn:aws:s3:::{bucket}") == (bucket in row.lists), bucket
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_reaches_no_object_outside_the_areas(function: str) -> None:
+    for model in MODELS:
+        for arn in strays(model):
+            assert not any(allowed(function, f"s3:{action}", arn) for action in ("GetObject", "PutObject")), arn
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -4,6 +4,16 @@ Both are objects that others write, many small or few large ones, with gzip or w
 in bounded amounts.
 """
 
-from modelcycle.captured.objects import Selection, download, select_captures, select_outcomes
+from modelcycle.captured.lines import captured_ids, json_lines
+from modelcycle.captured.objects import (
+    Selection,
+    download,
+    select_captures,
+    select_newest_captures,
+    select_outcomes,
+)
 
-__all__ = ["Selection", "download", "select_captures", "select_outcomes"]
+__all__ = [
+    "Selection", "captured_ids", "download", "json_lines", "select_captures", "select_newest_captures",
+    "select_outcomes",
+]  # fmt: skip

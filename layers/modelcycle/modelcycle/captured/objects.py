@@ -40,6 +40,11 @@ def select_captures(data: Store, model: str, start: datetime, end: datetime) -> 
     return _newest(_hourly(data, model, start, end))
 
 
+def select_newest_captures(data: Store, model: str) -> Selection:
+    """Select a model's captured answers, whenever they were answered."""
+    return _newest(reversed(list(data.list(f"captures/model={model}/"))))
+
+
 def select_outcomes(data: Store, model: str) -> Selection:
     """Select the objects with outcomes of a model's predictions; the last key is the newest."""
     return _newest(reversed(list(data.list(f"feedback/{model}/"))))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.captured import Selection, download, select_captures, select_outcomes
+from modelcycle.captured import Selection, download, json_lines, select_captures, select_outcomes
 from modelcycle.deploy.outcomes import load_outcomes
 from modelcycle.engine import Engine, connect
 from modelcycle.json_pointer import json_pointer
@@ -25,7 +25,6 @@ from modelcycle.model.signature import Signature
 from modelcycle.sql_literal import literal
 from modelcycle.store import Store
 
-MAX_LINE_BYTES = 8 * 2**20  # a longer line is skipped
 MIN_HOUR_ENTITIES = 50  # of an hour that is compared with the others
 CHAMPION, CHALLENGER = 0, 1
 
@@ -170,23 +169,15 @@ def _create_answers(
         entity = (
             f"CASE WHEN len(list_filter({texts}, lambda x: x IS NOT NULL)) > 0 THEN {texts}::VARCHAR ELSE {entity} END"
         )
-    lines = (
-        f"""read_csv([{", ".join(map(literal, files))}], columns = {{'line': 'VARCHAR'}}, delim = '', quote = '',
-            escape = '', header = false, auto_detect = false, ignore_errors = true, max_line_size = {MAX_LINE_BYTES},
-            buffer_size = {MAX_LINE_BYTES * 4})"""
-        if files
-        else "(SELECT NULL::VARCHAR AS line WHERE false)"
-    )
     engine.execute(
         f"""CREATE TABLE answers AS
-            WITH lines AS (SELECT try_cast(line AS JSON) AS json FROM {lines}),
-            read AS (
+            WITH read AS (
               SELECT json, json ->> '$.prediction_id' AS id, try_cast(json ->> '$.at' AS TIMESTAMPTZ) AS asked,
                 try_cast(json ->> '$.version' AS INTEGER) AS version,
                 coalesce(try_cast(json ->> '$.assigned' AS INTEGER), version) AS assigned,
                 coalesce(json ->> '$.failure', '') AS failure,
                 coalesce(try_cast(json ->> '$.shadow' AS BOOLEAN), false) AS shadow
-              FROM lines WHERE json ->> '$.model' = $model),
+              FROM ({json_lines(files)}) WHERE json ->> '$.model' = $model),
             chosen AS (
               SELECT *, CASE
                   WHEN shadow = $shadow AND assigned = $challenger AND asked BETWEEN $since AND $until THEN {CHALLENGER}

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from modelcycle.faults import NotAllowed, Transient, Unknown
 from modelcycle.flows import Flows
-from modelcycle.messages import Decided, Decision, DeployRequest
-from modelcycle.registry import Entry, Move, Registry, Version, champion, keys, not_allowed, state_in_words
+from modelcycle.messages import Decided, Decision, DeployRequest, Judged
+from modelcycle.registry import Entry, Move, Registry, Route, Version, champion, keys, not_allowed, state_in_words
 from modelcycle.store import Store
 
 MAX_ROLLOUTS = 20  # of one version between two moves of the route
@@ -111,15 +111,27 @@ def _promote(decision: Decision, version: int, ports: Ports) -> str:
     route = ports.registry.routes.get(decision.model)
     if route.weights == {version: 100}:
         return ALL_TRAFFIC
+    step = 0
     if _is_rolling_out(decision.model, version, ports):
-        return f"its rollout is running, and has given it {route.weights[version]} % of the traffic so far"
+        held = _held(decision.model, version, route, ports)
+        if held is None:
+            return f"its rollout is running, and has given it {route.weights.get(version, 0)} % of the traffic so far"
+        step = held.step
     _check_intact(decision.model, version, ports)
     # Written before the rollout starts. If the function is killed in between, the same decision again finds its entry
     # and starts the rollout.
     entry = Entry(subject=f"version {version}", decision="promote", by=decision.by, why=decision.why)
     ports.registry.audit.add(decision.model, keys.decision_to_promote(version, route.moves), entry)
-    _roll_out(decision, version, route.moves, ports)
+    _roll_out(decision, version, route.moves, ports, step)
     return ""
+
+
+def _held(model: str, version: int, route: Route, ports: Ports) -> Judged | None:
+    """Return the judgement of a rollout that has too few answers and waits for a person; None if it waits for none."""
+    last = ports.registry.routes.move(model, route.moves)
+    judgements = ports.registry.judgements.of_rollout(model, last.rollout) if last else []
+    waiting = [one.judged for one in judgements if one.judged.moves == route.moves and one.judged.overdue]
+    return next((one for one in waiting if one.version == version), None)
 
 
 # each returns why nothing was changed; "" if something was
@@ -159,7 +171,7 @@ def _execution(rollout: str, name: str) -> str:
     return f"{rollout.replace(':stateMachine:', ':execution:')}:{name}"
 
 
-def _roll_out(decision: Decision, version: int, moves: int, ports: Ports) -> None:
+def _roll_out(decision: Decision, version: int, moves: int, ports: Ports, step: int = 0) -> None:
     """Start the rollout, unless one of this version is running that started after the route's last move.
 
     A failed execution keeps its name, so the next decision takes the next name.
@@ -167,9 +179,10 @@ def _roll_out(decision: Decision, version: int, moves: int, ports: Ports) -> Non
     Parameters
     ----------
     moves : number of the route's last move; the rollout ends if others move the traffic after it
+    step : with which it begins
     """
     message = DeployRequest(
-        model=decision.model, version=version, actor=decision.by, why=decision.why, moves=moves
+        model=decision.model, version=version, step=step, actor=decision.by, why=decision.why, moves=moves
     ).wire()
     for attempt in range(1, MAX_ROLLOUTS + 1):
         name = f"{decision.model}-v{version}-{moves}" + (f"-{attempt}" if attempt > 1 else "")

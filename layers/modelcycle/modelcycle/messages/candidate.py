@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelcycle.messages.contract_change import ContractChange
 from modelcycle.messages.data import Collected, Preprocessed
 from modelcycle.messages.message import Artifact, Message
 from modelcycle.messages.run import RunRequest
@@ -172,6 +173,7 @@ class Registered(Message):
     version: int
     created: bool = Field(description="false if the same content was registered before")
     replaces: int | None = Field(None, description="the version of the same content whose artifacts are gone")
+    contract_change: ContractChange | None = Field(None, description="its columns against those of the champion")
 
 
 class StageRequest(RunRequest):

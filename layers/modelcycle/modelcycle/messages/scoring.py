@@ -164,7 +164,7 @@ class FinishedScoring(Message):
     manifest: str
     files: list[Artifact] = Field([], description="all files of the results in order, and the manifest")
     unread_cells: int = 0
-    notes: list[str] = []
+    notes: list[str] = Field([])
 
 
 def _model_of(key: str) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from modelcycle.faults import BadMessage
 from modelcycle.messages import Chain, Validated, ValidateRequest
 from modelcycle.model.columns import Columns, TableSchema
+from modelcycle.model.distances import prediction_distance
 from modelcycle.model.evidence import Evidence
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
@@ -136,6 +137,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         },
         "left_out": left_out,
         "champion": scored.champion,
+        "prediction_distance": _prediction_distance(rows, against_champion),
         "compared": against_champion.rows if against_champion else 0,
         "uncompared": uncompared,
         "chain": chain.model_dump(),
@@ -222,6 +224,14 @@ def _compare_with_champion(
         return None, [f"not compared with {name}: it has learned from all test rows{one}"]
     threshold = Signature.model_validate_json(artifacts.read(champion.signature)).threshold
     return compare_models(name, rows, positions, scores, metric, threshold), []
+
+
+def _prediction_distance(rows: JudgedRows, champion: Compared | None) -> float | None:
+    """Return how far the predictions of both lie apart; a rollout is judged by what goes beyond that."""
+    if champion is None:
+        return None
+    own = rows.scores.scores[champion.positions]
+    return prediction_distance(champion.scores, own, rows.task, (champion.threshold, rows.threshold))
 
 
 def _verdict(gates: list[Gate]) -> tuple[Literal["passed", "refused", "unchanged"], list[str]]:
