@@ -27,15 +27,20 @@ SIZE_CLASSES = 14  # of requests, up to 10,000 rows
 MIN_REQUESTS = 20  # of a size, of each version
 MIN_OUTCOMES = 30  # of each version: the sequence for means is asymptotic
 MAX_NAMED_FAILURES = 3
+CIRCUMSTANCES = frozenset({"NotLoaded"})  # failures that are not the model's
 
 Array = npt.NDArray[np.float64]
 
 
 class Comparison(NamedTuple):
-    """A finding, and whether what was observed lies beyond its limit, be it by chance."""
+    """A finding, and whether what was observed lies beyond its limit, be it by chance.
+
+    `is_circumstance`: it says nothing about the model; a later run may find otherwise.
+    """
 
     finding: Finding
     leans: bool
+    is_circumstance: bool = False
 
     @property
     def verdict(self) -> str:
@@ -84,7 +89,8 @@ def compare_errors(champion: Arm, challenger: Arm, limits: Evidence, alpha: floa
         limit=limits.errors, rows=(champion.rows, challenger.rows), verdict=_verdict(low, high, limits.errors),
         detail=detail,
     )  # fmt: skip
-    return Comparison(finding, shares[1] - shares[0] > limits.errors)
+    never_loaded = challenger.failures.keys() <= CIRCUMSTANCES
+    return Comparison(finding, shares[1] - shares[0] > limits.errors, never_loaded)
 
 
 class _Ratio(NamedTuple):
@@ -131,7 +137,7 @@ def compare_latency(champion: Arm, challenger: Arm, limits: Evidence, alpha: flo
         verdict="worse" if worse else "not worse" if not_worse else "open",
         detail=f"{which} of {size} {shown.new:.1f} ms, champion {shown.old:.1f} ms",
     )  # fmt: skip
-    return Comparison(finding, any(one.leans for one in ratios))
+    return Comparison(finding, any(one.leans for one in ratios), is_circumstance=True)
 
 
 def _same_size(champion: Arm, size: int) -> Array:
