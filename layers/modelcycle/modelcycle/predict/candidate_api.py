@@ -23,7 +23,7 @@ def predict_rows_by_version(name: str, version: str) -> Response[str]:
 
 
 class NoRecorder:
-    """Neither captures nor logs an answer: Predict does that after it has answered, and nobody asked this one."""
+    """Captures nothing: no client asked."""
 
     def record(self, *answer: Any) -> None:
         pass
