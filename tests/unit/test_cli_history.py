@@ -46,8 +46,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
         {"kind": "promoted", "before": {}, "after": {1: 100}, "by": "run r1", "why": ""},
         {"kind": "promoted", "before": {1: 100}, "after": {1: 90, 2: 10}, "by": "arn:aws:iam::1:user/ada", "why": WHY,
          "previous": 1},
-        {"kind": "shadowed", "before": {1: 90, 2: 10}, "after": {1: 90, 2: 10}, "by": "run r3", "why": "", "previous": 1,
-         "shadow": 3},
+        {"kind": "shadowed", "before": {1: 90, 2: 10}, "after": {1: 90, 2: 10}, "by": "run r3", "why": "",
+         "previous": 1, "shadow": 3},
     ]  # fmt: skip
     for number, move in enumerate(moves, 1):
         at = (AT + timedelta(hours=number - 1)).isoformat()

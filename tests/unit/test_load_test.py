@@ -6,10 +6,12 @@ import base64
 import io
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from modelcycle.faults import Throttled, Transient
 from modelcycle.invocations import LambdaFunction
@@ -168,6 +170,16 @@ def test_a_load_test_that_a_function_has_no_time_for_is_refused(settings: dict[s
         return
     with pytest.raises(ValueError, match=named):
         Pipeline.model_validate({"name": "m", "target": "t", "staging": settings})
+
+
+def test_the_page_about_staging_has_every_key_with_its_default() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "staging.md").read_text()
+    shown = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])["staging"]
+    defaults = Staging().model_dump()
+    assert shown.keys() == defaults.keys() and Staging(**shown)
+    assert {name: shown[name] for name, value in defaults.items() if value is not None} == {
+        name: value for name, value in defaults.items() if value is not None
+    }
 
 
 class Client:

@@ -198,7 +198,7 @@ def test_a_second_upload_of_the_same_file_does_nothing_twice(job: Job, monkeypat
 
 def test_results_that_were_deleted_are_made_again(job: Job) -> None:
     first = job.score("rows.csv", FILE)
-    for key in [key for key in job.artifacts.objects if key.startswith("scoring/")]:
+    for key in [key for key in job.artifacts.objects if key.startswith("_scoring/")]:
         del job.artifacts.objects[key]
     body = job.data.objects.pop(first.results)
     again = job.again("rows.csv")
@@ -270,7 +270,7 @@ class _SharedCount(MemoryStore):
 
 def _bytes(job: Job, finished: Any) -> dict[str, bytes]:
     results = {key: body for key, body in job.data.objects.items() if key.endswith(".csv")}
-    shards = {key: body for key, body in job.artifacts.objects.items() if key.startswith("scoring/")}
+    shards = {key: body for key, body in job.artifacts.objects.items() if key.startswith("_scoring/")}
     return results | shards
 
 

@@ -124,7 +124,7 @@ def _plan(
         ids = [name for name in signature.id_columns if name in table.names]
         written: list[ScoringShard] = []
         unread_cells = 0
-        prefix = f"scoring/{request.model}/{job}/"
+        prefix = f"_scoring/model={request.model}/{job}/"
         for shard in shards(rows, signature, ids, folder):
             columns = shard.columns.to_bytes(compressed=False)
             written.append(

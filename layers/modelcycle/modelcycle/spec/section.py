@@ -1,4 +1,4 @@
-"""The base of all sections of the pipeline file."""
+"""The base of all sections of the pipeline file, and the names in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
