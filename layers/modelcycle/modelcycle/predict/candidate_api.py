@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from modelcycle.model.request import parse_request
 from modelcycle.predict.http_api import answer_response, live_models, request_key
-from modelcycle.predict.predict import predict_by
+from modelcycle.predict.predict import only_version, predict_by
 from modelcycle.predict.request_body import request_json
 
 router = APIGatewayRouter()  # type: ignore[no-untyped-call]
@@ -18,7 +18,7 @@ router = APIGatewayRouter()  # type: ignore[no-untyped-call]
 @router.post("/models/<name>/versions/<version>/predict")
 def predict_rows_by_version(name: str, version: str) -> Response[str]:
     request = parse_request(request_json(router.current_event))
-    answer = predict_by(live_models().get(name), request, request_key(), version)
+    answer = predict_by(only_version(live_models().get(name), version), request, request_key())
     return answer_response(answer, answer.wire())
 
 
