@@ -25,7 +25,7 @@ PARAMETERS = {
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
     "SourceBuckets": "", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
-DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "score")
+DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "score", "scored")
 # a model may be named as a part of keys is
 MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "a", "a-b")
 
@@ -108,6 +108,8 @@ def _address(name: str, model: str) -> str:
         return f"arn:aws:s3:::data/{key}"
     if name.startswith("holdout/"):
         return f"arn:aws:s3:::artifacts/{name}/{model}/20260101T000000000-abcd.npz"
+    if name.startswith("scoring/"):
+        return f"arn:aws:s3:::artifacts/scoring/{model}/{name.removeprefix('scoring/')}"
     if name.startswith(("monitoring/", "staging/")):
         return f"arn:aws:s3:::artifacts/{model}/{name}"
     return f"arn:aws:s3:::artifacts/{model}/runs/20260101T000000000-abcd/{name}"
