@@ -113,7 +113,7 @@ def check_columns(table: TextTable, fields: Sequence[Field], optional: frozenset
             if len(required) > 1
             else f"the column {required[0]!r}, which the model reads, is not in the file",
             where,
-            f"{hint}the file has {list_names(table.names)}",
+            f"{hint}add what is missing; the file has {list_names(table.names)}",
         )
     return [f"missing in every row: {', '.join(absent)}"] if absent else []
 
