@@ -162,8 +162,8 @@ def test_a_change_names_new_columns_gone_ones_and_other_types_and_who_is_refused
         " number; seen is true or false, as yes, was true or false, as yes / on"
     )
     assert change.who == (
-        "clients that do not send n n, or still send plz, or send a b or seen as before are served as long as version 3"
-        " is live or the previous version, and refused after that"
+        "clients that do not send n n, or still send plz, or send a b or seen as before, are served as long as version"
+        " 3 is live or previous, and refused after that"
     )
 
 
