@@ -148,6 +148,14 @@ def test_the_same_model_is_not_unchanged_if_its_refit_is_to_go_live_now(refit: s
     assert result_and_report(run, scored)[0].verdict == verdict
 
 
+def test_the_same_model_is_not_unchanged_if_it_is_to_be_captured_in_another_way() -> None:
+    store, registry = MemoryStore(), Registry(MemoryTable())
+    cycle(train("binary"), store, registry, "r0").go_live()
+    run = cycle(train("binary"), store, registry, "r1", capture={"sample": 0.5})
+    scored = score_candidate(run.score_candidate, artifacts=store, registry=registry, code="c")
+    assert result_and_report(run, scored)[0].verdict == "passed"
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_every_metric_of_a_task_is_finite_or_left_out(task: Task) -> None:
     run = cycle(train(task), MemoryStore(), Registry(MemoryTable()))

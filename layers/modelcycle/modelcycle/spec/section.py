@@ -13,4 +13,4 @@ ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 class Section(BaseModel):
     """Base of all sections: unknown keys, NaN and infinity are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
