@@ -59,6 +59,7 @@ lock: $(UV)  ## updates every lock
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-uv.in -c requirements.txt -o requirements-uv.txt
 	$(COMPILE) requirements-sam.in -o requirements-sam.txt
+	$(COMPILE) requirements-clients.in -o requirements-clients.txt
 	for layer in infra/local/runtime layers/modelcycle layers/learning; do \
 	  $(COMPILE) $$layer/requirements.in -c requirements.txt -o $$layer/requirements.txt || exit 1; done
 	for layer in layers/data layers/serving layers/sources; do \
@@ -84,6 +85,12 @@ $(UV): requirements-uv.txt
 	@$(UV) pip sync --quiet --require-hashes requirements-dev.txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable . --editable layers/modelcycle
 	@touch .venv/run.stamp $@
+
+# Public clients of the API, for the tests of docs/clients.
+build/clients/stamp: $(UV) requirements-clients.txt
+	@$(UV) venv --quiet --clear build/clients
+	@$(UV) pip sync --quiet --require-hashes --python build/clients/bin/python requirements-clients.txt
+	@touch $@
 
 build/sam/stamp: $(UV) requirements-sam.txt
 	@$(UV) venv --quiet --clear build/sam

@@ -1,9 +1,10 @@
-"""What the champion of a model expects in a request, and rows of text as such requests."""
+"""What the versions of a model expect in a request, and rows of text as such requests."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from cli.data_file import Row
@@ -12,7 +13,7 @@ from modelcycle.cells import dates
 from modelcycle.cells.booleans import FALSE, TRUE
 from modelcycle.cells.missing import is_missing, missing_texts
 from modelcycle.cells.reading import ColumnType, Reading, missing_texts_of, parsed_number
-from modelcycle.faults import NotAllowed, Unknown
+from modelcycle.faults import NotAllowed, Tampered, Unknown
 from modelcycle.spec.sources import Csv
 
 
@@ -31,6 +32,8 @@ class Contract:
     ----------
     signature : JSON of a `model.signature.Signature`, a class that needs numpy, which the command line does not have
     csv : what the pipeline file says of the dialect of CSV files
+    others : by number, the signatures of the other versions that may answer. What only some of the versions read may be
+        absent from a request; of two types of a column, the champion's is read.
 
     Examples
     --------
@@ -44,18 +47,29 @@ class Contract:
     ({'age': None, 'job': 'cook'}, [Unread(column='age', text='forty', expected='a number')])
     """
 
-    def __init__(self, signature: dict[str, Any], csv: Csv | None = None) -> None:
-        self.fields: dict[str, dict[str, Any]] = {field["name"]: field for field in signature["fields"]}
-        self.ignored = {*signature["ignored"], signature["target"]}
-        self.readings = {name: Reading.model_validate(_reading(field)) for name, field in self.fields.items()}
-        self.missing = {
-            name: missing_texts_of(reading, signature["missing_values"]) for name, reading in self.readings.items()
-        }
-        # other words for a missing value are named: training did not meet them in this column
-        self.told_missing = {
-            name: missing_texts([*reading.missing_values, *signature["missing_values"]])
-            for name, reading in self.readings.items()
-        }
+    def __init__(
+        self, signature: dict[str, Any], csv: Csv | None = None, others: Mapping[int, dict[str, Any]] | None = None
+    ) -> None:
+        self.own_fields: dict[str, dict[str, Any]] = {field["name"]: field for field in signature["fields"]}
+        self.fields: dict[str, dict[str, Any]] = {}
+        self.readings: dict[str, Reading] = {}
+        self.missing: dict[str, frozenset[str]] = {}
+        self.told_missing: dict[str, frozenset[str]] = {}
+        self.others = {number: {field["name"] for field in other["fields"]} for number, other in (others or {}).items()}
+        for one in (signature, *(others or {}).values()):
+            for field in one["fields"]:
+                name = field["name"]
+                if name in self.fields:
+                    continue
+                self.fields[name], reading = field, Reading.model_validate(_reading(field))
+                self.readings[name] = reading
+                self.missing[name] = missing_texts_of(reading, one["missing_values"])
+                # other words for a missing value are named: training did not meet them in this column
+                self.told_missing[name] = missing_texts([*reading.missing_values, *one["missing_values"]])
+        self.required = set(self.own_fields).intersection(*self.others.values())
+        self.ignored = {
+            name for one in (signature, *(others or {}).values()) for name in (*one["ignored"], one["target"])
+        } - set(self.fields)
         self.id_columns: list[str] = signature["id_columns"]
         self.csv = csv or Csv()
 
@@ -84,8 +98,23 @@ class Contract:
         return instance, unread
 
     def example(self) -> dict[str, Any]:
-        """Return an instance with typical values of the training rows."""
-        return {name: field.get("example") for name, field in self.fields.items()}
+        """Return an instance with typical values of the champion's training rows."""
+        return {name: field.get("example") for name, field in self.own_fields.items()}
+
+    def absent(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Return the columns that rows with these names lack and need not have, each with the versions that read it.
+
+        The champion is called `the live version`.
+        """
+        present = set(names)
+        lacking = [name for name in self.fields if name not in self.required | present]
+        return {
+            name: [
+                *(["the live version"] if name in self.own_fields else []),
+                *(f"version {number}" for number, columns in self.others.items() if name in columns),
+            ]
+            for name in lacking
+        }
 
     def _value(self, name: str, reading: Reading, text: str | None) -> Any:
         """Return what is sent for a text: None for a missing value, and for one that does not parse."""
@@ -125,7 +154,7 @@ def _reading(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def contract(place: Place, model: str) -> Contract:
-    """Return the contract of a model's champion, the version with the most traffic.
+    """Return the contract of a model's champion, the version with the most traffic, and of the others on its route.
 
     Raises
     ------
@@ -135,12 +164,17 @@ def contract(place: Place, model: str) -> Contract:
     from modelcycle.spec import parse
     from modelcycle.store import S3Store
 
-    champion = place.registry.routes.get(model).champion
-    if champion is None:
+    route = place.registry.routes.get(model)
+    if route.champion is None:
         if model not in place.registry.runs.models():
             raise Unknown(f"there is no model {model}", place.title, "`modelcycle models` lists the models")
         raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
-    version = place.registry.versions.get(model, champion)
+    version = place.registry.versions.get(model, route.champion)
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
     pipeline = parse(artifacts.read(version.pipeline), version.pipeline.uri)
-    return Contract(json.loads(artifacts.read(version.signature)), pipeline.csv)
+    others: dict[int, dict[str, Any]] = {}
+    for number in (*route.order[1:], *([route.shadow] if route.shadow is not None else [])):
+        # one whose files are gone does not answer: `predict` does not count it either
+        with contextlib.suppress(Unknown, Tampered):
+            others[number] = json.loads(artifacts.read(place.registry.versions.get(model, number).signature))
+    return Contract(json.loads(artifacts.read(version.signature)), pipeline.csv, others)

@@ -193,6 +193,24 @@ def score(
 
 @app.command()
 @on_place
+def api(
+    model: Model,
+    print_document: Annotated[
+        bool, typer.Option("--print", help="Print the OpenAPI document instead; nothing is served.")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Listen here; by default on a free port.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")] = True,
+    *,
+    options: Options,
+) -> int:
+    """Open a page that describes a model's API and calls it, signed with your keys."""
+    from cli.api import api
+
+    return api(model, options, print_document=print_document, port=port, browser=browser)
+
+
+@app.command()
+@on_place
 def monitor(model: Model, options: Options) -> int:
     """Compare live traffic with the training data, now."""
     from cli.monitor import monitor
@@ -217,13 +235,25 @@ def show(
     features: Annotated[
         bool, typer.Option("--features", help="List the version's features: from which columns, why, and their worth.")
     ] = False,
+    at: Annotated[
+        str | None, typer.Option("--at", help='Show what was live then, such as "2026-11-24 10:00" (local time).')
+    ] = None,
     *,
     options: Options,
 ) -> int:
-    """Show a model's versions, one version, its features, or one run."""
+    """Show a model's versions, one version, its features, one run, or what was live at a time."""
     from cli.show import show
 
-    return show(model, run, features, options)
+    return show(model, run, features, options, at)
+
+
+@app.command()
+@on_place
+def history(model: Model, options: Options) -> int:
+    """List who moved the traffic of a model, when, why, from and to what."""
+    from cli.history import history
+
+    return history(model, options)
 
 
 @app.command()

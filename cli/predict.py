@@ -115,9 +115,11 @@ def predict(model: str, data: Path, first: int | None, options: Options, csv: Cs
         unknown = expected.unknown_columns(file.names)
         if unknown:
             console.say(f"not sent, because the model has no such column: {', '.join(unknown)}")
-        absent = _absent_columns(file, list(expected.fields))
+        absent = _absent_columns(file, [name for name in expected.fields if name in expected.required])
         if absent:
             console.say(f"missing in every row: {', '.join(absent)}")
+        for name, readers in expected.absent([*file.names, *absent]).items():
+            console.say(f"not in the file, so missing to {' and '.join(readers)}: {name}")
         broken = file.broken_lines()
         scored = Scored()
         rows = (dict.fromkeys(absent) | row for row in itertools.islice(file, first))
@@ -222,7 +224,7 @@ def _score(place: Place, model: str, batch: list[Asked], scored: Scored, data: P
     ------
     BadRequest : it refuses all of them and no other row was scored, or the file lacks a column
     """
-    lacks_column = any(name not in asked.row for asked in batch[:1] for name in expected.fields)
+    lacks_column = any(name not in asked.row for asked in batch[:1] for name in expected.required)
     while batch:
         try:
             body = {"instances": [asked.instance for asked in batch]}

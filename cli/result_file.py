@@ -49,9 +49,8 @@ def write_results(parts: Sequence[Path], columns: Sequence[str], numbers: Sequen
 
         format_name = "PARQUET, COMPRESSION zstd" if path.name.lower().endswith(".parquet") else "JSON"
         with duckdb.connect() as connection:
-            connection.execute(
-                f"COPY (SELECT * FROM {_read_sql(parts, columns, numbers)}) TO '{_quoted(partial)}' (FORMAT {format_name})"
-            )
+            rows = _read_sql(parts, columns, numbers)
+            connection.execute(f"COPY (SELECT * FROM {rows}) TO '{_quoted(partial)}' (FORMAT {format_name})")
     partial.replace(path)
 
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from cli import console
+from cli.contract_changes import route_contract_changes
 from cli.decide import model_and_version
 from cli.decided_by import add_decide
 from cli.execution import Execution
 from cli.feature_catalogue import feature_catalogue
+from cli.history import show_at
 from cli.options import Options
 from cli.outcome import Outcome, outcome_of
 from cli.place import Place
@@ -22,7 +24,7 @@ from cli.screens.judgements import judgements_text, rollout_text
 from cli.screens.runs import run_text
 from cli.screens.staged import staged_text
 from cli.screens.versions import version_text, versions_text
-from modelcycle.faults import Tampered, Unknown
+from modelcycle.faults import BadInput, Tampered, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Signature
@@ -30,7 +32,7 @@ from modelcycle.registry import Entry, Move, RunRecord
 from modelcycle.store import S3Store, read_json
 
 
-def show(name: str, run_id: str | None, features: bool, options: Options) -> int:
+def show(name: str, run_id: str | None, features: bool, options: Options, at: str | None = None) -> int:
     """Show what is on record.
 
     Parameters
@@ -38,12 +40,22 @@ def show(name: str, run_id: str | None, features: bool, options: Options) -> int
     name : MODEL or MODEL:VERSION
     run_id : show this run of the model instead
     features : show the catalogue of a version's features instead; without a version, that of the live one
+    at : show which versions were live at this time instead
 
     Raises
     ------
     Unknown : there is no such version, or its feature plan is gone
+    BadInput : `at` is no time, or stands beside a version, a run or `features`
     """
     model, version = model_and_version(name)
+    if at is not None:
+        if version is not None or run_id is not None or features:
+            raise BadInput(
+                "--at shows the live versions of a model, and nothing else",
+                name,
+                f"`modelcycle show {model} --at TIME`",
+            )
+        return show_at(model, at, options)
     place = options.open_place()
     if features:
         place.check_model(model)
@@ -63,6 +75,7 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
     versions = [(version, standings[version.version]) for version in registry.versions.all(model)]
     moves = registry.routes.moves(model, None)
     decisions = registry.audit.decisions(model)
+    changes = route_contract_changes(place, model, route)
     move = moves[0] if moves else None
     judged = registry.judgements.of_rollout(model, move.rollout) if move and move.rollout else []
     judgement = next((one for one in reversed(judged) if move and one.judged.moves == move.number), None)
@@ -80,10 +93,13 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
             ],
             "moves": [move.model_dump(mode="json") for move in moves],
             "decisions": [entry.model_dump(mode="json") for entry in decisions],
+            "contract_changes": [
+                {"version": version} | change.model_dump(mode="json") for version, change in changes.items()
+            ],
             "judgement": judgement.model_dump(mode="json") if judgement else None,
         })  # fmt: skip
     else:
-        screen = versions_text(model, route, versions, moves, decisions)
+        screen = versions_text(model, route, versions, moves, decisions, changes)
         console.show("\n".join([screen, *rollout_text(model, route, move, judgement)]))
     return console.DONE
 
@@ -107,7 +123,7 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
         screen = version_text(version, standing, registry.routes.get(model), plan, decisions, lineage)
         console.show("\n".join([screen, *judgements_text(judgements)]))
         if staging:
-            console.show(staged_text(staging))
+            console.show("\n" + staged_text(staging))
     return console.DONE
 
 

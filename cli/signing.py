@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.console import CHECK_PLACE
 from cli.place import Place
 from modelcycle.faults import BadRequest, Fault, NotAllowed, Throttled, Transient, Unknown
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
 
 TIMEOUT = 30  # seconds; API Gateway itself waits 29 s for a function
 
@@ -20,23 +23,9 @@ def call(place: Place, method: str, path: str, body: Any = None) -> dict[str, An
     ------
     Unknown, NotAllowed, BadRequest, Throttled, Transient, Fault : with the API's own message
     """
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-    from botocore.exceptions import ConnectionError as Unreachable
-    from botocore.exceptions import HTTPClientError
-    from botocore.httpsession import URLLib3Session
-
     data = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-    headers = {"content-type": "application/json"} if data is not None else {}
     url = f"{place.api_url}{path}"
-    request = AWSRequest(method=method, url=url, data=data, headers=headers)
-    keys = place.credentials
-    SigV4Auth(Credentials(keys.access_key, keys.secret_key, keys.token), "execute-api", place.region).add_auth(request)
-    try:
-        response = URLLib3Session(timeout=TIMEOUT).send(request.prepare())
-    except (Unreachable, HTTPClientError) as error:
-        raise Transient(f"the API does not answer: {type(error).__name__}", url, CHECK_PLACE) from error
+    response = send(place, method, path, data, {"content-type": "application/json"} if data is not None else {})
     try:
         content = json.loads(response.content)
     except ValueError:
@@ -44,6 +33,30 @@ def call(place: Place, method: str, path: str, body: Any = None) -> dict[str, An
     if 200 <= response.status_code < 300 and isinstance(content, dict):
         return content
     raise _fault(response.status_code, content if isinstance(content, dict) else {}, url)
+
+
+def send(place: Place, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> AWSResponse:
+    """Sign a request and send it; return the response, whatever its status, with the body as it came.
+
+    Raises
+    ------
+    Transient : the API does not answer
+    """
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+    from botocore.exceptions import ConnectionError as Unreachable
+    from botocore.exceptions import HTTPClientError
+    from botocore.httpsession import URLLib3Session
+
+    url = f"{place.api_url}{path}"
+    request = AWSRequest(method=method, url=url, data=data, headers=headers)
+    keys = place.credentials
+    SigV4Auth(Credentials(keys.access_key, keys.secret_key, keys.token), "execute-api", place.region).add_auth(request)
+    try:
+        return URLLib3Session(timeout=TIMEOUT).send(request.prepare())
+    except (Unreachable, HTTPClientError) as error:
+        raise Transient(f"the API does not answer: {type(error).__name__}", url, CHECK_PLACE) from error
 
 
 def curl(place: Place, path: str, body: Any) -> str:

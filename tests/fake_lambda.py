@@ -1,4 +1,4 @@
-"""Lambda's runtime and extensions APIs, and Firehose, in the order in which AWS calls a function.
+"""Lambda's runtime and extensions APIs, in the order in which AWS calls a function; Firehose, S3, and DynamoDB's reads.
 
 An invocation is given to the runtime and to the extension once both have asked for it. The client has its answer as
 soon as the runtime posts it. The environment would be frozen when the extension asks for the next event.
@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.fakes import MemoryTable
+
 ROOT = Path(__file__).parents[1]
 SERVER = Path(__file__).with_name("serving_process.py")
 TIMEOUT = 60.0  # seconds
@@ -34,12 +36,16 @@ class FakeLambda:
     has_extensions : whether a function may register; the local cloud answers 404
     happened : ("answered", request id, status), ("sent", prediction ids), ("next", request id)
     firehose_fails : the next calls of Firehose fail
+    firehose_seconds : how long such a call takes
+    table, objects : what DynamoDB and S3 hold; a path of S3 is /bucket/key
     """
 
     has_extensions: bool = True
     happened: list[tuple[Any, ...]] = field(default_factory=list)
     firehose_fails: bool = False
     firehose_seconds: float = 0.0
+    table: MemoryTable = field(default_factory=MemoryTable)
+    objects: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
@@ -58,6 +64,10 @@ class FakeLambda:
             def log_message(self, *_: Any) -> None: ...
 
             def do_GET(self) -> None:
+                if not self.path.startswith(("/2018-06-01/", "/2020-01-01/")):
+                    body = fake.objects.get(self.path.partition("?")[0])
+                    self.reply(404 if body is None else 200, body or b"")
+                    return
                 fake.give("extension" if "/extension/" in self.path else "runtime", self)
 
             def do_POST(self) -> None:
@@ -66,6 +76,8 @@ class FakeLambda:
                     fake.register(self)
                 elif "/runtime/" in self.path:
                     fake.answer(self.path, body, self)
+                elif "DynamoDB" in self.headers.get("X-Amz-Target", ""):
+                    fake.get_item(json.loads(body)["Key"], self)
                 else:
                     fake.put_records(body, self)
 
@@ -162,6 +174,13 @@ class FakeLambda:
             self.answers[request_id] = kind, body
             self.changed.notify_all()
         request.reply(202)
+
+    def get_item(self, key: dict[str, Any], request: Any) -> None:
+        record = self.table.get(key["pk"]["S"], key["sk"]["S"])
+        item = record and {
+            **key, "body": {"S": json.dumps(record.body)}, "revision": {"N": str(record.revision)}
+        }  # fmt: skip
+        request.reply(200, json.dumps({"Item": item} if item else {}).encode())
 
     def put_records(self, body: bytes, request: Any) -> None:
         time.sleep(self.firehose_seconds)

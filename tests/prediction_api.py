@@ -68,13 +68,18 @@ class Api:
             "multiValueQueryStringParameters": None, "pathParameters": None, "stageVariables": None,
             "requestContext": {"requestId": "request-1", "stage": "prod", "httpMethod": method, "path": path},
         } | event  # fmt: skip
+        response = self.handle(event)
+        headers = {name: values[0] for name, values in response["multiValueHeaders"].items()}
+        return response["statusCode"], json.loads(response["body"]), headers
+
+    def handle(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return the function's response to an event of API Gateway."""
         context = SimpleNamespace(
             function_name="predict", memory_limit_in_mb=1769, invoked_function_arn="arn", aws_request_id="1"
         )
-        response = self.app.handler(event, context)
+        response: dict[str, Any] = self.app.handler(event, context)
         assert self.recorder.after_answer.finish(seconds=30)
-        headers = {name: values[0] for name, values in response["multiValueHeaders"].items()}
-        return response["statusCode"], json.loads(response["body"]), headers
+        return response
 
     def go_live(self, seed: int = 0, task: Any = "binary", weight: int = 100, **pipeline: Any) -> int:
         """Train a model, give it `weight` percent of the traffic, and return its version."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cli.screens.lines import clip, count, labelled, table, words
+from cli.screens.lines import clip, count, labelled, table
 
 LABEL_WIDTH = 15  # characters, as on the screen of a version
 MAX_SHOWN_ROWS = 5  # of a replay; --json prints 20, and names the object that has all
@@ -136,4 +136,4 @@ def _answer(prediction: str | float | None, scores: dict[str, float]) -> str:
 
 
 def _took(took: dict[str, float]) -> str:
-    return "   ".join(f"{words(part)} {seconds:.1f} s" for part, seconds in took.items())
+    return "   ".join(f"{part} {took[part]:.1f} s" for part in ("rehearsal", "load", "replay") if part in took)

@@ -240,7 +240,9 @@ def _register(results: Results) -> Figures:
     hashes = [f"from data {version['data'][:8]}", f"code {version['code'][:8]}"] if version else []
     if registered.replaces is not None:
         hashes.append(f"the same model as version {registered.replaces}, whose artifacts are gone")
-    return Figures([f"version {registered.version}", *hashes, *([] if registered.created else ["registered before"])])
+    parts = [f"version {registered.version}", *hashes, *([] if registered.created else ["registered before"])]
+    change = registered.contract_change
+    return Figures(parts, [change.what, change.who] if change else [])
 
 
 def _stage(results: Results) -> Figures:

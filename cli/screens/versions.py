@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from cli.screens.lines import ago, clip, count, figure, labelled, minute, more, person, table, traffic, words
-from modelcycle.messages import Decided
+from cli.screens.history import route_text
+from cli.screens.lines import INDENT, ago, clip, count, figure, labelled, minute, more, person, table, traffic, words
+from modelcycle.messages import ContractChange, Decided
 from modelcycle.registry import Entry, Move, Route, Standing, Version
 
 # --json prints all
@@ -22,15 +23,16 @@ DECIDED = {"approve": "is approved", "reject": "is rejected", "rollback": "is li
 
 def versions_text(
     model: str, route: Route, versions: Sequence[tuple[Version, Standing]], moves: Sequence[Move],
-    decisions: Sequence[Entry], now: datetime | None = None,
+    decisions: Sequence[Entry], changes: Mapping[int, ContractChange] | None = None, now: datetime | None = None,
 ) -> str:  # fmt: skip
     """Return the live versions, all versions, the last moves of the traffic, and the last decisions.
 
     Parameters
     ----------
     versions, moves, decisions : newest first
+    changes : by version of the route, how its columns differ from those of an earlier one
     """
-    head = f"{model}: live {traffic(route.weights)}" if route.weights else f"{model}: no version is live"
+    head = f"{model}: live {route_text(route)}" if route.weights else f"{model}: no version is live"
     if not versions:
         return f"{head}; none is registered yet. `modelcycle runs {model}` says how its runs ended."
     rows = [
@@ -40,9 +42,14 @@ def versions_text(
         ]
         for version, standing in versions[:MAX_SHOWN_VERSIONS]
     ]  # fmt: skip
-    lines = [head, "", table(["version", "state", "since", "by", "quality", "data", "code"], rows)]
+    lines = [
+        head,
+        *_changes(changes or {}),
+        "",
+        table(["version", "state", "since", "by", "quality", "data", "code"], rows),
+    ]
     lines += more(len(versions) - MAX_SHOWN_VERSIONS)
-    return "\n".join([*lines, *_moves(moves, now), *_decisions(decisions, now)])
+    return "\n".join([*lines, *_moves(model, moves, now), *_decisions(decisions, now)])
 
 
 def version_text(
@@ -64,6 +71,7 @@ def version_text(
         ("from", f"data {version.data[:12]}   code {version.code[:12]}   ONNX opset {version.opset}"),
         ("learned from", _learned(version)),
         ("judged", _judged(version, lineage)),
+        *(("contract", sentence) for sentence in _contract(version)),
         ("chain", _chain(version)),
         ("model card", version.card.uri),
         ("lineage", version.lineage.uri),
@@ -102,6 +110,21 @@ def decided_text(decided: Decided) -> str:
     return "\n".join([f"{name} {effect}{rollout}.", *labelled(rows, 14)])
 
 
+def _changes(changes: Mapping[int, ContractChange]) -> list[str]:
+    """Return what clients have to know while versions with different columns are on the route."""
+    return [
+        f"  version {version}: {sentence}"
+        for version, change in changes.items()
+        for sentence in (change.what, change.who)
+    ]
+
+
+def _contract(version: Version) -> list[str]:
+    """Return how its columns differ from those of the champion when it was registered."""
+    change = version.contract_change
+    return [change.what, change.who] if change else []
+
+
 def _learned(version: Version) -> str:
     if version.learned is None:  # registered before versions recorded it
         return ""
@@ -135,17 +158,19 @@ def _quality(version: Version) -> str:
     return "" if value is None else f"{figure(value)} ± {figure((high - low) / 2)}"
 
 
-def _moves(moves: Sequence[Move], now: datetime | None) -> list[str]:
+def _moves(model: str, moves: Sequence[Move], now: datetime | None) -> list[str]:
     if not moves:
         return []
     rows = [
         [
-            ago(move.at, now), words(move.kind), traffic(move.before) or "none", traffic(move.after),
+            ago(move.at, now), words(move.kind), traffic(move.before) or "none", route_text(move.route),
             clip(person(move.by), 40), clip(move.why, 60),
         ]
         for move in moves[:MAX_SHOWN_MOVES]
     ]  # fmt: skip
-    return ["", table(["traffic", "move", "before", "after", "by", "why"], rows), *more(len(moves) - MAX_SHOWN_MOVES)]
+    earlier = len(moves) - MAX_SHOWN_MOVES
+    told = [f"{INDENT}and {earlier:,} more: modelcycle history {model}"] if earlier > 0 else []
+    return ["", table(["traffic", "move", "before", "after", "by", "why"], rows), *told]
 
 
 def _decisions(decisions: Sequence[Entry], now: datetime | None = None) -> list[str]:

@@ -1,5 +1,10 @@
 """Step 9, serving: answers predictions behind API Gateway: JSON rows, and the Open Inference Protocol."""
 
+# ruff: noqa: E402
+import gc
+
+gc.disable()  # until the first answer: imports make many objects, and no garbage for a collector to find
+
 import functools
 from typing import Any
 
@@ -8,7 +13,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters, runtime_api
-from modelcycle.predict import CaptureStream, LiveModels, Recorder
+from modelcycle.predict import CaptureStream, LiveModels, Recorder, open_inference_paths
 from modelcycle.predict.http_api import metrics, router
 from modelcycle.predict.recorder import report_given_up
 
@@ -17,6 +22,7 @@ TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds: a client waits 
 logger = Logger(service="predict")
 app = APIGatewayRestResolver()
 app.include_router(router)
+app.include_router(open_inference_paths.router)
 
 
 @functools.cache
@@ -44,3 +50,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return response
     finally:
         recorder.after_answer.answered(context.aws_request_id)
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()

@@ -78,7 +78,9 @@ def needs_of_state_machines(cloud: LocalCloud) -> Iterator[Need]:
         if not machine["name"].startswith("modelcycle-"):
             continue
         described = states.describe_state_machine(stateMachineArn=machine["stateMachineArn"])
-        for name, state in tasks(json.loads(described["definition"])):
+        definition = json.loads(described["definition"])
+        yield from needs_of_distributed_maps(machine, definition, described["roleArn"])
+        for name, state in tasks(definition):
             task, role, resource = f"{machine['name']}.{name}", described["roleArn"], state["Resource"]
             if ":lambda:" in resource:
                 yield Need(task, role, "lambda:InvokeFunction", resource)
@@ -91,6 +93,17 @@ def needs_of_state_machines(cloud: LocalCloud) -> Iterator[Need]:
                 yield Need(task, role, "dynamodb:Query", arn, *(value["S"] for value in values.values()))
             else:
                 raise AssertionError(f"{task}: add to this test which permission {resource} needs")
+
+
+def needs_of_distributed_maps(machine: dict[str, Any], definition: dict[str, Any], role: str) -> Iterator[Need]:
+    """Yield what a Distributed Map needs: its items are executions of the state machine that it is in."""
+    for name, state in definition["States"].items():
+        if state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
+            arn, task = machine["stateMachineArn"], f"{machine['name']}.{name}"
+            items = f"{arn.replace(':stateMachine:', ':execution:')}/{state['Label']}:*"
+            yield Need(task, role, "states:StartExecution", arn)
+            yield Need(task, role, "states:DescribeExecution", items)
+            yield Need(task, role, "states:StopExecution", items)
 
 
 def tasks(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

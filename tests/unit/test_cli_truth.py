@@ -210,8 +210,9 @@ def test_a_list_says_how_much_it_leaves_out(cloud: Cloud, capsys: pytest.Capture
     assert [len(printed[name]) for name in ("versions", "moves", "decisions")] == [70, 69, 68]
     assert main(["show", "m"]) == 0
     screen = capsys.readouterr().out
-    for cut in (70 - 20, 69 - 5, 68 - 5):
+    for cut in (70 - 20, 68 - 5):
         assert f"    and {cut} more; --json prints all" in screen
+    assert f"    and {69 - 5} more: modelcycle history m" in screen
     assert main(["runs", "m", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["runs"]) == 69
     assert main(["runs", "m"]) == 0

@@ -6,10 +6,12 @@ import base64
 import io
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from modelcycle.faults import Throttled, Transient
 from modelcycle.invocations import LambdaFunction
@@ -17,9 +19,11 @@ from modelcycle.model.answer import load_version
 from modelcycle.model.columns import Columns
 from modelcycle.registry import Registry
 from modelcycle.spec import Pipeline, Staging
+from modelcycle.stage import load_test as module
 from modelcycle.stage.candidate import Candidate
 from modelcycle.stage.expected_answers import ExpectedAnswers
-from modelcycle.stage.load_test import MAX_SAMPLES, LoadTest, load_test
+from modelcycle.stage.load_figures import LoadTest
+from modelcycle.stage.load_test import MAX_SAMPLES, load_test
 from modelcycle.stage.memory_growth import growth_of
 from tests.fakes import MemoryStore, MemoryTable
 from tests.serving_function import ServingFunction
@@ -111,6 +115,14 @@ def test_a_level_in_which_nothing_was_answered_ends_the_test() -> None:
     assert not test.source
 
 
+def test_wide_rows_are_asked_for_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = Served()
+    monkeypatch.setattr(module, "MAX_EVENT_BYTES", 4 * len(served.candidate.event(0, served.expected.instances[0])))
+    assert 2 <= served.load(concurrency=[1], load_seconds=0.1).compared <= 5
+    monkeypatch.setattr(module, "MAX_EVENT_BYTES", 1)
+    assert served.load(concurrency=[1], load_seconds=0.1).compared == 1
+
+
 def test_errors_of_the_function_and_calls_that_lambda_refused_are_counted_apart() -> None:
     test = Served(fails={4: "Runtime.ExitError", 6: "Sandbox.Timedout"}, limit=1, seconds=0.005).load(
         concurrency=[2], load_seconds=0.2
@@ -124,6 +136,11 @@ def test_a_first_p99_above_the_limit_is_measured_again() -> None:
     test = served.load(concurrency=[1], load_seconds=0.1, p99_ms=1)
     assert test.repeated and test.own_p99_ms and test.own_p99_ms > 1
     assert not served.load(concurrency=[1], load_seconds=0.1).repeated
+
+
+def test_errors_of_a_measurement_that_was_repeated_still_count() -> None:
+    test = Served(seconds=0.003, fails={3: "Runtime.ExitError"}).load(concurrency=[1], load_seconds=0.1, p99_ms=1)
+    assert test.repeated and test.count("errors") == {"Runtime.ExitError": 1}
 
 
 def test_the_threads_of_a_test_end_with_it_also_when_a_call_is_forbidden() -> None:
@@ -153,6 +170,16 @@ def test_a_load_test_that_a_function_has_no_time_for_is_refused(settings: dict[s
         return
     with pytest.raises(ValueError, match=named):
         Pipeline.model_validate({"name": "m", "target": "t", "staging": settings})
+
+
+def test_the_page_about_staging_has_every_key_with_its_default() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "staging.md").read_text()
+    shown = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])["staging"]
+    defaults = Staging().model_dump()
+    assert shown.keys() == defaults.keys() and Staging(**shown)
+    assert {name: shown[name] for name, value in defaults.items() if value is not None} == {
+        name: value for name, value in defaults.items() if value is not None
+    }
 
 
 class Client:

@@ -126,7 +126,7 @@ def test_no_body_causes_an_internal_error(api: Api, sent: Any, path: str) -> Non
 
 def test_an_answer_above_lambdas_limit_is_413(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     api.go_live()
-    monkeypatch.setattr("modelcycle.predict.http_api.MAX_RESPONSE_BYTES", 1000)
+    monkeypatch.setattr("modelcycle.predict.response_body.MAX_RESPONSE_BYTES", 1000)
     status, problem, _ = api.call(PREDICT, body(*[ROW] * 50))
     assert status == 413 and "fewer rows" in json.dumps(problem) and not api.firehose.lines
 

@@ -56,9 +56,9 @@ def test_the_open_inference_protocol_describes_the_model(api: Api) -> None:
     [
         ({"datatype": "FLOAT"}, "/inputs/0/datatype", "one of BOOL"),
         ({"shape": [3]}, "/inputs/0/shape", "[2] or [2, 1] is expected for 2 values"),
-        ({"data": "MTIz"}, "/inputs/0/data", "binary data are not supported"),
+        ({"data": "MTIz"}, "/inputs/0/data", "for binary data send the parameter binary_data_size"),
         ({"name": 3}, "/inputs/0/name", "the column's name is expected"),
-        ({"name": COLOUR}, "/inputs/1/name", "duplicated"),
+        ({"name": COLOUR, "datatype": "BYTES", "data": ["a", "b"]}, "/inputs/1/name", "duplicated"),
         ({"data": [1.0, "x"]}, "/inputs/0/data/1", "a number is expected, got 'x'"),
         ({"data": [1.0], "shape": [1]}, "/inputs", "the same number of rows"),
         ({"name": "age"}, "/inputs/0/data/0", "has no such column"),

@@ -20,7 +20,7 @@ from modelcycle.stage.captured_requests import CapturedRequest
 from modelcycle.stage.shadow_replay import replay, wilson
 from tests.fakes import MemoryStore, MemoryTable
 from tests.serving_function import ServingFunction
-from tests.trained import COLOUR, HOURS, ID, MODEL, SEX, Trained, cycle, train
+from tests.trained import COLOUR, HOURS, ID, MODEL, Trained, cycle, train
 
 
 def loaded(task: Task, seed: int, number: int) -> LoadedVersion:
@@ -99,16 +99,6 @@ def test_a_request_with_a_value_that_the_candidate_cannot_read_is_counted_and_it
     assert "red" not in json.dumps(result.columns)
     other_way = replay(asked, strict, champion)
     assert other_way.unread_by_champion == len(asked) and other_way.unread == 0
-
-
-def test_masked_columns_are_missing_to_both() -> None:
-    version = loaded("binary", 0, 1)
-    asked = requests_of(train("binary"), 20)
-    masked = [CapturedRequest(r.prediction_id, r.instance | {COLOUR: "[masked]"}) for r in asked]
-    result = replay(masked, version, loaded("binary", 40, 2), [COLOUR, SEX])
-    bare = replay([CapturedRequest(r.prediction_id, r.instance | {COLOUR: None}) for r in asked], version,
-                  loaded("binary", 40, 2))  # fmt: skip
-    assert result.rows == bare.rows
 
 
 def test_classes_of_only_one_of_the_versions_have_no_probability_in_the_other() -> None:
@@ -194,9 +184,17 @@ def test_a_champion_that_is_gone_is_told_and_the_candidate_is_staged() -> None:
     assert staged.verdict == "passed" and any("version 1 cannot be loaded" in note for note in staged.notes)
 
 
-def test_masked_columns_are_named() -> None:
-    staged = Replayed(10, capture={"mask": [COLOUR]}).stage()
-    assert f"replayed as missing, since they are not captured: {COLOUR}" in staged.notes
+def test_masked_values_are_missing_to_both_versions_and_their_columns_are_named() -> None:
+    run, bare = Replayed(0), Replayed(0)
+    for number, request in enumerate(requests_of(train("binary"), 20)):
+        key = f"captures/model={MODEL}/{datetime.now(UTC):%Y/%m/%d/%H}/m{number}"
+        record: dict[str, Any] = {"prediction_id": request.prediction_id, "instance": request.instance}
+        bare.data.upload(key, json.dumps(record | {"instance": request.instance | {COLOUR: None}}).encode())
+        masked = {"instance": request.instance | {COLOUR: "(masked)"}, "masked": [COLOUR]}
+        run.data.upload(key, json.dumps(record | masked).encode())
+    staged = run.stage()
+    assert f"replayed as missing, since not captured: {COLOUR}" in staged.notes
+    assert (staged.replayed, staged.disagreement) == (20, bare.stage().disagreement)
 
 
 def test_requests_with_other_columns_are_told_with_the_columns() -> None:

@@ -95,6 +95,22 @@ def test_a_kill_between_the_report_and_the_move_is_repaired() -> None:
     assert killed.state == "staged"
 
 
+def test_a_kill_within_the_load_test_measures_again() -> None:
+    run = Registered()
+    invoke, calls = run.function.invoke, iter(range(100_000))
+
+    def killed(event: bytes) -> Any:
+        if next(calls) == 3:
+            raise SystemExit
+        return invoke(event)
+
+    run.function.invoke = killed  # type: ignore[method-assign]
+    with pytest.raises(SystemExit):
+        run.stage()
+    assert run.state == "registered" and not any("/staging/" in key for key in run.store.objects)
+    assert run.stage().verdict == "passed" and run.state == "staged"
+
+
 def test_a_second_delivery_loads_the_function_no_more() -> None:
     run = Registered()
     run.stage()

@@ -154,6 +154,8 @@ class EventDeliveries:
                     self._stepfunctions._emit_execution_status_event(execution)
                 self._reported.add(arn)
                 steps = execution["events"]  # empty if they are no longer kept
+                if "mapRunArn" in execution:
+                    continue  # an item of a Distributed Map: it starts with the execution that it belongs to
                 if steps and not any(step["type"] == "TaskStateExited" for step in steps):
                     self._restarts[arn] = Restart(execution["stateMachineArn"], execution["input"], account, region)
         self._reported &= {arn for (_, _, arn), _ in executions}

@@ -35,7 +35,11 @@ from infra.local.emulator.function_processes import (
 )
 from infra.local.emulator.leading_keys import fill_in_leading_keys
 from infra.local.emulator.memory_bounds import bound_memory
-from infra.local.emulator.patches import keep_attributes_of_nested_resources, report_errors_of_starting_functions
+from infra.local.emulator.patches import (
+    keep_attributes_of_nested_resources,
+    report_errors_of_starting_functions,
+    take_bodies_without_media_type_as_json,
+)
 from infra.local.emulator.request_guard import SAVE_PATH, STATUS_PATH, RequestGuard
 from infra.local.emulator.root_access import restrict_root_to
 from infra.local.emulator.state_saver import StateSaver, defer_code_removal
@@ -130,6 +134,7 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
     fill_in_leading_keys(dynamodb, iam, iam_actions, iam_evaluator)
     keep_attributes_of_nested_resources()
     report_errors_of_starting_functions()
+    take_bodies_without_media_type_as_json()
     skip_copies_while_encoding()
     save_unread_records(dynamodb, lambda_svc)
     kinesis_records.remove_read_records(kinesis, lambda_svc)

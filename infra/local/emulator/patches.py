@@ -56,3 +56,19 @@ def report_errors_of_starting_functions() -> None:
             raise ProvidedRuntimeError(str(error), "Runtime.ExitError") from error
 
     ProvidedWorker._await_init = await_init
+
+
+def take_bodies_without_media_type_as_json() -> None:
+    """Hand on the body of a request without `Content-Type` as AWS does: its media type is application/json by default.
+
+    MiniStack 1.5.33 takes it as text, even where the API takes all media types as binary, and replaces bytes that are
+    not UTF-8. The public client of Triton sends binary tensors so.
+    """
+    from ministack.services import apigateway_v1
+
+    original = apigateway_v1._media_type_matches
+
+    def matches(media_type: str | None, binary_media_types: list[str]) -> bool:
+        return bool(original(media_type or "application/json", binary_media_types))
+
+    apigateway_v1._media_type_matches = matches

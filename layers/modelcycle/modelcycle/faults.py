@@ -13,7 +13,8 @@ Each error says what is wrong, where, and what to do about it; none contains a v
     │   │   └── ColumnsDiffer
     │   ├── NotExportable            a feature or model without an ONNX equivalent
     │   ├── BadRequest               a prediction request that does not fit the signature
-    │   │   └── TooLarge             more bytes or rows than one request may have
+    │   │   ├── TooLarge             more bytes or rows than one request may have
+    │   │   └── UnsupportedMedia     a request in another media type, character set or compression
     │   └── Unknown                  a model, version or run that does not exist
     ├── BadMessage                   an event that is not the message its step expects
     ├── ParityBroken                 scikit-learn and ONNX give different scores
@@ -134,6 +135,10 @@ class BadRequest(BadInput):
 
 class TooLarge(BadRequest):
     """A prediction request, or its response, is larger than one call allows."""
+
+
+class UnsupportedMedia(BadRequest):
+    """A prediction request has a media type, character set or compression that is not read."""
 
 
 class Unknown(BadInput):

@@ -7,10 +7,21 @@ import json
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from modelcycle.faults import BadInput, BadMessage, BadRequest, Fault, NotAllowed, Raced, TooLarge, Transient, Unknown
+from modelcycle.faults import (
+    BadInput,
+    BadMessage,
+    BadRequest,
+    Fault,
+    NotAllowed,
+    Raced,
+    TooLarge,
+    Transient,
+    Unknown,
+    UnsupportedMedia,
+)
 
 STATUS: list[tuple[type[Fault], int]] = [
-    (TooLarge, 413), (Unknown, 404), (NotAllowed, 409), (Raced, 503), (Transient, 503),
+    (TooLarge, 413), (UnsupportedMedia, 415), (Unknown, 404), (NotAllowed, 409), (Raced, 503), (Transient, 503),
     (BadInput, 400), (BadMessage, 400),
 ]  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The last state of a run: records the outcome and the reason, and releases the lease."""
 
 from modelcycle.conclude.conclude import conclude
-from modelcycle.reasons import reason_text
 from modelcycle.conclude.uncaught import read_request
+from modelcycle.reasons import reason_text
 
 __all__ = ["conclude", "read_request", "reason_text"]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from modelcycle.reasons import reason_text
 from modelcycle.messages import Concluded, ConcludeRequest
+from modelcycle.reasons import reason_text
 from modelcycle.registry import Leases
 
 

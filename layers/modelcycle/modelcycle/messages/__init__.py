@@ -32,6 +32,7 @@ from modelcycle.messages.candidate import (
     Validated,
     ValidateRequest,
 )
+from modelcycle.messages.contract_change import ContractChange, contract_change
 from modelcycle.messages.data import (
     CaseColumn,
     CaseRecipe,
@@ -102,6 +103,7 @@ __all__ = [
     "Collected",
     "ConcludeRequest",
     "Concluded",
+    "ContractChange",
     "Decided",
     "Decision",
     "DeployRequest",
@@ -167,6 +169,7 @@ __all__ = [
     "Validated",
     "Withdrawn",
     "artifacts_in",
+    "contract_change",
     "fingerprint",
     "foreign_names",
 ]

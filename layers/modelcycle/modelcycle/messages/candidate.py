@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelcycle.messages.contract_change import ContractChange
 from modelcycle.messages.data import Collected, Preprocessed
 from modelcycle.messages.message import Artifact, Message
 from modelcycle.messages.run import RunRequest
@@ -67,7 +68,7 @@ class Chain(BaseModel):
     since : the best version; None for the candidate itself
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     advantage: float = 0.0
     variance: float = 0.0
@@ -148,7 +149,7 @@ class GovernRequest(RunRequest):
 
 
 class Rule(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: str
     holds: bool
@@ -172,6 +173,7 @@ class Registered(Message):
     version: int
     created: bool = Field(description="false if the same content was registered before")
     replaces: int | None = Field(None, description="the version of the same content whose artifacts are gone")
+    contract_change: ContractChange | None = Field(None, description="its columns against those of the champion")
 
 
 class StageRequest(RunRequest):

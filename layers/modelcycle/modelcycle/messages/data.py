@@ -18,7 +18,7 @@ PullRequest = RunRequest
 class PulledFile(BaseModel):
     """Rows that a source has given, as an object of the data bucket."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     source: str = Field(description="main, or the name of the join")
     key: str
@@ -50,7 +50,7 @@ class CaseRecipe(BaseModel):
     missing_values : texts that mean a missing value in every column, besides those of each column
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     kind: Literal["features", "group", "row"]
     columns: list[CaseColumn]

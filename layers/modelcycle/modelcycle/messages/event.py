@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 class Event(BaseModel):
     """A change of the registry, announced on the bus."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     id: str
     kind: str

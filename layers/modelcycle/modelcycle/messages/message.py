@@ -17,7 +17,7 @@ __all__ = ["Artifact", "Message"]
 class Message(BaseModel):
     """Base class of messages. `schema` is the version of the message's format."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, populate_by_name=True)
 
     schema_number: Literal[1] = Field(1, alias="schema")
 

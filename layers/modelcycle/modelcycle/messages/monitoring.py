@@ -20,7 +20,7 @@ class MonitorRequest(Message):
 
 
 class Drift(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     column: str
     psi: float | None = Field(description="population stability index; none if the column could not be checked")

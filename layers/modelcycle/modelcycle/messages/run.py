@@ -17,7 +17,7 @@ class Trigger(BaseModel):
     read, or the schedule of its source.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     kind: Literal["upload", "request", "degraded", "arrivals", "schedule"]
     detail: str = ""
@@ -26,7 +26,7 @@ class Trigger(BaseModel):
 class Run(BaseModel):
     """One pass through the lifecycle."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     model: str
     run_id: str

@@ -50,7 +50,7 @@ class ScoringShard(BaseModel):
     index : a Parquet file with number and id columns of each row, and its cells that do not parse
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     number: int
     first: int
@@ -164,7 +164,7 @@ class FinishedScoring(Message):
     manifest: str
     files: list[Artifact] = Field([], description="all files of the results in order, and the manifest")
     unread_cells: int = 0
-    notes: list[str] = []
+    notes: list[str] = Field([])
 
 
 def _model_of(key: str) -> str:

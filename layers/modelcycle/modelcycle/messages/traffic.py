@@ -88,7 +88,7 @@ class JudgeRequest(Message):
 class Finding(BaseModel):
     """One kind of evidence: how champion and challenger compare, against its limit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     kind: Literal["errors", "latency", "predictions", "quality"]
     champion: float | None

@@ -16,7 +16,7 @@ class EngineerFeaturesRequest(RunRequest):
 
 
 class LeftOut(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     column: str
     why: str
@@ -39,7 +39,7 @@ class PlanTrialsRequest(RunRequest):
 
 
 class Trial(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     number: int
     algorithm: str
@@ -50,7 +50,7 @@ class Trial(BaseModel):
 class Member(BaseModel):
     """A trial of a recipe, with its weight in the mean of the scores."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     trial: Trial
     weight: float = 1.0
@@ -60,7 +60,7 @@ class Calibration(BaseModel):
     """Corrects probabilities: sigmoid(slope * logit(p) + intercept) of two classes (Platt 1999), or
     softmax(slope * log(p)) of more (temperature scaling, Guo et al. 2017); `intercept` is 0 then."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     slope: float
     intercept: float = 0.0
@@ -69,7 +69,7 @@ class Calibration(BaseModel):
 class Recipe(BaseModel):
     """All that is needed to fit the same model on other rows: the trials, calibration, and threshold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     members: list[Member]
     calibration: Calibration | None = None
@@ -114,7 +114,7 @@ class SelectModelRequest(RunRequest):
 class LearningPoint(BaseModel):
     """The held-out loss of a fit on so many rows."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     rows: int
     loss: float
@@ -123,7 +123,7 @@ class LearningPoint(BaseModel):
 class LearningCurve(BaseModel):
     """The held-out loss of the best trial with fewer rows."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     points: list[LearningPoint] = Field(description="with a quarter, half and all of the rows")
     helps: bool = Field(description="whether all rows are better than half of them beyond chance, by 1 % or more")

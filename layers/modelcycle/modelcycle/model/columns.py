@@ -21,7 +21,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from modelcycle.cells.column import Column
-from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz, write_npz
+from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz, to_npz_uncompressed, write_npz
 from modelcycle.spec import Task
 
 
@@ -107,9 +107,9 @@ class Columns:
         }
         return Columns(taken, self.target[rows] if self.target is not None else None)
 
-    def to_bytes(self) -> bytes:
-        """Return a compressed npz file; equal tables give equal bytes."""
-        return to_npz(**dict(self._arrays()))
+    def to_bytes(self, *, compressed: bool = True) -> bytes:
+        """Return an npz file; equal tables give equal bytes. Compressing takes longer than reading rows from a file."""
+        return (to_npz if compressed else to_npz_uncompressed)(**dict(self._arrays()))
 
     def write(self, path: Path) -> None:
         """Write the file of `to_bytes`, with one column in memory at a time if `values` gives them one by one."""

@@ -63,6 +63,9 @@ class Scorer:
             encoded = self.signature.encode(columns if columns.rows <= BATCH_ROWS else columns.take(rows))
             feed = {name: values for name, values in encoded.items() if name in self._inputs}
             scores[rows] = self._session.run([self._output], feed)[0].reshape(len(rows), width)
+        if self.signature.task != "regression":
+            # a forest adds up the float32 votes of its trees: 1.0000001, and -0.0000001 for the other class
+            np.clip(scores, 0, 1, out=scores)
         return scores
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelcycle.faults import Transient, Unknown
 from modelcycle.model.answer import Answer, LoadedVersion, answer
-from modelcycle.predict.live_models import LiveModels
+from modelcycle.predict.live_models import LiveModel, LiveModels
 from modelcycle.registry import Route
 
 
@@ -41,6 +42,39 @@ def predict(name: str, request: Any, *, live_models: LiveModels, key: str) -> Se
     BadRequest, TooLarge : the request does not fit the model's signature
     Transient, Throttled : the registry or the artifact bucket does not answer
     """
-    model = live_models.get(name)
+    return predict_by(live_models.get(name), request, key)
+
+
+def predict_by(model: LiveModel, request: Any, key: str) -> Served:
+    """Answer a request by a model in memory.
+
+    Raises
+    ------
+    BadRequest, TooLarge : see `predict`
+    """
     answered = answer(request, model.route, model.loaded, key)
     return Served(**vars(answered), key=key, route=model.route, loaded=model.loaded)
+
+
+def only_version(model: LiveModel, version: str) -> LiveModel:
+    """Return a model of which one version answers all requests, without a shadow.
+
+    Parameters
+    ----------
+    version : as the path of a request names it
+
+    Raises
+    ------
+    Unknown : it is not on the route: neither live, nor the previous one, nor the shadow
+    Transient : it is, but cannot be loaded now
+    """
+    for number, loaded in model.loaded.items():
+        if str(number) == version:
+            return LiveModel(Route(weights={number: 100}), {number: loaded})
+    name, route = model.champion.signature.model, model.route
+    if version in {str(number) for number in (*route.weights, route.previous, route.shadow) if number is not None}:
+        raise Transient(f"version {version} of {name} cannot be loaded", name, "try again")
+    answering = ", ".join(str(number) for number in sorted(model.loaded))
+    raise Unknown(
+        f"no such version of {name} answers requests", "", f"those that do: {answering}; without a version the live one"
+    )

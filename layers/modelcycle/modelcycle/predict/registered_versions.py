@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from modelcycle.faults import Unknown
 from modelcycle.model.answer import LoadedVersion, load_version
-from modelcycle.registry import Registry
+from modelcycle.predict.live_models import LiveModel
+from modelcycle.registry import Registry, Route
 from modelcycle.store import Store
+
+MAX_VERSIONS = 4  # in memory: runs of several models may stage at the same time
 
 
 class RegisteredVersions:
-    """The version that was asked for last; another one replaces it, so that its memory is measured alone.
+    """The versions that were asked for last.
 
     Parameters
     ----------
@@ -18,8 +24,16 @@ class RegisteredVersions:
     def __init__(self, registry: Registry, artifacts: Store) -> None:
         self.registry = registry
         self.artifacts = artifacts
-        self._name = ("", 0)
-        self._loaded: LoadedVersion | None = None
+        self._loaded: dict[tuple[str, int], LoadedVersion] = {}  # least recently used first
+
+    def as_live(self, version: str) -> AsLive:
+        """Return the models as they would be if `version` of each were live; in place of `LiveModels`.
+
+        Parameters
+        ----------
+        version : as a path names it
+        """
+        return AsLive(self, version)
 
     def get(self, model: str, version: int) -> LoadedVersion:
         """Return a version, ready to score. It is loaded as a live one is.
@@ -29,8 +43,31 @@ class RegisteredVersions:
         Unknown : no such version
         Tampered, Transient, Throttled : see `load_version`
         """
-        if self._loaded is None or self._name != (model, version):
-            self._loaded = None
-            self._loaded = load_version(self.registry.versions.get(model, version), self.artifacts)
-            self._name = (model, version)
-        return self._loaded
+        loaded = self._loaded.pop((model, version), None)
+        if loaded is None:
+            while len(self._loaded) >= MAX_VERSIONS:  # first: memory is measured
+                del self._loaded[next(iter(self._loaded))]
+            loaded = load_version(self.registry.versions.get(model, version), self.artifacts)
+        self._loaded[model, version] = loaded
+        return loaded
+
+
+class AsLive(NamedTuple):
+    """The version that a path names, as the only live one of its model."""
+
+    versions: RegisteredVersions
+    version: str
+
+    def get(self, name: str) -> LiveModel:
+        """Return the model.
+
+        Raises
+        ------
+        Unknown : it has no such version, or the path names none
+        """
+        if not (self.version.isascii() and self.version.isdigit()):
+            raise Unknown(
+                f"{self.version!r} is not the number of a version", name, f"`modelcycle show {name}` lists them"
+            )
+        loaded = self.versions.get(name, int(self.version))
+        return LiveModel(Route(weights={loaded.version: 100}), {loaded.version: loaded})

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import hashlib
 
-from modelcycle.messages import Registered, RegisterRequest
+from modelcycle.faults import Tampered, Unknown
+from modelcycle.messages import ContractChange, Registered, RegisterRequest, contract_change
 from modelcycle.registry import Version, Versions
 from modelcycle.spec import Capture, parse
-from modelcycle.store import Store
+from modelcycle.store import Store, read_json
 
 
 def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, code: str) -> Registered:
@@ -46,6 +47,7 @@ def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, 
         chain=request.validate_.chain,
         contract=request.preprocess.contract,
         capture=parse(artifacts.read(run.pipeline)).capture,
+        contract_change=_contract_change(request, artifacts, versions),
     )
     content = f"{draft.onnx.sha256} {draft.signature.sha256} {draft.profile.sha256}"
     if draft.capture != Capture():  # masked columns take effect with a new version, even of the same model
@@ -59,4 +61,23 @@ def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, 
         return False
 
     version, created = versions.register(draft, hashlib.sha256(content.encode()).hexdigest(), is_intact)
-    return Registered(version=version.version, created=created, replaces=max(lost) if created and lost else None)
+    return Registered(
+        version=version.version,
+        created=created,
+        replaces=max(lost) if created and lost else None,
+        contract_change=draft.contract_change,
+    )
+
+
+def _contract_change(request: RegisterRequest, artifacts: Store, versions: Versions) -> ContractChange | None:
+    """Return how the candidate's columns differ from the champion's; None if they do not, or there is no champion."""
+    number = request.find_unseen.champion
+    if number is None:
+        return None
+    try:
+        champion, candidate = versions.get(request.run.model, number).signature, request.select_model.signature
+        if champion.sha256 == candidate.sha256:
+            return None
+        return contract_change(number, read_json(artifacts, champion), read_json(artifacts, candidate))
+    except (Unknown, Tampered):  # a champion without its files does not answer either
+        return None

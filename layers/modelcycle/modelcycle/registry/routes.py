@@ -226,6 +226,14 @@ class Routes:
         record = self.table.get(*keys.route(model))
         return (Route.model_validate(record.body) if record else Route()), record
 
+    def _contract_change(self, model: str, move: Move, version: int) -> dict[str, Any]:
+        """Return what the event of a version's first traffic says of its columns: nothing if they did not change."""
+        if move.kind != "promoted" or version in move.before:
+            return {}
+        record = self.table.get(*keys.version(model, version))
+        change = record.body.get("contract_change") if record else None
+        return {"contract_change": change} if change else {}
+
     def _read_move(self, model: str, number: int) -> Move | None:
         record = self.table.get(*keys.move(model, number))
         return Move.model_validate(record.body) if record else None
@@ -286,8 +294,9 @@ class Routes:
             for version in losing:
                 self.standings.put_transition(unit, version, state_without_traffic, move.by, move.why, final=final)
         unit.announce(
-            MOVE_EVENTS[move.kind], version=subject, before=move.before, after=move.after, by=move.by, why=move.why
-        )
+            MOVE_EVENTS[move.kind], version=subject, before=move.before, after=move.after, by=move.by, why=move.why,
+            **self._contract_change(model, move, subject),
+        )  # fmt: skip
         unit.audit(
             keys.decision_to_move(move.number),
             Entry(

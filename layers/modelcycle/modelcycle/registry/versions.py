@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from modelcycle.faults import Tampered, Unknown
-from modelcycle.messages import Artifact, Chain, foreign_names
+from modelcycle.messages import Artifact, Chain, ContractChange, foreign_names
 from modelcycle.registry import keys
 from modelcycle.registry.audit import Entry
 from modelcycle.registry.standings import Standings
@@ -30,6 +30,7 @@ class Version(BaseModel):
     chain : what the versions have lost since the best of them
     contract : what its rows are like, to which later batches are held
     capture : which of its answers are captured, and what of them
+    contract_change : how its columns differ from those of the champion when it was registered
     """
 
     model: str
@@ -58,6 +59,7 @@ class Version(BaseModel):
     chain: Chain | None = None
     contract: Artifact | None = None
     capture: Capture = Capture()
+    contract_change: ContractChange | None = None
 
     @property
     def judged(self) -> Artifact:
@@ -117,7 +119,9 @@ class Versions:
             Write(*keys.state(model, number), standing.model_dump(mode="json")),
             Write(*keys.content(model, content), {"version": number}, revision_of(known)),
         )
-        unit.announce("VersionRegistered", version=number, run_id=draft.run_id)
+        change = version.contract_change
+        detail = {"contract_change": change.model_dump(mode="json")} if change else {}
+        unit.announce("VersionRegistered", version=number, run_id=draft.run_id, **detail)
         unit.audit(
             keys.decision_about_state(number, 0),
             Entry(at=standing.at, subject=f"version {number}", decision="registered", by=standing.by),

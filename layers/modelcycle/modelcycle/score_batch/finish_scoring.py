@@ -145,8 +145,8 @@ class _Lines:
             yield path
 
     def _last_number(self, index: Path) -> int:
-        number: int = self.engine.execute("SELECT max(number) FROM read_parquet($1)", [str(index)]).fetchone()[0]
-        return number
+        found = self.engine.execute("SELECT max(number) FROM read_parquet($1)", [str(index)]).fetchall()
+        return int(found[0][0])
 
 
 def _check_whole(request: FinishScoringRequest, shards: Sequence[ScoredShard]) -> None:
@@ -173,7 +173,8 @@ def _manifest(
         "object": {"key": plan.key, "etag": plan.etag},
         "onnx": version.onnx.sha256, "signature": version.signature.sha256,
         "rows": plan.rows, "scored": plan.rows - unread, "unread": unread, "unread_cells": plan.unread_cells,
-        "columns": list(names), "numbers": number_columns(names, signature), "ids": plan.ids, "classes": signature.classes, "notes": plan.notes,
+        "columns": list(names), "numbers": number_columns(names, signature),
+        "ids": plan.ids, "classes": signature.classes, "notes": plan.notes,
         "planned_at": plan.planned_at.isoformat() if plan.planned_at else None,
         "finished_at": datetime.now(UTC).isoformat(),
         "results": [{"key": _key(file), "sha256": file.sha256, "bytes": file.bytes} for file in files],

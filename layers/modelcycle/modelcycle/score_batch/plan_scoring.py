@@ -113,9 +113,8 @@ def _plan(
         data.download(listed, source)
         whole = [*(field.name for field in signature.fields), *signature.ignored]
         table = read_file(engine, source, where, folder / "0.parquet", pipeline.csv, whole)
-        optional = (
-            _optional(signature, version, route, artifacts, registry) if _lacks(signature, table.names) else set()
-        )
+        lacks = any(field.name not in table.names for field in signature.fields)
+        optional = _optional(signature, version, route, artifacts, registry) if lacks else set()
         notes = [*table.notes, *check_columns(table, signature.fields, optional, where)]
         known = {*whole, signature.target}
         unknown = [name for name in table.names if name not in known]
@@ -125,13 +124,14 @@ def _plan(
         ids = [name for name in signature.id_columns if name in table.names]
         written: list[ScoringShard] = []
         unread_cells = 0
+        prefix = f"_scoring/model={request.model}/{job}/"
         for shard in shards(rows, signature, ids, folder):
-            key = f"scoring/{request.model}/{job}"
+            columns = shard.columns.to_bytes(compressed=False)
             written.append(
                 ScoringShard(
                     number=shard.number, first=shard.first, rows=shard.rows,
-                    columns=artifacts.put(f"{key}/columns-{shard.number:05d}.npz", shard.columns.to_bytes()),
-                    index=artifacts.put(f"{key}/index-{shard.number:05d}.parquet", shard.index),
+                    columns=artifacts.put(f"{prefix}columns-{shard.number:05d}.npz", columns),
+                    index=artifacts.put(f"{prefix}index-{shard.number:05d}.parquet", shard.index),
                 )
             )  # fmt: skip
             shard.index.unlink()
@@ -143,18 +143,12 @@ def _plan(
                 )  # fmt: skip
         broken = None
         if table.broken:
-            broken = artifacts.put(
-                f"scoring/{request.model}/{job}/broken.parquet", rows.write_broken(folder / "broken.parquet")
-            )
+            broken = artifacts.put(f"{prefix}broken.parquet", rows.write_broken(folder / "broken.parquet"))
     return PlannedScoring(
         model=request.model, key=request.key, job=job, version=version.version, rows=table.rows + table.broken,
         unread=table.broken, shards=written, etag=listed.etag, ids=ids, broken=broken, unread_cells=unread_cells,
         notes=notes[:MAX_NOTES], planned_at=planned_at,
     )  # fmt: skip
-
-
-def _lacks(signature: Signature, names: list[str]) -> bool:
-    return any(field.name not in names for field in signature.fields)
 
 
 def _optional(signature: Signature, version: Version, route: Route, artifacts: Store, registry: Registry) -> set[str]:

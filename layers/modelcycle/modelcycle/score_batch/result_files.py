@@ -107,12 +107,12 @@ def write_shard(
             f" FROM read_parquet({literal(file)}) WHERE {belongs}) ORDER BY number NULLS LAST"
         )
     try:
-        lines: int = engine.execute(
+        copied = engine.execute(
             f"COPY ({query}) TO {literal(path)} (FORMAT csv, HEADER false, DELIMITER ',', NULLSTR '')"
-        ).fetchone()[0]
+        ).fetchall()  # to its end: a result that is not finished keeps `scores` registered
     finally:
         engine.unregister("scores")
-    return lines, not_scored
+    return int(copied[0][0]), not_scored
 
 
 def joined(parts: Iterator[Path], first_line: bytes, folder: Path) -> Iterator[Path]:

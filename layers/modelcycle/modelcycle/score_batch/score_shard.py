@@ -34,7 +34,7 @@ def score_shard(request: ScoreShardRequest, *, artifacts: Store, registry: Regis
         if columns.rows != shard.rows:
             raise BadMessage("the shard does not have the rows of the plan", STEP, "upload the file again")
         scores = loaded.scorer.scores(columns)
-        key = f"scoring/{request.model}/{request.job}/scores-{shard.number:05d}.npz"
+        key = f"_scoring/model={request.model}/{request.job}/scores-{shard.number:05d}.npz"
         return ScoredShard(
             model=request.model, job=request.job, number=shard.number, rows=len(scores),
             scores=artifacts.put(key, to_npz_uncompressed(scores=scores)),

@@ -83,7 +83,8 @@ def number_rows(engine: Any, table: TextTable, where: str) -> ScoredRows:
         )
         engine.unregister("jumps")
         engine.execute(
-            f"CREATE VIEW numbered AS SELECT n.number, t.* FROM {source} t JOIN row_numbers n USING (row) ORDER BY t.row"
+            f"""CREATE VIEW numbered AS SELECT known.number, text.*
+                FROM {source} text JOIN row_numbers known USING (row) ORDER BY text.row"""
         )
     return ScoredRows(engine, table, table.broken)
 

@@ -16,7 +16,7 @@ from modelcycle.score_batch.scored_rows import ScoredRows
 from modelcycle.sql_literal import literal
 
 MAX_SHARD_ROWS = 200_000
-MAX_SHARD_CELLS = 8_000_000  # 32 MB as numbers
+MAX_SHARD_CELLS = 4_000_000  # at most 32 MB
 MAX_SHARD_TEXT_BYTES = 48 * 2**20  # of the texts that are in memory, before compression
 MAX_NAMED_CELLS = 3  # of one row that do not parse
 MAX_QUOTED_CHARACTERS = 40  # of such a cell, and of the column's name

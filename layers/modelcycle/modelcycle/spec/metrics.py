@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -97,6 +96,8 @@ def unknown_metric(name: str, tasks: Iterable[Task]) -> str | None:
     if name in known:
         return None
     of_task = f" of a {tasks[0]} task" if len(tasks) == 1 else ""
+    import difflib  # not needed to answer predictions
+
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(known)}"
     return f"gates.minimum: {name} is not a metric{of_task}, {hint}"

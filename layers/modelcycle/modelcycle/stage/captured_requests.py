@@ -32,11 +32,13 @@ class CapturedRequest:
 
     Parameters
     ----------
-    instance : as the client sent it, masked columns aside
+    instance : as the client sent it; a masked value is None
+    masked : the columns whose values were sent, but are not captured
     """
 
     prediction_id: str
     instance: dict[str, Any]
+    masked: tuple[str, ...] = ()
 
 
 @dataclass
@@ -119,4 +121,5 @@ def _request(line: bytes) -> CapturedRequest | None:
     prediction_id, instance = record.get("prediction_id"), record.get("instance")
     if not isinstance(prediction_id, str) or not isinstance(instance, dict):
         return None
-    return CapturedRequest(prediction_id, instance)
+    masked = tuple(name for name in record.get("masked") or [] if name in instance)
+    return CapturedRequest(prediction_id, instance | dict.fromkeys(masked), masked)

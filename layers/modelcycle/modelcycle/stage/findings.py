@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from modelcycle.messages import Artifact
 from modelcycle.spec import Staging
-from modelcycle.stage.load_test import Level, LoadTest
+from modelcycle.stage.load_figures import Level, LoadTest
 from modelcycle.stage.rehearsal import Rehearsal
-from modelcycle.stage.shadow_replay import Replay
+from modelcycle.stage.shadow_replay import UNREADABLE, Replay
 
 MAX_ROWS_IN_REPORT = 20  # of a replay; the others are in an object of their own
 MAX_NAMED = 3  # columns or errors in a sentence
@@ -83,11 +84,13 @@ class Findings:
             notes.append("load test: staging.cold_start_ms was not checked, since all environments were warm")
         replay = self.replay
         if replay and replay.old_format:
-            columns = "; ".join(list(replay.columns)[:MAX_NAMED])
+            columns = _named([name for name in replay.columns if not name.endswith(UNREADABLE)], "; ")
             notes.append(f"{replay.old_format:,} of {replay.requests:,} captured rows have other columns: {columns}")
         if replay and replay.unread:
-            columns = "; ".join(column for column in replay.columns if column.endswith("cannot be read"))
+            columns = _named([name for name in replay.columns if name.endswith(UNREADABLE)], "; ")
             notes.append(f"{replay.unread:,} of {replay.requests:,} captured rows cannot be read: {columns}")
+        if replay and replay.masked:
+            notes.append(f"replayed as missing, since not captured: {_named(sorted(replay.masked), ', ')}")
         if replay and replay.unread_by_champion:
             n = replay.unread_by_champion
             notes.append(f"{n:,} captured rows are left out: version {replay.champion} cannot read them now")
@@ -160,6 +163,7 @@ class Findings:
             "unread": replay.unread,
             "unread_by_champion": replay.unread_by_champion,
             "columns": dict(replay.columns),
+            "masked": sorted(replay.masked),
             "most_different": [asdict(row) for row in replay.rows[:MAX_ROWS_IN_REPORT]],
             "all_rows": self.rows_of_replay.model_dump() if self.rows_of_replay else None,
         }
@@ -187,6 +191,9 @@ def _level(level: Level) -> dict[str, Any]:
 
 
 def _counts(counts: Counter[str]) -> str:
-    named = [f"{name} ({number:,})" for name, number in counts.most_common(MAX_NAMED)]
-    more = len(counts) - MAX_NAMED
-    return ", ".join([*named, *([f"{more} more"] if more > 0 else [])])
+    return _named([f"{name} ({number:,})" for name, number in counts.most_common()], ", ")
+
+
+def _named(names: Sequence[str], separator: str) -> str:
+    more = len(names) - MAX_NAMED
+    return separator.join([*names[:MAX_NAMED], *([f"{more} more"] if more > 0 else [])])

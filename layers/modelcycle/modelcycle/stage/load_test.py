@@ -13,125 +13,17 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from modelcycle.spec import Staging
 from modelcycle.stage.candidate import Candidate, Reply
 from modelcycle.stage.expected_answers import ExpectedAnswers
-from modelcycle.stage.memory_growth import Growth, growth_of
+from modelcycle.stage.load_figures import ColdStart, Level, LoadTest, Times
+from modelcycle.stage.memory_growth import growth_of
 
 PAUSE_SECONDS = 0.05  # after a call that Lambda refused
+MAX_ROWS = 500  # that are asked for, in turn
+MAX_EVENT_BYTES = 32 * 2**20  # of all requests
 MAX_SAMPLES = 500  # of an environment's memory in a soak
-
-
-@dataclass(frozen=True)
-class Times:
-    """Quantiles of times, milliseconds."""
-
-    p50: float
-    p95: float
-    p99: float
-
-    @classmethod
-    def of(cls, milliseconds: Sequence[float]) -> Times | None:
-        """Return the quantiles; None without times."""
-        if not milliseconds:
-            return None
-        return cls(*(round(float(value), 3) for value in np.quantile(np.asarray(milliseconds), (0.5, 0.95, 0.99))))
-
-
-@dataclass
-class Level:
-    """What was measured at one concurrency.
-
-    The first call of each environment is left out of the times: it loads the version.
-
-    Parameters
-    ----------
-    seconds : from the first request to the last answer
-    own_ms : time in the handler, as the environment told it
-    round_trip_ms : until the caller had the answer
-    errors : answers of the function other than a prediction, by status or class name
-    refused : calls that Lambda did not answer, by reason
-    """
-
-    concurrency: int
-    seconds: float = 0.0
-    answered: int = 0
-    own_ms: Times | None = None
-    round_trip_ms: Times | None = None
-    errors: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)
-    environments: int = 0
-
-    @property
-    def rows_per_second(self) -> float:
-        return self.answered / self.seconds if self.seconds else 0.0
-
-
-@dataclass(frozen=True)
-class ColdStart:
-    """The start of an environment: until its code was imported, and its first call, which loads the version."""
-
-    init_ms: float
-    first_ms: float
-
-    @property
-    def ms(self) -> float:
-        return self.init_ms + self.first_ms
-
-
-@dataclass
-class LoadTest:
-    """What the load test measured.
-
-    Parameters
-    ----------
-    source : whether Lambda's log or the function itself told memory and cold starts; empty if nothing answered
-    differences : rows that the function answers differently from the batch, of `compared`
-    growth : of the environment whose memory grew most in the soak
-    repeated : that the lowest concurrency was measured again, since its first p99 was above the limit
-    """
-
-    levels: list[Level] = field(default_factory=list)
-    soak: Level | None = None
-    cold_starts: list[ColdStart] = field(default_factory=list)
-    memory_mb: float = 0.0
-    source: str = ""
-    compared: int = 0
-    differences: int = 0
-    growth: Growth | None = None
-    repeated: bool = False
-
-    @property
-    def all_levels(self) -> list[Level]:
-        return [*self.levels, *([self.soak] if self.soak else [])]
-
-    @property
-    def rows_per_second(self) -> float:
-        """The highest throughput of all levels."""
-        return max((level.rows_per_second for level in self.all_levels), default=0.0)
-
-    @property
-    def own_p99_ms(self) -> float | None:
-        """The p99 at the lowest concurrency.
-
-        Lambda gives an environment one request at a time. At a higher concurrency, the same version is only slower
-        where environments share processors, as in the local cloud.
-        """
-        own = self.levels[0].own_ms if self.levels else None
-        return own.p99 if own else None
-
-    @property
-    def cold_start_ms(self) -> float | None:
-        """The first cold start, which ran alone; None if all environments were warm."""
-        return self.cold_starts[0].ms if self.cold_starts else None
-
-    def count(self, kind: str) -> Counter[str]:
-        """Return the errors or the refused calls of all levels."""
-        return sum((Counter(getattr(level, kind)) for level in self.all_levels), Counter())
 
 
 class _Recorder:
@@ -207,7 +99,7 @@ def load_test(candidate: Candidate, expected: ExpectedAnswers, settings: Staging
     ----------
     expected : with at least one row
     """
-    events = [candidate.event(row, instance) for row, instance in enumerate(expected.instances)]
+    events = _events(candidate, expected)
     test = LoadTest()
     recorder = _Recorder(test)
 
@@ -220,7 +112,7 @@ def load_test(candidate: Candidate, expected: ExpectedAnswers, settings: Staging
         if not test.levels and own and own.p99 > settings.p99_ms:  # another process may have had the processor
             again, _ = level(concurrency, settings.load_seconds)
             test.repeated = True
-            measured = min(measured, again, key=lambda one: one.own_ms.p99 if one.own_ms else float("inf"))
+            measured = measured.or_faster(again)
         test.levels.append(measured)
         if not measured.answered:
             break
@@ -231,6 +123,19 @@ def load_test(candidate: Candidate, expected: ExpectedAnswers, settings: Staging
     test.compared = len(recorder.first)
     test.differences = sum(_differs(expected, row, reply) for row, reply in recorder.first.items())
     return test
+
+
+def _events(candidate: Candidate, expected: ExpectedAnswers) -> list[bytes]:
+    """Return requests for the first rows, at least one, in bounded memory."""
+    events: list[bytes] = []
+    size = 0
+    for row, instance in enumerate(expected.instances[:MAX_ROWS]):
+        event = candidate.event(row, instance)
+        size += len(event)
+        if events and size > MAX_EVENT_BYTES:
+            break
+        events.append(event)
+    return events
 
 
 def _run(

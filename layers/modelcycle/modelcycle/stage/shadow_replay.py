@@ -24,6 +24,7 @@ NORMAL_QUANTILE = 1.959964  # two-sided, 95 %
 # of the standard deviation of the champion's values: a small effect (Cohen 1988, "Statistical power analysis")
 VALUE_TOLERANCE = 0.2
 MAX_NAMED_COLUMNS = 20
+UNREADABLE = "its value cannot be read"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Replay:
     rows : that both versions answered, those that differ most first
     old_format : requests that have other columns than the candidate's, and were adapted
     columns : by column name, why a request was adapted or not read, and how often
+    masked : columns whose values are not captured
     unread : requests that the candidate cannot read even so
     unread_by_champion : requests that the champion cannot read now
     """
@@ -68,6 +70,7 @@ class Replay:
     rows: list[Compared] = field(default_factory=list)
     old_format: int = 0
     columns: Counter[str] = field(default_factory=Counter)
+    masked: set[str] = field(default_factory=set)
     unread: int = 0
     unread_by_champion: int = 0
 
@@ -81,26 +84,19 @@ class Replay:
         return wilson(self.disagreements, len(self.rows))
 
 
-def replay(
-    requests: Sequence[CapturedRequest], champion: LoadedVersion, candidate: LoadedVersion, masked: Sequence[str] = ()
-) -> Replay:
-    """Answer captured requests by both versions.
-
-    Parameters
-    ----------
-    masked : columns whose values are not captured; both versions read them as missing
-    """
+def replay(requests: Sequence[CapturedRequest], champion: LoadedVersion, candidate: LoadedVersion) -> Replay:
+    """Answer captured requests by both versions, which read masked values as missing."""
     result = Replay(champion.version, len(requests))
     readable: list[CapturedRequest] = []
     for request in requests:
-        instance = request.instance | {name: None for name in masked if name in request.instance}
-        request = CapturedRequest(request.prediction_id, instance)
+        instance = request.instance
+        result.masked.update(request.masked)
         _note_format(instance, candidate, result)
         by_champion, by_candidate = _error(instance, champion), _error(instance, candidate)
         result.unread_by_champion += by_champion is not None
         result.unread += by_candidate is not None
         for name in by_candidate or []:
-            result.columns[f"{name}: its value cannot be read"] += 1
+            result.columns[f"{name}: {UNREADABLE}"] += 1
         if by_champion is None and by_candidate is None:
             readable.append(request)
     result.columns = Counter(dict(result.columns.most_common(MAX_NAMED_COLUMNS)))

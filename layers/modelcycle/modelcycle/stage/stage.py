@@ -165,9 +165,7 @@ def _replay(
     if champion.signature.task != served.signature.task:
         findings.notes.append(f"no captured requests replayed: version {champion.version} has another kind of target")
         return
-    findings.replay = replay(captures.requests, champion, served, pipeline.capture.mask)
-    if pipeline.capture.mask:
-        findings.notes.append(f"replayed as missing, since they are not captured: {', '.join(pipeline.capture.mask)}")
+    findings.replay = replay(captures.requests, champion, served)
     rows = [asdict(row) for row in findings.replay.rows]
     findings.rows_of_replay = put_json(places.artifacts, _key(request, "replay"), rows)
 

@@ -1,0 +1,80 @@
+"""A version is registered with what its columns change for clients, and the events of its life say so."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+from modelcycle.messages import Artifact, Registered
+from modelcycle.register import register
+from modelcycle.registry import Registry
+from tests.fakes import MemoryStore, MemoryTable
+from tests.memory_place import ARTIFACT, AT
+
+PIPELINE = "m/runs/r/claim/pipeline.json"
+
+
+class Runs:
+    """Runs whose candidates have the columns that a test says."""
+
+    def __init__(self) -> None:
+        self.table, self.store = MemoryTable(), MemoryStore()
+        self.registry = Registry(self.table)
+        self.pipeline = self.store.put(PIPELINE, b"name: m\ntarget: t\n")
+
+    def register(self, run_id: str, champion: int | None, *columns: str) -> Registered:
+        signature = {"fields": [{"name": name, "type": "number"} for name in columns], "ignored": []}
+        run = SimpleNamespace(model="m", run_id=run_id, started_at=AT, pipeline=self.pipeline)
+        made = self.store.put(f"m/runs/{run_id}/model", run_id.encode())
+        written = self.store.put(f"m/runs/{run_id}/signature.json", json.dumps(signature).encode())
+        request: Any = SimpleNamespace(
+            run=run,
+            select_model=SimpleNamespace(onnx=made, skops=made, signature=written, opset=21),
+            engineer_features=SimpleNamespace(plan=made),
+            refit=SimpleNamespace(onnx=None, skops=None, done=False, rows=0),
+            preprocess=SimpleNamespace(task="binary", profile=made, split=(6, 2, 2), contract=None),
+            collect=SimpleNamespace(manifest=ARTIFACT),
+            govern=SimpleNamespace(lineage=made, card=made),
+            validate_=SimpleNamespace(report=made, metric="accuracy", metrics={}, interval=(0, 1), chain=None),
+            find_unseen=SimpleNamespace(champion=champion, cases=None),
+        )
+        return register(request, artifacts=self.store, versions=self.registry.versions, code="c")
+
+    def go_live(self, version: int) -> None:
+        self.registry.standings.move("m", version, "staged", "run r")
+        self.registry.routes.promote("m", version, 10, "run r")
+        self.registry.routes.promote("m", version, 100, "run r")
+
+    def details(self, kind: str) -> list[dict[str, Any]]:
+        events = [write.body for write in self.table.written if write.kind == "event" and write.body["kind"] == kind]
+        return [event["detail"] for event in events]
+
+
+def test_the_champions_columns_are_compared_and_the_events_say_what_changed() -> None:
+    runs = Runs()
+    assert runs.register("r1", None, "age", "plz").contract_change is None
+    runs.go_live(1)
+    registered = runs.register("r2", 1, "age", "income")
+    change = registered.contract_change
+    assert change is not None and (change.against, change.new, change.gone) == (1, ["income"], ["plz"])
+    assert runs.registry.versions.get("m", 2).contract_change == change
+    runs.go_live(2)
+    assert [detail.get("contract_change") for detail in runs.details("VersionRegistered")] == [
+        None, change.model_dump(mode="json"),
+    ]  # fmt: skip
+    promoted = [(detail["version"], "contract_change" in detail) for detail in runs.details("VersionPromoted")]
+    assert promoted == [(1, False), (2, True), (2, False)], "at its first traffic, not at each step"
+
+
+def test_equal_columns_and_a_champion_without_files_are_no_change() -> None:
+    runs = Runs()
+    runs.register("r1", None, "age")
+    assert runs.register("r2", 1, "age").contract_change is None
+    champion: Artifact = runs.registry.versions.get("m", 1).signature
+    for harm in (b"other", None):
+        key = champion.uri.removeprefix("s3://artifacts/")
+        del runs.store.objects[key]
+        if harm:
+            runs.store.objects[key] = harm
+        assert runs.register(f"r3{harm!r}", 1, "income").contract_change is None

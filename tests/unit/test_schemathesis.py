@@ -1,0 +1,51 @@
+"""Schemathesis calls every path of the OpenAPI document with generated requests: no server error, no other surprise.
+
+More examples by hand:  MODELCYCLE_EXAMPLES=2000 pytest tests/unit/test_schemathesis.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.api_gateway import served
+from tests.prediction_api import Api
+from tests.trained import MODEL
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = os.environ.get("MODELCYCLE_EXAMPLES", "5")  # of each operation
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
+    "response_headers_conformance"
+)
+
+
+@pytest.fixture(scope="module")
+def schemathesis() -> str:
+    made = subprocess.run(["make", "build/clients/stamp"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"schemathesis of requirements-clients.txt cannot be installed: {made.stderr[-500:]}")
+    return str(ROOT / "build" / "clients" / "bin" / "schemathesis")
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_no_generated_request_is_answered_unexpectedly(
+    monkeypatch: pytest.MonkeyPatch, schemathesis: str, task: str, tmp_path: Path
+) -> None:
+    api = Api(monkeypatch)
+    api.go_live(task=task)
+    api.go_live(seed=1, task=task, weight=50)
+    with served(api) as url:
+        done = subprocess.run(
+            [schemathesis, "run", f"{url}/models/{MODEL}/openapi.json", "--url", url, "--no-color", "-n", EXAMPLES,
+             "--checks", CHECKS, "--seed", "16"],
+            capture_output=True, text=True, check=False, cwd=tmp_path,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    generated = re.search(r"(\d+) generated", done.stdout)
+    assert generated and int(generated[1]) > 100 and "Tested: 11" in done.stdout
+    print(f"{generated[1]} requests, {len(api.firehose.lines)} answered rows")
