@@ -6,8 +6,8 @@ only the clock is simulated (`bench.live_traffic`).
 
 slower    takes three times as long, and 4 ms more
 errors    does not answer 5 % of its requests
-drift     predicts yes for 85 % of the rows instead of 50 %
-worse     has 1.5 times the champion's loss; the outcome of each answer is known after a minute
+drift     predicts yes for 87 % of the rows instead of 50 %
+worse     has 1.6 times the champion's loss; the outcome of each answer is known after a minute
 equal     answers as the champion does, and goes live
 """
 

@@ -27,7 +27,8 @@ def plums(cloud: LocalCloud) -> ObservedModel:
     model = ObservedModel(cloud, MODEL)
     model.put_pipeline(ROLLOUT)
     model.upload("first.csv")
-    model.wait_for_runs()
+    (run,) = model.wait_for_runs()
+    assert run.state == "deployed", run.reason
     model.wait_until_live()
     registry = Registry(DynamoTable(cloud.admin.client("dynamodb"), cloud.outputs["RegistryTable"]))
     for content in ("second", "third"):

@@ -83,6 +83,16 @@ def test_better_by_chance_passes_not_worse_but_not_better() -> None:
     assert result.verdict == "refused" and "not significantly better (p = 0." in result.reasons[0]
 
 
+def test_the_report_says_how_far_the_predictions_of_both_lie_apart() -> None:
+    """A rollout is judged by what goes beyond that."""
+    assert validated(GOOD, GOOD)[1]["prediction_distance"] == 0
+    turned = GOOD.copy()
+    turned[GOOD[:, 1] < 0.5] = GOOD[GOOD[:, 1] < 0.5][:, ::-1]  # all rows are now of the second class
+    distance = validated(turned, GOOD)[1]["prediction_distance"]
+    assert distance == pytest.approx(float((GOOD[:, 1] < 0.5).mean()))
+    assert validated(GOOD)[1]["prediction_distance"] is None
+
+
 def test_equal_scores_are_not_worse_and_not_better() -> None:
     assert validated(GOOD, GOOD)[0].verdict == "passed"
     assert validated(GOOD, GOOD, better=True)[0].verdict == "refused"
