@@ -71,7 +71,7 @@ def test_a_message_that_names_an_object_of_another_model_is_refused(lived: World
         assert paths
         for path in paths:
             with pytest.raises(BadMessage, match=f"about {OURS}, but names another model") as caught:
-                functions()[name](changed(event, path, f"/{OURS}/", f"/{THEIRS}/"))
+                functions()[name](changed(event, path, f"{OURS}/", f"{THEIRS}/"))
             assert path[0] in caught.value.what and THEIRS not in str(caught.value)
 
 

@@ -225,6 +225,27 @@ def test_during_a_rollout_one_version_scores_the_whole_file(job: Job) -> None:
     assert {line["version"] for line in job.lines(finished)} == {"1"}
 
 
+def test_a_column_that_an_earlier_version_does_not_read_may_be_absent_while_that_one_serves() -> None:
+    """The champion is the second version; the first reads only the colour."""
+    job = Job()
+    signature = job.trained.signature
+    narrow = signature.model_copy(update={"fields": signature.fields[1:]})
+    older = job.registry.versions.get(MODEL, 1)
+    body = narrow.model_dump_json().encode()
+    stored = job.artifacts.put(f"{MODEL}/runs/r0/engineer_features/signature.json", body)
+    record = next(key for key in job.table.records if key[1].startswith("VERSION#"))
+    job.table.records[record] = job.table.records[record]._replace(
+        body=older.model_copy(update={"signature": stored}).model_dump(mode="json")
+    )
+    job.cycle.go_live(content="second")
+    old_format = csv_text([COLOUR, ID], ["red", "c1"], ["blue", "c2"])
+    finished = job.score("rows.csv", old_format)
+    assert finished.version == 2 and f"missing in every row: {HOURS}" in finished.notes
+    assert all(line["prediction"] for line in job.lines(finished))
+    with pytest.raises(ColumnsDiffer, match="'=co"):
+        job.score("other.csv", csv_text([HOURS, ID], [1, "c1"]))
+
+
 @pytest.mark.parametrize("kill_at", range(0, 40))
 def test_a_job_that_is_killed_at_any_write_ends_with_the_same_results(
     kill_at: int, monkeypatch: pytest.MonkeyPatch

@@ -42,12 +42,12 @@ def decide(
     seen : that the champion had to answer
     captured : whether requests are captured at all
     """
-    worse = [one.finding for one in comparisons if one.verdict == "worse"]
+    worse = [one for one in comparisons if one.verdict == "worse"]
     if worse:
         reason = "worse than version {}: {}".format(
-            phase.champion, "; ".join(f"{finding.kind}: {finding.detail}" for finding in worse)
+            phase.champion, "; ".join(f"{one.finding.kind}: {one.finding.detail}" for one in worse)
         )
-        return Verdict("roll_back", reason, final=any(finding.kind != "latency" for finding in worse))
+        return Verdict("roll_back", reason, final=not all(one.is_circumstance for one in worse))
     summary = _summary(comparisons, rows)
     if phase.elapsed < phase.wait:
         left = _span(phase.wait - phase.elapsed)

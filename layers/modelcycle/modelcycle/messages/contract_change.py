@@ -14,7 +14,7 @@ MAX_SAID_COLUMNS = 5  # in a sentence
 class Retyped(BaseModel):
     """A column that both versions read, as another type or in another format."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     column: str
     before: str
@@ -34,7 +34,7 @@ class ContractChange(BaseModel):
     more_new, more_gone, more_retyped : further columns, beyond the MAX_NAMED_COLUMNS of each kind
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     against: int
     new: list[str] = []

@@ -37,7 +37,7 @@ class TableSchema(BaseModel):
     missing_values : texts that mean a missing value in every column, besides those of each column
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     columns: list[Column]
     target: Column

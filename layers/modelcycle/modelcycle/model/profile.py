@@ -98,7 +98,7 @@ class Profile(BaseModel):
     missing_values : texts that mean a missing value
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     rows: int
     columns: list[ColumnProfile]

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from modelcycle.model.request import parse_request
 from modelcycle.predict.http_api import answer_response, live_models, request_key
-from modelcycle.predict.predict import only_version, predict_by
+from modelcycle.predict.predict import predict
 from modelcycle.predict.request_body import request_json
 
 router = APIGatewayRouter()  # type: ignore[no-untyped-call]
@@ -18,12 +18,13 @@ router = APIGatewayRouter()  # type: ignore[no-untyped-call]
 @router.post("/models/<name>/versions/<version>/predict")
 def predict_rows_by_version(name: str, version: str) -> Response[str]:
     request = parse_request(request_json(router.current_event))
-    answer = predict_by(only_version(live_models().get(name), version), request, request_key())
+    # the only live version is the one that the path names, see `RegisteredVersions.as_live`
+    answer = predict(name, request, live_models=live_models(), key=request_key())
     return answer_response(answer, answer.wire())
 
 
 class NoRecorder:
-    """Neither captures nor logs an answer: Predict does that after it has answered, and nobody asked this one."""
+    """Captures nothing: no client asked."""
 
     def record(self, *answer: Any) -> None:
         pass
