@@ -15,7 +15,7 @@ from modelcycle.model.typed_sql import fetch_values
 from modelcycle.score_batch.numbered_rows import NumberedRows
 from modelcycle.sql_literal import literal
 
-MAX_SHARD_ROWS = 200_000
+MAX_SHARD_ROWS = 2 * 122_880  # two row groups of the text table: a shard that begins within one would read it twice
 MAX_SHARD_CELLS = 4_000_000  # at most 32 MB
 MAX_SHARD_TEXT_BYTES = 48 * 2**20  # of the texts that are in memory, before compression
 MAX_NAMED_CELLS = 3  # of one row that do not parse
