@@ -358,7 +358,10 @@ def test_an_execution_that_no_catch_handles_is_recorded_too(status: str, words: 
              "detail": {"executionArn": "arn:e1", "status": status, "input": started_by, "error": None}}  # fmt: skip
     failure = ScoringFailure.from_event(event)
     assert (failure.model, failure.key) == ("churn", "score/churn/x.csv")
-    assert words in record_failure(failure, data=MemoryStore("data")).reason
+    data = MemoryStore("data")
+    failed = record_failure(failure, data=data)
+    assert words in failed.reason
+    assert ("upload the file again" in json.loads(data.objects[failed.record])["remedy"]) == (status == "ABORTED")
 
 
 def test_names_that_meet_those_of_the_results_get_a_number() -> None:

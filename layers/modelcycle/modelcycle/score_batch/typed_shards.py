@@ -15,7 +15,7 @@ from modelcycle.model.typed_sql import fetch_values
 from modelcycle.score_batch.numbered_rows import NumberedRows
 from modelcycle.sql_literal import literal
 
-MAX_SHARD_ROWS = 200_000
+MAX_SHARD_ROWS = 2 * 122_880  # two row groups of the text table: a shard that begins within one would read it twice
 MAX_SHARD_CELLS = 4_000_000  # at most 32 MB
 MAX_SHARD_TEXT_BYTES = 48 * 2**20  # of the texts that are in memory, before compression
 MAX_NAMED_CELLS = 3  # of one row that do not parse
@@ -50,8 +50,13 @@ def shards(source: NumberedRows, signature: Signature, ids: Sequence[str], folde
     folder : for the index of each shard; the caller deletes it
     """
     missing = signature.missing_values
+    # `_text_sql` leaves nothing of the missing values for `parsed_sql` to find: a second search would double the time
     typed: dict[str, tuple[str, ColumnType]] = {
-        field.name: (parsed_sql(field, _text_sql(source, field, missing)), field.type) for field in signature.fields
+        field.name: (
+            parsed_sql(field.model_copy(update={"missing_values": []}), _text_sql(source, field, missing)),
+            field.type,
+        )
+        for field in signature.fields
     }
     size = shard_rows(source, [field.name for field in signature.fields], ids)
     for number, first in enumerate(range(1, source.table.rows + 1, size)):
