@@ -136,12 +136,13 @@ def test_the_spread_of_many_rows_is_that_of_few(
     assert set(few) == {"amount", "when", "target"}
 
 
-@pytest.mark.parametrize("count", [*range(1, 120), 999, 1000, 12_345])
-def test_quantiles_are_at_the_positions_of_duckdb(count: int) -> None:
-    query = f"SELECT quantile_disc(i, {list(measured.LEVELS)}) FROM range({count}) r(i)"
-    row = duckdb.sql(query).fetchone()
-    assert row is not None
-    assert list(row[0]) == measured.positions(count)
+def test_quantiles_are_at_the_positions_of_duckdb() -> None:
+    connection = duckdb.connect()
+    for count in [*range(1, 220), 999, 1000, 12_345]:
+        query = f"SELECT quantile_disc(i, {list(measured.LEVELS)}) FROM range({count}) r(i)"
+        row = connection.execute(query).fetchone()
+        assert row is not None
+        assert list(row[0]) == measured.positions(count)
 
 
 def test_parts_folds_and_clusters_are_the_same_in_pieces(

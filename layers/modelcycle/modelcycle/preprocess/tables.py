@@ -131,13 +131,16 @@ class Part:
 
     def target_pieces(self) -> Iterator[npt.NDArray[Any]]:
         """Yield the target in pieces of at most MAX_FETCHED_ROWS rows."""
+        for span in spans(self.rows):
+            yield self._target_of(span)
+
+    def _target_of(self, span: range) -> npt.NDArray[Any]:
         code, parameters = "target", []
         if self.classes is not None:
             # by position in a list, because a join may change the order of the rows
             code, parameters = "(list_position($1, target) - 1)::INTEGER", [self.classes]
-        for span in spans(self.rows):
-            query = f"SELECT {code} AS target FROM {self.values.within(span)}"
-            yield np.ma.getdata(self.engine.execute(query, parameters).fetchnumpy()["target"])
+        query = f"SELECT {code} AS target FROM {self.values.within(span)}"
+        return np.ma.getdata(self.engine.execute(query, parameters).fetchnumpy()["target"])
 
     def ordered(self, name: str | None) -> AbstractContextManager[OrderedValues]:
         """Sort the numbers of a column, or (None) of the target, in DuckDB; see `ordered_values`."""
@@ -148,8 +151,9 @@ class Part:
         """Return the first rows, in memory."""
         if self.rows <= limits.MAX_FETCHED_ROWS:
             return Columns(self.values, self.target)
-        source = self.values.within(range(min(rows, self.rows)))
-        return Columns(fetch_values(self.engine, self.values.typed, source, rows), next(self.target_pieces())[:rows])
+        span = range(min(rows, self.rows))
+        values = fetch_values(self.engine, self.values.typed, self.values.within(span), len(span))
+        return Columns(values, self._target_of(span))
 
     def write(self, path: Path, *, with_target: bool = True) -> Path:
         """Write the file of `Columns.write`, with one column in memory at a time, or a piece of one."""
