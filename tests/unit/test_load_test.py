@@ -66,9 +66,10 @@ def test_where_nothing_runs_at_once_more_requests_wait_longer_and_the_functions_
     served.function.invoke = one_at_a_time  # type: ignore[method-assign]
     one, four = served.load(concurrency=[1, 4]).levels
     assert one.own_ms and four.own_ms and one.round_trip_ms and four.round_trip_ms
-    assert four.round_trip_ms.p50 > 2.5 * one.round_trip_ms.p50
-    assert four.own_ms.p50 < 1.5 * one.own_ms.p50
-    assert 0.7 < four.rows_per_second / one.rows_per_second < 1.3
+    # on a busy machine each sleep takes longer, but four at once would give four times the rows
+    assert four.round_trip_ms.p50 > 2 * one.round_trip_ms.p50
+    assert four.own_ms.p50 < 2 * one.own_ms.p50
+    assert four.rows_per_second < 2 * one.rows_per_second
 
 
 def test_the_first_call_of_an_environment_is_a_cold_start_and_no_part_of_the_times() -> None:
