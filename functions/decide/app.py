@@ -11,6 +11,7 @@ from modelcycle.aws import adapters
 from modelcycle.faults import Fault
 from modelcycle.govern import artifacts_exist, decide, read_decision
 from modelcycle.problems import problem_response
+from modelcycle.request_ids import client_request_id, with_request_id
 
 logger = Logger(service="decide")
 app = APIGatewayRestResolver()
@@ -29,6 +30,7 @@ def decide_version(name: str) -> dict[str, Any]:
     return result.wire()
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+    logger.append_keys(client_request_id=client_request_id(event))
+    return with_request_id(app.resolve(event, context), event)
