@@ -45,7 +45,9 @@ class Game:
     def __call__(self, columns: Columns) -> np.ndarray:
         rows = zip(
             *(
-                values.strings().tolist() if isinstance(values, Texts) else [repr(value + 0.0) for value in values.tolist()]
+                values.strings().tolist()
+                if isinstance(values, Texts)
+                else [str(value + 0.0) for value in values.tolist()]
                 for values in columns.values.values()
             ),
             strict=True,
