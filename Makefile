@@ -23,7 +23,9 @@ run: .venv/run.stamp  ## runs the whole lifecycle on the example data; leaves th
 	@$(BIN)/modelcycle predict adult-income --data examples/data/adult.csv.gz --rows 3
 
 test: lint  ## runs all checks and all tests
-	$(BIN)/pytest
+	# two processes, by file; tests of the local cloud start processes of their own
+	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile
+	$(BIN)/pytest tests/e2e
 
 lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
 	$(BIN)/ruff check .

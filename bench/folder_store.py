@@ -52,7 +52,8 @@ class FolderStore:
         for path in sorted(self.folder.rglob("*")):
             key = path.relative_to(self.folder).as_posix()
             if path.is_file() and key.startswith(prefix):
-                yield Listed(key, _sha256(path)[:32], path.stat().st_size)
+                found = path.stat()
+                yield Listed(key, f"{found.st_mtime_ns}-{found.st_size}", found.st_size)
 
     def download(self, listed: Listed, path: Path) -> str | None:
         shutil.copyfile(self.folder / listed.key, path)

@@ -20,7 +20,7 @@ from modelcycle.messages import Artifact, DeployRequest, Judged, JudgeRequest
 from modelcycle.model.routing import entity_key, version_for
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version, keys
-from modelcycle.spec import Task
+from modelcycle.spec import Capture, Task
 from modelcycle.store import put_json
 from tests.fakes import MemoryStore, MemoryTable
 
@@ -70,6 +70,7 @@ class LiveModel:
     label_share: float = 0.0
     label_delay: timedelta = timedelta(minutes=10)
     prediction_distance: float | None = None
+    capture: dict[str, Any] = field(default_factory=dict)
 
     registry: Registry = field(default_factory=lambda: Registry(MemoryTable()))
     data: MemoryStore = field(default_factory=lambda: MemoryStore("data"))
@@ -95,18 +96,19 @@ class LiveModel:
             model=MODEL, task=self.task, target="t", classes=[] if self.task == "regression" else CLASSES, fields=[],
             ignored=[], inputs=[], id_columns=ids,
         )  # fmt: skip
+        folder = f"{MODEL}/runs/r{number}/claim"
         artifacts: dict[str, Artifact] = {
-            "pipeline": self.artifacts.put(f"{number}/pipeline", json.dumps(pipeline).encode()),
-            "signature": self.artifacts.put(f"{number}/signature", signature.model_dump_json().encode()),
+            "pipeline": self.artifacts.put(f"{folder}/pipeline", json.dumps(pipeline).encode()),
+            "signature": self.artifacts.put(f"{folder}/signature", signature.model_dump_json().encode()),
             "validation": put_json(
-                self.artifacts, f"{number}/report", {"champion": 1, "prediction_distance": self.prediction_distance}
+                self.artifacts, f"{folder}/report", {"champion": 1, "prediction_distance": self.prediction_distance}
             ),
         }
         names = ("onnx", "skops", "plan", "profile", "lineage", "card")
         draft = Version(
             model=MODEL, version=0, run_id="r", created_at=START, task=self.task, opset=21, metric="accuracy",
             metrics={}, interval=(0, 1), data="d", code="c", **dict.fromkeys(names, artifacts["signature"]),
-            **artifacts,
+            capture=Capture.model_validate(self.capture), **artifacts,
         )  # fmt: skip
         self.registry.versions.register(draft, str(number))
         self.registry.standings.move(MODEL, number, "staged", "run r")

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,9 +54,8 @@ def main() -> None:
         instances = requests_of(lifecycle, rows[:1_000])
         functions = {"predict": predict_variables(folder), "empty": empty_variables(folder)}
         starts = cold_starts(lifecycle, functions, event(instances[:1]), arguments.starts)
-        warm = {which: statistics.median(answers(lifecycle, variables, event(instances[:1]), arguments.requests))
-                for which, variables in functions.items()}  # fmt: skip
-        many = statistics.median(answers(lifecycle, functions["predict"], event(instances), 20))
+        warm = answers(lifecycle, functions, event(instances[:1]), arguments.requests)
+        many = answers(lifecycle, {"predict": functions["predict"]}, event(instances), 20)["predict"]
     print_results(starts, warm, many)
 
 
@@ -163,18 +162,21 @@ def processor_milliseconds(pid: int) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
 
 
-def answers(lifecycle: Lifecycle, variables: dict[str, str], request: dict[str, Any], requests: int) -> list[float]:
-    """Return the milliseconds of warm answers, one after the other."""
-    milliseconds = []
-    with running(lifecycle, variables) as (fake, _):
-        for _ in range(min(WARM_UP, requests)):
-            fake.invoke(request)
-        for _ in range(requests):
-            fake.wait_until_ready()
-            started = time.perf_counter()
-            check(fake.invoke(request)[1])
-            milliseconds.append((time.perf_counter() - started) * 1000)
-    return milliseconds
+def answers(
+    lifecycle: Lifecycle, functions: dict[str, dict[str, str]], request: dict[str, Any], requests: int
+) -> dict[str, float]:
+    """Return the median milliseconds of warm answers; the functions are asked in turn."""
+    milliseconds: dict[str, list[float]] = {which: [] for which in functions}
+    with ExitStack() as stack:
+        fakes = {which: stack.enter_context(running(lifecycle, variables))[0] for which, variables in functions.items()}
+        for number in range(requests + WARM_UP):
+            for which, fake in fakes.items():
+                fake.wait_until_ready()
+                started = time.perf_counter()
+                check(fake.invoke(request)[1])
+                if number >= WARM_UP:
+                    milliseconds[which].append((time.perf_counter() - started) * 1000)
+    return {which: statistics.median(taken) for which, taken in milliseconds.items()}
 
 
 def check(response: dict[str, Any]) -> None:

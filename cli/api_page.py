@@ -216,6 +216,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self, path: str, query: str, body: bytes) -> None:
         page = self.api_page
+        if self.path == page.url.removeprefix(page.origin).rstrip("/"):  # the page's files are beside it
+            self._send(HTTPStatus.PERMANENT_REDIRECT, b"", "text/plain", {"Location": page.url})
+            return
         file = page.file(path) if self.command == "GET" else None
         if file is not None:
             self._send(HTTPStatus.OK, *file)

@@ -16,6 +16,7 @@ from cli.place import Place
 from cli.polling import attempts, pause
 from cli.result_file import check_result_path, unread_rows, write_results
 from cli.screens.scored import scored_text
+from modelcycle import faults
 from modelcycle.conclude import reason_text
 from modelcycle.faults import BadInput, Fault, NotAllowed
 from modelcycle.messages import FinishedScoring, PlannedScoring
@@ -139,14 +140,15 @@ def _wait(place: Place, execution: str, data: Path) -> FinishedScoring:
         if described["status"] not in ("RUNNING", "PENDING_REDRIVE"):
             error = {"Error": described.get("error") or described["status"], "Cause": described.get("cause") or ""}
             what, where, remedy = Fault.parse(reason_text(error))
-            raise Fault(what, where.replace(f"score/{_model_and_name(execution, place)}", str(data)), remedy)
+            key = json.loads(described["input"])["detail"]["object"]["key"]
+            raise _class_of(str(error["Error"]))(what, where.replace(key, str(data)), remedy)
         pause(place)
 
 
-def _model_and_name(execution: str, place: Place) -> str:
-    """Return the part of the object's key that the person did not choose, to name the file as they know it."""
-    started_by = json.loads(place.states.describe_execution(executionArn=execution)["input"])
-    return str(started_by["detail"]["object"]["key"]).removeprefix("score/")
+def _class_of(name: str) -> type[Fault]:
+    """Return the class of a fault by its name: a wrong file has another exit status than a failed function."""
+    found = getattr(faults, name, Fault)
+    return found if isinstance(found, type) and issubclass(found, Fault) else Fault
 
 
 def _plan(place: Place, execution: str) -> PlannedScoring | None:

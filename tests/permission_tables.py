@@ -25,9 +25,9 @@ PARAMETERS = {
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
     "SourceBuckets": "", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
-DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "score")
+DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "feedback", "score", "scored")
 # a model may be named as a part of keys is
-MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "a", "a-b")
+MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "monitoring", "staging", "scoring", "a", "a-b")
 
 
 class Allowed(NamedTuple):
@@ -117,6 +117,9 @@ def _address(name: str, model: str) -> str:
         return f"arn:aws:s3:::data/{key}"
     if name.startswith("holdout/"):
         return f"arn:aws:s3:::artifacts/{name}/{model}/20260101T000000000-abcd.npz"
-    if name.startswith(("monitoring/", "staging/")):
-        return f"arn:aws:s3:::artifacts/{model}/{name}"
+    area, _, file = name.partition("/")
+    if area in ("monitoring", "staging"):
+        return f"arn:aws:s3:::artifacts/{model}/{area}/00000001/{file}"
+    if area == "_scoring":
+        return f"arn:aws:s3:::artifacts/_scoring/model={model}/451d663af73be860/{file}"
     return f"arn:aws:s3:::artifacts/{model}/runs/20260101T000000000-abcd/{name}"

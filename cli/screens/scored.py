@@ -32,7 +32,9 @@ def scored_text(finished: FinishedScoring, told: Sequence[dict[str, Any]], secon
     if finished.unread_cells:
         values = count(finished.unread_cells, "value")
         lines += [f"{values} could not be read, and counted as missing; the first:", *(f"  {line}" for line in cells)]
-    lines.append("a rollout does not apply: one version scores the whole file, and nothing is captured for monitoring")
+    lines.append(
+        "one version scores the whole file: shares of a rollout do not apply, and nothing is captured for monitoring"
+    )
     lines += [f"  results   {path}", f"  kept      {finished.results.rpartition('/')[0]}/ in the data bucket, 90 days"]
     return "\n".join(lines)
 

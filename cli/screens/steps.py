@@ -252,10 +252,11 @@ def _stage(results: Results) -> Figures:
         count(staged.differences, "difference"),
     ]  # fmt: skip
     if staged.rows_per_second is not None:
-        parts.append(f"load: {staged.rows_per_second:,.0f} rows/s at {staged.at_once}")
         if staged.own_p99_ms is not None:
-            parts.append(f"p99 {staged.own_p99_ms:.1f} ms")
-        parts.append(f"{staged.memory_mb:,.0f} MB")
+            parts.append(f"in the serving function: p99 {staged.own_p99_ms:.1f} ms")
+        parts.append(f"{staged.rows_per_second:,.0f} rows/s with {staged.at_once} at once")
+        if staged.memory_mb is not None:
+            parts.append(f"{staged.memory_mb:,.0f} MB")
         if staged.cold_start_ms is not None:
             parts.append(f"cold start {staged.cold_start_ms:,.0f} ms")
     if staged.disagreement is not None:

@@ -72,6 +72,7 @@ def version_text(
         ("learned from", _learned(version)),
         ("judged", _judged(version, lineage)),
         *(("contract", sentence) for sentence in _contract(version)),
+        ("captured", _captured(version)),
         ("chain", _chain(version)),
         ("model card", version.card.uri),
         ("lineage", version.lineage.uri),
@@ -123,6 +124,14 @@ def _contract(version: Version) -> list[str]:
     """Return how its columns differ from those of the champion when it was registered."""
     change = version.contract_change
     return [change.what, change.who] if change else []
+
+
+def _captured(version: Version) -> str:
+    """Return which requests are captured, and what of them; nothing if that is all."""
+    share = f"{version.capture.sample:.3g} of the requests" if version.capture.sample < 1 else "all requests"
+    if version.capture.mask:
+        return f"{share}, without the values of {', '.join(version.capture.mask)}"
+    return share if version.capture.sample < 1 else ""
 
 
 def _learned(version: Version) -> str:

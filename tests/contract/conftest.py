@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,10 +27,14 @@ ENVIRONMENT = {
 
 
 class Candidate:
-    """The function Candidate in this process; moto runs functions in Docker only."""
+    """The function Candidate in this process, as one environment; moto runs functions in Docker only."""
+
+    def __init__(self) -> None:
+        self.answers_one_at_a_time = threading.Lock()
 
     def invoke(self, event: bytes) -> Invoked:
-        return Invoked(json.loads(json.dumps(functions()["Candidate"](json.loads(event)))))
+        with self.answers_one_at_a_time:
+            return Invoked(json.loads(json.dumps(functions()["Candidate"](json.loads(event)))))
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelcycle import faults
-from modelcycle.messages import CheckedRefit, DeployRequest, TrialResult
+from modelcycle.messages import CheckedRefit, Deployed, DeployRequest, Judged, JudgeRequest, TrialResult
 from modelcycle.train.held_out_loss import NO_MODEL
 from tests.contract.conductor import Failed, conduct, flow
 from tests.contract.functions import functions, template
@@ -113,6 +113,44 @@ def test_a_rollout_accepts_the_message_of_an_older_lifecycle() -> None:
     old = {"model": "m", "version": 2, "step": 0, "actor": "run r"}
     assert conduct(flow("rollout"), old, deploy, "arn:m-v2-r")[0] == "Finished"
     assert DeployRequest.from_event(given[0]) == DeployRequest(model="m", version=2, actor="run r", rollout="m-v2-r")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "end", "moves"),
+    [
+        (["hold", "hold", "proceed", "proceed"], "Finished", 2),
+        (["proceed", "hold", "roll_back"], "RolledBack", 2),
+        (["roll_back"], "RolledBack", 1),
+        (["hold", "overruled"], "Overruled", 1),
+    ],
+)
+def test_a_rollout_does_what_its_judge_says(verdicts: list[str], end: str, moves: int) -> None:
+    """Two steps, the second of which is watched; each message of the judge and of deploy is one that they accept."""
+    given: list[tuple[str, dict[str, Any]]] = []
+    left = iter(verdicts)
+
+    def task(resource: str, event: dict[str, Any]) -> dict[str, Any]:
+        given.append((resource, event))
+        if resource == "${Deploy}":
+            request = DeployRequest.from_event(event)
+            moved = Deployed(
+                model="m", version=2, step=request.step + 1, actor=request.actor, why=request.why,
+                moves=(request.moves or 0) + 1, weight=100 if request.step else 10, overruled=False,
+                done=bool(request.step), wait_seconds=60, judged=True, look_seconds=30,
+            )  # fmt: skip
+            return moved.wire()
+        asked = JudgeRequest.from_event(event)
+        judged = asked.model_dump(exclude={"since", "schema_number"}) | {
+            "verdict": next(left), "reason": "because", "findings": [], "wait_seconds": 10,
+        }  # fmt: skip
+        return Judged.model_validate(judged).wire()
+
+    start = {"model": "m", "version": 2, "step": 0, "actor": "ann", "why": "better", "moves": 7}
+    assert conduct(flow("rollout"), start, task, "arn:aws:states:execution:rollout:m-v2-7")[0] == end
+    steps = [event for resource, event in given if resource == "${Deploy}"]
+    assert [(event["step"], event["moves"]) for event in steps] == [(0, 7), (1, 8)][:moves]
+    assert {event["rollout"] for _, event in given} == {"m-v2-7"}
+    assert next(left, None) is None
 
 
 @pytest.mark.parametrize("failing", ["Refit", "CheckRefit"])

@@ -20,6 +20,7 @@ from tests.contract.functions import functions
 from tests.contract.test_check_step import STEPS
 from tests.fakes import MemoryTable
 
+WITH_OBJECTS = [name for name in STEPS if name not in ("Claim", "Deploy", "PlanScoring")]  # their messages name objects
 OURS, THEIRS = "sour-plums", "sour-plums-2"  # the second begins with the first
 
 
@@ -46,6 +47,11 @@ def changed(event: Any, path: tuple[Any, ...], old: str, new: str) -> Any:
     return event
 
 
+def path_of_model(event: Any) -> tuple[str, ...]:
+    """Return where an event names its model."""
+    return next(path for path in (("run", "model"), ("plan", "model"), ("model",)) if path[0] in event)
+
+
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any request to AWS fails the test."""
@@ -57,7 +63,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("offline")
-@pytest.mark.parametrize("name", [name for name in STEPS if name not in ("Claim", "Deploy")])
+@pytest.mark.parametrize("name", WITH_OBJECTS)
 def test_a_message_that_names_an_object_of_another_model_is_refused(lived: World, name: str) -> None:
     """Every object of every event, one at a time; nothing is read before."""
     for event in lived.given[name]:
@@ -65,15 +71,15 @@ def test_a_message_that_names_an_object_of_another_model_is_refused(lived: World
         assert paths
         for path in paths:
             with pytest.raises(BadMessage, match=f"about {OURS}, but names another model") as caught:
-                functions()[name](changed(event, path, f"/{OURS}/", f"/{THEIRS}/"))
+                functions()[name](changed(event, path, f"{OURS}/", f"{THEIRS}/"))
             assert path[0] in caught.value.what and THEIRS not in str(caught.value)
 
 
 @pytest.mark.usefixtures("offline")
-@pytest.mark.parametrize("name", [name for name in STEPS if name not in ("Claim", "Deploy")])
+@pytest.mark.parametrize("name", WITH_OBJECTS)
 def test_a_message_about_another_model_than_its_objects_is_refused(lived: World, name: str) -> None:
     with pytest.raises(BadMessage):
-        functions()[name](changed(lived.given[name][0], ("run", "model"), OURS, THEIRS))
+        functions()[name](changed(lived.given[name][0], path_of_model(lived.given[name][0]), OURS, THEIRS))
 
 
 @pytest.mark.usefixtures("offline")
@@ -96,6 +102,7 @@ def test_a_message_about_a_model_that_cannot_exist_is_refused(lived: World, mode
         ("holdout/runs/r/train/x", "holdout", False), ("holdout/runs/r/train/x", "runs", True),
         ("holdout/features/holdout/r.npz", "holdout", False), ("holdout/features/features/r.npz", "features", False),
         ("features/runs/r/claim/x", "features", False), ("labels/monitoring/1/x", "labels", False),
+        ("_scoring/model=a/job/x", "a", False), ("_scoring/model=a/job/x", "a-b", True), ("scored/a/x", "a", False),
         ("landed/a/main/x", "a", False), ("landed/a/main/x", "main", True), ("raw/a/x", "a-b", True),
         ("score/a/x", "a", False), ("captures/model=a/2026/x", "a", False), ("captures/model=a/2026/x", "a-b", True),
         ("landed/runs/r/x", "landed", False),

@@ -100,7 +100,7 @@ def test_the_command_brings_the_results_beside_the_file(run: Any, tmp_path: Path
     assert (answer["rows"], answer["unread"], len(lines)) == (31, 1, 31)
     assert answer["told"][0]["row"] == 31 and isinstance(lines[0]["probability_sour"], float)
     (tmp_path / "wrong.csv").write_text("a,b\n1,2\n")
-    assert "größe" in run("score", MODEL, "--data", str(tmp_path / "wrong.csv"), status=1)["detail"]
+    assert "größe" in run("score", MODEL, "--data", str(tmp_path / "wrong.csv"), status=2)["detail"]
     assert run("score", "nobody", "--data", str(data), status=2)["error"] == "Unknown"
 
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import csv
 import gzip
+import http.client
 import io
 import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from infra.local.clients import REGION
 from infra.local.cloud import LocalCloud
@@ -172,6 +178,32 @@ def test_tritons_client_with_a_version_outputs_and_compression(recipes: Recipes,
     assert told["scores"] == [pytest.approx(recipes.scores)] * 2 and told["versions"] == [1, 1] and told["id"] == "7"
     assert told["live"] and not told["other"] and told["extensions"] == ["binary_tensor_data"]
     assert "no such version" in told["refused"]
+
+
+def test_binary_tensors_without_a_media_type_arrive_as_they_were_sent(recipes: Recipes, cloud: LocalCloud) -> None:
+    """Fails without `patches.take_bodies_without_media_type_as_json`: the bytes of FP64 are no UTF-8."""
+    head: dict[str, Any] = {"inputs": []}
+    data = b""
+    for name, value in ROW.items():
+        text = str(value).encode()
+        encoded = struct.pack("<I", len(text)) + text if isinstance(value, str) else struct.pack("<d", value - 0.1)
+        datatype = "BYTES" if isinstance(value, str) else "FP64"
+        size = {"binary_data_size": len(encoded)}
+        head["inputs"].append({"name": name, "shape": [1], "datatype": datatype, "parameters": size})
+        data += encoded
+    row = {name: value if isinstance(value, str) else value - 0.1 for name, value in ROW.items()}
+    expected = predict(cloud, MODEL, [row])["probabilities"][0]
+    text = json.dumps(head).encode()
+    url = f"{cloud.outputs['ApiUrl']}/v2/models/{MODEL}/infer"
+    signed = AWSRequest("POST", url, data=text + data)
+    SigV4Auth(Credentials(*cloud.operator.credentials()), "execute-api", REGION).add_auth(signed)
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)  # urllib would name a media type
+    headers = dict(signed.headers) | {"Inference-Header-Content-Length": str(len(text))}
+    connection.request("POST", parts.path, text + data, headers)
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    assert answer["outputs"][1]["data"] == list(expected.values())
 
 
 def test_curl(recipes: Recipes) -> None:

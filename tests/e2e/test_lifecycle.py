@@ -56,7 +56,7 @@ def test_a_prediction_is_answered_and_captured(plums: ObservedModel) -> None:
     assert set(answer["predictions"]) <= {"sour", "sweet"}
     assert len(set(answer["prediction_ids"])) == 2
     bucket, s3 = plums.cloud.outputs["DataBucket"], plums.client("s3")
-    assert wait_for(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="captures/").get("Contents"), 20)
+    assert wait_for(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="captures/model=plums/").get("Contents"), 20)
 
 
 def test_the_scheduled_state_machine_monitors_every_live_model(plums: ObservedModel) -> None:

@@ -19,6 +19,7 @@ from modelcycle.registry.events import event_write
 from tests.e2e.conftest import ROOT
 from tests.e2e.observed_model import ObservedModel, wait_for
 from tests.e2e.restartable_cloud import RUN_SECONDS, RestartableCloud
+from tests.e2e.signed_request import predict
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")
 SLOW_ROLLOUT = "rollout: {steps: [10, 100], wait_minutes: 60}\n"
@@ -33,6 +34,21 @@ def live(restartable: RestartableCloud) -> ObservedModel:
     model.wait_for_runs(seconds=RUN_SECONDS)
     model.wait_until_live(seconds=60)
     return model
+
+
+def test_what_was_answered_just_before_a_stop_is_captured(restartable: RestartableCloud, live: ObservedModel) -> None:
+    row = {"=weight (g)": 30, "größe": 9, 'the "kind"': "Mirabelle", "picked.on": "2025-07-01", "washed/peeled": None}
+    cloud = restartable.cloud
+    answered = {prediction_id for _ in range(7) for prediction_id in predict(cloud, live.name, [row])["prediction_ids"]}
+    restartable.stop_and_start()
+    s3, bucket = restartable.cloud.admin.client("s3"), restartable.cloud.outputs["DataBucket"]
+
+    def captured() -> set[str]:
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"captures/model={live.name}/").get("Contents", [])
+        bodies = [s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in listed]
+        return {json.loads(line)["prediction_id"] for body in bodies for line in body.splitlines()}
+
+    assert wait_for(lambda: answered <= captured(), 20)
 
 
 class Restart(NamedTuple):

@@ -28,7 +28,8 @@ def plums(cloud: LocalCloud) -> ObservedModel:
     All but the first are copies of it.
     """
     model = ObservedModel(cloud, MODEL)
-    model.put_pipeline("rollout: {steps: [20, 100], wait_minutes: 0}\n")
+    unproven = "evidence: {minimum_rows: 20, patience_hours: 0}"  # it goes on without waiting for answers
+    model.put_pipeline(f"rollout: {{steps: [20, 100], wait_minutes: 0, {unproven}}}\n")
     model.upload("first.csv")
     model.wait_for_runs()
     model.wait_until_live()

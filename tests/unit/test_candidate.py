@@ -17,6 +17,7 @@ from modelcycle.predict.environment_figures import memory_mb, process_age_ms
 from modelcycle.predict.registered_versions import RegisteredVersions
 from modelcycle.registry import Registry
 from modelcycle.stage.candidate import Candidate, Environment
+from tests.contract.functions import template
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, MODEL, cycle, train
 
@@ -42,7 +43,9 @@ class Function:
         return cycle(train("binary", seed=seed), self.store, self.registry, f"r{seed}").register(f"c{seed}").version
 
     def ask(self, version: Any, instance: Any = None, model: str = MODEL) -> Any:
-        event = json.loads(Candidate(None, model, version).event(0, instance or ROW))  # type: ignore[arg-type]
+        return self.call(json.loads(Candidate(None, model, version).event(0, instance or ROW)))  # type: ignore[arg-type]
+
+    def call(self, event: dict[str, Any]) -> Any:
         context = SimpleNamespace(
             function_name="candidate", memory_limit_in_mb=1769, invoked_function_arn="arn", aws_request_id="1"
         )
@@ -81,6 +84,28 @@ def test_an_unknown_version_is_a_problem_document(function: Function, version: A
     assert answer["statusCode"] == status and json.loads(answer["body"])["detail"]
 
 
+def test_the_open_inference_protocol_answers_by_that_version_too(function: Function) -> None:
+    first, second = function.register(0), function.register(40)
+    names = {HOURS: ("FP32", 47.5), COLOUR: ("BYTES", "red")}
+    inputs = [{"name": n, "shape": [1, 1], "datatype": kind, "data": [value]} for n, (kind, value) in names.items()]
+    for version in (first, second):
+        path = f"/v2/models/{MODEL}/versions/{version}/infer"
+        event = json.loads(Candidate(None, MODEL, version).event(0, ROW))  # type: ignore[arg-type]
+        answer = function.call(event | {"path": path, "body": json.dumps({"inputs": inputs})})
+        assert answer["statusCode"] == 200, answer["body"]
+        rows = json.loads(function.ask(version)["body"])
+        outputs = {output["name"]: output["data"] for output in json.loads(answer["body"])["outputs"]}
+        assert json.loads(answer["body"])["model_version"] == str(version)
+        assert rows["predictions"][0] in [value for data in outputs.values() for value in data]
+
+
+def test_a_path_without_a_version_answers_nothing(function: Function) -> None:
+    function.register()
+    event = json.loads(Candidate(None, MODEL, 1).event(0, ROW))  # type: ignore[arg-type]
+    answer = function.call(event | {"path": f"/models/{MODEL}/predict", "pathParameters": {"name": MODEL}})
+    assert answer["statusCode"] == 404
+
+
 def test_a_request_that_does_not_fit_is_refused_as_predict_does(function: Function) -> None:
     version = function.register()
     answer = function.ask(version, {HOURS: "secret", COLOUR: "red"})
@@ -102,6 +127,16 @@ def test_nothing_is_captured_and_no_metric_of_live_traffic_is_counted(
 ) -> None:
     function.ask(function.register())
     assert "CloudWatchMetrics" not in capsys.readouterr().out + function.log.getvalue()
+
+
+def test_it_is_predict_without_the_api_and_the_stream_of_captures() -> None:
+    resources = template()["Resources"]
+    predict, candidate = (resources[name]["Properties"] for name in ("Predict", "Candidate"))
+    for name in ("CodeUri", "Layers", "MemorySize", "Timeout"):
+        assert candidate[name] == predict[name], f"{name}: what staging measures is not what serves"
+    assert "Events" not in candidate and "Environment" not in candidate
+    own = resources["Candidate"]["Properties"].keys() - predict.keys()
+    assert own <= {"Handler"}, "Predict has no such property"
 
 
 def test_it_tells_about_its_environment_what_the_load_test_reads(function: Function) -> None:

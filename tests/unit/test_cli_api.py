@@ -77,6 +77,14 @@ def test_the_page_and_its_files_are_served(page: ApiPage) -> None:
     assert b"openapi.json" in ask(page, "page.js")[1]
 
 
+def test_the_address_without_its_slash_leads_to_the_page(page: ApiPage) -> None:
+    connection = http.client.HTTPConnection(*page.server.server_address[:2], timeout=5)  # type: ignore[arg-type]
+    connection.request("GET", f"/{page.token}")
+    response = connection.getresponse()
+    assert (response.status, response.headers["Location"]) == (308, page.url)
+    connection.close()
+
+
 def test_the_swagger_ui_that_comes_with_powertools_reads_openapi_3_1() -> None:
     bundle = (api_page.swagger_ui() / "swagger-ui-bundle.min.js").read_text()
     assert int(bundle.partition('PACKAGE_VERSION:"')[2].partition(".")[0]) >= 5

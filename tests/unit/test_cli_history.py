@@ -46,8 +46,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
         {"kind": "promoted", "before": {}, "after": {1: 100}, "by": "run r1", "why": ""},
         {"kind": "promoted", "before": {1: 100}, "after": {1: 90, 2: 10}, "by": "arn:aws:iam::1:user/ada", "why": WHY,
          "previous": 1},
-        {"kind": "shadowed", "before": {1: 90, 2: 10}, "after": {1: 90, 2: 10}, "by": "run r3", "why": "", "previous": 1,
-         "shadow": 3},
+        {"kind": "shadowed", "before": {1: 90, 2: 10}, "after": {1: 90, 2: 10}, "by": "run r3", "why": "",
+         "previous": 1, "shadow": 3},
     ]  # fmt: skip
     for number, move in enumerate(moves, 1):
         at = (AT + timedelta(hours=number - 1)).isoformat()
@@ -162,8 +162,8 @@ def test_a_change_names_new_columns_gone_ones_and_other_types_and_who_is_refused
         " number; seen is true or false, as yes, was true or false, as yes / on"
     )
     assert change.who == (
-        "clients that do not send n n, or still send plz, or send a b or seen as before are served as long as version 3"
-        " is live or the previous version, and refused after that"
+        "clients that do not send n n, or still send plz, or send a b or seen as before, are served as long as version"
+        " 3 is live or previous, and refused after that"
     )
 
 

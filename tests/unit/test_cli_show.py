@@ -19,6 +19,7 @@ from cli.screens.verdict import verdict_text
 from cli.screens.versions import version_text
 from modelcycle.messages import Artifact, Chain, Drift, Monitored, Validated
 from modelcycle.registry import Entry, Move, Route, Standing, Version, Write
+from modelcycle.spec import Capture
 from tests.memory_place import ARN, ARTIFACT, AT, Cloud
 
 WINDOW = (AT, AT + timedelta(hours=24))
@@ -246,6 +247,15 @@ def test_a_version_says_what_it_learned_from_what_judged_it_and_its_chain() -> N
     assert "chain          worse by 0.012 than version 1" in screen
     old = version_text(version(1), standing, route, None, [], None)
     assert "learned from" not in old and "judged" not in old and "chain" not in old
+
+
+def test_a_version_says_which_requests_are_captured_and_what_of_them() -> None:
+    standing, route = Standing(state="live", at=AT, by="run r1"), Route(weights={1: 100})
+    made = version(1)
+    assert "captured" not in version_text(made, standing, route, None, [])
+    masked = made.model_copy(update={"capture": Capture(sample=0.25, mask=["sex", "postcode"])})
+    screen = version_text(masked, standing, route, None, [])
+    assert "captured       0.25 of the requests, without the values of sex, postcode" in screen
 
 
 def decided(cloud: Cloud, decision: str, number: int, minutes: int, why: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from modelcycle.model.fields import Field
 from modelcycle.model.plan import Input
 from modelcycle.model.routing import entity_key, version_for
 from modelcycle.model.scoring import Scorer
+from modelcycle.predict.predict import Served
+from modelcycle.predict.shadow import shadow_answer
 from modelcycle.registry import Route
 from tests.prediction_api import INFER, PREDICT, Api
 from tests.trained import COLOUR, HOURS, ID, MODEL, body, cycle, train
@@ -287,3 +290,30 @@ def test_a_shadow_is_loaded_and_dropped_when_it_ends(api: Api) -> None:
     api.registry.routes.roll_back(MODEL, "ann", version=1)
     api.now += 2
     assert set(api.live_models.get(MODEL).loaded) == {1}
+
+
+def test_a_shadow_reads_requests_of_every_format_on_the_route() -> None:
+    """The third format is that of the previous version; the shadow has one of its own."""
+    live, shadow, previous = version(2, AREA), version(3, "shadow's"), version(1)
+    route = Route(weights={2: 100}, previous=1, shadow=3)
+    loaded = {1: previous, 2: live, 3: shadow}
+    for row in (OLD, NEW, {HOURS: 1.0, "shadow's": "red"}):
+        answered = answer({"instances": [row]}, route, loaded, "key")
+        beside = shadow_answer(Served(**vars(answered), key="key", route=route, loaded=loaded))
+        assert beside is not None
+        assert (beside.versions, beside.assigned, beside.failures) == ([3], [3], {})
+
+
+def test_ids_and_entities_are_those_of_the_instance_as_json_with_sorted_keys() -> None:
+    """Captures, feedback and idempotency keys outlive this code; an entity stays on its version."""
+    rows: list[dict[str, Any]] = [{"b/ü": 'q"\n', HOURS: 1, ID: None}, {HOURS: 0.1, COLOUR: "ünï"}, {HOURS: 2, ID: 7}]
+    one, weights = version(1), {1: 50, 2: 50}
+    one = dataclasses.replace(one, signature=one.signature.model_copy(update={"ignored": [ID, "b/ü", COLOUR]}))
+    both = [one, dataclasses.replace(one, version=2)]
+    answered = ask([row | {COLOUR: row.get(COLOUR)} for row in rows], weights, *both)
+    for position, (row, number) in enumerate(zip(rows, answered.versions, strict=True)):
+        sent = row | {COLOUR: row.get(COLOUR)}
+        content = json.dumps([MODEL, number, "key", position, sent], sort_keys=True)
+        assert answered.ids[position] == hashlib.sha256(content.encode()).hexdigest()[:32]
+        entity = {ID: 7} if row.get(ID) else sent
+        assert number == version_for(MODEL, weights, json.dumps(entity, sort_keys=True))

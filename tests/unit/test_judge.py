@@ -75,7 +75,7 @@ def written(model: LiveModel) -> list[Write]:
     return table.written
 
 
-@pytest.mark.parametrize("more", [{}, {"task": "regression"}, {"rows": 7}, {"label_share": 1.0}, {"entities": 5_000}])
+@pytest.mark.parametrize("more", [{"task": "regression"}, {"rows": 7}, {"label_share": 1.0, "entities": 5_000}])
 def test_an_equal_challenger_goes_live(more: dict[str, Any]) -> None:
     model = live(**more)
     assert model.roll_out() == "Finished" and weights(model) == {2: 100}
@@ -125,12 +125,7 @@ def test_after_its_patience_the_pipeline_file_decides(unproven: str, end: str) -
 
 
 def test_without_captures_nothing_is_waited_for() -> None:
-    model = live()
-    pipeline = json.dumps({"name": MODEL, "target": "t", "rollout": CANARY, "capture": {"sample": 0}}).encode()
-    key = model.registry.versions.get(MODEL, 2).pipeline.uri.removeprefix("s3://artifacts/")
-    model.artifacts.objects[key] = pipeline
-    model.artifacts.read = lambda artifact: model.artifacts.objects[artifact.uri.removeprefix("s3://artifacts/")]  # type: ignore[method-assign]
-    model.requests_per_minute = 0
+    model = live(capture={"sample": 0.0}, requests_per_minute=0)
     assert model.roll_out() == "Finished"
     assert "capture.sample is 0" in model.judged[-1].reason
 
@@ -157,10 +152,9 @@ def test_a_shadow_is_judged_before_anybody_sees_it_and_on_the_same_rows() -> Non
     assert kinds == ["promoted", "shadowed", "promoted", "promoted"]
 
 
-@pytest.mark.parametrize("challenger", [Behaviour(milliseconds=8), Behaviour(bias=2.5)])
-def test_blue_green_goes_back_within_its_watch(challenger: Behaviour) -> None:
+def test_blue_green_goes_back_within_its_watch() -> None:
     rollout = {"steps": [100], "watch_minutes": 60}
-    model = live(challenger, rollout, requests_per_minute=25)
+    model = live(Behaviour(bias=2.5), rollout, requests_per_minute=25)
     model.serve(timedelta(hours=2))
     assert model.roll_out() == "RolledBack" and weights(model) == {1: 100}
     equal = live(rollout=rollout, requests_per_minute=25)
@@ -170,9 +164,9 @@ def test_blue_green_goes_back_within_its_watch(challenger: Behaviour) -> None:
 
 
 def test_the_usual_difference_of_two_versions_does_not_count() -> None:
-    shifted = Behaviour(bias=0.9)
+    shifted = Behaviour(bias=2)
     assert live(shifted).roll_out(100_000) == "RolledBack"
-    model = live(shifted, prediction_distance=0.2)
+    model = live(shifted, prediction_distance=0.4)
     assert model.roll_out(100_000) == "Finished"
     assert "on test rows" in finding(model.judged[-1], "predictions").detail
 
@@ -297,3 +291,42 @@ def test_a_model_with_a_name_that_another_begins_with_has_its_own_captures() -> 
     for key, body in list(model.data.objects.items()):
         model.data.upload(key.replace("model=m/", "model=m-2/"), body.replace(b'"model": "m"', b'"model": "m-2"'))
     assert finding(model.look(state), "errors").rows[1] == model.answers[2]
+
+
+def test_a_shadow_that_answers_nothing_while_others_do_is_taken_back() -> None:
+    model = live(rollout=CANARY | {"shadow": True})
+    state = begin(model)
+    model.serve(timedelta(minutes=11))
+    for key, body in list(model.data.objects.items()):
+        lines = [line for line in body.splitlines(keepends=True) if b'"shadow": true' not in line]
+        model.data.upload(key, b"".join(lines))
+    judged = model.look(state)
+    assert judged.verdict == "roll_back" and "could it not be loaded" in judged.reason
+    assert not model.registry.standings.get(MODEL, 2).final
+
+
+def test_a_failed_line_of_a_shadow_has_the_id_of_the_answered_row_and_still_counts() -> None:
+    model = live(rollout=CANARY | {"shadow": True})
+    state = begin(model)
+    model.serve(timedelta(minutes=5))
+    for key, body in list(model.data.objects.items()):
+        lines = [json.loads(line) for line in body.splitlines()]
+        for line in lines:
+            if line.get("shadow"):
+                line |= {"version": 1, "assigned": 2, "failure": "KeyError", "prediction_id": line["beside"]}
+        model.data.upload(key, b"\n".join(json.dumps(line).encode() for line in lines))
+    judged = model.look(state)
+    assert judged.verdict == "roll_back" and "100.0% of its requests failed (KeyError)" in judged.reason
+    assert finding(judged, "errors").champion == 0
+
+
+def test_masked_columns_do_not_turn_different_rows_into_one_entity() -> None:
+    model = live(capture={"mask": ["x"]}, requests_per_minute=1_000)
+    state = begin(model)
+    model.serve(timedelta(minutes=1))
+    for key, body in list(model.data.objects.items()):
+        lines = [json.loads(line) | {"instance": {"x": "(masked)"}} for line in body.splitlines()]
+        model.data.upload(key, b"\n".join(json.dumps(line).encode() for line in lines))
+    judged = model.look(state)
+    assert finding(judged, "predictions").rows == (model.answers[1], model.answers[2])
+    assert "capture.mask hides what an entity is" in judged.reason

@@ -182,3 +182,30 @@ def test_too_many_rows_are_413(api: Api) -> None:
     columns = [{"name": HOURS, "shape": [10_000], "datatype": "FP64", "data": [1.0] * 10_000}]
     status, response, _ = api.call(INFER, json.dumps({"inputs": columns}))
     assert status == 413 and "10,000 rows" in response["error"]
+
+
+BAD: list[tuple[str, str, int, str]] = [
+    ("NaN", request().replace("47.5", "NaN"), 400, "NaN is not a JSON number"),
+    ("infinity", request().replace("47.5", "-Infinity"), 400, "-Infinity is not a JSON number"),
+    ("a number above all floats", request().replace("47.5", "1e999"), 400, "too large"),
+    ("a number above float32", request(1e39), 400, "the number is too large"),
+    ("an integer of 5,000 digits", request().replace("47.5", "9" * 5000), 400, "too large"),
+    ("deep nesting", '{"inputs": ' + "[" * 100_000, 400, "nested too deeply"),
+    ("deep data", request().replace("47.5", "[" * 50 + "1" + "]" * 50), 400, "a number is expected"),
+    ("6 MB", request(x="y" * (6 * 2**20)), 413, "bytes"),
+    ("half a surrogate", request().replace("red", "\\ud800"), 400, "surrogate"),
+    ("a key twice", '{"inputs": [], "inputs": []}', 400, "duplicate key"),
+    ("an unknown column", request().replace("hours / week", "age"), 400, "has no such column"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [INFER, f"{V2}/versions/1/infer"])
+@pytest.mark.parametrize(("name", "sent", "status", "sentence"), BAD, ids=[bad[0] for bad in BAD])
+def test_bad_requests_get_a_problem_document(
+    api: Api, path: str, name: str, sent: str, status: int, sentence: str
+) -> None:
+    api.go_live()
+    got, problem, headers = api.call(path, sent)
+    assert got == problem["status"] == status and headers["Content-Type"] == "application/problem+json"
+    assert sentence in problem["detail"] and problem["error"] == problem["detail"] and len(problem["detail"]) < 300
+    assert not api.firehose.lines

@@ -78,3 +78,13 @@ def test_equal_columns_and_a_champion_without_files_are_no_change() -> None:
         if harm:
             runs.store.objects[key] = harm
         assert runs.register(f"r3{harm!r}", 1, "income").contract_change is None
+
+
+def test_the_same_model_is_a_new_version_if_it_is_captured_in_another_way() -> None:
+    runs = Runs()
+    first = runs.register("r1", None, "age", "plz")
+    runs.pipeline = runs.store.put("m/runs/r2/claim/pipeline.json", b"name: m\ntarget: t\ncapture: {mask: [plz]}\n")
+    masked, again = runs.register("r1", None, "age", "plz"), runs.register("r1", None, "age", "plz")
+    assert [(made.version, made.created) for made in (first, masked, again)] == [(1, True), (2, True), (2, False)]
+    versions = runs.registry.versions
+    assert [versions.get("m", number).capture.mask for number in (1, 2)] == [[], ["plz"]]

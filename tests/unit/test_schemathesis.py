@@ -17,7 +17,7 @@ from tests.prediction_api import Api
 from tests.trained import MODEL
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = os.environ.get("MODELCYCLE_EXAMPLES", "25")  # of each operation
+EXAMPLES = os.environ.get("MODELCYCLE_EXAMPLES", "5")  # of each operation
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
     "response_headers_conformance"
@@ -32,9 +32,11 @@ def schemathesis() -> str:
     return str(ROOT / "build" / "clients" / "bin" / "schemathesis")
 
 
-@pytest.mark.parametrize("task", ["binary", "regression"])
+@pytest.mark.parametrize(
+    ("task", "phases"), [("binary", "examples,coverage,fuzzing,stateful"), ("regression", "examples,fuzzing")]
+)
 def test_no_generated_request_is_answered_unexpectedly(
-    monkeypatch: pytest.MonkeyPatch, schemathesis: str, task: str, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, schemathesis: str, task: str, phases: str, tmp_path: Path
 ) -> None:
     api = Api(monkeypatch)
     api.go_live(task=task)
@@ -42,10 +44,10 @@ def test_no_generated_request_is_answered_unexpectedly(
     with served(api) as url:
         done = subprocess.run(
             [schemathesis, "run", f"{url}/models/{MODEL}/openapi.json", "--url", url, "--no-color", "-n", EXAMPLES,
-             "--checks", CHECKS, "--seed", "16"],
+             "--checks", CHECKS, "--phases", phases, "--seed", "16"],
             capture_output=True, text=True, check=False, cwd=tmp_path,
         )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     generated = re.search(r"(\d+) generated", done.stdout)
-    assert generated and int(generated[1]) > 100 and "Tested: 11" in done.stdout
+    assert generated and int(generated[1]) > 20 and "Tested: 10" in done.stdout  # the document itself is not counted
     print(f"{generated[1]} requests, {len(api.firehose.lines)} answered rows")

@@ -198,7 +198,7 @@ def test_a_second_upload_of_the_same_file_does_nothing_twice(job: Job, monkeypat
 
 def test_results_that_were_deleted_are_made_again(job: Job) -> None:
     first = job.score("rows.csv", FILE)
-    for key in [key for key in job.artifacts.objects if key.startswith("scoring/")]:
+    for key in [key for key in job.artifacts.objects if key.startswith("_scoring/")]:
         del job.artifacts.objects[key]
     body = job.data.objects.pop(first.results)
     again = job.again("rows.csv")
@@ -223,6 +223,27 @@ def test_during_a_rollout_one_version_scores_the_whole_file(job: Job) -> None:
     job.cycle.go_live(weight=40, content="challenger")
     finished = job.score("rows.csv", FILE)
     assert {line["version"] for line in job.lines(finished)} == {"1"}
+
+
+def test_a_column_that_an_earlier_version_does_not_read_may_be_absent_while_that_one_serves() -> None:
+    """The champion is the second version; the first reads only the colour."""
+    job = Job()
+    signature = job.trained.signature
+    narrow = signature.model_copy(update={"fields": signature.fields[1:]})
+    older = job.registry.versions.get(MODEL, 1)
+    body = narrow.model_dump_json().encode()
+    stored = job.artifacts.put(f"{MODEL}/runs/r0/engineer_features/signature.json", body)
+    record = next(key for key in job.table.records if key[1].startswith("VERSION#"))
+    job.table.records[record] = job.table.records[record]._replace(
+        body=older.model_copy(update={"signature": stored}).model_dump(mode="json")
+    )
+    job.cycle.go_live(content="second")
+    old_format = csv_text([COLOUR, ID], ["red", "c1"], ["blue", "c2"])
+    finished = job.score("rows.csv", old_format)
+    assert finished.version == 2 and f"missing in every row: {HOURS}" in finished.notes
+    assert all(line["prediction"] for line in job.lines(finished))
+    with pytest.raises(ColumnsDiffer, match="'=co"):
+        job.score("other.csv", csv_text([HOURS, ID], [1, "c1"]))
 
 
 @pytest.mark.parametrize("kill_at", range(0, 40))
@@ -270,7 +291,7 @@ class _SharedCount(MemoryStore):
 
 def _bytes(job: Job, finished: Any) -> dict[str, bytes]:
     results = {key: body for key, body in job.data.objects.items() if key.endswith(".csv")}
-    shards = {key: body for key, body in job.artifacts.objects.items() if key.startswith("scoring/")}
+    shards = {key: body for key, body in job.artifacts.objects.items() if key.startswith("_scoring/")}
     return results | shards
 
 
@@ -337,7 +358,10 @@ def test_an_execution_that_no_catch_handles_is_recorded_too(status: str, words: 
              "detail": {"executionArn": "arn:e1", "status": status, "input": started_by, "error": None}}  # fmt: skip
     failure = ScoringFailure.from_event(event)
     assert (failure.model, failure.key) == ("churn", "score/churn/x.csv")
-    assert words in record_failure(failure, data=MemoryStore("data")).reason
+    data = MemoryStore("data")
+    failed = record_failure(failure, data=data)
+    assert words in failed.reason
+    assert ("upload the file again" in json.loads(data.objects[failed.record])["remedy"]) == (status == "ABORTED")
 
 
 def test_names_that_meet_those_of_the_results_get_a_number() -> None:

@@ -32,8 +32,8 @@ def test_the_line_of_a_run_has_the_figures_that_matter() -> None:
     )  # fmt: skip
     shown = line(staged)
     assert shown.parts == [
-        "200 rows replayed", "p50 0.2 ms", "p99 0.3 ms", "0 differences", "load: 1,244 rows/s at 4", "p99 1.6 ms",
-        "114 MB", "cold start 191 ms",
+        "200 rows replayed", "p50 0.2 ms", "p99 0.3 ms", "0 differences", "in the serving function: p99 1.6 ms",
+        "1,244 rows/s with 4 at once", "114 MB", "cold start 191 ms",
         "13 of 200 live rows answered otherwise than by version 1 (3.8% to 10.8%)",
     ]  # fmt: skip
     assert shown.sentences == ["one thing"]

@@ -83,6 +83,16 @@ def test_better_by_chance_passes_not_worse_but_not_better() -> None:
     assert result.verdict == "refused" and "not significantly better (p = 0." in result.reasons[0]
 
 
+def test_the_report_says_how_far_the_predictions_of_both_lie_apart() -> None:
+    """A rollout is judged by what goes beyond that."""
+    assert validated(GOOD, GOOD)[1]["prediction_distance"] == 0
+    turned = GOOD.copy()
+    turned[GOOD[:, 1] < 0.5] = GOOD[GOOD[:, 1] < 0.5][:, ::-1]  # all rows are now of the second class
+    distance = validated(turned, GOOD)[1]["prediction_distance"]
+    assert distance == pytest.approx(float((GOOD[:, 1] < 0.5).mean()))
+    assert validated(GOOD)[1]["prediction_distance"] is None
+
+
 def test_equal_scores_are_not_worse_and_not_better() -> None:
     assert validated(GOOD, GOOD)[0].verdict == "passed"
     assert validated(GOOD, GOOD, better=True)[0].verdict == "refused"
@@ -146,6 +156,14 @@ def test_the_same_model_is_not_unchanged_if_its_refit_is_to_go_live_now(refit: s
     run = cycle(train("binary"), store, registry, "r1", training={"refit": refit})
     scored = score_candidate(run.score_candidate, artifacts=store, registry=registry, code="c")
     assert result_and_report(run, scored)[0].verdict == verdict
+
+
+def test_the_same_model_is_not_unchanged_if_it_is_to_be_captured_in_another_way() -> None:
+    store, registry = MemoryStore(), Registry(MemoryTable())
+    cycle(train("binary"), store, registry, "r0").go_live()
+    run = cycle(train("binary"), store, registry, "r1", capture={"sample": 0.5})
+    scored = score_candidate(run.score_candidate, artifacts=store, registry=registry, code="c")
+    assert result_and_report(run, scored)[0].verdict == "passed"
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

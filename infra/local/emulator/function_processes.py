@@ -9,8 +9,11 @@ from typing import Any
 MAX_IDLE_SECONDS = 60.0  # then a function's process is stopped; the next call starts one
 
 
-def stop_idle_processes() -> None:
-    """Stop idle processes. MiniStack never stops a function's first one, which has some 40 MB, 200 MB with pandas."""
+def stop_idle_processes(seconds: float = MAX_IDLE_SECONDS) -> None:
+    """Stop processes that have been idle for longer.
+
+    MiniStack never stops a function's first one, which has some 40 MB, 200 MB with pandas.
+    """
     runtime = _runtime()
     if runtime is None:
         return
@@ -18,7 +21,7 @@ def stop_idle_processes() -> None:
     stopped = []
     with runtime._lock:
         for key, workers in list(runtime._workers.items()):
-            idle = [worker for worker in workers if _is_idle(worker, now)]
+            idle = [worker for worker in workers if _is_idle(worker, now, seconds)]
             stopped.extend(idle)
             remaining = [worker for worker in workers if worker not in idle]
             if remaining:
@@ -52,5 +55,5 @@ def _runtime() -> Any:
     return sys.modules.get("ministack.core.lambda_runtime")
 
 
-def _is_idle(worker: Any, now: float) -> bool:
-    return not worker.in_use and now - getattr(worker, "last_used", now) > MAX_IDLE_SECONDS
+def _is_idle(worker: Any, now: float, seconds: float) -> bool:
+    return not worker.in_use and now - getattr(worker, "last_used", now) >= seconds

@@ -105,7 +105,17 @@ def serve(home: Path, port: int) -> None:
         os._exit(0)
 
     def stop_on_signal() -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+        loop = asyncio.get_running_loop()
+
+        def stop_idle_first() -> None:
+            """Idle functions may have captures to send, so the loop goes on answering until they have ended."""
+            stop_idle_processes(seconds=0)
+            loop.call_soon_threadsafe(stop)
+
+        def stop_soon() -> None:
+            threading.Thread(target=stop_idle_first, daemon=True).start()
+
+        loop.add_signal_handler(signal.SIGTERM, stop_soon)
 
     guard = RequestGuard(ministack.app, port, {STATUS_PATH: status, SAVE_PATH: save}, stop_on_signal)
     ministack.app = guard

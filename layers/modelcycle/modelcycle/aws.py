@@ -53,8 +53,7 @@ class Adapters:
         self.config = config
 
     def client(self, service: str, **config: Any) -> Any:
-        """Return a client of boto3; `config` overrides the settings of the other clients."""
-        import boto3
+        """Return a client of botocore; `config` overrides the settings of the other clients."""
         from botocore.config import Config
 
         settings = {
@@ -63,7 +62,14 @@ class Adapters:
             # boto3 adds a prefix to the host name of some calls, which does not work with an endpoint on loopback
             "inject_host_prefix": False,
         } | self.config | config  # fmt: skip
-        return boto3.client(service, config=Config(**settings))
+        return self._session.create_client(service, config=Config(**settings))
+
+    @cached_property
+    def _session(self) -> Any:
+        # boto3 would add what nobody uses here (resources, transfers) and make a cold start longer
+        from botocore.session import get_session
+
+        return get_session()
 
     @property
     def code(self) -> str:

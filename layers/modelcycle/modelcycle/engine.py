@@ -12,10 +12,13 @@ from modelcycle.faults import BadData
 
 MEMORY_MB_PER_CPU = 1769  # AWS page "Configure Lambda function memory"
 DUCKDB_MEMORY_SHARE = 0.6  # of a function's memory; Python and the fetched results need the rest
-WORKING_MEGABYTES = 96  # for each thread, beyond which DuckDB spills: its memory does not grow with the rows
+WORKING_MEGABYTES = 80  # for each thread, beyond which DuckDB spills: its memory does not grow with the rows
+FLUSHED_SIZE = "16MB"  # freed memory beyond it goes back to the system, instead of waiting to be used again
+RELEASED_MEGABYTES = 16  # what is kept in memory beside columns that Python holds
 MAX_WIDENED = 2  # queries that did not fit; then all get the function's share: a wide table would try each twice
 MAX_ROW_GROUP_CELLS = 4_000_000  # of a Parquet file; the writer keeps a row group in memory
 SHARD_SIZE = "64MB"  # DuckDB starts a new file when one has reached this size
+MAX_FETCHED_ROWS = 1_000_000  # of a column, in memory at once
 MAX_QUERY_COLUMNS = 64  # planning a query over a wide table takes as long as reading the table
 
 Item = TypeVar("Item")
@@ -54,6 +57,12 @@ class Engine:
         self.widened += 1
         return self.connection.execute(query, parameters)
 
+    def release(self) -> None:
+        """Give back the memory of pages that are kept for later queries, before Python holds columns."""
+        if not self.is_widened:
+            self._limit(min(RELEASED_MEGABYTES, self.working))
+            self._limit(self.working)
+
     def _limit(self, megabytes: int) -> None:
         self.connection.execute(f"SET memory_limit = '{megabytes}MiB'")
 
@@ -90,6 +99,9 @@ def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[
             "extension_directory": str(folder),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            "enable_external_file_cache": False,  # the files are local: the system caches them already
+            "allocator_flush_threshold": FLUSHED_SIZE,
+            "allocator_bulk_deallocation_flush_threshold": FLUSHED_SIZE,
         },
     )
     try:
@@ -126,6 +138,16 @@ def batches(columns: Sequence[Item], rows: int = 0, cells: int = 1) -> Iterator[
     size = min(MAX_QUERY_COLUMNS, max(1, cells // rows)) if rows else MAX_QUERY_COLUMNS
     for start in range(0, len(columns), size):
         yield columns[start : start + size]
+
+
+def spans(rows: int) -> Iterator[range]:
+    """Yield ranges of at most MAX_FETCHED_ROWS rows; one empty range if there are none.
+
+    >>> list(spans(1_500_000))
+    [range(0, 1000000), range(1000000, 1500000)]
+    """
+    for start in range(0, max(rows, 1), MAX_FETCHED_ROWS):
+        yield range(start, min(start + MAX_FETCHED_ROWS, rows))
 
 
 def row_group_rows(columns: int) -> int:

@@ -31,7 +31,7 @@ class Reading(BaseModel):
     missing_values : texts that mean a missing value in this column, besides those of the whole table
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     type: ColumnType
     format: str = ""

@@ -50,6 +50,7 @@ def pipeline_columns(pipeline: Pipeline) -> dict[str, list[str]]:
         "features.allow": pipeline.features.allow,
         "schema.columns": list(pipeline.rules.columns),
         "schema.keys": pipeline.rules.keys,
+        "capture.mask": pipeline.capture.mask,
     }
 
 

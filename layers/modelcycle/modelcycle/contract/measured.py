@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from modelcycle.contract.shifts import QUANTILES, Level, Numbers
 from modelcycle.engine import batches
+from modelcycle.model.ordered_values import ordered_values
 
 LEVELS = (0.01, *(step / 20 for step in range(1, 20)), 0.99)
 """Shares of the values at which quantiles are kept."""
 MAX_DOUBLE = sys.float_info.max
-MAX_BATCH_CELLS = 2_000_000  # quantiles keep the values in memory
+MAX_BATCH_CELLS = 2_000_000  # quantiles keep the values in memory; of a column with more, its values are sorted
 
 
 class Spread(NamedTuple):
@@ -37,11 +38,12 @@ def spreads(engine: Any, source: str, typed: Mapping[str, str], rows: int) -> di
     rows : of the source
     """
     found: dict[str, Spread] = {}
+    is_large = rows > MAX_BATCH_CELLS
     for batch in batches(list(typed), rows, MAX_BATCH_CELLS):
         inner = ", ".join(f"({typed[name]})::DOUBLE AS v{number}" for number, name in enumerate(batch))
         outer = ", ".join(
             f"[count({v}), min({v}), max({v}), avg({v}), stddev_pop({v})],"
-            f" quantile_disc({v}, {list(LEVELS)}), count(*) FILTER ({v} % 1 <> 0)"
+            f" {'NULL' if is_large else f'quantile_disc({v}, {list(LEVELS)})'}, count(*) FILTER ({v} % 1 <> 0)"
             for v in (f"v{number}" for number in range(len(batch)))
         )
         measured = engine.execute(f"SELECT {outer} FROM (SELECT {inner} FROM {source})").fetchone()
@@ -49,8 +51,16 @@ def spreads(engine: Any, source: str, typed: Mapping[str, str], rows: int) -> di
             (values, *moments), quantiles, broken = measured[3 * number : 3 * number + 3]
             if values:
                 least, most, mean, deviation = moments
+                if is_large:
+                    with ordered_values(engine, f"({typed[name]})::DOUBLE", source) as ordered:
+                        quantiles = ordered.at(positions(int(values)))
                 found[name] = Spread(int(values), least, most, mean, deviation, quantiles, not broken)
     return found
+
+
+def positions(count: int) -> list[int]:
+    """Return which of `count` sorted values are the quantiles at LEVELS, as DuckDB's `quantile_disc` takes them."""
+    return [max(1, count - count * (100 - round(100 * level)) // 100) - 1 for level in LEVELS]
 
 
 def bin_counts(

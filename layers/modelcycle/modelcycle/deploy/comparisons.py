@@ -24,18 +24,23 @@ from modelcycle.spec import Evidence
 KINDS = 4
 QUANTILES = (0.5, 0.95)  # of latency: the usual request, and the slow ones
 SIZE_CLASSES = 14  # of requests, up to 10,000 rows
-MIN_REQUESTS = 20  # of a size, of each version
+MIN_REQUESTS = 20  # for errors, and for latency of each version and size
 MIN_OUTCOMES = 30  # of each version: the sequence for means is asymptotic
 MAX_NAMED_FAILURES = 3
+CIRCUMSTANCES = frozenset({"NotLoaded"})  # failures that are not the model's
 
 Array = npt.NDArray[np.float64]
 
 
 class Comparison(NamedTuple):
-    """A finding, and whether what was observed lies beyond its limit, be it by chance."""
+    """A finding, and whether what was observed lies beyond its limit, be it by chance.
+
+    `is_circumstance`: it says nothing about the model; a later run may find otherwise.
+    """
 
     finding: Finding
     leans: bool
+    is_circumstance: bool = False
 
     @property
     def verdict(self) -> str:
@@ -75,16 +80,19 @@ def compare_errors(champion: Arm, challenger: Arm, limits: Evidence, alpha: floa
     shares = [arm.failed / max(arm.requests, 1) for arm in (champion, challenger)]
     # nobody has to fail for the champion's share to be known: one that answers no requests now counts as free of errors
     low, high = new.low - (old.high if champion.requests else 0.0), new.high - (old.low if champion.requests else 0.0)
+    # the requests of one bad moment fail together: no handful of them decides
+    verdict = _verdict(low, high, limits.errors) if challenger.requests >= MIN_REQUESTS else "open"
     names = ", ".join(list(challenger.failures)[:MAX_NAMED_FAILURES])
     detail = (
         f"{shares[1]:.1%} of its requests failed" + (f" ({names})" if names else "") + f", champion {shares[0]:.1%}"
     )
     finding = Finding(
         kind="errors", champion=_short(shares[0]), challenger=_short(shares[1]), low=_short(low), high=_short(high),
-        limit=limits.errors, rows=(champion.rows, challenger.rows), verdict=_verdict(low, high, limits.errors),
+        limit=limits.errors, rows=(champion.rows, challenger.rows), verdict=verdict,
         detail=detail,
     )  # fmt: skip
-    return Comparison(finding, shares[1] - shares[0] > limits.errors)
+    never_loaded = challenger.failures.keys() <= CIRCUMSTANCES
+    return Comparison(finding, shares[1] - shares[0] > limits.errors, never_loaded)
 
 
 class _Ratio(NamedTuple):
@@ -131,7 +139,7 @@ def compare_latency(champion: Arm, challenger: Arm, limits: Evidence, alpha: flo
         verdict="worse" if worse else "not worse" if not_worse else "open",
         detail=f"{which} of {size} {shown.new:.1f} ms, champion {shown.old:.1f} ms",
     )  # fmt: skip
-    return Comparison(finding, any(one.leans for one in ratios))
+    return Comparison(finding, any(one.leans for one in ratios), is_circumstance=True)
 
 
 def _same_size(champion: Arm, size: int) -> Array:

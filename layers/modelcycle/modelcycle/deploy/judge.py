@@ -57,9 +57,13 @@ def judge(
     if phase is None:
         return _answer(request, "proceed", "there is no other version to compare with", [], 0)
     signature = Signature.model_validate_json(artifacts.read(version.signature))
-    samples = gather(data, signature, _arms(request, move, phase, now), pipeline.capture.mask)
+    capture = registry.versions.get(request.model, phase.champion).capture
+    masked = sorted({*capture.mask, *version.capture.mask})
+    samples = gather(data, signature, _arms(request, move, phase, now), masked)
     comparisons = _compare(samples, phase, version, signature, artifacts)
-    verdict = decide(phase, comparisons, samples.challenger.rows, captured=pipeline.capture.sample > 0)
+    verdict = decide(
+        phase, comparisons, samples.challenger.rows, seen=samples.champion.rows, captured=capture.sample > 0
+    )
     reason = "; ".join([verdict.reason, *samples.notes])
     findings = [comparison.finding for comparison in comparisons]
     judged = _answer(request, verdict.verdict, reason, findings, phase.pause(), verdict.overdue)

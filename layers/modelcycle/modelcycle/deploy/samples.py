@@ -189,7 +189,7 @@ def _create_answers(
               try_cast(json ->> '$.ms' AS DOUBLE) AS ms, try_cast(json ->> '$.of' AS INTEGER) AS size,
               json ->> '$.prediction' AS prediction, json -> '$.probabilities' AS probabilities, {entity} AS entity
             FROM chosen WHERE arm IS NOT NULL AND id IS NOT NULL
-            QUALIFY row_number() OVER (PARTITION BY id) = 1""",
+            QUALIFY row_number() OVER (PARTITION BY id, arm) = 1""",
         {
             "model": signature.model, "challenger": arms.challenger, "champion": arms.champion, "shadow": arms.shadow,
             "since": arms.since, "until": arms.until, "champion_since": arms.champion_since,

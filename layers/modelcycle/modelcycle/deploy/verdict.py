@@ -27,7 +27,9 @@ class Verdict:
     overdue: bool = False
 
 
-def decide(phase: Phase, comparisons: Sequence[Comparison], rows: int, *, captured: bool = True) -> Verdict:
+def decide(
+    phase: Phase, comparisons: Sequence[Comparison], rows: int, *, seen: int = 0, captured: bool = True
+) -> Verdict:
     """Decide about a phase.
 
     One kind of evidence that is worse rolls back, at any time. The next step follows after `wait` if there are
@@ -37,14 +39,15 @@ def decide(phase: Phase, comparisons: Sequence[Comparison], rows: int, *, captur
     Parameters
     ----------
     rows : that the challenger had to answer
+    seen : that the champion had to answer
     captured : whether requests are captured at all
     """
-    worse = [one.finding for one in comparisons if one.verdict == "worse"]
+    worse = [one for one in comparisons if one.verdict == "worse"]
     if worse:
         reason = "worse than version {}: {}".format(
-            phase.champion, "; ".join(f"{finding.kind}: {finding.detail}" for finding in worse)
+            phase.champion, "; ".join(f"{one.finding.kind}: {one.finding.detail}" for one in worse)
         )
-        return Verdict("roll_back", reason, final=any(finding.kind != "latency" for finding in worse))
+        return Verdict("roll_back", reason, final=not all(one.is_circumstance for one in worse))
     summary = _summary(comparisons, rows)
     if phase.elapsed < phase.wait:
         left = _span(phase.wait - phase.elapsed)
@@ -60,6 +63,8 @@ def decide(phase: Phase, comparisons: Sequence[Comparison], rows: int, *, captur
         if missing > 0
         else f"{' and '.join(leaning)} beyond the limit, but perhaps by chance"
     )
+    if phase.shadow and not rows and seen >= phase.limits.minimum_rows:
+        return Verdict("roll_back", f"it answered none of {seen:,} rows as a shadow: could it not be loaded?")
     if not captured:
         waits_for = "capture.sample is 0: no request is captured, so nothing can be judged"
     elif phase.elapsed < phase.patience:

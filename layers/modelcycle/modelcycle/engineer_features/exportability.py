@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.engine import spans
 from modelcycle.faults import BadData, NotExportable, TargetUnusable
 from modelcycle.model import export, pipeline
 from modelcycle.model.columns import Columns
@@ -42,7 +43,7 @@ def check_exportable(plan: FeaturePlan, signature: Signature, train: Columns, al
     import onnx
 
     assert train.target is not None
-    if len(np.unique(train.target)) < 2:
+    if train.target.min() == train.target.max():
         raise TargetUnusable(
             f"the training rows have only one value of {signature.target!r}", signature.target,
             "add rows with other values",
@@ -78,5 +79,14 @@ def _sample_positions(target: npt.NDArray[Any], task: Task) -> npt.NDArray[np.in
     spread = np.linspace(0, len(target) - 1, min(EXPORT_ROWS, len(target))).astype(np.int64)
     if task == "regression":
         return np.unique(spread)
-    of_classes = [np.flatnonzero(target == code)[:EXPORT_ROWS_PER_CLASS] for code in np.unique(target)]
+    rows_of: dict[int, int] = {}
+    of_classes = []
+    for span in spans(len(target)):
+        piece = target[span.start : span.stop]
+        for code in np.unique(piece).tolist():
+            wanted = EXPORT_ROWS_PER_CLASS - rows_of.get(code, 0)
+            if wanted:
+                found = np.flatnonzero(piece == code)[:wanted]
+                rows_of[code] = rows_of.get(code, 0) + len(found)
+                of_classes.append(found + span.start)
     return np.unique(np.concatenate([spread, *of_classes]))

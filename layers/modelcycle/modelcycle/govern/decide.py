@@ -113,7 +113,7 @@ def _promote(decision: Decision, version: int, ports: Ports) -> str:
         return ALL_TRAFFIC
     step = 0
     if _is_rolling_out(decision.model, version, ports):
-        held = _held(decision.model, version, route, ports)
+        held = _held(decision.model, route, ports)
         if held is None:
             return f"its rollout is running, and has given it {route.weights.get(version, 0)} % of the traffic so far"
         step = held.step
@@ -126,12 +126,14 @@ def _promote(decision: Decision, version: int, ports: Ports) -> str:
     return ""
 
 
-def _held(model: str, version: int, route: Route, ports: Ports) -> Judged | None:
+def _held(model: str, route: Route, ports: Ports) -> Judged | None:
     """Return the judgement of a rollout that has too few answers and waits for a person; None if it waits for none."""
     last = ports.registry.routes.move(model, route.moves)
-    judgements = ports.registry.judgements.of_rollout(model, last.rollout) if last else []
-    waiting = [one.judged for one in judgements if one.judged.moves == route.moves and one.judged.overdue]
-    return next((one for one in waiting if one.version == version), None)
+    if last is None:
+        return None
+    step = 0 if last.kind == "shadowed" or last.step is None else last.step + 1
+    judgement = ports.registry.judgements.get(model, last.rollout, step, last.number)
+    return judgement.judged if judgement is not None and judgement.judged.overdue else None
 
 
 # each returns why nothing was changed; "" if something was

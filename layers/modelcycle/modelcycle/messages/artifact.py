@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 HOLDOUT_PARTS = ("features", "labels")
-DATA_AREAS = ("raw", "landed", "captures", "score")  # of the data bucket, each with a folder for each model
+AREAS = ("raw", "landed", "captures", "feedback", "score", "scored", "_scoring")  # each with a folder for each model
 
 
 class Artifact(BaseModel):
@@ -32,7 +32,7 @@ class Artifact(BaseModel):
         first, *rest = self.uri.removeprefix("s3://").split("/")[1:] or [""]
         if first == "holdout" and len(rest) > 1 and rest[0] in HOLDOUT_PARTS:
             return rest[1] != model
-        if first in DATA_AREAS and len(rest) > 1 and rest[0] in (model, f"model={model}"):
+        if first in AREAS and len(rest) > 1 and rest[0] in (model, f"model={model}"):
             return False
         return bool(rest) and first != model
 

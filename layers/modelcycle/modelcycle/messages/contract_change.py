@@ -14,7 +14,7 @@ MAX_SAID_COLUMNS = 5  # in a sentence
 class Retyped(BaseModel):
     """A column that both versions read, as another type or in another format."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     column: str
     before: str
@@ -34,7 +34,7 @@ class ContractChange(BaseModel):
     more_new, more_gone, more_retyped : further columns, beyond the MAX_NAMED_COLUMNS of each kind
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     against: int
     new: list[str] = []
@@ -72,10 +72,8 @@ class ContractChange(BaseModel):
             senders.append(f"send {_names([one.column for one in self.retyped], self.more_retyped, 'or')} as before")
         if not senders:
             return "no client is refused"
-        return (
-            f"clients that {', or '.join(senders)} are served as long as version {self.against} is live or the previous"
-            " version, and refused after that"
-        )
+        clients = f"clients that {', or '.join(senders)}" + ("," if len(senders) > 1 else "")
+        return f"{clients} are served as long as version {self.against} is live or previous, and refused after that"
 
 
 def contract_change(against: int, before: dict[str, Any], after: dict[str, Any]) -> ContractChange | None:
@@ -97,7 +95,7 @@ def contract_change(against: int, before: dict[str, Any], after: dict[str, Any])
     >>> change.what
     'the columns of requests differ from version 3: new: income; gone: plz; age is a text, was a number'
     >>> change.who.partition(" are served ")[0]
-    'clients that do not send income, or send age as before'
+    'clients that do not send income, or send age as before,'
     """
     earlier = {field["name"]: field for field in before["fields"]}
     later = {field["name"]: field for field in after["fields"]}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from modelcycle.faults import BadMessage
 from modelcycle.messages.message import Artifact, Message
+from modelcycle.spec import MODEL_NAME
 
 INPUTS, OUTPUTS = "score/", "scored/"  # prefixes of the data bucket
 
@@ -168,13 +170,13 @@ class FinishedScoring(Message):
 
 
 def _model_of(key: str) -> str:
-    """Return the model in the key of an object, "" if it has none.
+    """Return the model in the key of an object, "" if it has none that can exist.
 
-    >>> _model_of("score/churn/may.csv"), _model_of("score/may.csv")
-    ('churn', '')
+    >>> _model_of("score/churn/may.csv"), _model_of("score/may.csv"), _model_of("score/My Model/may.csv")
+    ('churn', '', '')
     """
     model, slash, _ = key.removeprefix(INPUTS).partition("/")
-    return model if slash and key.startswith(INPUTS) else ""
+    return model if slash and key.startswith(INPUTS) and re.fullmatch(MODEL_NAME, model) else ""
 
 
 def _of_status_change(event: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Answer:
 
     Parameters
     ----------
-    contract : signature of the champion; the request was read by it
+    contract : signature of the champion
     version : the version that answered all rows; the champion where several did
     versions : that answered each row
     probabilities : by class name; None for regression

@@ -11,8 +11,9 @@ A table is stored as npz without pickle. Its arrays are numbered, because a colu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from modelcycle.cells.column import Column
-from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz, to_npz_uncompressed, write_npz
+from modelcycle.model.npz import Chunks, from_json_array, from_npz, json_array, to_npz, to_npz_uncompressed, write_npz
 from modelcycle.spec import Task
 
 
@@ -37,7 +38,7 @@ class TableSchema(BaseModel):
     missing_values : texts that mean a missing value in every column, besides those of each column
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     columns: list[Column]
     target: Column
@@ -109,22 +110,19 @@ class Columns:
 
     def to_bytes(self, *, compressed: bool = True) -> bytes:
         """Return an npz file; equal tables give equal bytes. Compressing takes longer than reading rows from a file."""
-        return (to_npz if compressed else to_npz_uncompressed)(**dict(self._arrays()))
+        arrays = {
+            name: np.concatenate(list(array.arrays)) if isinstance(array, Chunks) else array
+            for name, array in self._arrays()
+        }
+        return (to_npz if compressed else to_npz_uncompressed)(**arrays)
 
     def write(self, path: Path) -> None:
         """Write the file of `to_bytes`, with one column in memory at a time if `values` gives them one by one."""
         write_npz(path, self._arrays())
 
-    def _arrays(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-        for number, values in enumerate(self.values.values()):
-            if isinstance(values, Texts):
-                yield f"codes{number}", values.codes
-                yield f"levels{number}", json_array(values.levels)
-            else:
-                yield f"values{number}", values
-        if self.target is not None:
-            yield "target", self.target
-        yield "names", json_array(list(self.values))
+    def _arrays(self) -> Iterator[tuple[str, npt.NDArray[Any] | Chunks]]:
+        columns = ((name, [self.values[name]]) for name in self.values)
+        return table_arrays(columns, self.rows, [self.target] if self.target is not None else None)
 
     @staticmethod
     def from_bytes(body: bytes) -> Columns:
@@ -137,6 +135,42 @@ class Columns:
             else:
                 values[name] = stored[f"values{number}"]
         return Columns(values, stored.get("target"))
+
+
+def table_arrays(
+    columns: Iterable[tuple[str, Iterable[Values]]], rows: int, target: Iterable[npt.NDArray[Any]] | None
+) -> Iterator[tuple[str, npt.NDArray[Any] | Chunks]]:
+    """Yield the arrays of the file of `Columns.write`; the pieces of one are read before the next is asked for.
+
+    Parameters
+    ----------
+    columns : names, each with the pieces of its values
+    rows : of the table
+    target : its pieces
+    """
+    names: list[str] = []
+    for number, (name, parts) in enumerate(columns):
+        names.append(name)
+        pieces = iter(parts)
+        first = next(pieces)
+        if isinstance(first, Texts):
+            yield f"codes{number}", Chunks(rows, (_codes(piece) for piece in chain([first], pieces)))
+            yield f"levels{number}", json_array(first.levels)
+        else:
+            yield f"values{number}", Chunks(rows, (_numbers(piece) for piece in chain([first], pieces)))
+    if target is not None:
+        yield "target", Chunks(rows, target)
+    yield "names", json_array(names)
+
+
+def _codes(values: Values) -> npt.NDArray[Any]:
+    assert isinstance(values, Texts)
+    return values.codes
+
+
+def _numbers(values: Values) -> npt.NDArray[Any]:
+    assert not isinstance(values, Texts)
+    return values
 
 
 def missing_mask(values: Values) -> npt.NDArray[np.bool_]:

@@ -7,12 +7,25 @@ import json
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-READ_ROWS = 1_000_000  # of an array, in memory at once
+READ_ROWS = 250_000  # of an array, in memory at once
+
+
+class Chunks(NamedTuple):
+    """An array (n,) that is given piece by piece, each of the same type.
+
+    Parameters
+    ----------
+    rows : n
+    arrays : the pieces, in order; at least one
+    """
+
+    rows: int
+    arrays: Iterable[npt.NDArray[Any]]
 
 
 def to_npz(**arrays: npt.NDArray[Any]) -> bytes:
@@ -33,13 +46,32 @@ def to_npz_uncompressed(**arrays: npt.NDArray[Any]) -> bytes:
     return file.getvalue()
 
 
-def write_npz(path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any]]]) -> None:
-    """Write the file of `to_npz` with one array in memory at a time; equal arrays give the same bytes as there."""
+def write_npz(path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | Chunks]]) -> Path:
+    """Write the file of `to_npz` with one array, or one piece of it, in memory at a time, and return its path.
+
+    Equal arrays give the same bytes as there.
+    """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, array in arrays:
             # as numpy writes it; the date of an entry is that of `ZipInfo`, 1980
             with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, array, allow_pickle=False)
+                if isinstance(array, Chunks):
+                    _write_chunks(entry, array)
+                else:
+                    np.lib.format.write_array(entry, array, allow_pickle=False)
+    return path
+
+
+def _write_chunks(entry: IO[bytes], chunks: Chunks) -> None:
+    rows = 0
+    for number, array in enumerate(chunks.arrays):
+        if not number:
+            header = np.lib.format.header_data_from_array_1_0(array) | {"shape": (chunks.rows,)}
+            np.lib.format.write_array_header_1_0(entry, header)
+        entry.write(array.data if array.flags.c_contiguous else array.tobytes())
+        rows += len(array)
+    if rows != chunks.rows:
+        raise ValueError(f"{rows:,} rows were given instead of {chunks.rows:,}")
 
 
 def read_rows(file: zipfile.ZipFile, name: str, rows: npt.NDArray[np.int64] | None = None) -> npt.NDArray[Any]:

@@ -27,7 +27,7 @@ Treatment = Literal["number", "category", "high_cardinality", "date_parts", "wor
 class Input(BaseModel):
     """One input of the ONNX graph, of shape (n, 1)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: str  # x0, x1 ...: a column may have any name, an ONNX input may not
     column: str
@@ -55,7 +55,7 @@ class Planned(BaseModel):
     inputs : the graph inputs made from it
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     column: str
     treatment: Treatment
@@ -75,7 +75,7 @@ class Derived(BaseModel):
     gain : share of the held-out loss that it saves
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     input: Input
     why: str
@@ -104,7 +104,7 @@ class FeaturePlan(BaseModel):
     tried : number of pairs and operations that were looked at for `derived`
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     columns: list[Planned]
     derived: list[Derived] = []

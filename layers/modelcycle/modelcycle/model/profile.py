@@ -6,7 +6,9 @@ means the same to both.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -98,12 +100,22 @@ class Profile(BaseModel):
     missing_values : texts that mean a missing value
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     rows: int
     columns: list[ColumnProfile]
     target: ColumnProfile
     missing_values: list[str]
+
+
+class Ordered(Protocol):
+    """The numbers of a column that are not missing, in their order."""
+
+    def at(self, positions: Iterable[int]) -> Sequence[float]:
+        """Return the numbers at some positions."""
+
+    def distinct(self) -> int:
+        """Return the number of different ones."""
 
 
 def profile_column(name: str, kind: ColumnType, values: Values, **reading: Any) -> ColumnProfile:
@@ -115,65 +127,94 @@ def profile_column(name: str, kind: ColumnType, values: Values, **reading: Any) 
     reading : the other fields of its `Reading`
     """
     if isinstance(values, Texts):
-        present_codes = values.codes[values.codes >= 0]
-        counts = np.bincount(present_codes, minlength=len(values.levels))
-        # the most frequent first; ties in sorted order
-        frequent = np.argsort(-counts, kind="stable")[:MAX_PROFILE_LEVELS]
-        frequent = frequent[counts[frequent] > 0]
-        profile = ColumnProfile(
-            name=name, type=kind, rows=len(values), missing=len(values) - len(present_codes), counts=[],
-            distinct=int((counts > 0).sum()), levels=[values.levels[code] for code in frequent], **reading,
-        )  # fmt: skip
-        counts, _ = profile.bin_counts(values)
-        return profile.model_copy(update={"counts": counts.tolist()})
-    present = _present(values)
-    moments = _moments(present) if len(present) else {}
-    present.sort()  # in its own memory: another copy of a column of ten million rows is 80 MB
-    edges = [0.5] if kind == "boolean" else _quantile_edges(present)
-    below = np.searchsorted(present, edges, side="right")
-    distinct = int(np.count_nonzero(present[1:] != present[:-1])) + 1 if len(present) else 0
-    if len(present):
-        low, high = _quantiles(present, np.array([0.01, 0.99]))
-        moments |= {"percentile_1": float(low), "percentile_99": float(high)}
-    missing = len(values) - len(present)
-    counts = np.diff(below, prepend=0, append=len(present))
-    del present
-    if moments:
-        moments["deviation"] = _deviation(values, moments["mean"])
+        return profile_texts(name, [values], **reading)
+    return profile_numbers(name, kind, lambda: [values], _InMemory(values), **reading)
+
+
+def profile_texts(name: str, pieces: Iterable[Values], **reading: Any) -> ColumnProfile:
+    """Profile a text column that is given piece by piece; all pieces have the same levels."""
+    rows, counts, levels = 0, np.zeros(0, dtype=np.int64), list[str]()
+    for texts in pieces:
+        assert isinstance(texts, Texts)
+        levels = texts.levels
+        rows += len(texts)
+        found = np.bincount(texts.codes[texts.codes >= 0], minlength=len(levels))
+        counts = counts + found if len(counts) else found
+    # the most frequent first; ties in sorted order
+    frequent = np.argsort(-counts, kind="stable")[:MAX_PROFILE_LEVELS]
+    frequent = frequent[counts[frequent] > 0]
+    present = int(counts.sum())
     return ColumnProfile(
-        name=name, type=kind, rows=len(values), missing=missing, counts=counts.tolist(), edges=edges,
-        distinct=distinct, **moments, **reading,
+        name=name, type="text", rows=rows, missing=rows - present, distinct=int((counts > 0).sum()),
+        levels=[levels[code] for code in frequent],
+        counts=[*counts[frequent].tolist(), present - int(counts[frequent].sum())], **reading,
     )  # fmt: skip
 
 
-def _present(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return the values that are not missing, as a copy."""
+def profile_numbers(
+    name: str, kind: ColumnType, pieces: Callable[[], Iterable[Values]], ordered: Ordered, **reading: Any
+) -> ColumnProfile:
+    """Profile a column of another type that is given piece by piece, twice.
+
+    Parameters
+    ----------
+    pieces : returns the values, see `profile_column`
+    ordered : the same values
+    """
+    rows = present = 0
+    total, minimum, maximum = 0.0, math.inf, -math.inf
+    for values in pieces():
+        numbers = _present(values)
+        rows, present = rows + len(values), present + len(numbers)
+        if len(numbers):
+            total += float(numbers.sum())
+            minimum, maximum = min(minimum, float(numbers.min())), max(maximum, float(numbers.max()))
+    if not present:
+        edges = [0.5] if kind == "boolean" else []
+        return ColumnProfile(
+            name=name, type=kind, rows=rows, missing=rows, counts=[0] * (len(edges) + 1), edges=edges, distinct=0,
+            **reading,
+        )  # fmt: skip
+    low, *deciles, high = _quantiles(ordered, present, [0.01, *np.linspace(0, 1, NUMBER_BINS + 1)[1:-1], 0.99])
+    # below the maximum, so that the last bin is not empty
+    edges = [0.5] if kind == "boolean" else sorted({edge for edge in deciles if edge < maximum})
+    profile = ColumnProfile(
+        name=name, type=kind, rows=rows, missing=rows - present, counts=[], edges=edges, distinct=ordered.distinct(),
+        minimum=minimum, maximum=maximum, mean=total / present, percentile_1=low, percentile_99=high, **reading,
+    )  # fmt: skip
+    counts, squares = np.zeros(len(edges) + 1, dtype=np.int64), 0.0
+    for values in pieces():
+        counts += profile.bin_counts(values)[0]
+        numbers = _present(values)
+        numbers -= total / present
+        numbers *= numbers
+        squares += float(numbers.sum())
+    return profile.model_copy(update={"counts": counts.tolist(), "deviation": math.sqrt(squares / present)})
+
+
+def _present(values: Values) -> npt.NDArray[np.float64]:
+    """Return the numbers that are not missing, as a copy."""
+    assert not isinstance(values, Texts)
     missing = np.isnan(values)
     return (values[~missing] if missing.any() else values).astype(np.float64)
 
 
-def _quantile_edges(ordered: npt.NDArray[np.float64]) -> list[float]:
-    """Return the distinct inner deciles, below the maximum so that the last bin is not empty."""
-    if not len(ordered):
-        return []
-    shares = np.linspace(0, 1, NUMBER_BINS + 1)[1:-1]
-    edges = np.unique(_quantiles(ordered, shares))
-    return [float(edge) for edge in edges if edge < ordered[-1]]
+def _quantiles(ordered: Ordered, count: int, shares: Iterable[float]) -> list[float]:
+    """Return what numpy's `quantile` does by the method `inverted_cdf`."""
+    positions = [max(math.ceil(count * share - 1), 0) for share in shares]
+    return [float(value) + 0.0 for value in ordered.at(positions)]  # of -0.0 and 0.0, always the same
 
 
-def _quantiles(ordered: npt.NDArray[np.float64], shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return what `quantile` does by the method `inverted_cdf`, which would sort a copy."""
-    positions = np.ceil(len(ordered) * shares - 1).astype(np.int64)
-    return ordered[np.maximum(positions, 0)] + 0.0  # of -0.0 and 0.0, which are equal, always the same
+class _InMemory:
+    """The port `Ordered` of an array."""
 
+    def __init__(self, values: Values) -> None:
+        self.values = _present(values)
+        self.values.sort()
 
-def _moments(present: npt.NDArray[np.float64]) -> dict[str, float]:
-    return {"minimum": float(present.min()), "maximum": float(present.max()), "mean": float(present.mean())}
+    def at(self, positions: Iterable[int]) -> list[float]:
+        found: list[float] = self.values[list(positions)].tolist()
+        return found
 
-
-def _deviation(values: npt.NDArray[Any], mean: float) -> float:
-    """Return what `std` does, with one copy in memory instead of two."""
-    squares = _present(values)
-    squares -= mean
-    squares *= squares
-    return float(np.sqrt(squares.sum() / len(squares)))
+    def distinct(self) -> int:
+        return int(np.count_nonzero(self.values[1:] != self.values[:-1])) + 1 if len(self.values) else 0

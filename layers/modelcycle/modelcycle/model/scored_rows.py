@@ -102,7 +102,7 @@ class ScoredRows:
         except Exception as error:  # whatever the graph raises, another version may answer
             self._errors.setdefault(number, type(error).__name__)
             return Left([*left.rows, *rows], left.reason or type(error).__name__)
-        finite: list[bool] = np.isfinite(scores).all(axis=1).tolist()
+        finite: list[bool] = np.logical_and.reduce(np.isfinite(scores), axis=1).tolist()
         if not all(finite):
             self._errors.setdefault(number, NOT_FINITE)
             lost = [row for row, is_finite in zip(rows, finite, strict=True) if not is_finite]

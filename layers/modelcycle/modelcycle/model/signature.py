@@ -40,7 +40,7 @@ class Signature(BaseModel):
     threshold : probability from which the positive class is predicted; binary only
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     model: str
     task: Task

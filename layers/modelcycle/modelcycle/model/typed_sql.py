@@ -36,27 +36,44 @@ def fetch_values(engine: Any, typed: Mapping[str, tuple[str, ColumnType]], sourc
     return values
 
 
-def fetch_batch(engine: Any, typed: Mapping[str, tuple[str, ColumnType]], source: str) -> dict[str, Values]:
-    """Return typed columns as `fetch_values` does, all in one query, or in two more if there are texts."""
+def fetch_batch(
+    engine: Any, typed: Mapping[str, tuple[str, ColumnType]], source: str, levels: Mapping[str, list[str]] | None = None
+) -> dict[str, Values]:
+    """Return typed columns as `fetch_values` does, all in one query, or in two more if there are texts.
+
+    Parameters
+    ----------
+    levels : of the texts; by default those of the source
+    """
     numbers = {name: f"({sql}){CASTS[kind]}" for name, (sql, kind) in typed.items() if kind != "text"}
     values: dict[str, Values] = {}
     if numbers:
         arrays = engine.execute(f"SELECT {_listed(numbers.values())} FROM {source}").fetchnumpy()
         values = {name: _filled(arrays.pop(f"v{number}"), np.nan) for number, name in enumerate(numbers)}
-    values |= _fetch_texts(engine, {name: sql for name, (sql, kind) in typed.items() if kind == "text"}, source)
+    texts = {name: sql for name, (sql, kind) in typed.items() if kind == "text"}
+    if texts:
+        values |= _fetch_texts(engine, texts, source, fetch_levels(engine, texts, source) if levels is None else levels)
     return {name: values[name] for name in typed}
 
 
-def _fetch_texts(engine: Any, texts: dict[str, str], source: str) -> dict[str, Values]:
-    """Return text columns without a Python object for each row: ten million would take half a gigabyte."""
-    if not texts:
-        return {}
+def fetch_levels(engine: Any, texts: Mapping[str, str], source: str) -> dict[str, list[str]]:
+    """Return the different texts of some columns, sorted.
+
+    Parameters
+    ----------
+    texts : SQL of the text, by name
+    source : what follows FROM
+    """
     query = f"SELECT {_listed(texts.values())} FROM {source}"
     distinct = ", ".join(f"list(DISTINCT v{number}) FILTER (v{number} IS NOT NULL)" for number in range(len(texts)))
-    levels: dict[str, list[str]] = {
-        name: sorted(found or ())
-        for name, found in zip(texts, engine.execute(f"SELECT {distinct} FROM ({query})").fetchone(), strict=True)
-    }
+    found = engine.execute(f"SELECT {distinct} FROM ({query})").fetchone()
+    return {name: sorted(levels or ()) for name, levels in zip(texts, found, strict=True)}
+
+
+def _fetch_texts(
+    engine: Any, texts: Mapping[str, str], source: str, levels: Mapping[str, list[str]]
+) -> dict[str, Values]:
+    """Return text columns without a Python object for each row: ten million would take half a gigabyte."""
     few = [name for name in texts if len(levels[name]) <= MAX_ENUM_LEVELS]
     many = [name for name in texts if name not in few]  # of these, DuckDB finds the code more slowly than Python
     values: dict[str, Values] = {}

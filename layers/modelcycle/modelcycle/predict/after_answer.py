@@ -28,6 +28,7 @@ MAX_WAITING_BYTES = 8 * 2**20
 SHUTDOWN_SECONDS = 0.4  # Lambda kills a runtime with an internal extension 0.5 s after SIGTERM
 POST_SECONDS = 1.0  # longest wait for the answer to be posted; then the work starts anyway
 UNSEEN_POST_SECONDS = 0.01  # the same, once the runtime has proved not to be awslambdaric
+BESIDE_SECONDS = 0.02  # the same, where the work may be done beside the next requests
 POLL_SECONDS = 0.0005
 
 logger = Logger(service="predict", child=True)
@@ -94,13 +95,14 @@ class AfterAnswer:
                 return False
             self._waiting.append(Work(work, size))
             self._waiting_bytes += size
-            if self._extension is None:
-                self._changed.notify_all()
         self._start_thread()
         return True
 
     def answered(self, request_id: str) -> None:
-        """Say that the handler is done, whatever its answer; without it the extension waits until the time-out."""
+        """Say that the handler is done, whatever its answer: only then the work begins.
+
+        Without it, Lambda would wait for the extension until the function's time-out.
+        """
         with self._changed:
             self._answered = request_id
             self._changed.notify_all()
@@ -127,8 +129,8 @@ class AfterAnswer:
     def _serve_beside_requests(self) -> None:
         while True:
             with self._changed:
-                if not self._waiting:
-                    self._changed.wait(self.held.seconds_until_due())
+                self._changed.wait_for(lambda: self._waiting and self._answered, timeout=self.held.seconds_until_due())
+            self._wait_until_posted(BESIDE_SECONDS)  # until then both would only slow each other down
             self._work_off()
 
     def _serve_extension(self) -> None:
@@ -170,13 +172,17 @@ class AfterAnswer:
             self._changed.wait_for(
                 lambda: self._answered == invocation.request_id, timeout=max(invocation.deadline - time.time(), 0)
             )
-        deadline = time.monotonic() + self._post_seconds
+        seen = self._wait_until_posted(self._post_seconds)
+        self._post_seconds = POST_SECONDS if seen else UNSEEN_POST_SECONDS
+
+    def _wait_until_posted(self, seconds: float) -> bool:
+        """Wait until the runtime waits for a request, so that the last answer is posted; return whether it does."""
+        deadline = time.monotonic() + seconds
         while not _waits_for_request(self._runtime_thread):
             if time.monotonic() > deadline:
-                self._post_seconds = UNSEEN_POST_SECONDS
-                return
+                return False
             time.sleep(POLL_SECONDS)
-        self._post_seconds = POST_SECONDS
+        return True
 
     def _finish_at_sigterm(self) -> None:
         """Do what waits when the process is asked to end.

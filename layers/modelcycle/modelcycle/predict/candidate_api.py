@@ -1,41 +1,35 @@
-"""The path of the function `Candidate`: rows answered by a registered version, which need not be live.
-
-Nothing is captured and no metric is counted: the requests are those of the load test.
-"""
+"""What `Candidate` has in place of Predict's API: rows by a version, and a recorder that records nothing."""
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
-from modelcycle.faults import Fault, Unknown
-from modelcycle.model.answer import answer
 from modelcycle.model.request import parse_request
-from modelcycle.predict import http_api
-from modelcycle.predict.registered_versions import RegisteredVersions
-from modelcycle.problems import body_text
-from modelcycle.registry import Route
+from modelcycle.predict.http_api import answer_response, live_models, request_key
+from modelcycle.predict.predict import predict
+from modelcycle.predict.request_body import request_json
 
 router = APIGatewayRouter()  # type: ignore[no-untyped-call]
 
 
 @router.post("/models/<name>/versions/<version>/predict")
-def predict_by_version(name: str, version: str) -> Response[str]:
-    request = parse_request(body_text(router.current_event))
-    if not (version.isascii() and version.isdigit()):
-        raise Unknown(f"{version!r} is not the number of a version", name, f"`modelcycle show {name}` lists them")
-    versions: RegisteredVersions = router.context["versions"]()
-    loaded = versions.get(name, int(version))
-    key = router.current_event.request_context.request_id or ""
-    answered = answer(request, Route(weights={loaded.version: 100}), {loaded.version: loaded}, key)
-    body = json.dumps(answered.wire(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    http_api.logger.info("answered", extra={"model": name, "version": loaded.version, "rows": len(answered.ids)})
-    return Response(200, "application/json", body)
+def predict_rows_by_version(name: str, version: str) -> Response[str]:
+    request = parse_request(request_json(router.current_event))
+    # the only live version is the one that the path names, see `RegisteredVersions.as_live`
+    answer = predict(name, request, live_models=live_models(), key=request_key())
+    return answer_response(answer, answer.wire())
 
 
-router.exception_handler(Fault)(http_api.fault_response)
-router.exception_handler(NotFoundError)(http_api.unknown_path_response)
-router.exception_handler(Exception)(http_api.error_response)
+class NoRecorder:
+    """Captures nothing: no client asked."""
+
+    def record(self, *answer: Any) -> None:
+        pass
+
+
+def version_in(event: dict[str, Any]) -> str:
+    """Return the version that the path of a request names; empty if it names none."""
+    return str((event.get("pathParameters") or {}).get("version") or "")

@@ -16,6 +16,7 @@ A failed capture never fails the answer, nor delays it. A line may arrive twice;
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -73,6 +74,7 @@ class CaptureStream:
         self._lines: list[Line] = []
         self._bytes = 0
         self._given_up = 0
+        self._counting = threading.Lock()
         self._added_at = float("-inf")
         self._quick = False  # whether the last two answers came within HOLD_SECONDS
         self._backoff = Backoff(HOLD_SECONDS, MAX_RETRY_SECONDS)
@@ -87,7 +89,7 @@ class CaptureStream:
         """
         for data in rows:
             if len(data) > MAX_RECORD_BYTES or self._bytes + len(data) > MAX_WAITING_BYTES:
-                self._given_up += 1
+                self.give_up(1)
                 continue
             self._lines.append(Line(data, at))
             self._bytes += len(data)
@@ -96,8 +98,9 @@ class CaptureStream:
         self._added_at = now
 
     def give_up(self, rows: int) -> None:
-        """Count rows that could not even wait."""
-        self._given_up += rows
+        """Count rows that could not even wait; requests call it while other rows are being sent."""
+        with self._counting:
+            self._given_up += rows
 
     def seconds_until_due(self) -> float | None:
         """Return the time until the rows have to be sent, 0 if that is now, None without any."""
@@ -117,9 +120,10 @@ class CaptureStream:
         self._lines = list(self._unsent(self._lines))
         (self._backoff.failed(now) if self._lines else self._backoff.succeeded())
         kept = [] if last else [line for line in self._lines if now - line.at < MAX_WAITING_SECONDS]
-        self._given_up += len(self._lines) - len(kept)
+        self.give_up(len(self._lines) - len(kept))
         self._lines, self._bytes = kept, sum(len(line.data) for line in kept)
-        given_up, self._given_up = self._given_up, 0
+        with self._counting:
+            given_up, self._given_up = self._given_up, 0
         self.report(given_up)
 
     def _unsent(self, lines: Sequence[Line]) -> Iterator[Line]:

@@ -79,7 +79,8 @@ def live_models() -> LiveModels:
 
 def request_key() -> str:
     """Return what identifies the request: a client that repeats its idempotency key gets the same prediction ids."""
-    return headers_of(router.current_event).get("idempotency-key") or _correlation_id()
+    headers = headers_of(router.current_event)
+    return headers.get("idempotency-key") or _correlation_id()
 
 
 def _correlation_id() -> str:

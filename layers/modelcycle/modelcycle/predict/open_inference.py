@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelcycle.cells.reading import ColumnType
 from modelcycle.faults import BadRequest, TooLarge
-from modelcycle.model.answer import Answer, LoadedVersion
+from modelcycle.model.answer import Answer
 from modelcycle.model.fields import Field
 from modelcycle.model.request_columns import MAX_REQUEST_ERRORS
 from modelcycle.model.signature import Signature
@@ -50,21 +50,18 @@ def server_metadata() -> dict[str, Any]:
     return {"name": "modelcycle", "version": "2", "extensions": EXTENSIONS}
 
 
-def model_metadata(name: str, model: LiveModel, version: LoadedVersion | None = None) -> dict[str, Any]:
-    """Return the response of `GET /v2/models/NAME`: the tensors that the live versions read, and return.
+def model_metadata(name: str, model: LiveModel) -> dict[str, Any]:
+    """Return the response of `GET /v2/models/NAME`: the tensors that the route's versions read, and return.
 
-    Parameters
-    ----------
-    version : describe this one instead of the champion
+    `versions` are those that a path may name: live ones, the previous one, the shadow.
     """
-    signature = (version or model.champion).signature
-    versions = [version.version] if version else sorted(model.loaded)  # that a path may name
+    signature = model.champion.signature
     outputs = [{"name": "prediction", "datatype": _prediction_datatype(signature), "shape": [-1]}]
     if signature.task != "regression":
         outputs.append({"name": "probabilities", "datatype": "FP32", "shape": [-1, len(signature.classes)]})
     return {
         "name": name,
-        "versions": [str(number) for number in versions],
+        "versions": [str(number) for number in sorted(model.loaded)],
         "platform": "onnx",
         "inputs": [
             {"name": field.name, "datatype": DATATYPES[field.type], "shape": [-1, 1]}
@@ -80,9 +77,8 @@ def model_metadata(name: str, model: LiveModel, version: LoadedVersion | None = 
 
 
 def fields_of(model: LiveModel) -> dict[str, Field]:
-    """Return the columns that a request may have, by name; the champion says what a column is."""
-    signatures = [*(version.signature for version in model.loaded.values()), model.champion.signature]
-    return {field.name: field for signature in signatures for field in signature.fields}
+    """Return the columns that the route's versions read, by name; the champion says what a column is."""
+    return {field.name: field for field in model.columns.fields}
 
 
 def read_request(body: Any, fields: dict[str, Field], binary_data: BinaryData | None = None) -> InferRequest:

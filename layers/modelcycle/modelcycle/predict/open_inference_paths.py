@@ -15,7 +15,7 @@ from modelcycle.faults import BadRequest, UnsupportedMedia
 from modelcycle.model.request import parse_request
 from modelcycle.predict import open_inference
 from modelcycle.predict.http_api import answer_response, live_models, request_key
-from modelcycle.predict.predict import named_version, predict_by
+from modelcycle.predict.predict import only_version, predict_by
 from modelcycle.predict.request_body import BINARY, headers_of, media_type, request_bytes, utf8_text
 from modelcycle.predict.response_body import encoded_response, takes_bytes
 
@@ -46,8 +46,7 @@ def model_metadata(name: str) -> dict[str, Any]:
 
 @router.get("/v2/models/<name>/versions/<version>")
 def version_metadata(name: str, version: str) -> dict[str, Any]:
-    model = live_models().get(name)
-    return open_inference.model_metadata(name, model, named_version(model, version))
+    return open_inference.model_metadata(name, only_version(live_models().get(name), version))
 
 
 @router.get("/v2/models/<name>/ready")
@@ -58,7 +57,7 @@ def model_ready(name: str) -> dict[str, Any]:
 
 @router.get("/v2/models/<name>/versions/<version>/ready")
 def version_ready(name: str, version: str) -> dict[str, Any]:
-    named_version(live_models().get(name), version)
+    only_version(live_models().get(name), version)
     return {"name": name, "version": version, "ready": True}
 
 
@@ -101,9 +100,11 @@ def _infer(name: str, version: str | None) -> Response[str]:
         )
     parsed = parse_request(utf8_text(body))
     model = live_models().get(name)
+    if version is not None:
+        model = only_version(model, version)
     request = open_inference.read_request(parsed, open_inference.fields_of(model), binary_data)
     try:
-        answer = predict_by(model, request.rows, request_key(), version)
+        answer = predict_by(model, request.rows, request_key())
     except BadRequest as fault:
         raise open_inference.tensor_fault(fault, parsed) from None
     content, binary_outputs = open_inference.infer_response(name, answer, request, takes_bytes(headers))

@@ -13,7 +13,7 @@ from modelcycle.model.fields import Field
 from modelcycle.model.request import MAX_REQUEST_ROWS
 from modelcycle.model.signature import Signature
 from modelcycle.predict.live_models import LiveModel
-from modelcycle.predict.open_inference import DATATYPES, fields_of, model_metadata
+from modelcycle.predict.open_inference import DATATYPES, model_metadata
 from modelcycle.predict.open_inference_tensors import BINARY_SIZE, KNOWN_DATATYPES
 
 TEXT = {"type": "string"}
@@ -23,25 +23,22 @@ NULLABLE_OBJECT = {"type": ["object", "null"]}
 def schemas(model: LiveModel, signature: Signature) -> dict[str, Any]:
     """Return the schemas of a model's document, by name."""
     name = signature.model
-    example = {field.name: field.example for field in signature.fields}
-    optional = {
-        column: field for column, field in fields_of(model).items() if column not in example
-    }  # of versions that take a part of the traffic
-    ignored = [column for column in signature.ignored if column not in optional]
+    columns = model.columns
+    example = {field.name: field.example for field in columns.fields}
+    unread = sorted(columns.known - example.keys())
     row = {
         "type": "object",
-        "properties": {field.name: _column(field, signature) for field in [*signature.fields, *optional.values()]}
-        | {column: {"description": "not used by the model"} for column in ignored},
-        "required": list(example),
+        "properties": {field.name: _column(field, signature) for field in columns.fields}
+        | {column: {"description": "not used by the model"} for column in unread},
+        # while versions differ in their columns, those that only some read may be absent
+        "required": [column for column in example if column not in columns.optional],
         "additionalProperties": False,
         "examples": [example],
     }
     metadata = model_metadata(name, model)
     outputs = [output["name"] for output in metadata["outputs"]]
     count = {"type": "integer", "minimum": 1}
-    predicted: dict[str, Any] = {"type": "number"} if signature.task == "regression" else TEXT
-    if signature.classes:
-        predicted["examples"] = signature.classes[:1]
+    predicted = {"type": "number"} if signature.task == "regression" else TEXT | {"examples": signature.classes[:1]}
     return {
         "Row": row,
         "Rows": _object(
@@ -111,7 +108,7 @@ def schemas(model: LiveModel, signature: Signature) -> dict[str, Any]:
                     "items": _object({"name": {"enum": outputs}}, optional={"parameters": NULLABLE_OBJECT}),
                 },
             },
-            examples=[{"inputs": [_tensor(field) for field in signature.fields]}],
+            examples=[{"inputs": [_tensor(field) for field in columns.fields]}],
         ),
         "InferResponse": _object(
             {
@@ -131,7 +128,8 @@ def schemas(model: LiveModel, signature: Signature) -> dict[str, Any]:
             examples=[metadata],
         ),
         "TensorMetadata": _object(
-            {"name": TEXT, "datatype": TEXT, "shape": _list({"type": "integer"})}
+            {"name": TEXT, "datatype": TEXT, "shape": _list({"type": "integer"})},
+            optional={"parameters": {"type": "object"}},
         ),
         "ServerMetadata": _object(
             {"name": TEXT, "version": TEXT, "extensions": _list(TEXT)}

@@ -45,35 +45,32 @@ def predict(name: str, request: Any, *, live_models: LiveModels, key: str) -> Se
     return predict_by(live_models.get(name), request, key)
 
 
-def predict_by(model: LiveModel, request: Any, key: str, version: str | None = None) -> Served:
+def predict_by(model: LiveModel, request: Any, key: str) -> Served:
     """Answer a request by a model in memory.
+
+    Raises
+    ------
+    BadRequest, TooLarge : see `predict`
+    """
+    answered = answer(request, model.route, model.loaded, key)
+    return Served(**vars(answered), key=key, route=model.route, loaded=model.loaded)
+
+
+def only_version(model: LiveModel, version: str) -> LiveModel:
+    """Return a model of which one version answers all requests, without a shadow.
 
     Parameters
     ----------
-    version : the only one that may answer, as the path of the request names it; by default the route decides
+    version : as the path of a request names it
 
     Raises
     ------
-    BadRequest, TooLarge, Unknown, Transient : see `predict` and `named_version`
-    """
-    route, loaded = model.route, model.loaded
-    if version is not None:
-        named = named_version(model, version)
-        route, loaded = Route(weights={named.version: 100}), {named.version: named}
-    return Served(**vars(answer(request, route, loaded, key)), key=key, route=route, loaded=loaded)
-
-
-def named_version(model: LiveModel, version: str) -> LoadedVersion:
-    """Return the version that a path names.
-
-    Raises
-    ------
-    Unknown : it is not in the route: neither live, nor the previous one, nor the shadow
+    Unknown : it is not on the route: neither live, nor the previous one, nor the shadow
     Transient : it is, but cannot be loaded now
     """
     for number, loaded in model.loaded.items():
         if str(number) == version:
-            return loaded
+            return LiveModel(Route(weights={number: 100}), {number: loaded})
     name, route = model.champion.signature.model, model.route
     if version in {str(number) for number in (*route.weights, route.previous, route.shadow) if number is not None}:
         raise Transient(f"version {version} of {name} cannot be loaded", name, "try again")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from modelcycle.faults import Unknown
 from modelcycle.model.answer import LoadedVersion, load_version
-from modelcycle.registry import Registry
+from modelcycle.predict.live_models import LiveModel
+from modelcycle.registry import Registry, Route
 from modelcycle.store import Store
 
 MAX_VERSIONS = 4  # in memory: runs of several models may stage at the same time
@@ -22,6 +26,15 @@ class RegisteredVersions:
         self.artifacts = artifacts
         self._loaded: dict[tuple[str, int], LoadedVersion] = {}  # least recently used first
 
+    def as_live(self, version: str) -> AsLive:
+        """Return the models as they would be if `version` of each were live; in place of `LiveModels`.
+
+        Parameters
+        ----------
+        version : as a path names it
+        """
+        return AsLive(self, version)
+
     def get(self, model: str, version: int) -> LoadedVersion:
         """Return a version, ready to score. It is loaded as a live one is.
 
@@ -37,3 +50,24 @@ class RegisteredVersions:
             loaded = load_version(self.registry.versions.get(model, version), self.artifacts)
         self._loaded[model, version] = loaded
         return loaded
+
+
+class AsLive(NamedTuple):
+    """The version that a path names, as the only live one of its model."""
+
+    versions: RegisteredVersions
+    version: str
+
+    def get(self, name: str) -> LiveModel:
+        """Return the model.
+
+        Raises
+        ------
+        Unknown : it has no such version, or the path names none
+        """
+        if not (self.version.isascii() and self.version.isdigit()):
+            raise Unknown(
+                f"{self.version!r} is not the number of a version", name, f"`modelcycle show {name}` lists them"
+            )
+        loaded = self.versions.get(name, int(self.version))
+        return LiveModel(Route(weights={loaded.version: 100}), {loaded.version: loaded})

@@ -18,8 +18,8 @@ def shadow_answer(answered: Served) -> Answer | None:
     shadow = route.shadow
     if shadow is None or champion is None or shadow in route.weights or shadow not in answered.loaded:
         return None
-    # the champion stays in the route: a request may have its columns
-    alone = Route(weights={champion: 0, shadow: 100})
+    # the others stay in the route, without a share: a request may have their columns
+    alone = Route(weights=dict.fromkeys(route.weights, 0) | {shadow: 100}, previous=route.previous)
     try:
         return answer({"instances": answered.instances}, alone, answered.loaded, answered.key)
     except Exception as error:  # it is on trial: each failure is evidence

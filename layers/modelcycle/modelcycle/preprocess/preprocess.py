@@ -6,8 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 from modelcycle.cells.column import Column
 from modelcycle.column_types import create_clean_rows
 from modelcycle.contract import contract_files, infer_contract
@@ -15,7 +13,7 @@ from modelcycle.engine import connect
 from modelcycle.faults import BadData
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest, Run
 from modelcycle.model.columns import Columns, TableSchema
-from modelcycle.model.npz import to_npz
+from modelcycle.model.npz import write_npz
 from modelcycle.preprocess import tables, target
 from modelcycle.preprocess.column_readings import decide_readings
 from modelcycle.preprocess.contract_check import check_contract, read_contract
@@ -39,7 +37,15 @@ from modelcycle.preprocess.row_selection import (
     create_valid_rows,
     required_columns,
 )
-from modelcycle.preprocess.split import count_parts, create_parts, folds_of_part, parts_of_rows, units_of_part
+from modelcycle.preprocess.split import (
+    PARTS,
+    clusters_of_part,
+    count_parts,
+    create_parts,
+    folds_of_part,
+    parts_of_rows,
+    units_of_part,
+)
 from modelcycle.preprocess.training_profile import training_profile
 from modelcycle.registry import Results
 from modelcycle.spec import Pipeline
@@ -152,6 +158,8 @@ def _preprocess(
         dropped=[names[number] for number in sorted(dropped)], keys=pipeline.rules.keys or pipeline.id_columns,
         time_column=pipeline.time_column, under=under, row_hashes=row_hashes,
     )  # fmt: skip
+    file = folder / "rows.npz"
+    folds = ((name, folds_of_part(engine, part, part_rows[part])) for part, name in enumerate(PARTS[:2]))
     return Preprocessed(
         table=artifacts.put(run.key(STEP, "table.json"), schema.model_dump_json().encode()),
         quarantine=artifacts.put(run.key(STEP, "quarantine.parquet"), quarantine) if quarantine else None,
@@ -166,10 +174,8 @@ def _preprocess(
         split=part_rows,
         cases=grouping.cases,
         case_recipe=artifacts.put(run.key(STEP, "cases.json"), grouping.recipe.model_dump_json().encode()),
-        parts=artifacts.put(run.key(STEP, "parts.npz"), to_npz(parts=parts_of_rows(engine))),
-        folds=artifacts.put(
-            run.key(STEP, "folds.npz"), to_npz(train=folds_of_part(engine, 0), validation=folds_of_part(engine, 1))
-        ),
+        parts=artifacts.put(run.key(STEP, "parts.npz"), write_npz(file, [("parts", parts_of_rows(engine, rows))])),
+        folds=artifacts.put(run.key(STEP, "folds.npz"), write_npz(file, folds)),
         contract=artifacts.put(run.key(STEP, "contract.json"), inferred.model_dump_json().encode()),
         contract_report=checked.artifact,
         warned=checked.warned,
@@ -197,13 +203,14 @@ def _write_parts(
     engine: Any, artifacts: Store, run: Run, features: dict[int, Column], schema: TableSchema,
     part_rows: tuple[int, int, int], grouping: Grouping, pipeline: Pipeline, folder: Path,
 ) -> tuple[dict[str, Artifact], str | None]:  # fmt: skip
-    """Write the profile and the three parts; of a large part, one column is in memory at a time.
+    """Write the profile and the three parts; of a large part, a piece of one column is in memory at a time.
 
     Returns
     -------
     the artifacts by their field, and the note on entities
     """
     has_classes = bool(schema.classes)
+    engine.release()
     file = folder / "part.npz"
     train = tables.read_part(engine, 0, part_rows[0], features, has_classes)
     profile = training_profile(train, schema).model_dump_json().encode()
@@ -214,7 +221,10 @@ def _write_parts(
     note = None
     if grouping.recipe.kind != "group":
         left_out = {*pipeline.id_columns, *pipeline.sensitive_columns}
-        note = repeated_entity(train, units_of_part(engine, 0, MAX_INSPECTED_ROWS), left_out)
+        engine.release()
+        first = train.head(MAX_INSPECTED_ROWS)
+        note = repeated_entity(first, units_of_part(engine, 0, MAX_INSPECTED_ROWS), left_out)
+        del first
     del train
     validation = tables.read_part(engine, 1, part_rows[1], features, has_classes)
     written["validation"] = artifacts.put(
@@ -223,9 +233,9 @@ def _write_parts(
     del validation
     test = tables.read_part(engine, 2, part_rows[2], features, has_classes)
     # also of different observations: rows of a unit are drawn into the test part together, so they are no more evidence
-    clusters = np.unique(units_of_part(engine, 2), return_inverse=True)[1]
-    test_features = Columns(test.values)
-    test_labels = Columns({"cluster": clusters.astype(np.int32)}, test.target)
-    written["test_features"] = artifacts.put(run.holdout_key("features"), tables.write_npz(test_features, "test", file))
+    engine.release()
+    test_labels = Columns({"cluster": clusters_of_part(engine, 2)}, test.target)
+    features_only = tables.write_npz(test, "test", file, with_target=False)
+    written["test_features"] = artifacts.put(run.holdout_key("features"), features_only)
     written["test_labels"] = artifacts.put(run.holdout_key("labels"), tables.write_npz(test_labels, "test", file))
     return written, note

@@ -8,13 +8,15 @@ added, moved or written otherwise, as far as the shares allow. With a `time_colu
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.engine import create_ordered
+from modelcycle.engine import create_ordered, spans
 from modelcycle.faults import BadData
+from modelcycle.model.npz import Chunks
 from modelcycle.spec import Pipeline, Task
 
 CaseKind = Literal["features", "group", "row"]
@@ -106,23 +108,40 @@ def count_parts(engine: Any, pipeline: Pipeline, task: Task) -> tuple[int, int, 
     return rows["train"], rows["validation"], rows["test"]
 
 
-def parts_of_rows(engine: Any) -> npt.NDArray[np.uint8]:
+def parts_of_rows(engine: Any, rows: int) -> Chunks:
     """Return the part of every row of the snapshot, uint8 (n,); NOT_KEPT if it is not kept."""
-    parts = engine.execute("SELECT coalesce(part, $1)::UTINYINT AS part FROM row_parts ORDER BY row_id", [NOT_KEPT])
-    return np.ma.getdata(parts.fetchnumpy()["part"])
+    return Chunks(rows, _pieces(engine, f"SELECT coalesce(part, {NOT_KEPT})::UTINYINT AS v FROM row_parts", rows))
 
 
-def folds_of_part(engine: Any, part: int) -> npt.NDArray[np.uint8]:
+def folds_of_part(engine: Any, part: int, rows: int) -> Chunks:
     """Return the fold of each row of a part, in order, uint8 (n,); NEVER_JUDGES for rows without a group."""
-    folds = engine.execute(f"SELECT fold::UTINYINT AS fold FROM row_parts WHERE part = {part} ORDER BY row_id")
-    return np.ma.getdata(folds.fetchnumpy()["fold"])
+    query = f"SELECT fold::UTINYINT AS v FROM row_parts WHERE part = {part}"
+    return Chunks(rows, _pieces(engine, query, rows))
+
+
+def _pieces(engine: Any, query: str, rows: int) -> Iterator[npt.NDArray[Any]]:
+    """Yield `v` of a query over `row_parts`, whose rows are in order."""
+    for span in spans(rows):
+        found = engine.execute(f"{query} LIMIT {len(span)} OFFSET {span.start}").fetchnumpy()["v"]
+        yield np.ma.getdata(found)
 
 
 def units_of_part(engine: Any, part: int, max_rows: int | None = None) -> npt.NDArray[np.uint64]:
     """Return the unit of each row of a part, or of its first rows, in order, uint64 (n,)."""
     limit = "" if max_rows is None else f" LIMIT {max_rows}"
-    units = engine.execute(f"SELECT unit FROM row_parts WHERE part = {part} ORDER BY row_id{limit}")
+    units = engine.execute(f"SELECT unit FROM row_parts WHERE part = {part}{limit}")  # they are in order
     return np.ma.getdata(units.fetchnumpy()["unit"])
+
+
+def clusters_of_part(engine: Any, part: int) -> npt.NDArray[np.int32]:
+    """Return a number for the unit of each row of a part, in order, int32 (n,)."""
+    units = units_of_part(engine, part)
+    distinct = np.sort(units)  # np.unique hashes, in several times the memory
+    distinct = distinct[np.concatenate(([True], distinct[1:] != distinct[:-1]))]
+    clusters = np.empty(len(units), dtype=np.int32)
+    for span in spans(len(units)):
+        clusters[span.start : span.stop] = np.searchsorted(distinct, units[span.start : span.stop])
+    return clusters
 
 
 def _create_unit_parts(engine: Any, task: Task, share: float) -> None:

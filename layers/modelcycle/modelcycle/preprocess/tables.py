@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from modelcycle import engine as limits
 from modelcycle.cells.column import Column
-from modelcycle.engine import batches
+from modelcycle.engine import batches, spans
 from modelcycle.faults import BadData
-from modelcycle.model.columns import Columns, Values
-from modelcycle.model.typed_sql import MAX_BATCH_CELLS, fetch_batch
+from modelcycle.model.columns import Columns, Values, table_arrays
+from modelcycle.model.npz import write_npz as write_arrays
+from modelcycle.model.ordered_values import OrderedValues, ordered_values
+from modelcycle.model.typed_sql import CASTS, MAX_BATCH_CELLS, fetch_batch, fetch_levels, fetch_values
 from modelcycle.store import MAX_OBJECT_BYTES
 
 MAX_CELLS = 60_000_000  # rows x columns of all parts; training holds three quarters of them in memory
@@ -66,7 +72,7 @@ class PartValues(Mapping[str, Values]):
     """
 
     def __init__(self, engine: Any, part: int, rows: int, columns: dict[int, Column]) -> None:
-        self.engine, self.source = engine, f"kept_rows WHERE part = {part}"
+        self.engine, self.source, self.rows = engine, f"kept_rows WHERE part = {part}", rows
         self.typed = {column.name: (f"c{number}", column.type) for number, column in columns.items()}
         self.batches = [list(batch) for batch in batches(list(self.typed), rows, MAX_BATCH_CELLS)]
         self.batch_of = {name: number for number, batch in enumerate(self.batches) for name in batch}
@@ -82,6 +88,20 @@ class PartValues(Mapping[str, Values]):
             self.held[number] = fetch_batch(self.engine, typed, self.source)
         return self.held[number][name]
 
+    def pieces(self, name: str) -> Iterator[Values]:
+        """Yield the column in pieces of at most MAX_FETCHED_ROWS rows; of texts, all have the levels of the part."""
+        if self.rows <= limits.MAX_FETCHED_ROWS:
+            yield self[name]
+            return
+        sql, kind = self.typed[name]
+        levels = fetch_levels(self.engine, {name: sql}, self.source) if kind == "text" else {}
+        for span in spans(self.rows):
+            yield fetch_batch(self.engine, {name: (sql, kind)}, self.within(span), levels)[name]
+
+    def within(self, span: range) -> str:
+        """Return what follows FROM, for some rows of the part."""
+        return f"(SELECT * FROM {self.source} LIMIT {len(span)} OFFSET {span.start})"
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.typed)
 
@@ -89,21 +109,69 @@ class PartValues(Mapping[str, Values]):
         return len(self.typed)
 
 
-def read_part(engine: Any, part: int, rows: int, columns: dict[int, Column], has_classes: bool) -> Columns:
-    """Return the typed columns of a part, see `PartValues`, with the target.
+class Part:
+    """The typed columns of a part, see `PartValues`, and its target: class codes, int32; or numbers, float64.
+
+    Parameters
+    ----------
+    part, rows, columns : as of `PartValues`
+    classes : texts of the classes, in the order of their codes; None if the target is numbers
+    """
+
+    def __init__(
+        self, engine: Any, part: int, rows: int, columns: dict[int, Column], classes: list[Any] | None
+    ) -> None:
+        self.engine, self.rows, self.classes = engine, rows, classes
+        self.values = PartValues(engine, part, rows, columns)
+
+    @cached_property
+    def target(self) -> npt.NDArray[Any]:
+        """The target of all rows (n,)."""
+        return np.concatenate(list(self.target_pieces()))
+
+    def target_pieces(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield the target in pieces of at most MAX_FETCHED_ROWS rows."""
+        for span in spans(self.rows):
+            yield self._target_of(span)
+
+    def _target_of(self, span: range) -> npt.NDArray[Any]:
+        code, parameters = "target", []
+        if self.classes is not None:
+            # by position in a list, because a join may change the order of the rows
+            code, parameters = "(list_position($1, target) - 1)::INTEGER", [self.classes]
+        query = f"SELECT {code} AS target FROM {self.values.within(span)}"
+        return np.ma.getdata(self.engine.execute(query, parameters).fetchnumpy()["target"])
+
+    def ordered(self, name: str | None) -> AbstractContextManager[OrderedValues]:
+        """Sort the numbers of a column, or (None) of the target, in DuckDB; see `ordered_values`."""
+        sql, kind = self.values.typed[name] if name is not None else ("target", "datetime")
+        return ordered_values(self.engine, f"{sql}{CASTS[kind]}", self.values.source)
+
+    def head(self, rows: int) -> Columns:
+        """Return the first rows, in memory."""
+        if self.rows <= limits.MAX_FETCHED_ROWS:
+            return Columns(self.values, self.target)
+        span = range(min(rows, self.rows))
+        values = fetch_values(self.engine, self.values.typed, self.values.within(span), len(span))
+        return Columns(values, self._target_of(span))
+
+    def write(self, path: Path, *, with_target: bool = True) -> Path:
+        """Write the file of `Columns.write`, with one column in memory at a time, or a piece of one."""
+        columns = ((name, self.values.pieces(name)) for name in self.values)
+        return write_arrays(path, table_arrays(columns, self.rows, self.target_pieces() if with_target else None))
+
+
+def read_part(engine: Any, part: int, rows: int, columns: dict[int, Column], has_classes: bool) -> Part:
+    """Return a part, whose rows are read when they are asked for.
 
     Parameters
     ----------
     has_classes : whether the target is classes, see `target.create_classes`; otherwise it is numbers
     """
-    code, parameters = "target", []
+    classes = None
     if has_classes:
-        # by position in a list, because a join may change the order of the rows
-        code = "(list_position($1, target) - 1)::INTEGER"
-        parameters = [engine.execute("SELECT list(value ORDER BY code) FROM classes").fetchone()[0]]
-    query = f"SELECT {code} AS target FROM kept_rows WHERE part = {part}"
-    target = np.ma.getdata(engine.execute(query, parameters).fetchnumpy()["target"])
-    return Columns(PartValues(engine, part, rows, columns), target)
+        classes = engine.execute("SELECT list(value ORDER BY code) FROM classes").fetchone()[0]
+    return Part(engine, part, rows, columns, classes)
 
 
 def count_values(engine: Any, columns: dict[int, Column], rows: int) -> list[Column]:
@@ -124,14 +192,17 @@ def count_values(engine: Any, columns: dict[int, Column], rows: int) -> list[Col
     return counted
 
 
-def write_npz(columns: Columns, part: str, path: Path) -> Path:
+def write_npz(table: Part | Columns, part: str, path: Path, *, with_target: bool = True) -> Path:
     """Write a table as an npz file, and return its path.
 
     Raises
     ------
     BadData : it is larger than an object may be
     """
-    columns.write(path)
+    if isinstance(table, Part):
+        table.write(path, with_target=with_target)
+    else:
+        table.write(path)
     if path.stat().st_size > MAX_OBJECT_BYTES:
         raise BadData(
             f"the {part} rows have {path.stat().st_size >> 20} MiB compressed; the limit is {MAX_OBJECT_BYTES >> 20}",

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from modelcycle.model.columns import Columns, TableSchema, Texts
-from modelcycle.model.profile import Profile, profile_column
+from typing import Any
+
+from modelcycle import engine
+from modelcycle.cells.reading import ColumnType
+from modelcycle.model.columns import TableSchema, Texts
+from modelcycle.model.profile import ColumnProfile, Profile, profile_column, profile_numbers, profile_texts
+from modelcycle.preprocess.tables import Part
 
 
-def training_profile(train: Columns, schema: TableSchema) -> Profile:
+def training_profile(train: Part, schema: TableSchema) -> Profile:
     """Profile every column of the training rows, and the target.
 
     Parameters
     ----------
-    train : training rows, with the target
+    train : training rows
     schema : of all columns
     """
-    assert train.target is not None
     target = schema.target.name
     return Profile(
         rows=train.rows,
         columns=[
-            profile_column(
-                column.name, column.type, train.values[column.name], format=column.format, true=column.true,
-                false=column.false, missing_values=column.missing_values,
+            _profile(
+                train, column.name, column.type, format=column.format, true=column.true, false=column.false,
+                missing_values=column.missing_values,
             )
             for column in schema.columns
         ],
-        target=profile_column(target, "text", Texts(train.target, schema.classes))
+        target=profile_texts(target, (Texts(codes, schema.classes) for codes in train.target_pieces()))
         if schema.classes
-        else profile_column(target, "number", train.target),
+        else _profile_target(train, target),
         missing_values=schema.missing_values,
     )  # fmt: skip
+
+
+def _profile(train: Part, name: str, kind: ColumnType, **reading: Any) -> ColumnProfile:
+    if kind == "text":
+        return profile_texts(name, train.values.pieces(name), **reading)
+    if train.rows <= engine.MAX_FETCHED_ROWS:
+        return profile_column(name, kind, train.values[name], **reading)
+    with train.ordered(name) as ordered:
+        return profile_numbers(name, kind, lambda: train.values.pieces(name), ordered, **reading)
+
+
+def _profile_target(train: Part, name: str) -> ColumnProfile:
+    if train.rows <= engine.MAX_FETCHED_ROWS:
+        return profile_column(name, "number", train.target)
+    with train.ordered(None) as ordered:
+        return profile_numbers(name, "number", train.target_pieces, ordered)

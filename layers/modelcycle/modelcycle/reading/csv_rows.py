@@ -133,7 +133,7 @@ def _parse(engine: Any, text: Path, target: Path, header: CsvHeader) -> Parsed:
             {literal(text)}, columns = {{{types}}}, delim = {literal(header.delimiter)}, quote = {quote},
             escape = {quote}, header = false, skip = 0, new_line = '\\n', auto_detect = false, strict_mode = true,
             store_rejects = true, rejects_limit = 0, max_line_size = {MAX_LINE_BYTES},
-            buffer_size = {MAX_LINE_BYTES * 4}, allow_quoted_nulls = {not single})
+            buffer_size = {MAX_LINE_BYTES * 2}, allow_quoted_nulls = {not single})
             {"WHERE c0 IS NOT NULL" * single}""",
         columns,
     )  # fmt: skip

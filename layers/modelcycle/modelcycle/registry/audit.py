@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.faults import Raced
 from modelcycle.registry import keys
@@ -19,6 +19,8 @@ DECISIONS_OF_PEOPLE = frozenset({"approve", "reject", "rollback", "promote"})
 
 class Entry(BaseModel):
     """A decision: `subject` is a run or a version, `by` the person, run or policy that decided."""
+
+    model_config = ConfigDict(defer_build=True)
 
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     subject: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.messages import Judged
 from modelcycle.registry import keys
@@ -17,6 +17,8 @@ from modelcycle.registry.table import Record, Table, Write, retry_when_raced, re
 
 class Judgement(BaseModel):
     """The last look at a move of a rollout; `looks` counts them."""
+
+    model_config = ConfigDict(defer_build=True)
 
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     looks: int = 1

@@ -212,6 +212,15 @@ def event(model: str, at: datetime, event_id: str) -> Key:
     return Key(f"EVENT#{model}", f"EVENT#{at.isoformat()}#{event_id}")
 
 
+def is_of_an_event(pk: str) -> bool:
+    """Return whether a partition key is one of events; those of earlier releases may not have been relayed yet.
+
+    >>> is_of_an_event("EVENT#churn"), is_of_an_event("RESULT#run_trial#churn")
+    (True, False)
+    """
+    return pk.startswith(("EVENT#", OLD_PARTITION))
+
+
 # the audit trail; a decision that is repeated has the same name, and so the same entry
 
 

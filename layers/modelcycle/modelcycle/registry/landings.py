@@ -27,7 +27,7 @@ class Landing(BaseModel):
     pulls : how often something new has landed
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     definition: str
     manifest: Artifact

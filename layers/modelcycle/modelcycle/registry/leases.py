@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from modelcycle.faults import Unknown
 from modelcycle.messages import Outcome, Run
@@ -26,6 +26,8 @@ MORE_ARRIVALS = "(more)"  # in a lease: the arrivals beyond MAX_FOLDED
 class Lease(BaseModel):
     """The run that may train a model; no `execution` means none. `folded` are arrivals: object key and ETag."""
 
+    model_config = ConfigDict(defer_build=True)
+
     run_id: str = ""
     execution: str = ""
     folded: dict[str, str] = {}
@@ -40,6 +42,8 @@ class Lease(BaseModel):
 
 class Upload(BaseModel):
     """The claim of an upload: the execution that it started, and the run that reads it."""
+
+    model_config = ConfigDict(defer_build=True)
 
     execution: str
     run_id: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 SAME_ROLLBACK = timedelta(seconds=30)  # after a rollback; another person may not have seen it yet
 
@@ -41,6 +41,8 @@ class Move(BaseModel):
     `before` and `after` are its weights; `previous` and `shadow` are those of the route after the move. `rollout` is
     the name of the execution that made it, empty if a person did; `step` is the step of that rollout.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     number: int
     kind: Literal["promoted", "rolled_back", "shadowed"]

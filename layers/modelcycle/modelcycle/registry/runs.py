@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from modelcycle.messages import Outcome, Run
 from modelcycle.registry import keys
@@ -17,6 +17,8 @@ MAX_REASON = 2000  # characters of a reason on record
 
 class RunRecord(BaseModel):
     """A run and its state; `version` is the one that it registered or found, if any."""
+
+    model_config = ConfigDict(defer_build=True)
 
     run: Run
     state: Literal["running"] | Outcome = "running"

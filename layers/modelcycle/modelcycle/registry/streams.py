@@ -35,7 +35,7 @@ class Shard(BaseModel):
     repeated : rows left out because their batch has another one with the same id
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     sequence: str = ""
     batch: Artifact | None = None

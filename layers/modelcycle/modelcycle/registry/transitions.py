@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from modelcycle.faults import NotAllowed
 from modelcycle.registry.events import EventKind
@@ -47,6 +47,8 @@ class Standing(BaseModel):
     later run stages that version again. Any other verdict (a slow rehearsal, a rollout that died) a later run may
     replace.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     state: State
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))

@@ -6,10 +6,13 @@ from typing import Any
 from modelcycle.bus import Bus
 from modelcycle.faults import Transient
 from modelcycle.messages import Event
+from modelcycle.registry import keys
 
 
 def relay(record: dict[str, Any], *, bus: Bus) -> Event | None:
     """Put one event record of the registry on the bus.
+
+    Any role that writes to the registry could call its record an event. Its key says whether it was allowed to.
 
     Parameters
     ----------
@@ -24,7 +27,7 @@ def relay(record: dict[str, Any], *, bus: Bus) -> Event | None:
     Transient : the bus rejected it; the stream delivers the record again
     """
     image = record["dynamodb"].get("NewImage", {})
-    if image.get("kind", {}).get("S") != "event":
+    if image.get("kind", {}).get("S") != "event" or not keys.is_of_an_event(image["pk"]["S"]):
         return None
     event = Event.model_validate(json.loads(image["body"]["S"]))
     if bus.put([event]):

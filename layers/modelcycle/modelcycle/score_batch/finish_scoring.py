@@ -23,7 +23,7 @@ from modelcycle.messages import (
 from modelcycle.messages.scoring import OUTPUTS
 from modelcycle.model.npz import from_npz
 from modelcycle.model.signature import Signature
-from modelcycle.reasons import reason_text
+from modelcycle.reasons import RUN_AGAIN, reason_text
 from modelcycle.registry import Registry, Version
 from modelcycle.score_batch.result_files import column_names, header, joined, number_columns, write_shard
 from modelcycle.steps import reuse_or_work
@@ -87,6 +87,8 @@ def record_failure(request: ScoringFailure, *, data: Store) -> FailedScoring:
     """Write `scored/{model}/{name}/{execution}/failed.json`, which says what is wrong, where, and what to do."""
     reason = reason_text(request.error)
     what, where, remedy = Fault.parse(reason)
+    if remedy == RUN_AGAIN:
+        remedy = "upload the file again: what was finished is used"
     execution = request.execution.rpartition(":")[2]
     record = put_json(
         data,

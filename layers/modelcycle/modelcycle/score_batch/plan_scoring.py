@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from modelcycle.engine import connect
-from modelcycle.faults import BadInput, NoData, NotAllowed, Unknown
+from modelcycle.faults import BadInput, NoData, NotAllowed, Tampered, Unknown
 from modelcycle.messages import PlannedScoring, PlanScoringRequest, ScoringShard, fingerprint
+from modelcycle.model.request_columns import RequestColumns
 from modelcycle.model.signature import Signature
 from modelcycle.reading import check_suffix, read_file
+from modelcycle.reading.column_names import list_names
 from modelcycle.registry import Registry, Route, Version
-from modelcycle.score_batch.scored_rows import check_columns, number_rows
+from modelcycle.score_batch.numbered_rows import check_columns, number_rows
 from modelcycle.score_batch.typed_shards import shards
 from modelcycle.spec import parse
 from modelcycle.steps import reuse_or_work
@@ -114,17 +117,17 @@ def _plan(
         whole = [*(field.name for field in signature.fields), *signature.ignored]
         table = read_file(engine, source, where, folder / "0.parquet", pipeline.csv, whole)
         lacks = any(field.name not in table.names for field in signature.fields)
-        optional = _optional(signature, version, route, artifacts, registry) if lacks else set()
+        optional = _optional(signature, version, route, artifacts, registry) if lacks else frozenset()
         notes = [*table.notes, *check_columns(table, signature.fields, optional, where)]
         known = {*whole, signature.target}
         unknown = [name for name in table.names if name not in known]
         if unknown:
-            notes.append(f"not read, because the model has no such column: {', '.join(unknown[:MAX_NOTES])}")
+            notes.append(f"not read by version {version.version}: {list_names(unknown)}")
         rows = number_rows(engine, table, where)
         ids = [name for name in signature.id_columns if name in table.names]
         written: list[ScoringShard] = []
         unread_cells = 0
-        prefix = f"scoring/{request.model}/{job}/"
+        prefix = f"_scoring/model={request.model}/{job}/"
         for shard in shards(rows, signature, ids, folder):
             columns = shard.columns.to_bytes(compressed=False)
             written.append(
@@ -151,15 +154,16 @@ def _plan(
     )  # fmt: skip
 
 
-def _optional(signature: Signature, version: Version, route: Route, artifacts: Store, registry: Registry) -> set[str]:
-    """Return the columns of the champion that another version of the route does not know.
+def _optional(
+    signature: Signature, version: Version, route: Route, artifacts: Store, registry: Registry
+) -> frozenset[str]:
+    """Return the columns that a request need not have, since not every version of the route reads them.
 
-    As in a request, such a column may be absent, and is then a missing value: who writes the file may not know it yet.
+    Whoever writes the file may not know them yet, as the clients of an earlier version.
     """
-    others = {*route.weights, route.previous, route.shadow} - {None, version.version}
-    optional: set[str] = set()
-    for number in others:
-        assert number is not None
-        other = Signature.model_validate_json(artifacts.read(registry.versions.get(signature.model, number).signature))
-        optional |= {field.name for field in signature.fields} - {field.name for field in other.fields}
-    return optional
+    fields = [signature.fields]
+    for number in sorted({*route.weights, route.previous or 0, route.shadow or 0} - {0, version.version}):
+        with suppress(Unknown, Tampered):  # a version that is gone serves nobody
+            other = registry.versions.get(signature.model, number)
+            fields.append(Signature.model_validate_json(artifacts.read(other.signature)).fields)
+    return RequestColumns(signature.model, fields, frozenset()).optional

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from modelcycle.faults import BadMessage
 from modelcycle.messages import ScoredShard, ScoreShardRequest, fingerprint
-from modelcycle.model.answer import load_version
 from modelcycle.model.columns import Columns
+from modelcycle.model.loaded_version import LoadedVersion, load_version
 from modelcycle.model.npz import to_npz_uncompressed
-from modelcycle.registry import Registry
+from modelcycle.registry import Registry, Version
 from modelcycle.steps import reuse_or_work
 from modelcycle.store import Store
 
@@ -29,12 +29,12 @@ def score_shard(request: ScoreShardRequest, *, artifacts: Store, registry: Regis
 
     def work() -> ScoredShard:
         shard = request.shard
-        loaded = load_version(registry.versions.get(request.model, request.version), artifacts)
+        loaded = _loaded(registry.versions.get(request.model, request.version), artifacts)
         columns = Columns.from_bytes(artifacts.read(shard.columns))
         if columns.rows != shard.rows:
             raise BadMessage("the shard does not have the rows of the plan", STEP, "upload the file again")
         scores = loaded.scorer.scores(columns)
-        key = f"scoring/{request.model}/{request.job}/scores-{shard.number:05d}.npz"
+        key = f"_scoring/model={request.model}/{request.job}/scores-{shard.number:05d}.npz"
         return ScoredShard(
             model=request.model, job=request.job, number=shard.number, rows=len(scores),
             scores=artifacts.put(key, to_npz_uncompressed(scores=scores)),
@@ -44,3 +44,15 @@ def score_shard(request: ScoreShardRequest, *, artifacts: Store, registry: Regis
         work, ScoredShard, model=request.model, step=STEP, mark=fingerprint(STEP, code, request),
         results=registry.results, artifacts=artifacts,
     )  # fmt: skip
+
+
+_last: dict[tuple[str, str], LoadedVersion] = {}
+"""The version that this environment has scored with, by the hashes of its files: the next shard is of the same job."""
+
+
+def _loaded(version: Version, artifacts: Store) -> LoadedVersion:
+    files = (version.onnx.sha256, version.signature.sha256)
+    if files not in _last:
+        _last.clear()
+        _last[files] = load_version(version, artifacts)
+    return _last[files]

@@ -12,10 +12,10 @@ from modelcycle.model.columns import Columns, Values, missing_mask
 from modelcycle.model.fields import Field
 from modelcycle.model.signature import Signature
 from modelcycle.model.typed_sql import fetch_values
-from modelcycle.score_batch.scored_rows import ScoredRows
+from modelcycle.score_batch.numbered_rows import NumberedRows
 from modelcycle.sql_literal import literal
 
-MAX_SHARD_ROWS = 200_000
+MAX_SHARD_ROWS = 2 * 122_880  # two row groups of the text table: a shard that begins within one would read it twice
 MAX_SHARD_CELLS = 4_000_000  # at most 32 MB
 MAX_SHARD_TEXT_BYTES = 48 * 2**20  # of the texts that are in memory, before compression
 MAX_NAMED_CELLS = 3  # of one row that do not parse
@@ -41,7 +41,7 @@ class Shard:
     unread_cells: int
 
 
-def shards(source: ScoredRows, signature: Signature, ids: Sequence[str], folder: Path) -> Iterator[Shard]:
+def shards(source: NumberedRows, signature: Signature, ids: Sequence[str], folder: Path) -> Iterator[Shard]:
     """Yield the shards of a file one by one; equal files give equal shards.
 
     Parameters
@@ -50,8 +50,13 @@ def shards(source: ScoredRows, signature: Signature, ids: Sequence[str], folder:
     folder : for the index of each shard; the caller deletes it
     """
     missing = signature.missing_values
+    # `_text_sql` leaves nothing of the missing values for `parsed_sql` to find: a second search would double the time
     typed: dict[str, tuple[str, ColumnType]] = {
-        field.name: (parsed_sql(field, _text_sql(source, field, missing)), field.type) for field in signature.fields
+        field.name: (
+            parsed_sql(field.model_copy(update={"missing_values": []}), _text_sql(source, field, missing)),
+            field.type,
+        )
+        for field in signature.fields
     }
     size = shard_rows(source, [field.name for field in signature.fields], ids)
     for number, first in enumerate(range(1, source.table.rows + 1, size)):
@@ -64,7 +69,7 @@ def shards(source: ScoredRows, signature: Signature, ids: Sequence[str], folder:
         yield Shard(number, first, rows, Columns(values), index, sum(unread.values()))
 
 
-def shard_rows(source: ScoredRows, fields: Sequence[str], ids: Sequence[str]) -> int:
+def shard_rows(source: NumberedRows, fields: Sequence[str], ids: Sequence[str]) -> int:
     """Return how many rows a shard has, so that it fits into little memory whatever its columns hold."""
     names = source.table.names
     used = {names.index(name) for name in [*fields, *ids] if name in names}
@@ -80,22 +85,22 @@ def shard_rows(source: ScoredRows, fields: Sequence[str], ids: Sequence[str]) ->
     return max(1, min(MAX_SHARD_ROWS, MAX_SHARD_CELLS // max(len(fields) + len(ids), 1), by_text))
 
 
-def _text_sql(source: ScoredRows, field: Field, missing: Sequence[str]) -> str:
+def _text_sql(source: NumberedRows, field: Field, missing: Sequence[str]) -> str:
     return stripped_sql(source.column(field.name), missing_texts_of(field, missing))
 
 
-def _told_sql(source: ScoredRows, field: Field, missing: Sequence[str]) -> str:
+def _told_sql(source: NumberedRows, field: Field, missing: Sequence[str]) -> str:
     """Return SQL of a text that is not one of those by which training knew a missing value."""
     return stripped_sql(source.column(field.name), [*field.missing_values, *missing])
 
 
-def _unread_sql(source: ScoredRows, field: Field, parsed: str, missing: Sequence[str]) -> str:
+def _unread_sql(source: NumberedRows, field: Field, parsed: str, missing: Sequence[str]) -> str:
     """Return SQL of whether a cell does not parse."""
     return f"CASE WHEN ({parsed}) IS NULL THEN ({_told_sql(source, field, missing)}) IS NOT NULL ELSE false END"
 
 
 def _unread_cells(
-    source: ScoredRows,
+    source: NumberedRows,
     signature: Signature,
     typed: dict[str, tuple[str, ColumnType]],
     values: dict[str, Values],
@@ -118,7 +123,7 @@ def _unread_cells(
 
 
 def _write_index(
-    source: ScoredRows,
+    source: NumberedRows,
     signature: Signature,
     typed: dict[str, tuple[str, ColumnType]],
     ids: Sequence[str],

@@ -18,26 +18,29 @@ from modelcycle.spec.metrics import (
     is_better,
     unknown_metric,
 )
-from modelcycle.spec.pipeline import (
-    MODEL_NAME,
-    Algorithm,
-    Approval,
-    Costs,
-    Decide,
-    Features,
-    Gates,
-    Monitoring,
-    Pipeline,
-    Retraining,
-    Training,
-    json_schema,
-)
-from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
+from modelcycle.spec.section import MODEL_NAME
 from modelcycle.spec.serving import Capture, Evidence, Rollout, Staging
-from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 if TYPE_CHECKING:
     from modelcycle.spec.parsing import parse
+    from modelcycle.spec.pipeline import (
+        Algorithm,
+        Approval,
+        Costs,
+        Decide,
+        Features,
+        Gates,
+        Monitoring,
+        Pipeline,
+        Retraining,
+        Training,
+        json_schema,
+    )
+    from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
+    from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
+
+# imported when one of their names is first used: what answers predictions needs none of them, and starts without
+LATE_MODULES = ("rules", "sources", "pipeline", "parsing")
 
 __all__ = [
     "CELL_CHECKS",
@@ -84,7 +87,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the parser when it is first used: it needs PyYAML, and what answers predictions reads no pipeline file."""
-    if name == "parse":
-        return import_module("modelcycle.spec.parsing").parse
-    raise AttributeError(name)
+    if name in __all__:
+        for late in LATE_MODULES:
+            module = import_module(f"modelcycle.spec.{late}")
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,11 +10,10 @@ from pydantic_core import PydanticCustomError
 from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.rules import Rules
-from modelcycle.spec.section import ColumnName, Section
+from modelcycle.spec.section import MODEL_NAME, ColumnName, Section
 from modelcycle.spec.serving import Capture, Rollout, Staging
 from modelcycle.spec.sources import MAIN, Csv, Join, S3Source, Source, csv_of, is_pulled
 
-MODEL_NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 Algorithm = Literal["hist_gradient_boosting", "random_forest", "extra_trees", "linear"]
 

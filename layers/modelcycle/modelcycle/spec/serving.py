@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from modelcycle.spec.section import ColumnName, Section
 
 MAX_LOAD_SECONDS = 720  # a function has 15 minutes
 
+# what answers predictions imports this file, and uses one section at most
+BUILT_LATER = ConfigDict(defer_build=True)
+
 
 class Staging(Section):
     """The rehearsal through the serving code, and the load test in the serving function."""
+
+    model_config = BUILT_LATER
 
     rows: int = Field(200, ge=1, le=10_000, description="test rows to replay")
     p99_ms: float = Field(50.0, gt=0, description="highest allowed 99th percentile of one row's latency, milliseconds")
@@ -47,6 +52,8 @@ class Evidence(Section):
     Each limit is held against a confidence sequence: it may be looked at after every request.
     """
 
+    model_config = BUILT_LATER
+
     minimum_rows: int = Field(200, ge=20, description="answers of the new version before a step may follow")
     errors: float = Field(0.01, ge=0, le=1, description="more failed answers, as a share")
     slower: float = Field(1.5, ge=1, description="latency as a multiple of the champion's")
@@ -70,6 +77,8 @@ class Evidence(Section):
 class Rollout(Section):
     """How traffic moves to a new version."""
 
+    model_config = BUILT_LATER
+
     steps: list[int] = Field([100], min_length=1, description="percent of traffic, step by step; the last is 100")
     wait_minutes: int = Field(10, ge=0, le=1440, description="time between two steps")
     shadow: bool = Field(
@@ -89,6 +98,8 @@ class Rollout(Section):
 
 class Capture(Section):
     """Which live requests are kept for monitoring, rollouts and feedback, and what of them."""
+
+    model_config = BUILT_LATER
 
     sample: float = Field(1.0, ge=0, le=1, description="share of requests that is captured")
     mask: list[ColumnName] = Field([], description="columns whose values are not captured, only whether they were sent")

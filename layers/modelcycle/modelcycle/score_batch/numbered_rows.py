@@ -1,4 +1,4 @@
-"""The rows of an object that is to be scored, numbered as people count them."""
+"""The rows of an object that is to be scored, numbered as people count them; and whether it has the right columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_REASON_CHARACTERS = 200  # of a broken line
 
 
 @dataclass(frozen=True)
-class ScoredRows:
+class NumberedRows:
     """The rows of a file, and its lines that are no rows.
 
     Parameters
@@ -45,7 +45,7 @@ class ScoredRows:
         return path
 
 
-def number_rows(engine: Any, table: TextTable, where: str) -> ScoredRows:
+def number_rows(engine: Any, table: TextTable, where: str) -> NumberedRows:
     """Number the rows of a file: a broken line counts, so that a number is where the row is found in the file.
 
     If the lines of some rows are not known (see `LineNumbers`), rows are numbered without the broken lines.
@@ -86,10 +86,10 @@ def number_rows(engine: Any, table: TextTable, where: str) -> ScoredRows:
             f"""CREATE VIEW numbered AS SELECT known.number, text.*
                 FROM {source} text JOIN row_numbers known USING (row) ORDER BY text.row"""
         )
-    return ScoredRows(engine, table, table.broken)
+    return NumberedRows(engine, table, table.broken)
 
 
-def check_columns(table: TextTable, fields: Sequence[Field], optional: set[str], where: str) -> list[str]:
+def check_columns(table: TextTable, fields: Sequence[Field], optional: frozenset[str], where: str) -> list[str]:
     """Check that a file has the columns that a version reads; return sentences about those that are missing values.
 
     Parameters
@@ -113,7 +113,7 @@ def check_columns(table: TextTable, fields: Sequence[Field], optional: set[str],
             if len(required) > 1
             else f"the column {required[0]!r}, which the model reads, is not in the file",
             where,
-            f"{hint}the file has {list_names(table.names)}",
+            f"{hint}add what is missing; the file has {list_names(table.names)}",
         )
     return [f"missing in every row: {', '.join(absent)}"] if absent else []
 

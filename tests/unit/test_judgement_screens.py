@@ -1,0 +1,121 @@
+"""What people see of a rollout that is judged, and what they can do about one that waits for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bench.live_traffic import MODEL, ROLLOUT, Behaviour, LiveModel
+from cli.feedback import _read
+from cli.screens.judgements import feedback_text, judgements_text, rollout_text
+from modelcycle.deploy import deploy
+from modelcycle.faults import BadInput
+from modelcycle.govern import decide
+from modelcycle.messages import Decision, DeployRequest
+from tests.unit.traffic_cycle import Flows
+
+HOLDING = {
+    "steps": [10, 50, 100], "wait_minutes": 1, "evidence": {"patience_hours": 0, "unproven": "hold"},
+}  # fmt: skip
+
+
+def held(shadow: bool = False) -> LiveModel:
+    """A rollout that has lost its patience after the first step."""
+    model = LiveModel({1: Behaviour(), 2: Behaviour()}, HOLDING | {"shadow": shadow}, requests_per_minute=30)
+    message = DeployRequest(model=MODEL, version=2, actor="run r", moves=1, rollout=ROLLOUT)
+    state = deploy(message, registry=model.registry, artifacts=model.artifacts).wire()
+    model._date_last_move(model.now)
+    model.serve(timedelta(minutes=2))
+    assert model.look(state).overdue
+    return model
+
+
+def screen(model: LiveModel) -> str:
+    route = model.registry.routes.get(MODEL)
+    move = model.registry.routes.move(MODEL, route.moves)
+    judged = model.registry.judgements.of_version(MODEL, 2)
+    return "\n".join(rollout_text(MODEL, route, move, judged[-1] if judged else None, model.now))
+
+
+def test_the_screen_says_where_a_rollout_stands_and_what_was_found() -> None:
+    text = screen(held())
+    assert "rollout of m:2: 10 % of the traffic" in text and "rollout, step 1 of 3" in text
+    for kind in ("errors", "latency", "predictions", "quality"):
+        assert f"    {kind}" in text
+    assert "it waits for you: modelcycle promote m:2, or modelcycle rollback m" in text
+    assert "nobody sees its answers" in screen(held(shadow=True))
+
+
+def test_there_is_no_screen_of_a_rollout_that_is_over() -> None:
+    model = held()
+    model.registry.routes.roll_back(MODEL, "ann")
+    assert screen(model) == ""
+    live = LiveModel({1: Behaviour(), 2: Behaviour()}, {"steps": [100]})
+    assert live.roll_out() == "Finished" and screen(live) == ""
+    watched = LiveModel({1: Behaviour(), 2: Behaviour()}, {"steps": [100], "watch_minutes": 1})
+    assert watched.roll_out() == "Finished" and screen(watched) == ""
+
+
+@pytest.mark.parametrize(("shadow", "step", "weight"), [(False, 1, 50), (True, 0, 10)])
+def test_a_person_makes_the_next_step_of_a_rollout_that_waits_for_one(shadow: bool, step: int, weight: int) -> None:
+    model, flows = held(shadow), Flows()
+    flows.started[ROLLOUT] = {}
+    decision = Decision(model=MODEL, decision="promote", version=2, by="ann", why="I know it")
+    decided = decide(decision, registry=model.registry, flows=flows, rollout="arn:stateMachine:rollout")
+    assert not decided.note
+    (message,) = (started for name, started in flows.started.items() if name != ROLLOUT)
+    assert message["step"] == step
+    moved = deploy(
+        DeployRequest.from_event(message | {"rollout": "y"}), registry=model.registry, artifacts=model.artifacts
+    )
+    assert (moved.weight, moved.overruled) == (weight, False)
+
+
+def test_a_rollout_that_is_running_needs_no_person() -> None:
+    model, flows = LiveModel({1: Behaviour(), 2: Behaviour()}, HOLDING | {"shadow": True}), Flows()
+    message = DeployRequest(model=MODEL, version=2, actor="run r", moves=1, rollout=ROLLOUT)
+    deploy(message, registry=model.registry, artifacts=model.artifacts)
+    flows.started[ROLLOUT] = {}
+    decision = Decision(model=MODEL, decision="promote", version=2, by="ann")
+    decided = decide(decision, registry=model.registry, flows=flows, rollout="arn:stateMachine:rollout")
+    assert decided.note == "its rollout is running, and has given it 0 % of the traffic so far"
+
+
+def test_the_judgements_of_a_version_are_listed_newest_first() -> None:
+    model = LiveModel({1: Behaviour(), 2: Behaviour(errors=1.0)}, HOLDING)
+    assert model.roll_out() == "RolledBack"
+    text = "\n".join(judgements_text(model.registry.judgements.of_version(MODEL, 2), model.now))
+    assert "roll back" in text and "100.0% of its requests failed" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "prediction_id;outcome;note\n1;yes;x\n2;;x\n1;no;x\n"),
+        ("a.jsonl", '{"prediction_id": "1", "outcome": "yes"}\n{"prediction_id": "1", "outcome": "no"}\n'),
+    ],
+)
+def test_the_last_outcome_of_an_id_counts(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    assert _read(path) == {"1": "no"}
+
+
+@pytest.mark.parametrize("text", ["id,outcome\n1,yes\n", "prediction_id,outcome\n,\n"])
+def test_a_file_without_outcomes_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(BadInput) as refused:
+        _read(path)
+    assert refused.value.remedy
+
+
+def test_feedback_says_how_many_outcomes_belong_to_predictions() -> None:
+    text = feedback_text("m", 1_200, 1_180, 3, 50_000, left_out=True)
+    assert text.splitlines() == [
+        "1,200 outcomes of m kept.",
+        "    1,180 belong to one of the 50,000 newest captured predictions",
+        "    3 are not what the live version predicts; they will not count",
+    ]
