@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from cli.screens.explanations import explanations_text
 from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.explain import explain, rows_scored
+from modelcycle.model.fields import Field
+from modelcycle.model.plan import Input
+from modelcycle.model.signature import Signature
 from modelcycle.predict.explanations import MAX_EXPLAINED_ROWS, max_explained_rows, reference_row
 from tests.prediction_api import PREDICT, ROW, Api
 from tests.trained import COLOUR, HOURS, train
@@ -160,6 +163,35 @@ def test_a_row_of_very_many_columns_is_scored_in_parts() -> None:
     explained = explain(row, {name: number(0) for name in row}, score)
     assert largest * 300 <= 200_000
     assert explained.contributions["c0"] == pytest.approx(1)
+
+
+def test_all_inputs_that_are_made_of_a_column_count_for_that_column() -> None:
+    """Dates, parts of dates, and features of two columns: the request's columns get the contributions."""
+    day = 86_400.0
+    names = ["began / x", "end", "price", "note"]
+    inputs = [
+        Input(name="x0", column="began / x", kind="number", part="days"),
+        Input(name="x1", column="began / x", kind="number", part="month"),
+        Input(name="x2", column="end", kind="number", operation="days_between", other="began / x"),
+        Input(name="x3", column="price", kind="number"),
+        Input(name="x4", column="note", kind="text"),
+    ]
+    types: list[Any] = ["datetime", "datetime", "number", "text"]
+    fields = [Field(name=name, type=kind) for name, kind in zip(names, types, strict=True)]
+    signature = Signature(
+        model="m", task="regression", target="y", classes=[], fields=fields, ignored=[], inputs=inputs
+    )  # fmt: skip
+
+    def score(columns: Columns) -> np.ndarray:
+        made = signature.encode(columns)
+        long = np.array([len(value) for value in made["x4"].ravel()])
+        between: np.ndarray = made["x2"].ravel().astype(float) * 2 + made["x3"].ravel() + 5 * long
+        return between
+
+    row = {"began / x": np.array([10 * day]), "end": np.array([13 * day]), "price": number(7), "note": text("abc")}
+    reference = {"began / x": np.array([8 * day]), "end": np.array([8 * day]), "price": number(7), "note": text(None)}
+    explained = explain(row, reference, score)
+    assert explained.contributions == pytest.approx({"note": 15.0, "end": 10.0, "began / x": -4.0, "price": 0.0})
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

@@ -63,9 +63,12 @@ def explain(row: Mapping[str, Values], reference: Mapping[str, Values], score: S
     """
     names = list(row)
     changed = [name for name in names if not _same(row[name], reference[name])]
-    evaluated, weights, exact = _plan(len(changed))
-    scores = _scores(evaluated, changed, row, reference, score)
-    contributions = dict(zip(changed, (weights @ scores).tolist(), strict=True))
+    exact = _is_exact(len(changed))
+    orders = _orders(0 if exact else len(changed))
+    sets = _all_sets(len(changed)) if exact else _sets_on_the_way(orders)
+    scores = _scores(sets, changed, row, reference, score)
+    averages = _average_of_all_orders(sets, scores) if exact else _average_of(orders, scores)
+    contributions = dict(zip(changed, averages.tolist(), strict=True))
     everything = contributions | {name: 0.0 for name in names if name not in contributions}
     ordered = dict(sorted(everything.items(), key=lambda item: (-abs(item[1]), names.index(item[0]))))
     return Explained(float(scores[-1]), float(scores[0]), ordered, exact)
@@ -81,55 +84,53 @@ def rows_scored(columns: int) -> int:
     return min(2**columns, sampled) if columns < 32 else sampled
 
 
-def _plan(columns: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64], bool]:
-    """Return the sets of columns to score, and how their scores become contributions.
-
-    Returns
-    -------
-    sets : (m, columns), the empty one first and the full one last
-    weights : (columns, m); contributions are their product with the scores (m,)
-    exact : whether the weights are those of all orders
-    """
-    if columns < 32 and 2**columns <= rows_scored(columns):
-        return *_all_sets(columns), True
-    return *_sets_of_orders(columns), False
+def _is_exact(columns: int) -> bool:
+    return columns < 32 and 2**columns <= rows_scored(columns)
 
 
-def _all_sets(columns: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    """Return all sets; a set of s others weighs s! (columns - s - 1)! / columns! in a contribution (Shapley 1953)."""
-    numbers = np.arange(2**columns)
-    sets = (numbers[:, None] >> np.arange(columns) & 1).astype(bool)
-    weights = np.zeros((columns, len(sets)))
-    if columns:
-        weight = np.array([1 / (columns * math.comb(columns - 1, size)) for size in range(columns)])
-        sizes = sets.sum(axis=1)
-        for column in range(columns):
-            without = numbers[~sets[:, column]]
-            weights[column, without | 1 << column] = weight[sizes[without]]
-            weights[column, without] = -weight[sizes[without]]
-    return sets, weights
+def _all_sets(columns: int) -> npt.NDArray[np.bool_]:
+    """Return all sets (2 ** columns, columns) of columns; number i has those whose bits are set in i."""
+    sets: npt.NDArray[np.bool_] = (np.arange(2**columns)[:, None] >> np.arange(columns) & 1).astype(bool)
+    return sets
 
 
-def _sets_of_orders(columns: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    """Return the sets on the way from none to all columns in some orders; the first and the last set are shared."""
+def _average_of_all_orders(sets: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the contribution of each column: in s! (columns - s - 1)! of columns! orders, s others are before it."""
+    columns = sets.shape[1]
+    share = np.array([1 / (columns * math.comb(columns - 1, size)) for size in range(columns)])
+    averages = np.zeros(columns)
+    for column in range(columns):
+        without = np.flatnonzero(~sets[:, column])
+        averages[column] = share[sets[without].sum(axis=1)] @ (scores[without | 1 << column] - scores[without])
+    return averages
+
+
+def _orders(columns: int) -> npt.NDArray[np.int64]:
+    """Return random orders (2 * ORDER_PAIRS, columns) of the columns, each followed by its reverse."""
     random = np.random.Generator(np.random.PCG64(SEED))
-    orders: list[npt.NDArray[np.int64]] = []
-    for _ in range(ORDER_PAIRS):
-        order = random.permutation(columns)
-        orders += [order, order[::-1]]
-    inner = columns - 1
-    sets = np.zeros((len(orders) * inner + 2, columns), dtype=bool)
+    orders = [random.permutation(columns) for _ in range(ORDER_PAIRS)]
+    return np.stack([order for forward in orders for order in (forward, forward[::-1])])
+
+
+def _sets_on_the_way(orders: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return the sets from none to all columns, which all orders share, with those between them, order after order."""
+    inner = orders.shape[1] - 1
+    sets = np.zeros((len(orders) * inner + 2, orders.shape[1]), dtype=bool)
     sets[-1] = True
-    weights = np.zeros((columns, len(sets)))
     for number, order in enumerate(orders):
-        start = 1 + number * inner
+        of_order = sets[1 + number * inner : 1 + (number + 1) * inner]
         for step, column in enumerate(order[:-1]):
-            sets[start + step : start + inner, column] = True
-        path = [0, *range(start, start + inner), len(sets) - 1]
-        for step, column in enumerate(order):
-            weights[column, path[step + 1]] += 1 / len(orders)
-            weights[column, path[step]] -= 1 / len(orders)
-    return sets, weights
+            of_order[step:, column] = True
+    return sets
+
+
+def _average_of(orders: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the contribution of each column: its step in each order, averaged."""
+    averages = np.zeros(orders.shape[1])
+    between = scores[1:-1].reshape(len(orders), -1)
+    for order, on_the_way in zip(orders, between, strict=True):
+        averages[order] += np.diff([scores[0], *on_the_way, scores[-1]])
+    return averages / len(orders)
 
 
 def _scores(
