@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters
@@ -15,7 +15,14 @@ from modelcycle.request_ids import client_request_id, with_request_id
 
 logger = Logger(service="decide")
 app = APIGatewayRestResolver()
-app.exception_handler(Fault)(problem_response)
+
+
+def refuse(fault: Fault) -> Response[str]:
+    logger.info("refused", extra={"fault": type(fault).__name__})
+    return problem_response(fault)
+
+
+app.exception_handler(Fault)(refuse)
 
 
 @app.post("/models/<name>/decisions")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from cli.signing import _fault
 from modelcycle.predict.gateway_events import as_http_response, as_rest_event
 from modelcycle.request_ids import MAX_CLIENT_ID_CHARACTERS, client_request_id
+from tests.contract.functions import ROOT, functions
 from tests.prediction_api import PREDICT, ROW, Api
 
 BODY = json.dumps({"instances": [ROW]})
@@ -111,3 +113,17 @@ def test_the_command_line_tells_the_id_of_a_refused_request() -> None:
     problem = {"detail": "no", "instance": "urn:modelcycle:request:abc", "type": "urn:x"}
     assert _fault(503, problem, "http://api/x").where == "http://api/x, request abc"
     assert _fault(503, {"detail": "no"}, "http://api/x").where == "http://api/x"
+
+
+def test_a_decision_names_its_request_too() -> None:
+    decide = functions()["Decide"]
+    log = io.StringIO()
+    decide.module().logger.registered_handler.setStream(log)  # type: ignore[attr-defined]
+    event = json.loads((ROOT / "events" / "decide.json").read_text())
+    response = decide(event | {"body": "{", "headers": {"X-Request-Id": "ticket-9"}})
+    number = event["requestContext"]["requestId"]
+    assert response["statusCode"] == 400
+    assert response["multiValueHeaders"]["X-Request-Id"] == [number]
+    assert json.loads(response["body"])["instance"] == f"urn:modelcycle:request:{number}"
+    (line,) = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert (line["message"], line["correlation_id"], line["client_request_id"]) == ("refused", number, "ticket-9")
