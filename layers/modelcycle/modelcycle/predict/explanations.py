@@ -16,7 +16,7 @@ from modelcycle.model.loaded_version import LoadedVersion
 from modelcycle.predict.predict import Served
 
 MAX_EXPLAINED_ROWS = 50  # in one request
-MAX_EXPLAINED_CELLS = 2_000_000  # values of columns that the graph reads for one request
+MAX_EXPLAINED_CELLS = 20_000_000  # values of columns that the graph reads for one request
 WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -41,8 +41,8 @@ def explain_is_asked(query: Mapping[str, str] | None) -> bool:
 def max_explained_rows(fields: int) -> int:
     """Return how many rows of this many columns a request with explanations may have.
 
-    >>> [max_explained_rows(fields) for fields in (3, 14, 100, 1000)]
-    [50, 50, 12, 1]
+    >>> [max_explained_rows(fields) for fields in (14, 100, 300, 1000)]
+    [50, 50, 13, 1]
     """
     cells = rows_scored(fields) * max(1, fields)
     return max(1, min(MAX_EXPLAINED_ROWS, MAX_EXPLAINED_CELLS // cells))
