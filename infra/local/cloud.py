@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from infra.local.clients import ClientFactory
+from infra.local.deployment.code_hash import hash_of
 from infra.local.deployment.deploy import STACK, deploy
 from infra.local.deployment.deployment_record import (
     DeploymentRecord,
@@ -113,10 +114,11 @@ def up(
     folder = _home(home)
     path = (template or ROOT / "template.yaml").resolve()
     with _exclusive(folder):
+        _stop_earlier_release(folder, say)
         was_running = running_emulator(folder) is not None
         if not was_running:
             say("starting the local cloud")
-        emulator = process.start(folder, port)
+        emulator = process.start(folder, port, emulator_code())
         admin = _admin(emulator, folder)
         if not was_running:
             _wait_for_recovery(folder, admin, say)
@@ -201,6 +203,24 @@ def connect(*, home: Path | None = None) -> LocalCloud:
         if record and operator:
             return _local_cloud(emulator, record, operator, admin)
     raise CloudStopped("The local cloud is not up.", where=str(folder), remedy="Start it with `modelcycle up`.")
+
+
+def emulator_code() -> str:
+    """Return the hash of the emulator's own code: its process keeps the code that it was started with."""
+    return hash_of([ROOT / "infra" / "local" / "emulator"])
+
+
+def _stop_earlier_release(home: Path, say: Say) -> None:
+    """Stop a process of another release, with its state saved: today's functions may need what it does not have."""
+    emulator = running_emulator(home)
+    if emulator is None or not process.has_other_code(home, emulator_code()):
+        return
+    if emulator.running:
+        names = ", ".join(emulator.running)
+        say(f"the local cloud was started by another release: run `modelcycle up` again when {names} has ended")
+        return
+    say("stopping the local cloud, which was started by another release")
+    process.stop(home)
 
 
 def _local_cloud(

@@ -26,6 +26,7 @@ from infra.local import cloud as local
 from infra.local.clients import ClientFactory
 from infra.local.cloud import LocalCloud
 from infra.local.emulator import process
+from infra.local.emulator.pid_file import read_record, write_record
 from infra.local.emulator.status import RunningEmulator, running_emulator, save
 from infra.local.faults import CloudCrashed, DeployFailed, PortTaken, RunsElsewhere
 from tests.e2e.conftest import ROOT, CloudSite, free_port
@@ -409,13 +410,28 @@ def test_a_cloud_ends_when_its_folder_is_removed(tmp_path: Path) -> None:
         time.sleep(0.1)
 
 
+def test_a_cloud_of_another_release_is_started_again_with_its_state(sample: CloudSite) -> None:
+    site, lines = sample, list[str]()
+    before = site.up()
+    record = read_record(site.home)
+    assert record is not None
+    write_record(site.home, record._replace(code="of another release"))
+    after = site.up(lines)
+    assert "stopping the local cloud, which was started by another release" in lines
+    assert read_record(site.home) not in (None, record)
+    assert (ask(after)["body"], after.outputs) == ("hello", before.outputs)
+    lines.clear()
+    assert site.up(lines).outputs == before.outputs
+    assert not lines
+
+
 @pytest.mark.parametrize("seconds", [0.3, 0.6])
 def test_a_cloud_that_is_killed_during_a_deployment_starts_again(
     sample: CloudSite, tmp_path: Path, seconds: float
 ) -> None:
     site = CloudSite(tmp_path / "home", free_port(), sample.template)
     shutil.copytree(sample.home / "layers", site.home / "layers", symlinks=True)
-    emulator = process.start(site.home, site.port)
+    emulator = process.start(site.home, site.port, local.emulator_code())
     killer = threading.Timer(seconds, os.kill, (emulator.pid, signal.SIGKILL))
     killer.start()
     try:

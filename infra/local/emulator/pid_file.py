@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 
 class ProcessRecord(NamedTuple):
-    """The process that was started last; it may have ended since."""
+    """The process that was started last; it may have ended since. `code` is the hash of the emulator's own code."""
 
     pid: int
     port: int
+    code: str = ""
 
 
 def write_record(home: Path, record: ProcessRecord) -> None:
@@ -23,7 +24,7 @@ def read_record(home: Path) -> ProcessRecord | None:
     """Return the recorded process, or None if there is none or the file is unreadable."""
     try:
         content = json.loads(_file(home).read_text())
-        return ProcessRecord(int(content["pid"]), int(content["port"]))
+        return ProcessRecord(int(content["pid"]), int(content["port"]), str(content.get("code", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

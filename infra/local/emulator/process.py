@@ -47,8 +47,12 @@ class StopResult:
     lost: str | None = None
 
 
-def start(home: Path, port: int) -> RunningEmulator:
+def start(home: Path, port: int, code: str = "") -> RunningEmulator:
     """Return the emulator that serves this folder; start it if it does not run.
+
+    Parameters
+    ----------
+    code : hash of the emulator's own code, kept for `has_other_code`
 
     Raises
     ------
@@ -68,7 +72,7 @@ def start(home: Path, port: int) -> RunningEmulator:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     _check_free_space(home)
     ensure_root_key(home)
-    return _launch(home, port)
+    return _launch(home, port, code)
 
 
 def stop(home: Path, *, force: bool = False) -> StopResult:
@@ -107,13 +111,19 @@ def stop(home: Path, *, force: bool = False) -> StopResult:
     return StopResult(True, running.running if running else (), lost)
 
 
+def has_other_code(home: Path, code: str) -> bool:
+    """Return whether the process was started by a release whose emulator had another hash."""
+    record = read_record(home)
+    return record is not None and record.code != code
+
+
 def has_crashed(home: Path) -> bool:
     """Return whether a process was started for this folder and ended without being stopped."""
     record = read_record(home)
     return record is not None and not _is_launcher(record.pid)
 
 
-def _launch(home: Path, port: int) -> RunningEmulator:
+def _launch(home: Path, port: int, code: str) -> RunningEmulator:
     with contextlib.suppress(FileNotFoundError):
         log_file(home).replace(home / "cloud.before.log")
     with log_file(home).open("ab") as log:  # in append mode the process itself can truncate it
@@ -126,7 +136,7 @@ def _launch(home: Path, port: int) -> RunningEmulator:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    write_record(home, ProcessRecord(process.pid, port))
+    write_record(home, ProcessRecord(process.pid, port, code))
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         running = running_emulator(home)
