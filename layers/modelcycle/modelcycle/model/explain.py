@@ -114,23 +114,22 @@ def _orders(columns: int) -> npt.NDArray[np.int64]:
 
 def _sets_on_the_way(orders: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Return the sets from none to all columns, which all orders share, with those between them, order after order."""
-    inner = orders.shape[1] - 1
-    sets = np.zeros((len(orders) * inner + 2, orders.shape[1]), dtype=bool)
-    sets[-1] = True
-    for number, order in enumerate(orders):
-        of_order = sets[1 + number * inner : 1 + (number + 1) * inner]
-        for step, column in enumerate(order[:-1]):
-            of_order[step:, column] = True
-    return sets
+    columns = orders.shape[1]
+    ranks = np.argsort(orders, axis=1)
+    between = ranks[:, None, :] < np.arange(1, columns)[None, :, None]
+    none = np.zeros((1, columns), dtype=bool)
+    return np.concatenate([none, between.reshape(-1, columns), ~none])
 
 
 def _average_of(orders: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the contribution of each column: its step in each order, averaged."""
-    averages = np.zeros(orders.shape[1])
-    between = scores[1:-1].reshape(len(orders), -1)
-    for order, on_the_way in zip(orders, between, strict=True):
-        averages[order] += np.diff([scores[0], *on_the_way, scores[-1]])
-    return averages / len(orders)
+    paths = np.empty((len(orders), orders.shape[1] + 1))
+    paths[:, 0], paths[:, -1] = scores[0], scores[-1]
+    paths[:, 1:-1] = scores[1:-1].reshape(len(orders), -1)
+    steps = np.empty(orders.shape)
+    np.put_along_axis(steps, orders, np.diff(paths, axis=1), axis=1)
+    averages: npt.NDArray[np.float64] = steps.mean(axis=0)
+    return averages
 
 
 def _scores(
