@@ -150,6 +150,7 @@ def predict(
     model: Model,
     data: Data,
     rows: Annotated[int | None, typer.Option("--rows", min=1, help="Predict only the first rows.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show which columns moved each answer most.")] = False,
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     quote: Quote = None,
@@ -161,7 +162,7 @@ def predict(
     from cli.data_file import csv_options
     from cli.predict import predict
 
-    return predict(model, data, rows, options, csv_options(delimiter, encoding, quote, skip))
+    return predict(model, data, rows, options, csv_options(delimiter, encoding, quote, skip), explain)
 
 
 @app.command()

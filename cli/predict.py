@@ -20,6 +20,7 @@ from cli.contract import Contract, Unread, contract
 from cli.data_file import DataFile, Row, check_data_file, open_data_file
 from cli.options import Options
 from cli.place import Place
+from cli.screens.explanations import explanations_text
 from cli.screens.predictions import MAX_SHOWN_ROWS, left_out_lines, predictions_text, unread_lines
 from modelcycle.faults import BadRequest, NoData, UnreadableFile
 from modelcycle.reading.column_names import list_names
@@ -86,7 +87,9 @@ class Scored:
         return self.answer | left_out | unread
 
 
-def predict(model: str, data: Path, first: int | None, options: Options, csv: Csv | None = None) -> int:
+def predict(
+    model: str, data: Path, first: int | None, options: Options, csv: Csv | None = None, explain: bool = False
+) -> int:
     """Predict the rows of a file with the live version.
 
     Parameters
@@ -95,6 +98,7 @@ def predict(model: str, data: Path, first: int | None, options: Options, csv: Cs
     data : the data file
     first : number of rows to predict; None for all
     csv : the dialect of the file, where it is not that of the pipeline file
+    explain : whether to ask which columns moved each answer
 
     Returns
     -------
@@ -124,8 +128,13 @@ def predict(model: str, data: Path, first: int | None, options: Options, csv: Cs
         scored = Scored()
         rows = (dict.fromkeys(absent) | row for row in itertools.islice(file, first))
         last_line = 0
-        for batch in request_batches(_asked(rows, file, expected, [line for line, _ in broken])):
-            _score(place, model, batch, scored, data, expected)
+        path, size = f"/models/{model}/predict", BATCH_ROWS
+        if explain:
+            from modelcycle.predict.explanations import max_explained_rows
+
+            path, size = f"{path}?explain=true", max_explained_rows(len(expected.fields))
+        for batch in request_batches(_asked(rows, file, expected, [line for line, _ in broken]), size):
+            _score(place, path, batch, scored, data, expected)
             last_line = batch[-1].line or last_line
     # with `first`, the lines below the last row were not asked for
     before = broken if first is None else [(line, why) for line, why in broken if line < last_line]
@@ -145,16 +154,18 @@ def predict(model: str, data: Path, first: int | None, options: Options, csv: Cs
     else:
         columns = [name for name in expected.fields if name in file.names]
         console.show(predictions_text(scored.answer, scored.shown, columns, scored.numbers))
+        if explain:
+            console.show(explanations_text(scored.answer, scored.numbers))
     return console.DONE_IN_PART if scored.left_out and first is None else console.DONE
 
 
-def request_batches(rows: Iterable[Asked]) -> Iterator[list[Asked]]:
+def request_batches(rows: Iterable[Asked], size: int = BATCH_ROWS) -> Iterator[list[Asked]]:
     """Yield rows with their instances in batches, one per request; an instance that is too large gets its own."""
     batch: list[Asked] = []
     batch_bytes = 0
     for asked in rows:
         instance_bytes = len(json.dumps(asked.instance))
-        if batch and (len(batch) == BATCH_ROWS or batch_bytes + instance_bytes > MAX_BATCH_BYTES):
+        if batch and (len(batch) == size or batch_bytes + instance_bytes > MAX_BATCH_BYTES):
             yield batch
             batch, batch_bytes = [], 0
         batch.append(asked)
@@ -217,7 +228,7 @@ def _asked(rows: Iterable[Row], file: DataFile, expected: Contract, broken: list
         yield Asked(row, instance, number, line, unread)
 
 
-def _score(place: Place, model: str, batch: list[Asked], scored: Scored, data: Path, expected: Contract) -> None:
+def _score(place: Place, path: str, batch: list[Asked], scored: Scored, data: Path, expected: Contract) -> None:
     """Ask for the predictions of a batch, and again without the rows that the API refuses.
 
     Raises
@@ -228,7 +239,7 @@ def _score(place: Place, model: str, batch: list[Asked], scored: Scored, data: P
     while batch:
         try:
             body = {"instances": [asked.instance for asked in batch]}
-            scored.add(batch, signing.call(place, "POST", f"/models/{model}/predict", body))
+            scored.add(batch, signing.call(place, "POST", path, body))
             return
         except BadRequest as fault:
             told = fault_in_file(fault, data, [asked.number for asked in batch], list(expected.fields))

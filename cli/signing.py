@@ -77,7 +77,8 @@ def _fault(status: int, problem: dict[str, Any], url: str) -> Fault:
     """Return the fault for an error response: a problem document (RFC 9457), or a message of API Gateway itself."""
     detail = problem.get("detail") or problem.get("message") or problem.get("Message") or problem.get("title")
     what = str(detail or f"the API answered {status}")
-    where = str(problem.get("where") or problem.get("instance") or url)
+    request = str(problem.get("instance") or "").rpartition(":")[2]  # urn:modelcycle:request:ID
+    where = str(problem.get("where") or (f"{url}, request {request}" if request else url))
     remedy = str(problem.get("remedy") or "")
     if status == 404:
         return Unknown(what, where, remedy or "`modelcycle models` lists the models")

@@ -4,17 +4,25 @@ import functools
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters
 from modelcycle.faults import Fault
 from modelcycle.govern import artifacts_exist, decide, read_decision
 from modelcycle.problems import problem_response
+from modelcycle.request_ids import client_request_id, with_request_id
 
 logger = Logger(service="decide")
 app = APIGatewayRestResolver()
-app.exception_handler(Fault)(problem_response)
+
+
+def refuse(fault: Fault) -> Response[str]:
+    logger.info("refused", extra={"fault": type(fault).__name__})
+    return problem_response(fault)
+
+
+app.exception_handler(Fault)(refuse)
 
 
 @app.post("/models/<name>/decisions")
@@ -29,6 +37,7 @@ def decide_version(name: str) -> dict[str, Any]:
     return result.wire()
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+    logger.append_keys(client_request_id=client_request_id(event))
+    return with_request_id(app.resolve(event, context), event)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from infra.local.clients import ClientFactory
 from infra.local.deployment.code_hash import hash_of
@@ -90,6 +91,7 @@ def up(
     say: Say = lambda line: None,
     template: Path | None = None,
     stage: str = "dev",
+    parameters: Mapping[str, str] = MappingProxyType({}),
 ) -> LocalCloud:
     """Start the local cloud if it does not run, and deploy the template if anything has changed.
 
@@ -100,6 +102,7 @@ def up(
     say : prints a line of progress
     template : default `template.yaml` of the project; paths in it are relative to its folder
     stage : the template's parameter `Environment`
+    parameters : further parameters of the template, by name
 
     Raises
     ------
@@ -119,12 +122,12 @@ def up(
         admin = _admin(emulator, folder)
         if not was_running:
             _wait_for_recovery(folder, admin, say)
-        digest = deployment_digest(path, stage, folder, emulator.endpoint)
+        digest = deployment_digest(path, stage, folder, emulator.endpoint, parameters)
         record, operator = read_deployment_record(admin), load_operator(admin.endpoint, folder)
         if record and record.digest == digest and operator:
             return _local_cloud(emulator, record, operator, admin)
         try:
-            return _deploy(path, stage, digest, folder, emulator, admin, say)
+            return _deploy(path, stage, digest, folder, emulator, admin, say, parameters)
         except (NoConnection, HTTPClientError):
             raise CloudCrashed(
                 "The local cloud ended during the deployment.",
@@ -271,10 +274,17 @@ def _move_old_records(outputs: dict[str, str], admin: ClientFactory, say: Say) -
 
 
 def _deploy(
-    template: Path, stage: str, digest: str, home: Path, emulator: RunningEmulator, admin: ClientFactory, say: Say
+    template: Path,
+    stage: str,
+    digest: str,
+    home: Path,
+    emulator: RunningEmulator,
+    admin: ClientFactory,
+    say: Say,
+    parameters: Mapping[str, str],
 ) -> LocalCloud:
     started = time.monotonic()
-    deployed = deploy(template, stage, home, admin, say)
+    deployed = deploy(template, stage, home, admin, say, parameters)
     _move_old_records(deployed.outputs, admin, say)  # before the record: a deployment that is killed here is repeated
     record = DeploymentRecord(digest, deployed.outputs, deployed.left_out, deployed.functions)
     # S3 objects are written to disk at once, everything else by a save: after a kill the record must not exist without

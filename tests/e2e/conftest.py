@@ -30,10 +30,12 @@ class CloudSite:
     port: int
     template: Path
 
-    def up(self, lines: list[str] | None = None) -> local.LocalCloud:
+    def up(self, lines: list[str] | None = None, **parameters: str) -> local.LocalCloud:
         """Start it if it does not run, and deploy; progress is appended to `lines`."""
         progress = [] if lines is None else lines
-        return local.up(port=self.port, home=self.home, template=self.template, say=progress.append)
+        return local.up(
+            port=self.port, home=self.home, template=self.template, say=progress.append, parameters=parameters
+        )
 
 
 def free_port() -> int:

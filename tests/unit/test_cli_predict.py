@@ -249,3 +249,26 @@ def test_an_api_that_does_not_answer_is_a_fault() -> None:
     place = Place("local", None, {"ApiUrl": "http://127.0.0.1:1/api"}, Credentials("K", "S"))  # type: ignore[arg-type]
     with pytest.raises(Transient, match="does not answer"):
         call(place, "POST", "/models/m/predict", {})
+
+
+def test_explanations_are_asked_for_in_requests_that_the_api_accepts(
+    asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = []
+    plain = cli.predict.signing.call
+
+    def call(place: Place, method: str, path: str, body: Any) -> dict[str, Any]:
+        paths.append(path)
+        told = {"of": "yes", "score": 0.75, "reference": 0.5, "columns": {"age": 0.25}, "method": "shapley"}
+        return plain(place, method, path, body) | {"explanations": [told] * len(body["instances"])}
+
+    monkeypatch.setattr(cli.predict.signing, "call", call)
+    (tmp_path / "r.csv").write_text("age;=job's;since;member\n" + "39;cook;2026-01-01;yes\n" * 120)
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--explain"]) == 0
+    assert [len(instances) for instances in asked] == [50, 50, 20]
+    assert set(paths) == {"/models/m/predict?explain=true"}
+    shown = capsys.readouterr().out
+    assert "row 1: probability of yes 0.750, reference 0.500: age +0.250" in shown
+    assert "row 11:" not in shown
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv"), "--explain", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["explanations"]) == 120

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from infra.local.clients import ClientFactory
 from infra.local.deployment.code_hash import code_version
@@ -38,7 +39,14 @@ class Deployed:
     operator: ClientFactory
 
 
-def deploy(template: Path, stage: str, home: Path, admin: ClientFactory, say: Callable[[str], None]) -> Deployed:
+def deploy(
+    template: Path,
+    stage: str,
+    home: Path,
+    admin: ClientFactory,
+    say: Callable[[str], None],
+    parameters: Mapping[str, str] = MappingProxyType({}),
+) -> Deployed:
     """Package the code, create or update the stack, and check its properties.
 
     Parameters
@@ -48,20 +56,22 @@ def deploy(template: Path, stage: str, home: Path, admin: ClientFactory, say: Ca
     home : folder of the cloud's state
     admin : clients of root
     say : prints a line of progress
+    parameters : further parameters of the template, by name
 
     Raises
     ------
     TemplateInvalid, LayerNotInstalled, DeployFailed, NotReconciled
     """
-    parameters = {
+    values = {
         "Place": "local",
         "Environment": stage,
         "Stream": "both",  # costs nothing here
         "BuildSha": build_sha(template.parent, home),
         "CodeVersion": code_version(template.parent),
+        **parameters,
     }
     say("packaging functions and layers")
-    translation = translate(template, parameters, Destination(home, BUCKET, admin.endpoint))
+    translation = translate(template, values, Destination(home, BUCKET, admin.endpoint))
     write_plans(home, translation.fork_plans)  # the servers start while the template is deployed
     say("deploying the template")
     deploy_stack(STACK, translation, admin)

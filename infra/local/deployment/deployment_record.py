@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from infra.local.clients import ClientFactory
 from infra.local.deployment.code_hash import hash_of
@@ -49,10 +51,13 @@ def write_deployment_record(record: DeploymentRecord, admin: ClientFactory) -> N
     admin.client("s3").put_object(Bucket=BUCKET, Key=RECORD_KEY, Body=json.dumps(asdict(record)).encode())
 
 
-def deployment_digest(template: Path, stage: str, home: Path, endpoint: str) -> str:
+def deployment_digest(
+    template: Path, stage: str, home: Path, endpoint: str, parameters: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """Return one SHA-256 over everything that a deployment depends on; `endpoint` is part of its addresses."""
     root = template.parent
     flows = [folder for folder in [root / "statemachines"] if folder.is_dir()]
     parts = [build_sha(root, home), hash_of(flows), stage, endpoint]
+    parts += [f"{name}={value}" for name, value in sorted(parameters.items())]
     parts += [path.read_text(encoding="utf-8") for path in [template, *sorted((root / "infra").glob("**/*.yaml"))]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -45,6 +45,7 @@ def reconcile(translation: Translation, resources: Resources, admin: ClientFacto
 def reachable_outputs(outputs: dict[str, str], resources: Resources, endpoint: str) -> dict[str, str]:
     """Return the outputs, with addresses of APIs replaced by ones that are reachable from this machine."""
     apis = [resource["id"] for resource in resources.values() if resource["type"] == "AWS::ApiGateway::RestApi"]
+    http_apis = [resource["id"] for resource in resources.values() if resource["type"] == "AWS::ApiGatewayV2::Api"]
     reachable = dict(outputs)
     for name, value in outputs.items():
         for api in apis:
@@ -52,6 +53,9 @@ def reachable_outputs(outputs: dict[str, str], resources: Resources, endpoint: s
             stage, slash, path = rest.partition("/")[2].partition("/")
             if is_api:
                 reachable[name] = f"{endpoint}/restapis/{api}/{stage}/_user_request_{slash}{path}".rstrip("/")
+        for api in http_apis:  # their stage $default is not in the address
+            if f"//{api}.execute-api." in value:
+                reachable[name] = f"{endpoint}/_aws/execute-api/{api}/$default"
     return reachable
 
 

@@ -16,13 +16,15 @@ from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from modelcycle.faults import Fault, Unknown
 from modelcycle.model.request import parse_request
+from modelcycle.predict.explanations import check_rows_to_explain, explain_is_asked, explanations
 from modelcycle.predict.failures import report_failures
 from modelcycle.predict.live_models import LiveModels
-from modelcycle.predict.predict import Served, predict
+from modelcycle.predict.predict import Served, predict_by
 from modelcycle.predict.recorder import Recorder
 from modelcycle.predict.request_body import headers_of, request_json
 from modelcycle.predict.response_body import encoded_response
 from modelcycle.problems import problem_response
+from modelcycle.request_ids import client_request_id
 
 logger = Logger(service="predict", child=True)
 metrics = Metrics(namespace="ModelCycle", service="predict")
@@ -32,8 +34,12 @@ router = APIGatewayRouter()  # type: ignore[no-untyped-call]
 @router.post("/models/<name>/predict")
 def predict_rows(name: str) -> Response[str]:
     request = parse_request(request_json(router.current_event))
-    answer = predict(name, request, live_models=live_models(), key=request_key())
-    return answer_response(answer, answer.wire())
+    model, is_asked = live_models().get(name), explain_is_asked(router.current_event.query_string_parameters)
+    if is_asked:
+        check_rows_to_explain(request, len(model.columns.fields))
+    answer = predict_by(model, request, request_key())
+    explained = {"explanations": explanations(answer)} if is_asked else {}
+    return answer_response(answer, answer.wire() | explained)
 
 
 def fault_response(fault: Fault) -> Response[str]:
@@ -96,5 +102,10 @@ def answer_response(
     response = encoded_response(content, content_type, headers_of(router.current_event))
     report_failures(answer)
     recorder: Recorder = router.context["recorder"]
-    recorder.record(answer, router.lambda_context.aws_request_id, _correlation_id())
+    ids = {
+        "function_request_id": router.lambda_context.aws_request_id,
+        "correlation_id": _correlation_id(),
+        "client_request_id": client_request_id(router.current_event.raw_event),
+    }
+    recorder.record(answer, ids)
     return response

@@ -35,6 +35,12 @@ HEADER_LENGTH = {
 }  # fmt: skip
 
 
+EXPLAIN = {
+    "name": "explain", "in": "query", "required": False, "schema": {"type": "boolean", "default": False},
+    "description": "Adds the contribution of each column to each answer; for fewer rows",
+}  # fmt: skip
+
+
 def openapi(model: LiveModel, address: str = "") -> dict[str, Any]:
     """Return the OpenAPI document of a model.
 
@@ -70,7 +76,7 @@ def openapi(model: LiveModel, address: str = "") -> dict[str, Any]:
         "paths": {
             f"/models/{path}/predict": {
                 "post": _operation("predict", ROWS, "Predict rows", "Answer", request="Rows")
-                | {"parameters": [IDEMPOTENCY_KEY]}
+                | {"parameters": [IDEMPOTENCY_KEY, EXPLAIN]}
             },
             f"/models/{path}/openapi.json": {
                 "get": _operation("openapi", ROWS, "This document", "Document", OF_A_MODEL)

@@ -59,7 +59,25 @@ def schemas(model: LiveModel, signature: Signature) -> dict[str, Any]:
                     },
                 },
             },
-            optional={"versions": _list(count, "of each row, if several versions answered")},
+            optional={
+                "versions": _list(count, "of each row, if several versions answered"),
+                "explanations": {
+                    "type": "array", "description": "one for each row, if the request has ?explain=true",
+                    "items": {"anyOf": [ref("Explanation"), {"type": "null"}]},
+                },
+            },
+        ),
+        "Explanation": _object(
+            {
+                "of": {"type": ["string", "null"], "description": "the class whose probability is explained"},
+                "score": {"type": "number"},
+                "reference": {"type": "number", "description": "the score of the reference row"},
+                "columns": {
+                    "type": "object", "additionalProperties": {"type": "number"},
+                    "description": "contributions, the largest first; they add up to `score` - `reference`",
+                },
+                "method": {"enum": ["shapley", "shapley, sampled"]},
+            }
         ),
         "InferRequest": _object(
             {
@@ -125,6 +143,7 @@ def schemas(model: LiveModel, signature: Signature) -> dict[str, Any]:
                 "status": {"type": "integer"}, "detail": TEXT, "remedy": TEXT,
                 "error": {"type": "string", "description": "the same as `detail`, for Open Inference clients"},
                 "errors": _list(_object({"pointer": TEXT, "detail": TEXT})),
+                "instance": {"type": "string", "description": "names the request; its id is also in X-Request-Id"},
             },
         ) | {"description": "a problem document (RFC 9457)"},
     }  # fmt: skip

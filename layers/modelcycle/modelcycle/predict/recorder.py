@@ -31,15 +31,13 @@ class Recorder:
         self.captures = captures
         self.after_answer = AfterAnswer(captures)
 
-    def record(self, answer: Served, request_id: str, correlation_id: str) -> None:
+    def record(self, answer: Served, ids: dict[str, str]) -> None:
         """Have an answer recorded; returns at once.
 
         Parameters
         ----------
-        request_id, correlation_id : of Lambda and of API Gateway; the log line is written when another request may be
-            in progress
+        ids : of the request, by name; the log line is written when another request may be in progress
         """
-        ids = {"function_request_id": request_id, "correlation_id": correlation_id}
         size = sum(map(len, answer.texts)) + ROW_BYTES * len(answer.texts)
         work = functools.partial(self._record, answer, datetime.now(UTC), ids)
         if not self.after_answer.run(work, size):
