@@ -21,6 +21,7 @@ from modelcycle.store import Store, read_json
 
 BY = "rollout"
 OTHERS_MOVED = "others have moved the traffic"
+NOTHING_TO_GO_BACK_TO = "no earlier version may serve, a person has to replace this one"
 BEFORE_HOURS = 24  # of the champion's answers before a version got all the traffic
 
 
@@ -67,7 +68,7 @@ def judge(
     reason = "; ".join([verdict.reason, *samples.notes])
     findings = [comparison.finding for comparison in comparisons]
     judged = _answer(request, verdict.verdict, reason, findings, phase.pause(), verdict.overdue)
-    return _carry_out(judged, verdict.final, registry)
+    return _carry_out(judged, verdict.final, phase.pause(), registry)
 
 
 def _on_record(request: JudgeRequest, registry: Registry) -> Judged | None:
@@ -78,12 +79,15 @@ def _on_record(request: JudgeRequest, registry: Registry) -> Judged | None:
     return known.judged if known is not None and known.is_decided else None
 
 
-def _carry_out(judged: Judged, final: bool, registry: Registry) -> Judged:
+def _carry_out(judged: Judged, final: bool, pause: int, registry: Registry) -> Judged:
     """Record the judgement; a rollback with the move that it makes.
+
+    A rollback without a version that may serve instead moves nothing: the rollout then waits for a person.
 
     Parameters
     ----------
     final : whether no later run may stage the version again
+    pause : seconds to the next look at a rollout that waits
     """
     if judged.verdict != "roll_back":
         return registry.judgements.keep(judged)
@@ -100,6 +104,11 @@ def _carry_out(judged: Judged, final: bool, registry: Registry) -> Judged:
     decided = registry.judgements.get(judged.model, judged.rollout, judged.step, judged.moves or 0)
     if decided is not None and decided.is_decided:  # another delivery was faster
         return decided.judged
+    last = registry.routes.move(judged.model, registry.routes.get(judged.model).moves)
+    if last is not None and last.number == judged.moves and last.was_made_by(judged.rollout, judged.version):
+        reason = f"{NOTHING_TO_GO_BACK_TO}: {judged.reason}"
+        update = {"verdict": "hold", "reason": reason, "wait_seconds": pause, "overdue": True}
+        return registry.judgements.keep(judged.model_copy(update=update))
     return judged.model_copy(update={"verdict": "overruled", "reason": OTHERS_MOVED, "wait_seconds": 0})
 
 
