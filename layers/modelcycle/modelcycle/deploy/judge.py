@@ -124,20 +124,21 @@ def _compare(
     samples: Samples, phase: Phase, version: Version, signature: Signature, artifacts: Store
 ) -> list[Comparison]:
     is_regression = signature.task == "regression"
-    versions = _distance_on_test_rows(version, phase.champion, artifacts)
-    hours = _distance_between_hours(samples.hours, is_regression)
-    usual = Usual(versions or 0.0, versions is not None, hours)
+    usual = Usual(
+        versions=_distance_on_test_rows(version, phase.champion, artifacts),
+        hours=_distance_between_hours(samples.hours, is_regression),
+    )
     return compare(samples, phase.limits, usual, is_regression, phase.alpha)
 
 
-def _distance_on_test_rows(version: Version, champion: int, artifacts: Store) -> float | None:
-    """Return how far the predictions of the two versions lay apart on test rows; None if that was not measured."""
+def _distance_on_test_rows(version: Version, champion: int, artifacts: Store) -> float:
+    """Return how far the predictions of the two versions lay apart on test rows; 0 if that was not measured."""
     try:
         report = read_json(artifacts, version.validation)
     except (Unknown, Tampered):
-        return None
+        return 0.0
     distance = report.get("prediction_distance") if isinstance(report, dict) else None
-    return float(distance) if distance is not None and report.get("champion") == champion else None
+    return float(distance) if distance is not None and report.get("champion") == champion else 0.0
 
 
 def _distance_between_hours(hours: Sequence[Array], is_regression: bool) -> float:
