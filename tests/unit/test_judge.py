@@ -32,9 +32,9 @@ def finding(judged: Judged, kind: str) -> Any:
     return next(one for one in judged.findings if one.kind == kind)
 
 
-def begin(model: LiveModel, moves: int | None = 1) -> dict[str, Any]:
+def begin(model: LiveModel, moves: int | None = 1, rollout: str = ROLLOUT) -> dict[str, Any]:
     """Make the first step; return the state of the execution."""
-    message = DeployRequest(model=MODEL, version=2, actor="run r", moves=moves, rollout=ROLLOUT)
+    message = DeployRequest(model=MODEL, version=2, actor="run r", moves=moves, rollout=rollout)
     state = deploy(message, registry=model.registry, artifacts=model.artifacts).wire()
     model._date_last_move(model.now)
     return state
@@ -161,6 +161,15 @@ def test_blue_green_goes_back_within_its_watch() -> None:
     equal.serve(timedelta(hours=2))
     assert equal.roll_out() == "Finished" and weights(equal) == {2: 100}
     assert "watched for 60 min" in equal.judged[-1].reason
+
+
+def test_a_rollout_that_continues_from_the_share_of_a_dead_one_takes_it_back() -> None:
+    model = live(Behaviour(errors=1.0))
+    begin(model, rollout="dead")
+    state = begin(model, moves=2)
+    assert (state["weight"], state["moves"], state["judged"]) == (10, 2, True), "it had its first share already"
+    model.serve(timedelta(minutes=5))
+    assert model.look(state).verdict == "roll_back" and weights(model) == {1: 100}
 
 
 def test_a_worse_version_without_one_to_go_back_to_waits_for_a_person() -> None:

@@ -31,7 +31,7 @@ def judge(
     """Compare a version with the champion on captured requests: proceed, hold, or roll back.
 
     A rollback is one conditional move back to what was there before the rollout, in one transaction with the judgement.
-    After any move that is not the rollout's own last one, nothing is judged: others have decided. Idempotent: a
+    After any later move than the last one that the rollout knows, nothing is judged: others have decided. Idempotent: a
     decision that is on record is returned.
 
     Parameters
@@ -94,8 +94,9 @@ def _carry_out(judged: Judged, final: bool, pause: int, registry: Registry) -> J
     earlier, write = registry.judgements.write(judged)
     if earlier is not None and earlier.is_decided:
         return earlier.judged
+    # whichever rollout gave the version its share: this one knows the route's last move, and continues from it
     moved = registry.routes.withdraw(
-        judged.model, judged.version, judged.rollout, BY, judged.reason, complete=True, worse=final,
+        judged.model, judged.version, "", BY, judged.reason, complete=True, worse=final,
         evidence={"findings": [finding.model_dump(mode="json") for finding in judged.findings]},
         expected_moves=judged.moves, beside=[write],
     )  # fmt: skip
@@ -105,7 +106,7 @@ def _carry_out(judged: Judged, final: bool, pause: int, registry: Registry) -> J
     if decided is not None and decided.is_decided:  # another delivery was faster
         return decided.judged
     last = registry.routes.move(judged.model, registry.routes.get(judged.model).moves)
-    if last is not None and last.number == judged.moves and last.was_made_by(judged.rollout, judged.version):
+    if last is not None and last.number == judged.moves and last.rolls_out(judged.version):
         reason = f"{NOTHING_TO_GO_BACK_TO}: {judged.reason}"
         update = {"verdict": "hold", "reason": reason, "wait_seconds": pause, "overdue": True}
         return registry.judgements.keep(judged.model_copy(update=update))
