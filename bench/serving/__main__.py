@@ -40,8 +40,8 @@ def main(seconds: float) -> None:
     """Measure all sides and print a line for each number of connections."""
     with tempfile.TemporaryDirectory(prefix="modelcycle-serving-") as name:
         folder = Path(name)
-        environment = cloud_variables(folder / "cloud")
-        modelcycle(environment, "run", str(PIPELINE), "--data", str(DATA), "--json")
+        variables = cloud_variables(folder / "cloud")
+        modelcycle(variables, "run", str(PIPELINE), "--data", str(DATA), "--json")
         try:
             cloud = local.connect(home=folder / "cloud")
             parameters = ours.recipe_parameters(cloud, MODEL)
@@ -57,12 +57,12 @@ def main(seconds: float) -> None:
             mine = measure_ours(cloud, folder, rows, seconds)
             theirs = measure_peers(models, rows, seconds)
         finally:
-            modelcycle(environment, "down")
+            modelcycle(variables, "down")
     print_ratios(mine, theirs)
 
 
 def measure_ours(cloud: Any, folder: Path, rows: list[dict[str, Any]], seconds: float) -> dict[tuple[str, int], Any]:
-    """Measure an empty function, `predict`, and the API; check that all answers were captured."""
+    """Measure an empty function, `predict`, and the API, with capture on."""
     complete = [complete_row(row) for row in rows]
     figures: dict[tuple[str, int], Any] = {}
     empty = folder / "empty"

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 TIMEOUT = 60.0  # seconds of one answer
+HOST = "(host)"  # in a request, until its connection is known
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ async def run(load: Load) -> Measured:
     measured = Measured()
     head = "".join(f"{name}: {value}\r\n" for name, value in load.headers.items())
     requests = [
-        f"POST {load.path} HTTP/1.1\r\nHost: {{host}}\r\n{head}Content-Length: {len(body.encode())}\r\n\r\n{body}"
+        f"POST {load.path} HTTP/1.1\r\nHost: {HOST}\r\n{head}Content-Length: {len(body.encode())}\r\n\r\n{body}"
         for body in load.bodies
     ]
     turns = {address: asyncio.Lock() for address in map(tuple, load.addresses)} if load.exclusive else {}
@@ -71,9 +72,7 @@ async def _connection(
     requests: list[str], load: Load, number: int, measured: Measured, end: float, turns: dict[Any, asyncio.Lock]
 ) -> None:
     host, port = load.addresses[number % len(load.addresses)]
-    raw = [request.format_map({"host": f"{host}:{port}"}) if "{" not in request else
-           request.replace("{host}", f"{host}:{port}", 1) for request in requests]  # fmt: skip
-    wire = [text.encode() for text in raw]
+    wire = [request.replace(HOST, f"{host}:{port}", 1).encode() for request in requests]
     turn = turns.get((host, port))
     streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     position = number

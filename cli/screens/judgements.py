@@ -45,7 +45,7 @@ def _rolled_out(route: Route, move: Move | None) -> int | None:
 
 
 def _next_step(model: str, version: int, judged: Judged) -> list[str]:
-    if judged.overdue:
+    if judged.overdue and not judged.done:  # in a watch, the reason says what to do
         return [f"    it waits for you: modelcycle promote {model}:{version}, or modelcycle rollback {model}"]
     return []
 

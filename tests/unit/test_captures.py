@@ -115,6 +115,18 @@ def test_masked_columns_are_answered_and_captured_without_their_values(api: Api)
     assert second["instance"] == rows[1] and "masked" not in second
 
 
+def test_a_request_to_one_version_hides_what_any_version_masks(api: Api) -> None:
+    api.go_live()
+    api.go_live(seed=1, capture={"mask": [COLOUR]})  # version 1 is the previous one
+    tensors = [
+        {"name": HOURS, "shape": [1], "datatype": "FP64", "data": [47.5]},
+        {"name": COLOUR, "shape": [1], "datatype": "BYTES", "data": ["chartreuse"]},
+    ]
+    assert api.call(f"/v2/models/{MODEL}/versions/1/infer", json.dumps({"inputs": tensors}))[0] == 200
+    (line,) = api.firehose.lines
+    assert (line["version"], line["instance"], line["masked"]) == (1, {HOURS: 47.5, COLOUR: MASKED}, [COLOUR])
+
+
 def test_a_share_of_requests_is_captured_and_a_repeated_request_is_decided_the_same(api: Api) -> None:
     api.go_live(capture={"sample": 0.3})
 

@@ -260,8 +260,8 @@ def test_a_failure_of_a_version_is_logged_and_counted(api: Api, capsys: pytest.C
     api.go_live()
     api.go_live(seed=50)
     api.call(PREDICT, body(OLD))
-    model = api.live_models.get(MODEL)
-    model.loaded[2] = broken(model.loaded[2], MemoryError())  # type: ignore[index]
+    loaded = api.live_models._models[MODEL].loaded
+    loaded[2] = broken(loaded[2], MemoryError())
     capsys.readouterr()
     status, response, _ = api.call(PREDICT, body(OLD))
     assert (status, response["version"]) == (200, 1)
@@ -272,8 +272,8 @@ def test_a_failure_of_a_version_is_logged_and_counted(api: Api, capsys: pytest.C
 def test_a_live_model_that_cannot_score_is_a_problem_document(api: Api) -> None:
     api.go_live()
     api.call(PREDICT, body(OLD))
-    model = api.live_models.get(MODEL)
-    model.loaded[1] = broken(model.loaded[1], RuntimeError("of 47.5"))  # type: ignore[index]
+    loaded = api.live_models._models[MODEL].loaded
+    loaded[1] = broken(loaded[1], RuntimeError("of 47.5"))
     status, response, headers = api.call(PREDICT, body(OLD))
     assert (status, headers["Content-Type"]) == (500, "application/problem+json")
     assert response["detail"] == "the model cannot score a row" and "47.5" not in json.dumps(response)

@@ -32,9 +32,9 @@ def finding(judged: Judged, kind: str) -> Any:
     return next(one for one in judged.findings if one.kind == kind)
 
 
-def begin(model: LiveModel, moves: int = 1) -> dict[str, Any]:
+def begin(model: LiveModel, moves: int | None = 1, rollout: str = ROLLOUT) -> dict[str, Any]:
     """Make the first step; return the state of the execution."""
-    message = DeployRequest(model=MODEL, version=2, actor="run r", moves=moves, rollout=ROLLOUT)
+    message = DeployRequest(model=MODEL, version=2, actor="run r", moves=moves, rollout=rollout)
     state = deploy(message, registry=model.registry, artifacts=model.artifacts).wire()
     model._date_last_move(model.now)
     return state
@@ -163,6 +163,30 @@ def test_blue_green_goes_back_within_its_watch() -> None:
     assert "watched for 60 min" in equal.judged[-1].reason
 
 
+def test_a_rollout_that_continues_from_the_share_of_a_dead_one_takes_it_back() -> None:
+    model = live(Behaviour(errors=1.0))
+    begin(model, rollout="dead")
+    state = begin(model, moves=2)
+    assert (state["weight"], state["moves"], state["judged"]) == (10, 2, True), "it had its first share already"
+    model.serve(timedelta(minutes=5))
+    assert model.look(state).verdict == "roll_back" and weights(model) == {1: 100}
+
+
+def test_a_worse_version_without_one_to_go_back_to_waits_for_a_person() -> None:
+    model = live(Behaviour(errors=1.0), {"steps": [100], "watch_minutes": 60})
+    model.serve(timedelta(hours=1))
+    state = begin(model)
+    for rejected in ("awaiting_approval", "rejected"):  # a later run made version 1 again, and a person refused it
+        model.registry.standings.move(MODEL, 1, rejected, "ann")  # type: ignore[arg-type]
+    model.serve(timedelta(minutes=10))
+    judged = model.look(state)
+    assert (judged.verdict, judged.overdue, weights(model)) == ("hold", True, {2: 100})
+    assert judged.wait_seconds > 0 and "a person has to replace this one: worse than version 1" in judged.reason
+    assert model.look(state).verdict == "hold"
+    held = [write for write in written(model) if write.kind == "event" and write.body["kind"] == "VersionHeld"]
+    assert len(held) == 1, "announced once"
+
+
 def test_the_usual_difference_of_two_versions_does_not_count() -> None:
     shifted = Behaviour(bias=2)
     assert live(shifted).roll_out(100_000) == "RolledBack"
@@ -237,6 +261,13 @@ def test_the_steps_of_a_shadow_rollout_may_be_delivered_twice() -> None:
     assert begin(model, moves=2) == second and (second["step"], second["weight"], second["moves"]) == (1, 10, 3)
     assert begin(model) == first, "a late delivery of the first step finds its own move"
     assert model.registry.routes.get(MODEL).moves == 3
+
+
+def test_a_shadow_of_an_execution_that_knows_no_move_may_be_delivered_twice() -> None:
+    model = live(rollout=CANARY | {"shadow": True})
+    first = begin(model, moves=None)
+    assert begin(model, moves=None) == first and (first["weight"], first["moves"]) == (0, 2)
+    assert model.registry.routes.get(MODEL).shadow == 2
 
 
 def test_objects_that_cannot_be_read_are_counted_and_the_others_are_read() -> None:

@@ -48,6 +48,20 @@ def test_the_screen_says_where_a_rollout_stands_and_what_was_found() -> None:
     assert "nobody sees its answers" in screen(held(shadow=True))
 
 
+def test_a_worse_version_without_one_to_go_back_to_is_not_offered_what_would_be_refused() -> None:
+    model = LiveModel({1: Behaviour(), 2: Behaviour(errors=1.0)}, {"steps": [100], "watch_minutes": 60})
+    model.serve(timedelta(hours=1))
+    message = DeployRequest(model=MODEL, version=2, actor="run r", moves=1, rollout=ROLLOUT)
+    state = deploy(message, registry=model.registry, artifacts=model.artifacts).wire()
+    model._date_last_move(model.now)
+    for rejected in ("awaiting_approval", "rejected"):
+        model.registry.standings.move(MODEL, 1, rejected, "ann")  # type: ignore[arg-type]
+    model.serve(timedelta(minutes=10))
+    assert model.look(state).overdue
+    text = screen(model)
+    assert "a person has to replace this one: worse than version 1" in text and "it waits for you" not in text
+
+
 def test_there_is_no_screen_of_a_rollout_that_is_over() -> None:
     model = held()
     model.registry.routes.roll_back(MODEL, "ann")

@@ -131,6 +131,20 @@ def test_a_version_is_loaded_again_after_growing_delays(api: Api, monkeypatch: p
     assert set(api.call(PREDICT, body(*MANY))[1]["versions"]) == {1, 2}
 
 
+def test_the_versions_of_an_answer_stay_as_they_were_when_a_later_request_loads_another_one(api: Api) -> None:
+    api.go_live()
+    api.go_live(seed=50, weight=30)
+    key = key_of(api, 2)
+    graph = api.store.objects.pop(key)
+    for moment in (0, 2, 5.5):  # it is tried again at 6, with the route that was read at 5.5
+        api.now = moment
+        answered = api.live_models.get(MODEL)
+    api.store.objects[key] = graph
+    api.now = 6.5
+    assert set(api.live_models.get(MODEL).loaded) == {1, 2}
+    assert set(answered.loaded) == {1}
+
+
 def test_a_lost_previous_version_does_not_slow_down_requests(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     api.go_live()
     api.go_live(seed=50)

@@ -28,7 +28,7 @@ class EventBridgeBus:
 
     Parameters
     ----------
-    client : boto3's EventBridge client
+    client : botocore's EventBridge client
     name : name or ARN of the bus
     unreachable : the client's errors for a service that did not answer; they are raised as Transient
     """

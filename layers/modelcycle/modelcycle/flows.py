@@ -23,7 +23,7 @@ class StepFunctions:
 
     Parameters
     ----------
-    client : boto3's Step Functions client
+    client : botocore's Step Functions client
     unreachable : the client's errors for a service that did not answer; they are raised as Transient
     """
 

@@ -51,7 +51,7 @@ class LambdaFunction:
 
     Parameters
     ----------
-    client : boto3's Lambda client; threads may share it
+    client : botocore's Lambda client; threads may share it
     name : name or ARN, with its alias
     unreachable : the client's errors for a service that did not answer; they are raised as Transient
     """

@@ -78,7 +78,7 @@ class S3Store:
 
     Parameters
     ----------
-    client : boto3's S3 client
+    client : botocore's S3 client
     bucket : name
     unreachable : the client's errors for a service that does not answer, see `outages_as_faults`
     """

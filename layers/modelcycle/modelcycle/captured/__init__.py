@@ -8,12 +8,14 @@ from modelcycle.captured.lines import captured_ids, json_lines
 from modelcycle.captured.objects import (
     Selection,
     download,
+    hourly,
+    newest,
     select_captures,
     select_newest_captures,
     select_outcomes,
 )
 
 __all__ = [
-    "Selection", "captured_ids", "download", "json_lines", "select_captures", "select_newest_captures",
-    "select_outcomes",
+    "Selection", "captured_ids", "download", "hourly", "json_lines", "newest", "select_captures",
+    "select_newest_captures", "select_outcomes",
 ]  # fmt: skip

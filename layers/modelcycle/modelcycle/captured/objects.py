@@ -21,7 +21,7 @@ CHUNK_BYTES = 2**20
 
 
 class Selection(NamedTuple):
-    """Objects, newest first, and whether older ones were left out because of MAX_OBJECTS or MAX_STORED_BYTES."""
+    """Objects, newest first, and whether older ones were left out because there are too many, or too large ones."""
 
     objects: list[Listed]
     left_out: bool
@@ -37,33 +37,38 @@ def select_captures(data: Store, model: str, start: datetime, end: datetime) -> 
     ----------
     start, end : of the answers, in UTC
     """
-    return _newest(_hourly(data, model, start, end))
+    return newest(hourly(data, [f"captures/model={model}"], start, end))
 
 
 def select_newest_captures(data: Store, model: str) -> Selection:
     """Select a model's captured answers, whenever they were answered."""
-    return _newest(reversed(list(data.list(f"captures/model={model}/"))))
+    return newest(reversed(list(data.list(f"captures/model={model}/"))))
 
 
 def select_outcomes(data: Store, model: str) -> Selection:
     """Select the objects with outcomes of a model's predictions; the last key is the newest."""
-    return _newest(reversed(list(data.list(f"feedback/{model}/"))))
+    return newest(reversed(list(data.list(f"feedback/{model}/"))))
 
 
-def _hourly(data: Store, model: str, start: datetime, end: datetime) -> Iterator[Listed]:
+def hourly(data: Store, folders: Sequence[str], start: datetime, end: datetime) -> Iterator[Listed]:
+    """Yield the objects of a time window from folders with a part `YYYY/MM/DD/HH/` for each hour, newest hour first."""
     hour = end.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)  # Firehose delivers late
     while hour >= start.replace(minute=0, second=0, microsecond=0):
-        yield from reversed(list(data.list(f"captures/model={model}/{hour:%Y/%m/%d/%H}/")))
+        for folder in folders:
+            yield from reversed(list(data.list(f"{folder}/{hour:%Y/%m/%d/%H}/")))
         hour -= timedelta(hours=1)
 
 
-def _newest(listed: Iterable[Listed]) -> Selection:
+def newest(
+    listed: Iterable[Listed], max_objects: int = MAX_OBJECTS, max_stored_bytes: int = MAX_STORED_BYTES
+) -> Selection:
+    """Select the first of the listed objects, which are newest first."""
     objects: list[Listed] = []
     size = 0
     for one in listed:
         if one.key.endswith("/"):
             continue
-        if len(objects) >= MAX_OBJECTS or size + one.bytes > MAX_STORED_BYTES:
+        if len(objects) >= max_objects or size + one.bytes > max_stored_bytes:
             return Selection(objects, left_out=True)
         objects.append(one)
         size += one.bytes

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.deploy.samples import Arm, Samples
+from modelcycle.deploy.samples import Arm, Samples, size_class
 from modelcycle.deploy.sequential import (
     MAX_SUBSETS_OF_CLASSES,
     class_radius,
@@ -19,11 +19,12 @@ from modelcycle.deploy.sequential import (
 )
 from modelcycle.messages import Finding
 from modelcycle.model.distances import class_distance, neighbour_distance, number_distance
+from modelcycle.model.request import MAX_REQUEST_ROWS
 from modelcycle.spec import Evidence
 
 KINDS = 4
 QUANTILES = (0.5, 0.95)  # of latency: the usual request, and the slow ones
-SIZE_CLASSES = 14  # of requests, up to 10,000 rows
+SIZE_CLASSES = size_class(MAX_REQUEST_ROWS) + 1
 MIN_REQUESTS = 20  # for errors, and for latency of each version and size
 MIN_OUTCOMES = 30  # of each version: the sequence for means is asymptotic
 MAX_NAMED_FAILURES = 3
@@ -33,9 +34,12 @@ Array = npt.NDArray[np.float64]
 
 
 class Comparison(NamedTuple):
-    """A finding, and whether what was observed lies beyond its limit, be it by chance.
+    """A finding, and what follows from it.
 
-    `is_circumstance`: it says nothing about the model; a later run may find otherwise.
+    Parameters
+    ----------
+    leans : whether the estimate lies beyond the limit, perhaps by chance
+    is_circumstance : whether it says nothing about the model; a later run may find otherwise
     """
 
     finding: Finding
@@ -48,10 +52,9 @@ class Comparison(NamedTuple):
 
 
 class Usual(NamedTuple):
-    """The distances of predictions that are no news: between the two versions on test rows, and between hours."""
+    """Distances of predictions that are allowed: between the versions on test rows, between the champion's hours."""
 
     versions: float = 0.0
-    compared: bool = False
     hours: float = 0.0
 
 
@@ -78,9 +81,9 @@ def compare_errors(champion: Arm, challenger: Arm, limits: Evidence, alpha: floa
         return _unknown("errors", limits.errors, champion, challenger, "it was not asked yet")
     old, new = (share_interval(arm.failed, arm.requests, alpha / 2) for arm in (champion, challenger))
     shares = [arm.failed / max(arm.requests, 1) for arm in (champion, challenger)]
-    # nobody has to fail for the champion's share to be known: one that answers no requests now counts as free of errors
+    # a champion that was asked for nothing, as in a watch without earlier requests, counts as free of errors
     low, high = new.low - (old.high if champion.requests else 0.0), new.high - (old.low if champion.requests else 0.0)
-    # the requests of one bad moment fail together: no handful of them decides
+    # requests of the same moment fail together, so a few of them decide nothing
     verdict = _verdict(low, high, limits.errors) if challenger.requests >= MIN_REQUESTS else "open"
     names = ", ".join(list(challenger.failures)[:MAX_NAMED_FAILURES])
     detail = (

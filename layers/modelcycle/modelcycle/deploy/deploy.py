@@ -59,8 +59,10 @@ def _starts_as_shadow(request: DeployRequest, rollout: Rollout, registry: Regist
     """
     if not rollout.shadow or request.step > 0:
         return False
-    if request.moves is None:
-        return registry.routes.get(request.model).shadow != request.version
+    if request.moves is None:  # only in the first message of an execution
+        route = registry.routes.get(request.model)
+        last = registry.routes.move(request.model, route.moves)
+        return last is None or last.shadow != request.version or last.rollout == request.rollout
     last = registry.routes.move(request.model, request.moves)
     return last is None or last.shadow != request.version
 

@@ -21,6 +21,7 @@ from modelcycle.store import Store, read_json
 
 BY = "rollout"
 OTHERS_MOVED = "others have moved the traffic"
+NOTHING_TO_GO_BACK_TO = "no earlier version may serve, a person has to replace this one"
 BEFORE_HOURS = 24  # of the champion's answers before a version got all the traffic
 
 
@@ -30,7 +31,7 @@ def judge(
     """Compare a version with the champion on captured requests: proceed, hold, or roll back.
 
     A rollback is one conditional move back to what was there before the rollout, in one transaction with the judgement.
-    After any move that is not the rollout's own last one, nothing is judged: others have decided. Idempotent: a
+    After any later move than the last one that the rollout knows, nothing is judged: others have decided. Idempotent: a
     decision that is on record is returned.
 
     Parameters
@@ -67,7 +68,7 @@ def judge(
     reason = "; ".join([verdict.reason, *samples.notes])
     findings = [comparison.finding for comparison in comparisons]
     judged = _answer(request, verdict.verdict, reason, findings, phase.pause(), verdict.overdue)
-    return _carry_out(judged, verdict.final, registry)
+    return _carry_out(judged, verdict.final, phase.pause(), registry)
 
 
 def _on_record(request: JudgeRequest, registry: Registry) -> Judged | None:
@@ -78,20 +79,24 @@ def _on_record(request: JudgeRequest, registry: Registry) -> Judged | None:
     return known.judged if known is not None and known.is_decided else None
 
 
-def _carry_out(judged: Judged, final: bool, registry: Registry) -> Judged:
+def _carry_out(judged: Judged, final: bool, pause: int, registry: Registry) -> Judged:
     """Record the judgement; a rollback with the move that it makes.
+
+    A rollback without a version that may serve instead moves nothing: the rollout then waits for a person.
 
     Parameters
     ----------
     final : whether no later run may stage the version again
+    pause : seconds to the next look at a rollout that waits
     """
     if judged.verdict != "roll_back":
         return registry.judgements.keep(judged)
     earlier, write = registry.judgements.write(judged)
     if earlier is not None and earlier.is_decided:
         return earlier.judged
+    # whichever rollout gave the version its share: this one knows the route's last move, and continues from it
     moved = registry.routes.withdraw(
-        judged.model, judged.version, judged.rollout, BY, judged.reason, complete=True, worse=final,
+        judged.model, judged.version, "", BY, judged.reason, complete=True, worse=final,
         evidence={"findings": [finding.model_dump(mode="json") for finding in judged.findings]},
         expected_moves=judged.moves, beside=[write],
     )  # fmt: skip
@@ -100,6 +105,11 @@ def _carry_out(judged: Judged, final: bool, registry: Registry) -> Judged:
     decided = registry.judgements.get(judged.model, judged.rollout, judged.step, judged.moves or 0)
     if decided is not None and decided.is_decided:  # another delivery was faster
         return decided.judged
+    last = registry.routes.move(judged.model, registry.routes.get(judged.model).moves)
+    if last is not None and last.number == judged.moves and last.rolls_out(judged.version):
+        reason = f"{NOTHING_TO_GO_BACK_TO}: {judged.reason}"
+        update = {"verdict": "hold", "reason": reason, "wait_seconds": pause, "overdue": True}
+        return registry.judgements.keep(judged.model_copy(update=update))
     return judged.model_copy(update={"verdict": "overruled", "reason": OTHERS_MOVED, "wait_seconds": 0})
 
 
@@ -115,20 +125,21 @@ def _compare(
     samples: Samples, phase: Phase, version: Version, signature: Signature, artifacts: Store
 ) -> list[Comparison]:
     is_regression = signature.task == "regression"
-    versions = _distance_on_test_rows(version, phase.champion, artifacts)
-    hours = _distance_between_hours(samples.hours, is_regression)
-    usual = Usual(versions or 0.0, versions is not None, hours)
+    usual = Usual(
+        versions=_distance_on_test_rows(version, phase.champion, artifacts),
+        hours=_distance_between_hours(samples.hours, is_regression),
+    )
     return compare(samples, phase.limits, usual, is_regression, phase.alpha)
 
 
-def _distance_on_test_rows(version: Version, champion: int, artifacts: Store) -> float | None:
-    """Return how far the predictions of the two versions lay apart on test rows; None if that was not measured."""
+def _distance_on_test_rows(version: Version, champion: int, artifacts: Store) -> float:
+    """Return how far the predictions of the two versions lay apart on test rows; 0 if that was not measured."""
     try:
         report = read_json(artifacts, version.validation)
     except (Unknown, Tampered):
-        return None
+        return 0.0
     distance = report.get("prediction_distance") if isinstance(report, dict) else None
-    return float(distance) if distance is not None and report.get("champion") == champion else None
+    return float(distance) if distance is not None and report.get("champion") == champion else 0.0
 
 
 def _distance_between_hours(hours: Sequence[Array], is_regression: bool) -> float:

@@ -13,7 +13,7 @@ MAX_LINE_BYTES = 2**20
 MAX_SPELLINGS = 10_000  # different outcomes of a classification
 
 
-def load_outcomes(engine: Engine, files: Sequence[Path], signature: Signature) -> tuple[int, list[str]]:
+def load_outcomes(engine: Engine, files: Sequence[Path], signature: Signature) -> list[str]:
     """Create the table `known`: the outcome of each prediction id, as a class or a number.
 
     A later object, and in it a later line, replaces an earlier one: the latest outcome of a prediction is what counts.
@@ -24,7 +24,7 @@ def load_outcomes(engine: Engine, files: Sequence[Path], signature: Signature) -
 
     Returns
     -------
-    how many predictions have an outcome, and what was left out, as sentences
+    what was left out, as sentences
     """
     import duckdb
 
@@ -58,7 +58,7 @@ def load_outcomes(engine: Engine, files: Sequence[Path], signature: Signature) -
     if known < told:
         what = "a number" if signature.task == "regression" else "a class of the model"
         notes.append(f"{told - known:,} of {told:,} outcomes are not {what}")
-    return int(known), notes
+    return notes
 
 
 def _rows(path: Path, order: int) -> str:

@@ -94,7 +94,6 @@ class Samples:
     challenger: Arm = field(default_factory=Arm)
     pairs: Array | None = None
     hours: list[Array] = field(default_factory=list)
-    outcomes: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -132,8 +131,7 @@ def gather(data: Store, signature: Signature, arms: Arms, masked: Sequence[str] 
             samples.hours = _predictions_by_hour(engine, signature)
         if outcomes.objects:
             files = _download(data, outcomes, Path(name) / "outcomes", "outcomes", samples)
-            samples.outcomes, notes = load_outcomes(engine, files, signature)
-            samples.notes += notes
+            samples.notes += load_outcomes(engine, files, signature)
             if arms.shadow:
                 samples.pairs = _paired_losses(engine, signature)
             else:
@@ -289,7 +287,7 @@ def _losses(engine: Engine, number: int, signature: Signature) -> Array:
 
 
 def _paired_losses(engine: Engine, signature: Signature) -> Array:
-    """Return the losses of both on the rows that both have answered; the outcome may name either answer."""
+    """Return the losses (n, 2) on the rows that both have answered; outcomes name the answer that clients saw."""
     columns = engine.execute(
         f"""SELECT champion_loss, challenger_loss FROM (
               SELECT {_loss(signature, "seen")} AS champion_loss, {_loss(signature, "beside")} AS challenger_loss

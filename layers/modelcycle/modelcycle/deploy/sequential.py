@@ -40,9 +40,6 @@ class Interval(NamedTuple):
     high: float
 
 
-EVERYTHING = Interval(-math.inf, math.inf)
-
-
 def share_interval(total: float, count: int, alpha: float) -> Interval:
     """Return the confidence sequence of the mean of values between 0 and 1, by Robbins' beta-binomial mixture.
 

@@ -12,12 +12,13 @@ import shutil
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from modelcycle.captured import Selection, hourly, json_lines, newest
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.reading import missing_texts_of, parsed_sql
 from modelcycle.faults import Transient
@@ -29,32 +30,14 @@ from modelcycle.store import Listed, Store
 
 MAX_OBJECTS = 5_000
 MAX_STORED_BYTES = 256 * 2**20  # of all objects, as they are stored
-MAX_CAPTURE_LINE_BYTES = 8 * 2**20  # a longer line is skipped
 MAX_CONCURRENT_DOWNLOADS = 8
 DOWNLOADS_ON_DISK = 200  # objects that are downloaded before they are joined and deleted
 
 
-def list_captures(data: Store, model: str, start: datetime, end: datetime) -> tuple[list[Listed], bool]:
-    """List the objects that may hold the model's predictions of the window, newest first.
-
-    Returns
-    -------
-    the objects, and whether older ones were left out because of MAX_OBJECTS or MAX_STORED_BYTES
-    """
-    objects: list[Listed] = []
-    size = 0
-    hour = end.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)  # Firehose delivers late
-    while hour >= start.replace(minute=0, second=0, microsecond=0):
-        for folder in (f"captures/model={model}", "captures"):
-            for listed in reversed(list(data.list(f"{folder}/{hour:%Y/%m/%d/%H}/"))):
-                if listed.key.endswith("/"):
-                    continue
-                if len(objects) >= MAX_OBJECTS or size + listed.bytes > MAX_STORED_BYTES:
-                    return objects, True
-                objects.append(listed)
-                size += listed.bytes
-        hour -= timedelta(hours=1)
-    return objects, False
+def list_captures(data: Store, model: str, start: datetime, end: datetime) -> Selection:
+    """List the objects that may hold the model's predictions of the window."""
+    folders = [f"captures/model={model}", "captures"]
+    return newest(hourly(data, folders, start, end), MAX_OBJECTS, MAX_STORED_BYTES)
 
 
 def download_captures(data: Store, objects: Sequence[Listed], folder: Path) -> tuple[Path, int]:
@@ -135,10 +118,7 @@ def load_predictions(
             FROM (SELECT json, json_extract(json, '$.probabilities') AS probabilities,
                     try_cast(json -> '$.masked' AS VARCHAR[]) AS masked,
                     json_extract_string(json, [{", ".join(pointers)}]) AS texts
-                  FROM (SELECT try_cast(line AS JSON) AS json FROM read_csv({literal(lines)},
-                          columns = {{'line': 'VARCHAR'}}, delim = '', quote = '', escape = '', header = false,
-                          auto_detect = false, ignore_errors = true, max_line_size = {MAX_CAPTURE_LINE_BYTES},
-                          buffer_size = {MAX_CAPTURE_LINE_BYTES * 4}))
+                  FROM ({json_lines([lines])})
                   WHERE json ->> '$.shadow' IS NULL AND json ->> '$.model' = $1
                     AND try_cast(json ->> '$.version' AS INTEGER) = $2
                     AND try_cast(json ->> '$.at' AS TIMESTAMPTZ) BETWEEN $3 AND $4

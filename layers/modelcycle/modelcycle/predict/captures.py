@@ -57,7 +57,7 @@ class CaptureStream:
 
     Parameters
     ----------
-    connect : returns boto3's Firehose client and the name of the stream; called when rows are sent
+    connect : returns botocore's Firehose client and the name of the stream; called when rows are sent
     report : called with the number of rows that were given up, after each attempt to send
     clock : seconds since 1970; an environment's other clocks may stand still while it is frozen
     """

@@ -133,7 +133,8 @@ class LiveModels:
             metrics.add_metric("VersionNotLoaded", MetricUnit.Count, len(model.failed))
         if not any(number in model.loaded for number in model.route.order):
             raise _not_loaded(name, model)
-        return LiveModel(model.route, model.loaded)
+        # a copy: what follows the answer reads it while a later request may load a version
+        return LiveModel(model.route, dict(model.loaded))
 
     def _refreshed(self, name: str) -> CachedModel:
         """Return the model with a route that is at most ROUTE_SECONDS old, or older if the registry does not answer."""

@@ -217,9 +217,13 @@ def _requested_outputs(body: dict[str, Any], errors: list[tuple[str, str]]) -> d
         pointer = f"/outputs/{position}"
         try:
             name = tensor_name(output)
-            parameters = parameters_of(output)
         except TensorError as error:
             errors.append((pointer + error.pointer, "an output's name is expected"))
+            continue
+        try:
+            parameters = parameters_of(output)
+        except TensorError as error:
+            errors.append((pointer + error.pointer, error.detail))
             continue
         binary = parameters.get("binary_data", False)
         if name in asked:

@@ -46,7 +46,7 @@ def model_metadata(name: str) -> dict[str, Any]:
 
 @router.get("/v2/models/<name>/versions/<version>")
 def version_metadata(name: str, version: str) -> dict[str, Any]:
-    return open_inference.model_metadata(name, only_version(live_models().get(name), version))
+    return open_inference.model_metadata(name, only_version(live_models().get(name), version)) | {"versions": [version]}
 
 
 @router.get("/v2/models/<name>/ready")

@@ -50,13 +50,12 @@ def openapi(model: LiveModel, address: str = "") -> dict[str, Any]:
     """
     signature = model.champion.signature
     name = signature.model
-    path = name.replace("{", "%7B")
     versions = ", ".join(str(version) for version in sorted(model.loaded))
     version_parameter = {
         "name": "version", "in": "path", "required": True, "description": f"answers alone; now one of {versions}",
         "schema": {"type": "string", "pattern": "^[0-9]+$"}, "example": str(model.champion.version),
     }  # fmt: skip
-    by_version = f"/v2/models/{path}/versions/{{version}}"
+    by_version = f"/v2/models/{name}/versions/{{version}}"
     infer = _operation("infer", TENSORS, "Predict, in tensors", "InferResponse", request="InferRequest")
     metadata = _operation("modelMetadata", TENSORS, "The tensors of the model", "ModelMetadata", OF_A_MODEL)
     ready = _operation("modelReady", TENSORS, "Whether the model can answer", "Ready", OF_A_MODEL)
@@ -74,16 +73,16 @@ def openapi(model: LiveModel, address: str = "") -> dict[str, Any]:
         "security": [{"sigv4": []}],
         "tags": [{"name": ROWS}, {"name": TENSORS}, {"name": SERVER}],
         "paths": {
-            f"/models/{path}/predict": {
+            f"/models/{name}/predict": {
                 "post": _operation("predict", ROWS, "Predict rows", "Answer", request="Rows")
                 | {"parameters": [IDEMPOTENCY_KEY, EXPLAIN]}
             },
-            f"/models/{path}/openapi.json": {
+            f"/models/{name}/openapi.json": {
                 "get": _operation("openapi", ROWS, "This document", "Document", OF_A_MODEL)
             },
-            f"/v2/models/{path}": {"get": metadata},
-            f"/v2/models/{path}/ready": {"get": ready},
-            f"/v2/models/{path}/infer": {"post": infer | {"parameters": [IDEMPOTENCY_KEY, HEADER_LENGTH]}},
+            f"/v2/models/{name}": {"get": metadata},
+            f"/v2/models/{name}/ready": {"get": ready},
+            f"/v2/models/{name}/infer": {"post": infer | {"parameters": [IDEMPOTENCY_KEY, HEADER_LENGTH]}},
             by_version: {"get": _of_version(metadata), "parameters": [version_parameter]},
             f"{by_version}/ready": {"get": _of_version(ready), "parameters": [version_parameter]},
             f"{by_version}/infer": {

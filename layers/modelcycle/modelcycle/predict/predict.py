@@ -68,9 +68,9 @@ def only_version(model: LiveModel, version: str) -> LiveModel:
     Unknown : it is not on the route: neither live, nor the previous one, nor the shadow
     Transient : it is, but cannot be loaded now
     """
-    for number, loaded in model.loaded.items():
+    for number in model.loaded:
         if str(number) == version:
-            return LiveModel(Route(weights={number: 100}), {number: loaded})
+            return LiveModel(Route(weights={number: 100}), model.loaded)  # what the others mask stays masked
     name, route = model.champion.signature.model, model.route
     if version in {str(number) for number in (*route.weights, route.previous, route.shadow) if number is not None}:
         raise Transient(f"version {version} of {name} cannot be loaded", name, "try again")

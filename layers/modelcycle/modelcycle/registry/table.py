@@ -79,7 +79,7 @@ class DynamoTable:
 
     Parameters
     ----------
-    client : boto3's DynamoDB client
+    client : botocore's DynamoDB client
     name : the table's name
     unreachable : the client's errors for a service that did not answer; they are raised as Transient
     """
