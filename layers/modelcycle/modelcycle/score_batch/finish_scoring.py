@@ -20,7 +20,7 @@ from modelcycle.messages import (
     ScoringFailure,
     fingerprint,
 )
-from modelcycle.messages.scoring import OUTPUTS
+from modelcycle.messages.scoring import INPUTS, OUTPUTS
 from modelcycle.model.npz import from_npz
 from modelcycle.model.signature import Signature
 from modelcycle.reasons import RUN_AGAIN, reason_text
@@ -107,7 +107,7 @@ def results_prefix(model: str, key: str, folder: str) -> str:
     >>> results_prefix("churn", "score/churn/2026/may.csv", "1f6a")
     'scored/churn/2026/may.csv/1f6a/'
     """
-    return f"{OUTPUTS}{key.removeprefix('score/')}/{folder}/"
+    return f"{OUTPUTS}{key.removeprefix(INPUTS)}/{folder}/"
 
 
 class _Lines:
