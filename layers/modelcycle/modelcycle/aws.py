@@ -1,4 +1,4 @@
-"""The composition root: the only module that knows environment variables and boto3.
+"""The composition root: the only module that knows environment variables and botocore.
 
 A function asks for what it needs (`adapters().artifacts`). A client is created at first use, so no function pays for
 a service that it does not call.
@@ -59,7 +59,7 @@ class Adapters:
         settings = {
             # four attempts end within 60 s, the shortest time-out of a function; boto3's default is 60 s for one
             "connect_timeout": 2, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 4},
-            # boto3 adds a prefix to the host name of some calls, which does not work with an endpoint on loopback
+            # botocore adds a prefix to the host name of some calls, which does not work with an endpoint on loopback
             "inject_host_prefix": False,
         } | self.config | config  # fmt: skip
         return self._session.create_client(service, config=Config(**settings))
