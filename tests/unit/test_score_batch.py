@@ -363,6 +363,17 @@ def test_an_execution_that_no_catch_handles_is_recorded_too(status: str, words: 
     assert ("upload the file again" in json.loads(data.objects[failed.record])["remedy"]) == (status == "ABORTED")
 
 
+def test_a_message_about_one_model_and_a_file_of_another_is_refused(job: Job) -> None:
+    job.data.upload(f"score/{MODEL}/rows.csv", FILE.encode())
+    plan = job.plan("rows.csv").wire()
+    with pytest.raises(BadMessage):
+        PlanScoringRequest.from_event({"model": MODEL, "key": "score/other/rows.csv"})
+    with pytest.raises(BadMessage):
+        FinishScoringRequest.from_event({"plan": plan | {"key": "score/other/rows.csv"}, "shards": []})
+    with pytest.raises(BadMessage):
+        ScoringFailure.from_event({"model": MODEL, "key": "score/other/x.csv", "execution": "e", "error": {}})
+
+
 def test_names_that_meet_those_of_the_results_get_a_number() -> None:
     signature = train("binary").signature.model_copy(update={"classes": ["Yes", "yes"]})
     names = result_files.column_names(signature, ["Row", "row", "prediction", "UNREAD", "probability_yes"])
