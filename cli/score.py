@@ -16,13 +16,13 @@ from cli.place import Place
 from cli.polling import attempts, pause
 from cli.result_file import check_result_path, default_result_path, unread_rows, write_results
 from cli.screens.scored import scored_text
+from cli.start import check_upload_size
 from modelcycle import faults
 from modelcycle.faults import BadInput, Fault, NotAllowed, Raced
 from modelcycle.messages import FinishedScoring, PlannedScoring
 from modelcycle.reasons import reason_text
 
 START_TIMEOUT = 60.0  # seconds from an upload to its execution
-MAX_UPLOAD_BYTES = 100 * 2**20  # the local cloud keeps every object in memory
 MAX_LISTED_ROWS = 1000  # of those that were not scored, and of those with unread values, in the output of --json
 
 
@@ -39,16 +39,13 @@ def score(model: str, data: Path, to: Path | None, options: Options) -> int:
 
     Raises
     ------
+    BadInput, NotAllowed, Unknown : nothing was uploaded; they say why
     Fault : the job failed; the reason that is on record beside the object
     """
     check_data_file(data)
     target = to or default_result_path(data)
     check_result_path(target, data)
-    if data.stat().st_size > MAX_UPLOAD_BYTES:
-        raise BadInput(
-            f"the file has {data.stat().st_size / 2**20:,.0f} MB; the limit for one file is "
-            f"{MAX_UPLOAD_BYTES // 2**20} MB", str(data), "convert it to Parquet or *.csv.gz, or split it",
-        )  # fmt: skip
+    check_upload_size(data)
     place = options.open_place()
     if place.registry.routes.get(model).champion is None:
         place.check_model(model)
