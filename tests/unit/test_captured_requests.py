@@ -88,3 +88,12 @@ def test_a_line_that_is_too_long_is_skipped_and_objects_are_bounded(monkeypatch:
     assert ids(store(**{"2026/11/29/01/a": line(0) + long + line(2)})) == ["p2", "p0"]
     monkeypatch.setattr(module, "MAX_OBJECTS", 3)
     assert ids(store(**{f"2026/11/29/01/{n}": line(n) for n in range(9)})) == ["p8", "p7", "p6"]
+
+
+def test_wide_rows_are_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = [line(number, instance={"text": "x" * 1000}) for number in range(10)]
+    data = store(**{"2026/11/29/01/a": b"".join(wide[:6]), "2026/11/29/01/b": b"".join(wide[6:])})
+    monkeypatch.setattr(module, "MAX_BYTES", len(wide[0]) * 7)
+    assert ids(data) == ["p9", "p8", "p7", "p6", "p5", "p4", "p3"]
+    monkeypatch.setattr(module, "MAX_BYTES", len(wide[0]) * 2)
+    assert ids(data) == ["p9", "p8"]
