@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -110,6 +111,24 @@ def test_large_results_are_several_files_each_with_a_header(job: Job, monkeypatc
     assert [(file["key"], file["sha256"]) for file in listed] == [
         (file.uri.removeprefix("s3://data/"), file.sha256) for file in finished.files[:-1]
     ]
+
+
+def test_long_lines_of_one_shard_are_several_files_of_whole_lines(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"c{number}\n{'x' * 90}" for number in range(9)]
+    text = csv_text(HEAD, *([40, "red", "Male", name] for name in names)) + "no row\n"
+    monkeypatch.setattr(result_files, "MAX_FILE_BYTES", 500)
+    finished = job.score("rows.csv", text)
+    assert len(finished.files) > 4 and max(file.bytes for file in finished.files[:-1]) <= 600
+    assert [line[ID] for line in job.lines(finished)] == [*names, ""]
+    assert [line["row"] for line in job.lines(finished)] == [str(number) for number in range(1, 11)]
+
+
+def test_many_classes_make_shards_of_fewer_rows() -> None:
+    source: Any = SimpleNamespace(table=SimpleNamespace(names=[], rows=10**6))
+    signature = train("multiclass").signature
+    many = signature.model_copy(update={"classes": [f"c{number}" for number in range(200)]})
+    assert typed_shards.shard_rows(source, signature, []) == typed_shards.MAX_SHARD_ROWS
+    assert typed_shards.shard_rows(source, many, []) * 200 == typed_shards.MAX_SHARD_CELLS
 
 
 def test_every_format_that_training_reads_gives_the_same_scores(job: Job, tmp_path: Path) -> None:
