@@ -18,12 +18,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.commands import DATA, PIPELINE
 from bench.folder_store import FolderStore
+from bench.own_process import apart, peak_megabytes
 from modelcycle.messages import (
     FinishScoringRequest,
     PlannedScoring,
@@ -55,10 +55,10 @@ def main(rows: int = ROWS) -> None:
     folder = Path(tempfile.mkdtemp(prefix="modelcycle-batch-"))
     os.environ |= {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB), "OMP_NUM_THREADS": "1", "TMPDIR": str(folder)}
     try:
-        _apart(_train, folder)
-        _apart(_write_rows, folder, rows)
-        steps = [_apart(_plan, folder), *_apart(_score_all, folder), _apart(_finish, folder)]
-        plain = _apart(_plain_loop, folder)
+        apart(_train, folder)
+        apart(_write_rows, folder, rows)
+        steps = [apart(_plan, folder), *apart(_score_all, folder), apart(_finish, folder)]
+        plain = apart(_plain_loop, folder)
     finally:
         shutil.rmtree(folder)
     print(f"{rows:,} rows of 14 columns")
@@ -68,12 +68,6 @@ def main(rows: int = ROWS) -> None:
     print(f"batch scoring{ours:>21.1f} s   {rows / ours:>9,.0f} rows/s")
     print(f"{plain.name:<26}{plain.seconds:>8.1f} s   {rows / plain.seconds:>9,.0f} rows/s{plain.megabytes:>8.0f} MB")
     print(f"ratio of the rows/s: {plain.seconds / ours:.2f}")
-
-
-def _apart(work: Any, *arguments: Any) -> Any:
-    """Return the result of a call in a new process, which has nothing of this one in its memory."""
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, arguments)
 
 
 def _train(folder: Path) -> None:
@@ -205,16 +199,8 @@ def _measured(name: str) -> Iterator[Callable[[], Used]]:
     """Measure the block; call what it gives after the block."""
     started = time.process_time()
     taken: list[float] = []
-    yield lambda: Used(name, taken[0], _peak_megabytes())
+    yield lambda: Used(name, taken[0], peak_megabytes())
     taken.append(time.process_time() - started)
-
-
-def _peak_megabytes() -> float:
-    """Return the largest resident set of this process; `getrusage` would include that of its parent before the fork."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return float(line.split()[1]) / 1024
-    raise RuntimeError("the peak of the memory is only known on Linux")
 
 
 if __name__ == "__main__":

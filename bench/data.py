@@ -15,11 +15,11 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.folder_store import FolderStore
+from bench.own_process import apart, peak_megabytes
 from modelcycle import messages
 from modelcycle.collect import collect
 from modelcycle.engineer_features import engineer_features
@@ -87,16 +87,10 @@ def measure(rows: int, columns: dict[str, str]) -> dict[str, Used]:
     folder = Path(tempfile.mkdtemp(prefix="modelcycle-data-"))
     os.environ |= {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB), "OMP_NUM_THREADS": "1", "TMPDIR": str(folder)}
     try:
-        _apart(_write_table, folder, rows, columns)
-        return {step: _apart(_run_step, folder, step) for step in STEPS}
+        apart(_write_table, folder, rows, columns)
+        return {step: apart(_run_step, folder, step) for step in STEPS}
     finally:
         shutil.rmtree(folder)
-
-
-def _apart(work: Any, *arguments: Any) -> Any:
-    """Return the result of a call in a new process, which has nothing of this one in its memory."""
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, arguments)
 
 
 def _write_table(folder: Path, rows: int, columns: dict[str, str]) -> None:
@@ -137,17 +131,9 @@ def _run_step(folder: Path, step: str) -> Used:
         result = preprocess(messages.PreprocessRequest(run=run, collect=inputs["collect"]), **ports)
     else:
         result = engineer_features(messages.EngineerFeaturesRequest(run=run, preprocess=inputs["preprocess"]), **ports)
-    used = Used(time.process_time() - started, _peak_megabytes())
+    used = Used(time.process_time() - started, peak_megabytes())
     (folder / f"{step}.json").write_text(result.model_dump_json())
     return used
-
-
-def _peak_megabytes() -> float:
-    """Return the largest resident set of this process; `getrusage` would include that of its parent before the fork."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return float(line.split()[1]) / 1024
-    raise RuntimeError("the peak of the memory is only known on Linux")
 
 
 if __name__ == "__main__":

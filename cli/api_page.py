@@ -144,13 +144,11 @@ class ApiPage:
         if name in FILES:
             file, kind = FILES[name]
             return (self.folder / file).read_bytes(), kind
-        if (
-            name == "openapi.json"
-        ):  # read again, because the live version may have changed; signed here, so not by the page
-            document = documented_at(
-                signing.call(self.place, "GET", f"/models/{self.model}/openapi.json"), self.url[:-1]
-            )
-            document.pop("security", None)
+        if name == "openapi.json":
+            # read again, because the live version may have changed
+            document = signing.call(self.place, "GET", f"/models/{self.model}/openapi.json")
+            document = documented_at(document, self.url[:-1])
+            document.pop("security", None)  # calls are signed here, not by the page
             document["components"].pop("securitySchemes", None)
             return json.dumps(document).encode(), "application/json"
         return None

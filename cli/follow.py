@@ -11,8 +11,8 @@ from cli.place import Place
 from cli.polling import attempts, pause
 from cli.rollout import wait_for_traffic
 from cli.run_costs import run_cost
-from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
+from modelcycle.reasons import reason_text
 from modelcycle.registry import RunRecord
 
 # seconds

@@ -12,6 +12,16 @@ from modelcycle.faults import BadInput
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
+def default_result_path(data: Path) -> Path:
+    """Return the results of a file, beside it.
+
+    >>> default_result_path(Path("sales.2026-11.csv.gz")).name
+    'sales.2026-11.scored.csv'
+    """
+    name = data.name[:-3] if data.name.lower().endswith(".gz") else data.name
+    return data.with_name(f"{Path(name).stem}.scored.csv")
+
+
 def check_result_path(path: Path, data: Path) -> None:
     """Check that the results can be written before anything is scored.
 
@@ -55,15 +65,18 @@ def write_results(parts: Sequence[Path], columns: Sequence[str], numbers: Sequen
 
 
 def unread_rows(parts: Sequence[Path], columns: Sequence[str], limit: int) -> list[dict[str, Any]]:
-    """Return row, and what could not be read of it, of the first such rows."""
+    """Return row, and what could not be read of it, of the first rows that were not scored and the first that were."""
     import duckdb
 
     with duckdb.connect() as connection:
-        found = connection.execute(
-            f"""SELECT "row", unread, prediction IS NOT NULL FROM {_read_sql(parts, columns, [])}
-                WHERE unread IS NOT NULL LIMIT {int(limit)}"""
-        ).fetchall()
-    return [{"row": row, "unread": unread, "scored": scored} for row, unread, scored in found]
+        rows = _read_sql(parts, columns, [])
+        return [
+            {"row": row, "unread": unread, "scored": scored}
+            for scored, test in ((False, "IS NULL"), (True, "IS NOT NULL"))
+            for row, unread in connection.execute(
+                f'SELECT "row", unread FROM {rows} WHERE unread IS NOT NULL AND prediction {test} LIMIT {int(limit)}'
+            ).fetchall()
+        ]
 
 
 def _read_sql(parts: Sequence[Path], columns: Sequence[str], numbers: Sequence[str]) -> str:

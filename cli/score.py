@@ -14,16 +14,16 @@ from cli.data_file import check_data_file
 from cli.options import Options
 from cli.place import Place
 from cli.polling import attempts, pause
-from cli.result_file import check_result_path, unread_rows, write_results
+from cli.result_file import check_result_path, default_result_path, unread_rows, write_results
 from cli.screens.scored import scored_text
+from cli.start import check_upload_size
 from modelcycle import faults
-from modelcycle.conclude import reason_text
-from modelcycle.faults import BadInput, Fault, NotAllowed
+from modelcycle.faults import BadInput, Fault, NotAllowed, Raced
 from modelcycle.messages import FinishedScoring, PlannedScoring
+from modelcycle.reasons import reason_text
 
 START_TIMEOUT = 60.0  # seconds from an upload to its execution
-MAX_UPLOAD_BYTES = 100 * 2**20  # the local cloud keeps every object in memory
-MAX_LISTED_ROWS = 1000  # of those that were not scored, in the output of --json
+MAX_LISTED_ROWS = 1000  # of those that were not scored, and of those with unread values, in the output of --json
 
 
 def score(model: str, data: Path, to: Path | None, options: Options) -> int:
@@ -39,29 +39,25 @@ def score(model: str, data: Path, to: Path | None, options: Options) -> int:
 
     Raises
     ------
+    BadInput, NotAllowed, Unknown : nothing was uploaded; they say why
     Fault : the job failed; the reason that is on record beside the object
     """
     check_data_file(data)
-    target = to or data.with_name(f"{data.name.partition('.')[0] or 'data'}.scored.csv")
+    target = to or default_result_path(data)
     check_result_path(target, data)
-    if data.stat().st_size > MAX_UPLOAD_BYTES:
-        raise BadInput(
-            f"the file has {data.stat().st_size / 2**20:,.0f} MB; the limit for one file is "
-            f"{MAX_UPLOAD_BYTES // 2**20} MB", str(data), "convert it to Parquet or *.csv.gz, or split it",
-        )  # fmt: skip
+    check_upload_size(data)
     place = options.open_place()
     if place.registry.routes.get(model).champion is None:
         place.check_model(model)
         raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
     started = time.monotonic()
-    execution = _upload(place, model, data)
+    execution, etag = _upload(place, model, data)
     finished = _wait(place, execution, data)
     seconds = time.monotonic() - started
     with TemporaryDirectory(prefix="modelcycle-", dir=target.parent) as folder:
+        manifest = json.loads(_download(place, finished.files[-1].uri, Path(folder)).read_bytes())
+        _check_object(manifest, etag, data)
         parts = [_download(place, artifact.uri, Path(folder)) for artifact in finished.files[:-1]]
-        manifest = json.loads(
-            place.s3.get_object(Bucket=place.output("DataBucket"), Key=finished.manifest)["Body"].read()
-        )
         write_results(parts, manifest["columns"], manifest["numbers"], target)
         told = unread_rows(parts, manifest["columns"], MAX_LISTED_ROWS)
     if options.as_json:
@@ -74,8 +70,8 @@ def score(model: str, data: Path, to: Path | None, options: Options) -> int:
     return console.DONE_IN_PART if finished.unread else console.DONE
 
 
-def _upload(place: Place, model: str, data: Path) -> str:
-    """Upload the file; return the execution that S3's event starts.
+def _upload(place: Place, model: str, data: Path) -> tuple[str, str]:
+    """Upload the file; return the execution that S3's event starts, and the object's etag.
 
     Raises
     ------
@@ -96,11 +92,25 @@ def _upload(place: Place, model: str, data: Path) -> str:
             started_by = json.loads(place.states.describe_execution(executionArn=arn).get("input") or "{}")
             detail = (started_by.get("detail") or {}).get("object") or {}
             if detail.get("key") == key and str(detail.get("etag", "")).strip('"') == etag:
-                return str(arn)
+                return str(arn), etag
     raise Fault(
         f"the upload started no scoring job within {START_TIMEOUT:.0f} s", f"s3://{bucket}/{key}",
         "run `modelcycle status`; then give the file again",
     )  # fmt: skip
+
+
+def _check_object(manifest: dict[str, Any], etag: str, data: Path) -> None:
+    """Check that the rows of this file were scored: a job reads the object as it is when the job begins.
+
+    Raises
+    ------
+    Raced : another upload has replaced it
+    """
+    if manifest["object"]["etag"] != etag:
+        raise Raced(
+            "another file of this name was uploaded at the same time, and was scored in its place", str(data),
+            "give the file again, or rename it",
+        )  # fmt: skip
 
 
 def _executions(place: Place, machine: str) -> list[dict[str, Any]]:

@@ -63,6 +63,16 @@ def check_upload(path: Path, pipeline: Pipeline) -> None:
             f"the target {pipeline.target!r} is not a column", str(path),
             f"{suggest_name(pipeline.target, names)}the columns are: {', '.join(names[:MAX_LISTED_COLUMNS])}",
         )  # fmt: skip
+    check_upload_size(path)
+
+
+def check_upload_size(path: Path) -> None:
+    """Check that a file may be uploaded.
+
+    Raises
+    ------
+    BadInput : it is too large
+    """
     size = path.stat().st_size
     if size > MAX_UPLOAD_BYTES:
         raise BadInput(

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from cli.execution import Step
 from cli.screens.lines import clip, count, difference, figure, seconds, size, step_line, traffic, words
 from modelcycle import messages
-from modelcycle.conclude import reason_text
 from modelcycle.faults import Fault
+from modelcycle.reasons import reason_text
 from modelcycle.spec import is_better
 
 LABELS = {"engineer_features": "engineer features", "score_candidate": "score"}

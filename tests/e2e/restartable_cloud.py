@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from infra.local import cloud as local
@@ -74,6 +75,39 @@ class RestartableCloud:
         stopped = local.down(home=self.site.home)
         self.start()
         return stopped
+
+
+@contextlib.contextmanager
+def kill_first_processes(
+    cloud: local.LocalCloud, functions: set[str], age: Callable[[str], float] = lambda name: 0.0
+) -> Iterator[set[str]]:
+    """Kill the first process of each function; yields the names of those that were killed.
+
+    Parameters
+    ----------
+    functions : their names in the template
+    age : by name, for how many seconds its process has been there when it is killed
+    """
+    killed: set[str] = set()
+    seen_at: dict[int, float] = {}
+    ended = threading.Event()
+
+    def kill() -> None:
+        while not ended.wait(0.01):
+            for pid, name in function_processes(cloud):
+                seen_for = time.monotonic() - seen_at.setdefault(pid, time.monotonic())
+                if name in functions - killed and seen_for >= age(name):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                        killed.add(name)
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        ended.set()
+        thread.join()
 
 
 def function_processes(cloud: local.LocalCloud) -> Iterator[tuple[int, str]]:

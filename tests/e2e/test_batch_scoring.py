@@ -9,9 +9,7 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +18,12 @@ import pytest
 from infra.local.cloud import LocalCloud
 from tests.contract.rows import rows
 from tests.e2e.observed_model import ObservedModel, wait_for
-from tests.e2e.restartable_cloud import function_processes
+from tests.e2e.restartable_cloud import function_processes, kill_first_processes
 from tests.e2e.signed_request import predict
 
 MODEL = "scored-plums"
 SECONDS = 90.0
+FUNCTIONS = {"PlanScoring", "ScoreShard", "FinishScoring"}
 
 
 class Scored:
@@ -117,10 +116,10 @@ def test_functions_that_are_killed_change_nothing(cloud: LocalCloud, scored: Sco
     scored.upload("undisturbed.csv", text)
     expected = scored.wait("undisturbed.csv")
     stop_idle_processes(cloud)
-    with kill_first(cloud, {"PlanScoring", "ScoreShard", "FinishScoring"}) as killed:
+    with kill_first_processes(cloud, FUNCTIONS) as killed:
         scored.upload("killed.csv", text)
         manifest = scored.wait("killed.csv")
-    assert killed == {"PlanScoring", "ScoreShard", "FinishScoring"}
+    assert killed == FUNCTIONS
     assert [file["sha256"] for file in manifest["results"]] == [file["sha256"] for file in expected["results"]]
     assert not scored.ends("killed.csv", "failed")
 
@@ -131,49 +130,21 @@ def test_the_same_file_again_is_not_scored_again(cloud: LocalCloud, scored: Scor
     first = scored.wait("again.csv")
     states = cloud.operator.client("stepfunctions")
     machine = cloud.outputs["BatchScoringArn"]
-    before = len(
-        states.list_executions(stateMachineArn=machine, statusFilter="SUCCEEDED", maxResults=1000)["executions"]
-    )
+
+    def succeeded() -> int:
+        found = states.list_executions(stateMachineArn=machine, statusFilter="SUCCEEDED", maxResults=1000)
+        return len(found["executions"])
+
+    before = succeeded()
     scored.upload("again.csv", text)
-    wait_for(
-        lambda: (
-            len(
-                states.list_executions(stateMachineArn=machine, statusFilter="SUCCEEDED", maxResults=1000)["executions"]
-            )
-            > before
-        ),
-        SECONDS,
-    )
+    wait_for(lambda: succeeded() > before, SECONDS)
     assert scored.ends("again.csv", "manifest") == [first]
-
-
-@contextlib.contextmanager
-def kill_first(cloud: LocalCloud, functions: set[str]) -> Iterator[set[str]]:
-    """Kill the first process of each function."""
-    killed: set[str] = set()
-    ended = threading.Event()
-
-    def kill() -> None:
-        while not ended.wait(0.01):
-            for pid, name in function_processes(cloud):
-                if name in functions - killed:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                        killed.add(name)
-
-    thread = threading.Thread(target=kill, daemon=True)
-    thread.start()
-    try:
-        yield killed
-    finally:
-        ended.set()
-        thread.join()
 
 
 def stop_idle_processes(cloud: LocalCloud) -> None:
     """End the processes that wait for a call, so that the next call starts one, which is killed at work."""
     for pid, name in list(function_processes(cloud)):
-        if name in ("PlanScoring", "ScoreShard", "FinishScoring"):
+        if name in FUNCTIONS:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     time.sleep(0.5)

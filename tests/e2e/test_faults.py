@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import signal
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +15,7 @@ from modelcycle.registry import Record
 from tests.contract.conductor import _filled, _path, flow
 from tests.e2e.conftest import ROOT
 from tests.e2e.observed_model import ObservedModel, wait_for
-from tests.e2e.restartable_cloud import RUN_SECONDS, RestartableCloud, function_processes
+from tests.e2e.restartable_cloud import RUN_SECONDS, RestartableCloud, kill_first_processes
 from tests.e2e.signed_request import predict
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")
@@ -48,7 +42,9 @@ def undisturbed(cloud: LocalCloud) -> ObservedModel:
 def test_a_function_that_is_killed_is_retried(restartable: RestartableCloud, undisturbed: ObservedModel) -> None:
     """The first process of each function of the lifecycle is killed, some at their start, some during their work."""
     model = restartable.model("killed-plums")
-    with kill_first_processes(restartable.cloud) as killed:
+    # some before their handler is loaded, some during their work, some idle after it
+    age = {name: 0.4 * (len(name) % 3) for name in LIFECYCLE_FUNCTIONS}
+    with kill_first_processes(restartable.cloud, LIFECYCLE_FUNCTIONS, age.__getitem__) as killed:
         model.put_pipeline()
         model.upload("plums.csv")
         newest = model.wait_for_runs(seconds=RUN_SECONDS)[0]
@@ -144,32 +140,6 @@ def test_a_request_for_retraining_that_comes_twice_starts_one_run(undisturbed: O
 
     assert [invoke(), invoke()] == ["started", "was started before"]
     assert undisturbed.wait_for_runs(2, seconds=RUN_SECONDS)[0].state == "unchanged"
-
-
-@contextlib.contextmanager
-def kill_first_processes(cloud: LocalCloud) -> Iterator[set[str]]:
-    """Kill the first process of each function of the lifecycle; yields the names of those that were killed."""
-    killed: set[str] = set()
-    seen_at: dict[int, float] = {}
-    ended = threading.Event()
-
-    def kill() -> None:
-        while not ended.wait(0.01):
-            for pid, name in function_processes(cloud):
-                age = time.monotonic() - seen_at.setdefault(pid, time.monotonic())
-                # some before their handler is loaded, some during their work, some idle after it
-                if name in LIFECYCLE_FUNCTIONS - killed and age >= 0.4 * (len(name) % 3):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                        killed.add(name)
-
-    thread = threading.Thread(target=kill, daemon=True)
-    thread.start()
-    try:
-        yield killed
-    finally:
-        ended.set()
-        thread.join()
 
 
 def task_inputs(model: ObservedModel, output: str, name: str) -> list[tuple[str, str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from modelcycle.faults import Transient
+from modelcycle.faults import Fault, Transient, Unknown
 from modelcycle.stage import captured_requests as module
 from modelcycle.stage.captured_requests import captured_requests
 from modelcycle.store import Listed
@@ -70,10 +70,11 @@ def test_an_object_that_cannot_be_read_is_counted_and_the_others_are_used(monkey
     assert [request.prediction_id for request in captures.requests] == ["p1"] and captures.unread == 2
 
 
-def test_an_object_that_is_replaced_meanwhile_is_counted() -> None:
+@pytest.mark.parametrize("fault", [Transient("it was replaced"), Unknown("it was deleted")])
+def test_an_object_that_is_replaced_or_deleted_meanwhile_is_counted(fault: Fault) -> None:
     class Replaced(MemoryStore):
         def download(self, listed: Listed, path: Path) -> str | None:
-            raise Transient("it was replaced", listed.key)
+            raise fault
 
     data = Replaced("data")
     data.upload("captures/model=plums/2026/11/29/01/a", line(1))
@@ -87,3 +88,12 @@ def test_a_line_that_is_too_long_is_skipped_and_objects_are_bounded(monkeypatch:
     assert ids(store(**{"2026/11/29/01/a": line(0) + long + line(2)})) == ["p2", "p0"]
     monkeypatch.setattr(module, "MAX_OBJECTS", 3)
     assert ids(store(**{f"2026/11/29/01/{n}": line(n) for n in range(9)})) == ["p8", "p7", "p6"]
+
+
+def test_wide_rows_are_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = [line(number, instance={"text": "x" * 1000}) for number in range(10)]
+    data = store(**{"2026/11/29/01/a": b"".join(wide[:6]), "2026/11/29/01/b": b"".join(wide[6:])})
+    monkeypatch.setattr(module, "MAX_BYTES", len(wide[0]) * 7)
+    assert ids(data) == ["p9", "p8", "p7", "p6", "p5", "p4", "p3"]
+    monkeypatch.setattr(module, "MAX_BYTES", len(wide[0]) * 2)
+    assert ids(data) == ["p9", "p8"]

@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 from cli.place import Credentials, Place
-from cli.result_file import check_result_path, unread_rows, write_results
-from cli.score import _class_of, _wait
+from cli.result_file import check_result_path, default_result_path, unread_rows, write_results
+from cli.score import _check_object, _class_of, _wait
 from cli.screens.scored import scored_text
-from modelcycle.faults import BadInput, ColumnsDiffer, Fault
+from modelcycle.faults import BadInput, ColumnsDiffer, Fault, Raced
 from modelcycle.messages import FinishedScoring
 
 NAMES = ["row", 'id "with", all', "Prediction_2", "prediction", "probability_it's", "version", "unread"]
@@ -53,7 +53,27 @@ def test_rows_that_could_not_be_read_are_told(parts: list[Path]) -> None:
         {"row": 2, "unread": "line 3 is not a row: short", "scored": False},
         {"row": 3, "unread": "age: 'forty' where a number is expected", "scored": True},
     ]
-    assert len(unread_rows(parts, NAMES, 1)) == 1
+
+
+def test_rows_that_were_not_scored_are_told_after_any_number_of_unread_values(parts: list[Path]) -> None:
+    cells = "".join(f"{row},a,b,no,0.5,3,age: 'x' where a number is expected\n" for row in range(4, 9))
+    parts[1].write_text(HEAD + cells + "9,,,,,,line 10 is not a row: short\n")
+    told = unread_rows([parts[1]], NAMES, 2)
+    assert [(row["row"], row["scored"]) for row in told] == [(9, False), (4, True), (5, True)]
+
+
+def test_the_results_of_another_upload_are_not_taken_for_those_of_this_file() -> None:
+    _check_object({"object": {"etag": "a"}}, "a", Path("rows.csv"))
+    with pytest.raises(Raced, match="another file of this name"):
+        _check_object({"object": {"etag": "b"}}, "a", Path("rows.csv"))
+
+
+def test_files_with_points_in_their_names_have_results_of_their_own() -> None:
+    names = ["sales.2026-10.csv", "sales.2026-11.csv.gz", "sales.CSV", ".rows.csv"]
+    assert [default_result_path(Path("in") / name) for name in names] == [
+        Path("in") / name for name in ("sales.2026-10.scored.csv", "sales.2026-11.scored.csv", "sales.scored.csv",
+                                       ".rows.scored.csv")
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["out.xlsx", "nowhere/out.csv", "rows.csv"])

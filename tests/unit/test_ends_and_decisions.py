@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from modelcycle.claim import arrival_of
-from modelcycle.conclude import read_request, reason_text
+from modelcycle.conclude import read_request
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import BadMessage, BadRequest, NotAllowed, TargetMissing, Unknown
 from modelcycle.govern import decide
 from modelcycle.govern.decision_request import parse_decision
 from modelcycle.messages import Decision, DeployRequest, RetrainRequest, RolloutEnded, Run, Trigger
+from modelcycle.reasons import reason_text
 from modelcycle.registry import Registry, Version, Write
 from modelcycle.retrain import retrain
 from tests.fakes import MemoryStore, MemoryTable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -19,7 +20,6 @@ from modelcycle.faults import BadInput, BadMessage, ColumnsDiffer, Fault, NoData
 from modelcycle.messages import (
     FailedShard,
     FinishScoringRequest,
-    PlannedScoring,
     PlanScoringRequest,
     ScoringFailure,
 )
@@ -111,6 +111,24 @@ def test_large_results_are_several_files_each_with_a_header(job: Job, monkeypatc
     assert [(file["key"], file["sha256"]) for file in listed] == [
         (file.uri.removeprefix("s3://data/"), file.sha256) for file in finished.files[:-1]
     ]
+
+
+def test_long_lines_of_one_shard_are_several_files_of_whole_lines(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"c{number}\n{'x' * 90}" for number in range(9)]
+    text = csv_text(HEAD, *([40, "red", "Male", name] for name in names)) + "no row\n"
+    monkeypatch.setattr(result_files, "MAX_FILE_BYTES", 500)
+    finished = job.score("rows.csv", text)
+    assert len(finished.files) > 4 and max(file.bytes for file in finished.files[:-1]) <= 600
+    assert [line[ID] for line in job.lines(finished)] == [*names, ""]
+    assert [line["row"] for line in job.lines(finished)] == [str(number) for number in range(1, 11)]
+
+
+def test_many_classes_make_shards_of_fewer_rows() -> None:
+    source: Any = SimpleNamespace(table=SimpleNamespace(names=[], rows=10**6))
+    signature = train("multiclass").signature
+    many = signature.model_copy(update={"classes": [f"c{number}" for number in range(200)]})
+    assert typed_shards.shard_rows(source, signature, []) == typed_shards.MAX_SHARD_ROWS
+    assert typed_shards.shard_rows(source, many, []) * 200 == typed_shards.MAX_SHARD_CELLS
 
 
 def test_every_format_that_training_reads_gives_the_same_scores(job: Job, tmp_path: Path) -> None:
@@ -364,6 +382,17 @@ def test_an_execution_that_no_catch_handles_is_recorded_too(status: str, words: 
     assert ("upload the file again" in json.loads(data.objects[failed.record])["remedy"]) == (status == "ABORTED")
 
 
+def test_a_message_about_one_model_and_a_file_of_another_is_refused(job: Job) -> None:
+    job.data.upload(f"score/{MODEL}/rows.csv", FILE.encode())
+    plan = job.plan("rows.csv").wire()
+    with pytest.raises(BadMessage):
+        PlanScoringRequest.from_event({"model": MODEL, "key": "score/other/rows.csv"})
+    with pytest.raises(BadMessage):
+        FinishScoringRequest.from_event({"plan": plan | {"key": "score/other/rows.csv"}, "shards": []})
+    with pytest.raises(BadMessage):
+        ScoringFailure.from_event({"model": MODEL, "key": "score/other/x.csv", "execution": "e", "error": {}})
+
+
 def test_names_that_meet_those_of_the_results_get_a_number() -> None:
     signature = train("binary").signature.model_copy(update={"classes": ["Yes", "yes"]})
     names = result_files.column_names(signature, ["Row", "row", "prediction", "UNREAD", "probability_yes"])
@@ -394,12 +423,19 @@ def test_a_file_that_needs_too_many_shards_is_refused(job: Job, monkeypatch: pyt
         job.score("rows.csv", FILE)
 
 
-def test_the_plan_of_the_largest_file_fits_into_a_state(job: Job) -> None:
-    plan = job.plan_of = PlannedScoring.model_validate(_largest(job))  # type: ignore[attr-defined]
-    assert len(json.dumps(plan.wire())) < 200_000
-
-
-def _largest(job: Job) -> dict[str, Any]:
+def test_plan_and_scores_of_the_largest_file_fit_into_a_state(job: Job) -> None:
     job.data.upload(f"score/{MODEL}/rows.csv", FILE.encode())
-    plan = job.plan("rows.csv").wire()
-    return plan | {"shards": plan["shards"] * planning.MAX_SHARDS}
+    plan = job.plan("rows.csv")
+    (scored,) = job.shards(plan)
+    state = json.dumps({
+        "plan": plan.wire() | {"shards": [_with_long_names(plan.shards[0].model_dump())] * planning.MAX_SHARDS},
+        "shards": [_with_long_names(scored.wire())] * planning.MAX_SHARDS,
+    })  # fmt: skip
+    assert len(state) < 262_144 - 32_768  # what Step Functions holds; without S3's event and the notes
+
+
+def _with_long_names(shard: dict[str, Any]) -> dict[str, Any]:
+    """A bucket's name may have 63 characters, a model's 48."""
+    text = json.dumps(shard).replace("s3://artifacts/", f"s3://{'b' * 63}/").replace(MODEL, "m" * 48)
+    named: dict[str, Any] = json.loads(text)
+    return named | {name: 10**8 for name in ("first", "rows", "number") if name in named}

@@ -101,6 +101,39 @@ def test_a_request_with_a_value_that_the_candidate_cannot_read_is_counted_and_it
     assert other_way.unread_by_champion == len(asked) and other_way.unread == 0
 
 
+def scorer_that_fails(version: LoadedVersion, hours: float, *, raises: bool) -> LoadedVersion:
+    """The same version, which raises an error, or gives no number, for rows with these hours."""
+    real = version.scorer
+
+    class Failing:
+        def scores(self, columns: Any) -> Any:
+            broken = columns.values[HOURS] == hours
+            if raises and broken.any():
+                raise RuntimeError("the graph fails")
+            return np.where(broken[:, None], np.float32(np.nan), real.scores(columns))
+
+    return dataclasses.replace(version, scorer=Failing())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("raises", [True, False])
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_row_that_only_the_candidate_cannot_score_differs_and_one_that_the_champion_cannot_is_left_out(
+    task: Task, raises: bool
+) -> None:
+    sound = loaded(task, 0, 1)
+    asked = [
+        CapturedRequest(f"p{n}", request.instance | {HOURS: 77.0 if n in (2, 5) else 1.0 + n})
+        for n, request in enumerate(requests_of(train(task), 9))
+    ]
+    broken = scorer_that_fails(dataclasses.replace(sound, version=2), 77.0, raises=raises)
+    result = replay(asked, sound, broken)
+    assert {row.prediction_id for row in result.rows if row.differs} == {"p2", "p5"} and len(result.rows) == 9
+    assert all((row.candidate is None) == (row.distance is None) == row.differs for row in result.rows)
+    json.dumps([dataclasses.asdict(row) for row in result.rows], allow_nan=False)
+    result = replay(asked, broken, sound)
+    assert (len(result.rows), result.disagreements, result.unread_by_champion) == (7, 0, 2)
+
+
 def test_classes_of_only_one_of_the_versions_have_no_probability_in_the_other() -> None:
     binary = loaded("binary", 0, 1)
     renamed = dataclasses.replace(

@@ -369,7 +369,7 @@ def test_a_limit_of_the_load_test_refuses_but_not_for_good(
     ],
 )
 def test_what_lambda_did_not_do_is_told_and_not_held_against_the_version(function: dict[str, Any], note: str) -> None:
-    run = Registered(staging=QUICK | {"cold_start_ms": 1})
+    run = Registered(staging=QUICK | {"cold_start_ms": 1, "rows_per_second": 0.1})
     for name, value in ({"warm": True} | function).items():
         setattr(run.function, name, value)
     result = run.stage()

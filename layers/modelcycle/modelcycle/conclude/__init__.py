@@ -2,6 +2,5 @@
 
 from modelcycle.conclude.conclude import conclude
 from modelcycle.conclude.uncaught import read_request
-from modelcycle.reasons import reason_text
 
-__all__ = ["conclude", "read_request", "reason_text"]
+__all__ = ["conclude", "read_request"]

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from modelcycle.faults import BadMessage
 from modelcycle.messages.message import Artifact, Message
@@ -15,32 +15,43 @@ from modelcycle.spec import MODEL_NAME
 INPUTS, OUTPUTS = "score/", "scored/"  # prefixes of the data bucket
 
 
-class PlanScoringRequest(Message):
-    """An object under `score/{model}/` of the data bucket, as S3's event names it."""
+class _OfObject(Message):
+    """A message about an object under `score/{model}/` of the data bucket; the model is that of the key."""
 
     model: str
     key: str
-    etag: str = ""
 
     @property
     def correlation_id(self) -> str:
         return self.key
 
-    @property
-    def name(self) -> str:
-        """The object's name below `score/{model}/`, subfolders included."""
-        return self.key.removeprefix(f"{INPUTS}{self.model}/")
+    @model_validator(mode="after")
+    def _has_the_model_of_its_key(self) -> Self:
+        if _model_of(self.key) != self.model:
+            raise ValueError("the object lies in the folder of another model")
+        return self
 
     @classmethod
     def from_event(cls, event: Any) -> Self:
-        """Read the request of a state, which has only the key and the etag.
+        """Read the message from a state's input, which may have the key alone.
 
-        >>> PlanScoringRequest.from_event({"key": "score/churn/2026/may.csv"}).name
-        '2026/may.csv'
+        >>> PlanScoringRequest.from_event({"key": "score/churn/may.csv"}).model
+        'churn'
         """
         if isinstance(event, dict) and isinstance(event.get("key"), str) and "model" not in event:
             event = event | {"model": _model_of(event["key"])}
         return super().from_event(event)
+
+
+class PlanScoringRequest(_OfObject):
+    """The object, as S3's event names it; `model` is empty if it is in the folder of none."""
+
+    etag: str = ""
+
+    @property
+    def name(self) -> str:
+        """The object's name below `score/{model}/`, subfolders included."""
+        return self.key.removeprefix(f"{INPUTS}{self.model}/")
 
 
 class ScoringShard(BaseModel):
@@ -61,19 +72,19 @@ class ScoringShard(BaseModel):
     index: Artifact
 
 
-class PlannedScoring(Message):
+class PlannedScoring(_OfObject):
     """One item of `shards` is one call of `score_shard`."""
 
-    model: str
-    key: str
     job: str = Field(description="hash of the object, the version and the code: the same job has the same results")
     version: int = Field(description="the champion when the job was planned; it scores all shards")
     rows: int
-    unread: int = Field(description="rows that the version cannot read; the results name each with its reason")
+    unread: int = Field(description="lines of the file that are no rows; the results name each with its reason")
     shards: list[ScoringShard]
     etag: str = ""
     ids: list[str] = Field([], description="the columns that identify a row, as the results have them")
-    broken: Artifact | None = Field(None, description="Parquet file with number, line and reason of each unread row")
+    broken: Artifact | None = Field(
+        None, description="Parquet file with number, line and reason of each line that is no row"
+    )
     unread_cells: int = Field(0, description="values that do not parse; they count as missing, as in training")
     notes: list[str] = Field([], description="what is not as usual in the file, as sentences for people")
     planned_at: AwareDatetime | None = None
@@ -119,17 +130,11 @@ class FinishScoringRequest(Message):
         return self.plan.key
 
 
-class ScoringFailure(Message):
+class ScoringFailure(_OfObject):
     """A job that ends without results: a Catch of the state machine, or EventBridge, reports it."""
 
-    model: str
-    key: str
     execution: str
     error: dict[str, Any]
-
-    @property
-    def correlation_id(self) -> str:
-        return self.key
 
     @classmethod
     def from_event(cls, event: Any) -> Self:
@@ -141,8 +146,6 @@ class ScoringFailure(Message):
         """
         if isinstance(event, dict) and "detail-type" in event:
             event = _of_status_change(event)
-        if isinstance(event, dict) and isinstance(event.get("key"), str) and "model" not in event:
-            event = event | {"model": _model_of(event["key"])}
         return super().from_event(event)
 
 
@@ -161,8 +164,8 @@ class FinishedScoring(Message):
     job: str
     version: int
     rows: int
-    unread: int
-    results: str = Field(description="key of the results beside the object; the manifest is written last")
+    unread: int = Field(description="rows and lines without a prediction")
+    results: str = Field(description="key of the first file of the results; the manifest is written last")
     manifest: str
     files: list[Artifact] = Field([], description="all files of the results in order, and the manifest")
     unread_cells: int = 0

@@ -20,7 +20,7 @@ from modelcycle.messages import (
     ScoringFailure,
     fingerprint,
 )
-from modelcycle.messages.scoring import OUTPUTS
+from modelcycle.messages.scoring import INPUTS, OUTPUTS
 from modelcycle.model.npz import from_npz
 from modelcycle.model.signature import Signature
 from modelcycle.reasons import RUN_AGAIN, reason_text
@@ -107,7 +107,7 @@ def results_prefix(model: str, key: str, folder: str) -> str:
     >>> results_prefix("churn", "score/churn/2026/may.csv", "1f6a")
     'scored/churn/2026/may.csv/1f6a/'
     """
-    return f"{OUTPUTS}{key.removeprefix('score/')}/{folder}/"
+    return f"{OUTPUTS}{key.removeprefix(INPUTS)}/{folder}/"
 
 
 class _Lines:
@@ -123,7 +123,7 @@ class _Lines:
         self.written = self.not_scored = 0
 
     def parts(self) -> Iterator[Path]:
-        """Yield a file of lines for each shard."""
+        """Yield files of lines, one or more for each shard."""
         broken = self.artifacts.fetch(self.plan.broken, self.folder) if self.plan.broken else None
         first = 1  # number of the first line of this shard; broken lines count
         for position, (planned, scored) in enumerate(zip(self.plan.shards, self.shards, strict=True)):
@@ -138,13 +138,13 @@ class _Lines:
                 here = (broken, first, end)
                 first = end
             path = self.folder / f"lines-{planned.number:05d}.csv"
-            lines, not_scored = write_shard(
+            paths, lines, not_scored = write_shard(
                 self.engine, path, index, scores, self.signature, self.plan.version, len(self.plan.ids), here
             )
             self.written += lines
             self.not_scored += not_scored
             index.unlink()
-            yield path
+            yield from paths
 
     def _last_number(self, index: Path) -> int:
         found = self.engine.execute("SELECT max(number) FROM read_parquet($1)", [str(index)]).fetchall()

@@ -23,7 +23,7 @@ from modelcycle.store import Listed, Store
 
 STEP = "plan_scoring"
 MAX_FILE_BYTES = 2 * 2**30  # copied to the function's temporary storage
-MAX_SHARDS = 300  # their names have to fit into one state of Step Functions, which holds 256 KiB
+MAX_SHARDS = 200  # the plan and all scored shards have to fit into one state of Step Functions, which holds 256 KiB
 MAX_NOTES = 10
 
 

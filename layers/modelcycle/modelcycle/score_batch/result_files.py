@@ -16,7 +16,7 @@ from modelcycle.model.signature import Signature
 from modelcycle.sql_literal import literal
 
 NO_SCORE = "the model gives no number for this row"
-MAX_FILE_BYTES = 64 * 2**20  # then a new file begins
+MAX_FILE_BYTES = 64 * 2**20  # then a new file begins; an object has at most 100 MB
 
 
 def column_names(signature: Signature, ids: Sequence[str]) -> list[str]:
@@ -63,8 +63,10 @@ def header(names: Sequence[str]) -> bytes:
 def write_shard(
     engine: Any, path: Path, index: Path, scores: npt.NDArray[np.float32], signature: Signature, version: int,
     ids: int, broken: tuple[Path, int, int] | None,
-) -> tuple[int, int]:  # fmt: skip
-    """Write the lines of one shard, without a header; return how many there are, and how many scores are no numbers.
+) -> tuple[list[Path], int, int]:  # fmt: skip
+    """Write the lines of one shard, without a header, to `path`, or to several files beside it if they are long.
+
+    Return the files, how many lines there are, and how many scores are no numbers.
 
     A row whose scores are not finite, which a graph may give for far values, has no prediction: `unread` says so.
 
@@ -102,17 +104,38 @@ def write_shard(
         )
         belongs = f"number >= {first} AND number < {end}" if end else f"(number >= {first} OR number IS NULL)"
         query = (
-            f"SELECT * FROM ({query} UNION ALL BY NAME SELECT {empty},"
-            f" 'line ' || line || ' is not a row: ' || reason AS unread"
-            f" FROM read_parquet({literal(file)}) WHERE {belongs}) ORDER BY number NULLS LAST"
+            f"SELECT * EXCLUDE (line) FROM ({query} UNION ALL BY NAME SELECT {empty},"
+            f" 'line ' || line || ' is not a row: ' || reason AS unread, line"
+            f" FROM read_parquet({literal(file)}) WHERE {belongs}) ORDER BY number NULLS LAST, line"
         )
     try:
-        copied = engine.execute(
-            f"COPY ({query}) TO {literal(path)} (FORMAT csv, HEADER false, DELIMITER ',', NULLSTR '')"
-        ).fetchall()  # to its end: a result that is not finished keeps `scores` registered
+        lines = _copy(engine, query, path)
+        if path.stat().st_size <= MAX_FILE_BYTES:
+            return [path], lines, not_scored
+        paths = _copy_in_slices(engine, query, lines, path)
     finally:
         engine.unregister("scores")
-    return int(copied[0][0]), not_scored
+    return paths, lines, not_scored
+
+
+def _copy(engine: Any, query: str, path: Path) -> int:
+    copied = engine.execute(
+        f"COPY ({query}) TO {literal(path)} (FORMAT csv, HEADER false, DELIMITER ',', NULLSTR '')"
+    ).fetchall()  # to its end: a result that is not finished keeps `scores` registered
+    return int(copied[0][0])
+
+
+def _copy_in_slices(engine: Any, query: str, lines: int, whole: Path) -> list[Path]:
+    """Write the lines of a file that is too large to files of about half of MAX_FILE_BYTES: some lines are longer."""
+    slices = -(-whole.stat().st_size // (MAX_FILE_BYTES // 2))
+    size = -(-lines // slices)
+    whole.unlink()
+    engine.execute(f"CREATE OR REPLACE TABLE long_lines AS {query}")
+    paths = [whole.with_stem(f"{whole.stem}-{start:08d}") for start in range(0, lines, size)]
+    for path, start in zip(paths, range(0, lines, size), strict=True):
+        _copy(engine, f"SELECT * FROM long_lines LIMIT {size} OFFSET {start}", path)
+    engine.execute("DROP TABLE long_lines")
+    return paths
 
 
 def joined(parts: Iterator[Path], first_line: bytes, folder: Path) -> Iterator[Path]:

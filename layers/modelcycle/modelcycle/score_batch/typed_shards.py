@@ -58,7 +58,7 @@ def shards(source: NumberedRows, signature: Signature, ids: Sequence[str], folde
         )
         for field in signature.fields
     }
-    size = shard_rows(source, [field.name for field in signature.fields], ids)
+    size = shard_rows(source, signature, ids)
     for number, first in enumerate(range(1, source.table.rows + 1, size)):
         last = min(first + size - 1, source.table.rows)
         rows = last - first + 1
@@ -69,10 +69,11 @@ def shards(source: NumberedRows, signature: Signature, ids: Sequence[str], folde
         yield Shard(number, first, rows, Columns(values), index, sum(unread.values()))
 
 
-def shard_rows(source: NumberedRows, fields: Sequence[str], ids: Sequence[str]) -> int:
-    """Return how many rows a shard has, so that it fits into little memory whatever its columns hold."""
+def shard_rows(source: NumberedRows, signature: Signature, ids: Sequence[str]) -> int:
+    """Return how many rows a shard has, so that it and its scores fit into little memory whatever its columns hold."""
     names = source.table.names
-    used = {names.index(name) for name in [*fields, *ids] if name in names}
+    columns_in = [*(field.name for field in signature.fields), *ids]
+    used = {names.index(name) for name in columns_in if name in names}
     columns = ", ".join(literal(f"c{number}") for number in sorted(used))
     # the file's own account of its texts, each distinct text of a row group once: as they will be in memory
     text_bytes = 0
@@ -82,7 +83,8 @@ def shard_rows(source: NumberedRows, fields: Sequence[str], ids: Sequence[str]) 
                 WHERE path_in_schema IN ({columns})"""
         ).fetchone()
     by_text = MAX_SHARD_TEXT_BYTES * source.table.rows // max(int(text_bytes), 1)
-    return max(1, min(MAX_SHARD_ROWS, MAX_SHARD_CELLS // max(len(fields) + len(ids), 1), by_text))
+    cells = max(len(columns_in), len(signature.classes), 1)  # of a row, read or written
+    return max(1, min(MAX_SHARD_ROWS, MAX_SHARD_CELLS // cells, by_text))
 
 
 def _text_sql(source: NumberedRows, field: Field, missing: Sequence[str]) -> str:

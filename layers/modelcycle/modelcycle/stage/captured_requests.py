@@ -17,13 +17,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from modelcycle.faults import Transient
+from modelcycle.faults import Transient, Unknown
 from modelcycle.store import Listed, Store
 
 MAX_DAYS = 30  # that are looked at
 MAX_OBJECTS = 100  # that are read
 MAX_OBJECT_BYTES = 32 * 2**20  # as stored; a larger one is left out
 MAX_LINE_BYTES = 2**20  # a longer one is left out
+MAX_BYTES = 64 * 2**20  # of all lines that are kept; parsed, they take several times as much memory
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Captures:
     Parameters
     ----------
     days : how many days back the search went
-    unread : objects that are broken, too large, or were replaced meanwhile
+    unread : objects that are broken or too large, or were replaced or deleted meanwhile
     """
 
     requests: list[CapturedRequest]
@@ -57,7 +58,7 @@ class Captures:
 
 
 def captured_requests(data: Store, model: str, wanted: int, now: datetime | None = None) -> Captures:
-    """Return at most `wanted` requests.
+    """Return at most `wanted` requests, fewer if their lines have more than MAX_BYTES.
 
     Parameters
     ----------
@@ -66,17 +67,18 @@ def captured_requests(data: Store, model: str, wanted: int, now: datetime | None
     """
     captures, seen = Captures([]), set[str]()
     now = now or datetime.now(UTC)
-    objects = 0
+    objects, room = 0, MAX_BYTES
     with tempfile.TemporaryDirectory() as folder:
         for captures.days in range(1, MAX_DAYS + 1):
             # Firehose names an object by the time at which it began to collect it
             day = now - timedelta(days=captures.days - 1)
             for listed in reversed(list(data.list(f"captures/model={model}/{day:%Y/%m/%d}/"))):
-                if len(captures.requests) >= wanted or objects >= MAX_OBJECTS:
+                if len(captures.requests) >= wanted or objects >= MAX_OBJECTS or room <= 0:
                     return captures
                 objects += 1
-                lines = _last_lines(data, listed, Path(folder) / "object", wanted)
+                lines = _last_lines(data, listed, Path(folder) / "object", wanted, room)
                 captures.unread += lines is None
+                room -= sum(map(len, lines or []))
                 for request in map(_request, reversed(lines or [])):
                     if request is not None and request.prediction_id not in seen and len(captures.requests) < wanted:
                         seen.add(request.prediction_id)
@@ -84,8 +86,8 @@ def captured_requests(data: Store, model: str, wanted: int, now: datetime | None
     return captures
 
 
-def _last_lines(data: Store, listed: Listed, path: Path, wanted: int) -> list[bytes] | None:
-    """Return the last lines of an object; None if it cannot be read."""
+def _last_lines(data: Store, listed: Listed, path: Path, wanted: int, room: int) -> list[bytes] | None:
+    """Return the last lines of an object, at most `wanted` and at most `room` bytes; None if it cannot be read."""
     if listed.bytes > MAX_OBJECT_BYTES:
         return None
     try:
@@ -93,11 +95,21 @@ def _last_lines(data: Store, listed: Listed, path: Path, wanted: int) -> list[by
         with path.open("rb") as file:
             compressed = file.read(2) == b"\x1f\x8b"
         with gzip.open(path) if compressed else path.open("rb") as lines:
-            return list(deque(_short_lines(lines), maxlen=wanted))
-    except (Transient, gzip.BadGzipFile, EOFError, zlib.error):
+            return _last(_short_lines(lines), wanted, room)
+    except (Transient, Unknown, gzip.BadGzipFile, EOFError, zlib.error):
         return None
     finally:
         path.unlink(missing_ok=True)
+
+
+def _last(lines: Iterator[bytes], wanted: int, room: int) -> list[bytes]:
+    kept, size = deque[bytes](), 0
+    for line in lines:
+        kept.append(line)
+        size += len(line)
+        while len(kept) > wanted or size > room:
+            size -= len(kept.popleft())
+    return list(kept)
 
 
 def _short_lines(file: Any) -> Iterator[bytes]:

@@ -93,7 +93,7 @@ class Findings:
             notes.append(f"replayed as missing, since not captured: {_named(sorted(replay.masked), ', ')}")
         if replay and replay.unread_by_champion:
             n = replay.unread_by_champion
-            notes.append(f"{n:,} captured rows are left out: version {replay.champion} cannot read them now")
+            notes.append(f"{n:,} captured rows are left out: version {replay.champion} cannot answer them now")
         return notes
 
     def _judge_rehearsal(self, reasons: Reasons) -> None:
@@ -118,7 +118,7 @@ class Findings:
                 f"p99 in the serving function is {load.own_p99_ms:.1f} ms, above the limit of {limits.p99_ms:g} ms"
                 " (staging.p99_ms)"
             )
-        if limits.rows_per_second and load.rows_per_second < limits.rows_per_second:
+        if limits.rows_per_second and load.source and load.rows_per_second < limits.rows_per_second:
             told.append(
                 f"{load.rows_per_second:.0f} rows/s, below the limit of {limits.rows_per_second:g}"
                 " (staging.rows_per_second)"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from modelcycle.faults import BadRequest
 from modelcycle.model.answer import LoadedVersion
@@ -33,15 +34,16 @@ class Compared:
 
     Parameters
     ----------
-    champion, candidate : their predictions
+    champion, candidate : their predictions; None if the candidate gives no finite number
     champion_scores, candidate_scores : their probabilities of the classes that either predicts; empty for a regression
-    distance : total variation between the two distributions, 0 to 1; for a regression the absolute difference; None if
-        one of the answers is not a finite number
-    differs : whether the class is another one; for a regression, whether the distance is above VALUE_TOLERANCE
+    distance : total variation between the two distributions, 0 to 1; for a regression the absolute difference; None as
+        `candidate`
+    differs : whether the class is another one; for a regression, whether the distance is above VALUE_TOLERANCE; also
+        if there is no distance
     """
 
     prediction_id: str
-    champion: str | float | None
+    champion: str | float
     candidate: str | float | None
     champion_scores: dict[str, float]
     candidate_scores: dict[str, float]
@@ -62,7 +64,7 @@ class Replay:
     columns : by column name, why a request was adapted or not read, and how often
     masked : columns whose values are not captured
     unread : requests that the candidate cannot read even so
-    unread_by_champion : requests that the champion cannot read now
+    unread_by_champion : requests that the champion cannot read or score now
     """
 
     champion: int
@@ -101,8 +103,13 @@ def replay(requests: Sequence[CapturedRequest], champion: LoadedVersion, candida
             readable.append(request)
     result.columns = Counter(dict(result.columns.most_common(MAX_NAMED_COLUMNS)))
     if readable:
-        scored = [_scores([request.instance for request in readable], version) for version in (champion, candidate)]
-        result.rows = sorted(_compared(readable, champion, candidate, *scored), key=_most_different_first)
+        before, after = (_scores([request.instance for request in readable], one) for one in (champion, candidate))
+        # what the champion cannot score is nothing against the candidate
+        is_finite: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(before), axis=1)
+        result.unread_by_champion += len(readable) - int(is_finite.sum())
+        kept = [request for request, finite in zip(readable, is_finite.tolist(), strict=True) if finite]
+        rows = _compared(kept, champion, candidate, before[is_finite], after[is_finite])
+        result.rows = sorted(rows, key=_most_different_first)
     return result
 
 
@@ -157,7 +164,13 @@ def _error(instance: dict[str, Any], version: LoadedVersion) -> list[str] | None
 
 
 def _scores(instances: Sequence[dict[str, Any]], version: LoadedVersion) -> ScoreArray:
-    return version.scorer.scores(version.signature.read([_adapted(instance, version) for instance in instances]))
+    """Return the scores of rows; those of a row for which the graph raises an error are NaN."""
+    try:
+        return version.scorer.scores(version.signature.read([_adapted(instance, version) for instance in instances]))
+    except Exception:  # whatever the graph raises, `predict` goes on
+        if len(instances) == 1:
+            return np.full((1, len(version.signature.classes) or 1), np.nan, dtype=np.float32)
+        return np.concatenate([_scores([instance], version) for instance in instances])
 
 
 def _compared(
@@ -169,23 +182,19 @@ def _compared(
     if candidate.signature.task == "regression":
         values = champion_scores[:, 0].astype(np.float64)
         distances = np.abs(candidate_scores[:, 0] - values)
-        finite = values[np.isfinite(values)]
-        unit = float(np.std(finite)) if len(finite) else 0.0
-        differ = ~(distances <= VALUE_TOLERANCE * unit)  # a distance that is no number differs
+        differ = distances > VALUE_TOLERANCE * (float(np.std(values)) if len(values) else 0.0)
     else:
         distances = _total_variation(champion_scores, champion, candidate_scores, candidate)
-        differ = np.array([one != other for one, other in zip(before, after, strict=True)])
+        differ = np.array([one != other for one, other in zip(before, after, strict=True)], dtype=bool)
+    differ |= ~np.isfinite(distances)  # the candidate gives no number
     for row, request in enumerate(requests):
+        answered = bool(np.isfinite(distances[row]))
         yield Compared(
-            request.prediction_id, _as_json(before[row]), _as_json(after[row]),
+            request.prediction_id, before[row], after[row] if answered else None,
             _of_classes(champion_scores[row], champion, before[row], after[row]),
             _of_classes(candidate_scores[row], candidate, before[row], after[row]),
-            float(distances[row]) if np.isfinite(distances[row]) else None, bool(differ[row]),
+            float(distances[row]) if answered else None, bool(differ[row]),
         )  # fmt: skip
-
-
-def _as_json(prediction: str | float) -> str | float | None:
-    return None if isinstance(prediction, float) and not math.isfinite(prediction) else prediction
 
 
 def _total_variation(
