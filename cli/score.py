@@ -18,7 +18,7 @@ from cli.result_file import check_result_path, unread_rows, write_results
 from cli.screens.scored import scored_text
 from modelcycle import faults
 from modelcycle.conclude import reason_text
-from modelcycle.faults import BadInput, Fault, NotAllowed
+from modelcycle.faults import BadInput, Fault, NotAllowed, Raced
 from modelcycle.messages import FinishedScoring, PlannedScoring
 
 START_TIMEOUT = 60.0  # seconds from an upload to its execution
@@ -54,8 +54,8 @@ def score(model: str, data: Path, to: Path | None, options: Options) -> int:
         place.check_model(model)
         raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
     started = time.monotonic()
-    execution = _upload(place, model, data)
-    finished = _wait(place, execution, data)
+    execution, etag = _upload(place, model, data)
+    finished = _wait(place, execution, data, etag)
     seconds = time.monotonic() - started
     with TemporaryDirectory(prefix="modelcycle-", dir=target.parent) as folder:
         parts = [_download(place, artifact.uri, Path(folder)) for artifact in finished.files[:-1]]
@@ -74,8 +74,8 @@ def score(model: str, data: Path, to: Path | None, options: Options) -> int:
     return console.DONE_IN_PART if finished.unread else console.DONE
 
 
-def _upload(place: Place, model: str, data: Path) -> str:
-    """Upload the file; return the execution that S3's event starts.
+def _upload(place: Place, model: str, data: Path) -> tuple[str, str]:
+    """Upload the file; return the execution that S3's event starts, and the object's etag.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def _upload(place: Place, model: str, data: Path) -> str:
             started_by = json.loads(place.states.describe_execution(executionArn=arn).get("input") or "{}")
             detail = (started_by.get("detail") or {}).get("object") or {}
             if detail.get("key") == key and str(detail.get("etag", "")).strip('"') == etag:
-                return str(arn)
+                return str(arn), etag
     raise Fault(
         f"the upload started no scoring job within {START_TIMEOUT:.0f} s", f"s3://{bucket}/{key}",
         "run `modelcycle status`; then give the file again",
@@ -114,11 +114,16 @@ def _start(execution: dict[str, Any]) -> datetime:
     return start
 
 
-def _wait(place: Place, execution: str, data: Path) -> FinishedScoring:
+def _wait(place: Place, execution: str, data: Path, etag: str) -> FinishedScoring:
     """Follow a job to its end; say what was read as soon as it is known.
+
+    Parameters
+    ----------
+    etag : of the object that was uploaded
 
     Raises
     ------
+    Raced : it scores another object, which was uploaded under the same key before it began
     Fault : it ended without results
     """
     is_told = False
@@ -128,6 +133,11 @@ def _wait(place: Place, execution: str, data: Path) -> FinishedScoring:
             plan = _plan(place, execution)
             if plan is not None:
                 is_told = True
+                if plan.etag and plan.etag != etag:
+                    raise Raced(
+                        f"another {data.name} was uploaded at the same time, and is scored instead of this one",
+                        str(data), "give the file again, under a name that nobody else uses",
+                    )  # fmt: skip
                 for note in plan.notes:
                     console.say(note)
                 shards = f"{len(plan.shards)} shards" if len(plan.shards) != 1 else "1 shard"

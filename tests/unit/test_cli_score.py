@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from cli.place import Credentials, Place
 from cli.result_file import check_result_path, unread_rows, write_results
 from cli.score import _class_of, _wait
 from cli.screens.scored import scored_text
-from modelcycle.faults import BadInput, ColumnsDiffer, Fault
-from modelcycle.messages import FinishedScoring
+from modelcycle.faults import BadInput, ColumnsDiffer, Fault, Raced
+from modelcycle.messages import FinishedScoring, PlannedScoring
 
 NAMES = ["row", 'id "with", all', "Prediction_2", "prediction", "probability_it's", "version", "unread"]
 HEAD = 'row,"id ""with"", all",Prediction_2,prediction,probability_it\'s,version,unread\n'
@@ -84,7 +85,7 @@ def test_a_job_that_fails_raises_the_fault_of_its_step_and_names_the_file() -> N
         "input": json.dumps({"detail": {"object": {"key": "score/m/a.csv"}}}),
     }  # fmt: skip
     with pytest.raises(ColumnsDiffer) as caught:
-        _wait(_place(described), "arn:e1", Path("/home/ann/a.csv"))
+        _wait(_place(described), "arn:e1", Path("/home/ann/a.csv"), "e")
     assert (caught.value.what, caught.value.where) == ("no column age", "/home/ann/a.csv")
     assert [_class_of(name) for name in ("States.Timeout", "Sequence", "NoSuch")] == [Fault] * 3
 
@@ -92,16 +93,27 @@ def test_a_job_that_fails_raises_the_fault_of_its_step_and_names_the_file() -> N
 def test_a_file_that_was_skipped_is_said() -> None:
     output = {"plan": {"skipped": "names that begin with _ or . are no data"}}
     with pytest.raises(BadInput, match="begin with _"):
-        _wait(_place({"status": "SUCCEEDED", "output": json.dumps(output)}), "arn:e1", Path("_a.csv"))
+        _wait(_place({"status": "SUCCEEDED", "output": json.dumps(output)}), "arn:e1", Path("_a.csv"), "e")
 
 
-def _place(described: dict[str, Any]) -> Place:
+def test_the_scores_of_another_file_of_that_name_are_not_brought() -> None:
+    """Two people upload the same name at once: the job of the first may begin when the second object is there."""
+    plan = PlannedScoring(
+        model="m", key="score/m/a.csv", job="j", version=3, rows=2, unread=0, shards=[], etag="theirs"
+    )  # fmt: skip
+    left = {"name": "Plan", "output": json.dumps({"plan": plan.wire()})}
+    described = {"status": "SUCCEEDED", "output": "{}"}
+    with pytest.raises(Raced, match="another a.csv was uploaded at the same time"):
+        _wait(_place(described, [{"stateExitedEventDetails": left}]), "arn:e1", Path("a.csv"), "mine")
+
+
+def _place(described: dict[str, Any], events: Sequence[Any] = ()) -> Place:
     class States:
         def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
             return described
 
         def get_execution_history(self, **request: Any) -> dict[str, Any]:
-            return {"events": []}
+            return {"events": events}
 
     place = Place("local", object(), {}, Credentials("k", "s"))  # type: ignore[arg-type]
     place.__dict__["states"] = States()

@@ -219,7 +219,8 @@ def _requested_outputs(body: dict[str, Any], errors: list[tuple[str, str]]) -> d
             name = tensor_name(output)
             parameters = parameters_of(output)
         except TensorError as error:
-            errors.append((pointer + error.pointer, "an output's name is expected"))
+            detail = error.detail if error.pointer == "/parameters" else "an output's name is expected"
+            errors.append((pointer + error.pointer, detail))
             continue
         binary = parameters.get("binary_data", False)
         if name in asked:
