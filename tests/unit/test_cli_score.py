@@ -103,7 +103,7 @@ def test_the_scores_of_another_file_of_that_name_are_not_brought() -> None:
     )  # fmt: skip
     left = {"name": "Plan", "output": json.dumps({"plan": plan.wire()})}
     described = {"status": "SUCCEEDED", "output": "{}"}
-    with pytest.raises(Raced, match="another a.csv was uploaded at the same time"):
+    with pytest.raises(Raced, match="was uploaded at the same time"):
         _wait(_place(described, [{"stateExitedEventDetails": left}]), "arn:e1", Path("a.csv"), "mine")
 
 
