@@ -61,7 +61,8 @@ def _read(path: Path) -> dict[str, str]:
                 "`prediction_id` is what each answer came with, `outcome` what really happened",
             )  # fmt: skip
         for row in file:
-            one, outcome = row["prediction_id"], row["outcome"]
+            # without blanks around them, as the judge reads them
+            one, outcome = ((row[name] or "").strip() for name in COLUMNS)
             if one and outcome:
                 outcomes[one] = outcome
             if len(outcomes) > MAX_ROWS:

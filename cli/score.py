@@ -52,11 +52,10 @@ def score(model: str, data: Path, to: Path | None, options: Options) -> int:
         raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
     started = time.monotonic()
     execution, etag = _upload(place, model, data)
-    finished = _wait(place, execution, data)
+    finished = _wait(place, execution, data, etag)
     seconds = time.monotonic() - started
     with TemporaryDirectory(prefix="modelcycle-", dir=target.parent) as folder:
         manifest = json.loads(_download(place, finished.files[-1].uri, Path(folder)).read_bytes())
-        _check_object(manifest, etag, data)
         parts = [_download(place, artifact.uri, Path(folder)) for artifact in finished.files[:-1]]
         write_results(parts, manifest["columns"], manifest["numbers"], target)
         told = unread_rows(parts, manifest["columns"], MAX_LISTED_ROWS)
@@ -99,20 +98,6 @@ def _upload(place: Place, model: str, data: Path) -> tuple[str, str]:
     )  # fmt: skip
 
 
-def _check_object(manifest: dict[str, Any], etag: str, data: Path) -> None:
-    """Check that the rows of this file were scored: a job reads the object as it is when the job begins.
-
-    Raises
-    ------
-    Raced : another upload has replaced it
-    """
-    if manifest["object"]["etag"] != etag:
-        raise Raced(
-            "another file of this name was uploaded at the same time, and was scored in its place", str(data),
-            "give the file again, or rename it",
-        )  # fmt: skip
-
-
 def _executions(place: Place, machine: str) -> list[dict[str, Any]]:
     """Return the newest executions of the state machine."""
     found: list[dict[str, Any]] = place.states.list_executions(stateMachineArn=machine, maxResults=100)["executions"]
@@ -124,11 +109,16 @@ def _start(execution: dict[str, Any]) -> datetime:
     return start
 
 
-def _wait(place: Place, execution: str, data: Path) -> FinishedScoring:
+def _wait(place: Place, execution: str, data: Path, etag: str) -> FinishedScoring:
     """Follow a job to its end; say what was read as soon as it is known.
+
+    Parameters
+    ----------
+    etag : of the object that was uploaded
 
     Raises
     ------
+    Raced : it scores another object, which was uploaded under the same key before it began
     Fault : it ended without results
     """
     is_told = False
@@ -138,6 +128,11 @@ def _wait(place: Place, execution: str, data: Path) -> FinishedScoring:
             plan = _plan(place, execution)
             if plan is not None:
                 is_told = True
+                if plan.etag and plan.etag != etag:
+                    raise Raced(
+                        f"another {data.name} was uploaded at the same time, and is scored instead of this one",
+                        str(data), "give the file again, under a name that nobody else uses",
+                    )  # fmt: skip
                 for note in plan.notes:
                     console.say(note)
                 shards = f"{len(plan.shards)} shards" if len(plan.shards) != 1 else "1 shard"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import pytest
 
 from cli.place import Credentials, Place
 from cli.result_file import check_result_path, default_result_path, unread_rows, write_results
-from cli.score import _check_object, _class_of, _wait
+from cli.score import _class_of, _wait
 from cli.screens.scored import scored_text
 from modelcycle.faults import BadInput, ColumnsDiffer, Fault, Raced
-from modelcycle.messages import FinishedScoring
+from modelcycle.messages import FinishedScoring, PlannedScoring
 
 NAMES = ["row", 'id "with", all', "Prediction_2", "prediction", "probability_it's", "version", "unread"]
 HEAD = 'row,"id ""with"", all",Prediction_2,prediction,probability_it\'s,version,unread\n'
@@ -62,12 +63,6 @@ def test_rows_that_were_not_scored_are_told_after_any_number_of_unread_values(pa
     assert [(row["row"], row["scored"]) for row in told] == [(9, False), (4, True), (5, True)]
 
 
-def test_the_results_of_another_upload_are_not_taken_for_those_of_this_file() -> None:
-    _check_object({"object": {"etag": "a"}}, "a", Path("rows.csv"))
-    with pytest.raises(Raced, match="another file of this name"):
-        _check_object({"object": {"etag": "b"}}, "a", Path("rows.csv"))
-
-
 def test_files_with_points_in_their_names_have_results_of_their_own() -> None:
     names = ["sales.2026-10.csv", "sales.2026-11.csv.gz", "sales.CSV", ".rows.csv"]
     assert [default_result_path(Path("in") / name) for name in names] == [
@@ -104,7 +99,7 @@ def test_a_job_that_fails_raises_the_fault_of_its_step_and_names_the_file() -> N
         "input": json.dumps({"detail": {"object": {"key": "score/m/a.csv"}}}),
     }  # fmt: skip
     with pytest.raises(ColumnsDiffer) as caught:
-        _wait(_place(described), "arn:e1", Path("/home/ann/a.csv"))
+        _wait(_place(described), "arn:e1", Path("/home/ann/a.csv"), "e")
     assert (caught.value.what, caught.value.where) == ("no column age", "/home/ann/a.csv")
     assert [_class_of(name) for name in ("States.Timeout", "Sequence", "NoSuch")] == [Fault] * 3
 
@@ -112,16 +107,27 @@ def test_a_job_that_fails_raises_the_fault_of_its_step_and_names_the_file() -> N
 def test_a_file_that_was_skipped_is_said() -> None:
     output = {"plan": {"skipped": "names that begin with _ or . are no data"}}
     with pytest.raises(BadInput, match="begin with _"):
-        _wait(_place({"status": "SUCCEEDED", "output": json.dumps(output)}), "arn:e1", Path("_a.csv"))
+        _wait(_place({"status": "SUCCEEDED", "output": json.dumps(output)}), "arn:e1", Path("_a.csv"), "e")
 
 
-def _place(described: dict[str, Any]) -> Place:
+def test_the_scores_of_another_file_of_that_name_are_not_brought() -> None:
+    """Two people upload the same name at once: the job of the first may begin when the second object is there."""
+    plan = PlannedScoring(
+        model="m", key="score/m/a.csv", job="j", version=3, rows=2, unread=0, shards=[], etag="theirs"
+    )  # fmt: skip
+    left = {"name": "Plan", "output": json.dumps({"plan": plan.wire()})}
+    described = {"status": "SUCCEEDED", "output": "{}"}
+    with pytest.raises(Raced, match="was uploaded at the same time"):
+        _wait(_place(described, [{"stateExitedEventDetails": left}]), "arn:e1", Path("a.csv"), "mine")
+
+
+def _place(described: dict[str, Any], events: Sequence[Any] = ()) -> Place:
     class States:
         def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
             return described
 
         def get_execution_history(self, **request: Any) -> dict[str, Any]:
-            return {"events": []}
+            return {"events": events}
 
     place = Place("local", object(), {}, Credentials("k", "s"))  # type: ignore[arg-type]
     place.__dict__["states"] = States()

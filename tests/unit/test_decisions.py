@@ -51,6 +51,19 @@ def test_a_version_that_was_approved_and_retired_since_cannot_be_approved(cycle:
     assert len(cycle.flows.started) == len(cycle.audited("approve")) == 1 and cycle.weights == {2: 100}
 
 
+def test_a_second_approval_does_not_end_the_shadow_that_the_first_one_started(cycle: Cycle) -> None:
+    cycle.live()
+    version = cycle.staged("awaiting_approval")
+    cycle.decide("approve", version)
+    (rollout,) = cycle.flows.started
+    cycle.registry.routes.shadow("m", version, "ann", rollout=rollout, step=0, expected_moves=1)
+    decided = cycle.decide("approve", version)
+    assert decided.note.endswith("it answers as a shadow, and has no traffic yet")
+    assert list(cycle.flows.started) == [rollout] and len(cycle.audited("approve")) == 1
+    cycle.flows.started.clear()  # it died: the same decision starts another one
+    assert not cycle.decide("approve", version).note and cycle.flows.started
+
+
 def test_a_version_that_does_not_wait_cannot_be_approved(cycle: Cycle) -> None:
     for state in ("staged", "registered", "refused", "rejected"):
         version = cycle.staged(state)

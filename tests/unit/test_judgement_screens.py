@@ -94,7 +94,7 @@ def test_a_rollout_that_is_running_needs_no_person() -> None:
     flows.started[ROLLOUT] = {}
     decision = Decision(model=MODEL, decision="promote", version=2, by="ann")
     decided = decide(decision, registry=model.registry, flows=flows, rollout="arn:stateMachine:rollout")
-    assert decided.note == "its rollout is running, and has given it 0 % of the traffic so far"
+    assert decided.note == "its rollout is running: it answers as a shadow, and has no traffic yet"
 
 
 def test_the_judgements_of_a_version_are_listed_newest_first() -> None:
@@ -115,6 +115,12 @@ def test_the_last_outcome_of_an_id_counts(tmp_path: Path, name: str, text: str) 
     path = tmp_path / name
     path.write_text(text)
     assert _read(path) == {"1": "no"}
+
+
+def test_blanks_around_an_outcome_do_not_make_it_another_class(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("prediction_id,outcome\n 1 , yes \n2,  \n")
+    assert _read(path) == {"1": "yes"}
 
 
 @pytest.mark.parametrize("text", ["id,outcome\n1,yes\n", "prediction_id,outcome\n,\n"])

@@ -163,6 +163,9 @@ def test_the_threads_of_a_test_end_with_it_also_when_a_call_is_forbidden() -> No
         ({"concurrency": list(range(1, 30)), "load_seconds": 30}, "at most 720 seconds together"),
         ({"concurrency": [1], "load_seconds": 60, "soak_seconds": 600, "rows": 1}, ""),
         ({"concurrency": [], "soak_seconds": 5}, "a soak needs a concurrency"),
+        ({"concurrency": [], "memory_mb": 512}, "memory_mb is measured by the load test"),
+        ({"concurrency": [], "rows_per_second": 5}, "rows_per_second is measured by the load test"),
+        ({"replay": 0, "disagreement": 0.0}, "disagreement is measured by the replay"),
     ],
 )
 def test_a_load_test_that_a_function_has_no_time_for_is_refused(settings: dict[str, Any], named: str) -> None:

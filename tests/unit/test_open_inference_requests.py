@@ -82,6 +82,7 @@ def test_only_the_outputs_that_a_request_names_are_returned_in_its_order(api: Ap
         ({"outputs": [{"name": "prediction"}] * 2}, "/outputs/1/name", "duplicated"),
         ({"outputs": {}}, "/outputs", "a list of outputs"),
         ({"outputs": ["prediction"]}, "/outputs/0", "an output's name"),
+        ({"outputs": [{"name": "prediction", "parameters": 5}]}, "/outputs/0/parameters", "an object is expected"),
         ({"outputs": [{"name": "prediction", "parameters": {"binary_data": 1}}]}, "/outputs/0/parameters/binary_data",
          "true or false"),
         ({"outputs": [{"name": "prediction", "parameters": 2}]}, "/outputs/0/parameters", "an object is expected"),

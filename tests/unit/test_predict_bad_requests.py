@@ -34,6 +34,7 @@ BAD: list[tuple[str, Any, int, str]] = [
     ("rows that are not objects", body(3), 400, "an object {column: value} is expected"),
     ("not a list", '{"instances": {}}', 400, "a list of one or more rows is expected"),
     ("not JSON", "age=3", 400, "the body is not JSON"),
+    ("a byte order mark", "\ufeff{}", 400, "the body begins with a byte order mark"),
     ("half of JSON", '{"instances": [', 400, "the body is not JSON"),
     ("an empty body", "", 400, "the body is empty"),
     ("no body", None, 400, "the body is empty"),
@@ -71,6 +72,14 @@ def test_a_body_in_base64(api: Api) -> None:
     status, problem, _ = api.call(PREDICT, base64.b64encode(b"\xff\xfe").decode(), isBase64Encoded=True)
     assert status == 400 and "UTF-8" in problem["detail"]
     assert api.call(PREDICT, "%%%", isBase64Encoded=True)[0] == 400
+
+
+@pytest.mark.parametrize("name", ["x" * 3000, "Kunde", "a b", "-"])
+def test_a_name_that_no_model_can_have_is_404_and_the_registry_is_not_asked(api: Api, name: str) -> None:
+    """DynamoDB refuses a key of more than 2,048 bytes: that was a 500."""
+    api.live_models.registry = api.live_models.quick_registry = None  # type: ignore[assignment]
+    status, problem, _ = api.call(f"/models/{name}/predict", body(ROW))
+    assert status == problem["status"] == 404 and problem["detail"] == "there is no model of that name"
 
 
 def test_an_unknown_model_is_404_and_one_without_a_live_version_409(api: Api) -> None:

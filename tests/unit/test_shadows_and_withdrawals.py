@@ -55,6 +55,16 @@ def test_a_rollback_to_the_live_version_ends_a_shadow_and_the_next_rollback_is_a
     assert cycle.decide("rollback", by="bob").route == {1: 100}, "not the same rollback: the first moved no traffic"
 
 
+def test_a_rollback_without_an_earlier_version_says_how_to_end_the_shadow(cycle: Cycle) -> None:
+    cycle.live()
+    cycle.registry.routes.shadow("m", cycle.staged(), "ann")
+    with pytest.raises(NotAllowed) as refused:
+        cycle.decide("rollback")
+    assert "`modelcycle rollback m:1` ends it" in refused.value.remedy
+    cycle.decide("rollback", 1)
+    assert cycle.registry.routes.get("m").shadow is None and cycle.weights == {1: 100}
+
+
 def test_a_withdrawn_shadow_may_be_staged_again_unless_it_was_worse(cycle: Cycle) -> None:
     cycle.live()
     routes = cycle.registry.routes

@@ -335,7 +335,7 @@ def test_the_result_has_the_figures_of_the_load_test() -> None:
     ("limits", "function", "named"),
     [
         ({"p99_ms": 40}, {"seconds": 0.06}, "p99 in the serving function is "),
-        ({"rows_per_second": 100_000}, {}, "below the limit of 100000 (staging.rows_per_second)"),
+        ({"rows_per_second": 100_000}, {}, "below the limit of 100,000 (staging.rows_per_second)"),
         ({"memory_mb": 100}, {}, "the serving function used 101 MB, above the limit of 100 (staging.memory_mb)"),
         ({"cold_start_ms": 200}, {}, "above the limit of 200 ms (staging.cold_start_ms)"),
         ({}, {"fails": {3: "Runtime.ExitError"}}, "failed 1 requests of the load test: Runtime.ExitError (1)"),

@@ -95,6 +95,8 @@ def _approve(decision: Decision, version: int, ports: Ports) -> str:
         refusal = not_allowed(model, version, standing.state, "staged")
         what = f"version {version} is {state_in_words(standing.state)}: there is nothing to approve"
         raise NotAllowed(what, refusal.where, refusal.remedy)
+    if standing.approved and _is_rolling_out(model, version, ports):  # as a shadow: its state is not `live` yet
+        return f"it was approved before; {_progress(version, ports.registry.routes.get(model))}"
     _check_intact(model, version, ports)
     ports.registry.standings.move(model, version, "staged", decision.by, decision.why, decision="approve")
     _roll_out(decision, version, ports.registry.routes.get(model).moves, ports)
@@ -115,7 +117,7 @@ def _promote(decision: Decision, version: int, ports: Ports) -> str:
     if _is_rolling_out(decision.model, version, ports):
         held = _held(decision.model, route, ports)
         if held is None:
-            return f"its rollout is running, and has given it {route.weights.get(version, 0)} % of the traffic so far"
+            return _progress(version, route)
         step = held.step
     _check_intact(decision.model, version, ports)
     # Written before the rollout starts. If the function is killed in between, the same decision again finds its entry
@@ -166,6 +168,13 @@ def _is_rolling_out(model: str, version: int, ports: Ports) -> bool:
     if last is None or not last.rollout or not last.was_made_by(last.rollout, version):
         return False
     return ports.flows.is_running(_execution(ports.rollout, last.rollout))
+
+
+def _progress(version: int, route: Route) -> str:
+    """Return how far the running rollout of a version has come."""
+    if route.shadow == version:
+        return "its rollout is running: it answers as a shadow, and has no traffic yet"
+    return f"its rollout is running, and has given it {route.weights.get(version, 0)} % of the traffic so far"
 
 
 def _execution(rollout: str, name: str) -> str:

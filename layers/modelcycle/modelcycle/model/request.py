@@ -50,6 +50,8 @@ def parse_request(body: bytes | str | None) -> Any:
     except RecursionError:
         raise BadRequest("the body is nested too deeply", "", "send an object with a list of flat rows") from None
     except ValueError as error:
+        if (body if isinstance(body, str) else body.decode("utf-8", "replace")).startswith("\ufeff"):
+            raise BadRequest("the body begins with a byte order mark", "", "send UTF-8 JSON without it") from None
         raise BadRequest(f"the body is not JSON: {error}", "", "send UTF-8 JSON") from None
 
 

@@ -7,6 +7,7 @@ each request that they affect.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from modelcycle.model.answer import LoadedVersion, columns_of_request, load_vers
 from modelcycle.model.request_columns import RequestColumns
 from modelcycle.predict.backoff import Backoff
 from modelcycle.registry import Registry, Route
+from modelcycle.spec import MODEL_NAME
 from modelcycle.store import Store
 
 ROUTE_SECONDS = 2.0  # age at which a route is read again; a rollback takes effect everywhere within this time
@@ -123,6 +125,8 @@ class LiveModels:
         NotAllowed : it has no live version
         Transient : none of its versions can be loaded, or its route was never read and the registry does not answer
         """
+        if not re.fullmatch(MODEL_NAME, name):  # the registry refuses a key of that length or form
+            raise _no_model()
         model = self._refreshed(name)
         self._load_versions(name, model)
         self._models.pop(name, None)
@@ -173,7 +177,7 @@ class LiveModels:
             route = self.registry.routes.get(name)
         if not route.weights:
             if not self.registry.runs.has_model(name):
-                raise Unknown("there is no model of that name", "", "`modelcycle models` lists them")
+                raise _no_model()
             raise NotAllowed("the model has no live version yet", name, f"see `modelcycle show {name}`")
         return route
 
@@ -194,6 +198,10 @@ class LiveModels:
                 failure.backoff.failed(self.clock())
                 failure.outage = error.what if isinstance(error, Transient) else ""
                 logger.error("a version could not be loaded", extra=_error_fields(error, model=name, version=number))
+
+
+def _no_model() -> Unknown:
+    return Unknown("there is no model of that name", "", "`modelcycle models` lists them")
 
 
 def _not_loaded(name: str, model: CachedModel) -> Transient:

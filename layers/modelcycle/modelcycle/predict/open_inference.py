@@ -218,7 +218,8 @@ def _requested_outputs(body: dict[str, Any], errors: list[tuple[str, str]]) -> d
         try:
             name = tensor_name(output)
         except TensorError as error:
-            errors.append((pointer + error.pointer, "an output's name is expected"))
+            detail = error.detail if error.pointer == "/parameters" else "an output's name is expected"
+            errors.append((pointer + error.pointer, detail))
             continue
         try:
             parameters = parameters_of(output)

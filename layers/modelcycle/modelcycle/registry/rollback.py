@@ -72,6 +72,11 @@ def rollback_target(model: str, version: int | None, route: Route, history: Hist
         return route.previous  # a rollout is running: back to the version that shares the traffic
     live = route.champion
     target = history.live_before(live) if live is not None else None
+    if target is None and route.shadow is not None:
+        raise NotAllowed(
+            f"{model} has no earlier version to go back to", model,
+            f"version {route.shadow} is only a shadow and answers nobody; `modelcycle rollback {model}:{live}` ends it",
+        )  # fmt: skip
     if target is None:
         raise NotAllowed(f"{model} has no earlier version to go back to", model, _alternatives(model, route, history))
     return target

@@ -45,6 +45,16 @@ class Staging(Section):
             raise ValueError("a soak needs a concurrency")
         return self
 
+    @model_validator(mode="after")
+    def _limits_are_measured(self) -> Staging:
+        """A limit that nothing measures would let every version pass."""
+        by_load = [name for name in ("rows_per_second", "memory_mb", "cold_start_ms") if getattr(self, name)]
+        if by_load and not self.concurrency:
+            raise ValueError(f"{by_load[0]} is measured by the load test, which needs a concurrency")
+        if self.disagreement is not None and not self.replay:
+            raise ValueError("disagreement is measured by the replay, which needs at least one request")
+        return self
+
 
 class Evidence(Section):
     """By how much the new version may be worse than the champion, on live requests, before its rollout rolls back.

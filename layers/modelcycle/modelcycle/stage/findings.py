@@ -120,7 +120,7 @@ class Findings:
             )
         if limits.rows_per_second and load.source and load.rows_per_second < limits.rows_per_second:
             told.append(
-                f"{load.rows_per_second:.0f} rows/s, below the limit of {limits.rows_per_second:g}"
+                f"{load.rows_per_second:.0f} rows/s, below the limit of {limits.rows_per_second:,.10g}"
                 " (staging.rows_per_second)"
             )
         if limits.memory_mb and load.source and load.memory_mb > limits.memory_mb:
