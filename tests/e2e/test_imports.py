@@ -27,7 +27,10 @@ RUNTIME_PACKAGES = {"boto3", "botocore", "awslambdaric"}
 UNUSED_IMPORTS = {
     "Collect": {"pg8000", "pymysql", "pytds", "sqlalchemy"},
     "Pull": {"sqlalchemy"},
-    **{name: {"onnxruntime"} for name in ("PlanTrials", "RunTrial", "SelectModel", "Refit", "Validate")},
+    **{
+        name: {"onnxruntime"}
+        for name in ("PlanTrials", "RunTrial", "SelectModel", "Refit", "Validate", "Judge", "FinishScoring")
+    },
     "CheckRefit": {"onnx", "pandas", "scipy", "skl2onnx", "sklearn", "skops", "threadpoolctl"},
 }
 ANSWER_EVENT = """

@@ -8,10 +8,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from modelcycle import engine as limits
 from modelcycle.cells.column import Column
 from modelcycle.contract import measured
 from modelcycle.engineer_features.exportability import _sample_positions
+from modelcycle.model import npz as limits
 from modelcycle.model import typed_sql
 from modelcycle.model.columns import Columns, TableSchema, Texts
 from modelcycle.model.typed_sql import fetch_values

@@ -18,7 +18,6 @@ RELEASED_MEGABYTES = 16  # what is kept in memory beside columns that Python hol
 MAX_WIDENED = 2  # queries that did not fit; then all get the function's share: a wide table would try each twice
 MAX_ROW_GROUP_CELLS = 4_000_000  # of a Parquet file; the writer keeps a row group in memory
 SHARD_SIZE = "64MB"  # DuckDB starts a new file when one has reached this size
-MAX_FETCHED_ROWS = 1_000_000  # of a column, in memory at once
 MAX_QUERY_COLUMNS = 64  # planning a query over a wide table takes as long as reading the table
 
 Item = TypeVar("Item")
@@ -138,16 +137,6 @@ def batches(columns: Sequence[Item], rows: int = 0, cells: int = 1) -> Iterator[
     size = min(MAX_QUERY_COLUMNS, max(1, cells // rows)) if rows else MAX_QUERY_COLUMNS
     for start in range(0, len(columns), size):
         yield columns[start : start + size]
-
-
-def spans(rows: int) -> Iterator[range]:
-    """Yield ranges of at most MAX_FETCHED_ROWS rows; one empty range if there are none.
-
-    >>> list(spans(1_500_000))
-    [range(0, 1000000), range(1000000, 1500000)]
-    """
-    for start in range(0, max(rows, 1), MAX_FETCHED_ROWS):
-        yield range(start, min(start + MAX_FETCHED_ROWS, rows))
 
 
 def row_group_rows(columns: int) -> int:

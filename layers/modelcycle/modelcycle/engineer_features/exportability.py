@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.engine import spans
 from modelcycle.faults import BadData, NotExportable, TargetUnusable
 from modelcycle.model import export, pipeline
 from modelcycle.model.columns import Columns
+from modelcycle.model.npz import spans
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Signature
 from modelcycle.spec import Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 READ_ROWS = 250_000  # of an array, in memory at once
+MAX_FETCHED_ROWS = 1_000_000  # of a column, in memory at once
 
 
 class Chunks(NamedTuple):
@@ -26,6 +27,16 @@ class Chunks(NamedTuple):
 
     rows: int
     arrays: Iterable[npt.NDArray[Any]]
+
+
+def spans(rows: int) -> Iterator[range]:
+    """Yield ranges of at most MAX_FETCHED_ROWS rows; one empty range if there are none.
+
+    >>> list(spans(1_500_000))
+    [range(0, 1000000), range(1000000, 1500000)]
+    """
+    for start in range(0, max(rows, 1), MAX_FETCHED_ROWS):
+        yield range(start, min(start + MAX_FETCHED_ROWS, rows))
 
 
 def to_npz(**arrays: npt.NDArray[Any]) -> bytes:

@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.engine import create_ordered, spans
+from modelcycle.engine import create_ordered
 from modelcycle.faults import BadData
-from modelcycle.model.npz import Chunks
+from modelcycle.model.npz import Chunks, spans
 from modelcycle.spec import Pipeline, Task
 
 CaseKind = Literal["features", "group", "row"]

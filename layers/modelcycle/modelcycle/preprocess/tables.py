@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle import engine as limits
 from modelcycle.cells.column import Column
-from modelcycle.engine import batches, spans
+from modelcycle.engine import batches
 from modelcycle.faults import BadData
+from modelcycle.model import npz as limits
 from modelcycle.model.columns import Columns, Values, table_arrays
+from modelcycle.model.npz import spans
 from modelcycle.model.npz import write_npz as write_arrays
 from modelcycle.model.ordered_values import OrderedValues, ordered_values
 from modelcycle.model.typed_sql import CASTS, MAX_BATCH_CELLS, fetch_batch, fetch_levels, fetch_values
