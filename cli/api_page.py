@@ -144,9 +144,8 @@ class ApiPage:
         if name in FILES:
             file, kind = FILES[name]
             return (self.folder / file).read_bytes(), kind
-        if (
-            name == "openapi.json"
-        ):  # read again, because the live version may have changed; signed here, so not by the page
+        if name == "openapi.json":
+            # read again, because the live version may have changed; signed here, so not by the page
             document = documented_at(
                 signing.call(self.place, "GET", f"/models/{self.model}/openapi.json"), self.url[:-1]
             )
