@@ -52,7 +52,7 @@ def _without_traffic(status: str) -> str:
     return {
         NOT_FOUND: "its rollout did not start",
         "RUNNING": f"its rollout gave it no traffic within {FIRST_TRAFFIC_TIMEOUT:.0f} s",
-        "SUCCEEDED": "its rollout has ended because the traffic was moved by others",
+        "SUCCEEDED": "its rollout has ended: others moved the traffic, or it was worse as a shadow",
         "TIMED_OUT": "its rollout timed out",
         "ABORTED": "its rollout was aborted",
     }.get(status, "its rollout failed")

@@ -61,7 +61,9 @@ class MemoryStore:
 
     def download(self, listed: Listed, path: Path) -> str | None:
         body = self.objects.get(listed.key)
-        if body is None or hashlib.md5(body).hexdigest() != listed.etag:
+        if body is None:
+            raise Unknown(f"there is no object {listed.key}", listed.key)
+        if hashlib.md5(body).hexdigest() != listed.etag:
             raise Transient(f"{listed.key} was replaced while it was being read", listed.key)
         path.write_bytes(body)
         return None

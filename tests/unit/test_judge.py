@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import Raced
 from modelcycle.messages import DeployRequest, Judged, RolloutEnded
 from modelcycle.registry import Write
+from modelcycle.store import Listed
 from tests.fakes import MemoryTable
 
 CANARY: dict[str, Any] = {"steps": [10, 100], "wait_minutes": 10}
@@ -284,6 +286,25 @@ def test_objects_that_cannot_be_read_are_counted_and_the_others_are_read() -> No
     assert finding(judged, "errors").rows[1] == once, "each answer counts once"
     assert "1 objects with captured answers could not be read" in judged.reason
     assert "1 objects with outcomes lack the columns" in judged.reason
+
+
+def test_an_object_that_is_deleted_while_it_is_read_fails_no_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = live(requests_per_minute=300)
+    state = begin(model)
+    model.serve(timedelta(minutes=1))
+    once = model.answers[2]
+    model.serve(timedelta(minutes=1))
+    newest = max(key for key in model.data.objects if key.startswith("captures/"))
+    download = model.data.download
+
+    def deleting(listed: Listed, path: Path) -> str | None:
+        model.data.objects.pop(newest, None)
+        return download(listed, path)
+
+    monkeypatch.setattr(model.data, "download", deleting)
+    judged = model.look(state)
+    assert judged.verdict == "hold" and finding(judged, "errors").rows[1] == once
+    assert "1 objects with captured answers could not be read" in judged.reason
 
 
 def test_outcomes_are_read_as_systems_write_them_and_the_latest_counts() -> None:

@@ -60,7 +60,13 @@ class Store(Protocol):
         """Yield the objects under a prefix, in order of their keys."""
 
     def download(self, listed: Listed, path: Path) -> str | None:
-        """Download a listed object to `path`; return its version id. Raises Transient if it has changed since."""
+        """Download a listed object to `path`; return its version id.
+
+        Raises
+        ------
+        Transient : it has changed since
+        Unknown : it was deleted since
+        """
 
 
 def read_json(store: Store, artifact: Artifact) -> Any:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from modelcycle.faults import Transient
+from modelcycle.faults import Transient, Unknown
 from modelcycle.store import Listed, Store
 
 MAX_OBJECTS = 2_000
@@ -80,8 +80,8 @@ def download(data: Store, objects: Sequence[Listed], folder: Path) -> tuple[list
 
     Returns
     -------
-    the files in the order of the objects, and how many objects could not be read: broken, changed since they were
-    listed, or beyond MAX_UNPACKED_BYTES
+    the files in the order of the objects, and how many objects could not be read: broken, changed or deleted since they
+    were listed, or beyond MAX_UNPACKED_BYTES
     """
     folder.mkdir(exist_ok=True)
 
@@ -90,7 +90,7 @@ def download(data: Store, objects: Sequence[Listed], folder: Path) -> tuple[list
         path = folder / f"{number:06d}{_kind(listed.key)}"
         try:
             data.download(listed, path)
-        except Transient:
+        except (Transient, Unknown):
             return None
         return path
 

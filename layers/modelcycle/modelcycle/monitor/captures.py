@@ -21,7 +21,7 @@ import numpy as np
 from modelcycle.captured import Selection, hourly, json_lines, newest
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.reading import missing_texts_of, parsed_sql
-from modelcycle.faults import Transient
+from modelcycle.faults import Transient, Unknown
 from modelcycle.json_pointer import json_pointer
 from modelcycle.model.columns import Texts, Values
 from modelcycle.model.profile import ColumnProfile
@@ -45,7 +45,7 @@ def download_captures(data: Store, objects: Sequence[Listed], folder: Path) -> t
 
     Returns
     -------
-    the file, and how many objects could not be read (broken, or changed since they were listed)
+    the file, and how many objects could not be read (broken, or changed or deleted since they were listed)
     """
     joined = folder / "captures.jsonl"
     unread = 0
@@ -53,7 +53,7 @@ def download_captures(data: Store, objects: Sequence[Listed], folder: Path) -> t
     def download(listed: Listed, path: Path) -> bool:
         try:
             data.download(listed, path)
-        except Transient:
+        except (Transient, Unknown):
             return False
         return True
 

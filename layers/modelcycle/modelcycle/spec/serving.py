@@ -72,7 +72,7 @@ class Evidence(Section):
         0.15,
         gt=0,
         le=1,
-        description="distance of the predictions' distributions, from 0 to 1, beyond the one in staging",
+        description="distance of the predictions' distributions, from 0 to 1, beyond the one on test rows",
     )
     worse: float = Field(
         0.05, ge=0, le=1, description="share of its loss by which it may be worse, where outcomes are known"
