@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cli.history import moves_around
 from modelcycle.faults import NotAllowed
 from modelcycle.registry import Route
 from tests.unit.traffic_cycle import Cycle
@@ -154,8 +155,12 @@ def test_the_route_at_a_time_is_the_one_that_the_last_move_left(cycle: Cycle) ->
     cycle.live()
     cycle.registry.routes.shadow("m", cycle.staged(), "run r")
     moves = cycle.registry.routes.moves("m")
-    routes = cycle.registry.routes
-    assert routes.at("m", before) == Route()
-    assert routes.at("m", moves[1].at) == routes.at("m", moves[0].at - timedelta(microseconds=1))
-    assert routes.at("m", moves[1].at) == Route(weights={1: 100}, moves=1)
-    assert routes.at("m", moves[0].at) == Route(weights={1: 100}, shadow=2, moves=2)
+
+    def route_at(when: datetime) -> Route:
+        last, _ = moves_around(moves, when)
+        return last.route if last else Route()
+
+    assert route_at(before) == Route()
+    assert route_at(moves[1].at) == route_at(moves[0].at - timedelta(microseconds=1))
+    assert route_at(moves[1].at) == Route(weights={1: 100}, moves=1)
+    assert route_at(moves[0].at) == Route(weights={1: 100}, shadow=2, moves=2)

@@ -48,10 +48,6 @@ class Routes:
         """Return the move of that number; None if there is none."""
         return self._read_move(model, number)
 
-    def at(self, model: str, when: datetime) -> Route:
-        """Return the route as it was at that time; one without weights before the first move."""
-        return next((move.route for move in self.moves(model) if move.at <= when), Route())
-
     @retry_when_raced
     def promote(
         self, model: str, version: int, weight: int, by: str, why: str = "", *,
