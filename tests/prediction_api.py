@@ -18,6 +18,7 @@ from modelcycle.registry import Registry
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, ID, MODEL, cycle, train
 
+FUNCTIONS = Path(__file__).parents[1] / "functions" / "predict"
 ROW = {HOURS: 47.5, COLOUR: "red"}
 PREDICT = f"/models/{MODEL}/predict"
 INFER = f"/v2/models/{MODEL}/infer"
@@ -43,15 +44,20 @@ class Firehose:
         return {"FailedPutCount": 0, "RequestResponses": [{"RecordId": "1"} for _ in Records]}
 
 
+def handler_module(name: str) -> Any:
+    """Return a file of functions/predict as a module of its own, whose state no other test has."""
+    spec = importlib.util.spec_from_file_location(f"predict_{name}", FUNCTIONS / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 class Api:
     """The function behind API Gateway, with an in-memory registry and a clock that tests set (`now`)."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        path = Path(__file__).parents[1] / "functions" / "predict" / "app.py"
-        spec = importlib.util.spec_from_file_location("predict_app", path)
-        assert spec and spec.loader
-        self.app = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self.app)
+        self.app = handler_module("app")
         self.store, self.registry, self.firehose, self.now = MemoryStore(), Registry(MemoryTable()), Firehose(), 0.0
         self.live_models = LiveModels(self.registry, self.registry, self.store, clock=lambda: self.now)
         self.log = io.StringIO()

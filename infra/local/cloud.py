@@ -211,14 +211,21 @@ def emulator_code() -> str:
 
 
 def _stop_earlier_release(home: Path, say: Say) -> None:
-    """Stop a process of another release, with its state saved: today's functions may need what it does not have."""
+    """Stop a process of another release, with its state saved: today's functions may need what it does not have.
+
+    Raises
+    ------
+    CloudBusy : it has work in progress, which neither a stop nor today's roles would let end
+    """
     emulator = running_emulator(home)
     if emulator is None or not process.has_other_code(home, emulator_code()):
         return
     if emulator.running:
         names = ", ".join(emulator.running)
-        say(f"the local cloud was started by another release: run `modelcycle up` again when {names} has ended")
-        return
+        raise CloudBusy(
+            "The local cloud was started by another release, and has work in progress.", where=names,
+            remedy="Run `modelcycle up` again when it has ended, or `modelcycle down` first.",
+        )  # fmt: skip
     say("stopping the local cloud, which was started by another release")
     process.stop(home)
 

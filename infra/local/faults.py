@@ -6,7 +6,7 @@ LocalCloudFault
 |-- DiskFull              the disk has no room for the cloud's state
 |-- CloudCrashed          the process ended by itself, or does not answer
 |-- CloudStopped          the command needs a cloud that runs
-|-- CloudBusy             another command is starting or deploying the same cloud
+|-- CloudBusy             another command is starting or deploying the same cloud, or work in progress keeps it
 |-- LayerNotInstalled     the packages of a layer could not be installed
 |-- TemplateInvalid       the template cannot be read or translated
 |-- DeployFailed          CloudFormation could not create or update a resource
@@ -43,7 +43,7 @@ class CloudStopped(LocalCloudFault):
 
 
 class CloudBusy(LocalCloudFault):
-    """Another command is starting or deploying the same cloud."""
+    """Another command is starting or deploying the same cloud, or it has work in progress and must be restarted."""
 
 
 class LayerNotInstalled(LocalCloudFault):

@@ -21,7 +21,21 @@ from modelcycle.score_batch.finish_scoring import finish_scoring
 from modelcycle.score_batch.plan_scoring import plan_scoring
 from modelcycle.score_batch.score_shard import score_shard
 from tests.fakes import MemoryStore, MemoryTable
-from tests.trained import MODEL, Cycle, Trained, cycle, train
+from tests.trained import COLOUR, HOURS, ID, MODEL, SEX, Cycle, Trained, cycle, train
+
+
+def csv_text(*rows: list[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+HEAD = [HOURS, COLOUR, SEX, ID]
+ROWS = [
+    [40.5, "red", "Male", "c1"], ["", "ünï", "Female", "c2"], ["?", "never, \"seen\"", "Male", "c3"],
+    [1e30, "blue", "", "c4"], [-3, "", "Female", "c5"], ["12", " red ", "Female", "c6"],
+]  # fmt: skip
+FILE = csv_text(HEAD, *ROWS)
 
 
 @dataclass
@@ -77,9 +91,3 @@ class Job:
     def manifest(self, finished: FinishedScoring) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(self.data.objects[finished.manifest])
         return manifest
-
-
-def csv_text(*rows: list[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import time
@@ -19,6 +18,7 @@ from modelcycle.registry import Registry
 from modelcycle.stage.candidate import Candidate, Environment
 from tests.contract.functions import template
 from tests.fakes import MemoryStore, MemoryTable
+from tests.prediction_api import handler_module
 from tests.trained import COLOUR, HOURS, MODEL, cycle, train
 
 ROW = {HOURS: 47.5, COLOUR: "red"}
@@ -28,11 +28,7 @@ class Function:
     """The handler, with a registry in memory."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        path = Path(__file__).parents[2] / "functions" / "predict" / "candidate.py"
-        spec = importlib.util.spec_from_file_location("candidate_app", path)
-        assert spec and spec.loader
-        self.app = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self.app)
+        self.app = handler_module("candidate")
         self.store, self.registry = MemoryStore(), Registry(MemoryTable())
         self.versions = RegisteredVersions(self.registry, self.store)
         self.log = io.StringIO()

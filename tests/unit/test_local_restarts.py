@@ -6,14 +6,18 @@ import contextlib
 import json
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ministack.core.responses import AccountRegionScopedDict
 
+from infra.local import cloud
 from infra.local.emulator import event_deliveries, stream_records
 from infra.local.emulator.event_deliveries import RESTART_ERROR, Delivery, EventDeliveries
+from infra.local.emulator.status import RunningEmulator
+from infra.local.faults import CloudBusy
 
 SCOPE = ("000000000000", "us-east-1")
 TABLE = (*SCOPE, "registry")
@@ -210,3 +214,16 @@ def test_an_execution_that_had_not_finished_a_task_is_started_again(events: tupl
     emulator.deliveries.resume()
     emulator.wait()
     assert emulator.started == [{"stateMachineArn": "lifecycle", "input": "{}"}] * started
+
+
+def test_a_cloud_of_another_release_is_not_stopped_or_deployed_while_it_works(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    working = RunningEmulator(1, 2, 0, None, running=("lifecycle:run-7",))
+    monkeypatch.setattr(cloud, "running_emulator", lambda home: working)
+    monkeypatch.setattr(cloud.process, "has_other_code", lambda home, code: True)
+    for name in ("start", "stop"):
+        monkeypatch.setattr(cloud.process, name, None)
+    with pytest.raises(CloudBusy) as caught:
+        cloud.up(home=tmp_path)
+    assert caught.value.where == "lifecycle:run-7"
