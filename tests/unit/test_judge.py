@@ -281,11 +281,14 @@ def test_objects_that_cannot_be_read_are_counted_and_the_others_are_read() -> No
     model.data.upload(f"{key}.gz", gzip.compress(model.data.objects[key]) + b"broken")
     model.data.upload(f"{key}-again.gz", gzip.compress(model.data.objects[key] + b'\n{"half": '))
     model.data.upload(f"feedback/{MODEL}/1.csv", b"id,truth\n1,2\n")
+    model.data.upload(f"feedback/{MODEL}/2.json", b'[{"prediction_id": "a", "outcome": "yes"}]')
+    model.data.upload(f"feedback/{MODEL}/3.jsonl", b'{"Prediction_Id": "a", "Outcome": "yes"}')
+    model.data.upload(f"feedback/{MODEL}/4.tsv", b"prediction_id\toutcome\na\tyes\n")
     once = model.answers[2]
     judged = model.look(state)
     assert finding(judged, "errors").rows[1] == once, "each answer counts once"
     assert "1 objects with captured answers could not be read" in judged.reason
-    assert "1 objects with outcomes lack the columns" in judged.reason
+    assert "4 objects with outcomes have no row with a prediction_id and an outcome" in judged.reason
 
 
 def test_an_object_that_is_deleted_while_it_is_read_fails_no_rollout(monkeypatch: pytest.MonkeyPatch) -> None:

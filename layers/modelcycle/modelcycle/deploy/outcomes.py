@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from modelcycle.engine import Engine
@@ -29,15 +30,16 @@ def load_outcomes(engine: Engine, files: Sequence[Path], signature: Signature) -
     import duckdb
 
     notes: list[str] = []
-    unreadable = 0
+    without = 0
     engine.execute("CREATE TABLE told (id VARCHAR, outcome VARCHAR, file INTEGER, line BIGINT)")
     for number, path in enumerate(files):
-        try:
+        with suppress(duckdb.Error):
             engine.execute(f"INSERT INTO told {_rows(path, -number)}")
-        except duckdb.Error:
-            unreadable += 1
-    if unreadable:
-        notes.append(f"{unreadable:,} objects with outcomes lack the columns prediction_id and outcome")
+        # JSON whose keys are others, or that is a list, has rows, but nothing in them
+        said = engine.execute("SELECT count(*) FROM told WHERE file = $1 AND id <> '' AND outcome <> ''", [-number])
+        without += not said.fetchone()[0]
+    if without:
+        notes.append(f"{without:,} objects with outcomes have no row with a prediction_id and an outcome")
     engine.execute(
         """CREATE TABLE latest AS SELECT id, outcome FROM told WHERE id IS NOT NULL AND outcome IS NOT NULL
            QUALIFY row_number() OVER (PARTITION BY id ORDER BY file DESC, line DESC) = 1"""
