@@ -37,7 +37,7 @@ def load_outcomes(engine: Engine, files: Sequence[Path], signature: Signature) -
         except duckdb.Error:
             unreadable += 1
     if unreadable:
-        notes.append(f"{unreadable:,} objects with outcomes lack the columns prediction_id and outcome")
+        notes.append(f"objects with outcomes that lack the columns prediction_id and outcome: {unreadable:,}")
     engine.execute(
         """CREATE TABLE latest AS SELECT id, outcome FROM told WHERE id IS NOT NULL AND outcome IS NOT NULL
            QUALIFY row_number() OVER (PARTITION BY id ORDER BY file DESC, line DESC) = 1"""
