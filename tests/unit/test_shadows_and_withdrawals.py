@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from cli.history import moves_around
 from modelcycle.faults import NotAllowed
 from modelcycle.registry import Route
 from tests.unit.traffic_cycle import Cycle
@@ -145,3 +148,19 @@ def test_a_sleeping_rollout_never_takes_up_a_version_that_was_stopped(cycle: Cyc
     cycle.decide("rollback", 1, by="bob")
     assert cycle.step(third, 0, shadowed.moves, rollout="sleeper").overruled
     assert cycle.weights == {1: 100}
+
+
+def test_the_route_at_a_time_is_the_one_that_the_last_move_left(cycle: Cycle) -> None:
+    before = datetime.now(UTC)
+    cycle.live()
+    cycle.registry.routes.shadow("m", cycle.staged(), "run r")
+    moves = cycle.registry.routes.moves("m")
+
+    def route_at(when: datetime) -> Route:
+        last, _ = moves_around(moves, when)
+        return last.route if last else Route()
+
+    assert route_at(before) == Route()
+    assert route_at(moves[1].at) == route_at(moves[0].at - timedelta(microseconds=1))
+    assert route_at(moves[1].at) == Route(weights={1: 100}, moves=1)
+    assert route_at(moves[0].at) == Route(weights={1: 100}, shadow=2, moves=2)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from modelcycle.faults import Transient, Unknown
+from modelcycle.faults import Transient
 from modelcycle.store import Listed, Store
 
 MAX_DAYS = 30  # that are looked at
@@ -94,7 +94,7 @@ def _last_lines(data: Store, listed: Listed, path: Path, wanted: int) -> list[by
             compressed = file.read(2) == b"\x1f\x8b"
         with gzip.open(path) if compressed else path.open("rb") as lines:
             return list(deque(_short_lines(lines), maxlen=wanted))
-    except (Transient, Unknown, gzip.BadGzipFile, EOFError, zlib.error):
+    except (Transient, gzip.BadGzipFile, EOFError, zlib.error):
         return None
     finally:
         path.unlink(missing_ok=True)
