@@ -287,8 +287,8 @@ def test_objects_that_cannot_be_read_are_counted_and_the_others_are_read() -> No
     once = model.answers[2]
     judged = model.look(state)
     assert finding(judged, "errors").rows[1] == once, "each answer counts once"
-    assert "1 objects with captured answers could not be read" in judged.reason
-    assert "4 objects with outcomes have no row with a prediction_id and an outcome" in judged.reason
+    assert "objects with captured answers that could not be read: 1" in judged.reason
+    assert "objects with outcomes that have no row with a prediction_id and an outcome: 4" in judged.reason
 
 
 def test_an_object_that_is_deleted_while_it_is_read_fails_no_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,7 +307,7 @@ def test_an_object_that_is_deleted_while_it_is_read_fails_no_rollout(monkeypatch
     monkeypatch.setattr(model.data, "download", deleting)
     judged = model.look(state)
     assert judged.verdict == "hold" and finding(judged, "errors").rows[1] == once
-    assert "1 objects with captured answers could not be read" in judged.reason
+    assert "objects with captured answers that could not be read: 1" in judged.reason
 
 
 def test_outcomes_are_read_as_systems_write_them_and_the_latest_counts() -> None:

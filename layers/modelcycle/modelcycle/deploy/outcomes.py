@@ -39,7 +39,7 @@ def load_outcomes(engine: Engine, files: Sequence[Path], signature: Signature) -
         said = engine.execute("SELECT count(*) FROM told WHERE file = $1 AND id <> '' AND outcome <> ''", [-number])
         without += not said.fetchone()[0]
     if without:
-        notes.append(f"{without:,} objects with outcomes have no row with a prediction_id and an outcome")
+        notes.append(f"objects with outcomes that have no row with a prediction_id and an outcome: {without:,}")
     engine.execute(
         """CREATE TABLE latest AS SELECT id, outcome FROM told WHERE id IS NOT NULL AND outcome IS NOT NULL
            QUALIFY row_number() OVER (PARTITION BY id ORDER BY file DESC, line DESC) = 1"""

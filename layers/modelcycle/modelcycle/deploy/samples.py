@@ -147,7 +147,7 @@ def _download(data: Store, selection: Selection, folder: Path, what: str, sample
     if selection.left_out:
         samples.notes.append(f"only the newest {len(files):,} objects with {what} were read")
     if unread:
-        samples.notes.append(f"{unread:,} objects with {what} could not be read")
+        samples.notes.append(f"objects with {what} that could not be read: {unread:,}")
     return files
 
 
