@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -87,10 +88,9 @@ def _unknown_outcomes(place: Place, model: str, outcomes: set[str]) -> set[str]:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def _find(place: Place, model: str, wanted: set[str]) -> tuple[int, int, bool]:

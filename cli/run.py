@@ -101,7 +101,9 @@ def next_steps(place: Place, outcome: Outcome) -> list[tuple[str, str]]:
         with contextlib.suppress(Unknown, Tampered):
             body = {"instances": [contract(place, model).example()]}
             steps.insert(0, ("predict", signing.curl(place, f"/models/{model}/predict", body)))
-        if outcome.route.previous is not None:
+        if outcome.route.shadow is not None:  # a rollback without a number would take the champion's traffic
+            steps.append(("end the shadow", f"modelcycle rollback {model}:{outcome.route.champion}"))
+        elif outcome.route.previous is not None:
             steps.append(("roll back", f"modelcycle rollback {model}"))
         steps.append(("your own data", "modelcycle init --data FILE"))
         if place.name == "local":

@@ -25,6 +25,7 @@ HEAD = "name: a\ntarget: y\n"
         (HEAD + "positive_class: 1\n", 3, 'positive_class: text is expected; put it in quotes: "1"'),
         (HEAD + "missing_values: [x, -999]\n", 3, 'missing_values.1: text is expected; put it in quotes: "-999"'),
         ("name: a\ntarget:\n", 2, "target is empty"),
+        (HEAD + "rollout: {steps: []}\n", 3, "rollout.steps: at least 1 in the list is expected"),
         (HEAD + "training: {trials: many}\n", 3, "training.trials: a whole number is expected"),
         (HEAD + "gates: 3\n", 3, "gates: keys are expected under it"),
         (HEAD + "id_columns: x\n", 3, "id_columns: a list is expected, such as [a, b]"),

@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 
 from cli.execution import Step
 from cli.outcome import Outcome
+from cli.run import next_steps
 from cli.screens import lines, steps
 from cli.screens.outcome import outcome_text
 from cli.screens.run import RunScreen
 from cli.screens.status import stopped_text
 from infra.local.emulator.process import StopResult
 from modelcycle import messages as m
+from modelcycle.faults import Unknown
 from modelcycle.registry import Route
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -345,3 +348,13 @@ def test_how_long_ago_is_said_in_the_unit_that_fits(passed: int, text: str) -> N
 def test_a_stop_says_what_the_next_start_does_with_what_it_interrupted(flow: str, effect: str) -> None:
     screen = stopped_text(StopResult(True, interrupted=(f"modelcycle-{flow}:one",)))
     assert screen.endswith(f"The next `modelcycle up` {effect}")
+
+
+def test_beside_a_shadow_no_command_is_offered_that_takes_the_champions_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.run.contract", Mock(side_effect=Unknown("gone")))
+    place = Mock()
+    for shadow, offered in ((4, ("end the shadow", "modelcycle rollback adult:3")),
+                            (None, ("roll back", "modelcycle rollback adult"))):  # fmt: skip
+        route = Route(weights={3: 100}, previous=2, shadow=shadow)
+        steps = next_steps(place, Outcome("adult", "7f3a", "deployed", "", 4, route, [], 41.2))
+        assert [step for step in steps if "rollback" in step[1]] == [offered]

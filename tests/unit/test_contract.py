@@ -143,6 +143,7 @@ def test_everything_wrong_is_named_at_once(january: bytes) -> None:
         held(live(january), body)
     for said in ("gewicht", "decimal comma", "LYON"):
         assert said in raised.value.what
+    assert "schema: {levels: {columns: warn" in raised.value.remedy
 
 
 def test_a_bad_month_does_not_make_a_number_a_text(january: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.live_traffic import MODEL, ROLLOUT, Behaviour, LiveModel
-from cli.feedback import _read
+from cli.feedback import _is_number, _read
 from cli.screens.judgements import feedback_text, judgements_text, rollout_text
 from modelcycle.deploy import deploy
 from modelcycle.faults import BadInput
@@ -130,6 +130,11 @@ def test_a_file_without_outcomes_is_refused_in_one_sentence(tmp_path: Path, text
     with pytest.raises(BadInput) as refused:
         _read(path)
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize("text", ["NaN", "inf", "1,5", "much"])
+def test_an_outcome_that_the_judge_does_not_count_is_no_number(text: str) -> None:
+    assert not _is_number(text) and _is_number("-1.5e3")
 
 
 def test_feedback_says_how_many_outcomes_belong_to_predictions() -> None:

@@ -118,11 +118,13 @@ class Report(BaseModel):
         """Return the fault of a run that may not go on; it names all violations."""
         others = self.sentences("ask", "quarantine", "warn")
         also = f"; also: {'; '.join(others)}" if others else ""
+        checks = ", ".join(dict.fromkeys(f"{one.check}: warn" for one in self.of_level("fail")))
         against = f"the contract of version {self.version}" if self.version is not None else "the pipeline file"
         return BadData(
             f"the new rows break {against}: {'; '.join(self.sentences('fail'))}{also}",
             ", ".join(self.files[:3]) + (f" and {len(self.files) - 3} more" if len(self.files) > 3 else ""),
-            "correct the file and upload it again, or allow it under schema: in the pipeline file;"
+            "correct the file and upload it again, or allow it in the pipeline file with"
+            f" schema: {{levels: {{{checks}}}}};"
             f" modelcycle contract {self.model} shows what is expected",
         )  # fmt: skip
 

@@ -85,6 +85,8 @@ def _sentence(error: Any, path: tuple[int | str, ...], written: str | None) -> s
         return f"{key}: text is expected" + (f'; put it in quotes: "{written}"' if written else "")
     if kind == "literal_error":
         return f"{key}: one of {error['ctx']['expected'].replace(' or ', ', ')} is expected"
+    if kind == "too_short":
+        return f"{key}: at least {error['ctx']['min_length']} in the list is expected"
     expected, _, problem = kind.partition("_")
     if expected in EXPECTED and problem in ("type", "parsing", "from_float"):
         return f"{key}: {EXPECTED[expected]}"
