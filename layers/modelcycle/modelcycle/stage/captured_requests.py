@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from modelcycle.faults import Transient
+from modelcycle.faults import Transient, Unknown
 from modelcycle.store import Listed, Store
 
 MAX_DAYS = 30  # that are looked at
