@@ -350,7 +350,9 @@ def test_a_stop_says_what_the_next_start_does_with_what_it_interrupted(flow: str
     assert screen.endswith(f"The next `modelcycle up` {effect}")
 
 
-def test_beside_a_shadow_no_command_is_offered_that_takes_the_champions_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beside_a_shadow_no_command_is_offered_that_takes_the_champions_traffic(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("cli.run.contract", Mock(side_effect=Unknown("gone")))
     place = Mock()
     for shadow, offered in ((4, ("end the shadow", "modelcycle rollback adult:3")),
