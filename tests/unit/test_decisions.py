@@ -119,6 +119,7 @@ def test_a_version_whose_rollout_died_may_be_staged_again_and_one_that_a_person_
     cycle.step(cycle.staged(), 0, moves=1)
     assert withdraw(RolloutEnded(model="m", version=2, rollout="x"), registry=cycle.registry).put_back
     assert not cycle.registry.standings.get("m", 2).final
+    assert "`modelcycle promote m:2` starts it again" in cycle.registry.routes.moves("m", 1)[0].why
     assert cycle.registry.standings.move("m", 2, "staged", "run r2").state == "staged"
     cycle.step(2, 0, moves=3, rollout="y")
     cycle.decide("rollback")

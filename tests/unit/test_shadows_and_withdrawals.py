@@ -64,6 +64,9 @@ def test_a_rollback_without_an_earlier_version_says_how_to_end_the_shadow(cycle:
     with pytest.raises(NotAllowed) as refused:
         cycle.decide("rollback")
     assert "`modelcycle rollback m:1` ends it" in refused.value.remedy
+    with pytest.raises(NotAllowed) as refused:
+        cycle.decide("reject", 2)
+    assert "`modelcycle rollback m:1` ends the shadow" in refused.value.remedy
     cycle.decide("rollback", 1)
     assert cycle.registry.routes.get("m").shadow is None and cycle.weights == {1: 100}
 

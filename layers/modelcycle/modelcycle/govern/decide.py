@@ -104,6 +104,12 @@ def _approve(decision: Decision, version: int, ports: Ports) -> str:
 
 
 def _reject(decision: Decision, version: int, ports: Ports) -> str:
+    route = ports.registry.routes.get(decision.model)
+    if route.shadow == version:
+        raise NotAllowed(
+            f"version {version} answers as a shadow: there is nothing to reject", f"{decision.model}:{version}",
+            f"`modelcycle rollback {decision.model}:{route.champion}` ends the shadow; nobody sees its answers",
+        )  # fmt: skip
     ports.registry.standings.move(decision.model, version, "rejected", decision.by, decision.why, decision="reject")
     return ""
 
