@@ -99,6 +99,7 @@ def test_a_part_that_is_read_in_pieces_has_the_same_bytes(
     expected = Columns(dict(whole.values), whole.target).to_bytes()
     monkeypatch.setattr(typed_sql, "MAX_ENUM_LEVELS", max_levels)
     monkeypatch.setattr(limits, "MAX_FETCHED_ROWS", 400)
+    monkeypatch.setattr(limits, "PIECE_ROWS", 400)
     part = tables.read_part(engine, 1, 1500, COLUMNS, has_classes=False)
     assert tables.write_npz(part, "training", tmp_path / "part.npz").read_bytes() == expected
     first = part.head(700)
@@ -119,6 +120,7 @@ def test_the_profile_of_a_part_that_is_read_in_pieces_is_the_same_but_for_the_la
     )
     whole = training_profile(tables.read_part(engine, 0, 1500, COLUMNS, has_classes=False), schema)
     monkeypatch.setattr(limits, "MAX_FETCHED_ROWS", 400)
+    monkeypatch.setattr(limits, "PIECE_ROWS", 400)
     pieces = training_profile(tables.read_part(engine, 0, 1500, COLUMNS, has_classes=False), schema)
     for one, other in zip([*whole.columns, whole.target], [*pieces.columns, pieces.target], strict=True):
         assert one.model_dump(exclude={"mean", "deviation"}) == other.model_dump(exclude={"mean", "deviation"})
@@ -153,6 +155,7 @@ def test_parts_folds_and_clusters_are_the_same_in_pieces(
              CASE WHEN i % 3 < 2 THEN i % 5 END AS fold, hash(i // 2) AS unit FROM range(1000) r(i)"""
     )
     monkeypatch.setattr(limits, "MAX_FETCHED_ROWS", 64)
+    monkeypatch.setattr(limits, "PIECE_ROWS", 64)
     i = np.arange(1000)
     kept = i % 7 > 0
     assert np.array_equal(
@@ -167,6 +170,7 @@ def test_parts_folds_and_clusters_are_the_same_in_pieces(
 
 def test_rows_of_every_class_are_exported_wherever_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_FETCHED_ROWS", 64)
+    monkeypatch.setattr(limits, "PIECE_ROWS", 64)
     target = (np.arange(5000) % 600 == 599).astype(np.int32)
     target[4321:4340] = 2
     spread = np.linspace(0, 4999, 400).astype(np.int64)

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 READ_ROWS = 250_000  # of an array, in memory at once
-MAX_FETCHED_ROWS = 1_000_000  # of a column, in memory at once
+MAX_FETCHED_ROWS = 1_000_000  # of a column in memory at once; a longer one is read in pieces
+PIECE_ROWS = 250_000
 
 
 class Chunks(NamedTuple):
@@ -30,13 +31,16 @@ class Chunks(NamedTuple):
 
 
 def spans(rows: int) -> Iterator[range]:
-    """Yield ranges of at most MAX_FETCHED_ROWS rows; one empty range if there are none.
+    """Yield the rows as ranges: one of at most MAX_FETCHED_ROWS rows, or several of at most PIECE_ROWS.
 
-    >>> list(spans(1_500_000))
-    [range(0, 1000000), range(1000000, 1500000)]
+    >>> list(spans(1_000_000))
+    [range(0, 1000000)]
+    >>> list(spans(1_000_001))[-2:]
+    [range(750000, 1000000), range(1000000, 1000001)]
     """
-    for start in range(0, max(rows, 1), MAX_FETCHED_ROWS):
-        yield range(start, min(start + MAX_FETCHED_ROWS, rows))
+    size = PIECE_ROWS if rows > MAX_FETCHED_ROWS else max(rows, 1)
+    for start in range(0, max(rows, 1), size):
+        yield range(start, min(start + size, rows))
 
 
 def to_npz(**arrays: npt.NDArray[Any]) -> bytes:

@@ -136,11 +136,14 @@ def units_of_part(engine: Any, part: int, max_rows: int | None = None) -> npt.ND
 def clusters_of_part(engine: Any, part: int) -> npt.NDArray[np.int32]:
     """Return a number for the unit of each row of a part, in order, int32 (n,)."""
     units = units_of_part(engine, part)
-    distinct = np.sort(units)  # np.unique hashes, in several times the memory
-    distinct = distinct[np.concatenate(([True], distinct[1:] != distinct[:-1]))]
+    units.sort()  # np.unique hashes, in several times the memory
     clusters = np.empty(len(units), dtype=np.int32)
-    for span in spans(len(units)):
-        clusters[span.start : span.stop] = np.searchsorted(distinct, units[span.start : span.stop])
+    distinct = units[np.concatenate(([True], units[1:] != units[:-1]))]
+    del units
+    start = 0
+    for piece in _pieces(engine, f"SELECT unit AS v FROM row_parts WHERE part = {part}", len(clusters)):
+        clusters[start : start + len(piece)] = np.searchsorted(distinct, piece)
+        start += len(piece)
     return clusters
 
 
