@@ -29,6 +29,7 @@ from infra.local.emulator.firehose_buffer import FirehoseBuffer
 from infra.local.emulator.fork_servers import ForkServers
 from infra.local.emulator.function_processes import (
     count_processes,
+    finish_captures,
     is_any_busy,
     stop_all_processes,
     stop_idle_processes,
@@ -107,13 +108,13 @@ def serve(home: Path, port: int) -> None:
     def stop_on_signal() -> None:
         loop = asyncio.get_running_loop()
 
-        def stop_idle_first() -> None:
-            """Idle functions may have captures to send, so the loop goes on answering until they have ended."""
-            stop_idle_processes(seconds=0)
+        def finish_first() -> None:
+            finish_captures()
+            firehose_buffer.flush()  # here: in the thread of the loop it would only be begun
             loop.call_soon_threadsafe(stop)
 
         def stop_soon() -> None:
-            threading.Thread(target=stop_idle_first, daemon=True).start()
+            threading.Thread(target=finish_first, daemon=True).start()
 
         loop.add_signal_handler(signal.SIGTERM, stop_soon)
 
