@@ -14,6 +14,7 @@ MEMORY_MB_PER_CPU = 1769  # AWS page "Configure Lambda function memory"
 DUCKDB_MEMORY_SHARE = 0.6  # of a function's memory; Python and the fetched results need the rest
 WORKING_MEGABYTES = 80  # for each thread, beyond which DuckDB spills: its memory does not grow with the rows
 FLUSHED_SIZE = "16MB"  # freed memory beyond it goes back to the system, instead of waiting to be used again
+NARROW_MEGABYTES = 40  # for each thread, beside columns that Python holds
 RELEASED_MEGABYTES = 16  # what is kept in memory beside columns that Python holds
 MAX_WIDENED = 2  # queries that did not fit; then all get the function's share: a wide table would try each twice
 MAX_ROW_GROUP_CELLS = 4_000_000  # of a Parquet file; the writer keeps a row group in memory
@@ -34,7 +35,7 @@ class Engine:
     """
 
     def __init__(self, connection: Any, megabytes: int, threads: int) -> None:
-        self.connection, self.megabytes = connection, megabytes
+        self.connection, self.megabytes, self.threads = connection, megabytes, threads
         self.working = min(WORKING_MEGABYTES * threads, megabytes)
         self.is_widened, self.widened = False, 0
         self._limit(self.working)
@@ -55,6 +56,12 @@ class Engine:
         self.is_widened = True
         self.widened += 1
         return self.connection.execute(query, parameters)
+
+    def narrow(self) -> None:
+        """Work in less memory from now on: Python holds columns beside it. Queries that need more still get it."""
+        if not self.is_widened:
+            self.working = min(NARROW_MEGABYTES * self.threads, self.working)
+            self._limit(self.working)
 
     def release(self) -> None:
         """Give back the memory of pages that are kept for later queries, before Python holds columns."""

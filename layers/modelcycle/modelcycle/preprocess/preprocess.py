@@ -149,6 +149,7 @@ def _preprocess(
         missing_values=pipeline.missing_everywhere,
     )
     moved = moved_target(engine, task, target_number, target_type) if counts.duplicates else None
+    engine.narrow()
     written, entity_note = _write_parts(engine, artifacts, run, features, schema, part_rows, grouping, pipeline, folder)
     row_hashes = write_row_hashes(engine, columns, rows, run.key(STEP, FILE), artifacts, folder)
     under = (collected.contract, collected.contract_version) if collected.contract is not None else None
