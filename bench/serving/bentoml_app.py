@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-import joblib
 import pandas as pd
+from fit import fitted
 
 
 @bentoml.service(workers=int(os.environ.get("BENCH_WORKERS", "1")), logging={"access": {"enabled": False}})
@@ -16,7 +16,7 @@ class Adult:
     """Scores rows."""
 
     def __init__(self) -> None:
-        self.model = joblib.load(Path(os.environ["BENCH_MODEL"]) / "model.joblib")
+        self.model = fitted(Path(os.environ["BENCH_MODEL"]))
 
     @bentoml.api  # type: ignore[untyped-decorator]
     def predict(self, instances: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 from fastapi import FastAPI
+from fit import fitted
 from pydantic import BaseModel
 
 app = FastAPI()
-model = joblib.load(Path(os.environ["BENCH_MODEL"]) / "model.joblib")
+model = fitted(Path(os.environ["BENCH_MODEL"]))
 
 
 class Request(BaseModel):

@@ -1,11 +1,12 @@
-"""Fits the peers' model: `fit.py RECIPE.json DATA OUT`, in a peer's environment, with pandas and scikit-learn only.
+"""Fits the peers' model: `fit.py FOLDER`, in a peer's environment, with pandas and scikit-learn only.
 
 The same algorithm, parameters and columns as our live version, and the pipeline that a data scientist would write for
-them (see `bench/plain.py`). It is stored as the peers store models: with cloudpickle, in a temporary folder.
+them (see `bench/plain.py`). The folder holds `parameters.json` and `data.txt`, the path of the data.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from sklearn.preprocessing import OrdinalEncoder
 
 TARGET = "income"
 LEFT_OUT = ["education", "race", "sex"]
+TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 
 
 def fit(parameters: dict[str, Any], data: Path) -> tuple[Any, pd.DataFrame]:
@@ -37,29 +39,29 @@ def fit(parameters: dict[str, Any], data: Path) -> tuple[Any, pd.DataFrame]:
     return model.fit(columns, table[TARGET]), columns
 
 
-def main(parameters: Path, data: Path, out: Path) -> None:
-    """Write `model.joblib`, `rows.json`, and where it is installed, an MLflow model `mlflow`."""
-    model, columns = fit(json.loads(parameters.read_text()), data)
-    import joblib
+def fitted(folder: Path) -> Any:
+    """Return the pipeline of the recipe and the data that a folder names."""
+    data = Path((folder / "data.txt").read_text())
+    return fit(json.loads((folder / "parameters.json").read_text()), data)[0]
 
-    out.mkdir(parents=True, exist_ok=True)
-    joblib.dump(model, out / "model.joblib")
-    rows = columns.sample(200, random_state=0).to_dict("records")
-    (out / "rows.json").write_text(json.dumps(rows))
-    try:
+
+def main(folder: Path) -> None:
+    """Write `rows.json`, and what the peer installed here serves: an MLflow model, or a file for MLServer."""
+    model, columns = fit(json.loads((folder / "parameters.json").read_text()), Path((folder / "data.txt").read_text()))
+    (folder / "rows.json").write_text(json.dumps(columns.sample(200, random_state=0).to_dict("records")))
+    if importlib.util.find_spec("mlflow"):
         import mlflow.sklearn
-    except ImportError:
-        return
-    signature = mlflow.models.infer_signature(columns.head(100), model.predict_proba(columns.head(100)))
-    mlflow.sklearn.save_model(
-        model,
-        out / "mlflow",
-        signature=signature,
-        pyfunc_predict_fn="predict_proba",
-        pip_requirements=[],
-        serialization_format="cloudpickle",
-    )
+
+        signature = mlflow.models.infer_signature(columns.head(100), model.predict_proba(columns.head(100)))
+        mlflow.sklearn.save_model(
+            model, folder / "mlflow", signature=signature, pyfunc_predict_fn="predict_proba", pip_requirements=[],
+            skops_trusted_types=TRUSTED,
+        )  # fmt: skip
+    if importlib.util.find_spec("mlserver"):
+        import joblib  # the only format that its runtime for scikit-learn reads
+
+        joblib.dump(model, folder / "model.joblib")
 
 
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:]))
+    main(Path(sys.argv[1]))

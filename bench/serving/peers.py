@@ -115,16 +115,9 @@ def fit(environment: str, parameters: dict[str, Any], data: Path, out: Path) -> 
     folder = out / environment
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "parameters.json").write_text(json.dumps(parameters))
+    (folder / "data.txt").write_text(str(data))
     python = ENVIRONMENTS / environment / "bin" / "python"
-    command = [
-        str(python),
-        "-W",
-        "ignore",
-        str(HERE / "fit.py"),
-        str(folder / "parameters.json"),
-        str(data),
-        str(folder),
-    ]
+    command = [str(python), "-W", "ignore", str(HERE / "fit.py"), str(folder)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return folder
 

@@ -15,7 +15,7 @@ from moto import mock_aws
 from modelcycle import aws
 from modelcycle.invocations import Invoked
 from tests.contract.conductor import conduct, flow
-from tests.contract.functions import functions
+from tests.contract.functions import Function, functions
 from tests.contract.rows import CSV, PIPELINE
 
 ENVIRONMENT = {
@@ -86,6 +86,8 @@ def world() -> Iterator[World]:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         aws.adapters.cache_clear()
+        # Powertools gives a router to the app that took it last; other tests of this process load handlers too
+        Function.module.cache_clear()
         patch.setattr(aws.Adapters, "candidate", Candidate())
         s3 = boto3.client("s3")
         for bucket in ("data", "artifacts"):
