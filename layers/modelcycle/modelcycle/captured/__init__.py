@@ -6,16 +6,18 @@ in bounded amounts.
 
 from modelcycle.captured.lines import captured_ids, json_lines
 from modelcycle.captured.objects import (
+    GZIP_FAULTS,
     Selection,
     download,
     hourly,
     newest,
+    opened,
     select_captures,
     select_newest_captures,
     select_outcomes,
 )
 
 __all__ = [
-    "Selection", "captured_ids", "download", "hourly", "json_lines", "newest", "select_captures",
-    "select_newest_captures", "select_outcomes",
+    "GZIP_FAULTS", "Selection", "captured_ids", "download", "hourly", "json_lines", "newest", "opened",
+    "select_captures", "select_newest_captures", "select_outcomes",
 ]  # fmt: skip

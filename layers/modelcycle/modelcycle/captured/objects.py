@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from modelcycle.faults import Transient, Unknown
 from modelcycle.store import Listed, Store
@@ -18,6 +18,7 @@ MAX_STORED_BYTES = 64 * 2**20  # of all objects, as they are stored
 MAX_UNPACKED_BYTES = 1024 * 2**20  # of all objects together; a function's disk has 4 GiB
 MAX_CONCURRENT_DOWNLOADS = 8
 CHUNK_BYTES = 2**20
+GZIP_FAULTS = (gzip.BadGzipFile, EOFError, zlib.error)  # raised while broken gzip data are read
 
 
 class Selection(NamedTuple):
@@ -116,11 +117,19 @@ def _kind(key: str) -> str:
     return ".csv" if key.lower().removesuffix(".gz").endswith(".csv") else ".jsonl"
 
 
+def opened(path: Path) -> BinaryIO:
+    """Open a downloaded file, unpacked if it is gzip; reading it may then raise GZIP_FAULTS."""
+    return cast(BinaryIO, gzip.open(path)) if _is_packed(path) else path.open("rb")
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
 def _unpack(path: Path, most_bytes: int) -> Path | None:
     """Return the file, unpacked; None, and no file, if its gzip data are broken or it is larger than `most_bytes`."""
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    if compressed:
+    if _is_packed(path):
         packed = path.with_suffix(".packed")
         path.rename(packed)
         try:
@@ -129,7 +138,7 @@ def _unpack(path: Path, most_bytes: int) -> Path | None:
                     target.write(chunk)
                     if target.tell() > most_bytes:
                         break
-        except (gzip.BadGzipFile, EOFError, zlib.error):
+        except GZIP_FAULTS:
             path.unlink()
             return None
         finally:

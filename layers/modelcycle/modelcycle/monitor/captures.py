@@ -7,9 +7,7 @@ few large ones, with gzip or without, some records more than once. Until version
 
 from __future__ import annotations
 
-import gzip
 import shutil
-import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -18,7 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from modelcycle.captured import Selection, hourly, json_lines, newest
+from modelcycle.captured import GZIP_FAULTS, Selection, hourly, json_lines, newest, opened
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.reading import missing_texts_of, parsed_sql
 from modelcycle.faults import Transient, Unknown
@@ -69,13 +67,11 @@ def download_captures(data: Store, objects: Sequence[Listed], folder: Path) -> t
 
 def _append_lines(path: Path, target: BinaryIO) -> bool:
     """Append a file to `target`; return False, with `target` unchanged, if its gzip data are broken."""
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
     end = target.tell()
     try:
-        with gzip.open(path) if compressed else path.open("rb") as source:
+        with opened(path) as source:
             shutil.copyfileobj(source, target)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
+    except GZIP_FAULTS:
         target.seek(end)
         target.truncate()
         return False
