@@ -46,7 +46,8 @@ class Routes:
 
     def move(self, model: str, number: int) -> Move | None:
         """Return the move of that number; None if there is none."""
-        return self._read_move(model, number)
+        record = self.table.get(*keys.move(model, number))
+        return Move.model_validate(record.body) if record else None
 
     @retry_when_raced
     def promote(
@@ -230,13 +231,9 @@ class Routes:
         change = record.body.get("contract_change") if record else None
         return {"contract_change": change} if change else {}
 
-    def _read_move(self, model: str, number: int) -> Move | None:
-        record = self.table.get(*keys.move(model, number))
-        return Move.model_validate(record.body) if record else None
-
     def _route_after_first_delivery(self, model: str, number: int, rollout: str, step: int | None) -> Route | None:
         """Return the route as an earlier delivery of the same step left it; None if others made that move."""
-        move = self._read_move(model, number)
+        move = self.move(model, number)
         if move is None or not rollout or (move.rollout, move.step) != (rollout, step):
             return None
         return move.route
