@@ -59,8 +59,8 @@ class Engine:
 
     def narrow(self) -> None:
         """Work in less memory from now on: Python holds columns beside it. Queries that need more still get it."""
-        if not self.is_widened:
-            self.working = min(NARROW_MEGABYTES * self.threads, self.working)
+        self.working = min(NARROW_MEGABYTES * self.threads, self.working)
+        if not self.is_widened:  # otherwise the next query sets it
             self._limit(self.working)
 
     def release(self) -> None:

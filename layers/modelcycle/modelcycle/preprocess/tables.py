@@ -14,10 +14,8 @@ import numpy.typing as npt
 from modelcycle.cells.column import Column
 from modelcycle.engine import batches
 from modelcycle.faults import BadData
-from modelcycle.model import npz as limits
+from modelcycle.model import npz
 from modelcycle.model.columns import Columns, Values, table_arrays
-from modelcycle.model.npz import spans
-from modelcycle.model.npz import write_npz as write_arrays
 from modelcycle.model.ordered_values import OrderedValues, ordered_values
 from modelcycle.model.typed_sql import CASTS, MAX_BATCH_CELLS, fetch_batch, fetch_levels, fetch_values
 from modelcycle.store import MAX_OBJECT_BYTES
@@ -90,13 +88,13 @@ class PartValues(Mapping[str, Values]):
         return self.held[number][name]
 
     def pieces(self, name: str) -> Iterator[Values]:
-        """Yield the column in pieces of at most MAX_FETCHED_ROWS rows; of texts, all have the levels of the part."""
-        if self.rows <= limits.MAX_FETCHED_ROWS:
+        """Yield the column in pieces, see `npz.spans`; of texts, all have the levels of the part."""
+        if self.rows <= npz.MAX_FETCHED_ROWS:
             yield self[name]
             return
         sql, kind = self.typed[name]
         levels = fetch_levels(self.engine, {name: sql}, self.source) if kind == "text" else {}
-        for span in spans(self.rows):
+        for span in npz.spans(self.rows):
             yield fetch_batch(self.engine, {name: (sql, kind)}, self.within(span), levels)[name]
 
     def within(self, span: range) -> str:
@@ -131,8 +129,8 @@ class Part:
         return np.concatenate(list(self.target_pieces()))
 
     def target_pieces(self) -> Iterator[npt.NDArray[Any]]:
-        """Yield the target in pieces of at most MAX_FETCHED_ROWS rows."""
-        for span in spans(self.rows):
+        """Yield the target in pieces, see `npz.spans`."""
+        for span in npz.spans(self.rows):
             yield self._target_of(span)
 
     def _target_of(self, span: range) -> npt.NDArray[Any]:
@@ -150,7 +148,7 @@ class Part:
 
     def head(self, rows: int) -> Columns:
         """Return the first rows, in memory."""
-        if self.rows <= limits.MAX_FETCHED_ROWS:
+        if self.rows <= npz.MAX_FETCHED_ROWS:
             return Columns(self.values, self.target)
         span = range(min(rows, self.rows))
         values = fetch_values(self.engine, self.values.typed, self.values.within(span), len(span))
@@ -159,7 +157,7 @@ class Part:
     def write(self, path: Path, *, with_target: bool = True) -> Path:
         """Write the file of `Columns.write`, with one column in memory at a time, or a piece of one."""
         columns = ((name, self.values.pieces(name)) for name in self.values)
-        return write_arrays(path, table_arrays(columns, self.rows, self.target_pieces() if with_target else None))
+        return npz.write_npz(path, table_arrays(columns, self.rows, self.target_pieces() if with_target else None))
 
 
 def read_part(engine: Any, part: int, rows: int, columns: dict[int, Column], has_classes: bool) -> Part:

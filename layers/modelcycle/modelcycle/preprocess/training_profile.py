@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from modelcycle.cells.reading import ColumnType
-from modelcycle.model import npz as limits
+from modelcycle.model import npz
 from modelcycle.model.columns import TableSchema, Texts
 from modelcycle.model.profile import ColumnProfile, Profile, profile_column, profile_numbers, profile_texts
 from modelcycle.preprocess.tables import Part
@@ -39,14 +39,14 @@ def training_profile(train: Part, schema: TableSchema) -> Profile:
 def _profile(train: Part, name: str, kind: ColumnType, **reading: Any) -> ColumnProfile:
     if kind == "text":
         return profile_texts(name, train.values.pieces(name), **reading)
-    if train.rows <= limits.MAX_FETCHED_ROWS:
+    if train.rows <= npz.MAX_FETCHED_ROWS:
         return profile_column(name, kind, train.values[name], **reading)
     with train.ordered(name) as ordered:
         return profile_numbers(name, kind, lambda: train.values.pieces(name), ordered, **reading)
 
 
 def _profile_target(train: Part, name: str) -> ColumnProfile:
-    if train.rows <= limits.MAX_FETCHED_ROWS:
+    if train.rows <= npz.MAX_FETCHED_ROWS:
         return profile_column(name, "number", train.target)
     with train.ordered(None) as ordered:
         return profile_numbers(name, "number", train.target_pieces, ordered)
