@@ -38,6 +38,7 @@ class FakeLambda:
     firehose_fails : the next calls of Firehose fail
     firehose_seconds : how long such a call takes
     table, objects : what DynamoDB and S3 hold; a path of S3 is /bucket/key
+    seconds : of each answer, from the event given to the runtime to the answer posted
     """
 
     has_extensions: bool = True
@@ -46,12 +47,14 @@ class FakeLambda:
     firehose_seconds: float = 0.0
     table: MemoryTable = field(default_factory=MemoryTable)
     objects: dict[str, bytes] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
         self.registered = False
         self.runtime_asks = self.extension_asks = 0
         self.process = 0  # how many there have been
+        self.given_at = 0.0  # time.perf_counter() of the last event
         self.invocation: tuple[str, bytes] | None = None
         self.given_to: set[str] = set()
         self.answers: dict[str, tuple[str, bytes]] = {}
@@ -161,6 +164,7 @@ class FakeLambda:
             body = json.dumps({"eventType": "INVOKE", "requestId": request_id, "deadlineMs": deadline}).encode()
             request.reply(200, body)
         else:
+            self.given_at = time.perf_counter()
             request.reply(
                 200, event, Lambda_Runtime_Aws_Request_Id=request_id, Lambda_Runtime_Deadline_Ms=str(deadline),
                 Lambda_Runtime_Invoked_Function_Arn="arn:aws:lambda:us-east-1:123456789012:function:predict",
@@ -169,6 +173,7 @@ class FakeLambda:
 
     def answer(self, path: str, body: bytes, request: Any) -> None:
         *_, request_id, kind = path.split("/")
+        self.seconds.append(time.perf_counter() - self.given_at)
         with self.changed:
             self.happened.append(("answered", request_id, kind))
             self.answers[request_id] = kind, body

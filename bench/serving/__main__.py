@@ -6,6 +6,7 @@ interface emulator. The peers are installed into `build/serving`; one that canno
 The model is Adult, of one recipe: ours as it went live on a local cloud of the bench's own, with capture on, and the
 peers' by scikit-learn. Each side gets one process for each core, then 1, 8 and 32 connections, of which each sends the
 next row when the last is answered. An environment of Lambda answers one request at a time: ours wait for their turn.
+In AWS's order there is one process and one connection, and the time is that until the answer is posted.
 `per core` is requests per second of processor time that the server took, all its processes together. Compare figures
 of one run only.
 """
@@ -80,6 +81,12 @@ def measure_ours(cloud: Any, folder: Path, rows: list[dict[str, Any]], seconds: 
             for connections in CONNECTIONS:
                 load = ours.invoke_load(ports, events, connections, seconds)
                 figures[label, connections] = report(label, load, pids)
+    for label, code in (("empty function, AWS's order", empty), ("ours, AWS's order", ROOT / "functions" / "predict")):
+        with ours.in_order(code, folder / "cloud", variables) as (fake, pid):
+            ours.call_in_order(fake, events, WARM_UP_SECONDS)
+            before = processor_seconds([pid])
+            measured = ours.call_in_order(fake, events, seconds)
+            figures[label, 1] = print_line(label, 1, measured, processor_seconds([pid]) - before)
     emulator = local.status(home=folder / "cloud").pid
     assert emulator is not None
     for connections in CONNECTIONS:
@@ -115,12 +122,17 @@ def report(label: str, load: Load, pids: list[int]) -> dict[str, float]:
     before = processor_seconds(pids)
     measured = send(load)
     used = processor_seconds(pids) - before
+    return print_line(label, load.connections, measured, used)
+
+
+def print_line(label: str, connections: int, measured: Measured, used: float) -> dict[str, float]:
+    """Print the line of a load that took `used` seconds of processor time; return its figures."""
     if measured.failed or not measured.milliseconds:
         raise SystemExit(f"{label}: {measured.failed} requests failed: {measured.example}")
     p50, p95, p99 = np.quantile(measured.milliseconds, [0.5, 0.95, 0.99])
     answers = len(measured.milliseconds)
     figures = {"p50": p50, "per_second": answers / measured.seconds, "per_core": answers / max(used, 1e-9)}
-    print(f"{label:<28}{load.connections:>12}{p50:>7.2f} ms{p95:>7.2f} ms{p99:>7.2f} ms"
+    print(f"{label:<28}{connections:>12}{p50:>7.2f} ms{p95:>7.2f} ms{p99:>7.2f} ms"
           f"{figures['per_second']:>12,.0f}{figures['per_core']:>10,.0f}", flush=True)  # fmt: skip
     return figures
 
@@ -138,16 +150,22 @@ def print_ratios(mine: dict[tuple[str, int], Any], theirs: dict[tuple[str, int],
     """Print how many times lower or higher our figures are than those of MLflow and of the best peer."""
     for connections in CONNECTIONS:
         here = {name: figures for (name, count), figures in theirs.items() if count == connections}
-        for label in ("ours, RIE", "ours, local API"):
-            figures = mine[label, connections]
+        for label in ("ours, AWS's order", "ours, RIE", "ours, local API"):
+            figures = mine.get((label, connections))
+            if figures is None:
+                continue
             best_p50 = min(peer["p50"] for peer in here.values()) / figures["p50"]
             best_core = figures["per_core"] / max(peer["per_core"] for peer in here.values())
             mlflow = here.get("mlflow models serve")
             versus = f"p50 {mlflow['p50'] / figures['p50']:.1f}x below MLflow, " if mlflow else ""
             print(f"{label}, {connections} connections: {versus}{best_p50:.1f}x below the best peer;"
                   f" {best_core:.1f}x its requests per core")  # fmt: skip
-        handler = mine["ours, RIE", connections]["p50"] / mine["empty function, RIE", connections]["p50"]
-        print(f"{connections} connections: {handler:.1f}x the time of an empty function")
+        for place in ("AWS's order", "RIE"):
+            if (f"ours, {place}", connections) in mine:
+                times = (
+                    mine[f"ours, {place}", connections]["p50"] / mine[f"empty function, {place}", connections]["p50"]
+                )
+                print(f"{place}, {connections} connections: {times:.1f}x the time of an empty function")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
-"""Our side: a live version on a local cloud, through its API and under AWS's emulator of the runtime.
+"""Our side: a live version on a local cloud, through its API, under AWS's emulator of the runtime, and in AWS's order.
 
 The runtime interface emulator (RIE) is the one of the AWS SAM CLI. It runs one environment of Lambda: one request at a
 time. It gives an answer only after the extension has asked for the next event, so the time to send captures is in its
-figures; on AWS the answer leaves before.
+figures. On AWS the answer leaves before; a fake of Lambda's APIs, which keeps that order, measures from the event given
+to the runtime to the answer posted.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -23,12 +25,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from bench.commands import ROOT, free_port
-from bench.serving.load import Load
+from bench.serving.load import Load, Measured
 from infra.local.clients import REGION
 from infra.local.cloud import LocalCloud
 from infra.local.fork_plans import ForkPlan, read_plans
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store, read_json
+from tests.fake_lambda import FakeLambda
 
 RIE = "lib/python{}.{}/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"
 INVOKE_PATH = "/2015-03-31/functions/function/invocations"
@@ -85,15 +88,10 @@ def under_rie(code: Path, home: Path, variables: dict[str, str]) -> Iterator[tup
     """
     plan = serving_plan(home)
     port, api_port = free_port(), free_port()
-    environment = {
-        "PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": str(code), "AWS_LAMBDA_FUNCTION_NAME": "bench",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769", **plan.environment(), **variables,
-    }  # fmt: skip
-    environment["PYTHONPATH"] = f"{code}:{plan.path}"
+    environment = environment_of(plan, code, variables)
     command = [
         str(_rie()), "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
-        "--runtime-api-address", f"127.0.0.1:{api_port}", "--log-level", "error",
-        plan.python, "-s", "-S", "-m", "awslambdaric", "app.handler",
+        "--runtime-api-address", f"127.0.0.1:{api_port}", "--log-level", "error", *runtime_client(plan),
     ]  # fmt: skip
     process = subprocess.Popen(
         command, env=environment, cwd=code, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
@@ -104,6 +102,54 @@ def under_rie(code: Path, home: Path, variables: dict[str, str]) -> Iterator[tup
     finally:
         os.killpg(process.pid, 15)
         process.wait(timeout=20)
+
+
+@contextmanager
+def in_order(code: Path, home: Path, variables: dict[str, str]) -> Iterator[tuple[FakeLambda, int]]:
+    """Run a function as `under_rie` does, but called by a fake of Lambda's APIs; yield the fake, and the process id."""
+    plan, fake = serving_plan(home), FakeLambda()
+    environment = environment_of(plan, code, variables) | {
+        "AWS_LAMBDA_RUNTIME_API": fake.address, "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+    }  # fmt: skip
+    process = subprocess.Popen(
+        runtime_client(plan), env=environment, cwd=code, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield fake, process.pid
+    finally:
+        process.kill()
+        process.wait()
+        fake.close()
+
+
+def call_in_order(fake: FakeLambda, events: list[str], seconds: float) -> Measured:
+    """Call a function with the events, again and again, until the time is over."""
+    requests = [json.loads(event) for event in events]
+    fake.seconds.clear()
+    measured, started = Measured(), time.perf_counter()
+    for request in itertools.cycle(requests):
+        _, answer = fake.invoke(request)
+        if answer.get("statusCode") != 200:
+            measured.failed, measured.example = measured.failed + 1, str(answer)[:300]
+        measured.seconds = time.perf_counter() - started
+        if measured.seconds > seconds:
+            break
+    measured.milliseconds = [taken * 1000 for taken in fake.seconds]
+    return measured
+
+
+def environment_of(plan: ForkPlan, code: Path, variables: dict[str, str]) -> dict[str, str]:
+    """Return the variables of a function's process."""
+    environment = {
+        "PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": str(code), "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769", **plan.environment(), **variables,
+    }  # fmt: skip
+    return environment | {"PYTHONPATH": f"{code}:{plan.path}"}
+
+
+def runtime_client(plan: ForkPlan) -> list[str]:
+    """Return the command that runs a function."""
+    return [plan.python, "-s", "-S", "-m", "awslambdaric", "app.handler"]
 
 
 def invoke(port: int, event: str) -> dict[str, Any]:
