@@ -186,7 +186,7 @@ def test_an_execution_ends_at_25_000_events(up: LocalCloud) -> None:
     [
         ({"Timeout": 901}, "Value '901' at 'timeout'"),
         ({"MemorySize": 10_241}, "Value '10241' at 'memorySize'"),
-        ({"EphemeralStorage": {"Size": 511}}, "Value '511' at 'ephemeralStorage.size'"),
+        ({"EphemeralStorage": {"Size": 10_241}}, "Value '10241' at 'ephemeralStorage.size'"),
     ],
 )
 def test_settings_outside_of_the_bounds_are_refused(up: LocalCloud, setting: dict[str, Any], text: str) -> None:

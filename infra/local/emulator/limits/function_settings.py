@@ -30,15 +30,22 @@ def limit_function_settings(functions: Any, provisioners: Any) -> None:
 
     functions._create_function, functions._update_config = create_limited, update_limited
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
-    provision = handlers["create"]
+    provision, provision_again = handlers["create"], handlers["update"]
 
-    def provision_limited(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+    def check(properties: dict[str, Any]) -> None:
         refused = refusal(properties)
         if refused:
             raise ValueError(refused)
+
+    def provision_limited(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        check(properties)
         return provision(logical_id, properties, stack)
 
-    handlers["create"] = provision_limited
+    def provision_again_limited(physical_id: str, old: Any, new: dict[str, Any], *others: Any, **named: Any) -> Any:
+        check(new)
+        return provision_again(physical_id, old, new, *others, **named)
+
+    handlers["create"], handlers["update"] = provision_limited, provision_again_limited
 
 
 def refusal(settings: Mapping[str, Any]) -> str | None:
