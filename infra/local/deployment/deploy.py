@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +81,23 @@ def deploy(
     reconciled = reconcile(translation, resources, admin)
     return Deployed(
         outputs=reachable_outputs(stack_outputs(STACK, admin), resources, admin.endpoint),
-        left_out=[str(item) for item in translation.left_out] + reconciled.left_out,
+        left_out=[str(item) for item in translation.left_out] + reconciled.left_out + _unbounded(sys.platform),
         resources=len(resources),
         functions=sum(resource["type"] == "AWS::Lambda::Function" for resource in resources.values()),
         operator=ensure_operator(admin, STACK, resources, home),
     )
+
+
+def _unbounded(system: str) -> list[str]:
+    """Return the limits of functions that are not kept on a system.
+
+    Examples
+    --------
+    >>> _unbounded("linux")
+    []
+    >>> _unbounded("darwin")
+    ['MemorySize and EphemeralStorage of functions: this system does not tell what a process holds']
+    """
+    if system == "linux":
+        return []
+    return ["MemorySize and EphemeralStorage of functions: this system does not tell what a process holds"]

@@ -65,6 +65,7 @@ def python_path(layers: list[Layer], runtime: Path) -> str:
 def _bootstrap(plan: ForkPlan) -> str:
     variables = plan.environment()
     path = shlex.quote(variables.pop("PYTHONPATH"))
+    variables.pop("TMPDIR")  # the emulator gives each process its own
     others = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
     python, start = shlex.quote(plan.python), shlex.quote(str(START_PROGRAM))
     server = shlex.quote(str(sockets_folder(Path(plan.scratch).parent) / plan.name))

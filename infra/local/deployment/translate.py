@@ -20,6 +20,7 @@ from infra.local.deployment.code_hash import hash_of
 from infra.local.deployment.function_archive import function_archive, layer_archive, python_path
 from infra.local.deployment.layers import BASE_PYTHON, Layer, install_layer, install_runtime
 from infra.local.deployment.left_out import LeftOut, leave_out
+from infra.local.deployment.package_size import check_package_size
 from infra.local.deployment.preloaded import load_time_variables, preloaded_modules
 from infra.local.faults import TemplateInvalid
 from infra.local.fork_plans import ForkPlan
@@ -169,7 +170,7 @@ class _TemplateTranslator:
         resources = self.translation.template["Resources"]
         runtime = install_runtime(self.destination.home) if self.code else Path()
         functions: dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[dict[str, Any], Path]]] = {}
-        for resource in resources.values():
+        for logical_id, resource in resources.items():
             if resource["Type"] != "AWS::Lambda::Function":
                 continue
             properties = resource["Properties"]
@@ -180,6 +181,8 @@ class _TemplateTranslator:
                 self.layers[resources[reference["Ref"]]["Properties"]["Content"]["S3Key"]]
                 for reference in properties.get("Layers", [])
             ]
+            folders = [installed for layer in layers for installed in layer.folders]
+            check_package_size(logical_id, folder, folders, self.path)
             server = (python_path(layers, runtime), load_time_variables(properties))
             functions.setdefault(server, []).append((properties, folder))
         scratch = str(self.destination.home / "scratch")

@@ -20,6 +20,7 @@ Inside it:
     event_deliveries    retries events for functions; reports executions that a stop interrupted
     firehose_buffer     writes the records of Firehose together
     memory_bounds       limits what would grow without end
+    limits              refuses what AWS would refuse: sizes, times, memory
     fork_servers        processes of which those of functions are forks
     function_processes  counts the processes of functions, and stops idle ones
 

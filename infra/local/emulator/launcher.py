@@ -35,6 +35,14 @@ from infra.local.emulator.function_processes import (
     stop_idle_processes,
 )
 from infra.local.emulator.leading_keys import fill_in_leading_keys
+from infra.local.emulator.limits.api_payloads import limit_api_payloads
+from infra.local.emulator.limits.ended_processes import tell_ends_as_aws
+from infra.local.emulator.limits.function_settings import limit_function_settings
+from infra.local.emulator.limits.histories import limit_histories
+from infra.local.emulator.limits.payloads import limit_answers, limit_requests
+from infra.local.emulator.limits.sandboxes import SandboxWatch
+from infra.local.emulator.limits.states import limit_state_data
+from infra.local.emulator.limits.temporary_files import TemporaryFolders
 from infra.local.emulator.memory_bounds import bound_memory
 from infra.local.emulator.patches import (
     keep_attributes_of_nested_resources,
@@ -79,6 +87,7 @@ def serve(home: Path, port: int) -> None:
     # The services' files are replaced as one set; the code of functions, named by its content, stays outside.
     persistence.STATE_DIR = str(services)
     deliveries, firehose_buffer, unwritten_objects = install(ministack, ensure_root_key(home))
+    keep_limits(home / "scratch")
     fork_servers = ForkServers(home)
 
     def status() -> dict[str, Any]:
@@ -162,6 +171,30 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
 
     ministack._load_persisted_state = load_persisted_state
     return deliveries, firehose_buffer, unwritten_objects
+
+
+def keep_limits(scratch: Path) -> None:
+    """Let MiniStack refuse what AWS would refuse, and end functions that exceed their settings.
+
+    Parameters
+    ----------
+    scratch : folder for temporary files of functions
+    """
+    from ministack.core import lambda_runtime
+    from ministack.services import apigateway_v1, lambda_svc, stepfunctions
+    from ministack.services.cloudformation import provisioners
+
+    worker = lambda_runtime.ProvidedWorker
+    limit_state_data(stepfunctions)
+    limit_histories(stepfunctions)
+    limit_requests(lambda_svc)
+    limit_answers(worker)
+    limit_api_payloads(apigateway_v1)
+    limit_function_settings(lambda_svc, provisioners)
+    tell_ends_as_aws(worker)
+    folders = TemporaryFolders(scratch)
+    folders.install(lambda_svc, worker)
+    SandboxWatch(lambda_runtime, folders).start()
 
 
 def running_executions(flows: Any) -> list[str]:

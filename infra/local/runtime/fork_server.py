@@ -248,6 +248,9 @@ def become(request: Request, started_with: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(set_by_imports | request.environment)
     time.tzset()
+    temporary = sys.modules.get("tempfile")
+    if temporary is not None:
+        vars(temporary)["tempdir"] = None  # it keeps the first TMPDIR that it sees
     # as `-m` has it: the working folder, PYTHONPATH (of which this process lacks the function's code), the library
     sys.path[:0] = [request.folder, request.environment["LAMBDA_TASK_ROOT"]]
     sys.argv = ["awslambdaric", request.handler]

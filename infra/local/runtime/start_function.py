@@ -29,8 +29,18 @@ def main() -> None:
     if started is None:
         os.execv(python, [python, "-s", "-S", "-m", "awslambdaric", handler])  # noqa: S606 - this program becomes the runtime
     connection, fork = started
+    name_by(fork)
     signal.signal(signal.SIGTERM, lambda number, _: end_fork(fork, number))
     end_with(wait_for_status(connection))
+
+
+def name_by(fork: int) -> None:
+    """Tell who looks at this process which fork it stands for: the emulator bounds the fork's memory."""
+    try:
+        with open("/proc/self/comm", "w") as name:  # noqa: PTH123 - pathlib is not imported
+            name.write(f"fork:{fork}")
+    except OSError:
+        return  # its memory is not bounded
 
 
 def end_fork(fork: int, number: int) -> None:

@@ -19,6 +19,10 @@ KNOWN_ERRORS = {
         "the function reached its time limit",
         "use fewer rows or trials, or raise Timeout in template.yaml",
     ),
+    "States.DataLimitExceeded": (
+        "a message between steps exceeded 256 KiB",
+        "use fewer trials, classes or shards",
+    ),
     "States.Timeout": (
         "the state machine reached a time limit",
         "use fewer rows or trials, or raise TimeoutSeconds in its file under statemachines/",
