@@ -16,6 +16,7 @@ ALWAYS = (
     "roles and policies are kept and not enforced: the local cloud enforces them",
     "schedules of models (`every:` in a pipeline file) never start a run: LocalStack's Scheduler does not fire",
     "functions log to /aws/lambda/NAME, not to the stack's own log groups",
+    "records of streams come by the queue alone: Kinesis would need a program that is not in the package",
 )
 """What LocalStack 4.14.0 leaves out and no change of the template mends."""
 
