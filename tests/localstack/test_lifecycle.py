@@ -79,10 +79,14 @@ def test_the_scheduled_rule_starts_the_monitoring(plums: ObservedModel) -> None:
     events, machine = plums.client("events"), plums.cloud.outputs["MonitoringArn"]
     rule = next(r for r in events.list_rules()["Rules"] if r.get("ScheduleExpression"))
     assert rule["ScheduleExpression"] == "rate(1 hour)"
-    events.put_rule(Name=rule["Name"], ScheduleExpression="rate(1 minute)")
+    targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    # a changed rate takes no effect there, so the same target gets a rule that is due within the test
+    events.put_rule(Name="soon", ScheduleExpression="rate(1 minute)")
+    events.put_targets(Rule="soon", Targets=targets)
     states = plums.client("stepfunctions")
     found = wait_for(lambda: states.list_executions(stateMachineArn=machine)["executions"], 100)
-    events.put_rule(Name=rule["Name"], ScheduleExpression="rate(1 hour)")
+    events.remove_targets(Rule="soon", Ids=[target["Id"] for target in targets])
+    events.delete_rule(Name="soon")
     arn = found[0]["executionArn"]
     wait_for(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING", 60)
     assert states.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
