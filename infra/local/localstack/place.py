@@ -131,7 +131,9 @@ def _deploy(template: Path, stage: str, home: Path, address: str, say: Say) -> N
     adapted, changes = _adapted(translation, stack, partitions=partitions)
     say("deploying the template")
     deploy_stack(stack, adapted, admin)
-    resources = stack_resources(stack, admin)
+    # a layer that an update has replaced and retained is still listed
+    listed = stack_resources(stack, admin)
+    resources = {name: found for name, found in listed.items() if name in adapted.template["Resources"]}
     adapted.parameters["AWS::StackName"] = stack
     reconciled = reconcile(adapted, resources, admin)
     left_out = [str(item) for item in adapted.left_out] + changes + reconciled.left_out
