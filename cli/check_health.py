@@ -13,6 +13,8 @@ from modelcycle.faults import Fault
 def check_health(name: PlaceName, stage: str) -> Health:
     """Return the health of a place, without changing anything in it."""
     health = _local_health() if name == "local" else Health(name, False)
+    if name == "localstack":
+        _add_localstack(health)
     if name == "local" and not health.up:
         return health
     try:
@@ -47,6 +49,23 @@ def _local_health() -> Health:
         health.facts.append(("cloud", "down; `modelcycle up` starts it"))
     health.facts.append(("disk", size(status.disk_used)))
     return health
+
+
+def _add_localstack(health: Health) -> None:
+    """Add which LocalStack it is, if one answers, and what it leaves out."""
+    from cli.remote import localstack_endpoint
+    from infra.local.localstack import adapt, place, process
+
+    try:
+        endpoint = localstack_endpoint()
+    except Fault:
+        return  # reported when the place is opened
+    version, own = process.version(endpoint), place.own(home())
+    if version is None:
+        return
+    started = f"process {own.pid}, ends with `down`" if own and own.endpoint == endpoint else "not started by `up`"
+    health.facts.append(("cloud", f"LocalStack {version} at {endpoint}, {started}"))
+    health.facts += [("leaves out", line) for line in adapt.ALWAYS]
 
 
 def _add_undelivered(place: Place, health: Health) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from cli import console, place
+from cli import console, place, remote
 from cli.options import Options
 from cli.screens import status as screen
+from modelcycle.faults import BadInput
 
 
-def up(port: int | None, options: Options) -> int:
-    """Start the local cloud, deploy what has changed, and print its address; return the exit status."""
-    place.only_local(options.place, "up")
-    started = options.open_place(start=True, port=port)
+def up(port: int | None, start: bool, options: Options) -> int:
+    """Start the place, deploy what has changed, and print its address; return the exit status."""
+    place.not_on_aws(options.place, "up")
+    if options.place == "localstack":
+        remote.deploy_localstack(options.stage, start=start, port=port, say=console.say)
+        started = options.open_place()
+    elif start:
+        raise BadInput("the local cloud is always started", "--start", "leave it out, or add --place localstack")
+    else:
+        started = options.open_place(start=True, port=port)
     if options.as_json:
         console.print_json({"place": options.place, "endpoint": started.endpoint, "outputs": started.outputs})
     else:
@@ -19,10 +26,12 @@ def up(port: int | None, options: Options) -> int:
 
 
 def down(force: bool, options: Options) -> int:
-    """Stop the local cloud and print what it interrupted and lost; return the exit status."""
+    """Stop the place and print what it interrupted and lost; return the exit status."""
     from infra.local import cloud
 
-    place.only_local(options.place, "down")
+    place.not_on_aws(options.place, "down")
+    if options.place == "localstack":
+        return _down_localstack(options)
     stopped = cloud.down(home=place.home(), force=force)
     if options.as_json:
         console.print_json(
@@ -31,6 +40,16 @@ def down(force: bool, options: Options) -> int:
     else:
         console.show(screen.stopped_text(stopped))
     return console.FAILED if stopped.lost else console.DONE
+
+
+def _down_localstack(options: Options) -> int:
+    """Stop the LocalStack that `up` has started; one that it has not started is left as it is."""
+    was_up = remote.stop_localstack()
+    if options.as_json:
+        console.print_json({"place": options.place, "was_up": was_up})
+    else:
+        console.show(screen.stopped_localstack_text(was_up))
+    return console.DONE
 
 
 def status(options: Options) -> int:

@@ -72,13 +72,16 @@ def up(
     port: Annotated[
         int | None, typer.Option("--port", min=1024, max=65535, help="The port to listen on; else 4566.")
     ] = None,
+    start: Annotated[
+        bool, typer.Option("--start", help="With --place localstack: start one, without Docker; else it has to run.")
+    ] = False,
     *,
     options: Options,
 ) -> int:
-    """Start the local cloud and deploy what has changed."""
+    """Start the local cloud and deploy what has changed; or deploy to a LocalStack."""
     from cli.local import up
 
-    return up(port, options)
+    return up(port, start, options)
 
 
 @app.command()
@@ -88,7 +91,7 @@ def down(
     *,
     options: Options,
 ) -> int:
-    """Stop the local cloud; everything in it stays on disk."""
+    """Stop the local cloud, which keeps all on disk; or the LocalStack that `up` started, which keeps nothing."""
     from cli.local import down
 
     return down(force, options)

@@ -104,8 +104,7 @@ def home() -> Path | None:
     return Path(folder) if folder else None
 
 
-def only_local(name: PlaceName, verb: str) -> None:
-    """Raise BadInput for a verb that exists only for the local cloud."""
-    if name != "local":
-        remedy = "`make deploy`" if name == "aws" else "LocalStack's samlocal deploys template.yaml"
-        raise BadInput(f"`{verb}` works on the local cloud only", f"--place {name}", remedy)
+def not_on_aws(name: PlaceName, verb: str) -> None:
+    """Raise BadInput for a verb that AWS does not have."""
+    if name == "aws":
+        raise BadInput(f"`{verb}` does not work on AWS", f"--place {name}", "`make deploy`")

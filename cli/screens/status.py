@@ -18,11 +18,12 @@ FLOW_EFFECTS = {"lifecycle": "marks the runs as failed", "rollout": "undoes the 
 
 def started_text(place: Place) -> str:
     """Return the screen of `up`."""
+    place_option = "" if place.name == "local" else f" --place {place.name}"
     return "\n".join([
         f"The {place.title} is up.",
         f"  API          {place.api_url}",
-        "  run          modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz",
-        "  stop         modelcycle down",
+        f"  run          modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz{place_option}",
+        f"  stop         modelcycle down{place_option}",
     ])  # fmt: skip
 
 
@@ -37,6 +38,13 @@ def stopped_text(stopped: StopResult) -> str:
             *_interrupted_lines(stopped),
         ])  # fmt: skip
     return "\n".join(["The local cloud is down; everything in it is kept.", *_interrupted_lines(stopped)])
+
+
+def stopped_localstack_text(was_up: bool) -> str:
+    """Return the screen of `down` for LocalStack."""
+    if was_up:
+        return "LocalStack is down. It keeps nothing: its models, data and runs are gone."
+    return "No LocalStack was up that `modelcycle up` has started. Stop others where they were started."
 
 
 def health_text(health: Health) -> str:

@@ -3,7 +3,9 @@
 cloud        up, down, status, connect: what the command line and the tests call
 emulator/    the process of the emulator (MiniStack): how it starts and stops, and what runs inside it
 deployment/  from the SAM template to a deployed stack whose properties are checked
+localstack/  the same template on LocalStack, another place
 lost_runs    ends runs whose execution no longer exists
+lock         of a folder: one command at a time
 clients      creates all boto3 clients
 keys         access keys, in files that only their owner can read
 faults       what can go wrong, each with a remedy

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +27,7 @@ from infra.local.emulator.process import StopResult
 from infra.local.emulator.status import RunningEmulator, running_emulator, save
 from infra.local.faults import CloudBusy, CloudCrashed, CloudStopped
 from infra.local.keys import read_root_key
+from infra.local.lock import exclusive
 from infra.local.lost_runs import end_lost_runs
 from infra.old_keys import move_old_keys, sentences
 
@@ -35,8 +35,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORT = 4566
 RECOVERY_TIMEOUT = 60.0  # seconds; on a busy machine the first start of a function takes some
 RECOVERY_NOTICE_AFTER = 0.5  # seconds
-LOCK_TIMEOUT = 120.0  # seconds
-LOCK_POLL_INTERVAL = 0.1  # seconds
 Say = Callable[[str], None]
 """Prints a line of progress."""
 
@@ -113,7 +111,7 @@ def up(
 
     folder = _home(home)
     path = (template or ROOT / "template.yaml").resolve()
-    with _exclusive(folder):
+    with exclusive(folder):
         _stop_earlier_release(folder, say)
         was_running = running_emulator(folder) is not None
         if not was_running:
@@ -151,7 +149,7 @@ def down(*, home: Path | None = None, force: bool = False) -> StopResult:
     folder = _home(home)
     if not folder.is_dir():
         return StopResult(was_up=False)
-    with _exclusive(folder):
+    with exclusive(folder):
         return process.stop(folder, force=force)
 
 
@@ -320,24 +318,3 @@ def _size(folder: Path) -> int:
 
 def _home(home: Path | None) -> Path:
     return (home or ROOT / ".modelcycle").resolve()
-
-
-@contextmanager
-def _exclusive(home: Path) -> Iterator[None]:
-    """Hold the lock of a folder, so that two commands neither start two clouds nor deploy at the same time."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (home / "lock").open("w") as lock:
-        deadline = time.monotonic() + LOCK_TIMEOUT
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise CloudBusy(
-                        "Another command is starting or deploying the local cloud.",
-                        where=str(home),
-                        remedy="Wait for it to end, then run this command again.",
-                    ) from None
-                time.sleep(LOCK_POLL_INTERVAL)
-        yield

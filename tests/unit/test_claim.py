@@ -139,6 +139,19 @@ def test_a_missing_pipeline_file_does_not_stop_the_claim() -> None:
     assert model.artifacts.read(claimed.run.pipeline) == b""
 
 
+def test_a_second_write_of_a_key_is_another_upload_where_only_the_version_tells() -> None:
+    """LocalStack sends the same `sequencer` with each event."""
+
+    def upload(**written: str) -> str | None:
+        detail = {"object": {"key": "raw/m/a.csv", "etag": "e", "sequencer": "0062E99A88DC407460", **written}}
+        return arrival_of({"detail-type": "Object Created", "detail": detail}).upload
+
+    first, second = upload(**{"version-id": "v1"}), upload(**{"version-id": "v2"})
+    assert first != second
+    assert upload(**{"version-id": "v1"}) == first, "a redelivery is the same upload"
+    assert upload() == "raw/m/a.csv#0062E99A88DC407460", "without versions, as in the local cloud"
+
+
 @pytest.mark.parametrize("key", ["raw/m", "raw/m/", "raw//a.csv", "captures/m/a.csv"])
 def test_an_object_outside_raw_is_not_an_arrival(key: str) -> None:
     detail = {"object": {"key": key, "etag": "e", "sequencer": "1"}}

@@ -35,20 +35,20 @@ class DeploymentRecord:
     functions: int
 
 
-def read_deployment_record(admin: ClientFactory) -> DeploymentRecord | None:
-    """Return the record of the last complete deployment, or None if there is none."""
+def read_deployment_record(admin: ClientFactory, key: str = RECORD_KEY) -> DeploymentRecord | None:
+    """Return the record of the last complete deployment, or None if there is none; each stack has a `key`."""
     from botocore.exceptions import ClientError
 
     try:
-        body = admin.client("s3").get_object(Bucket=BUCKET, Key=RECORD_KEY)["Body"].read()
+        body = admin.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
     except ClientError:
         return None
     return DeploymentRecord(**json.loads(body))
 
 
-def write_deployment_record(record: DeploymentRecord, admin: ClientFactory) -> None:
+def write_deployment_record(record: DeploymentRecord, admin: ClientFactory, key: str = RECORD_KEY) -> None:
     """Store the record of a complete deployment."""
-    admin.client("s3").put_object(Bucket=BUCKET, Key=RECORD_KEY, Body=json.dumps(asdict(record)).encode())
+    admin.client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(asdict(record)).encode())
 
 
 def deployment_digest(

@@ -20,8 +20,9 @@ TRIGGERS = {
 class Arrival(NamedTuple):
     """An event that starts a run.
 
-    `upload` identifies one write of an object: S3 gives each write of a key a `sequencer`. It is None if the event is a
-    request.
+    `upload` identifies one write of an object: S3 gives each write of a key a `sequencer`, and in a versioned bucket a
+    version id. Both are in it, because LocalStack's `sequencer` is a constant, and MiniStack's event has no version id.
+    It is None if the event is a request.
     """
 
     model: str
@@ -76,8 +77,9 @@ def arrival_of(event: dict[str, Any]) -> Arrival:
             key = detail["object"]["key"]
             root, model, name = key.split("/", 2)
             if root == "raw" and model and name:
-                etag, sequencer = detail["object"]["etag"].strip('"'), detail["object"]["sequencer"]
-                return Arrival(model, Trigger(kind="upload", detail=key), f"{key}#{sequencer}", key, etag)
+                written = detail["object"]
+                upload = "#".join(filter(None, (key, written["sequencer"], written.get("version-id"))))
+                return Arrival(model, Trigger(kind="upload", detail=key), upload, key, written["etag"].strip('"'))
         elif kind in TRIGGERS:
             reason = str(detail.get("by") or detail.get("reason") or detail.get("run_id") or "")
             return Arrival(detail["model"], Trigger.model_validate({"kind": TRIGGERS[kind], "detail": reason}))

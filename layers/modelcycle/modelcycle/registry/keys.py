@@ -69,7 +69,7 @@ def lease(model: str) -> Key:
 
 
 def upload(model: str, upload_id: str) -> Key:
-    """The execution that claimed an upload; the id is the object's key, `#`, and S3's sequencer of the write."""
+    """The execution that claimed an upload; the id is the object's key, sequencer and version id, with `#`."""
     return _run(model, f"UPLOAD#{upload_id}")
 
 

@@ -1,0 +1,115 @@
+"""What LocalStack 4.14.0 takes otherwise than CloudFormation, changed in a flat template.
+
+Each change returns the sentence that `up` shows. `tests/localstack` fails where one is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+Template = dict[str, Any]
+EXPRESSION = re.compile(r"!\{")
+
+ALWAYS = (
+    "unsigned requests to the API are answered: who predicts and who decides is not checked, nor recorded",
+    "roles and policies are kept and not enforced: the local cloud enforces them",
+    "schedules of models (`every:` in a pipeline file) never start a run: LocalStack's Scheduler does not fire",
+    "functions log to /aws/lambda/NAME, not to the stack's own log groups",
+    "records of streams come by the queue alone: Kinesis would need a program that is not in the package",
+)
+"""What LocalStack 4.14.0 leaves out and no change of the template mends."""
+
+
+def adapt(template: Template, stack: str, *, partitions: bool) -> list[str]:
+    """Change a flat template in place; return what was changed or left out, for people.
+
+    Parameters
+    ----------
+    stack : its name, with which names of resources begin
+    partitions : whether Firehose partitions there; LocalStack's own does not
+    """
+    return [
+        *_aliases_without_versions(template),
+        *_rules_for_schedules(template),
+        *_named_streams(template, stack),
+        *_untraced_machines(template),
+        *([] if partitions else _plain_prefixes(template)),
+    ]
+
+
+def _aliases_without_versions(template: Template) -> list[str]:
+    """Point aliases to $LATEST: an update would lose the alias, or leave it on a version that is gone."""
+    resources = template["Resources"]
+    versions = {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
+    for name in versions:
+        del resources[name]
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Lambda::Alias":
+            resource["Properties"]["FunctionVersion"] = "$LATEST"
+        if "DependsOn" in resource:
+            names = resource["DependsOn"]
+            resource["DependsOn"] = [n for n in ([names] if isinstance(names, str) else names) if n not in versions]
+    if not versions:
+        return []
+    return [f"{len(versions)} versions of functions: aliases point to $LATEST, because an update would lose them"]
+
+
+def _rules_for_schedules(template: Template) -> list[str]:
+    """Replace schedules by scheduled rules, which fire. They have no Input: with one they fail without a word."""
+    said = []
+    for name, resource in template["Resources"].items():
+        if resource["Type"] != "AWS::Scheduler::Schedule":
+            continue
+        properties = resource["Properties"]
+        target = {key: properties["Target"][key] for key in ("Arn", "RoleArn") if key in properties["Target"]}
+        rule: dict[str, Any] = {"ScheduleExpression": properties["ScheduleExpression"]}
+        if "State" in properties:
+            rule["State"] = properties["State"]
+        resource["Type"] = "AWS::Events::Rule"
+        resource["Properties"] = {**rule, "Targets": [{"Id": "schedule", **target}]}
+        said.append(f"{name}: a scheduled rule instead of a schedule, which never fires there; without Input")
+    return said
+
+
+def _named_streams(template: Template, stack: str) -> list[str]:
+    """Name the delivery streams: one without a name cannot be created."""
+    for name, properties in _delivery_streams(template):
+        properties.setdefault("DeliveryStreamName", f"{stack}-{name}")
+    return []
+
+
+def _untraced_machines(template: Template) -> list[str]:
+    """Leave out the traces of state machines: CloudFormation drops the setting, and the API refuses it alone."""
+    traced = 0
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::StepFunctions::StateMachine":
+            traced += resource["Properties"].pop("TracingConfiguration", None) is not None
+    return [f"{traced} state machines are not traced: there is no X-Ray"] if traced else []
+
+
+def _plain_prefixes(template: Template) -> list[str]:
+    """Cut a prefix before its first expression: LocalStack would write the expression itself into the keys."""
+    said = []
+    for name, properties in _delivery_streams(template):
+        destination = properties.get("ExtendedS3DestinationConfiguration", {})
+        prefix = destination.get("Prefix", "")
+        expression = EXPRESSION.search(prefix) if isinstance(prefix, str) else None
+        if expression is None:
+            continue
+        destination["Prefix"] = prefix[: prefix.rfind("/", 0, expression.start()) + 1]
+        for setting in ("DynamicPartitioningConfiguration", "ProcessingConfiguration"):
+            destination.pop(setting, None)
+        said.append(
+            f"{name}: captures are not parted by model, so that staging and the judge of rollouts find none; "
+            "the LocalStack that `up --place localstack --start` starts parts them"
+        )
+    return said
+
+
+def _delivery_streams(template: Template) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (name, resource.setdefault("Properties", {}))
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::KinesisFirehose::DeliveryStream"
+    ]
