@@ -183,11 +183,15 @@ def _metrics(use: Use) -> Item:
     figures = use.figures
     hours = min(use.runs, HOURS_A_MONTH) * figures["run_metrics"]
     hours += min(use.looks, HOURS_A_MONTH) * figures["look_metrics"]
+    hours += use.hours_with_traffic * figures["predict_metrics"]
     if use.facts.detailed_metrics:
         hours += use.hours_with_traffic * figures["path_metrics"]
     basis = f"{hours:,.0f} hours of a metric"
     return Item(
-        "CloudWatch: metrics", basis, (Charge("metric_hour", hours),), ("run_metrics", "look_metrics", "path_metrics")
+        "CloudWatch: metrics",
+        basis,
+        (Charge("metric_hour", hours),),
+        ("run_metrics", "look_metrics", "predict_metrics", "path_metrics"),
     )
 
 

@@ -124,7 +124,7 @@ def _run(place: Place, record: RunRecord) -> dict[str, float] | None:
 
 
 def _add_load_test(figures: Figures, place: Place, model: str) -> str:
-    """Add the time of a request in the serving function, from the newest load test."""
+    """Add the time of a request in the newest load test, until its answer is there: a little more than is billed."""
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
     # the keys hold version and run, both of which sort in order of creation
     reports = [one.key for one in artifacts.list(f"{model}/staging/") if one.key.endswith("/report.json")]
@@ -135,7 +135,7 @@ def _add_load_test(figures: Figures, place: Place, model: str) -> str:
     if not levels:
         return "the newest version was staged without one"
     first = levels[0]
-    taken = (first.get("own_ms") or {}).get("p50")
+    taken = (first.get("round_trip_ms") or {}).get("p50")
     if taken is None:
         return "its report has no time of a request"
     source = f"the median of {first['answered']} requests, {first['concurrency']} at once, in {place.title}"

@@ -44,7 +44,8 @@ def estimate_text(made: Estimate) -> str:
     basis = "what its runs measured and documented figures" if measured else "documented figures alone"
     unconfirmed = made.unconfirmed()
     lines = [
-        f"{made.pipeline.name}   an estimate from {basis}", f"prices of {made.prices.region}, read on {made.prices.read}", "",
+        f"{made.pipeline.name}   an estimate from {basis}",
+        f"prices of {made.prices.region}, read on {made.prices.read}", "",
         table(aligned[0], aligned[1:]), "", "Assumed (each is an option):",
         *(f"{INDENT}{line}" for line in assumptions_of(made)), "", "Measured:",
         *(f"{INDENT}{amount(figure)}: {figure.source}" for figure in measured),

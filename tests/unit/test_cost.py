@@ -237,7 +237,7 @@ class Measured(Cloud):
         self.s3.objects |= {
             "m/runs/r1/train/model.onnx": b"x" * 300, "m/runs/r1/collect/rows": b"x" * 200, "m/runs/r2/other": b"x",
             "m/staging/00000001/r1/report.json": json.dumps(
-                {"load": {"levels": [{"concurrency": 1, "answered": 9, "own_ms": {"p50": 7.25}}]}}
+                {"load": {"levels": [{"concurrency": 1, "answered": 9, "round_trip_ms": {"p50": 7.25}}]}}
             ).encode(),
         }  # fmt: skip
         self.s3.list_objects_v2 = self._list  # type: ignore[method-assign]
