@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-localstack lint up down deploy clean lock
+.PHONY: help run test test-localstack test-pythons lint costs up down deploy clean lock
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -16,7 +16,7 @@ export SAM_CLI_TELEMETRY := 0
 export UV_SYSTEM_CERTS := 1
 
 help:  ## shows this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp  ## runs the whole lifecycle on the example data; leaves the local cloud running
 	@$(BIN)/modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz
@@ -37,6 +37,17 @@ lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-li
 
 test-localstack: .venv/dev.stamp  ## runs the lifecycle on a real LocalStack, which it starts without Docker
 	$(BIN)/pytest tests/localstack
+
+# Every Python from 3.11 to 3.13 that uv finds, each in an environment of its own; the others are named.
+PYTHONS := 3.11 3.12 3.13
+TESTS := tests/unit
+test-pythons: $(UV)  ## runs the unit tests on each Python from 3.11 to 3.13 that is here; TESTS=... runs others
+	@UV="$(UV)" .ci/test-pythons "$(TESTS)" $(PYTHONS)
+
+costs: .venv/run.stamp  ## writes docs/costs.md from the template and the table of prices
+	@mkdir -p build
+	@$(BIN)/modelcycle cost pipelines/adult-income.yaml --documented --markdown > build/costs.md
+	@mv build/costs.md docs/costs.md
 
 up: .venv/run.stamp  ## starts the local cloud and deploys to it
 	@$(BIN)/modelcycle up

@@ -66,6 +66,7 @@ class Execution:
     late_uploads : files that arrived too late for this run; the next run includes them
     error, cause : of a failed execution
     calls : of functions so far
+    transitions : states that were entered so far, those of trials included
     """
 
     def __init__(self, place: Place, arn: str) -> None:
@@ -79,6 +80,8 @@ class Execution:
         self.started: datetime | None = None
         self.ended: datetime | None = None
         self.calls = CallLog()
+        self.transitions = 0
+        self._trials_entered = False
         self._last_event = 0
         self._step_now = BEGIN_AND_END  # trials run in parallel, all in the same step
 
@@ -125,6 +128,12 @@ class Execution:
         if entered and (entered["name"] in STEP_OF or entered["name"].startswith("Conclude")):
             self._step_now = STEP_OF.get(entered["name"], BEGIN_AND_END)
         self.calls.add(event, self._step_now)
+        if entered:
+            self.transitions += 1
+            self._trials_entered |= entered["name"] == "RunTrial"
+        elif exited and exited["name"] == "Train" and not self._trials_entered:
+            # a local cloud has no events of Map iterations, which have one state each
+            self.transitions += len(_json_object(exited.get("output")).get("trials") or [])
         if entered and entered["name"] in STEP_OF:
             name = STEP_OF[entered["name"]]
             self.steps.setdefault(name, Step(name, event["timestamp"]))

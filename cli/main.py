@@ -330,6 +330,53 @@ def runs(
 
 @app.command()
 @on_place
+def cost(
+    pipeline: Annotated[Path, typer.Argument(metavar="PIPELINE.yaml", help="The pipeline file.")],
+    runs: Annotated[
+        float | None, typer.Option("--runs", min=0, help="Runs a month; else as source.every says, else weekly.")
+    ] = None,
+    predictions: Annotated[float, typer.Option("--predictions", min=0, help="Requests a second in prod.")] = 0.1,
+    rows: Annotated[int, typer.Option("--rows", min=1, max=1000, help="Rows of a request.")] = 1,
+    batch_rows: Annotated[
+        float, typer.Option("--batch-rows", min=0, help="Rows of batch scoring a month in prod.")
+    ] = 0,
+    records: Annotated[
+        float, typer.Option("--records", min=0, help="Records a second in prod, where the stack has a stream or queue.")
+    ] = 0,
+    share: Annotated[
+        float,
+        typer.Option("--share", min=0, max=1, help="What dev and staging get of these requests, rows and records."),
+    ] = 0.1,
+    months: Annotated[
+        float, typer.Option("--months", min=1, help="For how many months artifacts and logs have been kept.")
+    ] = 12,
+    capture_days: Annotated[
+        int | None,
+        typer.Option("--capture-days", min=1, help="Days that captures are kept; else as the template says."),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", help="A parameter of the template, NAME=VALUE; may be repeated.")
+    ] = None,
+    documented: Annotated[
+        bool, typer.Option("--documented", help="Take the documented figures, whatever was measured.")
+    ] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/costs.md.")] = False,
+    *,
+    options: Options,
+) -> int:
+    """Estimate what a month of a model costs on AWS, in dev, staging and prod."""
+    from cli.cost import cost, settings_of
+    from cli.costs.assumptions import Assumptions
+
+    use = Assumptions(
+        predictions=predictions, rows=rows, batch_rows=batch_rows, records=records, share=share, months=months,
+        capture_days=capture_days, settings=settings_of(parameter or []),
+    )  # fmt: skip
+    return cost(pipeline, use, options, runs=runs, documented=documented, markdown=markdown)
+
+
+@app.command()
+@on_place
 def approve(version: Version, why: Why = "", *, options: Options) -> int:
     """Approve a version that waits for approval: it goes live."""
     from cli.decide import decide

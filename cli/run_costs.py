@@ -11,11 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from cli.costs.prices import price_table
 from cli.place import Place
-
-# dollars; AWS page "AWS Lambda Pricing", x86, US East (N. Virginia), first tier, read in November 2026
-PRICE_PER_GB_SECOND = 0.0000166667
-PRICE_PER_CALL = 0.20 / 1_000_000
 
 CALL_STARTS = ("TaskScheduled", "LambdaFunctionScheduled")
 CALL_ENDS = (
@@ -57,7 +54,9 @@ class RunCost:
 
     @property
     def dollars(self) -> float:
-        return self.gb_seconds * PRICE_PER_GB_SECOND + sum(step.calls for step in self.steps) * PRICE_PER_CALL
+        prices = price_table().prices
+        calls = sum(step.calls for step in self.steps)
+        return prices["lambda_gb_second"].of(self.gb_seconds) + prices["lambda_call"].of(calls)
 
     def wire(self) -> dict[str, Any]:
         """Return the cost as JSON types."""

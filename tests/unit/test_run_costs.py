@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cli.costs.prices import price_table
 from cli.execution import Execution
-from cli.run_costs import PRICE_PER_CALL, PRICE_PER_GB_SECOND, CallLog, RunCost, StepCost, run_cost
+from cli.run_costs import CallLog, RunCost, StepCost, run_cost
 from cli.screens.costs import cost_text, costs_table
 from cli.screens.steps import figures
 
+PRICES = price_table().prices
+PRICE_PER_GB_SECOND, PRICE_PER_CALL = PRICES["lambda_gb_second"].of(1), PRICES["lambda_call"].of(1)
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 TRIAL = "arn:aws:lambda:us-east-1:1:function:RunTrial:live"
 COLLECT = "arn:aws:lambda:us-east-1:1:function:Collect:live"
