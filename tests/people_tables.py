@@ -108,10 +108,12 @@ def arns(site: Site) -> dict[str, list[str]]:
         "functions of the stack": [f"arn:aws:lambda:{scope}:function:{stack}-Train-1", given["PullArn"], monitor],
         "the function that pulls rows": [given["PullArn"]],
         "the function that compares live traffic": [monitor],
-        "the log of predictions": [f"arn:aws:logs:{scope}:log-group:/modelcycle/{stack}/predict:*"],
+        "the log of predictions": [
+            f"arn:aws:logs:{scope}:log-group:/modelcycle/{stack}/predict{end}" for end in (":*", "")
+        ],
         "the queue of undelivered events": [given["UndeliveredArn"]],
-        "the queue of records": [given["QueueArn"]],
-        "the stream of records": [given["StreamArn"]],
+        "the queue of records": [given[name] for name in ["QueueArn"] if name in given],
+        "the stream of records": [given[name] for name in ["StreamArn"] if name in given],
         "schedules of models": [f"arn:aws:scheduler:{scope}:schedule/default/{stack}-plums"],
         "the role of schedules": [given["ScheduleRoleArn"]],
         "secrets of the stack": [f"arn:aws:secretsmanager:{scope}:secret:{stack}/database-AbCdEf"],
@@ -138,6 +140,7 @@ def strays(site: Site) -> list[str]:
         f"arn:aws:lambda:{scope}:function:another-Train-1",
         f"arn:aws:logs:{scope}:log-group:/modelcycle/{stack}/api:*",
         f"arn:aws:logs:{scope}:log-group:/modelcycle/another/predict:*",
+        f"arn:aws:logs:{scope}:log-group:/modelcycle/{stack}/predict_more:*",
         f"arn:aws:sqs:{scope}:another", f"arn:aws:kinesis:{scope}:stream/another",
         f"arn:aws:scheduler:{scope}:schedule/default/another-plums",
         f"arn:aws:scheduler:{scope}:schedule/group/{stack}-plums",
