@@ -57,11 +57,16 @@ down: .venv/run.stamp  ## stops the local cloud; everything in it is kept
 
 ENVIRONMENT ?= dev
 SETTINGS_prod := LogDays=365
-deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile; ENVIRONMENT=dev|staging|prod
+ALARM_EMAIL ?=
+SETTINGS = $(SETTINGS_$(ENVIRONMENT)) $(if $(ALARM_EMAIL),AlarmEmail=$(ALARM_EMAIL))
+deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile; ENVIRONMENT=dev|staging|prod, ALARM_EMAIL=...
+	@$(if $(filter prod,$(ENVIRONMENT)),$(if $(findstring AlarmEmail=,$(SETTINGS)),:,echo "The alarms of prod would reach nobody: make deploy ENVIRONMENT=prod ALARM_EMAIL=you@example.com" >&2; exit 1),:)
 	@test -z "$$(git status --porcelain)" || { echo "There are uncommitted changes: commit them, so that a version can name its code." >&2; exit 1; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build --config-env $(ENVIRONMENT)
 	$(SAM) deploy --config-env $(ENVIRONMENT) \
-	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS_$(ENVIRONMENT)) BuildSha=$$(git rev-parse HEAD)"
+	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS) BuildSha=$$(git rev-parse HEAD)"
+	# no template can say it of its own stack
+	@$(if $(filter prod,$(ENVIRONMENT)),$(BIN)/python -m infra.termination_protection modelcycle-$(ENVIRONMENT),:)
 
 clean:  ## stops the local cloud and deletes everything that was made here, models included
 	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; fi

@@ -1,0 +1,110 @@
+"""What a stack that others use needs: alarms that reach somebody, data that end, roles that only its account can take."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ministack.services.cloudformation.engine import _evaluate_rules
+
+from infra.local.deployment.translate import read_template
+from infra.termination_protection import protect
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = {path.stem: read_template(path) for path in [ROOT / "template.yaml", *(ROOT / "infra").glob("*.yaml")]}
+ALARMS = {
+    name: resource["Properties"]
+    for name, resource in TEMPLATES["alarms"]["Resources"].items()
+    if resource["Type"] == "AWS::CloudWatch::Alarm"
+}
+CONFUSABLE = ("states.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com")
+
+
+def refusals(**parameters: str) -> str:
+    """Return why the template's rules refuse a deployment with these parameters; empty if they do not."""
+    declared = TEMPLATES["template"]["Parameters"]
+    values = {name: str(body.get("Default", "")) for name, body in declared.items()} | parameters
+    try:
+        _evaluate_rules(TEMPLATES["template"], {name: {"Value": value} for name, value in values.items()}, {})
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def test_production_is_refused_without_somebody_who_reads_its_alarms() -> None:
+    assert "AlarmEmail" in refusals(Place="aws", Environment="prod")
+    assert not refusals(Place="aws", Environment="prod", AlarmEmail="ops@example.com")
+
+
+@pytest.mark.parametrize(("place", "stage"), set(product(("aws", "local"), ("dev", "prod"))) - {("aws", "prod")})
+def test_no_other_place_or_environment_asks_for_an_address(place: str, stage: str) -> None:
+    assert not refusals(Place=place, Environment=stage)
+
+
+def test_a_budget_is_refused_without_an_address() -> None:
+    assert "MonthlyBudget" in refusals(Place="aws", Environment="dev", MonthlyBudget="50")
+    assert not refusals(Place="aws", Environment="dev", MonthlyBudget="50", AlarmEmail="ops@example.com")
+
+
+@pytest.mark.parametrize("machine", ["LifecycleArn", "RolloutArn", "MonitoringArn", "BatchScoringArn"])
+def test_a_state_machine_that_fails_or_takes_too_long_is_not_silent(machine: str) -> None:
+    metrics = {
+        alarm["MetricName"]
+        for alarm in ALARMS.values()
+        if alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": machine}}]
+    }
+    assert {"ExecutionsFailed", "ExecutionsTimedOut"} <= metrics
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_every_alarm_goes_to_the_topic_and_says_what_is_wrong(name: str) -> None:
+    alarm = ALARMS[name]
+    assert alarm["AlarmActions"] == [{"Ref": "Topic"}]
+    assert len(alarm["AlarmDescription"]) > 10
+
+
+@pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == "ModelCycle"])
+def test_a_metric_of_our_own_that_has_an_alarm_is_written_somewhere(name: str) -> None:
+    alarm = ALARMS[name]
+    (dimension,) = alarm["Dimensions"]
+    assert (ROOT / "functions" / dimension["Value"]).is_dir()
+    folders = [ROOT / "functions" / dimension["Value"], ROOT / "layers/modelcycle/modelcycle"]
+    code = "\n".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
+    assert f'"{alarm["MetricName"]}"' in code
+
+
+def test_captures_that_have_ended_are_gone_with_their_old_versions() -> None:
+    rules = TEMPLATES["storage"]["Resources"]["Data"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    by_prefix = {rule["Prefix"]: rule for rule in rules if "Prefix" in rule}
+    for prefix in ("captures/", "captures-failed/"):
+        assert by_prefix[prefix]["ExpirationInDays"] == 90
+        assert by_prefix[prefix]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1
+
+
+def test_a_role_for_a_service_that_acts_for_others_too_names_this_account() -> None:
+    checked = 0
+    for template in TEMPLATES.values():
+        for resource in template["Resources"].values():
+            if resource["Type"] != "AWS::IAM::Role":
+                continue
+            for statement in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+                if statement["Principal"]["Service"] in CONFUSABLE:
+                    checked += 1
+                    condition = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+                    assert statement["Condition"] == condition
+    assert checked >= 8
+
+
+def test_protection_is_asked_for_the_stack_that_is_named() -> None:
+    class CloudFormation:
+        def __init__(self) -> None:
+            self.asked: list[dict[str, Any]] = []
+
+        def update_termination_protection(self, **request: Any) -> None:
+            self.asked.append(request)
+
+    client = CloudFormation()
+    protect(client, "modelcycle-prod")
+    assert client.asked == [{"StackName": "modelcycle-prod", "EnableTerminationProtection": True}]
