@@ -64,7 +64,7 @@ deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile
 	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS_$(ENVIRONMENT)) BuildSha=$$(git rev-parse HEAD)"
 
 clean:  ## stops the local cloud and deletes everything that was made here, models included
-	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; fi
+	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; $(BIN)/modelcycle down --place localstack || true; fi
 	rm -rf .venv .modelcycle .aws-sam build *.egg-info layers/modelcycle/*.egg-info
 
 # Locks have hashes and no URLs; one lock serves all Pythons. Layers use the same versions as the laptop and each other.
