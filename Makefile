@@ -16,7 +16,7 @@ export SAM_CLI_TELEMETRY := 0
 export UV_SYSTEM_CERTS := 1
 
 help:  ## shows this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp  ## runs the whole lifecycle on the example data; leaves the local cloud running
 	@$(BIN)/modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz
