@@ -16,7 +16,7 @@ export SAM_CLI_TELEMETRY := 0
 export UV_SYSTEM_CERTS := 1
 
 help:  ## shows this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp  ## runs the whole lifecycle on the example data; leaves the local cloud running
 	@$(BIN)/modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz
@@ -69,7 +69,7 @@ deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile
 	@$(if $(filter prod,$(ENVIRONMENT)),$(BIN)/python -m infra.termination_protection modelcycle-$(ENVIRONMENT),:)
 
 clean:  ## stops the local cloud and deletes everything that was made here, models included
-	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; fi
+	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; $(BIN)/modelcycle down --place localstack || true; fi
 	rm -rf .venv .modelcycle .aws-sam build *.egg-info layers/modelcycle/*.egg-info
 
 # Locks have hashes and no URLs; one lock serves all Pythons. Layers use the same versions as the laptop and each other.

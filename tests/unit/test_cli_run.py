@@ -170,7 +170,7 @@ BAD_LINES = [
     (["show", "m:x"], "is not MODEL:VERSION"),
     (["promote", "A b/..?:1"], "is not MODEL:VERSION"), (["approve", "m"], "needs a version"),
     (["run", "--place", "moon"], "moon"),
-    (["up", "--place", "aws"], "works on the local cloud only"),
+    (["up", "--place", "aws"], "does not work on AWS"),
 ]  # fmt: skip
 
 

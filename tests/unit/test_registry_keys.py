@@ -16,7 +16,7 @@ from modelcycle.registry.keys import Key
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = {"number": 7, "step": 2, "version_number": 7, "revision": 3, "moves_before": 4}
-ARGUMENTS: dict[str, Any] = {"at": datetime(2026, 1, 1, tzinfo=UTC), "upload_id": "raw/a.csv#1"} | NUMBERS
+ARGUMENTS: dict[str, Any] = {"at": datetime(2026, 1, 1, tzinfo=UTC), "upload_id": "raw/a.csv#1#v1"} | NUMBERS
 FUNCTIONS = {
     name: function
     for name, function in inspect.getmembers(keys, inspect.isfunction)
