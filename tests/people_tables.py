@@ -112,8 +112,8 @@ def arns(site: Site) -> dict[str, list[str]]:
             f"arn:aws:logs:{scope}:log-group:/modelcycle/{stack}/predict{end}" for end in (":*", "")
         ],
         "the queue of undelivered events": [given["UndeliveredArn"]],
-        "the queue of records": [given[name] for name in ["QueueArn"] if name in given],
-        "the stream of records": [given[name] for name in ["StreamArn"] if name in given],
+        "the queue of records": [given["QueueArn"]],
+        "the stream of records": [given["StreamArn"]],
         "schedules of models": [f"arn:aws:scheduler:{scope}:schedule/default/{stack}-plums"],
         "the role of schedules": [given["ScheduleRoleArn"]],
         "secrets of the stack": [f"arn:aws:secretsmanager:{scope}:secret:{stack}/database-AbCdEf"],

@@ -192,12 +192,14 @@ def test_iam_itself_says_what_the_document_says(people: dict[str, Person], polic
 
 
 def deployed(cloud: LocalCloud) -> Site:
-    """Return the site of the local cloud, which has neither a stream nor a queue of records."""
+    """Return the site of the local cloud, whose stack has a stream and a queue of records."""
     out, account = cloud.outputs, cloud.admin.client("sts").get_caller_identity()["Account"]
     table = cloud.admin.client("dynamodb").describe_table(TableName=out["RegistryTable"])["Table"]["TableArn"]
     return Site({
         "Stack": out["SecretPrefix"].rstrip("/"), "DataBucketArn": f"arn:aws:s3:::{out['DataBucket']}",
         "ArtifactBucketArn": f"arn:aws:s3:::{out['ArtifactBucket']}", "RegistryArn": table,
+        "StreamArn": f"arn:aws:kinesis:{REGION}:{account}:stream/{out['RecordStream']}",
+        "QueueArn": f"arn:aws:sqs:{REGION}:{account}:{out['RecordQueue'].rpartition('/')[2]}",
         "UndeliveredArn": out["UndeliveredArn"], "LifecycleArn": out["LifecycleArn"],
         "MonitoringArn": out["MonitoringArn"], "BatchScoringArn": out["BatchScoringArn"],
         "MonitorArn": out["MonitorFunction"], "PullArn": out["PullFunction"],
