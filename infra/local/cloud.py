@@ -109,7 +109,7 @@ def up(
     from botocore.exceptions import ConnectionError as NoConnection
     from botocore.exceptions import HTTPClientError
 
-    folder = _home(home)
+    folder = home_folder(home)
     path = (template or ROOT / "template.yaml").resolve()
     with exclusive(folder):
         _stop_earlier_release(folder, say)
@@ -146,7 +146,7 @@ def down(*, home: Path | None = None, force: bool = False) -> StopResult:
     ------
     DiskFull : the state cannot be saved; the cloud is still running
     """
-    folder = _home(home)
+    folder = home_folder(home)
     if not folder.is_dir():
         return StopResult(was_up=False)
     with exclusive(folder):
@@ -155,7 +155,7 @@ def down(*, home: Path | None = None, force: bool = False) -> StopResult:
 
 def status(*, home: Path | None = None) -> CloudStatus:
     """Return the status of the local cloud, without changing it."""
-    folder = _home(home)
+    folder = home_folder(home)
     emulator = running_emulator(folder)
     disk_used = _size(folder)
     if emulator is None:
@@ -193,7 +193,7 @@ def connect(*, home: Path | None = None) -> LocalCloud:
     ------
     CloudStopped
     """
-    folder = _home(home)
+    folder = home_folder(home)
     emulator = running_emulator(folder)
     if emulator is not None:
         admin = _admin(emulator, folder)
@@ -316,5 +316,6 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _home(home: Path | None) -> Path:
+def home_folder(home: Path | None) -> Path:
+    """Return the folder of a cloud's state; default `.modelcycle` in the project."""
     return (home or ROOT / ".modelcycle").resolve()

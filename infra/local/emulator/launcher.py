@@ -34,6 +34,7 @@ from infra.local.emulator.function_processes import (
     stop_all_processes,
     stop_idle_processes,
 )
+from infra.local.emulator.last_events import LastEvents, events_folder
 from infra.local.emulator.leading_keys import fill_in_leading_keys
 from infra.local.emulator.limits.api_payloads import limit_api_payloads
 from infra.local.emulator.limits.ended_processes import tell_ends_as_aws
@@ -81,13 +82,15 @@ def serve(home: Path, port: int) -> None:
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
     import ministack.app as ministack
-    from ministack.core import persistence
+    from ministack.core import lambda_runtime, persistence
     from ministack.services import lambda_svc, stepfunctions  # the import takes `state` as the folder of its code
 
     # The services' files are replaced as one set; the code of functions, named by its content, stays outside.
     persistence.STATE_DIR = str(services)
     deliveries, firehose_buffer, unwritten_objects = install(ministack, ensure_root_key(home))
     keep_limits(home / "scratch")
+    last_events = LastEvents(events_folder(home))
+    last_events.install(lambda_runtime.ProvidedWorker)
     fork_servers = ForkServers(home)
 
     def status() -> dict[str, Any]:
@@ -133,7 +136,7 @@ def serve(home: Path, port: int) -> None:
         StateSnapshot(services, ministack._build_persistence_save_dict),
         activity=lambda: (guard.passed, deliveries.pending, count_steps(stepfunctions)),
         is_working=is_any_busy,
-        before_save=(firehose_buffer.flush, bound_memory, stop_idle_processes),
+        before_save=(firehose_buffer.flush, bound_memory, stop_idle_processes, last_events.write),
         remove_unused_code=defer_code_removal(lambda_svc),
         object_files=unwritten_objects,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from modelcycle.faults import Throttled, Transient
 
@@ -23,6 +24,7 @@ SERVER_ERROR_CODES = frozenset({
     "RequestTimeout", "500", "503",
 })  # fmt: skip
 RETRIED = "the step is retried automatically"
+LOCAL_CLOUD = "is the local cloud up? `modelcycle up` starts it"
 
 
 @contextmanager
@@ -54,6 +56,9 @@ def outages_as_faults(service: str, where: str, unreachable: Unreachable) -> Ite
     try:
         yield
     except unreachable as error:
+        address = _local_address(error)
+        if address:
+            raise Transient(f"{service} did not answer at {address}", where, f"{LOCAL_CLOUD}; {RETRIED}") from error
         raise Transient(f"{service} did not answer", where, RETRIED) from error
     except Exception as error:
         code = getattr(error, "response", {}).get("Error", {}).get("Code")
@@ -62,3 +67,18 @@ def outages_as_faults(service: str, where: str, unreachable: Unreachable) -> Ite
         if code in SERVER_ERROR_CODES:
             raise Transient(f"{service} answered {code}", where, RETRIED) from error
         raise
+
+
+def _local_address(error: Exception) -> str:
+    """Return host and port that the client tried, where they are not AWS's; a missing cloud is then named.
+
+    Examples
+    --------
+    >>> error = ConnectionError()
+    >>> error.kwargs = {"endpoint_url": "http://127.0.0.1:4566/data/raw/a.csv"}
+    >>> _local_address(error)
+    '127.0.0.1:4566'
+    """
+    address = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
+    is_aws = (address.hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+    return "" if is_aws else address.netloc
