@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cli import console, place, remote
 from cli.options import Options
+from cli.sam_files import write_sam_files
 from cli.screens import status as screen
 from modelcycle.faults import BadInput
 
@@ -18,6 +19,7 @@ def up(port: int | None, start: bool, options: Options) -> int:
         raise BadInput("the local cloud is always started", "--start", "leave it out, or add --place localstack")
     else:
         started = options.open_place(start=True, port=port)
+        write_sam_files(started)
     if options.as_json:
         console.print_json({"place": options.place, "endpoint": started.endpoint, "outputs": started.outputs})
     else:

@@ -11,6 +11,7 @@ from cli.follow import follow, joined, wait_for_claim, wait_for_next_run
 from cli.options import Options
 from cli.outcome import Outcome
 from cli.place import Place
+from cli.sam_files import write_sam_files
 from cli.screens.outcome import outcome_text
 from cli.screens.run import RunScreen
 from modelcycle.faults import BadInput, Tampered, Unknown
@@ -42,7 +43,9 @@ def run(file: Path, data: Path | None, replace: bool, options: Options) -> int:
         started = start.by_upload(place, pipeline, text, data, replace)
     else:
         started = start.by_request(place, pipeline, text)
-    return show_run(place, started.model, started.execution, options.as_json, started.folded)
+    status = show_run(place, started.model, started.execution, options.as_json, started.folded)
+    write_sam_files(place)  # after a failed run too: then somebody calls its functions one by one
+    return status
 
 
 def _check_takes_uploads(pipeline: Pipeline) -> None:

@@ -22,6 +22,7 @@ from infra.local.deployment.deployment_record import (
 from infra.local.deployment.layers import remove_unused_layers
 from infra.local.deployment.operator_user import load_operator
 from infra.local.emulator import process
+from infra.local.emulator.container_bridge import bridge_address
 from infra.local.emulator.environment import log_file
 from infra.local.emulator.process import StopResult
 from infra.local.emulator.status import RunningEmulator, running_emulator, save
@@ -109,7 +110,7 @@ def up(
     from botocore.exceptions import ConnectionError as NoConnection
     from botocore.exceptions import HTTPClientError
 
-    folder = _home(home)
+    folder = home_folder(home)
     path = (template or ROOT / "template.yaml").resolve()
     with exclusive(folder):
         _stop_earlier_release(folder, say)
@@ -119,6 +120,8 @@ def up(
         emulator = process.start(folder, port, emulator_code())
         admin = _admin(emulator, folder)
         if not was_running:
+            if bridge_address() is not None:
+                say("it also listens on Docker's bridge, where the functions of `sam local` reach it")
             _wait_for_recovery(folder, admin, say)
         digest = deployment_digest(path, stage, folder, emulator.endpoint, parameters)
         record, operator = read_deployment_record(admin), load_operator(admin.endpoint, folder)
@@ -146,7 +149,7 @@ def down(*, home: Path | None = None, force: bool = False) -> StopResult:
     ------
     DiskFull : the state cannot be saved; the cloud is still running
     """
-    folder = _home(home)
+    folder = home_folder(home)
     if not folder.is_dir():
         return StopResult(was_up=False)
     with exclusive(folder):
@@ -155,7 +158,7 @@ def down(*, home: Path | None = None, force: bool = False) -> StopResult:
 
 def status(*, home: Path | None = None) -> CloudStatus:
     """Return the status of the local cloud, without changing it."""
-    folder = _home(home)
+    folder = home_folder(home)
     emulator = running_emulator(folder)
     disk_used = _size(folder)
     if emulator is None:
@@ -193,7 +196,7 @@ def connect(*, home: Path | None = None) -> LocalCloud:
     ------
     CloudStopped
     """
-    folder = _home(home)
+    folder = home_folder(home)
     emulator = running_emulator(folder)
     if emulator is not None:
         admin = _admin(emulator, folder)
@@ -316,5 +319,6 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _home(home: Path | None) -> Path:
+def home_folder(home: Path | None) -> Path:
+    """Return the folder of a cloud's state; default `.modelcycle` in the project."""
     return (home or ROOT / ".modelcycle").resolve()

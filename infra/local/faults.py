@@ -10,7 +10,11 @@ LocalCloudFault
 |-- LayerNotInstalled     the packages of a layer could not be installed
 |-- TemplateInvalid       the template cannot be read or translated
 |-- DeployFailed          CloudFormation could not create or update a resource
-`-- NotReconciled         a property could not be brought to the value in the template
+|-- NotReconciled         a property could not be brought to the value in the template
+|-- FunctionUnknown       the template has no such function
+|-- EventUnusable         a file is no event
+|-- EmulatorMissing       AWS's runtime interface emulator is not there
+`-- FunctionNotStarted    a function could not be started by itself
 """
 
 from __future__ import annotations
@@ -60,3 +64,19 @@ class DeployFailed(LocalCloudFault):
 
 class NotReconciled(LocalCloudFault):
     """A property could not be brought to the value in the template."""
+
+
+class FunctionUnknown(LocalCloudFault):
+    """The template has no such function."""
+
+
+class EventUnusable(LocalCloudFault):
+    """A file is no event."""
+
+
+class EmulatorMissing(LocalCloudFault):
+    """AWS's runtime interface emulator is not there."""
+
+
+class FunctionNotStarted(LocalCloudFault):
+    """A function could not be started by itself."""

@@ -151,7 +151,7 @@ def test_an_object_of_another_bucket_is_not_read(lived: World, tmp_path: Path) -
     stored = adapters().data.put(f"{OURS}/runs/r/train/x", b"rows")
     store = adapters().artifacts
     for read in (lambda: store.read(stored), lambda: store.fetch(stored, tmp_path)):
-        with pytest.raises(Unknown, match="no such object in the bucket"):
+        with pytest.raises(Unknown, match="this function has the bucket"):
             read()
     assert store.missing([stored]) == [stored]
     assert adapters().data.read(stored) == b"rows"

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.emulator import kinesis_records
+from infra.local.emulator.container_bridge import ContainerBridge
 from infra.local.emulator.environment import environment, unsaved_marker
 from infra.local.emulator.event_deliveries import EventDeliveries
 from infra.local.emulator.firehose_buffer import FirehoseBuffer
@@ -34,6 +35,7 @@ from infra.local.emulator.function_processes import (
     stop_all_processes,
     stop_idle_processes,
 )
+from infra.local.emulator.last_events import LastEvents, events_folder
 from infra.local.emulator.leading_keys import fill_in_leading_keys
 from infra.local.emulator.limits.api_payloads import limit_api_payloads
 from infra.local.emulator.limits.ended_processes import tell_ends_as_aws
@@ -81,13 +83,15 @@ def serve(home: Path, port: int) -> None:
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
     import ministack.app as ministack
-    from ministack.core import persistence
+    from ministack.core import lambda_runtime, persistence
     from ministack.services import lambda_svc, stepfunctions  # the import takes `state` as the folder of its code
 
     # The services' files are replaced as one set; the code of functions, named by its content, stays outside.
     persistence.STATE_DIR = str(services)
     deliveries, firehose_buffer, unwritten_objects = install(ministack, ensure_root_key(home))
     keep_limits(home / "scratch")
+    last_events = LastEvents(events_folder(home))
+    last_events.install(lambda_runtime.ProvidedWorker)
     fork_servers = ForkServers(home)
 
     def status() -> dict[str, Any]:
@@ -127,13 +131,20 @@ def serve(home: Path, port: int) -> None:
 
         loop.add_signal_handler(signal.SIGTERM, stop_soon)
 
-    guard = RequestGuard(ministack.app, port, {STATUS_PATH: status, SAVE_PATH: save}, stop_on_signal)
+    bridge = ContainerBridge(port)
+    tasks: list[asyncio.Task[None]] = []  # the loop itself holds no reference
+
+    def begin() -> None:
+        stop_on_signal()
+        tasks.append(asyncio.get_running_loop().create_task(bridge.watch()))
+
+    guard = RequestGuard(ministack.app, port, {STATUS_PATH: status, SAVE_PATH: save}, begin)
     ministack.app = guard
     saver = StateSaver(
         StateSnapshot(services, ministack._build_persistence_save_dict),
         activity=lambda: (guard.passed, deliveries.pending, count_steps(stepfunctions)),
         is_working=is_any_busy,
-        before_save=(firehose_buffer.flush, bound_memory, stop_idle_processes),
+        before_save=(firehose_buffer.flush, bound_memory, stop_idle_processes, last_events.write),
         remove_unused_code=defer_code_removal(lambda_svc),
         object_files=unwritten_objects,
     )

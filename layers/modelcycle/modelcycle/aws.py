@@ -22,6 +22,10 @@ from modelcycle.store import S3Store
 
 MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
+AWS = "aws"  # the template's default of the parameter Place
+NAMES_OF_RESOURCES = ("DATA_BUCKET", "ARTIFACT_BUCKET", "REGISTRY_TABLE", "EVENT_BUS", "CAPTURE_STREAM")
+START_BY_SAM = "run `modelcycle up`, then `sam local` with --env-vars build/sam/env.json (samconfig.toml names it)"
+
 
 class Environment(BaseModel):
     """The environment variables that the template sets; not every function has all of them."""
@@ -61,6 +65,8 @@ class Adapters:
             "connect_timeout": 2, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 4},
             # botocore adds a prefix to the host name of some calls, which does not work with an endpoint on loopback
             "inject_host_prefix": False,
+            # and that of the bucket to it
+            **({"s3": {"addressing_style": "path"}} if _endpoint() else {}),
         } | self.config | config  # fmt: skip
         return self._session.create_client(service, config=Config(**settings))
 
@@ -158,8 +164,9 @@ def adapters(**config: Any) -> Adapters:
 
     Raises
     ------
-    Fault : a variable is missing
+    Fault : a variable is missing or empty, or the function would talk to AWS by mistake
     """
+    _check_place()
     variables = {name: os.environ[name.upper()] for name in Environment.model_fields if name.upper() in os.environ}
     try:
         return Adapters(Environment(**variables), **config)
@@ -168,6 +175,28 @@ def adapters(**config: Any) -> Adapters:
         raise Fault(
             f"environment variables are missing: {names}", "template.yaml, Globals", "deploy the template again"
         ) from None
+
+
+def _check_place() -> None:
+    """Check that the function knows the resources and the address of its place.
+
+    `sam local` starts it with empty variables where only a deployment gives the values; without an address, botocore
+    would silently talk to AWS.
+    """
+    place = os.environ.get("PLACE", AWS)
+    if place != AWS and not _endpoint():
+        raise Fault(
+            f"this function belongs to a local cloud (Place={place}), and no address is set: it would talk to AWS",
+            "AWS_ENDPOINT_URL", START_BY_SAM,
+        )  # fmt: skip
+    empty = [name for name in NAMES_OF_RESOURCES if os.environ.get(name) == ""]
+    if empty:
+        raise Fault(f"the names of the stack's resources are empty: {', '.join(empty)}", "environment", START_BY_SAM)
+
+
+def _endpoint() -> str:
+    """Return the address of a local cloud; empty on AWS."""
+    return os.environ.get("AWS_ENDPOINT_URL", "")
 
 
 def runtime_api() -> str | None:

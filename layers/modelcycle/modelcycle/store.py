@@ -215,7 +215,10 @@ class S3Store:
         """Return the artifact's key. A message may name no object outside this bucket."""
         bucket, _, key = artifact.uri.removeprefix("s3://").partition("/")
         if bucket != self.bucket:
-            raise Unknown(f"there is no such object in the bucket {self.bucket}", artifact.uri)
+            raise Unknown(
+                f"the message names the bucket {bucket}, and this function has the bucket {self.bucket}", artifact.uri,
+                "call it with a message of its own stack",
+            )  # fmt: skip
         return key
 
     def _outages(self, key: str) -> AbstractContextManager[None]:
@@ -231,7 +234,7 @@ class S3Store:
         if code == "PreconditionFailed":
             return Transient(f"{key} was replaced while it was being read", where, RETRIED)
         if code == "NoSuchBucket":
-            return NoData("the bucket does not exist", where, "deploy the stack again")
+            return NoData(f"the bucket {self.bucket} does not exist", where, "deploy the stack again")
         return error if isinstance(error, Exception) else RuntimeError(str(error))
 
 

@@ -11,10 +11,11 @@ import functools
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
-from modelcycle.faults import Raced, Throttled
+from modelcycle.faults import Fault, Raced, Throttled
 from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry.keys import Key
 
@@ -123,7 +124,7 @@ class DynamoTable:
         items = [{"Put": {"TableName": self.name, **_condition(write), "Item": _item(write)}} for write in writes]
         for attempt in range(MAX_CONFLICTS):
             try:
-                with outages_as_faults("DynamoDB", self.name, self.unreachable):
+                with self._faults():
                     self.client.transact_write_items(TransactItems=items)
                 return
             except self.client.exceptions.TransactionCanceledException as error:
@@ -137,9 +138,21 @@ class DynamoTable:
         raise Throttled("the registry is busy: other transactions hold the same records", writes[0].pk, "try again")
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        with outages_as_faults("DynamoDB", self.name, self.unreachable):
+        with self._faults():
             answer: dict[str, Any] = getattr(self.client, operation)(TableName=self.name, **request)
         return answer
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Raise outages as faults, and name a table that is missing: DynamoDB's own error does not."""
+        try:
+            with outages_as_faults("DynamoDB", self.name, self.unreachable):
+                yield
+        except Exception as error:
+            code = getattr(error, "response", {}).get("Error", {}).get("Code")
+            if code != "ResourceNotFoundException":
+                raise
+            raise Fault(f"the table {self.name} does not exist", "DynamoDB", "deploy the stack again") from error
 
 
 def revision_of(record: Record | None) -> int:

@@ -1,0 +1,37 @@
+"""What a call of a function changes in earnest, for people who call it by hand."""
+
+from __future__ import annotations
+
+EFFECTS = {
+    "Claim": "takes the model's lease for the event's run: other runs wait until `conclude` releases it",
+    "Land": "writes the records of the event as rows, which the next run reads",
+    "Pull": "reads the sources of the pipeline file, and writes what is new as rows, which the next run reads",
+    "Register": "registers the version of the event's run, unless that is done",
+    "Relay": "puts the events of the event's records on the bus again: ModelDegraded starts a run",
+    "Deploy": "moves the traffic of the model as the event says, unless the rollout has done it",
+    "Judge": "may move the traffic of the model back",
+    "Withdraw": "moves the traffic of the model back to where it was before the rollout of the event",
+    "Decide": "makes the decision of the event: it may move the traffic, and is written into the audit trail",
+    "Retrain": "starts a run of the model",
+    "Conclude": "records the end of the event's run, and releases the model's lease",
+    "Monitor": "writes a report; a degraded model is announced, and that starts a run",
+    "Predict": "answers, and captures the answers for monitoring",
+    "FinishScoring": "writes the results of the scoring job beside the other results",
+}
+"""By the function's name in the template: what a call changes beyond what its run has written already."""
+
+REPEATS = frozenset((
+    "Collect", "Preprocess", "EngineerFeatures", "PlanTrials", "RunTrial", "SelectModel", "FindUnseen",
+    "ScoreCandidate", "Validate", "Refit", "CheckRefit", "Govern", "Stage", "Candidate", "PlanScoring", "ScoreShard",
+))  # fmt: skip
+"""The functions that only write artifacts and results of their run again, with the same content."""
+
+
+def effect_of(name: str) -> str:
+    """Return what a call of a function changes in earnest; empty if it repeats what its run has done.
+
+    Parameters
+    ----------
+    name : in the template
+    """
+    return "" if name in REPEATS else EFFECTS.get(name, "may change the models, their traffic or their runs")
