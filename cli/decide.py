@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from cli import console, signing
+from cli.left_out import say_of_a_decision
 from cli.options import Options
 from cli.screens.versions import decided_text
 from modelcycle.faults import BadInput
@@ -33,6 +34,7 @@ def decide(decision: Decision, name: str, why: str, options: Options, asked_at: 
         )  # fmt: skip
     place = options.open_place()
     place.check_model(model)
+    say_of_a_decision(place)
     body = {"decision": decision, "version": version, "why": why}
     if asked_at:
         body["asked_at"] = asked_at.isoformat()

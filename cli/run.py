@@ -8,6 +8,7 @@ from pathlib import Path
 from cli import console, signing, start
 from cli.contract import contract
 from cli.follow import follow, joined, wait_for_claim, wait_for_next_run
+from cli.left_out import say_of_a_run
 from cli.options import Options
 from cli.outcome import Outcome
 from cli.place import Place
@@ -39,6 +40,7 @@ def run(file: Path, data: Path | None, replace: bool, options: Options) -> int:
     elif replace:
         raise BadInput("--replace needs the new rows", "the command line", "add --data FILE")
     place = options.open_place(start=True)
+    say_of_a_run(place)
     if data is not None:
         started = start.by_upload(place, pipeline, text, data, replace)
     else:

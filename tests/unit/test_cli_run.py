@@ -12,7 +12,7 @@ import cli.open_place
 from cli import start
 from cli.console import runnable
 from cli.main import main
-from cli.place import Place
+from cli.place import Place, PlaceName
 from modelcycle.registry import Route, Write
 from tests.memory_place import ARN, COLLECTED, Cloud
 
@@ -61,6 +61,18 @@ def test_a_run_puts_both_files_into_the_bucket_and_shows_each_step(
     assert printed["steps"] == [
         {"name": "collect", "status": "done", "seconds": 1.0}, {"name": "deploy", "status": "done", "seconds": 3.5},
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "said"), [("localstack", True), ("local", False)])
+def test_a_run_says_what_localstack_leaves_out_of_it(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], place: PlaceName, said: bool
+) -> None:
+    cloud.ended("unchanged")
+    cloud.place.name = place
+    assert main(["run", *files, "--json"]) == 0
+    progress = capsys.readouterr().err
+    assert ("unsigned requests to the API are answered" in progress) is said
+    assert ("never start a run" in progress) is said
 
 
 def test_a_version_is_not_called_live_before_the_route_holds_it(

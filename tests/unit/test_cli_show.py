@@ -121,6 +121,18 @@ def test_a_decision_is_posted_and_its_answer_shown(
     assert "m:1 is promoted; its rollout has started." in screen
 
 
+def test_a_decision_at_localstack_says_that_nobody_is_recorded(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = {"schema": 1, "model": "m", "decision": "approve", "version": 1, "route": {"1": 100}, "note": ""}
+    monkeypatch.setattr(cli.signing, "call", lambda *_: answer)
+    assert main(["approve", "m:1"]) == 0
+    assert "nor recorded" not in capsys.readouterr().err
+    cloud.place.name = "localstack"
+    assert main(["approve", "m:1"]) == 0
+    assert "who decides is not checked, nor recorded" in capsys.readouterr().err
+
+
 def test_the_monitor_shows_the_most_drifted_column_first() -> None:
     columns = [
         Drift(column="age", psi=0.1, missing_before=0, missing_now=0, drifted=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_a_missing_uv_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     source = tmp_path / "any"
     source.mkdir()
     (source / "requirements.txt").write_text("")
-    monkeypatch.setattr(layers.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(LayerNotInstalled, match="uv"):
         install_layer(source, tmp_path / "home")
 

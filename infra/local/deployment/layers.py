@@ -7,10 +7,8 @@ installs nothing.
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,14 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.deployment.code_hash import NOT_SOURCE, hash_of
-from infra.local.faults import LayerNotInstalled
+from infra.local.uv import uv
 
 MAX_UNUSED_SECONDS = 7 * 24 * 3600
 RUNTIME_LOCK = Path(__file__).parents[1] / "runtime" / "requirements.txt"
 # the interpreter of a virtual environment would expose the packages of that environment to every function
 BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
-# a company's proxy has its certificate in the system's store, not in uv's own
-UV_ENVIRONMENT = {"UV_SYSTEM_CERTS": "1"}
 
 
 @dataclass(frozen=True)
@@ -99,29 +95,10 @@ def _install(lock: Path, parent: Path) -> Path:
 
 
 def _install_packages(lock: Path, folder: Path) -> None:
-    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
-    if uv is None:
-        raise LayerNotInstalled(
-            "The program uv, which installs the layers, was not found.",
-            where=str(Path(sys.executable).parent),
-            remedy="Run `make up`, which creates the environment, or install uv.",
-        )
-    result = subprocess.run(
-        [
-            uv, "pip", "sync", "--quiet", "--require-hashes", "--python", BASE_PYTHON, "--target", str(folder),
-            str(lock),
-        ],
-        env=os.environ | UV_ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
+    uv(
+        "pip", "sync", "--require-hashes", "--python", BASE_PYTHON, "--target", str(folder), str(lock),
+        subject="the packages of a layer", lock=lock,
     )  # fmt: skip
-    if result.returncode:
-        raise LayerNotInstalled(
-            f"The packages of the layer could not be installed: {' '.join(result.stderr.split())[-400:]}",
-            where=str(lock),
-            remedy="Check the network and the lock (`make lock`), then run the command again.",
-        )
 
 
 def _create_folder(folder: Path, fill: Callable[[Path], None]) -> None:

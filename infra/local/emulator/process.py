@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,12 +17,12 @@ from infra.local.emulator.pid_file import ProcessRecord, read_record, remove_rec
 from infra.local.emulator.status import RunningEmulator, ask_emulator, running_emulator, try_save
 from infra.local.faults import CloudCrashed, DiskFull, PortTaken, RunsElsewhere
 from infra.local.keys import ensure_root_key, read_root_key
+from infra.local.process_end import end_process
 
 ROOT = Path(__file__).resolve().parents[3]
 MIN_FREE_BYTES = 512 * 1024 * 1024
 START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 20.0  # seconds
-KILL_TIMEOUT = 5.0  # seconds
 POLL_INTERVAL = 0.05  # seconds
 LAUNCHER = "infra.local.emulator.launcher"
 # also the command line of a process that an earlier version started
@@ -99,10 +97,7 @@ def stop(home: Path, *, force: bool = False) -> StopResult:
             remedy="Free disk space there, then run `modelcycle down` again. "
             "`modelcycle down --force` stops it and loses these changes.",
         )
-    _signal(record.pid, signal.SIGTERM)
-    if not _has_ended(record.pid, STOP_TIMEOUT):
-        _signal(record.pid, signal.SIGKILL)
-        _has_ended(record.pid, KILL_TIMEOUT)
+    end_process(record.pid, STOP_TIMEOUT)
     remove_record(home)
     lost = None
     if unsaved_marker(home).exists():
@@ -191,25 +186,6 @@ def _is_launcher(pid: int) -> bool:
     """Return whether the process is an emulator; the system may have given the pid to another program."""
     listed = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
     return LAUNCHER_COMMAND.search(listed.stdout) is not None
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def _has_ended(pid: int, timeout: float) -> bool:
-    """Wait until a process has ended; return whether it has within `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)  # it is a child if this very process started it
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(POLL_INTERVAL)
-    return False
 
 
 def _last_line(log: Path) -> str:

@@ -11,10 +11,14 @@ from typing import Any
 Template = dict[str, Any]
 EXPRESSION = re.compile(r"!\{")
 
+UNCHECKED = "unsigned requests to the API are answered: who predicts and who decides is not checked, nor recorded"
+NO_SCHEDULES = (
+    "schedules of models (`every:` in a pipeline file) never start a run: LocalStack's Scheduler does not fire"
+)
 ALWAYS = (
-    "unsigned requests to the API are answered: who predicts and who decides is not checked, nor recorded",
+    UNCHECKED,
     "roles and policies are kept and not enforced: the local cloud enforces them",
-    "schedules of models (`every:` in a pipeline file) never start a run: LocalStack's Scheduler does not fire",
+    NO_SCHEDULES,
     "functions log to /aws/lambda/NAME, not to the stack's own log groups",
     "records of streams come by the queue alone: Kinesis would need a program that is not in the package",
 )

@@ -6,13 +6,13 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from infra.local.deployment.code_hash import hash_of
-from infra.local.deployment.layers import BASE_PYTHON, UV_ENVIRONMENT
+from infra.local.deployment.layers import BASE_PYTHON
 from infra.local.faults import LayerNotInstalled
+from infra.local.uv import uv
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "build" / "localstack"
@@ -99,20 +99,4 @@ def _interpreter() -> str:
 
 
 def _uv(*arguments: str) -> None:
-    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
-    if uv is None:
-        raise LayerNotInstalled(
-            "The program uv, which installs LocalStack, was not found.",
-            where=str(Path(sys.executable).parent),
-            remedy="Run `make up`, which creates the environment, or install uv.",
-        )
-    result = subprocess.run(
-        [uv, *arguments, "--quiet"],
-        env=os.environ | UV_ENVIRONMENT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if result.returncode:
-        raise LayerNotInstalled(
-            f"LocalStack could not be installed: {' '.join(result.stderr.split())[-400:]}",
-            where=str(LOCK),
-            remedy="Check the network, then run the command again.",
-        )
+    uv(*arguments, subject="LocalStack", lock=LOCK)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import socket
 import subprocess
 import time
@@ -16,6 +13,7 @@ from pathlib import Path
 
 from infra.local.faults import CloudCrashed, PortTaken, RunsElsewhere
 from infra.local.localstack.environment import install, variables
+from infra.local.process_end import end_process
 
 PROGRAM = "modelcycle_localstack"
 START_TIMEOUT = 90.0  # seconds; 6 on an idle machine
@@ -78,10 +76,7 @@ def stop(home: Path) -> bool:
     _record(home).unlink(missing_ok=True)
     if running is None:
         return False
-    _signal(running.pid, signal.SIGTERM)
-    if not _has_ended(running.pid, STOP_TIMEOUT):
-        _signal(running.pid, signal.SIGKILL)
-        _has_ended(running.pid, STOP_TIMEOUT)
+    end_process(running.pid, STOP_TIMEOUT)
     return True
 
 
@@ -142,22 +137,3 @@ def _launch(home: Path, port: int, python: Path) -> Started:
 
 def _record(home: Path) -> Path:
     return home / "process.json"
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def _has_ended(pid: int, timeout: float) -> bool:
-    """Wait until a process has ended; return whether it has within `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)  # it is a child if this very process started it
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(POLL_INTERVAL)
-    return False

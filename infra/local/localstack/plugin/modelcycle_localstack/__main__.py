@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import sys
+from typing import Any, NoReturn
 
 from twisted.internet import endpoints
 
+from modelcycle_localstack.executor import end_processes
 from modelcycle_localstack.partitions import install
 
 
@@ -19,9 +22,27 @@ def listen_on_loopback() -> None:
     endpoints.TCP4ServerEndpoint.__init__ = initialize
 
 
+def run() -> NoReturn:
+    """Run LocalStack until it is asked to stop.
+
+    Some threads of LocalStack 4.14.0 never end: without `_exit` the process would stay after all services have stopped.
+    """
+    from localstack.runtime.main import main
+
+    status = 1
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    end_processes()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
     listen_on_loopback()
     install()
-    from localstack.runtime.main import main
-
-    main()
+    run()
