@@ -10,7 +10,7 @@ from typing import Any
 from infra.deployment.faults import NoAccount
 
 MAX_WAIT = 5.0  # seconds for a connection, and for an answer
-RETRIES = {"mode": "standard", "max_attempts": 2}
+MAX_ATTEMPTS = 2
 EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired", "UnauthorizedSSOTokenError"))
 UNKNOWN_KEY = frozenset(("InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure"))
 
@@ -71,7 +71,14 @@ def find_account() -> Account:
         region = _region(session)
         if session.get_credentials() is None:
             raise NoCredentialsError
-        sts = session.client("sts", config=Config(connect_timeout=MAX_WAIT, read_timeout=MAX_WAIT, retries=RETRIES))
+        sts = session.client(
+            "sts",
+            config=Config(
+                connect_timeout=MAX_WAIT,
+                read_timeout=MAX_WAIT,
+                retries={"mode": "standard", "max_attempts": MAX_ATTEMPTS},
+            ),
+        )
         identity = sts.get_caller_identity()
     except ProfileNotFound as error:
         raise NoAccount(

@@ -164,6 +164,8 @@ def apply_settings(client: Client, template: Path, parameters: Mapping[str, str]
     """
     from botocore.exceptions import ClientError, ParamValidationError
 
+    if not any(parameters.get(parameter) for parameter in LOGICAL_IDS):
+        return
     body = read_template(template)
     identity = client("sts").get_caller_identity()
     region = client("s3").meta.region_name
