@@ -45,11 +45,12 @@ def empty(s3: Any, bucket: str, prefix: str, say: Say = lambda line: None) -> in
     DeploymentFailed : S3 refuses to delete an object
     """
     deleted, told = 0, 0
-    # a page has at most 1,000 versions and markers, as many as one request may delete
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+    # always the first page, of at most 1,000, as many as one request may delete: what is written meanwhile goes too
+    while True:
+        page = s3.list_object_versions(Bucket=bucket, Prefix=prefix)
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         if not found:
-            continue
+            return deleted
         objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
         if answer.get("Errors"):
@@ -62,4 +63,3 @@ def empty(s3: Any, bucket: str, prefix: str, say: Say = lambda line: None) -> in
         if deleted - told >= 10_000:
             told = deleted
             say(f"{bucket}: {deleted:,} versions deleted")
-    return deleted

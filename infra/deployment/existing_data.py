@@ -138,7 +138,7 @@ def stream_of(client: Client, table: str) -> str:
         dynamodb.update_table(
             TableName=table, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         )
-        dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 3, "MaxAttempts": 100})
+        _wait_for_table(client, table)
         description = dynamodb.describe_table(TableName=table)["Table"]
     elif stream["StreamViewType"] not in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
         raise BadSetting(
@@ -203,6 +203,13 @@ def _write(client: Client, setting: Property, name: str, wanted: Any) -> None:
         before = client("s3").get_bucket_notification_configuration(Bucket=name)
         wanted = {key: value for key, value in before.items() if key != "ResponseMetadata"} | wanted
     setting.write(client, name, wanted)
+    if setting.service == "dynamodb":
+        _wait_for_table(client, name)
+
+
+def _wait_for_table(client: Client, table: str) -> None:
+    """Wait until a table can be changed again; DynamoDB takes one change at a time."""
+    client("dynamodb").get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 3, "MaxAttempts": 200})
 
 
 def _tag(client: Client, holds: str, arn: str, parameters: Mapping[str, str]) -> None:
