@@ -58,10 +58,11 @@ down: .venv/run.stamp  ## stops the local cloud; everything in it is kept
 ENVIRONMENT ?= dev
 # parameters of the template; docs/deploy.md
 SETTINGS_prod := LogDays=365
-SETTINGS ?=
 ALARM_EMAIL ?=
+WITH ?=
 KEPT ?=
-deploy destroy: export GIVEN = $(SETTINGS_$(ENVIRONMENT)) $(SETTINGS) $(if $(ALARM_EMAIL),AlarmEmail=$(ALARM_EMAIL))
+SETTINGS = $(SETTINGS_$(ENVIRONMENT)) $(WITH) $(if $(ALARM_EMAIL),AlarmEmail=$(ALARM_EMAIL))
+deploy: export GIVEN = $(SETTINGS)
 deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile; ENVIRONMENT=dev|staging|prod, ALARM_EMAIL=...
 	@$(BIN)/python -m infra.deployment.deploy $(ENVIRONMENT) --settings "$$GIVEN" --kept "$(KEPT)"
 

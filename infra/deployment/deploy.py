@@ -154,7 +154,7 @@ def deploy(account: Account, environment: str, given: str, kept: str) -> None:
         check_changeable(before)
     check_reader(environment, settings, before)
     data = data_parameters(client, name, before, settings, kept)
-    parameters = {"Place": "aws", "Environment": environment} | settings | data | {"BuildSha": source.commit}
+    parameters = {"Place": "aws", "Environment": environment, "BuildSha": source.commit} | settings | data
     stack = build_and_deploy(source, environment, parameters, account)
     finish(client, stack, before, environment)
     print(f"{name} is deployed: {source.commit[:12]} in {account.number}, {account.region}")

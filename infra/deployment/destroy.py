@@ -71,6 +71,9 @@ def look(client: Client, name: str) -> Leaving:
     outputs = stack.outputs if stack else {}
     buckets = {*data["buckets"], *(outputs[key] for key in ("DataBucket", "ArtifactBucket") if key in outputs)}
     tables = {*data["tables"], *(outputs[key] for key in ("RegistryTable",) if key in outputs)}
+    # and whatever else the template keeps, such as a bucket of access logs
+    buckets |= {item.id for item in found if item.type == "AWS::S3::Bucket" and item.id}
+    tables |= {item.id for item in found if item.type == "AWS::DynamoDB::Table" and item.id}
     before = [
         *left_behind.schedules(client, name, found),
         *left_behind.running_executions(client, found),
@@ -126,7 +129,7 @@ def destroy(client: Client, leaving: Leaving, *, data: bool, say: Say = say) -> 
     """
     name, cloudformation = leaving.name, client("cloudformation")
     for extra in leaving.before:
-        extra.delete()
+        extra.remove()
         say(f"deleted  {extra}")
     if leaving.stack:
         if leaving.stack.protected:
@@ -143,7 +146,7 @@ def destroy(client: Client, leaving: Leaving, *, data: bool, say: Say = say) -> 
         *left_behind.packages(client, name),
     ]
     for extra in after:
-        extra.delete()
+        extra.remove()
     for line in _shortened(after):
         say(f"deleted  {line}")
     for probe in remove_probes(client, name):
@@ -168,7 +171,7 @@ def _delete_data(client: Client, leaving: Leaving, say: Say) -> None:
         dynamodb.get_waiter("table_not_exists").wait(TableName=table)
         say(f"deleted  table {table}")
     for secret in leaving.secrets:
-        secret.delete()
+        secret.remove()
         say(f"deleted  {secret}")
 
 
@@ -189,14 +192,21 @@ def _what_stays(client: Client, leaving: Leaving, *, data: bool) -> list[str]:
     for found in skipped:
         if found.status != "DELETE_SKIPPED" or found.type in FOLLOWS:
             continue
-        lines += _account_wide(client, found)
+        lines += _skipped(client, found, data=data)
     return lines
 
 
-def _account_wide(client: Client, found: Resource) -> list[str]:
+def _skipped(client: Client, found: Resource, *, data: bool) -> list[str]:
     """Return what to say of a resource that its template keeps; delete a role that nothing uses any more."""
     if found.type == "AWS::ApiGateway::Account":
-        return []
+        return []  # its role is named
+    if found.type == "AWS::KMS::Key":
+        if not data:
+            return [f"key {found.id}, without which nobody can read the data that were kept"]
+        kms = client("kms")
+        if kms.describe_key(KeyId=found.id)["KeyMetadata"]["KeyState"] != "PendingDeletion":
+            kms.schedule_key_deletion(KeyId=found.id, PendingWindowInDays=30)
+        return [f"key {found.id} for 30 days: until then `aws kms cancel-key-deletion --key-id {found.id}` saves it"]
     if found.type != "AWS::IAM::Role":
         return [f"{found.path} ({found.type}) {found.id}, which its template keeps"]
     used = client("apigateway").get_account().get("cloudwatchRoleArn", "")

@@ -11,6 +11,8 @@ from infra.deployment.emptying import empty
 from infra.deployment.stack import Resource
 
 SAM_STACK = "aws-sam-cli-managed-default"  # of `sam deploy --resolve-s3`, one for all applications of an account
+# of an execution that ended meanwhile Step Functions says ValidationException
+GONE = frozenset(("ResourceNotFoundException", "NoSuchEntity", "ExecutionDoesNotExist", "ValidationException"))
 Client = Callable[[str], Any]
 
 
@@ -27,6 +29,16 @@ class Extra:
     kind: str
     name: str
     delete: Callable[[], object] = field(repr=False, compare=False)
+
+    def remove(self) -> None:
+        """Delete it; what is gone already is no error."""
+        from botocore.exceptions import ClientError
+
+        try:
+            self.delete()
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in GONE:
+                raise
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

@@ -10,8 +10,8 @@ from typing import Any
 from infra.deployment.faults import BadSetting
 from infra.deployment.stack import Stack
 
-OURS = ("Place", "Environment", "BuildSha")  # parameters that the deployment itself gives
-_EXAMPLE = "as in SETTINGS=\"LogDays=90 MonitorRate='rate(1 day)'\""
+OURS = ("Place", "Environment")  # parameters that the deployment itself gives
+_EXAMPLE = "as in WITH=\"LogDays=90 MonitorRate='rate(1 day)'\""
 
 
 def read_settings(text: str, declared: Mapping[str, Any]) -> dict[str, str]:
@@ -33,23 +33,23 @@ def read_settings(text: str, declared: Mapping[str, Any]) -> dict[str, str]:
     try:
         parts = shlex.split(text)
     except ValueError as error:
-        raise BadSetting(f"a quotation mark has no end: {error}", "SETTINGS", _EXAMPLE) from None
+        raise BadSetting(f"a quotation mark has no end: {error}", "WITH", _EXAMPLE) from None
     settings = {}
     for part in parts:
         name, equals, value = part.partition("=")
         if not equals:
-            raise BadSetting(f"{part!r} is not Name=value", "SETTINGS", _EXAMPLE)
+            raise BadSetting(f"{part!r} is not Name=value", "WITH", _EXAMPLE)
         if name in OURS:
-            raise BadSetting(f"{name} is given by `make deploy` itself", "SETTINGS", "leave it out")
+            raise BadSetting(f"{name} is given by `make deploy` itself", "WITH", "leave it out")
         if name not in declared:
             near = difflib.get_close_matches(name, declared, n=1)
             raise BadSetting(
-                f"the template has no parameter {name}", "SETTINGS",
+                f"the template has no parameter {name}", "WITH",
                 f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(set(declared) - set(OURS)))}",
             )  # fmt: skip
         allowed = list(map(str, declared[name].get("AllowedValues", [value])))
         if value not in allowed:
-            raise BadSetting(f"{name} cannot be {value!r}", "SETTINGS", f"it is one of {', '.join(allowed)}")
+            raise BadSetting(f"{name} cannot be {value!r}", "WITH", f"it is one of {', '.join(allowed)}")
         settings[name] = value
     return settings
 

@@ -201,8 +201,8 @@ def test_settings_are_read_as_a_shell_reads_them_and_the_last_one_counts() -> No
         ("Zzz=1", "no parameter Zzz", "LogDays"),
         ("Stream=kafka", "Stream cannot be 'kafka'", "kinesis"),
         ("Environment=prod", "is given by", "leave it out"),
-        ("LogDays", "is not Name=value", "SETTINGS="),
-        ("MonitorRate='rate(1 day)", "quotation", "SETTINGS="),
+        ("LogDays", "is not Name=value", "WITH="),
+        ("MonitorRate='rate(1 day)", "quotation", "WITH="),
     ],
 )
 def test_a_setting_that_sam_would_drop_or_misread_is_refused(text: str, says: str, remedy: str) -> None:
