@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -54,6 +56,15 @@ def data_parameters(
             named = found.parameters
     table = named.get("ExistingRegistry")
     return named | ({STREAM_PARAMETER: stream_of(client, table)} if table else {})
+
+
+def build_sha(commit: str, parameters: Mapping[str, str]) -> str:
+    """Return what new versions of functions are published by: code, and parameters, which end as their variables.
+
+    With the commit alone, a function's alias would go on with the variables that it had, such as the name of a table
+    that was replaced, and the deployment would succeed.
+    """
+    return hashlib.sha256(json.dumps([commit, sorted(parameters.items())]).encode()).hexdigest()[:40]
 
 
 def sam(arguments: list[str], folder: Path, region: str) -> int:
@@ -154,7 +165,11 @@ def deploy(account: Account, environment: str, given: str, kept: str) -> None:
         check_changeable(before)
     check_reader(environment, settings, before)
     data = data_parameters(client, name, before, settings, kept)
-    parameters = {"Place": "aws", "Environment": environment, "BuildSha": source.commit} | settings | data
+    given_to_functions = settings | data
+    parameters = {
+        "Place": "aws", "Environment": environment, "CodeVersion": source.commit,
+        "BuildSha": build_sha(source.commit, given_to_functions), **given_to_functions,
+    }  # fmt: skip
     stack = build_and_deploy(source, environment, parameters, account)
     finish(client, stack, before, environment)
     print(f"{name} is deployed: {source.commit[:12]} in {account.number}, {account.region}")

@@ -367,6 +367,17 @@ def test_a_first_deployment_waits_for_the_events_of_its_bucket_and_protects_prod
     assert site.waits == ["bucket-1"]
 
 
+def test_another_parameter_publishes_new_versions_of_the_same_code(site: Site) -> None:
+    def deployed(*arguments: str) -> dict[str, str]:
+        assert command.run(lambda: deploy.main(["dev", *arguments])) == 0
+        given = site.calls[-1]
+        return dict(text.split("=", 1) for text in given[given.index("--parameter-overrides") + 1 :])
+
+    one, same, other = deployed(), deployed(), deployed("--settings", "SourceBuckets=arn:aws:s3:::b")
+    assert one == same
+    assert one["BuildSha"] != other["BuildSha"] and one["CodeVersion"] == other["CodeVersion"]
+
+
 def test_a_deployment_that_nobody_confirmed_says_so_and_waits_for_nothing(
     site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
