@@ -357,3 +357,86 @@ class Nothing:
 
     def describe_stacks(self, **request: Any) -> dict[str, Any]:
         return {"Stacks": [{}]}
+
+
+# What CloudFormation skips when it deletes a stack
+
+
+class Deleted(Nothing):
+    """CloudFormation and Lambda with a stack that is gone at once, and lists what it has kept."""
+
+    def __init__(self, kept: list[tuple[str, str, str]]) -> None:
+        self.kept = kept
+        self.calls: list[str] = []
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        if "StackName" not in request:
+            return []
+        summaries = [
+            {"LogicalResourceId": path, "ResourceType": kind, "PhysicalResourceId": name, "ResourceStatus": status}
+            for path, kind, name, status in ((*item, "DELETE_SKIPPED") for item in self.kept)
+        ]
+        return [{"StackResourceSummaries": summaries}]
+
+    def update_termination_protection(self, **request: Any) -> None:
+        self.calls.append(f"protection {request['EnableTerminationProtection']}")
+
+    def delete_stack(self, **request: Any) -> None:
+        self.calls.append("delete")
+
+    def get_waiter(self, name: str) -> Any:
+        return self
+
+    def wait(self, **request: Any) -> None:
+        self.calls.append("wait")
+
+
+def skip(client: Client, kept: list[tuple[str, str, str]], *, data: bool = False) -> tuple[list[str], list[str]]:
+    """Return what stays of a protected stack, and the calls to CloudFormation."""
+    cloudformation = Deleted(kept)
+
+    def with_stack(service: str) -> Any:
+        return cloudformation if service in ("lambda", "cloudformation") else client(service)
+
+    stack = Stack("modelcycle-prod", "arn", "UPDATE_COMPLETE", protected=True)
+    return destroy(with_stack, Leaving(stack.name, stack), data=data, say=lambda line: None), cloudformation.calls
+
+
+def test_the_protection_is_lifted_only_then_is_the_stack_deleted(client: Client) -> None:
+    assert skip(client, []) == ([], ["protection False", "delete", "wait"])
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_the_log_role_of_the_account_stays_only_if_it_is_used(
+    client: Client, monkeypatch: pytest.MonkeyPatch, used: bool
+) -> None:
+    statement = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    arn = client("iam").create_role(RoleName="log-role", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    account = {"cloudwatchRoleArn": arn if used else arn + "-of-another-stack"}
+    gateway = boto3.client("apigateway", region_name="us-east-1")
+    monkeypatch.setattr(gateway, "get_account", lambda: account)
+    kept = [("ApiLogRole", "AWS::IAM::Role", "log-role"), ("ApiAccount", "AWS::ApiGateway::Account", "a")]
+    stays, _ = skip(lambda name: gateway if name == "apigateway" else client(name), kept)
+    assert len(stays) == used
+    assert all("log-role" in line for line in stays)
+    assert len(client("iam").list_roles()["Roles"]) == used
+
+
+@pytest.mark.parametrize("data", [True, False])
+def test_the_key_of_the_data_stays_as_long_as_they_do(client: Client, data: bool) -> None:
+    key = client("kms").create_key()["KeyMetadata"]["KeyId"]
+    (line,), _ = skip(client, [("Storage/Key", "AWS::KMS::Key", key)], data=data)
+    assert key in line
+    assert ("cancel-key-deletion" in line) == data
+    state = client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
+    assert state == ("PendingDeletion" if data else "Enabled")
+
+
+def test_anything_else_that_a_template_keeps_is_named_and_what_follows_its_owner_is_not(client: Client) -> None:
+    kept = [
+        ("Large/Cluster", "AWS::ECS::Cluster", "arn:aws:ecs:one"),
+        ("PredictVersion1", "AWS::Lambda::Version", "arn:aws:lambda:one:1"),
+    ]
+    (line,), _ = skip(client, kept)
+    assert "Large/Cluster" in line and "arn:aws:ecs:one" in line
