@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run invoke sam test test-localstack test-sam test-pythons lint costs up down deploy clean lock
+.PHONY: help run invoke sam test test-localstack test-sam test-pythons lint costs up down deploy destroy clean lock
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -69,17 +69,21 @@ down: .venv/run.stamp  ## stops the local cloud; everything in it is kept
 	@$(BIN)/modelcycle down
 
 ENVIRONMENT ?= dev
+# parameters of the template; docs/deploy.md
 SETTINGS_prod := LogDays=365
 ALARM_EMAIL ?=
-SETTINGS = $(SETTINGS_$(ENVIRONMENT)) $(if $(ALARM_EMAIL),AlarmEmail=$(ALARM_EMAIL))
+WITH ?=
+KEPT ?=
+SETTINGS = $(SETTINGS_$(ENVIRONMENT)) $(WITH) $(if $(ALARM_EMAIL),AlarmEmail=$(ALARM_EMAIL))
+deploy: export GIVEN = $(SETTINGS)
 deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile; ENVIRONMENT=dev|staging|prod, ALARM_EMAIL=...
-	@$(if $(filter prod,$(ENVIRONMENT)),$(if $(findstring AlarmEmail=,$(SETTINGS)),:,echo "The alarms of prod would reach nobody: make deploy ENVIRONMENT=prod ALARM_EMAIL=you@example.com" >&2; exit 1),:)
-	@test -z "$$(git status --porcelain)" || { echo "There are uncommitted changes: commit them, so that a version can name its code." >&2; exit 1; }
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build --config-env $(ENVIRONMENT)
-	$(SAM) deploy --config-env $(ENVIRONMENT) \
-	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS) BuildSha=$$(git rev-parse HEAD)"
-	# no template can say it of its own stack
-	@$(if $(filter prod,$(ENVIRONMENT)),$(BIN)/python -m infra.termination_protection modelcycle-$(ENVIRONMENT),:)
+	@$(BIN)/python -m infra.deployment.deploy $(ENVIRONMENT) --settings "$$GIVEN" --kept "$(KEPT)"
+
+DATA ?=
+UNPROTECT ?=
+destroy: .venv/run.stamp  ## deletes a stack from AWS, names what stays; ENVIRONMENT=..., DATA=modelcycle-dev deletes its data too
+	@$(if $(filter file,$(origin ENVIRONMENT)),echo "Which one? make destroy ENVIRONMENT=dev" >&2; exit 1,:)
+	@$(BIN)/python -m infra.deployment.destroy $(ENVIRONMENT) --data "$(DATA)" --unprotect "$(UNPROTECT)" $(if $(YES),--yes)
 
 clean:  ## stops the local cloud and deletes everything that was made here, models included
 	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; $(BIN)/modelcycle down --place localstack || true; fi

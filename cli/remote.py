@@ -22,7 +22,8 @@ class AwsSession:
     def __init__(self) -> None:
         import boto3
 
-        self.boto3 = boto3.Session()
+        # the AWS command line reads AWS_REGION too, boto3 does not
+        self.boto3 = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
 
     def client(self, service: str, **settings: Any) -> Any:
         from botocore.config import Config

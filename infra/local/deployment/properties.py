@@ -204,6 +204,12 @@ PROPERTIES = (
         Write("put_bucket_versioning", "Bucket", "VersioningConfiguration"),
     ),
     Property(
+        "AWS::S3::Bucket", "Tags", "s3",
+        Read("get_bucket_tagging", "Bucket"),
+        Write("put_bucket_tagging", "Bucket", "Tagging"),
+        to_api=lambda tags: {"TagSet": tags},
+    ),
+    Property(
         "AWS::Lambda::Function", "LoggingConfig", "lambda",
         Read("get_function_configuration", "FunctionName", "LoggingConfig"),
         Write("update_function_configuration", "FunctionName", "LoggingConfig"),
@@ -232,7 +238,6 @@ DROPPED_PROPERTIES = frozenset(
         ("AWS::Lambda::Function", "KmsKeyArn"),
         ("AWS::Lambda::Function", "ReservedConcurrentExecutions"),
         ("AWS::S3::Bucket", "ObjectLockConfiguration"),
-        ("AWS::S3::Bucket", "Tags"),
         ("AWS::Scheduler::Schedule", "ScheduleExpressionTimezone"),
     )
 )

@@ -48,6 +48,7 @@ from infra.local.emulator.limits.temporary_files import TemporaryFolders
 from infra.local.emulator.memory_bounds import bound_memory
 from infra.local.emulator.patches import (
     keep_attributes_of_nested_resources,
+    keep_retained_resources_of_nested_stacks,
     report_errors_of_starting_functions,
     take_bodies_without_media_type_as_json,
 )
@@ -164,6 +165,7 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
     restrict_root_to(root)
     fill_in_leading_keys(dynamodb, iam, iam_actions, iam_evaluator)
     keep_attributes_of_nested_resources()
+    keep_retained_resources_of_nested_stacks()
     report_errors_of_starting_functions()
     take_bodies_without_media_type_as_json()
     skip_copies_while_encoding()

@@ -33,6 +33,34 @@ def keep_attributes_of_nested_resources() -> None:
     provisioners._update_resource = update_resource
 
 
+def keep_retained_resources_of_nested_stacks() -> None:
+    """Keep what a nested template says to keep (`DeletionPolicy`) when the root stack is deleted.
+
+    MiniStack 1.5.33 keeps it of a root stack only: buckets of data in a nested one would be gone.
+    """
+    from ministack.services.cloudformation import _stacks, provisioners
+    from ministack.services.cloudformation.stacks import _add_event
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]
+    original = handlers["delete"]
+
+    def delete_nested_stack(physical_id: str, properties: Any) -> Any:
+        name = provisioners._nested_stack_lookup_name(physical_id)
+        stack = _stacks.get(name) or {}
+        declared = (stack.get("_template") or {}).get("Resources", {})
+        resources = stack.get("_resources", {})
+        for logical_id in list(resources):
+            if declared.get(logical_id, {}).get("DeletionPolicy") in provisioners._RETAINING_POLICIES:
+                kept = resources.pop(logical_id)
+                _add_event(
+                    stack["StackId"], name, logical_id, kept["ResourceType"], "DELETE_SKIPPED",
+                    physical_id=kept["PhysicalResourceId"],
+                )  # fmt: skip
+        return original(physical_id, properties)
+
+    handlers["delete"] = delete_nested_stack
+
+
 def report_errors_of_starting_functions() -> None:
     """Report the error of a function that ends before its handler is loaded as AWS does.
 

@@ -1,0 +1,195 @@
+"""Deploys the template to AWS: `make deploy ENVIRONMENT=dev`."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.deployment.account import Account, find_account
+from infra.deployment.bucket_events import MAX_WAIT, wait_for_events
+from infra.deployment.command import run, say
+from infra.deployment.existing_data import PARAMETERS, STREAM_PARAMETER, apply_settings, choose, find_kept, stream_of
+from infra.deployment.faults import DeploymentFailed
+from infra.deployment.settings import check_reader, read_settings
+from infra.deployment.source import Source, committed_source, export
+from infra.deployment.stack import (
+    NEVER_COMPLETE,
+    Stack,
+    check_changeable,
+    delete_and_wait,
+    find_stack,
+    first_failure,
+    resources,
+)
+from infra.local.deployment.translate import read_template
+from infra.termination_protection import protect
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENTS = ("dev", "staging", "prod")
+Client = Callable[[str], Any]
+
+
+def data_parameters(
+    client: Client, name: str, stack: Stack | None, settings: Mapping[str, str], kept: str
+) -> dict[str, str]:
+    """Return the parameters that name existing data: what was kept when a stack of this name was deleted.
+
+    A stack that exists keeps its data, and its parameters. Data that `settings` name go before those that are found.
+
+    Raises
+    ------
+    DataUnclear : it is unclear which data are meant
+    BadSetting : a table that is named does not exist
+    """
+    named = {parameter: settings[parameter] for parameter in PARAMETERS.values() if settings.get(parameter)}
+    if stack is None and not named:
+        found = choose(find_kept(client, name), kept, name)
+        if found is not None:
+            say(f"uses the data that an earlier {name} has left: {found}")
+            named = found.parameters
+    table = named.get("ExistingRegistry")
+    return named | ({STREAM_PARAMETER: stream_of(client, table)} if table else {})
+
+
+def build_sha(commit: str, parameters: Mapping[str, str]) -> str:
+    """Return what new versions of functions are published by: code, and parameters, which end as their variables.
+
+    With the commit alone, a function's alias would go on with the variables that it had, such as the name of a table
+    that was replaced, and the deployment would succeed.
+    """
+    return hashlib.sha256(json.dumps([commit, sorted(parameters.items())]).encode()).hexdigest()[:40]
+
+
+def sam(arguments: list[str], folder: Path, region: str) -> int:
+    """Run the project's own SAM in a folder; return its exit status."""
+    tools = ROOT / ".venv" / "bin"  # `uv`, for the layers
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": region}
+    return subprocess.run([ROOT / "build/sam/bin/sam", *arguments], cwd=folder, env=environment, check=False).returncode
+
+
+def build_and_deploy(source: Source, environment: str, parameters: Mapping[str, str], account: Account) -> Stack:
+    """Build the commit and give it to CloudFormation; return the stack.
+
+    Raises
+    ------
+    DeploymentFailed : with the resource that failed, and the reason
+    """
+    name, folder = f"modelcycle-{environment}", ROOT / "build" / "deployment" / environment
+    export(source, folder)
+    if sam(["build", "--config-env", environment], folder, account.region):
+        raise DeploymentFailed("`sam build` failed; its reason is above", str(folder), "correct it and commit")
+    # SAM reads each as a command line of its own: a value with spaces, such as rate(1 hour), needs quotes
+    overrides = [f'{key}="{value.replace(chr(34), chr(92) + chr(34))}"' for key, value in parameters.items()]
+    unasked = ["--no-confirm-changeset"] if os.environ.get("CI") else []
+    status = sam(
+        ["deploy", "--config-env", environment, *unasked, "--parameter-overrides", *overrides], folder, account.region
+    )
+    cloudformation = account.client("cloudformation")
+    stack = find_stack(cloudformation, name)
+    if stack is None:
+        raise DeploymentFailed(
+            "nothing was deployed: the changes were not confirmed", name, "deploy again, and answer y"
+        )
+    if status:
+        where, reason = first_failure(cloudformation, stack.id) or (f"stack {name}", "its reason is above")
+        raise DeploymentFailed(
+            f"the deployment failed: {reason}", where,
+            "correct it, then deploy again"
+            + ("" if stack.status in NEVER_COMPLETE else "; what was deployed before still runs"),
+        )  # fmt: skip
+    return stack
+
+
+def storage_parameters(client: Client, stack: Stack) -> dict[str, str]:
+    """Return the parameters of the nested stack of buckets and table, and its name."""
+    cloudformation = client("cloudformation")
+    for found in resources(cloudformation, stack.id):
+        if found.path == "Storage":
+            nested = find_stack(cloudformation, found.id)
+            if nested is not None:
+                return nested.parameters | {"AWS::StackName": nested.name}
+    return {}
+
+
+def finish(client: Client, stack: Stack, before: Stack | None, environment: str) -> None:
+    """Do what no template can: settings of existing data, the wait for a new bucket's events, protection of prod."""
+    apply_settings(client, ROOT / "infra" / "storage.yaml", storage_parameters(client, stack), say)
+    bucket = stack.outputs["DataBucket"]
+    if before is None or before.outputs.get("DataBucket") != bucket:
+        say(f"waiting for the events of the new bucket {bucket}: S3 takes about five minutes to begin sending them")
+        waited = wait_for_events(client, stack.name, bucket, say)
+        say(
+            f"no event of {bucket} arrived in {MAX_WAIT / 60:.0f} minutes: an upload may start nothing yet; "
+            "`modelcycle run` says so if that happens"
+            if waited is None
+            else f"events arrive; that took {waited:.0f} s"
+        )
+    if environment == "prod":
+        protect(client("cloudformation"), stack.name)
+        say(f"{stack.name} is protected against deletion")
+    if not stack.parameters.get("AlarmEmail"):
+        say(f"its alarms reach nobody: `make deploy ENVIRONMENT={environment} ALARM_EMAIL=you@example.com`")
+
+
+def deploy(account: Account, environment: str, given: str, kept: str) -> None:
+    """Deploy HEAD of the working copy.
+
+    Parameters
+    ----------
+    given : parameters as `Name=value`, separated by spaces, quoted as in a shell
+    kept : which of several sets of kept data a new stack uses: the name of its table, or `new`
+
+    Raises
+    ------
+    DeploymentFault : one of its subclasses
+    """
+    client, name = account.client, f"modelcycle-{environment}"
+    settings = read_settings(given, read_template(ROOT / "template.yaml")["Parameters"])
+    source = committed_source(ROOT)
+    for path in source.unknown:
+        say(f"not in the build, because git does not know it: {path}")
+    before = find_stack(client("cloudformation"), name)
+    if before is not None and before.status in NEVER_COMPLETE:
+        say(f"removes what the failed first deployment has left ({before.status})")
+        delete_and_wait(client("cloudformation"), before)
+        before = None
+    if before is not None:
+        check_changeable(before)
+    check_reader(environment, settings, before)
+    data = data_parameters(client, name, before, settings, kept)
+    given_to_functions = settings | data
+    parameters = {
+        "Place": "aws", "Environment": environment, "CodeVersion": source.commit,
+        "BuildSha": build_sha(source.commit, given_to_functions), **given_to_functions,
+    }  # fmt: skip
+    stack = build_and_deploy(source, environment, parameters, account)
+    finish(client, stack, before, environment)
+    print(f"{name} is deployed: {source.commit[:12]} in {account.number}, {account.region}")
+    print(f"  predictions   {stack.outputs.get('PredictUrl', '')}")
+    print(f"  a first run   .venv/bin/modelcycle run PIPELINE.yaml --data FILE --place aws --stage {environment}")
+    print(f"  take it away  make destroy ENVIRONMENT={environment}")
+
+
+def main(arguments: list[str]) -> int:
+    """Deploy to the account that boto3 is configured for."""
+    parser = argparse.ArgumentParser(description="Deploys the template to AWS.")
+    parser.add_argument("environment", choices=ENVIRONMENTS)
+    parser.add_argument("--settings", default="", help="parameters of the template, as Name=value Name='a value'")
+    parser.add_argument("--kept", default="", help="which kept data a new stack uses: the name of the table, or `new`")
+    given = parser.parse_args(arguments)
+    account = find_account()
+    say(str(account))
+    deploy(account, given.environment, given.settings, given.kept)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(lambda: main(sys.argv[1:])))

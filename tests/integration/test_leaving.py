@@ -1,0 +1,442 @@
+"""Kept data are found and brought to the template's settings; buckets are emptied; what is beside a stack is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infra.deployment import left_behind
+from infra.deployment.bucket_events import PREFIX, remove_probes, wait_for_events
+from infra.deployment.deploy import data_parameters
+from infra.deployment.destroy import Leaving, check_allowed, destroy, plan
+from infra.deployment.emptying import delete_bucket
+from infra.deployment.existing_data import KeptData, apply_settings, choose, find_all, find_kept, stream_of
+from infra.deployment.faults import BadSetting, DataUnclear, Protected
+from infra.deployment.stack import Resource, Stack
+
+ROOT = Path(__file__).parents[2]
+STACK = "modelcycle-dev"
+Client = Callable[[str], Any]
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        clients: dict[str, Any] = {}
+
+        def client(service: str) -> Any:
+            return clients.setdefault(service, boto3.client(service, region_name="us-east-1"))
+
+        yield client
+
+
+def tags(stack: str, name: str, holds: str) -> list[dict[str, str]]:
+    found = {"modelcycle:stack": stack, "modelcycle:set": name, "modelcycle:holds": holds, "team": "risk"}
+    return [{"Key": key, "Value": value} for key, value in found.items()]
+
+
+def make_bucket(client: Client, bucket: str, tag_set: list[dict[str, str]]) -> None:
+    client("s3").create_bucket(Bucket=bucket)
+    client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set})
+    client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def make_table(client: Client, table: str, tag_set: list[dict[str, str]], **more: Any) -> str:
+    arn: str = client("dynamodb").create_table(
+        TableName=table, BillingMode="PAY_PER_REQUEST", Tags=tag_set,
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}], **more,
+    )["TableDescription"]["TableArn"]  # fmt: skip
+    return arn
+
+
+def keep(client: Client, name: str, stack: str = STACK, without: str = "") -> KeptData:
+    """Make a set of data as a deleted stack leaves it."""
+    data = KeptData(name, f"{name}-data", f"{name}-artifacts", f"{name}-Registry")
+    if without != "data":
+        make_bucket(client, data.data, tags(stack, name, "data"))
+    if without != "artifacts":
+        make_bucket(client, data.artifacts, tags(stack, name, "artifacts"))
+    if without != "registry":
+        make_table(client, data.registry, tags(stack, name, "registry"), SSESpecification={"Enabled": True})
+    return data
+
+
+# Kept data are found
+
+
+def test_the_data_of_a_stack_are_found_and_those_of_another_are_not(client: Client) -> None:
+    mine = keep(client, "one")
+    keep(client, "other", stack="modelcycle-staging")
+    make_bucket(client, "not-ours", [{"Key": "modelcycle:holds", "Value": "data"}])
+    assert find_kept(client, STACK) == [mine]
+    assert choose([mine], "", STACK) == mine
+    assert choose([mine], "new", STACK) is None
+    assert choose([], "", STACK) is None
+
+
+def test_of_two_sets_one_has_to_be_named(client: Client) -> None:
+    one, two = keep(client, "one"), keep(client, "two")
+    found = find_kept(client, STACK)
+    with pytest.raises(DataUnclear, match="2 sets of data") as raised:
+        choose(found, "", STACK)
+    assert "KEPT=one-Registry or KEPT=two-Registry or KEPT=new" in raised.value.remedy
+    assert choose(found, two.registry, STACK) == two
+    assert one in found
+    with pytest.raises(DataUnclear, match="no kept data"):
+        choose(found, "three-Registry", STACK)
+
+
+@pytest.mark.parametrize(
+    ("without", "named"), [("data", "data bucket"), ("artifacts", "artifact bucket"), ("registry", "registry")]
+)
+def test_a_set_that_lacks_a_part_is_not_taken_silently(client: Client, without: str, named: str) -> None:
+    keep(client, "one", without=without)
+    with pytest.raises(DataUnclear, match=f"without their {named}"):
+        choose(find_kept(client, STACK), "", STACK)
+
+
+def test_a_new_stack_gets_the_parameters_and_one_that_exists_keeps_its_own(client: Client) -> None:
+    data = keep(client, "one")
+    given = data_parameters(client, STACK, None, {}, "")
+    stream = given.pop("ExistingRegistryStream")
+    assert given == {
+        "ExistingDataBucket": data.data, "ExistingArtifactBucket": data.artifacts, "ExistingRegistry": data.registry,
+    }  # fmt: skip
+    assert stream == client("dynamodb").describe_table(TableName=data.registry)["Table"]["LatestStreamArn"]
+    exists = Stack(STACK, "arn", "UPDATE_COMPLETE", False)
+    assert data_parameters(client, STACK, exists, {}, "") == {}
+    # a table that was restored from a backup, named by a person
+    make_table(client, "restored", [])
+    restored = data_parameters(client, STACK, exists, {"ExistingRegistry": "restored"}, "")
+    assert (
+        restored["ExistingRegistry"] == "restored" and ":table/restored/stream/" in restored["ExistingRegistryStream"]
+    )
+
+
+def test_a_table_whose_stream_shows_no_images_is_refused(client: Client) -> None:
+    make_table(client, "keys", [], StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"})
+    with pytest.raises(BadSetting, match="KEYS_ONLY"):
+        stream_of(client, "keys")
+    with pytest.raises(BadSetting, match="no table none"):
+        stream_of(client, "none")
+
+
+# ... and get the template's settings
+
+
+def parameters(data: KeptData, **more: str) -> dict[str, str]:
+    return {"Stack": STACK, "AWS::StackName": "new-set", "Environment": "dev", **data.parameters, **more}
+
+
+def remember_notifications(client: Client, monkeypatch: pytest.MonkeyPatch, before: dict[str, Any]) -> dict[str, Any]:
+    """Let S3 answer with the notifications it was given: moto keeps EventBridge's and does not return it."""
+    told: dict[str, Any] = {}
+
+    def put(Bucket: str, NotificationConfiguration: dict[str, Any]) -> None:  # noqa: N803
+        told[Bucket] = NotificationConfiguration
+
+    def get(Bucket: str) -> dict[str, Any]:  # noqa: N803
+        return {"ResponseMetadata": {}, **told.get(Bucket, before)}
+
+    monkeypatch.setattr(client("s3"), "put_bucket_notification_configuration", put)
+    monkeypatch.setattr(client("s3"), "get_bucket_notification_configuration", get)
+    return told
+
+
+def test_kept_data_get_the_settings_of_the_template_and_keep_their_other_tags_and_targets(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = keep(client, "one")
+    others = {"QueueConfigurations": [{"QueueArn": "arn:aws:sqs:us-east-1:1:watch", "Events": ["s3:ObjectCreated:*"]}]}
+    told = remember_notifications(client, monkeypatch, others)
+    said: list[str] = []
+    apply_settings(client, ROOT / "infra" / "storage.yaml", parameters(data), said.append)
+    s3, dynamodb = client("s3"), client("dynamodb")
+    rules = {rule["ID"] for rule in s3.get_bucket_lifecycle_configuration(Bucket=data.data)["Rules"]}
+    assert {"captures", "to-score", "old-versions"} <= rules
+    assert told == {data.data: {"EventBridgeConfiguration": {}, **others}}
+    assert s3.get_public_access_block(Bucket=data.artifacts)["PublicAccessBlockConfiguration"]["BlockPublicPolicy"]
+    assert (
+        dynamodb.describe_time_to_live(TableName=data.registry)["TimeToLiveDescription"]["AttributeName"] == "expires"
+    )
+    recovery = dynamodb.describe_continuous_backups(TableName=data.registry)["ContinuousBackupsDescription"]
+    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    kept_tags = {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=data.data)["TagSet"]}
+    assert kept_tags["team"] == "risk" and kept_tags["modelcycle:set"] == "new-set"
+    assert len(said) >= 5
+    # a second time there is nothing to do
+    said.clear()
+    apply_settings(client, ROOT / "infra" / "storage.yaml", parameters(data), said.append)
+    assert said == []
+
+
+def test_a_stack_that_has_made_its_data_itself_is_left_alone(client: Client) -> None:
+    def no_client(service: str) -> Any:
+        raise AssertionError(service)
+
+    apply_settings(no_client, ROOT / "infra" / "storage.yaml", {"Stack": STACK, "ExistingRegistry": ""}, print)
+
+
+def test_a_restored_table_takes_the_place_of_the_one_before_for_the_next_stack_too(client: Client) -> None:
+    data = keep(client, "one")
+    make_table(client, "restored", [])
+    used = {"Stack": STACK, "AWS::StackName": "one", "Environment": "prod", "ExistingRegistry": "restored"}
+    apply_settings(client, ROOT / "infra" / "storage.yaml", used, lambda line: None)
+    (found,) = find_kept(client, STACK)
+    assert (found.registry, found.data) == ("restored", data.data)
+    assert client("dynamodb").describe_table(TableName="restored")["Table"]["DeletionProtectionEnabled"]
+    assert set(find_all(client, STACK)["tables"]) == {"restored", data.registry}
+
+
+# Buckets are emptied
+
+
+def test_a_bucket_goes_with_every_version_marker_and_unfinished_upload(client: Client) -> None:
+    s3 = client("s3")
+    make_bucket(client, "full", [])
+    for number in range(1003):
+        s3.put_object(Bucket="full", Key=f"raw/ü {number % 600}", Body=b"1")
+    s3.delete_object(Bucket="full", Key="raw/ü 1")
+    s3.create_multipart_upload(Bucket="full", Key="raw/large")
+    assert delete_bucket(s3, "full") == 1004
+    assert not s3.list_buckets()["Buckets"]
+    assert delete_bucket(s3, "full") is None
+
+
+# Events arrive
+
+
+def test_the_event_of_a_probe_ends_the_wait_and_nothing_of_it_stays(client: Client) -> None:
+    make_bucket(client, "new", [])
+    client("s3").put_bucket_notification_configuration(
+        Bucket="new", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    said: list[str] = []
+    assert wait_for_events(client, STACK, "new", said.append, interval=1) is not None
+    assert not client("s3").list_object_versions(Bucket="new").get("Versions")
+    assert not client("events").list_rules()["Rules"] and not client("sqs").list_queues().get("QueueUrls")
+
+
+def test_a_bucket_that_sends_no_events_is_given_up_after_a_while(client: Client) -> None:
+    make_bucket(client, "silent", [])
+    now = iter(range(0, 10_000, 50))
+    said: list[str] = []
+    assert wait_for_events(client, STACK, "silent", said.append, interval=0, clock=lambda: next(now)) is None
+    assert any("still waiting for events of silent" in line for line in said)
+    assert not client("s3").list_object_versions(Bucket="silent", Prefix=PREFIX).get("Versions")
+
+
+def test_probes_of_a_killed_command_are_removed_and_no_other_rule(client: Client) -> None:
+    events = client("events")
+    for name in (f"{STACK}-probe-1", f"{STACK}-Triggers-Upload"):
+        events.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.s3"]}))
+    client("sqs").create_queue(QueueName=f"{STACK}-probe-1")
+    assert remove_probes(client, STACK) == [f"{STACK}-probe-1", f"{STACK}-probe-1"]
+    assert [rule["Name"] for rule in events.list_rules()["Rules"]] == [f"{STACK}-Triggers-Upload"]
+
+
+# What is beside a stack
+
+
+def test_schedules_secrets_and_logs_are_found_by_name_and_neighbours_are_not(client: Client) -> None:
+    scheduler = client("scheduler")
+    for name in (f"{STACK}-churn", f"{STACK}-Triggers-Look", "modelcycle-prod-churn"):
+        scheduler.create_schedule(
+            Name=name, ScheduleExpression="rate(1 day)", FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": "arn:aws:sqs:us-east-1:1:q", "RoleArn": "arn:aws:iam::1:role/r"},
+        )  # fmt: skip
+    for name in (f"{STACK}/shop", "modelcycle-dev2/shop"):
+        client("secretsmanager").create_secret(Name=name, SecretString="x")
+    for name in (f"/modelcycle/{STACK}/claim", f"/modelcycle/{STACK}2/claim", "API-Gateway-Execution-Logs_abc/live"):
+        client("logs").create_log_group(logGroupName=name)
+    own = [Resource("Triggers/Look", "AWS::Scheduler::Schedule", f"{STACK}-Triggers-Look", "CREATE_COMPLETE")]
+    found = [
+        *left_behind.schedules(client, STACK, own), *left_behind.secrets(client, STACK),
+        *left_behind.log_groups(client, STACK, ["abc"]),
+    ]  # fmt: skip
+    assert [str(extra) for extra in found] == [
+        f"schedule {STACK}-churn", f"secret {STACK}/shop", f"log group /modelcycle/{STACK}/claim",
+        "log group API-Gateway-Execution-Logs_abc/live",
+    ]  # fmt: skip
+    for extra in found:
+        extra.delete()
+    assert not [*left_behind.schedules(client, STACK, own), *left_behind.secrets(client, STACK)]
+    client("secretsmanager").create_secret(Name=f"{STACK}/shop", SecretString="again")  # the name is free at once
+
+
+def test_policies_are_detached_from_people_and_not_from_the_roles_of_the_stack(client: Client) -> None:
+    iam = client("iam")
+    statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    arn = iam.create_policy(PolicyName="operator", PolicyDocument=document)["Policy"]["Arn"]
+    iam.create_user(UserName="ana")
+    iam.attach_user_policy(UserName="ana", PolicyArn=arn)
+    iam.create_group(GroupName="analysts")
+    iam.attach_group_policy(GroupName="analysts", PolicyArn=arn)
+    for role in ("own", "sso"):
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=document)
+        iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+    resources = [
+        Resource("Permissions/OperatorPolicy", "AWS::IAM::ManagedPolicy", arn, "CREATE_COMPLETE"),
+        Resource("Own", "AWS::IAM::Role", "own", "CREATE_COMPLETE"),
+    ]
+    found = list(left_behind.attachments(client, resources))
+    assert [extra.name for extra in found] == [
+        f"of OperatorPolicy to the {entity}" for entity in ("user ana", "group analysts", "role sso")
+    ]
+    for extra in found:
+        extra.delete()
+    assert not list(left_behind.attachments(client, resources))
+
+
+# Second words
+
+
+def leaving(protected: bool = False, name: str = "modelcycle-prod") -> Leaving:
+    return Leaving(name, Stack(name, "arn", "UPDATE_COMPLETE", protected), buckets=["b"], tables=["t"])
+
+
+def test_a_protected_stack_needs_its_name_said_again() -> None:
+    with pytest.raises(Protected, match="protected") as raised:
+        check_allowed(leaving(protected=True), "", "")
+    assert "UNPROTECT=modelcycle-prod" in raised.value.remedy
+    check_allowed(leaving(protected=True), "", "modelcycle-prod")
+    check_allowed(leaving(), "", "")
+
+
+@pytest.mark.parametrize("word", ["yes", "1", "modelcycle-dev"])
+def test_data_need_the_name_of_their_stack(word: str) -> None:
+    with pytest.raises(Protected, match="not the name of the stack"):
+        check_allowed(leaving(), word, "")
+
+
+def test_the_plan_says_what_goes_for_good() -> None:
+    assert {"keeps    bucket b", "keeps    table t"} < set(plan(leaving(), data=False))
+    with_data = plan(leaving(), data=True)
+    assert sum("FOR GOOD" in line for line in with_data) == 2 and not any("keeps" in line for line in with_data)
+
+
+def test_data_that_outlived_their_stack_are_deleted_without_it_protection_included(client: Client) -> None:
+    data = keep(client, "one")
+    client("dynamodb").update_table(TableName=data.registry, DeletionProtectionEnabled=True)
+    client("dynamodb").create_backup(TableName=data.registry, BackupName="before")
+    found = find_all(client, STACK)
+    gone = Leaving(STACK, None, buckets=found["buckets"], tables=found["tables"])
+    stays = without_layers(client, gone)
+    assert not client("s3").list_buckets()["Buckets"] and not client("dynamodb").list_tables()["TableNames"]
+    (backup,) = stays
+    assert backup.startswith("backup arn:aws:dynamodb") and "delete-backup" in backup
+
+
+def without_layers(client: Client, gone: Leaving) -> list[str]:
+    """Destroy with moto, which has no Lambda or CloudFormation here."""
+
+    def only_some(service: str) -> Any:
+        return Nothing() if service in ("lambda", "cloudformation") else client(service)
+
+    return destroy(only_some, gone, data=True, say=lambda line: None)
+
+
+class Nothing:
+    """A client of a service that has nothing."""
+
+    def get_paginator(self, name: str) -> Any:
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        return []
+
+    def describe_stacks(self, **request: Any) -> dict[str, Any]:
+        return {"Stacks": [{}]}
+
+
+# What CloudFormation skips when it deletes a stack
+
+
+class Deleted(Nothing):
+    """CloudFormation and Lambda with a stack that is gone at once, and lists what it has kept."""
+
+    def __init__(self, kept: list[tuple[str, str, str]]) -> None:
+        self.kept = kept
+        self.calls: list[str] = []
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        if "StackName" not in request:
+            return []
+        summaries = [
+            {"LogicalResourceId": path, "ResourceType": kind, "PhysicalResourceId": name, "ResourceStatus": status}
+            for path, kind, name, status in ((*item, "DELETE_SKIPPED") for item in self.kept)
+        ]
+        return [{"StackResourceSummaries": summaries}]
+
+    def update_termination_protection(self, **request: Any) -> None:
+        self.calls.append(f"protection {request['EnableTerminationProtection']}")
+
+    def delete_stack(self, **request: Any) -> None:
+        self.calls.append("delete")
+
+    def get_waiter(self, name: str) -> Any:
+        return self
+
+    def wait(self, **request: Any) -> None:
+        self.calls.append("wait")
+
+
+def skip(client: Client, kept: list[tuple[str, str, str]], *, data: bool = False) -> tuple[list[str], list[str]]:
+    """Return what stays of a protected stack, and the calls to CloudFormation."""
+    cloudformation = Deleted(kept)
+
+    def with_stack(service: str) -> Any:
+        return cloudformation if service in ("lambda", "cloudformation") else client(service)
+
+    stack = Stack("modelcycle-prod", "arn", "UPDATE_COMPLETE", protected=True)
+    return destroy(with_stack, Leaving(stack.name, stack), data=data, say=lambda line: None), cloudformation.calls
+
+
+def test_the_protection_is_lifted_only_then_is_the_stack_deleted(client: Client) -> None:
+    assert skip(client, []) == ([], ["protection False", "delete", "wait"])
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_the_log_role_of_the_account_stays_only_if_it_is_used(
+    client: Client, monkeypatch: pytest.MonkeyPatch, used: bool
+) -> None:
+    statement = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    arn = client("iam").create_role(RoleName="log-role", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    account = {"cloudwatchRoleArn": arn if used else arn + "-of-another-stack"}
+    gateway = boto3.client("apigateway", region_name="us-east-1")
+    monkeypatch.setattr(gateway, "get_account", lambda: account)
+    kept = [("ApiLogRole", "AWS::IAM::Role", "log-role"), ("ApiAccount", "AWS::ApiGateway::Account", "a")]
+    stays, _ = skip(lambda name: gateway if name == "apigateway" else client(name), kept)
+    assert len(stays) == used
+    assert all("log-role" in line for line in stays)
+    assert len(client("iam").list_roles()["Roles"]) == used
+
+
+@pytest.mark.parametrize("data", [True, False])
+def test_the_key_of_the_data_stays_as_long_as_they_do(client: Client, data: bool) -> None:
+    key = client("kms").create_key()["KeyMetadata"]["KeyId"]
+    (line,), _ = skip(client, [("Storage/Key", "AWS::KMS::Key", key)], data=data)
+    assert key in line
+    assert ("cancel-key-deletion" in line) == data
+    state = client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
+    assert state == ("PendingDeletion" if data else "Enabled")
+
+
+def test_anything_else_that_a_template_keeps_is_named_and_what_follows_its_owner_is_not(client: Client) -> None:
+    kept = [
+        ("Large/Cluster", "AWS::ECS::Cluster", "arn:aws:ecs:one"),
+        ("PredictVersion1", "AWS::Lambda::Version", "arn:aws:lambda:one:1"),
+    ]
+    (line,), _ = skip(client, kept)
+    assert "Large/Cluster" in line and "arn:aws:ecs:one" in line
