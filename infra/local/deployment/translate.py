@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from infra.local.clients import REGION
+from infra.local.deployment.checked_alias import CheckedAlias, take_checked_aliases
 from infra.local.deployment.code_hash import hash_of
 from infra.local.deployment.function_archive import function_archive, layer_archive, python_path
 from infra.local.deployment.layers import BASE_PYTHON, Layer, install_layer, install_runtime
@@ -40,6 +41,7 @@ class Translation:
     left_out : what the local cloud does not have
     nested : the nested stacks by logical id
     fork_plans : the fork servers of all functions, those of nested stacks included
+    checked_aliases : of functions whose new code is checked before it gets traffic
     """
 
     template: Template
@@ -48,6 +50,7 @@ class Translation:
     left_out: list[LeftOut] = field(default_factory=list)
     nested: dict[str, Translation] = field(default_factory=dict)
     fork_plans: list[ForkPlan] = field(default_factory=list)
+    checked_aliases: list[CheckedAlias] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -119,6 +122,7 @@ def translate(path: Path, parameters: dict[str, str], destination: Destination) 
     translator.inline_state_machines()
     if template.get("Transform"):
         translation.template = _translate_by_sam(template, values, path)
+    translation.checked_aliases = take_checked_aliases(translation.template)
     translation.left_out += leave_out(translation.template, path)
     translator.upload_functions()
     translator.translate_nested()

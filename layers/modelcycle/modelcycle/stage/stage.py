@@ -12,12 +12,12 @@ from modelcycle.invocations import Invocations
 from modelcycle.messages import Artifact, Message, Staged, StageRequest
 from modelcycle.model.answer import LoadedVersion, load_version
 from modelcycle.model.columns import Columns
+from modelcycle.model.expected_answers import ExpectedAnswers
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry, Route, Standing, State, keys, state_in_words
 from modelcycle.spec import Pipeline
 from modelcycle.stage.candidate import Candidate
 from modelcycle.stage.captured_requests import captured_requests
-from modelcycle.stage.expected_answers import ExpectedAnswers
 from modelcycle.stage.findings import Findings
 from modelcycle.stage.load_test import load_test
 from modelcycle.stage.rehearsal import rehearse

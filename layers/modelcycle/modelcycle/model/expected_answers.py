@@ -1,4 +1,4 @@
-"""The rows that staging asks for, and what the answers to them must be."""
+"""Rows that are asked for before a version or its code serves, and what the answers to them must be."""
 
 from __future__ import annotations
 
