@@ -1,8 +1,7 @@
 """Step 8, deployment: asks new code of Predict for live models' test rows before it gets traffic."""
 
 from modelcycle.aws import adapters
-from modelcycle.check_code import Places
-from modelcycle.check_code.check_predict import check_predict
+from modelcycle.check_code import Places, check_predict
 from modelcycle.messages import CheckCodeRequest, CodeChecked
 from modelcycle.observability import observed
 

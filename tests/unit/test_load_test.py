@@ -17,11 +17,11 @@ from modelcycle.faults import Throttled, Transient
 from modelcycle.invocations import LambdaFunction
 from modelcycle.model.answer import load_version
 from modelcycle.model.columns import Columns
-from modelcycle.model.expected_answers import ExpectedAnswers
 from modelcycle.registry import Registry
 from modelcycle.spec import Pipeline, Staging
 from modelcycle.stage import load_test as module
 from modelcycle.stage.candidate import Candidate
+from modelcycle.stage.expected_answers import ExpectedAnswers
 from modelcycle.stage.load_figures import LoadTest
 from modelcycle.stage.load_test import MAX_SAMPLES, load_test
 from modelcycle.stage.memory_growth import growth_of

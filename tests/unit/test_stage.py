@@ -12,12 +12,12 @@ import pytest
 from modelcycle.messages import ScoredCandidate, Staged
 from modelcycle.model.answer import load_version
 from modelcycle.model.columns import Columns, Texts
-from modelcycle.model.expected_answers import ExpectedAnswers
 from modelcycle.model.scoring import Scores
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
 from modelcycle.spec import Task
 from modelcycle.stage import Places, stage
+from modelcycle.stage.expected_answers import ExpectedAnswers
 from modelcycle.stage.rehearsal import rehearse
 from tests.fakes import MemoryStore, MemoryTable
 from tests.serving_function import ServingFunction

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,7 @@ def _translate_by_sam(template: Template, parameters: dict[str, str], path: Path
     from samtranslator.translator.transform import to_py27_compatible_template
     from samtranslator.translator.translator import Translator
 
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns about features that only AWS switches on
     values: dict[str, Any] = {**parameters, "AWS::Region": REGION}
     try:
         to_py27_compatible_template(template, values)

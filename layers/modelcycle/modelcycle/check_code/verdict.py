@@ -14,7 +14,7 @@ from modelcycle.faults import Fault
 from modelcycle.invocations import Invocations, Invoked
 from modelcycle.messages import CheckCodeRequest, CodeChecked
 from modelcycle.registry import Registry
-from modelcycle.store import Store
+from modelcycle.store import S3Store
 
 MAX_REASONS = 10  # in a verdict; a message is small
 
@@ -32,7 +32,7 @@ class Places:
     live : the function as it serves now
     """
 
-    artifacts: Store
+    artifacts: S3Store
     registry: Registry
     new: Invocations
     live: Invocations

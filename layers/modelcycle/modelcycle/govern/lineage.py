@@ -23,8 +23,7 @@ def lineage(facts: Facts, manifest: Any, cases: CaseRecipe | None) -> dict[str, 
     selected, refit = request.select_model, request.refit
     steps: dict[str, Message] = {
         "collect": request.collect, "preprocess": request.preprocess, "engineer_features": request.engineer_features,
-        "select_model": selected, "find_unseen": request.find_unseen, "score_candidate": request.score_candidate,
-        "validate": request.validate_, "refit": refit,
+        "select_model": selected, "find_unseen": request.find_unseen, "validate": request.validate_, "refit": refit,
     }  # fmt: skip
     return {
         "run": request.run.model_dump(mode="json"),

@@ -32,7 +32,7 @@ from modelcycle.messages.candidate import (
     Validated,
     ValidateRequest,
 )
-from modelcycle.messages.code_check import CheckCodeRequest, CodeChecked
+from modelcycle.messages.code_check import CheckCodeRequest, CodeChecked, answers_key
 from modelcycle.messages.contract_change import ContractChange, contract_change
 from modelcycle.messages.data import (
     CaseColumn,
@@ -171,6 +171,7 @@ __all__ = [
     "ValidateRequest",
     "Validated",
     "Withdrawn",
+    "answers_key",
     "artifacts_in",
     "contract_change",
     "fingerprint",

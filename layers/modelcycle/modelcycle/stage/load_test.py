@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from modelcycle.model.expected_answers import ExpectedAnswers
 from modelcycle.spec import Staging
 from modelcycle.stage.candidate import Candidate, Reply
+from modelcycle.stage.expected_answers import ExpectedAnswers
 from modelcycle.stage.load_figures import ColdStart, Level, LoadTest, Times
 from modelcycle.stage.memory_growth import growth_of
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from modelcycle.faults import Fault
 from modelcycle.model.answer import Answer, LoadedVersion, answer
-from modelcycle.model.expected_answers import ExpectedAnswers
 from modelcycle.model.request import parse_request
 from modelcycle.registry import Route
+from modelcycle.stage.expected_answers import ExpectedAnswers
 
 WARM_UP_CALLS = 5  # not timed: a live environment has made them long before
 SUM_TOLERANCE = 1e-3  # of probabilities that add up to one; float32 over many classes
