@@ -56,7 +56,11 @@ down: .venv/run.stamp  ## stops the local cloud; everything in it is kept
 	@$(BIN)/modelcycle down
 
 ENVIRONMENT ?= dev
-SETTINGS_prod := LogDays=365
+SETTINGS_dev := TrafficShift=AllAtOnce
+SETTINGS_staging := TrafficShift=Linear10PercentEvery1Minute
+SETTINGS_prod := LogDays=365 TrafficShift=Canary10Percent10Minutes
+# hashes of what makes the functions: a change of documents publishes nothing
+CODE = BuildSha=$$($(BIN)/python -m infra.build_sha $(SETTINGS)) CodeVersion=$$($(BIN)/python -m infra.code_version)
 ALARM_EMAIL ?=
 SETTINGS = $(SETTINGS_$(ENVIRONMENT)) $(if $(ALARM_EMAIL),AlarmEmail=$(ALARM_EMAIL))
 deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile; ENVIRONMENT=dev|staging|prod, ALARM_EMAIL=...
@@ -64,7 +68,8 @@ deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile
 	@test -z "$$(git status --porcelain)" || { echo "There are uncommitted changes: commit them, so that a version can name its code." >&2; exit 1; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build --config-env $(ENVIRONMENT)
 	$(SAM) deploy --config-env $(ENVIRONMENT) \
-	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS) BuildSha=$$(git rev-parse HEAD)"
+	  $(if $(CI),--no-confirm-changeset) \
+	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS) $(CODE)"
 	# no template can say it of its own stack
 	@$(if $(filter prod,$(ENVIRONMENT)),$(BIN)/python -m infra.termination_protection modelcycle-$(ENVIRONMENT),:)
 

@@ -8,39 +8,14 @@ change of documents, tests, state machines or alarms publishes nothing.
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.deployment.code_hash import code_version
-from infra.local.deployment.translate import read_template
+from infra.local.deployment.functions_hash import functions_sha
 
 ROOT = Path(__file__).resolve().parents[1]
-# they reach no function: who is written to, and how traffic moves
-WITHOUT_EFFECT = frozenset(("AlarmEmail", "BuildSha", "MonthlyBudget", "TrafficShift"))
-
-
-def functions_sha(template: Path, parameters: Mapping[str, str]) -> str:
-    """Return the hash of the functions' properties in a template, and of the parameters that are given."""
-    read = read_template(template)
-    functions = {
-        name: resource.get("Properties", {}) | {"Condition": resource.get("Condition")}
-        for name, resource in read["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Function"
-    }
-    for properties in functions.values():
-        properties.pop("DeploymentPreference", None)
-    given = {name: value for name, value in parameters.items() if name not in WITHOUT_EFFECT}
-    parts = {
-        "globals": read.get("Globals"), "mappings": read.get("Mappings"), "functions": functions, "parameters": given,
-        "defaults": {
-            name: parameter.get("Default")
-            for name, parameter in (read.get("Parameters") or {}).items()
-            if name not in WITHOUT_EFFECT
-        },
-    }  # fmt: skip
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def build_sha(template: Path, parameters: Mapping[str, str]) -> str:

@@ -71,8 +71,8 @@ class Smoke:
 def smoke(stack: Stack, say: Callable[[str], None] = lambda line: None) -> Smoke:
     """Upload a small table, wait until its run has ended, and ask the live version for predictions.
 
-    A second smoke run of a stack finds the first one's version. Where a new version waits for a person, the one before it
-    answers.
+    A second smoke run of a stack finds the first one's version. Where a new version waits for a person, the one
+    before it answers.
 
     Raises
     ------

@@ -108,9 +108,7 @@ def _check(functions: Any, deployed: Resources, alias: HeldAlias, check: str) ->
         raise _refused(alias, f"its check, {check}, fails with {answer.get('errorType', response['FunctionError'])}")
     if answer["verdict"] != "passed":
         raise _refused(alias, "; ".join(answer["reasons"]))
-    models = f"{answer['models']} model{'s' if answer['models'] != 1 else ''}"
-    asked = f"{answer['rows']} rows of {models}" if answer["rows"] else "what it must refuse or report"
-    return "; ".join([asked, *answer["notes"]])
+    return "; ".join([answer["asked"], *answer["notes"]])
 
 
 def _refused(alias: HeldAlias, reason: str) -> CodeRefused:

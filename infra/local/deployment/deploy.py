@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from infra.local.clients import ClientFactory
 from infra.local.deployment.code_hash import code_version
 from infra.local.deployment.code_traffic import HeldAlias, hold_traffic, move_traffic
 from infra.local.deployment.function_archive import build_sha
+from infra.local.deployment.functions_hash import functions_sha
 from infra.local.deployment.operator_user import ensure_operator
 from infra.local.deployment.reconcile import reachable_outputs, reconcile
 from infra.local.deployment.stack import BUCKET, Before, deploy_stack, deployed_before, stack_outputs, stack_resources
@@ -69,10 +71,12 @@ def deploy(
         "Place": "local",
         "Environment": stage,
         "Stream": "both",  # costs nothing here
-        "BuildSha": build_sha(template.parent, home),
         "CodeVersion": code_version(template.parent),
         **parameters,
     }
+    # a new memory size needs new versions too: aliases serve versions
+    build = f"{build_sha(template.parent, home)}{functions_sha(template, values)}"
+    values.setdefault("BuildSha", hashlib.sha256(build.encode()).hexdigest())
     say("packaging functions and layers")
     translation = translate(template, values, Destination(home, BUCKET, admin.endpoint))
     write_plans(home, translation.fork_plans)  # the servers start while the template is deployed

@@ -72,7 +72,7 @@ def _refusal(resource: dict[str, Any]) -> str | None:
     if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in (resource.get("Properties") or {}):
         return "the emulator has no metric math"
     if resource["Type"].startswith("AWS::CodeDeploy::"):
-        return "`up` itself has new code checked before it moves traffic to it, all at once"
+        return "`up` has new code checked itself, then moves all traffic at once"
     return None
 
 

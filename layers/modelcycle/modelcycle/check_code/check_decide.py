@@ -33,7 +33,9 @@ def _check(request: CheckCodeRequest, places: Places) -> CodeChecked:
         reason = _difference(reply, status)
         if reason:
             reasons.append(f"{title}: {reason}")
-    return verdict(reasons, [] if models else ["there is no model yet"], models=len(models[:1]))
+    return verdict(
+        reasons, [] if models else ["there is no model yet"], "decisions that nobody may make", models=len(models[:1])
+    )
 
 
 def _event(model: str, body: dict[str, Any], deployment: str) -> bytes:

@@ -43,7 +43,7 @@ class _Findings:
 def _check(request: CheckCodeRequest, places: Places, clock: Callable[[], float]) -> CodeChecked:
     reply = ask(places.new, proxy_request("GET", LIVE, LIVE, {}, f"check-{request.deployment}", stage=CHECK))
     if reply.failure or reply.status != 200:
-        return verdict([f"{LIVE}: {reply.failure or f'it answers {reply.status} instead of 200'}"], [])
+        return verdict([f"{LIVE}: {reply.failure or f'it answers {reply.status} instead of 200'}"], [], LIVE)
     findings, ends = _Findings(), clock() + MAX_SECONDS
     for model in places.registry.runs.models():
         champion = places.registry.routes.get(model).champion
@@ -55,7 +55,8 @@ def _check(request: CheckCodeRequest, places: Places, clock: Callable[[], float]
         _ask_model(model, champion, request, places, findings)
     if not findings.models:
         findings.notes.append("no live model could be asked")
-    return verdict(findings.reasons, findings.notes, models=findings.models, rows=findings.rows)
+    asked = f"{findings.rows} rows of {findings.models} model{'s' if findings.models != 1 else ''}"
+    return verdict(findings.reasons, findings.notes, asked, models=findings.models, rows=findings.rows)
 
 
 def _ask_model(model: str, champion: int, request: CheckCodeRequest, places: Places, findings: _Findings) -> None:
@@ -130,7 +131,7 @@ def _same(one: Reply, other: Reply) -> bool:
     """Return whether two answers say the same."""
     if one.failure or other.failure or one.status != other.status:
         return False
-    told = ("predictions", "probabilities") if one.status == 200 else ("type", "detail")
+    told = ("version", "versions", "predictions", "probabilities") if one.status == 200 else ("type", "detail")
     return all(isinstance(reply.body, dict) for reply in (one, other)) and all(
         one.body.get(name) == other.body.get(name) for name in told
     )

@@ -84,11 +84,11 @@ def reported(request: CheckCodeRequest, deployments: Deployments, check: Callabl
     return checked
 
 
-def verdict(reasons: list[str], notes: list[str], *, models: int = 0, rows: int = 0) -> CodeChecked:
+def verdict(reasons: list[str], notes: list[str], asked: str, *, models: int = 0, rows: int = 0) -> CodeChecked:
     """Return the verdict: refused if there is a reason."""
     return CodeChecked(
         verdict="refused" if reasons else "passed",
-        reasons=_first(reasons), notes=_first(notes), models=models, rows=rows,
+        reasons=_first(reasons), notes=_first(notes), asked=asked, models=models, rows=rows,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class CodeChecked(Message):
     verdict: Literal["passed", "refused"]
     reasons: list[str] = Field([], description="why it is refused, as sentences")
     notes: list[str] = Field([], description="what was not checked, as sentences")
+    asked: str = Field("", description="what was asked, in words")
     models: int = Field(0, description="that were asked")
     rows: int = Field(0, description="whose answers were compared")
 
