@@ -62,7 +62,7 @@ SETTINGS_dev := TrafficShift=AllAtOnce
 SETTINGS_staging := TrafficShift=Linear10PercentEvery1Minute
 SETTINGS_prod := LogDays=365 TrafficShift=Canary10Percent10Minutes
 # hashes of what makes the functions: a change of documents publishes nothing
-CODE = BuildSha=$$($(BIN)/python -m infra.build_sha $(SETTINGS)) CodeVersion=$$($(BIN)/python -m infra.code_version)
+CODE = BuildSha=$$($(BIN)/python -m infra.build_sha $(SETTINGS)) $$($(BIN)/python -m infra.code_version)
 ALARM_EMAIL ?=
 SETTINGS = $(SETTINGS_$(ENVIRONMENT)) $(if $(ALARM_EMAIL),AlarmEmail=$(ALARM_EMAIL))
 deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile; ENVIRONMENT=dev|staging|prod, ALARM_EMAIL=...

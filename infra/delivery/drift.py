@@ -110,9 +110,7 @@ def main(arguments: list[str]) -> int:
         print(f"{stack} is as its template says")
         return 0
     print("\n".join(map(str, drifted)))
-    print(
-        f"{len(drifted)} resources are not as the template says: put them back, or change the template and deploy."
-    )
+    print(f"{len(drifted)} resources are not as the template says: put them back, or change the template and deploy.")
     return 1
 
 

@@ -17,6 +17,7 @@ from infra.local.deployment.functions_hash import functions_sha
 from infra.local.deployment.operator_user import ensure_operator
 from infra.local.deployment.reconcile import reachable_outputs, reconcile
 from infra.local.deployment.stack import BUCKET, Before, deploy_stack, deployed_before, stack_outputs, stack_resources
+from infra.local.deployment.training_code import training_code
 from infra.local.deployment.translate import Destination, Translation, translate
 from infra.local.faults import CodeRefused
 from infra.local.fork_plans import write_plans
@@ -72,6 +73,7 @@ def deploy(
         "Environment": stage,
         "Stream": "both",  # costs nothing here
         "CodeVersion": code_version(template.parent),
+        "TrainingCode": training_code(template.parent),
         **parameters,
     }
     # a new memory size needs new versions too: aliases serve versions

@@ -10,7 +10,7 @@ from pathlib import Path
 from infra.local.deployment.translate import read_template
 
 # they reach no function: the code itself, who is written to, and how traffic moves
-WITHOUT_EFFECT = frozenset(("AlarmEmail", "BuildSha", "CodeVersion", "MonthlyBudget", "TrafficShift"))
+WITHOUT_EFFECT = frozenset(("AlarmEmail", "BuildSha", "CodeVersion", "MonthlyBudget", "TrafficShift", "TrainingCode"))
 
 
 def functions_sha(template: Path, parameters: Mapping[str, str]) -> str:

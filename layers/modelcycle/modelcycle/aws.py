@@ -39,6 +39,7 @@ class Environment(BaseModel):
     capture_stream: str = ""
     candidate: str = ""
     stack: str = ""
+    training_code: str = ""
     new_code: str = ""
     live_code: str = ""
 
