@@ -1,6 +1,7 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
 .PHONY: help run invoke sam test test-localstack test-sam test-pythons lint costs up down deploy destroy clean lock
+.PHONY: release promote smoke drift deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -42,7 +43,8 @@ lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-li
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy layers/modelcycle/modelcycle cli infra functions bench
 	$(BIN)/lint-imports
-	$(BIN)/cfn-lint template.yaml infra/*.yaml
+	$(BIN)/cfn-lint template.yaml infra/*.yaml infra/delivery/*.yaml
+	@.ci/lint-workflows
 	$(SAM) validate --lint --region us-east-1 --template template.yaml
 
 test-localstack: .venv/dev.stamp  ## runs the lifecycle on a real LocalStack, which it starts without Docker
@@ -70,7 +72,11 @@ down: .venv/run.stamp  ## stops the local cloud; everything in it is kept
 
 ENVIRONMENT ?= dev
 # parameters of the template; docs/deploy.md
-SETTINGS_prod := LogDays=365
+SETTINGS_dev := TrafficShift=AllAtOnce
+SETTINGS_staging := TrafficShift=Linear10PercentEvery1Minute
+SETTINGS_prod := LogDays=365 TrafficShift=Canary10Percent10Minutes
+# hashes of what makes the functions: a change of documents publishes nothing
+CODE = BuildSha=$$($(BIN)/python -m infra.build_sha $(SETTINGS)) $$($(BIN)/python -m infra.code_version)
 ALARM_EMAIL ?=
 WITH ?=
 KEPT ?=
@@ -85,6 +91,45 @@ destroy: .venv/run.stamp  ## deletes a stack from AWS, names what stays; ENVIRON
 	@$(if $(filter file,$(origin ENVIRONMENT)),echo "Which one? make destroy ENVIRONMENT=dev" >&2; exit 1,:)
 	@$(BIN)/python -m infra.deployment.destroy $(ENVIRONMENT) --data "$(DATA)" --unprotect "$(UNPROTECT)" $(if $(YES),--yes)
 
+# A release is built once, and taken from environment to environment as it is (docs/delivery.md).
+RELEASE := build/release
+RELEASE_BUCKET ?=
+release: .venv/run.stamp build/sam/stamp  ## builds a release and uploads it; RELEASE_BUCKET=...
+	@test -n "$(RELEASE_BUCKET)" || { echo "Where to? make release RELEASE_BUCKET=..., see docs/delivery.md" >&2; exit 1; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build
+	@mkdir -p $(RELEASE)
+	$(SAM) package --s3-bucket $(RELEASE_BUCKET) --output-template-file $(RELEASE)/template.yaml
+	@$(BIN)/python -m infra.delivery.packaged $(RELEASE) --write
+
+promote: .venv/run.stamp build/sam/stamp  ## deploys the release in build/release as it is; ENVIRONMENT=..., RELEASE_BUCKET=...
+	@$(BIN)/python -m infra.delivery.packaged $(RELEASE)
+	$(SAM) deploy --config-file "$(CURDIR)/infra/delivery/samconfig.toml" --template-file $(RELEASE)/template.yaml \
+	  --stack-name modelcycle-$(ENVIRONMENT) --s3-bucket $(RELEASE_BUCKET) --s3-prefix deployments/$(ENVIRONMENT) \
+	  $(if $(CLOUDFORMATION_ROLE),--role-arn $(CLOUDFORMATION_ROLE)) \
+	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS) $(CODE)"
+	@$(if $(filter prod,$(ENVIRONMENT)),$(BIN)/python -m infra.termination_protection modelcycle-$(ENVIRONMENT),:)
+
+smoke: .venv/run.stamp  ## takes a small model through the lifecycle of a stack on AWS; ENVIRONMENT=...
+	@$(BIN)/python -m infra.delivery.smoke modelcycle-$(ENVIRONMENT)
+
+drift: .venv/run.stamp  ## reports what in a stack on AWS is not as its template says; ENVIRONMENT=...
+	@$(BIN)/python -m infra.delivery.drift modelcycle-$(ENVIRONMENT)
+
+deliver-local: .venv/run.stamp  ## the whole delivery here: one release to two stacks, dev and prod; a broken one is refused
+	@$(BIN)/python -m infra.delivery.local
+
+sbom: build/sbom-tools/stamp  ## writes what each layer is made of to build/sbom, as CycloneDX
+	@mkdir -p build/sbom
+	@for layer in modelcycle data learning serving sources; do \
+	  build/sbom-tools/bin/cyclonedx-py requirements layers/$$layer/requirements.txt --output-reproducible \
+	    --output-file build/sbom/$$layer.cdx.json || exit 1; done
+	@build/sbom-tools/bin/cyclonedx-py requirements requirements.txt --output-reproducible \
+	  --output-file build/sbom/laptop.cdx.json
+	@echo "build/sbom: what the layers and the command line are made of, as CycloneDX"
+
+lint-workflows:  ## checks .github/workflows by actionlint, where it is here
+	@.ci/lint-workflows
+
 clean:  ## stops the local cloud and deletes everything that was made here, models included
 	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; $(BIN)/modelcycle down --place localstack || true; fi
 	rm -rf .venv .modelcycle .aws-sam build *.egg-info layers/modelcycle/*.egg-info
@@ -98,6 +143,7 @@ lock: $(UV)  ## updates every lock
 	$(COMPILE) requirements-uv.in -c requirements.txt -o requirements-uv.txt
 	$(COMPILE) requirements-sam.in -o requirements-sam.txt
 	$(COMPILE) requirements-clients.in -o requirements-clients.txt
+	$(COMPILE) requirements-delivery.in -o requirements-delivery.txt
 	# by the packages of that release's time: newer ones have broken it. Not universal: for Python 3.14 nothing fits.
 	$(filter-out --universal,$(subst 3.11,3.12,$(COMPILE))) --exclude-newer 2026-03-05 requirements-localstack.in \
 	  -o requirements-localstack.txt
@@ -131,6 +177,11 @@ $(UV): requirements-uv.txt
 build/clients/stamp: $(UV) requirements-clients.txt
 	@$(UV) venv --quiet --clear build/clients
 	@$(UV) pip sync --quiet --require-hashes --python build/clients/bin/python requirements-clients.txt
+	@touch $@
+
+build/sbom-tools/stamp: $(UV) requirements-delivery.txt
+	@$(UV) venv --quiet --clear build/sbom-tools
+	@$(UV) pip sync --quiet --require-hashes --python build/sbom-tools/bin/python requirements-delivery.txt
 	@touch $@
 
 # the folder also has what `modelcycle up` writes for `sam local`

@@ -6,6 +6,7 @@ from cli import console
 from cli.options import Options
 from cli.place import Place
 from cli.screens.models import ModelSummary, models_text
+from cli.stale import stale_text, stale_versions
 
 
 def models(options: Options) -> int:
@@ -15,7 +16,8 @@ def models(options: Options) -> int:
     if options.as_json:
         console.print_json({"models": [summary.wire() for summary in summaries]})
     else:
-        console.show(models_text(summaries))
+        stale = [line for summary in summaries for line in stale_text(summary.name, summary.stale)]
+        console.show("\n".join([models_text(summaries), *(["", *stale] if stale else [])]))
     return console.DONE
 
 
@@ -33,4 +35,5 @@ def _summary(place: Place, model: str) -> ModelSummary:
         metric=champion.metric if champion else "",
         quality=champion.metrics.get(champion.metric) if champion else None,
         monitored=registry.monitoring.latest(model),
+        stale=stale_versions(place, model, list(route.weights)),
     )

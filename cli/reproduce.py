@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,7 +63,7 @@ def _reproduce(
 ) -> Reproduction:
     console.say("fetching the recorded versions of the data")
     files = source_files.fetch(place, lineage, folder)
-    code = (str(lineage["code"]), _code_here(place))
+    code = (str(lineage["code"]), _code_here())
     runtime = different(lineage["runtime"], _runtime_here())
     if not all(file.same for file in files):
         return Reproduction(model, version, files, code=code, runtime=runtime)
@@ -104,13 +103,8 @@ def _runtime_here() -> dict[str, str]:
     return {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
 
 
-def _code_here(place: Place) -> str:
-    """Return the version of the code here, as its place would name it; empty if it is unknown."""
-    if place.name == "local":
-        from infra.local.deployment.code_hash import code_version
+def _code_here() -> str:
+    """Return the version of the code here, as every place names it."""
+    from infra.local.deployment.code_hash import code_version
 
-        return code_version(environment.ROOT)
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=environment.ROOT, capture_output=True, text=True, check=False
-    )
-    return git.stdout.strip()
+    return code_version(environment.ROOT)

@@ -24,6 +24,7 @@ from cli.screens.judgements import judgements_text, rollout_text
 from cli.screens.runs import run_text
 from cli.screens.staged import staged_text
 from cli.screens.versions import version_text, versions_text
+from cli.stale import stale_text, stale_versions
 from modelcycle.faults import BadInput, Tampered, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.model.plan import FeaturePlan
@@ -79,9 +80,10 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
     move = moves[0] if moves else None
     judged = registry.judgements.of_rollout(model, move.rollout) if move and move.rollout else []
     judgement = next((one for one in reversed(judged) if move and one.judged.moves == move.number), None)
+    stale = stale_versions(place, model, list(route.weights))
     if as_json:
         console.print_json({
-            "model": model, "champion": route.champion, "route": route.weights,
+            "model": model, "champion": route.champion, "route": route.weights, "stale": stale,
             "versions": [
                 {
                     "version": version.version, "state": standing.state, "at": standing.at, "by": standing.by,
@@ -100,7 +102,7 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
         })  # fmt: skip
     else:
         screen = versions_text(model, route, versions, moves, decisions, changes)
-        console.show("\n".join([screen, *rollout_text(model, route, move, judgement)]))
+        console.show("\n".join([screen, *rollout_text(model, route, move, judgement), *stale_text(model, stale)]))
     return console.DONE
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ class ModelSummary:
     live_since : when its traffic was last moved
     metric, quality : the champion's metric on test rows, and its value
     monitored : the latest result of the monitor
+    stale : the live versions that other training code has made than the one that is deployed
     """
 
     name: str
@@ -30,6 +31,7 @@ class ModelSummary:
     metric: str
     quality: float | None
     monitored: Monitored | None
+    stale: list[int] = field(default_factory=list)
 
     def wire(self) -> dict[str, Any]:
         """Return the model in the JSON of `models --json`."""
@@ -39,6 +41,7 @@ class ModelSummary:
             "last_run": {"run_id": run.run.run_id, "status": run.state} if run else None,
             "metric": self.metric, "quality": self.quality,
             "drift": self.monitored.state if self.monitored else None,
+            "stale": self.stale,
         }  # fmt: skip
 
 

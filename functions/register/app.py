@@ -9,4 +9,7 @@ from modelcycle.register import register
 @observed("register", RegisterRequest.from_event, log=["version", "replaces"])
 def handler(request: RegisterRequest) -> Registered:
     aws = adapters()
-    return register(request, artifacts=aws.artifacts, versions=aws.registry.versions, code=aws.code)
+    trained = aws.environment.training_code
+    return register(
+        request, artifacts=aws.artifacts, versions=aws.registry.versions, code=aws.code, training_code=trained
+    )

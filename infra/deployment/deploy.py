@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -12,13 +10,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.build_sha import build_sha
+from infra.code_version import code_parameters
 from infra.deployment.account import Account, find_account
 from infra.deployment.bucket_events import MAX_WAIT, wait_for_events
 from infra.deployment.command import run, say
 from infra.deployment.existing_data import PARAMETERS, STREAM_PARAMETER, apply_settings, choose, find_kept, stream_of
 from infra.deployment.faults import DeploymentFailed
 from infra.deployment.settings import check_reader, read_settings
-from infra.deployment.source import Source, committed_source, export
+from infra.deployment.source import committed_source, export
 from infra.deployment.stack import (
     NEVER_COMPLETE,
     Stack,
@@ -58,15 +58,6 @@ def data_parameters(
     return named | ({STREAM_PARAMETER: stream_of(client, table)} if table else {})
 
 
-def build_sha(commit: str, parameters: Mapping[str, str]) -> str:
-    """Return what new versions of functions are published by: code, and parameters, which end as their variables.
-
-    With the commit alone, a function's alias would go on with the variables that it had, such as the name of a table
-    that was replaced, and the deployment would succeed.
-    """
-    return hashlib.sha256(json.dumps([commit, sorted(parameters.items())]).encode()).hexdigest()[:40]
-
-
 def sam(arguments: list[str], folder: Path, region: str) -> int:
     """Run the project's own SAM in a folder; return its exit status."""
     tools = ROOT / ".venv" / "bin"  # `uv`, for the layers
@@ -75,15 +66,14 @@ def sam(arguments: list[str], folder: Path, region: str) -> int:
     return subprocess.run([ROOT / "build/sam/bin/sam", *arguments], cwd=folder, env=environment, check=False).returncode
 
 
-def build_and_deploy(source: Source, environment: str, parameters: Mapping[str, str], account: Account) -> Stack:
-    """Build the commit and give it to CloudFormation; return the stack.
+def build_and_deploy(folder: Path, environment: str, parameters: Mapping[str, str], account: Account) -> Stack:
+    """Build what is in a folder and give it to CloudFormation; return the stack.
 
     Raises
     ------
     DeploymentFailed : with the resource that failed, and the reason
     """
-    name, folder = f"modelcycle-{environment}", ROOT / "build" / "deployment" / environment
-    export(source, folder)
+    name = f"modelcycle-{environment}"
     if sam(["build", "--config-env", environment], folder, account.region):
         raise DeploymentFailed("`sam build` failed; its reason is above", str(folder), "correct it and commit")
     # SAM reads each as a command line of its own: a value with spaces, such as rate(1 hour), needs quotes
@@ -165,12 +155,14 @@ def deploy(account: Account, environment: str, given: str, kept: str) -> None:
         check_changeable(before)
     check_reader(environment, settings, before)
     data = data_parameters(client, name, before, settings, kept)
+    folder = ROOT / "build" / "deployment" / environment
+    export(source, folder)
     given_to_functions = settings | data
     parameters = {
-        "Place": "aws", "Environment": environment, "CodeVersion": source.commit,
-        "BuildSha": build_sha(source.commit, given_to_functions), **given_to_functions,
+        "Place": "aws", "Environment": environment, "BuildSha": build_sha(folder / "template.yaml", given_to_functions),
+        **code_parameters(folder), **given_to_functions,
     }  # fmt: skip
-    stack = build_and_deploy(source, environment, parameters, account)
+    stack = build_and_deploy(folder, environment, parameters, account)
     finish(client, stack, before, environment)
     print(f"{name} is deployed: {source.commit[:12]} in {account.number}, {account.region}")
     print(f"  predictions   {stack.outputs.get('PredictUrl', '')}")

@@ -10,6 +10,7 @@ LocalCloudFault
 |-- LayerNotInstalled     the packages of a layer could not be installed
 |-- TemplateInvalid       the template cannot be read or translated
 |-- DeployFailed          CloudFormation could not create or update a resource
+|-- CodeRefused           new code did not pass its check, and gets no traffic
 |-- NotReconciled         a property could not be brought to the value in the template
 |-- FunctionUnknown       the template has no such function
 |-- EventUnusable         a file is no event
@@ -60,6 +61,10 @@ class TemplateInvalid(LocalCloudFault):
 
 class DeployFailed(LocalCloudFault):
     """CloudFormation could not create or update a resource."""
+
+
+class CodeRefused(LocalCloudFault):
+    """New code of a function did not pass its check; the code before it still serves."""
 
 
 class NotReconciled(LocalCloudFault):

@@ -229,4 +229,4 @@ def test_the_code_here_is_named_as_the_deployed_code_names_itself() -> None:
     from cli.reproduce import _code_here
     from infra.local.deployment.code_hash import code_version
 
-    assert _code_here(Cloud().place) == code_version(environment.ROOT)
+    assert _code_here() == code_version(environment.ROOT)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from infra.local.clients import ClientFactory
@@ -70,6 +72,29 @@ def deploy_stack(stack: str, translation: Translation, admin: ClientFactory) -> 
 def stack_resources(stack: str, admin: ClientFactory) -> Resources:
     """Return the resources of a stack and of its nested stacks."""
     return _list_resources(admin.client("cloudformation"), stack, "")
+
+
+@dataclass(frozen=True)
+class Before:
+    """A stack as it was before an update; empty if there was none that can be gone back to."""
+
+    template: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+    resources: Resources = field(default_factory=dict)
+
+
+def deployed_before(stack: str, admin: ClientFactory) -> Before:
+    """Return the stack as it is now, to go back to."""
+    cloudformation = admin.client("cloudformation")
+    if _wait(cloudformation, stack) not in {*COMPLETE, "UPDATE_ROLLBACK_COMPLETE"}:
+        return Before()
+    body = cloudformation.get_template(StackName=stack)["TemplateBody"]
+    description = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    return Before(
+        json.loads(body) if isinstance(body, str) else body,
+        {item["ParameterKey"]: item["ParameterValue"] for item in description.get("Parameters", [])},
+        stack_resources(stack, admin),
+    )
 
 
 def stack_outputs(stack: str, admin: ClientFactory) -> dict[str, str]:

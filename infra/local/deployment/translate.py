@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from infra.local.clients import REGION
+from infra.local.deployment.checked_alias import CheckedAlias, take_checked_aliases
 from infra.local.deployment.code_hash import hash_of
 from infra.local.deployment.function_archive import function_archive, layer_archive, python_path
 from infra.local.deployment.layers import BASE_PYTHON, Layer, install_layer, install_runtime
@@ -40,6 +42,7 @@ class Translation:
     left_out : what the local cloud does not have
     nested : the nested stacks by logical id
     fork_plans : the fork servers of all functions, those of nested stacks included
+    checked_aliases : of functions whose new code is checked before it gets traffic
     """
 
     template: Template
@@ -48,6 +51,7 @@ class Translation:
     left_out: list[LeftOut] = field(default_factory=list)
     nested: dict[str, Translation] = field(default_factory=dict)
     fork_plans: list[ForkPlan] = field(default_factory=list)
+    checked_aliases: list[CheckedAlias] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -119,6 +123,7 @@ def translate(path: Path, parameters: dict[str, str], destination: Destination) 
     translator.inline_state_machines()
     if template.get("Transform"):
         translation.template = _translate_by_sam(template, values, path)
+    translation.checked_aliases = take_checked_aliases(translation.template)
     translation.left_out += leave_out(translation.template, path)
     translator.upload_functions()
     translator.translate_nested()
@@ -263,6 +268,7 @@ def _translate_by_sam(template: Template, parameters: dict[str, str], path: Path
     from samtranslator.translator.transform import to_py27_compatible_template
     from samtranslator.translator.translator import Translator
 
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns about features that only AWS switches on
     values: dict[str, Any] = {**parameters, "AWS::Region": REGION}
     try:
         to_py27_compatible_template(template, values)

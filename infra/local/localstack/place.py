@@ -21,6 +21,7 @@ from infra.local.deployment.function_archive import build_sha
 from infra.local.deployment.layers import remove_unused_layers
 from infra.local.deployment.reconcile import reconcile
 from infra.local.deployment.stack import BUCKET, deploy_stack, stack_outputs, stack_resources
+from infra.local.deployment.training_code import training_code
 from infra.local.deployment.translate import Destination, Translation, translate
 from infra.local.faults import CloudStopped, DeployFailed
 from infra.local.localstack import process
@@ -126,6 +127,7 @@ def _deploy(template: Path, stage: str, home: Path, address: str, say: Say) -> N
         "Stream": "sqs",
         "BuildSha": build_sha(template.parent, home),
         "CodeVersion": code_version(template.parent),
+        "TrainingCode": training_code(template.parent),
     }
     translation = translate(template, values, Destination(home, BUCKET, address))
     adapted, changes = _adapted(translation, stack, partitions=partitions)

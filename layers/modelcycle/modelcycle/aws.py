@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modelcycle.bus import EventBridgeBus
+from modelcycle.deployments import CodeDeploy
 from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
 from modelcycle.invocations import LambdaFunction
@@ -42,6 +43,9 @@ class Environment(BaseModel):
     capture_stream: str = ""
     candidate: str = ""
     stack: str = ""
+    training_code: str = ""
+    new_code: str = ""
+    live_code: str = ""
 
 
 class Adapters:
@@ -115,6 +119,25 @@ class Adapters:
             "lambda", read_timeout=35, retries={"total_max_attempts": 1}, max_pool_connections=MAX_CONCURRENT_CALLS
         )
         return LambdaFunction(client, self.environment.candidate, self._unreachable)
+
+    @cached_property
+    def new_code(self) -> LambdaFunction:
+        """The version of a function that is about to serve."""
+        return self._checked(self.environment.new_code)
+
+    @cached_property
+    def live_code(self) -> LambdaFunction:
+        """The same function as it serves now."""
+        return self._checked(self.environment.live_code)
+
+    def _checked(self, name: str) -> LambdaFunction:
+        # longer than such a function may take; a second attempt would wait as long
+        client = self.client("lambda", read_timeout=35, retries={"total_max_attempts": 1})
+        return LambdaFunction(client, name, self._unreachable)
+
+    @cached_property
+    def deployments(self) -> CodeDeploy:
+        return CodeDeploy(self.client("codedeploy"), self._unreachable)
 
     def bucket(self, name: str | None) -> S3Store:
         """Return a bucket by its name; None is the bucket with the uploads."""

@@ -25,12 +25,14 @@ class Invoked:
     ----------
     payload : the function's answer, parsed
     failure : the class name of the error with which the function ended; empty if it answered
+    version : of the function that was executed; empty if the service does not tell
     log : the end of what the call wrote to its log, at most 4 KB; on AWS with the line REPORT
     """
 
     payload: Any
     failure: str = ""
     log: str = ""
+    version: str = ""
 
 
 class Invocations(Protocol):
@@ -73,7 +75,8 @@ class LambdaFunction:
             raise
         payload = json.loads(body or b"null")
         log = base64.b64decode(response.get("LogResult") or "").decode("utf-8", "replace")
+        version = str(response.get("ExecutedVersion") or "")
         if "FunctionError" not in response:
-            return Invoked(payload, log=log)
+            return Invoked(payload, log=log, version=version)
         named = payload.get("errorType") if isinstance(payload, dict) else None
-        return Invoked(None, str(named or response["FunctionError"]), log)
+        return Invoked(None, str(named or response["FunctionError"]), log, version)

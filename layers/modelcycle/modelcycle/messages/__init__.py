@@ -4,8 +4,8 @@ Each step has a request, which the state machine gives it, and a result, which i
 holds the results of the earlier steps that the step reads; rows stay in S3. All messages are far below the 256 KiB that
 a state of Step Functions may hold (AWS page "Step Functions service quotas").
 
-The modules in the order of the flow: `run` (claim, conclude), `data`, `training`, `candidate`, `traffic`, `scoring`,
-`monitoring`.
+The modules in the order of the flow: `run` (claim, conclude), `data`, `training`, `candidate`, `traffic`, `code_check`,
+`scoring`, `monitoring`.
 Beside them, `message` has the base class, `artifact` the address of an object, and `event` has what goes over the bus.
 """
 
@@ -32,6 +32,7 @@ from modelcycle.messages.candidate import (
     Validated,
     ValidateRequest,
 )
+from modelcycle.messages.code_check import CheckCodeRequest, CodeChecked, answers_key
 from modelcycle.messages.contract_change import ContractChange, contract_change
 from modelcycle.messages.data import (
     CaseColumn,
@@ -96,9 +97,11 @@ __all__ = [
     "CaseColumn",
     "CaseRecipe",
     "Chain",
+    "CheckCodeRequest",
     "CheckRefitRequest",
     "CheckedRefit",
     "Claimed",
+    "CodeChecked",
     "CollectRequest",
     "Collected",
     "ConcludeRequest",
@@ -168,6 +171,7 @@ __all__ = [
     "ValidateRequest",
     "Validated",
     "Withdrawn",
+    "answers_key",
     "artifacts_in",
     "contract_change",
     "fingerprint",

@@ -24,6 +24,7 @@ from modelcycle.predict.recorder import Recorder
 from modelcycle.predict.request_body import headers_of, request_json
 from modelcycle.predict.response_body import encoded_response
 from modelcycle.problems import problem_response
+from modelcycle.proxy_requests import is_check
 from modelcycle.request_ids import client_request_id
 
 logger = Logger(service="predict", child=True)
@@ -101,6 +102,8 @@ def answer_response(
     # before it is recorded: an answer that is too large is not delivered
     response = encoded_response(content, content_type, headers_of(router.current_event))
     report_failures(answer)
+    if is_check(router.current_event.raw_event):
+        return response  # no client asked: not captured
     recorder: Recorder = router.context["recorder"]
     ids = {
         "function_request_id": router.lambda_context.aws_request_id,

@@ -9,7 +9,9 @@ from modelcycle.spec import Capture, parse
 from modelcycle.store import Store, read_json
 
 
-def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, code: str) -> Registered:
+def register(
+    request: RegisterRequest, *, artifacts: Store, versions: Versions, code: str, training_code: str = ""
+) -> Registered:
     """Give the model the next version number. The same model keeps the number that it was given first.
 
     If the artifacts of that first version are gone, it cannot be served any more, and the model gets a new number.
@@ -18,6 +20,7 @@ def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, 
     ----------
     artifacts : the bucket of the versions' artifacts
     code : version of the code
+    training_code : hash of the part of it that decides what a model learns; empty if unknown
     """
     run, selected, features, refit = request.run, request.select_model, request.engineer_features, request.refit
     draft = Version(
@@ -60,7 +63,7 @@ def register(request: RegisterRequest, *, artifacts: Store, versions: Versions, 
         lost.add(earlier.version)
         return False
 
-    version, created = versions.register(draft, hashlib.sha256(content.encode()).hexdigest(), is_intact)
+    version, created = versions.register(draft, hashlib.sha256(content.encode()).hexdigest(), is_intact, training_code)
     return Registered(
         version=version.version,
         created=created,

@@ -139,6 +139,11 @@ def versions(model: str) -> Key:
     return _version(model, "VERSION#")
 
 
+def training_code(model: str, number: int) -> Key:
+    """The training code that made a version last."""
+    return _version(model, f"TRAINED#{number:08d}")
+
+
 def content(model: str, content_hash: str) -> Key:
     """The version number that some content was given."""
     return _version(model, f"CONTENT#{content_hash}")

@@ -81,7 +81,11 @@ class Versions:
 
     @retry_when_raced
     def register(
-        self, draft: Version, content: str, is_intact: Callable[[Version], bool] = lambda version: True
+        self,
+        draft: Version,
+        content: str,
+        is_intact: Callable[[Version], bool] = lambda version: True,
+        training_code: str = "",
     ) -> tuple[Version, bool]:
         """Give a draft the next version number, in one transaction. Content that has a number keeps it.
 
@@ -93,6 +97,7 @@ class Versions:
         draft : the version; its number is ignored
         content : hash of what makes the version (model, signature, data)
         is_intact : returns whether the artifacts of a registered version are still there
+        training_code : hash of the code that has learned it; other code may make the same version again
 
         Returns
         -------
@@ -107,6 +112,7 @@ class Versions:
         if known:
             earlier = self.get(model, known.body["version"])
             if self.standings.get(model, earlier.version).final or is_intact(earlier):
+                self._put_training_code(earlier, training_code)
                 return earlier, False
         latest = self.table.get(*keys.latest_version(model))
         number = (latest.body["version"] if latest else 0) + 1
@@ -119,6 +125,8 @@ class Versions:
             Write(*keys.state(model, number), standing.model_dump(mode="json")),
             Write(*keys.content(model, content), {"version": number}, revision_of(known)),
         )
+        if training_code:
+            unit.put(Write(*keys.training_code(model, number), {"code": training_code}))
         change = version.contract_change
         detail = {"contract_change": change.model_dump(mode="json")} if change else {}
         unit.announce("VersionRegistered", version=number, run_id=draft.run_id, **detail)
@@ -128,6 +136,18 @@ class Versions:
         )
         unit.commit()
         return version, True
+
+    def training_code(self, model: str, version: int) -> str:
+        """Return the hash of the training code that made a version last; empty if it is not on record."""
+        record = self.table.get(*keys.training_code(model, version))
+        return str(record.body["code"]) if record else ""
+
+    def _put_training_code(self, version: Version, code: str) -> None:
+        """Record that other code has made the same version again."""
+        key = keys.training_code(version.model, version.version)
+        known = self.table.get(*key)
+        if code and (known is None or known.body["code"] != code):
+            self.table.write(Write(*key, {"code": code}, revision_of(known)))
 
     def get(self, model: str, version: int) -> Version:
         """Return a version.

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from modelcycle.faults import Throttled, Transient
 from modelcycle.invocations import Invocations
+from modelcycle.proxy_requests import proxy_request
 
 # AWS page "Log and monitor Python Lambda functions"; only an environment's first call has the time of its start
 REPORT = re.compile(r"^REPORT RequestId: .*?Max Memory Used: (\d+) MB(?:.*?Init Duration: ([\d.]+) ms)?", re.MULTILINE)
@@ -77,21 +78,11 @@ class Candidate:
         self.clock = clock
 
     def event(self, row: int, instance: dict[str, Any]) -> bytes:
-        """Return a request with one row as API Gateway passes it (AWS page "Lambda proxy integrations")."""
+        """Return a request with one row as API Gateway passes it."""
         path = f"/models/{self.model}/versions/{self.version}/predict"
         resource = "/models/{name}/versions/{version}/predict"
-        event = {
-            "resource": resource, "path": path, "httpMethod": "POST", "headers": {"Content-Type": "application/json"},
-            "multiValueHeaders": {"Content-Type": ["application/json"]}, "queryStringParameters": None,
-            "multiValueQueryStringParameters": None,
-            "pathParameters": {"name": self.model, "version": str(self.version)}, "stageVariables": None,
-            "requestContext": {
-                "requestId": f"stage-{row}", "httpMethod": "POST", "path": path, "resourcePath": resource,
-                "stage": "live", "protocol": "HTTP/1.1",
-            },
-            "body": json.dumps({"instances": [instance]}), "isBase64Encoded": False,
-        }  # fmt: skip
-        return json.dumps(event).encode()
+        parameters = {"name": self.model, "version": str(self.version)}
+        return proxy_request("POST", path, resource, parameters, f"stage-{row}", {"instances": [instance]})
 
     def ask(self, event: bytes) -> Reply:
         """Call the function once."""

@@ -69,6 +69,29 @@ class ExpectedAnswers:
             return not is_close
         return not is_close or not self._is_tie(expected)
 
+    def on_record(self, rows: int) -> dict[str, Any]:
+        """Return at most `rows` of the rows with their answers as JSON values, for checks of later code.
+
+        They are compared without any code of a model: such code would err in the same way on both sides.
+        """
+        regression = self.signature.task == "regression"
+        return {
+            "tolerance": SCORE_TOLERANCE,
+            "unit": self.unit,
+            "rows": [
+                {
+                    "instance": self.instances[row],
+                    "prediction": self.labels[row],
+                    "probabilities": None if regression else self._probabilities(row),
+                    "tie": not regression and self._is_tie(self.scores[row]),
+                }
+                for row in _evenly_spread(len(self.instances), rows).tolist()
+            ],
+        }
+
+    def _probabilities(self, row: int) -> dict[str, float]:
+        return {name: float(score) for name, score in zip(self.signature.classes, self.scores[row], strict=True)}
+
     def _is_tie(self, scores: ScoreArray) -> bool:
         """Return whether the probabilities are so close to the decision that rounding may change the class."""
         if len(scores) == 2:

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelcycle.faults import Fault, NotAllowed, Throttled, Transient
 from modelcycle.invocations import Invocations
-from modelcycle.messages import Artifact, Message, Staged, StageRequest
+from modelcycle.messages import Artifact, Message, Staged, StageRequest, answers_key
 from modelcycle.model.answer import LoadedVersion, load_version
 from modelcycle.model.columns import Columns
 from modelcycle.model.scoring import Scores
@@ -24,6 +24,8 @@ from modelcycle.stage.rehearsal import rehearse
 from modelcycle.stage.shadow_replay import replay
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
+
+MAX_ANSWERS_ON_RECORD = 50  # rows of a version
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def _report(request: StageRequest, pipeline: Pipeline, places: Places) -> Artifa
         took["load"] = time.monotonic() - started - sum(took.values())
         _replay(findings, request, pipeline, served, route, places)
         took["replay"] = time.monotonic() - started - sum(took.values())
+        put_json(artifacts, answers_key(model, number), expected.on_record(MAX_ANSWERS_ON_RECORD))
     head = {"model": model, "version": number, "run_id": request.run.run_id, "moves": route.moves, "took": took}
     return put_json(artifacts, _key(request, "report"), head | findings.report())
 

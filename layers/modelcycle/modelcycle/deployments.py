@@ -1,0 +1,46 @@
+"""Port: deployments of code that wait for a verdict. Adapter: CodeDeploy."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from modelcycle.outages import Unreachable, outages_as_faults
+
+
+class Deployments(Protocol):
+    """Deployments that call a function before and after they move traffic."""
+
+    def report(self, deployment: str, hook: str, passed: bool) -> None:
+        """Say whether the deployment may go on; otherwise it moves the traffic back.
+
+        Parameters
+        ----------
+        deployment : its id
+        hook : id of the call that waits for the verdict
+
+        Raises
+        ------
+        Transient, Throttled : the service does not answer
+        """
+
+
+class CodeDeploy:
+    """The deployments of CodeDeploy (AWS page "PutLifecycleEventHookExecutionStatus").
+
+    Parameters
+    ----------
+    client : botocore's CodeDeploy client
+    unreachable : the client's errors for a service that did not answer; they are raised as Transient
+    """
+
+    def __init__(self, client: Any, unreachable: Unreachable = ()) -> None:
+        self.client = client
+        self.unreachable = unreachable
+
+    def report(self, deployment: str, hook: str, passed: bool) -> None:
+        with outages_as_faults("CodeDeploy", deployment, self.unreachable):
+            self.client.put_lifecycle_event_hook_execution_status(
+                deploymentId=deployment,
+                lifecycleEventHookExecutionId=hook,
+                status="Succeeded" if passed else "Failed",
+            )
