@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-localstack test-pythons lint costs up down deploy clean lock
+.PHONY: help run test test-localstack test-pythons lint checkov sizes costs up down deploy clean lock
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 UV := $(BIN)/uv
 SAM := build/sam/bin/sam
+CHECKOV := build/checkov/bin/checkov
 OWN := pyproject.toml layers/modelcycle/pyproject.toml
 DEV := $(wildcard .venv/dev.stamp)
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -22,7 +23,7 @@ run: .venv/run.stamp  ## runs the whole lifecycle on the example data; leaves th
 	@$(BIN)/modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz
 	@$(BIN)/modelcycle predict adult-income --data examples/data/adult.csv.gz --rows 3
 
-test: lint  ## runs all checks and all tests
+test: lint checkov  ## runs all checks and all tests
 	# two processes, by file; tests of the local cloud start processes of their own
 	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile
 	$(BIN)/pytest tests/e2e
@@ -34,6 +35,12 @@ lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-li
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml infra/*.yaml
 	$(SAM) validate --lint --region us-east-1 --template template.yaml
+
+checkov: build/checkov/stamp  ## checks the templates by the rules of checkov; .checkov.yaml says what it skips, and why
+	$(CHECKOV) --config-file .checkov.yaml
+
+sizes: .venv/dev.stamp  ## builds the layers as AWS gets them; prints each function with its layers, and fails above 250 MiB
+	$(BIN)/pytest tests/integration/test_sizes.py --quiet --capture=no
 
 test-localstack: .venv/dev.stamp  ## runs the lifecycle on a real LocalStack, which it starts without Docker
 	$(BIN)/pytest tests/localstack
@@ -80,6 +87,7 @@ lock: $(UV)  ## updates every lock
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-uv.in -c requirements.txt -o requirements-uv.txt
 	$(COMPILE) requirements-sam.in -o requirements-sam.txt
+	$(COMPILE) requirements-checkov.in -o requirements-checkov.txt
 	$(COMPILE) requirements-clients.in -o requirements-clients.txt
 	# by the packages of that release's time: newer ones have broken it. Not universal: for Python 3.14 nothing fits.
 	$(filter-out --universal,$(subst 3.11,3.12,$(COMPILE))) --exclude-newer 2026-03-05 requirements-localstack.in \
@@ -119,4 +127,9 @@ build/clients/stamp: $(UV) requirements-clients.txt
 build/sam/stamp: $(UV) requirements-sam.txt
 	@$(UV) venv --quiet --clear build/sam
 	@$(UV) pip sync --quiet --require-hashes --python build/sam/bin/python requirements-sam.txt
+	@touch $@
+
+build/checkov/stamp: $(UV) requirements-checkov.txt
+	@$(UV) venv --quiet --clear build/checkov
+	@$(UV) pip sync --quiet --require-hashes --python build/checkov/bin/python requirements-checkov.txt
 	@touch $@
