@@ -25,7 +25,7 @@ from infra.local.deployment.stack import outputs_of
 from infra.local.keys import Key
 from modelcycle.registry import DynamoTable, Registry
 from tests.e2e.observed_model import ObservedModel
-from tests.people_tables import POLICIES, Site, arns, needs, needs_of, strays, verbs
+from tests.people_tables import FORBIDDEN, POLICIES, Site, arns, needs, needs_of, strays, verbs
 
 MODEL = "sorts-of-fruit"
 DECIDED, PULLED = "fruit-for-export", "fruit-from-afar"  # models that a person approves, that pull their rows
@@ -258,17 +258,32 @@ def test_the_stack_is_found_by_its_outputs(people: dict[str, Person], policy: st
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_iam_itself_says_what_the_document_says(people: dict[str, Person], policy: str, cloud: LocalCloud) -> None:
-    iam, site = cloud.admin.client("iam"), deployed(cloud)
+    site = deployed(cloud)
     named = arns(site)
     granted = {(action, arn) for need in needs_of(policy) for action, place in needs()[need] for arn in named[place]}
-    everywhere = sorted({arn for found in named.values() for arn in found} | set(strays(site)))
+    everywhere = {arn for found in named.values() for arn in found} | set(strays(site))
     user = f"arn:aws:iam::{site.account}:user/{people[policy].name}"
-    for action in sorted({action for pairs in needs().values() for action, _ in pairs} | {"dynamodb:PutItem"}):
-        for arn in everywhere:
-            answer = iam.simulate_principal_policy(PolicySourceArn=user, ActionNames=[action], ResourceArns=[arn])
-            allowed = answer["EvaluationResults"][0]["EvalDecision"] == "allowed"
-            # its simulation knows no iam:PassedToService, so the condition of PassRole fails: tests/unit/test_people.py
-            assert allowed == ((action, arn) in granted and action != "iam:PassRole"), (action, arn)
+    assert simulated(cloud, user, everywhere) == granted != set()
+    # no other service may be given the role
+    passed = {pair for pair in granted if pair[0] == "iam:PassRole"}
+    assert simulated(cloud, user, everywhere, passed_to="lambda.amazonaws.com") == granted - passed
+
+
+def simulated(
+    cloud: LocalCloud, user: str, everywhere: set[str], passed_to: str = "scheduler.amazonaws.com"
+) -> set[tuple[str, str]]:
+    """Return the pairs of action and ARN that IAM allows, of all actions and these ARNs."""
+    iam, found = cloud.admin.client("iam"), set()
+    actions = sorted({action for pairs in needs().values() for action, _ in pairs} | FORBIDDEN)
+    context = {"ContextKeyName": "iam:PassedToService", "ContextKeyType": "string", "ContextKeyValues": [passed_to]}
+    for arn in sorted(everywhere):
+        answer = iam.simulate_principal_policy(
+            PolicySourceArn=user, ActionNames=actions, ResourceArns=[arn], ContextEntries=[context]
+        )
+        results = answer["EvaluationResults"]
+        assert len(results) == len(actions)
+        found |= {(result["EvalActionName"], arn) for result in results if result["EvalDecision"] == "allowed"}
+    return found
 
 
 def deployed(cloud: LocalCloud) -> Site:
