@@ -117,7 +117,7 @@ def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[
     except duckdb.OutOfMemoryException:
         raise BadData(
             f"the data do not fit into {megabytes} MB of memory", where,
-            "give the step's function more memory, or keep fewer rows or columns",
+            "give the step more memory (DataMemory, a parameter of the stack), or keep fewer rows or columns",
         ) from None  # fmt: skip
     finally:
         connection.close()
