@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run invoke sam test test-localstack test-sam test-pythons lint costs up down deploy destroy clean lock
+.PHONY: help run invoke sam test test-localstack test-sam test-pythons lint checkov sizes costs up down deploy destroy clean lock
 .PHONY: release promote smoke drift deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -9,6 +9,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 UV := $(BIN)/uv
 SAM := build/sam/bin/sam
+CHECKOV := build/checkov/bin/checkov
 OWN := pyproject.toml layers/modelcycle/pyproject.toml
 DEV := $(wildcard .venv/dev.stamp)
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -32,7 +33,7 @@ invoke: .venv/run.stamp build/sam/stamp  ## calls one function by itself, withou
 sam: .venv/run.stamp build/sam/stamp  ## builds what AWS gets, for `build/sam/bin/sam local ...`; needs Docker only then
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build
 
-test: lint  ## runs all checks and all tests
+test: lint checkov  ## runs all checks and all tests
 	# two processes, by file; tests of the local cloud start processes of their own
 	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile
 	$(BIN)/pytest tests/e2e
@@ -46,6 +47,12 @@ lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-li
 	$(BIN)/cfn-lint template.yaml infra/*.yaml infra/delivery/*.yaml
 	@.ci/lint-workflows
 	$(SAM) validate --lint --region us-east-1 --template template.yaml
+
+checkov: build/checkov/stamp  ## checks the templates by the rules of checkov; .checkov.yaml says what it skips, and why
+	$(CHECKOV) --config-file .checkov.yaml
+
+sizes: .venv/dev.stamp  ## builds the layers as AWS gets them; prints each function with its layers, and fails above 250 MiB
+	$(BIN)/pytest tests/integration/test_sizes.py --quiet --capture=no
 
 test-localstack: .venv/dev.stamp  ## runs the lifecycle on a real LocalStack, which it starts without Docker
 	$(BIN)/pytest tests/localstack
@@ -142,6 +149,7 @@ lock: $(UV)  ## updates every lock
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-uv.in -c requirements.txt -o requirements-uv.txt
 	$(COMPILE) requirements-sam.in -o requirements-sam.txt
+	$(COMPILE) requirements-checkov.in -o requirements-checkov.txt
 	$(COMPILE) requirements-clients.in -o requirements-clients.txt
 	$(COMPILE) requirements-delivery.in -o requirements-delivery.txt
 	# by the packages of that release's time: newer ones have broken it. Not universal: for Python 3.14 nothing fits.
@@ -188,4 +196,9 @@ build/sbom-tools/stamp: $(UV) requirements-delivery.txt
 build/sam/stamp: $(UV) requirements-sam.txt
 	@$(UV) venv --quiet --allow-existing build/sam
 	@$(UV) pip sync --quiet --require-hashes --python build/sam/bin/python requirements-sam.txt
+	@touch $@
+
+build/checkov/stamp: $(UV) requirements-checkov.txt
+	@$(UV) venv --quiet --clear build/checkov
+	@$(UV) pip sync --quiet --require-hashes --python build/checkov/bin/python requirements-checkov.txt
 	@touch $@

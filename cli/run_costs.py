@@ -114,7 +114,7 @@ def function_memory(place: Place, functions: Iterable[str]) -> dict[str, int] | 
     client = place.client("lambda")
 
     def memory(function: str) -> int:
-        return int(client.get_function(FunctionName=function)["Configuration"]["MemorySize"])
+        return int(client.get_function_configuration(FunctionName=function)["MemorySize"])
 
     names = list(functions)
     try:

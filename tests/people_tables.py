@@ -21,6 +21,14 @@ POLICIES = {
     "Approver": ("access.yaml", "DecidePolicy"),
     "Caller": ("access.yaml", "PredictPolicy"),
 }
+# what no policy allows anywhere
+FORBIDDEN = {
+    "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:PartiQLSelect",
+    "s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "secretsmanager:GetSecretValue",
+    "secretsmanager:DeleteSecret", "states:StopExecution", "states:UpdateStateMachine", "lambda:UpdateFunctionCode",
+    "iam:CreateAccessKey", "iam:AttachUserPolicy", "sts:AssumeRole", "sqs:ReceiveMessage", "sqs:SendMessage",
+    "kinesis:PutRecord", "cloudformation:UpdateStack", "logs:DeleteLogGroup", "events:PutEvents",
+}  # fmt: skip
 STEPS = ("claim", "train")
 # a model may be named as a part of keys is
 MODELS = ("plums", "holdout", "runs", "labels", "monitoring", "staging", "a-b")

@@ -261,8 +261,8 @@ class Measured(Cloud):
     def client(self, service: str, **settings: Any) -> Any:
         return self if service == "lambda" else super().client(service)
 
-    def get_function(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
-        return {"Configuration": {"MemorySize": 4096}}
+    def get_function_configuration(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        return {"MemorySize": 4096}
 
 
 def test_seconds_bytes_and_transitions_are_those_of_the_runs() -> None:

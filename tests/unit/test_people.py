@@ -11,7 +11,7 @@ import typer
 from ministack.core import iam_evaluator
 
 from cli.main import app
-from tests.people_tables import POLICIES, Site, arns, needs, needs_of, statements, strays, verbs
+from tests.people_tables import FORBIDDEN, POLICIES, Site, arns, needs, needs_of, statements, strays, verbs
 
 MAX_POLICY_CHARACTERS = 6_144  # IAM's quota of a managed policy, white space not counted
 SCOPE = "us-east-1:123456789012"
@@ -27,13 +27,6 @@ SITE = Site({
     "PullArn": f"arn:aws:lambda:{SCOPE}:function:mc-Pull-1:live",
     "ScheduleRoleArn": "arn:aws:iam::123456789012:role/mc-ScheduleRole-1", "ApiId": "api", "Access": "iam",
 })  # fmt: skip
-FORBIDDEN = {
-    "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:PartiQLSelect",
-    "s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "secretsmanager:GetSecretValue",
-    "secretsmanager:DeleteSecret", "states:StopExecution", "states:UpdateStateMachine", "lambda:UpdateFunctionCode",
-    "iam:CreateAccessKey", "iam:AttachUserPolicy", "sts:AssumeRole", "sqs:ReceiveMessage", "sqs:SendMessage",
-    "kinesis:PutRecord", "cloudformation:UpdateStack", "logs:DeleteLogGroup", "events:PutEvents",
-}  # fmt: skip
 ACTIONS = {action for pairs in needs().values() for action, _ in pairs} | FORBIDDEN
 
 

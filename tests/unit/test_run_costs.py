@@ -30,10 +30,10 @@ class Place:
     def client(self, service: str) -> Place:
         return self
 
-    def get_function(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+    def get_function_configuration(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
         if not self.allowed:
-            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetFunction")
-        return {"Configuration": {"MemorySize": 2048}}
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetFunctionConfiguration")
+        return {"MemorySize": 2048}
 
 
 def event(number: int, kind: str, seconds: float, previous: int = 0, **details: Any) -> dict[str, Any]:

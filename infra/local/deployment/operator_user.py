@@ -77,7 +77,7 @@ def permissions(stack: str, resources: Resources, region: str, account: str) -> 
         ("dynamodb:GetItem dynamodb:Query dynamodb:BatchGetItem", tables + [f"{arn}/index/*" for arn in tables]),
         ("states:StartExecution states:ListExecutions states:DescribeStateMachine", machines),
         ("states:DescribeExecution states:GetExecutionHistory states:StopExecution", executions),
-        ("lambda:InvokeFunction lambda:GetFunction", functions + [f"{arn}:*" for arn in functions]),
+        ("lambda:InvokeFunction lambda:GetFunctionConfiguration", functions + [f"{arn}:*" for arn in functions]),
         ("execute-api:Invoke", apis),
         ("events:PutEvents", buses),
         ("sqs:GetQueueAttributes", queues),

@@ -33,11 +33,12 @@ class Read:
 
 @dataclass(frozen=True)
 class Write:
-    """The API call that sets a property; `argument` takes the value."""
+    """The API call that sets a property; `argument` takes the value, `arguments` are further ones."""
 
     method: str
     id_argument: str
     argument: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Property:
         botocore.exceptions.ClientError, botocore.exceptions.ParamValidationError
         """
         method = getattr(clients(self.service), self.writing.method)
-        method(**{self.writing.id_argument: physical_id, self.writing.argument: value})
+        method(**{self.writing.id_argument: physical_id, self.writing.argument: value}, **self.writing.arguments)
 
 
 def _ttl(description: dict[str, Any], _: str) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _lifecycle_to_api(value: dict[str, Any]) -> dict[str, Any]:
         others = {name: setting for name, setting in rule.items() if name not in ("Id", "Prefix", "ExpirationInDays")}
         new = {"ID": rule["Id"], "Filter": {"Prefix": rule.get("Prefix", "")}, **others}
         if "ExpirationInDays" in rule:
-            new["Expiration"] = {"Days": rule["ExpirationInDays"]}
+            new["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
         rules.append(new)
     return {"Rules": rules}
 
@@ -133,6 +134,19 @@ def _lower_first(node: Any) -> Any:
 
 def _retention_days(groups: list[dict[str, Any]], name: str) -> int | None:
     return next((group.get("retentionInDays") for group in groups if group["logGroupName"] == name), None)
+
+
+def _log_group_key(groups: list[dict[str, Any]], name: str) -> str | None:
+    return next((group.get("kmsKeyId") for group in groups if group["logGroupName"] == name), None)
+
+
+def _bucket_logging_to_api(value: dict[str, Any]) -> dict[str, Any]:
+    target = {"TargetBucket": value["DestinationBucketName"], "TargetPrefix": value.get("LogFilePrefix", "")}
+    return {"LoggingEnabled": target}
+
+
+def _bucket_logging(found: dict[str, Any] | None, _: str) -> dict[str, Any]:
+    return {"LoggingEnabled": found or {}}
 
 
 def _queue_attribute(name: str) -> Property:
@@ -229,6 +243,24 @@ PROPERTIES = (
     _state_machine_configuration("TracingConfiguration"),
     _queue_attribute("MessageRetentionPeriod"),
     _queue_attribute("SqsManagedSseEnabled"),
+    _queue_attribute("KmsMasterKeyId"),
+    Property(
+        "AWS::SNS::Topic", "KmsMasterKeyId", "sns",
+        Read("get_topic_attributes", "TopicArn", "Attributes.KmsMasterKeyId"),
+        Write("set_topic_attributes", "TopicArn", "AttributeValue", {"AttributeName": "KmsMasterKeyId"}),
+    ),
+    Property(
+        "AWS::Logs::LogGroup", "KmsKeyId", "logs",
+        Read("describe_log_groups", "logGroupNamePrefix", "logGroups"),
+        Write("associate_kms_key", "logGroupName", "kmsKeyId"),
+        from_api=_log_group_key,
+    ),
+    Property(
+        "AWS::S3::Bucket", "LoggingConfiguration", "s3",
+        Read("get_bucket_logging", "Bucket", "LoggingEnabled"),
+        Write("put_bucket_logging", "Bucket", "BucketLoggingStatus"),
+        to_api=_bucket_logging_to_api, from_api=_bucket_logging,
+    ),
 )  # fmt: skip
 
 # CloudFormation drops these too. The project's template has none of them, so they are named and not set.

@@ -13,7 +13,7 @@ RUN_AGAIN = "run again: finished steps are reused"
 KNOWN_ERRORS = {
     "Runtime.ExitError": (
         "the function's process was killed",
-        "it often needs more memory: raise MemorySize in template.yaml",
+        "it often needs more memory: raise DataMemory, LearningMemory or ScoringMemory (parameters of the stack)",
     ),
     "Sandbox.Timedout": (
         "the function reached its time limit",

@@ -1,0 +1,261 @@
+"""What parameters of the stack change: the key of data at rest, the network, logs of buckets, sizes of functions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ministack.core import iam_evaluator
+
+from infra.local.deployment.intrinsics import DeployedStack
+from infra.local.deployment.translate import read_template
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = {path.stem: read_template(path) for path in [ROOT / "template.yaml", *(ROOT / "infra").glob("*.yaml")]}
+ROOT_TEMPLATE = TEMPLATES["template"]
+SCOPE = "eu-central-1:123456789012"
+KEY = f"arn:aws:kms:{SCOPE}:key/51af3dc0"
+# where each kind of resource names its key
+KEY_OF = {
+    "AWS::S3::Bucket": "KMSMasterKeyID", "AWS::DynamoDB::Table": "KMSMasterKeyId", "AWS::SQS::Queue": "KmsMasterKeyId",
+    "AWS::SNS::Topic": "KmsMasterKeyId", "AWS::Logs::LogGroup": "KmsKeyId", "AWS::Kinesis::Stream": "KeyId",
+    "AWS::KinesisFirehose::DeliveryStream": "KeyARN",
+}  # fmt: skip
+SIZES = ("DataMemory", "LearningMemory", "ScoringMemory", "ServingMemory")
+
+
+def evaluated(**parameters: str) -> dict[str, dict[str, Any]]:
+    """Return the resources of all templates that exist under these parameters, with their properties."""
+    defaults = {name: str(body.get("Default", "")) for name, body in ROOT_TEMPLATE["Parameters"].items()}
+    given = defaults | {"Place": "aws", "Environment": "prod", "Stream": "both"} | parameters
+    # as the root template hands them on
+    handed = given | {"Stack": "mc", "KeyArn": KEY, "SubnetIds": given["SubnetIds"]}
+    found = {}
+    for file, template in TEMPLATES.items():
+        names = set(template.get("Parameters", {}))
+        values = {name: handed.get(name, f"arn:aws:x:{SCOPE}:{name}") for name in names}
+        # what other stacks and AWS itself name
+        resources = {name: {"type": body["Type"], "id": "51af3dc0" if body["Type"] == "AWS::KMS::Key" else name}
+                     for name, body in template["Resources"].items()}  # fmt: skip
+        outputs = {name: _Named() for name, body in template["Resources"].items() if body["Type"].endswith("::Stack")}
+        stack = DeployedStack(template, values, resources, "eu-central-1", "123456789012", outputs)  # type: ignore[arg-type]
+        for name, body in template["Resources"].items():
+            if "Condition" not in body or stack.is_true(body["Condition"]):
+                found[f"{file}/{name}"] = {"Type": body["Type"], "stack": stack, **body}
+    return found
+
+
+class _Named(dict[str, str]):
+    """The outputs of a stack that is not there: the key, and names for all others."""
+
+    def __missing__(self, name: str) -> str:
+        return KEY if name == "KeyArn" else name
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def keys_of(resource: dict[str, Any]) -> set[str]:
+    """Return the keys that a resource names."""
+    found: set[str] = set()
+
+    def look(node: Any) -> None:
+        if isinstance(node, dict):
+            found.update(str(value) for name, value in node.items() if name == KEY_OF.get(resource["Type"]))
+            for value in node.values():
+                look(value)
+        elif isinstance(node, list):
+            for value in node:
+                look(value)
+
+    look({name: value for name, value in properties_of(resource).items() if name in _ENCRYPTION})
+    return found
+
+
+_ENCRYPTION = {
+    "BucketEncryption", "SSESpecification", "KmsMasterKeyId", "KmsKeyId", "StreamEncryption",
+    "DeliveryStreamEncryptionConfigurationInput",
+}  # fmt: skip
+
+
+def properties_of(resource: dict[str, Any]) -> dict[str, Any]:
+    stack: DeployedStack = resource["stack"]
+    properties = {name: value for name, value in resource.get("Properties", {}).items() if name in _ENCRYPTION | {
+        "SqsManagedSseEnabled", "LoggingConfiguration", "MemorySize", "EphemeralStorage",
+    }}  # fmt: skip
+    value: dict[str, Any] = stack.value(properties)
+    return value
+
+
+def holders(resources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what holds data at rest; logs of access have S3's own encryption, as S3 writes them with no other."""
+    return {
+        name: body for name, body in resources.items() if body["Type"] in KEY_OF and not name.endswith("/AccessLogs")
+    }
+
+
+@pytest.mark.parametrize("given", ["own", KEY.replace("51af", "62be")])
+def test_with_a_key_of_ones_own_everything_that_holds_data_names_it(given: str) -> None:
+    resources = evaluated(DataKey=given, FlowLogVpc="vpc-1", BucketLogs="on")
+    assert ("storage/Key" in resources) == (given == "own")
+    names = {name: keys_of(body) for name, body in holders(resources).items()}
+    assert len(names) > 35
+    for name, keys in names.items():
+        # what other templates get is the output of storage.yaml, which stands for either
+        assert keys and keys <= {KEY, given}, f"{name} is not encrypted with the key: {keys}"
+
+
+@pytest.mark.parametrize("given", ["none", "aws-managed"])
+def test_without_one_no_key_is_made_and_no_queue_or_topic_has_one_that_its_senders_may_not_use(given: str) -> None:
+    resources = evaluated(DataKey=given, FlowLogVpc="vpc-1")
+    assert "AWS::KMS::Key" not in {body["Type"] for body in resources.values()}
+    for name, body in holders(resources).items():
+        assert keys_of(body) <= {"alias/aws/kinesis"}, name
+        if body["Type"] == "AWS::SQS::Queue":
+            assert properties_of(body)["SqsManagedSseEnabled"]
+
+
+@pytest.mark.parametrize(("given", "algorithm"), [("none", "AES256"), ("aws-managed", "aws:kms"), ("own", "aws:kms")])
+def test_buckets_are_always_encrypted_and_by_kms_if_asked(given: str, algorithm: str) -> None:
+    resources = evaluated(DataKey=given)
+    for name in ("storage/Data", "storage/Artifacts"):
+        rule = properties_of(resources[name])["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == algorithm
+        assert rule.get("BucketKeyEnabled", False) == (algorithm == "aws:kms")
+
+
+def test_the_key_outlives_the_stack_as_the_data_do() -> None:
+    resources = TEMPLATES["storage"]["Resources"]
+    for name in ("Key", "Data", "Artifacts", "Registry"):
+        assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def may_use_key(action: str, principal: str, service: str = "", **context: str) -> bool:
+    """Return whether the key's own policy lets a principal use it."""
+    body = evaluated(DataKey="own")["storage/Key"]
+    policy = body["stack"].value(body["Properties"]["KeyPolicy"])
+    kept = []
+    for statement in policy["Statement"]:
+        who = statement.pop("Principal")
+        names = who.get("Service", []) if service else who.get("AWS", [])
+        if {service or principal, "*"} & {names, *names} if isinstance(names, str) else {service, "*"} & set(names):
+            kept.append(statement)
+    evaluation = iam_evaluator.EvalContext(
+        principal_arn=principal, principal_type="User", principal_account=principal.split(":")[4] if principal else "",
+        action=action, resource_arn=KEY, region="eu-central-1",
+        service_context={name.lower(): value for name, value in context.items()},
+    )  # fmt: skip
+    policies = [iam_evaluator.parse_policy_document({"Version": "2012-10-17", "Statement": kept})]
+    return bool(iam_evaluator.evaluate(evaluation, policies).decision == "Allow")
+
+
+ANN = "arn:aws:iam::123456789012:user/ann"
+HERE = {"kms:CallerAccount": "123456789012", "kms:ViaService": "s3.eu-central-1.amazonaws.com"}
+
+
+def test_whom_a_service_lets_in_may_use_the_key_and_only_through_it() -> None:
+    assert may_use_key("kms:Decrypt", ANN, **HERE)
+    assert may_use_key("kms:GenerateDataKey", ANN, **HERE | {"kms:ViaService": "dynamodb.eu-central-1.amazonaws.com"})
+    assert not may_use_key("kms:Decrypt", ANN, **{"kms:CallerAccount": "123456789012"})
+    assert not may_use_key("kms:Decrypt", ANN, **HERE | {"kms:ViaService": "ec2.eu-central-1.amazonaws.com"})
+    assert not may_use_key("kms:Decrypt", ANN, **HERE | {"kms:CallerAccount": "210987654321"})
+    for action in ("kms:ScheduleKeyDeletion", "kms:PutKeyPolicy", "kms:DisableKey"):
+        assert not may_use_key(action, ANN, **HERE)
+
+
+@pytest.mark.parametrize("service", ["events.amazonaws.com", "cloudwatch.amazonaws.com"])
+def test_events_and_alarms_of_this_account_reach_the_encrypted_queue_and_topic(service: str) -> None:
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        assert may_use_key(action, "", service, **{"aws:SourceAccount": "123456789012"})
+        assert not may_use_key(action, "", service, **{"aws:SourceAccount": "210987654321"})
+        assert not may_use_key(action, "", "sns.amazonaws.com", **{"aws:SourceAccount": "123456789012"})
+
+
+def test_requests_to_buckets_are_logged_if_asked_by_s3_alone() -> None:
+    assert "storage/AccessLogs" not in evaluated()
+    resources = evaluated(BucketLogs="on")
+    for name, folder in (("storage/Data", "data/"), ("storage/Artifacts", "artifacts/")):
+        assert properties_of(resources[name])["LoggingConfiguration"]["LogFilePrefix"] == folder
+    body = resources["storage/AccessLogsPolicy"]
+    allowed = [
+        one
+        for one in body["stack"].value(body["Properties"])["PolicyDocument"]["Statement"]
+        if one["Effect"] == "Allow"
+    ]
+    assert [one["Principal"] for one in allowed] == [{"Service": "logging.s3.amazonaws.com"}]
+    assert allowed[0]["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+def test_in_a_vpc_each_function_may_have_an_interface_and_its_code_may_not_make_one() -> None:
+    assert "identity/InVpcPolicy" not in evaluated()
+    body = evaluated(SubnetIds="subnet-1,subnet-2", SecurityGroupIds="sg-1")["identity/InVpcPolicy"]
+    roles = {name for name, one in TEMPLATES["identity"]["Resources"].items() if one["Type"] == "AWS::IAM::Role"}
+    assert {role["Ref"] for role in TEMPLATES["identity"]["Resources"]["InVpcPolicy"]["Properties"]["Roles"]} == roles
+    policy = body["stack"].value(body["Properties"]["PolicyDocument"])
+    parsed = [iam_evaluator.parse_policy_document(policy)]
+
+    def allowed(action: str, context: dict[str, str]) -> bool:
+        evaluation = iam_evaluator.EvalContext(
+            principal_arn=ANN, principal_type="AssumedRole", principal_account="123456789012", action=action,
+            resource_arn=f"arn:aws:ec2:{SCOPE}:network-interface/eni-1", region="eu-central-1", service_context=context,
+        )  # fmt: skip
+        return bool(iam_evaluator.evaluate(evaluation, parsed).decision == "Allow")
+
+    for action in ("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"):
+        assert allowed(action, {})
+        assert not allowed(action, {"lambda:sourcefunctionarn": f"arn:aws:lambda:{SCOPE}:function:mc-Collect-1"})
+    assert not allowed("ec2:RunInstances", {})
+
+
+def test_only_what_has_no_resources_is_allowed_on_all() -> None:
+    """In all templates, whatever the parameters; a key's own policy means that key."""
+    unlimited = set()
+    for template in TEMPLATES.values():
+        for resource in template["Resources"].values():
+            text = json.dumps(resource.get("Properties", {}))
+            if resource["Type"] == "AWS::KMS::Key" or '"Resource": "*"' not in text:
+                continue
+            properties = resource["Properties"]
+            documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [properties])]
+            for statement in (one for document in documents for one in document["Statement"]):
+                if statement.get("Resource") == "*" and statement["Effect"] == "Allow":
+                    actions = statement["Action"]
+                    unlimited |= {actions} if isinstance(actions, str) else set(actions)
+    assert {action for action in unlimited if not action.startswith("xray:")} == {
+        "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+    }  # fmt: skip
+
+
+def test_memory_of_what_grows_with_the_data_is_a_parameter_up_to_lambdas_limit() -> None:
+    used: dict[str, set[str]] = {}
+    for name, resource in ROOT_TEMPLATE["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            memory = resource["Properties"]["MemorySize"]
+            used.setdefault(memory["Ref"] if isinstance(memory, dict) else "fixed", set()).add(name)
+            if "EphemeralStorage" in resource["Properties"]:
+                assert resource["Properties"]["EphemeralStorage"] == {"Size": {"Ref": "DataDisk"}}
+                assert memory == {"Ref": "DataMemory"}
+    assert used.keys() == {*SIZES, "fixed"}
+    # these read a message, a record, or a batch of bounded size
+    assert used["fixed"] == {
+        "Claim", "Land", "PlanTrials", "Govern", "Decide", "Register", "Relay", "Deploy", "Withdraw", "Retrain",
+        "Conclude",
+    }  # fmt: skip
+    for name in (*SIZES, "DataDisk"):
+        assert ROOT_TEMPLATE["Parameters"][name]["MaxValue"] == 10_240
+
+
+def test_each_check_that_is_skipped_has_its_reason() -> None:
+    lines = (ROOT / ".checkov.yaml").read_text().splitlines()
+    skipped = yaml.safe_load("\n".join(lines))["skip-check"]
+    for check in skipped:
+        before = lines[lines.index(f"  - {check}") - 1]
+        assert before.startswith("  # ") and len(before) > 20, f"{check} is skipped without a reason"
+    for template in TEMPLATES.values():
+        for name, resource in template["Resources"].items():
+            for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
+                assert len(skip["comment"]) > 20, name
