@@ -1,8 +1,8 @@
 """Lambda's runtime and extensions APIs, in the order in which AWS calls a function; Firehose, S3, and DynamoDB's reads.
 
 An invocation is given to the runtime, and to an extension that registered for it, once both have asked for an event.
-The client has its answer as soon as the runtime posts it. The environment would be frozen when both have asked again; an
-extension without events, which is given none, has to ask once.
+The client has its answer as soon as the runtime posts it. The environment would be frozen when both have asked again;
+an extension without events asks once.
 """
 
 from __future__ import annotations

@@ -27,6 +27,9 @@ RETRY_SECONDS = 0.1
 def call_after_answers(call: Callable[[], None]) -> None:
     """Have the runtime call `call` in its own thread, each time before it asks for the next event, the first included.
 
+    It then asks in that thread, too. Otherwise awslambdaric would start another one for each event, so that Python's
+    signal handlers run in the meantime; ours for SIGTERM does not need that.
+
     Does nothing if the runtime is not awslambdaric as we know it.
 
     Parameters
@@ -43,6 +46,7 @@ def call_after_answers(call: Callable[[], None]) -> None:
     @functools.wraps(wait_next_invocation)
     def wait_after_call(client: Any) -> Any:
         call()
+        client.use_thread_for_polling_next = False
         return wait_next_invocation(client)
 
     LambdaRuntimeClient.wait_next_invocation = wait_after_call

@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 from modelcycle.faults import BadRequest, UnsupportedMedia
 from modelcycle.model.request import parse_request
 from modelcycle.predict import open_inference
-from modelcycle.predict.http_api import answer_response, current_request
+from modelcycle.predict.http_api import answer_response, current_request, to_json
 from modelcycle.predict.live_models import LiveModels
 from modelcycle.predict.predict import only_version, predict_by
 from modelcycle.predict.request_body import BINARY, headers_of, media_type, request_bytes, utf8_text
@@ -116,7 +116,7 @@ def _infer(name: str, version: str | None) -> Response[str]:
     content, binary_outputs = open_inference.infer_response(name, answer, request, takes_bytes(headers))
     if not binary_outputs:
         return answer_response(sent, answer, content)
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text = to_json(content).encode()
     response = answer_response(sent, answer, text + binary_outputs, BINARY)
     response.headers[HEADER_LENGTH] = str(len(text))
     return response
