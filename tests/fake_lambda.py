@@ -208,12 +208,17 @@ class FakeLambda:
 
 
 class Function:
-    """The predict function under awslambdaric; each `start` is a new process."""
+    """The predict function under awslambdaric; each `start` is a new process.
 
-    def __init__(self, fake: FakeLambda, folder: Path) -> None:
+    Parameters
+    ----------
+    is_told : whether the runtime calls the function when an answer is posted, as a later one may not
+    """
+
+    def __init__(self, fake: FakeLambda, folder: Path, is_told: bool = True) -> None:
         environment = {
             "AWS_LAMBDA_RUNTIME_API": fake.address, "AWS_ENDPOINT_URL": f"http://{fake.address}",
-            "MODEL_FOLDER": str(folder), "AWS_DEFAULT_REGION": "us-east-1",
+            "MODEL_FOLDER": str(folder), "IS_TOLD": "yes" if is_told else "", "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
             "CODE_VERSION": "test", "CAPTURE_STREAM": "captures", "AWS_LAMBDA_FUNCTION_NAME": "predict",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13" if fake.has_extensions else "", "PATH": os.defpath,
