@@ -1,7 +1,8 @@
 """Lambda's runtime and extensions APIs, in the order in which AWS calls a function; Firehose, S3, and DynamoDB's reads.
 
-An invocation is given to the runtime and to the extension once both have asked for it. The client has its answer as
-soon as the runtime posts it. The environment would be frozen when the extension asks for the next event.
+An invocation is given to the runtime, and to an extension that registered for it, once both have asked for an event.
+The client has its answer as soon as the runtime posts it. The environment would be frozen when both have asked again;
+an extension without events asks once.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class FakeLambda:
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
         self.registered = False
+        self.extension_events: list[str] = []  # that it registered for
         self.runtime_asks = self.extension_asks = 0
         self.process = 0  # how many there have been
         self.given_at = 0.0  # time.perf_counter() of the last event
@@ -76,7 +78,7 @@ class FakeLambda:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if self.path.endswith("/extension/register"):
-                    fake.register(self)
+                    fake.register(json.loads(body)["events"], self)
                 elif "/runtime/" in self.path:
                     fake.answer(self.path, body, self)
                 elif "DynamoDB" in self.headers.get("X-Amz-Target", ""):
@@ -128,6 +130,7 @@ class FakeLambda:
         """Be ready for another process of the function."""
         with self.changed:
             self.registered, self.runtime_asks, self.extension_asks, self.invocation = False, 0, 0, None
+            self.extension_events = []
             self.process += 1
             self.changed.notify_all()
 
@@ -136,11 +139,11 @@ class FakeLambda:
         """The prediction ids that Firehose has."""
         return [prediction_id for kind, *rest in self.happened if kind == "sent" for prediction_id in rest[0]]
 
-    def register(self, request: Any) -> None:
+    def register(self, events: list[str], request: Any) -> None:
         if not self.has_extensions:
             request.reply(404)
             return
-        self.registered = True
+        self.registered, self.extension_events = True, events
         request.reply(200, b"{}", Lambda_Extension_Identifier="one")
 
     def give(self, who: str, request: Any) -> None:
@@ -149,15 +152,18 @@ class FakeLambda:
             self.happened.append(("next", who))
             self.changed.notify_all()
             process = self.process
+            is_told = who == "runtime" or "INVOKE" in self.extension_events
             self.changed.wait_for(
-                lambda: self.process != process or (self.invocation is not None and who not in self.given_to)
+                lambda: (
+                    self.process != process or (is_told and self.invocation is not None and who not in self.given_to)
+                )
             )
             if self.process != process or self.invocation is None:
                 return
             setattr(self, f"{who}_asks", 0)
             request_id, event = self.invocation
             self.given_to.add(who)
-            if "runtime" in self.given_to and ("extension" in self.given_to or not self.registered):
+            if "runtime" in self.given_to and ("extension" in self.given_to or "INVOKE" not in self.extension_events):
                 self.invocation = None
         deadline = int((time.time() + 29) * 1000)
         if who == "extension":
@@ -202,12 +208,17 @@ class FakeLambda:
 
 
 class Function:
-    """The predict function under awslambdaric; each `start` is a new process."""
+    """The predict function under awslambdaric; each `start` is a new process.
 
-    def __init__(self, fake: FakeLambda, folder: Path) -> None:
+    Parameters
+    ----------
+    is_told : whether the runtime calls the function when an answer is posted, as a later one may not
+    """
+
+    def __init__(self, fake: FakeLambda, folder: Path, is_told: bool = True) -> None:
         environment = {
             "AWS_LAMBDA_RUNTIME_API": fake.address, "AWS_ENDPOINT_URL": f"http://{fake.address}",
-            "MODEL_FOLDER": str(folder), "AWS_DEFAULT_REGION": "us-east-1",
+            "MODEL_FOLDER": str(folder), "IS_TOLD": "yes" if is_told else "", "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
             "CODE_VERSION": "test", "CAPTURE_STREAM": "captures", "AWS_LAMBDA_FUNCTION_NAME": "predict",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13" if fake.has_extensions else "", "PATH": os.defpath,

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from modelcycle.aws import adapters, runtime_api
 from modelcycle.predict import CaptureStream, LiveModels, Recorder, open_inference_paths
 from modelcycle.predict.gateway_events import as_http_response, as_rest_event, is_http_api
-from modelcycle.predict.http_api import metrics, router
+from modelcycle.predict.http_api import answer_without_router, metrics, router
 from modelcycle.predict.recorder import report_given_up
 from modelcycle.request_ids import client_request_id, with_request_id
 
@@ -46,14 +46,16 @@ recorder.after_answer.start(runtime_api())  # now: Lambda takes registrations on
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         logger.append_keys(client_request_id=client_request_id(event))
-        app.context.update(live_models=live_models, recorder=recorder)
         request = as_rest_event(event) if is_http_api(event) else event
-        response = with_request_id(app.resolve(request, context), event)
+        response = answer_without_router(request, context.aws_request_id, live_models, recorder)
+        if response is None:
+            app.context.update(live_models=live_models, recorder=recorder)
+            response = app.resolve(request, context)
+        response = with_request_id(response, event)
         if metrics.metric_set:  # paths that only describe a model report nothing
             metrics.flush_metrics()
         return as_http_response(response) if is_http_api(event) else response
     finally:
-        recorder.after_answer.answered(context.aws_request_id)
         if not gc.isenabled():
             gc.freeze()
             gc.enable()

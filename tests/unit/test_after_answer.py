@@ -1,4 +1,4 @@
-"""What follows an answer is done after it: on Lambda by an extension, elsewhere by a thread beside the requests."""
+"""What follows an answer is done after it: on Lambda before the next event, elsewhere by a thread beside requests."""
 
 from __future__ import annotations
 
@@ -26,10 +26,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=[True, False], ids=["Lambda", "local cloud"])
+PLACES = {
+    "Lambda": {"has_extensions": True, "is_told": True},
+    "a later runtime on Lambda": {"has_extensions": True, "is_told": False},
+    "local cloud": {"has_extensions": False, "is_told": True},
+}
+
+
+@pytest.fixture(params=PLACES)
 def function(request: pytest.FixtureRequest, folder: Path) -> Iterator[Function]:
-    fake = FakeLambda(has_extensions=request.param)
-    function = Function(fake, folder)
+    place = PLACES[request.param]
+    fake = FakeLambda(has_extensions=place["has_extensions"])
+    function = Function(fake, folder, is_told=place["is_told"])
     try:
         yield function
     finally:
@@ -96,7 +104,32 @@ def test_the_environment_is_not_frozen_before_the_rows_are_sent(on_lambda: Funct
     ids = ask(function, 0)
     assert fake.sent == [], "the client has its answer before Firehose has the row"
     fake.wait_until_ready()
-    assert fake.sent == ids, "the extension has asked for the next event, and Firehose has the row"
+    assert fake.sent == ids, "the runtime has asked for the next event, and Firehose has the row"
+
+
+def test_lambda_gives_the_extension_no_events(on_lambda: Function) -> None:
+    """So that it costs a request nothing; it asks once, before the first request, and Lambda sends SIGTERM."""
+    function, fake = on_lambda, on_lambda.fake
+    function.start()
+    for number in range(5):
+        ask(function, number)
+    fake.wait_until_ready()
+    assert fake.extension_events == [] and fake.happened.count(("next", "extension")) == 1
+
+
+def test_a_later_runtime_is_told_of_in_the_log_once(folder: Path) -> None:
+    fake = FakeLambda()
+    function = Function(fake, folder, is_told=False)
+    try:
+        function.start()
+        for number in range(3):
+            ask(function, number)
+        function.end(signal.SIGTERM)
+    finally:
+        function.close()
+        fake.close()
+    lines = [line for line in function.log.read_text().splitlines() if line.startswith("{")]
+    assert sum("does not say when an answer has left" in line for line in lines) == 1
 
 
 def test_many_rows_in_one_request_are_sent_at_once(on_lambda: Function) -> None:

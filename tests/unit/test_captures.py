@@ -186,6 +186,29 @@ def test_without_a_loaded_shadow_nothing_is_scored_twice(two_versions: Api) -> N
         assert shadow_answer(dataclasses.replace(answered, route=route)) is None
 
 
+def test_predictions_are_counted_with_the_captures_and_those_that_are_not_captured_after_a_second(
+    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.go_live()
+    answered, stream = served(api, ROW, ROW), Stream()
+    recorder = Recorder(stream)
+    recorder._record(answered, datetime.fromtimestamp(stream.now, UTC), {})
+    assert recorder.seconds_until_due() == 0
+    recorder.send()
+    monkeypatch.setattr("modelcycle.predict.recorder.is_sampled", lambda answer: False)
+    recorder._record(answered, datetime.fromtimestamp(stream.now, UTC), {})
+    recorder._record(answered, datetime.fromtimestamp(stream.now, UTC), {})
+    assert recorder.seconds_until_due() == captures.HOLD_SECONDS
+    stream.now += captures.HOLD_SECONDS
+    assert recorder.seconds_until_due() == 0
+    recorder.send()
+    assert recorder.seconds_until_due() is None
+    written = capsys.readouterr().out.replace(" ", "")
+    assert (
+        '"Predictions":[2.0]' in written and '"Predictions":[4.0]' in written and written.count('"Predictions":') == 2
+    )
+
+
 def test_answers_beyond_what_may_wait_are_counted_and_given(
     api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

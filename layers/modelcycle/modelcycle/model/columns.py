@@ -63,6 +63,10 @@ class Texts:
 
     def strings(self, missing: str = "") -> npt.NDArray[Any]:
         """Return the texts as an object array (n,), with `missing` for a missing value."""
+        if len(self.codes) == 1:  # most requests have one row: a quarter of the time
+            text = np.empty(1, dtype=object)
+            text[0] = self.levels[self.codes[0]] if self.codes[0] >= 0 else missing
+            return text
         return np.array([*self.levels, missing], dtype=object)[self.codes]
 
     @staticmethod
@@ -72,6 +76,9 @@ class Texts:
         >>> Texts.of(["b", None, "a"])
         Texts(codes=array([ 1, -1,  0], dtype=int32), levels=['a', 'b'])
         """
+        if len(values) == 1:  # most requests have one row: a third of the time
+            present = [value for value in values if value is not None]
+            return Texts(np.array([len(present) - 1], dtype=np.int32), present)
         levels = sorted({value for value in values if value is not None})
         code_of = {level: code for code, level in enumerate(levels)}
         codes = [-1 if value is None else code_of[value] for value in values]

@@ -40,6 +40,7 @@ class Scorer:
         self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         self._inputs = {graph_input.name for graph_input in self._session.get_inputs()}
         self._output = "value" if signature.task == "regression" else "probabilities"
+        self._width = 1 if signature.task == "regression" else len(signature.classes)
 
     def scores(self, columns: Columns) -> ScoreArray:
         """Score rows.
@@ -56,17 +57,22 @@ class Scorer:
         ------
         KeyError : a column that the graph reads is missing
         """
-        width = 1 if self.signature.task == "regression" else len(self.signature.classes)
-        scores = np.empty((columns.rows, width), dtype=np.float32)
-        for start in range(0, columns.rows, BATCH_ROWS):
-            rows = np.arange(start, min(start + BATCH_ROWS, columns.rows))
-            encoded = self.signature.encode(columns if columns.rows <= BATCH_ROWS else columns.take(rows))
-            feed = {name: values for name, values in encoded.items() if name in self._inputs}
-            scores[rows] = self._session.run([self._output], feed)[0].reshape(len(rows), width)
+        if 0 < columns.rows <= BATCH_ROWS:
+            scores = self._run(columns)
+        else:
+            scores = np.empty((columns.rows, self._width), dtype=np.float32)
+            for start in range(0, columns.rows, BATCH_ROWS):
+                rows = np.arange(start, min(start + BATCH_ROWS, columns.rows))
+                scores[rows] = self._run(columns.take(rows))
         if self.signature.task != "regression":
             # a forest adds up the float32 votes of its trees: 1.0000001, and -0.0000001 for the other class
-            np.clip(scores, 0, 1, out=scores)
+            scores.clip(0, 1, out=scores)
         return scores
+
+    def _run(self, columns: Columns) -> ScoreArray:
+        feed = {name: values for name, values in self.signature.encode(columns).items() if name in self._inputs}
+        scores: npt.NDArray[Any] = self._session.run([self._output], feed)[0]
+        return scores.reshape(columns.rows, self._width).astype(np.float32, copy=False)
 
 
 def predicted_codes(scores: npt.NDArray[Any], threshold: float = DEFAULT_THRESHOLD) -> npt.NDArray[np.int64]:

@@ -133,4 +133,4 @@ def _encode(columns: Columns, graph_input: Input) -> npt.NDArray[Any]:
         return derive(values, other, graph_input.operation).reshape(-1, 1)
     if graph_input.part:
         return date_part(values, graph_input.part).reshape(-1, 1)
-    return values.astype(np.float32).reshape(-1, 1)
+    return values.astype(np.float32, copy=False).reshape(-1, 1)

@@ -1,8 +1,9 @@
 """Work that waits until the answer has left: captures, the shadow version, log lines and metrics.
 
-One thread does it. On Lambda it belongs to an internal extension: it works between the answer and its request for the
-next event, and Lambda does not freeze the environment before that. Elsewhere (the local cloud, tests) processes are
-never frozen, and the thread works beside the requests; no request waits for it.
+On Lambda the runtime's own thread does it, between the answer that it has posted and its request for the next event:
+the environment is not frozen before that, and no second thread competes with the next request. Elsewhere (the local
+cloud) processes are never frozen, and a thread works beside the requests; no request waits for it. The same thread does
+it on Lambda if a later runtime no longer calls us: then work may wait, frozen, for the next request or for SIGTERM.
 
 Work waits in memory, at most MAX_WAITING_BYTES; what does not fit is refused. SIGTERM ends the process after the
 waiting work is done, or after SHUTDOWN_SECONDS.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections import deque
@@ -22,14 +22,10 @@ from typing import NamedTuple, Protocol
 
 from aws_lambda_powertools import Logger
 
-from modelcycle.predict.lambda_extension import Invocation, LambdaExtension
+from modelcycle.predict.lambda_runtime import call_after_answers, register_extension
 
 MAX_WAITING_BYTES = 8 * 2**20
 SHUTDOWN_SECONDS = 0.4  # Lambda kills a runtime with an internal extension 0.5 s after SIGTERM
-POST_SECONDS = 1.0  # longest wait for the answer to be posted; then the work starts anyway
-UNSEEN_POST_SECONDS = 0.01  # the same, once the runtime has proved not to be awslambdaric
-BESIDE_SECONDS = 0.02  # the same, where the work may be done beside the next requests
-POLL_SECONDS = 0.0005
 
 logger = Logger(service="predict", child=True)
 
@@ -50,7 +46,7 @@ class Work(NamedTuple):
 
 
 class AfterAnswer:
-    """Runs work after the answer, in order, in one thread.
+    """Runs work after the answer, in order, never two at a time.
 
     Parameters
     ----------
@@ -63,14 +59,13 @@ class AfterAnswer:
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._working = threading.Lock()
-        self._answered = ""  # request id of the last answer
-        self._extension: LambdaExtension | None = None
-        self._runtime_thread = threading.get_ident()
-        self._post_seconds = POST_SECONDS
+        self._may_freeze = False  # as Lambda does between two requests
+        self._is_told = False  # whether the runtime calls `_answer_has_left`
+        self._has_left = True  # the last answer, as far as we are told
         self._thread: threading.Thread | None = None
 
     def start(self, runtime_api: str | None = None) -> None:
-        """Register with Lambda, and take over SIGTERM; called while the function's module is imported.
+        """Prepare a function's process for work after answers, and for SIGTERM; called while its module is imported.
 
         Parameters
         ----------
@@ -78,10 +73,9 @@ class AfterAnswer:
         """
         if runtime_api is None:
             return
-        self._runtime_thread = threading.get_ident()
-        self._extension = LambdaExtension.register(runtime_api)
+        self._may_freeze = register_extension(runtime_api)
+        call_after_answers(self._answer_has_left)
         self._finish_at_sigterm()
-        self._start_thread()
 
     def run(self, work: Callable[[], None], size: int) -> bool:
         """Have `work` done after the answer to the present request; return False if too much is waiting.
@@ -95,17 +89,12 @@ class AfterAnswer:
                 return False
             self._waiting.append(Work(work, size))
             self._waiting_bytes += size
-        self._start_thread()
+            self._has_left = not self._is_told
+            if not self._is_told:
+                self._changed.notify_all()
+        if not (self._is_told and self._may_freeze):
+            self._start_thread()
         return True
-
-    def answered(self, request_id: str) -> None:
-        """Say that the handler is done, whatever its answer: only then the work begins.
-
-        Without it, Lambda would wait for the extension until the function's time-out.
-        """
-        with self._changed:
-            self._answered = request_id
-            self._changed.notify_all()
 
     def finish(self, seconds: float = SHUTDOWN_SECONDS) -> bool:
         """Do all that waits and send all that is held; return whether that was possible in time."""
@@ -120,24 +109,29 @@ class AfterAnswer:
         finally:
             self._working.release()
 
+    def _answer_has_left(self) -> None:
+        """Called by the runtime when the answer is posted, and before the first request."""
+        if self._may_freeze:
+            self._is_told = True
+            self._work_off()
+            return
+        with self._changed:
+            self._is_told = self._has_left = True
+            if self._waiting:
+                self._changed.notify_all()
+
     def _start_thread(self) -> None:
         if self._thread is None:
-            serve = self._serve_beside_requests if self._extension is None else self._serve_extension
-            self._thread = threading.Thread(target=serve, name="after-answer", daemon=True)
+            if self._may_freeze:
+                logger.warning("this runtime does not say when an answer has left: captures may wait for a request")
+            self._thread = threading.Thread(target=self._work_beside_requests, name="after-answer", daemon=True)
             self._thread.start()
 
-    def _serve_beside_requests(self) -> None:
+    def _work_beside_requests(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting and self._answered, timeout=self.held.seconds_until_due())
-            self._wait_until_posted(BESIDE_SECONDS)  # until then both would only slow each other down
-            self._work_off()
-
-    def _serve_extension(self) -> None:
-        assert self._extension is not None
-        while True:
-            invocation = self._extension.next()
-            self._wait_until_answered(invocation)
+                # an answer that is being posted is left alone: both would only slow each other down
+                self._changed.wait_for(lambda: self._waiting and self._has_left, timeout=self.held.seconds_until_due())
             self._work_off()
 
     def _work_off(self) -> None:
@@ -166,24 +160,6 @@ class AfterAnswer:
         except Exception as error:
             logger.error("work after an answer failed", extra={"error": type(error).__name__})
 
-    def _wait_until_answered(self, invocation: Invocation) -> None:
-        """Wait until the handler is done, and the runtime has posted its answer and waits for the next request."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._answered == invocation.request_id, timeout=max(invocation.deadline - time.time(), 0)
-            )
-        seen = self._wait_until_posted(self._post_seconds)
-        self._post_seconds = POST_SECONDS if seen else UNSEEN_POST_SECONDS
-
-    def _wait_until_posted(self, seconds: float) -> bool:
-        """Wait until the runtime waits for a request, so that the last answer is posted; return whether it does."""
-        deadline = time.monotonic() + seconds
-        while not _waits_for_request(self._runtime_thread):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(POLL_SECONDS)
-        return True
-
     def _finish_at_sigterm(self) -> None:
         """Do what waits when the process is asked to end.
 
@@ -208,16 +184,6 @@ class AfterAnswer:
                 os._exit(128 + signal.SIGTERM)  # sys.exit would only end this thread
 
         threading.Thread(target=wait_for_sigterm, name="sigterm", daemon=True).start()
-
-
-def _waits_for_request(thread: int) -> bool:
-    """Return whether the runtime (awslambdaric) has posted the last answer and waits for the next request."""
-    frame: FrameType | None = sys._current_frames().get(thread)
-    while frame is not None:
-        if frame.f_code.co_name == "wait_next_invocation":
-            return True
-        frame = frame.f_back
-    return False
 
 
 def _ignored(number: int, frame: FrameType | None) -> None:

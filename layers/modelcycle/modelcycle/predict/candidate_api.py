@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from modelcycle.model.request import parse_request
-from modelcycle.predict.http_api import answer_response, live_models, request_key
+from modelcycle.predict.http_api import answer_response, current_request
 from modelcycle.predict.predict import predict
 from modelcycle.predict.request_body import request_json
 
@@ -17,10 +17,11 @@ router = APIGatewayRouter()  # type: ignore[no-untyped-call]
 
 @router.post("/models/<name>/versions/<version>/predict")
 def predict_rows_by_version(name: str, version: str) -> Response[str]:
-    request = parse_request(request_json(router.current_event))
+    request = current_request()
+    rows = parse_request(request_json(request.event, request.headers))
     # the only live version is the one that the path names, see `RegisteredVersions.as_live`
-    answer = predict(name, request, live_models=live_models(), key=request_key())
-    return answer_response(answer, answer.wire())
+    answer = predict(name, rows, live_models=request.live_models(), key=request.key)
+    return answer_response(request, answer, answer.wire())
 
 
 class NoRecorder:

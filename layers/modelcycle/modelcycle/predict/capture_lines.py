@@ -17,6 +17,8 @@ from modelcycle.predict.predict import Served
 
 MASKED = "(masked)"  # in place of a value; `masked` of the line names the columns, so that no value is taken for it
 
+_to_json = json.JSONEncoder(allow_nan=False).encode
+
 
 def is_sampled(answer: Served) -> bool:
     """Return whether an answer is captured; the same request (idempotency key) always has the same result."""
@@ -45,7 +47,7 @@ def capture_lines(answer: Answer, at: datetime, masked: Sequence[str], beside: S
         if beside:
             record |= {"shadow": True, "beside": beside[row]}
         # the instance has been written once already
-        yield f'{json.dumps(record, allow_nan=False)[:-1]}, "instance": {text}}}\n'.encode()
+        yield f'{_to_json(record)[:-1]}, "instance": {text}}}\n'.encode()
 
 
 def masked_columns(answer: Served) -> list[str]:

@@ -1,4 +1,4 @@
-"""Events and responses of API Gateway's HTTP API, which takes tokens, in the form of the REST API.
+"""Responses of the REST API; events and responses of the HTTP API, which takes tokens, in the form of the REST API.
 
 Both forms: AWS page "Create AWS Lambda proxy integrations for HTTP APIs in API Gateway".
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import parse_qs
+
+from aws_lambda_powertools.event_handler import Response
 
 
 def is_http_api(event: dict[str, Any]) -> bool:
@@ -38,6 +40,19 @@ def as_rest_event(event: dict[str, Any]) -> dict[str, Any]:
         "multiValueQueryStringParameters": query or None,
         "pathParameters": event.get("pathParameters"), "stageVariables": event.get("stageVariables"),
         "requestContext": context | {"httpMethod": method, "path": event["rawPath"]},
+    }  # fmt: skip
+
+
+def as_rest_response(response: Response[str]) -> dict[str, Any]:
+    """Return a response in the form of the REST API, as Powertools' resolver does.
+
+    >>> as_rest_response(Response(200, "application/json", "{}"))["multiValueHeaders"]
+    {'Content-Type': ['application/json']}
+    """
+    headers = {name: [value] if isinstance(value, str) else value for name, value in response.headers.items()}
+    return {
+        "statusCode": response.status_code, "body": response.body, "isBase64Encoded": response.base64_encoded,
+        "multiValueHeaders": headers,
     }  # fmt: skip
 
 

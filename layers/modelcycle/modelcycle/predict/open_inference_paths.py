@@ -14,7 +14,8 @@ from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 from modelcycle.faults import BadRequest, UnsupportedMedia
 from modelcycle.model.request import parse_request
 from modelcycle.predict import open_inference
-from modelcycle.predict.http_api import answer_response, live_models, request_key
+from modelcycle.predict.http_api import answer_response, current_request, to_json
+from modelcycle.predict.live_models import LiveModels
 from modelcycle.predict.predict import only_version, predict_by
 from modelcycle.predict.request_body import BINARY, headers_of, media_type, request_bytes, utf8_text
 from modelcycle.predict.response_body import encoded_response, takes_bytes
@@ -83,10 +84,15 @@ def openapi_document(name: str) -> Response[str]:
     return encoded_response(document, "application/json", headers_of(event))
 
 
+def live_models() -> LiveModels:
+    """Return the models in memory."""
+    return current_request().live_models()
+
+
 def _infer(name: str, version: str | None) -> Response[str]:
-    event = router.current_event
-    headers = headers_of(event)
-    body, binary_data = request_bytes(event, headers), None
+    sent = current_request()
+    headers = sent.headers
+    body, binary_data = request_bytes(sent.event, headers), None
     if HEADER_LENGTH.lower() in headers:
         from modelcycle.predict.open_inference_binary import BinaryData, split_body
 
@@ -99,18 +105,18 @@ def _infer(name: str, version: str | None) -> Response[str]:
             "or send JSON, as application/json",
         )
     parsed = parse_request(utf8_text(body))
-    model = live_models().get(name)
+    model = sent.live_models().get(name)
     if version is not None:
         model = only_version(model, version)
     request = open_inference.read_request(parsed, open_inference.fields_of(model), binary_data)
     try:
-        answer = predict_by(model, request.rows, request_key())
+        answer = predict_by(model, request.rows, sent.key)
     except BadRequest as fault:
         raise open_inference.tensor_fault(fault, parsed) from None
     content, binary_outputs = open_inference.infer_response(name, answer, request, takes_bytes(headers))
     if not binary_outputs:
-        return answer_response(answer, content)
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    response = answer_response(answer, text + binary_outputs, BINARY)
+        return answer_response(sent, answer, content)
+    text = to_json(content).encode()
+    response = answer_response(sent, answer, text + binary_outputs, BINARY)
     response.headers[HEADER_LENGTH] = str(len(text))
     return response

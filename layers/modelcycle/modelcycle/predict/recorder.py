@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from modelcycle.predict.after_answer import AfterAnswer
 from modelcycle.predict.capture_lines import capture_lines, is_sampled, masked_columns
-from modelcycle.predict.captures import CaptureStream
+from modelcycle.predict.captures import HOLD_SECONDS, CaptureStream
 from modelcycle.predict.predict import Served
 from modelcycle.predict.shadow import shadow_answer
 
@@ -29,7 +29,9 @@ class Recorder:
 
     def __init__(self, captures: CaptureStream) -> None:
         self.captures = captures
-        self.after_answer = AfterAnswer(captures)
+        self.after_answer = AfterAnswer(self)
+        self._predictions = 0  # not yet counted by the metric
+        self._counted_at = captures.clock()
 
     def record(self, answer: Served, ids: dict[str, str]) -> None:
         """Have an answer recorded; returns at once.
@@ -41,11 +43,27 @@ class Recorder:
         size = sum(map(len, answer.texts)) + ROW_BYTES * len(answer.texts)
         work = functools.partial(self._record, answer, datetime.now(UTC), ids)
         if not self.after_answer.run(work, size):
-            self._log(answer, ids)
+            _log(answer, ids)
+            count("Predictions", len(answer.ids))
             self.captures.give_up(len(answer.ids))
 
+    def seconds_until_due(self) -> float | None:
+        """Return the time until rows have to be sent or predictions counted, 0 if that is now, None without any."""
+        due = self.captures.seconds_until_due()
+        if due is None and self._predictions:
+            return max(self._counted_at + HOLD_SECONDS - self.captures.clock(), 0.0)
+        return due
+
+    def send(self, last: bool = False) -> None:
+        """Send the rows that are held, and count the predictions since the last time."""
+        self.captures.send(last)
+        predictions, self._predictions, self._counted_at = self._predictions, 0, self.captures.clock()
+        if predictions:
+            count("Predictions", predictions)
+
     def _record(self, answer: Served, at: datetime, ids: dict[str, str]) -> None:
-        self._log(answer, ids)
+        _log(answer, ids)
+        self._predictions += len(answer.ids)
         if not is_sampled(answer):
             return
         masked = masked_columns(answer)
@@ -54,10 +72,10 @@ class Recorder:
         if shadow is not None:
             self.captures.add(capture_lines(shadow, at, masked, beside=answer.ids), at.timestamp())
 
-    def _log(self, answer: Served, ids: dict[str, str]) -> None:
-        rows = len(answer.ids)
-        logger.info("answered", extra={**ids, "model": answer.model, "version": answer.version, "rows": rows})
-        count("Predictions", rows)
+
+def _log(answer: Served, ids: dict[str, str]) -> None:
+    fields = {"model": answer.model, "version": answer.version, "rows": len(answer.ids)}
+    logger.info("answered", extra={**ids, **fields})
 
 
 def report_given_up(rows: int) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from typing import Any
 
 from modelcycle.faults import BadRequest, UnsupportedMedia
 from modelcycle.model.request import MAX_REQUEST_BYTES
@@ -15,8 +14,13 @@ BINARY = "application/octet-stream"
 UTF_8 = ("", "utf-8", "utf8", "us-ascii", "ascii")  # ASCII is a part of it
 
 
-def request_json(event: APIGatewayProxyEvent) -> str:
+def request_json(event: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     """Return the body of a request that must be JSON.
+
+    Parameters
+    ----------
+    event : of the REST API
+    headers : of the request, by name in lower case
 
     Raises
     ------
@@ -24,13 +28,12 @@ def request_json(event: APIGatewayProxyEvent) -> str:
     BadRequest : it is not UTF-8
     TooLarge : see `decompressed`
     """
-    headers = headers_of(event)
     if media_type(headers) == BINARY:
         raise _wrong_media_type(BINARY)
     return utf8_text(request_bytes(event, headers))
 
 
-def request_bytes(event: APIGatewayProxyEvent, headers: Mapping[str, str]) -> bytes:
+def request_bytes(event: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
     """Return the body of a request of JSON, or of JSON with binary tensors behind it.
 
     Raises
@@ -48,7 +51,7 @@ def request_bytes(event: APIGatewayProxyEvent, headers: Mapping[str, str]) -> by
     return decompressed(_raw_body(event), headers.get("content-encoding", ""), MAX_REQUEST_BYTES)
 
 
-def headers_of(event: APIGatewayProxyEvent) -> dict[str, str]:
+def headers_of(event: Mapping[str, Any]) -> dict[str, str]:
     """Return the headers of a request by their names in lower case; API Gateway keeps a client's spelling."""
     headers: Mapping[str, str] = event.get("headers") or {}
     return {name.lower(): value for name, value in headers.items()}
@@ -79,7 +82,7 @@ def utf8_text(body: bytes) -> str:
         ) from None  # fmt: skip
 
 
-def _raw_body(event: APIGatewayProxyEvent) -> bytes:
+def _raw_body(event: Mapping[str, Any]) -> bytes:
     """Return the body as it was sent. API Gateway encodes it, because the API takes all media types as binary."""
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
