@@ -67,6 +67,7 @@ def deploy(
         "Place": "local",
         "Environment": stage,
         "Stream": "both",  # costs nothing here
+        "LargeTraining": "fargate",  # a process like any other here
         "BuildSha": build_sha(template.parent, home),
         "CodeVersion": code_version(template.parent),
         **parameters,

@@ -19,6 +19,7 @@ from modelcycle.invocations import LambdaFunction
 from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store
+from modelcycle.workplace import Workplace
 
 MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
@@ -38,6 +39,10 @@ class Environment(BaseModel):
     capture_stream: str = ""
     candidate: str = ""
     stack: str = ""
+    large_training: str = "none"
+    # set by the runtime of Lambda, or for a container by infra/container/run_step.py
+    aws_lambda_function_memory_size: int | None = None
+    container_reason: str = ""  # why a container does the work; empty in a function
 
 
 class Adapters:
@@ -83,6 +88,16 @@ class Adapters:
     @cached_property
     def artifacts(self) -> S3Store:
         return S3Store(self._s3, self.environment.artifact_bucket, self._unreachable)
+
+    @cached_property
+    def workplace(self) -> Workplace:
+        """Where this process does its work, see `modelcycle.workplace`."""
+        settings = self.environment
+        return Workplace(
+            self.artifacts, self.code, megabytes=settings.aws_lambda_function_memory_size,
+            container=settings.large_training, is_container=bool(settings.container_reason),
+            why=settings.container_reason,
+        )  # fmt: skip
 
     @cached_property
     def registry(self) -> Registry:

@@ -46,6 +46,7 @@ from modelcycle.messages.data import (
 )
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
+from modelcycle.messages.hand_over import Assignment, ContainerOutcome, HandedOver
 from modelcycle.messages.message import Message
 from modelcycle.messages.monitoring import Drift, Monitored, MonitorRequest, Retrained, RetrainRequest
 from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
@@ -92,6 +93,7 @@ from modelcycle.messages.training import (
 
 __all__ = [
     "Artifact",
+    "Assignment",
     "Calibration",
     "CaseColumn",
     "CaseRecipe",
@@ -103,6 +105,7 @@ __all__ = [
     "Collected",
     "ConcludeRequest",
     "Concluded",
+    "ContainerOutcome",
     "ContractChange",
     "Decided",
     "Decision",
@@ -121,6 +124,7 @@ __all__ = [
     "FoundUnseen",
     "GovernRequest",
     "Governed",
+    "HandedOver",
     "JudgeRequest",
     "Judged",
     "LearningCurve",
