@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,10 +88,15 @@ def measure(rows: int, columns: dict[str, str]) -> dict[str, Used]:
     folder = Path(tempfile.mkdtemp(prefix="modelcycle-data-"))
     os.environ |= {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB), "OMP_NUM_THREADS": "1", "TMPDIR": str(folder)}
     try:
-        apart(_write_table, folder, rows, columns)
-        return {step: apart(_run_step, folder, step) for step in STEPS}
+        return prepare(folder, rows, columns, STEPS)
     finally:
         shutil.rmtree(folder)
+
+
+def prepare(folder: Path, rows: int, columns: dict[str, str], steps: Sequence[str]) -> dict[str, Used]:
+    """Write a generated table to a folder and run steps on it, whose results stay there; return what each took."""
+    apart(_write_table, folder, rows, columns)
+    return {step: apart(_run_step, folder, step) for step in steps}
 
 
 def _write_table(folder: Path, rows: int, columns: dict[str, str]) -> None:

@@ -18,10 +18,10 @@ STEPS: dict[str, tuple[str, ...]] = {
     "collect": ("Collect",),
     "preprocess": ("Preprocess",),
     "engineer_features": ("EngineerFeatures",),
-    "train": ("PlanTrials", "Train", "SelectModel"),
+    "train": ("PlanTrials", "Train", "SelectModelInContainer", "SelectModel"),
     "score_candidate": ("FindUnseen", "ScoreCandidate"),
     "validate": ("Validate",),
-    "refit": ("Refit", "CheckRefit"),
+    "refit": ("Refit", "RefitInContainer", "CheckRefit"),
     "govern": ("Govern",),
     "register": ("Register",),
     "stage": ("Stage",),
@@ -48,6 +48,7 @@ class Step:
     started: datetime
     ended: datetime | None = None
     status: Status = "running"
+    in_container: str = ""  # why a container does it
     results: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -144,19 +145,24 @@ class Execution:
         elif exited and exited["name"] == REFIT_CAUGHT:
             # the run goes on with the judged model, and the line of the refit says why
             self._leave_state("CheckRefit", _json_object(exited.get("output")), event["timestamp"])
-        elif exited and exited["name"] in STEP_OF:
+        elif exited and exited["name"] in RESULT_KEYS:
             self._leave_state(exited["name"], _json_object(exited.get("output")), event["timestamp"])
 
     def _leave_state(self, state: str, output: dict[str, Any], at: datetime) -> None:
         step = self.steps[STEP_OF[state]]
         step.results = {key: output[key] for key in RESULT_KEYS.values() if key in output}
         result = output.get(RESULT_KEYS[state])
+        if isinstance(result, dict) and "handed_over" in result:
+            step.in_container = result["why"]
+            return
         failed = result is None  # a Catch puts the error elsewhere
         if failed:
             step.results["error"] = output.get("error")
         if failed or state == STEPS[step.name][-1]:
             step.ended = at
             step.status = "failed" if failed else _status_of(result)
+            if step.in_container and step.status == "cached":
+                step.status = "done"  # the function found what the container had done for this run
 
 
 def _status_of(result: Any) -> Status:

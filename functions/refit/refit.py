@@ -9,4 +9,4 @@ from modelcycle.refit import refit
 @observed("refit", RefitRequest.from_event, log=["rows", "worse", "cached"])
 def handler(request: RefitRequest) -> Refitted:
     aws = adapters()
-    return refit(request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code)
+    return refit(request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code, workplace=aws.workplace)

@@ -16,4 +16,6 @@ from modelcycle.train import run_trial
 )
 def handler(request: RunTrialRequest) -> TrialResult:
     aws = adapters()
-    return run_trial(request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code)
+    return run_trial(
+        request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code, workplace=aws.workplace
+    )

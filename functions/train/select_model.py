@@ -16,4 +16,6 @@ from modelcycle.train import select_model
 )
 def handler(request: SelectModelRequest) -> SelectedModel:
     aws = adapters()
-    return select_model(request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code)
+    return select_model(
+        request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code, workplace=aws.workplace
+    )

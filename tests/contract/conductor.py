@@ -33,7 +33,7 @@ STATE = {
         "End",
     },
     "Wait": {"SecondsPath", "Next"},
-    "Pass": {"Parameters", "Result", "ResultPath", "Next", "End"},
+    "Pass": {"Parameters", "InputPath", "Result", "ResultPath", "Next", "End"},
     "Succeed": set(),
     "Fail": {"Error", "ErrorPath", "CausePath"},
 }
@@ -74,6 +74,8 @@ def _run(machine: dict[str, Any], data: Any, task: Task, context: dict[str, Any]
         if kind == "Choice":
             name = next((c["Next"] for c in state["Choices"] if _holds(c, data)), state.get("Default"))
             continue
+        if kind == "Pass" and "InputPath" in state:
+            data = _path(state["InputPath"], data, context)
         if kind == "Pass" and "Parameters" in state:
             data = _filled(state["Parameters"], data, context)
         if kind == "Pass" and "Result" in state:
@@ -107,6 +109,8 @@ def _run(machine: dict[str, Any], data: Any, task: Task, context: dict[str, Any]
 
 
 def _filled(template: Any, data: Any, context: dict[str, Any]) -> Any:
+    if isinstance(template, list):
+        return [_filled(item, data, context) for item in template]
     if not isinstance(template, dict):
         return template
     filled = {}
@@ -119,10 +123,16 @@ def _filled(template: Any, data: Any, context: dict[str, Any]) -> Any:
 
 
 def _path(path: str, data: Any, context: dict[str, Any]) -> Any:
+    split = re.fullmatch(r"States\.StringSplit\('([^']*)', '([^']*)'\)", path)
+    if split:
+        return [part for part in split[1].split(split[2]) if part]
     called = re.fullmatch(r"States\.Format\('([^']*)'((?:, *\$[\w.$]*)*)\)", path)
     if called:
         values = [_path(p.strip(), data, context) for p in called[2].split(",") if p.strip()]
-        return called[1].format(*values)
+        text = called[1]
+        for value in values:  # the template's placeholders have braces too
+            text = text.replace("{}", str(value), 1)
+        return text
     assert re.fullmatch(r"\$?\$(\.\w+)*", path), f"{path} is not plain JSONPath"
     value = context if path.startswith("$$") else data
     for part in path.lstrip("$").split(".")[1:]:
@@ -131,7 +141,9 @@ def _path(path: str, data: Any, context: dict[str, Any]) -> Any:
     return copy.deepcopy(value)
 
 
-def _put(data: Any, path: str, result: Any) -> Any:
+def _put(data: Any, path: str | None, result: Any) -> Any:
+    if path is None:
+        return data
     if path == "$":
         return result
     key = path.removeprefix("$.")
@@ -141,9 +153,9 @@ def _put(data: Any, path: str, result: Any) -> Any:
 
 def _holds(choice: dict[str, Any], data: Any) -> bool:
     if "IsPresent" in choice:
-        name = choice["Variable"].removeprefix("$.")
+        path, _, name = choice["Variable"].rpartition(".")
         assert re.fullmatch(r"\w+", name), f"{choice['Variable']} is not plain JSONPath"
-        return (name in data) == bool(choice["IsPresent"])
+        return (name in _path(path, data, {})) == bool(choice["IsPresent"])
     value = _path(choice["Variable"], data, {})
     for operator in ("StringEquals", "BooleanEquals"):
         if operator in choice:

@@ -13,7 +13,8 @@ from modelcycle.train.held_out_loss import NO_MODEL
 from tests.contract.conductor import Failed, conduct, flow
 from tests.contract.functions import functions, template
 
-FLOWS = ["lifecycle", "rollout", "monitoring", "batch_scoring"]
+FLOWS = ["lifecycle", "rollout", "monitoring", "batch_scoring", "in_container"]
+MAX_CONTAINER_SECONDS = 12 * 3600
 
 
 def states(machine: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -30,7 +31,9 @@ def test_every_state_machine_and_task_has_a_time_out_and_every_task_retries(name
     assert 0 < flow(name)["TimeoutSeconds"] < 31_536_000  # a year is what an execution has at most
     for state, body in states(flow(name)):
         if body["Type"] == "Task":
-            assert 0 < body["TimeoutSeconds"] <= 900, state
+            is_function = body["Resource"].startswith("${") or not body["Resource"].partition(".")[2].startswith("sync")
+            assert 0 < body["TimeoutSeconds"] <= (900 if is_function else MAX_CONTAINER_SECONDS), state
+            assert body["TimeoutSeconds"] < flow(name)["TimeoutSeconds"], state
             assert body["Retry"], state
 
 
@@ -159,7 +162,10 @@ def test_a_refit_out_of_memory_leaves_the_judged_model_and_another_error_ends_th
     failing: str, error: str, end: str
 ) -> None:
     states = flow("lifecycle")["States"]
-    machine = {"StartAt": "Refit", "States": {name: states[name] for name in ("Refit", "RefitTooLarge", "CheckRefit")}}
+    machine = {
+        "StartAt": "Refit",
+        "States": {name: states[name] for name in ("Refit", "RefitPlace", "RefitTooLarge", "CheckRefit")},
+    }
     machine["States"] |= {"Govern": {"Type": "Succeed"}, "ConcludeFailed": {"Type": "Succeed"}}
 
     def work(resource: str, given: Any) -> Any:

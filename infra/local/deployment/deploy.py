@@ -72,6 +72,7 @@ def deploy(
         "Place": "local",
         "Environment": stage,
         "Stream": "both",  # costs nothing here
+        "LargeTraining": "fargate",  # a process like any other here
         "CodeVersion": code_version(template.parent),
         "TrainingCode": training_code(template.parent),
         **parameters,

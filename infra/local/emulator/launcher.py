@@ -24,6 +24,7 @@ from typing import Any
 
 from infra.local.emulator import kinesis_records
 from infra.local.emulator.container_bridge import ContainerBridge
+from infra.local.emulator.containers import Containers
 from infra.local.emulator.environment import environment, unsaved_marker
 from infra.local.emulator.event_deliveries import EventDeliveries
 from infra.local.emulator.firehose_buffer import FirehoseBuffer
@@ -85,7 +86,7 @@ def serve(home: Path, port: int) -> None:
 
     import ministack.app as ministack
     from ministack.core import lambda_runtime, persistence
-    from ministack.services import lambda_svc, stepfunctions  # the import takes `state` as the folder of its code
+    from ministack.services import ecs, lambda_svc, stepfunctions  # the import takes `state` as the folder of its code
 
     # The services' files are replaced as one set; the code of functions, named by its content, stays outside.
     persistence.STATE_DIR = str(services)
@@ -93,6 +94,8 @@ def serve(home: Path, port: int) -> None:
     keep_limits(home / "scratch")
     last_events = LastEvents(events_folder(home))
     last_events.install(lambda_runtime.ProvidedWorker)
+    containers = Containers(stepfunctions, ecs, lambda_runtime, home)
+    containers.install()
     fork_servers = ForkServers(home)
 
     def status() -> dict[str, Any]:
@@ -116,6 +119,7 @@ def serve(home: Path, port: int) -> None:
         if saver.close():
             unsaved_marker(home).unlink(missing_ok=True)
         stop_all_processes()
+        containers.stop()
         fork_servers.close()
         os._exit(0)
 

@@ -20,6 +20,7 @@ from modelcycle.invocations import LambdaFunction
 from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store
+from modelcycle.workplace import Workplace
 
 MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
@@ -46,6 +47,10 @@ class Environment(BaseModel):
     training_code: str = ""
     new_code: str = ""
     live_code: str = ""
+    large_training: str = "none"
+    # set by the runtime of Lambda, or for a container by infra/container/run_step.py
+    aws_lambda_function_memory_size: int | None = None
+    container_reason: str = ""  # why a container does the work; empty in a function
 
 
 class Adapters:
@@ -93,6 +98,16 @@ class Adapters:
     @cached_property
     def artifacts(self) -> S3Store:
         return S3Store(self._s3, self.environment.artifact_bucket, self._unreachable)
+
+    @cached_property
+    def workplace(self) -> Workplace:
+        """Where this process does its work, see `modelcycle.workplace`."""
+        settings = self.environment
+        return Workplace(
+            self.artifacts, self.code, megabytes=settings.aws_lambda_function_memory_size,
+            container=settings.large_training, is_container=bool(settings.container_reason),
+            why=settings.container_reason,
+        )  # fmt: skip
 
     @cached_property
     def registry(self) -> Registry:

@@ -20,6 +20,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.messages import Message
+from modelcycle.workplace import HandOver
 
 NAMESPACE = "ModelCycle"
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
@@ -55,6 +56,8 @@ def observed(
 ) -> Callable[[Callable[[RequestType], Message]], Handler]:
     """Turn a function that maps a request to a result into a Lambda handler.
 
+    Work that belongs into a container (`workplace.HandOver`) is the result `HandedOver`.
+
     Parameters
     ----------
     step : name of the step, which is also Powertools' service name
@@ -71,7 +74,11 @@ def observed(
             request = from_event(event)
             logger.append_keys(step=step, model=request.model)
             logger.set_correlation_id(request.correlation_id or context.aws_request_id)
-            result = work(request)
+            try:
+                result = work(request)
+            except HandOver as handed:
+                logger.info(step, extra={"handed_over": handed.message.container, "why": handed.message.why})
+                return handed.message.wire()
             logger.info(step, extra=result.model_dump(mode="json", include=set(log)))
             _send(step, result, metrics)
             return result.wire()

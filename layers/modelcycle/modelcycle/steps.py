@@ -10,6 +10,7 @@ from modelcycle.messages import Message, Run, RunRequest, artifacts_in, fingerpr
 from modelcycle.registry import Results
 from modelcycle.spec import Pipeline, parse
 from modelcycle.store import Store
+from modelcycle.workplace import Need, Workplace
 
 Result = TypeVar("Result", bound=Message)
 
@@ -24,6 +25,9 @@ def reuse_or_run(
     code: str,
     results: Results,
     artifacts: Store,
+    workplace: Workplace | None = None,
+    need: Need | None = None,
+    area: str = "",
 ) -> Result:
     """Return an earlier result for the same inputs, code and parameters; else run `work` and record its result.
 
@@ -41,9 +45,23 @@ def reuse_or_run(
     parameters : what else the result depends on (parts of the pipeline file)
     code : version of the code; a result of other code is not reused
     artifacts : the bucket that holds the step's artifacts
+    workplace, need : where work may be done, and what this work takes; without both it is done here
+    area : the part of the run's folder that the step writes to; by default its name
+
+    Raises
+    ------
+    HandOver : there is no earlier result, and a container has to do the work
     """
+    mark = fingerprint(step, code, request, parameters)
+
+    def work_here_or_elsewhere() -> Result:
+        if workplace is None or need is None:
+            return work()
+        elsewhere = workplace.done_elsewhere(step, area or step, request, mark, need)
+        return work() if elsewhere is None else result_type.model_validate(elsewhere)
+
     return reuse_or_work(
-        work, result_type, model=request.run.model, step=step, mark=fingerprint(step, code, request, parameters),
+        work_here_or_elsewhere, result_type, model=request.run.model, step=step, mark=mark,
         results=results, artifacts=artifacts,
     )  # fmt: skip
 

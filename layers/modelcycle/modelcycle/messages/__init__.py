@@ -47,6 +47,7 @@ from modelcycle.messages.data import (
 )
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
+from modelcycle.messages.hand_over import Assignment, ContainerOutcome, HandedOver
 from modelcycle.messages.message import Message
 from modelcycle.messages.monitoring import Drift, Monitored, MonitorRequest, Retrained, RetrainRequest
 from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
@@ -93,6 +94,7 @@ from modelcycle.messages.training import (
 
 __all__ = [
     "Artifact",
+    "Assignment",
     "Calibration",
     "CaseColumn",
     "CaseRecipe",
@@ -106,6 +108,7 @@ __all__ = [
     "Collected",
     "ConcludeRequest",
     "Concluded",
+    "ContainerOutcome",
     "ContractChange",
     "Decided",
     "Decision",
@@ -124,6 +127,7 @@ __all__ = [
     "FoundUnseen",
     "GovernRequest",
     "Governed",
+    "HandedOver",
     "JudgeRequest",
     "Judged",
     "LearningCurve",

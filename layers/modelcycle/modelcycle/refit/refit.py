@@ -12,15 +12,19 @@ from modelcycle.model.pipeline import frame
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.recipe import FittedRecipe, fit_recipe
 from modelcycle.model.signature import Signature
+from modelcycle.model.training_need import training_need
 from modelcycle.refit.twin import compared_rows, worse_than_twin
 from modelcycle.registry import Results
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store
+from modelcycle.workplace import Workplace
 
 STEP = "refit"
 
 
-def refit(request: RefitRequest, *, artifacts: Store, results: Results, code: str) -> Refitted:
+def refit(
+    request: RefitRequest, *, artifacts: Store, results: Results, code: str, workplace: Workplace | None = None
+) -> Refitted:
     """Fit the recipe of the judged model on all rows. Besides `validate`, only this step reads the test labels.
 
     The result is not judged again: no rows are left that it has not learned from. It is compared with the judged model,
@@ -30,8 +34,10 @@ def refit(request: RefitRequest, *, artifacts: Store, results: Results, code: st
     Parameters
     ----------
     code : version of the code; a result of other code is not reused
+    workplace : where the model may be fitted; None: here, whatever it takes
     """
-    drifting = pipeline_of(artifacts, request.run).time_column is not None
+    pipeline = pipeline_of(artifacts, request.run)
+    drifting = pipeline.time_column is not None
 
     def work() -> Refitted:
         rows = _Rows(request, artifacts)
@@ -44,7 +50,11 @@ def refit(request: RefitRequest, *, artifacts: Store, results: Results, code: st
 
     return reuse_or_run(
         work, Refitted, step=STEP, request=request, parameters=drifting, code=code,
-        results=results, artifacts=artifacts,
+        results=results, artifacts=artifacts, workplace=workplace,
+        need=training_need(
+            request.preprocess, request.engineer_features, pipeline.training.where,
+            {member.trial.algorithm for member in request.select_model.recipe.members},
+        ),
     )  # fmt: skip
 
 

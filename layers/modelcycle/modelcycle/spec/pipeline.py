@@ -91,6 +91,11 @@ class Training(Section):
         description="all: the recipe learns from all rows after the verdict, and that model goes live; judged: the"
         " judged model goes live; auto: all below 10,000 rows or with a time_column",
     )
+    where: Literal["auto", "function", "container"] = Field(
+        "auto",
+        description="auto: a training set that does not fit a function is trained in a container, if the stack has any"
+        " (LargeTraining); container: always there; function: never",
+    )
     decide: Decide = Decide()
     algorithms: list[Algorithm] = Field(
         ["hist_gradient_boosting", "random_forest", "extra_trees", "linear"], min_length=1,

@@ -17,6 +17,7 @@ from modelcycle.model.columns import Columns, concatenate
 from modelcycle.model.npz import to_npz
 from modelcycle.model.recipe import fit_recipe
 from modelcycle.model.signature import Signature
+from modelcycle.model.training_need import training_need
 from modelcycle.registry import Results
 from modelcycle.spec import Decide
 from modelcycle.steps import pipeline_of, reuse_or_run
@@ -29,12 +30,15 @@ from modelcycle.train.learning_curve import learning_curve
 from modelcycle.train.parity_rows import parity_rows
 from modelcycle.train.splits import count_folds, read_splits
 from modelcycle.train.training_data import TrainingData, read_training_data
+from modelcycle.workplace import Workplace
 
 STEP = "select_model"
 MAX_FAILED_MODELS = 3  # after so many, the reason lies in the data
 
 
-def select_model(request: SelectModelRequest, *, artifacts: Store, results: Results, code: str) -> SelectedModel:
+def select_model(
+    request: SelectModelRequest, *, artifacts: Store, results: Results, code: str, workplace: Workplace | None = None
+) -> SelectedModel:
     """Choose a recipe by the trials' held-out scores, fit it, and write it with what later steps check it against.
 
     It is fitted on training and validation rows. Of equal losses the first trial wins. Where the best model cannot be
@@ -43,6 +47,7 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, results: Resu
     Parameters
     ----------
     code : version of the code; a result of other code is not reused
+    workplace : where the model may be fitted; None: here, whatever it takes
 
     Raises
     ------
@@ -82,13 +87,17 @@ def select_model(request: SelectModelRequest, *, artifacts: Store, results: Resu
             trials=len(request.trials),
             opset=export.OPSET,
             packages=export.package_versions(),
-            notes=notes,
+            notes=notes + (workplace.notes if workplace is not None else []),
             learning_curve=_learning_curve(fitted.best, held_out, data, request, artifacts, ordered=ordered),
         )
 
     return reuse_or_run(
         work, SelectedModel, step=STEP, request=request, parameters=decide.model_dump(mode="json"), code=code,
-        results=results, artifacts=artifacts,
+        results=results, artifacts=artifacts, workplace=workplace,
+        need=training_need(
+            request.preprocess, request.engineer_features, pipeline_file.training.where,
+            {result.trial.algorithm for result in finished},
+        ),
     )  # fmt: skip
 
 

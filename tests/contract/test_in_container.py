@@ -1,0 +1,247 @@
+"""What does not fit a function is done in a container by the same code, and the run goes on as if it had been one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.session import get_session
+from botocore.validate import validate_parameters
+
+from infra.container import run_step
+from infra.local.emulator.containers import OPERATIONS
+from modelcycle import aws
+from modelcycle.faults import BadData, BadPipeline
+from modelcycle.messages import Assignment, ContainerOutcome
+from tests.contract.conductor import conduct, flow
+from tests.contract.conftest import World
+from tests.contract.functions import functions, template
+from tests.contract.rows import CSV, PIPELINE
+from tests.contract.test_check_step import other_code
+
+IN_CONTAINER = PIPELINE.replace("trials: 3", "trials: 2, where: container, refit: all")
+SUBSTITUTED = {"${Cluster}": "c", "${Task}": "t", "${PublicIp}": "ENABLED", "${InstanceType}": "ml.m5.large",
+               "${Image}": "image", "${JobPrefix}": "0a1b2c3d"}  # fmt: skip
+
+
+class Containers:
+    """Fargate or SageMaker, which run the container's program in this process.
+
+    Parameters
+    ----------
+    world : whose functions hand work over
+    kind : fargate or sagemaker
+    do : what the container does; by default the assignment
+    """
+
+    def __init__(self, world: World, kind: str, do: Callable[[Assignment], ContainerOutcome] | None = None) -> None:
+        self.world, self.kind, self.do = world, kind, do
+        self.done: list[str] = []
+        self.requests: list[dict[str, Any]] = []
+
+    def task(self, resource: str, event: Any) -> Any:
+        if resource.endswith("states:startExecution.sync:2"):
+            name = f"arn:in-container:0a1b2c3d-0000-4000-8000-{len(self.done):012}"
+            _, output = conduct(flow("in_container"), event["Input"], self.task, name)
+            return {"Output": output, "Status": "SUCCEEDED"}
+        if resource.removesuffix(".sync") in OPERATIONS:
+            self.run(resource.removesuffix(".sync"), event)
+            return {}
+        with self.handing_over(self.kind):
+            return self.world.task(resource, event)
+
+    def run(self, resource: str, event: dict[str, Any]) -> None:
+        """Check the request by botocore's model of the service, as AWS does, and run the container's program."""
+        self.requests.append(event)
+        service, operation = OPERATIONS[resource]
+        shape = get_session().get_service_model(service).operation_model(operation).input_shape
+        request = filled(event)
+        validate_parameters(lower_camel(request) if service == "ecs" else request, shape)
+        variables = event.get("Environment") or {
+            entry["Name"]: entry["Value"] for entry in event["Overrides"]["ContainerOverrides"][0]["Environment"]
+        }
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("ASSIGNMENT", "ASSIGNMENT_SHA256"):
+                patch.setenv(name, variables[name])
+            assert run_step.main(self.work) == 0
+
+    def work(self, assignment: Assignment) -> dict[str, Any]:
+        self.done.append(assignment.step)
+        if self.do is not None:
+            return self.do(assignment).model_dump()
+        with self.handing_over(self.kind, container_reason=assignment.why):
+            answer = functions()["".join(part.title() for part in assignment.step.split("_"))](assignment.request)
+        return ContainerOutcome(result=answer).model_dump()
+
+    @contextmanager
+    def handing_over(self, kind: str, **settings: Any) -> Iterator[None]:
+        environment = aws.adapters().environment
+        with pytest.MonkeyPatch.context() as patch:
+            changed = environment.model_copy(update={"large_training": kind, **settings})
+            patch.setattr(aws.adapters(), "environment", changed)
+            aws.adapters().__dict__.pop("workplace", None)
+            yield
+        aws.adapters().__dict__.pop("workplace", None)
+
+
+def filled(value: Any) -> Any:
+    """Return a request as it leaves the state machine: with the template's values in place of the placeholders."""
+    if isinstance(value, dict):
+        return {key: filled(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [filled(part) for part in value]
+    if isinstance(value, str) and value.endswith("Role}"):
+        return "arn:aws:iam::123456789012:role/step"
+    for placeholder, replaced in SUBSTITUTED.items():
+        value = value.replace(placeholder, replaced) if isinstance(value, str) else value
+    return value
+
+
+def lower_camel(value: Any) -> Any:
+    """Return the members of a request as ECS names them; Step Functions has them in Pascal case."""
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: lower_camel(part) for key, part in value.items()}
+    return [lower_camel(part) for part in value] if isinstance(value, list) else value
+
+
+def run(world: World, model: str, pipeline: str, task: Callable[[str, Any], Any]) -> tuple[str, dict[str, Any]]:
+    """Run the lifecycle of a new model."""
+    text = pipeline.replace("sour-plums", model)
+    boto3.client("s3").put_object(Bucket="data", Key=f"pipelines/{model}.yaml", Body=text.encode())
+    event = world.upload(f"raw/{model}/first.csv", CSV.encode())
+    return conduct(until_governed(), event, task, f"arn:execution:{model}-{len(world.given.get('Claim', []))}")
+
+
+def until_governed() -> dict[str, Any]:
+    """Return the lifecycle without the states after Refit, which no container does."""
+    machine = flow("lifecycle")
+    machine["States"]["Govern"] = {"Type": "Pass", "Next": "ConcludeUnchanged"}
+    return machine
+
+
+@pytest.mark.parametrize("kind", ["fargate", "sagemaker"])
+def test_a_model_made_in_containers_has_the_bytes_of_one_made_in_functions(
+    world: World, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    containers = Containers(world, kind)
+    end, there = run(world, f"made-{kind}", IN_CONTAINER, containers.task)
+    assert end == "Unchanged", there
+    with other_code(monkeypatch):  # so that no result is reused
+        _, here = run(world, f"made-{kind}", IN_CONTAINER.replace("where: container", "where: function"), world.task)
+    assert not here["select_model"]["cached"]
+    assert containers.done == ["run_trial", "run_trial", "select_model", "refit"]
+    files = [(made, file) for made in ("select_model", "refit") for file in ("onnx", "skops")]
+    assert [there[made][file]["sha256"] for made, file in files] == [here[made][file]["sha256"] for made, file in files]
+    assert [trial["loss"] for trial in there["trials"]] == [trial["loss"] for trial in here["trials"]]
+    notes = " ".join(there["select_model"]["notes"])
+    assert "done in a container: the pipeline file says training.where: container" in notes
+
+
+def test_a_container_of_a_step_has_the_role_of_its_function(world: World) -> None:
+    containers = Containers(world, "fargate")
+    run(world, "roles", IN_CONTAINER, containers.task)
+    given = [request["Overrides"]["TaskRoleArn"] for request in containers.requests]
+    assert given == ["${RunTrialRole}", "${RunTrialRole}", "${SelectModelRole}", "${RefitRole}"]
+    filled_in = template()["Resources"]["Lifecycle"]["Properties"]["DefinitionSubstitutions"]
+    for role in set(given):
+        name = role.strip("${}")
+        assert filled_in[name] == f"Identity.Outputs.{name}"
+        assert template()["Resources"][name.removesuffix("Role")]["Properties"]["Role"] == filled_in[name]
+
+
+def test_the_program_knows_the_handlers_of_all_steps_that_are_handed_over() -> None:
+    named = {step: function for function in functions().values() for step in [function.name]}
+    for step, path in run_step.HANDLERS.items():
+        assert named[step].path == run_step.FUNCTIONS / path
+    roles = template()["Resources"]["Lifecycle"]["Properties"]["DefinitionSubstitutions"]
+    handed_over = {name.removesuffix("Role") for name in roles if name.endswith("Role")}
+    assert handed_over == {named[step].resource for step in run_step.HANDLERS}
+
+
+def test_a_second_run_finds_what_the_containers_of_the_first_have_made(world: World) -> None:
+    run(world, "again", IN_CONTAINER, Containers(world, "fargate").task)
+    containers = Containers(world, "fargate")
+    event = world.upload("raw/again/first.csv", CSV.encode())
+    end, data = conduct(until_governed(), event, containers.task, "arn:execution:again-2")
+    assert (end, containers.done) == ("Unchanged", [])
+    assert data["select_model"]["cached"]
+
+
+def test_a_trial_whose_container_runs_out_of_memory_has_no_model_and_the_others_go_on(world: World) -> None:
+    containers = Containers(world, "fargate")
+
+    def do(assignment: Assignment) -> ContainerOutcome:
+        if assignment.request.get("trial", {}).get("number") == 1:
+            return ContainerOutcome(fault="MemoryError", text="killed")
+        containers.do = None
+        try:
+            return ContainerOutcome.model_validate(containers.work(assignment))
+        finally:
+            containers.do = do
+
+    containers.do = do
+    end, data = run(world, "hungry", IN_CONTAINER, containers.task)
+    assert end == "Unchanged"
+    assert ["memory" in trial.get("failed", "") for trial in data["trials"]] == [True, False]
+
+
+def test_a_refit_that_fails_in_its_container_leaves_the_judged_model(world: World) -> None:
+    containers = Containers(world, "fargate")
+
+    def do(assignment: Assignment) -> ContainerOutcome:
+        if assignment.step == "refit":
+            return ContainerOutcome(fault="MemoryError", text="killed")
+        containers.do = None
+        try:
+            return ContainerOutcome.model_validate(containers.work(assignment))
+        finally:
+            containers.do = do
+
+    containers.do = do
+    end, data = run(world, "unrefitted", IN_CONTAINER, containers.task)
+    assert end == "Unchanged"
+    assert not data["refit"]["done"]
+    assert "memory" in data["refit"]["reason"]
+
+
+def test_a_fault_of_a_step_in_its_container_is_the_fault_of_the_function(world: World) -> None:
+    fault = ContainerOutcome(fault="BadData", text="the sky fell\ntrain\nlook up")
+    containers = Containers(world, "fargate", lambda _: fault)
+    raised: list[Exception] = []
+
+    def task(resource: str, event: Any) -> Any:
+        try:
+            return containers.task(resource, event)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    with pytest.raises(Exception, match="the sky fell"):
+        run(world, "fallen", IN_CONTAINER, task)
+    assert type(raised[0]) is BadData
+    assert (raised[0].where, raised[0].remedy) == ("train", "look up")
+
+
+def test_without_containers_what_asks_for_one_is_refused(world: World) -> None:
+    with pytest.raises(Exception, match="LargeTraining=fargate or sagemaker"):
+        run(world, "alone", IN_CONTAINER, world.task)
+    (event, *_) = [given for given in world.given["RunTrial"] if given["run"]["model"] == "alone"]
+    with pytest.raises(BadPipeline):
+        functions()["RunTrial"](event)
+
+
+def test_a_container_of_other_code_refuses_the_work(
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assignment = Assignment(step="refit", code="older", why="", request={}, outcome_key="m/runs/r/refit/o.json")
+    stored = aws.adapters().artifacts.put("m/runs/r/refit/a.json", json.dumps(assignment.model_dump()).encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASSIGNMENT", stored.uri)
+        patch.setenv("ASSIGNMENT_SHA256", stored.sha256)
+        assert run_step.main() == run_step.BAD_ASSIGNMENT
+    assert "make image" in capsys.readouterr().err
