@@ -25,6 +25,7 @@ from infra.local.deployment.checked_alias import take_checked_aliases
 from infra.local.deployment.code_traffic import hold_traffic
 from infra.local.deployment.training_code import missing_parts, training_code
 from infra.local.deployment.translate import Translation, read_template
+from infra.local.localstack.adapt import adapt
 from modelcycle.faults import Fault
 from modelcycle.registry import Registry
 from tests.fakes import MemoryTable
@@ -366,3 +367,26 @@ def test_no_role_of_the_delivery_may_do_all_or_reach_all(file: str) -> None:
                 assert "*" not in actions
                 assert statement["Resource"] != "*" or set(actions) <= without_resources, actions
                 assert not any(action.startswith("iam:") and "*" in action for action in actions)
+
+
+def test_where_there_are_no_versions_nothing_refers_to_one() -> None:
+    version_of = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "Ask"}}}
+    alias = {"FunctionVersion": {"Fn::GetAtt": ["AskVersion1", "Version"]}}
+    flat: dict[str, Any] = {
+        "Resources": {
+            "AskVersion1": version_of, "AskAlias": {"Type": "AWS::Lambda::Alias", "Properties": alias},
+            "Check": {"Type": "AWS::Lambda::Function", "Properties": {"Environment": {"Variables": {
+                "NEW_CODE": {"Ref": "AskVersion1"},
+            }}}},
+            "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Dimensions": [
+                {"Name": "ExecutedVersion", "Value": {"Fn::GetAtt": ["AskVersion1", "Version"]}},
+            ]}},
+        }
+    }  # fmt: skip
+    (said,) = [line for line in adapt(flat, "mc", partitions=True) if "$LATEST" in line]
+    assert "without a check" in said
+    resources = flat["Resources"]
+    assert resources["Check"]["Properties"]["Environment"]["Variables"]["NEW_CODE"] == {"Ref": "Ask"}
+    assert resources["Alarm"]["Properties"]["Dimensions"][0]["Value"] == "$LATEST"
+    assert resources["AskAlias"]["Properties"]["FunctionVersion"] == "$LATEST"
+    assert "AskVersion1" not in json.dumps(flat)
