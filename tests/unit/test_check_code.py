@@ -19,6 +19,8 @@ from modelcycle.proxy_requests import CHECK, is_check, proxy_request
 from modelcycle.registry import Registry, Route
 from modelcycle.registry.table import Write
 from tests.fakes import MemoryStore, MemoryTable
+from tests.prediction_api import PREDICT, Api
+from tests.trained import COLOUR, HOURS, MODEL
 
 ROWS: list[dict[str, Any]] = [
     {"instance": {"größe": 1.0}, "prediction": "ja", "probabilities": {"nein": 0.2, "ja": 0.8}, "tie": False},
@@ -230,3 +232,37 @@ def test_a_request_of_a_check_is_known_and_no_client_can_send_one() -> None:
     assert not is_check({"headers": {"stage": CHECK}, "body": json.dumps({"requestContext": {"stage": CHECK}})})
     assert not is_check({})
     assert http_api.is_check is is_check
+
+
+class RealPredict:
+    """The function itself, called as Lambda calls it."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+
+    def invoke(self, event: bytes) -> Invoked:
+        return Invoked(self.api.handle(json.loads(event)), version="7")
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_the_function_itself_is_asked_and_nothing_of_it_is_captured(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(monkeypatch)
+    number = api.go_live(task=task)
+    rows = [{HOURS: 30.0 + row, COLOUR: "red"} for row in range(5)]
+    _, answered, _ = api.call(PREDICT, json.dumps({"instances": rows}))
+    api.firehose.lines.clear()
+    record = RECORD | {
+        "rows": [
+            {
+                "instance": row, "prediction": answered["predictions"][index], "tie": False,
+                "probabilities": answered["probabilities"][index] if answered["probabilities"] else None,
+            }
+            for index, row in enumerate(rows)
+        ]
+    }  # fmt: skip
+    objects, reports = Objects(), Reports()
+    objects.put(answers_key(MODEL, number), json.dumps(record).encode())
+    function = RealPredict(api)
+    checked = check_predict(ASKED, Places(objects, api.registry, function, function, reports))  # type: ignore[arg-type]
+    assert (checked.verdict, checked.rows) == ("passed", 5), checked.reasons
+    assert api.firehose.lines == []
