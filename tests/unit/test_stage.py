@@ -83,6 +83,16 @@ def test_the_answers_of_a_staged_version_are_put_on_record_once(task: Task) -> N
     assert json.loads(run.store.objects[key]) == record
 
 
+def test_rows_that_json_cannot_carry_are_not_put_on_record() -> None:
+    run = Registered()
+    signature = load_version(run.registry.versions.get(MODEL, run.version), run.store).signature
+    instances = [{HOURS: float("inf")}, {HOURS: 1.0}, {HOURS: None}]
+    scores = np.array([[0.2, 0.8], [np.nan, 0.1], [0.4, 0.6]])
+    record = ExpectedAnswers(signature, instances, scores, ["yes", "no", "yes"], 1.0).on_record(50)
+    assert [row["instance"] for row in record["rows"]] == [{HOURS: None}]
+    json.dumps(record, allow_nan=False)
+
+
 def test_a_slow_version_is_refused_with_the_reason_recorded() -> None:
     run = Registered(staging=SLOW)
     result = run.stage()
