@@ -1,7 +1,7 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
 .PHONY: help run invoke sam test test-localstack test-sam test-pythons lint checkov sizes costs up down deploy destroy clean lock
-.PHONY: release promote smoke drift deliver-local sbom lint-workflows
+.PHONY: release promote pipelines smoke drift deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -118,6 +118,9 @@ promote: .venv/run.stamp build/sam/stamp  ## deploys the release in build/releas
 
 smoke: .venv/run.stamp  ## takes a small model through the lifecycle of a stack on AWS; ENVIRONMENT=...
 	@$(BIN)/python -m infra.delivery.smoke modelcycle-$(ENVIRONMENT)
+
+pipelines: .venv/run.stamp  ## uploads changed pipeline files to a stack on AWS and starts their runs; ENVIRONMENT=...
+	@$(BIN)/python -m infra.delivery.pipelines modelcycle-$(ENVIRONMENT)
 
 drift: .venv/run.stamp  ## reports what in a stack on AWS is not as its template says; ENVIRONMENT=...
 	@$(BIN)/python -m infra.delivery.drift modelcycle-$(ENVIRONMENT)

@@ -20,7 +20,7 @@ def stale_text(model: str, versions: list[int]) -> list[str]:
     """Return the line that names stale versions and offers to train again; none if there are none.
 
     >>> stale_text("churn", [3])
-    ['version 3 of churn was trained by other code than the one that is deployed: `modelcycle run churn.yaml` trains it again']
+    ['version 3 of churn was trained by other code than is deployed: `modelcycle run churn.yaml` trains it again']
     >>> stale_text("churn", [])
     []
     """
@@ -29,6 +29,6 @@ def stale_text(model: str, versions: list[int]) -> list[str]:
     named = f"version {versions[0]}" if len(versions) == 1 else f"versions {', '.join(map(str, versions))}"
     were = "was" if len(versions) == 1 else "were"
     return [
-        f"{named} of {model} {were} trained by other code than the one that is deployed: "
+        f"{named} of {model} {were} trained by other code than is deployed: "
         f"`modelcycle run {model}.yaml` trains it again"
     ]

@@ -23,10 +23,22 @@ from infra.local.clients import REGION
 from infra.local.faults import CodeRefused
 
 ROOT = Path(__file__).resolve().parents[2]
-# where `answer` returns what a client receives, the predictions of the first and the last row change places
-RIGHT = "predictions=rows.predictions,"
-WRONG = "predictions=[*rows.predictions[-1:], *rows.predictions[:-1]],"
-BROKEN_FILE = Path("layers/modelcycle/modelcycle/model/answer.py")
+BROKEN_FILE = Path("functions/predict/app.py")
+# each row gets the prediction of the one before it
+FAULT = """
+
+answer_rightly = handler
+
+
+def handler(event, context):
+    import json
+
+    response = answer_rightly(event, context)
+    answer = json.loads(response["body"])
+    if "predictions" in answer:
+        answer["predictions"] = answer["predictions"][-1:] + answer["predictions"][:-1]
+    return response | {"body": json.dumps(answer)}
+"""
 
 
 @dataclass
@@ -140,11 +152,8 @@ def _broken(release: Release, folder: Path) -> Release:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         project = Path(name) / "project"
         shutil.copytree(release.folder, project)
-        path = project / BROKEN_FILE
-        text = path.read_text(encoding="utf-8")
-        if text.count(RIGHT) != 1:
-            raise SmokeFailed(f"{BROKEN_FILE} has no line {RIGHT!r} to break")
-        path.write_text(text.replace(RIGHT, WRONG), encoding="utf-8")
+        with (project / BROKEN_FILE).open("a", encoding="utf-8") as file:
+            file.write(FAULT)
         return make_release(project, folder / "releases")
 
 

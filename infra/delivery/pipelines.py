@@ -1,7 +1,7 @@
-"""Starts a run of each model whose pipeline file is another one than in a stack: `python -m infra.delivery.pipelines STACK`.
+"""Starts a run of each model whose pipeline file has changed: `python -m infra.delivery.pipelines STACK`.
 
-Data start their runs by themselves. A pipeline file that is new, or of a model without rows, is only uploaded: the first
-rows start its run.
+Data start their runs by themselves. A pipeline file that is new, or of a model without rows, is only uploaded: the
+first rows start its run.
 """
 
 from __future__ import annotations

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from modelcycle.check_code import Places, check_decide, check_predict
+from modelcycle.deployments import CodeDeploy
 from modelcycle.faults import BadMessage, Transient, Unknown
 from modelcycle.invocations import Invoked
 from modelcycle.messages import CheckCodeRequest, CodeChecked, answers_key
@@ -19,6 +22,8 @@ from modelcycle.proxy_requests import CHECK, is_check, proxy_request
 from modelcycle.registry import Registry, Route
 from modelcycle.registry.table import Write
 from tests.fakes import MemoryStore, MemoryTable
+from tests.prediction_api import PREDICT, Api
+from tests.trained import COLOUR, HOURS, MODEL
 
 ROWS: list[dict[str, Any]] = [
     {"instance": {"größe": 1.0}, "prediction": "ja", "probabilities": {"nein": 0.2, "ja": 0.8}, "tie": False},
@@ -64,7 +69,11 @@ class Function:
 
 @dataclass
 class Reports:
+    version: str = ""
     told: list[tuple[str, str, bool]] = field(default_factory=list)
+
+    def target(self, deployment: str) -> str:
+        return self.version
 
     def report(self, deployment: str, hook: str, passed: bool) -> None:
         self.told.append((deployment, hook, passed))
@@ -230,3 +239,71 @@ def test_a_request_of_a_check_is_known_and_no_client_can_send_one() -> None:
     assert not is_check({"headers": {"stage": CHECK}, "body": json.dumps({"requestContext": {"stage": CHECK}})})
     assert not is_check({})
     assert http_api.is_check is is_check
+
+
+class RealPredict:
+    """The function itself, called as Lambda calls it."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+
+    def invoke(self, event: bytes) -> Invoked:
+        return Invoked(self.api.handle(json.loads(event)), version="7")
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_the_function_itself_is_asked_and_nothing_of_it_is_captured(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(monkeypatch)
+    number = api.go_live(task=task)
+    rows = [{HOURS: 30.0 + row, COLOUR: "red"} for row in range(5)]
+    _, answered, _ = api.call(PREDICT, json.dumps({"instances": rows}))
+    api.firehose.lines.clear()
+    record = RECORD | {
+        "rows": [
+            {
+                "instance": row, "prediction": answered["predictions"][index], "tie": False,
+                "probabilities": answered["probabilities"][index] if answered["probabilities"] else None,
+            }
+            for index, row in enumerate(rows)
+        ]
+    }  # fmt: skip
+    objects, reports = Objects(), Reports()
+    objects.put(answers_key(MODEL, number), json.dumps(record).encode())
+    function = RealPredict(api)
+    checked = check_predict(ASKED, Places(objects, api.registry, function, function, reports))  # type: ignore[arg-type]
+    assert (checked.verdict, checked.rows) == ("passed", 5), checked.reasons
+    assert api.firehose.lines == []
+
+
+@pytest.mark.parametrize(("target", "verdict"), [("7", "passed"), ("", "passed"), ("8", "refused")])
+def test_only_the_version_that_is_being_deployed_can_pass(target: str, verdict: str) -> None:
+    cloud = Cloud()
+    cloud.reports.version = target
+    assert cloud.check().verdict == verdict
+    cloud.new = Function(refusals)
+    cloud.new.status = 400
+    told = check_decide(ASKED, cloud.places).reasons
+    assert any("version 8 is being deployed" in reason for reason in told) == (verdict == "refused")
+
+
+@pytest.mark.parametrize("revision", [
+    {"revisionType": "AppSpecContent", "appSpecContent": {"content": json.dumps({"version": 0.0, "Resources": [
+        {"Predict": {"Type": "AWS::Lambda::Function", "Properties": {
+            "Name": "f", "Alias": "live", "CurrentVersion": "6", "TargetVersion": "7",
+        }}},
+    ]})}},
+    {"revisionType": "String", "string": {"content": "Resources:\n- F:\n    Properties:\n      TargetVersion: 7\n"}},
+    {"revisionType": "S3"},
+])  # fmt: skip
+def test_codedeploy_is_asked_and_told_as_its_api_has_it(revision: dict[str, Any]) -> None:
+    client = boto3.client("codedeploy", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(client) as stub:
+        stub.add_response("get_deployment", {"deploymentInfo": {"revision": revision}}, {"deploymentId": "d-1"})
+        for status in ("Succeeded", "Failed"):
+            told = {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "h-1", "status": status}
+            stub.add_response("put_lifecycle_event_hook_execution_status", {}, told)
+        deployments = CodeDeploy(client)
+        assert deployments.target("d-1") == ("" if revision["revisionType"] == "S3" else "7")
+        deployments.report("d-1", "h-1", True)
+        deployments.report("d-1", "h-1", False)
+        stub.assert_no_pending_responses()

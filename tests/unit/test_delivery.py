@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+import yaml
+from botocore.stub import Stubber
+from moto import mock_aws
 
+from cli.stale import stale_text, stale_versions
 from infra.build_sha import build_sha
+from infra.delivery.drift import NotCompared, drift_of
+from infra.delivery.packaged import differences, facts
+from infra.delivery.pipelines import start_changed
 from infra.delivery.release import make_release
 from infra.local.deployment.checked_alias import take_checked_aliases
 from infra.local.deployment.code_traffic import hold_traffic
-from infra.local.deployment.translate import Translation
+from infra.local.deployment.training_code import missing_parts, training_code
+from infra.local.deployment.translate import Translation, read_template
+from infra.local.localstack.adapt import adapt
+from modelcycle.faults import Fault
+from modelcycle.registry import Registry
+from tests.fakes import MemoryTable
+from tests.unit.test_cli_show import version
 
 ROOT = Path(__file__).parents[2]
 
@@ -145,3 +162,231 @@ def test_an_alias_is_held_while_there_is_code_that_was_not_checked(deployed: dic
     version = body["Resources"]["AskAliaslive"]["Properties"]["FunctionVersion"]
     assert [(alias.step, alias.version) for alias in aliases] == ([("Ask", "4")] if held else [])
     assert version == ("4" if held else {"Fn::GetAtt": ["AskVersion1", "Version"]})
+
+
+def test_training_code_is_what_decides_what_a_model_learns(project: Path) -> None:
+    assert missing_parts(ROOT) == []
+    before = training_code(project)
+    for file in ("functions/predict/app.py", "layers/modelcycle/modelcycle/predict/predict.py", "template.yaml"):
+        (project / file).write_text((project / file).read_text() + "\n")
+        assert training_code(project) == before, file
+    for file in ("functions/train/run_trial.py", "layers/modelcycle/modelcycle/model/recipe.py",
+                 "layers/modelcycle/modelcycle/engine.py", "layers/data/requirements.txt"):  # fmt: skip
+        (project / file).write_text((project / file).read_text() + "\n")
+        assert training_code(project) != before, file
+        before = training_code(project)
+
+
+class Place:
+    """A place with a registry and the training code that is deployed there."""
+
+    def __init__(self, registry: Registry, deployed: str) -> None:
+        self.registry, self.outputs = registry, {"TrainingCode": deployed}
+
+
+def test_a_version_is_stale_until_the_deployed_code_has_made_it_again() -> None:
+    registry = Registry(MemoryTable())
+    for code in ("old", ""):  # a run that does not know its code says nothing of it
+        made, _ = registry.versions.register(version(1), "content", training_code=code)
+    stale = [stale_versions(Place(registry, at), "m", [made.version]) for at in ("old", "new", "unknown")]  # type: ignore[arg-type]
+    assert stale == [[], [1], []]
+    assert "`modelcycle run m.yaml`" in stale_text("m", [1])[0]
+    again, created = registry.versions.register(version(1), "content", training_code="new")
+    assert (again.version, created) == (1, False)
+    assert stale_versions(Place(registry, "new"), "m", [1]) == []  # type: ignore[arg-type]
+    assert stale_versions(Place(registry, "new"), "m", [7]) == [7]  # type: ignore[arg-type]
+
+
+def test_the_sbom_names_the_tool_and_every_layer() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\nsbom:")[2].partition("\n\n")[0]
+    layers = {path.parent.name for path in (ROOT / "layers").glob("*/requirements.txt")}
+    assert layers <= set(re.findall(r"\w+", recipe))
+
+
+@mock_aws
+def test_a_changed_pipeline_file_starts_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    session = boto3.Session(region_name="us-east-1")
+    s3, states = session.client("s3"), session.client("stepfunctions")
+    s3.create_bucket(Bucket="data")
+    s3.put_bucket_versioning(Bucket="data", VersioningConfiguration={"Status": "Enabled"})
+    definition = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
+    role = "arn:aws:iam::123456789012:role/any"
+    machine = states.create_state_machine(name="l", definition=definition, roleArn=role)["stateMachineArn"]
+    outputs, file = {"DataBucket": "data", "LifecycleArn": machine}, tmp_path / "churn.yaml"
+
+    def deliver() -> tuple[list[str], int]:
+        started = start_changed([file], session, outputs, lambda line: None)
+        return started, len(states.list_executions(stateMachineArn=machine)["executions"])
+
+    file.write_text("name: größe-x\n")
+    with pytest.raises(Fault):
+        deliver()
+    file.write_text("name: churn\ntarget: left\n")
+    assert deliver() == ([], 0)  # no rows yet
+    s3.put_object(Bucket="data", Key="raw/churn/a.csv", Body=b"a,left\n1,2\n")
+    assert deliver() == (["churn"], 1)
+    assert deliver() == ([], 1)
+    file.write_text("name: churn\ntarget: stayed\n")
+    real = session.client("s3")
+    assert deliver() == (["churn"], 2)
+    # killed after the start: the mark is still the first one
+    real.put_object(Bucket="data", Key="pipelines/churn.yaml", Body=file.read_bytes(), Metadata={"run": "wanted"})
+    assert deliver() == (["churn"], 3)
+    assert deliver() == ([], 3)
+    # a file that a person has uploaded is known to have its run
+    real.put_object(Bucket="data", Key="pipelines/churn.yaml", Body=file.read_bytes())
+    assert deliver() == ([], 3)
+
+
+def test_drift_is_told_of_nested_stacks_too() -> None:
+    client = boto3.client("cloudformation", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    nested = "arn:aws:cloudformation:us-east-1:1:stack/mc-dev-Storage/1"
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    with Stubber(client) as stub:
+        for stack, found in (("mc-dev", []), (nested, ["Data"])):
+            identity = {"StackName": stack}
+            stub.add_response("detect_stack_drift", {"StackDriftDetectionId": "d"}, identity)
+            for status in ("DETECTION_IN_PROGRESS", "DETECTION_COMPLETE"):
+                told = {"StackId": stack, "StackDriftDetectionId": "d", "DetectionStatus": status, "Timestamp": at}
+                stub.add_response("describe_stack_drift_detection_status", told, {"StackDriftDetectionId": "d"})
+            drifts = [
+                {
+                    "StackId": stack, "LogicalResourceId": name, "ResourceType": "AWS::S3::Bucket",
+                    "StackResourceDriftStatus": "MODIFIED", "Timestamp": at,
+                    "PropertyDifferences": [
+                        {"PropertyPath": "/Versioning", "ExpectedValue": "Enabled", "ActualValue": "Suspended",
+                         "DifferenceType": "NOT_EQUAL"}
+                    ],
+                }
+                for name in found
+            ]  # fmt: skip
+            filters = {"StackResourceDriftStatusFilters": ["MODIFIED", "DELETED"]}
+            stub.add_response("describe_stack_resource_drifts", {"StackResourceDrifts": drifts}, identity | filters)
+            resources = [] if found else [
+                {"LogicalResourceId": "Storage", "ResourceType": "AWS::CloudFormation::Stack",
+                 "LastUpdatedTimestamp": at, "PhysicalResourceId": nested, "ResourceStatus": "CREATE_COMPLETE"}
+            ]  # fmt: skip
+            stub.add_response("list_stack_resources", {"StackResourceSummaries": resources}, identity)
+        # a stack's own drift is told before that of those that it nests
+        (drift,) = drift_of(client, "mc-dev", sleep=lambda seconds: None)
+    assert str(drift) == (
+        "mc-dev-Storage: Data (AWS::S3::Bucket) is modified\n    /Versioning: Suspended instead of Enabled"
+    )
+
+
+def test_a_stack_that_cannot_be_compared_says_why() -> None:
+    client = boto3.client("cloudformation", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(client) as stub, pytest.raises(NotCompared, match="no rights"):
+        stub.add_response("detect_stack_drift", {"StackDriftDetectionId": "d"}, {"StackName": "mc"})
+        told = {
+            "StackId": "mc", "StackDriftDetectionId": "d", "DetectionStatus": "DETECTION_FAILED",
+            "DetectionStatusReason": "no rights", "Timestamp": datetime(2026, 1, 1, tzinfo=UTC),
+        }  # fmt: skip
+        stub.add_response("describe_stack_drift_detection_status", told, {"StackDriftDetectionId": "d"})
+        list(drift_of(client, "mc", sleep=lambda seconds: None))
+
+
+def test_a_release_that_was_changed_or_belongs_to_other_code_is_not_promoted(project: Path, tmp_path: Path) -> None:
+    assert "there is no" in differences(tmp_path, project)[0]
+    (tmp_path / "template.yaml").write_text("Resources: {}\n")
+    (tmp_path / "release.json").write_text(json.dumps(facts(tmp_path, project)))
+    assert differences(tmp_path, project) == []
+    (project / "functions" / "predict" / "app.py").write_text("other")
+    assert differences(tmp_path, project) == ["the code that is checked out is not that of the release"]
+    (tmp_path / "template.yaml").write_text("Resources: {A: {}}\n")
+    assert len(differences(tmp_path, project)) == 2
+
+
+def workflows() -> dict[str, Any]:
+    return {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+
+
+def test_every_step_of_a_delivery_is_a_target_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    if not (ROOT / ".checkov.yaml").exists():
+        targets.add("checkov")  # comes with its settings
+    commands = [
+        step["run"]
+        for name in ("deliver.yml", "promote.yml")
+        for job in workflows()[name]["jobs"].values()
+        for step in job.get("steps", [])
+        if "run" in step
+    ]
+    assert len(commands) > 8
+    for command in commands:
+        assert command == ".ci/run" or re.fullmatch(r"make [a-z-]+( [A-Z_]+=\S+)?", command), command
+        if command.startswith("make "):
+            assert command.split()[1] in targets, command
+
+
+def test_no_job_holds_a_key_and_only_those_that_deploy_may_ask_for_a_token() -> None:
+    for name in ("deliver.yml", "promote.yml"):
+        workflow = workflows()[name]
+        assert workflow["permissions"] == {"contents": "read"}
+        assert "secrets" not in (ROOT / ".github" / "workflows" / name).read_text()
+    jobs = workflows()["deliver.yml"]["jobs"]
+    assert "permissions" not in jobs["check"]
+    assert workflows()["deliver.yml"]["concurrency"] == {"group": "deliver", "cancel-in-progress": False}
+    order = ["check", "release", "dev", "staging", "prod"]
+    assert [jobs[name]["needs"] for name in order[1:]] == order[:-1]
+    (job,) = workflows()["promote.yml"]["jobs"].values()
+    built = [step["run"] for step in job["steps"] if "run" in step]
+    assert not any("build" in command or "release" in command for command in built), "promoted, not built again"
+
+
+def roles(file: str) -> dict[str, Any]:
+    return {
+        name: resource["Properties"]
+        for name, resource in read_template(ROOT / "infra" / "delivery" / file)["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Role"
+    }
+
+
+@pytest.mark.parametrize(("file", "role", "subject"), [
+    ("environment.yaml", "DeliverRole", "repo:${Repository}:environment:${Environment}"),
+    ("releases.yaml", "ReleaseRole", "repo:${Repository}:ref:refs/heads/main"),
+])  # fmt: skip
+def test_a_role_is_taken_by_one_environment_or_branch_of_one_repository(file: str, role: str, subject: str) -> None:
+    (statement,) = roles(file)[role]["AssumeRolePolicyDocument"]["Statement"]
+    issuer = "token.actions.githubusercontent.com"
+    assert statement["Condition"] == {"StringEquals": {
+        f"{issuer}:aud": "sts.amazonaws.com", f"{issuer}:sub": {"Fn::Sub": subject},
+    }}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", ["environment.yaml", "releases.yaml"])
+def test_no_role_of_the_delivery_may_do_all_or_reach_all(file: str) -> None:
+    without_resources = {"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:ValidateTemplate"}
+    for role in roles(file).values():
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                assert "*" not in actions
+                assert statement["Resource"] != "*" or set(actions) <= without_resources, actions
+                assert not any(action.startswith("iam:") and "*" in action for action in actions)
+
+
+def test_where_there_are_no_versions_nothing_refers_to_one() -> None:
+    version_of = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "Ask"}}}
+    alias = {"FunctionVersion": {"Fn::GetAtt": ["AskVersion1", "Version"]}}
+    flat: dict[str, Any] = {
+        "Resources": {
+            "AskVersion1": version_of, "AskAlias": {"Type": "AWS::Lambda::Alias", "Properties": alias},
+            "Check": {"Type": "AWS::Lambda::Function", "Properties": {"Environment": {"Variables": {
+                "NEW_CODE": {"Ref": "AskVersion1"},
+            }}}},
+            "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Dimensions": [
+                {"Name": "ExecutedVersion", "Value": {"Fn::GetAtt": ["AskVersion1", "Version"]}},
+            ]}},
+        }
+    }  # fmt: skip
+    (said,) = [line for line in adapt(flat, "mc", partitions=True) if "$LATEST" in line]
+    assert "without a check" in said
+    resources = flat["Resources"]
+    assert resources["Check"]["Properties"]["Environment"]["Variables"]["NEW_CODE"] == {"Ref": "Ask"}
+    assert resources["Alarm"]["Properties"]["Dimensions"][0]["Value"] == "$LATEST"
+    assert resources["AskAlias"]["Properties"]["FunctionVersion"] == "$LATEST"
+    assert "AskVersion1" not in json.dumps(flat)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelcycle.messages import ScoredCandidate, Staged
-from modelcycle.model.answer import load_version
+from modelcycle.messages import ScoredCandidate, Staged, answers_key
+from modelcycle.model.answer import answer, load_version
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.scoring import Scores
-from modelcycle.registry import Registry
+from modelcycle.registry import Registry, Route
 from modelcycle.score_candidate import score_candidate
 from modelcycle.spec import Task
 from modelcycle.stage import Places, stage
@@ -62,6 +62,35 @@ def test_a_version_that_passes_is_staged(task: Task) -> None:
     assert (result.verdict, result.reasons, result.differences, result.rows) == ("passed", [], 0, 40)
     assert 0 < result.p50_ms <= result.p99_ms and not result.approval
     assert run.state == "staged"
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_the_answers_of_a_staged_version_are_put_on_record_once(task: Task) -> None:
+    run = Registered(task)
+    run.stage()
+    key = answers_key(MODEL, run.version)
+    record = json.loads(run.store.objects[key])
+    served = load_version(run.registry.versions.get(MODEL, run.version), run.store)
+    assert 0 < len(record["rows"]) <= 50
+    for row in record["rows"]:
+        said = answer({"instances": [row["instance"]]}, Route(weights={1: 100}), {1: served}, "k")
+        if task == "regression":
+            assert row["probabilities"] is None and row["prediction"] == pytest.approx(said.predictions[0], rel=1e-5)
+        else:
+            assert row["prediction"] == said.predictions[0] or row["tie"]
+            assert row["probabilities"] == pytest.approx(said.probabilities[0], abs=1e-5)
+    run.store.put(key, b"another")  # as a later run would
+    assert json.loads(run.store.objects[key]) == record
+
+
+def test_rows_that_json_cannot_carry_are_not_put_on_record() -> None:
+    run = Registered()
+    signature = load_version(run.registry.versions.get(MODEL, run.version), run.store).signature
+    instances = [{HOURS: float("inf")}, {HOURS: 1.0}, {HOURS: None}]
+    scores = np.array([[0.2, 0.8], [np.nan, 0.1], [0.4, 0.6]])
+    record = ExpectedAnswers(signature, instances, scores, ["yes", "no", "yes"], 1.0).on_record(50)
+    assert [row["instance"] for row in record["rows"]] == [{HOURS: None}]
+    json.dumps(record, allow_nan=False)
 
 
 def test_a_slow_version_is_refused_with_the_reason_recorded() -> None:

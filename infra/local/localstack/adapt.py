@@ -46,8 +46,8 @@ def _aliases_without_versions(template: Template) -> list[str]:
     """Point aliases to $LATEST: an update would lose the alias, or leave it on a version that is gone."""
     resources = template["Resources"]
     versions = {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
-    for name in versions:
-        del resources[name]
+    functions = {name: resources.pop(name).get("Properties", {}).get("FunctionName") for name in versions}
+    _refer_to_functions(template, functions)
     for resource in resources.values():
         if resource["Type"] == "AWS::Lambda::Alias":
             resource["Properties"]["FunctionVersion"] = "$LATEST"
@@ -56,7 +56,32 @@ def _aliases_without_versions(template: Template) -> list[str]:
             resource["DependsOn"] = [n for n in ([names] if isinstance(names, str) else names) if n not in versions]
     if not versions:
         return []
-    return [f"{len(versions)} versions of functions: aliases point to $LATEST, because an update would lose them"]
+    return [
+        f"{len(versions)} versions of functions: aliases point to $LATEST, because an update would lose them; so new "
+        "code of Predict and Decide gets traffic at once, without a check"
+    ]
+
+
+def _refer_to_functions(node: Any, functions: dict[str, Any]) -> Any:
+    """Replace references to versions by references to their functions, in place; return what takes the node's place.
+
+    Parameters
+    ----------
+    functions : by version, what refers to its function
+    """
+    if isinstance(node, list):
+        node[:] = [_refer_to_functions(item, functions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if len(node) == 1:
+        ((name, argument),) = node.items()
+        if name == "Ref" and argument in functions:
+            return functions[argument]
+        if name == "Fn::GetAtt" and isinstance(argument, list) and argument[0] in functions:
+            return "$LATEST"
+    for key, value in node.items():
+        node[key] = _refer_to_functions(value, functions)
+    return node
 
 
 def _rules_for_schedules(template: Template) -> list[str]:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol
 
 from modelcycle.outages import Unreachable, outages_as_faults
 
+# the AppSpec is JSON or YAML (AWS page "AppSpec 'resources' section for AWS Lambda deployments")
+TARGET = re.compile(r"""\bTargetVersion["']?\s*:\s*["']?(\d+)""")
+
 
 class Deployments(Protocol):
     """Deployments that call a function before and after they move traffic."""
+
+    def target(self, deployment: str) -> str:
+        """Return the version of the function that a deployment gives traffic to; empty if it does not say.
+
+        Raises
+        ------
+        Transient, Throttled : the service does not answer
+        """
 
     def report(self, deployment: str, hook: str, passed: bool) -> None:
         """Say whether the deployment may go on; otherwise it moves the traffic back.
@@ -36,6 +48,14 @@ class CodeDeploy:
     def __init__(self, client: Any, unreachable: Unreachable = ()) -> None:
         self.client = client
         self.unreachable = unreachable
+
+    def target(self, deployment: str) -> str:
+        with outages_as_faults("CodeDeploy", deployment, self.unreachable):
+            info = self.client.get_deployment(deploymentId=deployment)["deploymentInfo"]
+        revision = info.get("revision", {})
+        content = (revision.get("appSpecContent") or revision.get("string") or {}).get("content", "")
+        named = TARGET.search(content)
+        return named[1] if named else ""
 
     def report(self, deployment: str, hook: str, passed: bool) -> None:
         with outages_as_faults("CodeDeploy", deployment, self.unreachable):

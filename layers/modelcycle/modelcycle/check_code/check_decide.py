@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelcycle.check_code.verdict import Places, Reply, ask, reported, verdict
+from modelcycle.check_code.verdict import Places, Reply, ask, other_version, reported, verdict
 from modelcycle.messages import CheckCodeRequest, CodeChecked
 from modelcycle.proxy_requests import CHECK, proxy_request
 
@@ -30,7 +30,7 @@ def _check(request: CheckCodeRequest, places: Places) -> CodeChecked:
         ({"decision": "reject", "version": NO_VERSION, "why": "check of new code"}, 404, "one about no version"),
     ):
         reply = ask(places.new, _event(model, body, request.deployment))
-        reason = _difference(reply, status)
+        reason = other_version(request, places, reply.version) or _difference(reply, status)
         if reason:
             reasons.append(f"{title}: {reason}")
     return verdict(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelcycle.check_code.verdict import Places, Reply, ask, reported, verdict
+from modelcycle.check_code.verdict import Places, Reply, ask, other_version, reported, verdict
 from modelcycle.faults import Unknown
 from modelcycle.messages import CheckCodeRequest, CodeChecked, answers_key
 from modelcycle.proxy_requests import CHECK, proxy_request
@@ -44,6 +44,9 @@ def _check(request: CheckCodeRequest, places: Places, clock: Callable[[], float]
     reply = ask(places.new, proxy_request("GET", LIVE, LIVE, {}, f"check-{request.deployment}", stage=CHECK))
     if reply.failure or reply.status != 200:
         return verdict([f"{LIVE}: {reply.failure or f'it answers {reply.status} instead of 200'}"], [], LIVE)
+    other = other_version(request, places, reply.version)
+    if other:
+        return verdict([other], [], LIVE)
     findings, ends = _Findings(), clock() + MAX_SECONDS
     for model in places.registry.runs.models():
         champion = places.registry.routes.get(model).champion

@@ -84,6 +84,17 @@ def reported(request: CheckCodeRequest, deployments: Deployments, check: Callabl
     return checked
 
 
+def other_version(request: CheckCodeRequest, places: Places, asked: str) -> str:
+    """Return that a deployment is about another version than the one that was asked; empty if it is not.
+
+    The check knows the new version by a variable of its own, which the same update of the stack has to have set before.
+    """
+    target = places.deployments.target(request.deployment) if request.hook else ""
+    if not target or not asked or target == asked:
+        return ""
+    return f"version {asked} was asked, and version {target} is being deployed"
+
+
 def verdict(reasons: list[str], notes: list[str], asked: str, *, models: int = 0, rows: int = 0) -> CodeChecked:
     """Return the verdict: refused if there is a reason."""
     return CodeChecked(

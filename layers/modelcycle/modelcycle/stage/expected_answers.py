@@ -86,8 +86,14 @@ class ExpectedAnswers:
                     "tie": not regression and self._is_tie(self.scores[row]),
                 }
                 for row in _evenly_spread(len(self.instances), rows).tolist()
+                if self._is_json(row)
             ],
         }
+
+    def _is_json(self, row: int) -> bool:
+        """Return whether JSON can carry a row and its answer: it has no numbers that are not finite."""
+        numbers = [value for value in self.instances[row].values() if isinstance(value, float)]
+        return bool(np.isfinite([*numbers, *self.scores[row]]).all())
 
     def _probabilities(self, row: int) -> dict[str, float]:
         return {name: float(score) for name, score in zip(self.signature.classes, self.scores[row], strict=True)}
