@@ -48,8 +48,8 @@ class Step:
     started: datetime
     ended: datetime | None = None
     status: Status = "running"
-    in_container: str = ""  # why a container does it
     results: dict[str, Any] = field(default_factory=dict)
+    in_container: str = ""  # why a container does it
 
     @property
     def seconds(self) -> float | None:

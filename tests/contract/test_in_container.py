@@ -135,7 +135,7 @@ def test_a_model_made_in_containers_has_the_bytes_of_one_made_in_functions(
         _, here = run(world, f"made-{kind}", IN_CONTAINER.replace("where: container", "where: function"), world.task)
     assert not here["select_model"]["cached"]
     assert containers.done == ["run_trial", "run_trial", "select_model", "refit"]
-    files = [(made, file) for made in ("select_model", "refit") for file in ("onnx", "skops")]
+    files = [(made, file) for made in ("select_model", "refit") for file in ("onnx", "reference")]
     assert [there[made][file]["sha256"] for made, file in files] == [here[made][file]["sha256"] for made, file in files]
     assert [trial["loss"] for trial in there["trials"]] == [trial["loss"] for trial in here["trials"]]
     notes = " ".join(there["select_model"]["notes"])
