@@ -22,7 +22,7 @@ from cli.screens.reproduced import reproduced_text
 from modelcycle.faults import BadInput, Unknown
 from modelcycle.store import S3Store, read_json
 
-MEMORY = 2048  # MB, as template.yaml gives it to the data steps: the number of DuckDB's threads follows from it
+MEMORY = 10_240  # MB, the most that a function can have: DuckDB takes what it needs of it, with the same result
 
 
 def reproduce(name: str, folder: Path | None, options: Options) -> int:

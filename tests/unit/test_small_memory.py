@@ -77,6 +77,22 @@ def test_the_results_are_the_same_in_little_memory(monkeypatch: pytest.MonkeyPat
     assert len(usual) > 8
 
 
+def test_the_results_are_the_same_in_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function with more memory has more processors; with several threads, the order of rows would be chance."""
+    files = [
+        "n,t,y\n" + "".join(f"{n / 7:.4f},level {n % 1201},{'ab'[n % 2]}\n" for n in numbers)
+        for numbers in np.random.default_rng(5).integers(0, 100_000, (4, 40_000)).tolist()
+    ]
+    made = []
+    for megabytes in (2_048, 10_240, 10_240):
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", str(megabytes))
+        workspace = Workspace()
+        for number, text in enumerate(files):
+            workspace.data.upload(f"raw/m/{number}.csv", text.encode())
+        made.append(workspace.collect(workspace.run(target="y")).wire())
+    assert made[0] == made[1] == made[2]
+
+
 def test_rows_of_a_stored_table_are_those_of_the_table_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

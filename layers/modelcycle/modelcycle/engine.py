@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 from modelcycle.faults import BadData
 
-MEMORY_MB_PER_CPU = 1769  # AWS page "Configure Lambda function memory"
+# With two, rows come in another order each time: equal inputs gave other bytes, and other test rows, and a version could not
+# be made again by a function with other memory.
+THREADS = 1
 DUCKDB_MEMORY_SHARE = 0.6  # of a function's memory; Python and the fetched results need the rest
-WORKING_MEGABYTES = 80  # for each thread, beyond which DuckDB spills: its memory does not grow with the rows
+WORKING_MEGABYTES = 80  # beyond which DuckDB spills: its memory does not grow with the rows
 FLUSHED_SIZE = "16MB"  # freed memory beyond it goes back to the system, instead of waiting to be used again
-NARROW_MEGABYTES = 40  # for each thread, beside columns that Python holds
+NARROW_MEGABYTES = 40  # beside columns that Python holds
 RELEASED_MEGABYTES = 16  # what is kept in memory beside columns that Python holds
 MAX_WIDENED = 2  # queries that did not fit; then all get the function's share: a wide table would try each twice
 MAX_ROW_GROUP_CELLS = 4_000_000  # of a Parquet file; the writer keeps a row group in memory
@@ -31,12 +33,11 @@ class Engine:
     ----------
     connection : of DuckDB
     megabytes : the share
-    threads : of the connection
     """
 
-    def __init__(self, connection: Any, megabytes: int, threads: int) -> None:
-        self.connection, self.megabytes, self.threads = connection, megabytes, threads
-        self.working = min(WORKING_MEGABYTES * threads, megabytes)
+    def __init__(self, connection: Any, megabytes: int) -> None:
+        self.connection, self.megabytes = connection, megabytes
+        self.working = min(WORKING_MEGABYTES, megabytes)
         self.is_widened, self.widened = False, 0
         self._limit(self.working)
 
@@ -59,7 +60,7 @@ class Engine:
 
     def narrow(self) -> None:
         """Work in less memory from now on: Python holds columns beside it. Queries that need more still get it."""
-        self.working = min(NARROW_MEGABYTES * self.threads, self.working)
+        self.working = min(NARROW_MEGABYTES, self.working)
         if not self.is_widened:  # otherwise the next query sets it
             self._limit(self.working)
 
@@ -93,13 +94,12 @@ def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[
     import duckdb
 
     megabytes = megabytes or int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"))
-    threads = max(1, megabytes // MEMORY_MB_PER_CPU)
     spill_folder = folder / "spill"
     spill_folder.mkdir(exist_ok=True)
     connection = duckdb.connect(
         str(folder / "tables.duckdb"),  # tables in a file are compressed and may exceed the memory
         config={
-            "threads": threads,
+            "threads": THREADS,
             "temp_directory": str(spill_folder),
             "home_directory": str(folder),
             "extension_directory": str(folder),
@@ -113,7 +113,7 @@ def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[
     try:
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET TimeZone = 'UTC'")
-        yield Engine(connection, int(megabytes * DUCKDB_MEMORY_SHARE), threads)
+        yield Engine(connection, int(megabytes * DUCKDB_MEMORY_SHARE))
     except duckdb.OutOfMemoryException:
         raise BadData(
             f"the data do not fit into {megabytes} MB of memory", where,
