@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from modelcycle.store import Listed
 
 class FolderStore:
     """A `modelcycle.store.Store` of artifacts: the object `key` is the file `folder/key`. `put` writes once."""
+
+    max_object_bytes = sys.maxsize  # of a file
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -66,6 +69,8 @@ class SourceFiles(FolderStore):
     folder : file `number` holds the object of that number in the manifest
     objects : of the manifest
     """
+
+    max_object_bytes = 0  # nothing is written
 
     def __init__(self, folder: Path, objects: Sequence[dict[str, Any]]) -> None:
         super().__init__(folder)

@@ -17,17 +17,13 @@ NO_RESOURCES = ("ecr:GetAuthorizationToken",)
 
 
 class Need(NamedTuple):
-    """`name` (for people) needs `action` on `resource`, with `role`; in a table, on the records of a partition key.
-
-    Of tasks of ECS, those of a cluster.
-    """
+    """`name` (for people) needs `action` on `resource`, with `role`; in a table, on the records of a partition key."""
 
     name: str
     role: str
     action: str
     resource: str
     key: str = ""
-    cluster: str = ""
 
 
 def test_state_machines_rules_and_schedules_have_the_permissions_that_they_need(cloud: LocalCloud) -> None:
@@ -106,9 +102,9 @@ def needs_of_state_machines(cloud: LocalCloud) -> Iterator[Need]:
             elif resource.endswith(":ecs:runTask.sync"):
                 task_definition = state["Parameters"]["TaskDefinition"].rpartition(":")[0]
                 yield Need(task, role, "ecs:RunTask", f"{task_definition}:*")
-                tasks_of_account = f"{task_definition.partition(':task-definition')[0]}:task/*"
-                yield Need(task, role, "ecs:StopTask", tasks_of_account, cluster=state["Parameters"]["Cluster"])
-                yield Need(task, role, "ecs:DescribeTasks", tasks_of_account, cluster=state["Parameters"]["Cluster"])
+                tasks_of_cluster = f"{state['Parameters']['Cluster'].replace(':cluster/', ':task/')}/*"
+                yield Need(task, role, "ecs:StopTask", tasks_of_cluster)
+                yield Need(task, role, "ecs:DescribeTasks", tasks_of_cluster)
                 yield from needs_of_waiting(task, role, task_definition, "ECSTask")
                 described_task = cloud.admin.client("ecs").describe_task_definition(taskDefinition=task_definition)
                 yield Need(task, role, "iam:PassRole", described_task["taskDefinition"]["executionRoleArn"])
@@ -202,7 +198,6 @@ def allowed(iam: Any, need: Need) -> bool:
         {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": kind}
         for name, value, kind in (
             ("dynamodb:LeadingKeys", need.key, "stringList"),
-            ("ecs:cluster", need.cluster, "string"),
             ("iam:PassedToService", "ecs-tasks.amazonaws.com" if need.action == "iam:PassRole" else "", "string"),
         )
         if value

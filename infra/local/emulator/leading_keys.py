@@ -18,6 +18,7 @@ LEADING_KEYS = "dynamodb:LeadingKeys"
 _OF_ITEMS = "modelcycle:LeadingKeysOfItems"  # the keys of a transaction's items, in the order of their checks
 # the order in which MiniStack checks the members of an item
 TRANSACTION_MEMBERS = ("ConditionCheck", "Put", "Update", "Delete", "Get")
+SINGLE_VALUED = ("string", "numeric", "boolean", "ip", "date")  # types of a context key; the others end with List
 EQUALITY = re.compile(r"([#\w.-]+)\s*=\s*(:\w+)")
 
 
@@ -46,7 +47,7 @@ def fill_in_leading_keys(dynamodb: Any, iam: Any, iam_actions: Any, iam_evaluato
 
 def simulate_with_context(iam: Any, iam_evaluator: Any) -> None:
     """Make the simulation of policies use the request's `ContextEntries`."""
-    entries: contextvars.ContextVar[dict[str, list[str]] | None] = contextvars.ContextVar("entries", default=None)
+    entries: contextvars.ContextVar[dict[str, str | list[str]] | None] = contextvars.ContextVar("entries", default=None)
     evaluate = iam_evaluator.evaluate
 
     def evaluate_with_entries(context: Any, *policies: Any) -> Any:
@@ -129,11 +130,12 @@ def _text(value: Any) -> str | None:
     return str(next(iter(value.values()))) if isinstance(value, dict) and value else None
 
 
-def _context_entries(iam: Any, parameters: Any) -> Iterator[tuple[str, list[str]]]:
+def _context_entries(iam: Any, parameters: Any) -> Iterator[tuple[str, str | list[str]]]:
     number = 1
     while name := iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyName"):
+        kind = iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyType")
         values: list[str] = []
         while value := iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyValues.member.{len(values) + 1}"):
             values.append(value)
-        yield name.lower(), values
+        yield name.lower(), values[0] if values and kind in SINGLE_VALUED else values
         number += 1

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from modelcycle.faults import BadData
 
-# With two, rows come in another order each time: equal inputs gave other bytes, and other test rows, and a version could not
+# With several, the order of rows is chance: equal inputs gave other bytes and other test rows, and a version could not
 # be made again by a function with other memory.
 THREADS = 1
 DUCKDB_MEMORY_SHARE = 0.6  # of a function's memory; Python and the fetched results need the rest
@@ -117,7 +117,7 @@ def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[
     except duckdb.OutOfMemoryException:
         raise BadData(
             f"the data do not fit into {megabytes} MB of memory", where,
-            "give the step's function more memory, or keep fewer rows or columns",
+            "give the step more memory (DataMemory, a parameter of the stack), or keep fewer rows or columns",
         ) from None  # fmt: skip
     finally:
         connection.close()
