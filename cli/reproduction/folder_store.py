@@ -70,8 +70,6 @@ class SourceFiles(FolderStore):
     objects : of the manifest
     """
 
-    max_object_bytes = 0  # nothing is written
-
     def __init__(self, folder: Path, objects: Sequence[dict[str, Any]]) -> None:
         super().__init__(folder)
         self.objects = {entry["key"]: (number, entry) for number, entry in enumerate(objects)}

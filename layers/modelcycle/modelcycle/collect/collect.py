@@ -18,9 +18,9 @@ from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.collect.stream_objects import correct_objects
 from modelcycle.contract import ContractFile, contract_files
-from modelcycle.data_need import MAX_SNAPSHOT_BYTES, files_need
+from modelcycle.data_need import check_files, files_need
 from modelcycle.engine import connect
-from modelcycle.faults import BadData, NoData
+from modelcycle.faults import NoData
 from modelcycle.messages import Collected, CollectRequest
 from modelcycle.reading import TextTable, check_suffix
 from modelcycle.registry import Leases, Registry, Results
@@ -28,7 +28,7 @@ from modelcycle.spec import MAIN, StreamSource
 from modelcycle.spec.sources import csv_of
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Listed, Store, put_json, read_json
-from modelcycle.workplace import CONTAINER_SCALE, Workplace
+from modelcycle.workplace import Workplace
 
 MAX_NAMED = 20  # repeated files in the message; the manifest has all
 
@@ -183,11 +183,4 @@ def _check_listing(listing: list[Listed], prefix: str, workplace: Workplace | No
     for listed in listing:
         check_suffix(listed.key)
     total = sum(listed.bytes for listed in listing)
-    is_large = workplace is not None and workplace.hands_over
-    limit = MAX_SNAPSHOT_BYTES * (CONTAINER_SCALE if is_large else 1)
-    if total > limit:
-        larger = "" if is_large else ", or deploy the stack with LargeTraining (docs/large-data.md)"
-        raise BadData(
-            f"the files have {total / 2**30:.1f} GiB; the limit is {limit >> 30} GiB", prefix,
-            f"keep fewer files there, or only newer ones{larger}",
-        )  # fmt: skip
+    check_files(total, prefix, workplace is not None and workplace.hands_over)

@@ -84,12 +84,11 @@ def preprocess(
     BadData : there are too few rows, too many that do not parse, or more data than a model may have
     """
     pipeline = pipeline_of(artifacts, request.run)
+    scale = workplace.scale if workplace is not None else CONTAINER_SCALE
 
     def work() -> Preprocessed:
         with TemporaryDirectory() as name, connect(Path(name), STEP) as engine:
-            return _preprocess(
-                request, artifacts, pipeline, engine, Path(name), workplace.scale if workplace else CONTAINER_SCALE
-            )
+            return _preprocess(request, artifacts, pipeline, engine, Path(name), scale)
 
     parameters = pipeline.model_dump(mode="json", include=PIPELINE_KEYS)
     if pipeline.rules.freshness is not None:  # what was fresh then may not be any more

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle import data_need
 from modelcycle.cells.column import Column
-from modelcycle.data_need import MAX_CELLS
 from modelcycle.engine import batches
 from modelcycle.faults import BadData
 from modelcycle.model import npz
@@ -38,7 +38,7 @@ def check_size(engine: Any, columns: dict[int, Column], rows: int, scale: int = 
     ------
     BadData : names the limit, and the largest column
     """
-    max_cells, max_text_bytes = MAX_CELLS * scale, MAX_TEXT_COLUMN_BYTES * scale
+    max_cells, max_text_bytes = data_need.MAX_CELLS * scale, MAX_TEXT_COLUMN_BYTES * scale
     larger = ", or deploy the stack with LargeTraining (docs/large-data.md)" if scale == 1 else ""
     if rows * len(columns) > max_cells:
         raise BadData(
