@@ -20,6 +20,8 @@ class FolderStore:
     folder : of the bucket; its name is the bucket's
     """
 
+    max_object_bytes = MAX_OBJECT_BYTES
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)

@@ -15,11 +15,11 @@ Status = Literal["running", "done", "cached", "refused", "failed"]
 # the steps that people see, each with its states in the state machine; the last state ends the step
 STEPS: dict[str, tuple[str, ...]] = {
     "pull": ("Pull",),
-    "collect": ("Collect",),
-    "preprocess": ("Preprocess",),
-    "engineer_features": ("EngineerFeatures",),
+    "collect": ("CollectInContainer", "Collect"),
+    "preprocess": ("PreprocessInContainer", "Preprocess"),
+    "engineer_features": ("EngineerFeaturesInContainer", "EngineerFeatures"),
     "train": ("PlanTrials", "Train", "SelectModelInContainer", "SelectModel"),
-    "score_candidate": ("FindUnseen", "ScoreCandidate"),
+    "score_candidate": ("FindUnseenInContainer", "FindUnseen", "ScoreCandidateInContainer", "ScoreCandidate"),
     "validate": ("Validate",),
     "refit": ("Refit", "RefitInContainer", "CheckRefit"),
     "govern": ("Govern",),
@@ -48,8 +48,8 @@ class Step:
     started: datetime
     ended: datetime | None = None
     status: Status = "running"
-    in_container: str = ""  # why a container does it
     results: dict[str, Any] = field(default_factory=dict)
+    in_container: str = ""  # why a container does it
 
     @property
     def seconds(self) -> float | None:

@@ -16,6 +16,8 @@ from modelcycle.store import MAX_OBJECT_BYTES, Listed
 class MemoryStore:
     """A bucket. `put` writes once; `upload` replaces an object, as users may."""
 
+    max_object_bytes = MAX_OBJECT_BYTES
+
     def __init__(self, bucket: str = "artifacts") -> None:
         self.bucket = bucket
         self.objects: dict[str, bytes] = {}
@@ -26,8 +28,8 @@ class MemoryStore:
 
     def put(self, key: str, body: bytes | Path) -> Artifact:
         content = body if isinstance(body, bytes) else body.read_bytes()
-        if len(content) > MAX_OBJECT_BYTES:
-            raise ValueError(f"{key} would have {len(content)} bytes; the limit is {MAX_OBJECT_BYTES}")
+        if len(content) > self.max_object_bytes:
+            raise ValueError(f"{key} would have {len(content)} bytes; the limit is {self.max_object_bytes}")
         with self.lock:
             stored = self.objects.setdefault(key, content)
         return Artifact(uri=f"s3://{self.bucket}/{key}", sha256=hashlib.sha256(stored).hexdigest(), bytes=len(stored))

@@ -23,7 +23,7 @@ PARAMETERS = {
     "RegistryArn": "arn:aws:dynamodb:us-east-1:1:table/registry", "EventBusArn": "arn:aws:events:us-east-1:1:bus/mc",
     "CaptureStreamArn": "arn:aws:firehose:us-east-1:1:deliverystream/c",
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
-    "SourceBuckets": "", "LogDays": "30", "PermissionsBoundary": "",
+    "SourceBuckets": "", "LargeTraining": "fargate", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
 DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "feedback", "score", "scored")
 # a model may be named as a part of keys is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from modelcycle.store import Listed
 
 class FolderStore:
     """A `modelcycle.store.Store` of artifacts: the object `key` is the file `folder/key`. `put` writes once."""
+
+    max_object_bytes = sys.maxsize  # of a file
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

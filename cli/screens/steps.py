@@ -47,7 +47,11 @@ def figures(step: Step) -> Figures:
     """Return the figures of a step that has ended; the error if it failed."""
     if step.status == "failed":
         return Figures([clip(Fault.parse(reason_text(step.results.get("error")))[0], 100) or "failed"])
-    return FIGURES[step.name](step.results)
+    shown = FIGURES[step.name](step.results)
+    said = f"done in a container: {step.in_container}"
+    if not step.in_container or said in shown.sentences:
+        return shown
+    return shown._replace(sentences=[*shown.sentences, said])
 
 
 def running(step: Step, trials: tuple[int, int] | None) -> list[str]:

@@ -14,4 +14,6 @@ from modelcycle.observability import Metric, observed
 )
 def handler(request: EngineerFeaturesRequest) -> EngineeredFeatures:
     aws = adapters()
-    return engineer_features(request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code)
+    return engineer_features(
+        request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code, workplace=aws.workplace
+    )

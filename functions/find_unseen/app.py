@@ -9,4 +9,4 @@ from modelcycle.observability import observed
 @observed("find_unseen", FindUnseenRequest.from_event, log=["champion", "rows", "seen", "uncompared", "cached"])
 def handler(request: FindUnseenRequest) -> FoundUnseen:
     aws = adapters()
-    return find_unseen(request, artifacts=aws.artifacts, registry=aws.registry, code=aws.code)
+    return find_unseen(request, artifacts=aws.artifacts, registry=aws.registry, code=aws.code, workplace=aws.workplace)

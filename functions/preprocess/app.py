@@ -14,4 +14,6 @@ from modelcycle.preprocess import preprocess
 )
 def handler(request: PreprocessRequest) -> Preprocessed:
     aws = adapters()
-    return preprocess(request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code)
+    return preprocess(
+        request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code, workplace=aws.workplace
+    )

@@ -11,4 +11,6 @@ from modelcycle.score_candidate import score_candidate
 )
 def handler(request: ScoreCandidateRequest) -> ScoredCandidate:
     aws = adapters()
-    return score_candidate(request, artifacts=aws.artifacts, registry=aws.registry, code=aws.code)
+    return score_candidate(
+        request, artifacts=aws.artifacts, registry=aws.registry, code=aws.code, workplace=aws.workplace
+    )

@@ -25,6 +25,11 @@ from typing import Any, NoReturn
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 HANDLERS = {
+    "collect": "collect/app.py",
+    "preprocess": "preprocess/app.py",
+    "engineer_features": "engineer_features/app.py",
+    "find_unseen": "find_unseen/app.py",
+    "score_candidate": "score_candidate/app.py",
     "run_trial": "train/run_trial.py",
     "select_model": "train/select_model.py",
     "refit": "refit/refit.py",

@@ -15,7 +15,7 @@ from botocore.validate import validate_parameters
 
 from infra.container import run_step
 from infra.local.emulator.containers import OPERATIONS
-from modelcycle import aws
+from modelcycle import aws, data_need
 from modelcycle.faults import BadData, BadPipeline
 from modelcycle.messages import Assignment, ContainerOutcome
 from tests.contract.conductor import conduct, flow
@@ -28,6 +28,12 @@ IN_CONTAINER = PIPELINE.replace("trials: 3", "trials: 2, where: container, refit
 SUBSTITUTED = {"${Cluster}": "c", "${Task}": "t", "${PublicIp}": "ENABLED", "${InstanceType}": "ml.m5.large",
                "${Image}": "image", "${JobPrefix}": "0a1b2c3d"}  # fmt: skip
 
+STEPS = [
+    "collect", "preprocess", "engineer_features", "run_trial", "select_model",
+    "find_unseen", "score_candidate", "refit",
+]  # fmt: skip
+"""What a container does, in the order of the flow."""
+
 
 class Containers:
     """Fargate or SageMaker, which run the container's program in this process.
@@ -37,10 +43,13 @@ class Containers:
     world : whose functions hand work over
     kind : fargate or sagemaker
     do : what the container does; by default the assignment
+    megabytes : memory of the functions
     """
 
-    def __init__(self, world: World, kind: str, do: Callable[[Assignment], ContainerOutcome] | None = None) -> None:
-        self.world, self.kind, self.do = world, kind, do
+    def __init__(
+        self, world: World, kind: str, do: Callable[[Assignment], ContainerOutcome] | None = None, megabytes: int = 2048
+    ) -> None:
+        self.world, self.kind, self.do, self.megabytes = world, kind, do, megabytes
         self.done: list[str] = []
         self.requests: list[dict[str, Any]] = []
 
@@ -52,7 +61,7 @@ class Containers:
         if resource.removesuffix(".sync") in OPERATIONS:
             self.run(resource.removesuffix(".sync"), event)
             return {}
-        with self.handing_over(self.kind):
+        with self.handing_over(self.kind, aws_lambda_function_memory_size=self.megabytes):
             return self.world.task(resource, event)
 
     def run(self, resource: str, event: dict[str, Any]) -> None:
@@ -74,7 +83,7 @@ class Containers:
         self.done.append(assignment.step)
         if self.do is not None:
             return self.do(assignment).model_dump()
-        with self.handing_over(self.kind, container_reason=assignment.why):
+        with self.handing_over(self.kind, container_reason=assignment.why, aws_lambda_function_memory_size=60_000):
             answer = functions()["".join(part.title() for part in assignment.step.split("_"))](assignment.request)
         return ContainerOutcome(result=answer).model_dump()
 
@@ -135,11 +144,39 @@ def test_a_model_made_in_containers_has_the_bytes_of_one_made_in_functions(
         _, here = run(world, f"made-{kind}", IN_CONTAINER.replace("where: container", "where: function"), world.task)
     assert not here["select_model"]["cached"]
     assert containers.done == ["run_trial", "run_trial", "select_model", "refit"]
-    files = [(made, file) for made in ("select_model", "refit") for file in ("onnx", "skops")]
+    files = [("select_model", "onnx"), ("select_model", "reference"), ("refit", "onnx")]
     assert [there[made][file]["sha256"] for made, file in files] == [here[made][file]["sha256"] for made, file in files]
     assert [trial["loss"] for trial in there["trials"]] == [trial["loss"] for trial in here["trials"]]
     notes = " ".join(there["select_model"]["notes"])
     assert "done in a container: the pipeline file says training.where: container" in notes
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions that take next to nothing."""
+    for limit, least in (("MAX_SNAPSHOT_BYTES", 10_000), ("MAX_CELLS", 1_000), ("MAX_FETCHED_BYTES", 100)):
+        monkeypatch.setattr(data_need, limit, least)
+
+
+@pytest.mark.usefixtures("small")
+def test_every_step_that_reads_all_rows_is_done_in_a_container_if_they_do_not_fit_a_function(world: World) -> None:
+    containers = Containers(world, "fargate", megabytes=150)
+    end, data = run(world, "large", IN_CONTAINER.replace("where: container", "where: auto"), containers.task)
+    assert end == "Unchanged", data
+    assert list(dict.fromkeys(containers.done)) == STEPS
+    assert "function has 150" in " ".join(data["select_model"]["notes"])
+
+
+@pytest.mark.usefixtures("small")
+def test_without_containers_files_that_do_not_fit_are_refused_with_what_to_do(world: World) -> None:
+    with pytest.raises(Exception, match=r"(?s)the files have .* LargeTraining"):
+        run(world, "refused", PIPELINE, Containers(world, "none").task)
+
+
+def test_without_containers_a_table_that_does_not_fit_the_memory_is_refused_before_it_is_read(world: World) -> None:
+    containers = Containers(world, "none", megabytes=150)
+    with pytest.raises(Exception, match="rows of 5 columns need about 200 MB of memory; the function has 150"):
+        run(world, "wide", PIPELINE, containers.task)
 
 
 def test_a_container_of_a_step_has_the_role_of_its_function(world: World) -> None:

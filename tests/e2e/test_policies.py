@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 from infra.local.cloud import LocalCloud
 
+# AWS page "Actions, resources, and condition keys for Amazon ECR"
+NO_RESOURCES = ("ecr:GetAuthorizationToken",)
+
 
 class Need(NamedTuple):
     """`name` (for people) needs `action` on `resource`, with `role`; in a table, on the records of a partition key."""
@@ -57,7 +60,9 @@ def test_no_role_has_a_wildcard_resource_except_for_tracing(cloud: LocalCloud) -
         for role in page["Roles"]:
             if role["RoleName"].startswith("modelcycle"):
                 for action, resource in statements(iam, role["Arn"]):
-                    assert resource != "*" or action.startswith("xray:"), f"{role['RoleName']}: {action} on *"
+                    assert resource != "*" or action.startswith("xray:") or action in NO_RESOURCES, (
+                        f"{role['RoleName']}: {action} on *"
+                    )
                     assert "*" not in action, f"{role['RoleName']}: {action}"
 
 
@@ -84,6 +89,27 @@ def needs_of_state_machines(cloud: LocalCloud) -> Iterator[Need]:
             task, role, resource = f"{machine['name']}.{name}", described["roleArn"], state["Resource"]
             if ":lambda:" in resource:
                 yield Need(task, role, "lambda:InvokeFunction", resource)
+            elif resource.endswith(":startExecution.sync:2"):
+                nested = state["Parameters"]["StateMachineArn"]
+                yield Need(task, role, "states:StartExecution", nested)
+                executions = f"{nested.replace(':stateMachine:', ':execution:')}:*"
+                yield Need(task, role, "states:DescribeExecution", executions)
+                yield Need(task, role, "states:StopExecution", executions)
+                yield from needs_of_waiting(task, role, nested, "StepFunctionsExecution")
+                # the role that is given to the container
+                container = states.describe_state_machine(stateMachineArn=nested)["roleArn"]
+                yield Need(task, container, "iam:PassRole", state["Parameters"]["Input"]["role"])
+            elif resource.endswith(":ecs:runTask.sync"):
+                task_definition = state["Parameters"]["TaskDefinition"].rpartition(":")[0]
+                yield Need(task, role, "ecs:RunTask", f"{task_definition}:*")
+                tasks_of_cluster = f"{state['Parameters']['Cluster'].replace(':cluster/', ':task/')}/*"
+                yield Need(task, role, "ecs:StopTask", tasks_of_cluster)
+                yield Need(task, role, "ecs:DescribeTasks", tasks_of_cluster)
+                yield from needs_of_waiting(task, role, task_definition, "ECSTask")
+                described_task = cloud.admin.client("ecs").describe_task_definition(taskDefinition=task_definition)
+                yield Need(task, role, "iam:PassRole", described_task["taskDefinition"]["executionRoleArn"])
+            elif resource.endswith(":sagemaker:createTrainingJob.sync"):
+                continue  # this stack has Fargate; tests/unit/test_containers.py reads the policy for SageMaker
             elif resource.endswith(":states:startExecution"):
                 yield Need(task, role, "states:StartExecution", state["Parameters"]["StateMachineArn"])
             elif resource.endswith(":aws-sdk:dynamodb:query"):
@@ -93,6 +119,13 @@ def needs_of_state_machines(cloud: LocalCloud) -> Iterator[Need]:
                 yield Need(task, role, "dynamodb:Query", arn, *(value["S"] for value in values.values()))
             else:
                 raise AssertionError(f"{task}: add to this test which permission {resource} needs")
+
+
+def needs_of_waiting(task: str, role: str, arn: str, service: str) -> Iterator[Need]:
+    """Yield what a task needs that waits: a rule which Step Functions makes, and which tells it of the end."""
+    rule = f"{':'.join(arn.split(':')[:2])}:events:{':'.join(arn.split(':')[3:5])}:rule"
+    for action in ("events:PutTargets", "events:PutRule", "events:DescribeRule"):
+        yield Need(task, role, action, f"{rule}/StepFunctionsGetEventsFor{service}Rule")
 
 
 def needs_of_distributed_maps(machine: dict[str, Any], definition: dict[str, Any], role: str) -> Iterator[Need]:
@@ -161,12 +194,17 @@ def needs_of_schedules(cloud: LocalCloud) -> Iterator[Need]:
 
 def allowed(iam: Any, need: Need) -> bool:
     """Return whether the role of a need has the permission."""
-    entry = {
-        "ContextKeyName": "dynamodb:LeadingKeys", "ContextKeyValues": [need.key], "ContextKeyType": "stringList",
-    }  # fmt: skip
+    entries = [
+        {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": kind}
+        for name, value, kind in (
+            ("dynamodb:LeadingKeys", need.key, "stringList"),
+            ("iam:PassedToService", "ecs-tasks.amazonaws.com" if need.action == "iam:PassRole" else "", "string"),
+        )
+        if value
+    ]
     answer = iam.simulate_principal_policy(
         PolicySourceArn=need.role, ActionNames=[need.action], ResourceArns=[need.resource],
-        ContextEntries=[entry] if need.key else [],
+        ContextEntries=entries,
     )  # fmt: skip
     return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])
 

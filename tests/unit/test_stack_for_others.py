@@ -18,7 +18,7 @@ ALARMS = {
     for name, resource in TEMPLATES["alarms"]["Resources"].items()
     if resource["Type"] == "AWS::CloudWatch::Alarm"
 }
-CONFUSABLE = ("states.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com")
+CONFUSABLE = ("ecs-tasks.amazonaws.com", "states.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com")
 
 
 def refusals(**parameters: str) -> str:
@@ -85,8 +85,10 @@ def test_a_role_for_a_service_that_acts_for_others_too_names_this_account() -> N
         for resource in template["Resources"].values():
             if resource["Type"] != "AWS::IAM::Role":
                 continue
-            for statement in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
-                if statement["Principal"]["Service"] in CONFUSABLE:
+            for stated in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+                statement = stated["Fn::If"][1] if "Fn::If" in stated else stated
+                service = statement["Principal"]["Service"]
+                if "Fn::If" in service or service in CONFUSABLE:  # of containers, one of two
                     checked += 1
                     condition = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
                     assert statement["Condition"] == condition

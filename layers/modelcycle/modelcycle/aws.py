@@ -19,7 +19,7 @@ from modelcycle.flows import StepFunctions
 from modelcycle.invocations import LambdaFunction
 from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
-from modelcycle.store import S3Store
+from modelcycle.store import MAX_OBJECT_BYTES, S3Store
 from modelcycle.workplace import Workplace
 
 MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
@@ -48,6 +48,7 @@ class Environment(BaseModel):
     new_code: str = ""
     live_code: str = ""
     large_training: str = "none"
+    max_object_mb: int = MAX_OBJECT_BYTES >> 20
     # set by the runtime of Lambda, or for a container by infra/container/run_step.py
     aws_lambda_function_memory_size: int | None = None
     container_reason: str = ""  # why a container does the work; empty in a function
@@ -97,7 +98,9 @@ class Adapters:
 
     @cached_property
     def artifacts(self) -> S3Store:
-        return S3Store(self._s3, self.environment.artifact_bucket, self._unreachable)
+        return S3Store(
+            self._s3, self.environment.artifact_bucket, self._unreachable, self.environment.max_object_mb * 2**20
+        )
 
     @cached_property
     def workplace(self) -> Workplace:

@@ -44,8 +44,12 @@ class Store(Protocol):
     raise Unknown if the object does not exist.
     """
 
+    @property
+    def max_object_bytes(self) -> int:
+        """The most that an object which is written may have."""
+
     def put(self, key: str, body: bytes | Path) -> Artifact:
-        """Write an object, of at most MAX_OBJECT_BYTES; if the key exists, return the artifact that is there."""
+        """Write an object, of at most `max_object_bytes`; if the key exists, return the artifact that is there."""
 
     def read(self, artifact: Artifact) -> bytes:
         """Return an object's bytes. Raises Tampered if their hash is not the recorded one."""
@@ -87,17 +91,25 @@ class S3Store:
     client : botocore's S3 client
     bucket : name
     unreachable : the client's errors for a service that does not answer, see `outages_as_faults`
+    max_object_bytes : of an object that is written
     """
 
-    def __init__(self, client: Any, bucket: str, unreachable: Unreachable = ()) -> None:
+    def __init__(
+        self, client: Any, bucket: str, unreachable: Unreachable = (), max_object_bytes: int = MAX_OBJECT_BYTES
+    ) -> None:
         self.client = client
         self.bucket = bucket
         self.unreachable = unreachable
+        self._max_object_bytes = max_object_bytes
+
+    @property
+    def max_object_bytes(self) -> int:
+        return self._max_object_bytes
 
     def put(self, key: str, body: bytes | Path) -> Artifact:
         digest, size = _sha256(body)
-        if size > MAX_OBJECT_BYTES:
-            raise ValueError(f"{key} would have {size} bytes; the limit is {MAX_OBJECT_BYTES}")
+        if size > self.max_object_bytes:
+            raise ValueError(f"{key} would have {size} bytes; the limit is {self.max_object_bytes}")
         artifact = Artifact(uri=f"s3://{self.bucket}/{key}", sha256=digest, bytes=size)
         for attempt in range(MAX_PUT_ATTEMPTS):
             try:

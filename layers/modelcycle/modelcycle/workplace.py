@@ -16,6 +16,9 @@ from modelcycle.faults import BadData, BadPipeline, Fault, Unknown
 from modelcycle.messages import Artifact, Assignment, ContainerOutcome, HandedOver, RunRequest
 
 Where = Literal["auto", "function", "container"]
+CONTAINER_SCALE = 30
+"""How many times more a container takes than a function: 60 GB of memory and 200 GB of disk, instead of 2 and 4."""
+
 RAISED_AGAIN = ("MemoryError",)  # beside the faults; the state machines know what to do without
 
 
@@ -73,6 +76,16 @@ class Workplace:
     ) -> None:  # fmt: skip
         self.objects, self.code, self.megabytes = objects, code, megabytes
         self.container, self.is_container, self.why = container, is_container, why
+
+    @property
+    def scale(self) -> int:
+        """By how much the limits of data are multiplied here."""
+        return CONTAINER_SCALE if self.is_container else 1
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether there is something that takes work over."""
+        return self.container != "none"
 
     @property
     def notes(self) -> list[str]:

@@ -18,8 +18,9 @@ from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.collect.stream_objects import correct_objects
 from modelcycle.contract import ContractFile, contract_files
+from modelcycle.data_need import check_files, files_need
 from modelcycle.engine import connect
-from modelcycle.faults import BadData, NoData
+from modelcycle.faults import NoData
 from modelcycle.messages import Collected, CollectRequest
 from modelcycle.reading import TextTable, check_suffix
 from modelcycle.registry import Leases, Registry, Results
@@ -27,14 +28,14 @@ from modelcycle.spec import MAIN, StreamSource
 from modelcycle.spec.sources import csv_of
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Listed, Store, put_json, read_json
+from modelcycle.workplace import Workplace
 
-MAX_SNAPSHOT_BYTES = 2 * 2**30  # of all files; they are copied to the function's temporary storage
 MAX_NAMED = 20  # repeated files in the message; the manifest has all
 
 
 def collect(
     request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str,
-    registry: Registry | None = None,
+    registry: Registry | None = None, workplace: Workplace | None = None,
 ) -> Collected:  # fmt: skip
     """Write a snapshot of the rows: all columns as text, in order of object and line.
 
@@ -52,6 +53,7 @@ def collect(
     results : earlier results of the step
     code : version of the code; a result of other code is not reused
     registry : what has landed from sources, see `list_inputs` for None; its live version holds new files to a contract
+    workplace : where the work may be done; None: here, whatever it takes
 
     Raises
     ------
@@ -69,7 +71,8 @@ def collect(
     corrections = [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     for name, objects in inputs.items():
-        _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]))
+        _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]), workplace)
+    total = sum(listed.bytes for objects in inputs.values() for listed in objects)
     pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
@@ -144,7 +147,7 @@ def collect(
                 lines=artifacts.put(run.key("collect", "lines.parquet"), lines) if lines else None,
                 columns=len(names),
                 objects=sum(map(len, inputs.values())),
-                bytes=sum(listed.bytes for objects in inputs.values() for listed in objects),
+                bytes=total,
                 rows=rows,
                 quarantined=broken,
                 corrected=sum(source.get("corrected", 0) for source in sources),
@@ -156,7 +159,7 @@ def collect(
 
     collected = reuse_or_run(
         work, Collected, step="collect", request=request, parameters=parameters, code=code,
-        results=results, artifacts=artifacts,
+        results=results, artifacts=artifacts, workplace=workplace, need=files_need(total),
     )  # fmt: skip
     contents = [file.content for file in contract_files(read_json(artifacts, collected.manifest))]
     held = contract_for(pinned, contents, artifacts)
@@ -165,7 +168,7 @@ def collect(
     return collected.model_copy(update={"contract": held.artifact, "contract_version": held.version})
 
 
-def _check_listing(listing: list[Listed], prefix: str) -> None:
+def _check_listing(listing: list[Listed], prefix: str, workplace: Workplace | None) -> None:
     if not listing and not prefix.startswith("raw/"):
         raise NoData(
             "no rows have arrived from the source", prefix,
@@ -180,8 +183,4 @@ def _check_listing(listing: list[Listed], prefix: str) -> None:
     for listed in listing:
         check_suffix(listed.key)
     total = sum(listed.bytes for listed in listing)
-    if total > MAX_SNAPSHOT_BYTES:
-        raise BadData(
-            f"the files have {total / 2**30:.1f} GiB; the limit is {MAX_SNAPSHOT_BYTES >> 30} GiB", prefix,
-            "keep fewer files there, or only newer ones",
-        )  # fmt: skip
+    check_files(total, prefix, workplace is not None and workplace.hands_over)

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.data_need import table_need
 from modelcycle.engineer_features.derived import add_derived
 from modelcycle.engineer_features.exportability import check_exportable
 from modelcycle.engineer_features.feature_plan import plan_features
@@ -20,6 +21,7 @@ from modelcycle.model.stored_columns import open_columns
 from modelcycle.registry import Results
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
+from modelcycle.workplace import Workplace
 
 STEP = "engineer_features"
 MAX_NAMED = 20  # columns in a list of the message; the plan lists all
@@ -27,13 +29,19 @@ MAX_REASON_CHARACTERS = 300  # in the message: a reason may contain column names
 
 
 def engineer_features(
-    request: EngineerFeaturesRequest, *, artifacts: Store, results: Results, code: str
+    request: EngineerFeaturesRequest,
+    *,
+    artifacts: Store,
+    results: Results,
+    code: str,
+    workplace: Workplace | None = None,
 ) -> EngineeredFeatures:
     """Plan every column, and check on some hundred rows that each algorithm's pipeline can be exported.
 
     Parameters
     ----------
     code : version of the code; a result of other code is not reused
+    workplace : where the work may be done; None: here, whatever it takes
 
     Raises
     ------
@@ -78,7 +86,7 @@ def engineer_features(
     ) | {"algorithms": pipeline.training.algorithms, "name": pipeline.name}
     return reuse_or_run(
         work, EngineeredFeatures, step=STEP, request=request, parameters=parameters, code=code,
-        results=results, artifacts=artifacts,
+        results=results, artifacts=artifacts, workplace=workplace, need=table_need(request.preprocess.train),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from modelcycle.contract.shifts import (
     level_shift,
     number_shift,
 )
+from modelcycle.data_need import rows_need
 from modelcycle.engine import connect
 from modelcycle.faults import BadMessage
 from modelcycle.find_unseen.comparability import (
@@ -42,6 +43,7 @@ from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import MAX_OBJECT_BYTES, Store, put_json, read_json
+from modelcycle.workplace import Workplace
 
 STEP = "find_unseen"
 TEST = 2  # in `parts`; 0 and 1 are training and validation, from which a model learns
@@ -59,7 +61,9 @@ class Rows:
     parts: npt.NDArray[np.uint8]
 
 
-def find_unseen(request: FindUnseenRequest, *, artifacts: Store, registry: Registry, code: str) -> FoundUnseen:
+def find_unseen(
+    request: FindUnseenRequest, *, artifacts: Store, registry: Registry, code: str, workplace: Workplace | None = None
+) -> FoundUnseen:
     """Find the test rows that the champion has not learned from, and read them as it does.
 
     It also keeps, for the runs after this one, the cases that the candidate has learned from.
@@ -67,6 +71,7 @@ def find_unseen(request: FindUnseenRequest, *, artifacts: Store, registry: Regis
     Parameters
     ----------
     code : version of the code; a result of other code is not reused
+    workplace : where the work may be done; None: here, whatever it takes
 
     Raises
     ------
@@ -93,6 +98,7 @@ def find_unseen(request: FindUnseenRequest, *, artifacts: Store, registry: Regis
     return reuse_or_run(
         work, FoundUnseen, step=STEP, request=request, parameters=[champion, lost, unusable], code=code,
         results=registry.results, artifacts=artifacts,
+        workplace=workplace if workplace and workplace.hands_over else None, need=rows_need(request.collect),
     )  # fmt: skip
 
 

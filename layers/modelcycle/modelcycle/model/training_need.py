@@ -11,7 +11,8 @@ MEGABYTES = 200  # of Python and its libraries
 BYTES_PER_VALUE = {"hist_gradient_boosting": 50, "random_forest": 65, "extra_trees": 65, "linear": 125}
 """Of the largest resident set, for each value of a table; a quarter of its columns are categories of forty levels.
 
-Measured by `bench/training_memory.py`: 47, 60, 60 and 121, the same from 0.1 to 0.9 million rows. A linear model has a column for each level.
+Measured by `bench/training_memory.py`: 47, 60, 60 and 121, the same up to 0.9 million rows.
+A linear model has a column for each level.
 """
 
 
@@ -30,6 +31,22 @@ def training_megabytes(rows: int, columns: int, algorithm: str) -> float:
     (240, 24042)
     """
     return MEGABYTES + BYTES_PER_VALUE[algorithm] * rows * columns / 2**20
+
+
+SCORING_BYTES_PER_VALUE = 4
+"""Of test and validation rows, each an eighth of the table: as columns, and as inputs of the graph."""
+
+
+def scoring_need(rows: int, columns: int) -> Need:
+    """Return what scoring the test and validation rows takes.
+
+    Parameters
+    ----------
+    rows : kept ones
+    columns : of the table, without the target
+    """
+    megabytes = MEGABYTES + SCORING_BYTES_PER_VALUE * rows * columns / 2**20
+    return Need(f"the test rows of {rows:,} rows of {columns:,} columns", megabytes)
 
 
 def training_need(

@@ -9,6 +9,7 @@ from typing import Any
 from modelcycle.cells.column import Column
 from modelcycle.column_types import create_clean_rows
 from modelcycle.contract import contract_files, infer_contract
+from modelcycle.data_need import rows_need
 from modelcycle.engine import connect
 from modelcycle.faults import BadData
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest, Run
@@ -51,6 +52,7 @@ from modelcycle.registry import Results
 from modelcycle.spec import Pipeline
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, read_json
+from modelcycle.workplace import CONTAINER_SCALE, Workplace
 
 STEP = "preprocess"
 PIPELINE_KEYS = {
@@ -62,7 +64,9 @@ PIPELINE_KEYS = {
 MIN_ROWS = 50
 
 
-def preprocess(request: PreprocessRequest, *, artifacts: Store, results: Results, code: str) -> Preprocessed:
+def preprocess(
+    request: PreprocessRequest, *, artifacts: Store, results: Results, code: str, workplace: Workplace | None = None
+) -> Preprocessed:
     """Infer the columns' types, quarantine what does not parse, split by case, and profile the training rows.
 
     Rows in = kept + quarantined + duplicates. Equal rows are kept, see `duplicates`. White space around
@@ -71,6 +75,7 @@ def preprocess(request: PreprocessRequest, *, artifacts: Store, results: Results
     Parameters
     ----------
     code : version of the code; a result of other code is not reused
+    workplace : where the work may be done; None: here, whatever it takes
 
     Raises
     ------
@@ -79,24 +84,31 @@ def preprocess(request: PreprocessRequest, *, artifacts: Store, results: Results
     BadData : there are too few rows, too many that do not parse, or more data than a model may have
     """
     pipeline = pipeline_of(artifacts, request.run)
+    scale = workplace.scale if workplace is not None else CONTAINER_SCALE
 
     def work() -> Preprocessed:
         with TemporaryDirectory() as name, connect(Path(name), STEP) as engine:
-            return _preprocess(request, artifacts, pipeline, engine, Path(name))
+            return _preprocess(request, artifacts, pipeline, engine, Path(name), scale)
 
     parameters = pipeline.model_dump(mode="json", include=PIPELINE_KEYS)
     if pipeline.rules.freshness is not None:  # what was fresh then may not be any more
         parameters["started"] = request.run.started_at.isoformat()
     return reuse_or_run(
         work, Preprocessed, step=STEP, request=request, parameters=parameters, code=code, results=results,
-        artifacts=artifacts,
+        artifacts=artifacts, workplace=workplace if workplace and workplace.hands_over else None,
+        need=rows_need(request.collect),
     )  # fmt: skip
 
 
 def _preprocess(
-    request: PreprocessRequest, artifacts: Store, pipeline: Pipeline, engine: Any, folder: Path
+    request: PreprocessRequest, artifacts: Store, pipeline: Pipeline, engine: Any, folder: Path, scale: int
 ) -> Preprocessed:
-    """Do the work; columns go by their number in the snapshot."""
+    """Do the work; columns go by their number in the snapshot.
+
+    Parameters
+    ----------
+    scale : of the limits, see `Workplace.scale`
+    """
     run, collected = request.run, request.collect
     manifest = read_json(artifacts, collected.manifest)
     names: list[str] = manifest["columns"]
@@ -140,7 +152,7 @@ def _preprocess(
     create_kept_rows(engine, columns, target_number, folder)
     check_cells(engine, columns, target_number, counts, held)
     features = {number: column for number, column in columns.items() if number != target_number}
-    tables.check_size(engine, features, counts.kept)
+    tables.check_size(engine, features, counts.kept, scale)
     schema = TableSchema(
         columns=tables.count_values(engine, features, counts.kept),
         target=target_type.model_copy(update={"distinct": target.count_distinct(engine)}),
@@ -212,12 +224,16 @@ def _write_parts(
     """
     has_classes = bool(schema.classes)
     engine.release()
-    file = folder / "part.npz"
+
+    def write(table: tables.Part | Columns, part: str, *, with_target: bool = True) -> Path:
+        limit = artifacts.max_object_bytes
+        return tables.write_npz(table, part, folder / "part.npz", with_target=with_target, max_bytes=limit)
+
     train = tables.read_part(engine, 0, part_rows[0], features, has_classes)
     profile = training_profile(train, schema).model_dump_json().encode()
     written = {
         "profile": artifacts.put(run.key(STEP, "profile.json"), profile),
-        "train": artifacts.put(run.key(STEP, "train.npz"), tables.write_npz(train, "training", file)),
+        "train": artifacts.put(run.key(STEP, "train.npz"), write(train, "training")),
     }
     note = None
     if grouping.recipe.kind != "group":
@@ -228,15 +244,13 @@ def _write_parts(
         del first
     del train
     validation = tables.read_part(engine, 1, part_rows[1], features, has_classes)
-    written["validation"] = artifacts.put(
-        run.key(STEP, "validation.npz"), tables.write_npz(validation, "validation", file)
-    )
+    written["validation"] = artifacts.put(run.key(STEP, "validation.npz"), write(validation, "validation"))
     del validation
     test = tables.read_part(engine, 2, part_rows[2], features, has_classes)
     # also of different observations: rows of a unit are drawn into the test part together, so they are no more evidence
     engine.release()
     test_labels = Columns({"cluster": clusters_of_part(engine, 2)}, test.target)
-    features_only = tables.write_npz(test, "test", file, with_target=False)
+    features_only = write(test, "test", with_target=False)
     written["test_features"] = artifacts.put(run.holdout_key("features"), features_only)
-    written["test_labels"] = artifacts.put(run.holdout_key("labels"), tables.write_npz(test_labels, "test", file))
+    written["test_labels"] = artifacts.put(run.holdout_key("labels"), write(test_labels, "test"))
     return written, note

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle import data_need
 from modelcycle.cells.column import Column
 from modelcycle.engine import batches
 from modelcycle.faults import BadData
@@ -20,27 +21,29 @@ from modelcycle.model.ordered_values import OrderedValues, ordered_values
 from modelcycle.model.typed_sql import CASTS, MAX_BATCH_CELLS, fetch_batch, fetch_levels, fetch_values
 from modelcycle.store import MAX_OBJECT_BYTES
 
-MAX_CELLS = 60_000_000  # rows x columns of all parts; training holds three quarters of them in memory
 MAX_HELD_CELLS = 4_000_000  # of a part; one with more is read column by column
 MAX_TEXT_COLUMN_BYTES = 2**30  # of all text columns together; one part of one column is in memory at a time
 
 
-def check_size(engine: Any, columns: dict[int, Column], rows: int) -> None:
-    """Check that the kept rows fit into a function's memory.
+def check_size(engine: Any, columns: dict[int, Column], rows: int, scale: int = 1) -> None:
+    """Check that the kept rows fit into the memory of the place where they are read.
 
     Parameters
     ----------
     columns : by number, without the target
     rows : kept rows
+    scale : by which the limits of a function are multiplied here, see `Workplace.scale`
 
     Raises
     ------
     BadData : names the limit, and the largest column
     """
-    if rows * len(columns) > MAX_CELLS:
+    max_cells, max_text_bytes = data_need.MAX_CELLS * scale, MAX_TEXT_COLUMN_BYTES * scale
+    larger = ", or deploy the stack with LargeTraining (docs/large-data.md)" if scale == 1 else ""
+    if rows * len(columns) > max_cells:
         raise BadData(
-            f"{rows:,} rows of {len(columns)} columns exceed the limit of {MAX_CELLS:,} values", "preprocess",
-            f"keep {MAX_CELLS // len(columns):,} rows, or list columns in drop_columns",
+            f"{rows:,} rows of {len(columns)} columns exceed the limit of {max_cells:,} values", "preprocess",
+            f"keep {max_cells // len(columns):,} rows, or list columns in drop_columns{larger}",
         )  # fmt: skip
     text_bytes: dict[str, int] = {}
     text_columns = [number for number, column in columns.items() if column.type == "text"]
@@ -50,11 +53,12 @@ def check_size(engine: Any, columns: dict[int, Column], rows: int) -> None:
         ).fetchone()
         text_bytes |= {columns[number].name: int(size) for number, size in zip(batch, sizes, strict=True)}
     total = sum(text_bytes.values())
-    if total > MAX_TEXT_COLUMN_BYTES:
+    if total > max_text_bytes:
         largest = max(text_bytes, key=lambda name: text_bytes[name])
         raise BadData(
-            f"the text columns have {total >> 20} MiB; the limit is {MAX_TEXT_COLUMN_BYTES >> 20}",
-            f"column {largest}: {text_bytes[largest] >> 20} MiB", "list it in drop_columns, or keep fewer rows",
+            f"the text columns have {total >> 20} MiB; the limit is {max_text_bytes >> 20}",
+            f"column {largest}: {text_bytes[largest] >> 20} MiB",
+            f"list it in drop_columns, or keep fewer rows{larger}",
         )  # fmt: skip
 
 
@@ -191,8 +195,14 @@ def count_values(engine: Any, columns: dict[int, Column], rows: int) -> list[Col
     return counted
 
 
-def write_npz(table: Part | Columns, part: str, path: Path, *, with_target: bool = True) -> Path:
+def write_npz(
+    table: Part | Columns, part: str, path: Path, *, with_target: bool = True, max_bytes: int = MAX_OBJECT_BYTES
+) -> Path:
     """Write a table as an npz file, and return its path.
+
+    Parameters
+    ----------
+    max_bytes : of the file
 
     Raises
     ------
@@ -202,9 +212,9 @@ def write_npz(table: Part | Columns, part: str, path: Path, *, with_target: bool
         table.write(path, with_target=with_target)
     else:
         table.write(path)
-    if path.stat().st_size > MAX_OBJECT_BYTES:
+    if path.stat().st_size > max_bytes:
         raise BadData(
-            f"the {part} rows have {path.stat().st_size >> 20} MiB compressed; the limit is {MAX_OBJECT_BYTES >> 20}",
+            f"the {part} rows have {path.stat().st_size >> 20} MiB compressed; the limit is {max_bytes >> 20}",
             "preprocess", "keep fewer rows, or list columns in drop_columns",
         )  # fmt: skip
     return path

@@ -9,25 +9,33 @@ from modelcycle.model.npz import from_npz
 from modelcycle.model.parity import Parity, ScorePair, check_parity, deviation_of
 from modelcycle.model.scoring import ScoreArray, Scorer, Scores
 from modelcycle.model.signature import Signature
+from modelcycle.model.training_need import scoring_need
 from modelcycle.registry import Registry
 from modelcycle.score_candidate.evidence import gather_evidence
 from modelcycle.score_candidate.sensitive_groups import sensitive_groups
 from modelcycle.score_candidate.slices import slice_rows
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store
+from modelcycle.workplace import Workplace
 
 STEP = "score_candidate"
 MAX_LISTED_CLASSES = 10  # in a sentence
 
 
 def score_candidate(
-    request: ScoreCandidateRequest, *, artifacts: Store, registry: Registry, code: str
+    request: ScoreCandidateRequest,
+    *,
+    artifacts: Store,
+    registry: Registry,
+    code: str,
+    workplace: Workplace | None = None,
 ) -> ScoredCandidate:
     """Check ONNX against scikit-learn, then score the test features, from which no earlier step has learned.
 
     Parameters
     ----------
     code : version of the code; a result of other code is not reused
+    workplace : where the work may be done; None: here, whatever it takes
 
     Raises
     ------
@@ -64,7 +72,8 @@ def score_candidate(
 
     return reuse_or_run(
         work, ScoredCandidate, step=STEP, request=request, parameters=pipeline.sensitive_columns, code=code,
-        results=registry.results, artifacts=artifacts,
+        results=registry.results, artifacts=artifacts, workplace=workplace,
+        need=scoring_need(request.preprocess.kept, request.engineer_features.columns),
     )  # fmt: skip
 
 
