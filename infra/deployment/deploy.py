@@ -15,7 +15,8 @@ from typing import Any
 from infra.deployment.account import Account, find_account
 from infra.deployment.bucket_events import MAX_WAIT, wait_for_events
 from infra.deployment.command import run, say
-from infra.deployment.existing_data import PARAMETERS, STREAM_PARAMETER, apply_settings, choose, find_kept, stream_of
+from infra.deployment.existing_data import PARAMETERS, STREAM_PARAMETER, choose, find_kept, stream_of
+from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import DeploymentFailed
 from infra.deployment.settings import check_reader, read_settings
 from infra.deployment.source import Source, committed_source, export
