@@ -95,6 +95,8 @@ def build_and_deploy(source: Source, environment: str, parameters: Mapping[str, 
     )
     cloudformation = account.client("cloudformation")
     stack = find_stack(cloudformation, name)
+    if stack is None and status:
+        raise DeploymentFailed("nothing was deployed; SAM's reason is above", name, "correct it, then deploy again")
     if stack is None:
         raise DeploymentFailed(
             "nothing was deployed: the changes were not confirmed", name, "deploy again, and answer y"
