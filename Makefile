@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-localstack test-pythons lint costs up down deploy destroy clean lock
+.PHONY: help run test test-localstack test-pythons lint costs up down deploy clean lock
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -68,6 +68,7 @@ deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile
 
 DATA ?=
 UNPROTECT ?=
+.PHONY: destroy
 destroy: .venv/run.stamp  ## deletes a stack from AWS, names what stays; ENVIRONMENT=..., DATA=modelcycle-dev deletes its data too
 	@$(if $(filter file,$(origin ENVIRONMENT)),echo "Which one? make destroy ENVIRONMENT=dev" >&2; exit 1,:)
 	@$(BIN)/python -m infra.deployment.destroy $(ENVIRONMENT) --data "$(DATA)" --unprotect "$(UNPROTECT)" $(if $(YES),--yes)
