@@ -145,6 +145,9 @@ def destroy(
         say(f"deleting the stack {name}; CloudFormation needs some minutes")
         delete_and_wait(cloudformation, leaving.stack)
         say(f"deleted  the stack {name}")
+    else:
+        # changes that nobody confirmed leave an empty stack in REVIEW_IN_PROGRESS; without one this does nothing
+        cloudformation.delete_stack(StackName=name)
     if data:
         _delete_data(client, leaving, say)
     apis = [found.id for found in leaving.resources if found.type == "AWS::ApiGateway::RestApi"]

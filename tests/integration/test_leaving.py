@@ -359,6 +359,9 @@ class Nothing:
     def describe_stacks(self, **request: Any) -> dict[str, Any]:
         return {"Stacks": [{}]}
 
+    def delete_stack(self, **request: Any) -> None:
+        return None
+
 
 # What CloudFormation skips when it deletes a stack
 
