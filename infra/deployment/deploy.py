@@ -15,7 +15,8 @@ from infra.code_version import code_parameters
 from infra.deployment.account import Account, find_account
 from infra.deployment.bucket_events import MAX_WAIT, wait_for_events
 from infra.deployment.command import run, say
-from infra.deployment.existing_data import PARAMETERS, STREAM_PARAMETER, apply_settings, choose, find_kept, stream_of
+from infra.deployment.existing_data import PARAMETERS, STREAM_PARAMETER, choose, find_kept, stream_of
+from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import DeploymentFailed
 from infra.deployment.settings import check_reader, read_settings
 from infra.deployment.source import committed_source, export
@@ -84,6 +85,8 @@ def build_and_deploy(folder: Path, environment: str, parameters: Mapping[str, st
     )
     cloudformation = account.client("cloudformation")
     stack = find_stack(cloudformation, name)
+    if stack is None and status:
+        raise DeploymentFailed("nothing was deployed; SAM's reason is above", name, "correct it, then deploy again")
     if stack is None:
         raise DeploymentFailed(
             "nothing was deployed: the changes were not confirmed", name, "deploy again, and answer y"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ from infra.deployment.left_behind import Extra
 from infra.deployment.stack import Resource, Stack, check_changeable, delete_and_wait, find_stack, resources
 
 ENVIRONMENTS = ("dev", "staging", "prod")
+SECONDS_TO_CONCLUDE = 10.0  # until the function that records the end of a run has been called
 MAX_NAMED = 8  # of one kind on the screen
 # deleted with what they belong to, or handled by name; anything else that CloudFormation skipped is named
 FOLLOWS = frozenset(("AWS::Lambda::Version", "AWS::Lambda::LayerVersion", "AWS::S3::Bucket", "AWS::DynamoDB::Table"))
@@ -107,7 +109,8 @@ def plan(leaving: Leaving, *, data: bool) -> list[str]:
     lines = []
     if leaving.stack:
         lines.append(f"deletes  the stack {leaving.name} with {len(leaving.resources)} resources, its logs included")
-    lines += [f"deletes  {line}" for line in _shortened(leaving.before)]
+    for line in _shortened(leaving.before):
+        lines.append(f"stops    {line}" if line.startswith("execution ") else f"deletes  {line}")
     kept = [f"bucket {name}" for name in leaving.buckets] + [f"table {name}" for name in leaving.tables]
     kept += [str(secret) for secret in leaving.secrets]
     if data:
@@ -115,13 +118,16 @@ def plan(leaving: Leaving, *, data: bool) -> list[str]:
     return lines + [f"keeps    {line}" for line in kept]
 
 
-def destroy(client: Client, leaving: Leaving, *, data: bool, say: Say = say) -> list[str]:
+def destroy(
+    client: Client, leaving: Leaving, *, data: bool, say: Say = say, pause: Callable[[float], object] = time.sleep
+) -> list[str]:
     """Delete a stack and what is beside it; return what stays, for people. Idempotent.
 
     Parameters
     ----------
     leaving : what `look` has found
     data : delete buckets, tables and secrets too
+    pause : sleeps for some seconds
 
     Raises
     ------
@@ -130,13 +136,18 @@ def destroy(client: Client, leaving: Leaving, *, data: bool, say: Say = say) -> 
     name, cloudformation = leaving.name, client("cloudformation")
     for extra in leaving.before:
         extra.remove()
-        say(f"deleted  {extra}")
+        say(f"{'stopped ' if extra.kind == 'execution' else 'deleted '} {extra}")
+    if any(extra.kind == "execution" for extra in leaving.before):
+        pause(SECONDS_TO_CONCLUDE)
     if leaving.stack:
         if leaving.stack.protected:
             cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=False)
         say(f"deleting the stack {name}; CloudFormation needs some minutes")
         delete_and_wait(cloudformation, leaving.stack)
         say(f"deleted  the stack {name}")
+    else:
+        # changes that nobody confirmed leave an empty stack in REVIEW_IN_PROGRESS; without one this does nothing
+        cloudformation.delete_stack(StackName=name)
     if data:
         _delete_data(client, leaving, say)
     apis = [found.id for found in leaving.resources if found.type == "AWS::ApiGateway::RestApi"]
@@ -229,8 +240,9 @@ def _shortened(extras: list[Extra]) -> list[str]:
     """Return a line for each thing, or one for all of a kind if there are many."""
     lines = []
     for kind in dict.fromkeys(extra.kind for extra in extras):
-        named = [str(extra) for extra in extras if extra.kind == kind]
-        lines += named if len(named) <= MAX_NAMED else [f"{len(named)} of kind {kind}: {named[0]} ... {named[-1]}"]
+        names = [extra.name for extra in extras if extra.kind == kind]
+        listed = names if len(names) <= MAX_NAMED else [f"{names[0]} ... {names[-1]}, {len(names)} in all"]
+        lines += [f"{kind} {name}" for name in listed]
     return lines
 
 

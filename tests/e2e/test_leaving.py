@@ -11,7 +11,8 @@ import pytest
 
 from infra.deployment.bucket_events import PREFIX, wait_for_events
 from infra.deployment.destroy import destroy, look, plan
-from infra.deployment.existing_data import apply_settings, choose, find_kept, stream_of
+from infra.deployment.existing_data import choose, find_kept, stream_of
+from infra.deployment.existing_settings import apply_settings
 from infra.local import cloud as local
 from infra.local.cloud import LocalCloud
 from infra.local.deployment.deploy import STACK

@@ -16,7 +16,8 @@ from infra.deployment.bucket_events import PREFIX, remove_probes, wait_for_event
 from infra.deployment.deploy import data_parameters
 from infra.deployment.destroy import Leaving, check_allowed, destroy, plan
 from infra.deployment.emptying import delete_bucket
-from infra.deployment.existing_data import KeptData, apply_settings, choose, find_all, find_kept, stream_of
+from infra.deployment.existing_data import KeptData, choose, find_all, find_kept, stream_of
+from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import BadSetting, DataUnclear, Protected
 from infra.deployment.stack import Resource, Stack
 
@@ -357,6 +358,9 @@ class Nothing:
 
     def describe_stacks(self, **request: Any) -> dict[str, Any]:
         return {"Stacks": [{}]}
+
+    def delete_stack(self, **request: Any) -> None:
+        return None
 
 
 # What CloudFormation skips when it deletes a stack

@@ -303,9 +303,9 @@ class CloudFormation:
 class Site:
     """An account with nothing in it, SAM, and what was waited for."""
 
-    def __init__(self, status: int = 0) -> None:
+    def __init__(self, status: int | None = 0) -> None:
         self.cloudformation = CloudFormation()
-        self.status = status
+        self.status = status  # of SAM; None: a person does not confirm the changes, which is no failure
         self.calls: list[list[str]] = []
         self.waits: list[str] = []
         self.account = Account("123456789012", "arn:aws:iam::123456789012:user/me", "eu-central-1", self)
@@ -320,14 +320,14 @@ class Site:
         assert region == "eu-central-1"
         if arguments[0] != "deploy":
             return 0
-        if not self.status:
+        if self.status == 0:
             given = dict(text.split("=", 1) for text in arguments[arguments.index("--parameter-overrides") + 1 :])
             self.cloudformation.stack = {
                 "StackName": "modelcycle-prod", "StackId": "arn", "StackStatus": "CREATE_COMPLETE",
                 "Parameters": [{"ParameterKey": key, "ParameterValue": given[key].strip('"')} for key in given],
                 "Outputs": [{"OutputKey": "DataBucket", "OutputValue": "bucket-1"}],
             }  # fmt: skip
-        return self.status
+        return self.status or 0
 
     def wait(self, client: Any, stack: str, bucket: str, say: Any) -> float:
         self.waits.append(bucket)
@@ -378,14 +378,15 @@ def test_another_parameter_publishes_new_versions_of_the_same_code(site: Site) -
     assert one["BuildSha"] != other["BuildSha"] and one["CodeVersion"] == other["CodeVersion"]
 
 
-def test_a_deployment_that_nobody_confirmed_says_so_and_waits_for_nothing(
-    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("status", "says"), [(1, "SAM's reason is above"), (None, "were not confirmed")])
+def test_a_deployment_that_made_nothing_says_why_and_waits_for_nothing(
+    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, status: int | None, says: str
 ) -> None:
-    site.status = 1
+    site.status = status
     monkeypatch.delenv("CI", raising=False)
     assert command.run(lambda: deploy.main(["dev"])) == 1
     said = capsys.readouterr().err
-    assert "error    nothing was deployed" in said and "Traceback" not in said
+    assert "error    nothing was deployed" in said and says in said and "Traceback" not in said
     assert "--no-confirm-changeset" not in site.calls[1]
     assert not site.waits
 
