@@ -94,7 +94,6 @@ deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile
 
 DATA ?=
 UNPROTECT ?=
-.PHONY: destroy
 destroy: .venv/run.stamp  ## deletes a stack from AWS, names what stays; ENVIRONMENT=..., DATA=modelcycle-dev deletes its data too
 	@$(if $(filter file,$(origin ENVIRONMENT)),echo "Which one? make destroy ENVIRONMENT=dev" >&2; exit 1,:)
 	@$(BIN)/python -m infra.deployment.destroy $(ENVIRONMENT) --data "$(DATA)" --unprotect "$(UNPROTECT)" $(if $(YES),--yes)

@@ -14,4 +14,5 @@ LOG = [
 @observed("stage", StageRequest.from_event, log=LOG)
 def handler(request: StageRequest) -> Staged:
     aws = adapters()
-    return stage(request, Places(aws.artifacts, aws.data, aws.registry, aws.candidate, aws.code))
+    always = aws.environment.approval == "always"
+    return stage(request, Places(aws.artifacts, aws.data, aws.registry, aws.candidate, aws.code, approval=always))

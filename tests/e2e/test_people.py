@@ -24,6 +24,7 @@ from infra.local.deployment.deploy import STACK
 from infra.local.deployment.stack import outputs_of
 from infra.local.keys import Key
 from modelcycle.registry import DynamoTable, Registry
+from tests.e2e.conftest import CloudSite
 from tests.e2e.observed_model import ObservedModel
 from tests.people_tables import FORBIDDEN, POLICIES, Site, arns, needs, needs_of, strays, verbs
 
@@ -94,6 +95,23 @@ def fruit(count: int, seed: int) -> str:
 @pytest.fixture
 def _here(project_variables: None) -> Iterator[None]:
     yield
+
+    def test_where_the_stack_asks_an_operator_puts_nothing_live_whatever_the_pipeline_file_says(
+        self, people: dict[str, Person], rows: Path, cloud: LocalCloud, project: CloudSite
+    ) -> None:
+        operator, name = people["Operator"], "fruit-at-once"
+        pipeline = rows.with_name(f"{name}.yaml")
+        pipeline.write_text(f"name: {name}\ntarget: sort\ntraining: {{trials: 1}}\napproval: {{required: false}}\n")
+        project.up(Approval="always")
+        try:
+            assert operator.run("run", str(pipeline), "--data", str(rows)) == 0
+        finally:
+            project.up()
+        model = ObservedModel(cloud, name)
+        assert model.runs()[0].state == "awaiting_approval" and not model.weights()
+        assert "this stack" in model.registry.standings.get(name, 1).why
+        assert people["both"].run("approve", f"{name}:1") == 0
+        wait_until(lambda: model.weights() == {1: 100})
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:

@@ -85,7 +85,7 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   Environment: {Type: String, AllowedValues: [dev, staging, prod]}
   Place: {Type: String, Default: local}
-  Megabytes: {Type: Number, Default: 3008}
+  Megabytes: {Type: Number, Default: 3008, MinValue: 128, MaxValue: 10240}
   Keep: {Type: Number, Default: 7}
   Seal: {Type: String, Default: "no", AllowedValues: ["yes", "no"]}
 Mappings: {Sizes: {prod: {Small: 1024}, dev: {Small: 256}, staging: {Small: 512}}}
@@ -144,9 +144,18 @@ def test_sizes_alarms_and_conditions_are_those_of_the_environment(stack: Path) -
 
 def test_a_parameter_given_by_hand_goes_before_those_of_make_deploy(stack: Path) -> None:
     assert stack_facts("prod", (("Seal", "no"),), stack).keys == 0
+    assert stack_facts("prod", (("Megabytes", "10240"),), stack).memory["Shared"] == 10_240
 
 
-@pytest.mark.parametrize("pair", [("Nope", "1"), ("Seal", "maybe")])
+def test_our_own_template_may_have_a_key_and_more_memory() -> None:
+    usual, more = stack_facts("prod"), stack_facts("prod", (("DataKey", "own"), ("DataMemory", "6144")))
+    assert (usual.keys, more.keys) == (0, 1)
+    assert (usual.memory["Collect"], more.memory["Collect"]) == (2048, 6144)
+
+
+@pytest.mark.parametrize(
+    "pair", [("Nope", "1"), ("Seal", "maybe"), ("Megabytes", "10241"), ("Megabytes", "nan"), ("Megabytes", "2 GB")]
+)
 def test_a_parameter_or_value_that_the_template_does_not_have_is_refused(stack: Path, pair: tuple[str, str]) -> None:
     with pytest.raises(BadInput, match=f"{pair[0]}"):
         stack_facts("dev", (pair,), stack)

@@ -64,6 +64,22 @@ def test_every_alarm_goes_to_the_topic_and_says_what_is_wrong(name: str) -> None
     assert len(alarm["AlarmDescription"]) > 10
 
 
+@pytest.mark.parametrize("name", ALARMS)
+def test_no_alarm_rings_on_a_new_stack_that_nobody_uses(name: str) -> None:
+    """Step Functions and our own metrics count no zeros: without use there are no data, and that must be no alarm."""
+    assert ALARMS[name]["TreatMissingData"] in ("notBreaching", "missing")
+
+
+def test_an_alarm_about_silence_tells_when_data_end_and_not_before_they_began() -> None:
+    silent = {name: alarm for name, alarm in ALARMS.items() if alarm["ComparisonOperator"].startswith("LessThan")}
+    assert silent.keys() == {"NothingMonitored"}
+    for alarm in silent.values():
+        # from OK to INSUFFICIENT_DATA; a new alarm starts there, which is no change and tells nobody
+        assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", [{"Ref": "Topic"}])
+        # with the default rate many looks, and with a daily one at least one, lie in each window
+        assert alarm["Period"] * alarm["EvaluationPeriods"] >= 2 * 86_400
+
+
 @pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == "ModelCycle"])
 def test_a_metric_of_our_own_that_has_an_alarm_is_written_somewhere(name: str) -> None:
     folders = [ROOT / "functions", ROOT / "layers/modelcycle/modelcycle"]

@@ -42,10 +42,10 @@ class Registered:
         self.data = before.data if before else MemoryStore("data")
         self.function = ServingFunction(self.registry, self.store)
 
-    def stage(self, *ask: str) -> Staged:
+    def stage(self, *ask: str, always: bool = False) -> Staged:
         request = self.cycle.stage(self.scored, self.version)
         request = request.model_copy(update={"validate_": request.validate_.model_copy(update={"ask": list(ask)})})
-        return stage(request, Places(self.store, self.data, self.registry, self.function, "c"))
+        return stage(request, Places(self.store, self.data, self.registry, self.function, "c", approval=always))
 
     def report(self) -> Any:
         return json.loads(self.store.read(self.stage().report))
@@ -104,6 +104,16 @@ def test_a_slow_version_is_refused_with_the_reason_recorded() -> None:
 def test_a_version_that_needs_approval_waits() -> None:
     run = Registered(approval={"required": True})
     assert run.stage().approval and run.state == "awaiting_approval"
+
+
+def test_a_stack_may_ask_for_the_approval_of_each_version_whatever_its_pipeline_file_says() -> None:
+    run = Registered(approval={"required": False})
+    result = run.stage("the rows are few", always=True)
+    assert result.approval and run.state == "awaiting_approval"
+    assert (
+        run.registry.standings.get(MODEL, run.version).why
+        == "the rows are few; every version of this stack needs an approval"
+    )
 
 
 def test_a_second_delivery_returns_the_first_verdict_and_moves_nothing() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -43,6 +43,7 @@ class Environment(BaseModel):
     rollout: str = ""
     capture_stream: str = ""
     candidate: str = ""
+    approval: Literal["pipeline", "always"] = "pipeline"
     stack: str = ""
     training_code: str = ""
     new_code: str = ""

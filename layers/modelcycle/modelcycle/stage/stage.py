@@ -26,6 +26,7 @@ from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json, read_json
 
 MAX_ANSWERS_ON_RECORD = 50  # rows of a version
+STACK_ASKS = "every version of this stack needs an approval"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Places:
     artifacts, data : the buckets
     candidate : the function that serves any registered version
     code : version of the code
+    approval : whether a person has to approve each version here, whatever its pipeline file says
     """
 
     artifacts: Store
@@ -44,6 +46,7 @@ class Places:
     registry: Registry
     candidate: Invocations
     code: str
+    approval: bool = False
 
 
 class _Reported(Message):
@@ -73,8 +76,9 @@ def stage(request: StageRequest, places: Places) -> Staged:
         results=registry.results, artifacts=artifacts,
     ).report  # fmt: skip
     report = read_json(artifacts, artifact)  # that of the first delivery
-    ask = pipeline.approval.required or bool(request.validate_.ask)
-    standing = _move_version(request, report, ask, registry)
+    reasons_to_ask = [*request.validate_.ask, *([STACK_ASKS] if places.approval else [])]
+    ask = pipeline.approval.required or bool(reasons_to_ask)
+    standing = _move_version(request, report, ask, reasons_to_ask, registry)
     verdict, reasons = report["verdict"], report["reasons"]
     if standing.final and verdict == "passed":
         verdict = "refused"
@@ -185,7 +189,7 @@ def _champion(findings: Findings, model: str, number: int, places: Places) -> Lo
 
 
 def _move_version(
-    request: StageRequest, report: dict[str, Any], approval_required: bool, registry: Registry
+    request: StageRequest, report: dict[str, Any], approval_required: bool, why: list[str], registry: Registry
 ) -> Standing:
     """Move the version to the state of its verdict, unless that was done before; return its state now."""
     model, version, run_id = request.run.model, request.register_.version, request.run.run_id
@@ -206,6 +210,6 @@ def _move_version(
                 standing = move("refused", "; ".join(report["reasons"]), report.get("final", False))
         # a version that was approved is `staged` too, by the person who approved it
         if passed and approval_required and not standing.approved and standing.state in ("staged", "retired"):
-            standing = move("awaiting_approval", "; ".join(request.validate_.ask))
+            standing = move("awaiting_approval", "; ".join(why))
         return standing
     return registry.standings.get(model, version)
