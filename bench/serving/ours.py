@@ -13,8 +13,6 @@ import json
 import os
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,18 +22,17 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from bench.commands import ROOT, free_port
+from bench.commands import ROOT
 from bench.serving.load import Load, Measured
 from infra.local.clients import REGION
 from infra.local.cloud import LocalCloud
 from infra.local.fork_plans import ForkPlan, read_plans
+from infra.local.invocation import rie
+from infra.local.invocation.deployed_functions import credentials_of, deployed_functions
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store, read_json
 from tests.fake_lambda import FakeLambda
 
-RIE = "lib/python{}.{}/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"
-INVOKE_PATH = "/2015-03-31/functions/function/invocations"
-START_SECONDS = 30.0
 EMPTY = "def handler(event, context):\n    return {'statusCode': 200, 'body': '{}'}\n"
 
 
@@ -65,7 +62,7 @@ def api_load(cloud: LocalCloud, model: str, rows: list[dict[str, Any]], connecti
 def invoke_load(ports: list[int], events: list[str], connections: int, seconds: float) -> Load:
     """Return invocations of functions under the emulator, each of which answers one at a time."""
     addresses = [("127.0.0.1", port) for port in ports]
-    return Load(addresses, INVOKE_PATH, {}, events, connections, seconds, exclusive=True)
+    return Load(addresses, rie.INVOKE_PATH, {}, events, connections, seconds, exclusive=True)
 
 
 def events_of(model: str, rows: list[dict[str, Any]], per_request: int = 1) -> list[str]:
@@ -87,21 +84,8 @@ def under_rie(code: Path, home: Path, variables: dict[str, str]) -> Iterator[tup
     variables : of the function
     """
     plan = serving_plan(home)
-    port, api_port = free_port(), free_port()
-    environment = environment_of(plan, code, variables)
-    command = [
-        str(_rie()), "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
-        "--runtime-api-address", f"127.0.0.1:{api_port}", "--log-level", "error", *runtime_client(plan),
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        command, env=environment, cwd=code, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        _wait_for(port, process)
-        yield port, process
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(timeout=20)
+    with rie.under_rie(runtime_client(plan), code, environment_of(plan, code, variables)) as running:
+        yield running
 
 
 @contextmanager
@@ -154,48 +138,18 @@ def runtime_client(plan: ForkPlan) -> list[str]:
 
 def invoke(port: int, event: str) -> dict[str, Any]:
     """Return the answer of a function under the emulator."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{INVOKE_PATH}", event.encode(), method="POST")
-    with urllib.request.urlopen(request, timeout=START_SECONDS) as response:
-        answer: dict[str, Any] = json.load(response)
+    answer: dict[str, Any] = rie.invoke(port, event)
     return answer
 
 
 def predict_variables(cloud: LocalCloud) -> dict[str, str]:
     """Return the variables of the deployed function, and the credentials of its role."""
-    lambdas, sts = cloud.admin.client("lambda"), cloud.admin.client("sts")
-    pages = lambdas.get_paginator("list_functions").paginate()
-    (function,) = [f for page in pages for f in page["Functions"] if "-Predict-" in f["FunctionName"]]
-    keys = sts.assume_role(RoleArn=function["Role"], RoleSessionName="bench")["Credentials"]
-    variables: dict[str, str] = function["Environment"]["Variables"]
-    return variables | {
+    function = deployed_functions(cloud.admin)["Predict"]
+    return function.variables | credentials_of(function, cloud.admin) | {
         "AWS_ENDPOINT_URL": cloud.endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": keys["SessionToken"],
     }  # fmt: skip
 
 
 def serving_plan(home: Path) -> ForkPlan:
     """Return where the layers of the serving functions are."""
     return next(plan for plan in read_plans(home) if str(home / "layers" / "serving") in plan.path)
-
-
-def _rie() -> Path:
-    import sys
-
-    path = ROOT / "build" / "sam" / RIE.format(*sys.version_info[:2])
-    if not path.exists():
-        raise SystemExit("the runtime interface emulator is missing: `make build/sam/stamp` installs it")
-    path.chmod(0o755)
-    return path
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1)
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("the runtime interface emulator did not start")

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.emulator import kinesis_records
+from infra.local.emulator.container_bridge import ContainerBridge
 from infra.local.emulator.environment import environment, unsaved_marker
 from infra.local.emulator.event_deliveries import EventDeliveries
 from infra.local.emulator.firehose_buffer import FirehoseBuffer
@@ -130,7 +131,14 @@ def serve(home: Path, port: int) -> None:
 
         loop.add_signal_handler(signal.SIGTERM, stop_soon)
 
-    guard = RequestGuard(ministack.app, port, {STATUS_PATH: status, SAVE_PATH: save}, stop_on_signal)
+    bridge = ContainerBridge(port)
+    tasks: list[asyncio.Task[None]] = []  # the loop itself holds no reference
+
+    def begin() -> None:
+        stop_on_signal()
+        tasks.append(asyncio.get_running_loop().create_task(bridge.watch()))
+
+    guard = RequestGuard(ministack.app, port, {STATUS_PATH: status, SAVE_PATH: save}, begin)
     ministack.app = guard
     saver = StateSaver(
         StateSnapshot(services, ministack._build_persistence_save_dict),

@@ -6,6 +6,8 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from infra.local.emulator.container_bridge import CONTAINER_HOST
+
 STATUS_PATH = "/_modelcycle/status"
 SAVE_PATH = "/_modelcycle/save"
 # The emulator requires no credentials below this path: one request would delete all state, or read queues.
@@ -84,7 +86,8 @@ class RequestGuard:
 
     def _is_own_host(self, host: str) -> bool:
         name, _, port = host.lower().rpartition(":")
-        return port == str(self._port) and (name in ("127.0.0.1", "localhost") or name.endswith(".localhost"))
+        is_own = name in ("127.0.0.1", "localhost", CONTAINER_HOST) or name.endswith(".localhost")
+        return port == str(self._port) and is_own
 
 
 def _is_closed(path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 EFFECTS = {
-    "Claim": "takes the model's lease for the run of the event: other runs of the model wait until `conclude` releases it",
+    "Claim": "takes the model's lease for the event's run: other runs wait until `conclude` releases it",
     "Land": "writes the records of the event as rows, which the next run reads",
     "Pull": "reads the sources of the pipeline file, and writes what is new as rows, which the next run reads",
     "Register": "registers the version of the event's run, unless that is done",

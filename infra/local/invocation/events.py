@@ -13,6 +13,7 @@ from infra.local.faults import EventUnusable
 from infra.local.invocation.deployed_functions import DeployedFunction
 
 EXAMPLES = "events"
+ONE_VALUE = "Name a file with one JSON value."
 EXAMPLE_MODELS = ("adult-income", "bikeshare")
 EXAMPLE_BUCKETS = {"s3://artifacts/": "ARTIFACT_BUCKET", "s3://data/": "DATA_BUCKET"}
 
@@ -70,11 +71,9 @@ def read_event(path: Path) -> Any:
     try:
         return _read(path)
     except FileNotFoundError:
-        raise EventUnusable("There is no such file.", where=str(path), remedy="Name a file with one JSON value.") from None
+        raise EventUnusable("There is no such file.", where=str(path), remedy=ONE_VALUE) from None
     except (OSError, ValueError) as error:
-        raise EventUnusable(
-            f"The file is not JSON: {error}", where=str(path), remedy="Name a file with one JSON value."
-        ) from None
+        raise EventUnusable(f"The file is not JSON: {error}", where=str(path), remedy=ONE_VALUE) from None
 
 
 def fit(example: Any, variables: Mapping[str, str], model: str | None, passed: Mapping[str, Any]) -> Any:
@@ -114,7 +113,8 @@ def _replace(value: Any, variables: Mapping[str, str], model: str | None) -> Any
 
 def _passed(events: Iterable[Any], run: Any) -> dict[str, Any]:
     """Return the messages of a run by their names; that of a later event wins."""
-    return {name: message for event in events if _has_run(event) and event["run"] == run for name, message in event.items()}
+    of_run = [event for event in events if _has_run(event) and event["run"] == run]
+    return {name: message for event in of_run for name, message in event.items()}
 
 
 def _has_run(event: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Calls one function by itself: the code in the project, the stack of the running local cloud, the role of the function."""
+"""Calls one function by itself: the code in the project, the running local cloud behind it, the function's own role."""
 
 from __future__ import annotations
 
@@ -118,7 +118,8 @@ class FunctionHost:
             "PYTHONPATH": f"{folder}:{path}", "PYTHONPYCACHEPREFIX": str(self.home / "pycache"),
             "LAMBDA_TASK_ROOT": str(folder), "_HANDLER": function.handler,
             "AWS_LAMBDA_FUNCTION_NAME": function.deployed_name, "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory), "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
             "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, **function.variables,
             "CODE_VERSION": self._code_version, "AWS_ENDPOINT_URL": self.cloud.endpoint,
             **credentials_of(function, self.cloud.admin),

@@ -43,7 +43,7 @@ def emulator_program() -> Path:
     """
     if sys.platform != "linux" or platform.machine() not in PROGRAMS:
         raise EmulatorMissing(
-            f"AWS's runtime interface emulator is a program for Linux, and this is {sys.platform} on {platform.machine()}.",
+            f"AWS's runtime interface emulator runs on Linux, and this is {sys.platform} on {platform.machine()}.",
             where="make invoke", remedy="Use `sam local invoke`, which runs it in Docker: docs/sam-local.md",
         )  # fmt: skip
     found = sorted((ROOT / "build" / "sam").glob(PATTERN.format(PROGRAMS[platform.machine()])))
@@ -95,9 +95,9 @@ def invoke(port: int, event: str, seconds: float = START_SECONDS) -> Any:
     ----------
     seconds : the function's time-out
     """
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{INVOKE_PATH}", event.encode(), method="POST")
+    limit = seconds + GRACE_SECONDS
     try:
-        with urllib.request.urlopen(request, timeout=seconds + GRACE_SECONDS) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{INVOKE_PATH}", event.encode(), timeout=limit) as response:
             body = response.read()
     except urllib.error.HTTPError as error:
         body = error.read()

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from infra.local import cloud
+from infra.local.emulator.container_bridge import CONTAINER_HOST
 from infra.local.emulator.status import running_emulator, try_save
 from infra.local.invocation.deployed_functions import DeployedFunction, credentials_of, deployed_functions
 from infra.local.invocation.effects import effect_of
 from infra.local.invocation.events import Event, events_of
 
 SAM_FOLDER = cloud.ROOT / "build" / "sam"
-# a function in a container reaches this machine by this name: Docker Desktop knows it, and samconfig.toml tells others
-HOST = "host.docker.internal"
 OWNER = "cloud.json"
 
 
@@ -46,7 +45,7 @@ def write_sam_files(home: Path | None = None, folder: Path = SAM_FOLDER) -> str 
     events = events_of(functions, state, cloud.ROOT)
     port = local.endpoint.rpartition(":")[2]
     variables = {
-        name: function.variables | {"AWS_ENDPOINT_URL": f"http://{HOST}:{port}"} | credentials_of(function, local.admin)
+        name: function.variables | {"AWS_ENDPOINT_URL": f"http://{CONTAINER_HOST}:{port}"} | credentials_of(function, local.admin)
         for name, function in functions.items()
     }
     try:

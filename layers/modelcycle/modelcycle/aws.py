@@ -186,7 +186,7 @@ def _check_place() -> None:
     place = os.environ.get("PLACE", AWS)
     if place != AWS and not _endpoint():
         raise Fault(
-            f"this function belongs to a local cloud (Place={place}), and no address of one is set: it would talk to AWS",
+            f"this function belongs to a local cloud (Place={place}), and no address is set: it would talk to AWS",
             "AWS_ENDPOINT_URL", START_BY_SAM,
         )  # fmt: skip
     empty = [name for name in NAMES_OF_RESOURCES if os.environ.get(name) == ""]
