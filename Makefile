@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-localstack test-pythons lint costs up down deploy clean lock
+.PHONY: help run invoke sam test test-localstack test-sam test-pythons lint costs up down deploy clean lock
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -22,6 +22,15 @@ run: .venv/run.stamp  ## runs the whole lifecycle on the example data; leaves th
 	@$(BIN)/modelcycle run pipelines/adult-income.yaml --data examples/data/adult.csv.gz
 	@$(BIN)/modelcycle predict adult-income --data examples/data/adult.csv.gz --rows 3
 
+EVENT ?=
+CALLS ?= 1
+invoke: .venv/run.stamp build/sam/stamp  ## calls one function by itself, without Docker: FUNCTION=govern [EVENT=file] [CALLS=2]
+	@test -n "$(FUNCTION)" || { echo "Name a function: make invoke FUNCTION=govern" >&2; exit 2; }
+	@$(BIN)/python -m infra.local.invocation "$(FUNCTION)" $(if $(EVENT),--event "$(EVENT)") --calls $(CALLS)
+
+sam: .venv/run.stamp build/sam/stamp  ## builds what AWS gets, for `build/sam/bin/sam local ...`; needs Docker only then
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build
+
 test: lint  ## runs all checks and all tests
 	# two processes, by file; tests of the local cloud start processes of their own
 	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile
@@ -37,6 +46,9 @@ lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-li
 
 test-localstack: .venv/dev.stamp  ## runs the lifecycle on a real LocalStack, which it starts without Docker
 	$(BIN)/pytest tests/localstack
+
+test-sam: .venv/dev.stamp build/sam/stamp  ## calls every function by itself, and by `sam local` where there is Docker; DOCKER=no: without
+	DOCKER="$(DOCKER)" $(BIN)/pytest tests/sam
 
 # Every Python from 3.11 to 3.13 that uv finds, each in an environment of its own; the others are named.
 PYTHONS := 3.11 3.12 3.13
@@ -116,7 +128,8 @@ build/clients/stamp: $(UV) requirements-clients.txt
 	@$(UV) pip sync --quiet --require-hashes --python build/clients/bin/python requirements-clients.txt
 	@touch $@
 
+# the folder also has what `modelcycle up` writes for `sam local`
 build/sam/stamp: $(UV) requirements-sam.txt
-	@$(UV) venv --quiet --clear build/sam
+	@$(UV) venv --quiet --allow-existing build/sam
 	@$(UV) pip sync --quiet --require-hashes --python build/sam/bin/python requirements-sam.txt
 	@touch $@
