@@ -22,6 +22,7 @@ from infra.local.deployment.deployment_record import (
 from infra.local.deployment.layers import remove_unused_layers
 from infra.local.deployment.operator_user import load_operator
 from infra.local.emulator import process
+from infra.local.emulator.container_bridge import bridge_address
 from infra.local.emulator.environment import log_file
 from infra.local.emulator.process import StopResult
 from infra.local.emulator.status import RunningEmulator, running_emulator, save
@@ -119,6 +120,8 @@ def up(
         emulator = process.start(folder, port, emulator_code())
         admin = _admin(emulator, folder)
         if not was_running:
+            if bridge_address() is not None:
+                say("it also listens on Docker's bridge, where the functions of `sam local` reach it")
             _wait_for_recovery(folder, admin, say)
         digest = deployment_digest(path, stage, folder, emulator.endpoint, parameters)
         record, operator = read_deployment_record(admin), load_operator(admin.endpoint, folder)

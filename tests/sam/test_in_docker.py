@@ -26,10 +26,7 @@ START_SECONDS = 60.0
 def test_sam_local_invoke(name: str, lived: Lived, built: dict[str, str]) -> None:
     event = lived.files / "events" / f"{functions()[name].name}.json"
     ended = subprocess.run(
-        [
-            str(SAM), "local", "invoke", name, "--event", str(event), "--env-vars", str(lived.files / "env.json"),
-            "--skip-pull-image",
-        ],
+        [str(SAM), "local", "invoke", name, "--event", str(event), "--env-vars", str(lived.files / "env.json")],
         cwd=ROOT, env=built, capture_output=True, text=True, check=False, timeout=TIMEOUT,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]
@@ -61,17 +58,14 @@ def test_start_api_predicts_as_the_local_cloud_does(lived: Lived, built: dict[st
         )  # fmt: skip
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             answer = json.load(response)
-    assert answer["predictions"] == [row["prediction"] for row in json.loads(lived.predicted)["predictions"]]
+    assert answer["predictions"] == json.loads(lived.predicted)["predictions"]
 
 
 @contextlib.contextmanager
 def started_api(lived: Lived, variables: dict[str, str]) -> Iterator[int]:
     port = free_port()
     process = subprocess.Popen(
-        [
-            str(SAM), "local", "start-api", "--port", str(port), "--env-vars", str(lived.files / "env.json"),
-            "--skip-pull-image",
-        ],
+        [str(SAM), "local", "start-api", "--port", str(port), "--env-vars", str(lived.files / "env.json")],
         cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:

@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
-from infra.local.emulator.status import running_emulator
 from infra.local.faults import EventUnusable, FunctionUnknown
 from infra.local.invocation.invoke import FunctionHost
 from infra.local.invocation.rie import invoke, under_rie
-from infra.local.invocation.sam_files import OWNER, write_sam_files
+from infra.local.invocation.sam_files import OWNER, other_owner
 from tests.contract.functions import functions
 from tests.sam.conftest import MODEL, ROOT, Lived
 
@@ -39,18 +38,17 @@ def test_a_function_answers_its_event(name: str, host: FunctionHost) -> None:
 
 def test_the_answers_are_those_of_the_run(lived: Lived, host: FunctionHost) -> None:
     def answer(name: str) -> Any:
-        function = host.find(name)
-        with host.started(function) as call:
-            return call(host.event(function).value).answer
+        with host.started(host.find(name)) as call:
+            return call(event_of(lived, name)).answer
 
     assert answer("register")["version"] == 1
     assert answer("validate")["verdict"] == "passed"
     body = json.loads(answer("predict")["body"])
-    assert [row["prediction"] for row in json.loads(lived.predicted)["predictions"]] == body["predictions"]
+    assert body["predictions"] == json.loads(lived.predicted)["predictions"]
 
 
 def test_the_command_says_what_it_changes_and_prints_the_answer(lived: Lived) -> None:
-    ended = command(lived, "conclude", "--calls", "2")
+    ended = command(lived, "conclude", "--calls", "2", "--event", str(lived.files / "events" / "conclude.json"))
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["outcome"] == "deployed"
     assert "In earnest: the call records the end" in ended.stderr
@@ -127,10 +125,16 @@ def test_a_cloud_that_is_down_is_named_by_its_address(host: FunctionHost) -> Non
     assert "modelcycle up" in message
 
 
-def test_the_bucket_and_the_table_that_are_missing_are_named(host: FunctionHost) -> None:
-    assert "this function has the bucket none-such" in failed(host, "govern", ARTIFACT_BUCKET="none-such")
-    assert "none-such" in failed(host, "register", REGISTRY_TABLE="none-such")
-    assert "none-such" in failed(host, "collect", DATA_BUCKET="none-such", CODE_VERSION="other")
+def test_an_event_of_another_bucket_names_both(host: FunctionHost) -> None:
+    message = failed(host, "govern", ARTIFACT_BUCKET="none-such")
+    assert "names the bucket modelcycle-" in message and "this function has the bucket none-such" in message
+
+
+@pytest.mark.parametrize("name", ["govern", "register"])
+def test_keys_of_a_cloud_that_is_gone_are_named(name: str, host: FunctionHost) -> None:
+    message = failed(host, name, AWS_ACCESS_KEY_ID="ASIAGONE", AWS_SECRET_ACCESS_KEY="x", AWS_SESSION_TOKEN="x")
+    assert message.startswith("Fault: ") and "does not know the keys of this function" in message
+    assert "`modelcycle up`, which writes build/sam/env.json anew" in message
 
 
 # the files for `sam local`
@@ -162,21 +166,27 @@ def test_the_keys_of_one_function_open_nothing_of_another(lived: Lived, host: Fu
     assert "not authorized" in message or "AccessDenied" in message
 
 
-def test_an_example_is_of_this_cloud(lived: Lived, host: FunctionHost) -> None:
-    event = host.event(host.find("retrain")).value
-    assert event["detail"]["model"] == MODEL
-    pulled = host.event(host.find("pull")).value
-    assert pulled["run"] == host.event(host.find("govern")).value["run"]
+def test_an_example_is_of_this_cloud(lived: Lived) -> None:
+    assert event_of(lived, "retrain")["detail"]["model"] == MODEL
+    assert event_of(lived, "pull")["run"] == event_of(lived, "govern")["run"]
 
 
 def test_the_files_of_another_cloud_that_is_up_stay(lived: Lived, tmp_path: Path) -> None:
-    (tmp_path / OWNER).write_text(json.dumps({"home": str(lived.home)}))
+    """A second cloud, down in this test, takes them over only when the first is down too."""
     (tmp_path / "env.json").write_text("{}")
-    emulator = running_emulator(lived.home)
-    assert emulator is not None
-    assert write_sam_files(lived.home, tmp_path) is None
+    (tmp_path / OWNER).write_text(json.dumps({"home": str(lived.home)}))
+    assert other_owner(tmp_path, tmp_path / "second") == lived.home
+    assert other_owner(tmp_path, lived.home) is None
     (tmp_path / OWNER).write_text(json.dumps({"home": str(tmp_path / "ended")}))
-    assert write_sam_files(lived.home, tmp_path) is None, "that cloud is not up"
+    assert other_owner(tmp_path, lived.home) is None
+    for text in ("", "[]", '{"home": 7}'):
+        (tmp_path / OWNER).write_text(text)
+        assert other_owner(tmp_path, lived.home) is None
+
+
+def event_of(lived: Lived, name: str) -> Any:
+    """The event that was written after the life of the model: `retrain` starts another run."""
+    return json.loads((lived.files / "events" / f"{name}.json").read_text())
 
 
 def command(lived: Lived, *words: str) -> subprocess.CompletedProcess[str]:

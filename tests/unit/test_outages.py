@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from botocore import exceptions
 from botocore.response import StreamingBody
+from moto import mock_aws
 
 from modelcycle.aws import Adapters, Environment
-from modelcycle.faults import Throttled, Transient
+from modelcycle.faults import Fault, NoData, Throttled, Transient
 from modelcycle.messages import Artifact, Event
 from modelcycle.registry import Write
 from modelcycle.store import Listed
@@ -125,3 +126,36 @@ def test_an_error_of_the_code_that_reads_a_list_passes_unchanged(
     with pytest.raises(exceptions.ReadTimeoutError):
         for _ in cloud.data.list("raw/"):
             raise TIMED_OUT
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_unknown_keys_are_named_with_what_renews_them(
+    cloud: Adapters, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails_with(exceptions.ClientError({"Error": {"Code": "InvalidClientTokenId", "Message": "x"}}, "Any"), monkeypatch)
+    with pytest.raises(Fault, match="does not know the keys of this function") as caught:
+        call(cloud, tmp_path)
+    assert type(caught.value) is Fault and "build/sam/env.json" in caught.value.remedy
+
+
+def test_a_local_cloud_that_is_down_is_named_by_its_address(
+    cloud: Adapters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for url, named in [
+        ("http://host.docker.internal:4566/plums/a", True),
+        ("https://plums.s3.eu-central-1.amazonaws.com/a", False),
+        ("https://dynamodb.cn-north-1.amazonaws.com.cn/", False),
+    ]:
+        fails_with(exceptions.EndpointConnectionError(endpoint_url=url), monkeypatch)
+        with pytest.raises(Transient, match="did not answer") as caught:
+            CALLS["read"](cloud, tmp_path)
+        assert ("at host.docker.internal:4566" in caught.value.what) == named
+        assert ("modelcycle up" in caught.value.remedy) == named
+
+
+def test_a_bucket_or_table_that_is_missing_is_named(cloud: Adapters) -> None:
+    with mock_aws():
+        with pytest.raises(NoData, match="the bucket artifacts does not exist"):
+            cloud.artifacts.latest("a")
+        with pytest.raises(Fault, match="the table registry does not exist"):
+            cloud.registry.runs.get("plums", "r1")

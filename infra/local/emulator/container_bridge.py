@@ -1,8 +1,8 @@
 """Lets functions in Docker containers reach the local cloud, which listens on loopback only.
 
-A container of `sam local` knows this machine as `host.docker.internal`. Docker Desktop carries that to loopback by itself.
-Docker on Linux carries it to its bridge, so the cloud also listens there, for packets that come in over the bridge and for
-no others. Requests are signed there as everywhere.
+A container of `sam local` knows this machine as `host.docker.internal`. Docker Desktop carries that to loopback by
+itself. Docker on Linux carries it to its bridge, so the cloud also listens there, for packets that come in over the
+bridge and for no others. Requests are signed there as everywhere.
 """
 
 from __future__ import annotations
@@ -76,6 +76,11 @@ class ContainerBridge:
             writer.close()
             return
         await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
+
+
+def bridge_address() -> str | None:
+    """Return the address of Docker's bridge, or None if there is none."""
+    return interface_address(BRIDGE) if sys.platform == "linux" else None
 
 
 def interface_address(name: str) -> str | None:

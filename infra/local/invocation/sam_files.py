@@ -37,15 +37,16 @@ def write_sam_files(home: Path | None = None, folder: Path = SAM_FOLDER) -> str 
     """
     local = cloud.connect(home=home)
     state = cloud.home_folder(home)
-    other = _other_owner(folder, state)
+    other = other_owner(folder, state)
     if other is not None:
         return f"{folder} belongs to the local cloud in {other}, which is up"
     functions = deployed_functions(local.admin)
     save_events(state)
     events = events_of(functions, state, cloud.ROOT)
     port = local.endpoint.rpartition(":")[2]
+    endpoint = {"AWS_ENDPOINT_URL": f"http://{CONTAINER_HOST}:{port}"}
     variables = {
-        name: function.variables | {"AWS_ENDPOINT_URL": f"http://{CONTAINER_HOST}:{port}"} | credentials_of(function, local.admin)
+        name: function.variables | endpoint | credentials_of(function, local.admin)
         for name, function in functions.items()
     }
     try:
@@ -67,7 +68,7 @@ def save_events(home: Path) -> None:
         try_save(emulator.port)
 
 
-def _other_owner(folder: Path, home: Path) -> Path | None:
+def other_owner(folder: Path, home: Path) -> Path | None:
     """Return the folder of another cloud that the files belong to, if that cloud is up."""
     try:
         owner = Path(json.loads((folder / OWNER).read_text())["home"])

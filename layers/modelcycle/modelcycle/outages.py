@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from modelcycle.faults import Throttled, Transient
+from modelcycle.faults import Fault, Throttled, Transient
 
 Unreachable = tuple[type[Exception], ...]
 """The client's errors for a service that did not answer, or not completely."""
@@ -23,7 +23,13 @@ SERVER_ERROR_CODES = frozenset({
     "InternalError", "InternalFailure", "InternalServerError", "InternalException", "ServiceUnavailable",
     "RequestTimeout", "500", "503",
 })  # fmt: skip
+# DynamoDB and others; STS; S3; temporary keys
+UNKNOWN_KEY_CODES = frozenset({
+    "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "InvalidToken", "ExpiredToken",
+    "ExpiredTokenException",
+})  # fmt: skip
 RETRIED = "the step is retried automatically"
+NEW_KEYS = "with `sam local`: run `modelcycle up`, which writes build/sam/env.json anew"
 LOCAL_CLOUD = "is the local cloud up? `modelcycle up` starts it"
 
 
@@ -43,6 +49,7 @@ def outages_as_faults(service: str, where: str, unreachable: Unreachable) -> Ite
     ------
     Transient : the service did not answer, or failed
     Throttled : the service rejected the call because of its rate
+    Fault : the service does not know the function's keys
 
     Examples
     --------
@@ -66,6 +73,8 @@ def outages_as_faults(service: str, where: str, unreachable: Unreachable) -> Ite
             raise Throttled(f"{service} is throttling requests", where, RETRIED) from error
         if code in SERVER_ERROR_CODES:
             raise Transient(f"{service} answered {code}", where, RETRIED) from error
+        if code in UNKNOWN_KEY_CODES:
+            raise Fault(f"{service} does not know the keys of this function ({code})", where, NEW_KEYS) from error
         raise
 
 
