@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -51,9 +52,10 @@ def test_without_an_endpoint_it_does_not_talk_to_aws(lived: Lived, built: dict[s
 
 def test_start_api_predicts_as_the_local_cloud_does(lived: Lived, built: dict[str, str]) -> None:
     event = json.loads((lived.files / "events" / "predict.json").read_text())
+    body = base64.b64decode(event["body"]) if event["isBase64Encoded"] else event["body"].encode()
     with started_api(lived, built) as port:
         request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/models/{MODEL}/predict", event["body"].encode(),
+            f"http://127.0.0.1:{port}/models/{MODEL}/predict", body,
             {"content-type": "application/json"}, method="POST",
         )  # fmt: skip
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
