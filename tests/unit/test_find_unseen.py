@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import numpy as np
@@ -13,68 +12,30 @@ from hypothesis import strategies as st
 
 from modelcycle.faults import BadMessage, Unknown
 from modelcycle.find_unseen.learned_cases import LearnedCases, Memory
-from modelcycle.messages import CaseColumn, CaseRecipe
-from modelcycle.model.columns import Columns, Texts
+from modelcycle.messages import CaseRecipe
+from modelcycle.model.columns import Texts
 from modelcycle.model.fields import Field
 from modelcycle.model.signature import Signature
 from tests.unit.snapshots import NOT_KEPT, TARGET, TEST, TRAIN, VALIDATION, Given, Model, Row, recipe
-
-AGE, WORD, DAY, OK, NOTE = "the age; in years", 'w"ord', "day", "o'k", "nóte"
-FIELDS = [
-    Field(name=AGE, type="number"), Field(name=WORD, type="text"),
-    Field(name=DAY, type="datetime", format="%d.%m.%Y"), Field(name=OK, type="boolean", true=["ja"], false=["nein"]),
-]  # fmt: skip
-WHOLE = recipe(
-    {AGE: "number", WORD: "text", DAY: "datetime", OK: "text", NOTE: "text"}, day="%d.%m.%Y"
-)  # the model does not read NOTE
-
-
-def make_rows(count: int, seed: int = 0) -> list[Row]:
-    draw = random.Random(seed)
-    return [
-        {
-            AGE: f"{draw.gauss(40, 9):.3f}", WORD: draw.choice(["a", "b", "ü", ""] * 5 + ["z"]),
-            DAY: f"{draw.randint(1, 28):02}.{draw.randint(1, 12):02}.2024", OK: draw.choice(["ja", "NEIN", None]),
-            NOTE: f"note {draw.random()}", TARGET: draw.choice(["no", "yes"]),
-        }
-        for _ in range(count)
-    ]  # fmt: skip
-
-
-def parts_of(count: int, seed: int = 1) -> list[int]:
-    draw = random.Random(seed)
-    return draw.choices([TRAIN, VALIDATION, TEST], [0.6, 0.1, 0.3], k=count)
-
-
-ROWS, PARTS = make_rows(400), parts_of(400)
-BEFORE = Given(ROWS, PARTS, WHOLE, FIELDS)
-
-
-def changed(rows: list[Row], **cells: Any) -> list[Row]:
-    """Return rows with other cells; each is a function of the text."""
-    return [{name: cells[name](text) if name in cells else text for name, text in row.items()} for row in rows]
-
-
-def champion_and(now: Given, before: Given = BEFORE, **version: Any) -> tuple[Model, Any]:
-    model = Model()
-    model.go_live(before, **version)
-    return model, model.find(now, "r2")
-
-
-def judged(model: Model, found: Any, now: Given) -> list[int]:
-    """The positions in the snapshot of the rows on which the champion is judged."""
-    tests = [position for position, part in enumerate(now.parts) if part == TEST]
-    return [tests[position] for position in model.positions(found)]
-
-
-def numbers(columns: Columns, name: str) -> Any:
-    values = columns.values[name]
-    assert not isinstance(values, Texts)
-    return values
-
-
-OTHER_PARTS = parts_of(400, seed=2)  # another split: most of its test rows were training rows before
-NEW_TO_IT = [n for n in range(400) if PARTS[n] == TEST and OTHER_PARTS[n] == TEST]
+from tests.unit.unseen_rows import (
+    AGE,
+    BEFORE,
+    DAY,
+    FIELDS,
+    NEW_TO_IT,
+    NOTE,
+    OK,
+    OTHER_PARTS,
+    PARTS,
+    ROWS,
+    WHOLE,
+    WORD,
+    champion_and,
+    changed,
+    judged,
+    make_rows,
+    numbers,
+)
 
 
 def by_name(names: list[str]) -> list[Row]:
@@ -237,118 +198,6 @@ def test_rows_are_read_as_the_champion_reads_them() -> None:
     assert found.features is not None and found.features.uri.startswith("s3://artifacts/holdout/features/m/")
 
 
-def new_rows(**cells: Any) -> Given:
-    return Given(changed(make_rows(200, seed=4), **cells), [TEST] * 200, WHOLE, FIELDS)
-
-
-def every(n: int, text: str | None) -> Any:
-    count = iter(range(10**6))
-    return lambda before: text if next(count) % n == 0 else before
-
-
-UNFAIR: dict[str, tuple[Given, list[str]]] = {
-    "no numbers": (
-        new_rows(**{AGE: every(10, "much")}),
-        [f"{AGE}: 10.0 % of the values are not numbers, which version 1 reads"],
-    ),
-    "no dates of its format": (
-        new_rows(**{DAY: lambda text: "2024-01-31"}),
-        ["day: 100.0 % of the values are not dates of its format, which version 1 reads"],
-    ),
-    "other words for true and false": (
-        new_rows(**{OK: lambda text: "yes"}),
-        ["o'k: 100.0 % of the values are neither true nor false, which version 1 reads"],
-    ),
-    "far more missing": (
-        new_rows(**{AGE: every(2, "")}), [f"{AGE} is missing in 50 % of the rows, 0 % when version 1 learned"]
-    ),
-    "all missing": (
-        new_rows(**{AGE: lambda text: None}), [f"{AGE} is missing in 100 % of the rows, 0 % when version 1 learned"]
-    ),
-    "columns that are gone": (
-        Given([{WORD: row[WORD], TARGET: row[TARGET]} for row in ROWS], [TEST] * 400, WHOLE, FIELDS),
-        [f"the data have no columns {AGE}, {DAY} and o'k, which version 1 reads"],
-    ),
-    "too few": (
-        Given([*ROWS, *make_rows(9, seed=3)], [TEST if part != TEST else TRAIN for part in PARTS] + [TEST] * 9,
-              WHOLE, FIELDS),
-        [f"{400 - PARTS.count(TEST)} of {409 - PARTS.count(TEST)} test rows cannot be told from rows that version 1 has"
-         " learned from; 30 others are needed"],
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("what", UNFAIR)
-def test_what_is_no_fair_test_is_said_with_figures(what: str) -> None:
-    now, sentences = UNFAIR[what]
-    _, found = champion_and(now)
-    assert found.features is None and found.positions is None
-    assert len(found.uncompared) == len(sentences)
-    for sentence, start in zip(found.uncompared, sentences, strict=True):
-        assert sentence.startswith(start)
-    if "reads" in sentences[0] and "%" in sentences[0]:
-        assert found.uncompared[0].endswith("(200 rows that it has not learned from)")
-
-
-def test_rows_are_not_taken_for_new_ones_where_a_column_that_tells_them_apart_was_written_anew() -> None:
-    """The model reads two coarse columns only, so its rows are known by the others."""
-    before = Given(ROWS, PARTS, WHOLE, [FIELDS[1], FIELDS[3]])
-    rows = changed(ROWS, **{DAY: lambda text: f"{text[6:]}-{text[3:5]}-{text[:2]}"})
-    _, found = champion_and(Given(rows, OTHER_PARTS, WHOLE, before.fields), before)
-    assert found.positions is None
-    assert found.uncompared == [
-        "day: 100.0 % of the values are not dates of its format, which version 1 knows its rows by"
-        " (400 rows that it has not learned from)"
-    ]
-    _, found = champion_and(Given(ROWS, OTHER_PARTS, WHOLE, before.fields), before)
-    assert (found.rows, found.uncompared) == (len(NEW_TO_IT), [])
-
-
-@pytest.mark.parametrize("kind", ["features", "row"])
-def test_a_champion_is_not_judged_where_a_text_that_tells_its_rows_apart_was_written_anew(kind: str) -> None:
-    fields = [FIELDS[1], FIELDS[3]]
-    cases = WHOLE.model_copy(update={"kind": kind})
-    if kind == "row":
-        cases = cases.model_copy(update={"columns": [*cases.columns, CaseColumn(name=TARGET, type="text")]})
-    rows = changed(ROWS, **{NOTE: lambda text: (text or "").upper()})
-    _, found = champion_and(Given(rows, OTHER_PARTS, cases, fields), Given(ROWS, PARTS, cases, fields))
-    assert found.positions is None
-    assert len(found.uncompared) == 1 and "the same rows may have been written anew" in found.uncompared[0]
-    assert NOTE in found.uncompared[0]
-    # new rows after the old ones are no reason to doubt
-    more = [*ROWS, *make_rows(300, seed=9)]
-    _, found = champion_and(Given(more, [*PARTS, *parts_of(300)], cases, fields), Given(ROWS, PARTS, cases, fields))
-    assert found.uncompared == [] and found.rows > 100
-
-
-def test_the_file_with_most_of_a_difference_is_named() -> None:
-    now = new_rows(**{AGE: every(4, "much")})
-    rows = [*ROWS, *now.rows]
-    _, found = champion_and(Given(rows, [*PARTS, *now.parts], WHOLE, FIELDS, second_file=400))
-    new = PARTS.count(TEST) + 200
-    assert found.uncompared == [
-        f"{AGE}: {100 * 50 / new:.1f} % of the values are not numbers, which version 1 reads"
-        f" ({new} rows that it has not learned from; 25.0 % in second.csv)"
-    ]
-
-
-def test_a_few_unreadable_or_missing_cells_do_not_matter() -> None:
-    model, found = champion_and(new_rows(**{AGE: every(100, "n/a"), DAY: every(11, "?")}))
-    assert found.uncompared == [] and found.rows == 200
-    assert np.isnan(numbers(model.features(found), AGE)).sum() == 2
-
-
-def test_of_many_columns_that_differ_a_few_are_named() -> None:
-    fields = [Field(name=f"c{n}", type="number") for n in range(100)]
-    rows: list[Row] = [{f"c{n}": str(row * n) for n in range(100)} | {TARGET: "no"} for row in range(100)]
-    cases = recipe({field.name: field.type for field in fields})
-    before = Given(rows, [TRAIN] * 50 + [TEST] * 50, cases, fields)
-    _, found = champion_and(
-        Given(changed(rows, **{f"c{n}": lambda _: "x" for n in range(99)}), [TEST] * 100, cases, fields), before
-    )
-    assert len(found.uncompared) == 6 and found.uncompared[-1] == "94 more such differences"
-
-
 def test_a_champion_that_reads_what_is_the_target_now_gets_no_row() -> None:
     """Its rows are stored with the test features, which more functions may read than the labels."""
     model = Model()
@@ -448,46 +297,3 @@ def test_a_deleted_version_is_a_named_fault() -> None:
     )
     with pytest.raises(Unknown, match="has no version 1"):
         model.find(BEFORE, "r2")
-
-
-SHIFTED: dict[str, tuple[dict[str, Any], str]] = {
-    "constant": ({AGE: lambda text: "0"}, f"{AGE}: 0 in all rows with a value; it had "),
-    "another unit": ({AGE: lambda text: str(float(text) * 12)}, f"{AGE}: the middle half of the values is "),
-    "a tenth": ({AGE: lambda text: str(float(text) / 1000)}, f"{AGE}: the middle half of the values is 0.0"),
-    "a wider scale": (
-        {AGE: lambda text: str((float(text) - 40) * 20 + 40)}, f"{AGE}: 42 % of the values, from "
-    ),
-    "a year of birth": ({AGE: lambda text: f"{2024 - float(text):.0f}"}, f"{AGE}: the middle half of the values"),
-    "other levels": ({WORD: lambda text: text and text * 2}, 'w"ord: 100 % of the values are levels that version 1'),
-    "one level": ({WORD: lambda text: "a"}, "w\"ord: 'a' in all rows with a value; it had "),
-    "one truth": ({OK: lambda text: text and "ja"}, "o'k: 1 in all rows with a value; it had 2 values when version 1"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("what", SHIFTED)
-@pytest.mark.parametrize("appended", [False, True])
-def test_a_column_that_is_no_longer_what_it_was_is_said_with_figures(what: str, appended: bool) -> None:
-    cells, start = SHIFTED[what]
-    now = new_rows(**cells)
-    if appended:
-        now = Given([*ROWS, *now.rows], [*PARTS, *now.parts], WHOLE, FIELDS, second_file=400)
-    _, found = champion_and(now)
-    assert found.features is None
-    assert len(found.uncompared) == 1 and found.uncompared[0].startswith(start), found.uncompared
-
-
-def test_ordinary_drift_and_what_goes_on_with_time_ask_nobody() -> None:
-    def drifted(row: Row, n: int) -> Row:
-        return row | {
-            AGE: f"{float(row[AGE] or 0) + 4.5:.3f}", DAY: f"{n % 28 + 1:02}.03.2025",
-            "visit": str(n), "week": f"week {n // 40}", "month": ["Jan", "February", "mar"][n // 250],
-        }  # fmt: skip
-
-    fields = [*FIELDS, Field(name="visit", type="number"), *(Field(name=n, type="text") for n in ("week", "month"))]
-    cases = recipe({field.name: field.type for field in fields}, day="%d.%m.%Y")
-    before = Given(
-        [drifted(row, n) | {AGE: row[AGE], DAY: row[DAY]} for n, row in enumerate(ROWS)], PARTS, cases, fields
-    )
-    rows = [drifted(row, n) for n, row in enumerate(make_rows(600, seed=4))][400:]
-    _, found = champion_and(Given(rows, [TEST] * 200, cases, fields), before)
-    assert (found.rows, found.uncompared) == (200, [])

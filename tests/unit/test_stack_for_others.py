@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def test_production_is_refused_without_somebody_who_reads_its_alarms() -> None:
     assert not refusals(Place="aws", Environment="prod", AlarmEmail="ops@example.com")
 
 
-@pytest.mark.parametrize(("place", "stage"), set(product(("aws", "local"), ("dev", "prod"))) - {("aws", "prod")})
+@pytest.mark.parametrize(("place", "stage"), [("aws", "dev"), ("local", "dev"), ("local", "prod")])
 def test_no_other_place_or_environment_asks_for_an_address(place: str, stage: str) -> None:
     assert not refusals(Place=place, Environment=stage)
 
