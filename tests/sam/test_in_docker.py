@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -23,7 +24,7 @@ START_SECONDS = 60.0
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_sam_local_invoke(name: str, lived: Lived, built: dict[str, str]) -> None:
+def test_sam_local_invoke(name: str, built: dict[str, str], lived: Lived) -> None:
     event = lived.files / "events" / f"{functions()[name].name}.json"
     ended = subprocess.run(
         [str(SAM), "local", "invoke", name, "--event", str(event), "--env-vars", str(lived.files / "env.json")],
@@ -37,7 +38,7 @@ def test_sam_local_invoke(name: str, lived: Lived, built: dict[str, str]) -> Non
         assert answer["version"] == 1
 
 
-def test_without_an_endpoint_it_does_not_talk_to_aws(lived: Lived, built: dict[str, str]) -> None:
+def test_without_an_endpoint_it_does_not_talk_to_aws(built: dict[str, str], lived: Lived) -> None:
     ended = subprocess.run(
         [
             str(SAM), "local", "invoke", "Govern", "--event", str(lived.files / "events" / "govern.json"),
@@ -49,11 +50,12 @@ def test_without_an_endpoint_it_does_not_talk_to_aws(lived: Lived, built: dict[s
     assert "it would talk to AWS" in ended.stdout
 
 
-def test_start_api_predicts_as_the_local_cloud_does(lived: Lived, built: dict[str, str]) -> None:
+def test_start_api_predicts_as_the_local_cloud_does(built: dict[str, str], lived: Lived) -> None:
     event = json.loads((lived.files / "events" / "predict.json").read_text())
+    body = base64.b64decode(event["body"]) if event["isBase64Encoded"] else event["body"].encode()
     with started_api(lived, built) as port:
         request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/models/{MODEL}/predict", event["body"].encode(),
+            f"http://127.0.0.1:{port}/models/{MODEL}/predict", body,
             {"content-type": "application/json"}, method="POST",
         )  # fmt: skip
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
