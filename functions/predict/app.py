@@ -42,10 +42,11 @@ recorder = Recorder(CaptureStream(capture_stream, report_given_up))
 recorder.after_answer.start(runtime_api())  # now: Lambda takes registrations only while the function is imported
 
 
-@logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
-        logger.append_keys(client_request_id=client_request_id(event))
+        gateway_id = (event.get("requestContext") or {}).get("requestId")
+        logger.append_keys(correlation_id=gateway_id, client_request_id=client_request_id(event))
         request = as_rest_event(event) if is_http_api(event) else event
         response = answer_without_router(request, context.aws_request_id, live_models, recorder)
         if response is None:

@@ -6,7 +6,8 @@ are held for HOLD_SECONDS, so that several answers share a Firehose record, whic
 What can be lost:
 
 - If the process is killed (SIGKILL, out of memory): the rows that are held, fewer than MAX_HELD_ROWS, and those of the
-  answers of which the sending is not complete. On Lambda that is one answer. Nobody can count these.
+  answers of which the sending is not complete. On Lambda that is one answer. Nobody can count these, and the metric
+  `Predictions` lacks them.
 - If Firehose does not take them: rows wait, at most MAX_WAITING_BYTES of them for MAX_WAITING_SECONDS, and are sent
   with the next ones. The metric `NotCaptured` counts those that were given up.
 - A row of more than MAX_RECORD_BYTES; `NotCaptured` counts it.
