@@ -42,9 +42,10 @@ class Deployed:
     def template(self) -> Path:
         return self.project / "template.yaml"
 
-    def up(self) -> LocalCloud:
-        """Deploy what has changed."""
-        endpoint = place.up("dev", start=True, port=self.port, home=self.home, template=self.template)
+    def up(self, lines: list[str] | None = None) -> LocalCloud:
+        """Deploy what has changed; progress is appended to `lines`."""
+        say = [].append if lines is None else lines.append
+        endpoint = place.up("dev", start=True, port=self.port, home=self.home, template=self.template, say=say)
         admin = ClientFactory(endpoint, "test", "test")
         outputs = stack_outputs(STACK, admin)
         api = next(r["id"] for name, r in stack_resources(STACK, admin).items() if name == "Api")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.main import main
 from infra.local.cloud import LocalCloud
+from infra.local.deployment.stack import stack_resources
 from tests.e2e.observed_model import ObservedModel, wait_for
 from tests.e2e.signed_request import predict
-from tests.localstack.conftest import Deployed
+from tests.localstack.conftest import STACK, Deployed
 from tests.localstack.recorded_lifecycle import UPLOAD, items, left_by, live_rows
 from tests.localstack.registry_content import Content, differences
 
@@ -28,6 +31,9 @@ def handler(event, context):
         return {"layer": probe.VALUE}
     return _handler(event, context)
 """
+# the function is asked, and knows no such path; without the route the API itself answers
+SERVER = 'Server: {Type: Api, Properties: {RestApiId: !Ref Api, Method: get, Path: "/v2"}}\n'
+ROUTE = (SERVER, SERVER + " " * 8 + SERVER.replace("Server", "AlsoServer").replace("/v2", "/also-v2"))
 OPERATOR = "arn:aws:iam::000000000000:user/operator"
 NOBODY = "unknown"
 DECIDED_BY = (
@@ -97,19 +103,39 @@ def test_the_scheduled_rule_starts_the_monitoring(plums: ObservedModel) -> None:
     assert states.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
 
 
-def test_a_changed_handler_and_a_changed_layer_take_effect_and_the_models_stay(
+def test_a_changed_handler_layer_and_api_take_effect_and_the_models_stay(
     deployed: Deployed, plums: ObservedModel
 ) -> None:
     before, versions = plums.weights(), plums.registry.versions.all("plums")
     handler = deployed.project / "functions/monitor/app.py"
     handler.write_text(handler.read_text() + PROBE)
+    assert _asked_for(plums.cloud, "/also-v2") is None
+    replace(deployed.template, *ROUTE)
+    replace(deployed.project / "infra/alarms.yaml", "Threshold: 1\n", "Threshold: 7\n")
     probe = deployed.project / "layers/modelcycle/modelcycle/probe.py"
+    screens = []
     for value in ("first", "second"):  # the second time the layer alone has changed
         probe.write_text(f'VALUE = "{value}"\n')
-        cloud = deployed.up()
+        lines: list[str] = []
+        cloud = deployed.up(lines)
+        screens.append("\n".join(lines))
         assert _probe(cloud) == {"layer": value}
+        assert _asked_for(cloud, "/also-v2") == "urn:modelcycle:fault:Unknown"  # the function's own answer
     assert plums.weights() == before and plums.registry.versions.all("plums") == versions
     assert predict(cloud, "plums", live_rows(seed=8)[:1])["model"] == "plums"
+    assert ["Api: its changes were made" in screen for screen in screens] == [True, False]
+    # the alarm is named, because LocalStack leaves it as it was
+    assert ["AlarmsRunsFailed.Threshold has changed" in screen for screen in screens] == [True, False]
+    alarm = stack_resources(STACK, cloud.admin)["AlarmsRunsFailed"]["id"]
+    found = cloud.admin.client("cloudwatch").describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
+    assert [item["Threshold"] for item in found] == [1], "LocalStack updates alarms now: see updates.NEVER_UPDATED"
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    """Replace a text in a file once."""
+    text = file.read_text()
+    assert old in text, old
+    file.write_text(text.replace(old, new, 1))
 
 
 @pytest.mark.usefixtures("plums")
@@ -125,6 +151,14 @@ def test_status_says_what_localstack_leaves_out_and_down_ends_it(
     assert json.loads(capsys.readouterr().out)["was_up"] is True
     assert main(["status", "--place", "localstack", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["up"] is False
+
+
+def _asked_for(cloud: LocalCloud, path: str) -> str | None:
+    """Return the type of the problem with which a path is answered; None if the API itself answers."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{cloud.outputs['ApiUrl']}{path}")
+    kind: str | None = json.load(refused.value).get("type")
+    return kind
 
 
 def _probe(cloud: LocalCloud) -> Any:

@@ -16,7 +16,7 @@ from cli.main import main
 from infra.local.deployment.left_out import references
 from infra.local.deployment.translate import read_template
 from infra.local.faults import CloudStopped, TemplateInvalid
-from infra.local.localstack import place, process
+from infra.local.localstack import place, process, updates
 from infra.local.localstack.adapt import adapt
 from infra.local.localstack.flatten import flatten
 
@@ -109,6 +109,58 @@ def test_two_resources_of_the_same_name_are_refused() -> None:
     parent["Resources"]["BoxStore"] = {"Type": "AWS::SQS::Queue"}
     with pytest.raises(TemplateInvalid, match="BoxStore"):
         flatten(parent, {"Box": BOX, "Lid": LID})
+
+
+def api(routes: str, kind: str = "AWS::ApiGateway::RestApi") -> dict[str, Any]:
+    """Return an API as SAM translates it: the name of its deployment contains a hash of it."""
+    name = f"ShopDeployment{routes}"
+    return {
+        "Resources": {
+            "Shop": {"Type": kind, "Properties": {"Body": routes}},
+            name: {
+                "Type": "AWS::ApiGateway::Deployment",
+                "Properties": {"RestApiId": {"Ref": "Shop"}, "Description": routes},
+            },
+            "Stage": {
+                "Type": "AWS::ApiGateway::Stage", "DependsOn": [name],
+                "Properties": {"DeploymentId": {"Ref": name}, "Size": routes},
+            },
+        }
+    }  # fmt: skip
+
+
+def test_the_deployment_of_an_api_has_one_name_whatever_the_api() -> None:
+    first, second = api("a"), api("b")
+    for template in (first, second):
+        updates.name_deployments(template)
+    assert list(first["Resources"]) == list(second["Resources"]) == ["Shop", "ShopDeployment", "Stage"]
+    assert first["Resources"]["Stage"]["Properties"]["DeploymentId"] == {"Ref": "ShopDeployment"}
+    assert first["Resources"]["Stage"]["DependsOn"] == ["ShopDeployment"]
+
+
+def test_an_api_is_deployed_once_and_its_changes_are_left_to_its_own_service() -> None:
+    before, wanted = api("a"), api("b")
+    for template in (before, wanted):
+        updates.name_deployments(template)
+    wanted["Resources"]["More"] = {"Type": "AWS::SQS::Queue", "Properties": {}}
+    original = deepcopy(wanted)
+    assert updates.keep_apis(wanted, before)["Resources"] == {
+        **before["Resources"],
+        "More": wanted["Resources"]["More"],
+    }
+    assert wanted == original
+    assert updates.keep_apis(wanted, {"Resources": {}}) == wanted
+
+
+def test_a_change_that_localstack_leaves_out_is_named_and_others_are_not() -> None:
+    before, wanted = api("a"), api("b")
+    for template, rate in ((before, 1), (wanted, 2)):
+        updates.name_deployments(template)
+        for kind in ("AWS::Events::Rule", "AWS::IAM::Role", "AWS::Logs::LogGroup"):
+            name = kind.rpartition(":")[2]
+            template["Resources"][name] = {"Type": kind, "Properties": {"RetentionInDays": rate, "Kept": 1}}
+    said = updates.not_updated(before, wanted)
+    assert [line.partition(" ")[0] for line in said] == ["Stage.Size", "Rule.RetentionInDays"]
 
 
 def referred(node: Any) -> set[str]:

@@ -18,15 +18,17 @@ from infra.local.deployment.deployment_record import (
     write_deployment_record,
 )
 from infra.local.deployment.function_archive import build_sha
+from infra.local.deployment.intrinsics import DeployedStack
 from infra.local.deployment.layers import remove_unused_layers
 from infra.local.deployment.reconcile import reconcile
-from infra.local.deployment.stack import BUCKET, deploy_stack, stack_outputs, stack_resources
+from infra.local.deployment.stack import BUCKET, Resources, deploy_stack, stack_outputs, stack_resources
 from infra.local.deployment.training_code import training_code
-from infra.local.deployment.translate import Destination, Translation, translate
+from infra.local.deployment.translate import Destination, Template, Translation, translate
 from infra.local.faults import CloudStopped, DeployFailed
 from infra.local.localstack import process
 from infra.local.localstack.adapt import ALWAYS, adapt
 from infra.local.localstack.flatten import flatten
+from infra.local.localstack.updates import keep_apis, name_deployments, not_updated, update_apis
 from infra.local.lock import exclusive
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -132,15 +134,20 @@ def _deploy(template: Path, stage: str, home: Path, address: str, say: Say) -> N
     translation = translate(template, values, Destination(home, BUCKET, address))
     adapted, changes = _adapted(translation, stack, partitions=partitions)
     say("deploying the template")
+    earlier = f"deployed-{stack}-template.json"
+    wanted, before = adapted.template, _earlier_template(earlier, admin) or adapted.template
+    adapted = replace(adapted, template=keep_apis(wanted, before))
     deploy_stack(stack, adapted, admin)
     # a layer that an update has replaced and retained is still listed
     listed = stack_resources(stack, admin)
     resources = {name: found for name, found in listed.items() if name in adapted.template["Resources"]}
     adapted.parameters["AWS::StackName"] = stack
     reconciled = reconcile(adapted, resources, admin)
+    changes += _updated(wanted, before, adapted, resources, admin)
     left_out = [str(item) for item in adapted.left_out] + changes + reconciled.left_out
     functions = sum(resource["type"] == "AWS::Lambda::Function" for resource in resources.values())
     _check_functions_start(resources["Conclude"]["id"], admin, own=partitions)
+    admin.client("s3").put_object(Bucket=BUCKET, Key=earlier, Body=adapted.body)
     write_deployment_record(DeploymentRecord(digest, stack_outputs(stack, admin), left_out, functions), admin, key)
     remove_unused_layers(home)
     for line in left_out:
@@ -156,8 +163,29 @@ def _adapted(translation: Translation, stack: str, *, partitions: bool) -> tuple
         [f"{len(nested)} nested stacks are written into the root: LocalStack never updates them"] if nested else []
     )
     changes += adapt(flat, stack, partitions=partitions)
+    name_deployments(flat)
     objects = {key: body for key, body in translation.objects.items() if not key.startswith("templates/")}
     return replace(translation, template=flat, nested={}, objects=objects), changes
+
+
+def _earlier_template(key: str, admin: ClientFactory) -> Template | None:
+    """Return what the last complete deployment gave to LocalStack; None before the first."""
+    from botocore.exceptions import ClientError
+
+    try:
+        template: Template = json.loads(admin.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    except ClientError:
+        return None
+    return template
+
+
+def _updated(
+    wanted: Template, before: Template, adapted: Translation, at: Resources, admin: ClientFactory
+) -> list[str]:
+    """Make the changes that LocalStack leaves out of an update; return sentences about them and about the others."""
+    account = admin.client("sts").get_caller_identity()["Account"]
+    stack = DeployedStack(wanted, adapted.parameters, at, admin.region_name, account)
+    return update_apis(stack, admin) + not_updated(before, wanted)
 
 
 def _check_functions_start(function: str, admin: ClientFactory, *, own: bool) -> None:
