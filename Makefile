@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-localstack test-pythons lint costs up down deploy clean lock
+.PHONY: help run test test-localstack test-pythons lint costs up down deploy image clean lock
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -67,6 +67,17 @@ deploy: .venv/run.stamp build/sam/stamp  ## deploys to AWS with your AWS profile
 	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS) BuildSha=$$(git rev-parse HEAD)"
 	# no template can say it of its own stack
 	@$(if $(filter prod,$(ENVIRONMENT)),$(BIN)/python -m infra.termination_protection modelcycle-$(ENVIRONMENT),:)
+
+# The tag is the BuildSha of the deployed stack: its state machines name it.
+image:  ## builds the container for large data and pushes it to the stack's repository; needs Docker; ENVIRONMENT=...
+	@set -e; stack=modelcycle-$(ENVIRONMENT); \
+	query() { aws cloudformation describe-stacks --stack-name $$stack --output text --query "Stacks[0].$$1"; }; \
+	repository=$$(query "Outputs[?OutputKey=='ImageRepository'].OutputValue"); \
+	tag=$$(query "Parameters[?ParameterKey=='BuildSha'].ParameterValue"); \
+	test "$$repository" != none || { echo "The stack $$stack has no containers: deploy it with LargeTraining=fargate or sagemaker (docs/large-data.md)." >&2; exit 1; }; \
+	aws ecr get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}"; \
+	docker build --platform linux/amd64 --file infra/container/Dockerfile --tag "$$repository:$$tag" .; \
+	docker push "$$repository:$$tag"
 
 clean:  ## stops the local cloud and deletes everything that was made here, models included
 	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; $(BIN)/modelcycle down --place localstack || true; fi
