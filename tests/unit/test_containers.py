@@ -168,7 +168,9 @@ def test_a_task_is_accepted_as_it_is_asked_for() -> None:
     values = {"Cluster": "c", "Task": task, "Subnets": subnet, "PublicIp": "ENABLED"}
     ((resource, request),) = requests("fargate", values)
     assert resource == "arn:aws:states:::ecs:runTask.sync"
-    started = client.run_task(**_camel(request))["tasks"][0]
+    sent = _camel(request)
+    sent["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"] = []  # moto knows no default one
+    started = client.run_task(**sent)["tasks"][0]
     assert started["overrides"]["taskRoleArn"].endswith(":role/step")
 
 
