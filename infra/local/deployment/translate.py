@@ -248,7 +248,7 @@ class _TemplateTranslator:
     def _with_numbers(self, part: Any, substitutions: dict[str, Any]) -> Any:
         """Return a state machine with numbers in place of parameters.
 
-        CloudFormation substitutes them in the text of the file, where they have no quotes; in JSON they would be strings.
+        CloudFormation substitutes them in the text of the file, without quotes; in JSON they would be strings.
         """
         if isinstance(part, list):
             return [self._with_numbers(item, substitutions) for item in part]
