@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run invoke sam test test-localstack test-sam test-pythons lint checkov sizes costs up down deploy destroy clean lock
+.PHONY: help run invoke sam test test-localstack test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
 .PHONY: release promote pipelines smoke drift deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -139,6 +139,17 @@ sbom: build/sbom-tools/stamp  ## writes what each layer is made of to build/sbom
 
 lint-workflows:  ## checks .github/workflows by actionlint, where it is here
 	@.ci/lint-workflows
+
+# The tag is the BuildSha of the deployed stack: its state machines name it.
+image:  ## builds the container for large data and pushes it to the stack's repository; needs Docker; ENVIRONMENT=...
+	@set -e; stack=modelcycle-$(ENVIRONMENT); \
+	query() { aws cloudformation describe-stacks --stack-name $$stack --output text --query "Stacks[0].$$1"; }; \
+	repository=$$(query "Outputs[?OutputKey=='ImageRepository'].OutputValue"); \
+	tag=$$(query "Parameters[?ParameterKey=='BuildSha'].ParameterValue"); \
+	test "$$repository" != none || { echo "The stack $$stack has no containers: deploy it with LargeTraining=fargate or sagemaker (docs/large-data.md)." >&2; exit 1; }; \
+	aws ecr get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}"; \
+	docker build --platform linux/amd64 --file infra/container/Dockerfile --tag "$$repository:$$tag" .; \
+	docker push "$$repository:$$tag"
 
 clean:  ## stops the local cloud and deletes everything that was made here, models included
 	@if [ -x $(BIN)/modelcycle ]; then $(BIN)/modelcycle down || true; $(BIN)/modelcycle down --place localstack || true; fi

@@ -152,6 +152,12 @@ def test_a_model_made_in_containers_has_the_bytes_of_one_made_in_functions(
 
 
 @pytest.fixture
+def world(world: World) -> World:
+    """The same region, without the events of the other tests, which they read from a world of theirs."""
+    return World()
+
+
+@pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Functions that take next to nothing."""
     for limit, least in (("MAX_SNAPSHOT_BYTES", 10_000), ("MAX_CELLS", 1_000), ("MAX_FETCHED_BYTES", 100)):

@@ -122,3 +122,14 @@ def test_a_missing_template_gets_one_sentence(tmp_path: Path, home: Path) -> Non
 def test_references_are_found_in_every_form() -> None:
     node = {"a": [{"Ref": "A"}, {"Fn::GetAtt": ["B", "Arn"]}], "b": {"Fn::Sub": ["${C.Arn}-${D}", {"D": {"Ref": "E"}}]}}
     assert references(node) == {"A", "B", "C", "D", "E"}
+
+
+def test_a_number_of_a_state_machine_that_is_a_parameter_stays_a_number(project: Path, home: Path) -> None:
+    flow, template = project / "statemachines" / "greeting.asl.yaml", project / "template.yaml"
+    inner = "{StartAt: A, States: {A: {Type: Pass, End: true}}}"
+    items = f"  Many: {{Type: Map, MaxConcurrency: '${{Many}}', ItemProcessor: {inner}, End: true}}\n"
+    flow.write_text(flow.read_text().replace("States:\n", f"States:\n{items}", 1))
+    text = template.read_text().replace("DefinitionSubstitutions: {", "DefinitionSubstitutions: {Many: !Ref Many, ", 1)
+    template.write_text(text.replace("Parameters:\n", "Parameters:\n  Many: {Type: Number, Default: 7}\n", 1))
+    machine = of_type(translate_project(project, home), "AWS::StepFunctions::StateMachine")["Greeting"]
+    assert '\\"MaxConcurrency\\": 7,' in json.dumps(machine)

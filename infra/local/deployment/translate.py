@@ -28,6 +28,7 @@ from infra.local.faults import TemplateInvalid
 from infra.local.fork_plans import ForkPlan
 
 Template = dict[str, Any]
+NUMBERS = {"MaxConcurrency"}  # of a state, that may be a parameter of the template
 
 
 @dataclass
@@ -164,7 +165,8 @@ class _TemplateTranslator:
         for logical_id, properties in self._resources_of("AWS::Serverless::StateMachine"):
             uri = properties.pop("DefinitionUri", None)
             if isinstance(uri, str):
-                properties["Definition"] = self._read_state_machine(uri, logical_id)
+                definition = self._read_state_machine(uri, logical_id)
+                properties["Definition"] = self._with_numbers(definition, properties.get("DefinitionSubstitutions", {}))
 
     def upload_functions(self) -> None:
         """Upload each function with a bootstrap, and replace its runtime.
@@ -247,6 +249,21 @@ class _TemplateTranslator:
         if not isinstance(definition, dict) or "States" not in definition:
             raise _invalid("The state machine has no States.", path)
         return definition
+
+    def _with_numbers(self, part: Any, substitutions: dict[str, Any]) -> Any:
+        """Return a state machine with numbers in place of parameters.
+
+        CloudFormation substitutes them in the text of the file, without quotes; in JSON they would be strings.
+        """
+        if isinstance(part, list):
+            return [self._with_numbers(item, substitutions) for item in part]
+        if not isinstance(part, dict):
+            return part
+        filled = {key: self._with_numbers(value, substitutions) for key, value in part.items()}
+        for key in NUMBERS & filled.keys():
+            if isinstance(filled[key], str):
+                filled[key] = int(self._known_value(substitutions[filled[key].strip("${}")]) or 0)
+        return filled
 
     def _known_value(self, value: object) -> str | None:
         """Return a parameter of a nested stack, or None if only the deployment gives its value."""
