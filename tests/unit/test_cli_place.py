@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from cli import open_place as opening
 from cli.main import main
 from cli.place import Credentials, Place
+from cli.remote import AwsSession
 from infra.local import clients
 from infra.local.faults import CloudStopped
 from modelcycle.faults import BadInput, Fault
@@ -48,6 +49,12 @@ def test_a_missing_stack_is_named(stack: CloudFormation) -> None:
     with pytest.raises(Fault, match="no stack modelcycle-staging") as caught:
         opening.open_place("localstack", "staging")
     assert "--stage" in caught.value.remedy
+
+
+def test_the_region_of_aws_is_read_from_the_variable_that_the_remedy_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    assert AwsSession().boto3.region_name == "eu-north-1"
 
 
 def test_aws_without_credentials_says_which_variable_helps(monkeypatch: pytest.MonkeyPatch) -> None:

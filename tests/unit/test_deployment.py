@@ -17,10 +17,12 @@ from moto import mock_aws
 
 from infra.deployment import command, deploy
 from infra.deployment.account import Account, find_account
+from infra.deployment.existing_data import HOLDS_TAG, SET_TAG, STACK_TAG
 from infra.deployment.faults import BadSetting, NoAccount, NotCommitted, StackUnusable
 from infra.deployment.settings import check_reader, read_settings
 from infra.deployment.source import committed_source, export
 from infra.deployment.stack import Stack, check_changeable, first_failure
+from infra.local.deployment.intrinsics import DeployedStack
 from infra.local.deployment.translate import read_template
 
 ROOT = Path(__file__).parents[2]
@@ -219,6 +221,43 @@ def test_prod_needs_an_address_once() -> None:
     check_reader("dev", {}, None)
     with pytest.raises(BadSetting, match="reach nobody"):
         check_reader("prod", {"AlarmEmail": ""}, stack(AlarmEmail="ops@example.com"))
+
+
+# The template with data that exist
+
+
+EXISTING = {
+    "ExistingDataBucket": "old-data", "ExistingArtifactBucket": "old-artifacts", "ExistingRegistry": "old-table",
+    "ExistingRegistryStream": "arn:aws:dynamodb:eu-central-1:1:table/old-table/stream/a",
+}  # fmt: skip
+EXPECTED = {
+    "DataBucket": "old-data", "DataBucketArn": "arn:aws:s3:::old-data",
+    "ArtifactBucket": "old-artifacts", "ArtifactBucketArn": "arn:aws:s3:::old-artifacts",
+    "Registry": "old-table", "RegistryArn": "arn:aws:dynamodb:eu-central-1:1:table/old-table",
+    "RegistryStreamArn": EXISTING["ExistingRegistryStream"],
+}  # fmt: skip
+
+
+def test_existing_data_take_the_place_of_each_bucket_and_table_that_the_template_would_make() -> None:
+    storage = read_template(ROOT / "infra" / "storage.yaml")
+    given = {"Place": "aws", "Environment": "dev", "Stack": "modelcycle-dev", "PermissionsBoundary": "", **EXISTING}
+    deployed = DeployedStack(storage, given, {}, "eu-central-1", "1")
+    for name in ("Data", "Artifacts", "Registry"):
+        assert not deployed.is_true(storage["Resources"][name]["Condition"])
+        assert storage["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert {name: deployed.value(storage["Outputs"][name]["Value"]) for name in EXPECTED} == EXPECTED
+    policy = deployed.value(storage["Resources"]["DataPolicy"]["Properties"])
+    assert policy["Bucket"] == "old-data"
+    assert policy["PolicyDocument"]["Statement"][0]["Resource"] == ["arn:aws:s3:::old-data", "arn:aws:s3:::old-data/*"]
+    stream = storage["Resources"]["CapturesByModel"]["Properties"]["ExtendedS3DestinationConfiguration"]
+    assert deployed.value(stream["BucketARN"]) == "arn:aws:s3:::old-data"
+
+
+def test_what_the_template_keeps_says_whose_it_is() -> None:
+    storage = read_template(ROOT / "infra" / "storage.yaml")
+    for name, holds in (("Data", "data"), ("Artifacts", "artifacts"), ("Registry", "registry")):
+        tags = {tag["Key"]: tag["Value"] for tag in storage["Resources"][name]["Properties"]["Tags"]}
+        assert tags == {STACK_TAG: {"Ref": "Stack"}, SET_TAG: {"Ref": "AWS::StackName"}, HOLDS_TAG: holds}
 
 
 # In which state
