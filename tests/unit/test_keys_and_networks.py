@@ -231,20 +231,21 @@ def test_only_what_has_no_resources_is_allowed_on_all() -> None:
 
 
 def test_memory_of_what_grows_with_the_data_is_a_parameter_up_to_lambdas_limit() -> None:
-    used: dict[str, set[str]] = {}
+    heavy = {"DataLayer": "DataMemory", "LearningLayer": "LearningMemory"}
+    used = set()
     for name, resource in ROOT_TEMPLATE["Resources"].items():
-        if resource["Type"] == "AWS::Serverless::Function":
-            memory = resource["Properties"]["MemorySize"]
-            used.setdefault(memory["Ref"] if isinstance(memory, dict) else "fixed", set()).add(name)
-            if "EphemeralStorage" in resource["Properties"]:
-                assert resource["Properties"]["EphemeralStorage"] == {"Size": {"Ref": "DataDisk"}}
-                assert memory == {"Ref": "DataMemory"}
-    assert used.keys() == {*SIZES, "fixed"}
-    # these read a message, a record, or a batch of bounded size
-    assert used["fixed"] == {
-        "Claim", "Land", "PlanTrials", "Govern", "Decide", "Register", "Relay", "Deploy", "Withdraw", "Retrain",
-        "Conclude",
-    }  # fmt: skip
+        if resource["Type"] != "AWS::Serverless::Function" or name == "PlanTrials":  # reads the plan alone
+            continue
+        properties = resource["Properties"]
+        layers = {layer["Ref"] for layer in properties["Layers"]}
+        memory = properties["MemorySize"]
+        for layer, parameter in heavy.items():
+            assert layer not in layers or memory == {"Ref": parameter}, name
+        if "ServingLayer" in layers:
+            assert memory["Ref"] in ("ScoringMemory", "ServingMemory"), name
+        assert properties.get("EphemeralStorage", {"Size": {"Ref": "DataDisk"}}) == {"Size": {"Ref": "DataDisk"}}, name
+        used |= {memory["Ref"]} if isinstance(memory, dict) else set()
+    assert used == set(SIZES)
     for name in (*SIZES, "DataDisk"):
         assert ROOT_TEMPLATE["Parameters"][name]["MaxValue"] == 10_240
 
