@@ -177,6 +177,7 @@ def test_the_files_of_another_cloud_that_is_up_stay(lived: Lived, tmp_path: Path
     (tmp_path / OWNER).write_text(json.dumps({"home": str(lived.home)}))
     assert other_owner(tmp_path, tmp_path / "second") == lived.home
     assert other_owner(tmp_path, lived.home) is None
+    assert other_owner(tmp_path, ROOT / ".modelcycle") is None, "that is the project's own"
     (tmp_path / OWNER).write_text(json.dumps({"home": str(tmp_path / "ended")}))
     assert other_owner(tmp_path, lived.home) is None
     for text in ("", "[]", '{"home": 7}'):
