@@ -69,7 +69,7 @@ def save_events(home: Path) -> None:
 
 
 def other_owner(folder: Path, home: Path) -> Path | None:
-    """Return the folder of another cloud, which is up and keeps the files; the project's own cloud always takes them."""
+    """Return the folder of another cloud that is up and keeps the files; the project's own cloud always takes them."""
     if home == cloud.home_folder(None):
         return None
     try:
