@@ -133,8 +133,8 @@ def test_an_event_of_another_bucket_names_both(host: FunctionHost) -> None:
 @pytest.mark.parametrize("name", ["govern", "register"])
 def test_keys_of_a_cloud_that_is_gone_are_named(name: str, host: FunctionHost) -> None:
     message = failed(host, name, AWS_ACCESS_KEY_ID="ASIAGONE", AWS_SECRET_ACCESS_KEY="x", AWS_SESSION_TOKEN="x")
-    assert message.startswith("Fault: ") and "does not know the keys of this function" in message
-    assert "`modelcycle up`, which writes build/sam/env.json anew" in message
+    assert message.startswith("Fault: ") and "does not know the access keys" in message
+    assert "`modelcycle up` writes build/sam/env.json anew" in message
 
 
 # the files for `sam local`
@@ -177,6 +177,7 @@ def test_the_files_of_another_cloud_that_is_up_stay(lived: Lived, tmp_path: Path
     (tmp_path / OWNER).write_text(json.dumps({"home": str(lived.home)}))
     assert other_owner(tmp_path, tmp_path / "second") == lived.home
     assert other_owner(tmp_path, lived.home) is None
+    assert other_owner(tmp_path, ROOT / ".modelcycle") is None, "that is the project's own"
     (tmp_path / OWNER).write_text(json.dumps({"home": str(tmp_path / "ended")}))
     assert other_owner(tmp_path, lived.home) is None
     for text in ("", "[]", '{"home": 7}'):

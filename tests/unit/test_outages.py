@@ -133,7 +133,7 @@ def test_unknown_keys_are_named_with_what_renews_them(
     cloud: Adapters, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fails_with(exceptions.ClientError({"Error": {"Code": "InvalidClientTokenId", "Message": "x"}}, "Any"), monkeypatch)
-    with pytest.raises(Fault, match="does not know the keys of this function") as caught:
+    with pytest.raises(Fault, match="does not know the access keys") as caught:
         call(cloud, tmp_path)
     assert type(caught.value) is Fault and "build/sam/env.json" in caught.value.remedy
 

@@ -188,6 +188,10 @@ def test_a_function_that_was_not_called_gets_what_the_last_run_has_passed_on(tmp
     assert events["Claim"].value["event"]["detail"]["object"]["key"] == "raw/sour-plums/adult.csv.gz"
 
 
+def test_a_function_without_an_example_gets_an_empty_event(tmp_path: Path) -> None:
+    assert events_of(deployed("NoneSuch"), tmp_path, ROOT)["NoneSuch"].value == {}
+
+
 def test_without_any_call_the_examples_keep_their_model(tmp_path: Path) -> None:
     events = events_of(deployed("Govern", "Monitor"), tmp_path, ROOT)
     assert events["Govern"].value["run"]["model"] == "adult-income"

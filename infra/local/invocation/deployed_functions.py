@@ -56,8 +56,8 @@ def snake_name(name: str) -> str:
 
 
 def deployed_functions(admin: ClientFactory) -> dict[str, DeployedFunction]:
-    """Return the functions of the stack, by their names in the template."""
-    resources = stack_resources(STACK, admin)
+    """Return the functions of the stack by their names in the template, without those of nested templates."""
+    resources = {name: item for name, item in stack_resources(STACK, admin).items() if "/" not in name}
     names = {item["id"]: name for name, item in resources.items() if item["type"] == "AWS::Lambda::Function"}
     pages = admin.client("lambda").get_paginator("list_functions").paginate()
     found = (_function(names[item["FunctionName"]], item) for page in pages for item in page["Functions"]

@@ -56,7 +56,7 @@ def events_of(functions: Mapping[str, DeployedFunction], home: Path, project: Pa
             events[name] = Event(values[name], "its last call here", was_given=True)
             continue
         path = project / EXAMPLES / f"{function.snake_name}.json"
-        example = fit(_read(path), function.variables, (run or {}).get("model"), passed)
+        example = fit(_read(path) if path.is_file() else {}, function.variables, (run or {}).get("model"), passed)
         events[name] = Event(example, f"made from {EXAMPLES}/{path.name}: it was not called here", was_given=False)
     return events
 

@@ -69,7 +69,9 @@ def save_events(home: Path) -> None:
 
 
 def other_owner(folder: Path, home: Path) -> Path | None:
-    """Return the folder of another cloud that the files belong to, if that cloud is up."""
+    """Return the folder of another cloud that is up and keeps the files; the project's own cloud always takes them."""
+    if home == cloud.home_folder(None):
+        return None
     try:
         owner = Path(json.loads((folder / OWNER).read_text())["home"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -29,7 +29,7 @@ UNKNOWN_KEY_CODES = frozenset({
     "ExpiredTokenException",
 })  # fmt: skip
 RETRIED = "the step is retried automatically"
-NEW_KEYS = "with `sam local`: run `modelcycle up`, which writes build/sam/env.json anew"
+NEW_KEYS = "check the credentials; for `sam local`, `modelcycle up` writes build/sam/env.json anew"
 LOCAL_CLOUD = "is the local cloud up? `modelcycle up` starts it"
 
 
@@ -49,7 +49,7 @@ def outages_as_faults(service: str, where: str, unreachable: Unreachable) -> Ite
     ------
     Transient : the service did not answer, or failed
     Throttled : the service rejected the call because of its rate
-    Fault : the service does not know the function's keys
+    Fault : the service does not know the access keys
 
     Examples
     --------
@@ -74,7 +74,7 @@ def outages_as_faults(service: str, where: str, unreachable: Unreachable) -> Ite
         if code in SERVER_ERROR_CODES:
             raise Transient(f"{service} answered {code}", where, RETRIED) from error
         if code in UNKNOWN_KEY_CODES:
-            raise Fault(f"{service} does not know the keys of this function ({code})", where, NEW_KEYS) from error
+            raise Fault(f"{service} does not know the access keys ({code})", where, NEW_KEYS) from error
         raise
 
 
