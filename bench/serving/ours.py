@@ -1,9 +1,9 @@
 """Our side: a live version on a local cloud, through its API, under AWS's emulator of the runtime, and in AWS's order.
 
 The runtime interface emulator (RIE) is the one of the AWS SAM CLI. It runs one environment of Lambda: one request at a
-time. It gives an answer only after the runtime has asked for the next event, so what follows an answer is in its figures.
-On AWS the answer leaves before; a fake of Lambda's APIs, which keeps that order, measures from the event given
-to the runtime to the answer posted.
+time. It gives an answer only after the runtime has asked for the next event: its figures have what follows an answer.
+On AWS the answer leaves before; a fake of Lambda's APIs, which keeps that order, measures from the event given to the
+runtime to the answer posted.
 """
 
 from __future__ import annotations
