@@ -37,7 +37,7 @@ test: lint checkov  ## runs all checks and all tests
 	# two processes, by file; tests of the local cloud start processes of their own
 	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile
 	$(BIN)/pytest tests/e2e
-	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in about four minutes." >&2
+	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in three to eight minutes." >&2
 
 lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
 	$(BIN)/ruff check .

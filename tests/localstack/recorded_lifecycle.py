@@ -19,6 +19,7 @@ PIPELINE = "monitoring: {minimum_rows: 30}\nstaging: {p99_ms: 30000}\n"
 UPLOAD = "plums.csv"
 NUMBERS = ("=weight (g)", "größe")
 BATCH, BATCHES = 20, 2
+RUN_TIMEOUT = 400  # seconds; at LocalStack every function starts anew, which takes a busy machine long
 Command = Callable[..., None]
 """Runs a verb of the command line at the place."""
 
@@ -64,7 +65,7 @@ def wait_for_route(model: ObservedModel, weights: dict[int, int]) -> None:
 
 def ended(model: ObservedModel, count: int) -> RunRecord:
     """Return the newest of `count` runs, once all have ended."""
-    return model.wait_for_runs(count)[0]
+    return model.wait_for_runs(count, RUN_TIMEOUT)[0]
 
 
 def ask(model: ObservedModel, instances: list[dict[str, Any]]) -> None:

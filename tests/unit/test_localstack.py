@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cli.main import main
+from infra.local.deployment.intrinsics import DeployedStack
 from infra.local.deployment.left_out import references
 from infra.local.deployment.translate import read_template
 from infra.local.faults import CloudStopped, TemplateInvalid
@@ -150,6 +151,53 @@ def test_an_api_is_deployed_once_and_its_changes_are_left_to_its_own_service() -
     }
     assert wanted == original
     assert updates.keep_apis(wanted, {"Resources": {}}) == wanted
+
+
+class Gateway:
+    """API Gateway with one API, whose stage has a deployment; it may fail before the stage is updated."""
+
+    def __init__(self) -> None:
+        self.deployments, self.current, self.routes, self.fails = {"d1": "a"}, "d1", "a", False
+
+    def client(self, service: str) -> Gateway:
+        return self
+
+    def get_stage(self, *, restApiId: str, stageName: str) -> dict[str, str]:  # noqa: N803
+        assert (restApiId, stageName) == ("shop-id", "live")
+        return {"deploymentId": self.current}
+
+    def get_deployment(self, *, restApiId: str, deploymentId: str) -> dict[str, str]:  # noqa: N803
+        return {"description": self.deployments[deploymentId]}
+
+    def put_rest_api(self, *, restApiId: str, mode: str, body: bytes) -> None:  # noqa: N803
+        assert mode == "overwrite"
+        self.routes = json.loads(body)
+
+    def create_deployment(self, *, restApiId: str, description: str) -> dict[str, str]:  # noqa: N803
+        self.deployments[made := f"d{len(self.deployments) + 1}"] = description
+        return {"id": made}
+
+    def update_stage(self, *, patchOperations: list[dict[str, str]], **stage: str) -> None:  # noqa: N803
+        if self.fails:
+            raise ConnectionError
+        self.current = patchOperations[0]["value"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_stage_gets_the_projects_api_even_if_the_first_attempt_was_cut_off(fails: bool) -> None:
+    gateway, template = Gateway(), api("b")
+    updates.name_deployments(template)
+    template["Resources"]["Stage"]["Properties"] |= {"RestApiId": {"Ref": "Shop"}, "StageName": "live"}
+    ids = {"Shop": {"type": "", "id": "shop-id"}, "Stage": {"type": "", "id": "live"}}
+    stack = DeployedStack(template, {}, ids, "us-east-1", "1")
+    if fails:
+        gateway.fails = True
+        with pytest.raises(ConnectionError):
+            updates.update_apis(stack, gateway)
+        gateway.fails = False
+    assert [line.partition(":")[0] for line in updates.update_apis(stack, gateway)] == ["Shop"]
+    assert (gateway.routes, gateway.deployments[gateway.current]) == ("b", "b")
+    assert updates.update_apis(stack, gateway) == []
 
 
 def test_a_change_that_localstack_leaves_out_is_named_and_others_are_not() -> None:
