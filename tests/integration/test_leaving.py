@@ -135,7 +135,15 @@ def test_a_table_whose_stream_shows_no_images_is_refused(client: Client) -> None
 
 
 def parameters(data: KeptData, **more: str) -> dict[str, str]:
-    return {"Stack": STACK, "AWS::StackName": "new-set", "Environment": "dev", **data.parameters, **more}
+    return {
+        "Stack": STACK,
+        "AWS::StackName": "new-set",
+        "Environment": "dev",
+        "DataKey": "none",
+        "BucketLogs": "none",
+        **data.parameters,
+        **more,
+    }
 
 
 def remember_notifications(client: Client, monkeypatch: pytest.MonkeyPatch, before: dict[str, Any]) -> dict[str, Any]:

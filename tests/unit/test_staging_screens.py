@@ -19,7 +19,7 @@ from tests.unit.test_stage import QUICK, Registered
 
 def line(staged: Staged) -> Any:
     return figures(
-        SimpleNamespace(name="stage", status="done", results={"stage": staged.wire()})  # type: ignore[arg-type]
+        SimpleNamespace(name="stage", status="done", results={"stage": staged.wire()}, in_container="")  # type: ignore[arg-type]
     )
 
 

@@ -23,8 +23,9 @@ EFFECTS = {
 REPEATS = frozenset((
     "Collect", "Preprocess", "EngineerFeatures", "PlanTrials", "RunTrial", "SelectModel", "FindUnseen",
     "ScoreCandidate", "Validate", "Refit", "CheckRefit", "Govern", "Stage", "Candidate", "PlanScoring", "ScoreShard",
+    "CheckPredict", "CheckDecide",
 ))  # fmt: skip
-"""The functions that only write artifacts and results of their run again, with the same content."""
+"""The functions that only write artifacts and results of their run again, with the same content, or nothing."""
 
 
 def effect_of(name: str) -> str:
