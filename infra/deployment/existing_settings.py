@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.deployment.existing_data import HOLDS_TAG, PARAMETERS, REPLACED, SET_TAG, STACK_TAG, wait_for_table
 from infra.deployment.faults import DeploymentFailed
-from infra.local.deployment.intrinsics import DeployedStack, Unresolvable
+from infra.local.deployment.intrinsics import ABSENT, DeployedStack, Unresolvable
 from infra.local.deployment.properties import PROPERTIES, Property, Read, Write
 from infra.local.deployment.reconcile import covers
 from infra.local.deployment.translate import read_template
@@ -61,10 +61,13 @@ def apply_settings(client: Client, template: Path, parameters: Mapping[str, str]
             if setting.resource_type != resource["Type"] or setting.name not in resource["Properties"]:
                 continue
             try:
-                wanted = setting.to_api(stack.value(resource["Properties"][setting.name]))
+                value = stack.value(resource["Properties"][setting.name])
             except Unresolvable as error:
                 say(f"not set: {setting.name} of {name}: {error}")
                 continue
+            if value is ABSENT:
+                continue
+            wanted = setting.to_api(value)
             if covers(setting.read(client, name), wanted):
                 continue
             try:
