@@ -82,8 +82,6 @@ ENVIRONMENT ?= dev
 SETTINGS_dev := TrafficShift=AllAtOnce
 SETTINGS_staging := TrafficShift=Linear10PercentEvery1Minute
 SETTINGS_prod := LogDays=365 TrafficShift=Canary10Percent10Minutes
-# hashes of what makes the functions: a change of documents publishes nothing
-CODE = BuildSha=$$($(BIN)/python -m infra.build_sha $(SETTINGS)) $$($(BIN)/python -m infra.code_version)
 ALARM_EMAIL ?=
 WITH ?=
 KEPT ?=
@@ -98,6 +96,11 @@ destroy: .venv/run.stamp  ## deletes a stack from AWS, names what stays; ENVIRON
 	@$(if $(filter file,$(origin ENVIRONMENT)),echo "Which one? make destroy ENVIRONMENT=dev" >&2; exit 1,:)
 	@$(BIN)/python -m infra.deployment.destroy $(ENVIRONMENT) --data "$(DATA)" --unprotect "$(UNPROTECT)" $(if $(YES),--yes)
 
+# SAM reads another variable than the AWS command line does
+ifneq ($(AWS_REGION),)
+export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
+
 # A release is built once, and taken from environment to environment as it is (docs/delivery.md).
 RELEASE := build/release
 RELEASE_BUCKET ?=
@@ -106,15 +109,12 @@ release: .venv/run.stamp build/sam/stamp  ## builds a release and uploads it; RE
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build
 	@mkdir -p $(RELEASE)
 	$(SAM) package --s3-bucket $(RELEASE_BUCKET) --output-template-file $(RELEASE)/template.yaml
-	@$(BIN)/python -m infra.delivery.packaged $(RELEASE) --write
-
-promote: .venv/run.stamp build/sam/stamp  ## deploys the release in build/release as it is; ENVIRONMENT=..., RELEASE_BUCKET=...
 	@$(BIN)/python -m infra.delivery.packaged $(RELEASE)
-	$(SAM) deploy --config-file "$(CURDIR)/infra/delivery/samconfig.toml" --template-file $(RELEASE)/template.yaml \
-	  --stack-name modelcycle-$(ENVIRONMENT) --s3-bucket $(RELEASE_BUCKET) --s3-prefix deployments/$(ENVIRONMENT) \
-	  $(if $(CLOUDFORMATION_ROLE),--role-arn $(CLOUDFORMATION_ROLE)) \
-	  --parameter-overrides "Place=aws Environment=$(ENVIRONMENT) $(SETTINGS) $(CODE)"
-	@$(if $(filter prod,$(ENVIRONMENT)),$(BIN)/python -m infra.termination_protection modelcycle-$(ENVIRONMENT),:)
+
+promote: export GIVEN = $(SETTINGS)
+promote: .venv/run.stamp build/sam/stamp  ## deploys the release in build/release as it is; ENVIRONMENT=..., RELEASE_BUCKET=...
+	@$(BIN)/python -m infra.delivery.promote $(ENVIRONMENT) $(RELEASE) --bucket "$(RELEASE_BUCKET)" \
+	  --role "$(CLOUDFORMATION_ROLE)" --settings "$$GIVEN" --kept "$(KEPT)"
 
 smoke: .venv/run.stamp  ## takes a small model through the lifecycle of a stack on AWS; ENVIRONMENT=...
 	@$(BIN)/python -m infra.delivery.smoke modelcycle-$(ENVIRONMENT)

@@ -7,18 +7,37 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from infra.delivery.deployed import existing_stack
+from infra.deployment.account import find_account
+from infra.deployment.command import run, say
 
 POLL_SECONDS = 5.0
 MAX_SECONDS = 900.0  # of one stack
 MAX_SHOWN = 200  # characters of a value
 DRIFTED = ("MODIFIED", "DELETED")
+NOTHING_COMPARED = 2  # exit status
 
 
-class NotCompared(Exception):
-    """CloudFormation could not compare a stack; the text says why."""
+@dataclass(frozen=True)
+class NotCompared:
+    """A stack that CloudFormation could not compare, or not all of it, and why."""
+
+    stack: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"warning: {self.stack} was not compared as a whole: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A stack that was compared as a whole."""
+
+    stack: str
 
 
 @dataclass(frozen=True)
@@ -42,36 +61,42 @@ class Drift:
         return "\n".join([*lines, *(f"    {line}" for line in self.differences)])
 
 
-def drift_of(cloudformation: Any, stack: str, sleep: Callable[[float], None] = time.sleep) -> Iterator[Drift]:
-    """Yield what has drifted in a stack and in those that it nests.
+def drift_of(
+    cloudformation: Any, stack: str, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Drift | NotCompared | Compared]:
+    """Yield what has drifted in a stack and in those that it nests, and of each stack whether it was compared.
+
+    A resource that CloudFormation may not read makes the comparison of its stack fail; the others are compared.
 
     Parameters
     ----------
     cloudformation : boto3's client
-
-    Raises
-    ------
-    NotCompared : with the reason
     """
-    _detect(cloudformation, stack, sleep)
-    yield from _drifted(cloudformation, stack)
+    from botocore.exceptions import ClientError
+
+    try:
+        reason = _detect(cloudformation, stack, sleep)
+        yield NotCompared(_name(stack), reason) if reason else Compared(_name(stack))
+        yield from _drifted(cloudformation, stack)
+    except ClientError as error:
+        yield NotCompared(_name(stack), str(error))
     for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
         for resource in page["StackResourceSummaries"]:
             if resource["ResourceType"] == "AWS::CloudFormation::Stack" and resource.get("PhysicalResourceId"):
                 yield from drift_of(cloudformation, resource["PhysicalResourceId"], sleep)
 
 
-def _detect(cloudformation: Any, stack: str, sleep: Callable[[float], None]) -> None:
-    """Have a stack compared, and wait until that is done."""
+def _detect(cloudformation: Any, stack: str, sleep: Callable[[float], None]) -> str:
+    """Have a stack compared, and wait until that is done; return why it was not, or an empty text."""
     detection = cloudformation.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
     for _ in range(int(MAX_SECONDS / POLL_SECONDS)):
         found = cloudformation.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
         if found["DetectionStatus"] == "DETECTION_COMPLETE":
-            return
+            return ""
         if found["DetectionStatus"] == "DETECTION_FAILED":
-            raise NotCompared(f"{stack}: {found.get('DetectionStatusReason', 'CloudFormation gives no reason')}")
+            return found.get("DetectionStatusReason") or "CloudFormation gives no reason"
         sleep(POLL_SECONDS)
-    raise NotCompared(f"{stack}: the comparison did not end in {MAX_SECONDS:.0f} seconds")
+    return f"the comparison did not end in {MAX_SECONDS:.0f} seconds"
 
 
 def _drifted(cloudformation: Any, stack: str) -> Iterator[Drift]:
@@ -84,7 +109,7 @@ def _drifted(cloudformation: Any, stack: str) -> Iterator[Drift]:
                 for one in found.get("PropertyDifferences", [])
             )
             yield Drift(
-                stack.rpartition("stack/")[2].partition("/")[0], found["LogicalResourceId"], found["ResourceType"],
+                _name(stack), found["LogicalResourceId"], found["ResourceType"],
                 found["StackResourceDriftStatus"], differences,
             )  # fmt: skip
         if not page.get("NextToken"):
@@ -92,26 +117,46 @@ def _drifted(cloudformation: Any, stack: str) -> Iterator[Drift]:
         arguments["NextToken"] = page["NextToken"]
 
 
+def _name(stack: str) -> str:
+    """Return the name of a stack, of which this is the name or the ARN."""
+    return stack.rpartition("stack/")[2].partition("/")[0]
+
+
 def _short(value: str) -> str:
     return value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}…"
 
 
-def main(arguments: list[str]) -> int:
-    """Report the drift of the stack that the command line names; return 1 if there is any."""
-    import boto3
+def report(name: str, found: Sequence[Drift | NotCompared | Compared]) -> int:
+    """Print what a comparison has found; return 1 if something drifted, 2 if nothing could be compared, otherwise 0."""
+    drifted = [one for one in found if isinstance(one, Drift)]
+    unknown = [one for one in found if isinstance(one, NotCompared)]
+    for one in unknown:
+        say(str(one))
+    if drifted:
+        print("\n".join(map(str, drifted)))
+        print(
+            f"{len(drifted)} resources are not as the template says: put them back, or change the template and deploy."
+        )
+        return 1
+    if not any(isinstance(one, Compared) for one in found):
+        say(f"error    nothing of {name} could be compared with its template")
+        return NOTHING_COMPARED
+    print(f"{name} is as its template says" + (f", but for {len(unknown)} stacks above" if unknown else ""))
+    return 0
 
-    (stack,) = arguments
-    try:
-        drifted = list(drift_of(boto3.client("cloudformation"), stack))
-    except NotCompared as failure:
-        print(f"The stack was not compared with its template. {failure}", file=sys.stderr)
-        return 2
-    if not drifted:
-        print(f"{stack} is as its template says")
+
+def main(arguments: list[str]) -> int:
+    """Report the drift of the stack that the command line names; return what `report` returns."""
+    (name,) = arguments
+    found: list[Drift | NotCompared | Compared] = []
+
+    def compare() -> int:
+        account = find_account()
+        existing_stack(account, name)
+        found.extend(drift_of(account.client("cloudformation"), name))
         return 0
-    print("\n".join(map(str, drifted)))
-    print(f"{len(drifted)} resources are not as the template says: put them back, or change the template and deploy.")
-    return 1
+
+    return NOTHING_COMPARED if run(compare) else report(name, found)
 
 
 if __name__ == "__main__":

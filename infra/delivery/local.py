@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.delivery.deployed import Deployed
 from infra.delivery.release import Release, make_release
-from infra.delivery.smoke import Smoke, SmokeFailed, Stack, smoke
+from infra.delivery.smoke import Smoke, SmokeFailed, smoke
 from infra.local import cloud
 from infra.local.clients import REGION
 from infra.local.faults import CodeRefused
@@ -72,7 +73,7 @@ class Target:
         if self.deployed is None:
             raise SmokeFailed(f"nothing is deployed to {self.name}")
         operator = self.deployed.operator
-        stack = Stack(operator, self.deployed.outputs, (*operator.credentials(), None), REGION)
+        stack = Deployed(operator, self.deployed.outputs, (*operator.credentials(), None), REGION)
         done = smoke(stack, self._say)
         _say(f"{self.name}: version {done.version} has answered {done.rows} rows, after {done.seconds:.0f} s")
         return done

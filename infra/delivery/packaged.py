@@ -1,7 +1,7 @@
-"""The release that `sam package` has uploaded: `python -m infra.delivery.packaged FOLDER [--write]`.
+"""The release that `sam package` has uploaded: `python -m infra.delivery.packaged FOLDER`.
 
-`--write` puts the hashes of the packaged template and of the code beside it; without it they are compared, so that what
-is promoted is what was tested, and belongs to the code that is checked out.
+The hashes of the packaged template and of the code are written beside it. `make promote` compares them, so that what is
+promoted is what was tested, and belongs to the code that is checked out.
 """
 
 from __future__ import annotations
@@ -34,16 +34,10 @@ def differences(folder: Path, project: Path) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or compare the facts of a release; return the exit status."""
+    """Write the facts of a release; return the exit status."""
     folder = Path(arguments[0])
-    if "--write" in arguments:
-        (folder / "release.json").write_text(json.dumps(facts(folder, ROOT), indent=2) + "\n", encoding="utf-8")
-    else:
-        reasons = differences(folder, ROOT)
-        if reasons:
-            print(f"Nothing is deployed: {'; '.join(reasons)}.", file=sys.stderr)
-            return 1
-    release = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+    release = facts(folder, ROOT)
+    (folder / "release.json").write_text(json.dumps(release, indent=2) + "\n", encoding="utf-8")
     print(f"release {release['template'][:16]}, of code {release['code'][:16]}")
     return 0
 

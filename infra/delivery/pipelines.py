@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra.delivery.smoke import Session, aws_stack
-from modelcycle.faults import Fault
+from infra.delivery.deployed import Session, deployed_stack
+from infra.deployment.account import find_account
+from infra.deployment.command import run
 from modelcycle.spec import parse
 
 MARK, WANTED = "run", "wanted"  # metadata of a pipeline file
@@ -88,16 +89,17 @@ def _has_objects(s3: Any, bucket: str, prefix: str) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Start the runs of the stack that the command line names; return the exit status."""
+    """Start the runs of the stack that the command line names; return the exit status.
+
+    Raises
+    ------
+    Fault : a file is no pipeline file, there is no such stack, or nobody is logged in
+    """
     (name,) = arguments
-    stack = aws_stack(name)
-    try:
-        start_changed((ROOT / "pipelines").glob("*.yaml"), stack.session, stack.outputs, print)
-    except Fault as fault:
-        print(f"{fault.what} ({fault.where}): {fault.remedy}", file=sys.stderr)
-        return 1
+    stack = deployed_stack(find_account(), name)
+    start_changed((ROOT / "pipelines").glob("*.yaml"), stack.session, stack.outputs, print)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(lambda: main(sys.argv[1:])))

@@ -1,6 +1,6 @@
 """The smoke run of a stack: a small model through the whole lifecycle, and predictions of it over HTTP.
 
-`python -m infra.delivery.smoke STACK` asks a stack on AWS, with boto3's own credentials and region.
+`python -m infra.delivery.smoke STACK` asks a stack on AWS.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import random
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from infra.delivery.deployed import Deployed, deployed_stack
+from infra.deployment.account import find_account
+from infra.deployment.command import run
 from modelcycle.registry import DynamoTable, Registry, RunRecord
 
 MODEL = "delivery-smoke"
@@ -35,29 +38,6 @@ class SmokeFailed(Exception):
     """The stack did not do what it should; the text says what."""
 
 
-class Session(Protocol):
-    """Creates clients, as boto3's session does."""
-
-    def client(self, service: str) -> Any:
-        """Return a client of a service."""
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A deployed stack.
-
-    Parameters
-    ----------
-    outputs : by name
-    credentials : access key, secret key and session token (or None), with which requests to the API are signed
-    """
-
-    session: Session
-    outputs: Mapping[str, str]
-    credentials: tuple[str, str, str | None]
-    region: str
-
-
 @dataclass(frozen=True)
 class Smoke:
     """What the smoke run found: the run's end, the version that is live, and how many rows it has answered."""
@@ -68,7 +48,7 @@ class Smoke:
     seconds: float
 
 
-def smoke(stack: Stack, say: Callable[[str], None] = lambda line: None) -> Smoke:
+def smoke(stack: Deployed, say: Callable[[str], None] = lambda line: None) -> Smoke:
     """Upload a small table, wait until its run has ended, and ask the live version for predictions.
 
     A second smoke run of a stack finds the first one's version. Where a new version waits for a person, the one
@@ -115,7 +95,7 @@ def _table() -> str:
     return text.getvalue()
 
 
-def _predict(stack: Stack) -> int:
+def _predict(stack: Deployed) -> int:
     """Ask for predictions over HTTP; return how many rows were answered."""
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
@@ -149,24 +129,17 @@ def _wait_for(get: Callable[[], Any], seconds: float, otherwise: str) -> Any:
     raise SmokeFailed(f"{otherwise} after {seconds:.0f} seconds")
 
 
-def aws_stack(name: str) -> Stack:
-    """Return a stack on AWS, with boto3's own credentials and region."""
-    import boto3
-
-    session = boto3.Session()
-    described = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-    credentials = session.get_credentials().get_frozen_credentials()
-    return Stack(
-        session, outputs, (credentials.access_key, credentials.secret_key, credentials.token), session.region_name
-    )
-
-
 def main(arguments: list[str]) -> int:
-    """Ask the stack that the command line names; return the exit status."""
+    """Ask the stack that the command line names; return the exit status.
+
+    Raises
+    ------
+    DeploymentFault : there is no such stack, or nobody is logged in
+    """
     (name,) = arguments
+    stack = deployed_stack(find_account(), name)
     try:
-        done = smoke(aws_stack(name), print)
+        done = smoke(stack, print)
     except SmokeFailed as failure:
         print(f"{name} does not work: {failure}", file=sys.stderr)
         return 1
@@ -175,4 +148,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(lambda: main(sys.argv[1:])))

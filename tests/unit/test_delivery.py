@@ -17,7 +17,7 @@ from moto import mock_aws
 
 from cli.stale import stale_text, stale_versions
 from infra.build_sha import build_sha
-from infra.delivery.drift import NotCompared, drift_of
+from infra.delivery.drift import Compared, Drift, NotCompared, drift_of, report
 from infra.delivery.packaged import differences, facts
 from infra.delivery.pipelines import start_changed
 from infra.delivery.release import make_release
@@ -86,7 +86,8 @@ def test_a_change_of_a_functions_properties_republishes(project: Path) -> None:
 def test_make_deploy_and_the_workflow_name_the_code_by_its_hash() -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert "rev-parse" not in makefile
-    assert "infra.build_sha" in makefile
+    for module in ("deployment/deploy.py", "delivery/promote.py"):
+        assert '"BuildSha": build_sha(' in (ROOT / "infra" / module).read_text()
 
 
 def test_a_release_is_made_once_and_never_changed(project: Path, tmp_path: Path) -> None:
@@ -270,22 +271,59 @@ def test_drift_is_told_of_nested_stacks_too() -> None:
             ]  # fmt: skip
             stub.add_response("list_stack_resources", {"StackResourceSummaries": resources}, identity)
         # a stack's own drift is told before that of those that it nests
-        (drift,) = drift_of(client, "mc-dev", sleep=lambda seconds: None)
+        outer, inner, drift = drift_of(client, "mc-dev", sleep=lambda seconds: None)
+    assert (outer, inner) == (Compared("mc-dev"), Compared("mc-dev-Storage"))
     assert str(drift) == (
         "mc-dev-Storage: Data (AWS::S3::Bucket) is modified\n    /Versioning: Suspended instead of Enabled"
     )
 
 
-def test_a_stack_that_cannot_be_compared_says_why() -> None:
+def test_of_a_stack_with_an_unreadable_resource_the_others_are_compared_and_its_name_is_told() -> None:
     client = boto3.client("cloudformation", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-    with Stubber(client) as stub, pytest.raises(NotCompared, match="no rights"):
+    nested = "arn:aws:cloudformation:us-east-1:1:stack/mc-Storage/1"
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    with Stubber(client) as stub:
         stub.add_response("detect_stack_drift", {"StackDriftDetectionId": "d"}, {"StackName": "mc"})
         told = {
             "StackId": "mc", "StackDriftDetectionId": "d", "DetectionStatus": "DETECTION_FAILED",
-            "DetectionStatusReason": "no rights", "Timestamp": datetime(2026, 1, 1, tzinfo=UTC),
+            "DetectionStatusReason": "no rights for [Log]", "Timestamp": at,
         }  # fmt: skip
         stub.add_response("describe_stack_drift_detection_status", told, {"StackDriftDetectionId": "d"})
-        list(drift_of(client, "mc", sleep=lambda seconds: None))
+        gone = {
+            "StackId": "mc", "LogicalResourceId": "Rule", "ResourceType": "AWS::Events::Rule",
+            "StackResourceDriftStatus": "DELETED", "Timestamp": at,
+        }  # fmt: skip
+        stub.add_response("describe_stack_resource_drifts", {"StackResourceDrifts": [gone]})
+        below = {
+            "LogicalResourceId": "Storage", "ResourceType": "AWS::CloudFormation::Stack", "LastUpdatedTimestamp": at,
+            "PhysicalResourceId": nested, "ResourceStatus": "CREATE_COMPLETE",
+        }  # fmt: skip
+        stub.add_response("list_stack_resources", {"StackResourceSummaries": [below]}, {"StackName": "mc"})
+        stub.add_client_error("detect_stack_drift", "AccessDenied", "not this one")
+        stub.add_response("list_stack_resources", {"StackResourceSummaries": []}, {"StackName": nested})
+        found = list(drift_of(client, "mc", sleep=lambda seconds: None))
+    assert found[:2] == [
+        NotCompared("mc", "no rights for [Log]"), Drift("mc", "Rule", "AWS::Events::Rule", "DELETED", ()),
+    ]  # fmt: skip
+    assert isinstance(found[2], NotCompared) and found[2].stack == "mc-Storage" and "not this one" in found[2].reason
+
+
+DRIFT = Drift("mc", "Rule", "AWS::Events::Rule", "DELETED", ())
+
+
+@pytest.mark.parametrize(("found", "status", "says"), [
+    ([Compared("mc")], 0, "mc is as its template says\n"),
+    ([Compared("mc"), NotCompared("mc-Storage", "no rights")], 0, "warning: mc-Storage was not compared as a whole"),
+    ([Compared("mc"), DRIFT], 1, "mc: Rule (AWS::Events::Rule) is deleted"),
+    ([NotCompared("mc", "no rights"), DRIFT], 1, "warning: mc was not compared as a whole: no rights"),
+    ([NotCompared("mc", "no rights")], 2, "nothing of mc could be compared"),
+])  # fmt: skip
+def test_only_drift_is_reported_as_drift(
+    found: list[Any], status: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report("mc", found) == status
+    said = capsys.readouterr()
+    assert says in said.out + said.err
 
 
 def test_a_release_that_was_changed_or_belongs_to_other_code_is_not_promoted(project: Path, tmp_path: Path) -> None:
