@@ -395,18 +395,6 @@ def test_a_role_is_taken_by_one_environment_or_branch_of_one_repository(file: st
     }}  # fmt: skip
 
 
-@pytest.mark.parametrize("file", ["environment.yaml", "releases.yaml"])
-def test_no_role_of_the_delivery_may_do_all_or_reach_all(file: str) -> None:
-    without_resources = {"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:ValidateTemplate"}
-    for role in roles(file).values():
-        for policy in role["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-                assert "*" not in actions
-                assert statement["Resource"] != "*" or set(actions) <= without_resources, actions
-                assert not any(action.startswith("iam:") and "*" in action for action in actions)
-
-
 def test_where_there_are_no_versions_nothing_refers_to_one() -> None:
     version_of = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "Ask"}}}
     alias = {"FunctionVersion": {"Fn::GetAtt": ["AskVersion1", "Version"]}}
