@@ -7,272 +7,33 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from infra.local.deployment.translate import read_template
+from tests.cloudformation_rights import (
+    ALARMS,
+    BUCKET,
+    FLOW,
+    GROUPS,
+    IN,
+    KEY,
+    KEY_OF_ANOTHER,
+    NO_RESOURCE,
+    RIGHTS,
+    Needs,
+    named,
+)
 
 ROOT = Path(__file__).parents[2]
 DELIVERY = ROOT / "infra" / "delivery"
 ENVIRONMENT = read_template(DELIVERY / "environment.yaml")["Resources"]
 VALUES = {
     "AWS::Partition": "aws", "AWS::Region": "eu-central-1", "AWS::AccountId": "123456789012", "Environment": "dev",
-    "ReleaseBucket": "releases", "FlowLogVpc": "vpc-1", "DataKey": "arn:aws:kms:eu-central-1:123456789012:key/k",
+    "ReleaseBucket": "releases", "FlowLogVpc": "vpc-1", "DataKey": KEY_OF_ANOTHER,
 }  # fmt: skip
-IN = ":eu-central-1:123456789012:"
-GATEWAY = "arn:aws:apigateway:eu-central-1::"
 MAX_INLINE_CHARACTERS, MAX_MANAGED_CHARACTERS = 10_240, 6_144  # AWS page "IAM and AWS STS quotas", without white space
-
-
-class Needs(NamedTuple):
-    """What CloudFormation does to a resource: a name or ARN as it would have it, what makes it, and what reads it.
-
-    The actions are those of the handlers in the types' schemas, which the registry of CloudFormation shows.
-    """
-
-    arn: str
-    makes: str
-    reads: str
-
-
-def _name(service: str, kind: str = "") -> str:
-    return f"arn:aws:{service}{IN}{kind}modelcycle-dev-X-1"
-
-
-NO_RESOURCE = "*"
-FUNCTION, ROLE = _name("lambda", "function:"), "arn:aws:iam::123456789012:role/modelcycle-dev-X-1"
-MACHINE, BUCKET = _name("states", "stateMachine:"), "arn:aws:s3:::modelcycle-dev-storage-1-data-2"
-MAPPING, SUBSCRIPTION = f"arn:aws:lambda{IN}event-source-mapping:1-2", NO_RESOURCE
-GROUPS, ALARMS = f"arn:aws:logs{IN}log-group:*", f"arn:aws:cloudwatch{IN}alarm:*"
-FLOW, KEY = f"arn:aws:ec2{IN}vpc-flow-log/fl-1", f"arn:aws:kms{IN}key/1-2"
-WRITES_API, READS_API = "apigateway:POST apigateway:PATCH apigateway:DELETE", "apigateway:GET"
-HTTP_API = Needs(f"{GATEWAY}/apis/1/routes/2", WRITES_API, READS_API)
-LOG_DELIVERY = "logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery"
-WRITES_ROLE = "iam:PutRolePolicy iam:DeleteRolePolicy"
-
-# A type of SAM has what it becomes. One type may need several resources.
-RIGHTS: dict[str, list[Needs]] = {
-    "AWS::ApiGateway::Account": [
-        Needs(f"{GATEWAY}/account", "apigateway:PATCH", READS_API),
-        Needs(ROLE, "iam:PassRole", ""),
-    ],
-    "AWS::ApiGateway::ApiKey": [Needs(f"{GATEWAY}/apikeys/1", WRITES_API, READS_API)],
-    "AWS::ApiGateway::UsagePlan": [Needs(f"{GATEWAY}/usageplans/1", WRITES_API, READS_API)],
-    "AWS::ApiGateway::UsagePlanKey": [Needs(f"{GATEWAY}/usageplans/1/keys/2", WRITES_API, READS_API)],
-    "AWS::ApiGatewayV2::Api": [HTTP_API],
-    "AWS::ApiGatewayV2::Authorizer": [HTTP_API],
-    "AWS::ApiGatewayV2::Integration": [HTTP_API],
-    "AWS::ApiGatewayV2::Route": [HTTP_API],
-    "AWS::ApiGatewayV2::Stage": [HTTP_API, Needs(NO_RESOURCE, LOG_DELIVERY, "logs:DescribeResourcePolicies")],
-    "AWS::Budgets::Budget": [
-        Needs("arn:aws:budgets::123456789012:budget/modelcycle-dev-X", "budgets:ModifyBudget", "budgets:ViewBudget")
-    ],
-    "AWS::CloudFormation::Stack": [
-        Needs(_name("cloudformation", "stack/"), "cloudformation:CreateStack cloudformation:UpdateStack", "")
-    ],
-    "AWS::CloudWatch::Alarm": [
-        Needs(
-            _name("cloudwatch", "alarm:"),
-            "cloudwatch:PutMetricAlarm cloudwatch:DeleteAlarms",
-            "cloudwatch:ListTagsForResource",
-        ),
-        Needs(ALARMS, "", "cloudwatch:DescribeAlarms"),
-    ],
-    "AWS::DynamoDB::Table": [
-        Needs(
-            _name("dynamodb", "table/"),
-            "dynamodb:CreateTable dynamodb:UpdateTable dynamodb:TagResource",
-            "dynamodb:DescribeTable dynamodb:DescribeContinuousBackups dynamodb:ListTagsOfResource",
-        ),
-        Needs(VALUES["DataKey"], "kms:CreateGrant kms:Decrypt", "kms:DescribeKey"),
-    ],
-    "AWS::EC2::FlowLog": [
-        Needs(FLOW, "ec2:CreateFlowLogs ec2:DeleteFlowLogs", ""),
-        Needs(f"arn:aws:ec2{IN}vpc/vpc-1", "ec2:CreateFlowLogs", ""),
-        Needs(NO_RESOURCE, "logs:CreateLogDelivery logs:DeleteLogDelivery", "ec2:DescribeFlowLogs"),
-        Needs(ROLE, "iam:PassRole", ""),
-    ],
-    "AWS::ECR::Repository": [
-        Needs(
-            _name("ecr", "repository/").lower(),
-            "ecr:CreateRepository ecr:PutLifecyclePolicy ecr:DeleteRepository",
-            "ecr:DescribeRepositories ecr:GetLifecyclePolicy ecr:GetRepositoryPolicy ecr:ListTagsForResource",
-        ),
-    ],
-    "AWS::ECS::Cluster": [
-        Needs(NO_RESOURCE, "ecs:CreateCluster", ""),
-        Needs(_name("ecs", "cluster/"), "ecs:UpdateCluster ecs:DeleteCluster ecs:TagResource", "ecs:DescribeClusters"),
-        Needs(
-            "arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
-            "iam:CreateServiceLinkedRole",
-            "",
-        ),
-    ],
-    "AWS::ECS::TaskDefinition": [
-        Needs(NO_RESOURCE, "ecs:RegisterTaskDefinition ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition"),
-        Needs(ROLE, "iam:PassRole", ""),
-    ],
-    "AWS::Events::EventBus": [
-        Needs(_name("events", "event-bus/"), "events:CreateEventBus events:DeleteEventBus", "events:DescribeEventBus")
-    ],
-    "AWS::Events::Rule": [
-        Needs(
-            rule,
-            "events:PutRule events:PutTargets events:RemoveTargets events:DeleteRule",
-            "events:DescribeRule events:ListTargetsByRule",
-        )
-        for rule in (_name("events", "rule/"), f"arn:aws:events{IN}rule/modelcycle-dev-S-1/modelcycle-dev-T-1")
-    ],
-    "AWS::IAM::ManagedPolicy": [
-        Needs(
-            "arn:aws:iam::123456789012:policy/modelcycle-dev-X-1",
-            "iam:CreatePolicy iam:CreatePolicyVersion iam:DeletePolicyVersion iam:DeletePolicy",
-            "iam:GetPolicy iam:GetPolicyVersion iam:ListPolicyVersions iam:ListEntitiesForPolicy",
-        ),
-    ],
-    "AWS::IAM::Policy": [Needs(ROLE, WRITES_ROLE, "iam:GetRolePolicy")],
-    "AWS::IAM::Role": [
-        Needs(
-            ROLE,
-            f"iam:CreateRole iam:DeleteRole iam:UpdateAssumeRolePolicy iam:AttachRolePolicy {WRITES_ROLE}",
-            "iam:GetRole iam:GetRolePolicy iam:ListRolePolicies iam:ListAttachedRolePolicies",
-        ),
-    ],
-    "AWS::KMS::Key": [
-        Needs(NO_RESOURCE, "kms:CreateKey", ""),
-        Needs(
-            KEY,
-            "kms:PutKeyPolicy kms:EnableKeyRotation kms:TagResource kms:ScheduleKeyDeletion",
-            "kms:DescribeKey kms:GetKeyPolicy kms:GetKeyRotationStatus kms:ListResourceTags",
-        ),
-    ],
-    "AWS::Kinesis::Stream": [
-        Needs(
-            _name("kinesis", "stream/"),
-            "kinesis:CreateStream kinesis:StartStreamEncryption kinesis:DeleteStream",
-            "kinesis:DescribeStreamSummary kinesis:ListTagsForStream",
-        ),
-    ],
-    "AWS::KinesisFirehose::DeliveryStream": [
-        Needs(
-            _name("firehose", "deliverystream/"),
-            "firehose:CreateDeliveryStream firehose:UpdateDestination firehose:StartDeliveryStreamEncryption",
-            "firehose:DescribeDeliveryStream firehose:ListTagsForDeliveryStream",
-        ),
-        Needs(ROLE, "iam:PassRole", ""),
-    ],
-    "AWS::Lambda::EventSourceMapping": [
-        Needs(
-            MAPPING,
-            "lambda:CreateEventSourceMapping lambda:UpdateEventSourceMapping lambda:DeleteEventSourceMapping",
-            "lambda:GetEventSourceMapping lambda:ListTags",
-        ),
-    ],
-    "AWS::Lambda::Permission": [Needs(FUNCTION, "lambda:AddPermission lambda:RemovePermission", "lambda:GetPolicy")],
-    "AWS::Logs::LogGroup": [
-        Needs(
-            "",
-            "logs:CreateLogGroup logs:PutRetentionPolicy logs:AssociateKmsKey logs:TagResource logs:DeleteLogGroup",
-            "logs:ListTagsForResource logs:GetDataProtectionPolicy",
-        ),  # each by its own name, below
-        Needs(GROUPS, "", "logs:DescribeLogGroups"),
-        Needs(NO_RESOURCE, "", "logs:DescribeIndexPolicies logs:DescribeResourcePolicies"),
-    ],
-    "AWS::Logs::LogStream": [
-        Needs(
-            f"arn:aws:logs{IN}log-group:/modelcycle/modelcycle-dev/capture:log-stream:1",
-            "logs:CreateLogStream logs:DeleteLogStream",
-            "logs:DescribeLogStreams",
-        ),
-    ],
-    "AWS::S3::Bucket": [
-        Needs(
-            BUCKET,
-            "s3:CreateBucket s3:PutEncryptionConfiguration s3:PutLifecycleConfiguration s3:PutBucketTagging",
-            "s3:GetBucketVersioning s3:GetEncryptionConfiguration s3:GetLifecycleConfiguration "
-            "s3:GetReplicationConfiguration s3:GetBucketObjectLockConfiguration s3:GetBucketTagging",
-        ),
-    ],
-    "AWS::S3::BucketPolicy": [Needs(BUCKET, "s3:PutBucketPolicy s3:DeleteBucketPolicy", "s3:GetBucketPolicy")],
-    "AWS::SNS::Subscription": [
-        Needs(_name("sns"), "sns:Subscribe", ""),
-        Needs(SUBSCRIPTION, "sns:Unsubscribe sns:SetSubscriptionAttributes", "sns:GetSubscriptionAttributes"),
-    ],
-    "AWS::SNS::Topic": [
-        Needs(
-            _name("sns"),
-            "sns:CreateTopic sns:SetTopicAttributes sns:DeleteTopic",
-            "sns:GetTopicAttributes sns:ListTagsForResource sns:ListSubscriptionsByTopic sns:GetDataProtectionPolicy",
-        ),
-    ],
-    "AWS::SQS::Queue": [
-        Needs(
-            _name("sqs"),
-            "sqs:CreateQueue sqs:SetQueueAttributes sqs:DeleteQueue",
-            "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags",
-        ),
-    ],
-    "AWS::SQS::QueuePolicy": [Needs(_name("sqs"), "sqs:SetQueueAttributes", "sqs:GetQueueAttributes")],
-    "AWS::Scheduler::Schedule": [
-        Needs(
-            _name("scheduler", "schedule/default/"),
-            "scheduler:CreateSchedule scheduler:DeleteSchedule",
-            "scheduler:GetSchedule",
-        ),
-        Needs(ROLE, "iam:PassRole", ""),
-    ],
-    "AWS::Serverless::Api": [
-        Needs(f"{GATEWAY}/restapis", "apigateway:POST", READS_API),
-        Needs(f"{GATEWAY}/restapis/1/stages/live", WRITES_API, READS_API),
-        Needs(f"{GATEWAY}/tags/arn", "apigateway:PUT", READS_API),
-    ],
-    "AWS::Serverless::Function": [
-        Needs(
-            FUNCTION,
-            "lambda:CreateFunction lambda:UpdateFunctionCode lambda:PublishVersion lambda:CreateAlias "
-            "lambda:AddPermission lambda:PutFunctionEventInvokeConfig lambda:TagResource",
-            "lambda:GetFunction lambda:GetFunctionCodeSigningConfig lambda:GetRuntimeManagementConfig lambda:ListTags",
-        ),
-        Needs(
-            f"{FUNCTION}:live",
-            "lambda:UpdateAlias",
-            "lambda:GetAlias lambda:GetProvisionedConcurrencyConfig lambda:GetFunctionEventInvokeConfig",
-        ),
-        Needs("arn:aws:s3:::releases/0123", "s3:GetObject", ""),
-        Needs(ROLE, "iam:PassRole", ""),
-        Needs(
-            NO_RESOURCE,
-            "ec2:DescribeSubnets ec2:DescribeSecurityGroups ec2:DescribeVpcs",
-            "ec2:DescribeNetworkInterfaces",
-        ),
-        # its DeploymentPreference
-        Needs(_name("codedeploy", "application:"), "codedeploy:CreateApplication", "codedeploy:GetApplication"),
-        Needs(
-            f"{_name('codedeploy', 'deploymentgroup:')}/modelcycle-dev-Y",
-            "codedeploy:CreateDeploymentGroup codedeploy:CreateDeployment codedeploy:GetDeployment",
-            "codedeploy:GetDeploymentGroup",
-        ),
-        Needs(
-            f"arn:aws:codedeploy{IN}deploymentconfig:CodeDeployDefault.LambdaAllAtOnce",
-            "codedeploy:GetDeploymentConfig",
-            "",
-        ),
-    ],
-    "AWS::Serverless::LayerVersion": [
-        Needs(f"arn:aws:lambda{IN}layer:modelcycle-dev-data", "lambda:PublishLayerVersion", ""),
-        Needs(f"arn:aws:lambda{IN}layer:modelcycle-dev-data:1", "", "lambda:GetLayerVersion"),
-    ],
-    "AWS::Serverless::StateMachine": [
-        Needs(
-            MACHINE,
-            "states:CreateStateMachine states:UpdateStateMachine states:TagResource",
-            "states:DescribeStateMachine states:ListTagsForResource",
-        ),
-        Needs("arn:aws:s3:::releases/0123", "s3:GetObject", ""),
-        Needs(ROLE, "iam:PassRole", ""),
-    ],
-}
 
 
 def resolved(value: Any, branch: int) -> Any:
@@ -439,7 +200,7 @@ AROUND = [
         "s3:GetBucketVersioning s3:PutBucketVersioning s3:GetBucketLogging s3:PutBucketLogging",
     ),
     (
-        _name("dynamodb", "table/"),
+        named("dynamodb", "table/"),
         "dynamodb:DescribeTable dynamodb:UpdateTable dynamodb:DescribeContinuousBackups "
         "dynamodb:UpdateContinuousBackups dynamodb:DescribeTimeToLive dynamodb:UpdateTimeToLive dynamodb:TagResource",
     ),
@@ -453,7 +214,7 @@ AROUND = [
     ),
     (f"{BUCKET}/probes/{PROBE}/0", "s3:PutObject s3:DeleteObject s3:DeleteObjectVersion"),
     ("arn:aws:s3:::releases/deployments/dev/0.template", "s3:PutObject s3:GetObject"),
-    (_name("cloudformation", "stack/"), "cloudformation:DescribeStacks cloudformation:ListStackResources"),
+    (named("cloudformation", "stack/"), "cloudformation:DescribeStacks cloudformation:ListStackResources"),
     (
         f"arn:aws:cloudformation{IN}stack/modelcycle-dev/1",
         "cloudformation:DescribeStacks cloudformation:DescribeStackEvents "

@@ -26,7 +26,7 @@ TARGETS = set(re.findall(r"^([a-z-]+)(?: [a-z-]+)*:", MAKEFILE, re.MULTILINE))
 VARIABLES = set(re.findall(r"\$\(([A-Z_]+)\)", MAKEFILE)) | {"TESTS", "PYTHON"}
 # of the AWS command line itself, which botocore does not know
 AWS_OPTIONS = {"query", "output", "region", "profile", "cli-binary-format", "no-cli-pager"}
-AWS_OWN = {("configure",), ("sso", "login")}
+AWS_OWN = {("configure",), ("sso", "login"), ("cloudformation", "deploy")}
 AWS_SERVICES = {"s3api": "s3"}
 
 

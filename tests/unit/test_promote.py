@@ -63,9 +63,6 @@ class Site:
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
         return [{"StackResourceSummaries": [], "StackEvents": []}]
 
-    def update_termination_protection(self, **request: Any) -> None:
-        self.protected.append(request["StackName"])
-
     def sam(self, arguments: list[str], folder: Path, region: str) -> int:
         self.calls.append(arguments)
         assert region == REGION
@@ -94,6 +91,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     site = Site()
     monkeypatch.setattr(promote, "sam", site.sam)
     monkeypatch.setattr(deploy, "wait_for_events", site.wait)
+    monkeypatch.setattr(deploy, "protect", lambda client, stack: site.protected.append(stack))
     for module in (promote, drift, smoke, pipelines):
         monkeypatch.setattr(module, "find_account", lambda: site.account)
     return site
