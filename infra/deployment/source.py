@@ -45,7 +45,7 @@ def committed_source(root: Path) -> Source:
     if changed:
         names = [line[3:] for line in changed]
         raise NotCommitted(
-            "there are uncommitted changes, and a version names its code by a commit",
+            "there are uncommitted changes, and what is deployed has to be a commit",
             ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""),
             "`git commit` them, or undo them",
         )  # fmt: skip
