@@ -23,7 +23,7 @@ from infra.deployment.settings import check_reader, read_settings
 from infra.deployment.source import committed_source, export
 from infra.deployment.stack import Stack, check_changeable, first_failure
 from infra.local.deployment.intrinsics import DeployedStack
-from infra.local.deployment.translate import read_template
+from infra.local.deployment.translate import _translate_by_sam, read_template
 
 ROOT = Path(__file__).parents[2]
 DECLARED = read_template(ROOT / "template.yaml")["Parameters"]
@@ -258,6 +258,47 @@ def test_what_the_template_keeps_says_whose_it_is() -> None:
     for name, holds in (("Data", "data"), ("Artifacts", "artifacts"), ("Registry", "registry")):
         tags = {tag["Key"]: tag["Value"] for tag in storage["Resources"][name]["Properties"]["Tags"]}
         assert tags == {STACK_TAG: {"Ref": "Stack"}, SET_TAG: {"Ref": "AWS::StackName"}, HOLDS_TAG: holds}
+
+
+# With versions that Lambda accepts
+
+
+def by_sam(build_sha: str) -> dict[str, Any]:
+    """Return the resources that SAM makes of the template; its code lies where `sam deploy` has put it."""
+    template = read_template(ROOT / "template.yaml")
+    for resource in template["Resources"].values():
+        for name in {"CodeUri", "ContentUri", "DefinitionUri"} & resource.get("Properties", {}).keys():
+            resource["Properties"][name] = "s3://bucket/key"
+    given = {name: str(body.get("Default", "")) for name, body in DECLARED.items()} | {
+        "Environment": "dev", "BuildSha": build_sha, "CodeVersion": "same-code",
+    }  # fmt: skip
+    resources = _translate_by_sam(template, given, ROOT / "template.yaml")["Resources"]
+    deployed = DeployedStack({"Resources": resources}, given, {}, "eu-central-1", "1")
+    for resource in resources.values():
+        variables = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
+        for name, value in variables.items():
+            if set(value) == {"Ref"} and value["Ref"] in given:
+                variables[name] = deployed.value(value)
+    return dict(resources)
+
+
+def test_whenever_a_new_version_is_made_its_function_has_another_configuration() -> None:
+    """Lambda refuses a version that equals the one before: "A version for this Lambda function exists"."""
+    one, two = by_sam("a" * 64), by_sam("b" * 64)
+
+    def versions(resources: dict[str, Any]) -> dict[str, set[str]]:
+        made: dict[str, set[str]] = {}
+        for name, body in resources.items():
+            if body["Type"] == "AWS::Lambda::Version":
+                made.setdefault(body["Properties"]["FunctionName"]["Ref"], set()).add(name)
+        return made
+
+    before, after = versions(one), versions(two)
+    functions = {name for name, body in one.items() if body["Type"] == "AWS::Lambda::Function"}
+    assert before.keys() == functions and len(functions) > 20
+    for name in functions:
+        assert before[name] != after[name]
+        assert one[name]["Properties"] != two[name]["Properties"], f"{name} has new versions of nothing new"
 
 
 # In which state

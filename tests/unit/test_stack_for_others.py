@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,19 @@ def test_no_other_place_or_environment_asks_for_an_address(place: str, stage: st
 def test_a_budget_is_refused_without_an_address() -> None:
     assert "MonthlyBudget" in refusals(Place="aws", Environment="dev", MonthlyBudget="50")
     assert not refusals(Place="aws", Environment="dev", MonthlyBudget="50", AlarmEmail="ops@example.com")
+
+
+def test_subnets_are_refused_without_security_groups() -> None:
+    given = {"Place": "aws", "Environment": "dev", "SubnetIds": "subnet-1,subnet-2"}
+    assert "SecurityGroupIds" in refusals(**given)
+    assert not refusals(**given, SecurityGroupIds="sg-1")
+
+
+def test_rules_use_no_function_that_cloudformation_does_not_know_in_rules() -> None:
+    """AWS page "Rule functions"; the local cloud would take more."""
+    known = {"Fn::And", "Fn::Or", "Fn::Not", "Fn::Equals", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn",
+             "Fn::RefAll", "Fn::ValueOf", "Fn::ValueOfAll"}  # fmt: skip
+    assert set(re.findall(r"Fn::\w+", json.dumps(TEMPLATES["template"]["Rules"]))) <= known
 
 
 @pytest.mark.parametrize("machine", ["LifecycleArn", "RolloutArn", "MonitoringArn", "BatchScoringArn"])
