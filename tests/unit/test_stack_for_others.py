@@ -55,6 +55,19 @@ def test_subnets_are_refused_without_security_groups() -> None:
     assert not refusals(**given, SecurityGroupIds="sg-1")
 
 
+def test_every_log_group_has_a_name_by_which_destroy_finds_what_was_written_after_the_stack() -> None:
+    groups = {
+        f"{file}/{name}": resource.get("Properties", {}).get("LogGroupName", {}).get("Fn::Sub", "")
+        for file, template in TEMPLATES.items()
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Logs::LogGroup"
+    }
+    assert groups["storage/CaptureLog"] == "/modelcycle/${Stack}/capture"
+    assert {
+        name for name, value in groups.items() if not re.match(r"/modelcycle/\$\{(AWS::)?Stack(Name)?\}/", value)
+    } == set()
+
+
 def test_rules_use_no_function_that_cloudformation_does_not_know_in_rules() -> None:
     """AWS page "Rule functions"; the local cloud would take more."""
     known = {"Fn::And", "Fn::Or", "Fn::Not", "Fn::Equals", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn",
@@ -126,14 +139,30 @@ def test_a_role_for_a_service_that_acts_for_others_too_names_this_account() -> N
     assert checked >= 8
 
 
-def test_protection_is_asked_for_the_stack_that_is_named() -> None:
-    class CloudFormation:
+def test_a_stack_and_its_registry_are_protected_once_it_is_complete_and_not_by_the_template() -> None:
+    """With a protected table, a first deployment that fails could not be rolled back."""
+    assert "DeletionProtectionEnabled" not in TEMPLATES["storage"]["Resources"]["Registry"]["Properties"]
+
+    class Services:
         def __init__(self) -> None:
             self.asked: list[dict[str, Any]] = []
+            self.table: dict[str, Any] = {"TableName": "table-1"}
 
         def update_termination_protection(self, **request: Any) -> None:
             self.asked.append(request)
 
-    client = CloudFormation()
-    protect(client, "modelcycle-prod")
-    assert client.asked == [{"StackName": "modelcycle-prod", "EnableTerminationProtection": True}]
+        def describe_stacks(self, **request: Any) -> dict[str, Any]:
+            return {"Stacks": [{"Outputs": [{"OutputKey": "RegistryTable", "OutputValue": "table-1"}]}]}
+
+        def describe_table(self, **request: Any) -> dict[str, Any]:
+            return {"Table": self.table}
+
+        def update_table(self, **request: Any) -> None:
+            self.asked.append(request)
+            self.table |= request
+
+    client = Services()
+    for _ in range(2):  # DynamoDB is asked once
+        protect(lambda service: client, "modelcycle-prod")
+    of_stack = {"StackName": "modelcycle-prod", "EnableTerminationProtection": True}
+    assert client.asked == [of_stack, {"TableName": "table-1", "DeletionProtectionEnabled": True}, of_stack]
