@@ -140,15 +140,19 @@ sbom: build/sbom-tools/stamp  ## writes what each layer is made of to build/sbom
 lint-workflows:  ## checks .github/workflows by actionlint, where it is here
 	@.ci/lint-workflows
 
-# The tag is the BuildSha of the deployed stack: its state machines name it.
-image:  ## builds the container for large data and pushes it to the stack's repository; needs Docker; ENVIRONMENT=...
+# The tag is the CodeVersion of the deployed stack: its state machines name it. A tag is never moved.
+image: .venv/run.stamp  ## builds the container for large data and pushes it to the stack's repository; needs Docker; ENVIRONMENT=...
 	@set -e; stack=modelcycle-$(ENVIRONMENT); \
 	query() { aws cloudformation describe-stacks --stack-name $$stack --output text --query "Stacks[0].$$1"; }; \
 	repository=$$(query "Outputs[?OutputKey=='ImageRepository'].OutputValue"); \
-	tag=$$(query "Parameters[?ParameterKey=='BuildSha'].ParameterValue"); \
+	tag=$$(query "Parameters[?ParameterKey=='CodeVersion'].ParameterValue"); \
 	test "$$repository" != none || { echo "The stack $$stack has no containers: deploy it with LargeTraining=fargate or sagemaker (docs/large-data.md)." >&2; exit 1; }; \
-	aws ecr get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}"; \
-	docker build --platform linux/amd64 --file infra/container/Dockerfile --tag "$$repository:$$tag" .; \
+	case " $$($(BIN)/python -m infra.code_version) " in *" CodeVersion=$$tag "*) ;; \
+	  *) echo "The code here is not what $$stack runs, which is $$tag: switch to the commit that was deployed, without other files in functions/ and layers/, or deploy this one." >&2; exit 1;; esac; \
+	if aws ecr describe-images --repository-name "$${repository#*/}" --image-ids imageTag="$$tag" >/dev/null 2>&1; then \
+	  echo "$$repository has the image of this code: $$tag"; exit 0; fi; \
+	aws ecr get get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}"; \
+	docker build --platform linux/amd64 --file infra/container/Dockerfile --build-arg CODE_VERSION="$$tag" --tag "$$repository:$$tag" .; \
 	docker push "$$repository:$$tag"
 
 clean:  ## stops the local cloud and deletes everything that was made here, models included

@@ -3,6 +3,7 @@
     python run_step.py
 
 The variables ASSIGNMENT and ASSIGNMENT_SHA256 name the object that the function has stored (`messages.Assignment`).
+IMAGE_CODE, which every image has, is the version of the code that it was built of: work of other code is refused.
 The step runs in a process of its own: if the system kills that for its memory, this one is left to say so. It writes
 the outcome, the step's error included, to where the function looks for it, and ends with 0. It ends with another
 status only if there is no outcome: the state machine then fails.
@@ -84,11 +85,13 @@ def main(do: Callable[[Any], dict[str, Any]] | None = None) -> int:
     assignment = Assignment.model_validate_json(artifacts.read(stored))
     if assignment.step not in HANDLERS:
         return _refuse(f"the container does not know the step {assignment.step}: deploy the stack and the image again")
-    if assignment.code != adapters().code:
-        return _refuse(
-            f"the container has code {adapters().code}, the functions have {assignment.code}: `make image` pushes"
-            " the image of the deployed code"
-        )
+    # IMAGE_CODE is of the image, the adapters' is of the task's definition; a plain process has no image
+    for code in (os.environ.get("IMAGE_CODE", assignment.code), adapters().code):
+        if code != assignment.code:
+            return _refuse(
+                f"the container has code {code}, the functions have {assignment.code}: `make image` pushes"
+                " the image of the deployed code"
+            )
     for attempt in range(MAX_ATTEMPTS):
         outcome = ContainerOutcome.model_validate((do or _do)(assignment))
         if outcome.fault not in RETRIED or attempt == MAX_ATTEMPTS - 1:

@@ -14,7 +14,7 @@ from infra.code_version import code_parameters
 from infra.delivery.packaged import differences
 from infra.deployment.account import Account, find_account
 from infra.deployment.command import run, say
-from infra.deployment.deploy import ENVIRONMENTS, data_parameters, finish, sam
+from infra.deployment.deploy import ENVIRONMENTS, data_parameters, effective_parameters, finish, sam
 from infra.deployment.faults import BadSetting, DeploymentFailed, StackUnusable
 from infra.deployment.settings import check_reader, read_settings
 from infra.deployment.stack import NEVER_COMPLETE, check_changeable, find_stack, first_failure
@@ -44,7 +44,8 @@ def promote(account: Account, environment: str, release: Path, bucket: str, role
     reasons = differences(release, ROOT)
     if reasons:
         raise DeploymentFailed("; ".join(reasons), str(release), "take the release of this commit, or make it anew")
-    settings = read_settings(given, read_template(ROOT / "template.yaml")["Parameters"])
+    declared = read_template(ROOT / "template.yaml")["Parameters"]
+    settings = read_settings(given, declared)
     before = find_stack(client("cloudformation"), name)
     if before is not None and before.status in NEVER_COMPLETE:
         raise StackUnusable(
@@ -54,11 +55,10 @@ def promote(account: Account, environment: str, release: Path, bucket: str, role
     if before is not None:
         check_changeable(before)
     check_reader(environment, settings, before)
-    settings |= data_parameters(client, name, before, settings, kept)
-    parameters = {
-        "Place": "aws", "Environment": environment, "BuildSha": build_sha(ROOT / "template.yaml", settings),
-        **code_parameters(ROOT), **settings,
-    }  # fmt: skip
+    data = data_parameters(client, name, before, settings, kept)
+    parameters = {"Place": "aws", "Environment": environment, **code_parameters(ROOT), **settings, **data}
+    effective = effective_parameters(declared, before, parameters)
+    parameters["BuildSha"] = build_sha(ROOT / "template.yaml", effective)
     status = sam(
         [
             "deploy", "--config-file", str(CONFIGURATION), "--template-file", str(release / "template.yaml"),

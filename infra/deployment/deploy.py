@@ -15,7 +15,15 @@ from infra.code_version import code_parameters
 from infra.deployment.account import Account, find_account
 from infra.deployment.bucket_events import MAX_WAIT, wait_for_events
 from infra.deployment.command import run, say
-from infra.deployment.existing_data import PARAMETERS, STREAM_PARAMETER, choose, find_kept, stream_of
+from infra.deployment.existing_data import (
+    PARAMETERS,
+    STREAM_PARAMETER,
+    choose,
+    find_kept,
+    find_keys,
+    key_of,
+    stream_of,
+)
 from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import DeploymentFailed
 from infra.deployment.settings import check_reader, read_settings
@@ -34,6 +42,7 @@ from infra.termination_protection import protect
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("dev", "staging", "prod")
+OWN = "own"  # DataKey: a key that the stack makes
 Client = Callable[[str], Any]
 
 
@@ -50,13 +59,43 @@ def data_parameters(
     BadSetting : a table that is named does not exist
     """
     named = {parameter: settings[parameter] for parameter in PARAMETERS.values() if settings.get(parameter)}
+    key = _key_in_use(client, name, stack, settings)
     if stack is None and not named:
         found = choose(find_kept(client, name), kept, name)
         if found is not None:
             say(f"uses the data that an earlier {name} has left: {found}")
             named = found.parameters
+            key = _kept_key(client, name, found.data, settings)
     table = named.get("ExistingRegistry")
-    return named | ({STREAM_PARAMETER: stream_of(client, table)} if table else {})
+    return named | key | ({STREAM_PARAMETER: stream_of(client, table)} if table else {})
+
+
+def _kept_key(client: Client, name: str, bucket: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameter of the key that encrypts kept data, if an earlier stack made it and none other is named."""
+    if settings.get("DataKey", OWN) != OWN:
+        return {}
+    keys = find_keys(client, name)
+    encrypts = key_of(client, bucket) if keys else ""
+    for key, arn in keys.items():
+        if encrypts in (key, arn):
+            say(f"uses the key that an earlier {name} has made: {arn}")
+            return {"DataKey": arn}
+    return {}
+
+
+def _key_in_use(client: Client, name: str, stack: Stack | None, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameter of a kept key that a stack uses: `DataKey=own` makes no second one in its place."""
+    before = stack.parameters.get("DataKey", "") if stack else ""
+    if settings.get("DataKey") == OWN and before.startswith("arn:") and before in find_keys(client, name).values():
+        return {"DataKey": before}
+    return {}
+
+
+def effective_parameters(declared: Mapping[str, Any], stack: Stack | None, given: Mapping[str, str]) -> dict[str, str]:
+    """Return what the parameters of a stack will be: given now, else what the stack has, else the default."""
+    defaults = {name: str(body["Default"]) for name, body in declared.items() if "Default" in body}
+    had = {name: value for name, value in (stack.parameters if stack else {}).items() if name in declared}
+    return {**defaults, **had, **given}
 
 
 def sam(arguments: list[str], folder: Path, region: str) -> int:
@@ -98,6 +137,10 @@ def build_and_deploy(folder: Path, environment: str, parameters: Mapping[str, st
             "correct it, then deploy again"
             + ("" if stack.status in NEVER_COMPLETE else "; what was deployed before still runs"),
         )  # fmt: skip
+    if any(stack.parameters.get(name) != value for name, value in parameters.items()):
+        raise DeploymentFailed(
+            "nothing was changed: the changes were not confirmed", name, "deploy again, and answer y"
+        )
     return stack
 
 
@@ -126,8 +169,8 @@ def finish(client: Client, stack: Stack, before: Stack | None, environment: str)
             else f"events arrive; that took {waited:.0f} s"
         )
     if environment == "prod":
-        protect(client("cloudformation"), stack.name)
-        say(f"{stack.name} is protected against deletion")
+        protect(client, stack.name)
+        say(f"{stack.name} and its registry are protected against deletion")
     if not stack.parameters.get("AlarmEmail"):
         say(f"its alarms reach nobody: `make deploy ENVIRONMENT={environment} ALARM_EMAIL=you@example.com`")
 
@@ -145,7 +188,8 @@ def deploy(account: Account, environment: str, given: str, kept: str) -> None:
     DeploymentFault : one of its subclasses
     """
     client, name = account.client, f"modelcycle-{environment}"
-    settings = read_settings(given, read_template(ROOT / "template.yaml")["Parameters"])
+    declared = read_template(ROOT / "template.yaml")["Parameters"]
+    settings = read_settings(given, declared)
     source = committed_source(ROOT)
     for path in source.unknown:
         say(f"not in the build, because git does not know it: {path}")
@@ -160,11 +204,9 @@ def deploy(account: Account, environment: str, given: str, kept: str) -> None:
     data = data_parameters(client, name, before, settings, kept)
     folder = ROOT / "build" / "deployment" / environment
     export(source, folder)
-    given_to_functions = settings | data
-    parameters = {
-        "Place": "aws", "Environment": environment, "BuildSha": build_sha(folder / "template.yaml", given_to_functions),
-        **code_parameters(folder), **given_to_functions,
-    }  # fmt: skip
+    parameters = {"Place": "aws", "Environment": environment, **code_parameters(folder), **settings, **data}
+    effective = effective_parameters(declared, before, parameters)
+    parameters["BuildSha"] = build_sha(folder / "template.yaml", effective)
     stack = build_and_deploy(folder, environment, parameters, account)
     finish(client, stack, before, environment)
     print(f"{name} is deployed: {source.commit[:12]} in {account.number}, {account.region}")

@@ -19,16 +19,19 @@ from infra.deployment.account import find_account
 from infra.deployment.bucket_events import remove_probes
 from infra.deployment.command import confirmed, run, say
 from infra.deployment.emptying import delete_bucket
-from infra.deployment.existing_data import find_all
+from infra.deployment.existing_data import find_all, find_keys
 from infra.deployment.faults import Protected
 from infra.deployment.left_behind import Extra
 from infra.deployment.stack import Resource, Stack, check_changeable, delete_and_wait, find_stack, resources
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 SECONDS_TO_CONCLUDE = 10.0  # until the function that records the end of a run has been called
+KEY_DAYS = 30  # until KMS deletes a key; it allows no fewer than 7
 MAX_NAMED = 8  # of one kind on the screen
 # deleted with what they belong to, or handled by name; anything else that CloudFormation skipped is named
-FOLLOWS = frozenset(("AWS::Lambda::Version", "AWS::Lambda::LayerVersion", "AWS::S3::Bucket", "AWS::DynamoDB::Table"))
+FOLLOWS = frozenset((
+    "AWS::Lambda::Version", "AWS::Lambda::LayerVersion", "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key",
+))  # fmt: skip
 Client = Callable[[str], Any]
 Say = Callable[[str], None]
 
@@ -41,6 +44,8 @@ class Leaving:
     ----------
     before : has to go before the stack can
     buckets, tables : of data, also those that the stack uses and has not made
+    data_keys : ids of keys that stacks of this name have made to encrypt data
+    keys : API keys that people have made
     """
 
     name: str
@@ -51,11 +56,12 @@ class Leaving:
     tables: list[str] = field(default_factory=list)
     secrets: list[Extra] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    data_keys: list[str] = field(default_factory=list)
 
     @property
     def nothing(self) -> bool:
         """Whether there is neither a stack nor data of it."""
-        return not (self.stack or self.buckets or self.tables or self.secrets)
+        return not (self.stack or self.buckets or self.tables or self.secrets or self.data_keys)
 
 
 def look(client: Client, name: str) -> Leaving:
@@ -76,6 +82,7 @@ def look(client: Client, name: str) -> Leaving:
     # and whatever else the template keeps, such as a bucket of access logs
     buckets |= {item.id for item in found if item.type == "AWS::S3::Bucket" and item.id}
     tables |= {item.id for item in found if item.type == "AWS::DynamoDB::Table" and item.id}
+    keys = {*find_keys(client, name), *(item.id for item in found if item.type == "AWS::KMS::Key" and item.id)}
     before = [
         *left_behind.schedules(client, name, found),
         *left_behind.running_executions(client, found),
@@ -83,7 +90,7 @@ def look(client: Client, name: str) -> Leaving:
     ]
     return Leaving(
         name, stack, found, before, sorted(buckets), sorted(tables), list(left_behind.secrets(client, name)),
-        left_behind.foreign_keys(client, found),
+        left_behind.foreign_keys(client, found), sorted(keys),
     )  # fmt: skip
 
 
@@ -113,9 +120,11 @@ def plan(leaving: Leaving, *, data: bool) -> list[str]:
         lines.append(f"stops    {line}" if line.startswith("execution ") else f"deletes  {line}")
     kept = [f"bucket {name}" for name in leaving.buckets] + [f"table {name}" for name in leaving.tables]
     kept += [str(secret) for secret in leaving.secrets]
+    keys = [f"key {key}" for key in leaving.data_keys]
     if data:
-        return lines + [f"deletes  FOR GOOD, with all versions: {line}" for line in kept]
-    return lines + [f"keeps    {line}" for line in kept]
+        lines += [f"deletes  FOR GOOD, with all versions: {line}" for line in kept]
+        return lines + [f"deletes  in {KEY_DAYS} days: {line}" for line in keys]
+    return lines + [f"keeps    {line}" for line in kept + keys]
 
 
 def destroy(
@@ -184,6 +193,10 @@ def _delete_data(client: Client, leaving: Leaving, say: Say) -> None:
     for secret in leaving.secrets:
         secret.remove()
         say(f"deleted  {secret}")
+    kms = client("kms")
+    for key in leaving.data_keys:
+        if kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] != "PendingDeletion":
+            kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=KEY_DAYS)
 
 
 def _what_stays(client: Client, leaving: Leaving, *, data: bool) -> list[str]:
@@ -196,6 +209,12 @@ def _what_stays(client: Client, leaving: Leaving, *, data: bool) -> list[str]:
         if kept:
             lines.append(f"`make deploy ENVIRONMENT={environment}` finds these data again;")
             lines.append(f"`make destroy ENVIRONMENT={environment} DATA={leaving.name}` deletes them for good")
+        lines += [f"key {key}, without which nobody can read the data that were kept" for key in leaving.data_keys]
+    else:
+        lines += [
+            f"key {key} for {KEY_DAYS} days: until then `aws kms cancel-key-deletion --key-id {key}` saves it"
+            for key in leaving.data_keys
+        ]
     lines += [f"backup {arn}: `aws dynamodb delete-backup --backup-arn {arn}`" for arn in left_behind.backups(
         client, leaving.tables)]  # fmt: skip
     lines += [f"API key {key}, without effect: `aws apigateway delete-api-key`" for key in leaving.keys]
@@ -203,21 +222,14 @@ def _what_stays(client: Client, leaving: Leaving, *, data: bool) -> list[str]:
     for found in skipped:
         if found.status != "DELETE_SKIPPED" or found.type in FOLLOWS:
             continue
-        lines += _skipped(client, found, data=data)
+        lines += _skipped(client, found)
     return lines
 
 
-def _skipped(client: Client, found: Resource, *, data: bool) -> list[str]:
+def _skipped(client: Client, found: Resource) -> list[str]:
     """Return what to say of a resource that its template keeps; delete a role that nothing uses any more."""
     if found.type == "AWS::ApiGateway::Account":
         return []  # its role is named
-    if found.type == "AWS::KMS::Key":
-        if not data:
-            return [f"key {found.id}, without which nobody can read the data that were kept"]
-        kms = client("kms")
-        if kms.describe_key(KeyId=found.id)["KeyMetadata"]["KeyState"] != "PendingDeletion":
-            kms.schedule_key_deletion(KeyId=found.id, PendingWindowInDays=30)
-        return [f"key {found.id} for 30 days: until then `aws kms cancel-key-deletion --key-id {found.id}` saves it"]
     if found.type != "AWS::IAM::Role":
         return [f"{found.path} ({found.type}) {found.id}, which its template keeps"]
     used = client("apigateway").get_account().get("cloudwatchRoleArn", "")

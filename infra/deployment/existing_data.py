@@ -14,6 +14,7 @@ from typing import Any
 from infra.deployment.faults import BadSetting, DataUnclear
 
 STACK_TAG, SET_TAG, HOLDS_TAG = "modelcycle:stack", "modelcycle:set", "modelcycle:holds"
+KEY = "key"  # what a key that a stack has made holds
 REPLACED = "replaced"  # what a restored table holds the place of; nothing uses it, and nothing finds it but `destroy`
 NEW = "new"  # instead of the name of a table: use nothing that was kept
 Client = Callable[[str], Any]
@@ -71,6 +72,35 @@ def find_all(client: Client, stack: str) -> dict[str, list[str]]:
         if _exists(client, "registry" if kind == "tables" else tags.get(HOLDS_TAG, ""), name):
             found[kind].append(name)
     return found
+
+
+def find_keys(client: Client, stack: str) -> dict[str, str]:
+    """Return the ARNs of the keys that stacks of a name have made (`DataKey=own`) by their ids; not those that end."""
+    kms, found = client("kms"), {}
+    for name, tags in _tagged(client, stack, "kms:key"):
+        if tags.get(HOLDS_TAG) != KEY:
+            continue
+        try:
+            metadata = kms.describe_key(KeyId=name.removeprefix("key/"))["KeyMetadata"]
+        except kms.exceptions.NotFoundException:
+            continue
+        if metadata["KeyState"] != "PendingDeletion":
+            found[metadata["KeyId"]] = metadata["Arn"]
+    return found
+
+
+def key_of(client: Client, bucket: str) -> str:
+    """Return the key that encrypts new objects of a bucket: an id or ARN; empty if it is none of KMS."""
+    from botocore.exceptions import ClientError
+
+    try:
+        rules = client("s3").get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ServerSideEncryptionConfigurationNotFoundError":
+            raise
+        return ""
+    defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in rules]
+    return next((found["KMSMasterKeyID"] for found in defaults if found.get("KMSMasterKeyID")), "")
 
 
 def choose(kept: list[KeptData], registry: str, stack: str) -> KeptData | None:
@@ -134,10 +164,10 @@ def wait_for_table(client: Client, table: str) -> None:
     client("dynamodb").get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 3, "MaxAttempts": 200})
 
 
-def _tagged(client: Client, stack: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield name and tags of each bucket and `table/NAME`; tags outlive for a while what they were on."""
+def _tagged(client: Client, stack: str, *types: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield name and tags of each bucket and `table/NAME`, or of `types`; tags outlive for a while what had them."""
     pages = client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(
-        TagFilters=[{"Key": STACK_TAG, "Values": [stack]}], ResourceTypeFilters=["s3", "dynamodb:table"]
+        TagFilters=[{"Key": STACK_TAG, "Values": [stack]}], ResourceTypeFilters=types or ["s3", "dynamodb:table"]
     )  # fmt: skip
     for page in pages:
         for found in page["ResourceTagMappingList"]:

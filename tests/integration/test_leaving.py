@@ -9,14 +9,15 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from infra.deployment import left_behind
 from infra.deployment.bucket_events import PREFIX, remove_probes, wait_for_events
 from infra.deployment.deploy import data_parameters
-from infra.deployment.destroy import Leaving, check_allowed, destroy, plan
+from infra.deployment.destroy import Leaving, check_allowed, destroy, look, plan
 from infra.deployment.emptying import delete_bucket
-from infra.deployment.existing_data import KeptData, choose, find_all, find_kept, stream_of
+from infra.deployment.existing_data import KeptData, choose, find_all, find_kept, find_keys, stream_of
 from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import BadSetting, DataUnclear, Protected
 from infra.deployment.stack import Resource, Stack
@@ -202,7 +203,6 @@ def test_a_restored_table_takes_the_place_of_the_one_before_for_the_next_stack_t
     apply_settings(client, ROOT / "infra" / "storage.yaml", used, lambda line: None)
     (found,) = find_kept(client, STACK)
     assert (found.registry, found.data) == ("restored", data.data)
-    assert client("dynamodb").describe_table(TableName="restored")["Table"]["DeletionProtectionEnabled"]
     assert set(find_all(client, STACK)["tables"]) == {"restored", data.registry}
 
 
@@ -346,13 +346,13 @@ def test_data_that_outlived_their_stack_are_deleted_without_it_protection_includ
     assert backup.startswith("backup arn:aws:dynamodb") and "delete-backup" in backup
 
 
-def without_layers(client: Client, gone: Leaving) -> list[str]:
+def without_layers(client: Client, gone: Leaving, data: bool = True) -> list[str]:
     """Destroy with moto, which has no Lambda or CloudFormation here."""
 
     def only_some(service: str) -> Any:
         return Nothing() if service in ("lambda", "cloudformation") else client(service)
 
-    return destroy(only_some, gone, data=True, say=lambda line: None)
+    return destroy(only_some, gone, data=data, say=lambda line: None)
 
 
 class Nothing:
@@ -438,11 +438,84 @@ def test_the_log_role_of_the_account_stays_only_if_it_is_used(
 @pytest.mark.parametrize("data", [True, False])
 def test_the_key_of_the_data_stays_as_long_as_they_do(client: Client, data: bool) -> None:
     key = client("kms").create_key()["KeyMetadata"]["KeyId"]
-    (line,), _ = skip(client, [("Storage/Key", "AWS::KMS::Key", key)], data=data)
+    gone = Leaving(STACK, None, data_keys=[key])
+    assert any(key in line and ("30 days" in line) == data for line in plan(gone, data=data))
+    (line,) = without_layers(client, gone, data=data)
     assert key in line
     assert ("cancel-key-deletion" in line) == data
     state = client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
     assert state == ("PendingDeletion" if data else "Enabled")
+
+
+def test_a_key_is_found_by_its_tags_after_its_stack_and_the_data_are_gone(client: Client) -> None:
+    key, another, ended = (make_key(client, stack) for stack in (STACK, "modelcycle-prod", STACK))
+    client("kms").schedule_key_deletion(KeyId=ended["KeyId"], PendingWindowInDays=30)
+    tagged = with_tags_of_keys(client)
+    assert find_keys(tagged, STACK) == {key["KeyId"]: key["Arn"]}
+    gone = look(without_stacks(tagged), STACK)
+    assert gone.data_keys == [key["KeyId"]] and not gone.nothing
+    without_layers(tagged, gone)
+    states = {one["KeyId"]: client("kms").describe_key(KeyId=one["KeyId"])["KeyMetadata"]["KeyState"]
+              for one in (key, another)}  # fmt: skip
+    assert states == {key["KeyId"]: "PendingDeletion", another["KeyId"]: "Enabled"}
+    assert look(without_stacks(tagged), STACK).nothing
+
+
+@pytest.mark.parametrize("settings", [{}, {"DataKey": "own"}])
+def test_kept_data_come_back_with_their_key_and_no_second_one_is_made(client: Client, settings: dict[str, str]) -> None:
+    data = keep(client, "one")
+    _, key = make_key(client, STACK), make_key(client, STACK)
+    rule = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key["Arn"]}
+    client("s3").put_bucket_encryption(
+        Bucket=data.data,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": rule}]},
+    )
+    tagged = with_tags_of_keys(client)
+    assert data_parameters(tagged, STACK, None, settings, "")["DataKey"] == key["Arn"]
+    assert "DataKey" not in data_parameters(tagged, STACK, None, {"DataKey": "aws-managed"}, "")
+    assert "DataKey" not in data_parameters(tagged, STACK, None, settings, "new")
+    # the deployments after it
+    uses = Stack(STACK, "arn", "UPDATE_COMPLETE", False, {"DataKey": key["Arn"]})
+    assert settings | data_parameters(tagged, STACK, uses, settings, "") in ({}, {"DataKey": key["Arn"]})
+    made = Stack(STACK, "arn", "UPDATE_COMPLETE", False, {"DataKey": "own"})
+    assert data_parameters(tagged, STACK, made, settings, "") == {}
+
+
+def without_stacks(client: Client) -> Client:
+    class CloudFormation(Nothing):
+        def describe_stacks(self, **request: Any) -> dict[str, Any]:
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": "it does not exist"}}, "DescribeStacks")
+
+    others = {"cloudformation": CloudFormation(), "apigateway": Nothing(), "stepfunctions": Nothing()}
+    return lambda service: others.get(service) or client(service)
+
+
+def make_key(client: Client, stack: str) -> dict[str, Any]:
+    of_key = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tags(stack, "one", "key")]
+    made: dict[str, Any] = client("kms").create_key(Tags=of_key)["KeyMetadata"]
+    return made
+
+
+def with_tags_of_keys(client: Client) -> Client:
+    """Return clients that find keys by their tags, as AWS does: moto's tagging API knows no keys."""
+    kms, tagging = client("kms"), client("resourcegroupstaggingapi")
+
+    class Tagging:
+        def get_paginator(self, name: str) -> Any:
+            return self
+
+        def paginate(self, **request: Any) -> Any:
+            if request["ResourceTypeFilters"] != ["kms:key"]:
+                return tagging.get_paginator("get_resources").paginate(**request)
+            found = []
+            for key in kms.list_keys()["Keys"]:
+                own = {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=key["KeyId"])["Tags"]}
+                if all(own.get(wanted["Key"]) in wanted["Values"] for wanted in request["TagFilters"]):
+                    listed = [{"Key": name, "Value": value} for name, value in own.items()]
+                    found.append({"ResourceARN": key["KeyArn"], "Tags": listed})
+            return [{"ResourceTagMappingList": found}]
+
+    return lambda service: Tagging() if service == "resourcegroupstaggingapi" else client(service)
 
 
 def test_anything_else_that_a_template_keeps_is_named_and_what_follows_its_owner_is_not(client: Client) -> None:

@@ -87,7 +87,7 @@ def test_make_deploy_and_the_workflow_name_the_code_by_its_hash() -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert "rev-parse" not in makefile
     for module in ("deployment/deploy.py", "delivery/promote.py"):
-        assert '"BuildSha": build_sha(' in (ROOT / "infra" / module).read_text()
+        assert '["BuildSha"] = build_sha(' in (ROOT / "infra" / module).read_text()
 
 
 def test_a_release_is_made_once_and_never_changed(project: Path, tmp_path: Path) -> None:

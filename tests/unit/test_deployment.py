@@ -6,6 +6,7 @@ import io
 import os
 import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ from moto import mock_aws
 
 from infra.deployment import command, deploy
 from infra.deployment.account import Account, find_account
-from infra.deployment.existing_data import HOLDS_TAG, SET_TAG, STACK_TAG
+from infra.deployment.existing_data import HOLDS_TAG, KEY, SET_TAG, STACK_TAG
 from infra.deployment.faults import BadSetting, NoAccount, NotCommitted, StackUnusable
 from infra.deployment.settings import check_reader, read_settings
 from infra.deployment.source import committed_source, export
 from infra.deployment.stack import Stack, check_changeable, first_failure
-from infra.local.deployment.intrinsics import DeployedStack
-from infra.local.deployment.translate import read_template
+from infra.local.deployment.intrinsics import DeployedStack, Unresolvable
+from infra.local.deployment.translate import _translate_by_sam, read_template
 
 ROOT = Path(__file__).parents[2]
 DECLARED = read_template(ROOT / "template.yaml")["Parameters"]
@@ -255,9 +256,55 @@ def test_existing_data_take_the_place_of_each_bucket_and_table_that_the_template
 
 def test_what_the_template_keeps_says_whose_it_is() -> None:
     storage = read_template(ROOT / "infra" / "storage.yaml")
-    for name, holds in (("Data", "data"), ("Artifacts", "artifacts"), ("Registry", "registry")):
+    kept = {"Data": "data", "Artifacts": "artifacts", "Registry": "registry", "Key": KEY}
+    for name, holds in kept.items():
         tags = {tag["Key"]: tag["Value"] for tag in storage["Resources"][name]["Properties"]["Tags"]}
         assert tags == {STACK_TAG: {"Ref": "Stack"}, SET_TAG: {"Ref": "AWS::StackName"}, HOLDS_TAG: holds}
+
+
+# With versions that Lambda accepts
+
+
+def by_sam(build_sha: str) -> dict[str, Any]:
+    """Return the resources that SAM makes of the template; its code lies where `sam deploy` has put it."""
+    template = read_template(ROOT / "template.yaml")
+    for resource in template["Resources"].values():
+        for name in {"CodeUri", "ContentUri", "DefinitionUri"} & resource.get("Properties", {}).keys():
+            resource["Properties"][name] = "s3://bucket/key"
+    given = {name: str(body.get("Default", "")) for name, body in DECLARED.items()} | {
+        "Environment": "dev", "BuildSha": build_sha, "CodeVersion": "same-code",
+    }  # fmt: skip
+    translated = _translate_by_sam(template, given, ROOT / "template.yaml")
+    deployed = DeployedStack(translated, given, {}, "eu-central-1", "1")
+    for resource in translated["Resources"].values():
+        variables = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
+        for name, value in variables.items():
+            with suppress(Unresolvable):  # what only the deployment knows
+                variables[name] = deployed.value(value)
+    return dict(translated["Resources"])
+
+
+def test_whenever_a_new_version_is_made_its_function_has_another_configuration() -> None:
+    """Lambda refuses a version that equals the one before: "A version for this Lambda function exists".
+
+    SAM puts BuildSha into the description too (pull request 3337 of its repository), without a promise.
+    """
+    one, two = by_sam("a" * 64), by_sam("b" * 64)
+
+    def versions(resources: dict[str, Any]) -> dict[str, set[str]]:
+        made: dict[str, set[str]] = {}
+        for name, body in resources.items():
+            if body["Type"] == "AWS::Lambda::Version":
+                made.setdefault(body["Properties"]["FunctionName"]["Ref"], set()).add(name)
+        return made
+
+    before, after = versions(one), versions(two)
+    functions = {name for name, body in one.items() if body["Type"] == "AWS::Lambda::Function"}
+    assert before.keys() == functions and len(functions) > 20
+    for name in functions:
+        assert before[name] != after[name]
+        was, becomes = ({**made[name]["Properties"], "Description": ""} for made in (one, two))
+        assert was != becomes, f"{name} has new versions of nothing new"
 
 
 # In which state
@@ -323,6 +370,7 @@ class CloudFormation:
     def __init__(self) -> None:
         self.stack: dict[str, Any] | None = None
         self.protected: list[str] = []
+        self.tables: list[str] = []
 
     def describe_stacks(self, **request: Any) -> dict[str, Any]:
         if self.stack is None:
@@ -338,6 +386,12 @@ class CloudFormation:
     def update_termination_protection(self, **request: Any) -> None:
         self.protected.append(request["StackName"])
 
+    def describe_table(self, **request: Any) -> dict[str, Any]:
+        return {"Table": {"DeletionProtectionEnabled": request["TableName"] in self.tables}}
+
+    def update_table(self, **request: Any) -> None:
+        self.tables.append(request["TableName"])
+
 
 class Site:
     """An account with nothing in it, SAM, and what was waited for."""
@@ -350,7 +404,7 @@ class Site:
         self.account = Account("123456789012", "arn:aws:iam::123456789012:user/me", "eu-central-1", self)
 
     def client(self, service: str, **settings: Any) -> Any:
-        assert service in ("cloudformation", "resourcegroupstaggingapi")
+        assert service in ("cloudformation", "dynamodb", "kms", "resourcegroupstaggingapi")
         return self.cloudformation
 
     def sam(self, arguments: list[str], folder: Path, region: str) -> int:
@@ -361,10 +415,17 @@ class Site:
             return 0
         if self.status == 0:
             given = dict(text.split("=", 1) for text in arguments[arguments.index("--parameter-overrides") + 1 :])
+            given = {key: value.strip('"') for key, value in given.items()}
+            before = (self.cloudformation.stack or {"Parameters": []})["Parameters"]
+            values = {name: str(body["Default"]) for name, body in DECLARED.items() if "Default" in body}
+            values |= {item["ParameterKey"]: item["ParameterValue"] for item in before} | given
             self.cloudformation.stack = {
                 "StackName": "modelcycle-prod", "StackId": "arn", "StackStatus": "CREATE_COMPLETE",
-                "Parameters": [{"ParameterKey": key, "ParameterValue": given[key].strip('"')} for key in given],
-                "Outputs": [{"OutputKey": "DataBucket", "OutputValue": "bucket-1"}],
+                "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+                "Outputs": [
+                    {"OutputKey": "DataBucket", "OutputValue": "bucket-1"},
+                    {"OutputKey": "RegistryTable", "OutputValue": "table-1"},
+                ],
             }  # fmt: skip
         return self.status or 0
 
@@ -399,7 +460,7 @@ def test_a_first_deployment_waits_for_the_events_of_its_bucket_and_protects_prod
     assert "--no-confirm-changeset" in deployed
     assert {'Place="aws"', 'Environment="prod"', 'LogDays="90"', 'MonitorRate="rate(1 day)"'} < set(deployed)
     assert site.waits == ["bucket-1"]
-    assert site.cloudformation.protected == ["modelcycle-prod"]
+    assert (site.cloudformation.protected, site.cloudformation.tables) == (["modelcycle-prod"], ["table-1"])
     assert "modelcycle-prod is deployed" in capsys.readouterr().out
     # the next one finds the bucket that it had, and needs no address again
     assert command.run(lambda: deploy.main(["prod"])) == 0
@@ -412,9 +473,23 @@ def test_another_parameter_publishes_new_versions_of_the_same_code(site: Site) -
         given = site.calls[-1]
         return dict(text.split("=", 1) for text in given[given.index("--parameter-overrides") + 1 :])
 
-    one, same, other = deployed(), deployed(), deployed("--settings", "SourceBuckets=arn:aws:s3:::b")
+    given = ("--settings", "SourceBuckets=arn:aws:s3:::b")
+    one, same, other, remembered = deployed(), deployed(), deployed(*given), deployed()
     assert one == same
     assert one["BuildSha"] != other["BuildSha"] and one["CodeVersion"] == other["CodeVersion"]
+    assert remembered["BuildSha"] == other["BuildSha"], "the stack has kept the parameter"
+    assert deployed("--settings", "SourceBuckets=''")["BuildSha"] == one["BuildSha"]
+
+
+def test_changes_that_were_not_confirmed_are_not_called_deployed(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.run(lambda: deploy.main(["dev"])) == 0
+    site.status = None
+    capsys.readouterr()
+    assert command.run(lambda: deploy.main(["dev", "--settings", "AlarmEmail=ops@example.com"])) == 1
+    said = capsys.readouterr()
+    assert "nothing was changed: the changes were not confirmed" in said.err and "is deployed" not in said.out
 
 
 @pytest.mark.parametrize(("status", "says"), [(1, "SAM's reason is above"), (None, "were not confirmed")])

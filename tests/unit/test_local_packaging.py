@@ -13,7 +13,7 @@ import pytest
 
 from infra.local.deployment import layers
 from infra.local.deployment.code_hash import hash_of
-from infra.local.deployment.function_archive import build_sha, function_archive, python_path
+from infra.local.deployment.function_archive import archives_sha, function_archive, python_path
 from infra.local.deployment.layers import Layer, install_layer
 from infra.local.faults import LayerNotInstalled
 from infra.local.fork_plans import ForkPlan
@@ -70,9 +70,9 @@ def test_a_changed_layer_changes_the_build(code: Path, tmp_path: Path) -> None:
     lock = tmp_path / "layers" / "data" / "requirements.txt"
     lock.parent.mkdir(parents=True)
     lock.write_text("duckdb==1\n")
-    before = build_sha(tmp_path, tmp_path)
+    before = archives_sha(tmp_path, tmp_path)
     lock.write_text("duckdb==2\n")
-    assert build_sha(tmp_path, tmp_path) != before
+    assert archives_sha(tmp_path, tmp_path) != before
 
 
 def test_a_renamed_file_changes_the_hash(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,32 @@ def test_no_other_place_or_environment_asks_for_an_address(place: str, stage: st
 def test_a_budget_is_refused_without_an_address() -> None:
     assert "MonthlyBudget" in refusals(Place="aws", Environment="dev", MonthlyBudget="50")
     assert not refusals(Place="aws", Environment="dev", MonthlyBudget="50", AlarmEmail="ops@example.com")
+
+
+def test_subnets_are_refused_without_security_groups() -> None:
+    given = {"Place": "aws", "Environment": "dev", "SubnetIds": "subnet-1,subnet-2"}
+    assert "SecurityGroupIds" in refusals(**given)
+    assert not refusals(**given, SecurityGroupIds="sg-1")
+
+
+def test_every_log_group_has_a_name_by_which_destroy_finds_what_was_written_after_the_stack() -> None:
+    groups = {
+        f"{file}/{name}": resource.get("Properties", {}).get("LogGroupName", {}).get("Fn::Sub", "")
+        for file, template in TEMPLATES.items()
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Logs::LogGroup"
+    }
+    assert groups["storage/CaptureLog"] == "/modelcycle/${Stack}/capture"
+    assert {
+        name for name, value in groups.items() if not re.match(r"/modelcycle/\$\{(AWS::)?Stack(Name)?\}/", value)
+    } == set()
+
+
+def test_rules_use_no_function_that_cloudformation_does_not_know_in_rules() -> None:
+    """AWS page "Rule functions"; the local cloud would take more."""
+    known = {"Fn::And", "Fn::Or", "Fn::Not", "Fn::Equals", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn",
+             "Fn::RefAll", "Fn::ValueOf", "Fn::ValueOfAll"}  # fmt: skip
+    assert set(re.findall(r"Fn::\w+", json.dumps(TEMPLATES["template"]["Rules"]))) <= known
 
 
 @pytest.mark.parametrize("machine", ["LifecycleArn", "RolloutArn", "MonitoringArn", "BatchScoringArn"])
@@ -111,14 +139,30 @@ def test_a_role_for_a_service_that_acts_for_others_too_names_this_account() -> N
     assert checked >= 8
 
 
-def test_protection_is_asked_for_the_stack_that_is_named() -> None:
-    class CloudFormation:
+def test_a_stack_and_its_registry_are_protected_once_it_is_complete_and_not_by_the_template() -> None:
+    """With a protected table, a first deployment that fails could not be rolled back."""
+    assert "DeletionProtectionEnabled" not in TEMPLATES["storage"]["Resources"]["Registry"]["Properties"]
+
+    class Services:
         def __init__(self) -> None:
             self.asked: list[dict[str, Any]] = []
+            self.table: dict[str, Any] = {"TableName": "table-1"}
 
         def update_termination_protection(self, **request: Any) -> None:
             self.asked.append(request)
 
-    client = CloudFormation()
-    protect(client, "modelcycle-prod")
-    assert client.asked == [{"StackName": "modelcycle-prod", "EnableTerminationProtection": True}]
+        def describe_stacks(self, **request: Any) -> dict[str, Any]:
+            return {"Stacks": [{"Outputs": [{"OutputKey": "RegistryTable", "OutputValue": "table-1"}]}]}
+
+        def describe_table(self, **request: Any) -> dict[str, Any]:
+            return {"Table": self.table}
+
+        def update_table(self, **request: Any) -> None:
+            self.asked.append(request)
+            self.table |= request
+
+    client = Services()
+    for _ in range(2):  # DynamoDB is asked once
+        protect(lambda service: client, "modelcycle-prod")
+    of_stack = {"StackName": "modelcycle-prod", "EnableTerminationProtection": True}
+    assert client.asked == [of_stack, {"TableName": "table-1", "DeletionProtectionEnabled": True}, of_stack]

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from infra.local.clients import ClientFactory
 from infra.local.deployment.code_hash import code_version
 from infra.local.deployment.code_traffic import HeldAlias, hold_traffic, move_traffic
-from infra.local.deployment.function_archive import build_sha
+from infra.local.deployment.function_archive import archives_sha
 from infra.local.deployment.functions_hash import functions_sha
 from infra.local.deployment.operator_user import ensure_operator
 from infra.local.deployment.reconcile import reachable_outputs, reconcile
@@ -78,7 +78,7 @@ def deploy(
         **parameters,
     }
     # a new memory size needs new versions too: aliases serve versions
-    build = f"{build_sha(template.parent, home)}{functions_sha(template, values)}"
+    build = f"{archives_sha(template.parent, home)}{functions_sha(template, values)}"
     values.setdefault("BuildSha", hashlib.sha256(build.encode()).hexdigest())
     say("packaging functions and layers")
     translation = translate(template, values, Destination(home, BUCKET, admin.endpoint))

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from infra.local.clients import ClientFactory
 from infra.local.deployment.code_hash import hash_of
-from infra.local.deployment.function_archive import build_sha
+from infra.local.deployment.function_archive import archives_sha
 from infra.local.deployment.stack import BUCKET
 
 RECORD_KEY = "deployed.json"
@@ -57,7 +57,7 @@ def deployment_digest(
     """Return one SHA-256 over everything that a deployment depends on; `endpoint` is part of its addresses."""
     root = template.parent
     flows = [folder for folder in [root / "statemachines"] if folder.is_dir()]
-    parts = [build_sha(root, home), hash_of(flows), stage, endpoint]
+    parts = [archives_sha(root, home), hash_of(flows), stage, endpoint]
     parts += [f"{name}={value}" for name, value in sorted(parameters.items())]
     parts += [path.read_text(encoding="utf-8") for path in [template, *sorted((root / "infra").glob("**/*.yaml"))]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

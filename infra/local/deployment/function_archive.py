@@ -41,7 +41,7 @@ def layer_archive(layer: Layer) -> bytes:
     return _zip({"layer.json": json.dumps(note).encode()})
 
 
-def build_sha(project: Path, home: Path) -> str:
+def archives_sha(project: Path, home: Path) -> str:
     """Return one hash over everything that determines the archives; AutoPublishCodeSha256 publishes versions by it.
 
     It covers the layers, which SAM ignores, and the local cloud, which writes the `bootstrap`.

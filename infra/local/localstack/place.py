@@ -17,7 +17,7 @@ from infra.local.deployment.deployment_record import (
     read_deployment_record,
     write_deployment_record,
 )
-from infra.local.deployment.function_archive import build_sha
+from infra.local.deployment.function_archive import archives_sha
 from infra.local.deployment.intrinsics import DeployedStack
 from infra.local.deployment.layers import remove_unused_layers
 from infra.local.deployment.reconcile import reconcile
@@ -127,7 +127,7 @@ def _deploy(template: Path, stage: str, home: Path, address: str, say: Say) -> N
         "Place": "localstack",
         "Environment": stage,
         "Stream": "sqs",
-        "BuildSha": build_sha(template.parent, home),
+        "BuildSha": archives_sha(template.parent, home),
         "CodeVersion": code_version(template.parent),
         "TrainingCode": training_code(template.parent),
     }
