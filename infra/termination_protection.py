@@ -1,29 +1,19 @@
-"""Protects a stack and its registry against deletion: `python -m infra.termination_protection STACK`.
-
-No template can ask for the protection of a stack. That of the table could be in the template, but then CloudFormation
-could not roll back a first deployment that fails.
-"""
+"""Protects a stack against deletion: `python -m infra.termination_protection STACK`. No template can ask for it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 
-def protect(client: Callable[[str], Any], stack: str) -> None:
-    """Turn on the termination protection of a complete stack and the deletion protection of its registry; idempotent.
+def protect(cloudformation: Any, stack: str) -> None:
+    """Turn on the termination protection of a stack; idempotent.
 
     Parameters
     ----------
-    client : returns boto3's client of a service
+    cloudformation : boto3's client
     """
-    cloudformation, dynamodb = client("cloudformation"), client("dynamodb")
     cloudformation.update_termination_protection(StackName=stack, EnableTerminationProtection=True)
-    outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-    (table,) = (item["OutputValue"] for item in outputs if item["OutputKey"] == "RegistryTable")
-    if not dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
-        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -31,8 +21,8 @@ def main(arguments: list[str]) -> int:
     import boto3
 
     (stack,) = arguments
-    protect(boto3.client, stack)
-    print(f"{stack} and its registry are protected against deletion until somebody turns that off")
+    protect(boto3.client("cloudformation"), stack)
+    print(f"{stack} is protected against deletion: delete-stack refuses it until the protection is turned off")
     return 0
 
 
