@@ -23,6 +23,7 @@ from infra.deployment.existing_data import (
     find_keys,
     key_of,
     stream_of,
+    wait_for_table,
 )
 from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import DeploymentFailed
@@ -144,6 +145,43 @@ def build_and_deploy(folder: Path, environment: str, parameters: Mapping[str, st
     return stack
 
 
+def remove_incomplete(client: Client, stack: Stack) -> None:
+    """Delete a stack that was never complete, its registry included.
+
+    CloudFormation cannot roll back a table that is protected against deletion, and keeps it when it deletes the stack
+    later; the next deployment would take it for kept data without buckets.
+
+    Raises
+    ------
+    DeploymentFailed : the table has records, or something could not be deleted
+    """
+    dynamodb, cloudformation = client("dynamodb"), client("cloudformation")
+    tables = [
+        found.id
+        for found in resources(cloudformation, stack.id)
+        if found.type == "AWS::DynamoDB::Table" and found.id and found.status != "DELETE_COMPLETE"
+    ]
+    for table in tables:
+        try:
+            if dynamodb.scan(TableName=table, Limit=1)["Items"]:
+                raise DeploymentFailed(
+                    f"the stack was never complete ({stack.status}), but this table has records", table,
+                    f"`make destroy ENVIRONMENT={stack.name.rpartition('-')[2]}` keeps it, then deploy again",
+                )  # fmt: skip
+            if dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
+                dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+                wait_for_table(client, table)
+        except dynamodb.exceptions.ResourceNotFoundException:
+            continue
+    delete_and_wait(cloudformation, stack)
+    for table in tables:
+        try:
+            dynamodb.delete_table(TableName=table)
+        except dynamodb.exceptions.ResourceNotFoundException:
+            continue
+        dynamodb.get_waiter("table_not_exists").wait(TableName=table)
+
+
 def storage_parameters(client: Client, stack: Stack) -> dict[str, str]:
     """Return the parameters of the nested stack of buckets and table, and its name."""
     cloudformation = client("cloudformation")
@@ -169,8 +207,8 @@ def finish(client: Client, stack: Stack, before: Stack | None, environment: str)
             else f"events arrive; that took {waited:.0f} s"
         )
     if environment == "prod":
-        protect(client, stack.name)
-        say(f"{stack.name} and its registry are protected against deletion")
+        protect(client("cloudformation"), stack.name)
+        say(f"{stack.name} is protected against deletion")
     if not stack.parameters.get("AlarmEmail"):
         say(f"its alarms reach nobody: `make deploy ENVIRONMENT={environment} ALARM_EMAIL=you@example.com`")
 
@@ -196,7 +234,7 @@ def deploy(account: Account, environment: str, given: str, kept: str) -> None:
     before = find_stack(client("cloudformation"), name)
     if before is not None and before.status in NEVER_COMPLETE:
         say(f"removes what the failed first deployment has left ({before.status})")
-        delete_and_wait(client("cloudformation"), before)
+        remove_incomplete(client, before)
         before = None
     if before is not None:
         check_changeable(before)

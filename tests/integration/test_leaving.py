@@ -14,12 +14,12 @@ from moto import mock_aws
 
 from infra.deployment import left_behind
 from infra.deployment.bucket_events import PREFIX, remove_probes, wait_for_events
-from infra.deployment.deploy import data_parameters
+from infra.deployment.deploy import data_parameters, remove_incomplete
 from infra.deployment.destroy import Leaving, check_allowed, destroy, look, plan
 from infra.deployment.emptying import delete_bucket
 from infra.deployment.existing_data import KeptData, choose, find_all, find_kept, find_keys, stream_of
 from infra.deployment.existing_settings import apply_settings
-from infra.deployment.faults import BadSetting, DataUnclear, Protected
+from infra.deployment.faults import BadSetting, DataUnclear, DeploymentFailed, Protected
 from infra.deployment.stack import Resource, Stack
 
 ROOT = Path(__file__).parents[2]
@@ -203,6 +203,7 @@ def test_a_restored_table_takes_the_place_of_the_one_before_for_the_next_stack_t
     apply_settings(client, ROOT / "infra" / "storage.yaml", used, lambda line: None)
     (found,) = find_kept(client, STACK)
     assert (found.registry, found.data) == ("restored", data.data)
+    assert client("dynamodb").describe_table(TableName="restored")["Table"]["DeletionProtectionEnabled"]
     assert set(find_all(client, STACK)["tables"]) == {"restored", data.registry}
 
 
@@ -369,6 +370,53 @@ class Nothing:
 
     def delete_stack(self, **request: Any) -> None:
         return None
+
+
+# What a first deployment leaves that has failed
+
+
+class Incomplete(Nothing):
+    """CloudFormation with a stack whose rollback failed: it deletes the stack, and keeps the table."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        self.deleted = False
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        found = {"LogicalResourceId": "Registry", "ResourceType": "AWS::DynamoDB::Table",
+                 "PhysicalResourceId": self.table, "ResourceStatus": "DELETE_FAILED"}  # fmt: skip
+        return [{"StackResourceSummaries": [found]}]
+
+    def delete_stack(self, **request: Any) -> None:
+        self.deleted = True
+
+    def get_waiter(self, name: str) -> Any:
+        return self
+
+    def wait(self, **request: Any) -> None:
+        assert self.deleted
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_the_protected_table_of_a_failed_first_deployment_is_removed_if_it_is_empty(
+    client: Client, records: bool
+) -> None:
+    make_table(client, "left", tags(STACK, "one", "registry"), DeletionProtectionEnabled=True)
+    if records:
+        client("dynamodb").put_item(TableName="left", Item={"pk": {"S": "a"}, "sk": {"S": "b"}})
+    cloudformation = Incomplete("left")
+    stack = Stack("modelcycle-prod", "arn", "ROLLBACK_FAILED", protected=False)
+
+    def with_stack(service: str) -> Any:
+        return cloudformation if service == "cloudformation" else client(service)
+
+    if records:
+        with pytest.raises(DeploymentFailed, match="has records"):
+            remove_incomplete(with_stack, stack)
+    else:
+        remove_incomplete(with_stack, stack)
+    assert cloudformation.deleted != records
+    assert (client("dynamodb").list_tables()["TableNames"] == []) != records
 
 
 # What CloudFormation skips when it deletes a stack

@@ -370,7 +370,6 @@ class CloudFormation:
     def __init__(self) -> None:
         self.stack: dict[str, Any] | None = None
         self.protected: list[str] = []
-        self.tables: list[str] = []
 
     def describe_stacks(self, **request: Any) -> dict[str, Any]:
         if self.stack is None:
@@ -386,12 +385,6 @@ class CloudFormation:
     def update_termination_protection(self, **request: Any) -> None:
         self.protected.append(request["StackName"])
 
-    def describe_table(self, **request: Any) -> dict[str, Any]:
-        return {"Table": {"DeletionProtectionEnabled": request["TableName"] in self.tables}}
-
-    def update_table(self, **request: Any) -> None:
-        self.tables.append(request["TableName"])
-
 
 class Site:
     """An account with nothing in it, SAM, and what was waited for."""
@@ -404,7 +397,7 @@ class Site:
         self.account = Account("123456789012", "arn:aws:iam::123456789012:user/me", "eu-central-1", self)
 
     def client(self, service: str, **settings: Any) -> Any:
-        assert service in ("cloudformation", "dynamodb", "kms", "resourcegroupstaggingapi")
+        assert service in ("cloudformation", "kms", "resourcegroupstaggingapi")
         return self.cloudformation
 
     def sam(self, arguments: list[str], folder: Path, region: str) -> int:
@@ -422,10 +415,7 @@ class Site:
             self.cloudformation.stack = {
                 "StackName": "modelcycle-prod", "StackId": "arn", "StackStatus": "CREATE_COMPLETE",
                 "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
-                "Outputs": [
-                    {"OutputKey": "DataBucket", "OutputValue": "bucket-1"},
-                    {"OutputKey": "RegistryTable", "OutputValue": "table-1"},
-                ],
+                "Outputs": [{"OutputKey": "DataBucket", "OutputValue": "bucket-1"}],
             }  # fmt: skip
         return self.status or 0
 
@@ -460,7 +450,7 @@ def test_a_first_deployment_waits_for_the_events_of_its_bucket_and_protects_prod
     assert "--no-confirm-changeset" in deployed
     assert {'Place="aws"', 'Environment="prod"', 'LogDays="90"', 'MonitorRate="rate(1 day)"'} < set(deployed)
     assert site.waits == ["bucket-1"]
-    assert (site.cloudformation.protected, site.cloudformation.tables) == (["modelcycle-prod"], ["table-1"])
+    assert site.cloudformation.protected == ["modelcycle-prod"]
     assert "modelcycle-prod is deployed" in capsys.readouterr().out
     # the next one finds the bucket that it had, and needs no address again
     assert command.run(lambda: deploy.main(["prod"])) == 0

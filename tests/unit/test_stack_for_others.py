@@ -139,30 +139,14 @@ def test_a_role_for_a_service_that_acts_for_others_too_names_this_account() -> N
     assert checked >= 8
 
 
-def test_a_stack_and_its_registry_are_protected_once_it_is_complete_and_not_by_the_template() -> None:
-    """With a protected table, a first deployment that fails could not be rolled back."""
-    assert "DeletionProtectionEnabled" not in TEMPLATES["storage"]["Resources"]["Registry"]["Properties"]
-
-    class Services:
+def test_protection_is_asked_for_the_stack_that_is_named() -> None:
+    class CloudFormation:
         def __init__(self) -> None:
             self.asked: list[dict[str, Any]] = []
-            self.table: dict[str, Any] = {"TableName": "table-1"}
 
         def update_termination_protection(self, **request: Any) -> None:
             self.asked.append(request)
 
-        def describe_stacks(self, **request: Any) -> dict[str, Any]:
-            return {"Stacks": [{"Outputs": [{"OutputKey": "RegistryTable", "OutputValue": "table-1"}]}]}
-
-        def describe_table(self, **request: Any) -> dict[str, Any]:
-            return {"Table": self.table}
-
-        def update_table(self, **request: Any) -> None:
-            self.asked.append(request)
-            self.table |= request
-
-    client = Services()
-    for _ in range(2):  # DynamoDB is asked once
-        protect(lambda service: client, "modelcycle-prod")
-    of_stack = {"StackName": "modelcycle-prod", "EnableTerminationProtection": True}
-    assert client.asked == [of_stack, {"TableName": "table-1", "DeletionProtectionEnabled": True}, of_stack]
+    client = CloudFormation()
+    protect(client, "modelcycle-prod")
+    assert client.asked == [{"StackName": "modelcycle-prod", "EnableTerminationProtection": True}]
