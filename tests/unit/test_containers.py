@@ -19,6 +19,7 @@ from modelcycle.messages import Artifact, Assignment, ContainerOutcome, Run, Run
 from modelcycle.workplace import HandOver, Need, Workplace
 from tests.contract.conductor import conduct
 from tests.fakes import MemoryStore
+from tests.unit.test_keys_and_networks import evaluated
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSIGNMENT = Assignment(step="refit", code="test", why="it is large", request={}, outcome_key="m/runs/r/refit/o.json")
@@ -209,3 +210,33 @@ def test_a_stack_has_the_resources_of_its_kind_of_container(kind: str, made: set
     }
     assert present & {"Cluster", "Task", "JobPolicy"} == made
     assert ("Repository" in present) == (kind != "none")
+
+
+RULES = {
+    "states:startExecution.sync:2": "StepFunctionsGetEventsForStepFunctionsExecutionRule",
+    "ecs:runTask.sync": "StepFunctionsGetEventsForECSTaskRule",
+    "sagemaker:createTrainingJob.sync": "StepFunctionsGetEventsForSageMakerTrainingJobsRule",
+}
+"""The rule that Step Functions makes for a task that waits (AWS pages "IAM policies for ...")."""
+
+
+@pytest.mark.parametrize("large", ["none", "fargate", "sagemaker"])
+def test_the_role_of_a_state_machine_may_make_the_rule_of_each_task_that_waits(large: str) -> None:
+    """Step Functions checks it for the whole definition when it makes the state machine, whatever a run reaches."""
+    resources = evaluated(LargeTraining=large, ContainerSubnets="subnet-1")
+    machines = {name: made for name, made in resources.items() if made["Type"] == "AWS::Serverless::StateMachine"}
+    waits = set()
+    for name, made in machines.items():
+        text = (ROOT / made["Properties"]["DefinitionUri"]).read_text()
+        role = resources[f"template/{made['Properties']['Role']['Fn::GetAtt'][0]}"]
+        statements = [
+            role["stack"].value([statement])
+            for policy in role["Properties"]["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
+            if "events:PutRule" in str(statement)
+        ]
+        allowed = {one["Resource"].rpartition("rule/")[2] for found in statements for one in found}
+        waiting = set(re.findall(r"Resource: arn:aws:states:::(\S+\.sync\S*)", text))
+        waits |= waiting
+        assert {RULES[resource] for resource in waiting} <= allowed, name
+    assert waits == set(RULES) if large != "none" else {"states:startExecution.sync:2"}
