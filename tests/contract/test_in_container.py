@@ -174,6 +174,24 @@ def test_every_step_that_reads_all_rows_is_done_in_a_container_if_they_do_not_fi
 
 
 @pytest.mark.usefixtures("small")
+def test_files_that_arrive_while_a_container_reads_the_others_belong_to_the_next_run(world: World) -> None:
+    containers, arrived = Containers(world, "fargate"), 0
+
+    def task(resource: str, event: Any) -> Any:
+        nonlocal arrived
+        try:
+            return containers.task(resource, event)
+        finally:
+            arrived += 1
+            world.upload(f"raw/busy/later-{arrived}.csv", CSV.encode() + b"\n" * arrived)
+
+    end, data = run(world, "busy", PIPELINE.replace("trials: 3", "trials: 1"), task)
+    assert (end, containers.done.count("collect")) == ("Unchanged", 1)
+    assert data["collect"]["objects"] == 2  # one arrived after Claim
+    assert arrived > len(STEPS)
+
+
+@pytest.mark.usefixtures("small")
 def test_without_containers_files_that_do_not_fit_are_refused_with_what_to_do(world: World) -> None:
     with pytest.raises(Exception, match=r"(?s)the files have .* LargeTraining"):
         run(world, "refused", PIPELINE, Containers(world, "none").task)

@@ -14,11 +14,23 @@ from moto import mock_aws
 from infra.container import run_step
 from infra.local.deployment.intrinsics import DeployedStack
 from infra.local.deployment.translate import read_template
+from modelcycle import data_need
+from modelcycle.collect import collect
 from modelcycle.faults import BadData, BadPipeline, Transient, Unknown
-from modelcycle.messages import Artifact, Assignment, ContainerOutcome, Run, RunRequest, Trigger
+from modelcycle.messages import (
+    Artifact,
+    Assignment,
+    Collected,
+    CollectRequest,
+    ContainerOutcome,
+    Run,
+    RunRequest,
+    Trigger,
+)
 from modelcycle.workplace import HandOver, Need, Workplace
 from tests.contract.conductor import conduct
 from tests.fakes import MemoryStore
+from tests.unit.data_steps import Workspace
 from tests.unit.test_keys_and_networks import evaluated
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -240,3 +252,28 @@ def test_the_role_of_a_state_machine_may_make_the_rule_of_each_task_that_waits(l
         waits |= waiting
         assert {RULES[resource] for resource in waiting} <= allowed, name
     assert waits == set(RULES) if large != "none" else {"states:startExecution.sync:2"}
+
+
+@pytest.mark.parametrize(("container", "refused"), [("none", False), ("fargate", True)])
+def test_where_nothing_takes_files_over_the_limit_is_that_of_each_source(
+    container: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join = {"name": "shops", "on": ["x"], "source": {"type": "sql", "secret": "shop", "table": "shops"}}
+    workspace = Workspace(artifacts=Bucket())
+    run = workspace.run(target="y", join=[join])
+    workspace.data.upload("raw/m/a.csv", b"x,y\n1,a\n2,b\n")
+    workspace.data.upload("landed/m/shops/a.csv", b"x,city\n1,Jena\n2,Bonn\n")
+    monkeypatch.setattr(data_need, "MAX_SNAPSHOT_BYTES", 30)  # of both together more, of each less
+
+    def collected() -> Collected:
+        return collect(
+            CollectRequest(run=run), data=workspace.data, artifacts=workspace.artifacts, code="1",
+            leases=workspace.registry.leases, results=workspace.registry.results,
+            workplace=Workplace(workspace.artifacts, "1", container=container),
+        )  # fmt: skip
+
+    if refused:
+        with pytest.raises(HandOver):
+            collected()
+    else:
+        assert collected().columns == 3
