@@ -18,6 +18,7 @@ from infra.local.emulator.containers import OPERATIONS
 from modelcycle import aws, data_need
 from modelcycle.faults import BadData, BadPipeline
 from modelcycle.messages import Assignment, ContainerOutcome
+from modelcycle.preprocess import tables
 from tests.contract.conductor import conduct, flow
 from tests.contract.conftest import World
 from tests.contract.functions import functions, template
@@ -189,6 +190,20 @@ def test_files_that_arrive_while_a_container_reads_the_others_belong_to_the_next
     assert (end, containers.done.count("collect")) == ("Unchanged", 1)
     assert data["collect"]["objects"] == 2  # one arrived after Claim
     assert arrived > len(STEPS)
+
+
+@pytest.mark.parametrize("kind", ["fargate", "none"])
+def test_texts_that_turn_out_too_long_for_a_function_are_read_in_a_container(
+    world: World, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MAX_TEXT_COLUMN_BYTES", 2_000)  # in a container, 30 times as many
+    containers = Containers(world, kind)
+    if kind == "none":
+        with pytest.raises(Exception, match=r"(?s)text columns have .* deploy the stack with LargeTraining"):
+            run(world, f"texts-{kind}", PIPELINE, containers.task)
+        return
+    end, _ = run(world, f"texts-{kind}", PIPELINE, containers.task)
+    assert (end, containers.done) == ("Unchanged", ["preprocess"])
 
 
 @pytest.mark.usefixtures("small")

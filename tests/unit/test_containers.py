@@ -16,22 +16,27 @@ from infra.local.deployment.intrinsics import DeployedStack
 from infra.local.deployment.translate import read_template
 from modelcycle import data_need
 from modelcycle.collect import collect
-from modelcycle.faults import BadData, BadPipeline, Transient, Unknown
+from modelcycle.engine import connect
+from modelcycle.faults import BadData, BadPipeline, NoData, Transient, Unknown
 from modelcycle.messages import (
     Artifact,
     Assignment,
     Collected,
     CollectRequest,
     ContainerOutcome,
+    FoundUnseen,
     Run,
     RunRequest,
     Trigger,
 )
+from modelcycle.registry import Registry
+from modelcycle.steps import reuse_or_run
 from modelcycle.workplace import HandOver, Need, Workplace
 from tests.contract.conductor import conduct
-from tests.fakes import MemoryStore
+from tests.fakes import MemoryStore, MemoryTable
 from tests.unit.data_steps import Workspace
 from tests.unit.test_keys_and_networks import evaluated
+from tests.unit.test_small_memory import UNSPILLABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSIGNMENT = Assignment(step="refit", code="test", why="it is large", request={}, outcome_key="m/runs/r/refit/o.json")
@@ -118,6 +123,35 @@ def test_without_containers_work_is_tried_that_may_fit() -> None:
     with pytest.raises(BadPipeline):
         ask(place, Need("9 rows", where="container"))
     assert ask(place, Need("9 rows", megabytes=4000, least_megabytes=4000, where="function")) is None
+
+
+@pytest.mark.parametrize("place", ["function", "function alone", "container"])
+def test_work_that_outgrows_the_memory_of_its_place_is_handed_over_if_it_can_be(tmp_path: Path, place: str) -> None:
+    container, is_container = "none" if place == "function alone" else "fargate", place == "container"
+    here, bucket = workplace(megabytes=40, container=container, is_container=is_container)
+
+    def work() -> FoundUnseen:
+        with connect(tmp_path, "find_unseen", 40) as engine:
+            engine.execute(UNSPILLABLE)
+        raise AssertionError("it fits")
+
+    def reuse() -> FoundUnseen:
+        return reuse_or_run(
+            work, FoundUnseen, step="find_unseen", request=RunRequest(run=RUN), parameters=None, code="1",
+            results=Registry(MemoryTable()).results, artifacts=bucket, workplace=here,
+        )  # fmt: skip
+
+    with pytest.raises(HandOver if place == "function" else BadData, match="do not fit into 40 MB") as raised:
+        reuse()
+    if place == "function":
+        left = ContainerOutcome(fault="NoData", text="the container's own error")
+        (stored,) = bucket.objects.values()
+        bucket.upload(Assignment.model_validate_json(stored).outcome_key, left.model_dump_json().encode())
+        with pytest.raises(NoData, match="the container's own error"):
+            reuse()
+    else:
+        assert isinstance(raised.value, BadData)
+        assert ("LargeTraining" in raised.value.remedy) == (place == "function alone")
 
 
 def test_what_does_not_fit_the_container_either_is_refused_there() -> None:
