@@ -33,6 +33,7 @@ HANDLERS = {
     "run_trial": "train/run_trial.py",
     "select_model": "train/select_model.py",
     "refit": "refit/refit.py",
+    "check_refit": "refit/check_refit.py",
 }
 """The module of the handler of each step that a container does."""
 RETRIED = ("Transient", "Throttled", "Raced")

@@ -29,6 +29,7 @@ from modelcycle.messages import (
     RunRequest,
     Trigger,
 )
+from modelcycle.model.training_need import check_rehearsal
 from modelcycle.registry import Registry
 from modelcycle.steps import reuse_or_run
 from modelcycle.workplace import HandOver, Need, Workplace
@@ -152,6 +153,16 @@ def test_work_that_outgrows_the_memory_of_its_place_is_handed_over_if_it_can_be(
     else:
         assert isinstance(raised.value, BadData)
         assert ("LargeTraining" in raised.value.remedy) == (place == "function alone")
+
+
+def test_test_rows_that_stage_could_not_read_are_refused_before_they_are_scored() -> None:
+    size = (100_000_000, 12)  # 2,489 MB
+    for place in ({"container": "none"}, {"is_container": True, "container": "fargate"}):
+        check_rehearsal(*size, workplace(megabytes=2048, **place)[0])
+    check_rehearsal(*size, workplace(megabytes=3008, container="fargate")[0])
+    with pytest.raises(BadData, match="2,489 MB") as refused:
+        check_rehearsal(*size, workplace(megabytes=2048, container="fargate")[0])
+    assert "ScoringMemory" in refused.value.remedy
 
 
 def test_what_does_not_fit_the_container_either_is_refused_there() -> None:
