@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from modelcycle.messages import (
     Trigger,
 )
 from modelcycle.model.training_need import check_rehearsal
+from modelcycle.reasons import reason_text
 from modelcycle.registry import Registry
 from modelcycle.steps import reuse_or_run
 from modelcycle.workplace import HandOver, Need, Workplace
@@ -322,3 +324,49 @@ def test_where_nothing_takes_files_over_the_limit_is_that_of_each_source(
             collected()
     else:
         assert collected().columns == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "hours"),
+    [("Fargate", "AmazonECS.Unknown", 0.4), ("SageMaker", "SageMaker.ResourceLimitExceededException", 2)],
+)
+def test_a_container_waits_for_capacity(state: str, error: str, hours: float) -> None:
+    machine = yaml.safe_load((ROOT / "statemachines" / "in_container.asl.yaml").read_text())
+    (retry,) = [one for one in machine["States"][state]["Retry"] if error in one["ErrorEquals"]]
+    waits = [min(retry["IntervalSeconds"] * 2**n, retry["MaxDelaySeconds"]) for n in range(retry["MaxAttempts"])]
+    # with full jitter a wait is half of that on average
+    assert sum(waits) / 2 > hours * 3600
+    assert machine["TimeoutSeconds"] >= sum(waits) + machine["States"][state]["TimeoutSeconds"]
+
+
+NESTED = {
+    "ECS": {"TaskArn": "t", "StopCode": "TaskFailedToStart", "Containers": [{"Name": "step"}],
+            "StoppedReason": "CannotPullContainerError: pull image manifest has been retried 1 time(s)"},
+    "killed": {"TaskArn": "t", "Containers": [{"Name": "step", "ExitCode": 2}],
+               "StoppedReason": "Essential container in task exited"},
+    "SageMaker": {"TrainingJobName": "0a-1", "FailureReason": "InternalServerError: try again"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "remedy"),
+    [
+        ("ECS", "CannotPullContainerError", "make image"),
+        ("killed", r"exited \(exit status 2\)", "/modelcycle/STACK/container"),
+        ("SageMaker", "InternalServerError: try again", "/aws/sagemaker/TrainingJobs"),
+    ],
+)
+def test_the_reason_of_a_failed_container_is_what_its_service_says_and_where_to_look(
+    kind: str, what: str, remedy: str
+) -> None:
+    inner = {
+        "ExecutionArn": "arn:x",
+        "Status": "FAILED",
+        "Error": "States.TaskFailed",
+        "Cause": json.dumps(NESTED[kind]),
+    }
+    text = reason_text({"Error": "States.TaskFailed", "Cause": json.dumps(inner)})
+    assert "{" not in text
+    assert len(text.split("\n")) == 3
+    assert re.search(what, text.split("\n")[0])
+    assert remedy in text.split("\n")[2]
