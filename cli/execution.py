@@ -21,7 +21,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "train": ("PlanTrials", "Train", "SelectModelInContainer", "SelectModel"),
     "score_candidate": ("FindUnseenInContainer", "FindUnseen", "ScoreCandidateInContainer", "ScoreCandidate"),
     "validate": ("Validate",),
-    "refit": ("Refit", "RefitInContainer", "CheckRefit"),
+    "refit": ("Refit", "RefitInContainer", "CheckRefitInContainer", "CheckRefit"),
     "govern": ("Govern",),
     "register": ("Register",),
     "stage": ("Stage",),
@@ -35,7 +35,7 @@ RESULT_KEYS = {  # where a state puts its result
     "Govern": "govern", "Register": "register", "Stage": "stage", "Deploy": "deploy",
 }  # fmt: skip
 
-REFIT_CAUGHT = "RefitTooLarge"  # the state after a refit that was caught
+REFIT_CAUGHT = ("RefitTooLarge", "RefitUnchecked")  # the states after a refit, or its check, that was caught
 BEGIN_AND_END = "begin and end"  # Claim and the states that conclude a run belong to no step
 EVENTS_PER_PAGE = 10  # each event holds all messages so far, and most refreshes find at most one new event
 
@@ -142,7 +142,7 @@ class Execution:
             self.claim = _json_object(exited.get("output"))
         elif exited and exited["name"].startswith("Conclude"):
             self.late_uploads = _json_object(exited.get("output")).get("conclude", {}).get("folded", 0)
-        elif exited and exited["name"] == REFIT_CAUGHT:
+        elif exited and exited["name"] in REFIT_CAUGHT:
             # the run goes on with the judged model, and the line of the refit says why
             self._leave_state("CheckRefit", _json_object(exited.get("output")), event["timestamp"])
         elif exited and exited["name"] in RESULT_KEYS:

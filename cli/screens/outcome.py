@@ -54,7 +54,7 @@ def _outcome(outcome: Outcome, live: str) -> tuple[str, Rows]:
     if outcome.status == "awaiting_approval":
         version = f"{outcome.model}:{outcome.version}"
         return f"{version} waits for approval; {live}.", [
-            *_why(outcome.reason or "the pipeline file or the stack requires approval, or an earlier run asked for it"),
+            *(_why(outcome.reason) if outcome.reason else []),  # none in records of older code
             ("approve it", f"modelcycle approve {version}"),
             ("or reject it", f"modelcycle reject {version} --why ..."),
         ]

@@ -9,4 +9,6 @@ from modelcycle.refit import check_refit
 @observed("check_refit", CheckRefitRequest.from_event, log=["done", "reason", "max_difference", "cached"])
 def handler(request: CheckRefitRequest) -> CheckedRefit:
     aws = adapters()
-    return check_refit(request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code)
+    return check_refit(
+        request, artifacts=aws.artifacts, results=aws.registry.results, code=aws.code, workplace=aws.workplace
+    )

@@ -5,8 +5,8 @@
 The variables ASSIGNMENT and ASSIGNMENT_SHA256 name the object that the function has stored (`messages.Assignment`).
 IMAGE_CODE, which every image has, is the version of the code that it was built of: work of other code is refused.
 The step runs in a process of its own: if the system kills that for its memory, this one is left to say so. It writes
-the outcome, the step's error included, to where the function looks for it, and ends with 0. It ends with another
-status only if there is no outcome: the state machine then fails.
+the outcome, the step's error or a refusal included, to where the function looks for it, and ends with 0. It ends with
+another status only if there is no outcome, because the assignment could not be read: the state machine then fails.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ HANDLERS = {
     "run_trial": "train/run_trial.py",
     "select_model": "train/select_model.py",
     "refit": "refit/refit.py",
+    "check_refit": "refit/check_refit.py",
 }
 """The module of the handler of each step that a container does."""
 RETRIED = ("Transient", "Throttled", "Raced")
 MAX_ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 5.0
 KILLED = -signal.SIGKILL
-BAD_ASSIGNMENT = 2  # exit status
 
 
 class Context:
@@ -83,30 +83,33 @@ def main(do: Callable[[Any], dict[str, Any]] | None = None) -> int:
     artifacts = adapters().artifacts
     stored = Artifact(uri=os.environ["ASSIGNMENT"], sha256=os.environ["ASSIGNMENT_SHA256"], bytes=0)
     assignment = Assignment.model_validate_json(artifacts.read(stored))
+
+    def refuse(why: str) -> int:
+        print(why, file=sys.stderr)
+        outcome = ContainerOutcome(fault="Fault", text=f"{why}\ncontainer\nsee the log of the container")
+        artifacts.put(assignment.outcome_key, outcome.model_dump_json().encode())
+        return 0
+
     if assignment.step not in HANDLERS:
-        return _refuse(f"the container does not know the step {assignment.step}: deploy the stack and the image again")
+        return refuse(f"the container does not know the step {assignment.step}: deploy the stack and the image again")
     # IMAGE_CODE is of the image, the adapters' is of the task's definition; a plain process has no image
     for code in (os.environ.get("IMAGE_CODE", assignment.code), adapters().code):
         if code != assignment.code:
-            return _refuse(
+            return refuse(
                 f"the container has code {code}, the functions have {assignment.code}: `make image` pushes"
                 " the image of the deployed code"
             )
     for attempt in range(MAX_ATTEMPTS):
-        outcome = ContainerOutcome.model_validate((do or _do)(assignment))
+        try:
+            outcome = ContainerOutcome.model_validate((do or _do)(assignment))
+        except RuntimeError as error:
+            return refuse(str(error))
         if outcome.fault not in RETRIED or attempt == MAX_ATTEMPTS - 1:
             break
         time.sleep(FIRST_WAIT_SECONDS * 2**attempt)
-    if outcome.fault in RETRIED:
-        return _refuse(outcome.text)
     artifacts.put(assignment.outcome_key, outcome.model_dump_json().encode())
     print(json.dumps({"step": assignment.step, "fault": outcome.fault, "peak_megabytes": outcome.peak_megabytes}))
     return 0
-
-
-def _refuse(why: str) -> int:
-    print(why, file=sys.stderr)
-    return BAD_ASSIGNMENT
 
 
 def _do(assignment: Any) -> dict[str, Any]:

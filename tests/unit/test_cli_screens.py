@@ -316,7 +316,6 @@ def outcome(
      "  to do           did you mean income?\n  details         modelcycle show adult --run 7f3a"),
     (outcome("awaiting_approval", "", 2, {1: 100}),
      "adult:2 waits for approval; version 1 stays live.\n"
-     "  why             the pipeline file or the stack requires approval, or an earlier run asked for it\n"
      "  approve it      modelcycle approve adult:2\n  or reject it    modelcycle reject adult:2 --why ..."),
     (outcome("awaiting_approval", "not compared with version 1: x is missing\nand so is y", 2, {1: 100}),
      "adult:2 waits for approval; version 1 stays live.\n"

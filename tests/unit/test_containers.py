@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -20,12 +21,31 @@ from infra.deployment.settings import read_settings
 from infra.local.deployment.code_hash import code_version
 from infra.local.deployment.intrinsics import DeployedStack
 from infra.local.deployment.translate import read_template
-from modelcycle import aws
-from modelcycle.faults import BadData, BadPipeline, Transient, Unknown
-from modelcycle.messages import Artifact, Assignment, ContainerOutcome, Run, RunRequest, Trigger
+from modelcycle import aws, data_need
+from modelcycle.collect import collect
+from modelcycle.engine import connect
+from modelcycle.faults import BadData, BadPipeline, NoData, Transient, Unknown
+from modelcycle.messages import (
+    Artifact,
+    Assignment,
+    Collected,
+    CollectRequest,
+    ContainerOutcome,
+    FoundUnseen,
+    Run,
+    RunRequest,
+    Trigger,
+)
+from modelcycle.model.training_need import check_rehearsal
+from modelcycle.reasons import reason_text
+from modelcycle.registry import Registry
+from modelcycle.steps import reuse_or_run
 from modelcycle.workplace import HandOver, Need, Workplace
 from tests.contract.conductor import conduct
-from tests.fakes import MemoryStore
+from tests.fakes import MemoryStore, MemoryTable
+from tests.unit.data_steps import Workspace
+from tests.unit.test_keys_and_networks import evaluated
+from tests.unit.test_small_memory import UNSPILLABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSIGNMENT = Assignment(step="refit", code="test", why="it is large", request={}, outcome_key="m/runs/r/refit/o.json")
@@ -112,6 +132,45 @@ def test_without_containers_work_is_tried_that_may_fit() -> None:
     with pytest.raises(BadPipeline):
         ask(place, Need("9 rows", where="container"))
     assert ask(place, Need("9 rows", megabytes=4000, least_megabytes=4000, where="function")) is None
+
+
+@pytest.mark.parametrize("place", ["function", "function alone", "container"])
+def test_work_that_outgrows_the_memory_of_its_place_is_handed_over_if_it_can_be(tmp_path: Path, place: str) -> None:
+    container, is_container = "none" if place == "function alone" else "fargate", place == "container"
+    here, bucket = workplace(megabytes=40, container=container, is_container=is_container)
+
+    def work() -> FoundUnseen:
+        with connect(tmp_path, "find_unseen", 40) as engine:
+            engine.execute(UNSPILLABLE)
+        raise AssertionError("it fits")
+
+    def reuse() -> FoundUnseen:
+        return reuse_or_run(
+            work, FoundUnseen, step="find_unseen", request=RunRequest(run=RUN), parameters=None, code="1",
+            results=Registry(MemoryTable()).results, artifacts=bucket, workplace=here,
+        )  # fmt: skip
+
+    with pytest.raises(HandOver if place == "function" else BadData, match="do not fit into 40 MB") as raised:
+        reuse()
+    if place == "function":
+        left = ContainerOutcome(fault="NoData", text="the container's own error")
+        (stored,) = bucket.objects.values()
+        bucket.upload(Assignment.model_validate_json(stored).outcome_key, left.model_dump_json().encode())
+        with pytest.raises(NoData, match="the container's own error"):
+            reuse()
+    else:
+        assert isinstance(raised.value, BadData)
+        assert ("LargeTraining" in raised.value.remedy) == (place == "function alone")
+
+
+def test_test_rows_that_stage_could_not_read_are_refused_before_they_are_scored() -> None:
+    size = (100_000_000, 12)  # 2,489 MB
+    for place in ({"container": "none"}, {"is_container": True, "container": "fargate"}):
+        check_rehearsal(*size, workplace(megabytes=2048, **place)[0])
+    check_rehearsal(*size, workplace(megabytes=3008, container="fargate")[0])
+    with pytest.raises(BadData, match="2,489 MB") as refused:
+        check_rehearsal(*size, workplace(megabytes=2048, container="fargate")[0])
+    assert "ScoringMemory" in refused.value.remedy
 
 
 def test_what_does_not_fit_the_container_either_is_refused_there() -> None:
@@ -221,9 +280,9 @@ def test_a_stack_has_the_resources_of_its_kind_of_container(kind: str, made: set
 # The image is of the code that the stack runs
 
 
-@pytest.mark.parametrize(("image", "status"), [(None, 0), ("test", 0), ("another", run_step.BAD_ASSIGNMENT)])
+@pytest.mark.parametrize(("image", "fault"), [(None, ""), ("test", ""), ("another", "Fault")])
 def test_a_container_refuses_work_if_its_image_is_of_other_code_whatever_the_task_says(
-    image: str | None, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    image: str | None, fault: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bucket = Bucket("artifacts")
     stored = bucket.put("m/a.json", ASSIGNMENT.model_dump_json().encode())
@@ -233,9 +292,11 @@ def test_a_container_refuses_work_if_its_image_is_of_other_code_whatever_the_tas
     monkeypatch.delenv("IMAGE_CODE", raising=False)
     if image:
         monkeypatch.setenv("IMAGE_CODE", image)
-    assert run_step.main(lambda assignment: {"result": {"done": True}}) == status
-    assert (ASSIGNMENT.outcome_key in bucket.objects) == (status == 0)
-    assert ("has code another, the functions have test" in capsys.readouterr().err) == (status != 0)
+    assert run_step.main(lambda assignment: {"result": {"done": True}}) == 0
+    outcome = ContainerOutcome.model_validate_json(bucket.latest(ASSIGNMENT.outcome_key)[0])
+    assert (outcome.fault or "") == fault
+    for said in (outcome.text or "", capsys.readouterr().err):
+        assert ("has code another, the functions have test" in said) == bool(fault)
 
 
 def test_every_image_says_of_which_code_it_is_and_is_named_by_it() -> None:
@@ -292,3 +353,104 @@ def test_what_the_documentation_says_turns_containers_on() -> None:
     assert read_settings(given, declared) == {
         "LargeTraining": "fargate", "ContainerSubnets": "subnet-1,subnet-2",
     }  # fmt: skip
+
+
+RULES = {
+    "states:startExecution.sync:2": "StepFunctionsGetEventsForStepFunctionsExecutionRule",
+    "ecs:runTask.sync": "StepFunctionsGetEventsForECSTaskRule",
+    "sagemaker:createTrainingJob.sync": "StepFunctionsGetEventsForSageMakerTrainingJobsRule",
+}
+"""The rule that Step Functions makes for a task that waits (AWS pages "IAM policies for ...")."""
+
+
+@pytest.mark.parametrize("large", ["none", "fargate", "sagemaker"])
+def test_the_role_of_a_state_machine_may_make_the_rule_of_each_task_that_waits(large: str) -> None:
+    """Step Functions checks it for the whole definition when it makes the state machine, whatever a run reaches."""
+    resources = evaluated(LargeTraining=large, ContainerSubnets="subnet-1")
+    machines = {name: made for name, made in resources.items() if made["Type"] == "AWS::Serverless::StateMachine"}
+    waits = set()
+    for name, made in machines.items():
+        text = (ROOT / made["Properties"]["DefinitionUri"]).read_text()
+        role = resources[f"template/{made['Properties']['Role']['Fn::GetAtt'][0]}"]
+        statements = [
+            role["stack"].value([statement])
+            for policy in role["Properties"]["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
+            if "events:PutRule" in str(statement)
+        ]
+        allowed = {one["Resource"].rpartition("rule/")[2] for found in statements for one in found}
+        waiting = set(re.findall(r"Resource: arn:aws:states:::(\S+\.sync\S*)", text))
+        waits |= waiting
+        assert {RULES[resource] for resource in waiting} <= allowed, name
+    assert waits == set(RULES) if large != "none" else {"states:startExecution.sync:2"}
+
+
+@pytest.mark.parametrize(("container", "refused"), [("none", False), ("fargate", True)])
+def test_where_nothing_takes_files_over_the_limit_is_that_of_each_source(
+    container: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join = {"name": "shops", "on": ["x"], "source": {"type": "sql", "secret": "shop", "table": "shops"}}
+    workspace = Workspace(artifacts=Bucket())
+    run = workspace.run(target="y", join=[join])
+    workspace.data.upload("raw/m/a.csv", b"x,y\n1,a\n2,b\n")
+    workspace.data.upload("landed/m/shops/a.csv", b"x,city\n1,Jena\n2,Bonn\n")
+    monkeypatch.setattr(data_need, "MAX_SNAPSHOT_BYTES", 30)  # of both together more, of each less
+
+    def collected() -> Collected:
+        return collect(
+            CollectRequest(run=run), data=workspace.data, artifacts=workspace.artifacts, code="1",
+            leases=workspace.registry.leases, results=workspace.registry.results,
+            workplace=Workplace(workspace.artifacts, "1", container=container),
+        )  # fmt: skip
+
+    if refused:
+        with pytest.raises(HandOver):
+            collected()
+    else:
+        assert collected().columns == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "hours"),
+    [("Fargate", "AmazonECS.Unknown", 0.4), ("SageMaker", "SageMaker.ResourceLimitExceededException", 2)],
+)
+def test_a_container_waits_for_capacity(state: str, error: str, hours: float) -> None:
+    machine = yaml.safe_load((ROOT / "statemachines" / "in_container.asl.yaml").read_text())
+    (retry,) = [one for one in machine["States"][state]["Retry"] if error in one["ErrorEquals"]]
+    waits = [min(retry["IntervalSeconds"] * 2**n, retry["MaxDelaySeconds"]) for n in range(retry["MaxAttempts"])]
+    # with full jitter a wait is half of that on average
+    assert sum(waits) / 2 > hours * 3600
+    assert machine["TimeoutSeconds"] >= sum(waits) + machine["States"][state]["TimeoutSeconds"]
+
+
+NESTED = {
+    "ECS": {"TaskArn": "t", "StopCode": "TaskFailedToStart", "Containers": [{"Name": "step"}],
+            "StoppedReason": "CannotPullContainerError: pull image manifest has been retried 1 time(s)"},
+    "killed": {"TaskArn": "t", "Containers": [{"Name": "step", "ExitCode": 2}],
+               "StoppedReason": "Essential container in task exited"},
+    "SageMaker": {"TrainingJobName": "0a-1", "FailureReason": "InternalServerError: try again"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "remedy"),
+    [
+        ("ECS", "CannotPullContainerError", "make image"),
+        ("killed", r"exited \(exit status 2\)", "/modelcycle/STACK/container"),
+        ("SageMaker", "InternalServerError: try again", "/aws/sagemaker/TrainingJobs"),
+    ],
+)
+def test_the_reason_of_a_failed_container_is_what_its_service_says_and_where_to_look(
+    kind: str, what: str, remedy: str
+) -> None:
+    inner = {
+        "ExecutionArn": "arn:x",
+        "Status": "FAILED",
+        "Error": "States.TaskFailed",
+        "Cause": json.dumps(NESTED[kind]),
+    }
+    text = reason_text({"Error": "States.TaskFailed", "Cause": json.dumps(inner)})
+    assert "{" not in text
+    assert len(text.split("\n")) == 3
+    assert re.search(what, text.split("\n")[0])
+    assert remedy in text.split("\n")[2]

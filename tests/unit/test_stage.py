@@ -103,7 +103,9 @@ def test_a_slow_version_is_refused_with_the_reason_recorded() -> None:
 
 def test_a_version_that_needs_approval_waits() -> None:
     run = Registered(approval={"required": True})
-    assert run.stage().approval and run.state == "awaiting_approval"
+    result = run.stage()
+    assert result.approval and run.state == "awaiting_approval"
+    assert result.ask == ["the pipeline file requires approval"]
 
 
 def test_a_stack_may_ask_for_the_approval_of_each_version_whatever_its_pipeline_file_says() -> None:
@@ -114,6 +116,7 @@ def test_a_stack_may_ask_for_the_approval_of_each_version_whatever_its_pipeline_
         run.registry.standings.get(MODEL, run.version).why
         == "the rows are few; every version of this stack needs an approval"
     )
+    assert result.ask == ["the rows are few", "every version of this stack needs an approval"]
 
 
 def test_a_second_delivery_returns_the_first_verdict_and_moves_nothing() -> None:

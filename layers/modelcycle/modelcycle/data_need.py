@@ -40,7 +40,7 @@ def files_need(total: int) -> Need:
     ----------
     total : bytes of all files
     """
-    exceeds = "files of 2 GiB at most" if total > MAX_SNAPSHOT_BYTES else ""
+    exceeds = "at most 2 GiB" if total > MAX_SNAPSHOT_BYTES else ""
     return Need(f"files of {total / 2**30:,.1f} GiB", exceeds=exceeds)
 
 
@@ -49,11 +49,11 @@ def rows_need(collected: Collected) -> Need:
     if collected.bytes > MAX_SNAPSHOT_BYTES:
         return files_need(collected.bytes)
     cells = collected.rows * collected.columns
-    exceeds = f"the time for at most {MAX_CELLS:,} values" if cells > MAX_CELLS else ""
+    exceeds = f"at most {MAX_CELLS:,} values" if cells > MAX_CELLS else ""
     return Need(f"{collected.rows:,} rows of {collected.columns:,} columns", exceeds=exceeds)
 
 
 def table_need(table: Artifact) -> Need:
     """Return what copying a typed table takes."""
-    exceeds = "512 MB of temporary files" if table.bytes > MAX_FETCHED_BYTES else ""
+    exceeds = f"at most {MAX_FETCHED_BYTES >> 20} MiB" if table.bytes > MAX_FETCHED_BYTES else ""
     return Need(f"a table of {table.bytes >> 20:,} MiB", exceeds=exceeds)

@@ -117,7 +117,8 @@ def connect(folder: Path, where: str, megabytes: int | None = None) -> Iterator[
     except duckdb.OutOfMemoryException:
         raise BadData(
             f"the data do not fit into {megabytes} MB of memory", where,
-            "give the step more memory (DataMemory, a parameter of the stack), or keep fewer rows or columns",
+            "give the step more memory (DataMemory, in a container ContainerMemory or ContainerInstance: parameters of"
+            " the stack), or keep fewer rows or columns", outgrows=True,
         ) from None  # fmt: skip
     finally:
         connection.close()

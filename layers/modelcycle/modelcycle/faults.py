@@ -84,7 +84,11 @@ class BadPipeline(BadInput):
 
 
 class BadData(BadInput):
-    """The rows cannot be used."""
+    """The rows cannot be used; `outgrows`: not in this place, perhaps in one with more memory, time and disk."""
+
+    def __init__(self, what: str, where: str = "", remedy: str = "", *, outgrows: bool = False) -> None:
+        super().__init__(what, where, remedy)
+        self.outgrows = outgrows
 
 
 class NoData(BadData):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from modelcycle.faults import BadPipeline
+from modelcycle.faults import BadData, BadPipeline
 from modelcycle.messages import Message, Run, RunRequest, artifacts_in, fingerprint
 from modelcycle.registry import Results
 from modelcycle.spec import Pipeline, parse
@@ -45,7 +45,8 @@ def reuse_or_run(
     parameters : what else the result depends on (parts of the pipeline file)
     code : version of the code; a result of other code is not reused
     artifacts : the bucket that holds the step's artifacts
-    workplace, need : where work may be done, and what this work takes; without both it is done here
+    workplace, need : where work may be done, and what this work takes as far as that is known before; None: it is
+        tried here, and a workplace takes it over if it outgrows this one
     area : the part of the run's folder that the step writes to; by default its name
 
     Raises
@@ -55,10 +56,17 @@ def reuse_or_run(
     mark = fingerprint(step, code, request, parameters)
 
     def work_here_or_elsewhere() -> Result:
-        if workplace is None or need is None:
+        if workplace is None:
             return work()
-        elsewhere = workplace.done_elsewhere(step, area or step, request, mark, need)
-        return work() if elsewhere is None else result_type.model_validate(elsewhere)
+        elsewhere = workplace.done_elsewhere(step, area or step, request, mark, need) if need is not None else None
+        if elsewhere is None:
+            try:
+                return work()
+            except BadData as fault:
+                if not fault.outgrows:
+                    raise
+                elsewhere = workplace.done_after(fault, step, area or step, request, mark)
+        return result_type.model_validate(elsewhere)
 
     return reuse_or_work(
         work_here_or_elsewhere, result_type, model=request.run.model, step=step, mark=mark,

@@ -38,7 +38,7 @@ class Need(NamedTuple):
     what : its size, for people, such as "120,000,000 values"
     megabytes : of memory, as it is expected; 0: less than any function has
     least_megabytes : with less than these it need not be tried
-    exceeds : a limit of functions that it exceeds, such as "2 GiB of temporary files"; empty: none
+    exceeds : a limit of functions that it exceeds, such as "at most 2 GiB"; empty: none
     where : what the pipeline file says
     """
 
@@ -118,11 +118,36 @@ class Workplace:
             return None
         if self.container == "none":
             self._refuse(step, need, why)
+        return self._from_container(why, step, area, request, mark)
+
+    def done_after(self, fault: BadData, step: str, area: str, request: RunRequest, mark: str) -> dict[str, Any]:
+        """Return the result of a container for work that has outgrown this place while it was done.
+
+        Parameters
+        ----------
+        fault : what the work has outgrown
+        step, area, request, mark : as of `done_elsewhere`
+
+        Raises
+        ------
+        HandOver, Fault : as `done_elsewhere`
+        BadData : nothing takes work over from here
+        """
+        if self.is_container:
+            raise fault
+        if not self.hands_over:
+            remedy = f"{fault.remedy}, or deploy the stack with LargeTraining (docs/large-data.md)"
+            raise BadData(fault.what, fault.where, remedy) from fault
+        return self._from_container(fault.what, step, area, request, mark)
+
+    def _from_container(self, why: str, step: str, area: str, request: RunRequest, mark: str) -> dict[str, Any]:
+        """Return the result of a container, raise its error, or hand the work over to one."""
         outcome_key = request.run.key(area, f"container-{mark[:16]}-outcome.json")
         outcome = self._outcome(outcome_key)
         if outcome is not None:
             if outcome.fault:
                 raise _raised_again(outcome)
+            assert outcome.result is not None
             return outcome.result
         assignment = Assignment(
             step=step, code=self.code, why=why, request=request.wire(), outcome_key=outcome_key
@@ -141,7 +166,7 @@ class Workplace:
         if need.where == "container":
             return "the pipeline file says training.where: container"
         if need.exceeds:
-            return f"{need.what} exceed what a function has: {need.exceeds}"
+            return f"{need.what} are more than a function can do: {need.exceeds}"
         # where nothing takes it over, work is tried that may need less than expected
         needed = need.least_megabytes if self.container == "none" else need.megabytes
         if self.megabytes is not None and needed > self.megabytes:

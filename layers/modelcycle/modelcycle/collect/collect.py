@@ -9,11 +9,12 @@ from modelcycle.collect.column_checks import all_names, check_pipeline_columns, 
 from modelcycle.collect.content import content_hash
 from modelcycle.collect.contract_columns import check_table
 from modelcycle.collect.corrections import apply_corrections, is_corrections, read_corrections
-from modelcycle.collect.inputs import list_inputs, source_prefix
+from modelcycle.collect.inputs import Inputs, list_inputs, source_prefix
 from modelcycle.collect.join import join_tables
 from modelcycle.collect.notes import notes_of_files
 from modelcycle.collect.objects import Entry, read_objects
 from modelcycle.collect.pinned_contract import contract_for, pinned_contract
+from modelcycle.collect.pinned_inputs import pin_inputs, pinned_inputs
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.collect.stream_objects import correct_objects
@@ -28,7 +29,7 @@ from modelcycle.spec import MAIN, StreamSource
 from modelcycle.spec.sources import csv_of
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Listed, Store, put_json, read_json
-from modelcycle.workplace import Workplace
+from modelcycle.workplace import HandOver, Workplace
 
 MAX_NAMED = 20  # repeated files in the message; the manifest has all
 
@@ -65,14 +66,19 @@ def collect(
     run = request.run
     pipeline = pipeline_of(artifacts, run)
     prefix = source_prefix(run.model, MAIN, pipeline.source)
-    inputs = list_inputs(pipeline, data, registry.landings if registry is not None else None)
+
+    def found() -> Inputs:
+        sources = list_inputs(pipeline, data, registry.landings if registry is not None else None)
+        # of rows from any source: `modelcycle quarantine --replay` uploads them, which starts a run
+        return Inputs(sources, [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)])
+
+    hands_over = workplace is not None and workplace.hands_over
+    read = (pinned_inputs(run, workplace.objects) if workplace is not None and hands_over else None) or found()
+    inputs, corrections = read
     listing = inputs[MAIN]
-    # of rows from any source: `modelcycle quarantine --replay` uploads them, which starts a run
-    corrections = [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     for name, objects in inputs.items():
-        _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]), workplace)
-    total = sum(listed.bytes for objects in inputs.values() for listed in objects)
+        _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]), hands_over)
     pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
@@ -147,7 +153,7 @@ def collect(
                 lines=artifacts.put(run.key("collect", "lines.parquet"), lines) if lines else None,
                 columns=len(names),
                 objects=sum(map(len, inputs.values())),
-                bytes=total,
+                bytes=read.bytes,
                 rows=rows,
                 quarantined=broken,
                 corrected=sum(source.get("corrected", 0) for source in sources),
@@ -157,10 +163,15 @@ def collect(
                 notes=notes,
             )
 
-    collected = reuse_or_run(
-        work, Collected, step="collect", request=request, parameters=parameters, code=code,
-        results=results, artifacts=artifacts, workplace=workplace, need=files_need(total),
-    )  # fmt: skip
+    try:
+        collected = reuse_or_run(
+            work, Collected, step="collect", request=request, parameters=parameters, code=code, results=results,
+            artifacts=artifacts, workplace=workplace, need=files_need(read.bytes) if hands_over else None,
+        )  # fmt: skip
+    except HandOver:
+        assert workplace is not None
+        pin_inputs(run, read, workplace.objects)
+        raise
     contents = [file.content for file in contract_files(read_json(artifacts, collected.manifest))]
     held = contract_for(pinned, contents, artifacts)
     if held is None:
@@ -168,7 +179,7 @@ def collect(
     return collected.model_copy(update={"contract": held.artifact, "contract_version": held.version})
 
 
-def _check_listing(listing: list[Listed], prefix: str, workplace: Workplace | None) -> None:
+def _check_listing(listing: list[Listed], prefix: str, hands_over: bool) -> None:
     if not listing and not prefix.startswith("raw/"):
         raise NoData(
             "no rows have arrived from the source", prefix,
@@ -183,4 +194,4 @@ def _check_listing(listing: list[Listed], prefix: str, workplace: Workplace | No
     for listed in listing:
         check_suffix(listed.key)
     total = sum(listed.bytes for listed in listing)
-    check_files(total, prefix, workplace is not None and workplace.hands_over)
+    check_files(total, prefix, hands_over)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from modelcycle.collect.landed import landed_prefix, read_manifest
 from modelcycle.faults import Unknown
@@ -13,6 +14,18 @@ from modelcycle.spec.sources import Source, is_pulled
 from modelcycle.store import Listed, Store
 
 WINDOW = re.compile(r"\d{4}/\d{2}/")  # see `land`
+
+
+class Inputs(NamedTuple):
+    """What a run reads: the objects of each source in the order in which they are read, and corrections of rows."""
+
+    sources: dict[str, list[Listed]]
+    corrections: list[Listed]
+
+    @property
+    def bytes(self) -> int:
+        """Of all sources together."""
+        return sum(listed.bytes for objects in self.sources.values() for listed in objects)
 
 
 def source_prefix(model: str, name: str, source: Source) -> str:

@@ -192,6 +192,7 @@ class Staged(Message):
     p99_ms: float
     differences: int
     approval: bool = Field(description="true if the version waits for approval")
+    ask: list[str] = Field([], description="why it waits for approval, as sentences")
     moves: int | None = Field(None, description="number of the route's last move when this run first read it")
     report: Artifact
     rows_per_second: float | None = Field(None, description="of the load test; None if there was none")

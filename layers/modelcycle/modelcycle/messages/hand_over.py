@@ -30,7 +30,7 @@ class Assignment(BaseModel):
     code: str = Field(description="version of the functions' code; the container must have the same")
     why: str
     request: dict[str, Any] = Field(description="the message that the function was given, as JSON")
-    outcome_key: str = Field(description="where the container leaves its `Outcome`")
+    outcome_key: str = Field(description="where the container leaves its `ContainerOutcome`")
 
 
 class ContainerOutcome(BaseModel):

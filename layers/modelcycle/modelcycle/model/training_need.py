@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from modelcycle.faults import BadData
 from modelcycle.messages import EngineeredFeatures, Preprocessed
-from modelcycle.workplace import Need, Where
+from modelcycle.workplace import Need, Where, Workplace
 
 MEGABYTES = 200  # of Python and its libraries
 BYTES_PER_VALUE = {"hist_gradient_boosting": 50, "random_forest": 65, "extra_trees": 65, "linear": 125}
@@ -47,6 +48,35 @@ def scoring_need(rows: int, columns: int) -> Need:
     """
     megabytes = MEGABYTES + SCORING_BYTES_PER_VALUE * rows * columns / 2**20
     return Need(f"the test rows of {rows:,} rows of {columns:,} columns", megabytes)
+
+
+REHEARSAL_BYTES_PER_VALUE = 2
+"""Of test rows, an eighth of the table: as columns and as their file."""
+
+
+def check_rehearsal(rows: int, columns: int, workplace: Workplace) -> None:
+    """Check that the function of `stage` can read the test rows: it calls a function, so no container does it.
+
+    Parameters
+    ----------
+    rows : kept ones
+    columns : of the table, without the target
+    workplace : a function that has as much memory as that of `stage`
+
+    Raises
+    ------
+    BadData : a model that a container has scored could not be rehearsed
+    """
+    if workplace.is_container or not workplace.hands_over or workplace.megabytes is None:
+        return
+    megabytes = MEGABYTES + REHEARSAL_BYTES_PER_VALUE * rows * columns / 2**20
+    if megabytes > workplace.megabytes:
+        raise BadData(
+            f"the test rows of {rows:,} rows of {columns:,} columns need about {megabytes:,.0f} MB of memory in stage,"
+            f" which no container does; its function has {workplace.megabytes:,}", "stage",
+            "raise ScoringMemory, a parameter of the stack, and run again: finished steps are reused; or keep fewer"
+            " rows or columns",
+        )  # fmt: skip
 
 
 def training_need(

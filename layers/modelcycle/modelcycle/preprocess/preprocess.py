@@ -95,8 +95,8 @@ def preprocess(
         parameters["started"] = request.run.started_at.isoformat()
     return reuse_or_run(
         work, Preprocessed, step=STEP, request=request, parameters=parameters, code=code, results=results,
-        artifacts=artifacts, workplace=workplace if workplace and workplace.hands_over else None,
-        need=rows_need(request.collect),
+        artifacts=artifacts, workplace=workplace,
+        need=rows_need(request.collect) if workplace and workplace.hands_over else None,
     )  # fmt: skip
 
 

@@ -39,11 +39,10 @@ def check_size(engine: Any, columns: dict[int, Column], rows: int, scale: int = 
     BadData : names the limit, and the largest column
     """
     max_cells, max_text_bytes = data_need.MAX_CELLS * scale, MAX_TEXT_COLUMN_BYTES * scale
-    larger = ", or deploy the stack with LargeTraining (docs/large-data.md)" if scale == 1 else ""
     if rows * len(columns) > max_cells:
         raise BadData(
             f"{rows:,} rows of {len(columns)} columns exceed the limit of {max_cells:,} values", "preprocess",
-            f"keep {max_cells // len(columns):,} rows, or list columns in drop_columns{larger}",
+            f"keep {max_cells // len(columns):,} rows, or list columns in drop_columns", outgrows=True,
         )  # fmt: skip
     text_bytes: dict[str, int] = {}
     text_columns = [number for number, column in columns.items() if column.type == "text"]
@@ -58,7 +57,7 @@ def check_size(engine: Any, columns: dict[int, Column], rows: int, scale: int = 
         raise BadData(
             f"the text columns have {total >> 20} MiB; the limit is {max_text_bytes >> 20}",
             f"column {largest}: {text_bytes[largest] >> 20} MiB",
-            f"list it in drop_columns, or keep fewer rows{larger}",
+            "list it in drop_columns, or keep fewer rows", outgrows=True,
         )  # fmt: skip
 
 

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from modelcycle.faults import ParityBroken
 from modelcycle.messages import CheckedRefit, CheckRefitRequest
-from modelcycle.model.columns import Columns
+from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.npz import from_npz
 from modelcycle.model.parity import ScorePair, check_parity, deviation_of
 from modelcycle.model.scoring import Scorer, Scores
 from modelcycle.model.signature import Signature
+from modelcycle.model.training_need import scoring_need
 from modelcycle.registry import Results
 from modelcycle.steps import reuse_or_run
 from modelcycle.store import Store
+from modelcycle.workplace import Workplace
 
 STEP = "check_refit"
 
 
-def check_refit(request: CheckRefitRequest, *, artifacts: Store, results: Results, code: str) -> CheckedRefit:
+def check_refit(
+    request: CheckRefitRequest, *, artifacts: Store, results: Results, code: str, workplace: Workplace | None = None
+) -> CheckedRefit:
     """Hold the parity check again; if it fails, the judged model goes live.
 
     Parameters
     ----------
     code : version of the code; a result of other code is not reused
+    workplace : where the work may be done; None: here, whatever it takes
     """
+    table = TableSchema.model_validate_json(artifacts.read(request.preprocess.table))
 
     def work() -> CheckedRefit:
         if request.refit.worse:
@@ -52,5 +58,6 @@ def check_refit(request: CheckRefitRequest, *, artifacts: Store, results: Result
 
     return reuse_or_run(
         work, CheckedRefit, step=STEP, request=request, parameters=None, code=code,
-        results=results, artifacts=artifacts,
+        results=results, artifacts=artifacts, workplace=workplace,
+        need=scoring_need(request.preprocess.kept, len(table.columns)),
     )  # fmt: skip

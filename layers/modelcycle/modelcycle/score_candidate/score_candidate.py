@@ -9,7 +9,7 @@ from modelcycle.model.npz import from_npz
 from modelcycle.model.parity import Parity, ScorePair, check_parity, deviation_of
 from modelcycle.model.scoring import ScoreArray, Scorer, Scores
 from modelcycle.model.signature import Signature
-from modelcycle.model.training_need import scoring_need
+from modelcycle.model.training_need import check_rehearsal, scoring_need
 from modelcycle.registry import Registry
 from modelcycle.score_candidate.evidence import gather_evidence
 from modelcycle.score_candidate.sensitive_groups import sensitive_groups
@@ -40,8 +40,12 @@ def score_candidate(
     Raises
     ------
     ParityBroken : the two give different scores
+    BadData : `stage` could not read the test rows
     """
     pipeline = pipeline_of(artifacts, request.run)
+    size = request.preprocess.kept, request.engineer_features.columns
+    if workplace is not None:
+        check_rehearsal(*size, workplace)
 
     def work() -> ScoredCandidate:
         signature = Signature.model_validate_json(artifacts.read(request.select_model.signature))
@@ -73,7 +77,7 @@ def score_candidate(
     return reuse_or_run(
         work, ScoredCandidate, step=STEP, request=request, parameters=pipeline.sensitive_columns, code=code,
         results=registry.results, artifacts=artifacts, workplace=workplace,
-        need=scoring_need(request.preprocess.kept, request.engineer_features.columns),
+        need=scoring_need(*size),
     )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ from modelcycle.store import Store, put_json, read_json
 
 MAX_ANSWERS_ON_RECORD = 50  # rows of a version
 STACK_ASKS = "every version of this stack needs an approval"
+PIPELINE_ASKS = "the pipeline file requires approval"
+EARLIER_RUN_ASKS = "an earlier run asked for it"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,9 @@ def stage(request: StageRequest, places: Places) -> Staged:
         verdict = "refused"
         state = state_in_words(standing.state)
         reasons = [f"version {version} was {state} before: {standing.why or f'by {standing.by}'}"]
+    # a version that waits for approval keeps waiting, whatever a later pipeline file says
+    approval = standing.state == "awaiting_approval" or (ask and standing.state == "staged")
+    asks = [*reasons_to_ask, *([PIPELINE_ASKS] if pipeline.approval.required else [])] or [EARLIER_RUN_ASKS]
     return Staged(
         verdict=verdict,
         reasons=reasons,
@@ -91,8 +96,8 @@ def stage(request: StageRequest, places: Places) -> Staged:
         p50_ms=report["p50_ms"],
         p99_ms=report["p99_ms"],
         differences=report["differences"],
-        # a version that waits for approval keeps waiting, whatever a later pipeline file says
-        approval=standing.state == "awaiting_approval" or (ask and standing.state == "staged"),
+        approval=approval,
+        ask=asks if approval else [],
         moves=report.get("moves"),
         report=artifact,
         **_figures(report),
