@@ -185,9 +185,18 @@ def test_what_was_not_asked_is_said() -> None:
     assert checked.verdict == "passed"
     assert "version 2 was staged before answers were put on record" in checked.notes[0]
     assert checked.notes[1:] == ["no live model could be asked"]
-    seconds = iter([0.0, 1000.0])
-    late = Cloud().check(clock=lambda: next(seconds))
-    assert "m was not asked: 200 seconds were over" in late.notes
+
+
+def test_the_clock_starts_before_the_first_request() -> None:
+    cloud, now = Cloud(), [0.0]
+    answer = cloud.new.invoke
+
+    def slow(event: bytes) -> Invoked:
+        now[0] += 151
+        return answer(event)
+
+    cloud.new.invoke = slow  # type: ignore[method-assign]
+    assert "m was not asked: 150 seconds were over" in cloud.check(clock=lambda: now[0]).notes
 
 
 def test_what_cannot_be_checked_is_refused_and_reported() -> None:
