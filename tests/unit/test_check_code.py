@@ -55,6 +55,10 @@ class Function:
     status: int = 200
     failure: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    versions: dict[str, Function] = field(default_factory=dict)
+
+    def at(self, version: str) -> Function:
+        return self.versions[version]
 
     def invoke(self, event: bytes) -> Invoked:
         request = json.loads(event)
@@ -70,10 +74,14 @@ class Function:
 @dataclass
 class Reports:
     version: str = ""
+    previous: str = ""
     told: list[tuple[str, str, bool]] = field(default_factory=list)
 
     def target(self, deployment: str) -> str:
         return self.version
+
+    def before(self, deployment: str) -> str:
+        return self.previous
 
     def report(self, deployment: str, hook: str, passed: bool) -> None:
         self.told.append((deployment, hook, passed))
@@ -173,8 +181,37 @@ def test_what_the_live_code_answers_likewise_does_not_stop_its_successor() -> No
     cloud.new.body = cloud.live.body = {**answer_to(RECORD), "predictions": ["nein", "nein", "nein"]}
     checked = cloud.check()
     assert checked.verdict == "passed"
-    assert "so does the code that serves now" in checked.notes[0]
-    cloud.live.version = cloud.new.version  # after the traffic has moved, both are the same code
+    assert "so does the code before it" in checked.notes[0]
+
+
+@pytest.mark.parametrize("told_by", ["CodeDeploy", "the local cloud"])
+@pytest.mark.parametrize("moved", [False, True], ids=["before traffic", "after traffic"])
+@pytest.mark.parametrize("broken", ["a version whose artifact is gone", "a wrong answer"])
+def test_what_passed_before_traffic_passes_after_it(told_by: str, moved: bool, broken: str) -> None:
+    cloud = Cloud()
+    if broken == "a wrong answer":
+        cloud.new.body = {**answer_to(RECORD), "predictions": ["nein", "nein", "nein"]}
+    else:
+        cloud.new.body, cloud.new.status = {"type": "about:blank", "detail": "there is no such object"}, 503
+    old = Function(cloud.new.body, "6", cloud.new.status)
+    cloud.live = Function(cloud.new.body, "7" if moved else "6", cloud.new.status, versions={"6": old})
+    event = {"DeploymentId": "d-1"}
+    if told_by == "CodeDeploy":
+        event["LifecycleEventHookExecutionId"], cloud.reports.previous = "h-1", "6"
+    else:
+        event["VersionBefore"] = "6"
+    asked = CheckCodeRequest.from_event(event)
+    checked = check_predict(asked, cloud.places)
+    assert (checked.verdict, checked.reasons) == ("passed", [])
+    assert "so does the code before it" in checked.notes[0]
+    old.body, old.status = answer_to(RECORD), 200  # the new code is the reason
+    assert check_predict(asked, cloud.places).verdict == "refused"
+
+
+def test_code_that_is_its_own_control_is_refused() -> None:
+    cloud = Cloud()  # the version before is unknown, and the traffic has moved
+    cloud.new.body = cloud.live.body = {**answer_to(RECORD), "predictions": ["nein", "nein", "nein"]}
+    cloud.live.version = cloud.new.version
     assert cloud.check().verdict == "refused"
 
 
@@ -256,6 +293,9 @@ class RealPredict:
     def __init__(self, api: Api) -> None:
         self.api = api
 
+    def at(self, version: str) -> RealPredict:
+        return self
+
     def invoke(self, event: bytes) -> Invoked:
         return Invoked(self.api.handle(json.loads(event)), version="7")
 
@@ -308,11 +348,13 @@ def test_codedeploy_is_asked_and_told_as_its_api_has_it(revision: dict[str, Any]
     client = boto3.client("codedeploy", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     with Stubber(client) as stub:
         stub.add_response("get_deployment", {"deploymentInfo": {"revision": revision}}, {"deploymentId": "d-1"})
+        stub.add_response("get_deployment", {"deploymentInfo": {"revision": revision}}, {"deploymentId": "d-1"})
         for status in ("Succeeded", "Failed"):
             told = {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "h-1", "status": status}
             stub.add_response("put_lifecycle_event_hook_execution_status", {}, told)
         deployments = CodeDeploy(client)
         assert deployments.target("d-1") == ("" if revision["revisionType"] == "S3" else "7")
+        assert deployments.before("d-1") == ("6" if "appSpecContent" in revision else "")
         deployments.report("d-1", "h-1", True)
         deployments.report("d-1", "h-1", False)
         stub.assert_no_pending_responses()

@@ -101,7 +101,7 @@ def _check(functions: Any, deployed: Resources, alias: HeldAlias, check: str) ->
     """
     if not check:
         return "nothing checks it"
-    event = json.dumps({"DeploymentId": DEPLOYMENT}).encode()
+    event = json.dumps({"DeploymentId": DEPLOYMENT, "VersionBefore": alias.version}).encode()
     response = functions.invoke(FunctionName=deployed[check]["id"], Payload=event)
     answer = json.loads(response["Payload"].read() or b"{}")
     if "FunctionError" in response:

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelcycle.check_code.verdict import Places, Reply, ask, other_version, reported, verdict
+from modelcycle.check_code.verdict import Places, Reply, ask, other_version, reported, verdict, version_before
 from modelcycle.faults import Unknown
 from modelcycle.messages import CheckCodeRequest, CodeChecked, answers_key
 from modelcycle.proxy_requests import CHECK, proxy_request
 
-# then the models that are left are named; the last one asked may take two calls of 70 s, and the function has 300
+# then the models that are left are named; the last one asked may take two calls of 35 s, and the function has 300
 MAX_SECONDS = 150.0
 LIVE = "/v2/health/live"
 NO_ANSWER = "its answer is not one of the API"
@@ -28,7 +28,8 @@ def check_predict(
 ) -> CodeChecked:
     """Check that the new code answers test rows of each live model as the champion did when it was staged.
 
-    Where the live code gives the same wrong answer, the new code is not the reason, and is let through with a note.
+    Where the code before it gives the same wrong answer, the new code is not the reason, and is let through with a
+    note; so it is once the traffic has moved.
     """
     return reported(request, places.deployments, lambda: _check(request, places, clock))
 
@@ -84,9 +85,9 @@ def _ask_model(model: str, champion: int, request: CheckCodeRequest, places: Pla
     findings.rows += compared
     if not differs:
         return
-    live = ask(places.live, event)
-    if live.version != reply.version and _same(reply, live):
-        findings.notes.append(f"{model}: {differs}; so does the code that serves now")
+    before = ask(version_before(request, places), event)
+    if before.version != reply.version and _same(reply, before):
+        findings.notes.append(f"{model}: {differs}; so does the code before it")
     else:
         findings.reasons.append(f"{model}: {differs}")
 

@@ -14,6 +14,11 @@ class CheckCodeRequest(Message):
 
     deployment: str = Field(alias="DeploymentId", min_length=1)
     hook: str = Field("", alias="LifecycleEventHookExecutionId", description="empty: nobody waits for a report")
+    before: str = Field(
+        "",
+        alias="VersionBefore",
+        description="of the function, from which traffic moves; CodeDeploy tells it when asked",
+    )
 
     @property
     def model(self) -> str:
