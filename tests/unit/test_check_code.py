@@ -30,9 +30,9 @@ ROWS: list[dict[str, Any]] = [
     {"instance": {"größe": None}, "prediction": "ja", "probabilities": {"nein": 0.5, "ja": 0.5}, "tie": True},
     {"instance": {"größe": 3.0}, "prediction": "nein", "probabilities": {"nein": 0.9, "ja": 0.1}, "tie": False},
 ]
-RECORD: dict[str, Any] = {"tolerance": 1e-5, "unit": 1.0, "rows": ROWS}
+RECORD: dict[str, Any] = {"tolerance": 1e-5, "unit": 1.0, "rows": ROWS, "too_large": 0}
 NUMBERS: dict[str, Any] = {
-    "tolerance": 1e-5, "unit": 100.0,
+    "tolerance": 1e-5, "unit": 100.0, "too_large": 0,
     "rows": [{"instance": {"x": 1}, "prediction": 2000.0, "probabilities": None, "tie": False}],
 }  # fmt: skip
 ASKED = CheckCodeRequest.from_event({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "h-1"})
@@ -104,9 +104,12 @@ class Cloud:
         self.registry = Registry(self.table)
         self.model("m", 2)
         if record is not None:
-            self.store.put(answers_key("m", 2), json.dumps(record).encode())
+            self.put(record)
         self.new, self.live = Function(answer_to(record or RECORD)), Function(answer_to(record or RECORD), "6")
         self.reports = Reports()
+
+    def put(self, record: dict[str, Any]) -> None:
+        self.store.put(answers_key("m", 2), json.dumps(record).encode())
 
     def model(self, name: str, version: int | None) -> None:
         self.table.write(Write("MODELS", name, {}))
@@ -213,6 +216,16 @@ def test_code_that_is_its_own_control_is_refused() -> None:
     cloud.new.body = cloud.live.body = {**answer_to(RECORD), "predictions": ["nein", "nein", "nein"]}
     cloud.live.version = cloud.new.version
     assert cloud.check().verdict == "refused"
+
+
+def test_rows_that_are_too_large_for_a_request_are_said() -> None:
+    checked = Cloud(RECORD | {"too_large": 4}).check()
+    assert (checked.verdict, checked.rows) == ("passed", 3)
+    assert checked.notes == ["m was asked for 3 rows only: more are too large for a request"]
+    cloud = Cloud()
+    cloud.store.objects.clear()
+    cloud.put(RECORD | {"rows": [], "too_large": 4})
+    assert "m was not asked: each of its test rows is too large for a request" in cloud.check().notes
 
 
 def test_what_was_not_asked_is_said() -> None:

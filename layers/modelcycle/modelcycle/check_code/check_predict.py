@@ -73,8 +73,11 @@ def _ask_model(model: str, champion: int, request: CheckCodeRequest, places: Pla
         return
     instances = [row["instance"] for row in on_record["rows"]]
     if not instances:
-        findings.notes.append(f"{model} was not asked: it has no test rows")
+        why = "each of its test rows is too large for a request" if on_record["too_large"] else "it has no test rows"
+        findings.notes.append(f"{model} was not asked: {why}")
         return
+    if on_record["too_large"]:
+        findings.notes.append(f"{model} was asked for {len(instances)} rows only: more are too large for a request")
     event = proxy_request(
         "POST", f"/models/{model}/predict", "/models/{name}/predict", {"name": model},
         f"check-{request.deployment}-{model}", {"instances": instances}, CHECK,

@@ -132,7 +132,11 @@ def _report(request: StageRequest, pipeline: Pipeline, places: Places) -> Artifa
         took["load"] = time.monotonic() - started - sum(took.values())
         _replay(findings, request, pipeline, served, route, places)
         took["replay"] = time.monotonic() - started - sum(took.values())
-        put_json(artifacts, answers_key(model, number), expected.on_record(MAX_ANSWERS_ON_RECORD))
+        on_record = expected.on_record(MAX_ANSWERS_ON_RECORD)
+        if on_record["too_large"]:
+            kept = f"{len(on_record['rows'])} test rows are on record for checks of new code"
+            findings.notes.append(f"{kept}, {on_record['too_large']} are too large for it")
+        put_json(artifacts, answers_key(model, number), on_record)
     head = {"model": model, "version": number, "run_id": request.run.run_id, "moves": route.moves, "took": took}
     return put_json(artifacts, _key(request, "report"), head | findings.report())
 
