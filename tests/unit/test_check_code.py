@@ -16,7 +16,7 @@ from modelcycle.check_code import Places, check_decide, check_predict
 from modelcycle.deployments import CodeDeploy
 from modelcycle.faults import BadMessage, Transient, Unknown
 from modelcycle.invocations import Invoked
-from modelcycle.messages import CheckCodeRequest, CodeChecked, answers_key
+from modelcycle.messages import CheckCodeRequest, CodeChecked
 from modelcycle.predict import http_api
 from modelcycle.proxy_requests import CHECK, is_check, proxy_request
 from modelcycle.registry import Registry, Route
@@ -24,6 +24,7 @@ from modelcycle.registry.table import Write
 from tests.fakes import MemoryStore, MemoryTable
 from tests.prediction_api import PREDICT, Api
 from tests.trained import COLOUR, HOURS, MODEL
+from tests.unit.test_cli_show import ARTIFACT, version
 
 ROWS: list[dict[str, Any]] = [
     {"instance": {"größe": 1.0}, "prediction": "ja", "probabilities": {"nein": 0.2, "ja": 0.8}, "tie": False},
@@ -109,12 +110,18 @@ class Cloud:
         self.reports = Reports()
 
     def put(self, record: dict[str, Any]) -> None:
-        self.store.put(answers_key("m", 2), json.dumps(record).encode())
+        self.store.put(self.registry.versions.get("m", 2).answers_key, json.dumps(record).encode())
 
     def model(self, name: str, version: int | None) -> None:
         self.table.write(Write("MODELS", name, {}))
         if version is not None:
+            self.register(name, version)
             self.table.write(Write(f"ROUTE#{name}", "ROUTE", Route(weights={version: 100}).model_dump(mode="json")))
+
+    def register(self, name: str, number: int, onnx: str = "a" * 64) -> None:
+        artifact = ARTIFACT.model_copy(update={"sha256": onnx})
+        record = version(number).model_copy(update={"model": name, "onnx": artifact})
+        self.table.write(Write(f"VERSION#{name}", f"VERSION#{number:08d}", record.model_dump(mode="json")))
 
     @property
     def places(self) -> Places:
@@ -233,8 +240,20 @@ def test_what_was_not_asked_is_said() -> None:
     cloud.model("not-live", None)
     checked = cloud.check()
     assert checked.verdict == "passed"
-    assert "version 2 was staged before answers were put on record" in checked.notes[0]
+    assert "version 2 has no answers on record" in checked.notes[0]
     assert checked.notes[1:] == ["no live model could be asked"]
+
+
+def test_answers_of_another_model_with_the_same_number_are_not_compared() -> None:
+    cloud = Cloud()
+    cloud.table.records.clear()  # a new registry, which gives numbers from 1 again, over the same bucket
+    cloud.table.write(Write("MODELS", "m", {}))
+    cloud.register("m", 2, onnx="b" * 64)
+    cloud.table.write(Write("ROUTE#m", "ROUTE", Route(weights={2: 100}).model_dump(mode="json")))
+    cloud.new.body = {**answer_to(RECORD), "predictions": ["nein", "nein", "nein"]}
+    checked = cloud.check()
+    assert checked.verdict == "passed"
+    assert "version 2 has no answers on record" in checked.notes[0]
 
 
 def test_the_clock_starts_before_the_first_request() -> None:
@@ -330,7 +349,7 @@ def test_the_function_itself_is_asked_and_nothing_of_it_is_captured(task: str, m
         ]
     }  # fmt: skip
     objects, reports = Objects(), Reports()
-    objects.put(answers_key(MODEL, number), json.dumps(record).encode())
+    objects.put(api.registry.versions.get(MODEL, number).answers_key, json.dumps(record).encode())
     function = RealPredict(api)
     checked = check_predict(ASKED, Places(objects, api.registry, function, function, reports))  # type: ignore[arg-type]
     assert (checked.verdict, checked.rows) == ("passed", 5), checked.reasons

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelcycle.messages import ScoredCandidate, Staged, answers_key
+from modelcycle.messages import ScoredCandidate, Staged
 from modelcycle.model.answer import answer, load_version
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.request import MAX_REQUEST_BYTES
@@ -70,7 +70,7 @@ def test_a_version_that_passes_is_staged(task: Task) -> None:
 def test_the_answers_of_a_staged_version_are_put_on_record_once(task: Task) -> None:
     run = Registered(task)
     run.stage()
-    key = answers_key(MODEL, run.version)
+    key = run.registry.versions.get(MODEL, run.version).answers_key
     record = json.loads(run.store.objects[key])
     served = load_version(run.registry.versions.get(MODEL, run.version), run.store)
     assert 0 < len(record["rows"]) <= 50

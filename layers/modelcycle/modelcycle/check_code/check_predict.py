@@ -14,7 +14,7 @@ from typing import Any
 
 from modelcycle.check_code.verdict import Places, Reply, ask, other_version, reported, verdict, version_before
 from modelcycle.faults import Unknown
-from modelcycle.messages import CheckCodeRequest, CodeChecked, answers_key
+from modelcycle.messages import CheckCodeRequest, CodeChecked
 from modelcycle.proxy_requests import CHECK, proxy_request
 
 # then the models that are left are named; the last one asked may take two calls of 35 s, and the function has 300
@@ -67,9 +67,12 @@ def _check(request: CheckCodeRequest, places: Places, clock: Callable[[], float]
 
 def _ask_model(model: str, champion: int, request: CheckCodeRequest, places: Places, findings: _Findings) -> None:
     try:
-        on_record = json.loads(places.artifacts.latest(answers_key(model, champion))[0])
+        key = places.registry.versions.get(model, champion).answers_key
+        on_record = json.loads(places.artifacts.latest(key)[0])
     except Unknown:
-        findings.notes.append(f"{model} was not asked: version {champion} was staged before answers were put on record")
+        findings.notes.append(
+            f"{model} was not asked: version {champion} has no answers on record; its next run puts them there"
+        )
         return
     instances = [row["instance"] for row in on_record["rows"]]
     if not instances:
