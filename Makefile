@@ -128,10 +128,11 @@ drift: .venv/run.stamp  ## reports what in a stack on AWS is not as its template
 MODEL ?=
 VERSION ?=
 WHY ?=
+DEPLOYED ?=
 accept-answers: export REASON = $(WHY)
-accept-answers: .venv/run.stamp  ## new code may answer otherwise for a version; ENVIRONMENT=...|local MODEL=... VERSION=... WHY="..."
+accept-answers: .venv/run.stamp  ## new code may answer otherwise for a version; ENVIRONMENT=...|local MODEL=... VERSION=... WHY="..."; then DEPLOYED=yes
 	@$(BIN)/python -m infra.delivery.accept_answers $(if $(filter local,$(ENVIRONMENT)),local,modelcycle-$(ENVIRONMENT)) \
-	  "$(MODEL)" "$(VERSION)" "$$REASON"
+	  "$(MODEL)" "$(VERSION)" $(if $(DEPLOYED),--deployed,"$$REASON")
 
 deliver-local: .venv/run.stamp  ## the whole delivery here: one release to two stacks, dev and prod; a broken one is refused
 	@$(BIN)/python -m infra.delivery.local

@@ -1,9 +1,11 @@
 """Accepts that new code answers otherwise than on record.
 
-`python -m infra.delivery.accept_answers STACK MODEL VERSION WHY`, with `local` for the local cloud's stack.
+`python -m infra.delivery.accept_answers STACK MODEL VERSION WHY`, with `local` for the local cloud's stack; and once
+the new code serves, the same with `--deployed` in place of WHY.
 
-It takes the answers of one version off the record. The check of new code then leaves that model out, and says so, until
-a run of the model stages the version again, with the code that serves by then.
+The first takes the answers of one version off the record, so that the check of new code leaves that model out, and
+says so. The second puts them back: from then on code passes that answers as the version before it; another change is
+refused.
 """
 
 from __future__ import annotations
@@ -16,14 +18,16 @@ from datetime import UTC, datetime
 from infra.delivery.smoke import Session, aws_stack
 from modelcycle.faults import BadInput, Fault, Unknown
 from modelcycle.registry import DynamoTable, Registry
+from modelcycle.store import S3Store, put_json
 
+DEPLOYED = "--deployed"
 LOCAL = "local"  # in place of a stack's name: the local cloud
 
 
 def accept_answers(session: Session, outputs: Mapping[str, str], model: str, version: int, why: str) -> str:
     """Take a version's answers off the record; return the key of what says who did it, when and why.
 
-    That object has the answers too: to put them back, upload its `record` under its `key`.
+    That object has the answers too.
 
     Raises
     ------
@@ -52,6 +56,23 @@ def accept_answers(session: Session, outputs: Mapping[str, str], model: str, ver
     return f"s3://{bucket}/{accepted}"
 
 
+def put_back(session: Session, outputs: Mapping[str, str], model: str, version: int) -> str:
+    """Put the answers of a version back that were taken off the record last; return the key of what says so.
+
+    Raises
+    ------
+    Unknown : there is no such version, or its answers were never taken off
+    """
+    registry = Registry(DynamoTable(session.client("dynamodb"), outputs["RegistryTable"]))
+    store = S3Store(session.client("s3"), outputs["ArtifactBucket"])
+    key = registry.versions.get(model, version).answers_key
+    taken = [listed.key for listed in store.list(f"{key.removesuffix('answers.json')}accepted-")]
+    if not taken:
+        raise Unknown(f"no answers of {model}:{version} were taken off the record", key, "nothing is to do")
+    put_json(store, key, json.loads(store.latest(taken[-1])[0])["record"])
+    return taken[-1]
+
+
 def main(arguments: list[str]) -> int:
     """Accept the answers that the command line names; return the exit status."""
     try:
@@ -65,15 +86,20 @@ def main(arguments: list[str]) -> int:
             from infra.local import cloud
 
             here = cloud.connect()
-            kept = accept_answers(here.admin, here.outputs, model, version, why)
+            session: Session = here.admin
+            outputs: Mapping[str, str] = here.outputs
         else:
             stack = aws_stack(name)
-            kept = accept_answers(stack.session, stack.outputs, model, version, why)
+            session, outputs = stack.session, stack.outputs
+        if why == DEPLOYED:
+            print(f"{model}:{version} has the answers on record again of {put_back(session, outputs, model, version)}")
+            return 0
+        kept = accept_answers(session, outputs, model, version, why)
     except Fault as fault:
         print(f"{fault.what} ({fault.where}): {fault.remedy}", file=sys.stderr)
         return 1
     print(f"{model}:{version} has no answers on record now; who, when, why and the answers are in {kept}")
-    print("deploy the new code, then run the model again: that records the new answers")
+    print("deploy the new code; once it serves, put the answers back: the same command, with DEPLOYED=yes")
     return 0
 
 

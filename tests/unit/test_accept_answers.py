@@ -1,4 +1,4 @@
-"""A person accepts that new code answers otherwise than on record; that leaves a trace, and staging records anew."""
+"""A person accepts that new code answers otherwise than on record; that leaves a trace, and only that change passes."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class Stack:
         )
         self.key = version(3).answers_key
 
-    def check(self) -> tuple[str, list[str]]:
-        """Check code that answers otherwise."""
-        new, live = Function(OTHERWISE), Function(answer_to(RECORD, 3), "6")
+    def check(self, before: dict[str, Any] | None = None) -> tuple[str, list[str]]:
+        """Check code that answers otherwise, and perhaps the code before it too."""
+        new, live = Function(OTHERWISE), Function(before or answer_to(RECORD, 3), "6")
         checked = check_predict(ASKED, Places(self.store, self.registry, new, live, Reports()))  # type: ignore[arg-type]
         return checked.verdict, checked.notes
 
@@ -69,7 +69,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         yield stack
 
 
-def test_accepted_answers_let_new_code_pass_leave_a_trace_and_are_recorded_anew(
+def test_accepted_answers_let_new_code_pass_leave_a_trace_and_are_put_back(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put_json(stack.store, stack.key, RECORD)
@@ -83,8 +83,11 @@ def test_accepted_answers_let_new_code_pass_leave_a_trace_and_are_recorded_anew(
     trace = json.loads(stack.store.latest(kept)[0])
     assert (trace["why"], trace["record"], trace["key"]) == ("missing ages were read as 0", RECORD, stack.key)
     assert trace["by"].startswith("arn:aws:") and trace["at"]
-    put_json(stack.store, stack.key, RECORD | {"unit": 2.0})  # as staging does
-    assert json.loads(stack.store.latest(stack.key)[0])["unit"] == 2.0
+    assert main(["modelcycle-prod", "m", "3", "--deployed"]) == 0
+    assert json.loads(stack.store.latest(stack.key)[0]) == RECORD
+    put_json(stack.store, stack.key, {})  # as a later delivery of staging does
+    assert stack.check(before=OTHERWISE)[0] == "passed"
+    assert stack.check()[0] == "refused"
 
 
 def test_what_cannot_be_accepted_is_said_and_changes_nothing(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,7 +96,7 @@ def test_what_cannot_be_accepted_is_said_and_changes_nothing(stack: Stack, capsy
     put_json(stack.store, stack.key, RECORD)
     with pytest.raises(BadInput, match="no reason"):
         accept_answers(stack.session, stack.outputs, "m", 3, " ")
-    assert main(["modelcycle-prod", "m", "4", "why"]) == 1
+    assert main(["modelcycle-prod", "m", "4", "why"]) == main(["modelcycle-prod", "m", "3", "--deployed"]) == 1
     assert main(["modelcycle-prod", "m", "x", "why"]) == main(["modelcycle-prod", "m"]) == 2
     assert "Traceback" not in capsys.readouterr().err
     assert [listed.key for listed in stack.store.list("m/")] == [stack.key]
