@@ -1,7 +1,7 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
 .PHONY: help run invoke sam test test-localstack test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
-.PHONY: release promote pipelines smoke drift deliver-local sbom lint-workflows
+.PHONY: release promote pipelines smoke drift accept-answers deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -124,6 +124,15 @@ pipelines: .venv/run.stamp  ## uploads changed pipeline files to a stack on AWS 
 
 drift: .venv/run.stamp  ## reports what in a stack on AWS is not as its template says; ENVIRONMENT=...
 	@$(BIN)/python -m infra.delivery.drift modelcycle-$(ENVIRONMENT)
+
+MODEL ?=
+VERSION ?=
+WHY ?=
+DEPLOYED ?=
+accept-answers: export REASON = $(WHY)
+accept-answers: .venv/run.stamp  ## new code may answer otherwise for a version; ENVIRONMENT=...|local MODEL=... VERSION=... WHY="..."; then DEPLOYED=yes
+	@$(BIN)/python -m infra.delivery.accept_answers $(if $(filter local,$(ENVIRONMENT)),local,modelcycle-$(ENVIRONMENT)) \
+	  "$(MODEL)" "$(VERSION)" $(if $(DEPLOYED),--deployed,"$$REASON")
 
 deliver-local: .venv/run.stamp  ## the whole delivery here: one release to two stacks, dev and prod; a broken one is refused
 	@$(BIN)/python -m infra.delivery.local

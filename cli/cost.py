@@ -44,7 +44,10 @@ def cost(
     """
     if markdown and options.as_json:
         raise BadInput("--markdown and --json exclude each other", str(path), "give one of them")
-    amounts = (assumptions.predictions, assumptions.batch_rows, assumptions.records, assumptions.months, runs or 0.0)
+    amounts = (
+        assumptions.predictions, assumptions.batch_rows, assumptions.records, assumptions.share, assumptions.months,
+        runs or 0.0,
+    )  # fmt: skip
     if not all(map(math.isfinite, amounts)):
         raise BadInput("an assumption is not a finite number", str(path), "give a number, such as --predictions 0.5")
     pipeline, _ = read_pipeline(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cli.costs.parameters import check_settings
 from infra.local.deployment.intrinsics import DeployedStack, Unresolvable
 from infra.local.deployment.translate import read_template
-from modelcycle.faults import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -71,34 +70,13 @@ def stack_facts(environment: str, settings: tuple[tuple[str, str], ...] = (), ro
     TemplateInvalid, BadInput : the template cannot be read; there is no such parameter
     """
     template = read_template(root / "template.yaml")
-    known = template.get("Parameters", {})
-    for name, value in settings:
-        if name not in known:
-            raise BadInput(f"the template has no parameter {name}", "--parameter", f"it has {', '.join(known)}")
-        allowed = list(map(str, known[name].get("AllowedValues", [value])))
-        if value not in allowed:
-            raise BadInput(f"{name} cannot be {value!r}", "--parameter", f"it is one of {', '.join(allowed)}")
-        _check_number(name, value, known[name])
+    check_settings(settings, template.get("Parameters", {}))
     given = {"Place": "aws", "Environment": environment} | _deploy_settings(root, environment) | dict(settings)
     facts = StackFacts()
     for stack, name, resource in _resources(template, given, root):
         _add(facts, stack, name, resource)
     facts.other = sorted(set(facts.other))
     return facts
-
-
-def _check_number(name: str, value: str, declared: dict[str, Any]) -> None:
-    """Refuse a number that the template does not take, before an estimate counts with it."""
-    if declared.get("Type") != "Number":
-        return
-    least, most = declared.get("MinValue", -math.inf), declared.get("MaxValue", math.inf)
-    try:
-        fits = least <= float(value) <= most
-    except ValueError:
-        fits = False
-    if not fits:
-        limits = [f"at least {least:,}"] * (least > -math.inf) + [f"at most {most:,}"] * (most < math.inf)
-        raise BadInput(f"{name} cannot be {value!r}", "--parameter", f"it is a number, {' and '.join(limits) or 'any'}")
 
 
 def _deploy_settings(root: Path, environment: str) -> dict[str, str]:

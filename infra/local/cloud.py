@@ -20,6 +20,7 @@ from infra.local.deployment.deployment_record import (
     write_deployment_record,
 )
 from infra.local.deployment.layers import remove_unused_layers
+from infra.local.deployment.left_out import folded
 from infra.local.deployment.operator_user import load_operator
 from infra.local.emulator import process
 from infra.local.emulator.container_bridge import bridge_address
@@ -294,13 +295,14 @@ def _deploy(
     started = time.monotonic()
     deployed = deploy(template, stage, home, admin, say, parameters)
     _move_old_records(deployed.outputs, admin, say)  # before the record: a deployment that is killed here is repeated
-    record = DeploymentRecord(digest, deployed.outputs, deployed.left_out, deployed.functions)
+    left_out = [str(item) for item in deployed.left_out]
+    record = DeploymentRecord(digest, deployed.outputs, left_out, deployed.functions)
     # S3 objects are written to disk at once, everything else by a save: after a kill the record must not exist without
     # the deployment.
     save(emulator)
     write_deployment_record(record, admin)
     remove_unused_layers(home)
-    for line in deployed.left_out:
+    for line in folded(deployed.left_out):
         say(f"not available locally: {line}")
     say(
         f"deployed {deployed.resources} resources, {deployed.functions} functions, "

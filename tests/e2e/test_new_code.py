@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.delivery.accept_answers import accept_answers, put_back
 from infra.local import cloud as local
 from infra.local.faults import CodeRefused
 from tests.e2e.conftest import ROOT, CloudSite, free_port
@@ -194,3 +195,41 @@ def test_a_deployment_that_was_killed_before_the_check_is_checked_by_the_next(
     own.site.up(lines)
     assert any("Predict: traffic moved" in line for line in lines), lines
     assert own.serving()["Predict"] > before["Predict"]
+
+
+def test_a_live_model_that_no_code_can_serve_stops_no_release(own: OwnProject) -> None:
+    onnx = ObservedModel(own.cloud, MODEL).registry.versions.get(MODEL, 1).onnx
+    bucket, _, key = onnx.uri.removeprefix("s3://").partition("/")
+    local.down(home=own.site.home)  # no process has the model in memory
+    own.cloud = own.site.up()
+    s3 = own.cloud.admin.client("s3")
+    found = s3.get_object(Bucket=bucket, Key=key)
+    body = found["Body"].read()
+    before, lines = own.serving(), list[str]()
+    s3.delete_object(Bucket=bucket, Key=key)
+    try:
+        own.change(APP, "logger = Logger(", "# changed a third time\nlogger = Logger(")
+        own.site.up(lines)
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=found["Metadata"])
+    assert any("it answers 503 instead of 200; so does the code before it" in line for line in lines), lines
+    assert own.serving()["Predict"] > before["Predict"]
+
+
+def test_answers_that_change_on_purpose_are_accepted_by_a_person_and_no_others(own: OwnProject) -> None:
+    own.change(SCORER, "return [signature.classes[code]", "return [signature.classes[1 - code]")
+    with pytest.raises(CodeRefused, match="answered otherwise than on record"):
+        own.site.up()
+    accept_answers(own.cloud.admin, own.cloud.outputs, MODEL, 1, "a repair")
+    lines: list[str] = []
+    own.site.up(lines)
+    assert any("version 1 has no answers on record" in line for line in lines), lines
+    assert any("Predict: traffic moved" in line for line in lines), lines
+    put_back(own.cloud.admin, own.cloud.outputs, MODEL, 1)
+    own.change(APP, "logger = Logger(", "# changed after the repair\nlogger = Logger(")
+    own.site.up(lines := [])
+    assert any("so does the code before it" in line for line in lines), lines
+    own.change(SCORER, "signature.classes[1 - code]", "signature.classes[0]")
+    with pytest.raises(CodeRefused, match="answered otherwise than on record"):
+        own.site.up()
+    own.mend()

@@ -16,7 +16,7 @@ from modelcycle.check_code import Places, check_decide, check_predict
 from modelcycle.deployments import CodeDeploy
 from modelcycle.faults import BadMessage, Transient, Unknown
 from modelcycle.invocations import Invoked
-from modelcycle.messages import CheckCodeRequest, CodeChecked, answers_key
+from modelcycle.messages import CheckCodeRequest, CodeChecked
 from modelcycle.predict import http_api
 from modelcycle.proxy_requests import CHECK, is_check, proxy_request
 from modelcycle.registry import Registry, Route
@@ -24,15 +24,16 @@ from modelcycle.registry.table import Write
 from tests.fakes import MemoryStore, MemoryTable
 from tests.prediction_api import PREDICT, Api
 from tests.trained import COLOUR, HOURS, MODEL
+from tests.unit.test_cli_show import ARTIFACT, version
 
 ROWS: list[dict[str, Any]] = [
     {"instance": {"größe": 1.0}, "prediction": "ja", "probabilities": {"nein": 0.2, "ja": 0.8}, "tie": False},
     {"instance": {"größe": None}, "prediction": "ja", "probabilities": {"nein": 0.5, "ja": 0.5}, "tie": True},
     {"instance": {"größe": 3.0}, "prediction": "nein", "probabilities": {"nein": 0.9, "ja": 0.1}, "tie": False},
 ]
-RECORD: dict[str, Any] = {"tolerance": 1e-5, "unit": 1.0, "rows": ROWS}
+RECORD: dict[str, Any] = {"tolerance": 1e-5, "unit": 1.0, "rows": ROWS, "too_large": 0}
 NUMBERS: dict[str, Any] = {
-    "tolerance": 1e-5, "unit": 100.0,
+    "tolerance": 1e-5, "unit": 100.0, "too_large": 0,
     "rows": [{"instance": {"x": 1}, "prediction": 2000.0, "probabilities": None, "tie": False}],
 }  # fmt: skip
 ASKED = CheckCodeRequest.from_event({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "h-1"})
@@ -55,6 +56,10 @@ class Function:
     status: int = 200
     failure: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    versions: dict[str, Function] = field(default_factory=dict)
+
+    def at(self, version: str) -> Function:
+        return self.versions[version]
 
     def invoke(self, event: bytes) -> Invoked:
         request = json.loads(event)
@@ -70,10 +75,14 @@ class Function:
 @dataclass
 class Reports:
     version: str = ""
+    previous: str = ""
     told: list[tuple[str, str, bool]] = field(default_factory=list)
 
     def target(self, deployment: str) -> str:
         return self.version
+
+    def before(self, deployment: str) -> str:
+        return self.previous
 
     def report(self, deployment: str, hook: str, passed: bool) -> None:
         self.told.append((deployment, hook, passed))
@@ -96,14 +105,23 @@ class Cloud:
         self.registry = Registry(self.table)
         self.model("m", 2)
         if record is not None:
-            self.store.put(answers_key("m", 2), json.dumps(record).encode())
+            self.put(record)
         self.new, self.live = Function(answer_to(record or RECORD)), Function(answer_to(record or RECORD), "6")
         self.reports = Reports()
+
+    def put(self, record: dict[str, Any]) -> None:
+        self.store.put(self.registry.versions.get("m", 2).answers_key, json.dumps(record).encode())
 
     def model(self, name: str, version: int | None) -> None:
         self.table.write(Write("MODELS", name, {}))
         if version is not None:
+            self.register(name, version)
             self.table.write(Write(f"ROUTE#{name}", "ROUTE", Route(weights={version: 100}).model_dump(mode="json")))
+
+    def register(self, name: str, number: int, onnx: str = "a" * 64) -> None:
+        artifact = ARTIFACT.model_copy(update={"sha256": onnx})
+        record = version(number).model_copy(update={"model": name, "onnx": artifact})
+        self.table.write(Write(f"VERSION#{name}", f"VERSION#{number:08d}", record.model_dump(mode="json")))
 
     @property
     def places(self) -> Places:
@@ -173,9 +191,48 @@ def test_what_the_live_code_answers_likewise_does_not_stop_its_successor() -> No
     cloud.new.body = cloud.live.body = {**answer_to(RECORD), "predictions": ["nein", "nein", "nein"]}
     checked = cloud.check()
     assert checked.verdict == "passed"
-    assert "so does the code that serves now" in checked.notes[0]
-    cloud.live.version = cloud.new.version  # after the traffic has moved, both are the same code
+    assert "so does the code before it" in checked.notes[0]
+
+
+@pytest.mark.parametrize("told_by", ["CodeDeploy", "the local cloud"])
+@pytest.mark.parametrize("moved", [False, True], ids=["before traffic", "after traffic"])
+@pytest.mark.parametrize("broken", ["a version whose artifact is gone", "a wrong answer"])
+def test_what_passed_before_traffic_passes_after_it(told_by: str, moved: bool, broken: str) -> None:
+    cloud = Cloud()
+    if broken == "a wrong answer":
+        cloud.new.body = {**answer_to(RECORD), "predictions": ["nein", "nein", "nein"]}
+    else:
+        cloud.new.body, cloud.new.status = {"type": "about:blank", "detail": "there is no such object"}, 503
+    old = Function(cloud.new.body, "6", cloud.new.status)
+    cloud.live = Function(cloud.new.body, "7" if moved else "6", cloud.new.status, versions={"6": old})
+    event = {"DeploymentId": "d-1"}
+    if told_by == "CodeDeploy":
+        event["LifecycleEventHookExecutionId"], cloud.reports.previous = "h-1", "6"
+    else:
+        event["VersionBefore"] = "6"
+    asked = CheckCodeRequest.from_event(event)
+    checked = check_predict(asked, cloud.places)
+    assert (checked.verdict, checked.reasons) == ("passed", [])
+    assert "so does the code before it" in checked.notes[0]
+    old.body, old.status = answer_to(RECORD), 200  # the new code is the reason
+    assert check_predict(asked, cloud.places).verdict == "refused"
+
+
+def test_code_that_is_its_own_control_is_refused() -> None:
+    cloud = Cloud()  # the version before is unknown, and the traffic has moved
+    cloud.new.body = cloud.live.body = {**answer_to(RECORD), "predictions": ["nein", "nein", "nein"]}
+    cloud.live.version = cloud.new.version
     assert cloud.check().verdict == "refused"
+
+
+def test_rows_that_are_too_large_for_a_request_are_said() -> None:
+    checked = Cloud(RECORD | {"too_large": 4}).check()
+    assert (checked.verdict, checked.rows) == ("passed", 3)
+    assert checked.notes == ["m was asked for 3 rows only: more are too large for a request"]
+    cloud = Cloud()
+    cloud.store.objects.clear()
+    cloud.put(RECORD | {"rows": [], "too_large": 4})
+    assert "m was not asked: each of its test rows is too large for a request" in cloud.check().notes
 
 
 def test_what_was_not_asked_is_said() -> None:
@@ -183,11 +240,32 @@ def test_what_was_not_asked_is_said() -> None:
     cloud.model("not-live", None)
     checked = cloud.check()
     assert checked.verdict == "passed"
-    assert "version 2 was staged before answers were put on record" in checked.notes[0]
+    assert "version 2 has no answers on record" in checked.notes[0]
     assert checked.notes[1:] == ["no live model could be asked"]
-    seconds = iter([0.0, 1000.0])
-    late = Cloud().check(clock=lambda: next(seconds))
-    assert "m was not asked: 200 seconds were over" in late.notes
+
+
+def test_answers_of_another_model_with_the_same_number_are_not_compared() -> None:
+    cloud = Cloud()
+    cloud.table.records.clear()  # a new registry, which gives numbers from 1 again, over the same bucket
+    cloud.table.write(Write("MODELS", "m", {}))
+    cloud.register("m", 2, onnx="b" * 64)
+    cloud.table.write(Write("ROUTE#m", "ROUTE", Route(weights={2: 100}).model_dump(mode="json")))
+    cloud.new.body = {**answer_to(RECORD), "predictions": ["nein", "nein", "nein"]}
+    checked = cloud.check()
+    assert checked.verdict == "passed"
+    assert "version 2 has no answers on record" in checked.notes[0]
+
+
+def test_the_clock_starts_before_the_first_request() -> None:
+    cloud, now = Cloud(), [0.0]
+    answer = cloud.new.invoke
+
+    def slow(event: bytes) -> Invoked:
+        now[0] += 151
+        return answer(event)
+
+    cloud.new.invoke = slow  # type: ignore[method-assign]
+    assert "m was not asked: 150 seconds were over" in cloud.check(clock=lambda: now[0]).notes
 
 
 def test_what_cannot_be_checked_is_refused_and_reported() -> None:
@@ -247,6 +325,9 @@ class RealPredict:
     def __init__(self, api: Api) -> None:
         self.api = api
 
+    def at(self, version: str) -> RealPredict:
+        return self
+
     def invoke(self, event: bytes) -> Invoked:
         return Invoked(self.api.handle(json.loads(event)), version="7")
 
@@ -268,7 +349,7 @@ def test_the_function_itself_is_asked_and_nothing_of_it_is_captured(task: str, m
         ]
     }  # fmt: skip
     objects, reports = Objects(), Reports()
-    objects.put(answers_key(MODEL, number), json.dumps(record).encode())
+    objects.put(api.registry.versions.get(MODEL, number).answers_key, json.dumps(record).encode())
     function = RealPredict(api)
     checked = check_predict(ASKED, Places(objects, api.registry, function, function, reports))  # type: ignore[arg-type]
     assert (checked.verdict, checked.rows) == ("passed", 5), checked.reasons
@@ -299,11 +380,13 @@ def test_codedeploy_is_asked_and_told_as_its_api_has_it(revision: dict[str, Any]
     client = boto3.client("codedeploy", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     with Stubber(client) as stub:
         stub.add_response("get_deployment", {"deploymentInfo": {"revision": revision}}, {"deploymentId": "d-1"})
+        stub.add_response("get_deployment", {"deploymentInfo": {"revision": revision}}, {"deploymentId": "d-1"})
         for status in ("Succeeded", "Failed"):
             told = {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "h-1", "status": status}
             stub.add_response("put_lifecycle_event_hook_execution_status", {}, told)
         deployments = CodeDeploy(client)
         assert deployments.target("d-1") == ("" if revision["revisionType"] == "S3" else "7")
+        assert deployments.before("d-1") == ("6" if "appSpecContent" in revision else "")
         deployments.report("d-1", "h-1", True)
         deployments.report("d-1", "h-1", False)
         stub.assert_no_pending_responses()

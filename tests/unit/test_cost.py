@@ -154,8 +154,9 @@ def test_our_own_template_may_have_a_key_and_more_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", [("Nope", "1"), ("Seal", "maybe"), ("Megabytes", "10241"), ("Megabytes", "nan"), ("Megabytes", "2 GB")]
-)
+    "pair", [("Nope", "1"), ("Seal", "maybe"), ("Megabytes", "10241"), ("Megabytes", "nan"), ("Megabytes", "2 GB"),
+     ("Keep", "30.5"), ("Keep", "1e3"), ("Keep", "inf"), ("Keep", ""), ("Keep", "\u0663")]
+)  # fmt: skip
 def test_a_parameter_or_value_that_the_template_does_not_have_is_refused(stack: Path, pair: tuple[str, str]) -> None:
     with pytest.raises(BadInput, match=f"{pair[0]}"):
         stack_facts("dev", (pair,), stack)
@@ -361,6 +362,8 @@ def test_json_has_all_environments_whose_items_sum_to_the_total(
         ("name: m\ntarget: y\n", ["--parameter", "Stream"], 2, "is no parameter"),
         ("name: m\ntarget: y\n", ["--parameter", "Strem=sqs"], 2, "no parameter Strem"),
         ("name: m\ntarget: y\n", ["--predictions", "inf"], 2, "not a finite number"),
+        ("name: m\ntarget: y\n", ["--share", "nan"], 2, "--share"),
+        ("name: m\ntarget: y\n", ["--parameter", "LogDays=30.5"], 2, "LogDays cannot be '30.5'"),
         ("name: m\ntarget: y\n", ["--json", "--markdown"], 2, "exclude each other"),
     ],
 )

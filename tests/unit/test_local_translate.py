@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.deployment.left_out import references
+from infra.local.deployment.left_out import LeftOut, folded, references
 from infra.local.deployment.translate import Destination, Translation, translate
 from infra.local.faults import TemplateInvalid
 
@@ -79,6 +79,28 @@ def test_the_same_project_translates_to_the_same_key(project: Path, home: Path) 
 def test_a_resource_that_the_emulator_refuses_is_named_with_the_reason(project: Path, home: Path) -> None:
     left_out = [str(item) for item in translate_project(project, home).left_out]
     assert "Ratio (AWS::CloudWatch::Alarm): the emulator has no metric math" in left_out
+
+
+def test_what_is_left_out_for_one_reason_is_one_line() -> None:
+    group, application = "AWS::CodeDeploy::DeploymentGroup", "AWS::CodeDeploy::Application"
+    policy = "AWS::SQS::QueuePolicy"
+    items = [
+        LeftOut(f"AskGroup ({group})", "moved at once", group),
+        LeftOut(f"App ({application})", "moved at once", application),
+        LeftOut("One.Policy", "not kept", policy, "Policy"),
+        LeftOut(f"Inner/Group ({group})", "moved at once", group),
+        LeftOut("Outputs.A", "it refers to"), LeftOut("Outputs.B", "it refers to"),
+        LeftOut("Inner/Two.Policy", "not kept", policy, "Policy"),
+        LeftOut("Inner/Two.Other", "not kept", policy, "Other"),
+        LeftOut("a sentence: with a colon", ""), LeftOut("another", ""),
+    ]  # fmt: skip
+    assert folded(items) == [
+        "2 deployment groups of CodeDeploy, App (AWS::CodeDeploy::Application): moved at once",
+        "Policy of 2 queue policies, Inner/Two.Other: not kept",
+        "Outputs.A, Outputs.B: it refers to",
+        "a sentence: with a colon",
+        "another",
+    ]
 
 
 def test_a_resource_that_needs_a_refused_one_is_an_error_with_its_name(project: Path, home: Path) -> None:

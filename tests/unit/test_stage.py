@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelcycle.messages import ScoredCandidate, Staged, answers_key
+from modelcycle.messages import ScoredCandidate, Staged
 from modelcycle.model.answer import answer, load_version
 from modelcycle.model.columns import Columns, Texts
+from modelcycle.model.request import MAX_REQUEST_BYTES
 from modelcycle.model.scoring import Scores
+from modelcycle.proxy_requests import proxy_request
 from modelcycle.registry import Registry, Route
 from modelcycle.score_candidate import score_candidate
 from modelcycle.spec import Task
@@ -68,7 +70,7 @@ def test_a_version_that_passes_is_staged(task: Task) -> None:
 def test_the_answers_of_a_staged_version_are_put_on_record_once(task: Task) -> None:
     run = Registered(task)
     run.stage()
-    key = answers_key(MODEL, run.version)
+    key = run.registry.versions.get(MODEL, run.version).answers_key
     record = json.loads(run.store.objects[key])
     served = load_version(run.registry.versions.get(MODEL, run.version), run.store)
     assert 0 < len(record["rows"]) <= 50
@@ -91,6 +93,22 @@ def test_rows_that_json_cannot_carry_are_not_put_on_record() -> None:
     record = ExpectedAnswers(signature, instances, scores, ["yes", "no", "yes"], 1.0).on_record(50)
     assert [row["instance"] for row in record["rows"]] == [{HOURS: None}]
     json.dumps(record, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("characters", "kept"),
+    [([300_000, 10, 10], 2), ([10, 100_000, 100_000], 2), ([250_000] * 3, 1), ([400_000, 300_000, 400_000], 1),
+     ([400_000] * 3, 0)],
+)  # fmt: skip
+def test_rows_on_record_fit_into_one_request(characters: list[int], kept: int) -> None:
+    run = Registered()
+    signature = load_version(run.registry.versions.get(MODEL, run.version), run.store).signature
+    instances = [{'long "text"': "ж" * count} for count in characters]  # six characters each, as JSON
+    record = ExpectedAnswers(signature, instances, np.array([[0.2, 0.8]] * 3), ["yes"] * 3, 1.0).on_record(50)
+    assert (len(record["rows"]), record["too_large"]) == (kept, 3 - kept)
+    asked = {"instances": [row["instance"] for row in record["rows"]]}
+    event = proxy_request("POST", "/p", "/p", {"name": MODEL}, "r", asked)
+    assert len(json.loads(event)["body"]) <= MAX_REQUEST_BYTES and len(event) < 6_000_000
 
 
 def test_a_slow_version_is_refused_with_the_reason_recorded() -> None:

@@ -101,7 +101,7 @@ def _check(functions: Any, deployed: Resources, alias: HeldAlias, check: str) ->
     """
     if not check:
         return "nothing checks it"
-    event = json.dumps({"DeploymentId": DEPLOYMENT}).encode()
+    event = json.dumps({"DeploymentId": DEPLOYMENT, "VersionBefore": alias.version}).encode()
     response = functions.invoke(FunctionName=deployed[check]["id"], Payload=event)
     answer = json.loads(response["Payload"].read() or b"{}")
     if "FunctionError" in response:
@@ -115,5 +115,8 @@ def _refused(alias: HeldAlias, reason: str) -> CodeRefused:
     return CodeRefused(
         f"The new code of {alias.step} was refused: {reason}.",
         where=f"{alias.function}, alias {alias.name}, which stays at version {alias.version}",
-        remedy=f"Fix the code; `modelcycle up` then tries again. The log of {alias.step} says why it failed.",
+        remedy=(
+            f"Fix the code; `modelcycle up` then tries again. The log of {alias.step} says why it failed. "
+            "Answers that change on purpose: docs/delivery.md."
+        ),
     )

@@ -14,6 +14,7 @@ from infra.local.deployment.code_hash import code_version
 from infra.local.deployment.code_traffic import HeldAlias, hold_traffic, move_traffic
 from infra.local.deployment.function_archive import archives_sha
 from infra.local.deployment.functions_hash import functions_sha
+from infra.local.deployment.left_out import LeftOut
 from infra.local.deployment.operator_user import ensure_operator
 from infra.local.deployment.reconcile import reachable_outputs, reconcile
 from infra.local.deployment.stack import BUCKET, Before, deploy_stack, deployed_before, stack_outputs, stack_resources
@@ -32,14 +33,14 @@ class Deployed:
     Parameters
     ----------
     outputs : by name; addresses of APIs are reachable from this machine
-    left_out : what of the template the local cloud does not have, for people
+    left_out : what of the template the local cloud does not have
     resources : number of resources, those of nested stacks included
     functions : number of functions
     operator : clients of the user as which the command line acts
     """
 
     outputs: dict[str, str]
-    left_out: list[str]
+    left_out: list[LeftOut]
     resources: int
     functions: int
     operator: ClientFactory
@@ -98,7 +99,7 @@ def deploy(
         raise
     return Deployed(
         outputs=reachable_outputs(stack_outputs(STACK, admin), resources, admin.endpoint),
-        left_out=[str(item) for item in translation.left_out] + reconciled.left_out + _unbounded(sys.platform),
+        left_out=translation.left_out + reconciled.left_out + _unbounded(sys.platform),
         resources=len(resources),
         functions=sum(resource["type"] == "AWS::Lambda::Function" for resource in resources.values()),
         operator=ensure_operator(admin, STACK, resources, home),
@@ -115,16 +116,16 @@ def _restore(before: Before, held: list[HeldAlias], admin: ClientFactory) -> Non
     deploy_stack(STACK, Translation(before.template, before.parameters), admin)
 
 
-def _unbounded(system: str) -> list[str]:
+def _unbounded(system: str) -> list[LeftOut]:
     """Return the limits of functions that are not kept on a system.
 
     Examples
     --------
     >>> _unbounded("linux")
     []
-    >>> _unbounded("darwin")
+    >>> [str(item) for item in _unbounded("darwin")]
     ['MemorySize and EphemeralStorage of functions: this system does not tell what a process holds']
     """
     if system == "linux":
         return []
-    return ["MemorySize and EphemeralStorage of functions: this system does not tell what a process holds"]
+    return [LeftOut("MemorySize and EphemeralStorage of functions", "this system does not tell what a process holds")]

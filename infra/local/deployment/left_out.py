@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,50 @@ from infra.local.faults import TemplateInvalid
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A resource or output of the template that the local cloud does not have, and why."""
+    """A resource, property or output of the template that the local cloud does not have, and why.
+
+    Parameters
+    ----------
+    what, why : for people; `why` may be empty
+    resource_type, property_name : what things alike have in common; empty for an output, or for a resource as a whole
+    """
 
     what: str
     why: str
+    resource_type: str = ""
+    property_name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.why}"
+        return f"{self.what}: {self.why}" if self.why else self.what
+
+
+def folded(left_out: Iterable[LeftOut]) -> list[str]:
+    """Return a line for each reason, in which things alike are counted.
+
+    >>> why, flow = "it is not kept", "AWS::StepFunctions::StateMachine"
+    >>> flows = [LeftOut(f"{name}.Tracing", why, flow, "Tracing") for name in ("Train", "Score")]
+    >>> folded([*flows, LeftOut("Ratio (AWS::CloudWatch::Alarm)", why, "AWS::CloudWatch::Alarm")])
+    ['Tracing of 2 state machines, Ratio (AWS::CloudWatch::Alarm): it is not kept']
+    """
+    reasons: dict[str, dict[tuple[str, str], list[LeftOut]]] = {}
+    for item in left_out:
+        kinds = reasons.setdefault(item.why, {})
+        kinds.setdefault((item.resource_type, item.property_name), []).append(item)
+    lines = []
+    for why, kinds in reasons.items():
+        told = [part for kind, items in kinds.items() for part in _counted(*kind, items)]
+        lines += [f"{', '.join(told)}: {why}"] if why else told
+    return lines
+
+
+def _counted(resource_type: str, property_name: str, items: list[LeftOut]) -> list[str]:
+    """Return the words for things alike."""
+    if len(items) == 1 or not resource_type:
+        return [item.what for item in items]
+    _, service, name = resource_type.split("::", 2)
+    noun = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return [f"{property_name} of {len(items)} {plural}" if property_name else f"{len(items)} {plural} of {service}"]
 
 
 def leave_out(template: dict[str, Any], path: Path) -> list[LeftOut]:
@@ -34,7 +72,8 @@ def leave_out(template: dict[str, Any], path: Path) -> list[LeftOut]:
     """
     resources = template["Resources"]
     reasons = {name: reason for name, resource in resources.items() if (reason := _refusal(resource))}
-    left_out = [LeftOut(f"{name} ({resources[name]['Type']})", reason) for name, reason in reasons.items()]
+    types = {name: resources[name]["Type"] for name in reasons}
+    left_out = [LeftOut(f"{name} ({types[name]})", reason, types[name]) for name, reason in reasons.items()]
     for name in reasons:
         del resources[name]
     return left_out + _remove_references(template, set(reasons), path)

@@ -8,6 +8,7 @@ from typing import Any
 
 from infra.local.clients import ClientFactory
 from infra.local.deployment.intrinsics import ABSENT, DeployedStack, Unresolvable
+from infra.local.deployment.left_out import LeftOut
 from infra.local.deployment.properties import DROPPED_PROPERTIES, PROPERTIES, Clients, Property
 from infra.local.deployment.stack import Resources, outputs_of
 from infra.local.deployment.translate import Translation
@@ -27,7 +28,7 @@ class Reconciled:
 
     set: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def reconcile(translation: Translation, resources: Resources, admin: ClientFactory) -> Reconciled:
@@ -100,7 +101,12 @@ def _reconcile_stack(
                 _reconcile_property(name, checked, resource["id"], stack, in_template[checked.name], clients, result)
         for property_name in in_template:
             if (resource["type"], property_name) in DROPPED_PROPERTIES:
-                result.left_out.append(f"{prefix}{logical_id}.{property_name}: the emulator drops it")
+                result.left_out.append(
+                    LeftOut(
+                        f"{prefix}{logical_id}.{property_name}", "the emulator drops it",
+                        resource["type"], property_name,
+                    )
+                )  # fmt: skip
     for logical_id, nested in translation.nested.items():
         if logical_id in own:
             _reconcile_stack(nested, resources, f"{prefix}{logical_id}/", clients, region, result)
@@ -151,7 +157,7 @@ def _reconcile_property(
     if covers(checked.read(clients, physical_id), wanted):
         result.set.append(name)
     else:
-        result.left_out.append(f"{name}: the emulator does not keep it")
+        result.left_out.append(LeftOut(name, "the emulator does not keep it", checked.resource_type, checked.name))
 
 
 def _check_code(name: str, function: str, clients: Clients) -> None:

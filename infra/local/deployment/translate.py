@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +221,7 @@ class _TemplateTranslator:
             self.translation.nested[logical_id] = nested
             self.translation.fork_plans += nested.fork_plans
             self.translation.objects |= {**nested.objects, nested.key: nested.body}
-            self.translation.left_out += [LeftOut(f"{logical_id}/{item.what}", item.why) for item in nested.left_out]
+            self.translation.left_out += [replace(item, what=f"{logical_id}/{item.what}") for item in nested.left_out]
             properties["TemplateURL"] = f"{self.destination.endpoint}/{self.destination.bucket}/{nested.key}"
 
     def _resources_of(self, resource_type: str) -> list[tuple[str, dict[str, Any]]]:

@@ -20,6 +20,7 @@ from infra.local.deployment.deployment_record import (
 from infra.local.deployment.function_archive import archives_sha
 from infra.local.deployment.intrinsics import DeployedStack
 from infra.local.deployment.layers import remove_unused_layers
+from infra.local.deployment.left_out import LeftOut, folded
 from infra.local.deployment.reconcile import reconcile
 from infra.local.deployment.stack import BUCKET, Resources, deploy_stack, stack_outputs, stack_resources
 from infra.local.deployment.training_code import training_code
@@ -144,13 +145,14 @@ def _deploy(template: Path, stage: str, home: Path, address: str, say: Say) -> N
     adapted.parameters["AWS::StackName"] = stack
     reconciled = reconcile(adapted, resources, admin)
     changes += _updated(wanted, before, adapted, resources, admin)
-    left_out = [str(item) for item in adapted.left_out] + changes + reconciled.left_out
+    left_out = [*adapted.left_out, *(LeftOut(change, "") for change in changes), *reconciled.left_out]
     functions = sum(resource["type"] == "AWS::Lambda::Function" for resource in resources.values())
     _check_functions_start(resources["Conclude"]["id"], admin, own=partitions)
     admin.client("s3").put_object(Bucket=BUCKET, Key=earlier, Body=adapted.body)
-    write_deployment_record(DeploymentRecord(digest, stack_outputs(stack, admin), left_out, functions), admin, key)
+    told = [str(item) for item in left_out]
+    write_deployment_record(DeploymentRecord(digest, stack_outputs(stack, admin), told, functions), admin, key)
     remove_unused_layers(home)
-    for line in left_out:
+    for line in folded(left_out):
         say(f"changed for LocalStack: {line}")
     say(f"deployed {len(resources)} resources, {functions} functions, in {time.monotonic() - began:.1f} s")
 

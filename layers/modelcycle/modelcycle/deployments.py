@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from modelcycle.outages import Unreachable, outages_as_faults
 
 # the AppSpec is JSON or YAML (AWS page "AppSpec 'resources' section for AWS Lambda deployments")
-TARGET = re.compile(r"""\bTargetVersion["']?\s*:\s*["']?(\d+)""")
+VERSION = r"""\b%s["']?\s*:\s*["']?(\d+)"""
+TARGET, CURRENT = re.compile(VERSION % "TargetVersion"), re.compile(VERSION % "CurrentVersion")
 
 
 class Deployments(Protocol):
@@ -16,6 +17,14 @@ class Deployments(Protocol):
 
     def target(self, deployment: str) -> str:
         """Return the version of the function that a deployment gives traffic to; empty if it does not say.
+
+        Raises
+        ------
+        Transient, Throttled : the service does not answer
+        """
+
+    def before(self, deployment: str) -> str:
+        """Return the version from which a deployment takes the traffic; empty if it does not say.
 
         Raises
         ------
@@ -50,11 +59,17 @@ class CodeDeploy:
         self.unreachable = unreachable
 
     def target(self, deployment: str) -> str:
+        return self._named(deployment, TARGET)
+
+    def before(self, deployment: str) -> str:
+        return self._named(deployment, CURRENT)
+
+    def _named(self, deployment: str, version: re.Pattern[str]) -> str:
         with outages_as_faults("CodeDeploy", deployment, self.unreachable):
             info = self.client.get_deployment(deploymentId=deployment)["deploymentInfo"]
         revision = info.get("revision", {})
         content = (revision.get("appSpecContent") or revision.get("string") or {}).get("content", "")
-        named = TARGET.search(content)
+        named = version.search(content)
         return named[1] if named else ""
 
     def report(self, deployment: str, hook: str, passed: bool) -> None:

@@ -63,6 +63,14 @@ class LambdaFunction:
         self.name = name
         self.unreachable = unreachable
 
+    def at(self, version: str) -> LambdaFunction:
+        """Return a published version of the function whose alias `name` has.
+
+        >>> LambdaFunction(None, "mc-Predict-1:live").at("6").name
+        'mc-Predict-1:6'
+        """
+        return LambdaFunction(self.client, f"{self.name.rpartition(':')[0]}:{version}", self.unreachable)
+
     def invoke(self, event: bytes) -> Invoked:
         try:
             with outages_as_faults("Lambda", self.name, self.unreachable):

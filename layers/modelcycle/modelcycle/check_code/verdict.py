@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 
 from modelcycle.deployments import Deployments
 from modelcycle.faults import Fault
-from modelcycle.invocations import Invocations, Invoked
+from modelcycle.invocations import Invocations, Invoked, LambdaFunction
 from modelcycle.messages import CheckCodeRequest, CodeChecked
 from modelcycle.registry import Registry
 from modelcycle.store import S3Store
@@ -29,13 +29,13 @@ class Places:
     ----------
     artifacts : the bucket
     new : the version of the function that is about to serve
-    live : the function as it serves now
+    live : the function as it serves now; once the traffic has moved, this is the new version too
     """
 
     artifacts: S3Store
     registry: Registry
     new: Invocations
-    live: Invocations
+    live: LambdaFunction
     deployments: Deployments
 
 
@@ -93,6 +93,12 @@ def other_version(request: CheckCodeRequest, places: Places, asked: str) -> str:
     if not target or not asked or target == asked:
         return ""
     return f"version {asked} was asked, and version {target} is being deployed"
+
+
+def version_before(request: CheckCodeRequest, places: Places) -> Invocations:
+    """Return the version of the function that served before the deployment; the live one if it is unknown."""
+    before = request.before or (places.deployments.before(request.deployment) if request.hook else "")
+    return places.live.at(before) if before else places.live
 
 
 def verdict(reasons: list[str], notes: list[str], asked: str, *, models: int = 0, rows: int = 0) -> CodeChecked:

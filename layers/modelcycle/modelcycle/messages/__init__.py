@@ -32,7 +32,7 @@ from modelcycle.messages.candidate import (
     Validated,
     ValidateRequest,
 )
-from modelcycle.messages.code_check import CheckCodeRequest, CodeChecked, answers_key
+from modelcycle.messages.code_check import CheckCodeRequest, CodeChecked
 from modelcycle.messages.contract_change import ContractChange, contract_change
 from modelcycle.messages.data import (
     CaseColumn,
@@ -175,7 +175,6 @@ __all__ = [
     "ValidateRequest",
     "Validated",
     "Withdrawn",
-    "answers_key",
     "artifacts_in",
     "contract_change",
     "fingerprint",

@@ -14,6 +14,11 @@ class CheckCodeRequest(Message):
 
     deployment: str = Field(alias="DeploymentId", min_length=1)
     hook: str = Field("", alias="LifecycleEventHookExecutionId", description="empty: nobody waits for a report")
+    before: str = Field(
+        "",
+        alias="VersionBefore",
+        description="of the function, from which traffic moves; CodeDeploy tells it when asked",
+    )
 
     @property
     def model(self) -> str:
@@ -33,8 +38,3 @@ class CodeChecked(Message):
     asked: str = Field("", description="what was asked, in words")
     models: int = Field(0, description="that were asked")
     rows: int = Field(0, description="whose answers were compared")
-
-
-def answers_key(model: str, version: int) -> str:
-    """Return the key of a version's answers on record, which `stage` writes once and checks of code read."""
-    return f"{model}/staging/{version:08d}/answers.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
@@ -70,6 +71,15 @@ class Version(BaseModel):
     def essentials(self) -> tuple[Artifact, ...]:
         """The artifacts without which the version cannot be served, rolled out or monitored."""
         return self.onnx, self.signature, self.profile, self.pipeline
+
+    @property
+    def answers_key(self) -> str:
+        """The key of its answers on record, which `stage` writes once and checks of new code read.
+
+        What serves is in it: another registry may have given the same number to another model.
+        """
+        content = hashlib.sha256(f"{self.onnx.sha256} {self.signature.sha256}".encode()).hexdigest()[:16]
+        return f"{self.model}/staging/{self.version:08d}/{content}/answers.json"
 
 
 class Versions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,10 @@ from modelcycle.model.signature import Signature
 SCORE_TOLERANCE = (
     1e-5  # of a row alone and in a batch, relative and in `unit`s: matrix products add up in another order
 )
+
+# a check sends all rows on record in one request; inside the event its text is escaped, to twice the length at most
+MAX_RECORD_BYTES = 2**20
+MAX_ROW_BYTES = 2 * 2**20  # of a row that is alone on record
 
 
 @dataclass(frozen=True)
@@ -72,22 +77,36 @@ class ExpectedAnswers:
     def on_record(self, rows: int) -> dict[str, Any]:
         """Return at most `rows` of the rows with their answers as JSON values, for checks of later code.
 
-        They are compared without any code of a model: such code would err in the same way on both sides.
+        They are compared without any code of a model: such code would err in the same way on both sides. Together they
+        have at most `MAX_RECORD_BYTES`, or are one row of at most `MAX_ROW_BYTES`; `too_large` counts the others.
         """
+        kept: list[dict[str, Any]] = []
+        left, smallest, too_large = MAX_RECORD_BYTES, MAX_ROW_BYTES + 1, 0
+        alone: list[dict[str, Any]] = []
+        for row in _evenly_spread(len(self.instances), rows).tolist():
+            if not self._is_json(row):
+                continue
+            answered = self._answered(row)
+            size = len(json.dumps(answered))
+            if size <= left:
+                kept.append(answered)
+                left -= size
+                continue
+            too_large += 1
+            if size < smallest:
+                smallest, alone = size, [answered]
+        if alone and not kept:
+            kept, too_large = alone, too_large - 1
+        return {"tolerance": SCORE_TOLERANCE, "unit": self.unit, "rows": kept, "too_large": too_large}
+
+    def _answered(self, row: int) -> dict[str, Any]:
+        """Return a row as requests have it, with its answer."""
         regression = self.signature.task == "regression"
         return {
-            "tolerance": SCORE_TOLERANCE,
-            "unit": self.unit,
-            "rows": [
-                {
-                    "instance": self.instances[row],
-                    "prediction": self.labels[row],
-                    "probabilities": None if regression else self._probabilities(row),
-                    "tie": not regression and self._is_tie(self.scores[row]),
-                }
-                for row in _evenly_spread(len(self.instances), rows).tolist()
-                if self._is_json(row)
-            ],
+            "instance": self.instances[row],
+            "prediction": self.labels[row],
+            "probabilities": None if regression else self._probabilities(row),
+            "tie": not regression and self._is_tie(self.scores[row]),
         }
 
     def _is_json(self, row: int) -> bool:

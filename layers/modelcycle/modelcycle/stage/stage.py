@@ -9,7 +9,7 @@ from typing import Any
 
 from modelcycle.faults import Fault, NotAllowed, Throttled, Transient
 from modelcycle.invocations import Invocations
-from modelcycle.messages import Artifact, Message, Staged, StageRequest, answers_key
+from modelcycle.messages import Artifact, Message, Staged, StageRequest
 from modelcycle.model.answer import LoadedVersion, load_version
 from modelcycle.model.columns import Columns
 from modelcycle.model.scoring import Scores
@@ -125,7 +125,8 @@ def _report(request: StageRequest, pipeline: Pipeline, places: Places) -> Artifa
     artifacts, registry = places.artifacts, places.registry
     model, number = request.run.model, request.register_.version
     route = registry.routes.get(model)  # a decision made after this has priority over the rollout
-    served = load_version(registry.versions.get(model, number), artifacts)
+    version = registry.versions.get(model, number)
+    served = load_version(version, artifacts)
     test_rows = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
     scores = Scores.from_bytes(artifacts.read(request.refit.scores or request.score_candidate.scores)).scores
     expected = ExpectedAnswers.of(served.signature, test_rows, scores, pipeline.staging.rows)
@@ -137,7 +138,11 @@ def _report(request: StageRequest, pipeline: Pipeline, places: Places) -> Artifa
         took["load"] = time.monotonic() - started - sum(took.values())
         _replay(findings, request, pipeline, served, route, places)
         took["replay"] = time.monotonic() - started - sum(took.values())
-        put_json(artifacts, answers_key(model, number), expected.on_record(MAX_ANSWERS_ON_RECORD))
+        on_record = expected.on_record(MAX_ANSWERS_ON_RECORD)
+        if on_record["too_large"]:
+            kept = f"{len(on_record['rows'])} test rows are on record for checks of new code"
+            findings.notes.append(f"{kept}, {on_record['too_large']} are too large for it")
+        put_json(artifacts, version.answers_key, on_record)
     head = {"model": model, "version": number, "run_id": request.run.run_id, "moves": route.moves, "took": took}
     return put_json(artifacts, _key(request, "report"), head | findings.report())
 
