@@ -160,7 +160,7 @@ image: .venv/run.stamp  ## builds the container for large data and pushes it to 
 	  *) echo "The code here is not what $$stack runs, which is $$tag: switch to the commit that was deployed, without other files in functions/ and layers/, or deploy this one." >&2; exit 1;; esac; \
 	if aws ecr describe-images --repository-name "$${repository#*/}" --image-ids imageTag="$$tag" >/dev/null 2>&1; then \
 	  echo "$$repository has the image of this code: $$tag"; exit 0; fi; \
-	aws ecr get get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}"; \
+	aws ecr get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}"; \
 	docker build --platform linux/amd64 --file infra/container/Dockerfile --build-arg CODE_VERSION="$$tag" --tag "$$repository:$$tag" .; \
 	docker push "$$repository:$$tag"
 

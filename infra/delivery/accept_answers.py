@@ -15,7 +15,9 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from infra.delivery.smoke import Session, aws_stack
+from infra.delivery.deployed import Session, deployed_stack
+from infra.deployment.account import find_account
+from infra.deployment.command import run
 from modelcycle.faults import BadInput, Fault, Unknown
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store, put_json
@@ -89,7 +91,7 @@ def main(arguments: list[str]) -> int:
             session: Session = here.admin
             outputs: Mapping[str, str] = here.outputs
         else:
-            stack = aws_stack(name)
+            stack = deployed_stack(find_account(), name)
             session, outputs = stack.session, stack.outputs
         if why == DEPLOYED:
             print(f"{model}:{version} has the answers on record again of {put_back(session, outputs, model, version)}")
@@ -104,4 +106,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(lambda: main(sys.argv[1:])))

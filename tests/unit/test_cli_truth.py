@@ -186,6 +186,7 @@ def test_a_place_that_does_not_answer_is_not_up(
         raise error
 
     monkeypatch.setattr(cli.open_place, "open_place", unreachable)
+    monkeypatch.setenv("LOCALSTACK_HOST", "127.0.0.1:9")  # nobody, whatever runs on this machine
     assert main(["status", "--place", place, "--json"]) == 1
     printed = json.loads(capsys.readouterr().out)
     assert printed["up"] is False and printed["facts"] == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -302,6 +303,17 @@ def test_any_prefix_can_be_cut(prefix: str) -> None:
     destination["Prefix"] = prefix
     adapt(template, "s", partitions=False)
     assert destination["Prefix"] == ("plain/" if prefix == "plain/" else "")
+
+
+@pytest.mark.parametrize(("health", "version"), [
+    ({"edition": "community", "version": "4.14.0"}, "4.14.0"), ({"version": "3.0.0"}, "3.0.0"),
+    ({"edition": "light", "version": "1.5.33"}, None), ([], None), ({}, None),
+])  # fmt: skip
+def test_the_local_cloud_is_not_taken_for_a_localstack(
+    health: Any, version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process.urllib.request, "urlopen", lambda *_, **__: io.BytesIO(json.dumps(health).encode()))
+    assert process.version("http://127.0.0.1:4566") == version
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from infra.local.faults import CloudCrashed, PortTaken, RunsElsewhere
 from infra.local.localstack.environment import install, variables
 from infra.local.process_end import end_process
 
+MINISTACK_EDITION = "light"
 PROGRAM = "modelcycle_localstack"
 START_TIMEOUT = 90.0  # seconds; 6 on an idle machine
 STOP_TIMEOUT = 30.0  # seconds; LocalStack takes 6 to 10
@@ -98,10 +99,11 @@ def version(endpoint: str) -> str | None:
     """Return the version of the LocalStack at an endpoint, or None if none answers."""
     try:
         with urllib.request.urlopen(f"{endpoint}/_localstack/health", timeout=5.0) as response:  # noqa: S310 - http
-            found = json.load(response).get("version")
-    except (OSError, ValueError, AttributeError):
+            health = json.load(response)
+        # the local cloud answers there too, by an edition that LocalStack does not have
+        return None if health.get("edition") == MINISTACK_EDITION else str(health["version"])
+    except (OSError, ValueError, AttributeError, KeyError):
         return None
-    return str(found) if found else None
 
 
 def log_file(home: Path) -> Path:
