@@ -65,7 +65,8 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         stack = Stack(
             boto3.Session(region_name="us-east-1"), {"ArtifactBucket": "artifacts", "RegistryTable": "registry"}
         )
-        monkeypatch.setattr(module, "aws_stack", lambda name: stack)
+        monkeypatch.setattr(module, "find_account", lambda: None)
+        monkeypatch.setattr(module, "deployed_stack", lambda account, name: stack)
         yield stack
 
 
