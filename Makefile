@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run invoke sam test test-localstack test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
+.PHONY: help run invoke sam test test-localstack test-delivery test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
 .PHONY: release promote pipelines smoke drift accept-answers deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -38,6 +38,7 @@ test: lint checkov  ## runs all checks and all tests
 	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile
 	$(BIN)/pytest tests/e2e
 	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in three to eight minutes." >&2
+	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in one to three minutes." >&2
 
 lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
 	$(BIN)/ruff check .
@@ -56,6 +57,9 @@ sizes: .venv/dev.stamp  ## builds the layers as AWS gets them; prints each funct
 
 test-localstack: .venv/dev.stamp  ## runs the lifecycle on a real LocalStack, which it starts without Docker
 	$(BIN)/pytest tests/localstack
+
+test-delivery: .venv/dev.stamp  ## delivers to two local stacks, as deliver.yml does to AWS; a broken release is refused
+	$(BIN)/pytest tests/delivery
 
 test-sam: .venv/dev.stamp build/sam/stamp  ## calls every function by itself, and by `sam local` where there is Docker; DOCKER=no: without
 	DOCKER="$(DOCKER)" $(BIN)/pytest tests/sam
