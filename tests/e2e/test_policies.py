@@ -109,7 +109,9 @@ def needs_of_state_machines(cloud: LocalCloud) -> Iterator[Need]:
                 described_task = cloud.admin.client("ecs").describe_task_definition(taskDefinition=task_definition)
                 yield Need(task, role, "iam:PassRole", described_task["taskDefinition"]["executionRoleArn"])
             elif resource.endswith(":sagemaker:createTrainingJob.sync"):
-                continue  # this stack has Fargate; tests/unit/test_containers.py reads the policy for SageMaker
+                # this stack has Fargate, and Step Functions checks the rule for each task of the definition;
+                # tests/unit/test_containers.py reads the policy for SageMaker
+                yield from needs_of_waiting(task, role, machine["stateMachineArn"], "SageMakerTrainingJobs")
             elif resource.endswith(":states:startExecution"):
                 yield Need(task, role, "states:StartExecution", state["Parameters"]["StateMachineArn"])
             elif resource.endswith(":aws-sdk:dynamodb:query"):
