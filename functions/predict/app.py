@@ -17,7 +17,7 @@ from modelcycle.predict import CaptureStream, LiveModels, Recorder, open_inferen
 from modelcycle.predict.gateway_events import as_http_response, as_rest_event, is_http_api
 from modelcycle.predict.http_api import answer_without_router, metrics, router
 from modelcycle.predict.recorder import report_given_up
-from modelcycle.request_ids import client_request_id, with_request_id
+from modelcycle.request_ids import client_request_id, request_id, with_request_id
 
 TIMEOUTS = {"connect_timeout": 1, "read_timeout": 2}  # seconds: a client waits for the answer
 
@@ -45,8 +45,7 @@ recorder.after_answer.start(runtime_api())  # now: Lambda takes registrations on
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
-        gateway_id = (event.get("requestContext") or {}).get("requestId")
-        logger.append_keys(correlation_id=gateway_id, client_request_id=client_request_id(event))
+        logger.append_keys(correlation_id=request_id(event) or None, client_request_id=client_request_id(event))
         request = as_rest_event(event) if is_http_api(event) else event
         response = answer_without_router(request, context.aws_request_id, live_models, recorder)
         if response is None:

@@ -9,12 +9,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from infra.build_sha import build_sha
-from infra.code_version import code_parameters
 from infra.delivery.packaged import differences
 from infra.deployment.account import Account, find_account
 from infra.deployment.command import run, say
-from infra.deployment.deploy import ENVIRONMENTS, data_parameters, effective_parameters, finish, sam
+from infra.deployment.deploy import ENVIRONMENTS, data_parameters, finish, overrides, sam, stack_parameters
 from infra.deployment.faults import BadSetting, DeploymentFailed, StackUnusable
 from infra.deployment.settings import check_reader, read_settings
 from infra.deployment.stack import NEVER_COMPLETE, check_changeable, find_stack, first_failure
@@ -44,8 +42,7 @@ def promote(account: Account, environment: str, release: Path, bucket: str, role
     reasons = differences(release, ROOT)
     if reasons:
         raise DeploymentFailed("; ".join(reasons), str(release), "take the release of this commit, or make it anew")
-    declared = read_template(ROOT / "template.yaml")["Parameters"]
-    settings = read_settings(given, declared)
+    settings = read_settings(given, read_template(ROOT / "template.yaml")["Parameters"])
     before = find_stack(client("cloudformation"), name)
     if before is not None and before.status in NEVER_COMPLETE:
         raise StackUnusable(
@@ -56,16 +53,13 @@ def promote(account: Account, environment: str, release: Path, bucket: str, role
         check_changeable(before)
     check_reader(environment, settings, before)
     data = data_parameters(client, name, before, settings, kept)
-    parameters = {"Place": "aws", "Environment": environment, **code_parameters(ROOT), **settings, **data}
-    effective = effective_parameters(declared, before, parameters)
-    parameters["BuildSha"] = build_sha(ROOT / "template.yaml", effective)
+    parameters = stack_parameters(ROOT, environment, before, settings, data)
     status = sam(
         [
             "deploy", "--config-file", str(CONFIGURATION), "--template-file", str(release / "template.yaml"),
             "--stack-name", name, "--s3-bucket", bucket, "--s3-prefix", f"deployments/{environment}",
             *(["--role-arn", role] if role else []),
-            # SAM reads each as a command line of its own
-            "--parameter-overrides", *(f'{key}="{_quoted(value)}"' for key, value in parameters.items()),
+            *overrides(parameters),
         ],
         ROOT, account.region,
     )  # fmt: skip
@@ -76,10 +70,6 @@ def promote(account: Account, environment: str, release: Path, bucket: str, role
         raise DeploymentFailed(f"the release was not deployed: {reason}", where, "correct it, then promote again")
     finish(client, stack, before, environment)
     print(f"{name} has the release of code {parameters['CodeVersion'][:16]} in {account.number}, {account.region}")
-
-
-def _quoted(value: str) -> str:
-    return value.replace('"', '\\"')
 
 
 def main(arguments: list[str]) -> int:

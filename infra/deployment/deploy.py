@@ -99,6 +99,35 @@ def effective_parameters(declared: Mapping[str, Any], stack: Stack | None, given
     return {**defaults, **had, **given}
 
 
+def stack_parameters(
+    project: Path, environment: str, before: Stack | None, settings: Mapping[str, str], data: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the parameters that a deployment of a project gives to its stack.
+
+    Parameters
+    ----------
+    before : the stack as it is; None: there is none
+    settings : given by who deploys
+    data : what `data_parameters` returned
+    """
+    template = project / "template.yaml"
+    parameters = {"Place": "aws", "Environment": environment, **code_parameters(project), **settings, **data}
+    effective = effective_parameters(read_template(template)["Parameters"], before, parameters)
+    return parameters | {"BuildSha": build_sha(template, effective)}
+
+
+def overrides(parameters: Mapping[str, str]) -> list[str]:
+    """Return the arguments by which SAM gives parameters to a stack.
+
+    SAM reads each as a command line of its own: a value with spaces, such as rate(1 hour), needs quotes.
+
+    >>> overrides({"MonitorRate": "rate(1 hour)"})
+    ['--parameter-overrides', 'MonitorRate="rate(1 hour)"']
+    """
+    quoted = {name: value.replace('"', '\\"') for name, value in parameters.items()}
+    return ["--parameter-overrides", *(f'{name}="{value}"' for name, value in quoted.items())]
+
+
 def sam(arguments: list[str], folder: Path, region: str) -> int:
     """Run the project's own SAM in a folder; return its exit status."""
     tools = ROOT / ".venv" / "bin"  # `uv`, for the layers
@@ -117,12 +146,8 @@ def build_and_deploy(folder: Path, environment: str, parameters: Mapping[str, st
     name = f"modelcycle-{environment}"
     if sam(["build", "--config-env", environment], folder, account.region):
         raise DeploymentFailed("`sam build` failed; its reason is above", str(folder), "correct it and commit")
-    # SAM reads each as a command line of its own: a value with spaces, such as rate(1 hour), needs quotes
-    overrides = [f'{key}="{value.replace(chr(34), chr(92) + chr(34))}"' for key, value in parameters.items()]
     unasked = ["--no-confirm-changeset"] if os.environ.get("CI") else []
-    status = sam(
-        ["deploy", "--config-env", environment, *unasked, "--parameter-overrides", *overrides], folder, account.region
-    )
+    status = sam(["deploy", "--config-env", environment, *unasked, *overrides(parameters)], folder, account.region)
     cloudformation = account.client("cloudformation")
     stack = find_stack(cloudformation, name)
     if stack is None and status:
@@ -226,8 +251,7 @@ def deploy(account: Account, environment: str, given: str, kept: str) -> None:
     DeploymentFault : one of its subclasses
     """
     client, name = account.client, f"modelcycle-{environment}"
-    declared = read_template(ROOT / "template.yaml")["Parameters"]
-    settings = read_settings(given, declared)
+    settings = read_settings(given, read_template(ROOT / "template.yaml")["Parameters"])
     source = committed_source(ROOT)
     for path in source.unknown:
         say(f"not in the build, because git does not know it: {path}")
@@ -242,9 +266,7 @@ def deploy(account: Account, environment: str, given: str, kept: str) -> None:
     data = data_parameters(client, name, before, settings, kept)
     folder = ROOT / "build" / "deployment" / environment
     export(source, folder)
-    parameters = {"Place": "aws", "Environment": environment, **code_parameters(folder), **settings, **data}
-    effective = effective_parameters(declared, before, parameters)
-    parameters["BuildSha"] = build_sha(folder / "template.yaml", effective)
+    parameters = stack_parameters(folder, environment, before, settings, data)
     stack = build_and_deploy(folder, environment, parameters, account)
     finish(client, stack, before, environment)
     print(f"{name} is deployed: {source.commit[:12]} in {account.number}, {account.region}")

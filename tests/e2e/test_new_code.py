@@ -134,7 +134,7 @@ def asked(own: OwnProject) -> Iterator[Counter[str]]:
     ("file", "old", "new", "reason"),
     [
         (APP, "logger = Logger(", 'raise RuntimeError("import")\nlogger = Logger(', "fails with RuntimeError"),
-        (APP, "    try:\n        gateway", "    event['path'].nothing\n    try:\n        gateway", "AttributeError"),
+        (APP, "    try:\n        logger.", "    event['path'].nothing\n    try:\n        logger.", "AttributeError"),
         (SCORER, "return [signature.classes[code]", "return [signature.classes[1 - code]", "answered otherwise"),
         (
             "layers/modelcycle/modelcycle/govern/decision_request.py",

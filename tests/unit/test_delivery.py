@@ -17,10 +17,12 @@ from moto import mock_aws
 
 from cli.stale import stale_text, stale_versions
 from infra.build_sha import build_sha
+from infra.code_version import code_parameters
 from infra.delivery.drift import Compared, Drift, NotCompared, drift_of, report
 from infra.delivery.packaged import differences, facts
 from infra.delivery.pipelines import start_changed
 from infra.delivery.release import make_release
+from infra.deployment.deploy import effective_parameters, stack_parameters
 from infra.local.deployment.checked_alias import take_checked_aliases
 from infra.local.deployment.code_traffic import hold_traffic
 from infra.local.deployment.training_code import missing_parts, training_code
@@ -87,7 +89,12 @@ def test_make_deploy_and_the_workflow_name_the_code_by_its_hash() -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert "rev-parse" not in makefile
     for module in ("deployment/deploy.py", "delivery/promote.py"):
-        assert '["BuildSha"] = build_sha(' in (ROOT / "infra" / module).read_text()
+        assert "parameters = stack_parameters(" in (ROOT / "infra" / module).read_text()
+    template = ROOT / "template.yaml"
+    effective = effective_parameters(read_template(template)["Parameters"], None, {"LogDays": "30"})
+    given = stack_parameters(ROOT, "dev", None, {"LogDays": "30"}, {})
+    named = {"Place": "aws", "Environment": "dev", **code_parameters(ROOT)}
+    assert given["BuildSha"] == build_sha(template, {**effective, **named})
 
 
 def test_a_release_is_made_once_and_never_changed(project: Path, tmp_path: Path) -> None:
