@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from infra.local.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "examples" / "data" / "adult.csv.gz"
 PIPELINE = ROOT / "pipelines" / "adult-income.yaml"
 TIMEOUT = 600.0  # seconds of one command
-
-
-def free_port() -> int:
-    """Return a port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def cloud_variables(home: Path) -> dict[str, str]:

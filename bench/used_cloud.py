@@ -30,10 +30,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from bench.commands import DATA, PIPELINE, ROOT, cloud_variables, free_port, modelcycle
+from bench.commands import DATA, PIPELINE, ROOT, cloud_variables, modelcycle
 from infra.local import cloud as local
 from infra.local.deployment.layers import BASE_PYTHON, install_layer, install_runtime
 from infra.local.emulator.status import RunningEmulator, running_emulator
+from infra.local.ports import free_port
 
 MODEL = "adult-income"
 EVENT = json.loads((ROOT / "events" / "predict.json").read_text())

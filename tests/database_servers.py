@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.ports import free_port
+
 START_SECONDS = 60
 PASSWORD = "s@cret/pässword"
 
@@ -59,7 +61,7 @@ def postgresql() -> Iterator[Server]:
             "--no-sync",
         ]
         subprocess.run([*run_as, *map(str, command)], check=True, capture_output=True)
-        port = _free_port()
+        port = free_port()
         options = ["-D", data, "-p", port, "-k", folder, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
         with _running([*run_as, _postgres("postgres"), *map(str, options)], port) as process:
             yield Server(f"postgresql://ann:s%40cret%2Fp%C3%A4ssword@127.0.0.1:{port}/postgres", process)
@@ -69,7 +71,7 @@ def postgresql() -> Iterator[Server]:
 def mysql() -> Iterator[Server]:
     """Run MariaDB."""
     with _folder("mysql") as (folder, run_as):
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         begin = folder / "begin.sql"
         begin.write_text(
             "CREATE DATABASE shop CHARACTER SET utf8mb4;\nCREATE USER ann@'127.0.0.1' IDENTIFIED BY "
@@ -117,13 +119,6 @@ def _give(path: Path, run_as: list[str]) -> None:
     if run_as:
         owner = pwd.getpwnam(run_as[2])
         os.chown(path, owner.pw_uid, owner.pw_gid)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.commands import ROOT, free_port
+from bench.commands import ROOT
 from bench.serving.load import Load
+from infra.local.ports import free_port
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = ROOT / "build" / "serving"

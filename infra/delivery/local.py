@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from infra.delivery.smoke import Smoke, SmokeFailed, smoke
 from infra.local import cloud
 from infra.local.clients import REGION
 from infra.local.faults import CodeRefused
+from infra.local.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKEN_FILE = Path("functions/predict/app.py")
@@ -169,18 +169,12 @@ def _clouds(folder: Path) -> Iterator[tuple[Target, Target]]:
         home.mkdir(parents=True, exist_ok=True)
         if not (home / "layers").exists():
             (home / "layers").symlink_to(shared)
-        targets.append(Target(name, home, _free_port()))
+        targets.append(Target(name, home, free_port()))
     try:
         yield targets[0], targets[1]
     finally:
         for target in targets:
             cloud.down(home=target.home)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _say(line: str) -> None:

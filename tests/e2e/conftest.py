@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from cli.main import main
 from infra.local import cloud as local
+from infra.local.ports import free_port
 
 if TYPE_CHECKING:
     from tests.e2e.restartable_cloud import RestartableCloud
@@ -36,12 +36,6 @@ class CloudSite:
         return local.up(
             port=self.port, home=self.home, template=self.template, say=progress.append, parameters=parameters
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

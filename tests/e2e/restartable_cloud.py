@@ -14,7 +14,8 @@ from infra.local import cloud as local
 from infra.local.emulator import status
 from infra.local.emulator.process import StopResult
 from infra.local.emulator.status import RunningEmulator, running_emulator
-from tests.e2e.conftest import ROOT, CloudSite, free_port
+from infra.local.ports import free_port
+from tests.e2e.conftest import ROOT, CloudSite
 from tests.e2e.observed_model import ObservedModel
 
 RUN_SECONDS = 240.0  # for a run; on a busy machine the first import of a layer takes long

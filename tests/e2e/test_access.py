@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from infra.local import cloud as local
 from infra.local.clients import REGION
 from infra.local.cloud import LocalCloud
-from tests.e2e.conftest import ROOT, CloudSite, free_port
+from infra.local.ports import free_port
+from tests.e2e.conftest import ROOT, CloudSite
 from tests.e2e.token_issuer import AUDIENCE, Issuer
 
 PREDICT, DECIDE, SERVER = "POST /models/m/predict", "POST /models/m/decisions", "GET /v2"

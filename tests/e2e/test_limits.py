@@ -19,8 +19,9 @@ from botocore.exceptions import ClientError
 from infra.local import cloud as local
 from infra.local.cloud import LocalCloud
 from infra.local.faults import DeployFailed
+from infra.local.ports import free_port
 from infra.local.quotas import EVENT, HISTORY, MIB, REQUEST, RESPONSE, STATE_DATA
-from tests.e2e.conftest import HERE, CloudSite, free_port
+from tests.e2e.conftest import HERE, CloudSite
 
 measured = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux only")
 

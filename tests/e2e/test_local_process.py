@@ -24,7 +24,8 @@ from infra.local.emulator import process
 from infra.local.emulator.pid_file import read_record, write_record
 from infra.local.emulator.status import running_emulator, save
 from infra.local.faults import CloudCrashed, PortTaken, RunsElsewhere
-from tests.e2e.conftest import ROOT, CloudSite, free_port
+from infra.local.ports import free_port
+from tests.e2e.conftest import ROOT, CloudSite
 from tests.e2e.sample_cloud import ask, emulator_of
 
 

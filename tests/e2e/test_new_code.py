@@ -14,7 +14,8 @@ import pytest
 from infra.delivery.accept_answers import accept_answers, put_back
 from infra.local import cloud as local
 from infra.local.faults import CodeRefused
-from tests.e2e.conftest import ROOT, CloudSite, free_port
+from infra.local.ports import free_port
+from tests.e2e.conftest import ROOT, CloudSite
 from tests.e2e.observed_model import ObservedModel, wait_for
 from tests.e2e.signed_request import predict
 

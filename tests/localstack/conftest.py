@@ -20,7 +20,7 @@ from infra.local.cloud import LocalCloud
 from infra.local.deployment.stack import stack_outputs, stack_resources
 from infra.local.faults import LayerNotInstalled
 from infra.local.localstack import environment, place
-from tests.e2e.conftest import free_port
+from infra.local.ports import free_port
 from tests.e2e.observed_model import ObservedModel
 from tests.localstack.recorded_lifecycle import left_by, live
 from tests.localstack.registry_content import Content

@@ -14,8 +14,8 @@ import pytest
 from infra.local import cloud
 from infra.local.invocation.invoke import FunctionHost
 from infra.local.invocation.sam_files import write_sam_files
+from infra.local.ports import free_port
 from tests.contract.rows import CSV, PIPELINE
-from tests.e2e.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 MODEL = "sour-plums"

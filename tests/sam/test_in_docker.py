@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from infra.local.ports import free_port
 from tests.contract.functions import functions
-from tests.e2e.conftest import free_port
 from tests.sam.conftest import MODEL, ROOT, SAM, TIMEOUT, Lived
 
 NAMES = sorted(functions(), key=lambda name: (name == "Retrain", name))

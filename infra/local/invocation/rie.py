@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from infra.local.faults import EmulatorMissing, FunctionNotStarted
+from infra.local.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
@@ -107,13 +108,6 @@ def invoke(port: int, event: str, seconds: float = START_SECONDS) -> Any:
         return json.loads(body)
     except ValueError:  # a time-out is told in plain text
         return {"errorType": "Sandbox.Timedout", "errorMessage": body.decode(errors="replace").strip()}
-
-
-def free_port() -> int:
-    """Return a port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
