@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.deployment.code_hash import code_version, source_files
+from infra.local.deployment.code_hash import code_version, hash_of_files, source_files
 
 CODE = ("functions", "layers", "statemachines")
 TEMPLATES = ("template.yaml", "infra/*.yaml")
@@ -65,8 +64,4 @@ def _files(project: Path) -> Iterator[Path]:
 
 
 def _sha(project: Path) -> str:
-    digest = hashlib.sha256()
-    for path in _files(project):
-        digest.update(f"{path.relative_to(project).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return hash_of_files((path.relative_to(project).as_posix(), path) for path in _files(project))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 NOT_SOURCE = frozenset(("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", "build"))
@@ -20,11 +20,17 @@ def source_files(folder: Path) -> Iterator[Path]:
 
 def hash_of(folders: list[Path]) -> str:
     """Return one SHA-256 over the names and contents of all source files below the folders."""
+    return hash_of_files(
+        (f"{folder.name}/{path.relative_to(folder)}", path) for folder in folders for path in source_files(folder)
+    )
+
+
+def hash_of_files(named: Iterable[tuple[str, Path]]) -> str:
+    """Return one SHA-256 over names and contents of files, in their order."""
     digest = hashlib.sha256()
-    for folder in folders:
-        for path in source_files(folder):
-            digest.update(f"{folder.name}/{path.relative_to(folder)}\0".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, path in named:
+        digest.update(f"{name}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from infra.local.deployment.code_hash import hash_of, source_files
+from infra.local.deployment.code_hash import hash_of_files, source_files
 
 FUNCTIONS = ("collect", "preprocess", "engineer_features", "train", "refit")
 # of the domain: what reads rows, and what plans, fits and exports; not what moves messages or records
@@ -20,14 +19,9 @@ def training_code(project: Path) -> str:
     """Return the hash of a project's training code, and of the versions of the packages that it uses."""
     domain = project / "layers" / "modelcycle" / "modelcycle"
     parts = [project / "functions" / name for name in FUNCTIONS] + [domain / name for name in MODULES]
-    folders = [part for part in parts if part.is_dir()]
-    files = [part for part in parts if part.is_file()]
-    files += [lock for name in LOCKS if (lock := project / "layers" / name / "requirements.txt").is_file()]
-    digest = hashlib.sha256(hash_of(folders).encode())
-    for path in files:
-        digest.update(f"{path.relative_to(project).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    parts += [project / "layers" / name / "requirements.txt" for name in LOCKS]
+    files = (path for part in parts for path in ([part] if part.is_file() else source_files(part)))
+    return hash_of_files((path.relative_to(project).as_posix(), path) for path in files)
 
 
 def missing_parts(project: Path) -> list[str]:
