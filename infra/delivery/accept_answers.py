@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from infra.delivery.deployed import Session, deployed_stack
 from infra.deployment.account import find_account
 from infra.deployment.command import run
-from modelcycle.faults import BadInput, Fault, Unknown
+from modelcycle.faults import BadInput, Unknown
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import S3Store, put_json
 
@@ -83,27 +83,27 @@ def main(arguments: list[str]) -> int:
     except ValueError:
         print("give a stack (or `local`), a model, the number of its version, and why", file=sys.stderr)
         return 2
-    try:
-        if name == LOCAL:
-            from infra.local import cloud
+    return run(lambda: _accept_or_put_back(name, model, version, why))
 
-            here = cloud.connect()
-            session: Session = here.admin
-            outputs: Mapping[str, str] = here.outputs
-        else:
-            stack = deployed_stack(find_account(), name)
-            session, outputs = stack.session, stack.outputs
-        if why == DEPLOYED:
-            print(f"{model}:{version} has the answers on record again of {put_back(session, outputs, model, version)}")
-            return 0
-        kept = accept_answers(session, outputs, model, version, why)
-    except Fault as fault:
-        print(f"{fault.what} ({fault.where}): {fault.remedy}", file=sys.stderr)
-        return 1
+
+def _accept_or_put_back(name: str, model: str, version: int, why: str) -> int:
+    if name == LOCAL:
+        from infra.local import cloud
+
+        here = cloud.connect()
+        session: Session = here.admin
+        outputs: Mapping[str, str] = here.outputs
+    else:
+        stack = deployed_stack(find_account(), name)
+        session, outputs = stack.session, stack.outputs
+    if why == DEPLOYED:
+        print(f"{model}:{version} has the answers on record again of {put_back(session, outputs, model, version)}")
+        return 0
+    kept = accept_answers(session, outputs, model, version, why)
     print(f"{model}:{version} has no answers on record now; who, when, why and the answers are in {kept}")
     print("deploy the new code; once it serves, put the answers back: the same command, with DEPLOYED=yes")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(run(lambda: main(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

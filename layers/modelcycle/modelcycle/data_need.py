@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelcycle.faults import BadData
 from modelcycle.messages import Artifact, Collected
-from modelcycle.workplace import CONTAINER_SCALE, Need
+from modelcycle.workplace import CONTAINER_SCALE, Need, Workplace
 
 MAX_SNAPSHOT_BYTES = 2 * 2**30  # of all files: a function has 4 GiB of temporary files
 MAX_CELLS = 60_000_000  # rows x columns; a function has 15 minutes
@@ -44,8 +44,10 @@ def files_need(total: int) -> Need:
     return Need(f"files of {total / 2**30:,.1f} GiB", exceeds=exceeds)
 
 
-def rows_need(collected: Collected) -> Need:
-    """Return what reading a snapshot takes."""
+def rows_need(collected: Collected, workplace: Workplace | None) -> Need | None:
+    """Return what reading a snapshot takes; None where nothing takes work over: there it is tried."""
+    if workplace is None or not workplace.hands_over:
+        return None
     if collected.bytes > MAX_SNAPSHOT_BYTES:
         return files_need(collected.bytes)
     cells = collected.rows * collected.columns

@@ -98,7 +98,7 @@ def find_unseen(
     return reuse_or_run(
         work, FoundUnseen, step=STEP, request=request, parameters=[champion, lost, unusable], code=code,
         results=registry.results, artifacts=artifacts,
-        workplace=workplace, need=rows_need(request.collect) if workplace and workplace.hands_over else None,
+        workplace=workplace, need=rows_need(request.collect, workplace),
     )  # fmt: skip
 
 

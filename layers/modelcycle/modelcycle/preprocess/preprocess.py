@@ -96,7 +96,7 @@ def preprocess(
     return reuse_or_run(
         work, Preprocessed, step=STEP, request=request, parameters=parameters, code=code, results=results,
         artifacts=artifacts, workplace=workplace,
-        need=rows_need(request.collect) if workplace and workplace.hands_over else None,
+        need=rows_need(request.collect, workplace),
     )  # fmt: skip
 
 
