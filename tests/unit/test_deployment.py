@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from infra.deployment import command, deploy
-from infra.deployment.account import Account, find_account
-from infra.deployment.existing_data import HOLDS_TAG, KEY, SET_TAG, STACK_TAG
-from infra.deployment.faults import BadSetting, NoAccount, NotCommitted, StackUnusable
+from infra.deployment.account import Account
+from infra.deployment.faults import BadSetting, NotCommitted, StackUnusable
 from infra.deployment.settings import check_reader, read_settings
 from infra.deployment.source import committed_source, export
 from infra.deployment.stack import Stack, check_changeable, first_failure
-from infra.local.deployment.intrinsics import DeployedStack, Unresolvable
-from infra.local.deployment.translate import _translate_by_sam, read_template
+from infra.local.deployment.translate import read_template
+from tests.unit.aws_login import log_in, log_out
 
 ROOT = Path(__file__).parents[2]
 DECLARED = read_template(ROOT / "template.yaml")["Parameters"]
@@ -32,95 +28,18 @@ DECLARED = read_template(ROOT / "template.yaml")["Parameters"]
 
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody is logged in, whoever runs the tests."""
-    for name in list(os.environ):
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    log_out(monkeypatch, tmp_path)
 
 
 @pytest.fixture
 def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("ACCESS_KEY_ID", "key"), ("SECRET_ACCESS_KEY", "secret"), ("REGION", "eu-central-1")):
-        monkeypatch.setenv(f"AWS_{name}", value)
+    log_in(monkeypatch)
 
 
 def stack(status: str = "UPDATE_COMPLETE", **parameters: str) -> Stack:
     return Stack(
         "modelcycle-dev", "arn:aws:cloudformation:eu-central-1:1:stack/modelcycle-dev/a", status, False, parameters
     )
-
-
-# Who deploys, and where
-
-
-def test_without_a_region_nothing_else_is_asked() -> None:
-    with pytest.raises(NoAccount, match="no AWS region is set") as raised:
-        find_account()
-    assert "AWS_REGION" in raised.value.remedy
-
-
-def test_without_credentials_the_way_to_get_them_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    with pytest.raises(NoAccount, match="there are no AWS credentials"):
-        find_account()
-
-
-def test_a_profile_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "scoring")
-    with pytest.raises(NoAccount, match="no AWS profile scoring"):
-        find_account()
-
-
-@pytest.mark.usefixtures("somebody")
-def test_the_account_is_that_of_the_credentials() -> None:
-    with mock_aws():
-        found = find_account()
-    assert (found.number, found.region, found.partition) == ("123456789012", "eu-central-1", "aws")
-    assert str(found).startswith("account 123456789012, eu-central-1, as arn:aws:")
-
-
-@pytest.mark.usefixtures("somebody")
-@pytest.mark.parametrize(
-    ("code", "says"),
-    [
-        ("ExpiredToken", "have expired"),
-        ("InvalidClientTokenId", "does not know this access key in eu-central-1"),
-        ("SignatureDoesNotMatch", "the secret key is wrong, or this machine's clock"),
-        ("AccessDenied", "AccessDenied: because"),
-    ],
-)
-def test_each_refusal_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch, code: str, says: str) -> None:
-    refuse(monkeypatch, ClientError({"Error": {"Code": code, "Message": "because"}}, "GetCallerIdentity"))
-    with pytest.raises(NoAccount, match=says):
-        find_account()
-
-
-def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    client = boto3.client("sts", region_name="eu-central-1")
-
-    def get_caller_identity() -> None:
-        raise error
-
-    monkeypatch.setattr(client, "get_caller_identity", get_caller_identity)
-    monkeypatch.setattr(boto3.Session, "client", lambda self, name, **settings: client)
-
-
-@pytest.mark.usefixtures("somebody")
-@pytest.mark.parametrize(
-    ("region", "says", "remedy"),
-    [("eu-cental-1", "AWS has no region eu-cental-1", "eu-central-1"), ("eu-west-1", "AWS does not answer", "network")],
-)
-def test_a_region_that_does_not_exist_is_told_from_a_network_that_fails(
-    monkeypatch: pytest.MonkeyPatch, region: str, says: str, remedy: str
-) -> None:
-    monkeypatch.setenv("AWS_REGION", region)
-    refuse(monkeypatch, EndpointConnectionError(endpoint_url=f"https://sts.{region}.amazonaws.com"))
-    with pytest.raises(NoAccount, match=says) as raised:
-        find_account()
-    assert remedy in raised.value.remedy
 
 
 # What is built
@@ -222,89 +141,6 @@ def test_prod_needs_an_address_once() -> None:
     check_reader("dev", {}, None)
     with pytest.raises(BadSetting, match="reach nobody"):
         check_reader("prod", {"AlarmEmail": ""}, stack(AlarmEmail="ops@example.com"))
-
-
-# The template with data that exist
-
-
-EXISTING = {
-    "ExistingDataBucket": "old-data", "ExistingArtifactBucket": "old-artifacts", "ExistingRegistry": "old-table",
-    "ExistingRegistryStream": "arn:aws:dynamodb:eu-central-1:1:table/old-table/stream/a",
-}  # fmt: skip
-EXPECTED = {
-    "DataBucket": "old-data", "DataBucketArn": "arn:aws:s3:::old-data",
-    "ArtifactBucket": "old-artifacts", "ArtifactBucketArn": "arn:aws:s3:::old-artifacts",
-    "Registry": "old-table", "RegistryArn": "arn:aws:dynamodb:eu-central-1:1:table/old-table",
-    "RegistryStreamArn": EXISTING["ExistingRegistryStream"],
-}  # fmt: skip
-
-
-def test_existing_data_take_the_place_of_each_bucket_and_table_that_the_template_would_make() -> None:
-    storage = read_template(ROOT / "infra" / "storage.yaml")
-    given = {"Place": "aws", "Environment": "dev", "Stack": "modelcycle-dev", "PermissionsBoundary": "", **EXISTING}
-    deployed = DeployedStack(storage, given, {}, "eu-central-1", "1")
-    for name in ("Data", "Artifacts", "Registry"):
-        assert not deployed.is_true(storage["Resources"][name]["Condition"])
-        assert storage["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate"
-    assert {name: deployed.value(storage["Outputs"][name]["Value"]) for name in EXPECTED} == EXPECTED
-    policy = deployed.value(storage["Resources"]["DataPolicy"]["Properties"])
-    assert policy["Bucket"] == "old-data"
-    assert policy["PolicyDocument"]["Statement"][0]["Resource"] == ["arn:aws:s3:::old-data", "arn:aws:s3:::old-data/*"]
-    stream = storage["Resources"]["CapturesByModel"]["Properties"]["ExtendedS3DestinationConfiguration"]
-    assert deployed.value(stream["BucketARN"]) == "arn:aws:s3:::old-data"
-
-
-def test_what_the_template_keeps_says_whose_it_is() -> None:
-    storage = read_template(ROOT / "infra" / "storage.yaml")
-    kept = {"Data": "data", "Artifacts": "artifacts", "Registry": "registry", "Key": KEY}
-    for name, holds in kept.items():
-        tags = {tag["Key"]: tag["Value"] for tag in storage["Resources"][name]["Properties"]["Tags"]}
-        assert tags == {STACK_TAG: {"Ref": "Stack"}, SET_TAG: {"Ref": "AWS::StackName"}, HOLDS_TAG: holds}
-
-
-# With versions that Lambda accepts
-
-
-def by_sam(build_sha: str) -> dict[str, Any]:
-    """Return the resources that SAM makes of the template; its code lies where `sam deploy` has put it."""
-    template = read_template(ROOT / "template.yaml")
-    for resource in template["Resources"].values():
-        for name in {"CodeUri", "ContentUri", "DefinitionUri"} & resource.get("Properties", {}).keys():
-            resource["Properties"][name] = "s3://bucket/key"
-    given = {name: str(body.get("Default", "")) for name, body in DECLARED.items()} | {
-        "Environment": "dev", "BuildSha": build_sha, "CodeVersion": "same-code",
-    }  # fmt: skip
-    translated = _translate_by_sam(template, given, ROOT / "template.yaml")
-    deployed = DeployedStack(translated, given, {}, "eu-central-1", "1")
-    for resource in translated["Resources"].values():
-        variables = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
-        for name, value in variables.items():
-            with suppress(Unresolvable):  # what only the deployment knows
-                variables[name] = deployed.value(value)
-    return dict(translated["Resources"])
-
-
-def test_whenever_a_new_version_is_made_its_function_has_another_configuration() -> None:
-    """Lambda refuses a version that equals the one before: "A version for this Lambda function exists".
-
-    SAM puts BuildSha into the description too (pull request 3337 of its repository), without a promise.
-    """
-    one, two = by_sam("a" * 64), by_sam("b" * 64)
-
-    def versions(resources: dict[str, Any]) -> dict[str, set[str]]:
-        made: dict[str, set[str]] = {}
-        for name, body in resources.items():
-            if body["Type"] == "AWS::Lambda::Version":
-                made.setdefault(body["Properties"]["FunctionName"]["Ref"], set()).add(name)
-        return made
-
-    before, after = versions(one), versions(two)
-    functions = {name for name, body in one.items() if body["Type"] == "AWS::Lambda::Function"}
-    assert before.keys() == functions and len(functions) > 20
-    for name in functions:
-        assert before[name] != after[name]
-        was, becomes = ({**made[name]["Properties"], "Description": ""} for made in (one, two))
-        assert was != becomes, f"{name} has new versions of nothing new"
 
 
 # In which state

@@ -21,21 +21,15 @@ from infra.deployment.account import Account, find_account
 from infra.deployment.existing_data import HOLDS_TAG, SET_TAG, STACK_TAG
 from infra.deployment.faults import StackUnusable
 from infra.deployment.stack import Stack
+from tests.unit.aws_login import REGION, log_in, log_out
 
 ROOT = Path(__file__).parents[2]
-REGION = "eu-central-1"
 
 
 @pytest.fixture(autouse=True)
 def somebody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Somebody is logged in, and the region is where GitHub's action puts it for the AWS command line alone."""
-    for name in list(os.environ):
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    for name, value in (("ACCESS_KEY_ID", "key"), ("SECRET_ACCESS_KEY", "secret"), ("REGION", REGION)):
-        monkeypatch.setenv(f"AWS_{name}", value)
+    log_out(monkeypatch, tmp_path)
+    log_in(monkeypatch)
 
 
 class Site:
