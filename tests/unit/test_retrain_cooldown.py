@@ -20,12 +20,12 @@ def registry() -> Registry:
     return Registry(MemoryTable())
 
 
-def ran(registry: Registry, ago: timedelta, kind: str) -> None:
+def ran(registry: Registry, ago: timedelta, kind: str, execution: str = "") -> None:
     """Record a run, with an id as `claim` makes it."""
     at = datetime.now(UTC) - ago
     run_id = f"{at:%Y%m%dT%H%M%S}{at.microsecond // 1000:03}-{kind[:4]}"
     run = Run(
-        model="m", run_id=run_id, execution=f"arn:{run_id}", started_at=at, trigger=Trigger(kind=kind),
+        model="m", run_id=run_id, execution=execution or f"arn:{run_id}", started_at=at, trigger=Trigger(kind=kind),
         pipeline=MemoryStore().put("p", b""),
     )  # fmt: skip
     body = RunRecord(run=run, state="unchanged").model_dump(mode="json")
@@ -53,3 +53,14 @@ def test_a_cooldown_ends_when_the_pipeline_file_says(
 ) -> None:
     ran(registry, ago, "degraded")
     assert asked(registry, hours).startswith(done)
+
+
+@pytest.mark.parametrize(("execution", "done"), [
+    ("arn:lifecycle:retrain-e-1", "was started before"), ("arn:lifecycle:retrain-e-11", "cooling down"),
+    ("arn:lifecycle:other-retrain-e-1", "cooling down"),
+])  # fmt: skip
+def test_an_event_that_comes_again_after_its_run_has_begun_is_told_from_another(
+    registry: Registry, execution: str, done: str
+) -> None:
+    ran(registry, timedelta(minutes=1), "degraded", execution)
+    assert asked(registry).startswith(done)

@@ -9,6 +9,7 @@ from modelcycle.registry import Runs
 from modelcycle.spec import Retraining, parse
 from modelcycle.store import S3Store
 
+STARTED_BEFORE = "was started before"  # by the same event
 MAX_COOLDOWN_HOURS = 10 * 365 * 24.0  # no run is older, so a longer cooldown has the same effect
 
 
@@ -31,7 +32,8 @@ def _start(request: RetrainRequest, lifecycle: str, data: S3Store, runs: Runs, f
         retraining = parse(data.latest(f"pipelines/{request.model}.yaml")[0]).retraining
     except Unknown:
         return f"{request.model} has no pipeline file"
-    obstacle = _obstacle(request.model, retraining, runs) if request.kind == "ModelDegraded" else None
+    name = f"retrain-{request.event_id}"
+    obstacle = _obstacle(request.model, name, retraining, runs) if request.kind == "ModelDegraded" else None
     if obstacle:
         return obstacle
     event = {
@@ -39,11 +41,16 @@ def _start(request: RetrainRequest, lifecycle: str, data: S3Store, runs: Runs, f
         "detail-type": request.kind,
         "detail": {"model": request.model} | request.detail,
     }
-    return "started" if flows.start(lifecycle, f"retrain-{request.event_id}", event) else "was started before"
+    return "started" if flows.start(lifecycle, name, event) else STARTED_BEFORE
 
 
-def _obstacle(model: str, retraining: Retraining, runs: Runs) -> str | None:
-    """Return why a degraded model is not trained again now; None if it is."""
+def _obstacle(model: str, name: str, retraining: Retraining, runs: Runs) -> str | None:
+    """Return why a degraded model is not trained again now; None if it is.
+
+    Parameters
+    ----------
+    name : of the execution that the event starts
+    """
     if not retraining.on_degraded:
         return "retraining.on_degraded is false"
     cooldown = timedelta(hours=min(retraining.cooldown_hours, MAX_COOLDOWN_HOURS))
@@ -51,4 +58,6 @@ def _obstacle(model: str, retraining: Retraining, runs: Runs) -> str | None:
     latest = next((record for record in recent if record.run.trigger.kind == "degraded"), None)
     if latest is None:
         return None
+    if latest.run.execution.endswith(f":{name}"):
+        return STARTED_BEFORE
     return f"cooling down: a degradation started run {latest.run.run_id} less than {cooldown} ago"
