@@ -34,8 +34,9 @@ sam: .venv/run.stamp build/sam/stamp  ## builds what AWS gets, for `build/sam/bi
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build
 
 test: lint checkov  ## runs all checks and all tests
-	# two processes, by file; tests of the local cloud start processes of their own
-	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile
+	# two processes, by file; tests of the local cloud start processes of their own. Hypothesis draws the same examples
+	# in each run, so that a commit passes or does not; pytest alone draws new ones
+	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile --hypothesis-profile ci
 	$(BIN)/pytest tests/e2e
 	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in three to eight minutes." >&2
 	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in one to three minutes." >&2

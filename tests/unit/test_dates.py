@@ -47,9 +47,10 @@ def nearly_dates(draw: st.DrawFn) -> tuple[str, str]:
     else:
         text = moment.strftime(format_.replace("%Y", f"{moment.year:04}"))
     position = draw(st.integers(0, len(text) - 1))
-    return text[:position] + draw(st.sampled_from([text[position], *"0123456789 /:-APt.Z"])) + text[
-        position + 1 :
-    ], format_
+    if draw(st.booleans()):
+        return text[:position] + text[position:].swapcase(), format_
+    letter = draw(st.sampled_from([text[position], *"0123456789 /:-APt.Z"]))
+    return text[:position] + letter + text[position + 1 :], format_
 
 
 @settings(max_examples=300, deadline=None)

@@ -63,8 +63,8 @@ _PARTS = {
     "%Y": r"([0-9]{4})", "%y": r"([0-9]{2})", "%m": r"(0?[1-9]|1[0-2])", "%d": r"(0?[1-9]|[12][0-9]|3[01])",
     "%H": r"([01]?[0-9]|2[0-3])", "%I": r"(0?[1-9]|1[0-2])", "%M": _SIXTY, "%S": _SIXTY, "%f": r"([0-9]{1,9})",
     "%p": r"([AaPp][Mm])", "%z": r"([+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])",
-    "%b": "(" + "|".join(month[:3] for month in MONTHS) + ")", "%B": "(" + "|".join(MONTHS) + ")",
-    "%a": "(" + "|".join(day[:3] for day in WEEKDAYS) + ")", "%A": "(" + "|".join(WEEKDAYS) + ")",
+    "%b": "((?i:" + "|".join(month[:3] for month in MONTHS) + "))", "%B": "((?i:" + "|".join(MONTHS) + "))",
+    "%a": "((?i:" + "|".join(day[:3] for day in WEEKDAYS) + "))", "%A": "((?i:" + "|".join(WEEKDAYS) + "))",
     "%G": r"([0-9]{4})", "%V": r"(0[1-9]|[1-4][0-9]|5[0-3])", "%u": r"([1-7])",
 }  # fmt: skip
 _FIXED = {"%m": r"(0[1-9]|1[0-2])", "%d": r"(0[1-9]|[12][0-9]|3[01])", "%H": _HOUR}  # where nothing separates the parts
@@ -241,8 +241,7 @@ def _pattern_text(format: str) -> str:  # noqa: A002
     )
     if PADDED in format:
         letters = letters.replace("\\ ", " +")
-    named = re.search("%[aAbB]", format)
-    return "(?i)" * bool(named) + re.sub("%[A-Za-z]", lambda part: (_PARTS | fixed)[part[0]], letters)
+    return re.sub("%[A-Za-z]", lambda part: (_PARTS | fixed)[part[0]], letters)
 
 
 def _whole_seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
