@@ -14,35 +14,194 @@ from modelcycle.messages.message import Artifact, Message
 MAX_EVENT_ID = 60  # characters; the id becomes part of an execution's name, which has at most 80
 
 
+WindowKind = Literal["hour", "day"]  # `day` has the length `monitoring.window_hours`
+SignalKind = Literal[
+    "unparsed", "missing", "absent", "unknown values", "out of range", "volume", "freshness",
+    "input drift", "joint drift", "prediction drift", "label drift",
+    "performance", "estimated performance", "concept drift", "fairness",
+    "latency", "errors", "memory", "cost",
+]  # fmt: skip
+SignalState = Literal["ok", "slight", "alarm", "too few", "not watched"]
+Verdict = Literal["ok", "drifted", "degraded", "broken", "no data", "not live"]
+
+
+class CompactRequest(Message):
+    model: str
+    at: datetime | None = Field(None, description="hours that end before it are compacted; default: now")
+
+
+class Compacted(Message):
+    model: str
+    hours: int = Field(description="hours that got new rows")
+    rows: int = Field(description="captured rows that were compacted")
+    objects: int = Field(description="captured objects that were read")
+    unread: int = Field(0, description="objects that could not be read: broken, or gone since they were listed")
+
+
+class SummarizeRequest(Message):
+    model: str
+    at: datetime | None = Field(None, description="end of the windows; default: now")
+
+
+class SummarizedWindow(BaseModel):
+    """The traffic of one version in one window, against its reference."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    version: int
+    kind: WindowKind
+    window: tuple[datetime, datetime]
+    rows: int
+    summary: Artifact = Field(description="JSON: a `WindowSummary`")
+    sample: Artifact | None = Field(None, description="npz: a `WindowSample`; None with too few rows")
+
+
+class Summarized(Message):
+    model: str
+    at: datetime
+    windows: list[SummarizedWindow] = Field(description="the champion's first; empty without a live version")
+    labelled: Artifact | None = Field(None, description="npz: `Labelled` rows of the last `monitoring.labels_days`")
+    notes: list[str] = Field([], description="what was left out or could not be read, as sentences")
+
+
 class MonitorRequest(Message):
     model: str
-    at: datetime | None = None
+    summarize: Summarized
 
 
-class Drift(BaseModel):
+class Signal(BaseModel):
+    """One thing that was watched in a window, and what was seen.
+
+    Parameters
+    ----------
+    subject : the column, slice, group or metric; empty if there is only one
+    value, low, high : what was measured, and its interval
+    expected : the same by the reference
+    effect : size of the change, in `unit`
+    p : probability of such a change by chance, before correction
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    kind: SignalKind
+    subject: str = ""
+    state: SignalState
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    expected: float | None = None
+    effect: float | None = None
+    unit: str = ""
+    p: float | None = None
+    detail: str = Field("", description="a clause for people")
+
+
+class Broken(BaseModel):
+    """A column whose values are wrong rather than different: in other units, gone, or of another kind."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     column: str
-    psi: float | None = Field(description="population stability index; none if the column could not be checked")
-    missing_before: float
-    missing_now: float
-    drifted: bool
-    detail: str = ""
+    cause: Literal["other units", "missing", "unparsed", "unknown values", "absent", "constant"]
+    detail: str
 
 
 class Monitored(Message):
+    """What was seen of one version in one window; the report holds all signals."""
+
     model: str
     version: int | None
+    kind: WindowKind = "day"
     window: tuple[datetime, datetime]
     rows: int
-    state: Literal["ok", "drifted", "degraded", "no data", "not live"]
-    drifted: list[str]
+    state: Verdict
+    drifted: list[str] = Field(description="columns that have drifted with effect")
+    broken: list[Broken] = Field([], description="columns whose values are wrong; they never start a retraining")
     degraded: bool
+    why: list[str] = Field([], description="of the verdict, as sentences")
+    metric: str = Field("", description="the headline metric of `estimated` and `realized`")
     estimated: float | None = None
     realized: float | None = None
+    labelled: int = Field(0, description="rows of the window whose outcome is known")
     report: Artifact | None = None
+    incidents: list[str] = Field([], description="what this look has opened or closed, as sentences")
     announced_at: datetime | None = Field(None, description="when ModelDegraded was announced for this version and day")
     announced_before: bool = Field(False, description="announced by an earlier check; once a day is enough")
+
+
+class Estimate(BaseModel):
+    """The headline metric without outcomes, with the band in which it lies in 95 % of windows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    method: Literal["confidence-based", "direct loss"]
+
+
+class DayPerformance(BaseModel):
+    """What is known of one version's predictions of one day (UTC).
+
+    Parameters
+    ----------
+    metrics : by name: value, and its 95 % interval
+    estimated : as it was estimated on that day, before outcomes came
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    day: str
+    version: int
+    rows: int
+    labelled: int
+    metrics: dict[str, tuple[float, float, float]] = {}
+    estimated: Estimate | None = None
+
+
+class VersionResources(BaseModel):
+    """What one version took in a window, from the reports of the function that serves it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    version: int
+    requests: int
+    errors: int = 0
+    cold_starts: int = 0
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    memory_mb: float | None = None
+    gb_seconds: float | None = None
+    dollars: float | None = None
+
+
+class MonitoringReport(Message):
+    """Everything that was watched of one version in one window, as JSON beside the artifacts."""
+
+    model: str
+    version: int
+    kind: WindowKind
+    window: tuple[datetime, datetime]
+    rows: int
+    state: Verdict
+    why: list[str]
+    signals: list[Signal]
+    broken: list[Broken] = Field([])
+    estimated: Estimate | None = None
+    days: list[DayPerformance] = Field([], description="by day and version, the newest first")
+    estimate_error: float | None = Field(None, description="mean difference of earlier estimates and what came out")
+    change_point: datetime | None = Field(None, description="since when predictions have been worse")
+    resources: list[VersionResources] = Field([])
+    throttles: int | None = None
+    notes: list[str] = Field([], description="what was left out, as sentences")
+
+
+class Watched(Message):
+    """The results of one look, the champion's day first."""
+
+    model: str
+    windows: list[Monitored]
 
 
 class RetrainRequest(Message):

@@ -4,7 +4,7 @@ import hashlib
 
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import ContractChange, Registered, RegisterRequest, contract_change
-from modelcycle.registry import Version, Versions
+from modelcycle.registry import ReferenceRows, Version, Versions
 from modelcycle.spec import Capture, parse
 from modelcycle.store import Store, read_json
 
@@ -51,7 +51,11 @@ def register(
         contract=request.preprocess.contract,
         capture=parse(artifacts.read(run.pipeline)).capture,
         contract_change=_contract_change(request, artifacts, versions),
-    )
+        reference=ReferenceRows(
+            features=request.preprocess.test_features, labels=request.preprocess.test_labels,
+            scores=request.score_candidate.scores,
+        ),
+    )  # fmt: skip
     content = f"{draft.onnx.sha256} {draft.signature.sha256} {draft.profile.sha256}"
     if draft.capture != Capture():  # masked columns take effect with a new version, even of the same model
         content += f" {draft.capture.model_dump_json()}"

@@ -20,13 +20,45 @@ from modelcycle.registry.streams import Shard, Streams
 from modelcycle.registry.table import DynamoTable, Record, Table, Write
 from modelcycle.registry.transitions import Standing, State, not_allowed, state_in_words
 from modelcycle.registry.unit_of_work import UnitOfWork
-from modelcycle.registry.versions import Version, Versions
+from modelcycle.registry.versions import ReferenceRows, Version, Versions
 
 __all__ = [
-    "Announcement", "Audit", "Claim", "DynamoTable", "Entry", "EventKind", "Judgement", "Judgements", "Known",
-    "Landing", "Landings", "Leases", "MonitoringResults", "Move", "Record", "Registry", "Results", "Route", "Routes",
-    "RunRecord", "Runs", "Shard", "Standing", "Standings", "State", "Streams", "Table", "UnitOfWork", "Upload",
-    "Version", "Versions", "Write", "champion", "not_allowed", "state_in_words",
+    "Announcement",
+    "Audit",
+    "Claim",
+    "DynamoTable",
+    "Entry",
+    "EventKind",
+    "Judgement",
+    "Judgements",
+    "Known",
+    "Landing",
+    "Landings",
+    "Leases",
+    "MonitoringResults",
+    "Move",
+    "Record",
+    "ReferenceRows",
+    "Registry",
+    "Results",
+    "Route",
+    "Routes",
+    "RunRecord",
+    "Runs",
+    "Shard",
+    "Standing",
+    "Standings",
+    "State",
+    "Streams",
+    "Table",
+    "UnitOfWork",
+    "Upload",
+    "Version",
+    "Versions",
+    "Write",
+    "champion",
+    "not_allowed",
+    "state_in_words",
 ]  # fmt: skip
 
 

@@ -19,6 +19,21 @@ from modelcycle.registry.unit_of_work import UnitOfWork
 from modelcycle.spec import Capture, Task
 
 
+class ReferenceRows(BaseModel):
+    """The test rows on which a version was judged: live traffic is compared with them.
+
+    Parameters
+    ----------
+    features : npz of typed columns
+    labels : npz of their target
+    scores : npz: the judged model's scores of them
+    """
+
+    features: Artifact
+    labels: Artifact
+    scores: Artifact
+
+
 class Version(BaseModel):
     """Everything needed to serve a version, and to say what made it.
 
@@ -32,6 +47,7 @@ class Version(BaseModel):
     contract : what its rows are like, to which later batches are held
     capture : which of its answers are captured, and what of them
     contract_change : how its columns differ from those of the champion when it was registered
+    reference : what its live traffic is compared with; None for a version that is older than this
     """
 
     model: str
@@ -61,6 +77,7 @@ class Version(BaseModel):
     contract: Artifact | None = None
     capture: Capture = Capture()
     contract_change: ContractChange | None = None
+    reference: ReferenceRows | None = None
 
     @property
     def judged(self) -> Artifact:

@@ -124,19 +124,40 @@ class Gates(Section):
 
 
 class Monitoring(Section):
-    """When live traffic counts as drifted."""
+    """What counts as a change of live traffic, and as a loss of performance."""
 
-    window_hours: int = Field(24, ge=1, le=24 * 90, description="length of the window of traffic that is compared")
+    window_hours: int = Field(24, ge=1, le=24 * 90, description="length of the long window; the short one is an hour")
     minimum_rows: int = Field(200, ge=20, description="predictions needed in the window for a result")
-    psi: float = Field(0.2, gt=0, description="population stability index at which a column has drifted")
+    false_alarms: float = Field(
+        0.01, gt=0, le=0.2, description="share of windows without any change in which something seems to have changed"
+    )
+    psi: float = Field(
+        0.2, gt=0, description="population stability index at which a change beyond chance counts as drift"
+    )
     share: float = Field(0.3, gt=0, le=1, description="share of drifted columns at which the model is degraded")
+    worse: float = Field(
+        0.05, gt=0, le=1,
+        description="share by which the headline metric's error may grow, beyond chance, before the model is degraded",
+    )  # fmt: skip
+    labels_days: int = Field(45, ge=1, le=400, description="outcomes that come later than this are not waited for")
 
 
 class Retraining(Section):
-    """What happens when a model degrades."""
+    """What starts a new run by itself, and what it learns from."""
 
-    on_degraded: bool = Field(True, description="start a new run automatically")
-    cooldown_hours: float = Field(24, ge=0, description="minimum time between two runs that a degradation starts")
+    on_degraded: bool = Field(True, description="start a new run when the model is degraded")
+    every: str | None = Field(None, description="also by time, such as `7 days`; at least an hour")
+    new_rows: int | None = Field(None, ge=1, description="also after so many new labelled rows of live traffic")
+    on_code: bool = Field(False, description="also when the code that trains has changed")
+    cooldown_hours: float = Field(24, ge=0, description="minimum time between two runs that were not asked for")
+    per_week: int = Field(3, ge=1, le=100, description="runs in seven days that were not asked for")
+    pause_after: int = Field(3, ge=1, le=100, description="refused challengers in a row, after which it pauses")
+    window: Literal["auto", "all", "sliding", "since_change"] = Field(
+        "auto",
+        description="rows to learn from: all, the newest, or those since the change; auto: by what was seen",
+    )
+    window_days: float | None = Field(None, gt=0, description="length of the sliding window; default: chosen by size")
+    traffic: bool = Field(True, description="labelled live traffic is learned from too")
 
 
 class Approval(Section):
