@@ -64,6 +64,7 @@ from modelcycle.messages.monitoring import (
     Summarized,
     SummarizedWindow,
     SummarizeRequest,
+    Verdict,
     VersionResources,
     Watched,
     WindowKind,
@@ -111,6 +112,7 @@ from modelcycle.messages.training import (
 )
 
 __all__ = [
+    "Verdict",
     "Artifact",
     "Assignment",
     "Broken",
