@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.captured import Selection, download, json_lines, select_captures, select_outcomes
-from modelcycle.deploy.outcomes import load_outcomes
+from modelcycle.captured.outcomes import load_outcomes
 from modelcycle.engine import Engine, connect
 from modelcycle.json_pointer import json_pointer
 from modelcycle.model.signature import Signature
