@@ -57,19 +57,22 @@ def load_outcomes(
     what was left out, as sentences
     """
     read = read_outcomes(engine, data, objects, folder, OutcomeColumns(signature.target))
-    other = value_outcomes(engine, signature)
+    value_outcomes(engine, signature)
     engine.execute(
         f"""CREATE TABLE known AS SELECT id, class, value FROM valued
             QUALIFY row_number() OVER (PARTITION BY id ORDER BY ({LATER}) DESC) = 1"""
     )
+    told, known = engine.execute(
+        "SELECT (SELECT count(DISTINCT id) FROM told), (SELECT count(*) FROM known WHERE id IS NOT NULL)"
+    ).fetchone()
     notes: list[str] = []
     if read.unread:
         notes.append(f"objects with outcomes that could not be read: {read.unread:,}")
     if read.without:
         notes.append(f"objects with outcomes that have no row with a prediction_id and an outcome: {read.without:,}")
-    if other:
+    if known < told:
         what = "a number" if signature.task == "regression" else "a class of the model"
-        notes.append(f"{other:,} of {read.rows:,} outcomes are not {what}")
+        notes.append(f"{told - known:,} of {told:,} outcomes are not {what}")
     return notes
 
 
