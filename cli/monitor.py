@@ -1,44 +1,79 @@
-"""`monitor`: compare live traffic with the training data, now."""
+"""`monitor`: judge live traffic now, or list what earlier looks saw."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from cli import console
+from cli.moment import parse_length
 from cli.options import Options
 from cli.place import Place
-from cli.screens.monitored import monitored_text
+from cli.polling import attempts
+from cli.screens.monitored import monitored_text, windows_text
 from modelcycle.faults import Fault
-from modelcycle.messages import Monitored, MonitorRequest
+from modelcycle.messages import Monitored, MonitoringReport, Watched
 from modelcycle.store import S3Store, read_json
 
-READ_TIMEOUT = 300  # seconds; the function downloads all captures of the window
+LOOK_TIMEOUT = 900.0  # seconds
 
 
-def monitor(model: str, options: Options) -> int:
-    """Run the monitor and show its report."""
+def look(model: str, options: Options) -> int:
+    """Run one look at a model to its end, and show its results."""
     place = options.open_place()
     place.check_model(model)
-    monitored = Monitored.model_validate(invoke_monitor(place, MonitorRequest(model=model).wire()))
+    watched = run_look(place, model)
     if options.as_json:
-        console.print_json(monitored.wire())
-        return console.DONE
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
-    console.show(monitored_text(monitored, read_json(artifacts, monitored.report) if monitored.report else {}))
+        console.print_json(watched.wire())
+    else:
+        console.show(monitored_text(watched, [_report(place, result) for result in watched.windows]))
     return console.DONE
 
 
-def invoke_monitor(place: Place, message: dict[str, Any]) -> Any:
-    """Return the answer of the monitor function.
+def windows(model: str, length: str, options: Options) -> int:
+    """List the last look of each day."""
+    place = options.open_place()
+    place.check_model(model)
+    now = datetime.now(UTC)
+    start = now - parse_length(length, "--window")
+    found = place.registry.monitoring.between(model, "day", start, now)
+    last = {(result.window[1].date(), result.version): result for result in found}
+    newest_first = list(last.values())[::-1]
+    if options.as_json:
+        console.print_json({"model": model, "windows": [result.wire() for result in newest_first]})
+    else:
+        console.show(windows_text(model, start, newest_first))
+    return console.DONE
+
+
+def run_look(place: Place, model: str, at: datetime | None = None) -> Watched:
+    """Start the state machine `monitoring` for one model and return its result.
 
     Raises
     ------
-    Fault : with the function's own message
+    Fault : the look failed, or did not end within LOOK_TIMEOUT
     """
-    client = place.client("lambda", read_timeout=READ_TIMEOUT, retries={"total_max_attempts": 1})
-    answer = client.invoke(FunctionName=place.output("MonitorFunction"), Payload=json.dumps(message).encode())
-    payload = json.loads(answer["Payload"].read())
-    if answer.get("FunctionError"):
-        raise Fault(*Fault.parse(str(payload.get("errorMessage", "the monitor function failed"))))
-    return payload
+    flows = place.client("stepfunctions")
+    event: dict[str, Any] = {"model": model} | ({"at": at.isoformat()} if at else {})
+    name = f"by-hand-{model[:30]}-{uuid4().hex[:12]}"
+    arn = flows.start_execution(stateMachineArn=place.output("MonitoringArn"), name=name, input=json.dumps(event))
+    for _ in attempts(place, LOOK_TIMEOUT):
+        execution = flows.describe_execution(executionArn=arn["executionArn"])
+        if execution["status"] != "RUNNING":
+            break
+
+    if execution["status"] != "SUCCEEDED":
+        raise Fault(
+            f"the look at {model} did not succeed: {execution.get('cause') or execution['status']}", model,
+            "`modelcycle status` names the function that failed",
+        )  # fmt: skip
+    return Watched.model_validate(json.loads(execution["output"])["watched"][0])
+
+
+def _report(place: Place, result: Monitored) -> MonitoringReport | None:
+    if result.report is None:
+        return None
+    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    return MonitoringReport.model_validate(read_json(artifacts, result.report))

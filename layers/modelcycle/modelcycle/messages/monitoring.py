@@ -121,7 +121,9 @@ class Monitored(Message):
     why: list[str] = Field([], description="of the verdict, as sentences")
     metric: str = Field("", description="the headline metric of `estimated` and `realized`")
     estimated: float | None = None
-    realized: float | None = None
+    band: tuple[float, float] | None = Field(None, description="in which `estimated` lies in 95 % of windows")
+    realized: float | None = Field(None, description="measured; it changes while outcomes come")
+    realized_interval: tuple[float, float] | None = None
     labelled: int = Field(0, description="rows of the window whose outcome is known")
     report: Artifact | None = None
     incidents: list[str] = Field([], description="what this look has opened or closed, as sentences")

@@ -13,7 +13,7 @@ return a prefix: what all records of one kind have in common.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 
@@ -202,6 +202,25 @@ def judgements(model: str, rollout: str = "") -> Key:
 def monitoring(model: str) -> Key:
     """The newest result of monitoring."""
     return Key(f"MONITOR#{model}", "MONITOR")
+
+
+def monitored_window(model: str, kind: str, end: datetime, version_number: int) -> Key:
+    """The result of monitoring for one window of a version, which ended at `end` (UTC)."""
+    return Key(f"MONITOR#{model}", f"{monitored_windows(kind)}{moment(end)}#{version_number:08d}")
+
+
+def monitored_windows(kind: str) -> str:
+    """The beginning of the `sk` of all windows of a kind."""
+    return f"WINDOW#{kind}#"
+
+
+def moment(at: datetime) -> str:
+    """A time as a part of a key; such parts sort in the order of time.
+
+    >>> moment(datetime.fromisoformat("2026-01-02T03:04:05+01:00"))
+    '2026-01-02T02:04:05Z'
+    """
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def degradation(model: str, version_number: int, day: str) -> Key:
