@@ -85,15 +85,15 @@ def resource_signals(now: Resources, version: int, before: VersionResources | No
     -------
     signals of the kinds errors, latency, memory and cost
     """
-    of_version = now.of(version)
-    if of_version is None or of_version.requests < MIN_CALLS:
-        seen = of_version.requests if of_version else 0
-        detail = f"{seen} requests in the function's log, fewer than {MIN_CALLS}"
-        return [Signal(kind=kind, state="too few", detail=detail) for kind in ("errors", "latency", "memory", "cost")]
+    of_version = now.of(version) or VersionResources(version=version, requests=0)
     alpha = pipeline.monitoring.false_alarms * SHARE_OF_FALSE_ALARMS / TESTS
     before = before if before is not None and before.requests >= MIN_CALLS else None
+    errors = _errors(of_version, before, pipeline, alpha)
+    if of_version.requests < MIN_CALLS:
+        detail = f"{of_version.requests} requests in the function's log, fewer than {MIN_CALLS}"
+        return [errors, *(Signal(kind=kind, state="too few", detail=detail) for kind in ("latency", "memory", "cost"))]
     return [
-        _errors(of_version, before, pipeline, alpha),
+        errors,
         _latency(now.milliseconds.get(version, np.empty(0)), of_version, before, pipeline, alpha),
         _memory(of_version, now.size_mb),
         _cost(of_version, before),
@@ -161,7 +161,7 @@ def _version(number: int, own: Sequence[Call], calls: Sequence[Call]) -> Version
         cold_starts=round(sum(call.weight for call in own if call.cold)), p50_ms=p50, p99_ms=p99,
         memory_mb=max(memory, default=None),
         gb_seconds=round(gb_seconds, 6) if reported else None,
-        dollars=round(dollars(gb_seconds, requests), 9) if reported else None,
+        dollars=round(dollars(gb_seconds, requests), 12) if reported else None,
     )  # fmt: skip
 
 
@@ -177,6 +177,9 @@ def _errors(now: VersionResources, before: VersionResources | None, pipeline: Pi
     """Judge the share of requests in which the version failed, against the one before."""
     # a version may fail in requests that another one then answered
     failed, total = now.errors, max(now.requests, now.errors)
+    if total < MIN_CALLS:
+        detail = f"{total} requests in the function's log, fewer than {MIN_CALLS}"
+        return Signal(kind="errors", state="too few", detail=detail)
     expected = before.errors / max(before.requests, before.errors) if before else 0.0
     limit = min(expected + pipeline.rollout.evidence.errors, 1.0)
     interval = stats.binomtest(failed, total).proportion_ci(0.95, method="exact")
