@@ -23,7 +23,6 @@ SITE = Site({
     "LifecycleArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-lifecycle",
     "MonitoringArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-monitoring",
     "BatchScoringArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-batch-scoring",
-    "MonitorArn": f"arn:aws:lambda:{SCOPE}:function:mc-Monitor-1:live",
     "PullArn": f"arn:aws:lambda:{SCOPE}:function:mc-Pull-1:live",
     "ScheduleRoleArn": "arn:aws:iam::123456789012:role/mc-ScheduleRole-1", "ApiId": "api", "Access": "iam",
 })  # fmt: skip

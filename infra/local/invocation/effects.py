@@ -14,6 +14,7 @@ EFFECTS = {
     "Decide": "makes the decision of the event: it may move the traffic, and is written into the audit trail",
     "Retrain": "starts a run of the model",
     "Conclude": "records the end of the event's run, and releases the model's lease",
+    "Compact": "writes the captured answers of past hours as Parquet, unless that is done",
     "Monitor": "writes a report; a degraded model is announced, and that starts a run",
     "Predict": "answers, and captures the answers for monitoring",
     "FinishScoring": "writes the results of the scoring job beside the other results",
@@ -23,7 +24,7 @@ EFFECTS = {
 REPEATS = frozenset((
     "Collect", "Preprocess", "EngineerFeatures", "PlanTrials", "RunTrial", "SelectModel", "FindUnseen",
     "ScoreCandidate", "Validate", "Refit", "CheckRefit", "Govern", "Stage", "Candidate", "PlanScoring", "ScoreShard",
-    "CheckPredict", "CheckDecide",
+    "CheckPredict", "CheckDecide", "Summarize",
 ))  # fmt: skip
 """The functions that only write artifacts and results of their run again, with the same content, or nothing."""
 
