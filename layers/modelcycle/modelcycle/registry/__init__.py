@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from modelcycle.registry.audit import Audit, Entry
 from modelcycle.registry.events import EventKind
+from modelcycle.registry.incident import Incident, IncidentChange
+from modelcycle.registry.incident_kinds import IncidentKind
+from modelcycle.registry.incidents import Incidents
 from modelcycle.registry.judgements import Judgement, Judgements
 from modelcycle.registry.landings import Known, Landing, Landings
 from modelcycle.registry.leases import Claim, Leases, Upload
@@ -29,6 +32,10 @@ __all__ = [
     "DynamoTable",
     "Entry",
     "EventKind",
+    "Incident",
+    "IncidentChange",
+    "IncidentKind",
+    "Incidents",
     "Judgement",
     "Judgements",
     "Known",
@@ -77,6 +84,7 @@ class Registry:
         self.streams = Streams(table)
         self.judgements = Judgements(table)
         self.monitoring = MonitoringResults(table)
+        self.incidents = Incidents(table)
         self.audit = Audit(table)
 
     def unit_of_work(self, model: str) -> UnitOfWork:
