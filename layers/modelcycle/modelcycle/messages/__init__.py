@@ -58,8 +58,6 @@ from modelcycle.messages.monitoring import (
     Monitored,
     MonitoringReport,
     MonitorRequest,
-    Retrained,
-    RetrainRequest,
     Signal,
     Summarized,
     SummarizedWindow,
@@ -68,6 +66,7 @@ from modelcycle.messages.monitoring import (
     Watched,
     WindowKind,
 )
+from modelcycle.messages.retraining import Retrained, RetrainKind, RetrainRequest
 from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
 from modelcycle.messages.scoring import (
     FailedScoring,
@@ -175,6 +174,7 @@ __all__ = [
     "Refitted",
     "RegisterRequest",
     "Registered",
+    "RetrainKind",
     "RetrainRequest",
     "Retrained",
     "RolloutEnded",

@@ -16,6 +16,7 @@ from modelcycle.registry.leases import Claim, Leases, Upload
 from modelcycle.registry.monitoring import Announcement, MonitoringResults
 from modelcycle.registry.moves import Move, Route, champion
 from modelcycle.registry.results import Results
+from modelcycle.registry.retrainings import Governor, RetrainingDecision, Retrainings, StartedRun
 from modelcycle.registry.routes import Routes
 from modelcycle.registry.runs import RunRecord, Runs
 from modelcycle.registry.standings import Standings
@@ -32,6 +33,7 @@ __all__ = [
     "DynamoTable",
     "Entry",
     "EventKind",
+    "Governor",
     "Incident",
     "IncidentChange",
     "IncidentKind",
@@ -48,6 +50,8 @@ __all__ = [
     "ReferenceRows",
     "Registry",
     "Results",
+    "RetrainingDecision",
+    "Retrainings",
     "Route",
     "Routes",
     "RunRecord",
@@ -55,6 +59,7 @@ __all__ = [
     "Shard",
     "Standing",
     "Standings",
+    "StartedRun",
     "State",
     "Streams",
     "Table",
@@ -85,6 +90,7 @@ class Registry:
         self.judgements = Judgements(table)
         self.monitoring = MonitoringResults(table)
         self.incidents = Incidents(table)
+        self.retrainings = Retrainings(table)
         self.audit = Audit(table)
 
     def unit_of_work(self, model: str) -> UnitOfWork:
