@@ -58,8 +58,6 @@ from modelcycle.messages.monitoring import (
     Monitored,
     MonitoringReport,
     MonitorRequest,
-    Retrained,
-    RetrainRequest,
     Signal,
     Summarized,
     SummarizedWindow,
@@ -69,6 +67,7 @@ from modelcycle.messages.monitoring import (
     Watched,
     WindowKind,
 )
+from modelcycle.messages.retraining import Retrained, RetrainKind, RetrainRequest
 from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
 from modelcycle.messages.scoring import (
     FailedScoring,
@@ -177,6 +176,7 @@ __all__ = [
     "Refitted",
     "RegisterRequest",
     "Registered",
+    "RetrainKind",
     "RetrainRequest",
     "Retrained",
     "RolloutEnded",

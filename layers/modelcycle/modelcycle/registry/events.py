@@ -17,7 +17,8 @@ from modelcycle.registry.table import Write
 EventKind = Literal[
     "RunStarted", "RunEnded", "ArrivalsFolded", "VersionRegistered", "VersionStaged", "VersionRefused",
     "VersionApproved", "VersionRejected", "VersionPromoted", "VersionRolledBack", "VersionShadowed",
-    "VersionHeld", "ModelDegraded",
+    "VersionHeld", "ModelDegraded", "LabelledRowsArrived", "TrainingCodeChanged", "RetrainingPaused",
+    "IncidentOpened", "IncidentStillOpen", "IncidentClosed",
 ]  # fmt: skip
 EVENT_LIFETIME = timedelta(days=90)  # in the table; entries of the audit trail are never deleted
 
