@@ -199,3 +199,13 @@ class Watched(Message):
 
     model: str
     windows: list[Monitored]
+
+    @property
+    def rows(self) -> int:
+        """The predictions of the champion's long window."""
+        return self.windows[0].rows
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the champion is degraded."""
+        return self.windows[0].degraded

@@ -44,14 +44,15 @@ def monitor(
     labelled = Labelled.from_bytes(artifacts.read(request.summarize.labelled)) if request.summarize.labelled else None
     subjects = {version: Subject.read(registry.versions.get(request.model, version), artifacts)
                 for version in {window.version for window in windows}}  # fmt: skip
-    earlier = earlier_looks(registry.monitoring, request.model, request.summarize.at, windows[0], subjects)
+    earlier = earlier_looks(registry.monitoring, request.model, request.summarize.at, subjects)
     took = _resources(request.model, windows, logs, metrics)
     live = registry.routes.get(request.model).weights
     results: list[Monitored] = []
     for window in windows:
         looked = judge_look(
-            subjects[window.version], window, labelled, earlier, took[window.window], request.summarize.notes, artifacts
-        )
+            subjects[window.version], window, labelled, earlier, took[window.window], took[_before(window.window)],
+            request.summarize.notes, artifacts,
+        )  # fmt: skip
         results.append(_recorded(looked, window, live, artifacts, registry))
     results[0] = _announced(results[0], registry)
     registry.monitoring.keep([*results, *with_outcomes(earlier, labelled, subjects)])
@@ -64,10 +65,15 @@ def monitor(
 def _resources(
     model: str, windows: Sequence[SummarizedWindow], logs: Logs, metrics: CloudMetrics
 ) -> dict[Window, Resources]:
-    """Return what serving took in each of the windows."""
-    spans = list(dict.fromkeys(window.window for window in windows))
+    """Return what serving took in each of the windows, and in that of the same length before it."""
+    spans = list(dict.fromkeys(span for window in windows for span in (window.window, _before(window.window))))
     found = resources(model, windows[0].version, spans, logs=logs, throttles=metrics.throttles)
     return dict(zip(spans, found, strict=True))
+
+
+def _before(window: Window) -> Window:
+    start, end = window
+    return start - (end - start), start
 
 
 def _recorded(

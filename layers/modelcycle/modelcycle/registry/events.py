@@ -23,6 +23,15 @@ EventKind = Literal[
 EVENT_LIFETIME = timedelta(days=90)  # in the table; entries of the audit trail are never deleted
 
 
+def plain_line(text: str) -> str:
+    r"""Return a text as one line without `"` and `\`: EventBridge puts it into JSON without escaping it.
+
+    >>> plain_line('the column "a\n\\b"')
+    "the column 'a /b'"
+    """
+    return " ".join(text.replace('"', "'").replace("\\", "/").split())
+
+
 def event_write(kind: EventKind, model: str, **detail: Any) -> Write:
     """Return the write of an event, for the transaction of the change that it announces."""
     at = datetime.now(UTC)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from modelcycle.messages import Broken, Signal, WindowKind
 from modelcycle.registry import keys
+from modelcycle.registry.events import plain_line
 from modelcycle.registry.incident import EVENTS, MIN_QUIET_WINDOWS, ChangeKind, Incident, IncidentChange, Quiet
 from modelcycle.registry.incident_kinds import IncidentKind, Seen, by_kind
 from modelcycle.registry.table import Record, Table, Write, retry_when_raced, revision_of
@@ -205,7 +206,8 @@ class Changed:
         self.changes.append(IncidentChange(kind=change, number=incident.number, text=text))
         self.unit.announce(
             EVENTS[change], number=incident.number, version=incident.version, about=incident.kind,
-            subjects=incident.subjects, details=incident.details, opened_at=incident.opened_at.isoformat(), text=text,
+            subjects=incident.subjects, details=incident.details, opened_at=incident.opened_at.isoformat(),
+            text=plain_line(text),
         )  # fmt: skip
 
     def _put(self, incident: Incident, record: Record | None) -> None:

@@ -9,6 +9,7 @@ from modelcycle.faults import Raced, Unknown
 from modelcycle.flows import Flows
 from modelcycle.messages import Retrained, RetrainRequest
 from modelcycle.registry import Governor, Registry, RetrainingDecision, StartedRun
+from modelcycle.registry.events import plain_line
 from modelcycle.retrain.facts import read_facts
 from modelcycle.retrain.governor import Answer, govern, is_asked_for
 from modelcycle.spec import Retraining, parse
@@ -115,7 +116,7 @@ def _remembered(
         return governor.model_copy(update={"starts": [*governor.starts, start], "paused_at": None}), {}
     if answer.pauses and governor.paused_at is None:
         text = f"{model}: retraining is {answer.why}"
-        return governor.model_copy(update={"paused_at": decision.at}), {"reason": answer.why, "text": text}
+        return governor.model_copy(update={"paused_at": decision.at}), {"reason": answer.why, "text": plain_line(text)}
     return None, {}
 
 
