@@ -12,7 +12,7 @@ from modelcycle.model.reference import Reference, sampled_positions
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import MAX_SAMPLE_ROWS, WindowSample
 from modelcycle.summarize.columns import Rows, Watched
-from modelcycle.summarize.traffic import VALUE, held_sql, typed_sql
+from modelcycle.summarize.traffic import typed_rows
 
 
 def draw_sample(
@@ -79,16 +79,9 @@ def _live(
     columns: dict[str, Values] = {}
     count = len(found["score0"])
     for batch in batches([column for column in watched if column.cell]):
-        inner = ", ".join(
-            typed_sql(column.cell, column.profile, missing_values, str(n))
-            for n, column in enumerate(batch) if column.cell
-        )  # fmt: skip
-        outer = ", ".join(
-            f"CASE WHEN {held_sql(str(n))} = {VALUE} THEN value{n} END AS value{n}" for n in range(len(batch))
-        )
-        fetched = rows.engine.execute(
-            f"SELECT {outer} FROM (SELECT prediction_id, {inner} FROM {source}) {order}"
-        ).fetchnumpy()
+        sent = [(column.cell, column.profile) for column in batch if column.cell]
+        typed = typed_rows(source, sent, missing_values, {"prediction_id": "prediction_id"})
+        fetched = rows.engine.execute(f"SELECT * FROM {typed} {order}").fetchnumpy()
         for n, column in enumerate(batch):
             values = fetched[f"value{n}"]
             columns[column.name] = (
