@@ -86,8 +86,9 @@ def typed_rows(
         given.append(
             f"{text} AS text{n}, {cell.number} AS number{n}, {cell.sent} AS sent{n}, {cell.masked} AS masked{n}"
         )
+        value = _value_sql(profile, f"text{n}", f"number{n}")
         values.append(
-            f"CASE WHEN NOT masked{n} THEN {_value_sql(profile, n)} END AS value{n}, masked{n}, sent{n},"
+            f"CASE WHEN NOT masked{n} THEN {value} END AS value{n}, masked{n}, sent{n},"
             f" text{n} IS NULL{f' AND number{n} IS NULL' if profile.type == 'number' else ''} AS blank{n}"
         )
         held.append(
@@ -99,11 +100,18 @@ def typed_rows(
     return f"(SELECT {', '.join([names, *held] if names else held)} FROM ({middle}))"
 
 
-def _value_sql(profile: ColumnProfile, n: int) -> str:
+def typed_sql(cell: Cell, profile: ColumnProfile, missing_values: Sequence[str], number: str) -> str:
+    """Return SQL of `value`, `masked` and `sent` of a column, with a number behind their names."""
+    text = stripped_sql(cell.text, missing_texts_of(profile, missing_values))
+    value = _value_sql(profile, text, cell.number)
+    return f"{value} AS value{number}, {cell.masked} AS masked{number}, {cell.sent} AS sent{number}"
+
+
+def _value_sql(profile: ColumnProfile, text: str, number: str) -> str:
     if profile.type == "number":
-        number = f"CASE WHEN abs(number{n}) <= {MAX_NUMBER} THEN number{n} END"
-        return f"(CASE WHEN number{n} IS NULL THEN {parsed_sql(profile, f'text{n}')} ELSE {number} END)::FLOAT"
+        limited = f"CASE WHEN abs({number}) <= {MAX_NUMBER} THEN {number} END"
+        return f"(CASE WHEN {number} IS NULL THEN {parsed_sql(profile, text)} ELSE {limited} END)::FLOAT"
     if profile.type == "boolean":  # a client sends true and false, or texts as the data write them
         words = [", ".join(map(literal, texts)) for texts in ([*profile.true, "true"], [*profile.false, "false"])]
-        return f"CASE WHEN lower(text{n}) IN ({words[0]}) THEN 1.0 WHEN lower(text{n}) IN ({words[1]}) THEN 0.0 END"
-    return parsed_sql(profile, f"text{n}")
+        return f"CASE WHEN lower({text}) IN ({words[0]}) THEN 1.0 WHEN lower({text}) IN ({words[1]}) THEN 0.0 END"
+    return parsed_sql(profile, text)
