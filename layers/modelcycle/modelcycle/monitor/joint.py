@@ -9,11 +9,13 @@ halves share a chance association. So their mean is tested as if it were one of 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm, rankdata
+from threadpoolctl import threadpool_limits
 
 from modelcycle.messages.monitoring import Signal
 from modelcycle.model.window import WindowSample, WindowSummary
@@ -21,8 +23,8 @@ from modelcycle.monitor.signals import clauses, not_watched, signal, state_of
 from modelcycle.spec import Monitoring
 
 MIN_HALF_ROWS = 50  # of each side
-MAX_LEVELS = 64  # of a text column; rarer ones share one
-TREES, LEAVES = 30, 8
+MAX_LEVELS = 48  # of a text column; rarer ones share one
+TREES, LEAVES, BINS = 30, 8, 64
 NAMED_COLUMNS = 3
 
 Rows = npt.NDArray[np.float32]
@@ -46,36 +48,71 @@ def joint_drift(summary: WindowSummary, sample: WindowSample | None, limits: Mon
         return not_watched("joint drift", "", "no column can be compared")
     if _half_rows(sample) < MIN_HALF_ROWS:
         return signal("joint drift", "", "too few", detail=f"fewer than {2 * MIN_HALF_ROWS} rows in the sample")
-    rows = np.concatenate([_prepared(sample, columns, side) for side in (sample.reference, sample.live)])
+    rows = np.concatenate(_prepared(sample, columns))
     is_live = np.repeat([False, True], [len(sample.reference), len(sample.live)])
-    folds = np.concatenate([np.arange(len(side)) % 2 for side in (sample.reference, sample.live)])
-    texts = sample.texts[columns]
-    areas, zs, models = [], [], []
-    for fold in (0, 1):
-        model = _fitted(rows[folds != fold], is_live[folds != fold], texts)
-        area, deviation = _area(model.predict_proba(rows[folds == fold])[:, 1], is_live[folds == fold])
-        areas.append(area)
-        zs.append((area - 0.5) / deviation if deviation else 0.0)
-        models.append(model)
-    area, z = float(np.mean(areas)), float(np.mean(zs))
-    p = float(norm.sf(z))
-    effect = 2 * float(norm.ppf(min(max(area, 0.5), 1 - 1e-9))) ** 2
-    state = state_of(p, limit, effect, limits.psi)
-    reach = 1.96 * abs(area - 0.5) / abs(z) if z else 0.0
-    detail = ""
-    if state != "ok":
-        chosen = folds == 1
-        named = _telling(models[1], rows[chosen], is_live[chosen], areas[1])
-        detail = clauses(
-            f"live rows can be told from the reference (area under the ROC curve {area:.2f})",
-            f"mostly by {', '.join(sample.names[columns[number]] for number in named)}" if named else "",
-        )
-    left_out = [name for number, name in enumerate(sample.names) if number not in set(columns.tolist())]
+    second = np.concatenate([np.arange(len(side)) % 2 == 1 for side in (sample.reference, sample.live)])
+    with threadpool_limits(1):  # threads that wait for a busy processor take ten times as long
+        halves = [_Half.judged(rows, is_live, half, sample.texts[columns]) for half in (second, ~second)]
+        area, z = (float(np.mean([getattr(half, name) for half in halves])) for name in ("area", "z"))
+        p = float(norm.sf(z))
+        effect = 2 * float(norm.ppf(min(max(area, 0.5), 1 - 1e-9))) ** 2
+        state = state_of(p, limit, effect, limits.psi)
+        telling = halves[0].telling_columns() if state != "ok" else []
+    names = [sample.names[columns[number]] for number in telling]
+    detail = f"live rows can be told from the reference{f', mostly by {", ".join(names)}' if names else ''}"
+    left_out = len(sample.names) - len(columns)
+    reach = 1.96 * abs((area - 0.5) / z) if z else 0.0
     return signal(
         "joint drift", "", state, value=area, low=max(area - reach, 0.0), high=min(area + reach, 1.0), expected=0.5,
-        effect=effect, p=p, unit="AUC",
-        detail=clauses(detail, f"without {len(left_out)} dates, masked or absent columns" if left_out else ""),
+        effect=effect, p=p, unit="area under the ROC curve",
+        detail=clauses("" if state == "ok" else detail, _left_out(left_out)),
     )  # fmt: skip
+
+
+def _left_out(columns: int) -> str:
+    if not columns:
+        return ""
+    return f"without {columns} column{'s' if columns > 1 else ''}: dates, masked, or in no request"
+
+
+@dataclass(frozen=True)
+class _Half:
+    """One half of the rows, judged by a classifier that learned from the other half.
+
+    Parameters
+    ----------
+    area, z : under the ROC curve, and by how many standard deviations it is above 0.5
+    """
+
+    model: Any
+    rows: Rows
+    is_live: npt.NDArray[np.bool_]
+    area: float
+    z: float
+
+    @staticmethod
+    def judged(rows: Rows, is_live: npt.NDArray[np.bool_], half: npt.NDArray[np.bool_], texts: Any) -> _Half:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        model = HistGradientBoostingClassifier(
+            max_iter=TREES, max_leaf_nodes=LEAVES, max_bins=BINS, early_stopping=False, categorical_features=texts,
+            random_state=0,
+        ).fit(rows[~half], is_live[~half])  # fmt: skip
+        area, deviation = _area(model.predict_proba(rows[half])[:, 1], is_live[half])
+        z = (area - 0.5) / deviation if deviation else 0.0
+        return _Half(model, rows[half], is_live[half], area, z)
+
+    def telling_columns(self) -> list[int]:
+        """Return the columns without which the classifier is worst, the most telling first: each is shuffled in turn
+        (Breiman, Random forests, 2001)."""
+        rng = np.random.default_rng(0)
+        losses = np.zeros(self.rows.shape[1])
+        for column in range(len(losses)):
+            shuffled = self.rows.copy()
+            shuffled[:, column] = rng.permutation(shuffled[:, column])
+            losses[column] = self.area - _area(self.model.predict_proba(shuffled)[:, 1], self.is_live)[0]
+        order = np.argsort(-losses, kind="stable")[:NAMED_COLUMNS]
+        return [int(number) for number in order if losses[number] >= losses.max() / 4 > 0]
 
 
 def _half_rows(sample: WindowSample) -> int:
@@ -95,34 +132,19 @@ def _columns(summary: WindowSummary, sample: WindowSample) -> npt.NDArray[np.int
     return np.array([number for number, name in enumerate(sample.names) if name not in without], dtype=np.int64)
 
 
-def _prepared(sample: WindowSample, columns: npt.NDArray[np.int64], side: Rows) -> Rows:
-    """Return the columns of a side; of texts the most frequent levels of both sides, as 0, 1 ..., and the others as
-    one."""
-    prepared = side[:, columns].astype(np.float32)
-    for position, column in enumerate(columns):
-        if not sample.texts[column]:
-            continue
-        both = np.concatenate([sample.reference[:, column], sample.live[:, column]])
-        levels, counts = np.unique(both[~np.isnan(both)], return_counts=True)
+def _prepared(sample: WindowSample, columns: npt.NDArray[np.int64]) -> tuple[Rows, Rows]:
+    """Return the columns of both sides; of texts the most frequent levels of both, as 0, 1 ..., and all others as one."""
+    both = np.concatenate([sample.reference, sample.live])[:, columns].astype(np.float32)
+    for position in np.flatnonzero(sample.texts[columns]):
+        values = both[:, position]
+        levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
         frequent = np.sort(levels[np.argsort(-counts, kind="stable")[: MAX_LEVELS - 1]])
-        if not len(frequent):
-            continue
-        values = prepared[:, position]
-        found = np.minimum(np.searchsorted(frequent, values), len(frequent) - 1)
-        codes = np.where(frequent[found] == values, found, len(frequent)).astype(np.float32)
-        prepared[:, position] = np.where(np.isnan(values), np.nan, codes)
-    prepared[~np.isfinite(prepared)] = np.nan
-    return prepared
-
-
-def _fitted(rows: Rows, is_live: npt.NDArray[np.bool_], texts: npt.NDArray[np.bool_]) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    model = HistGradientBoostingClassifier(
-        max_iter=TREES, max_leaf_nodes=LEAVES, min_samples_leaf=20, learning_rate=0.1, early_stopping=False,
-        class_weight="balanced", categorical_features=texts, random_state=0,
-    )  # fmt: skip
-    return model.fit(rows, is_live)
+        if len(frequent):
+            found = np.minimum(np.searchsorted(frequent, values), len(frequent) - 1)
+            codes = np.where(frequent[found] == values, found, len(frequent))
+            both[:, position] = np.where(np.isnan(values), np.nan, codes)
+    both[~np.isfinite(both)] = np.nan
+    return both[: len(sample.reference)], both[len(sample.reference) :]
 
 
 def _area(scores: npt.NDArray[Any], is_live: npt.NDArray[np.bool_]) -> tuple[float, float]:
@@ -136,15 +158,3 @@ def _area(scores: npt.NDArray[Any], is_live: npt.NDArray[np.bool_]) -> tuple[flo
     tied = float(np.sum(ties.astype(np.float64) ** 3 - ties)) / (total * (total - 1))
     variance = (total + 1 - tied) / (12 * live * reference)
     return area, math.sqrt(max(variance, 0.0))
-
-
-def _telling(model: Any, rows: Rows, is_live: npt.NDArray[np.bool_], area: float) -> list[int]:
-    """Return the columns without which the classifier is worst, the most telling first: each is shuffled in turn."""
-    rng = np.random.default_rng(0)
-    losses = []
-    for column in range(rows.shape[1]):
-        shuffled = rows.copy()
-        shuffled[:, column] = rng.permutation(shuffled[:, column])
-        losses.append(area - _area(model.predict_proba(shuffled)[:, 1], is_live)[0])
-    order = np.argsort(-np.array(losses), kind="stable")[:NAMED_COLUMNS]
-    return [int(number) for number in order if losses[number] >= max(losses) / 4 > 0]
