@@ -165,7 +165,9 @@ def _counts(drawn: Drawn, name: str, reference: Array, live: Array) -> ColumnCou
         return _counted_numbers(name, reference, live)
     missing = [int(np.isnan(side).sum()) for side in (reference, live)]
     if name.startswith("date"):
-        sides = [Side(rows=len(side), counts=[], missing=gone) for side, gone in zip((reference, live), missing, strict=True)]
+        sides = [
+            Side(rows=len(side), counts=[], missing=gone) for side, gone in zip((reference, live), missing, strict=True)
+        ]
         return ColumnCounts(name=name, type="datetime", reference=sides[0], live=sides[1])
     counts = [[int((side == 0).sum()), int((side == 1).sum())] for side in (reference, live)]
     return _counted(name, "boolean", *counts, missing=missing)

@@ -215,4 +215,3 @@ def share_interval(hits: int, rows: int) -> tuple[float, float]:
     middle = (share + z2 / (2 * rows)) / (1 + z2 / rows)
     half = math.sqrt(z2 * (share * (1 - share) + z2 / (4 * rows)) / rows) / (1 + z2 / rows)
     return max(middle - half, 0.0), min(middle + half, 1.0)
-

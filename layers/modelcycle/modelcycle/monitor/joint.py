@@ -59,13 +59,13 @@ def joint_drift(summary: WindowSummary, sample: WindowSample | None, limits: Mon
         state = state_of(p, limit, effect, limits.psi)
         telling = halves[0].telling_columns() if state != "ok" else []
     names = [sample.names[columns[number]] for number in telling]
-    detail = f"live rows can be told from the reference{f', mostly by {", ".join(names)}' if names else ''}"
+    by = f", mostly by {', '.join(names)}" if names else ""
     left_out = len(sample.names) - len(columns)
     reach = 1.96 * abs((area - 0.5) / z) if z else 0.0
     return signal(
         "joint drift", "", state, value=area, low=max(area - reach, 0.0), high=min(area + reach, 1.0), expected=0.5,
         effect=effect, p=p, unit="area under the ROC curve",
-        detail=clauses("" if state == "ok" else detail, _left_out(left_out)),
+        detail=clauses("" if state == "ok" else f"live rows can be told from the reference{by}", _left_out(left_out)),
     )  # fmt: skip
 
 

@@ -87,7 +87,9 @@ def _values(side: Side) -> int:
 
 def _missing(column: ColumnCounts) -> Table:
     """All rows without a value, also those whose request does not hold the column: some clients leave out what is null."""
-    sides = [(max(side.missing - side.unparsed, 0), side.rows - side.masked) for side in (column.reference, column.live)]
+    sides = [
+        (max(side.missing - side.unparsed, 0), side.rows - side.masked) for side in (column.reference, column.live)
+    ]
     return share_table("missing", column.name, *sides)
 
 
@@ -95,7 +97,10 @@ def _absent(column: ColumnCounts) -> Table:
     """Rows whose request does not hold the column, against those without a value in the reference."""
     reference, live = column.reference, column.live
     return share_table(
-        "absent", column.name, (max(reference.missing - reference.unparsed, 0), reference.rows), (live.absent, live.rows)
+        "absent",
+        column.name,
+        (max(reference.missing - reference.unparsed, 0), reference.rows),
+        (live.absent, live.rows),
     )
 
 
@@ -189,7 +194,9 @@ def _out_of_range(column: ColumnCounts, limit: float) -> Signal:
     p = min(2 * min(_p_of_exceeding(live.below, rows, known), _p_of_exceeding(live.above, rows, known)), 1.0)
     state = state_of(p, limit, share - expected, OUT_OF_RANGE_CHANGE, reads=column.reads)
     low, high = share_interval(outside, rows)
-    detail = f"outside of the reference's range: {_percent(live.below / rows)} below, {_percent(live.above / rows)} above"
+    detail = (
+        f"outside of the reference's range: {_percent(live.below / rows)} below, {_percent(live.above / rows)} above"
+    )
     return signal(
         "out of range", column.name, state, value=share, low=low, high=high, expected=expected,
         effect=share - expected, p=p, unit="share", detail="" if state == "ok" else detail,
