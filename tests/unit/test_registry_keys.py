@@ -34,7 +34,9 @@ def records() -> dict[str, Key]:
     makers = {name: maker for name, maker in FUNCTIONS.items() if "key" not in inspect.signature(maker).parameters}
     made = {name: call(maker) for name, maker in makers.items()}
     of_records = {name: key for name, key in made.items() if isinstance(key, Key) and key.sk and key.sk[-1] != "#"}
-    decisions = {name: keys.audit_entry("m", decision) for name, decision in made.items() if name.startswith("decision_")}
+    decisions = {
+        name: keys.audit_entry("m", decision) for name, decision in made.items() if name.startswith("decision_")
+    }
     del of_records["audit_entry"]
     return of_records | decisions
 
