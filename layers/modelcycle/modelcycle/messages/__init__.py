@@ -111,7 +111,6 @@ from modelcycle.messages.training import (
 )
 
 __all__ = [
-    "Verdict",
     "Artifact",
     "Assignment",
     "Broken",
@@ -203,6 +202,7 @@ __all__ = [
     "Trigger",
     "ValidateRequest",
     "Validated",
+    "Verdict",
     "VersionResources",
     "Watched",
     "WindowKind",
