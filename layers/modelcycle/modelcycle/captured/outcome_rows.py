@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from modelcycle.captured.lines import json_lines
 from modelcycle.captured.objects import download
+from modelcycle.cells.moments import MAX_EPOCH_SECONDS
 from modelcycle.engine import Engine
 from modelcycle.faults import BadInput
 from modelcycle.json_pointer import json_pointer
@@ -23,7 +24,6 @@ from modelcycle.store import Listed, Store
 
 ID, OUTCOME, AT = "prediction_id", "outcome", "at"
 OBJECTS_ON_DISK = 500  # that are downloaded before they are read and deleted
-MAX_EPOCH_SECONDS = 10**11  # larger numbers are milliseconds, microseconds or nanoseconds
 MAX_TIME_SECONDS = 253_402_300_799  # the end of the year 9999
 
 
