@@ -215,11 +215,15 @@ def api(
 
 @app.command()
 @on_place
-def monitor(model: Model, options: Options) -> int:
-    """Compare live traffic with the training data, now."""
-    from cli.monitor import monitor
+def monitor(
+    model: Model,
+    options: Options,
+    window: Annotated[str, typer.Option(help="list what earlier looks saw, such as 7d, instead of looking now")] = "",
+) -> int:
+    """Judge live traffic and outcomes now, or list what earlier looks saw."""
+    from cli.monitor import look, windows
 
-    return monitor(model, options)
+    return windows(model, window, options) if window else look(model, options)
 
 
 @app.command()

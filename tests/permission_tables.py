@@ -25,7 +25,7 @@ PARAMETERS = {
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
     "SourceBuckets": "", "LargeTraining": "fargate", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
-DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "feedback", "score", "scored")
+DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "compacted", "feedback", "score", "scored")
 # a model may be named as a part of keys is
 MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "monitoring", "staging", "scoring", "a", "a-b")
 
@@ -112,6 +112,7 @@ def _address(name: str, model: str) -> str:
     if name in DATA_AREAS:
         key = {
             "pipelines": f"pipelines/{model}.yaml", "captures": f"captures/model={model}/2026/01/01/00/x.gz",
+            "compacted": f"compacted/model={model}/2026/01/01/00/x.parquet",
             "shared": "shared/x.csv",
         }.get(name, f"{name}/{model}/x.csv")  # fmt: skip
         return f"arn:aws:s3:::data/{key}"

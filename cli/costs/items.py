@@ -15,7 +15,8 @@ FIREHOSE_STEP = 5 * 1024  # bytes; a record is billed in steps of it
 MAX_ROWS_A_RECORD = 20  # `predict` sends its rows together, at least once a second (decision 26)
 ROUTE_SECONDS = 2  # an environment of `predict` reads the route again after them
 SAMPLED = 0.05  # X-Ray traces the first request of each second and this share of the others (AWS page "Sampling rules")
-LOOK_TRANSITIONS = 3  # ListModels, Watch, Monitor; or Judge, Verdict and the wait before them
+LOOK_TRANSITIONS = 13  # of the monitoring, with one model: eight around its five
+JUDGE_TRANSITIONS = 3  # Judge, Verdict and the wait before them
 ROLLOUT_TRANSITIONS = 6  # of a rollout in one step: Known, Unknown, Move, Done, Judged, Finished
 
 
@@ -81,7 +82,8 @@ def _predictions(use: Use) -> Item:
 
 def _monitoring(use: Use) -> Item:
     charges = (
-        Charge("lambda_gb_second", use.looks * use.figures["look_gb_seconds"]), Charge("lambda_call", use.looks),
+        Charge("lambda_gb_second", use.looks * use.figures["look_gb_seconds"]),
+        Charge("lambda_call", use.look_calls),
     )  # fmt: skip
     return Item("Lambda: monitoring", f"{use.looks:,.0f} looks", charges, ("look_gb_seconds",))
 
@@ -103,7 +105,11 @@ def _batch(use: Use) -> Item:
 def _transitions(use: Use) -> Item:
     figures = use.figures
     amount = use.runs * (figures["run_transitions"] + ROLLOUT_TRANSITIONS)
-    amount += (use.looks + use.judged) * LOOK_TRANSITIONS + use.batch_millions * figures["batch_transitions"]
+    amount += (
+        use.looks * LOOK_TRANSITIONS
+        + use.judged * JUDGE_TRANSITIONS
+        + use.batch_millions * figures["batch_transitions"]
+    )
     basis = f"{amount:,.0f} state transitions"
     names = ("run_transitions", *(("batch_transitions",) if use.batch_millions else ()))
     return Item("Step Functions", basis, (Charge("transition", amount),), names)
@@ -146,7 +152,7 @@ def _storage(use: Use) -> Item:
 def _s3_requests(use: Use) -> tuple[float, float]:
     """Return the numbers of PUT and GET requests."""
     figures = use.figures
-    puts = use.runs * (figures["run_objects"] + 1) + use.capture_objects + use.looks
+    puts = use.runs * (figures["run_objects"] + 1) + use.capture_objects + use.looks * figures["look_puts"]
     gets = use.runs * figures["run_gets"] + use.looks * min(figures["look_gets"], 10 + use.capture_objects)
     return puts, gets
 
@@ -154,7 +160,12 @@ def _s3_requests(use: Use) -> tuple[float, float]:
 def _objects(use: Use) -> Item:
     puts, gets = _s3_requests(use)
     charges = (Charge("s3_put", puts), Charge("s3_get", gets))
-    return Item("S3: requests", f"{puts:,.0f} PUT, {gets:,.0f} GET", charges, ("run_objects", "run_gets", "look_gets"))
+    return Item(
+        "S3: requests",
+        f"{puts:,.0f} PUT, {gets:,.0f} GET",
+        charges,
+        ("run_objects", "run_gets", "look_puts", "look_gets"),
+    )
 
 
 def _registry(use: Use) -> Item:

@@ -10,6 +10,8 @@ from cli.costs.measured import Figures
 from cli.costs.stack_facts import HOURS_A_MONTH, StackFacts
 from modelcycle.spec import Pipeline
 
+LOOK_FUNCTIONS = 3  # compact, summarize, monitor
+
 SECONDS_A_MONTH = HOURS_A_MONTH * 3600
 DAYS_A_MONTH = HOURS_A_MONTH / 24
 
@@ -78,9 +80,13 @@ class Use:
         return min(self.captured_rows, SECONDS_A_MONTH / self.facts.buffer_seconds)
 
     @property
+    def look_calls(self) -> float:
+        return self.looks * LOOK_FUNCTIONS
+
+    @property
     def calls(self) -> float:
         """Function calls of all kinds, each with its logs."""
-        return self.runs * self.figures["run_calls"] + self.requests + self.looks + self.judged
+        return self.runs * self.figures["run_calls"] + self.requests + self.look_calls + self.judged
 
     def gigabytes(self, function: str) -> float:
         """Return the memory of a function; a template of another shape may lack it."""

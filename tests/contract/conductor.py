@@ -35,7 +35,7 @@ STATE = {
     "Wait": {"SecondsPath", "Next"},
     "Pass": {"Parameters", "InputPath", "Result", "ResultPath", "Next", "End"},
     "Succeed": set(),
-    "Fail": {"Error", "ErrorPath", "CausePath"},
+    "Fail": {"Error", "ErrorPath", "Cause", "CausePath"},
 }
 
 
@@ -70,16 +70,15 @@ def _run(machine: dict[str, Any], data: Any, task: Task, context: dict[str, Any]
         if kind == "Succeed":
             return name, data
         if kind == "Fail":
-            raise Failed(f"{name}: {_path(state.get('CausePath', '$'), data, context)}")
+            raise Failed(f"{name}: {state.get('Cause') or _path(state.get('CausePath', '$'), data, context)}")
         if kind == "Choice":
             name = next((c["Next"] for c in state["Choices"] if _holds(c, data)), state.get("Default"))
             continue
-        if kind == "Pass" and "InputPath" in state:
-            data = _path(state["InputPath"], data, context)
-        if kind == "Pass" and "Parameters" in state:
-            data = _filled(state["Parameters"], data, context)
-        if kind == "Pass" and "Result" in state:
-            data = _put(data, state["ResultPath"], state["Result"])
+        if kind == "Pass":
+            given = _path(state.get("InputPath", "$"), data, context)
+            if "Parameters" in state:
+                given = _filled(state["Parameters"], given, context)
+            data = _put(data, state.get("ResultPath", "$"), state.get("Result", given))
         if kind in ("Task", "Map"):
             try:
                 if kind == "Task":
@@ -126,6 +125,9 @@ def _path(path: str, data: Any, context: dict[str, Any]) -> Any:
     split = re.fullmatch(r"States\.StringSplit\('([^']*)', '([^']*)'\)", path)
     if split:
         return [part for part in split[1].split(split[2]) if part]
+    contains = re.fullmatch(r"States\.ArrayContains\((\$[\w.]*), '([^']*)'\)", path)
+    if contains:
+        return contains[2] in _path(contains[1], data, context)
     called = re.fullmatch(r"States\.Format\('([^']*)'((?:, *\$[\w.$]*)*)\)", path)
     if called:
         values = [_path(p.strip(), data, context) for p in called[2].split(",") if p.strip()]

@@ -23,8 +23,8 @@ SITE = Site({
     "LifecycleArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-lifecycle",
     "MonitoringArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-monitoring",
     "BatchScoringArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-batch-scoring",
-    "MonitorArn": f"arn:aws:lambda:{SCOPE}:function:mc-Monitor-1:live",
     "PullArn": f"arn:aws:lambda:{SCOPE}:function:mc-Pull-1:live",
+    "RetrainArn": f"arn:aws:lambda:{SCOPE}:function:mc-Retrain-1:live",
     "ScheduleRoleArn": "arn:aws:iam::123456789012:role/mc-ScheduleRole-1", "ApiId": "api", "Access": "iam",
 })  # fmt: skip
 ACTIONS = {action for pairs in needs().values() for action, _ in pairs} | FORBIDDEN

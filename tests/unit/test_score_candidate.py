@@ -18,7 +18,7 @@ from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
 from modelcycle.score_candidate.score_candidate import _listed_classes
-from modelcycle.score_candidate.sensitive_groups import MAX_GROUPS, OTHER, sensitive_groups
+from modelcycle.model.row_groups import MAX_GROUPS, OTHER, sensitive_groups
 from modelcycle.spec import Task
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, MODEL, SEX, Cycle, Trained, cycle, train

@@ -7,13 +7,14 @@ EFFECTS = {
     "Land": "writes the records of the event as rows, which the next run reads",
     "Pull": "reads the sources of the pipeline file, and writes what is new as rows, which the next run reads",
     "Register": "registers the version of the event's run, unless that is done",
-    "Relay": "puts the events of the event's records on the bus again: ModelDegraded starts a run",
+    "Relay": "puts the events of the event's records on the bus again: ModelDegraded may start a run",
     "Deploy": "moves the traffic of the model as the event says, unless the rollout has done it",
     "Judge": "may move the traffic of the model back",
     "Withdraw": "moves the traffic of the model back to where it was before the rollout of the event",
     "Decide": "makes the decision of the event: it may move the traffic, and is written into the audit trail",
-    "Retrain": "starts a run of the model",
+    "Retrain": "decides about a run of the model, and may start it",
     "Conclude": "records the end of the event's run, and releases the model's lease",
+    "Compact": "writes the captured answers of past hours as Parquet, unless that is done",
     "Monitor": "writes a report; a degraded model is announced, and that starts a run",
     "Predict": "answers, and captures the answers for monitoring",
     "FinishScoring": "writes the results of the scoring job beside the other results",
@@ -23,7 +24,7 @@ EFFECTS = {
 REPEATS = frozenset((
     "Collect", "Preprocess", "EngineerFeatures", "PlanTrials", "RunTrial", "SelectModel", "FindUnseen",
     "ScoreCandidate", "Validate", "Refit", "CheckRefit", "Govern", "Stage", "Candidate", "PlanScoring", "ScoreShard",
-    "CheckPredict", "CheckDecide",
+    "CheckPredict", "CheckDecide", "Summarize",
 ))  # fmt: skip
 """The functions that only write artifacts and results of their run again, with the same content, or nothing."""
 

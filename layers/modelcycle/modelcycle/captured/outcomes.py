@@ -1,84 +1,162 @@
-"""Outcomes that people have sent back: what really happened, by prediction id."""
+"""Outcomes that people have sent back: what really happened, and to which prediction it belongs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
+from modelcycle.captured.outcome_rows import OutcomeColumns, OutcomeRows, read_outcomes
 from modelcycle.engine import Engine
 from modelcycle.model.signature import Signature
-from modelcycle.sql_literal import literal
+from modelcycle.store import Listed, Store
 
-MAX_LINE_BYTES = 2**20
 MAX_SPELLINGS = 10_000  # different outcomes of a classification
+MAX_DAYS_AHEAD = 1  # of an outcome's time before its arrival; more is a wrong clock or a typing error
+LATER = "happened, coalesce(arrived, 'infinity'::TIMESTAMPTZ), object, line"
+"""Of two outcomes of a prediction, the one that is greater by these counts."""
 
 
-def load_outcomes(engine: Engine, files: Sequence[Path], signature: Signature) -> list[str]:
-    """Create the table `known`: the outcome of each prediction id, as a class or a number.
-
-    A later object, and in it a later line, replaces an earlier one: the latest outcome of a prediction is what counts.
+class MatchedOutcomes(NamedTuple):
+    """What became of the rows of the table `told`.
 
     Parameters
     ----------
-    files : newest first; CSV or JSON Lines, with the columns `prediction_id` and `outcome`
+    known : predictions whose outcome is known
+    other : rows whose outcome is neither a class of the model nor a number, as the task wants it
+    unknown : rows that belong to no prediction
+    twice : rows that repeat an outcome of the same prediction
+    contradictory : predictions of which different outcomes were told
+    out_of_order : predictions whose latest outcome was not the last to arrive
+    early : rows whose outcome happened before the prediction
+    ahead : rows whose time lies more than MAX_DAYS_AHEAD after their arrival; the arrival counts
+    """
+
+    known: int = 0
+    other: int = 0
+    unknown: int = 0
+    twice: int = 0
+    contradictory: int = 0
+    out_of_order: int = 0
+    early: int = 0
+    ahead: int = 0
+
+
+def load_outcomes(
+    engine: Engine, data: Store, objects: Sequence[Listed], folder: Path, signature: Signature
+) -> list[str]:
+    """Create the table `known`: the latest outcome of each prediction id, as `class` or as the number `value`.
+
+    Parameters
+    ----------
+    objects : newest first
+    folder : for the work; the caller removes it
 
     Returns
     -------
     what was left out, as sentences
     """
-    import duckdb
-
-    notes: list[str] = []
-    without = 0
-    engine.execute("CREATE TABLE told (id VARCHAR, outcome VARCHAR, file INTEGER, line BIGINT)")
-    for number, path in enumerate(files):
-        with suppress(duckdb.Error):
-            engine.execute(f"INSERT INTO told {_rows(path, -number)}")
-        # JSON whose keys are others, or that is a list, has rows, but nothing in them
-        said = engine.execute("SELECT count(*) FROM told WHERE file = $1 AND id <> '' AND outcome <> ''", [-number])
-        without += not said.fetchone()[0]
-    if without:
-        notes.append(f"objects with outcomes that have no row with a prediction_id and an outcome: {without:,}")
+    read = read_outcomes(engine, data, objects, folder, OutcomeColumns(signature.target))
+    value_outcomes(engine, signature)
     engine.execute(
-        """CREATE TABLE latest AS SELECT id, outcome FROM told WHERE id IS NOT NULL AND outcome IS NOT NULL
-           QUALIFY row_number() OVER (PARTITION BY id ORDER BY file DESC, line DESC) = 1"""
+        f"""CREATE TABLE known AS SELECT id, class, value FROM valued
+            QUALIFY row_number() OVER (PARTITION BY id ORDER BY ({LATER}) DESC) = 1"""
     )
-    if signature.task == "regression":
-        engine.execute("CREATE TABLE known AS SELECT id, try_cast(outcome AS DOUBLE) AS value FROM latest")
-        engine.execute("DELETE FROM known WHERE value IS NULL OR NOT isfinite(value)")
-    else:
-        spellings = [
-            row[0] for row in engine.execute(f"SELECT DISTINCT outcome FROM latest LIMIT {MAX_SPELLINGS}").fetchall()
-        ]
-        engine.execute("CREATE TABLE spelled (outcome VARCHAR, class VARCHAR)")
-        named = [[text, name] for text in spellings if (name := class_of(text, signature.classes)) is not None]
-        if named:
-            engine.connection.executemany("INSERT INTO spelled VALUES (?, ?)", named)
-        engine.execute("CREATE TABLE known AS SELECT id, class FROM latest JOIN spelled USING (outcome)")
-    told, known = (engine.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("latest", "known"))
+    told, known = engine.execute(
+        "SELECT (SELECT count(DISTINCT id) FROM told), (SELECT count(*) FROM known WHERE id IS NOT NULL)"
+    ).fetchone()
+    notes: list[str] = []
+    if read.unread:
+        notes.append(f"objects with outcomes that could not be read: {read.unread:,}")
+    if read.without:
+        notes.append(f"objects with outcomes that have no row with a prediction_id and an outcome: {read.without:,}")
     if known < told:
         what = "a number" if signature.task == "regression" else "a class of the model"
         notes.append(f"{told - known:,} of {told:,} outcomes are not {what}")
     return notes
 
 
-def _rows(path: Path, order: int) -> str:
-    """Return the query for the rows of a file; broken lines are left out."""
-    name = literal(path)
-    if path.suffix == ".csv":
-        source = (
-            f"read_csv({name}, all_varchar = true, header = true, ignore_errors = true,"
-            f" max_line_size = {MAX_LINE_BYTES})"
+def value_outcomes(engine: Engine, signature: Signature) -> int:
+    """Create the table `valued`: the rows of `told` with `class` and `value`, the class's code or the number.
+
+    Returns
+    -------
+    rows whose outcome is none of the model's; they are not in the table
+    """
+    if signature.task == "regression":
+        engine.execute(
+            """CREATE OR REPLACE TABLE valued AS
+               SELECT * FROM (SELECT *, NULL::VARCHAR AS class, try_cast(outcome AS DOUBLE) AS value FROM told)
+               WHERE isfinite(value)"""
         )
     else:
-        source = (
-            f"read_json({name}, format = 'newline_delimited', ignore_errors = true,"
-            f" maximum_object_size = {MAX_LINE_BYTES},"
-            " columns = {'prediction_id': 'VARCHAR', 'outcome': 'VARCHAR'})"
-        )
-    return f"""SELECT trim(prediction_id::VARCHAR), trim(outcome::VARCHAR), {order}, row_number() OVER ()
-               FROM {source}"""
+        spellings = engine.execute(f"SELECT DISTINCT outcome FROM told LIMIT {MAX_SPELLINGS}").fetchall()
+        engine.execute("CREATE OR REPLACE TABLE spelled (outcome VARCHAR, class VARCHAR, value DOUBLE)")
+        classes = {text: class_of(text, signature.classes) for (text,) in spellings}
+        named = [[text, name, signature.classes.index(name)] for text, name in classes.items() if name is not None]
+        if named:
+            engine.connection.executemany("INSERT INTO spelled VALUES (?, ?, ?)", named)
+        engine.execute("CREATE OR REPLACE TABLE valued AS SELECT * FROM told JOIN spelled USING (outcome)")
+    told, valued = (engine.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("told", "valued"))
+    return int(told - valued)
+
+
+def match_outcomes(engine: Engine, signature: Signature) -> MatchedOutcomes:
+    """Create the table `matched`: the latest outcome of each prediction of which one is known.
+
+    An outcome with a prediction id belongs to that prediction. One with id columns alone belongs to the entity's last
+    prediction before the outcome happened. The table has the columns of `told`, where `id` is the prediction's, and
+    `asked` and `value`.
+
+    Parameters
+    ----------
+    engine : with the tables `told` (`read_outcomes`) and `predictions` (id, key, asked), each id once
+    """
+    other = value_outcomes(engine, signature)
+    engine.execute(
+        """CREATE OR REPLACE TABLE pairs AS
+           SELECT v.*, p.asked FROM valued v JOIN predictions p ON v.id = p.id
+           UNION ALL
+           SELECT v.* REPLACE (p.id AS id), p.asked
+           FROM (FROM valued WHERE id IS NULL) v
+           ASOF JOIN (FROM predictions WHERE key IS NOT NULL) p ON v.key = p.key AND v.happened >= p.asked"""
+    )
+    engine.execute(
+        f"""CREATE OR REPLACE TABLE matched AS FROM pairs
+            QUALIFY row_number() OVER (PARTITION BY id ORDER BY ({LATER}) DESC) = 1"""
+    )
+    known, rows, values, contradictory = engine.execute(
+        """SELECT count(*), coalesce(sum(n), 0), coalesce(sum(different), 0), count(*) FILTER (different > 1)
+           FROM (SELECT count(*) AS n, count(DISTINCT value) AS different FROM pairs GROUP BY id)"""
+    ).fetchone()
+    (out_of_order,) = engine.execute(
+        """SELECT count(*) FROM matched m
+           WHERE EXISTS (FROM pairs p WHERE p.id = m.id AND p.arrived > m.arrived AND p.value <> m.value)"""
+    ).fetchone()
+    (early,) = engine.execute("SELECT count(*) FROM pairs WHERE told_at < asked").fetchone()
+    valued, ahead = engine.execute(
+        f"SELECT count(*), count(*) FILTER (told_at > arrived + INTERVAL {MAX_DAYS_AHEAD} DAY) FROM valued"
+    ).fetchone()
+    return MatchedOutcomes(
+        known=known, other=other, unknown=valued - int(rows), twice=int(rows) - int(values),
+        contradictory=contradictory, out_of_order=out_of_order, early=early, ahead=ahead,
+    )  # fmt: skip
+
+
+def told_as_sentences(read: OutcomeRows, matched: MatchedOutcomes, signature: Signature) -> list[str]:
+    """Return what of the outcomes was left out, or is odd."""
+    what = "a number" if signature.task == "regression" else "a class of the model"
+    counted = {
+        "objects with outcomes that could not be read: {:,}": read.unread,
+        "rows of outcomes without an id or an outcome: {:,}": read.incomplete,
+        f"outcomes that are not {what}: {{:,}}": matched.other,
+        "outcomes that belong to no prediction of the time that is looked at: {:,}": matched.unknown,
+        "predictions with contradictory outcomes, of which the latest counts: {:,}": matched.contradictory,
+        "predictions whose latest outcome arrived before an older one: {:,}": matched.out_of_order,
+        "outcomes of a time before their prediction; they count: {:,}": matched.early,
+        "outcomes of a time after their arrival; the arrival counts: {:,}": matched.ahead,
+    }
+    return [text.format(number) for text, number in counted.items() if number]
 
 
 def class_of(text: str, classes: Sequence[str]) -> str | None:

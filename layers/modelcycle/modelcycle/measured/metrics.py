@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.measured.reliability import calibration
 from modelcycle.model.losses import log_loss
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.spec import METRICS, Task
-from modelcycle.validate.report import calibration
 
 Array = npt.NDArray[Any]
 
@@ -115,7 +115,7 @@ def _multiclass_functions(scores: Array, target: Array) -> dict[str, Callable[[]
 def expected_calibration_error(scores: Array, target: Array) -> float:
     """Return the mean distance of predicted probability and observed frequency (Naeini et al. 2015).
 
-    Over the bins of `report.calibration`, weighted by their rows. On few rows it is above zero by chance alone.
+    Over the bins of `reliability.calibration`, weighted by their rows. On few rows it is above zero by chance alone.
 
     Parameters
     ----------
