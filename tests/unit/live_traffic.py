@@ -45,25 +45,27 @@ class LiveModel(PullWorkspace):
     def file(self) -> Pipeline:
         return Pipeline(name="m", **self.pipeline)
 
-    def go_live(self, body: bytes) -> None:
+    def go_live(self, body: bytes, run_id: str = "first") -> None:
         """Upload a file, and make a version live that has learned from it; its contract and signature are real."""
         self.data.upload(JANUARY, body)
-        run = self.run("first", **self.pipeline)
+        run = self.run(run_id, **self.pipeline)
         preprocessed = self.preprocess(run)
         assert preprocessed.contract is not None
         contract = Contract.model_validate_json(self.artifacts.read(preprocessed.contract))
         signature = Signature(
             model="m", task=contract.task, target=contract.target.name, classes=contract.classes, fields=[], ignored=[],
-            inputs=[],
+            inputs=[], id_columns=self.file.id_columns,
         )  # fmt: skip
-        stored = self.artifacts.put("m/runs/first/select_model/signature.json", signature.model_dump_json().encode())
+        stored = self.artifacts.put(
+            f"m/runs/{run_id}/select_model/signature.json", signature.model_dump_json().encode()
+        )
         none = Artifact(uri="s3://artifacts/none", sha256="0", bytes=0)
         draft = Version(
-            model="m", version=0, run_id="first", created_at=AT, task=contract.task, onnx=none, skops=none,
+            model="m", version=0, run_id=run_id, created_at=AT, task=contract.task, onnx=none, skops=none,
             signature=stored, plan=none, profile=none, lineage=none, card=none, validation=none, pipeline=none,
             metric="accuracy", metrics={}, interval=(0, 1), data="", code="", opset=1, contract=preprocessed.contract,
         )  # fmt: skip
-        made, _ = self.registry.versions.register(draft, "first")
+        made, _ = self.registry.versions.register(draft, run_id)
         self.registry.standings.move("m", made.version, "staged", "test")
         self.registry.routes.promote("m", made.version, 100, "test")
 

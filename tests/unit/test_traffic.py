@@ -97,6 +97,17 @@ def test_the_latest_outcome_counts_and_a_pull_without_news_lands_nothing(clinic:
     assert [row["state"] for row in clinic.live_rows()] in (["well", "ill"], ["ill", "well"])
 
 
+def test_an_outcome_may_name_the_id_of_a_row_instead_of_a_prediction(clinic: LiveModel) -> None:
+    model = clinic
+    model.pipeline["id_columns"] = ["visit"]
+    model.go_live(text(rows()), "with ids")
+    model.ask([REQUEST | {"visit": "v7"}, REQUEST | {"visit": "v8"}])
+    model.data.upload("feedback/m/by-id.csv", b"visit,state\nv8,well\nv9,ill\n")
+    notes = model.pull_live().notes
+    assert [(row["visit"], row["state"]) for row in model.live_rows()] == [("v8", "well")]
+    assert "outcomes that belong to no prediction of the time that is looked at: 1" in notes
+
+
 def test_rows_whose_captures_are_gone_stay(clinic: LiveModel) -> None:
     ids = clinic.ask([REQUEST])
     clinic.tell(ids, ["ill"], "1.jsonl")

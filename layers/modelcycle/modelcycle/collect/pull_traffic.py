@@ -16,10 +16,17 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from modelcycle.captured import Selection, download, newest, select_outcomes
-from modelcycle.captured.outcomes import load_outcomes
+from modelcycle.captured.outcome_rows import OutcomeColumns, read_outcomes
+from modelcycle.captured.outcomes import match_outcomes, told_as_sentences
 from modelcycle.collect.landed import TRAFFIC, LandedFile, LandedFiles
 from modelcycle.collect.traffic_file import read_traffic_file, write_traffic_file
-from modelcycle.collect.traffic_rows import MAX_TRAFFIC_ROWS, TrafficColumns, create_answered, create_traffic_rows
+from modelcycle.collect.traffic_rows import (
+    MAX_TRAFFIC_ROWS,
+    TrafficColumns,
+    create_answered,
+    create_predictions,
+    create_traffic_rows,
+)
 from modelcycle.contract import Contract
 from modelcycle.engine import Engine, connect
 from modelcycle.messages import PulledFile
@@ -79,7 +86,13 @@ def pull_traffic(
     watermark = _mark(contract, [*outcomes.objects, *captures.objects])
     if watermark == landed.watermark:
         return nothing
-    columns = TrafficColumns(contract.terms(), pipeline.target, pipeline.time_column, tuple(contract.missing_values))
+    columns = TrafficColumns(
+        contract.terms(),
+        pipeline.target,
+        signature.task != "regression",
+        pipeline.time_column,
+        tuple(contract.missing_values),
+    )
     with TemporaryDirectory() as name, connect(Path(name), "pull") as engine:
         folder = Path(name)
         files, notes = _join(engine, data, pipeline, signature, columns, outcomes, captures, now, folder)
@@ -109,15 +122,17 @@ def _join(
     outcomes: Selection, captures: Selection, now: datetime, folder: Path,
 ) -> tuple[int, list[str]]:  # fmt: skip
     """Create `traffic_rows`; return their number, and what people should know."""
-    outcome_files, unread = download(data, outcomes.objects, folder / "outcomes")
-    notes = load_outcomes(engine, outcome_files, signature)
-    capture_files, broken = download(data, captures.objects, folder / "captures")
-    start = (now - timedelta(days=pipeline.monitoring.labels_days)).timestamp()
-    answered = create_answered(engine, capture_files, pipeline.name, start, now.timestamp())
-    for path in (*outcome_files, *capture_files):
+    told = OutcomeColumns(signature.target, signature.id_columns)
+    read = read_outcomes(engine, data, outcomes.objects, folder, told)
+    files, broken = download(data, captures.objects, folder / "captures")
+    window = now - timedelta(days=pipeline.monitoring.labels_days), now
+    create_predictions(engine, files, pipeline.name, signature.id_columns, window)
+    notes = told_as_sentences(read, match_outcomes(engine, signature), signature)
+    answered = create_answered(engine, files)
+    for path in files:
         path.unlink()
-    if unread + broken:
-        notes.append(f"objects with captures or outcomes that could not be read: {unread + broken:,}")
+    if broken:
+        notes.append(f"objects with captures that could not be read: {broken:,}")
     if outcomes.left_out or captures.left_out:
         notes.append("older captures or outcomes are left out: there are too many")
     if answered >= MAX_TRAFFIC_ROWS:

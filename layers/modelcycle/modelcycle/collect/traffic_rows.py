@@ -2,6 +2,7 @@
 
 Makes these DuckDB tables:
 
+    predictions    id, key, asked: all captured rows, whether or not their outcome is known
     answered       id, asked_at (seconds since 1970 UTC), version, instance (JSON), masked: rows with an outcome
     traffic_rows   day (YYYY-MM-DD), prediction_id, asked_at, version, and c0, c1 ... as text
 """
@@ -9,10 +10,12 @@ Makes these DuckDB tables:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from modelcycle.captured import json_lines
+from modelcycle.captured.outcome_rows import key_sql
 from modelcycle.cells import dates
 from modelcycle.cells.reading import Reading, parsed_sql
 from modelcycle.collect.traffic_spelling import spelled_class, spelled_column, spelled_number
@@ -31,11 +34,13 @@ class TrafficColumns(NamedTuple):
     ----------
     readings : by name, in the order of the data, the target last
     target, time : names; None: rows have no time
+    has_classes : whether the target is one of some classes
     missing_values : texts that mean a missing value in every column
     """
 
     readings: Mapping[str, Reading]
     target: str
+    has_classes: bool
     time: str | None
     missing_values: tuple[str, ...]
 
@@ -47,31 +52,52 @@ class TrafficRows(NamedTuple):
     notes: list[str]
 
 
-def create_answered(
-    engine: Engine, captures: Sequence[Path], model: str, start: float, end: float, *, most: int = MAX_TRAFFIC_ROWS
-) -> int:
-    """Create `answered` from captured lines and the table `known` (id, and class or value); return the rows of it.
+def create_predictions(
+    engine: Engine, captures: Sequence[Path], model: str, ids: Sequence[str], window: tuple[datetime, datetime]
+) -> None:
+    """Create the table `predictions` (id, key, asked) of captured answers, each id once.
 
-    A prediction that was captured twice counts once; answers of a shadow version do not count.
+    Answers of a shadow version do not count.
 
     Parameters
     ----------
     captures : files of JSON lines
-    start, end : of the predictions, in seconds since 1970 UTC
+    ids : columns that identify an entity; outcomes may name these instead of a prediction
+    window : first and last time of an answer
     """
+    texts = [f"json_extract_string(json, {literal(json_pointer('instance', name))})" for name in ids]
+    engine.execute(
+        f"""CREATE TABLE predictions AS
+            SELECT json ->> '$.prediction_id' AS id, {key_sql(texts)} AS key,
+              try_cast(json ->> '$.at' AS TIMESTAMPTZ) AS asked
+            FROM ({json_lines(captures)})
+            WHERE json ->> '$.shadow' IS NULL AND json ->> '$.model' = $1 AND id IS NOT NULL
+              AND asked BETWEEN $2 AND $3 AND json_type(json, '/instance') = 'OBJECT'
+            QUALIFY row_number() OVER (PARTITION BY id ORDER BY asked) = 1""",
+        [model, *window],
+    )
+
+
+def create_answered(engine: Engine, captures: Sequence[Path], most: int = MAX_TRAFFIC_ROWS) -> int:
+    """Create `answered` from captured lines, `predictions`, and `matched`: see `match_outcomes`; return its rows.
+
+    Parameters
+    ----------
+    captures : files of JSON lines
+    most : rows; the newest are taken
+    """
+    engine.execute(
+        f"""CREATE TABLE known AS SELECT id, class, value, epoch(asked) AS asked_at FROM matched
+            ORDER BY asked DESC, id LIMIT {most}"""
+    )
     engine.execute(
         f"""CREATE TABLE answered AS
             SELECT id, asked_at, version, instance, coalesce(masked, []) AS masked FROM (
-              SELECT json ->> '$.prediction_id' AS id, epoch(try_cast(json ->> '$.at' AS TIMESTAMPTZ)) AS asked_at,
-                try_cast(json ->> '$.version' AS INTEGER) AS version, json -> '$.instance' AS instance,
-                try_cast(json -> '$.masked' AS VARCHAR[]) AS masked
-              FROM ({json_lines(captures)})
-              WHERE json ->> '$.shadow' IS NULL AND json ->> '$.model' = $1)
-            SEMI JOIN known USING (id)
-            WHERE asked_at >= $2 AND asked_at < $3 AND json_type(instance) = 'OBJECT'
-            QUALIFY row_number() OVER (PARTITION BY id ORDER BY asked_at) = 1
-            ORDER BY asked_at DESC, id LIMIT {most}""",
-        [model, start, end],
+              SELECT json ->> '$.prediction_id' AS id, try_cast(json ->> '$.version' AS INTEGER) AS version,
+                json -> '$.instance' AS instance, try_cast(json -> '$.masked' AS VARCHAR[]) AS masked
+              FROM ({json_lines(captures)}) WHERE json ->> '$.shadow' IS NULL)
+            JOIN known USING (id)
+            QUALIFY row_number() OVER (PARTITION BY id) = 1"""
     )
     rows: int = engine.execute("SELECT count(*) FROM answered").fetchone()[0]
     return rows
@@ -91,8 +117,7 @@ def create_traffic_rows(engine: Engine, columns: TrafficColumns) -> TrafficRows:
     }
     sent = _sent(engine, list(spelled))
     target = readings[columns.target]
-    has_classes = "class" in {row[0] for row in engine.execute("DESCRIBE known").fetchall()}
-    outcome = spelled_class("class", target) if has_classes else spelled_number("value::VARCHAR", target)
+    outcome = spelled_class("class", target) if columns.has_classes else spelled_number("value::VARCHAR", target)
     texts = {name: column.text for name, column in spelled.items() if name in sent}
     stamped = columns.time is not None and columns.time not in sent and columns.time in readings
     if stamped:
@@ -114,7 +139,7 @@ def create_traffic_rows(engine: Engine, columns: TrafficColumns) -> TrafficRows:
         f"""SELECT * FROM (
               SELECT strftime(make_timestamp((asked_at * 1000000)::BIGINT), '%Y-%m-%d') AS day, id AS prediction_id,
                 asked_at, version, row_number() OVER (ORDER BY asked_at, id) AS row_id, {listed}
-              FROM answered JOIN known USING (id){stamps})
+              FROM answered JOIN known USING (id, asked_at){stamps})
             WHERE {complete}""",
     )  # fmt: skip
     rows, answered = engine.execute(
