@@ -7,32 +7,32 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from modelcycle.messages import DayPerformance, Estimate, MonitoringReport
+from modelcycle.messages import DayPerformance, Estimate, Monitored
 from modelcycle.spec import METRICS
 
 MIN_AUDITED = 3  # days
 COVERED = 0.95  # of earlier days, by the widened band
 
 
-def estimates_by_day(reports: Iterable[MonitoringReport]) -> dict[tuple[str, int], Estimate]:
+def estimates_by_day(results: Iterable[Monitored]) -> dict[tuple[str, int], Estimate]:
     """Return the estimate of each day (YYYY-MM-DD, UTC) and version: of the long window that covers most of it.
 
     Parameters
     ----------
-    reports : earlier ones, in any order; of equal ones the one that is later in time counts
+    results : of earlier looks, in any order; of equal ones the one that is later in time counts
     """
     found: dict[tuple[str, int], tuple[float, str, Estimate]] = {}
-    for report in reports:
-        if report.kind != "day" or report.estimated is None:
+    for result in results:
+        if result.kind != "day" or result.estimate is None or result.version is None:
             continue
-        start, end = report.window
+        start, end = result.window
         middle = start + (end - start) / 2
-        key = f"{middle:%Y-%m-%d}", report.version
+        key = f"{middle:%Y-%m-%d}", result.version
         noon = middle.replace(hour=12, minute=0, second=0, microsecond=0)
-        candidate = -abs((middle - noon).total_seconds()), end.isoformat(), report.estimated
+        candidate = -abs((middle - noon).total_seconds()), end.isoformat(), result.estimate
         if key not in found or candidate[:2] > found[key][:2]:
             found[key] = candidate
-    return {key: estimated for key, (_, _, estimated) in found.items()}
+    return {key: said for key, (_, _, said) in found.items()}
 
 
 def estimate_error(days: Sequence[DayPerformance], version: int | None = None) -> float | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import nbinom, t as student
+from scipy.stats import nbinom
+from scipy.stats import t as student
 
 from modelcycle.messages.monitoring import Signal, SignalKind
 from modelcycle.model.window import ColumnCounts, Side, WindowSummary
