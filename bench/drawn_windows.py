@@ -75,7 +75,7 @@ class Drawn:
         missing = rng.choice([0.0, 0.0, 0.0, 0.01, 0.2], NUMBERS + TEXTS + BOOLEANS + DATES)
         return Drawn(shares, frequent, missing, correlated)
 
-    def rows(self, rng: np.random.Generator, rows: int, change: Change = Change()) -> dict[str, Array]:  # noqa: B008
+    def rows(self, rng: np.random.Generator, rows: int, change: Change = Change()) -> dict[str, Array]:
         """Return columns of rows: float32 with NaN for a missing value; texts as codes, -1 for a missing one."""
         factor = rng.standard_normal(rows, dtype=np.float32) if self.correlated else None
         columns: dict[str, Array] = {}
@@ -99,7 +99,7 @@ class Drawn:
 
 
 def window(
-    drawn: Drawn, rng: np.random.Generator, reference_rows: int, rows: int, change: Change = Change(),  # noqa: B008
+    drawn: Drawn, rng: np.random.Generator, reference_rows: int, rows: int, change: Change = Change(),
     reference: Mapping[str, Array] | None = None,
 ) -> tuple[WindowSummary, WindowSample]:  # fmt: skip
     """Draw a window and its reference.
@@ -238,8 +238,9 @@ def _sample(reference: Mapping[str, Array], live: Mapping[str, Array], scores: l
     names = list(reference)
     texts = np.array([name.startswith("text") for name in names])
     sides = [
-        np.stack([side[name][:MAX_SAMPLE_ROWS].astype(np.float32) for name in names], axis=1) for side in (reference, live)
-    ]  # fmt: skip
+        np.stack([side[name][:MAX_SAMPLE_ROWS].astype(np.float32) for name in names], axis=1)
+        for side in (reference, live)
+    ]
     for side in sides:
         codes = side[:, texts]
         side[:, texts] = np.where(codes < 0, np.nan, codes)
