@@ -238,8 +238,9 @@ def _sample(reference: Mapping[str, Array], live: Mapping[str, Array], scores: l
     names = list(reference)
     texts = np.array([name.startswith("text") for name in names])
     sides = [
-        np.stack([side[name][:MAX_SAMPLE_ROWS].astype(np.float32) for name in names], axis=1) for side in (reference, live)
-    ]  # fmt: skip
+        np.stack([side[name][:MAX_SAMPLE_ROWS].astype(np.float32) for name in names], axis=1)
+        for side in (reference, live)
+    ]
     for side in sides:
         codes = side[:, texts]
         side[:, texts] = np.where(codes < 0, np.nan, codes)

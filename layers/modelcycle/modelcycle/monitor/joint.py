@@ -25,7 +25,7 @@ from modelcycle.spec import Monitoring
 MIN_HALF_ROWS = 50  # of each side
 MAX_LEVELS = 48  # of a text column; rarer ones share one
 TREES, LEAVES, BINS = 30, 8, 64
-NAMED_COLUMNS = 3
+NAMED_COLUMNS, MAX_SHUFFLED_ROWS = 3, 2_000
 
 Rows = npt.NDArray[np.float32]
 
@@ -106,11 +106,17 @@ class _Half:
         """Return the columns without which the classifier is worst, the most telling first: each is shuffled in turn
         (Breiman, Random forests, 2001)."""
         rng = np.random.default_rng(0)
-        losses = np.zeros(self.rows.shape[1])
+        step = max(len(self.rows) // MAX_SHUFFLED_ROWS, 1)
+        rows, is_live = self.rows[::step], self.is_live[::step]
+
+        def area(shuffled: Rows) -> float:
+            return _area(self.model.predict_proba(shuffled)[:, 1], is_live)[0]
+
+        losses = np.full(rows.shape[1], area(rows))
         for column in range(len(losses)):
-            shuffled = self.rows.copy()
+            shuffled = rows.copy()
             shuffled[:, column] = rng.permutation(shuffled[:, column])
-            losses[column] = self.area - _area(self.model.predict_proba(shuffled)[:, 1], self.is_live)[0]
+            losses[column] -= area(shuffled)
         order = np.argsort(-losses, kind="stable")[:NAMED_COLUMNS]
         return [int(number) for number in order if losses[number] >= losses.max() / 4 > 0]
 
@@ -133,7 +139,7 @@ def _columns(summary: WindowSummary, sample: WindowSample) -> npt.NDArray[np.int
 
 
 def _prepared(sample: WindowSample, columns: npt.NDArray[np.int64]) -> tuple[Rows, Rows]:
-    """Return the columns of both sides; of texts the most frequent levels of both, as 0, 1 ..., and all others as one."""
+    """Return the columns of both sides; of texts the most frequent levels as 0, 1 ..., and all others as one more."""
     both = np.concatenate([sample.reference, sample.live])[:, columns].astype(np.float32)
     for position in np.flatnonzero(sample.texts[columns]):
         values = both[:, position]

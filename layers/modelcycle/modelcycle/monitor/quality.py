@@ -1,4 +1,5 @@
-"""Whether live requests hold what the reference holds: values that can be read, known and in range, and as many rows."""
+"""Whether live requests hold what the reference holds: values that can be read, are known and in range; and how many
+rows."""
 
 from __future__ import annotations
 
@@ -87,7 +88,7 @@ def _values(side: Side) -> int:
 
 
 def _missing(column: ColumnCounts) -> Table:
-    """All rows without a value, also those whose request does not hold the column: some clients leave out what is null."""
+    """Rows without a value; also those whose request does not hold the column, since some clients leave out nulls."""
     sides = [
         (max(side.missing - side.unparsed, 0), side.rows - side.masked) for side in (column.reference, column.live)
     ]
