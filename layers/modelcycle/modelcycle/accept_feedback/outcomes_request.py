@@ -7,8 +7,7 @@ from typing import Any
 from modelcycle.cells.moments import read_time
 from modelcycle.faults import BadRequest, TooLarge
 from modelcycle.json_pointer import json_pointer
-from modelcycle.model.request import MAX_OUTCOMES
-from modelcycle.model.request_columns import MAX_REQUEST_ERRORS
+from modelcycle.model.request import MAX_OUTCOMES, MAX_REQUEST_ERRORS
 
 MAX_FIELDS = 100  # of one outcome
 ID, OUTCOME, AT = "prediction_id", "outcome", "at"
