@@ -4,7 +4,7 @@ Both are objects that others write, many small or few large ones, with gzip or w
 in bounded amounts.
 """
 
-from modelcycle.captured.lines import captured_ids, json_lines
+from modelcycle.captured.lines import json_lines
 from modelcycle.captured.objects import (
     GZIP_FAULTS,
     Selection,
@@ -19,6 +19,6 @@ from modelcycle.captured.objects import (
 )
 
 __all__ = [
-    "GZIP_FAULTS", "Selection", "captured_ids", "download", "hourly", "json_lines", "newest", "opened",
+    "GZIP_FAULTS", "Selection", "download", "hourly", "json_lines", "newest", "opened",
     "select_captures", "select_newest_captures", "select_outcomes", "select_recent_outcomes",
 ]  # fmt: skip
