@@ -12,7 +12,7 @@ from modelcycle.model.columns import Texts
 from modelcycle.model.profile import ColumnProfile
 from modelcycle.model.window import Side
 from modelcycle.summarize.held import Held
-from modelcycle.summarize.traffic import VALUE, Cell, held_sql, typed_sql
+from modelcycle.summarize.traffic import VALUE, Cell, typed_rows
 
 MAX_NEW = 10  # values that the reference does not hold are listed
 
@@ -87,17 +87,16 @@ def create_counts(
     windows : SQL of whether a row is in each window
     """
     raw = Cell(text="text", number="NULL", sent="is_sent", masked="is_masked")
-    numbers = range(len(windows))
-    each_window = ", ".join(f"count(*) FILTER ({window}) AS w{n}" for n, window in enumerate(windows))
+    kept = {f"w{n}": f"w{n}" for n in range(len(windows))}
+    each = ", ".join(f"count(*) FILTER ({window}) AS w{n}" for n, window in enumerate(windows))
+    grouped = (
+        f"(SELECT {cell.text} AS text, {cell.sent} AS is_sent, {cell.masked} AS is_masked, {each} FROM {rows}"
+        " GROUP BY 1, 2, 3)"
+    )
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE counted AS
-            SELECT CASE WHEN held = {VALUE} THEN value END AS value, held,
-              {", ".join(f"sum(w{n})::BIGINT AS w{n}" for n in numbers)}
-            FROM (SELECT value, {held_sql("")} AS held, {", ".join(f"w{n}" for n in numbers)}
-                  FROM (SELECT {typed_sql(raw, profile, missing_values, "")}, {", ".join(f"w{n}" for n in numbers)}
-                        FROM (SELECT {cell.text} AS text, {cell.sent} AS is_sent, {cell.masked} AS is_masked,
-                                {each_window} FROM {rows} GROUP BY 1, 2, 3)))
-            GROUP BY ALL"""
+            SELECT value0 AS value, held0 AS held, {", ".join(f"sum({name})::BIGINT AS {name}" for name in kept)}
+            FROM {typed_rows(grouped, [(raw, profile)], missing_values, kept)} GROUP BY 1, 2"""
     )
 
 

@@ -15,7 +15,7 @@ from modelcycle.model.bins import NumberBins, number_bins
 from modelcycle.model.profile import ColumnProfile
 from modelcycle.model.window import QUANTILES, Side
 from modelcycle.summarize.held import Held
-from modelcycle.summarize.traffic import MASKED, VALUE, Cell, held_sql, typed_sql
+from modelcycle.summarize.traffic import VALUE, Cell, typed_rows
 
 MAX_CELLS = 4_000_000  # that are fetched at once
 
@@ -102,18 +102,13 @@ def fetch_numbers(
     count : number of the rows
     windows : SQL of whether a row is in each window
     """
-    flags = ", ".join(f"{window} AS w{n}" for n, window in enumerate(windows))
-    passed = ", ".join(f"w{n}" for n in range(len(windows)))
+    flags = {f"w{n}": window for n, window in enumerate(windows)}
     for batch in batches(columns, count, MAX_CELLS):
-        inner = ", ".join(
-            typed_sql(column.cell, column.profile, missing_values, str(n)) for n, column in enumerate(batch)
-        )
-        outer = ", ".join(f"value{n}, {held_sql(str(n))} AS held{n}" for n in range(len(batch)))
-        found = engine.execute(f"SELECT {passed}, {outer} FROM (SELECT {flags}, {inner} FROM {rows})").fetchnumpy()
+        typed = typed_rows(rows, [(column.cell, column.profile) for column in batch], missing_values, flags)
+        found = engine.execute(f"SELECT * FROM {typed}").fetchnumpy()
         masks = [np.ma.filled(found[f"w{n}"], False) for n in range(len(windows))]
         for n, column in enumerate(batch):
             held, values = found.pop(f"held{n}"), np.ma.filled(found.pop(f"value{n}"), np.nan)
-            values[held == MASKED] = np.nan
             yield (
                 column.name,
                 [(values, _held(held)) if mask.all() else (values[mask], _held(held[mask])) for mask in masks],
@@ -121,7 +116,9 @@ def fetch_numbers(
 
 
 def _held(held: npt.NDArray[np.uint8]) -> Held:
-    return Held(dict(enumerate(np.bincount(held, minlength=VALUE + 1).tolist())))
+    if not np.count_nonzero(held != VALUE):  # counting by kind takes much longer
+        return Held({VALUE: len(held)})
+    return Held(dict(enumerate(np.bincount(held).tolist())))
 
 
 def sides_of(fetched: Sequence[tuple[Numbers, Held]], reference: NumberReference) -> list[Side]:

@@ -93,9 +93,9 @@ def count_versions(traffic: Traffic, windows: Mapping[WindowKind, Window]) -> di
     """Return what each version has answered, and how many of its rows another one had to answer."""
     each = ", ".join(
         f"""count(*) FILTER ({is_in}), max("at") FILTER ({is_in})"""
-        for is_in in (in_window(window) for window in windows.values())
+        for is_in in (since(window) for window in windows.values())
     )
-    failures = ", ".join(f"count(*) FILTER ({in_window(window)})" for window in windows.values())
+    failures = ", ".join(f"count(*) FILTER ({since(window)})" for window in windows.values())
     execute = traffic.engine.execute
     found = execute(f"SELECT version, {each} FROM {traffic.source} GROUP BY version").fetchall()
     failed = execute(
@@ -112,10 +112,9 @@ def count_versions(traffic: Traffic, windows: Mapping[WindowKind, Window]) -> di
     return answered
 
 
-def in_window(window: Window) -> str:
-    """Return SQL of whether a row is in a window."""
-    start, end = (f"TIMESTAMPTZ '{moment.isoformat()}'" for moment in window)
-    return f"""("at" >= {start} AND "at" < {end})"""
+def since(window: Window) -> str:
+    """Return SQL of whether a row is in a window; that no row is later, the traffic sees to."""
+    return f"""("at" >= TIMESTAMPTZ '{window[0].isoformat()}')"""
 
 
 def order_of_versions(
@@ -158,7 +157,8 @@ class VersionWindows:
         version, missing = self.contract.version, self.contract.profile.missing_values
         rows = Rows(
             self.traffic.engine, self.traffic.of_version(version.version, self._share),
-            [self._own[kind].rows for kind in self.windows], [in_window(window) for window in self.windows.values()],
+            [self._own[kind].rows for kind in self.windows],
+            ["true" if kind == "day" else since(window) for kind, window in self.windows.items()],
         )  # fmt: skip
         reference = None if isinstance(self.reference, str) else self.reference
         watched, notes = self._watched()

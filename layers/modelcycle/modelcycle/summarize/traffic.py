@@ -62,42 +62,56 @@ class Traffic:
         return f"(FROM {self.source} WHERE version = {version:d}{part})"
 
 
-def typed_sql(cell: Cell, profile: ColumnProfile, missing_values: Sequence[str], number: str) -> str:
-    """Return SQL of what a request holds of a column, as columns `value`, `blank`, `masked` and `sent` with a number.
+def typed_rows(
+    source: str, columns: Sequence[tuple[Cell, ColumnProfile]], missing_values: Sequence[str], kept: Mapping[str, str]
+) -> str:
+    """Return SQL of what requests hold of some columns: `value0` and `held0` (VALUE ... MASKED), `value1` ...
 
-    A value is read as serving reads it: a JSON number is itself, a text is read as in training. Where serving would
-    refuse it, it is NULL, and so it is where there is none; `blank` distinguishes the two.
+    A value is read as serving reads it: a JSON number is itself, a text is read as in training. What serving would
+    refuse is UNPARSED.
 
     Parameters
     ----------
+    source : what follows FROM
     missing_values : texts that mean a missing value in every column
-    number : behind the names of the columns
+    kept : SQL of further columns, by name
     """
+    names = ", ".join(kept)
+    given = [f"{sql} AS {name}" for name, sql in kept.items()]
+    values, held = [], []
+    for n, (cell, profile) in enumerate(columns):
+        text = stripped_sql(cell.text, missing_texts_of(profile, missing_values))
+        if profile.type == "number":  # a regular expression is only evaluated where there is no JSON number
+            text = f"CASE WHEN {cell.number} IS NULL THEN {text} END"
+        given.append(
+            f"{text} AS text{n}, {cell.number} AS number{n}, {cell.sent} AS sent{n}, {cell.masked} AS masked{n}"
+        )
+        value = _value_sql(profile, f"text{n}", f"number{n}")
+        values.append(
+            f"CASE WHEN NOT masked{n} THEN {value} END AS value{n}, masked{n}, sent{n},"
+            f" text{n} IS NULL{f' AND number{n} IS NULL' if profile.type == 'number' else ''} AS blank{n}"
+        )
+        held.append(
+            f"value{n}, CASE WHEN masked{n} THEN {MASKED} WHEN value{n} IS NOT NULL THEN {VALUE} WHEN NOT sent{n} THEN"
+            f" {ABSENT} WHEN blank{n} THEN {MISSING} ELSE {UNPARSED} END::UTINYINT AS held{n}"
+        )
+    inner = f"SELECT {', '.join(given)} FROM {source}"
+    middle = f"SELECT {', '.join([names, *values] if names else values)} FROM ({inner})"
+    return f"(SELECT {', '.join([names, *held] if names else held)} FROM ({middle}))"
+
+
+def typed_sql(cell: Cell, profile: ColumnProfile, missing_values: Sequence[str], number: str) -> str:
+    """Return SQL of `value`, `masked` and `sent` of a column, with a number behind their names."""
     text = stripped_sql(cell.text, missing_texts_of(profile, missing_values))
-    value, blank = parsed_sql(profile, text), f"{text} IS NULL"
-    if profile.type == "number":  # a regular expression is only evaluated where there is no JSON number
-        is_text, limited = (
-            f"{cell.number} IS NULL",
-            f"CASE WHEN abs({cell.number}) <= {MAX_NUMBER} THEN {cell.number} END",
-        )
-        value, blank = (
-            f"(CASE WHEN {is_text} THEN {value} ELSE {limited} END)::FLOAT",
-            f"CASE WHEN {is_text} THEN {blank} ELSE false END",
-        )
-    elif profile.type == "boolean":  # a client sends true and false, or texts as the data write them
-        value = _boolean_sql(text, [*profile.true, "true"], [*profile.false, "false"])
-    columns = {"value": value, "blank": blank, "masked": cell.masked, "sent": cell.sent}
-    return ", ".join(f"{sql} AS {name}{number}" for name, sql in columns.items())
+    value = _value_sql(profile, text, cell.number)
+    return f"{value} AS value{number}, {cell.masked} AS masked{number}, {cell.sent} AS sent{number}"
 
 
-def held_sql(number: str) -> str:
-    """Return SQL of VALUE, MISSING, UNPARSED, ABSENT or MASKED, from the columns of `typed_sql`."""
-    return (
-        f"CASE WHEN masked{number} THEN {MASKED} WHEN value{number} IS NOT NULL THEN {VALUE} WHEN NOT sent{number} THEN"
-        f" {ABSENT} WHEN blank{number} THEN {MISSING} ELSE {UNPARSED} END::UTINYINT"
-    )
-
-
-def _boolean_sql(text: str, true: Sequence[str], false: Sequence[str]) -> str:
-    lists = [", ".join(map(literal, texts)) for texts in (true, false)]
-    return f"CASE WHEN lower({text}) IN ({lists[0]}) THEN 1.0 WHEN lower({text}) IN ({lists[1]}) THEN 0.0 END"
+def _value_sql(profile: ColumnProfile, text: str, number: str) -> str:
+    if profile.type == "number":
+        limited = f"CASE WHEN abs({number}) <= {MAX_NUMBER} THEN {number} END"
+        return f"(CASE WHEN {number} IS NULL THEN {parsed_sql(profile, text)} ELSE {limited} END)::FLOAT"
+    if profile.type == "boolean":  # a client sends true and false, or texts as the data write them
+        words = [", ".join(map(literal, texts)) for texts in ([*profile.true, "true"], [*profile.false, "false"])]
+        return f"CASE WHEN lower({text}) IN ({words[0]}) THEN 1.0 WHEN lower({text}) IN ({words[1]}) THEN 0.0 END"
+    return parsed_sql(profile, text)
