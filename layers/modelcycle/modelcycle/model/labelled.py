@@ -52,4 +52,8 @@ class Labelled:
         """Return the rows in an npz file of `to_bytes`."""
         stored = from_npz(body)
         slices, groups = (Slices.from_bytes(stored.pop(name).tobytes()) for name in ("slices", "groups"))
-        return Labelled(slices=slices, groups=groups, **from_json_array(stored.pop("told")), **stored)
+        told = from_json_array(stored["told"])
+        return Labelled(
+            stored["at"], stored["version"], stored["scores"], stored["outcome"], slices, groups, told["predicted"],
+            told["counts"],
+        )  # fmt: skip
