@@ -16,7 +16,7 @@ from cli.options import Options
 from cli.place import Place
 from cli.screens.judgements import feedback_text
 from modelcycle.captured import captured_ids, download, select_newest_captures
-from modelcycle.deploy.outcomes import class_of
+from modelcycle.captured.outcomes import class_of
 from modelcycle.faults import BadInput
 from modelcycle.model.signature import Signature
 from modelcycle.store import S3Store

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 from cli import console
@@ -48,28 +47,34 @@ def windows(model: str, length: str, options: Options) -> int:
     return console.DONE
 
 
-def run_look(place: Place, model: str, at: datetime | None = None) -> Watched:
-    """Start the state machine `monitoring` for one model and return its result.
+def run_look(place: Place, model: str) -> Watched:
+    """Run the state machine `monitoring` for one model and return what it has recorded.
 
     Raises
     ------
     Fault : the look failed, or did not end within LOOK_TIMEOUT
     """
+    at = datetime.now(UTC).replace(microsecond=0)
     flows = place.client("stepfunctions")
-    event: dict[str, Any] = {"model": model} | ({"at": at.isoformat()} if at else {})
-    name = f"by-hand-{model[:30]}-{uuid4().hex[:12]}"
-    arn = flows.start_execution(stateMachineArn=place.output("MonitoringArn"), name=name, input=json.dumps(event))
+    arn = flows.start_execution(
+        stateMachineArn=place.output("MonitoringArn"), name=f"by-hand-{model[:30]}-{uuid4().hex[:12]}",
+        input=json.dumps({"model": model, "at": at.isoformat()}),
+    )["executionArn"]  # fmt: skip
+    status = "RUNNING"
     for _ in attempts(place, LOOK_TIMEOUT):
-        execution = flows.describe_execution(executionArn=arn["executionArn"])
-        if execution["status"] != "RUNNING":
+        status = flows.describe_execution(executionArn=arn)["status"]
+        if status != "RUNNING":
             break
-
-    if execution["status"] != "SUCCEEDED":
-        raise Fault(
-            f"the look at {model} did not succeed: {execution.get('cause') or execution['status']}", model,
-            "`modelcycle status` names the function that failed",
-        )  # fmt: skip
-    return Watched.model_validate(json.loads(execution["output"])["watched"][0])
+    if status != "SUCCEEDED":
+        how = "did not end in time" if status == "RUNNING" else "failed"
+        raise Fault(f"the look at {model} {how}", model, "`modelcycle status` names the function, and why") from None
+    looks = place.registry.monitoring
+    latest = looks.latest(model)
+    if latest is not None and latest.version is None:
+        return Watched(model=model, windows=[latest])
+    found = [*looks.between(model, "day", at, at), *looks.between(model, "hour", at, at)]
+    champion = place.registry.routes.get(model).champion
+    return Watched(model=model, windows=sorted(found, key=lambda one: (one.version != champion, one.kind == "hour")))
 
 
 def _report(place: Place, result: Monitored) -> MonitoringReport | None:

@@ -13,8 +13,8 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters, runtime_api
+from modelcycle.gateway.events import as_http_response, as_rest_event, is_http_api
 from modelcycle.predict import CaptureStream, LiveModels, Recorder, open_inference_paths
-from modelcycle.predict.gateway_events import as_http_response, as_rest_event, is_http_api
 from modelcycle.predict.http_api import answer_without_router, metrics, model_in, router
 from modelcycle.predict.recorder import report_given_up
 from modelcycle.request_ids import client_request_id, request_id, with_request_id

@@ -15,9 +15,10 @@ from modelcycle.captured.objects import (
     select_captures,
     select_newest_captures,
     select_outcomes,
+    select_recent_outcomes,
 )
 
 __all__ = [
     "GZIP_FAULTS", "Selection", "captured_ids", "download", "hourly", "json_lines", "newest", "opened",
-    "select_captures", "select_newest_captures", "select_outcomes",
+    "select_captures", "select_newest_captures", "select_outcomes", "select_recent_outcomes",
 ]  # fmt: skip

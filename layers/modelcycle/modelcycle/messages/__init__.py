@@ -58,16 +58,16 @@ from modelcycle.messages.monitoring import (
     Monitored,
     MonitoringReport,
     MonitorRequest,
-    Retrained,
-    RetrainRequest,
     Signal,
     Summarized,
     SummarizedWindow,
     SummarizeRequest,
+    Verdict,
     VersionResources,
     Watched,
     WindowKind,
 )
+from modelcycle.messages.retraining import Retrained, RetrainKind, RetrainRequest
 from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
 from modelcycle.messages.scoring import (
     FailedScoring,
@@ -175,6 +175,7 @@ __all__ = [
     "Refitted",
     "RegisterRequest",
     "Registered",
+    "RetrainKind",
     "RetrainRequest",
     "Retrained",
     "RolloutEnded",
@@ -201,6 +202,7 @@ __all__ = [
     "Trigger",
     "ValidateRequest",
     "Validated",
+    "Verdict",
     "VersionResources",
     "Watched",
     "WindowKind",

@@ -14,12 +14,12 @@ Outcome = Literal["deployed", "awaiting_approval", "refused", "unchanged", "fail
 
 class Trigger(BaseModel):
     """What started a run: an upload, a person, a degraded model, uploads that an earlier run did not
-    read, or the schedule of its source.
+    read, the schedule of its source or of its retraining, new outcomes of live traffic, or new training code.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    kind: Literal["upload", "request", "degraded", "arrivals", "schedule"]
+    kind: Literal["upload", "request", "degraded", "arrivals", "schedule", "outcomes", "code"]
     detail: str = ""
 
 
