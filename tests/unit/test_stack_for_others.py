@@ -104,7 +104,7 @@ def test_an_alarm_about_silence_tells_when_data_end_and_not_before_they_began() 
     for alarm in silent.values():
         # from OK to INSUFFICIENT_DATA; a new alarm starts there, which is no change and tells nobody
         assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", [{"Ref": "Topic"}])
-        # three looks at the default rate; `make deploy` holds both parameters against each other
+        # three looks at the default rate; `make deploy` makes them fit
         parameters = TEMPLATES["template"]["Parameters"]
         assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3600, {"Ref": "SilentHours"})
         assert (parameters["MonitorRate"]["Default"], parameters["SilentHours"]["Default"]) == ("rate(1 hour)", 3)
