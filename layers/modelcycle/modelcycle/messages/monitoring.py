@@ -31,6 +31,7 @@ class Compacted(Message):
     rows: int = Field(description="captured rows that were compacted")
     objects: int = Field(description="captured objects that were read")
     unread: int = Field(0, description="objects that could not be read: broken, or gone since they were listed")
+    behind: int = Field(0, description="hours that are left for the next call, because the time was up")
 
 
 class SummarizeRequest(Message):
