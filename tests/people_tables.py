@@ -127,6 +127,7 @@ def arns(site: Site) -> dict[str, list[str]]:
         "the role of schedules": [given["ScheduleRoleArn"]],
         "secrets of the stack": [f"arn:aws:secretsmanager:{scope}:secret:{stack}/database-AbCdEf"],
         "predictions": api("POST/models/plums/predict", "GET/v2", "GET/v2/models/plums", "POST/v2/models/plums/infer"),
+        "outcomes": api("POST/models/plums/feedback"),
         "documents of the API": api("GET/models/plums/openapi.json"),
         "decisions": api("POST/models/plums/decisions"),
     }  # fmt: skip

@@ -79,9 +79,9 @@ def _performance(result: Monitored) -> str:
         low, high = result.realized_interval or (result.realized, result.realized)
         of = f"{result.labelled:,} of {count(result.rows, 'prediction')}"
         parts.append(f"{figure(result.realized)} ({figure(low)} to {figure(high)}) measured on {of}")
-    if result.estimated is not None:
-        low, high = result.band or (result.estimated, result.estimated)
-        parts.append(f"{figure(result.estimated)} ({figure(low)} to {figure(high)}) estimated without outcomes")
+    if result.estimate is not None:
+        band = f"{figure(result.estimate.low)} to {figure(result.estimate.high)}"
+        parts.append(f"{figure(result.estimate.value)} ({band}) estimated without outcomes")
     return "; ".join(parts)
 
 

@@ -14,6 +14,4 @@ from modelcycle.observability import Metric, observed
 )
 def handler(request: MonitorRequest) -> Watched:
     aws = adapters()
-    return monitor(
-        request, artifacts=aws.artifacts, registry=aws.registry, logs=aws.predict_log, metrics=aws.metrics
-    )
+    return monitor(request, artifacts=aws.artifacts, registry=aws.registry, logs=aws.predict_log, metrics=aws.metrics)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.emulator import kinesis_records
+from infra.local.emulator.alarms import Alarms
 from infra.local.emulator.container_bridge import ContainerBridge
 from infra.local.emulator.containers import Containers
 from infra.local.emulator.environment import environment, unsaved_marker
@@ -164,7 +165,17 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
     """Change MiniStack's services, before any of them loads its state or answers a request."""
     from ministack.core import iam_actions, iam_evaluator
     from ministack.core.responses import request_scope
-    from ministack.services import dynamodb, eventbridge, firehose, iam, kinesis, lambda_svc, s3, stepfunctions
+    from ministack.services import (
+        cloudwatch,
+        dynamodb,
+        eventbridge,
+        firehose,
+        iam,
+        kinesis,
+        lambda_svc,
+        s3,
+        stepfunctions,
+    )
 
     restrict_root_to(root)
     fill_in_leading_keys(dynamodb, iam, iam_actions, iam_evaluator)
@@ -179,6 +190,9 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
     firehose_buffer, unwritten_objects = FirehoseBuffer(firehose, request_scope), UnwrittenObjects(s3, request_scope)
     for part in (deliveries, firehose_buffer, unwritten_objects):
         part.install()
+    alarms = Alarms(cloudwatch, stepfunctions, lambda_svc, request_scope)
+    alarms.install()
+    alarms.watch()
     load_state = ministack._load_persisted_state
 
     def load_persisted_state() -> None:

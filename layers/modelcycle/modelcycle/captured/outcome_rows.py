@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from modelcycle.captured.lines import json_lines
 from modelcycle.captured.objects import download
+from modelcycle.cells.moments import MAX_EPOCH_SECONDS
 from modelcycle.engine import Engine
 from modelcycle.faults import BadInput
 from modelcycle.json_pointer import json_pointer
@@ -23,7 +24,6 @@ from modelcycle.store import Listed, Store
 
 ID, OUTCOME, AT = "prediction_id", "outcome", "at"
 OBJECTS_ON_DISK = 500  # that are downloaded before they are read and deleted
-MAX_EPOCH_SECONDS = 10**11  # larger numbers are milliseconds, microseconds or nanoseconds
 MAX_TIME_SECONDS = 253_402_300_799  # the end of the year 9999
 
 
@@ -67,7 +67,7 @@ class OutcomeRows(NamedTuple):
 def read_outcomes(
     engine: Engine, data: Store, objects: Sequence[Listed], folder: Path, columns: OutcomeColumns
 ) -> OutcomeRows:
-    """Create the table `told`: id, key, outcome, told_at, arrived, happened, object, line, g0, g1 ...
+    """Create the table `told`: id, key, outcome, number, told_at, arrived, happened, object, line, g0, g1 ...
 
     `key` is the text of the id columns' values, null where one is missing. `happened` is when the outcome happened,
     as far as that is told and not after the object arrived, or else when the object arrived. Of two rows about the same
@@ -80,7 +80,7 @@ def read_outcomes(
     """
     further = "".join(f", g{number} VARCHAR" for number in range(len(columns.further)))
     engine.execute(
-        f"""CREATE OR REPLACE TABLE told (id VARCHAR, key VARCHAR, outcome VARCHAR, told_at TIMESTAMPTZ,
+        f"""CREATE OR REPLACE TABLE told (id VARCHAR, key VARCHAR, outcome VARCHAR, number DOUBLE, told_at TIMESTAMPTZ,
             arrived TIMESTAMPTZ, happened TIMESTAMPTZ, object INTEGER, line BIGINT{further})"""
     )
     engine.execute("CREATE OR REPLACE TABLE outcome_files (filename VARCHAR, arrived TIMESTAMPTZ, object INTEGER)")
@@ -93,9 +93,8 @@ def read_outcomes(
         numbers = {path: -(start + int(path.stem)) for path in files}
         _name_files(engine, listed, numbers)
         lines = [path for path in files if not _is_table(listed[path].key)]
-        _insert(
-            engine, f"SELECT *, row_number() OVER () AS line FROM ({json_lines(lines)})", _json_texts(columns), columns
-        )
+        numbered = f"SELECT *, row_number() OVER () AS line FROM ({json_lines(lines)})"
+        _insert(engine, numbered, _json_texts(columns), columns, _json_number(columns))
         for path in (path for path in files if path not in lines):
             try:
                 broken += _insert_table(engine, path, listed[path].key, columns)
@@ -166,24 +165,40 @@ def _json_texts(columns: OutcomeColumns) -> dict[str, str]:
     return {name: f"json_extract_string(json, {literal(json_pointer(name))})" for name in _wanted(columns)}
 
 
-def _insert(engine: Engine, source: str, texts: dict[str, str], columns: OutcomeColumns) -> None:
+def _json_number(columns: OutcomeColumns) -> str:
+    """Return SQL of the outcome as a number, NULL unless it is a JSON number: texts are read as the data write them."""
+    pointers = [literal(json_pointer(name)) for name in (OUTCOME, columns.target)]
+    numbers = [
+        f"CASE WHEN json_type(json, {pointer}) IN ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT') THEN"
+        f" try_cast(json_extract_string(json, {pointer}) AS DOUBLE) END"
+        for pointer in pointers
+    ]
+    return f"coalesce({', '.join(numbers)})"
+
+
+def _insert(
+    engine: Engine, source: str, texts: dict[str, str], columns: OutcomeColumns, number: str = "NULL::DOUBLE"
+) -> None:
     """Add rows to `told`.
 
     Parameters
     ----------
     source : SQL whose result has `filename`, `line`, and what `texts` needs
     texts : SQL of each wanted column's text
+    number : SQL of the outcome, where it is known to be a number
     """
     clean = {name: f"nullif(trim({sql}, E' \\t\\r\\n'), '')" for name, sql in texts.items()}
     at = time_sql(clean[columns.time]) if columns.time else "NULL::TIMESTAMPTZ"
-    further = "".join(f", {clean[name]} AS g{number}" for number, name in enumerate(columns.further))
+    key = key_sql([clean[name] for name in columns.ids])
+    outcome = f"coalesce({clean[OUTCOME]}, {clean[columns.target]})"
+    further = "".join(f", {clean[name]} AS g{position}" for position, name in enumerate(columns.further))
     engine.execute(
         f"""INSERT INTO told
-            SELECT id, key, outcome, told_at, arrived, coalesce(least(told_at, arrived), 'infinity'::TIMESTAMPTZ),
-              object, line{"".join(f", g{number}" for number in range(len(columns.further)))}
-            FROM (SELECT {clean[ID]} AS id, {key_sql([clean[name] for name in columns.ids])} AS key,
-                    coalesce({clean[OUTCOME]}, {clean[columns.target]}) AS outcome, {at} AS told_at, arrived, object,
-                    line{further}
+            SELECT id, key, outcome, number, told_at, arrived,
+              coalesce(least(told_at, arrived), 'infinity'::TIMESTAMPTZ), object, line
+              {"".join(f", g{position}" for position in range(len(columns.further)))}
+            FROM (SELECT {clean[ID]} AS id, {key} AS key, {outcome} AS outcome, {number} AS number, {at} AS told_at,
+                    arrived, object, line{further}
                   FROM ({source}) JOIN outcome_files USING (filename))"""
     )
 

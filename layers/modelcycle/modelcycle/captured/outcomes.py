@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelcycle.captured.outcome_rows import OutcomeColumns, OutcomeRows, read_outcomes
+from modelcycle.cells.reading import Reading, parsed_sql
 from modelcycle.engine import Engine
 from modelcycle.model.signature import Signature
 from modelcycle.store import Listed, Store
@@ -76,18 +77,24 @@ def load_outcomes(
     return notes
 
 
-def value_outcomes(engine: Engine, signature: Signature) -> int:
+def value_outcomes(engine: Engine, signature: Signature, target: Reading | None = None) -> int:
     """Create the table `valued`: the rows of `told` with `class` and `value`, the class's code or the number.
+
+    Parameters
+    ----------
+    target : how the data write its numbers; by default with a point
 
     Returns
     -------
     rows whose outcome is none of the model's; they are not in the table
     """
     if signature.task == "regression":
+        plain = "try_cast(outcome AS DOUBLE)"
+        written = parsed_sql(target, "outcome") if target and target.type == "number" else plain
         engine.execute(
-            """CREATE OR REPLACE TABLE valued AS
-               SELECT * FROM (SELECT *, NULL::VARCHAR AS class, try_cast(outcome AS DOUBLE) AS value FROM told)
-               WHERE isfinite(value)"""
+            f"""CREATE OR REPLACE TABLE valued AS
+                FROM (SELECT *, NULL::VARCHAR AS class, coalesce(number, {written}, {plain}) AS value FROM told)
+                WHERE isfinite(value)"""
         )
     else:
         spellings = engine.execute(f"SELECT DISTINCT outcome FROM told LIMIT {MAX_SPELLINGS}").fetchall()
@@ -101,7 +108,7 @@ def value_outcomes(engine: Engine, signature: Signature) -> int:
     return int(told - valued)
 
 
-def match_outcomes(engine: Engine, signature: Signature) -> MatchedOutcomes:
+def match_outcomes(engine: Engine, signature: Signature, target: Reading | None = None) -> MatchedOutcomes:
     """Create the table `matched`: the latest outcome of each prediction of which one is known.
 
     An outcome with a prediction id belongs to that prediction. One with id columns alone belongs to the entity's last
@@ -111,8 +118,9 @@ def match_outcomes(engine: Engine, signature: Signature) -> MatchedOutcomes:
     Parameters
     ----------
     engine : with the tables `told` (`read_outcomes`) and `predictions` (id, key, asked), each id once
+    target : see `value_outcomes`
     """
-    other = value_outcomes(engine, signature)
+    other = value_outcomes(engine, signature, target)
     engine.execute(
         """CREATE OR REPLACE TABLE pairs AS
            SELECT v.*, p.asked FROM valued v JOIN predictions p ON v.id = p.id
@@ -148,6 +156,7 @@ def told_as_sentences(read: OutcomeRows, matched: MatchedOutcomes, signature: Si
     what = "a number" if signature.task == "regression" else "a class of the model"
     counted = {
         "objects with outcomes that could not be read: {:,}": read.unread,
+        "objects without any outcome: {:,}": read.without,
         "rows of outcomes without an id or an outcome: {:,}": read.incomplete,
         f"outcomes that are not {what}: {{:,}}": matched.other,
         "outcomes that belong to no prediction of the time that is looked at: {:,}": matched.unknown,

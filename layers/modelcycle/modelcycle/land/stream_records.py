@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
+from modelcycle.cells.moments import read_time
 from modelcycle.faults import BadMessage
 from modelcycle.json_text import without_key
 from modelcycle.reading.broken_lines import MAX_LINE_BYTES
@@ -15,7 +16,6 @@ from modelcycle.spec import StreamSource
 
 MODEL = "model"  # the field that names a record's model
 ROW = "row"  # a record of exactly these two fields holds its row here, for rows with a column `model`
-MAX_EPOCH_SECONDS = 10**11  # larger numbers are ms, us or ns
 
 FindSource = Callable[[str], "StreamSource | Reason"]
 Reason = Literal[
@@ -160,32 +160,6 @@ def value_of(row: dict[str, Any], column: str) -> Any:
     for key in [column] if column in row else column.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def read_time(value: Any) -> datetime | None:
-    """Return the time that a value means: ISO 8601 (without a zone: UTC), or s, ms, us or ns since 1970.
-
-    >>> read_time("2024-01-31T14:05:00+01:00").isoformat(), read_time(1706706300000).isoformat()
-    ('2024-01-31T13:05:00+00:00', '2024-01-31T13:05:00+00:00')
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        pass
-    else:
-        for _ in range(3):  # ms, us, ns
-            number = number / 1000 if abs(number) > MAX_EPOCH_SECONDS else number
-        try:
-            return datetime.fromtimestamp(number, UTC)
-        except (ValueError, OverflowError, OSError):
-            return None
-    try:
-        time = datetime.fromisoformat(str(value).strip())
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _refuse(constant: str) -> Any:
