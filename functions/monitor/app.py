@@ -14,4 +14,7 @@ from modelcycle.observability import Metric, observed
 )
 def handler(request: MonitorRequest) -> Watched:
     aws = adapters()
-    return monitor(request, artifacts=aws.artifacts, registry=aws.registry, logs=aws.predict_log, metrics=aws.metrics)
+    return monitor(
+        request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, logs=aws.predict_log,
+        metrics=aws.metrics, training_code=aws.environment.training_code,
+    )  # fmt: skip
