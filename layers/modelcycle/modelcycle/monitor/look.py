@@ -110,7 +110,7 @@ def judge_look(
         state=judged.state, drifted=judged.drifted, broken=broken, degraded=judged.degraded, why=judged.why,
         metric=version.metric, estimated=estimated.value if estimated else None,
         estimate=estimated, realized=measured.value if measured else None,
-        realized_interval=_interval(measured), labelled=performance.labelled,
+        realized_interval=_interval(measured), labelled=performance.labelled, change_point=since,
     )  # fmt: skip
     return Looked(report, result)
 
