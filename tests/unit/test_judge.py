@@ -288,7 +288,7 @@ def test_objects_that_cannot_be_read_are_counted_and_the_others_are_read() -> No
     judged = model.look(state)
     assert finding(judged, "errors").rows[1] == once, "each answer counts once"
     assert "objects with captured answers that could not be read: 1" in judged.reason
-    assert "objects with outcomes that have no row with a prediction_id and an outcome: 4" in judged.reason
+    assert "objects with outcomes that have no row with a prediction_id and an outcome: 2" in judged.reason
 
 
 def test_an_object_that_is_deleted_while_it_is_read_fails_no_rollout(monkeypatch: pytest.MonkeyPatch) -> None:

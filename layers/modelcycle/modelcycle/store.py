@@ -31,11 +31,17 @@ NOT_FOUND_BY_HEAD = NOT_FOUND | {"403", "AccessDenied"}
 
 
 class Listed(NamedTuple):
-    """An object that another system wrote, such as an upload or a capture, as a listing shows it."""
+    """An object that another system wrote, such as an upload or a capture, as a listing shows it.
+
+    Parameters
+    ----------
+    modified : when it was written, in seconds since 1970 UTC; 0 if the store does not know
+    """
 
     key: str
     etag: str
     bytes: int
+    modified: float = 0.0
 
 
 class Store(Protocol):
@@ -215,7 +221,7 @@ class S3Store:
             if page is None:
                 return
             for entry in page.get("Contents", []):
-                yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"])
+                yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"].timestamp())
 
     def download(self, listed: Listed, path: Path) -> str | None:
         response = self._stream(path, Bucket=self.bucket, Key=listed.key, IfMatch=listed.etag)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.captured import Selection, download, json_lines, select_captures, select_outcomes
-from modelcycle.deploy.outcomes import load_outcomes
+from modelcycle.captured.outcomes import load_outcomes
 from modelcycle.engine import Engine, connect
 from modelcycle.json_pointer import json_pointer
 from modelcycle.model.signature import Signature
@@ -130,8 +130,9 @@ def gather(data: Store, signature: Signature, arms: Arms, masked: Sequence[str] 
         if not arms.at_once:
             samples.hours = _predictions_by_hour(engine, signature)
         if outcomes.objects:
-            files = _download(data, outcomes, Path(name) / "outcomes", "outcomes", samples)
-            samples.notes += load_outcomes(engine, files, signature)
+            if outcomes.left_out:
+                samples.notes.append(f"only the newest {len(outcomes.objects):,} objects with outcomes were read")
+            samples.notes += load_outcomes(engine, data, outcomes.objects, Path(name), signature)
             if arms.shadow:
                 samples.pairs = _paired_losses(engine, signature)
             else:

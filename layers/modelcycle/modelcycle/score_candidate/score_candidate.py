@@ -7,12 +7,12 @@ from modelcycle.messages import ScoreCandidateRequest, ScoredCandidate
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.npz import from_npz
 from modelcycle.model.parity import Parity, ScorePair, check_parity, deviation_of
+from modelcycle.model.row_groups import sensitive_groups
 from modelcycle.model.scoring import ScoreArray, Scorer, Scores
 from modelcycle.model.signature import Signature
 from modelcycle.model.training_need import check_rehearsal, scoring_need
 from modelcycle.registry import Registry
 from modelcycle.score_candidate.evidence import gather_evidence
-from modelcycle.score_candidate.sensitive_groups import sensitive_groups
 from modelcycle.score_candidate.slices import slice_rows
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store

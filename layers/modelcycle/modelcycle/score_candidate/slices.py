@@ -6,8 +6,8 @@ import numpy as np
 
 from modelcycle.cells.column import Column
 from modelcycle.model.columns import Columns
+from modelcycle.model.row_groups import column_groups
 from modelcycle.model.slices import Slices
-from modelcycle.score_candidate.sensitive_groups import column_groups
 
 MAX_SLICED_COLUMNS = 60
 MISSING = "(missing)"

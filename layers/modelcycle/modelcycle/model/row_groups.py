@@ -1,4 +1,4 @@
-"""The groups of the test rows by sensitive column, so that `validate` measures each without reading any feature."""
+"""The groups of rows by column: `validate` measures test rows by group, and `monitor` live ones, without features."""
 
 from __future__ import annotations
 
