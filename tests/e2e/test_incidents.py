@@ -11,6 +11,7 @@ import pytest
 
 from infra.local.cloud import LocalCloud
 from modelcycle.messages import Broken
+from modelcycle.registry import DynamoTable, Registry
 from modelcycle.registry.events import event_write
 from tests.e2e.observed_model import ObservedModel, wait_for
 
@@ -54,11 +55,12 @@ def subscriber(cloud: LocalCloud) -> Iterator[Subscriber]:
 def test_wrong_values_are_told_once_and_start_no_run(cloud: LocalCloud, subscriber: Subscriber) -> None:
     model = ObservedModel(cloud, "wrong-plums")
     model.put_pipeline()
+    table = DynamoTable(cloud.admin.client("dynamodb"), cloud.outputs["RegistryTable"])
     end = datetime.now(UTC)
     for minutes in (0, 10, 20):
         window = end + timedelta(minutes=minutes - 60), end + timedelta(minutes=minutes)
-        model.registry.incidents.update(model.name, 1, "hour", window, [], [WRONG], (1,))
-    model.registry.table.write(event_write("ModelDegraded", model.name, reason="a test says so"))
+        Registry(table).incidents.update(model.name, 1, "hour", window, [], [WRONG], (1,))
+    table.write(event_write("ModelDegraded", model.name, reason="a test says so"))
     text = wait_for(subscriber.message, SECONDS)
     assert text.startswith("\"wrong-plums:1, incident 1: live values are wrong (the 'kind')")
     decisions = wait_for(lambda: model.registry.retrainings.latest(model.name), SECONDS)
