@@ -151,7 +151,7 @@ def _number(number: int, normal: Array, change: Change) -> Array:
 
 def _scores(columns: Mapping[str, Array]) -> Array:
     logit = np.nan_to_num(columns["number 0"]) + (columns["text 0"] == 1) - 0.5 * np.nan_to_num(columns["boolean 0"])
-    return (1 / (1 + np.exp(-logit))).astype(np.float32)
+    return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
 
 
 def _classes(scores: Array) -> list[int]:
@@ -170,7 +170,7 @@ def _counts(drawn: Drawn, name: str, reference: Array, live: Array) -> ColumnCou
         ]
         return ColumnCounts(name=name, type="datetime", reference=sides[0], live=sides[1])
     counts = [[int((side == 0).sum()), int((side == 1).sum())] for side in (reference, live)]
-    return _counted(name, "boolean", *counts, missing=missing)
+    return _counted(name, "boolean", counts[0], counts[1], missing)
 
 
 def _counted(

@@ -63,6 +63,16 @@ RIGHTS: dict[str, list[Needs]] = {
         ),
         Needs(ALARMS, "", "cloudwatch:DescribeAlarms"),
     ],
+    "AWS::CloudWatch::Dashboard": [
+        Needs(
+            "arn:aws:cloudwatch::123456789012:dashboard/modelcycle-dev-operations",
+            "cloudwatch:PutDashboard cloudwatch:DeleteDashboards",
+            "cloudwatch:GetDashboard",
+        )
+    ],
+    "AWS::Logs::QueryDefinition": [
+        Needs(NO_RESOURCE, "logs:PutQueryDefinition logs:DeleteQueryDefinition", "logs:DescribeQueryDefinitions")
+    ],
     "AWS::DynamoDB::Table": [
         Needs(
             named("dynamodb", "table/"),

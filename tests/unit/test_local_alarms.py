@@ -11,6 +11,7 @@ import pytest
 from ministack.services import cloudwatch
 
 from infra.local.emulator.alarms import Alarms, embedded_metrics, state_of
+from infra.local.emulator.metric_namespace import fill_in_metric_namespace
 
 NOW = 1_000_000.0
 
@@ -119,3 +120,13 @@ def test_metrics_in_the_log_of_a_function_are_counted(emulator: Emulator) -> Non
 )  # fmt: skip
 def test_a_line_that_only_looks_like_metrics_is_none(line: str) -> None:
     assert embedded_metrics(line) == []
+
+
+def test_a_role_may_write_metrics_of_its_namespace_only() -> None:
+    actions = SimpleNamespace(request_tag_context=lambda service, action, body, parameters: {"a": "b"})
+    fill_in_metric_namespace(actions)
+    body = json.dumps({"Namespace": "ModelCycle/Models"}).encode()
+    context = actions.request_tag_context("cloudwatch", "cloudwatch:PutMetricData", body, {})
+    assert context == {"a": "b", "cloudwatch:namespace": "ModelCycle/Models"}
+    assert actions.request_tag_context("cloudwatch", "cloudwatch:PutMetricData", b"\xff", {}) == {"a": "b"}
+    assert actions.request_tag_context("sqs", "sqs:SendMessage", body, {}) == {"a": "b"}

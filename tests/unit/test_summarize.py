@@ -200,7 +200,7 @@ def test_the_hour_is_part_of_the_day_and_each_prediction_counts_once(live: Live)
     assert (day.rows, hour.rows) == (91, 41)
     assert day.versions == {1: 91}
     assert [column.live.rows for column in hour.columns] == [41] * len(hour.columns)
-    assert any("1 captured object" in note for note in live.look().notes)
+    assert any("could not be read: 1" in note for note in live.look().notes)
 
 
 def test_absent_and_masked_columns_are_told_apart_from_missing_ones(trained: tuple[Place, Version]) -> None:

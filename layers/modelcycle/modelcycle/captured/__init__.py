@@ -6,7 +6,7 @@ in bounded amounts.
 
 from modelcycle.captured.answer_rows import Cell
 from modelcycle.captured.compacted import Window, open_window
-from modelcycle.captured.lines import captured_ids, json_lines
+from modelcycle.captured.lines import json_lines
 from modelcycle.captured.objects import (
     GZIP_FAULTS,
     Selection,
@@ -21,7 +21,6 @@ from modelcycle.captured.objects import (
 )
 
 __all__ = [
-    "GZIP_FAULTS", "Cell", "Selection", "Window", "captured_ids", "download", "hourly", "json_lines", "newest",
-    "open_window", "opened", "select_captures", "select_newest_captures", "select_outcomes",
-    "select_recent_outcomes",
+    "GZIP_FAULTS", "Cell", "Selection", "Window", "download", "hourly", "json_lines", "newest", "open_window", "opened",
+    "select_captures", "select_newest_captures", "select_outcomes", "select_recent_outcomes",
 ]  # fmt: skip

@@ -88,7 +88,7 @@ def name_code(name: str) -> str:
     """Return what stands for the name of a column or class in the names of Parquet columns.
 
     >>> name_code("Age"), name_code("age")
-    ('caef79e32e9c', '7f72d2ebe96f')
+    ('39b7370f30a3', '013f54400c82')
     """
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:CODE_LENGTH]
 

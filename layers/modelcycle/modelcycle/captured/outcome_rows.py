@@ -8,7 +8,8 @@ ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,23 +79,16 @@ def read_outcomes(
     objects : newest first
     folder : for the work; the caller removes it
     """
-    further = "".join(f", g{number} VARCHAR" for number in range(len(columns.further)))
-    engine.execute(
-        f"""CREATE OR REPLACE TABLE told (id VARCHAR, key VARCHAR, outcome VARCHAR, number DOUBLE, told_at TIMESTAMPTZ,
-            arrived TIMESTAMPTZ, happened TIMESTAMPTZ, object INTEGER, line BIGINT{further})"""
-    )
-    engine.execute("CREATE OR REPLACE TABLE outcome_files (filename VARCHAR, arrived TIMESTAMPTZ, object INTEGER)")
+    _create_tables(engine, columns)
     broken = unread = 0
     for start in range(0, len(objects), OBJECTS_ON_DISK):
         batch = objects[start : start + OBJECTS_ON_DISK]
         files, failed = download(data, batch, folder / "outcomes")
         unread += failed
         listed = {path: batch[int(path.stem)] for path in files}
-        numbers = {path: -(start + int(path.stem)) for path in files}
-        _name_files(engine, listed, numbers)
+        _name_files(engine, {path: (one.modified, -(start + int(path.stem))) for path, one in listed.items()})
         lines = [path for path in files if not _is_table(listed[path].key)]
-        numbered = f"SELECT *, row_number() OVER () AS line FROM ({json_lines(lines)})"
-        _insert(engine, numbered, _json_texts(columns), columns, _json_number(columns))
+        _insert_lines(engine, lines, columns)
         for path in (path for path in files if path not in lines):
             try:
                 broken += _insert_table(engine, path, listed[path].key, columns)
@@ -102,12 +96,37 @@ def read_outcomes(
                 unread += 1
         for path in lines:
             path.unlink()
+    read = _keep_usable(engine)
+    return read._replace(
+        incomplete=read.incomplete + broken, unread=unread, without=len(objects) - unread - read.without
+    )
+
+
+def read_lines(engine: Engine, path: Path, arrived: datetime, columns: OutcomeColumns) -> OutcomeRows:
+    """Create the table `told` as `read_outcomes` does, of one file of JSON lines on this machine."""
+    _create_tables(engine, columns)
+    _name_files(engine, {path: (arrived.timestamp(), 0)})
+    _insert_lines(engine, [path], columns)
+    return _keep_usable(engine)._replace(without=0)
+
+
+def _create_tables(engine: Engine, columns: OutcomeColumns) -> None:
+    further = "".join(f", g{number} VARCHAR" for number in range(len(columns.further)))
+    engine.execute(
+        f"""CREATE OR REPLACE TABLE told (id VARCHAR, key VARCHAR, outcome VARCHAR, number DOUBLE, told_at TIMESTAMPTZ,
+            arrived TIMESTAMPTZ, happened TIMESTAMPTZ, object INTEGER, line BIGINT{further})"""
+    )
+    engine.execute("CREATE OR REPLACE TABLE outcome_files (filename VARCHAR, arrived TIMESTAMPTZ, object INTEGER)")
+
+
+def _keep_usable(engine: Engine) -> OutcomeRows:
+    """Delete rows that say nothing; return the counts, where `without` are the objects that have usable rows."""
     rows, incomplete, found = engine.execute(
         """SELECT count(*) FILTER (usable), count(*) FILTER (NOT usable), count(DISTINCT object) FILTER (usable)
            FROM (SELECT object, outcome IS NOT NULL AND (id IS NOT NULL OR key IS NOT NULL) AS usable FROM told)"""
     ).fetchone()
     engine.execute("DELETE FROM told WHERE outcome IS NULL OR (id IS NULL AND key IS NULL)")
-    return OutcomeRows(rows, incomplete + broken, unread, len(objects) - unread - found)
+    return OutcomeRows(rows, incomplete, without=found)
 
 
 def _is_table(key: str) -> bool:
@@ -120,13 +139,19 @@ def _is_table(key: str) -> bool:
     return plain.endswith(SUFFIXES) and not plain.endswith(".jsonl")
 
 
-def _name_files(engine: Engine, listed: dict[Path, Listed], numbers: dict[Path, int]) -> None:
+def _name_files(engine: Engine, files: Mapping[Path, tuple[float, int]]) -> None:
+    """Say when each file arrived, in seconds since 1970 or 0 if that is not known, and its number."""
     engine.execute("DELETE FROM outcome_files")
-    if listed:
+    if files:
         engine.connection.executemany(
             "INSERT INTO outcome_files VALUES (?, to_timestamp(nullif(?, 0)), ?)",
-            [[str(path), one.modified, numbers[path]] for path, one in listed.items()],
+            [[str(path), arrived, number] for path, (arrived, number) in files.items()],
         )
+
+
+def _insert_lines(engine: Engine, files: Sequence[Path], columns: OutcomeColumns) -> None:
+    numbered = f"SELECT *, row_number() OVER () AS line FROM ({json_lines(files)})"
+    _insert(engine, numbered, _json_texts(columns), columns, _json_number(columns))
 
 
 def _insert_table(engine: Engine, path: Path, key: str, columns: OutcomeColumns) -> int:

@@ -87,7 +87,8 @@ def arrival_of(event: dict[str, Any]) -> Arrival:
         elif kind in TRIGGERS:
             told = ": ".join(str(detail[name]) for name in ("by", "reason") if detail.get(name))
             reason = told or str(detail.get("run_id") or "")
-            return Arrival(detail["model"], Trigger.model_validate({"kind": TRIGGERS[kind], "detail": reason}))
+            trigger = {"kind": TRIGGERS[kind], "detail": reason, "change": detail.get("change_point")}
+            return Arrival(detail["model"], Trigger.model_validate(trigger))
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
     raise _not_an_arrival()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from modelcycle.collect.arrivals import arrival
 from modelcycle.collect.column_checks import all_names, check_pipeline_columns, pipeline_columns
 from modelcycle.collect.content import content_hash
 from modelcycle.collect.contract_columns import check_table
@@ -82,12 +83,14 @@ def collect(
     for name, objects in inputs.items():
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]), hands_over)
     pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
+    arrivals = {listed.key: arrival(listed, run, pipeline) for listed in [*listing, *traffic]}
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep", "csv": pipeline.csv.model_dump(),
         "id": pipeline.source.id if isinstance(pipeline.source, StreamSource) else None,
         "corrections": [(listed.key, listed.etag) for listed in corrections],
         "traffic": [(listed.key, listed.etag) for listed in traffic],
+        "arrivals": arrivals if any(arrivals.values()) else None,
         "joins": [
             (
                 join.model_dump(mode="json", exclude={"source"}), csv_of(join.source).model_dump(),
@@ -149,6 +152,7 @@ def collect(
             lines = write_line_numbers(engine, tables, folder)
             notes = [*notes_of_files([(source["key"], source.pop("notes", ())) for source in sources]), *notes]
             repeated = [source["key"] for source in sources if "repeats" in source]
+            sources = [source | arrivals.get(source["key"], {}) for source in sources]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
             if correction_objects:
                 manifest["corrections"] = correction_objects

@@ -68,7 +68,16 @@ from modelcycle.messages.monitoring import (
     WindowKind,
 )
 from modelcycle.messages.retraining import Retrained, RetrainKind, RetrainRequest
-from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
+from modelcycle.messages.run import (
+    Claimed,
+    Concluded,
+    ConcludeRequest,
+    LearningWindow,
+    Outcome,
+    Run,
+    RunRequest,
+    Trigger,
+)
 from modelcycle.messages.scoring import (
     FailedScoring,
     FailedShard,
@@ -154,6 +163,7 @@ __all__ = [
     "Judged",
     "LearningCurve",
     "LearningPoint",
+    "LearningWindow",
     "LeftOut",
     "Member",
     "Message",

@@ -123,6 +123,7 @@ class Preprocessed(Message):
         {}, description="quarantined rows by reason; a row with several reasons counts for each"
     )
     duplicates: int
+    older: int = Field(0, description="rows before the window that the run learns from")
     split: tuple[int, int, int] = Field(description="rows of train, validation and test")
     cases: int = Field(0, description="distinct cases of the kept rows; a case is never in two parts")
     case_recipe: Artifact | None = Field(None, description="JSON: how a row's case is made, a `CaseRecipe`")

@@ -133,6 +133,7 @@ class Monitored(Message):
     realized: float | None = Field(None, description="measured; it changes while outcomes come")
     realized_interval: tuple[float, float] | None = None
     labelled: int = Field(0, description="rows of the window whose outcome is known")
+    change_point: datetime | None = Field(None, description="since when predictions have been worse")
     report: Artifact | None = None
     incidents: list[str] = Field([], description="what this look has opened or closed, as sentences")
     announced_at: datetime | None = Field(None, description="when ModelDegraded was announced for this version and day")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Reference:
     scores: ScoreArray
     target: npt.NDArray[Any]
     groups: dict[str, Texts]
+    _read: dict[str, Values] = field(default_factory=dict)  # at most MAX_REFERENCE_ROWS of each column
 
     @property
     def rows(self) -> int:
@@ -50,10 +51,12 @@ class Reference:
         return len(self.positions)
 
     def values(self, name: str) -> Values | None:
-        """Return a column (n,), read from the file; None if the test rows do not have it."""
+        """Return a column (n,), read from the file once; None if the test rows do not have it."""
         if name not in self.columns.values:
             return None
-        return StoredValues(self._file, self.positions)[name]
+        if name not in self._read:
+            self._read[name] = StoredValues(self._file, self.positions)[name]
+        return self._read[name]
 
     @property
     def _file(self) -> zipfile.ZipFile:

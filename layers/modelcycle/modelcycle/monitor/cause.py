@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from modelcycle.cells.missing import MARKS, WORDS
-from modelcycle.messages.monitoring import Broken, Signal
+from modelcycle.messages.monitoring import Broken, Signal, SignalKind
 from modelcycle.model.window import QUANTILES, ColumnCounts, Side, WindowSummary
 from modelcycle.monitor.units import other_units
 
@@ -41,7 +41,7 @@ def broken_columns(summary: WindowSummary, signals: list[Signal]) -> list[Broken
     return broken
 
 
-def _cause(column: ColumnCounts, alarms: set[str]) -> Broken | None:
+def _cause(column: ColumnCounts, alarms: set[SignalKind]) -> Broken | None:
     """Return what is wrong with a column that alarms: the first cause that explains it."""
     if "absent" in alarms and column.live.absent / column.live.rows >= LOST_SHARE:
         return _broken(column, "absent", f"{column.live.absent / column.live.rows:.0%} of the rows do not hold it")

@@ -20,6 +20,7 @@ from scipy.stats import hypergeom
 from modelcycle.messages.monitoring import SignalKind
 
 MIN_EXPECTED = 5  # rows in each cell (Cochran, Some methods for strengthening the common chi-square tests, 1954)
+MIN_EXPECTED_SHARE = 100  # rows in each cell of a share, below which Fisher's exact test is used
 MAX_DRAWN_WITHOUT_REPLACEMENT = 10**9 - 1  # rows of both sides, of numpy's method
 MIN_CHANGE_ROWS = 0.5  # an empty cell counts as half a row
 
@@ -78,13 +79,15 @@ class Table:
         reference : (n, bins), the row of the reference in each table
         """
         sums = (self.reference + self.live).astype(np.float64)
-        if len(sums) == 2:
-            return self._shares_p(reference[:, 1])
         first, second = map(float, self.rows)
         total = first + second
+        if len(sums) == 2 and sums.min() * min(first, second) / total < MIN_EXPECTED_SHARE:
+            return self._shares_p(reference[:, 1])
         moved = reference - sums * (first / total)
         factor = (total - 1) * total / (first * second)
         parts = [chdtrc(len(sums) - 1, np.square(moved) @ (factor / sums))]
+        if len(sums) == 2:
+            return np.asarray(parts[0])
         if self.ordered:
             for score in _trends(sums):
                 parts.append(chdtrc(1, np.square(moved @ score) * factor / (sums @ np.square(score))))
@@ -98,8 +101,8 @@ class Table:
         """Return the p values of Fisher's exact test, twice the smaller tail."""
         different, where = np.unique(hits, return_inverse=True)
         first, second = self.rows
-        law = hypergeom(first + second, int(self.reference[1] + self.live[1]), first)
-        tail = np.minimum(law.cdf(different), law.sf(different - 1))
+        law = first + second, int(self.reference[1] + self.live[1]), first
+        tail = np.minimum(hypergeom.cdf(different, *law), hypergeom.sf(different - 1, *law))
         p: Array = np.minimum(2 * tail, 1.0)[where]
         return p
 
@@ -149,7 +152,7 @@ def share_table(kind: SignalKind, subject: str, reference: tuple[int, int], live
 def binned_table(kind: SignalKind, subject: str, reference: list[int], live: list[int], ordered: bool) -> Table:
     """Return a table whose bins have at least MIN_EXPECTED expected rows on either side, merged by the sums of both.
 
-    Ordered bins are merged with a neighbour, all others that are too small with each other.
+    Ordered bins are merged with a neighbour, all others with those that have about as few rows.
 
     >>> table = binned_table("input drift", "x", [50, 1, 1, 48], [40, 1, 0, 59], ordered=True)
     >>> table.reference.tolist(), table.live.tolist()
@@ -161,7 +164,7 @@ def binned_table(kind: SignalKind, subject: str, reference: list[int], live: lis
     if not smaller:
         return Table(kind, subject, rows[0], rows[1], ordered)
     wanted = MIN_EXPECTED * total / smaller
-    groups = _neighbours(sums, wanted) if ordered else _smallest_together(sums, wanted)
+    groups = _neighbours(sums, wanted) if ordered else _alike(sums, wanted)
     merged = np.zeros((2, int(groups.max()) + 1), dtype=np.int64)
     np.add.at(merged.T, groups, rows.T)
     return Table(kind, subject, merged[0], merged[1], ordered)
@@ -180,15 +183,11 @@ def _neighbours(sums: Counts, wanted: float) -> Counts:
     return groups
 
 
-def _smallest_together(sums: Counts, wanted: float) -> Counts:
-    """Return the group (bins,) of each bin: its own, or that of all small ones."""
+def _alike(sums: Counts, wanted: float) -> Counts:
+    """Return the group (bins,) of each bin: those with the fewest rows are neighbours."""
     order = np.argsort(sums, kind="stable")
-    small = int(np.searchsorted(sums[order], wanted, side="left"))
-    if small and sums[order[:small]].sum() < wanted:  # together still too few: the next one joins them
-        small = min(small + 1, len(sums))
     groups = np.zeros(len(sums), dtype=np.int64)
-    own = np.sort(order[small:])
-    groups[own] = np.arange(len(own)) + (1 if small else 0)
+    groups[order] = _neighbours(sums[order], wanted)
     return groups
 
 

@@ -26,6 +26,7 @@ MAX_SPANS = 24  # of the rest of a window with more: one page from the beginning
 REPORT = re.compile(
     r"REPORT RequestId: (?P<id>\S+)\s+Duration: (?P<ms>[\d.]+) ms\s+Billed Duration: (?P<billed>[\d.]+) ms\s+"
     r"Memory Size: (?P<size>\d+) MB\s+Max Memory Used: (?P<used>\d+) MB(?P<cold>\s+Init Duration)?"
+    r"(?:.*?\sStatus: (?P<status>\w+))?"
 )
 
 
@@ -63,7 +64,7 @@ class FunctionLog:
     ----------
     unread : parts of the windows of which nothing could be read
     partly : whether calls stand for others
-    lost : times of calls that ended without any line of the function: killed, or out of time. Their model is unknown.
+    lost : times of calls that were killed or ran out of time; their model is unknown
     fault : why nothing was read
     """
 
@@ -81,7 +82,6 @@ class _Lines:
     at: datetime
     weight: float
     report: re.Match[str] | None = None
-    told: bool = False
     answer: dict[str, Any] | None = None
     failed: tuple[int, ...] = ()
     error: bool = False
@@ -109,7 +109,7 @@ def read_function_log(logs: Logs, model: str, windows: Sequence[tuple[datetime, 
         call = _call(lines, model)
         if call is not None:
             read.calls.append(call)
-        elif lines.report is not None and not lines.told:
+        elif lines.report is not None and lines.report["status"] in ("timeout", "error"):
             read.lost.append(lines.at)
     return read
 
@@ -146,7 +146,6 @@ def _add(lines: Sequence[tuple[datetime, str]], model: str, weight: float, by_id
         if not request_id:
             continue
         call = by_id.setdefault(request_id, _Lines(at, weight))
-        call.told = True
         if logged.get("model") != model:
             continue
         message = logged.get("message")

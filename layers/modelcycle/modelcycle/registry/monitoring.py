@@ -75,6 +75,8 @@ class MonitoringResults:
             "version": result.version, "drifted": result.drifted[:MAX_NAMED_COLUMNS],
             "drifted_columns": len(result.drifted), "rows": result.rows, "window_end": day,
         }  # fmt: skip
+        if result.change_point is not None:
+            detail["change_point"] = result.change_point.isoformat()
         try:
             self.table.write(
                 Write(*key, detail | {"at": at.isoformat()}), event_write("ModelDegraded", result.model, **detail)

@@ -166,6 +166,12 @@ class Retraining(Section):
     traffic: bool = Field(True, description="labelled live traffic is learned from too")
 
     @model_validator(mode="after")
+    def _days_of_a_sliding_window(self) -> Retraining:
+        if self.window_days is not None and self.window != "sliding":
+            raise ValueError("window_days is the length of a sliding window: write `window: sliding`")
+        return self
+
+    @model_validator(mode="after")
     def _at_least_an_hour(self) -> Retraining:
         if self.every is not None and self.every.endswith(("minute", "minutes")) and int(self.every.split()[0]) < 60:
             raise ValueError("every is at least 60 minutes")

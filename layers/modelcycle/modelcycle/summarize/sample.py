@@ -71,31 +71,30 @@ def _live(
             WHERE {chosen} ORDER BY 1 LIMIT {MAX_SAMPLE_ROWS}"""
     )
     bound = rows.engine.execute("SELECT max(hash) FROM chosen").fetchone()[0]
-    source = f"(FROM {rows.source} WHERE {chosen} AND hash(prediction_id) <= {bound or 0})"
+    source = f"(FROM {rows.source} WHERE {chosen} AND hash(prediction_id) <= {bound})"
     order = "ORDER BY hash(prediction_id), prediction_id"
-    found = rows.engine.execute(
-        f"SELECT {', '.join(f'{score} AS score{n}' for n, score in enumerate(scores))} FROM {source} {order}"
-    ).fetchnumpy()
     columns: dict[str, Values] = {}
-    count = len(found["score0"])
-    for batch in batches([column for column in watched if column.cell]):
+    scored = {f"score{n}": score for n, score in enumerate(scores)}
+    live_scores = np.zeros((0, len(scores)), dtype=np.float32)
+    for batch in batches([column for column in watched if column.cell]) if bound is not None else ():
         sent = [(column.cell, column.profile) for column in batch if column.cell]
-        typed = typed_rows(source, sent, missing_values, {"prediction_id": "prediction_id"})
+        typed = typed_rows(source, sent, missing_values, {"prediction_id": "prediction_id", **scored})
         fetched = rows.engine.execute(f"SELECT * FROM {typed} {order}").fetchnumpy()
+        live_scores = np.column_stack([np.ma.filled(fetched[name], np.nan) for name in scored])
         for n, column in enumerate(batch):
             values = fetched[f"value{n}"]
             columns[column.name] = (
-                Texts.of([value if isinstance(value, str) else None for value in np.ma.filled(values, None)])
+                Texts.of(np.ma.filled(values, None).tolist())
                 if column.profile.type == "text"
                 else np.ma.filled(values.astype(np.float32), np.nan)
             )
     for column in watched:
-        if column.cell is None:
-            is_text = column.profile.type == "text"
-            columns[column.name] = (
-                Texts(np.full(count, -1, np.int32), []) if is_text else np.full(count, np.nan, np.float32)
-            )
-    return columns, np.column_stack([np.ma.filled(found[f"score{n}"], np.nan) for n in range(len(scores))])
+        if column.name not in columns:
+            none: Values = np.full(len(live_scores), np.nan, np.float32)
+            if column.profile.type == "text":
+                none = Texts(np.full(len(live_scores), -1, np.int32), [])
+            columns[column.name] = none
+    return columns, live_scores
 
 
 def _as_numbers(before: Values, now: Values) -> tuple[np.ndarray, np.ndarray]:

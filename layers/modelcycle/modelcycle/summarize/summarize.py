@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from modelcycle.engine import connect
+from modelcycle.captured import open_window
+from modelcycle.engine import Engine, connect
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact, Summarized, SummarizedWindow, SummarizeRequest, WindowKind
 from modelcycle.model.profile import Profile
@@ -19,10 +20,10 @@ from modelcycle.model.signature import Signature
 from modelcycle.model.window import ColumnCounts, WindowSummary
 from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline, parse
-from modelcycle.store import Store
+from modelcycle.store import ChangingStore, Store
 from modelcycle.summarize.answers import count_answers
 from modelcycle.summarize.columns import Rows, Watched, count_columns
-from modelcycle.summarize.raw import open_traffic
+from modelcycle.summarize.labelled import has_outcomes, join_labelled, labels_since
 from modelcycle.summarize.sample import draw_sample
 from modelcycle.summarize.traffic import Traffic
 
@@ -42,7 +43,7 @@ class Contract(NamedTuple):
     signature: Signature
 
 
-def summarize(request: SummarizeRequest, *, data: Store, artifacts: Store, registry: Registry) -> Summarized:
+def summarize(request: SummarizeRequest, *, data: ChangingStore, artifacts: Store, registry: Registry) -> Summarized:
     """Count the traffic of every version that has answered within the long window, the champion's first.
 
     Returns
@@ -57,21 +58,46 @@ def summarize(request: SummarizeRequest, *, data: Store, artifacts: Store, regis
     windows = windows_of(live.pipeline, end)
     with TemporaryDirectory() as name, connect(Path(name), "summarize") as engine:
         folder = Path(name)
-        contracts = _contracts(registry, artifacts, request.model, live)
-        names = list(dict.fromkeys(column.name for known in contracts.values() for column in known.profile.columns))
-        classes = list(dict.fromkeys(name for known in contracts.values() for name in known.signature.classes))
-        traffic = open_traffic(engine, data, request.model, windows["day"], names, classes, folder)
+        window = open_window(data, request.model, *windows["day"], folder / "answers")
+        traffic = Traffic.of(window, engine, "answered")
         answered = count_versions(traffic, windows)
         notes = [*traffic.notes]
         summarized: list[SummarizedWindow] = []
         for number in order_of_versions(answered, champion, notes):
-            contract = contracts.get(number)
+            contract = live if number == champion else _contract_of(registry, artifacts, request.model, number)
             if contract is None:
                 notes.append(f"version {number} has answered, but its record or files are gone: it is not watched")
                 continue
             with open_reference(contract.version, artifacts, folder) as reference:
                 summarized += VersionWindows(contract, traffic, windows, answered, reference, artifacts).write()
-        return Summarized(model=request.model, at=end, windows=summarized, notes=notes)
+        for path in window.files:  # the disk holds one window at a time
+            path.unlink(missing_ok=True)
+        labelled, told = _labelled(engine, data, artifacts, live, end, folder)
+        return Summarized(
+            model=request.model,
+            at=end,
+            windows=summarized,
+            labelled=labelled,
+            notes=list(dict.fromkeys([*notes, *told])),
+        )
+
+
+def _labelled(
+    engine: Engine, data: ChangingStore, artifacts: Store, live: Contract, end: datetime, folder: Path
+) -> tuple[Artifact | None, list[str]]:
+    """Write the predictions whose outcome is known; None, and no answer is read, if nobody has sent any."""
+    model, days = live.version.model, live.pipeline.monitoring.labels_days
+    if not has_outcomes(data, model, end, days):
+        return None, []
+    window = open_window(data, model, labels_since(end, days), end, folder / "labelled")
+    traffic = Traffic.of(window, engine, "predicted")
+    joined = join_labelled(
+        traffic, data, live.signature, live.profile, end=end, labels_days=days,
+        sensitive=live.pipeline.sensitive_columns, folder=folder,
+    )  # fmt: skip
+    body = joined.labelled.to_bytes()
+    key = f"{model}/monitoring/labelled/{end:%Y-%m-%dT%H%M%SZ}-{hashlib.sha256(body).hexdigest()[:16]}.npz"
+    return artifacts.put(key, body), [*joined.notes, *traffic.notes]
 
 
 def windows_of(pipeline: Pipeline, end: datetime) -> dict[WindowKind, Window]:
@@ -93,9 +119,9 @@ def count_versions(traffic: Traffic, windows: Mapping[WindowKind, Window]) -> di
     """Return what each version has answered, and how many of its rows another one had to answer."""
     each = ", ".join(
         f"""count(*) FILTER ({is_in}), max("at") FILTER ({is_in})"""
-        for is_in in (in_window(window) for window in windows.values())
+        for is_in in (since(window) for window in windows.values())
     )
-    failures = ", ".join(f"count(*) FILTER ({in_window(window)})" for window in windows.values())
+    failures = ", ".join(f"count(*) FILTER ({since(window)})" for window in windows.values())
     execute = traffic.engine.execute
     found = execute(f"SELECT version, {each} FROM {traffic.source} GROUP BY version").fetchall()
     failed = execute(
@@ -112,10 +138,9 @@ def count_versions(traffic: Traffic, windows: Mapping[WindowKind, Window]) -> di
     return answered
 
 
-def in_window(window: Window) -> str:
-    """Return SQL of whether a row is in a window."""
-    start, end = (f"TIMESTAMPTZ '{moment.isoformat()}'" for moment in window)
-    return f"""("at" >= {start} AND "at" < {end})"""
+def since(window: Window) -> str:
+    """Return SQL of whether a row is in a window; that no row is later, the traffic sees to."""
+    return f"""("at" >= TIMESTAMPTZ '{window[0].isoformat()}')"""
 
 
 def order_of_versions(
@@ -158,7 +183,8 @@ class VersionWindows:
         version, missing = self.contract.version, self.contract.profile.missing_values
         rows = Rows(
             self.traffic.engine, self.traffic.of_version(version.version, self._share),
-            [self._own[kind].rows for kind in self.windows], [in_window(window) for window in self.windows.values()],
+            [self._own[kind].rows for kind in self.windows],
+            ["true" if kind == "day" else since(window) for kind, window in self.windows.items()],
         )  # fmt: skip
         reference = None if isinstance(self.reference, str) else self.reference
         watched, notes = self._watched()
@@ -258,13 +284,9 @@ def _contract(version: Version, artifacts: Store) -> Contract:
     )  # fmt: skip
 
 
-def _contracts(registry: Registry, artifacts: Store, model: str, champion: Contract) -> dict[int, Contract]:
-    """Return the champion's contract and those of the other versions on the route that can be read."""
-    contracts = {champion.version.version: champion}
-    for number in registry.routes.get(model).order:
-        if number not in contracts:
-            try:
-                contracts[number] = _contract(registry.versions.get(model, number), artifacts)
-            except (Unknown, Tampered):
-                continue
-    return contracts
+def _contract_of(registry: Registry, artifacts: Store, model: str, number: int) -> Contract | None:
+    """Return a version's contract; None if its record or its files cannot be read."""
+    try:
+        return _contract(registry.versions.get(model, number), artifacts)
+    except (Unknown, Tampered):
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from modelcycle.captured import Window
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.numbers import MAX_NUMBER
 from modelcycle.cells.reading import missing_texts_of, parsed_sql
@@ -55,6 +56,13 @@ class Traffic:
     cells: Mapping[str, Cell]
     probabilities: Mapping[str, str]
     notes: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(window: Window, engine: Engine, name: str) -> Traffic:
+        """Return the rows of a window that was opened; they become a view of this name."""
+        window.create_rows(engine, name)
+        cells = {column: Cell(cell.text, cell.number, cell.sent, cell.masked) for column, cell in window.cells.items()}
+        return Traffic(engine, name, cells, window.probabilities, window.notes)
 
     def of_version(self, version: int, share: float = 1.0) -> str:
         """Return SQL of a version's rows, or of a share of them that the hashes of their ids choose."""
