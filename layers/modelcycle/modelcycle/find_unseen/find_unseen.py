@@ -54,10 +54,13 @@ MAX_COMPARED_ROWS = 100_000  # whose values are compared with the profile: every
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of this run: the snapshot, the names of its files by number, and the part (n,) of each row."""
+    """The rows of this run: the snapshot, the names of its files by number, which of these hold live requests, and the
+    part (n,) of each row.
+    """
 
     snapshot: Snapshot
     files: list[str]
+    live: list[bool]
     parts: npt.NDArray[np.uint8]
 
 
@@ -132,7 +135,8 @@ def _open_rows(request: FindUnseenRequest, artifacts: Store, engine: Any, folder
     tests = int((parts == TEST).sum())
     if len(parts) != request.collect.rows or tests != request.preprocess.split[TEST]:
         raise BadMessage("the parts do not belong to the rows of the snapshot", STEP, "start a new run")
-    return Rows(Snapshot.open(engine, shards, manifest["columns"]), files, parts)
+    live = ["traffic" in source for source in manifest["objects"]]
+    return Rows(Snapshot.open(engine, shards, manifest["columns"]), files, live, parts)
 
 
 def _keep_cases(request: FindUnseenRequest, rows: Rows, artifacts: Store) -> Artifact:
@@ -177,7 +181,10 @@ def _compare(
     missing = sorted({*signature.missing_values, *table.missing_values})
     new = seen.unseen & (rows.parts != NOT_KEPT)
     snapshot.select("new_rows", new)
-    snapshot.select("compared_rows", _thinned(_of_new_files(snapshot, seen, new)))
+    files, of_new_files = snapshot.files(), _of_new_files(snapshot, seen)
+    snapshot.select("new_rows_of_files", new & ~np.array(rows.live, dtype=np.bool_)[files])
+    recently = new & of_new_files
+    snapshot.select("compared_rows", _thinned(recently if recently.sum() >= MIN_UNSEEN_ROWS else new))
     profile = Profile.model_validate_json(artifacts.read(version.profile))
     reasons = [
         *too_few(int(is_test.sum()), n_seen, n_unseen, number, by_group=by_group),
@@ -195,7 +202,8 @@ def _compare(
         return found.model_copy(update={"uncompared": [f"the test rows as version {number} reads them have {size}"]})
     return found.model_copy(
         update={
-            "positions": _put_positions(request, np.flatnonzero(unseen[is_test]), artifacts),
+            "recent": int((unseen & of_new_files).sum()),
+            "positions": _put_positions(request, np.flatnonzero(unseen[is_test]), of_new_files[unseen], artifacts),
             "features": artifacts.put(request.run.holdout_key("features", "-champion"), body),
         }
     )
@@ -213,7 +221,10 @@ def _differences(
     read = {field.name for field in signature.fields}
     others = [Field(name=column.name, **column.reading()) for column in needed]
     fields = [*signature.fields, *(field for field in others if field.name not in read)]
-    found = differences(rows.snapshot.count_cells("new_rows", fields, missing), fields, profile)
+    counted = rows.snapshot.count_cells("new_rows", signature.fields, missing)
+    # requests need not have what the model does not read, and a row of these is found again without it
+    counted |= rows.snapshot.count_cells("new_rows_of_files", fields[len(signature.fields) :], missing)
+    found = differences(counted, fields, profile)
     sentences = []
     for difference in found[:MAX_DIFFERENCES]:
         by_file = rows.snapshot.count_cells_by_file("new_rows", difference.field, missing)
@@ -223,15 +234,15 @@ def _differences(
     return [*sentences, f"{more} more such differences"] if more > 0 else sentences
 
 
-def _of_new_files(snapshot: Snapshot, seen: SeenRows, new: Mask) -> Mask:
-    """Return those of the new rows (n,) that are in files of which the champion knows few rows; all if these are few.
+def _of_new_files(snapshot: Snapshot, seen: SeenRows) -> Mask:
+    """Return which rows (n,) are in files of which the champion knows few rows.
 
     Beside older rows, which are as they were, those of a broken file would be too few to be noticed.
     """
     files = snapshot.files()
     known = np.bincount(files, weights=seen.learned) > MAX_KNOWN_SHARE * np.bincount(files)
-    of_new_files: Mask = new & ~known[files]
-    return of_new_files if of_new_files.sum() >= MIN_UNSEEN_ROWS else new
+    of_new_files: Mask = ~known[files]
+    return of_new_files
 
 
 def _thinned(rows: Mask) -> Mask:
@@ -277,5 +288,8 @@ def _shifts(rows: Rows, signature: Signature, profile: Profile, missing: list[st
     return [*sentences[:MAX_DIFFERENCES], *([f"{more} more such columns"] if more > 0 else [])]
 
 
-def _put_positions(request: FindUnseenRequest, positions: npt.NDArray[np.intp], artifacts: Store) -> Artifact:
-    return artifacts.put(request.run.key(STEP, "positions.npz"), to_npz(positions=positions.astype(np.int64)))
+def _put_positions(
+    request: FindUnseenRequest, positions: npt.NDArray[np.intp], recent: Mask, artifacts: Store
+) -> Artifact:
+    body = to_npz(positions=positions.astype(np.int64), recent=recent)
+    return artifacts.put(request.run.key(STEP, "positions.npz"), body)

@@ -27,7 +27,10 @@ class FoundUnseen(Message):
     rows: int = Field(0, description="test rows that the champion has not learned from")
     seen: int = Field(0, description="test rows that cannot be told from rows that it has learned from")
     by_group: bool = Field(False, description="`seen` counts rows of groups of which it has learned from rows")
-    positions: Artifact | None = Field(None, description="npz: their positions among the test rows")
+    recent: int = Field(0, description="those of `rows` in files of which the champion knows few rows")
+    positions: Artifact | None = Field(
+        None, description="npz: their positions among the test rows, and which of them are recent"
+    )
     features: Artifact | None = Field(None, description="npz: those rows, as the champion reads them")
     uncompared: list[str] = Field([], description="why the two models cannot be compared, as sentences")
     cases: Artifact = Field(description="npz: the cases that the candidate learns from, sorted, and their recipes")

@@ -48,8 +48,9 @@ def leave_out_older(
     what was decided, as sentences
     """
     _create_times(engine, time, manifest["objects"])
+    latest = (started + MAX_AHEAD).timestamp()
     rows, oldest, newest = engine.execute(
-        "SELECT count(*), min(moment), max(moment) FILTER (moment <= $1) FROM row_times", [(started + MAX_AHEAD).timestamp()]
+        "SELECT count(*), min(moment), max(moment) FILTER (moment <= $1) FROM row_times", [latest]
     ).fetchone()
     if window.kind == "since_change" and window.change is None:
         return ["all rows are learned from: since when predictions are worse is not known"]

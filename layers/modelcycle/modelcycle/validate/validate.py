@@ -37,6 +37,7 @@ from modelcycle.validate.gates import (
     minimum_gates,
     uncompared_gate,
 )
+from modelcycle.validate.new_rows import compare_on_new_rows
 from modelcycle.validate.report import confusion, residuals
 from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
@@ -86,6 +87,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     if scored.champion is not None and not request.find_unseen.champion_lost:
         champion = registry.versions.get(request.run.model, scored.champion)
     against_champion, uncompared = _compare_with_champion(request, champion, rows, metric, artifacts)
+    on_new_rows = None
 
     gates = minimum_gates(pipeline.gates.minimum, task, metrics)
     if pipeline.gates.beats_baseline:
@@ -95,6 +97,11 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     if champion is not None and against_champion is not None:
         chain = extend(champion.chain, champion.version, against_champion.reference.comparison)
         gates += champion_gates(pipeline.gates, against_champion.reference, chain)
+        recent = _recent(request, against_champion, artifacts)
+        on_new_rows = compare_on_new_rows(
+            rows, against_champion, recent, pipeline.gates.margin, metric, champion.version
+        )
+        gates += [on_new_rows.gate] if on_new_rows else []
         worse = worse_than_none(against_champion, against_baseline, rows, metric, champion.version)
         uncompared = [worse] if worse else []
     if uncompared:
@@ -145,6 +152,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         "comparisons": {
             "baseline": _comparison_json(against_baseline),
             "champion": _comparison_json(against_champion),
+            "new_rows": _comparison_json(on_new_rows.compared if on_new_rows else None),
         },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
         "groups": group_metrics(rows.scores.scores, rows.target, task, rows.scores.groups, rows.threshold),
@@ -225,6 +233,13 @@ def _compare_with_champion(
         return None, [f"not compared with {name}: it has learned from all test rows{one}"]
     threshold = Signature.model_validate_json(artifacts.read(champion.signature)).threshold
     return compare_models(name, rows, positions, scores, metric, threshold), []
+
+
+def _recent(request: ValidateRequest, champion: Compared, artifacts: Store) -> Array:
+    """Return which of the compared rows (m,) came after those that the champion has learned from."""
+    assert request.find_unseen.positions is not None
+    stored = from_npz(artifacts.read(request.find_unseen.positions))
+    return stored.get("recent", np.zeros(len(champion.positions), dtype=np.bool_))
 
 
 def _prediction_distance(rows: JudgedRows, champion: Compared | None) -> float | None:
