@@ -32,6 +32,7 @@ from modelcycle.find_unseen.comparability import (
     too_few,
 )
 from modelcycle.find_unseen.learned_cases import LearnedCases, Memory, fields_recipe, is_same
+from modelcycle.find_unseen.older_rows import read_older_rows
 from modelcycle.find_unseen.seen_rows import SeenRows, find_seen_rows
 from modelcycle.find_unseen.snapshot import Mask, Snapshot
 from modelcycle.messages import Artifact, CaseColumn, CaseRecipe, FindUnseenRequest, FoundUnseen
@@ -47,7 +48,6 @@ from modelcycle.workplace import Workplace
 
 STEP = "find_unseen"
 TEST = 2  # in `parts`; 0 and 1 are training and validation, from which a model learns
-NOT_KEPT = 255
 MAX_KNOWN_SHARE = 0.25  # of a file's rows, that the champion has learned from; of its own files it knows most
 MAX_COMPARED_ROWS = 100_000  # whose values are compared with the profile: every n-th, so that the order stays
 
@@ -179,7 +179,7 @@ def _compare(
     unseen = is_test & seen.unseen
     n_unseen, n_seen = int(unseen.sum()), int((is_test & seen.learned).sum())
     missing = sorted({*signature.missing_values, *table.missing_values})
-    new = seen.unseen & (rows.parts != NOT_KEPT)
+    new = seen.unseen & (rows.parts <= TEST)
     snapshot.select("new_rows", new)
     files, of_new_files = snapshot.files(), _of_new_files(snapshot, seen)
     snapshot.select("new_rows_of_files", new & ~np.array(rows.live, dtype=np.bool_)[files])
@@ -192,7 +192,16 @@ def _compare(
         *_shifts(rows, signature, profile, missing, number),
     ]
     reasons = reasons or rewritten_columns(seen.rewritten, number)
-    found = found.model_copy(update={"rows": n_unseen, "seen": n_seen, "by_group": by_group, "uncompared": reasons})
+    older = None
+    if not reasons:
+        cases = snapshot.cases(memory.whole.recipe) if not snapshot.lacks(_case_columns(memory)) else seen.learned
+        older = read_older_rows(
+            request.run, snapshot, rows.parts, seen.unseen, np.asarray(cases, dtype=np.uint64), table, signature,
+            missing, artifacts,
+        )  # fmt: skip
+    found = found.model_copy(
+        update={"older": older, "rows": n_unseen, "seen": n_seen, "by_group": by_group, "uncompared": reasons}
+    )
     if reasons:
         return found
     snapshot.select("unseen_rows", unseen)
@@ -207,6 +216,10 @@ def _compare(
             "features": artifacts.put(request.run.holdout_key("features", "-champion"), body),
         }
     )
+
+
+def _case_columns(memory: Memory) -> list[str]:
+    return [column.name for column in [*memory.whole.recipe.columns, *memory.whole.recipe.rest]]
 
 
 def _differences(

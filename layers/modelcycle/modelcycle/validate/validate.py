@@ -38,6 +38,7 @@ from modelcycle.validate.gates import (
     uncompared_gate,
 )
 from modelcycle.validate.new_rows import compare_on_new_rows
+from modelcycle.validate.older_slices import lost_older_slices
 from modelcycle.validate.report import confusion, residuals
 from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
@@ -109,6 +110,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     slices = _slices(request, rows, against_champion, pipeline.gates.margin, artifacts)
     if slices is not None:
         gates += [Gate("gates.slices", False, sentence) for sentence in slices.lost]
+    gates += [Gate("gates.older_slices", False, sentence) for sentence in _lost_older(request, pipeline, artifacts)]
     verdict, reasons = _verdict(gates)
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if verdict == "passed":
@@ -271,6 +273,23 @@ def _slices(
     return slice_report(
         Slices.from_bytes(artifacts.read(scored.slices)), rows.scores.scores, rows.target, rows.task, champion,
         margin=margin, threshold=rows.threshold, clusters=rows.units.clusters,
+    )  # fmt: skip
+
+
+def _lost_older(request: ValidateRequest, pipeline: Pipeline, artifacts: Store) -> list[str]:
+    """Return what the candidate has lost of what lies before the window that it learned from, as sentences."""
+    scored, older, labels = request.score_candidate, request.find_unseen.older, request.preprocess.older_labels
+    if older is None or scored.older is None or labels is None or scored.champion is None:
+        return []
+    stored, chosen = from_npz(artifacts.read(scored.older)), from_npz(artifacts.read(older.positions))
+    target = from_npz(artifacts.read(labels))["target"][chosen["positions"]]
+    known = target >= 0 if request.preprocess.task != "regression" else np.isfinite(target)
+    slices = Slices.from_bytes(stored["slices"].tobytes())
+    kept = np.concatenate([np.ones(slices.codes.shape[1] - len(target), dtype=np.bool_), known])
+    return lost_older_slices(
+        Slices(slices.columns, slices.groups, slices.codes[:, kept]), stored["candidate"][known],
+        stored["champion"][known], target[known], np.unique(chosen["cluster"][known], return_inverse=True)[1],
+        request.preprocess.task, margin=pipeline.gates.margin, version=scored.champion,
     )  # fmt: skip
 
 
