@@ -49,7 +49,8 @@ def leave_out_older(
     """
     _create_times(engine, time, manifest["objects"])
     rows, oldest, newest = engine.execute(
-        "SELECT count(*), min(moment), max(moment) FILTER (moment <= $1) FROM row_times", [(started + MAX_AHEAD).timestamp()]
+        "SELECT count(*), min(moment), max(moment) FILTER (moment <= $1) FROM row_times",
+        [(started + MAX_AHEAD).timestamp()],
     ).fetchone()
     if window.kind == "since_change" and window.change is None:
         return ["all rows are learned from: since when predictions are worse is not known"]
