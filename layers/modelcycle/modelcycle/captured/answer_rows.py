@@ -72,14 +72,16 @@ class AnswerFiles:
     files : Parquet
     rows : of each file
     columns, classes : names by their codes
-    broken : lines that are not JSON, or lack an id, a time or a version
-    left_out : columns and classes beyond MAX_COLUMNS and MAX_CLASSES
+    lines : that were read; those that are too long or no UTF-8 are not
+    broken : of these, those that are not JSON, or lack an id, a time or a version
+    left_out : columns and classes beyond MAX_COLUMNS and MAX_CLASSES, or whose names hold a NUL
     """
 
     files: list[Path]
     rows: list[int]
     columns: dict[str, str]
     classes: dict[str, str]
+    lines: int = 0
     broken: int = 0
     left_out: int = 0
 
@@ -111,14 +113,17 @@ def write_answers(engine: Any, lines: Path, model: str, folder: Path) -> AnswerF
     engine.execute(
         f"""CREATE OR REPLACE TEMP VIEW captured AS SELECT line, try_cast(line AS JSON) AS json
             FROM read_csv({literal(lines)}, columns = {{'line': 'VARCHAR'}}, delim = '', quote = '', escape = '',
-              header = false, auto_detect = false, ignore_errors = true, max_line_size = {MAX_LINE_BYTES},
-              buffer_size = {MAX_LINE_BYTES * 4})"""
+              header = false, auto_detect = false, new_line = '\\n', strict_mode = false, ignore_errors = true,
+              max_line_size = {MAX_LINE_BYTES}, buffer_size = {MAX_LINE_BYTES * 4})"""
     )
     found = _names(engine, model)
-    columns, classes = sorted(found.columns)[:MAX_COLUMNS], sorted(found.classes)[:MAX_CLASSES]
+    # a NUL would end a name in SQL
+    columns = sorted(name for name in found.columns if "\0" not in name)[:MAX_COLUMNS]
+    classes = sorted(name for name in found.classes if "\0" not in name)[:MAX_CLASSES]
     written = AnswerFiles(
         [], [], {name_code(name): name for name in columns}, {name_code(name): name for name in classes},
-        broken=found.broken, left_out=len(found.columns) + len(found.classes) - len(columns) - len(classes),
+        lines=found.lines, broken=found.broken,
+        left_out=len(found.columns) + len(found.classes) - len(columns) - len(classes),
     )  # fmt: skip
     if not found.rows:
         return written
