@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.in_memory import Lifecycle
+from modelcycle.measured.intervals import metric_interval
+from modelcycle.measured.units import Units
 from modelcycle.messages import Chain
 from modelcycle.model.losses import row_losses
 from modelcycle.validate.chain import extend, has_fallen
-from modelcycle.validate.intervals import metric_interval
 from modelcycle.validate.significance import Comparison, compare
-from modelcycle.validate.units import Units
 
 Array = npt.NDArray[Any]
 TRUTH_ROWS = 400_000  # from which a true value is estimated that has no formula

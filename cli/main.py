@@ -215,11 +215,45 @@ def api(
 
 @app.command()
 @on_place
-def monitor(model: Model, options: Options) -> int:
-    """Compare live traffic with the training data, now."""
-    from cli.monitor import monitor
+def monitor(
+    model: Model,
+    options: Options,
+    window: Annotated[str, typer.Option(help="list what earlier looks saw, such as 7d, instead of looking now")] = "",
+) -> int:
+    """Judge live traffic and outcomes now, or list what earlier looks saw."""
+    from cli.monitor import look, windows
 
-    return monitor(model, options)
+    return windows(model, window, options) if window else look(model, options)
+
+
+@app.command()
+@on_place
+def incidents(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model's name; else all models.")] = None,
+    *,
+    options: Options,
+) -> int:
+    """List what monitoring has found wrong: open incidents, closed ones, and what retraining did."""
+    from cli.incidents import incidents
+
+    return incidents(model, options)
+
+
+@app.command()
+@on_place
+def retrain(
+    model: Model,
+    why: Annotated[str, typer.Option("--why", help="The reason, kept with the run.")] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="End the pause after refused challengers; no run is started.")
+    ] = False,
+    *,
+    options: Options,
+) -> int:
+    """Ask for a new run of a model, and follow it."""
+    from cli.retrain import retrain
+
+    return retrain(model, why, resume, options)
 
 
 @app.command()

@@ -78,7 +78,7 @@ class SourceFiles(FolderStore):
         # in the manifest's order: landed files are read in the order in which they came
         for key, (_, entry) in self.objects.items():
             if key.startswith(prefix):
-                yield Listed(key, entry["etag"], entry["bytes"])
+                yield Listed(key, entry["etag"], entry["bytes"], entry.get("at", 0.0))
 
     def download(self, listed: Listed, path: Path) -> str | None:
         number, entry = self.objects[listed.key]

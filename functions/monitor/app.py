@@ -1,7 +1,7 @@
-"""Step 10, monitoring: compares live traffic with the training data."""
+"""Step 10, monitoring: judges the live traffic and the outcomes of each version."""
 
 from modelcycle.aws import adapters
-from modelcycle.messages import Monitored, MonitorRequest
+from modelcycle.messages import MonitorRequest, Watched
 from modelcycle.monitor import monitor
 from modelcycle.observability import Metric, observed
 
@@ -9,9 +9,12 @@ from modelcycle.observability import Metric, observed
 @observed(
     "monitor",
     MonitorRequest.from_event,
-    log=["version", "state", "rows", "drifted"],
+    log=["model"],
     metrics=[Metric("RowsMonitored", "rows"), Metric("DegradedModels", "degraded")],
 )
-def handler(request: MonitorRequest) -> Monitored:
+def handler(request: MonitorRequest) -> Watched:
     aws = adapters()
-    return monitor(request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry)
+    return monitor(
+        request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, logs=aws.predict_log,
+        metrics=aws.metrics, training_code=aws.environment.training_code,
+    )  # fmt: skip

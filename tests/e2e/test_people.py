@@ -323,6 +323,6 @@ def deployed(cloud: LocalCloud) -> Site:
         "QueueArn": f"arn:aws:sqs:{REGION}:{account}:{out['RecordQueue'].rpartition('/')[2]}",
         "UndeliveredArn": out["UndeliveredArn"], "LifecycleArn": out["LifecycleArn"],
         "MonitoringArn": out["MonitoringArn"], "BatchScoringArn": out["BatchScoringArn"],
-        "PullArn": out["PullFunction"],
+        "PullArn": out["PullFunction"], "RetrainArn": out["RetrainFunction"],
         "ScheduleRoleArn": out["ScheduleRoleArn"], "ApiId": out["ApiUrl"].split("/restapis/")[1].partition("/")[0],
     }, REGION, account)  # fmt: skip

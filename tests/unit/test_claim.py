@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from modelcycle.conclude import conclude, read_request
 from modelcycle.faults import BadMessage, Unknown
 from modelcycle.messages import Claimed, ConcludeRequest
 from modelcycle.registry import Registry
+from modelcycle.store import Listed
 from tests.fakes import MemoryStore, MemoryTable
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,11 +36,15 @@ class Flows:
 class Data:
     def __init__(self, pipeline: bytes | None = b"name: m\ntarget: t\n") -> None:
         self.pipeline = pipeline
+        self.feedback: list[str] = []
 
     def latest(self, key: str) -> tuple[bytes, str | None]:
         if self.pipeline is None:
             raise Unknown("there is no object", key)
         return self.pipeline, None
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        return (Listed(key, "", 1) for key in self.feedback if key.startswith(prefix))
 
 
 class Model:

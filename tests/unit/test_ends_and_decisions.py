@@ -1,4 +1,4 @@
-"""The end of a run, retraining, moves of traffic, and decisions of people."""
+"""The end of a run, moves of traffic, and decisions of people."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import BadMessage, BadRequest, NotAllowed, TargetMissing, Unknown
 from modelcycle.govern import decide
 from modelcycle.govern.decision_request import parse_decision
-from modelcycle.messages import Decision, DeployRequest, RetrainRequest, RolloutEnded, Run, Trigger
+from modelcycle.messages import Decision, DeployRequest, RolloutEnded, Run, Trigger
 from modelcycle.reasons import reason_text
 from modelcycle.registry import Registry, Version, Write
-from modelcycle.retrain import retrain
 from tests.fakes import MemoryStore, MemoryTable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -226,35 +225,6 @@ def test_an_execution_that_no_catch_handled_ends_its_run(registry: Registry, sto
     assert read_request(event, runs=registry.runs).run is None
     with pytest.raises(BadMessage):
         read_request({"detail-type": "x"}, runs=registry.runs)
-
-
-DEGRADED = {"detail-type": "ModelDegraded", "id": "e-1", "detail": {"model": "m", "reason": "drift"}}
-
-
-def test_a_degraded_model_is_retrained_once() -> None:
-    flows, registry = Flows(), Registry(MemoryTable())
-    for done in ("started", "was started before"):
-        request = RetrainRequest.from_event(DEGRADED)
-        result = retrain(request, lifecycle="arn", data=Pipelines(CANARY), runs=registry.runs, flows=flows)
-        assert (result.kind, result.done) == ("ModelDegraded", done)
-    assert arrival_of(flows.started["retrain-e-1"]).trigger == Trigger(kind="degraded", detail="drift")
-
-
-def test_a_degraded_model_is_not_retrained_during_the_cooldown_or_against_the_pipeline_file(store: MemoryStore) -> None:
-    flows, registry = Flows(), Registry(MemoryTable())
-    request = RetrainRequest.from_event(DEGRADED)
-    off = Pipelines(CANARY + "retraining: {on_degraded: false}\n")
-    without = Pipelines(None)
-    assert "on_degraded" in retrain(request, lifecycle="", data=off, runs=registry.runs, flows=flows).done
-    assert "no pipeline file" in retrain(request, lifecycle="", data=without, runs=registry.runs, flows=flows).done
-    run = Run(
-        model="m", run_id="r", execution="arn:1", started_at=datetime.now(UTC), trigger=Trigger(kind="degraded"),
-        pipeline=store.put("p", b""),
-    )  # fmt: skip
-    registry.leases.claim(run, None, None, lambda execution: False)
-    result = retrain(request, lifecycle="", data=Pipelines(CANARY), runs=registry.runs, flows=flows)
-    assert result.done.startswith("cooling down")
-    assert not flows.started
 
 
 @pytest.mark.parametrize("key", ["pipelines/m.yaml", "raw/m", "raw//a.csv", "raw/m/", "other/m/a.csv"])

@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 
+from modelcycle.measured.heavy_tails import positive_mean_interval
+from modelcycle.measured.intervals import metric_interval
+from modelcycle.measured.metrics import expected_calibration_error, measure
+from modelcycle.measured.ranked_pairs import auc_influences
+from modelcycle.measured.units import Units
 from modelcycle.model.losses import row_losses
 from modelcycle.spec import METRICS, Task, headline_metric
-from modelcycle.validate.heavy_tails import positive_mean_interval
-from modelcycle.validate.intervals import metric_interval
-from modelcycle.validate.metrics import expected_calibration_error, measure
-from modelcycle.validate.ranked_pairs import auc_influences
 from modelcycle.validate.significance import compare, ranking
-from modelcycle.validate.units import Units
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_intervals_agree_with_published_figures() -> None:
 
 
 def test_every_share_agrees_with_scikit_learn_and_its_influences_sum_to_zero() -> None:
-    from modelcycle.validate.intervals import _shares
+    from modelcycle.measured.intervals import _shares
 
     random = np.random.default_rng(2)
     for task, k in (("binary", 2), ("multiclass", 4)):

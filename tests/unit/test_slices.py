@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import ttest_1samp, ttest_ind
 
 from modelcycle.cells.column import Column
+from modelcycle.measured.grouped_means import MIN_GROUP_ROWS, means, means_against_rest
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.row_groups import column_groups
 from modelcycle.model.scoring import Scores
@@ -19,7 +20,6 @@ from modelcycle.score_candidate import score_candidate
 from modelcycle.score_candidate.slices import MAX_SLICED_COLUMNS, slice_rows
 from modelcycle.spec import Task
 from modelcycle.validate import validate
-from modelcycle.validate.grouped_means import MIN_GROUP_ROWS, means, means_against_rest
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, SEX, cycle, train

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from modelcycle.faults import BadPipeline
+from modelcycle.measured.metrics import measure
+from modelcycle.measured.reliability import calibration
 from modelcycle.messages import ScoredCandidate, Validated
 from modelcycle.model.columns import Texts
 from modelcycle.model.losses import row_losses
@@ -19,8 +21,7 @@ from modelcycle.score_candidate import score_candidate
 from modelcycle.spec import METRICS, Task
 from modelcycle.validate import validate
 from modelcycle.validate.fairness import group_metrics
-from modelcycle.validate.metrics import measure
-from modelcycle.validate.report import calibration, confusion
+from modelcycle.validate.report import confusion
 from modelcycle.validate.significance import compare
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import MODEL, SEX, Cycle, cycle, probabilities, train

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelcycle.measured.units import Units
 from modelcycle.messages import Chain, FoundUnseen, ScoredCandidate, Validated
 from modelcycle.model.columns import Columns
 from modelcycle.model.npz import to_npz
@@ -19,7 +20,6 @@ from modelcycle.validate.chain import extend, has_fallen
 from modelcycle.validate.compared import JudgedRows, beyond_a_constant, compare_models
 from modelcycle.validate.gates import Gate, ReferenceModel, baseline_gate, champion_gates
 from modelcycle.validate.significance import Comparison, compare, ranking
-from modelcycle.validate.units import Units
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import MODEL, Cycle, cycle, probabilities, train
 

@@ -10,7 +10,19 @@ from pathlib import Path
 from infra.local.deployment.translate import read_template
 
 # they reach no function: the code itself, who is written to, and how traffic moves
-WITHOUT_EFFECT = frozenset(("AlarmEmail", "BuildSha", "CodeVersion", "MonthlyBudget", "TrafficShift", "TrainingCode"))
+WITHOUT_EFFECT = frozenset(
+    (
+        "AlarmEmail",
+        "BuildSha",
+        "CodeVersion",
+        "IncidentEmail",
+        "IncidentWebhook",
+        "IncidentWebhookSecret",
+        "MonthlyBudget",
+        "TrafficShift",
+        "TrainingCode",
+    )
+)
 
 
 def functions_sha(template: Path, parameters: Mapping[str, str]) -> str:

@@ -110,6 +110,8 @@ def _refusal(resource: dict[str, Any]) -> str | None:
         return "the emulator has no composite alarms"
     if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in (resource.get("Properties") or {}):
         return "the emulator has no metric math"
+    if resource["Type"] == "AWS::Logs::QueryDefinition":
+        return "the emulator has no saved queries; `modelcycle status` and `modelcycle monitor` read its logs"
     if resource["Type"].startswith("AWS::CodeDeploy::"):
         return "`up` has new code checked itself, then moves all traffic at once"
     return None

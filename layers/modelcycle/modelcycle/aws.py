@@ -13,10 +13,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modelcycle.bus import EventBridgeBus
+from modelcycle.cloud_metrics import CloudWatch
 from modelcycle.deployments import CodeDeploy
 from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
 from modelcycle.invocations import LambdaFunction
+from modelcycle.logs import CloudWatchLogs
 from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import MAX_OBJECT_BYTES, S3Store
@@ -45,6 +47,8 @@ class Environment(BaseModel):
     candidate: str = ""
     approval: Literal["pipeline", "always"] = "pipeline"
     stack: str = ""
+    predict_log: str = ""
+    predict_function: str = ""
     training_code: str = ""
     new_code: str = ""
     live_code: str = ""
@@ -153,6 +157,16 @@ class Adapters:
         # longer than such a function may take; a second attempt would wait as long
         client = self.client("lambda", read_timeout=35, retries={"total_max_attempts": 1})
         return LambdaFunction(client, name, self._unreachable)
+
+    @cached_property
+    def predict_log(self) -> CloudWatchLogs:
+        """The log of the function that answers requests. A page of it may take longer than other answers."""
+        return CloudWatchLogs(self.client("logs", read_timeout=30), self.environment.predict_log, self._unreachable)
+
+    @cached_property
+    def metrics(self) -> CloudWatch:
+        settings = self.environment
+        return CloudWatch(self.client("cloudwatch"), settings.stack, settings.predict_function, self._unreachable)
 
     @cached_property
     def deployments(self) -> CodeDeploy:

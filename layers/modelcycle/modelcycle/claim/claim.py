@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from modelcycle.claim.trigger import ClaimRequest
+from modelcycle.claim.window import learning_window
 from modelcycle.faults import BadPipeline, Unknown
 from modelcycle.flows import Flows
-from modelcycle.messages import Claimed, Run
+from modelcycle.messages import Claimed, LearningWindow, Run
 from modelcycle.registry import Leases, Runs
 from modelcycle.spec import parse
 from modelcycle.store import S3Store
@@ -26,7 +29,7 @@ def claim(
     earlier = runs.get(arrival.model, run_id)
     if earlier and earlier.run.execution == request.execution:
         text = artifacts.read(earlier.run.pipeline)
-        return Claimed(outcome="claimed", run=earlier.run, pulls=_pulls(text), detail=run_id)
+        return Claimed(outcome="claimed", run=earlier.run, pulls=_pulls(text, data, arrival.model), detail=run_id)
     try:
         pipeline, _ = data.latest(f"pipelines/{arrival.model}.yaml")
     except Unknown:
@@ -38,16 +41,30 @@ def claim(
         started_at=request.started_at,
         trigger=arrival.trigger,
         pipeline=artifacts.put(f"{arrival.model}/runs/{run_id}/claim/pipeline.yaml", pipeline),
+        learns=_learns(pipeline, arrival.trigger.change),
     )
     key_and_etag = (arrival.key, arrival.etag) if arrival.upload else None
     outcome, holder = leases.claim(run, arrival.upload, key_and_etag, flows.is_running)
     claimed = outcome == "claimed"
-    return Claimed(outcome=outcome, run=run if claimed else None, pulls=claimed and _pulls(pipeline), detail=holder)
+    pulls = claimed and _pulls(pipeline, data, arrival.model)
+    return Claimed(outcome=outcome, run=run if claimed else None, pulls=pulls, detail=holder)
 
 
-def _pulls(text: bytes) -> bool:
-    """Return whether rows have to be pulled; not for a file with errors, which the first step reports."""
+def _learns(text: bytes, change: datetime | None) -> LearningWindow | None:
+    """Return the rows to learn from; all for a file with errors, which the first step reports."""
     try:
-        return bool(parse(text).pulled)
+        return learning_window(parse(text).retraining, change)
+    except BadPipeline:
+        return None
+
+
+def _pulls(text: bytes, data: S3Store, model: str) -> bool:
+    """Return whether rows have to be pulled, from a source or from live requests whose outcome somebody has sent.
+
+    Not for a file with errors, which the first step reports.
+    """
+    try:
+        pipeline = parse(text)
     except BadPipeline:
         return False
+    return bool(pipeline.pulled) or (pipeline.retraining.traffic and any(data.list(f"feedback/{model}/")))

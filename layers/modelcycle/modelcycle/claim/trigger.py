@@ -14,6 +14,10 @@ TRIGGERS = {
     "ModelDegraded": "degraded",
     "ArrivalsFolded": "arrivals",
     "RunScheduled": "schedule",
+    "LabelledRowsArrived": "outcomes",
+    "TrainingCodeChanged": "code",
+    "RetrainingScheduled": "schedule",
+    "RetrainingRequested": "request",
 }  # by detail-type
 
 
@@ -81,8 +85,10 @@ def arrival_of(event: dict[str, Any]) -> Arrival:
                 upload = "#".join(filter(None, (key, written["sequencer"], written.get("version-id"))))
                 return Arrival(model, Trigger(kind="upload", detail=key), upload, key, written["etag"].strip('"'))
         elif kind in TRIGGERS:
-            reason = str(detail.get("by") or detail.get("reason") or detail.get("run_id") or "")
-            return Arrival(detail["model"], Trigger.model_validate({"kind": TRIGGERS[kind], "detail": reason}))
+            told = ": ".join(str(detail[name]) for name in ("by", "reason") if detail.get(name))
+            reason = told or str(detail.get("run_id") or "")
+            trigger = {"kind": TRIGGERS[kind], "detail": reason, "change": detail.get("change_point")}
+            return Arrival(detail["model"], Trigger.model_validate(trigger))
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
     raise _not_an_arrival()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from modelcycle.collect.arrivals import arrival
 from modelcycle.collect.column_checks import all_names, check_pipeline_columns, pipeline_columns
 from modelcycle.collect.content import content_hash
 from modelcycle.collect.contract_columns import check_table
 from modelcycle.collect.corrections import apply_corrections, is_corrections, read_corrections
-from modelcycle.collect.inputs import Inputs, list_inputs, source_prefix
+from modelcycle.collect.inputs import Inputs, list_inputs, list_traffic, source_prefix
 from modelcycle.collect.join import join_tables
 from modelcycle.collect.notes import notes_of_files
 from modelcycle.collect.objects import Entry, read_objects
@@ -18,6 +19,7 @@ from modelcycle.collect.pinned_inputs import pin_inputs, pinned_inputs
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.collect.stream_objects import correct_objects
+from modelcycle.collect.traffic import read_traffic
 from modelcycle.contract import ContractFile, contract_files
 from modelcycle.data_need import check_files, files_need
 from modelcycle.engine import connect
@@ -41,7 +43,7 @@ def collect(
     """Write a snapshot of the rows: all columns as text, in order of object and line.
 
     Reads the objects under `raw/{model}/`, or those that have landed from the source of the pipeline file, and joins
-    the columns of its other sources.
+    the columns of its other sources. Behind them come labelled live requests, which have the columns of all sources.
 
     Skips objects whose names begin with `_` or `.`. Of files with equal bytes, only the first by key is read, unless
     the pipeline file says `duplicates: keep`. Removes white space around column names.
@@ -68,23 +70,27 @@ def collect(
     prefix = source_prefix(run.model, MAIN, pipeline.source)
 
     def found() -> Inputs:
-        sources = list_inputs(pipeline, data, registry.landings if registry is not None else None)
+        landings = registry.landings if registry is not None else None
         # of rows from any source: `modelcycle quarantine --replay` uploads them, which starts a run
-        return Inputs(sources, [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)])
+        corrections = [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)]
+        return Inputs(list_inputs(pipeline, data, landings), corrections, list_traffic(pipeline, data, landings))
 
     hands_over = workplace is not None and workplace.hands_over
     read = (pinned_inputs(run, workplace.objects) if workplace is not None and hands_over else None) or found()
-    inputs, corrections = read
+    inputs, corrections, traffic = read
     listing = inputs[MAIN]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     for name, objects in inputs.items():
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]), hands_over)
     pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
+    arrivals = {listed.key: arrival(listed, run, pipeline) for listed in [*listing, *traffic]}
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
         "keep_repeated": pipeline.duplicates == "keep", "csv": pipeline.csv.model_dump(),
         "id": pipeline.source.id if isinstance(pipeline.source, StreamSource) else None,
         "corrections": [(listed.key, listed.etag) for listed in corrections],
+        "traffic": [(listed.key, listed.etag) for listed in traffic],
+        "arrivals": arrivals if any(arrivals.values()) else None,
         "joins": [
             (
                 join.model_dump(mode="json", exclude={"source"}), csv_of(join.source).model_dump(),
@@ -134,6 +140,9 @@ def collect(
                 paths, names, said = join_tables(engine, paths, names, others, join, pipeline, folder)
                 notes += said
             check_pipeline_columns(pipeline, names)
+            live = read_traffic(engine, data, traffic, names, pinned, len(sources), folder)
+            paths, sources, notes = [*paths, *live.shards], [*sources, *live.entries], [*notes, *live.notes]
+            rows += live.rows
             content = content_hash(engine, paths, names)
             shards = [
                 artifacts.put(run.key("collect", f"rows-{number:04d}.parquet"), path)
@@ -143,6 +152,7 @@ def collect(
             lines = write_line_numbers(engine, tables, folder)
             notes = [*notes_of_files([(source["key"], source.pop("notes", ())) for source in sources]), *notes]
             repeated = [source["key"] for source in sources if "repeats" in source]
+            sources = [source | arrivals.get(source["key"], {}) for source in sources]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
             if correction_objects:
                 manifest["corrections"] = correction_objects
@@ -152,9 +162,10 @@ def collect(
                 quarantine=artifacts.put(run.key("collect", "quarantine.parquet"), quarantine) if quarantine else None,
                 lines=artifacts.put(run.key("collect", "lines.parquet"), lines) if lines else None,
                 columns=len(names),
-                objects=sum(map(len, inputs.values())),
+                objects=sum(map(len, inputs.values())) + len(traffic),
                 bytes=read.bytes,
                 rows=rows,
+                traffic=live.rows,
                 quarantined=broken,
                 corrected=sum(source.get("corrected", 0) for source in sources),
                 repeated=repeated[:MAX_NAMED],

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from modelcycle.collect.landed import landed_prefix, read_manifest
+from modelcycle.collect.landed import TRAFFIC, landed_prefix, read_manifest
 from modelcycle.faults import Unknown
 from modelcycle.registry import Landings
 from modelcycle.spec import Pipeline, S3Source, StreamSource
@@ -17,15 +17,18 @@ WINDOW = re.compile(r"\d{4}/\d{2}/")  # see `land`
 
 
 class Inputs(NamedTuple):
-    """What a run reads: the objects of each source in the order in which they are read, and corrections of rows."""
+    """What a run reads: the objects of each source in the order in which they are read, corrections of rows, and
+    labelled live requests.
+    """
 
     sources: dict[str, list[Listed]]
     corrections: list[Listed]
+    traffic: list[Listed]
 
     @property
     def bytes(self) -> int:
         """Of all sources together."""
-        return sum(listed.bytes for objects in self.sources.values() for listed in objects)
+        return sum(listed.bytes for objects in (*self.sources.values(), self.traffic) for listed in objects)
 
 
 def source_prefix(model: str, name: str, source: Source) -> str:
@@ -62,14 +65,41 @@ def _list(model: str, name: str, source: Source, data: Store, landings: Landings
         return [listed for listed in listing if WINDOW.match(listed.key, len(prefix))]
     if landings is None or not is_pulled(source):
         return listing
+    return _landed(model, name, listing, data, landings)
+
+
+def list_traffic(pipeline: Pipeline, data: Store, landings: Landings | None) -> list[Listed]:
+    """Return the objects with labelled live requests, the oldest first; none if the pipeline file leaves them out.
+
+    Parameters
+    ----------
+    landings : as in `list_inputs`
+
+    Raises
+    ------
+    Unknown : a landed object is gone
+    """
+    if not pipeline.retraining.traffic:
+        return []
+    prefix = landed_prefix(pipeline.name, TRAFFIC)
+    if landings is None:
+        return list(data.list(prefix))
+    if landings.get(pipeline.name, TRAFFIC).landing is None:
+        return []
+    return _landed(pipeline.name, TRAFFIC, list(data.list(prefix)), data, landings)
+
+
+def _landed(model: str, name: str, listing: list[Listed], data: Store, landings: Landings) -> list[Listed]:
+    """Return the objects that the last pull of a source has recorded."""
     by_key = {listed.key: listed for listed in listing}
     files = read_manifest(data, landings.get(model, name).landing)
     for file in files:
         if file.key not in by_key:
+            origin = "live requests" if name == TRAFFIC else name
             raise Unknown(
                 f"the landed file {Path(file.key).name} is gone",
-                prefix,
-                f"restore it: its rows were pulled from {name}",
+                landed_prefix(model, name),
+                f"restore it: its rows were pulled from {origin}",
             )
     return [by_key[file.key] for file in files]
 

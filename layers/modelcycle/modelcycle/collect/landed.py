@@ -11,6 +11,8 @@ from modelcycle.messages import Artifact, PulledFile
 from modelcycle.registry import Landing, Landings
 from modelcycle.store import Store, put_json, read_json
 
+TRAFFIC = "_traffic"  # the source of labelled live requests; no join can have this name
+
 
 class LandedFile(BaseModel):
     """A landed file.

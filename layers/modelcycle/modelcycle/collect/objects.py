@@ -50,7 +50,7 @@ def read_objects(
     first_of_content: dict[str, str] = {}
     for number, listed in enumerate(listing):
         path = folder / f"{number}.source"
-        entry = _download(data, listed, path)
+        entry = downloaded(data, listed, path)
         first = first_of_content.setdefault(entry["sha256"], listed.key)
         if first != listed.key and pipeline.duplicates != "keep":
             path.unlink()
@@ -71,7 +71,7 @@ def read_objects(
     return tables, entries
 
 
-def _download(data: Store, listed: Listed, target: Path) -> Entry:
+def downloaded(data: Store, listed: Listed, target: Path) -> Entry:
     """Copy an object to a file; return its entry in the manifest, without the numbers of rows."""
     version = data.download(listed, target)
     with target.open("rb") as file:

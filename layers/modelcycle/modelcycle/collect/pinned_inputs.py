@@ -20,7 +20,8 @@ def pinned_inputs(run: Run, artifacts: Objects) -> Inputs | None:
     except Unknown:
         return None
     sources = {name: [Listed(*listed) for listed in objects] for name, objects in kept["sources"].items()}
-    return Inputs(sources, [Listed(*listed) for listed in kept["corrections"]])
+    corrections, traffic = ([Listed(*listed) for listed in kept[name]] for name in ("corrections", "traffic"))
+    return Inputs(sources, corrections, traffic)
 
 
 def pin_inputs(run: Run, inputs: Inputs, artifacts: Objects) -> None:

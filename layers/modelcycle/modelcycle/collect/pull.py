@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 from modelcycle.collect.landed import LandedFile, LandedFiles
 from modelcycle.collect.pull_objects import pull_objects
 from modelcycle.messages import Pulled, PulledFile
+from modelcycle.messages.data import MAX_PULLED_FILES
 from modelcycle.registry import Landings
 from modelcycle.registry.table import retry_when_raced
 from modelcycle.sources import Landed, Secrets, Source, open_source
 from modelcycle.spec import MAIN, Pipeline, S3Source
 from modelcycle.store import Store
 
-MAX_NAMED_FILES = 20  # in the message
 Buckets = Callable[[str | None], Store]
 """Returns a bucket by its name; None is the bucket with the uploads."""
 
@@ -45,7 +45,7 @@ def pull(pipeline: Pipeline, *, data: Store, buckets: Buckets, landings: Landing
             files += _pull_rows(pipeline.name, name, source, data, landings)
             notes += dict.fromkeys(source.notes)
     rows = sum(file.rows for file in files)
-    return Pulled(files=files[:MAX_NAMED_FILES], rows=rows, detail="; ".join(notes))
+    return Pulled(files=files[:MAX_PULLED_FILES], rows=rows, detail="; ".join(notes))
 
 
 @retry_when_raced

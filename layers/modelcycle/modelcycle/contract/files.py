@@ -9,7 +9,8 @@ from modelcycle.contract.terms import ContractFile
 
 
 def contract_files(manifest: Mapping[str, Any]) -> list[ContractFile]:
-    """Return the files of a snapshot, in the order of their numbers.
+    """Return the files of a snapshot, in the order of their numbers, without those of live requests, which come last:
+    these are watched while they arrive, and lack the columns that the model does not read.
 
     Parameters
     ----------
@@ -28,4 +29,5 @@ def contract_files(manifest: Mapping[str, Any]) -> list[ContractFile]:
             joined="source" in entry,
         )
         for entry in manifest["objects"]
+        if "traffic" not in entry
     ]

@@ -58,17 +58,26 @@ from modelcycle.messages.monitoring import (
     Monitored,
     MonitoringReport,
     MonitorRequest,
-    Retrained,
-    RetrainRequest,
     Signal,
     Summarized,
     SummarizedWindow,
     SummarizeRequest,
+    Verdict,
     VersionResources,
     Watched,
     WindowKind,
 )
-from modelcycle.messages.run import Claimed, Concluded, ConcludeRequest, Outcome, Run, RunRequest, Trigger
+from modelcycle.messages.retraining import Retrained, RetrainKind, RetrainRequest
+from modelcycle.messages.run import (
+    Claimed,
+    Concluded,
+    ConcludeRequest,
+    LearningWindow,
+    Outcome,
+    Run,
+    RunRequest,
+    Trigger,
+)
 from modelcycle.messages.scoring import (
     FailedScoring,
     FailedShard,
@@ -154,6 +163,7 @@ __all__ = [
     "Judged",
     "LearningCurve",
     "LearningPoint",
+    "LearningWindow",
     "LeftOut",
     "Member",
     "Message",
@@ -175,6 +185,7 @@ __all__ = [
     "Refitted",
     "RegisterRequest",
     "Registered",
+    "RetrainKind",
     "RetrainRequest",
     "Retrained",
     "RolloutEnded",
@@ -201,6 +212,7 @@ __all__ = [
     "Trigger",
     "ValidateRequest",
     "Validated",
+    "Verdict",
     "VersionResources",
     "Watched",
     "WindowKind",

@@ -11,6 +11,8 @@ from modelcycle.messages.message import Artifact, Message
 from modelcycle.messages.run import RunRequest
 from modelcycle.spec import Task
 
+MAX_PULLED_FILES = 20  # in the message
+
 CollectRequest = RunRequest
 PullRequest = RunRequest
 
@@ -27,9 +29,18 @@ class PulledFile(BaseModel):
 
 
 class Pulled(Message):
-    files: list[PulledFile] = Field(description="what is new; at most 20 of them")
+    files: list[PulledFile] = Field(description=f"what is new; at most {MAX_PULLED_FILES} of them")
     rows: int = Field(description="of all new files")
     detail: str = Field("", description="what people should know, such as retries or rows left out")
+
+    def joined_by(self, files: list[PulledFile], notes: list[str]) -> Pulled:
+        """Return this with the files of a further source, and what people should know of it."""
+        return self.model_copy(
+            update={
+                "files": [*self.files, *files][:MAX_PULLED_FILES], "rows": self.rows + sum(file.rows for file in files),
+                "detail": "; ".join(filter(None, [self.detail, *notes])),
+            }
+        )  # fmt: skip
 
 
 class CaseColumn(Reading):
@@ -69,6 +80,7 @@ class Collected(Message):
     bytes: int
     rows: int
     quarantined: int
+    traffic: int = Field(0, description="those of the rows that are live requests whose outcome is known")
     repeated: list[str] = Field(
         [],
         description="keys of files left out, because another file has the same content, at most 20 of them",
@@ -111,6 +123,7 @@ class Preprocessed(Message):
         {}, description="quarantined rows by reason; a row with several reasons counts for each"
     )
     duplicates: int
+    older: int = Field(0, description="rows before the window that the run learns from")
     split: tuple[int, int, int] = Field(description="rows of train, validation and test")
     cases: int = Field(0, description="distinct cases of the kept rows; a case is never in two parts")
     case_recipe: Artifact | None = Field(None, description="JSON: how a row's case is made, a `CaseRecipe`")

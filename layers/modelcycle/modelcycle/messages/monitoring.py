@@ -1,18 +1,13 @@
-"""A version that serves: monitor and retrain."""
+"""A version that serves: compact, summarize and monitor."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelcycle.faults import BadMessage
 from modelcycle.messages.message import Artifact, Message
-
-MAX_EVENT_ID = 60  # characters; the id becomes part of an execution's name, which has at most 80
-
 
 WindowKind = Literal["hour", "day"]  # `day` has the length `monitoring.window_hours`
 SignalKind = Literal[
@@ -107,6 +102,18 @@ class Broken(BaseModel):
     detail: str
 
 
+class Estimate(BaseModel):
+    """The headline metric without outcomes, with the band in which it lies in 95 % of windows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    method: Literal["confidence-based", "direct loss"]
+
+
 class Monitored(Message):
     """What was seen of one version in one window; the report holds all signals."""
 
@@ -122,24 +129,15 @@ class Monitored(Message):
     why: list[str] = Field([], description="of the verdict, as sentences")
     metric: str = Field("", description="the headline metric of `estimated` and `realized`")
     estimated: float | None = None
-    realized: float | None = None
+    estimate: Estimate | None = Field(None, description="the same as `estimated`, with its band")
+    realized: float | None = Field(None, description="measured; it changes while outcomes come")
+    realized_interval: tuple[float, float] | None = None
     labelled: int = Field(0, description="rows of the window whose outcome is known")
+    change_point: datetime | None = Field(None, description="since when predictions have been worse")
     report: Artifact | None = None
     incidents: list[str] = Field([], description="what this look has opened or closed, as sentences")
     announced_at: datetime | None = Field(None, description="when ModelDegraded was announced for this version and day")
     announced_before: bool = Field(False, description="announced by an earlier check; once a day is enough")
-
-
-class Estimate(BaseModel):
-    """The headline metric without outcomes, with the band in which it lies in 95 % of windows."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-    metric: str
-    value: float
-    low: float
-    high: float
-    method: Literal["confidence-based", "direct loss"]
 
 
 class DayPerformance(BaseModel):
@@ -204,45 +202,12 @@ class Watched(Message):
     model: str
     windows: list[Monitored]
 
-
-class RetrainRequest(Message):
-    """An event that asks for a new run."""
-
-    model: str
-    kind: Literal["ModelDegraded", "ArrivalsFolded"]
-    event_id: str = Field(description="identifies the event; only characters that an execution's name may have")
-    detail: dict[str, Any] = Field({}, description="`reason` or `run_id` of the event, for the run that it starts")
+    @property
+    def rows(self) -> int:
+        """The predictions of the champion's long window."""
+        return self.windows[0].rows
 
     @property
-    def correlation_id(self) -> str:
-        return self.event_id
-
-    @classmethod
-    def from_event(cls, event: Any) -> Self:
-        """Read an event of the bus, as EventBridge delivers it.
-
-        Raises
-        ------
-        BadMessage : it is neither ModelDegraded nor ArrivalsFolded, or names no model
-        """
-        try:
-            detail = dict(event["detail"])
-            event_id = str(detail.get("id") or event["id"])
-            return super().from_event(
-                {
-                    "model": detail["model"],
-                    "kind": event["detail-type"],
-                    "event_id": re.sub(r"[^A-Za-z0-9-]", "-", event_id)[:MAX_EVENT_ID],
-                    "detail": {name: detail[name] for name in ("reason", "run_id") if name in detail},
-                }
-            )
-        except (BadMessage, KeyError, TypeError, ValueError):
-            raise BadMessage(
-                "the event does not ask for a run: neither ModelDegraded nor ArrivalsFolded", "Retrain",
-                "see events/retrain.json",
-            ) from None  # fmt: skip
-
-
-class Retrained(Message):
-    kind: str = Field(description="the event's")
-    done: str = Field(description="`started`, or why no run was started")
+    def degraded(self) -> bool:
+        """Whether the champion is degraded."""
+        return self.windows[0].degraded

@@ -14,13 +14,31 @@ Outcome = Literal["deployed", "awaiting_approval", "refused", "unchanged", "fail
 
 class Trigger(BaseModel):
     """What started a run: an upload, a person, a degraded model, uploads that an earlier run did not
-    read, or the schedule of its source.
+    read, the schedule of its source or of its retraining, new outcomes of live traffic, or new training code.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    kind: Literal["upload", "request", "degraded", "arrivals", "schedule"]
+    kind: Literal["upload", "request", "degraded", "arrivals", "schedule", "outcomes", "code"]
     detail: str = ""
+    change: datetime | None = Field(None, description="since when predictions have been worse, if that is why")
+
+
+class LearningWindow(BaseModel):
+    """The rows that a run learns from, if not from all: decided when it begins, so that it can be made again.
+
+    Parameters
+    ----------
+    kind : sliding: the newest rows; since_change: those since the relation of columns and target has changed
+    days : of the sliding window; None: the newest rows, as many as are enough
+    change : when it has changed; None: no change is known
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    kind: Literal["sliding", "since_change"]
+    days: float | None = None
+    change: datetime | None = None
 
 
 class Run(BaseModel):
@@ -34,6 +52,7 @@ class Run(BaseModel):
     started_at: datetime
     trigger: Trigger
     pipeline: Artifact
+    learns: LearningWindow | None = Field(None, description="None: from all rows")
 
     def key(self, step: str, name: str) -> str:
         """Return the key of a step's artifact in the artifact bucket."""

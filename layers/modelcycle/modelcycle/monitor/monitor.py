@@ -1,107 +1,116 @@
-"""Compare a model's live traffic with its training data, keep a report, and announce a degraded model."""
+"""Judge what was summarized of a model's live traffic and outcomes, keep a report, and tell what has changed."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
 
-from modelcycle.engine import connect
-from modelcycle.messages import Drift, Monitored, MonitorRequest, fingerprint
-from modelcycle.model.profile import ColumnProfile, Profile
-from modelcycle.model.signature import Signature
-from modelcycle.monitor import captures
-from modelcycle.monitor.drift import compare_column, compare_missing
+from modelcycle.cloud_metrics import CloudMetrics
+from modelcycle.logs import Logs
+from modelcycle.messages import Monitored, MonitoringReport, MonitorRequest, SummarizedWindow, Watched, fingerprint
+from modelcycle.model.labelled import Labelled
+from modelcycle.monitor.earlier import earlier_looks, with_outcomes
+from modelcycle.monitor.look import Looked, Subject, judge_look
+from modelcycle.monitor.metrics import model_metrics
+from modelcycle.monitor.resources import Resources, resources
+from modelcycle.monitor.wanted_runs import want_runs
 from modelcycle.registry import Registry
-from modelcycle.spec import Monitoring, Pipeline, parse
-from modelcycle.store import Store, put_json
+from modelcycle.store import S3Store, Store, put_json
+
+Window = tuple[datetime, datetime]
 
 
-def monitor(request: MonitorRequest, *, data: Store, artifacts: Store, registry: Registry) -> Monitored:
-    """Compare the champion's captured predictions with its training rows.
+def monitor(
+    request: MonitorRequest, *, data: S3Store, artifacts: Store, registry: Registry, logs: Logs,
+    metrics: CloudMetrics, training_code: str = "",
+) -> Watched:  # fmt: skip
+    """Judge each window of a look.
 
-    Only columns that the model reads are compared. `estimated` is the mean of the largest probability of each
-    prediction: the accuracy to expect if the probabilities are calibrated (confidence-based performance estimation).
-    ModelDegraded is announced once a day for each version.
+    The champion's long window decides: if the model is degraded, ModelDegraded is announced, once a day for each
+    version. All windows open, continue and close incidents. What earlier looks saw gets the outcomes that have come
+    since.
+
+    Parameters
+    ----------
+    data : the bucket of the pipeline files
+    training_code : hash of the deployed code that trains
+    logs : of the function that answers requests
 
     Returns
     -------
-    state `not live` without a live version, `no data` with fewer predictions than `monitoring.minimum_rows`
+    the results, the champion's long window first; one of state `not live` without a live version
     """
-    end = (request.at or datetime.now(UTC)).astimezone(UTC)
-    champion = registry.routes.get(request.model).champion
-    if champion is None:
-        return Monitored(
-            model=request.model, version=None, window=(end, end), rows=0, state="not live", drifted=[], degraded=False
-        )
-    version = registry.versions.get(request.model, champion)
-    pipeline = parse(artifacts.read(version.pipeline))
-    profile = Profile.model_validate_json(artifacts.read(version.profile))
-    signature = Signature.model_validate_json(artifacts.read(version.signature))
-    columns = _compared_columns(pipeline, profile, signature)
-    window = end - timedelta(hours=pipeline.monitoring.window_hours), end
-    objects, newest_only = captures.list_captures(data, request.model, *window)
-    with TemporaryDirectory() as name, connect(Path(name), "monitor") as engine:
-        folder = Path(name)
-        lines, unread = captures.download_captures(data, objects, folder)
-        rows = captures.load_predictions(
-            engine, lines, request.model, champion, window, columns, profile.missing_values
-        )
-        drifts: list[Drift] = []
-        estimated = None
-        enough = rows >= pipeline.monitoring.minimum_rows
-        if enough:
-            drifts = [_compare(engine, *numbered, pipeline.monitoring) for numbered in enumerate(columns)]
-            estimated = engine.execute("SELECT avg(sure) FROM live").fetchone()[0]
-    drifted = [drift.column for drift in drifts if drift.drifted]
-    degraded = bool(drifted) and len(drifted) >= pipeline.monitoring.share * len(drifts)
-    report = {
-        "model": request.model, "version": champion, "window": [moment.isoformat() for moment in window], "rows": rows,
-        "objects": len(objects), "objects_unread": unread, "newest_only": newest_only,
-        "limits": pipeline.monitoring.model_dump(mode="json"),
-        "columns": [drift.model_dump(mode="json") for drift in drifts],
-    }  # fmt: skip
-    # captures arrive late, so a second report on the same window may differ: each has its own key
-    content = fingerprint("monitor", "", report)[:8]
-    key = f"{request.model}/monitoring/{champion}/{end:%Y-%m-%dT%H%M%SZ}-{content}.json"
-    result = Monitored(
-        model=request.model,
-        version=champion,
-        window=window,
-        rows=rows,
-        state="no data" if not enough else "degraded" if degraded else "drifted" if drifted else "ok",
-        drifted=drifted,
-        degraded=degraded,
-        estimated=round(estimated, 6) if estimated is not None else None,
-        report=put_json(artifacts, key, report),
+    windows = request.summarize.windows
+    if not windows:
+        result = _not_live(request)
+        registry.monitoring.keep([result])
+        return Watched(model=request.model, windows=[result])
+    labelled = Labelled.from_bytes(artifacts.read(request.summarize.labelled)) if request.summarize.labelled else None
+    subjects = {version: Subject.read(registry.versions.get(request.model, version), artifacts)
+                for version in {window.version for window in windows}}  # fmt: skip
+    earlier = earlier_looks(registry.monitoring, request.model, request.summarize.at, subjects)
+    took = _resources(request.model, windows, logs, metrics)
+    live = registry.routes.get(request.model).weights
+    results: list[Monitored] = []
+    for window in windows:
+        looked = judge_look(
+            subjects[window.version], window, labelled, earlier, took[window.window], took[_before(window.window)],
+            request.summarize.notes, artifacts,
+        )  # fmt: skip
+        results.append(_recorded(looked, window, live, artifacts, registry))
+    results[0] = _announced(results[0], registry)
+    champion = subjects[windows[0].version].version
+    want_runs(champion, labelled, data, registry, training_code, request.summarize.at)
+    registry.monitoring.keep([*results, *with_outcomes(earlier, labelled, subjects)])
+    metrics.put(
+        request.model, model_metrics(results[0], len(registry.incidents.open(request.model))), request.summarize.at
     )
-    if degraded:
-        announced_at, before = registry.monitoring.announce_degraded(result)
-        result = result.model_copy(update={"announced_at": announced_at, "announced_before": before})
-    registry.monitoring.keep(result)
-    return result
+    return Watched(model=request.model, windows=results)
 
 
-def _compared_columns(pipeline: Pipeline, profile: Profile, signature: Signature) -> list[ColumnProfile]:
-    """Return the columns that the model reads, without ids and the time column, which always change."""
-    read = {field.name for field in signature.fields} - {*pipeline.id_columns, pipeline.time_column}
-    return [column for column in profile.columns if column.name in read]
+def _resources(
+    model: str, windows: Sequence[SummarizedWindow], logs: Logs, metrics: CloudMetrics
+) -> dict[Window, Resources]:
+    """Return what serving took in each of the windows, and in that of the same length before it."""
+    spans = list(dict.fromkeys(span for window in windows for span in (window.window, _before(window.window))))
+    found = resources(model, windows[0].version, spans, logs=logs, throttles=metrics.throttles)
+    return dict(zip(spans, found, strict=True))
 
 
-def _compare(engine: Any, position: int, profile: ColumnProfile, limits: Monitoring) -> Drift:
-    import duckdb
+def _before(window: Window) -> Window:
+    start, end = window
+    return start - (end - start), start
 
-    try:
-        missing_share = captures.missing_share_if_masked(engine, position)
-        if missing_share is not None:
-            return compare_missing(profile, missing_share, "masked (capture.mask): only missing values are compared")
-        if captures.was_sent(engine, position):
-            return compare_column(profile, captures.live_values(engine, position, profile), limits.psi)
-        missing_now, detail = 1.0, "in no request"
-    except (duckdb.Error, ValueError, ArithmeticError) as error:  # the other columns are still compared
-        missing_now, detail = profile.missing_share, f"could not be compared: {type(error).__name__}"
-    return Drift(
-        column=profile.name, psi=None, missing_before=profile.missing_share, missing_now=missing_now, drifted=False,
-        detail=detail,
-    )  # fmt: skip
+
+def _recorded(
+    looked: Looked, window: SummarizedWindow, live: dict[int, int], artifacts: Store, registry: Registry
+) -> Monitored:
+    """Keep the report, and open, continue or close incidents by it."""
+    report = looked.report
+    stored = put_json(artifacts, _report_key(report), report.wire())
+    changes = registry.incidents.update(
+        report.model, report.version, report.kind, report.window, report.signals, report.broken, live
+    )
+    return looked.result.model_copy(update={"report": stored, "incidents": [change.text for change in changes]})
+
+
+def _announced(result: Monitored, registry: Registry) -> Monitored:
+    """Announce ModelDegraded if the champion's long window says so."""
+    if not result.degraded or result.kind != "day":
+        return result
+    announced_at, before = registry.monitoring.announce_degraded(result)
+    return result.model_copy(update={"announced_at": announced_at, "announced_before": before})
+
+
+def _report_key(report: MonitoringReport) -> str:
+    # captures and outcomes arrive late, so a second report on the same window may differ: each has its own key
+    content = fingerprint("monitor", "", report.wire())[:8]
+    folder = f"{report.model}/monitoring/{report.version:08d}/{report.kind}"
+    return f"{folder}/{report.window[1]:%Y-%m-%dT%H%M%SZ}-{content}.json"
+
+
+def _not_live(request: MonitorRequest) -> Monitored:
+    at = request.summarize.at
+    return Monitored(
+        model=request.model, version=None, window=(at, at), rows=0, state="not live", drifted=[], degraded=False
+    )

@@ -70,6 +70,16 @@ def current_request() -> HttpRequest:
     )
 
 
+def model_in(event: Mapping[str, Any]) -> str:
+    """Return the model that the path of a request names, for log lines; empty if it can be none's name.
+
+    >>> model_in({"pathParameters": {"name": "plums"}}), model_in({"pathParameters": {"name": "../x"}})
+    ('plums', '')
+    """
+    name = str((event.get("pathParameters") or {}).get("name") or "")
+    return name if re.fullmatch(MODEL_NAME, name) else ""
+
+
 def answer_without_router(
     event: Mapping[str, Any], function_request_id: str, live_models: Callable[[], LiveModels], recorder: Recorder
 ) -> dict[str, Any] | None:

@@ -85,9 +85,10 @@ def check_contract(
         and create_new_rows(engine, contract, held, artifacts, columns, folder) is not None
     ):  # fmt: skip
         is_new = "row_id IN (SELECT row_id FROM new_rows)"
-    engine.execute(f"CREATE VIEW batch_rows AS SELECT * FROM clean_rows WHERE {is_new}")
+    of_files = f"file < {len(files)}"  # behind them are live requests
+    engine.execute(f"CREATE VIEW batch_rows AS SELECT * FROM clean_rows WHERE {of_files} AND ({is_new})")
     rows, snapshot_rows = engine.execute(
-        "SELECT (SELECT count(*) FROM batch_rows), (SELECT count(*) FROM clean_rows)"
+        f"SELECT (SELECT count(*) FROM batch_rows), (SELECT count(*) FROM clean_rows WHERE {of_files})"
     ).fetchone()
     batch = Batch(
         engine=engine, source="batch_rows", rows=rows,

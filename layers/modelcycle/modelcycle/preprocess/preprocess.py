@@ -34,6 +34,7 @@ from modelcycle.preprocess.reading_notes import reading_notes
 from modelcycle.preprocess.row_selection import (
     RowCounts,
     check_cells,
+    count_rows,
     create_kept_rows,
     create_valid_rows,
     required_columns,
@@ -48,6 +49,7 @@ from modelcycle.preprocess.split import (
     units_of_part,
 )
 from modelcycle.preprocess.training_profile import training_profile
+from modelcycle.preprocess.window import create_no_older_rows, leave_out_older
 from modelcycle.registry import Results
 from modelcycle.spec import Pipeline
 from modelcycle.steps import pipeline_of, reuse_or_run
@@ -69,8 +71,8 @@ def preprocess(
 ) -> Preprocessed:
     """Infer the columns' types, quarantine what does not parse, split by case, and profile the training rows.
 
-    Rows in = kept + quarantined + duplicates. Equal rows are kept, see `duplicates`. White space around
-    values is removed.
+    Rows in = kept + quarantined + duplicates + those before the window that the run learns from. Equal rows are kept,
+    see `duplicates`. White space around values is removed.
 
     Parameters
     ----------
@@ -93,6 +95,8 @@ def preprocess(
     parameters = pipeline.model_dump(mode="json", include=PIPELINE_KEYS)
     if pipeline.rules.freshness is not None:  # what was fresh then may not be any more
         parameters["started"] = request.run.started_at.isoformat()
+    if request.run.learns is not None:
+        parameters["learns"] = request.run.learns.model_dump(mode="json")
     return reuse_or_run(
         work, Preprocessed, step=STEP, request=request, parameters=parameters, code=code, results=results,
         artifacts=artifacts, workplace=workplace,
@@ -128,7 +132,14 @@ def _preprocess(
     time_number = names.index(pipeline.time_column) if pipeline.time_column is not None else None
     required = required_by_rule(violations, columns)
     required |= required_columns(engine, pipeline, columns, target_number, time_number)
-    counts = create_valid_rows(engine, columns, target_number, required, time_number)
+    create_valid_rows(engine, columns, target_number, required, time_number)
+    create_no_older_rows(engine)
+    window_notes: list[str] = []
+    if run.learns is not None and engine.execute("SELECT count(*) FROM valid_rows").fetchone()[0]:
+        task = target.infer_task(engine, columns[target_number], pipeline)
+        time = columns[time_number] if time_number is not None else None
+        window_notes = leave_out_older(engine, run.learns, task, time, manifest, run.started_at)
+    counts = count_rows(engine, columns)
     held = tell_held_cells(engine)
     counts = counts._replace(cells=counts.cells + held)
     quarantine, reasons = None, {}
@@ -184,6 +195,7 @@ def _preprocess(
         cells=counts.cells,
         cell_reasons=cell_reasons(engine, columns),
         duplicates=counts.duplicates,
+        older=counts.older,
         split=part_rows,
         cases=grouping.cases,
         case_recipe=artifacts.put(run.key(STEP, "cases.json"), grouping.recipe.model_dump_json().encode()),
@@ -195,7 +207,14 @@ def _preprocess(
         ask=checked.ask,
         notes=[
             note
-            for note in (*reading_notes(decided, pipeline), moved, *grouping.notes, *split_notes, entity_note)
+            for note in (
+                *window_notes,
+                *reading_notes(decided, pipeline),
+                moved,
+                *grouping.notes,
+                *split_notes,
+                entity_note,
+            )
             if note
         ],
         **written,

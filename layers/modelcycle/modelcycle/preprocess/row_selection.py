@@ -28,12 +28,13 @@ MAX_UNREAD_SHARE = 0.5  # of the values of a column: with more, it is not what i
 
 
 class RowCounts(NamedTuple):
-    """Numbers of rows; `cells` counts the values of kept rows that do not parse."""
+    """Numbers of rows; `cells` counts the values of kept rows that do not parse, `older` rows before the window."""
 
     kept: int
     quarantined: int
     duplicates: int
     cells: int
+    older: int = 0
 
 
 def required_columns(
@@ -71,7 +72,7 @@ def required_columns(
 
 def create_valid_rows(
     engine: Any, columns: dict[int, Column], target: int, required: dict[int, str], time: int | None
-) -> RowCounts:
+) -> None:
     """Create `invalid_values`, `unread_cells` and `valid_rows`.
 
     Parameters
@@ -80,10 +81,6 @@ def create_valid_rows(
     target : number of the target
     required : see `required_columns`
     time : number of the column by which the rows are split
-
-    Raises
-    ------
-    BadData : most values of a column do not parse
     """
     _create_invalid_values(engine, columns, required)
     times = "NULL::DOUBLE" if time is None else parsed_sql(columns[time], f"c{time}")
@@ -92,7 +89,6 @@ def create_valid_rows(
             SELECT row_id, {parsed_sql(columns[target], f"c{target}")} AS target, {times} AS time FROM clean_rows
             SEMI JOIN unique_rows USING (row_id) ANTI JOIN invalid_values USING (row_id) ORDER BY row_id"""
     )
-    return _count(engine, columns)
 
 
 def create_kept_rows(engine: Any, columns: dict[int, Column], target: int, folder: Path) -> None:
@@ -131,7 +127,7 @@ def check_cells(engine: Any, columns: dict[int, Column], target: int, counts: Ro
     """
     cells, read, missing = counts.kept * len(columns), 0, -held
     valid = "clean_rows"
-    if counts.quarantined or counts.duplicates:
+    if counts.quarantined or counts.duplicates or counts.older:
         valid += " SEMI JOIN valid_rows USING (row_id)"
     for batch in batches(list(columns)):
         kept = ", ".join(f"count({'target' if number == target else f'c{number}'})" for number in batch)
@@ -212,18 +208,23 @@ def _unparsed_reason(column: Column) -> str:
     return "neither true nor false"
 
 
-def _count(engine: Any, columns: dict[int, Column]) -> RowCounts:
-    """Count the rows of each kind, and check that none is lost."""
-    rows, unique, quarantined, kept, cells = engine.execute(
+def count_rows(engine: Any, columns: dict[int, Column]) -> RowCounts:
+    """Count the rows of each kind, and check that none is lost.
+
+    Raises
+    ------
+    BadData : most values of a column do not parse
+    """
+    rows, unique, quarantined, kept, cells, older = engine.execute(
         """SELECT (SELECT count(*) FROM clean_rows), (SELECT count(*) FROM unique_rows),
              (SELECT count(DISTINCT row_id) FROM invalid_values), (SELECT count(*) FROM valid_rows),
-             (SELECT count(*) FROM unread_cells)"""
+             (SELECT count(*) FROM unread_cells), (SELECT count(*) FROM older_rows)"""
     ).fetchone()
-    counts = RowCounts(kept, quarantined, rows - unique, cells)
-    if rows != kept + quarantined + counts.duplicates:
+    counts = RowCounts(kept, quarantined, rows - unique, cells, older)
+    if rows != kept + quarantined + counts.duplicates + older:
         raise Fault(
-            f"of {rows:,} rows, {kept:,} are kept, {quarantined:,} quarantined and {counts.duplicates:,} duplicates,"
-            " which does not add up", "preprocess", "this is a bug in ModelCycle: please report it",
+            f"of {rows:,} rows, {kept:,} are kept, {quarantined:,} quarantined, {counts.duplicates:,} duplicates and"
+            f" {older:,} too old, which does not add up", "preprocess", "this is a bug in ModelCycle: please report it",
         )  # fmt: skip
     _check_readable(engine, columns)
     return counts

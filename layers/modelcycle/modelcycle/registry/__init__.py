@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from modelcycle.registry.audit import Audit, Entry
 from modelcycle.registry.events import EventKind
+from modelcycle.registry.incident import Incident, IncidentChange
+from modelcycle.registry.incident_kinds import IncidentKind
+from modelcycle.registry.incidents import Incidents
 from modelcycle.registry.judgements import Judgement, Judgements
 from modelcycle.registry.landings import Known, Landing, Landings
 from modelcycle.registry.leases import Claim, Leases, Upload
 from modelcycle.registry.monitoring import Announcement, MonitoringResults
 from modelcycle.registry.moves import Move, Route, champion
 from modelcycle.registry.results import Results
+from modelcycle.registry.retrainings import Governor, RetrainingDecision, Retrainings, StartedRun
 from modelcycle.registry.routes import Routes
 from modelcycle.registry.runs import RunRecord, Runs
 from modelcycle.registry.standings import Standings
@@ -29,6 +33,11 @@ __all__ = [
     "DynamoTable",
     "Entry",
     "EventKind",
+    "Governor",
+    "Incident",
+    "IncidentChange",
+    "IncidentKind",
+    "Incidents",
     "Judgement",
     "Judgements",
     "Known",
@@ -41,6 +50,8 @@ __all__ = [
     "ReferenceRows",
     "Registry",
     "Results",
+    "RetrainingDecision",
+    "Retrainings",
     "Route",
     "Routes",
     "RunRecord",
@@ -48,6 +59,7 @@ __all__ = [
     "Shard",
     "Standing",
     "Standings",
+    "StartedRun",
     "State",
     "Streams",
     "Table",
@@ -77,6 +89,8 @@ class Registry:
         self.streams = Streams(table)
         self.judgements = Judgements(table)
         self.monitoring = MonitoringResults(table)
+        self.incidents = Incidents(table)
+        self.retrainings = Retrainings(table)
         self.audit = Audit(table)
 
     def unit_of_work(self, model: str) -> UnitOfWork:

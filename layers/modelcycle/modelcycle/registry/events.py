@@ -17,9 +17,19 @@ from modelcycle.registry.table import Write
 EventKind = Literal[
     "RunStarted", "RunEnded", "ArrivalsFolded", "VersionRegistered", "VersionStaged", "VersionRefused",
     "VersionApproved", "VersionRejected", "VersionPromoted", "VersionRolledBack", "VersionShadowed",
-    "VersionHeld", "ModelDegraded",
+    "VersionHeld", "ModelDegraded", "LabelledRowsArrived", "TrainingCodeChanged", "RetrainingPaused",
+    "IncidentOpened", "IncidentStillOpen", "IncidentClosed",
 ]  # fmt: skip
 EVENT_LIFETIME = timedelta(days=90)  # in the table; entries of the audit trail are never deleted
+
+
+def plain_line(text: str) -> str:
+    r"""Return a text as one line without `"` and `\`: EventBridge puts it into JSON without escaping it.
+
+    >>> plain_line('the column "a\n\\b"')
+    "the column 'a /b'"
+    """
+    return " ".join(text.replace('"', "'").replace("\\", "/").split())
 
 
 def event_write(kind: EventKind, model: str, **detail: Any) -> Write:

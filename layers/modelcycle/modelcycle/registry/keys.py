@@ -13,7 +13,7 @@ return a prefix: what all records of one kind have in common.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 
@@ -204,9 +204,72 @@ def monitoring(model: str) -> Key:
     return Key(f"MONITOR#{model}", "MONITOR")
 
 
+def monitored_window(model: str, kind: str, end: datetime, version_number: int) -> Key:
+    """The result of monitoring for one window of a version, which ended at `end` (UTC)."""
+    return Key(f"MONITOR#{model}", f"{monitored_windows(kind)}{moment(end)}#{version_number:08d}")
+
+
+def monitored_windows(kind: str) -> str:
+    """The beginning of the `sk` of all windows of a kind."""
+    return f"WINDOW#{kind}#"
+
+
+def moment(at: datetime) -> str:
+    """A time as a part of a key; such parts sort in the order of time.
+
+    >>> moment(datetime.fromisoformat("2026-01-02T03:04:05+01:00"))
+    '2026-01-02T02:04:05Z'
+    """
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def degradation(model: str, version_number: int, day: str) -> Key:
     """That ModelDegraded was announced for a version on that day (YYYY-MM-DD)."""
     return Key(f"MONITOR#{model}", f"DEGRADED#{version_number:08d}#{day}")
+
+
+# incidents
+
+
+def incidents_now(model: str) -> Key:
+    """Which incidents of a model are open, and the newest look at each version."""
+    return Key(f"INCIDENT#{model}", "NOW")
+
+
+def incident(model: str, number: int) -> Key:
+    """One incident: what was seen, since when, and how it ended."""
+    return Key(f"INCIDENT#{model}", f"INCIDENT#{number:08d}")
+
+
+def incidents(model: str) -> Key:
+    return Key(f"INCIDENT#{model}", "INCIDENT#")
+
+
+# retraining
+
+
+def governor(model: str) -> Key:
+    """The runs that were started without a person, and since when refusals count again."""
+    return Key(f"RETRAINING#{model}", "GOVERNOR")
+
+
+def retraining_request(model: str, request_id: str) -> Key:
+    """The decision that answered a request for a run; a request that comes again finds it."""
+    return Key(f"RETRAINING#{model}", f"REQUEST#{request_id}")
+
+
+def retraining_decision(model: str, at: datetime, request_id: str) -> Key:
+    """A decision of the governor, by its time: whether a request for a run starts one, and why."""
+    return Key(f"RETRAINING#{model}", f"DECISION#{at.isoformat()}#{request_id}")
+
+
+def retraining_decisions(model: str) -> Key:
+    return Key(f"RETRAINING#{model}", "DECISION#")
+
+
+def wanted_run(model: str, kind: str, occasion: str) -> Key:
+    """That a run was asked for on that occasion, such as new code for a version."""
+    return Key(f"RETRAINING#{model}", f"WANTED#{kind}#{occasion}")
 
 
 # events, which the table's stream carries to the bus

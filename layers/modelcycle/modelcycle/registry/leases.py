@@ -67,6 +67,10 @@ class Leases:
         self.table = table
         self.runs = runs
 
+    def holder(self, model: str) -> Lease:
+        """Return the run that may train the model; its execution may have died."""
+        return self._read(model)[0]
+
     def uploads(self, model: str, object_key: str) -> dict[str, Upload]:
         """Return the claim of each upload of an object key, by upload id."""
         records = self.table.query(*keys.uploads(model, object_key))

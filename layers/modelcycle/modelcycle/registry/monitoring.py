@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from modelcycle.faults import Raced
-from modelcycle.messages import Monitored
+from modelcycle.messages import Monitored, WindowKind
 from modelcycle.registry import keys
 from modelcycle.registry.events import event_write
 from modelcycle.registry.table import Table, Write, retry_when_raced, revision_of
 
+KEPT: dict[WindowKind, timedelta] = {"hour": timedelta(days=30), "day": timedelta(days=400)}  # results of windows
 MAX_NAMED_COLUMNS = 50  # drifted columns that an event names; an event of EventBridge has at most 256 KiB
 
 
@@ -32,18 +34,36 @@ class MonitoringResults:
         record = self.table.get(*keys.monitoring(model))
         return Monitored.model_validate(record.body) if record else None
 
+    def between(self, model: str, kind: WindowKind, start: datetime, end: datetime) -> list[Monitored]:
+        """Return the results of all windows that ended in [start, end], the oldest first."""
+        prefix = keys.monitored_windows(kind)
+        records = self.table.query(keys.monitoring(model).pk, prefix, start=f"{prefix}{keys.moment(start)}")
+        last = f"{prefix}{keys.moment(end)}~"
+        return [Monitored.model_validate(record.body) for record in records if record.sk < last]
+
     @retry_when_raced
-    def keep(self, result: Monitored) -> None:
-        """Record a result, unless that of a later window is on record.
+    def keep(self, results: Sequence[Monitored]) -> None:
+        """Record the results of one look; the first is the model's newest, unless that of a later look is on record.
 
         Raises
         ------
         Raced : others wrote results at each attempt
         """
-        key = keys.monitoring(result.model)
+        writes = []
+        for result in results:
+            if result.version is not None:
+                key = keys.monitored_window(result.model, result.kind, result.window[1], result.version)
+                record = self.table.get(*key)
+                if record is None or record.body != result.wire():
+                    expires = int((result.window[1] + KEPT[result.kind]).timestamp())
+                    writes.append(Write(*key, result.wire(), revision_of(record), expires=expires))
+        newest = results[0]
+        key = keys.monitoring(newest.model)
         record = self.table.get(*key)
-        if record is None or Monitored.model_validate(record.body).window[1] < result.window[1]:
-            self.table.write(Write(*key, result.wire(), revision_of(record)))
+        if record is None or Monitored.model_validate(record.body).window[1] < newest.window[1]:
+            writes.append(Write(*key, newest.wire(), revision_of(record)))
+        if writes:
+            self.table.write(*writes)
 
     def announce_degraded(self, result: Monitored) -> Announcement:
         """Write ModelDegraded for the bus, once for each version and day."""
@@ -55,6 +75,8 @@ class MonitoringResults:
             "version": result.version, "drifted": result.drifted[:MAX_NAMED_COLUMNS],
             "drifted_columns": len(result.drifted), "rows": result.rows, "window_end": day,
         }  # fmt: skip
+        if result.change_point is not None:
+            detail["change_point"] = result.change_point.isoformat()
         try:
             self.table.write(
                 Write(*key, detail | {"at": at.isoformat()}), event_write("ModelDegraded", result.model, **detail)

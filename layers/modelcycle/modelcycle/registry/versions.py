@@ -196,6 +196,11 @@ class Versions:
             )  # fmt: skip
         return found
 
+    def newest(self, model: str) -> int | None:
+        """Return the number of a model's newest version; None if it has none."""
+        record = self.table.get(*keys.latest_version(model))
+        return int(record.body["version"]) if record else None
+
     def all(self, model: str, limit: int | None = None) -> list[Version]:
         """Return the versions of a model, newest first."""
         records = self.table.query(*keys.versions(model), newest_first=True, limit=limit)

@@ -1,4 +1,4 @@
-"""Step 11, retraining: an event on the bus starts the lifecycle again."""
+"""Step 11, retraining: whoever asks for a run, the governor decides whether it starts now."""
 
 from modelcycle.retrain.retrain import retrain
 

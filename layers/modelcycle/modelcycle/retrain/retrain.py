@@ -1,63 +1,133 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import random
+import time
+from datetime import UTC, datetime
+from typing import Any
 
-from modelcycle.faults import Unknown
+from modelcycle.faults import Raced, Unknown
 from modelcycle.flows import Flows
 from modelcycle.messages import Retrained, RetrainRequest
-from modelcycle.registry import Runs
+from modelcycle.registry import Governor, Registry, RetrainingDecision, StartedRun
+from modelcycle.registry.events import plain_line
+from modelcycle.retrain.facts import read_facts
+from modelcycle.retrain.governor import Answer, govern, is_asked_for
 from modelcycle.spec import Retraining, parse
 from modelcycle.store import S3Store
 
-STARTED_BEFORE = "was started before"  # by the same event
-MAX_COOLDOWN_HOURS = 10 * 365 * 24.0  # no run is older, so a longer cooldown has the same effect
+MAX_RACES = 20  # decisions about one request; each one lost means that another request was decided
+MAX_PAUSE = 0.5  # seconds before the next
 
 
-def retrain(request: RetrainRequest, *, lifecycle: str, data: S3Store, runs: Runs, flows: Flows) -> Retrained:
-    """Start the lifecycle under a name made of the event, so that an event delivered twice starts one run.
+def retrain(
+    request: RetrainRequest,
+    *,
+    lifecycle: str,
+    data: S3Store,
+    registry: Registry,
+    flows: Flows,
+    now: datetime | None = None,
+) -> Retrained:
+    """Decide whether a request starts the lifecycle, write the decision down, and start it.
 
-    A degraded model starts a run only if the pipeline file asks for it (`retraining.on_degraded`) and the last run
-    that a degradation started is older than the cooldown. Arrivals that a run did not read always start one.
+    The decision is written before the run is started, in one transaction with the claim of the start, so two requests
+    at the same time cannot both start one. The execution is named after the request: a request that comes again finds
+    the decision, starts what a killed function did not, and gets the same answer.
 
     Parameters
     ----------
     lifecycle : ARN of the state machine
     data : the bucket of the pipeline files
+    now : the time of the decision; default: now
+
+    Raises
+    ------
+    Raced : others decided at each attempt
     """
-    return Retrained(kind=request.kind, done=_start(request, lifecycle, data, runs, flows))
+    decision = _decide(request, lifecycle, data, registry, flows, now)
+    if decision.decision == "started":
+        flows.start(lifecycle, _name(request), decision.message)
+    return Retrained(kind=request.kind, done=decision.decision, why=decision.why, execution=decision.execution)
 
 
-def _start(request: RetrainRequest, lifecycle: str, data: S3Store, runs: Runs, flows: Flows) -> str:
+def _decide(
+    request: RetrainRequest, lifecycle: str, data: S3Store, registry: Registry, flows: Flows, now: datetime | None
+) -> RetrainingDecision:
+    for _ in range(MAX_RACES):
+        earlier = registry.retrainings.answer(request.model, request.event_id)
+        if earlier is not None:
+            return earlier
+        governor = registry.retrainings.governor(request.model)
+        at = now or datetime.now(UTC)
+        if request.kind == "RetrainingResumed":
+            decision = _decision(request, at, "resumed", "a person ended the pause")
+            after: Governor | None = governor.model_copy(update={"resumed_at": at, "paused_at": None})
+            pause: dict[str, Any] = {}
+        else:
+            limits = _limits(request.model, data)
+            if limits is None:
+                answer = Answer("refused", f"{request.model} has no pipeline file")
+            else:
+                facts = read_facts(request.model, governor, registry, flows, at)
+                answer = govern(request.model, request.kind, request.reason, facts, limits, at)
+            decision = _decision(request, at, answer.decision, answer.why, lifecycle)
+            after, pause = _remembered(governor, decision, answer, request.model)
+        try:
+            registry.retrainings.put(request.model, decision, after, **pause)
+        except Raced:
+            time.sleep(random.uniform(0, MAX_PAUSE))  # noqa: S311 (jitter, not a secret)
+            continue
+        return decision
+    raise Raced("other requests for a run were decided at the same time", request.model, "try again")
+
+
+def _limits(model: str, data: S3Store) -> Retraining | None:
     try:
-        retraining = parse(data.latest(f"pipelines/{request.model}.yaml")[0]).retraining
+        return parse(data.latest(f"pipelines/{model}.yaml")[0]).retraining
     except Unknown:
-        return f"{request.model} has no pipeline file"
-    name = f"retrain-{request.event_id}"
-    obstacle = _obstacle(request.model, name, retraining, runs) if request.kind == "ModelDegraded" else None
-    if obstacle:
-        return obstacle
-    event = {
-        "source": "modelcycle",
-        "detail-type": request.kind,
-        "detail": {"model": request.model} | request.detail,
-    }
-    return "started" if flows.start(lifecycle, name, event) else STARTED_BEFORE
-
-
-def _obstacle(model: str, name: str, retraining: Retraining, runs: Runs) -> str | None:
-    """Return why a degraded model is not trained again now; None if it is.
-
-    Parameters
-    ----------
-    name : of the execution that the event starts
-    """
-    if not retraining.on_degraded:
-        return "retraining.on_degraded is false"
-    cooldown = timedelta(hours=min(retraining.cooldown_hours, MAX_COOLDOWN_HOURS))
-    recent = runs.since(model, datetime.now(UTC) - cooldown)
-    latest = next((record for record in recent if record.run.trigger.kind == "degraded"), None)
-    if latest is None:
         return None
-    if latest.run.execution.endswith(f":{name}"):
-        return STARTED_BEFORE
-    return f"cooling down: a degradation started run {latest.run.run_id} less than {cooldown} ago"
+
+
+def _decision(
+    request: RetrainRequest, at: datetime, decision: Any, why: str, lifecycle: str = ""
+) -> RetrainingDecision:
+    started = decision == "started"
+    return RetrainingDecision(
+        request_id=request.event_id, kind=request.kind, at=at, decision=decision, why=why, by=request.by,
+        execution=_execution(lifecycle, _name(request)) if started else "",
+        message=_message(request, why) if started else {},
+    )  # fmt: skip
+
+
+def _message(request: RetrainRequest, why: str) -> dict[str, Any]:
+    """Return the event that the execution gets; `claim` reads it."""
+    detail = {"model": request.model, "request": request.event_id, "why": why} | request.detail
+    return {"source": "modelcycle", "detail-type": request.kind, "detail": detail}
+
+
+def _remembered(
+    governor: Governor, decision: RetrainingDecision, answer: Answer, model: str
+) -> tuple[Governor | None, dict[str, Any]]:
+    """Return what the governor remembers after a decision, None if nothing new; and what a pause announces."""
+    if decision.decision == "started" and decision.kind != "ArrivalsFolded":
+        start = StartedRun(
+            at=decision.at, kind=decision.kind, execution=decision.execution, asked=is_asked_for(decision.kind)
+        )
+        return governor.model_copy(update={"starts": [*governor.starts, start], "paused_at": None}), {}
+    if answer.pauses and governor.paused_at is None:
+        text = f"{model}: retraining is {answer.why}"
+        return governor.model_copy(update={"paused_at": decision.at}), {"reason": answer.why, "text": plain_line(text)}
+    return None, {}
+
+
+def _name(request: RetrainRequest) -> str:
+    return f"retrain-{request.event_id}"
+
+
+def _execution(lifecycle: str, name: str) -> str:
+    """Return the ARN of an execution of a state machine.
+
+    >>> _execution("arn:aws:states:us-east-1:1:stateMachine:mc-lifecycle", "retrain-7")
+    'arn:aws:states:us-east-1:1:execution:mc-lifecycle:retrain-7'
+    """
+    return f"{lifecycle.replace(':stateMachine:', ':execution:', 1)}:{name}"

@@ -12,10 +12,12 @@ from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import MODEL_NAME, ColumnName, Section
 from modelcycle.spec.serving import Capture, Rollout, Staging
-from modelcycle.spec.sources import MAIN, Csv, Join, S3Source, Source, csv_of, is_pulled
+from modelcycle.spec.sources import MAIN, Csv, Every, Join, S3Source, Source, csv_of, is_pulled
 
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 Algorithm = Literal["hist_gradient_boosting", "random_forest", "extra_trees", "linear"]
+
+MAX_NEW_ROWS = 200_000  # monitoring counts the newest rows with an outcome up to this number
 
 CROSS_FIELD_ERROR = "cross_field"
 """Pydantic error type of a rule over several keys; its context holds `message` and `path`, the key to blame."""
@@ -146,11 +148,15 @@ class Retraining(Section):
     """What starts a new run by itself, and what it learns from."""
 
     on_degraded: bool = Field(True, description="start a new run when the model is degraded")
-    every: str | None = Field(None, description="also by time, such as `7 days`; at least an hour")
-    new_rows: int | None = Field(None, ge=1, description="also after so many new labelled rows of live traffic")
+    every: Every | None = Field(None, description="also by time, such as `7 days`; at least an hour")
+    new_rows: int | None = Field(
+        None, ge=1, le=MAX_NEW_ROWS, description="also after so many new labelled rows of live traffic"
+    )
     on_code: bool = Field(False, description="also when the code that trains has changed")
-    cooldown_hours: float = Field(24, ge=0, description="minimum time between two runs that were not asked for")
-    per_week: int = Field(3, ge=1, le=100, description="runs in seven days that were not asked for")
+    cooldown_hours: float = Field(
+        24, ge=0, description="minimum time since the last run that this section has started; not for `every`"
+    )
+    per_week: int = Field(3, ge=1, le=100, description="runs in seven days; those of `every` and by hand do not count")
     pause_after: int = Field(3, ge=1, le=100, description="refused challengers in a row, after which it pauses")
     window: Literal["auto", "all", "sliding", "since_change"] = Field(
         "auto",
@@ -158,6 +164,18 @@ class Retraining(Section):
     )
     window_days: float | None = Field(None, gt=0, description="length of the sliding window; default: chosen by size")
     traffic: bool = Field(True, description="labelled live traffic is learned from too")
+
+    @model_validator(mode="after")
+    def _days_of_a_sliding_window(self) -> Retraining:
+        if self.window_days is not None and self.window != "sliding":
+            raise ValueError("window_days is the length of a sliding window: write `window: sliding`")
+        return self
+
+    @model_validator(mode="after")
+    def _at_least_an_hour(self) -> Retraining:
+        if self.every is not None and self.every.endswith(("minute", "minutes")) and int(self.every.split()[0]) < 60:
+            raise ValueError("every is at least 60 minutes")
+        return self
 
 
 class Approval(Section):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.measured.metrics import measure
+from modelcycle.measured.units import Units
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import Scores
 from modelcycle.spec import Task, is_better
 from modelcycle.validate.gates import ReferenceModel
-from modelcycle.validate.metrics import measure
 from modelcycle.validate.significance import Comparison, compare
-from modelcycle.validate.units import Units
 
 LOSS_NAMES: dict[Task, str] = {
     "binary": "quadratic score",

@@ -1,4 +1,4 @@
-"""The tables of the validation report: confusion, calibration, residuals."""
+"""Tables of the validation report: confusion and residuals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy.typing as npt
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
 
-CALIBRATION_BINS = 10
 RESIDUAL_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 Array = npt.NDArray[Any]
 
@@ -34,43 +33,6 @@ def confusion(scores: Array, target: Array, classes: list[str], threshold: float
 
     counts = confusion_matrix(target, predicted_codes(scores, threshold), labels=np.arange(len(classes)))
     return {"classes": classes, "counts": counts.tolist()}
-
-
-def calibration(scores: Array, target: Array) -> list[dict[str, float]]:
-    """Compare predicted probability and observed frequency, in equal bins of the probability without the empty ones.
-
-    Binary: of the positive class. Multiclass: of the predicted class (confidence).
-
-    Parameters
-    ----------
-    scores : (n, k)
-    target : codes (n,)
-
-    Returns
-    -------
-    for each bin its bounds (`from`, `to`), `rows`, mean probability (`said`) and share of true rows (`true`)
-
-    Examples
-    --------
-    >>> calibration(np.array([[0.25, 0.75], [0.25, 0.75]]), np.array([1, 0]))
-    [{'from': 0.7, 'to': 0.8, 'rows': 2, 'said': 0.75, 'true': 0.5}]
-    """
-    if scores.shape[1] == 2:
-        probability, is_true = scores[:, 1].astype(np.float64), target == 1
-    else:
-        probability, is_true = scores.max(axis=1).astype(np.float64), predicted_codes(scores) == target
-    bins = np.minimum((probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    return [
-        {
-            "from": number / CALIBRATION_BINS,
-            "to": (number + 1) / CALIBRATION_BINS,
-            "rows": int(in_bin.sum()),
-            "said": float(probability[in_bin].mean()),
-            "true": float(is_true[in_bin].mean()),
-        }
-        for number in range(CALIBRATION_BINS)
-        if (in_bin := bins == number).any()
-    ]
 
 
 def residuals(scores: Array, target: Array) -> dict[str, float]:

@@ -9,10 +9,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.measured.intervals import CONFIDENCE_LEVEL
+from modelcycle.measured.ranked_pairs import auc_influences
+from modelcycle.measured.units import Units
 from modelcycle.spec import Task
-from modelcycle.validate.intervals import CONFIDENCE_LEVEL
-from modelcycle.validate.ranked_pairs import auc_influences
-from modelcycle.validate.units import Units
 
 Array = npt.NDArray[Any]
 Verdict = Literal["better", "worse", "inconclusive"]

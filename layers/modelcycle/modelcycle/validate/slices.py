@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.measured.grouped_means import Numbers, holm, means, means_against_rest, upper_p
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.model.slices import Slices
 from modelcycle.spec import Task
-from modelcycle.validate.grouped_means import Numbers, holm, means, means_against_rest, upper_p
 
 MIN_LOST_ROWS = 100  # a smaller slice cannot refuse a candidate
 MIN_LOST_SHARE = 0.1  # of the compared rows, likewise

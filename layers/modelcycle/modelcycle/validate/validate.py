@@ -9,6 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.faults import BadMessage
+from modelcycle.measured.intervals import CONFIDENCE_LEVEL, metric_interval
+from modelcycle.measured.metrics import measure
+from modelcycle.measured.reliability import calibration
+from modelcycle.measured.units import Units
 from modelcycle.messages import Chain, Validated, ValidateRequest
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.distances import prediction_distance
@@ -33,12 +37,9 @@ from modelcycle.validate.gates import (
     minimum_gates,
     uncompared_gate,
 )
-from modelcycle.validate.intervals import CONFIDENCE_LEVEL, metric_interval
-from modelcycle.validate.metrics import measure
-from modelcycle.validate.report import calibration, confusion, residuals
+from modelcycle.validate.report import confusion, residuals
 from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
-from modelcycle.validate.units import Units
 
 STEP = "validate"
 Array = npt.NDArray[Any]

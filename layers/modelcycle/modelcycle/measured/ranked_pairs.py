@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.validate.units import LEVEL, Units
+from modelcycle.measured.units import LEVEL, Units
 
 PRIOR_ROWS = 4.0
 """How many rows of a class the assumed variance of its placements counts as.

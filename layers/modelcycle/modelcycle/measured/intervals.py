@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.measured.heavy_tails import positive_mean_interval
+from modelcycle.measured.ranked_pairs import auc_influences, auc_interval
+from modelcycle.measured.units import Units
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.spec import METRICS, Task
-from modelcycle.validate.heavy_tails import positive_mean_interval
-from modelcycle.validate.ranked_pairs import auc_influences, auc_interval
-from modelcycle.validate.units import Units
 
 CONFIDENCE_LEVEL = 0.95
 TAIL = (1 - CONFIDENCE_LEVEL) / 2

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.measured.reliability import calibration
 from modelcycle.model.losses import log_loss
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.spec import METRICS, Task
-from modelcycle.validate.report import calibration
 
 Array = npt.NDArray[Any]
 
@@ -52,6 +52,22 @@ def measure(
         else:
             left_out[name] = reason or "it is not a finite number on these rows"
     return metrics, left_out
+
+
+def measure_one(
+    name: str, scores: Array, target: Array, task: Task, threshold: float = DEFAULT_THRESHOLD
+) -> float | None:
+    """Return one metric of `measure`; None if it is undefined on these rows, or not one of the task.
+
+    Examples
+    --------
+    >>> measure_one("rmse", np.array([[10.0], [22.0]]), np.array([10.0, 20.0]), "regression")
+    1.4142135623730951
+    """
+    if not len(target) or name not in METRICS[task] or _undefined_reason(name, target, scores.shape[1]):
+        return None
+    value = float(_functions(scores, target, task, threshold)[name]())
+    return value if math.isfinite(value) else None
 
 
 def _functions(scores: Array, target: Array, task: Task, threshold: float) -> dict[str, Callable[[], Any]]:
@@ -115,7 +131,7 @@ def _multiclass_functions(scores: Array, target: Array) -> dict[str, Callable[[]
 def expected_calibration_error(scores: Array, target: Array) -> float:
     """Return the mean distance of predicted probability and observed frequency (Naeini et al. 2015).
 
-    Over the bins of `report.calibration`, weighted by their rows. On few rows it is above zero by chance alone.
+    Over the bins of `reliability.calibration`, weighted by their rows. On few rows it is above zero by chance alone.
 
     Parameters
     ----------

@@ -1,0 +1,163 @@
+"""Lands live requests whose outcome is known: a file for each day of predictions, every prediction in one of them.
+
+As of any source, the files that count are those that one record of the registry names. A day's file is replaced by
+another one when other outcomes of it are known; rows whose captures are gone by then are kept from the file before. So
+the latest outcome counts, and killed, raced or repeated pulls end as one does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from modelcycle.captured import Selection, download, newest, select_outcomes
+from modelcycle.captured.outcome_rows import OutcomeColumns, read_outcomes
+from modelcycle.captured.outcomes import match_outcomes, told_as_sentences
+from modelcycle.collect.landed import TRAFFIC, LandedFile, LandedFiles
+from modelcycle.collect.traffic_file import read_traffic_file, write_traffic_file
+from modelcycle.collect.traffic_rows import (
+    MAX_TRAFFIC_ROWS,
+    TrafficColumns,
+    create_answered,
+    create_predictions,
+    create_traffic_rows,
+)
+from modelcycle.contract import Contract
+from modelcycle.engine import Engine, connect
+from modelcycle.messages import PulledFile
+from modelcycle.model.signature import Signature
+from modelcycle.registry import Registry
+from modelcycle.registry.table import retry_when_raced
+from modelcycle.spec import Pipeline
+from modelcycle.store import Listed, Store
+
+DAY_CHARACTERS = len("2026-11-29")
+
+
+class PulledTraffic(NamedTuple):
+    """The files that are new, and what people should know, as sentences."""
+
+    files: list[PulledFile]
+    notes: list[str]
+
+
+@retry_when_raced
+def pull_traffic(
+    pipeline: Pipeline, *, data: Store, artifacts: Store, registry: Registry, now: datetime
+) -> PulledTraffic:
+    """Land the labelled live requests of the last `monitoring.labels_days` days.
+
+    They are written as the contract of the live version reads the files. Nothing is read if neither captures nor
+    outcomes have changed since the last pull.
+
+    Parameters
+    ----------
+    data : the bucket of captures and outcomes, and for the landed files
+    artifacts : the bucket of the live version's contract
+
+    Raises
+    ------
+    Raced : other pulls were faster at each attempt
+    """
+    nothing = PulledTraffic([], [])
+    if not pipeline.retraining.traffic:
+        return nothing
+    outcomes = select_outcomes(data, pipeline.name)
+    if not outcomes.objects:
+        return nothing
+    champion = registry.routes.get(pipeline.name).champion
+    if champion is None:
+        return nothing
+    version = registry.versions.get(pipeline.name, champion)
+    if version.contract is None or artifacts.missing([version.contract, version.signature]):
+        return PulledTraffic([], [f"live traffic is not learned from: version {champion} has no contract"])
+    contract = Contract.model_validate_json(artifacts.read(version.contract))
+    signature = Signature.model_validate_json(artifacts.read(version.signature))
+    if contract.target.name != pipeline.target:
+        told = f"version {champion} predicts {contract.target.name[:60]!r}, the pipeline file {pipeline.target[:60]!r}"
+        return PulledTraffic([], [f"live traffic is not learned from: {told}"])
+    captures = _captures(data, pipeline, now)
+    landed = LandedFiles(pipeline.name, TRAFFIC, f"traffic with outcomes of {pipeline.target}", data, registry.landings)
+    watermark = _mark(contract, [*outcomes.objects, *captures.objects])
+    if watermark == landed.watermark:
+        return nothing
+    columns = TrafficColumns(
+        contract.terms(),
+        pipeline.target,
+        signature.task != "regression",
+        pipeline.time_column,
+        tuple(contract.missing_values),
+    )
+    with TemporaryDirectory() as name, connect(Path(name), "pull") as engine:
+        folder = Path(name)
+        files, notes = _join(engine, data, pipeline, signature, columns, outcomes, captures, now, folder)
+        days = _write_days(engine, landed, columns, folder) if files else {}
+    kept = {file.key.removeprefix(landed.prefix)[:DAY_CHARACTERS]: file for file in landed.files}
+    every = [file for _, file in sorted((kept | days).items())]
+    return PulledTraffic(landed.record(every, watermark) if every else [], notes)
+
+
+def _captures(data: Store, pipeline: Pipeline, now: datetime) -> Selection:
+    """Return the captures that may hold predictions whose outcome is waited for, newest first."""
+    folder = f"captures/model={pipeline.name}/"
+    first = f"{now - timedelta(days=pipeline.monitoring.labels_days):%Y/%m/%d/%H}"
+    recent = (listed for listed in data.list(folder) if listed.key.removeprefix(folder) >= first)
+    return newest(reversed(list(recent)))
+
+
+def _mark(contract: Contract, objects: Sequence[Listed]) -> str:
+    """Return the hash of all that the rows depend on."""
+    readings = [column.model_dump(include={"name", "type", "format", "true", "false"}) for column in contract.columns]
+    content = json.dumps([readings, [[listed.key, listed.etag] for listed in objects]], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _join(
+    engine: Engine, data: Store, pipeline: Pipeline, signature: Signature, columns: TrafficColumns,
+    outcomes: Selection, captures: Selection, now: datetime, folder: Path,
+) -> tuple[int, list[str]]:  # fmt: skip
+    """Create `traffic_rows`; return their number, and what people should know."""
+    told = OutcomeColumns(signature.target, signature.id_columns)
+    read = read_outcomes(engine, data, outcomes.objects, folder, told)
+    files, broken = download(data, captures.objects, folder / "captures")
+    window = now - timedelta(days=pipeline.monitoring.labels_days), now
+    create_predictions(engine, files, pipeline.name, signature.id_columns, window)
+    notes = told_as_sentences(read, match_outcomes(engine, signature), signature)
+    answered = create_answered(engine, files)
+    for path in files:
+        path.unlink()
+    if broken:
+        notes.append(f"objects with captures that could not be read: {broken:,}")
+    if outcomes.left_out or captures.left_out:
+        notes.append("older captures or outcomes are left out: there are too many")
+    if answered >= MAX_TRAFFIC_ROWS:
+        notes.append(f"only the newest {MAX_TRAFFIC_ROWS:,} labelled predictions are read")
+    if not answered:
+        return 0, notes
+    found = create_traffic_rows(engine, columns)
+    return found.rows, [*notes, *found.notes]
+
+
+def _write_days(engine: Engine, landed: LandedFiles, columns: TrafficColumns, folder: Path) -> dict[str, LandedFile]:
+    """Write the file of each day that has rows."""
+    before = {file.key.removeprefix(landed.prefix)[:DAY_CHARACTERS]: file for file in landed.files}
+    written: dict[str, LandedFile] = {}
+    for (day,) in engine.execute("SELECT DISTINCT day FROM traffic_rows ORDER BY day").fetchall():
+        earlier = None
+        if day in before:
+            earlier = read_traffic_file(engine, landed.data.fetch(before[day].artifact, folder))
+        path = folder / f"{day}.parquet"
+        rows = write_traffic_file(engine, day, columns.readings, earlier, path)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        key = f"{landed.prefix}{day}-{digest[:20]}.parquet"
+        written[day] = LandedFile(key=key, artifact=landed.data.put(key, path), rows=rows)
+        path.unlink()
+        if earlier is not None:
+            earlier.path.unlink()
+    return written

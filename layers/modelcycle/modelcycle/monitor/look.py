@@ -1,0 +1,139 @@
+"""One look at one version through one window: all signals, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from modelcycle.faults import Tampered, Unknown
+from modelcycle.messages import Monitored, MonitoringReport, Signal, SummarizedWindow
+from modelcycle.model.columns import Columns
+from modelcycle.model.labelled import Labelled
+from modelcycle.model.scoring import Scores
+from modelcycle.model.signature import Signature
+from modelcycle.model.window import WindowSample, WindowSummary
+from modelcycle.monitor.audit import estimate_error, estimates_by_day, widened
+from modelcycle.monitor.cause import broken_columns
+from modelcycle.monitor.change_point import change_point
+from modelcycle.monitor.drift import drift_signals
+from modelcycle.monitor.estimate import estimate, estimate_signal
+from modelcycle.monitor.inputs import input_signals
+from modelcycle.monitor.judged_rows import reference_rows
+from modelcycle.monitor.outcomes import outcome_counts
+from modelcycle.monitor.performance import performance_signals
+from modelcycle.monitor.resources import Resources, resource_signals
+from modelcycle.monitor.verdict import judge_window
+from modelcycle.registry import Version
+from modelcycle.spec import Pipeline, parse
+from modelcycle.store import Store
+
+
+class Subject(NamedTuple):
+    """A version that is watched, and what its live traffic is held against.
+
+    Parameters
+    ----------
+    reference : the test rows on which it was judged, with their outcomes; None if they are gone, or were not recorded
+    """
+
+    version: Version
+    pipeline: Pipeline
+    signature: Signature
+    reference: Labelled | None
+
+    @staticmethod
+    def read(version: Version, artifacts: Store) -> Subject:
+        """Read what a version is held against."""
+        return Subject(
+            version,
+            parse(artifacts.read(version.pipeline)),
+            Signature.model_validate_json(artifacts.read(version.signature)),
+            _reference(version, artifacts),
+        )
+
+
+class Looked(NamedTuple):
+    """The report of a window and the result that the registry keeps, both before anything is announced."""
+
+    report: MonitoringReport
+    result: Monitored
+
+
+def judge_look(
+    subject: Subject, window: SummarizedWindow, labelled: Labelled | None, earlier: Sequence[Monitored],
+    took: Resources, before: Resources | None, notes: Sequence[str], artifacts: Store,
+) -> Looked:  # fmt: skip
+    """Judge a window of a version.
+
+    Parameters
+    ----------
+    earlier : results of earlier windows of all versions
+    took, before : resources of serving in this window, and in the one before it
+    notes : of the summary, as sentences
+    """
+    version, limits = subject.version, subject.pipeline.monitoring
+    summary = WindowSummary.model_validate_json(artifacts.read(window.summary))
+    sample = WindowSample.from_bytes(artifacts.read(window.sample)) if window.sample else None
+    own = [result for result in earlier if result.version == version.version]
+    performance = performance_signals(
+        labelled, version.metrics, version.interval, version=version.version, task=version.task, metric=version.metric,
+        threshold=subject.signature.threshold, window=window.window, limits=limits, reference=subject.reference,
+        estimates=estimates_by_day(own),
+    )  # fmt: skip
+    changed, since = change_point(labelled, version.version, version.task, window.window, limits)
+    rows = performance.judged.now if performance.judged else np.zeros(0, dtype=np.int64)
+    outcomes = outcome_counts(
+        subject.reference, labelled, rows, version.task, subject.signature.target, subject.signature.classes
+    )
+    signals = input_signals(summary, sample, outcomes, limits)
+    broken = broken_columns(summary, signals)
+    error = estimate_error(performance.days, version.version)
+    estimated = widened(
+        estimate(sample, version.task, version.metric, subject.signature.threshold),
+        performance.days, version.version,
+    )  # fmt: skip
+    signals += [*performance.signals, changed]
+    signals.append(estimate_signal(estimated, version.metrics, version.interval, version.metric, limits, error))
+    signals += resource_signals(took, version.version, before.of(version.version) if before else None, subject.pipeline)
+    judged = judge_window(signals, broken, window.rows, sum(column.reads for column in summary.columns), limits)
+    measured = _headline(performance.signals, version.metric)
+    report = MonitoringReport(
+        model=version.model, version=version.version, kind=window.kind, window=window.window, rows=window.rows,
+        state=judged.state, why=judged.why, signals=signals, broken=broken, estimated=estimated,
+        days=performance.days, estimate_error=error, change_point=since, resources=took.versions,
+        throttles=took.throttles, notes=list(dict.fromkeys([*notes, *summary.notes, *performance.notes, *took.notes])),
+    )  # fmt: skip
+    result = Monitored(
+        model=version.model, version=version.version, kind=window.kind, window=window.window, rows=window.rows,
+        state=judged.state, drifted=judged.drifted, broken=broken, degraded=judged.degraded, why=judged.why,
+        metric=version.metric, estimated=estimated.value if estimated else None,
+        estimate=estimated, realized=measured.value if measured else None,
+        realized_interval=_interval(measured), labelled=performance.labelled, change_point=since,
+    )  # fmt: skip
+    return Looked(report, result)
+
+
+def _reference(version: Version, artifacts: Store) -> Labelled | None:
+    """Return the test rows on which the version was judged."""
+    if version.reference is None:
+        return None
+    try:
+        scores = Scores.from_bytes(artifacts.read(version.reference.scores))
+        target = Columns.from_bytes(artifacts.read(version.reference.labels)).target
+    except (Unknown, Tampered):
+        return None
+    return None if target is None else reference_rows(scores.scores, target, scores.groups)
+
+
+def _headline(signals: Sequence[Signal], metric: str) -> Signal | None:
+    """Return the signal of the headline metric, if it could be measured."""
+    found = (one for one in signals if one.kind == "performance" and one.subject == metric and one.value is not None)
+    return next(found, None)
+
+
+def _interval(signal: Signal | None) -> tuple[float, float] | None:
+    if signal is None or signal.low is None or signal.high is None:
+        return None
+    return signal.low, signal.high

@@ -1,0 +1,249 @@
+"""What each version takes: requests, errors, cold starts, latency, memory, GB-seconds and their price."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from scipy import stats
+
+from modelcycle.faults import Fault
+from modelcycle.lambda_price import MB_IN_GB, dollars
+from modelcycle.logs import Logs
+from modelcycle.messages.monitoring import Signal, VersionResources
+from modelcycle.monitor.function_log import Call, FunctionLog, read_function_log
+from modelcycle.spec import Pipeline
+
+MIN_CALLS = 20  # below it nothing is said about shares and quantiles
+SLIGHT_MEMORY, MAX_MEMORY = 0.85, 0.95  # shares of the function's memory; above the second, Lambda soon ends it
+MAX_COST_RATIO = 2.0  # of the price of a request, against the window before
+TESTS = 2  # of errors and latency; they share the rate of false alarms with all others of a window
+SHARE_OF_FALSE_ALARMS = 0.1  # of `monitoring.false_alarms` that is theirs
+
+Window = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the function that answers requests took for a model in one window.
+
+    Parameters
+    ----------
+    versions : those that answered, or failed to, by number
+    throttles : calls of the function that were refused, for all models: nothing tells whose they were; None if unknown
+    notes : what could not be read, as sentences
+    milliseconds : by version, the time of each call
+    size_mb : memory of the function; None if no call was read
+    """
+
+    versions: list[VersionResources] = field(default_factory=list)
+    throttles: int | None = None
+    notes: list[str] = field(default_factory=list)
+    milliseconds: dict[int, np.ndarray] = field(default_factory=dict)
+    size_mb: int | None = None
+
+    def of(self, version: int) -> VersionResources | None:
+        """Return what a version took; None if it had no request."""
+        return next((one for one in self.versions if one.version == version), None)
+
+
+def resources(
+    model: str,
+    champion: int,
+    windows: Sequence[Window],
+    *,
+    logs: Logs,
+    throttles: Callable[[datetime, datetime], int],
+) -> list[Resources]:
+    """Return what each version took, for each window.
+
+    The whole of a request that several versions answered counts as the champion's. So does a request that ended with an
+    error before a version had it.
+
+    Parameters
+    ----------
+    windows : [start, end); they may overlap: the log is read once
+    logs : of the function that answers requests
+    throttles : see `CloudMetrics.throttles`
+    """
+    log = read_function_log(logs, model, windows)
+    return [_of_window(log, champion, window, throttles) for window in windows]
+
+
+def resource_signals(now: Resources, version: int, before: VersionResources | None, pipeline: Pipeline) -> list[Signal]:
+    """Judge what a version took in a window.
+
+    Parameters
+    ----------
+    before : the same version in an earlier window of the same length; None if there is none
+    pipeline : `rollout.evidence` says by how much more errors and a higher latency count
+
+    Returns
+    -------
+    signals of the kinds errors, latency, memory and cost
+    """
+    of_version = now.of(version) or VersionResources(version=version, requests=0)
+    alpha = pipeline.monitoring.false_alarms * SHARE_OF_FALSE_ALARMS / TESTS
+    before = before if before is not None and before.requests >= MIN_CALLS else None
+    errors = _errors(of_version, before, pipeline, alpha)
+    if of_version.requests < MIN_CALLS:
+        detail = f"{of_version.requests} requests in the function's log, fewer than {MIN_CALLS}"
+        return [errors, *(Signal(kind=kind, state="too few", detail=detail) for kind in ("latency", "memory", "cost"))]
+    return [
+        errors,
+        _latency(now.milliseconds.get(version, np.empty(0)), of_version, before, pipeline, alpha),
+        _memory(of_version, now.size_mb),
+        _cost(of_version, before),
+    ]
+
+
+def _of_window(
+    log: FunctionLog, champion: int, window: Window, throttles: Callable[[datetime, datetime], int]
+) -> Resources:
+    start, end = window
+    notes = []
+    try:
+        throttled: int | None = throttles(start, end)
+    except Fault as fault:
+        throttled = None
+        notes.append(f"throttles are not known: {fault.what}")
+    if log.fault:
+        return Resources(throttles=throttled, notes=[f"the log of predict could not be read: {log.fault}", *notes])
+    calls = [call for call in log.calls if start <= call.at < end]
+    lost = sum(start <= at < end for at in log.lost)
+    if lost:
+        notes.append(
+            f"{lost} calls of predict ended without an answer, killed or out of time;"
+            " the log does not say for which model"
+        )
+    if any(call.weight > 1 for call in calls):
+        notes.append("the log of predict is too long to be read whole: its figures are those of parts, scaled up")
+    unread = sum(((last - first).total_seconds() for first, last in log.unread if start <= first < end), 0.0)
+    if unread:
+        notes.append(f"{unread / 60:,.0f} minutes of the log of predict could not be read in time")
+    by_version: dict[int, list[Call]] = {}
+    for call in calls:
+        by_version.setdefault(champion if call.version is None else call.version, []).append(call)
+        for failed in call.failed:
+            by_version.setdefault(failed, [])
+    sizes = [call.size_mb for call in calls if call.size_mb is not None]
+    return Resources(
+        versions=[_version(number, by_version[number], calls) for number in sorted(by_version)],
+        throttles=throttled,
+        notes=notes,
+        milliseconds={
+            number: np.array([call.ms for call in own if call.ms is not None]) for number, own in by_version.items()
+        },
+        size_mb=max(sizes, default=None),
+    )
+
+
+def _version(number: int, own: Sequence[Call], calls: Sequence[Call]) -> VersionResources:
+    """Return the figures of a version.
+
+    Parameters
+    ----------
+    own : the calls that it answered
+    calls : all calls, in some of which it may have failed while another version answered
+    """
+    reported = [call for call in own if call.ms is not None]
+    errors = sum(call.weight for call in own if call.error)
+    errors += sum(call.weight for call in calls if number in call.failed and not call.error)
+    gb_seconds = sum(call.weight * (call.billed_ms or 0.0) / 1000 * (call.size_mb or 0) / MB_IN_GB for call in reported)
+    requests = sum(call.weight for call in own)
+    memory = [call.memory_mb for call in own if call.memory_mb is not None]
+    p50, p99 = _quantiles(reported) if reported else (None, None)
+    return VersionResources(
+        version=number, requests=round(requests), errors=round(errors),
+        cold_starts=round(sum(call.weight for call in own if call.cold)), p50_ms=p50, p99_ms=p99,
+        memory_mb=max(memory, default=None),
+        gb_seconds=round(gb_seconds, 6) if reported else None,
+        dollars=round(dollars(gb_seconds, requests), 12) if reported else None,
+    )  # fmt: skip
+
+
+def _quantiles(calls: Sequence[Call]) -> tuple[float, float]:
+    """Return the median and the 99th percentile of the time of calls, by weight."""
+    order = sorted((call.ms or 0.0, call.weight) for call in calls)
+    reached = np.cumsum([weight for _, weight in order])
+    first, second = (int(np.searchsorted(reached, share * reached[-1])) for share in (0.5, 0.99))
+    return order[first][0], order[min(second, len(order) - 1)][0]
+
+
+def _errors(now: VersionResources, before: VersionResources | None, pipeline: Pipeline, alpha: float) -> Signal:
+    """Judge the share of requests in which the version failed, against the one before."""
+    # a version may fail in requests that another one then answered
+    failed, total = now.errors, max(now.requests, now.errors)
+    if total < MIN_CALLS:
+        detail = f"{total} requests in the function's log, fewer than {MIN_CALLS}"
+        return Signal(kind="errors", state="too few", detail=detail)
+    expected = before.errors / max(before.requests, before.errors) if before else 0.0
+    limit = min(expected + pipeline.rollout.evidence.errors, 1.0)
+    interval = stats.binomtest(failed, total).proportion_ci(0.95, method="exact")
+    p = float(stats.binom.sf(failed - 1, total, limit))
+    share = failed / total
+    state = "alarm" if p < alpha and share > limit else "slight" if interval.low > expected else "ok"
+    return Signal(
+        kind="errors", state=state, value=share, low=float(interval.low), high=float(interval.high), expected=expected,
+        effect=share - expected, unit="share of requests", p=p, detail=f"{failed:,} of {total:,} requests",
+    )  # fmt: skip
+
+
+def _latency(
+    milliseconds: np.ndarray, now: VersionResources, before: VersionResources | None, pipeline: Pipeline, alpha: float
+) -> Signal:
+    """Judge whether more than 1 % of calls take longer than 99 % of those before did, and by how much."""
+    if now.p99_ms is None or len(milliseconds) < MIN_CALLS:
+        return Signal(kind="latency", state="not watched", detail="the log has no reports of these calls")
+    if before is None or before.p99_ms is None:
+        return Signal(
+            kind="latency", state="not watched", value=now.p99_ms, unit="ms",
+            detail="99th percentile; no window of this version before to compare it with",
+        )  # fmt: skip
+    evidence = pipeline.rollout.evidence
+    limit = max(before.p99_ms * evidence.slower, before.p99_ms + evidence.slower_ms)
+    longer = int((milliseconds > limit).sum())
+    p = float(stats.binom.sf(longer - 1, len(milliseconds), 0.01))
+    ratio = now.p99_ms / before.p99_ms if before.p99_ms > 0 else math.inf
+    longer_before = int((milliseconds > before.p99_ms).sum())
+    is_beyond_chance = float(stats.binom.sf(longer_before - 1, len(milliseconds), 0.01)) < alpha
+    state = "alarm" if p < alpha and now.p99_ms > limit else "slight" if is_beyond_chance else "ok"
+    return Signal(
+        kind="latency", state=state, value=now.p99_ms, expected=before.p99_ms,
+        effect=ratio if math.isfinite(ratio) else None, unit="times as long (99th percentile, ms)", p=p,
+        detail=f"{longer:,} of {len(milliseconds):,} calls took longer than {limit:,.0f} ms",
+    )  # fmt: skip
+
+
+def _memory(now: VersionResources, size_mb: int | None) -> Signal:
+    """Judge the highest memory against the function's: what needs more is killed."""
+    if now.memory_mb is None or size_mb is None:
+        return Signal(kind="memory", state="not watched", detail="this place does not report the memory of calls")
+    share = now.memory_mb / size_mb
+    return Signal(
+        kind="memory", state="alarm" if share >= MAX_MEMORY else "slight" if share >= SLIGHT_MEMORY else "ok",
+        value=now.memory_mb, expected=float(size_mb), effect=share, unit="share of the function's memory",
+        detail=f"{now.memory_mb:,.0f} of {size_mb:,} MB, with all versions in memory (ServingMemory)",
+    )  # fmt: skip
+
+
+def _cost(now: VersionResources, before: VersionResources | None) -> Signal:
+    """Judge the price of a request against the one before."""
+    if now.dollars is None or not now.requests:
+        return Signal(kind="cost", state="not watched", detail="the log has no reports of these calls")
+    unit = "$ a million requests, at the list price of us-east-1"
+    price = now.dollars / now.requests * 1e6
+    if before is None or not before.dollars:
+        return Signal(
+            kind="cost", state="not watched", value=price, unit=unit,
+            detail="no window of this version before to compare it with",
+        )  # fmt: skip
+    expected = before.dollars / before.requests * 1e6
+    ratio = price / expected
+    return Signal(
+        kind="cost", state="alarm" if ratio >= MAX_COST_RATIO else "ok", value=price, expected=expected, effect=ratio,
+        unit=unit, detail=f"{ratio:.2f} times the price before",
+    )  # fmt: skip

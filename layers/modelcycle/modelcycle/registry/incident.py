@@ -1,0 +1,105 @@
+"""One incident: what is wrong with a version, which windows have shown it, when it is over, and what people read."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from modelcycle.messages import WindowKind
+from modelcycle.registry.events import EventKind
+from modelcycle.registry.incident_kinds import IncidentKind, headline
+
+MIN_QUIET_WINDOWS = 2  # without the alarm, before an incident closes
+MIN_QUIET = timedelta(minutes=30)  # between the ends of the two: windows that are nearly the same tell nothing new
+
+ChangeKind = Literal["opened", "still open", "closed"]
+EVENTS: dict[ChangeKind, EventKind] = {
+    "opened": "IncidentOpened", "still open": "IncidentStillOpen", "closed": "IncidentClosed",
+}  # fmt: skip
+
+
+class Quiet(BaseModel):
+    """Windows of one length, in a row, that did not show an incident although they could have."""
+
+    windows: int = 1
+    since: datetime  # the end of the first window
+    start: datetime  # of the last one
+    until: datetime  # its end
+
+    @property
+    def is_long_enough(self) -> bool:
+        return self.windows >= MIN_QUIET_WINDOWS and self.until - self.since >= MIN_QUIET
+
+
+class Incident(BaseModel):
+    """What was found wrong with a version.
+
+    Parameters
+    ----------
+    subjects : the columns, groups or metrics that have shown it, in the order in which they did
+    details : of the newest window that shows it, as clauses
+    opened_at, seen_at : ends of the first and of the newest window that show it
+    told_at : end of the window at which it was announced last
+    seen : by length of the windows, the end of the newest one that shows it
+    quiet : by length of the windows, those since then that do not
+    """
+
+    model_config = ConfigDict(defer_build=True)
+
+    number: int
+    model: str
+    version: int
+    kind: IncidentKind
+    state: Literal["open", "closed"] = "open"
+    subjects: list[str]
+    details: list[str] = []
+    opened_at: datetime
+    seen_at: datetime
+    told_at: datetime
+    windows: int = 1
+    seen: dict[WindowKind, datetime]
+    quiet: dict[WindowKind, Quiet] = {}
+    closed_at: datetime | None = None
+    closed_why: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether each length of windows that has shown the incident is quiet.
+
+        Traffic may become too thin for an hour. Then quiet days settle it, if the last one began after the hour's last
+        alarm.
+        """
+        enough = {kind: quiet for kind, quiet in self.quiet.items() if quiet.is_long_enough}
+        return all(
+            kind in enough or ("day" in enough and enough["day"].start >= last) for kind, last in self.seen.items()
+        )
+
+    @property
+    def headline(self) -> str:
+        """What is wrong, as a clause."""
+        return headline(self.kind, self.subjects)
+
+    def sentence(self, change: ChangeKind) -> str:
+        """Return what people read about a change of the incident."""
+        name, why = (
+            f"{self.model}:{self.version}, incident {self.number}",
+            f"`modelcycle monitor {self.model}` shows why",
+        )
+        since = f"{self.opened_at:%Y-%m-%d %H:%M} UTC"
+        if change == "closed":
+            return f"{name} is closed: {self.closed_why}. It was open since {since}: {self.headline}."
+        if change == "still open":
+            return f"{name} is still open since {since}: {self.headline}. {why}."
+        return f"{name}: {self.headline}. {why}."
+
+
+class IncidentChange(BaseModel):
+    """What a look has changed about an incident; `text` is the sentence that people get."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    kind: ChangeKind
+    number: int
+    text: str
