@@ -4,7 +4,7 @@ adult      Ten windows of 2,000 rows of Adult whose inputs are shifted, each in 
            one before. Is the realized accuracy inside the band that was estimated without outcomes? `unweighted` is the
            same estimate with all rows of the reference alike; `confidence` is the mean probability of what the model
            says, as until version 0.2.
-bikeshare  A model that has learned from January to March 2011, and was judged on the newest quarter of that. The rest of
+bikeshare  A model that has learned from January to March 2011, and was judged on the newest quarter. The rest of
            the year is replayed in order, and each outcome comes 30 days late. When is the drop of performance seen,
            since when does it say it lasts, and what was estimated before?
 
