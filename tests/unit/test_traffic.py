@@ -210,3 +210,17 @@ def test_live_requests_are_learned_from_and_asked_nothing_by_the_contract(clinic
     result = preprocess(request, artifacts=clinic.artifacts, results=clinic.registry.results, code="1")
     assert (collected.rows, collected.traffic, result.kept) == (1800, 600, 1800)
     assert result.ask == [] and result.quarantined == 0
+    # what no request holds would tell live rows from others by being missing
+    assert "visit" not in [column.name for column in clinic.schema(result).columns]
+    assert "no live request holds visit: left out; list it in features.allow to use it all the same" in result.notes
+    run = clinic.run("r3", **clinic.pipeline, features={"allow": ["visit"]})
+    request = PreprocessRequest(run=run, collect=collected)
+    result = preprocess(request, artifacts=clinic.artifacts, results=clinic.registry.results, code="1")
+    assert "visit" in [column.name for column in clinic.schema(result).columns]
+
+
+def test_a_masked_column_is_held_by_requests(clinic: LiveModel) -> None:
+    clinic.tell(clinic.ask([REQUEST | {"town": "(masked)"}], masked=["town"]), ["ill"])
+    clinic.pull_live()
+    manifest = json.loads(clinic.artifacts.read(clinic.snapshot("r2", **clinic.pipeline).manifest))
+    assert manifest["unsent"] == ["visit", "state"]
