@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cli import console, open_place
 from cli.capture_health import add_captures
+from cli.compaction_health import add_compaction
 from cli.health import Health
 from cli.place import Place, PlaceName, home
 from cli.stream_health import add_streams
@@ -28,6 +29,7 @@ def check_health(name: PlaceName, stage: str) -> Health:
     _add_undelivered(place, health)
     _add_models(place, health)
     add_captures(place, health)
+    add_compaction(place, health)
     add_streams(place, health)
     health.facts.append(("api", place.outputs.get("ApiUrl", "none")))
     return health

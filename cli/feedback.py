@@ -1,103 +1,188 @@
-"""`feedback`: keep what really happened, by prediction id."""
+"""`feedback`: keep what really happened, by prediction id or by the id columns of the model."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import json
-import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 from cli import console
 from cli.data_file import open_data_file
 from cli.options import Options
 from cli.place import Place
-from cli.screens.judgements import feedback_text
-from modelcycle.captured import captured_ids, download, select_newest_captures
-from modelcycle.captured.outcomes import class_of
+from cli.screens.feedback import feedback_text
+from modelcycle.captured import download, select_newest_captures
+from modelcycle.captured.outcome_rows import AT, ID, OUTCOME, OutcomeColumns, OutcomeRows, read_lines
+from modelcycle.captured.outcomes import MatchedOutcomes, count_late, create_predictions, match_outcomes
+from modelcycle.engine import Engine, connect
 from modelcycle.faults import BadInput
+from modelcycle.model.profile import Profile
 from modelcycle.model.signature import Signature
+from modelcycle.spec import Pipeline, parse
 from modelcycle.store import S3Store
 
-COLUMNS = ("prediction_id", "outcome")
 MAX_ROWS = 1_000_000  # of one file
+MEMORY_MB = 4096  # DuckDB uses a share of it, and then the disk
+
+
+class Live(NamedTuple):
+    """What the live version says of outcomes."""
+
+    signature: Signature
+    profile: Profile
+    pipeline: Pipeline
+
+
+class Told(NamedTuple):
+    """What became of a file.
+
+    Parameters
+    ----------
+    rows : outcomes that were kept
+    skipped : rows of the file without an id or an outcome
+    left_out : columns of the file that nobody reads
+    captured : captured predictions that were looked at
+    newest_only : whether older ones were not
+    late : outcomes that came later than `monitoring.labels_days` after their prediction
+    """
+
+    rows: int
+    skipped: int
+    left_out: list[str]
+    captured: int
+    newest_only: bool
+    matched: MatchedOutcomes
+    late: int
+    labels_days: int | None
 
 
 def feedback(model: str, path: Path, options: Options) -> int:
-    """Upload the outcomes of a file, and say how many belong to captured predictions.
+    """Upload the outcomes of a file, and say what becomes of them.
 
     Raises
     ------
-    BadInput : the file has no columns `prediction_id` and `outcome`, no row with both, or more than MAX_ROWS rows
+    BadInput : the file names neither predictions nor outcomes, has no row with both, or more than MAX_ROWS rows
     """
     place = options.open_place()
     place.check_model(model)
-    outcomes = _read(path)
-    unknown = _unknown_outcomes(place, model, set(outcomes.values()))
-    found, read, left_out = _find(place, model, set(outcomes))
-    lines = [json.dumps({"prediction_id": one, "outcome": outcome}) for one, outcome in outcomes.items()]
-    body = ("\n".join(lines) + "\n").encode()
-    key = f"feedback/{model}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{hashlib.sha256(body).hexdigest()[:8]}.jsonl.gz"
-    place.s3.put_object(Bucket=place.output("DataBucket"), Key=key, Body=gzip.compress(body, mtime=0))
-    not_predicted = sum(outcome in unknown for outcome in outcomes.values())
+    live = _live(place, model)
+    columns = _columns(live)
+    now = datetime.now(UTC)
+    with TemporaryDirectory(prefix="modelcycle-") as name, connect(Path(name), "feedback", MEMORY_MB) as engine:
+        lines = Path(name) / "outcomes.jsonl"
+        rows, skipped, left_out = _write_lines(path, columns, lines)
+        body = lines.read_bytes()
+        key = f"feedback/{model}/{now:%Y%m%dT%H%M%S%f}-{hashlib.sha256(body).hexdigest()[:8]}.jsonl.gz"
+        place.s3.put_object(Bucket=place.output("DataBucket"), Key=key, Body=gzip.compress(body, mtime=0))
+        read = read_lines(engine, lines, now, columns)
+        told = _match(place, model, engine, live, Path(name), read)._replace(
+            rows=rows, skipped=skipped, left_out=left_out
+        )
     if options.as_json:
-        console.print_json({
-            "model": model, "rows": len(outcomes), "found": found, "read": read, "unknown": not_predicted, "key": key,
-        })  # fmt: skip
+        console.print_json(_wire(model, key, told))
     else:
-        console.show(feedback_text(model, len(outcomes), found, not_predicted, read, left_out))
+        console.show(feedback_text(model, told))
     return console.DONE
 
 
-def _read(path: Path) -> dict[str, str]:
-    """Return the outcome of each prediction id; the last row of an id counts."""
-    outcomes: dict[str, str] = {}
-    with open_data_file(path) as file:
-        absent = [name for name in COLUMNS if name not in file.names]
-        if absent:
-            raise BadInput(
-                f"the file lacks the column {' and '.join(absent)}", str(path),
-                "`prediction_id` is what each answer came with, `outcome` what really happened",
-            )  # fmt: skip
-        for row in file:
-            # without blanks around them, as the judge reads them
-            one, outcome = ((row[name] or "").strip() for name in COLUMNS)
-            if one and outcome:
-                outcomes[one] = outcome
-            if len(outcomes) > MAX_ROWS:
-                raise BadInput(f"the file has more than {MAX_ROWS:,} outcomes", str(path), "send it in parts")
-    if not outcomes:
-        raise BadInput("no row has a prediction id and an outcome", str(path), "send rows that have both")
-    return outcomes
+def _wire(model: str, key: str, told: Told) -> dict[str, Any]:
+    matched = told.matched
+    return {
+        "model": model, "rows": told.rows, "found": matched.known, "read": told.captured, "unknown": matched.other,
+        "key": key, "not_found": matched.unknown, "twice": matched.twice, "contradictory": matched.contradictory,
+        "out_of_order": matched.out_of_order, "before_prediction": matched.early, "in_future": matched.ahead,
+        "late": told.late, "incomplete": told.skipped, "left_out": told.left_out,
+    }  # fmt: skip
 
 
-def _unknown_outcomes(place: Place, model: str, outcomes: set[str]) -> set[str]:
-    """Return the outcomes that the live version cannot predict; none without a live version."""
+def _live(place: Place, model: str) -> Live | None:
+    """Return what the live version says; None without one."""
     champion = place.registry.routes.get(model).champion
     if champion is None:
-        return set()
+        return None
     artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
     version = place.registry.versions.get(model, champion)
-    signature = Signature.model_validate_json(artifacts.read(version.signature))
-    if signature.task == "regression":
-        return {outcome for outcome in outcomes if not _is_number(outcome)}
-    return {outcome for outcome in outcomes if class_of(outcome, signature.classes) is None}
+    return Live(
+        Signature.model_validate_json(artifacts.read(version.signature)),
+        Profile.model_validate_json(artifacts.read(version.profile)), parse(artifacts.read(version.pipeline)),
+    )  # fmt: skip
 
 
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+def _columns(live: Live | None) -> OutcomeColumns:
+    if live is None:
+        return OutcomeColumns(OUTCOME)
+    return OutcomeColumns(live.signature.target, live.signature.id_columns, live.pipeline.sensitive_columns)
 
 
-def _find(place: Place, model: str, wanted: set[str]) -> tuple[int, int, bool]:
-    """Return how many ids were captured, how many captured ones were read, and whether older ones were not."""
+def _write_lines(path: Path, columns: OutcomeColumns, target: Path) -> tuple[int, int, list[str]]:
+    """Write the rows of a file as JSON lines, with the columns that are read.
+
+    Returns
+    -------
+    how many rows, how many of the file were skipped, and the columns that were left out
+    """
+    rows = skipped = 0
+    with open_data_file(path) as file, target.open("w") as lines:
+        wanted = [ID, OUTCOME, columns.target, *columns.ids, *columns.further, *([AT] if columns.time else [])]
+        spelled = _spelled(file.names, wanted)
+        ids = {name for name in columns.ids if name in spelled.values()}
+        has_id = ID in spelled.values() or (bool(ids) and len(ids) == len(columns.ids))
+        has_outcome = {OUTCOME, columns.target} & set(spelled.values())
+        if not has_id or not has_outcome:
+            raise _lacks(path, columns, has_id, bool(has_outcome))
+        for row in file:
+            texts = {read_as: (row[name] or "").strip() for name, read_as in spelled.items()}
+            kept = {read_as: text for read_as, text in texts.items() if text}
+            named = ID in kept or (columns.ids and all(name in kept for name in columns.ids))
+            if not named or not (OUTCOME in kept or columns.target in kept):
+                skipped += 1
+                continue
+            rows += 1
+            if rows > MAX_ROWS:
+                raise BadInput(f"the file has more than {MAX_ROWS:,} outcomes", str(path), "send it in parts")
+            lines.write(json.dumps(kept) + "\n")
+        left_out = [name for name in file.names if name not in spelled]
+    if not rows:
+        raise BadInput("no row has an id and an outcome", str(path), "send rows that have both")
+    return rows, skipped, left_out
+
+
+def _spelled(names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
+    """Return which columns of a file are read, and as what; capital letters count where names differ by them alone.
+
+    >>> _spelled(["Prediction_ID", "Outcome", "x"], ["prediction_id", "outcome"])
+    {'Prediction_ID': 'prediction_id', 'Outcome': 'outcome'}
+    """
+    found: dict[str, str] = {}
+    for one in wanted:
+        same = [name for name in names if name == one] or [name for name in names if name.casefold() == one.casefold()]
+        if len(same) == 1 and same[0] not in found:
+            found[same[0]] = one
+    return found
+
+
+def _lacks(path: Path, columns: OutcomeColumns, has_id: bool, has_outcome: bool) -> BadInput:
+    ids = f", or {' and '.join(columns.ids)}" if columns.ids else ""
+    target = f", or {columns.target}" if columns.target != OUTCOME else ""
+    lacking = [*([] if has_id else [f"{ID}{ids}"]), *([] if has_outcome else [f"{OUTCOME}{target}"])]
+    return BadInput(
+        f"the file lacks the column {' and '.join(lacking)}", str(path),
+        "`prediction_id` is what each answer came with, `outcome` what really happened",
+    )  # fmt: skip
+
+
+def _match(place: Place, model: str, engine: Engine, live: Live | None, folder: Path, read: OutcomeRows) -> Told:
+    """Hold the outcomes against the newest captured predictions."""
     data = S3Store(place.s3, place.output("DataBucket"))
     selection = select_newest_captures(data, model)
-    with TemporaryDirectory() as folder:
-        files, _ = download(data, selection.objects, Path(folder) / "captures")
-        ids = captured_ids(files, Path(folder))
-    return len(wanted & ids), len(ids), selection.left_out
+    files, _ = download(data, selection.objects, folder / "captures")
+    captured = create_predictions(engine, files, live.signature.id_columns if live else [])
+    matched = match_outcomes(engine, live.signature if live else None, live.profile.target if live else None)
+    days = live.pipeline.monitoring.labels_days if live else None
+    late = count_late(engine, days) if days is not None else 0
+    return Told(0, 0, [], captured, selection.left_out, matched, late, days)

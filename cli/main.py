@@ -228,6 +228,36 @@ def monitor(
 
 @app.command()
 @on_place
+def incidents(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model's name; else all models.")] = None,
+    *,
+    options: Options,
+) -> int:
+    """List what monitoring has found wrong: open incidents, closed ones, and what retraining did."""
+    from cli.incidents import incidents
+
+    return incidents(model, options)
+
+
+@app.command()
+@on_place
+def retrain(
+    model: Model,
+    why: Annotated[str, typer.Option("--why", help="The reason, kept with the run.")] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="End the pause after refused challengers; no run is started.")
+    ] = False,
+    *,
+    options: Options,
+) -> int:
+    """Ask for a new run of a model, and follow it."""
+    from cli.retrain import retrain
+
+    return retrain(model, why, resume, options)
+
+
+@app.command()
+@on_place
 def models(options: Options) -> int:
     """List all models: live version, last run, drift."""
     from cli.models import models

@@ -1,4 +1,4 @@
-"""The schedules by which models pull their sources: one for each pipeline file with `every`."""
+"""The schedules of models: one pulls the sources of a pipeline file (`source.every`), one asks for a retraining."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ MAX_EVENT_AGE_SECONDS = 3600
 def interval(pipeline: Pipeline) -> str | None:
     """Return the shortest interval of a pipeline's sources, None if no source has one.
 
+    Examples
+    --------
+
     >>> source = {"type": "sql", "secret": "s", "table": "t", "every": "1 hours"}
     >>> interval(Pipeline(name="m", target="y", source=source))
     '1 hour'
@@ -22,9 +25,23 @@ def interval(pipeline: Pipeline) -> str | None:
     wanted = [source.every for source in pipeline.sources.values() if source.every is not None]
     if not wanted:
         return None
-    number, unit = min((text.split() for text in wanted), key=lambda part: int(part[0]) * MINUTES[part[1].rstrip("s")])
-    unit = unit.rstrip("s")
-    return f"{int(number)} {unit}" + ("s" if int(number) > 1 else "")
+    return _as_rate(min(wanted, key=lambda text: int(text.split()[0]) * MINUTES[text.split()[1].rstrip("s")]))
+
+
+def retraining_interval(pipeline: Pipeline) -> str | None:
+    """Return how often a pipeline file asks for a retraining, None if it does not.
+
+    Examples
+    --------
+    >>> retraining_interval(Pipeline(name="m", target="y", retraining={"every": "7 day"}))
+    '7 days'
+    """
+    return _as_rate(pipeline.retraining.every) if pipeline.retraining.every is not None else None
+
+
+def has_schedules(pipeline: Pipeline) -> bool:
+    """Return whether a pipeline file asks for a schedule."""
+    return interval(pipeline) is not None or retraining_interval(pipeline) is not None
 
 
 def schedule_request(pipeline: Pipeline, place: Place) -> dict[str, Any]:
@@ -33,12 +50,33 @@ def schedule_request(pipeline: Pipeline, place: Place) -> dict[str, Any]:
         "source": "modelcycle", "detail-type": "RunScheduled",
         "detail": {"model": pipeline.name, "reason": f"every {interval(pipeline)}"},
     }  # fmt: skip
+    name = schedule_name(place, pipeline.name)
+    return _request(place, name, interval(pipeline), place.output("LifecycleArn"), event)
+
+
+def retraining_request(pipeline: Pipeline, place: Place) -> dict[str, Any]:
+    """Return the schedule that asks for a retraining of a model; the governor decides.
+
+    EventBridge Scheduler replaces the name in the id by the time of the call, so that a second delivery is known.
+    """
+    every = retraining_interval(pipeline)
+    event = {
+        "source": "modelcycle", "detail-type": "RetrainingScheduled",
+        "detail": {
+            "model": pipeline.name, "reason": f"every {every}", "id": f"<aws.scheduler.scheduled-time>-{pipeline.name}",
+        },
+    }  # fmt: skip
+    name = retraining_schedule_name(place, pipeline.name)
+    return _request(place, name, every, place.output("RetrainFunction"), event)
+
+
+def _request(place: Place, name: str, every: str | None, target: str, event: dict[str, Any]) -> dict[str, Any]:
     return {
-        "Name": schedule_name(place, pipeline.name),
-        "ScheduleExpression": f"rate({interval(pipeline)})",
+        "Name": name,
+        "ScheduleExpression": f"rate({every})",
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "Target": {
-            "Arn": place.output("LifecycleArn"), "RoleArn": place.output("ScheduleRoleArn"), "Input": json.dumps(event),
+            "Arn": target, "RoleArn": place.output("ScheduleRoleArn"), "Input": json.dumps(event),
             "DeadLetterConfig": {"Arn": place.output("UndeliveredArn")},
             "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": MAX_EVENT_AGE_SECONDS},
         },
@@ -50,19 +88,35 @@ def schedule_name(place: Place, model: str) -> str:
     return f"{place.output('SchedulePrefix')}{model}"
 
 
-def set_schedule(place: Place, pipeline: Pipeline) -> None:
-    """Make, change or delete the schedule of a model, as its pipeline file says. Idempotent."""
+def retraining_schedule_name(place: Place, model: str) -> str:
+    """Return the name of the schedule of a model's retraining; no model has a name with `.`."""
+    return f"{schedule_name(place, model)}.retrain"
+
+
+def set_schedules(place: Place, pipeline: Pipeline) -> None:
+    """Make, change or delete the schedules of a model, as its pipeline file says. Idempotent."""
     client = place.client("scheduler")
-    name = schedule_name(place, pipeline.name)
+    source = schedule_request(pipeline, place) if interval(pipeline) is not None else None
+    _set(client, schedule_name(place, pipeline.name), source)
+    retraining = retraining_request(pipeline, place) if retraining_interval(pipeline) is not None else None
+    _set(client, retraining_schedule_name(place, pipeline.name), retraining)
+
+
+def _as_rate(every: str) -> str:
+    """Return an interval as EventBridge Scheduler writes it."""
+    number, unit = int(every.split()[0]), every.split()[1].rstrip("s")
+    return f"{number} {unit}" + ("s" if number > 1 else "")
+
+
+def _set(client: Any, name: str, request: dict[str, Any] | None) -> None:
     try:
         existing = client.get_schedule(Name=name)
     except client.exceptions.ResourceNotFoundException:
         existing = None
-    if interval(pipeline) is None:
+    if request is None:
         if existing is not None:
             client.delete_schedule(Name=name)
         return
-    request = schedule_request(pipeline, place)
     if existing is None:
         client.create_schedule(**request)
     elif any(existing.get(key) != value for key, value in request.items()):

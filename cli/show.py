@@ -20,6 +20,7 @@ from cli.place import Place
 from cli.run_costs import run_cost
 from cli.runs import run_record
 from cli.screens.features import features_text
+from cli.screens.incidents import decisions_text
 from cli.screens.judgements import judgements_text, rollout_text
 from cli.screens.runs import run_text
 from cli.screens.staged import staged_text
@@ -31,6 +32,8 @@ from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Entry, Move, RunRecord
 from modelcycle.store import S3Store, read_json
+
+MAX_RETRAINING_DECISIONS = 50  # the newest
 
 
 def show(name: str, run_id: str | None, features: bool, options: Options, at: str | None = None) -> int:
@@ -81,6 +84,7 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
     judged = registry.judgements.of_rollout(model, move.rollout) if move and move.rollout else []
     judgement = next((one for one in reversed(judged) if move and one.judged.moves == move.number), None)
     stale = stale_versions(place, model, list(route.weights))
+    retraining = registry.retrainings.latest(model, MAX_RETRAINING_DECISIONS)
     if as_json:
         console.print_json({
             "model": model, "champion": route.champion, "route": route.weights, "stale": stale,
@@ -99,10 +103,21 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
                 {"version": version} | change.model_dump(mode="json") for version, change in changes.items()
             ],
             "judgement": judgement.model_dump(mode="json") if judgement else None,
+            "incidents": [incident.model_dump(mode="json") for incident in registry.incidents.open(model)],
+            "retraining": [decision.model_dump(mode="json") for decision in retraining],
         })  # fmt: skip
     else:
         screen = versions_text(model, route, versions, moves, decisions, changes)
-        console.show("\n".join([screen, *rollout_text(model, route, move, judgement), *stale_text(model, stale)]))
+        console.show(
+            "\n".join(
+                [
+                    screen,
+                    *rollout_text(model, route, move, judgement),
+                    *decisions_text(retraining),
+                    *stale_text(model, stale),
+                ]
+            )
+        )
     return console.DONE
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 from cli.data_file import csv_column_names
 from cli.place import Place
 from cli.polling import attempts
-from cli.schedules import interval, set_schedule
+from cli.schedules import has_schedules, set_schedules
 from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
 from modelcycle.reading.column_names import suggest_name
 from modelcycle.spec import Pipeline, S3Source, parse
@@ -148,7 +148,7 @@ def by_request(place: Place, pipeline: Pipeline, text: bytes) -> Started:
 def _put_pipeline(place: Place, pipeline: Pipeline, text: bytes) -> None:
     """Upload the pipeline file, unless the bucket has the same bytes: an upload makes a new version.
 
-    The schedule of its sources is made, changed or deleted with it.
+    The schedules of its sources and of its retraining are made, changed or deleted with it.
     """
     bucket, key = place.output("DataBucket"), f"pipelines/{pipeline.name}.yaml"
     try:
@@ -157,8 +157,8 @@ def _put_pipeline(place: Place, pipeline: Pipeline, text: bytes) -> None:
         if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
             raise
         earlier = b""
-    if interval(pipeline) is not None or b"every" in earlier:
-        set_schedule(place, pipeline)
+    if has_schedules(pipeline) or b"every" in earlier:
+        set_schedules(place, pipeline)
     if earlier != text:
         place.s3.put_object(Bucket=bucket, Key=key, Body=text, ContentType="application/yaml")
 

@@ -63,6 +63,16 @@ RIGHTS: dict[str, list[Needs]] = {
         ),
         Needs(ALARMS, "", "cloudwatch:DescribeAlarms"),
     ],
+    "AWS::CloudWatch::Dashboard": [
+        Needs(
+            "arn:aws:cloudwatch::123456789012:dashboard/modelcycle-dev-operations",
+            "cloudwatch:PutDashboard cloudwatch:DeleteDashboards",
+            "cloudwatch:GetDashboard",
+        )
+    ],
+    "AWS::Logs::QueryDefinition": [
+        Needs(NO_RESOURCE, "logs:PutQueryDefinition logs:DeleteQueryDefinition", "logs:DescribeQueryDefinitions")
+    ],
     "AWS::DynamoDB::Table": [
         Needs(
             named("dynamodb", "table/"),
@@ -96,6 +106,34 @@ RIGHTS: dict[str, list[Needs]] = {
     "AWS::ECS::TaskDefinition": [
         Needs(NO_RESOURCE, "ecs:RegisterTaskDefinition ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition"),
         Needs(ROLE, "iam:PassRole", ""),
+    ],
+    "AWS::Events::ApiDestination": [
+        Needs(
+            f"{named('events', 'api-destination/')}/1-2",
+            "events:CreateApiDestination events:UpdateApiDestination events:DeleteApiDestination",
+            "events:DescribeApiDestination",
+        )
+    ],
+    "AWS::Events::Connection": [
+        Needs(
+            f"{named('events', 'connection/')}/1-2",
+            "events:CreateConnection events:UpdateConnection events:DeleteConnection",
+            "events:DescribeConnection",
+        ),
+        # EventBridge keeps what authorizes the requests in a secret of its own; ours is read by a dynamic reference
+        Needs(
+            f"arn:aws:secretsmanager{IN}secret:events!connection/modelcycle-dev-X-1/1-2",
+            "secretsmanager:CreateSecret secretsmanager:GetSecretValue secretsmanager:PutSecretValue "
+            "secretsmanager:UpdateSecret secretsmanager:DeleteSecret",
+            "",
+        ),
+        Needs(f"arn:aws:secretsmanager{IN}secret:modelcycle-dev/x-1", "secretsmanager:GetSecretValue", ""),
+        Needs(
+            "arn:aws:iam::123456789012:role/aws-service-role/apidestinations.events.amazonaws.com/"
+            "AWSServiceRoleForAmazonEventBridgeApiDestinations",
+            "iam:CreateServiceLinkedRole",
+            "",
+        ),
     ],
     "AWS::Events::EventBus": [
         Needs(named("events", "event-bus/"), "events:CreateEventBus events:DeleteEventBus", "events:DescribeEventBus")
@@ -190,6 +228,7 @@ RIGHTS: dict[str, list[Needs]] = {
             "sns:GetTopicAttributes sns:ListTagsForResource sns:ListSubscriptionsByTopic sns:GetDataProtectionPolicy",
         ),
     ],
+    "AWS::SNS::TopicPolicy": [Needs(named("sns"), "sns:SetTopicAttributes", "sns:GetTopicAttributes")],
     "AWS::SQS::Queue": [
         Needs(
             named("sqs"),

@@ -70,6 +70,22 @@ class MemoryStore:
         path.write_bytes(body)
         return None
 
+    def latest(self, key: str) -> tuple[bytes, str | None]:
+        if key not in self.objects:
+            raise Unknown(f"there is no object {key}", key)
+        return self.objects[key], None
+
+    def current(self, key: str) -> tuple[bytes, str] | None:
+        body = self.objects.get(key)
+        return None if body is None else (body, hashlib.md5(body).hexdigest())
+
+    def replace(self, key: str, body: bytes, etag: str | None) -> None:
+        with self.lock:
+            found = self.current(key)
+            if (found[1] if found else None) != etag:
+                raise Raced("another writer was faster", key)
+            self.objects[key] = body
+
 
 class MemoryTable:
     """The registry's table, with revisions; all writes of a call happen or none."""

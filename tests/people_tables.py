@@ -107,6 +107,7 @@ def arns(site: Site) -> dict[str, list[str]]:
         "MODEL/staging/": [f"{artifacts}/{model}/staging/00000001/x" for model in MODELS],
         "pipelines/": [f"{data}/pipelines/{model}.yaml" for model in MODELS],
         **{f"{name}/": folder(name) for name in ("raw", "landed", "captures", "feedback", "score", "scored")},
+        "the progress of compaction": [f"{data}/compacted/model={model}/progress.json" for model in MODELS],
         "runs of the lifecycle": executions("lifecycle"),
         "runs of rollouts": executions("rollout"),
         "runs of monitoring": executions("monitoring"),
@@ -127,6 +128,7 @@ def arns(site: Site) -> dict[str, list[str]]:
         "the role of schedules": [given["ScheduleRoleArn"]],
         "secrets of the stack": [f"arn:aws:secretsmanager:{scope}:secret:{stack}/database-AbCdEf"],
         "predictions": api("POST/models/plums/predict", "GET/v2", "GET/v2/models/plums", "POST/v2/models/plums/infer"),
+        "outcomes": api("POST/models/plums/feedback"),
         "documents of the API": api("GET/models/plums/openapi.json"),
         "decisions": api("POST/models/plums/decisions"),
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from cli.screens.lines import ago, clip, count, figure, table, words
+from cli.screens.lines import ago, clip, figure, table, words
 from modelcycle.messages import Finding, Judged
 from modelcycle.registry import Judgement, Move, Route
 
@@ -99,23 +99,3 @@ def _value(value: float, kind: str) -> str:
     return {
         "errors": f"{value:+.1%}", "quality": f"{value:+.0%}", "latency": f"x {figure(value)}",
     }.get(kind, figure(value))  # fmt: skip
-
-
-def feedback_text(model: str, rows: int, found: int, unknown: int, read: int, left_out: bool) -> str:
-    """Return what became of the outcomes of a file.
-
-    Parameters
-    ----------
-    found : whose prediction was found among the captured ones
-    unknown : that are neither a class of the live version nor a number
-    read : captured predictions that were looked at
-    left_out : whether older ones were not
-    """
-    newest = "newest " if left_out else ""
-    lines = [
-        f"{count(rows, 'outcome')} of {model} kept.",
-        f"    {found:,} belong to one of the {read:,} {newest}captured predictions",
-    ]
-    if unknown:
-        lines.append(f"    {unknown:,} are not what the live version predicts; they will not count")
-    return "\n".join(lines)

@@ -68,6 +68,7 @@ def _window(result: Monitored, report: MonitoringReport | None) -> list[str]:
         *(("incident", sentence) for sentence in result.incidents),
         ("worse since", minute(report.change_point) if report and report.change_point else ""),
         ("event", _announcement(result) if result.degraded and result.kind == "day" else ""),
+        *(("retraining", asked) for asked in result.asked),
         *(("note", note) for note in (report.notes if report else [])),
     ]
     return [f"{result.model}{version}: {HEADS[result.state]}", *labelled(rows, 14)]
@@ -79,9 +80,9 @@ def _performance(result: Monitored) -> str:
         low, high = result.realized_interval or (result.realized, result.realized)
         of = f"{result.labelled:,} of {count(result.rows, 'prediction')}"
         parts.append(f"{figure(result.realized)} ({figure(low)} to {figure(high)}) measured on {of}")
-    if result.estimated is not None:
-        low, high = result.band or (result.estimated, result.estimated)
-        parts.append(f"{figure(result.estimated)} ({figure(low)} to {figure(high)}) estimated without outcomes")
+    if result.estimate is not None:
+        band = f"{figure(result.estimate.low)} to {figure(result.estimate.high)}"
+        parts.append(f"{figure(result.estimate.value)} ({band}) estimated without outcomes")
     return "; ".join(parts)
 
 

@@ -6,7 +6,7 @@ from modelcycle.messages import Claimed
 from modelcycle.observability import observed
 
 
-@observed("claim", ClaimRequest.from_event, log=["outcome", "detail"])
+@observed("claim", ClaimRequest.from_event, log=["outcome", "detail", "run"])
 def handler(request: ClaimRequest) -> Claimed:
     aws = adapters()
     runs, leases = aws.registry.runs, aws.registry.leases

@@ -9,7 +9,7 @@ from modelcycle.observability import Metric, observed
 @observed(
     "compact",
     CompactRequest.from_event,
-    log=["hours", "rows", "objects", "unread"],
+    log=["hours", "rows", "objects", "unread", "behind"],
     metrics=[Metric("RowsCompacted", "rows")],
 )
 def handler(request: CompactRequest) -> Compacted:

@@ -9,7 +9,7 @@ from modelcycle.observability import Metric, observed
 @observed(
     "judge",
     JudgeRequest.from_event,
-    log=["version", "weight", "verdict", "reason", "wait_seconds"],
+    log=["version", "weight", "verdict", "reason", "wait_seconds", "run_id"],
     metrics=[Metric("RolloutsHeld", "overdue")],
 )
 def handler(request: JudgeRequest) -> Judged:

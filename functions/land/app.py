@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.common import DictWrapper
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters
-from modelcycle.land import KeptBack, Lander, Row, StreamSources, read_arrival, read_delivery, read_row
+from modelcycle.land import Lander, Record, StreamSources, read_arrival, read_delivery, read_record
 from modelcycle.observability import NAMESPACE
 
 logger = Logger(service="land")
@@ -24,8 +24,8 @@ def lander() -> tuple[Lander, StreamSources]:
     return Lander(aws.data, aws.registry.streams), StreamSources(lambda key: aws.data.latest(key)[0])
 
 
-def read_record(record: DictWrapper) -> Row | KeptBack:
-    return read_row(read_arrival(record.raw_event), lander()[1])
+def read(record: DictWrapper) -> Record:
+    return read_record(read_arrival(record.raw_event), lander()[1])
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     delivery = read_delivery(event)
     kind = EventType.KinesisDataStreams if delivery.ordered else EventType.SQS
     processor = BatchProcessor(kind, raise_on_entire_batch_failure=False)
-    with processor(event["Records"], read_record):
+    with processor(event["Records"], read):
         results = processor.process()
     readable = takewhile(_succeeded, results) if delivery.ordered else filter(_succeeded, results)
     landed = lander()[0].land(delivery, [record for _, record, _ in readable])

@@ -15,5 +15,6 @@ from modelcycle.observability import Metric, observed
 def handler(request: MonitorRequest) -> Watched:
     aws = adapters()
     return monitor(
-        request, artifacts=aws.artifacts, registry=aws.registry, logs=aws.predict_log, metrics=aws.metrics
-    )
+        request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, logs=aws.predict_log,
+        metrics=aws.metrics, training_code=aws.environment.training_code,
+    )  # fmt: skip

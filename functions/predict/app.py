@@ -13,9 +13,9 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters, runtime_api
+from modelcycle.gateway.events import as_http_response, as_rest_event, is_http_api
 from modelcycle.predict import CaptureStream, LiveModels, Recorder, open_inference_paths
-from modelcycle.predict.gateway_events import as_http_response, as_rest_event, is_http_api
-from modelcycle.predict.http_api import answer_without_router, metrics, router
+from modelcycle.predict.http_api import answer_without_router, metrics, model_in, router
 from modelcycle.predict.recorder import report_given_up
 from modelcycle.request_ids import client_request_id, request_id, with_request_id
 
@@ -45,7 +45,9 @@ recorder.after_answer.start(runtime_api())  # now: Lambda takes registrations on
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
-        logger.append_keys(correlation_id=request_id(event) or None, client_request_id=client_request_id(event))
+        logger.append_keys(
+            correlation_id=request_id(event) or None, client_request_id=client_request_id(event), model=model_in(event)
+        )
         request = as_rest_event(event) if is_http_api(event) else event
         response = answer_without_router(request, context.aws_request_id, live_models, recorder)
         if response is None:

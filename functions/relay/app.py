@@ -19,7 +19,8 @@ def relay_record(record: DynamoDBRecord) -> None:
     event = relay(record.raw_event, bus=adapters().bus)
     if event:
         logger.set_correlation_id(event.id)
-        logger.info("relay", extra={"step": "relay", "model": event.model, "kind": event.kind})
+        run_id = str(event.detail.get("run_id") or "")
+        logger.info("relay", extra={"step": "relay", "model": event.model, "kind": event.kind, "run_id": run_id})
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -14,7 +14,7 @@ from infra.deployment.account import Account, find_account
 from infra.deployment.command import run, say
 from infra.deployment.deploy import ENVIRONMENTS, data_parameters, finish, overrides, sam, stack_parameters
 from infra.deployment.faults import BadSetting, DeploymentFailed, StackUnusable
-from infra.deployment.settings import check_reader, read_settings
+from infra.deployment.settings import check_reader, read_settings, with_silence
 from infra.deployment.stack import NEVER_COMPLETE, check_changeable, find_stack, first_failure
 from infra.local.deployment.translate import read_template
 
@@ -52,6 +52,7 @@ def promote(account: Account, environment: str, release: Path, bucket: str, role
     if before is not None:
         check_changeable(before)
     check_reader(environment, settings, before)
+    settings = with_silence(settings, before)
     data = data_parameters(client, name, before, settings, kept)
     parameters = stack_parameters(ROOT, environment, before, settings, data)
     status = sam(

@@ -27,7 +27,7 @@ from infra.deployment.existing_data import (
 )
 from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import DeploymentFailed
-from infra.deployment.settings import check_reader, read_settings
+from infra.deployment.settings import check_reader, read_settings, with_silence
 from infra.deployment.source import committed_source, export
 from infra.deployment.stack import (
     NEVER_COMPLETE,
@@ -263,6 +263,7 @@ def deploy(account: Account, environment: str, given: str, kept: str) -> None:
     if before is not None:
         check_changeable(before)
     check_reader(environment, settings, before)
+    settings = with_silence(settings, before)
     data = data_parameters(client, name, before, settings, kept)
     folder = ROOT / "build" / "deployment" / environment
     export(source, folder)

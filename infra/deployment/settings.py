@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +12,11 @@ from typing import Any
 from infra.deployment.faults import BadSetting
 from infra.deployment.stack import Stack
 
+SILENT_RATES = 3  # looks in a row that may be missing before somebody is told
+MAX_SILENT_HOURS = 168  # the longest that an alarm looks back
+UNKNOWN_SILENT_HOURS = 48  # of a schedule by cron
+HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
+RATE = re.compile(r"\s*rate\(\s*(\d+)\s+(minute|hour|day)s?\s*\)\s*")
 OURS = ("Place", "Environment")  # parameters that the deployment itself gives
 _EXAMPLE = "as in WITH=\"LogDays=90 MonitorRate='rate(1 day)'\""
 
@@ -62,3 +69,30 @@ def check_reader(environment: str, settings: Mapping[str, str], stack: Stack | N
             "the alarms of prod would reach nobody", "AlarmEmail",
             "`make deploy ENVIRONMENT=prod ALARM_EMAIL=you@example.com`",
         )  # fmt: skip
+
+
+def with_silence(settings: Mapping[str, str], stack: Stack | None) -> dict[str, str]:
+    """Return the settings with SilentHours that fit MonitorRate, unless they were given: templates cannot multiply.
+
+    Parameters
+    ----------
+    stack : as it is; it remembers its rate, and from earlier releases no SilentHours
+
+    Examples
+    --------
+    >>> with_silence({"MonitorRate": "rate(1 day)"}, None)
+    {'MonitorRate': 'rate(1 day)', 'SilentHours': '72'}
+    >>> with_silence({"MonitorRate": "rate(5 minutes)", "SilentHours": "2"}, None)["SilentHours"]
+    '2'
+    >>> with_silence({}, None)
+    {}
+    """
+    remembered = stack.parameters if stack else {}
+    rate = settings.get("MonitorRate")
+    if rate is None and "SilentHours" not in remembered:
+        rate = remembered.get("MonitorRate")
+    if rate is None or "SilentHours" in settings:
+        return dict(settings)
+    every = RATE.fullmatch(rate)
+    hours = SILENT_RATES * int(every[1]) * HOURS[every[2]] if every else UNKNOWN_SILENT_HOURS
+    return {**settings, "SilentHours": str(min(max(math.ceil(hours), 1), MAX_SILENT_HOURS))}

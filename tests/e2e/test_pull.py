@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.place import Credentials, Place
-from cli.schedules import set_schedule
+from cli.schedules import set_schedules
 from cli.secret import store
 from infra.local.cloud import LocalCloud
 from modelcycle.spec import parse
@@ -82,7 +82,7 @@ def test_a_schedule_is_made_and_removed_with_the_pipeline_file(place: Place) -> 
     client = place.client("scheduler")
     for every, expected in ((", every: 2 hours", "rate(2 hours)"), ("", None)):
         source = f"{{type: sql, secret: plums, table: plums{every}}}"
-        set_schedule(place, parse(PIPELINE.format(name="timed-plums", source=source)))
+        set_schedules(place, parse(PIPELINE.format(name="timed-plums", source=source)))
         try:
             found = client.get_schedule(Name="modelcycle-timed-plums")["ScheduleExpression"]
         except client.exceptions.ResourceNotFoundException:

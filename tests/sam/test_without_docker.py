@@ -155,7 +155,8 @@ def test_the_files_have_one_event_and_the_variables_of_each_function(lived: Live
     assert len(keys) == len(variables), "each function has the keys of its own role"
     listed = (lived.files / "events" / "README.md").read_text()
     assert (
-        "| retrain.json | made from events/retrain.json: it was not called here | decides about a run of the model, and may start it |" in listed
+        "| retrain.json | made from events/retrain.json: it was not called here | decides about a run of the model, and may start it |"
+        in listed
     )
 
 

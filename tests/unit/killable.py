@@ -26,6 +26,11 @@ class KillableStore(MemoryStore):
         self._count()
         return artifact
 
+    def replace(self, key: str, body: bytes, etag: str | None) -> None:
+        self._count()
+        super().replace(key, body, etag)
+        self._count()
+
     def _count(self) -> None:
         if self.until_kill is not None:
             self.until_kill -= 1

@@ -17,6 +17,7 @@ ACCESS = ("iam", "iam+key", "jwt")
 S3 = {"Bucket": "b", "Key": "k"}
 CALLERS = {
     "Stack": "mc", "ApiId": "first", "PredictArn": "arn:aws:lambda:us-east-1:1:function:predict:live",
+    "FeedbackArn": "arn:aws:lambda:us-east-1:1:function:feedback:live",
     "ThrottleRate": "10", "ThrottleBurst": "5", "KeyRate": "2", "KeyBurst": "1", "KeyQuota": "7", "KeyPeriod": "DAY",
     "JwtIssuer": "https://issuer", "JwtAudience": "a,b", "JwtScope": "", "ApiLogArn": "arn:log", "ApiLogs": "none",
 }  # fmt: skip
@@ -102,7 +103,11 @@ def test_further_apis_are_never_open_and_take_no_decisions(
 def test_a_further_api_has_every_path_of_the_predictions(
     root: dict[str, Any], callers: dict[str, Any], access: str
 ) -> None:
-    events = root["Resources"]["Predict"]["Properties"]["Events"].values()
+    events = [
+        event
+        for name in ("Predict", "AcceptFeedback")
+        for event in root["Resources"][name]["Properties"]["Events"].values()
+    ]
     paths = [f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}" for event in events]
     offered = [re.sub(r"\\\{proxy\\\+\\\}", ".+", re.escape(key.partition(" ")[2]))
                for key in authorization(translated(callers, access))]  # fmt: skip
@@ -111,11 +116,11 @@ def test_a_further_api_has_every_path_of_the_predictions(
 
 
 @pytest.mark.parametrize(("access", "api"), [("iam+key", "KeyApi"), ("jwt", "TokenApi")])
-def test_only_the_chosen_api_may_call_the_function(callers: dict[str, Any], access: str, api: str) -> None:
+def test_only_the_chosen_api_may_call_the_functions(callers: dict[str, Any], access: str, api: str) -> None:
     stack = translated(callers, access)
     granted = [stack.value(found) for found in made(stack, "AWS::Lambda::Permission").values()]
-    assert [found["FunctionName"] for found in granted] == [CALLERS["PredictArn"]]
-    assert f":{api}/" in granted[0]["SourceArn"]
+    assert {found["FunctionName"] for found in granted} == {CALLERS["PredictArn"], CALLERS["FeedbackArn"]}
+    assert len(granted) == 2 and all(f":{api}/" in found["SourceArn"] for found in granted)
 
 
 def test_a_token_is_checked_for_issuer_and_audience(callers: dict[str, Any]) -> None:

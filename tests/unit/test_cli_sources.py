@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from cli import init_source
 from cli.collect import pulled_text
@@ -15,10 +16,10 @@ from cli.init import init_source as init
 from cli.main import main
 from cli.options import Options
 from cli.run import run
-from cli.schedules import set_schedule
+from cli.schedules import set_schedules
 from cli.screens.steps import line
 from modelcycle.faults import BadInput
-from modelcycle.messages import Pulled, PulledFile
+from modelcycle.messages import Pulled, PulledFile, RetrainRequest
 from modelcycle.spec import Pipeline, parse
 from tests.unit.pulled_rows import sqlite_database
 
@@ -76,13 +77,33 @@ def pipeline(**source: Any) -> Pipeline:
 def test_the_schedule_follows_the_pipeline_file() -> None:
     place: Any = Place()
     for every in (None, "2 hours", "2 hours", "30 minutes", None, None):
-        set_schedule(place, pipeline(every=every))
+        set_schedules(place, pipeline(every=every))
         if every == "30 minutes":
             (schedule,) = place.scheduler.schedules.values()
             assert (schedule["Name"], schedule["ScheduleExpression"]) == ("modelcycle-orders", "rate(30 minutes)")
             event = json.loads(schedule["Target"]["Input"])
             assert (event["detail-type"], event["detail"]["model"]) == ("RunScheduled", "orders")
     assert place.scheduler.calls == ["create", "update", "delete"]
+
+
+def test_a_retraining_has_a_schedule_of_its_own_which_asks_the_governor() -> None:
+    place: Any = Place()
+    for every in ("7 days", "60 minutes", None):
+        made = Pipeline(name="orders", target="y", retraining={"every": every})
+        set_schedules(place, made)
+        if every == "7 days":
+            (schedule,) = place.scheduler.schedules.values()
+            assert (schedule["Name"], schedule["ScheduleExpression"]) == ("modelcycle-orders.retrain", "rate(7 days)")
+            assert schedule["Target"]["Arn"] == "arn:RetrainFunction"
+            request = RetrainRequest.from_event(json.loads(schedule["Target"]["Input"]) | {"id": "0"})
+            assert (request.kind, request.model, request.reason) == ("RetrainingScheduled", "orders", "every 7 days")
+    assert place.scheduler.calls == ["create", "update", "delete"]
+
+
+@pytest.mark.parametrize("every", ["59 minutes", "1 minute", "0 days", "weekly"])
+def test_a_retraining_is_not_asked_for_more_than_once_an_hour(every: str) -> None:
+    with pytest.raises(ValidationError):
+        Pipeline(name="orders", target="y", retraining={"every": every})
 
 
 def test_a_pipeline_file_is_made_from_a_table_and_holds_no_password(

@@ -11,7 +11,7 @@ import pytest
 from modelcycle.collect import stream_objects
 from modelcycle.faults import BadPipeline, NoData, TargetMissing
 from modelcycle.land.land import Lander
-from modelcycle.land.stream_records import Arrival, Delivery, read_row
+from modelcycle.land.stream_records import Arrival, Delivery, read_record
 from modelcycle.messages import Collected
 from modelcycle.spec import StreamSource
 from tests.unit.data_steps import Workspace
@@ -36,7 +36,7 @@ class Streamed:
             self.sent += 1
             data = json.dumps({"model": "m", **row}).encode()
             arrivals.append(Arrival("shard-0", str(self.sent), AT + timedelta(seconds=self.sent), data))
-        self.lander.land(KINESIS, [read_row(arrival, lambda _: self.source) for arrival in arrivals])
+        self.lander.land(KINESIS, [read_record(arrival, lambda _: self.source) for arrival in arrivals])
 
     def collect(self, target: str = "y", run_id: str = "r1") -> Collected:
         run = self.workspace.run(run_id, target=target, source=self.source.model_dump())

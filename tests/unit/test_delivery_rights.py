@@ -171,7 +171,8 @@ WITHOUT_RESOURCES = frozenset((
     "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
     "ecs:CreateCluster", "ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition",
     "events:ListRules", "kms:CreateKey", "logs:CreateLogDelivery", "logs:DeleteLogDelivery",
-    "logs:DescribeIndexPolicies", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
+    "logs:DeleteQueryDefinition", "logs:DescribeIndexPolicies", "logs:DescribeQueryDefinitions",
+    "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutQueryDefinition",
     "logs:PutResourcePolicy", "logs:UpdateLogDelivery", "sns:GetSubscriptionAttributes",
     "sns:SetSubscriptionAttributes", "sns:Unsubscribe", "sqs:ListQueues", "tag:GetResources", "tag:TagResources",
 ))  # fmt: skip

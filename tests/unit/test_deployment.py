@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 from infra.deployment import command, deploy
 from infra.deployment.account import Account
 from infra.deployment.faults import BadSetting, NotCommitted, StackUnusable
-from infra.deployment.settings import check_reader, read_settings
+from infra.deployment.settings import check_reader, read_settings, with_silence
 from infra.deployment.source import committed_source, export
 from infra.deployment.stack import Stack, check_changeable, first_failure
 from infra.local.deployment.translate import read_template
@@ -141,6 +141,23 @@ def test_prod_needs_an_address_once() -> None:
     check_reader("dev", {}, None)
     with pytest.raises(BadSetting, match="reach nobody"):
         check_reader("prod", {"AlarmEmail": ""}, stack(AlarmEmail="ops@example.com"))
+
+
+@pytest.mark.parametrize(
+    ("given", "before", "hours"),
+    [
+        ("rate(1 hour)", None, "3"),
+        ("rate(15 minutes)", None, "1"),
+        ("rate(2 hours)", stack(SilentHours="3", MonitorRate="rate(1 hour)"), "6"),
+        ("rate(30 days)", None, "168"),
+        ("cron(0 6 * * ? *)", None, "48"),
+        (None, stack(MonitorRate="rate(1 day)"), "72"),  # a stack of an earlier release
+        (None, stack(SilentHours="5", MonitorRate="rate(1 day)"), None),  # remembered, or given once
+    ],
+)
+def test_silence_is_told_after_three_rates(given: str | None, before: Stack | None, hours: str | None) -> None:
+    settings = {"MonitorRate": given} if given else {}
+    assert with_silence(settings, before).get("SilentHours") == hours
 
 
 # In which state

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from bench.live_traffic import MODEL, ROLLOUT, Behaviour, LiveModel
-from cli.feedback import _is_number, _read
-from cli.screens.judgements import feedback_text, judgements_text, rollout_text
+from cli.screens.judgements import judgements_text, rollout_text
 from modelcycle.deploy import deploy
-from modelcycle.faults import BadInput
 from modelcycle.govern import decide
 from modelcycle.messages import Decision, DeployRequest
 from tests.unit.traffic_cycle import Flows
@@ -102,45 +99,3 @@ def test_the_judgements_of_a_version_are_listed_newest_first() -> None:
     assert model.roll_out() == "RolledBack"
     text = "\n".join(judgements_text(model.registry.judgements.of_version(MODEL, 2), model.now))
     assert "roll back" in text and "100.0% of its requests failed" in text
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("a.csv", "prediction_id;outcome;note\n1;yes;x\n2;;x\n1;no;x\n"),
-        ("a.jsonl", '{"prediction_id": "1", "outcome": "yes"}\n{"prediction_id": "1", "outcome": "no"}\n'),
-    ],
-)
-def test_the_last_outcome_of_an_id_counts(tmp_path: Path, name: str, text: str) -> None:
-    path = tmp_path / name
-    path.write_text(text)
-    assert _read(path) == {"1": "no"}
-
-
-def test_blanks_around_an_outcome_do_not_make_it_another_class(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("prediction_id,outcome\n 1 , yes \n2,  \n")
-    assert _read(path) == {"1": "yes"}
-
-
-@pytest.mark.parametrize("text", ["id,outcome\n1,yes\n", "prediction_id,outcome\n,\n"])
-def test_a_file_without_outcomes_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text(text)
-    with pytest.raises(BadInput) as refused:
-        _read(path)
-    assert refused.value.remedy
-
-
-@pytest.mark.parametrize("text", ["NaN", "inf", "1,5", "much"])
-def test_an_outcome_that_the_judge_does_not_count_is_no_number(text: str) -> None:
-    assert not _is_number(text) and _is_number("-1.5e3")
-
-
-def test_feedback_says_how_many_outcomes_belong_to_predictions() -> None:
-    text = feedback_text("m", 1_200, 1_180, 3, 50_000, left_out=True)
-    assert text.splitlines() == [
-        "1,200 outcomes of m kept.",
-        "    1,180 belong to one of the 50,000 newest captured predictions",
-        "    3 are not what the live version predicts; they will not count",
-    ]

@@ -12,6 +12,7 @@ from ministack.core import iam_evaluator
 
 from infra.local.deployment.intrinsics import DeployedStack
 from infra.local.deployment.translate import read_template
+from modelcycle.cloud_metrics import NAMESPACE
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = {path.stem: read_template(path) for path in [ROOT / "template.yaml", *(ROOT / "infra").glob("*.yaml")]}
@@ -28,6 +29,8 @@ KEY_OF = {
 WITHOUT_RESOURCES = {
     "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
     "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ecr:GetAuthorizationToken",
+    # the first only in a namespace, by a condition: `test_metrics_are_written_in_one_namespace_only`
+    "cloudwatch:PutMetricData", "cloudwatch:GetMetricStatistics",
 }  # fmt: skip
 SIZES = ("DataMemory", "LearningMemory", "ScoringMemory", "ServingMemory")
 
@@ -264,3 +267,15 @@ def test_each_check_that_is_skipped_has_its_reason() -> None:
         for name, resource in template["Resources"].items():
             for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
                 assert len(skip["comment"]) > 20, name
+
+
+def test_metrics_are_written_in_one_namespace_only() -> None:
+    """No role may write what the alarms of functions read: `ModelCycle` without a part of its own."""
+    conditions = []
+    for template in TEMPLATES.values():
+        for resource in template["Resources"].values():
+            for policy in resource.get("Properties", {}).get("Policies") or []:
+                for statement in policy["PolicyDocument"]["Statement"] if isinstance(policy, dict) else []:
+                    if "cloudwatch:PutMetricData" in json.dumps(statement):
+                        conditions.append(statement.get("Condition"))
+    assert conditions == [{"StringEquals": {"cloudwatch:namespace": NAMESPACE}}]

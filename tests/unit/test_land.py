@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import random
@@ -22,10 +23,11 @@ from modelcycle.land.stream_records import (
     Arrival,
     Delivery,
     KeptBack,
+    Outcome,
     Row,
     read_arrival,
     read_delivery,
-    read_row,
+    read_record,
 )
 from modelcycle.land.stream_sources import StreamSources
 from modelcycle.registry import Registry, Write
@@ -63,7 +65,7 @@ def arrival(number: int, shard: str = "shard-0", **record: Any) -> Arrival:
 
 
 def rows(numbers: Any, shard: str = "shard-0", source: StreamSource = PLAIN, **record: Any) -> list[Row | KeptBack]:
-    return [read_row(arrival(number, shard, **record), lambda _: source) for number in numbers]
+    return [read_record(arrival(number, shard, **record), lambda _: source) for number in numbers]
 
 
 @pytest.mark.parametrize("delivery", [KINESIS, SQS])
@@ -94,6 +96,36 @@ def test_killed_anywhere_and_delivered_again_in_other_parts_every_row_lands_once
     assert Counter(row["n"] for row in world.rows()) == Counter(range(10))
     (shard,) = world.registry.streams.shards(delivery.stream).values()
     assert shard.landed == {"m": 10}
+
+
+@pytest.mark.parametrize("delivery", [KINESIS, SQS])
+@pytest.mark.parametrize("kill", range(8))
+def test_outcomes_land_once_beside_those_of_people_and_are_no_rows(delivery: Delivery, kill: int) -> None:
+    world = World()
+    texts = [b'{"outcome": {"prediction_id": "p%d", "outcome": 1.10}, "model": "files"}' % n for n in range(4)]
+    outcomes = [
+        read_record(Arrival("shard-0", str(2 * n + 1), AT + timedelta(hours=n), text), sources())
+        for n, text in enumerate(texts)
+    ]
+    assert all(isinstance(one, Outcome) for one in outcomes)
+    records = [one for n in range(4) for one in (*rows([2 * n]), outcomes[n])]
+    world.data.until_kill = kill
+    with contextlib.suppress(Killed):
+        world.lander().land(delivery, records)
+    for part in (records[:3], records[2:], records):
+        world.lander().land(delivery, part)
+    keys = [key for key in world.data.objects if key.startswith("feedback/")]
+    assert keys and all(key.startswith("feedback/files/stream/2026/03/04/") for key in keys)
+    lines = [line for key in keys for line in world.data.objects[key].splitlines()]
+    assert sorted(lines) == [b'{"prediction_id": "p%d", "outcome": 1.10}' % n for n in range(4)]
+    assert Counter(row["n"] for row in world.rows()) == Counter([0, 2, 4, 6])
+    (shard,) = world.registry.streams.shards(delivery.stream).values()
+    assert shard.landed == {"m": 4} and not shard.kept_back
+
+
+def test_a_row_may_have_a_column_named_outcome() -> None:
+    record = read_record(Arrival("s", "1", AT, b'{"model": "m", "outcome": {"a": 1}, "n": 2}'), sources())
+    assert isinstance(record, Row)
 
 
 @settings(max_examples=60, deadline=None)
@@ -214,6 +246,9 @@ def test_of_two_rows_with_one_id_in_a_batch_the_first_stays() -> None:
         (b'{"model": "files", "n": 1}', "names a model whose source is not the stream"),
         (b'{"model": "broken", "n": 1}', "names a model whose pipeline file has errors"),
         (b'{"model": "m"}', "holds no row"),
+        (b'{"model": "files", "outcome": {}}', "holds no row"),
+        (b'{"model": "unheard-of", "outcome": {"prediction_id": "p", "outcome": 1}}', "names an unknown model"),
+        (b'{"model": "files", "outcome": "yes"}', "names a model whose source is not the stream"),
         (b'{"model": "m", "n": "' + b"x" * 2**23 + b'"}', "is too long"),
         (b'{"model": "timed", "n": 1}', "has no event time"),
         (b'{"model": "timed", "at": "yesterday"}', "has an event time that cannot be read"),
@@ -222,7 +257,7 @@ def test_of_two_rows_with_one_id_in_a_batch_the_first_stays() -> None:
 )
 def test_a_record_that_is_no_row_is_kept_with_its_reason(data: bytes, reason: str) -> None:
     world = World()
-    record = read_row(Arrival("shard-0", "8", AT, data), sources())
+    record = read_record(Arrival("shard-0", "8", AT, data), sources())
     assert isinstance(record, KeptBack)
     assert world.lander().land(KINESIS, [*rows([7]), record, *rows([9])]) == LandedRecords(rows=2, kept_back=1)
     (kept,) = world.kept_back()
@@ -267,10 +302,10 @@ def test_a_pipeline_file_is_read_once_a_minute() -> None:
 
 def test_a_row_keeps_the_spelling_of_its_numbers_and_may_have_a_column_named_model() -> None:
     text = b'{"price": 1.10, "model": "cars", "n": 12345678901234567890.5,\n "u": "\\ud83d\\ude00"}'
-    row = read_row(Arrival("s", "1", AT, text), lambda _: PLAIN)
+    row = read_record(Arrival("s", "1", AT, text), lambda _: PLAIN)
     assert isinstance(row, Row)
     assert row.line == '{"price": 1.10, "n": 12345678901234567890.5, "u": "\\ud83d\\ude00"}'
-    nested = read_row(Arrival("s", "1", AT, b'{"row": {"model": "T", "a": 1.0}, "model": "cars"}'), lambda _: PLAIN)
+    nested = read_record(Arrival("s", "1", AT, b'{"row": {"model": "T", "a": 1.0}, "model": "cars"}'), lambda _: PLAIN)
     assert isinstance(nested, Row)
     assert (nested.model, nested.line) == ("cars", '{"model": "T", "a": 1.0}')
 

@@ -83,7 +83,7 @@ def test_every_reference_leads_somewhere(api: Api) -> None:
         for part in reference.removeprefix("#/").split("/"):
             target = target[part]
     ids = [operation["operationId"] for item in document["paths"].values() for operation in methods(item).values()]
-    assert document["openapi"] == "3.1.0" and len(ids) == len(set(ids)) == 11
+    assert document["openapi"] == "3.1.0" and len(ids) == len(set(ids)) == 12
 
 
 def methods(item: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,8 @@ def methods(item: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_document_has_the_paths_of_the_template_and_no_other(api: Api) -> None:
     template = read_template(Path("template.yaml"))
-    events = template["Resources"]["Predict"]["Properties"]["Events"].values()
+    functions = [template["Resources"][name]["Properties"] for name in ("Predict", "AcceptFeedback")]
+    events = [event for function in functions for event in function["Events"].values()]
     described = {(event["Properties"]["Method"], event["Properties"]["Path"]) for event in events}
     paths = document_of(api)["paths"]
     documented = {(method, path.replace(f"/{MODEL}", "/{name}")) for path in paths for method in methods(paths[path])}

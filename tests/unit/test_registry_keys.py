@@ -16,7 +16,8 @@ from modelcycle.registry.keys import Key
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = {"number": 7, "step": 2, "version_number": 7, "revision": 3, "moves_before": 4}
-ARGUMENTS: dict[str, Any] = {"at": datetime(2026, 1, 1, tzinfo=UTC), "upload_id": "raw/a.csv#1#v1"} | NUMBERS
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+ARGUMENTS: dict[str, Any] = {"at": MOMENT, "end": MOMENT, "upload_id": "raw/a.csv#1#v1"} | NUMBERS
 FUNCTIONS = {
     name: function
     for name, function in inspect.getmembers(keys, inspect.isfunction)
@@ -33,7 +34,9 @@ def records() -> dict[str, Key]:
     makers = {name: maker for name, maker in FUNCTIONS.items() if "key" not in inspect.signature(maker).parameters}
     made = {name: call(maker) for name, maker in makers.items()}
     of_records = {name: key for name, key in made.items() if isinstance(key, Key) and key.sk and key.sk[-1] != "#"}
-    decisions = {name: keys.audit_entry("m", decision) for name, decision in made.items() if isinstance(decision, str)}
+    decisions = {
+        name: keys.audit_entry("m", decision) for name, decision in made.items() if name.startswith("decision_")
+    }
     del of_records["audit_entry"]
     return of_records | decisions
 
@@ -59,7 +62,7 @@ def test_every_key_is_listed_in_the_architecture(name: str, key: Key) -> None:
 
 def test_every_listed_key_exists() -> None:
     made = records().values()
-    assert len(listed()) == len(made) == 24
+    assert len(listed()) == len(made) == 31
     for pk, sk in listed():
         assert any(pk.fullmatch(key.pk) and sk.fullmatch(key.sk) for key in made), sk.pattern
 

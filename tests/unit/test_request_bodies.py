@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from modelcycle.gateway.content_encoding import MIN_COMPRESSED_BYTES, accepted_encoding, compressed
 from modelcycle.model.request import MAX_REQUEST_BYTES
-from modelcycle.predict.content_encoding import MIN_COMPRESSED_BYTES, accepted_encoding, compressed
 from tests.prediction_api import INFER, PREDICT, ROW, Api
 from tests.raw_requests import send
 from tests.trained import COLOUR, HOURS, MODEL, body

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.signing import _fault
-from modelcycle.predict.gateway_events import as_http_response, as_rest_event
+from modelcycle.gateway.events import as_http_response, as_rest_event
 from modelcycle.request_ids import MAX_CLIENT_ID_CHARACTERS, client_request_id
 from tests.contract.functions import ROOT, functions
 from tests.prediction_api import PREDICT, ROW, Api

@@ -89,6 +89,9 @@ def test_calls_are_joined_with_their_reports_by_model_and_version() -> None:
         })),
         (END - ago, "REPORT RequestId: killed\tDuration: 29000.00 ms\tBilled Duration: 29000 ms\tMemory Size: 2048 MB\t"
                     "Max Memory Used: 2048 MB\tStatus: timeout"),
+        # a check of new code, or a path that only describes a model
+        (END - ago, "REPORT RequestId: check\tDuration: 3.00 ms\tBilled Duration: 3 ms\tMemory Size: 2048 MB\t"
+                    "Max Memory Used: 200 MB"),
         (END - ago, '{"message": "answered"'), (END - ago, "[1]"), (END - ago, "Traceback\nREPORT nothing"),
     ]  # fmt: skip
     hour, day = used(lines, HOUR, DAY)

@@ -13,12 +13,12 @@ from modelcycle.faults import BadMessage, ParityBroken
 from modelcycle.messages import ScoredCandidate
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.parity import TOLERANCE, Parity, ScorePair, check_parity
+from modelcycle.model.row_groups import MAX_GROUPS, OTHER, sensitive_groups
 from modelcycle.model.scoring import Scorer, Scores, predictions
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
 from modelcycle.score_candidate.score_candidate import _listed_classes
-from modelcycle.model.row_groups import MAX_GROUPS, OTHER, sensitive_groups
 from modelcycle.spec import Task
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, MODEL, SEX, Cycle, Trained, cycle, train

@@ -12,11 +12,11 @@ from scipy.stats import ttest_1samp, ttest_ind
 from modelcycle.cells.column import Column
 from modelcycle.measured.grouped_means import MIN_GROUP_ROWS, means, means_against_rest
 from modelcycle.model.columns import Columns, Texts
+from modelcycle.model.row_groups import column_groups
 from modelcycle.model.scoring import Scores
 from modelcycle.model.slices import Slices
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
-from modelcycle.model.row_groups import column_groups
 from modelcycle.score_candidate.slices import MAX_SLICED_COLUMNS, slice_rows
 from modelcycle.spec import Task
 from modelcycle.validate import validate

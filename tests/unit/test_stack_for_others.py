@@ -104,8 +104,10 @@ def test_an_alarm_about_silence_tells_when_data_end_and_not_before_they_began() 
     for alarm in silent.values():
         # from OK to INSUFFICIENT_DATA; a new alarm starts there, which is no change and tells nobody
         assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", [{"Ref": "Topic"}])
-        # with the default rate many looks, and with a daily one at least one, lie in each window
-        assert alarm["Period"] * alarm["EvaluationPeriods"] >= 2 * 86_400
+        # three looks at the default rate; `make deploy` makes them fit
+        parameters = TEMPLATES["template"]["Parameters"]
+        assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3600, {"Ref": "SilentHours"})
+        assert (parameters["MonitorRate"]["Default"], parameters["SilentHours"]["Default"]) == ("rate(1 hour)", 3)
 
 
 @pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == "ModelCycle"])

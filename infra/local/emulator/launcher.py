@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.emulator import kinesis_records
+from infra.local.emulator.alarms import Alarms
 from infra.local.emulator.container_bridge import ContainerBridge
 from infra.local.emulator.containers import Containers
 from infra.local.emulator.environment import environment, unsaved_marker
@@ -47,6 +48,7 @@ from infra.local.emulator.limits.sandboxes import SandboxWatch
 from infra.local.emulator.limits.states import limit_state_data
 from infra.local.emulator.limits.temporary_files import TemporaryFolders
 from infra.local.emulator.memory_bounds import bound_memory
+from infra.local.emulator.metric_namespace import fill_in_metric_namespace
 from infra.local.emulator.patches import (
     keep_attributes_of_nested_resources,
     keep_retained_resources_of_nested_stacks,
@@ -164,10 +166,21 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
     """Change MiniStack's services, before any of them loads its state or answers a request."""
     from ministack.core import iam_actions, iam_evaluator
     from ministack.core.responses import request_scope
-    from ministack.services import dynamodb, eventbridge, firehose, iam, kinesis, lambda_svc, s3, stepfunctions
+    from ministack.services import (
+        cloudwatch,
+        dynamodb,
+        eventbridge,
+        firehose,
+        iam,
+        kinesis,
+        lambda_svc,
+        s3,
+        stepfunctions,
+    )
 
     restrict_root_to(root)
     fill_in_leading_keys(dynamodb, iam, iam_actions, iam_evaluator)
+    fill_in_metric_namespace(iam_actions)
     keep_attributes_of_nested_resources()
     keep_retained_resources_of_nested_stacks()
     report_errors_of_starting_functions()
@@ -179,6 +192,9 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
     firehose_buffer, unwritten_objects = FirehoseBuffer(firehose, request_scope), UnwrittenObjects(s3, request_scope)
     for part in (deliveries, firehose_buffer, unwritten_objects):
         part.install()
+    alarms = Alarms(cloudwatch, stepfunctions, lambda_svc, request_scope)
+    alarms.install()
+    alarms.watch()
     load_state = ministack._load_persisted_state
 
     def load_persisted_state() -> None:

@@ -16,6 +16,7 @@ EFFECTS = {
     "Conclude": "records the end of the event's run, and releases the model's lease",
     "Compact": "writes the captured answers of past hours as Parquet, unless that is done",
     "Monitor": "writes a report; a degraded model is announced, and that starts a run",
+    "AcceptFeedback": "keeps the outcomes of the event, which monitoring and rollouts count, unless that is done",
     "Predict": "answers, and captures the answers for monitoring",
     "FinishScoring": "writes the results of the scoring job beside the other results",
 }

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from modelcycle.faults import NoData, Tampered, Transient, Unknown
+from modelcycle.faults import NoData, Raced, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.outages import RETRIED, Unreachable, outages_as_faults
 
@@ -24,6 +24,7 @@ MAX_OBJECT_BYTES = 100 * 2**20  # a local cloud keeps every object in memory
 MAX_PUT_ATTEMPTS = 5
 MAX_CONCURRENT_HEADS = 8
 CHUNK_BYTES = 2**20
+RACED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"})
 NOT_FOUND = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
 # a response to HEAD has no body; without s3:ListBucket, S3 answers 403 for a missing key
 NOT_FOUND_BY_HEAD = NOT_FOUND | {"403", "AccessDenied"}
@@ -76,6 +77,29 @@ class Store(Protocol):
         ------
         Transient : it has changed since
         Unknown : it was deleted since
+        """
+
+
+class ChangingStore(Store, Protocol):
+    """A bucket with some objects that are replaced as a whole, under the condition that nobody else has done it."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+
+    def current(self, key: str) -> tuple[bytes, str] | None:
+        """Return the bytes and the etag of an object that `replace` writes; None if there is none."""
+
+    def replace(self, key: str, body: bytes, etag: str | None) -> None:
+        """Write an object that is replaced as a whole, if it is still the one that `current` returned.
+
+        Parameters
+        ----------
+        etag : of the object that is replaced; None: there must be none
+
+        Raises
+        ------
+        Raced : another writer was faster
         """
 
 
@@ -216,6 +240,28 @@ class S3Store:
                 response = self.client.get_object(Bucket=self.bucket, Key=key)
                 return response["Body"].read(), response.get("VersionId")
         except self.client.exceptions.ClientError as error:
+            raise self._fault(error, key) from error
+
+    def current(self, key: str) -> tuple[bytes, str] | None:
+        try:
+            with self._outages(key):
+                response = self.client.get_object(Bucket=self.bucket, Key=key)
+                return response["Body"].read(), response["ETag"].strip('"')
+        except self.client.exceptions.ClientError as error:
+            fault = self._fault(error, key)
+            if isinstance(fault, Unknown):
+                return None
+            raise fault from error
+
+    def replace(self, key: str, body: bytes, etag: str | None) -> None:
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        try:
+            with self._outages(key):
+                self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **condition)
+        except self.client.exceptions.ClientError as error:
+            # 404: the object to replace was deleted meanwhile (AWS page "Conditional writes")
+            if error.response["Error"]["Code"] in RACED | NOT_FOUND:
+                raise Raced("another writer was faster", f"s3://{self.bucket}/{key}", RETRIED) from error
             raise self._fault(error, key) from error
 
     def _stream(self, path: Path, **request: str) -> dict[str, Any]:

@@ -4,7 +4,9 @@ Both are objects that others write, many small or few large ones, with gzip or w
 in bounded amounts.
 """
 
-from modelcycle.captured.lines import captured_ids, json_lines
+from modelcycle.captured.answer_rows import Cell
+from modelcycle.captured.compacted import Window, open_window
+from modelcycle.captured.lines import json_lines
 from modelcycle.captured.objects import (
     GZIP_FAULTS,
     Selection,
@@ -15,9 +17,10 @@ from modelcycle.captured.objects import (
     select_captures,
     select_newest_captures,
     select_outcomes,
+    select_recent_outcomes,
 )
 
 __all__ = [
-    "GZIP_FAULTS", "Selection", "captured_ids", "download", "hourly", "json_lines", "newest", "opened",
-    "select_captures", "select_newest_captures", "select_outcomes",
+    "GZIP_FAULTS", "Cell", "Selection", "Window", "download", "hourly", "json_lines", "newest", "open_window", "opened",
+    "select_captures", "select_newest_captures", "select_outcomes", "select_recent_outcomes",
 ]  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelcycle.engine import connect
 from modelcycle.sql_literal import literal
 
 MAX_LINE_BYTES = 8 * 2**20  # a longer line is skipped
@@ -19,17 +18,3 @@ def json_lines(files: Sequence[Path]) -> str:
         FROM read_csv([{", ".join(map(literal, files))}], columns = {{'line': 'VARCHAR'}}, delim = '', quote = '',
           escape = '', header = false, auto_detect = false, filename = true, ignore_errors = true,
           max_line_size = {MAX_LINE_BYTES}, buffer_size = {MAX_LINE_BYTES * 4})"""
-
-
-def captured_ids(files: Sequence[Path], folder: Path) -> set[str]:
-    """Return the ids of the captured predictions.
-
-    Parameters
-    ----------
-    folder : for the work; the caller removes it
-    """
-    with connect(folder, "captures") as engine:
-        found = engine.execute(
-            f"SELECT DISTINCT json ->> '$.prediction_id' AS id FROM ({json_lines(files)})"
-        ).fetchall()
-    return {one for (one,) in found if one is not None}

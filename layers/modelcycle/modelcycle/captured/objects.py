@@ -17,6 +17,8 @@ MAX_OBJECTS = 2_000
 MAX_STORED_BYTES = 64 * 2**20  # of all objects, as they are stored
 MAX_UNPACKED_BYTES = 1024 * 2**20  # of all objects together; a function's disk has 4 GiB
 MAX_CONCURRENT_DOWNLOADS = 8
+MAX_RECENT_OUTCOMES = 20_000  # objects
+MAX_RECENT_OUTCOME_BYTES = 256 * 2**20  # of all of them, as they are stored
 CHUNK_BYTES = 2**20
 GZIP_FAULTS = (gzip.BadGzipFile, EOFError, zlib.error)  # raised while broken gzip data are read
 
@@ -47,8 +49,21 @@ def select_newest_captures(data: Store, model: str) -> Selection:
 
 
 def select_outcomes(data: Store, model: str) -> Selection:
-    """Select the objects with outcomes of a model's predictions; the last key is the newest."""
-    return newest(reversed(list(data.list(f"feedback/{model}/"))))
+    """Select the objects with outcomes of a model's predictions, by when they were written, newest first."""
+    listed = sorted(data.list(f"feedback/{model}/"), key=lambda one: (one.modified, one.key), reverse=True)
+    return newest(listed)
+
+
+def select_recent_outcomes(data: Store, model: str, since: datetime) -> Selection:
+    """Select the objects that may hold outcomes of predictions since a time, by when they were written, newest first.
+
+    Parameters
+    ----------
+    since : in UTC; of objects whose age the store does not know, all are selected
+    """
+    listed = [one for one in data.list(f"feedback/{model}/") if not 0 < one.modified < since.timestamp()]
+    listed.sort(key=lambda one: (one.modified, one.key), reverse=True)
+    return newest(listed, MAX_RECENT_OUTCOMES, MAX_RECENT_OUTCOME_BYTES)
 
 
 def hourly(data: Store, folders: Sequence[str], start: datetime, end: datetime) -> Iterator[Listed]:

@@ -8,12 +8,14 @@ ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from modelcycle.captured.lines import json_lines
 from modelcycle.captured.objects import download
+from modelcycle.cells.moments import MAX_EPOCH_SECONDS
 from modelcycle.engine import Engine
 from modelcycle.faults import BadInput
 from modelcycle.json_pointer import json_pointer
@@ -23,7 +25,6 @@ from modelcycle.store import Listed, Store
 
 ID, OUTCOME, AT = "prediction_id", "outcome", "at"
 OBJECTS_ON_DISK = 500  # that are downloaded before they are read and deleted
-MAX_EPOCH_SECONDS = 10**11  # larger numbers are milliseconds, microseconds or nanoseconds
 MAX_TIME_SECONDS = 253_402_300_799  # the end of the year 9999
 
 
@@ -67,7 +68,7 @@ class OutcomeRows(NamedTuple):
 def read_outcomes(
     engine: Engine, data: Store, objects: Sequence[Listed], folder: Path, columns: OutcomeColumns
 ) -> OutcomeRows:
-    """Create the table `told`: id, key, outcome, told_at, arrived, happened, object, line, g0, g1 ...
+    """Create the table `told`: id, key, outcome, number, told_at, arrived, happened, object, line, g0, g1 ...
 
     `key` is the text of the id columns' values, null where one is missing. `happened` is when the outcome happened,
     as far as that is told and not after the object arrived, or else when the object arrived. Of two rows about the same
@@ -78,24 +79,16 @@ def read_outcomes(
     objects : newest first
     folder : for the work; the caller removes it
     """
-    further = "".join(f", g{number} VARCHAR" for number in range(len(columns.further)))
-    engine.execute(
-        f"""CREATE OR REPLACE TABLE told (id VARCHAR, key VARCHAR, outcome VARCHAR, told_at TIMESTAMPTZ,
-            arrived TIMESTAMPTZ, happened TIMESTAMPTZ, object INTEGER, line BIGINT{further})"""
-    )
-    engine.execute("CREATE OR REPLACE TABLE outcome_files (filename VARCHAR, arrived TIMESTAMPTZ, object INTEGER)")
+    _create_tables(engine, columns)
     broken = unread = 0
     for start in range(0, len(objects), OBJECTS_ON_DISK):
         batch = objects[start : start + OBJECTS_ON_DISK]
         files, failed = download(data, batch, folder / "outcomes")
         unread += failed
         listed = {path: batch[int(path.stem)] for path in files}
-        numbers = {path: -(start + int(path.stem)) for path in files}
-        _name_files(engine, listed, numbers)
+        _name_files(engine, {path: (one.modified, -(start + int(path.stem))) for path, one in listed.items()})
         lines = [path for path in files if not _is_table(listed[path].key)]
-        _insert(
-            engine, f"SELECT *, row_number() OVER () AS line FROM ({json_lines(lines)})", _json_texts(columns), columns
-        )
+        _insert_lines(engine, lines, columns)
         for path in (path for path in files if path not in lines):
             try:
                 broken += _insert_table(engine, path, listed[path].key, columns)
@@ -103,12 +96,37 @@ def read_outcomes(
                 unread += 1
         for path in lines:
             path.unlink()
+    read = _keep_usable(engine)
+    return read._replace(
+        incomplete=read.incomplete + broken, unread=unread, without=len(objects) - unread - read.without
+    )
+
+
+def read_lines(engine: Engine, path: Path, arrived: datetime, columns: OutcomeColumns) -> OutcomeRows:
+    """Create the table `told` as `read_outcomes` does, of one file of JSON lines on this machine."""
+    _create_tables(engine, columns)
+    _name_files(engine, {path: (arrived.timestamp(), 0)})
+    _insert_lines(engine, [path], columns)
+    return _keep_usable(engine)._replace(without=0)
+
+
+def _create_tables(engine: Engine, columns: OutcomeColumns) -> None:
+    further = "".join(f", g{number} VARCHAR" for number in range(len(columns.further)))
+    engine.execute(
+        f"""CREATE OR REPLACE TABLE told (id VARCHAR, key VARCHAR, outcome VARCHAR, number DOUBLE, told_at TIMESTAMPTZ,
+            arrived TIMESTAMPTZ, happened TIMESTAMPTZ, object INTEGER, line BIGINT{further})"""
+    )
+    engine.execute("CREATE OR REPLACE TABLE outcome_files (filename VARCHAR, arrived TIMESTAMPTZ, object INTEGER)")
+
+
+def _keep_usable(engine: Engine) -> OutcomeRows:
+    """Delete rows that say nothing; return the counts, where `without` are the objects that have usable rows."""
     rows, incomplete, found = engine.execute(
         """SELECT count(*) FILTER (usable), count(*) FILTER (NOT usable), count(DISTINCT object) FILTER (usable)
            FROM (SELECT object, outcome IS NOT NULL AND (id IS NOT NULL OR key IS NOT NULL) AS usable FROM told)"""
     ).fetchone()
     engine.execute("DELETE FROM told WHERE outcome IS NULL OR (id IS NULL AND key IS NULL)")
-    return OutcomeRows(rows, incomplete + broken, unread, len(objects) - unread - found)
+    return OutcomeRows(rows, incomplete, without=found)
 
 
 def _is_table(key: str) -> bool:
@@ -121,13 +139,19 @@ def _is_table(key: str) -> bool:
     return plain.endswith(SUFFIXES) and not plain.endswith(".jsonl")
 
 
-def _name_files(engine: Engine, listed: dict[Path, Listed], numbers: dict[Path, int]) -> None:
+def _name_files(engine: Engine, files: Mapping[Path, tuple[float, int]]) -> None:
+    """Say when each file arrived, in seconds since 1970 or 0 if that is not known, and its number."""
     engine.execute("DELETE FROM outcome_files")
-    if listed:
+    if files:
         engine.connection.executemany(
             "INSERT INTO outcome_files VALUES (?, to_timestamp(nullif(?, 0)), ?)",
-            [[str(path), one.modified, numbers[path]] for path, one in listed.items()],
+            [[str(path), arrived, number] for path, (arrived, number) in files.items()],
         )
+
+
+def _insert_lines(engine: Engine, files: Sequence[Path], columns: OutcomeColumns) -> None:
+    numbered = f"SELECT *, row_number() OVER () AS line FROM ({json_lines(files)})"
+    _insert(engine, numbered, _json_texts(columns), columns, _json_number(columns))
 
 
 def _insert_table(engine: Engine, path: Path, key: str, columns: OutcomeColumns) -> int:
@@ -166,24 +190,40 @@ def _json_texts(columns: OutcomeColumns) -> dict[str, str]:
     return {name: f"json_extract_string(json, {literal(json_pointer(name))})" for name in _wanted(columns)}
 
 
-def _insert(engine: Engine, source: str, texts: dict[str, str], columns: OutcomeColumns) -> None:
+def _json_number(columns: OutcomeColumns) -> str:
+    """Return SQL of the outcome as a number, NULL unless it is a JSON number: texts are read as the data write them."""
+    pointers = [literal(json_pointer(name)) for name in (OUTCOME, columns.target)]
+    numbers = [
+        f"CASE WHEN json_type(json, {pointer}) IN ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT') THEN"
+        f" try_cast(json_extract_string(json, {pointer}) AS DOUBLE) END"
+        for pointer in pointers
+    ]
+    return f"coalesce({', '.join(numbers)})"
+
+
+def _insert(
+    engine: Engine, source: str, texts: dict[str, str], columns: OutcomeColumns, number: str = "NULL::DOUBLE"
+) -> None:
     """Add rows to `told`.
 
     Parameters
     ----------
     source : SQL whose result has `filename`, `line`, and what `texts` needs
     texts : SQL of each wanted column's text
+    number : SQL of the outcome, where it is known to be a number
     """
     clean = {name: f"nullif(trim({sql}, E' \\t\\r\\n'), '')" for name, sql in texts.items()}
     at = time_sql(clean[columns.time]) if columns.time else "NULL::TIMESTAMPTZ"
-    further = "".join(f", {clean[name]} AS g{number}" for number, name in enumerate(columns.further))
+    key = key_sql([clean[name] for name in columns.ids])
+    outcome = f"coalesce({clean[OUTCOME]}, {clean[columns.target]})"
+    further = "".join(f", {clean[name]} AS g{position}" for position, name in enumerate(columns.further))
     engine.execute(
         f"""INSERT INTO told
-            SELECT id, key, outcome, told_at, arrived, coalesce(least(told_at, arrived), 'infinity'::TIMESTAMPTZ),
-              object, line{"".join(f", g{number}" for number in range(len(columns.further)))}
-            FROM (SELECT {clean[ID]} AS id, {key_sql([clean[name] for name in columns.ids])} AS key,
-                    coalesce({clean[OUTCOME]}, {clean[columns.target]}) AS outcome, {at} AS told_at, arrived, object,
-                    line{further}
+            SELECT id, key, outcome, number, told_at, arrived,
+              coalesce(least(told_at, arrived), 'infinity'::TIMESTAMPTZ), object, line
+              {"".join(f", g{position}" for position in range(len(columns.further)))}
+            FROM (SELECT {clean[ID]} AS id, {key} AS key, {outcome} AS outcome, {number} AS number, {at} AS told_at,
+                    arrived, object, line{further}
                   FROM ({source}) JOIN outcome_files USING (filename))"""
     )
 

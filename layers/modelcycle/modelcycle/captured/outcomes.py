@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from modelcycle.captured.outcome_rows import OutcomeColumns, OutcomeRows, read_outcomes
+from modelcycle.captured.lines import json_lines
+from modelcycle.captured.outcome_rows import OutcomeColumns, OutcomeRows, key_sql, read_outcomes
+from modelcycle.cells.reading import Reading, parsed_sql
 from modelcycle.engine import Engine
+from modelcycle.json_pointer import json_pointer
 from modelcycle.model.signature import Signature
+from modelcycle.sql_literal import literal
 from modelcycle.store import Listed, Store
 
 MAX_SPELLINGS = 10_000  # different outcomes of a classification
 MAX_DAYS_AHEAD = 1  # of an outcome's time before its arrival; more is a wrong clock or a typing error
-LATER = "happened, coalesce(arrived, 'infinity'::TIMESTAMPTZ), object, line"
+ARRIVED_LATER = "coalesce(arrived, 'infinity'::TIMESTAMPTZ), object, line"
+LATER = f"happened, {ARRIVED_LATER}"
 """Of two outcomes of a prediction, the one that is greater by these counts."""
 
 
@@ -76,18 +81,27 @@ def load_outcomes(
     return notes
 
 
-def value_outcomes(engine: Engine, signature: Signature) -> int:
+def value_outcomes(engine: Engine, signature: Signature | None, target: Reading | None = None) -> int:
     """Create the table `valued`: the rows of `told` with `class` and `value`, the class's code or the number.
+
+    Parameters
+    ----------
+    signature : None: every outcome counts, as a text
+    target : how the data write its numbers; by default with a point
 
     Returns
     -------
     rows whose outcome is none of the model's; they are not in the table
     """
-    if signature.task == "regression":
+    if signature is None:
+        engine.execute("CREATE OR REPLACE TABLE valued AS SELECT *, outcome AS class, outcome AS value FROM told")
+    elif signature.task == "regression":
+        plain = "try_cast(outcome AS DOUBLE)"
+        written = parsed_sql(target, "outcome") if target and target.type == "number" else plain
         engine.execute(
-            """CREATE OR REPLACE TABLE valued AS
-               SELECT * FROM (SELECT *, NULL::VARCHAR AS class, try_cast(outcome AS DOUBLE) AS value FROM told)
-               WHERE isfinite(value)"""
+            f"""CREATE OR REPLACE TABLE valued AS
+                FROM (SELECT *, NULL::VARCHAR AS class, coalesce(number, {written}, {plain}) AS value FROM told)
+                WHERE isfinite(value)"""
         )
     else:
         spellings = engine.execute(f"SELECT DISTINCT outcome FROM told LIMIT {MAX_SPELLINGS}").fetchall()
@@ -101,7 +115,7 @@ def value_outcomes(engine: Engine, signature: Signature) -> int:
     return int(told - valued)
 
 
-def match_outcomes(engine: Engine, signature: Signature) -> MatchedOutcomes:
+def match_outcomes(engine: Engine, signature: Signature | None, target: Reading | None = None) -> MatchedOutcomes:
     """Create the table `matched`: the latest outcome of each prediction of which one is known.
 
     An outcome with a prediction id belongs to that prediction. One with id columns alone belongs to the entity's last
@@ -111,8 +125,9 @@ def match_outcomes(engine: Engine, signature: Signature) -> MatchedOutcomes:
     Parameters
     ----------
     engine : with the tables `told` (`read_outcomes`) and `predictions` (id, key, asked), each id once
+    signature, target : see `value_outcomes`
     """
-    other = value_outcomes(engine, signature)
+    other = value_outcomes(engine, signature, target)
     engine.execute(
         """CREATE OR REPLACE TABLE pairs AS
            SELECT v.*, p.asked FROM valued v JOIN predictions p ON v.id = p.id
@@ -130,8 +145,10 @@ def match_outcomes(engine: Engine, signature: Signature) -> MatchedOutcomes:
            FROM (SELECT count(*) AS n, count(DISTINCT value) AS different FROM pairs GROUP BY id)"""
     ).fetchone()
     (out_of_order,) = engine.execute(
-        """SELECT count(*) FROM matched m
-           WHERE EXISTS (FROM pairs p WHERE p.id = m.id AND p.arrived > m.arrived AND p.value <> m.value)"""
+        f"""SELECT count(*) FROM (
+              SELECT arg_max(value, ({LATER})) AS latest, arg_max(value, ({ARRIVED_LATER})) AS last
+              FROM pairs GROUP BY id)
+            WHERE latest <> last"""
     ).fetchone()
     (early,) = engine.execute("SELECT count(*) FROM pairs WHERE told_at < asked").fetchone()
     valued, ahead = engine.execute(
@@ -143,11 +160,36 @@ def match_outcomes(engine: Engine, signature: Signature) -> MatchedOutcomes:
     )  # fmt: skip
 
 
+def create_predictions(engine: Engine, files: Sequence[Path], id_columns: Sequence[str]) -> int:
+    """Create the table `predictions` of captured answers; return their number.
+
+    Parameters
+    ----------
+    files : of captured lines, unpacked
+    """
+    texts = [f"json_extract_string(json, {literal(json_pointer('instance', name))})" for name in id_columns]
+    engine.execute(
+        f"""CREATE OR REPLACE TABLE predictions AS
+            SELECT json ->> '$.prediction_id' AS id, any_value({key_sql(texts)}) AS key,
+              any_value(try_cast(json ->> '$.at' AS TIMESTAMPTZ)) AS asked
+            FROM ({json_lines(files)})
+            WHERE json ->> '$.prediction_id' IS NOT NULL AND json ->> '$.shadow' IS NULL GROUP BY id"""
+    )
+    return int(engine.execute("SELECT count(*) FROM predictions").fetchone()[0])
+
+
+def count_late(engine: Engine, days: int) -> int:
+    """Return how many predictions got their outcome, the latest, more than so many days after they were answered."""
+    (late,) = engine.execute(f"SELECT count(*) FROM matched WHERE arrived > asked + INTERVAL {days:d} DAY").fetchone()
+    return int(late)
+
+
 def told_as_sentences(read: OutcomeRows, matched: MatchedOutcomes, signature: Signature) -> list[str]:
     """Return what of the outcomes was left out, or is odd."""
     what = "a number" if signature.task == "regression" else "a class of the model"
     counted = {
         "objects with outcomes that could not be read: {:,}": read.unread,
+        "objects without any outcome: {:,}": read.without,
         "rows of outcomes without an id or an outcome: {:,}": read.incomplete,
         f"outcomes that are not {what}: {{:,}}": matched.other,
         "outcomes that belong to no prediction of the time that is looked at: {:,}": matched.unknown,

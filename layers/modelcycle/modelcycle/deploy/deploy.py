@@ -28,7 +28,8 @@ def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> D
     NotAllowed : the version was not staged, or waits for approval
     """
     model, version = request.model, request.version
-    rollout = parse(artifacts.read(registry.versions.get(model, version).pipeline)).rollout
+    record = registry.versions.get(model, version)
+    rollout = parse(artifacts.read(record.pipeline)).rollout
     route = _shadow(request, rollout, registry) if _starts_as_shadow(request, rollout, registry) else None
     is_shadow = route is not None and route.shadow == version
     if not is_shadow:
@@ -49,6 +50,7 @@ def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> D
         wait_seconds=rollout.wait_minutes * 60,
         judged=judged,
         look_seconds=first_look(rollout, weight == 100) if judged else 0,
+        run_id=record.run_id,
     )
 
 

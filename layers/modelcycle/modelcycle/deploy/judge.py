@@ -68,6 +68,7 @@ def judge(
     reason = "; ".join([verdict.reason, *samples.notes])
     findings = [comparison.finding for comparison in comparisons]
     judged = _answer(request, verdict.verdict, reason, findings, phase.pause(), verdict.overdue)
+    judged = judged.model_copy(update={"run_id": version.run_id})
     return _carry_out(judged, verdict.final, phase.pause(), registry)
 
 

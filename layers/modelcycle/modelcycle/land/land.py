@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from modelcycle.land.stream_records import Arrival, Delivery, KeptBack, Row
+from modelcycle.land.stream_records import Arrival, Delivery, KeptBack, Outcome, Record, Row
 from modelcycle.messages import Artifact
 from modelcycle.registry import Shard, Streams
 from modelcycle.registry.streams import MAX_CLAIMED
@@ -33,12 +33,13 @@ MESSAGE_LIFETIME = timedelta(days=15)  # a queue keeps a message for 14 days at 
 
 class LandedRecords(NamedTuple):
     """What became of a delivery: rows that landed, records in quarantine, rows whose id the batch has twice, and
-    records that had been landed before."""
+    records that had been landed before; outcomes of predictions, which no row counts."""
 
     rows: int = 0
     kept_back: int = 0
     repeated: int = 0
     known: int = 0
+    outcomes: int = 0
 
 
 class Lander:
@@ -54,7 +55,7 @@ class Lander:
         self.streams = streams
         self._finished: dict[tuple[str, str], str] = {}  # by stream and shard: the last batch that was divided here
 
-    def land(self, delivery: Delivery, records: Iterable[Row | KeptBack]) -> LandedRecords:
+    def land(self, delivery: Delivery, records: Iterable[Record]) -> LandedRecords:
         """Land the records of a delivery. Safe to repeat, to kill, and to run twice at the same time.
 
         Raises
@@ -62,7 +63,7 @@ class Lander:
         Transient : the bucket or the registry does not answer; the delivery comes again
         Raced : others were faster at each attempt
         """
-        by_shard: dict[str, list[Row | KeptBack]] = defaultdict(list)
+        by_shard: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             by_shard[record.arrival.shard].append(record)
         total = LandedRecords()
@@ -76,7 +77,7 @@ class Lander:
         return total
 
     @retry_when_raced
-    def _land_range(self, stream: str, name: str, records: Sequence[Row | KeptBack]) -> LandedRecords:
+    def _land_range(self, stream: str, name: str, records: Sequence[Record]) -> LandedRecords:
         """Land the records of a shard that lie behind its cursor."""
         shard, revision = self.streams.get(stream, name)
         if shard.batch is not None and self._finished.get((stream, name)) != shard.batch.uri:
@@ -92,7 +93,7 @@ class Lander:
         return batch.counts._replace(known=len(records) - len(new))
 
     @retry_when_raced
-    def _land_messages(self, stream: str, name: str, records: Sequence[Row | KeptBack]) -> LandedRecords:
+    def _land_messages(self, stream: str, name: str, records: Sequence[Record]) -> LandedRecords:
         """Land the messages of a queue that no batch has."""
         new = {record.arrival.id: record for record in records}
         claimed = {message: self.streams.batch_of(stream, message) for message in new}
@@ -131,7 +132,7 @@ class _Batch:
     objects : lines by key
     """
 
-    def __init__(self, stream: str, shard: str, records: Sequence[Row | KeptBack]) -> None:
+    def __init__(self, stream: str, shard: str, records: Sequence[Record]) -> None:
         self.stream = stream
         self.records = records
         ids = "\n".join(record.arrival.id for record in records)
@@ -139,16 +140,22 @@ class _Batch:
         digest = hashlib.sha256(f"{stream}\n{shard}\n{ids}".encode()).hexdigest()
         self.name = f"{first:%Y%m%dT%H%M%S%f}-{shard}-{digest[:16]}.jsonl"  # names sort by arrival
         self.rows: dict[str, list[Row]] = defaultdict(list)
+        self.outcomes: dict[str, list[Outcome]] = defaultdict(list)
+        self.outcomes_folder = f"stream/{first:{WINDOWS[0]}}"
         self.kept_back: list[KeptBack] = []
         seen: set[tuple[str, str]] = set()
         for record in records:
             if isinstance(record, KeptBack):
                 self.kept_back.append(record)
+            elif isinstance(record, Outcome):
+                self.outcomes[record.model].append(record)
             elif record.row_id is None or (record.model, record.row_id) not in seen:
                 self.rows[record.model].append(record)
                 seen.update([(record.model, record.row_id)] if record.row_id is not None else [])
         n_rows = sum(map(len, self.rows.values()))
-        self.counts = LandedRecords(n_rows, len(self.kept_back), len(records) - n_rows - len(self.kept_back))
+        n_outcomes = sum(map(len, self.outcomes.values()))
+        repeated = len(records) - n_rows - n_outcomes - len(self.kept_back)
+        self.counts = LandedRecords(n_rows, len(self.kept_back), repeated, outcomes=n_outcomes)
         self.objects = self._objects()
 
     def added_to(self, shard: Shard, artifact: Artifact, sequence: str = "") -> Shard:
@@ -174,6 +181,8 @@ class _Batch:
             form = _window_form(row.event_at for row in rows)
             for row in rows:
                 objects[f"landed/{model}/main/{row.event_at:{form}}/{self.name}"].append(row.line)
+        for model, outcomes in self.outcomes.items():
+            objects[f"feedback/{model}/{self.outcomes_folder}/{self.name}"] += [one.line for one in outcomes]
         for record in self.kept_back:
             objects[f"landed/_quarantine/{record.arrival.at:{WINDOWS[0]}}/{self.name}"].append(_kept_line(record))
         return dict(objects)

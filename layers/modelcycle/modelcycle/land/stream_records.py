@@ -1,4 +1,4 @@
-"""One record of a stream or queue: which row it is, of which model, and when it happened."""
+"""One record of a stream or queue: which row it is, of which model, and when it happened; or an outcome."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
+from modelcycle.cells.moments import read_time
 from modelcycle.faults import BadMessage
 from modelcycle.json_text import without_key
 from modelcycle.reading.broken_lines import MAX_LINE_BYTES
@@ -15,7 +16,7 @@ from modelcycle.spec import StreamSource
 
 MODEL = "model"  # the field that names a record's model
 ROW = "row"  # a record of exactly these two fields holds its row here, for rows with a column `model`
-MAX_EPOCH_SECONDS = 10**11  # larger numbers are ms, us or ns
+OUTCOME = "outcome"  # a record of exactly `model` and this holds an object: the outcome of a prediction, and no row
 
 FindSource = Callable[[str], "StreamSource | Reason"]
 Reason = Literal[
@@ -72,8 +73,21 @@ class Row(NamedTuple):
     row_id: str | None
 
 
+class Outcome(NamedTuple):
+    """What really happened, for a prediction of a model.
+
+    Parameters
+    ----------
+    line : its JSON text, in one line
+    """
+
+    arrival: Arrival
+    model: str
+    line: str
+
+
 class KeptBack(NamedTuple):
-    """A record that is no row; it goes to quarantine."""
+    """A record that is neither; it goes to quarantine."""
 
     arrival: Arrival
     reason: Reason
@@ -106,8 +120,11 @@ def read_arrival(record: dict[str, Any]) -> Arrival:
     return Arrival("queue", record["messageId"], at, record["body"].encode())
 
 
-def read_row(arrival: Arrival, find_source: FindSource) -> Row | KeptBack:
-    """Return the row of a record, or why it has none.
+Record = Row | Outcome | KeptBack
+
+
+def read_record(arrival: Arrival, find_source: FindSource) -> Record:
+    """Return what a record is: a row, an outcome, or why it is neither.
 
     Parameters
     ----------
@@ -116,7 +133,7 @@ def read_row(arrival: Arrival, find_source: FindSource) -> Row | KeptBack:
     Examples
     --------
     >>> arrival = Arrival("queue", "m-1", datetime(2026, 1, 2, 3, tzinfo=UTC), b'{"model": "churn", "price": 1.10}')
-    >>> read_row(arrival, lambda model: StreamSource(type="stream")).line
+    >>> read_record(arrival, lambda model: StreamSource(type="stream")).line
     '{"price": 1.10}'
     """
     try:
@@ -130,11 +147,12 @@ def read_row(arrival: Arrival, find_source: FindSource) -> Row | KeptBack:
     if not isinstance(model, str) or not model:
         return KeptBack(arrival, "names no model")
     source = find_source(model)
+    if record.keys() == {MODEL, OUTCOME} and isinstance(record[OUTCOME], dict):
+        return _read_outcome(arrival, model, record[OUTCOME], _inner_object(text), source)
     if isinstance(source, str):
         return KeptBack(arrival, source)
     if record.keys() == {MODEL, ROW} and isinstance(record[ROW], dict):
-        row, line = record[ROW], without_key(text, MODEL)
-        line = line[line.index(":") + 1 : -1].strip()
+        row, line = record[ROW], _inner_object(text)
     else:
         row, line = {key: value for key, value in record.items() if key != MODEL}, without_key(text, MODEL)
     if not row:
@@ -154,38 +172,31 @@ def read_row(arrival: Arrival, find_source: FindSource) -> Row | KeptBack:
     return Row(arrival, model, line, event_at, None if row_id is None else json.dumps(row_id, sort_keys=True))
 
 
+def _inner_object(text: str) -> str:
+    """Return the text of the other value of an object that has MODEL and one more key."""
+    line = without_key(text, MODEL)
+    return line[line.index(":") + 1 : -1].strip()
+
+
+def _read_outcome(
+    arrival: Arrival, model: str, outcome: dict[str, Any], line: str, source: StreamSource | Reason
+) -> Outcome | KeptBack:
+    """Return an outcome; every model takes them, wherever its rows come from."""
+    if source == "names an unknown model":
+        return KeptBack(arrival, source)
+    if not outcome:
+        return KeptBack(arrival, "holds no row")
+    if len(line.encode(errors="surrogatepass")) >= MAX_LINE_BYTES:
+        return KeptBack(arrival, "is too long")
+    return Outcome(arrival, model, line)
+
+
 def value_of(row: dict[str, Any], column: str) -> Any:
     """Return a row's value; a dot leads into an object, unless a key has it."""
     value: Any = row
     for key in [column] if column in row else column.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def read_time(value: Any) -> datetime | None:
-    """Return the time that a value means: ISO 8601 (without a zone: UTC), or s, ms, us or ns since 1970.
-
-    >>> read_time("2024-01-31T14:05:00+01:00").isoformat(), read_time(1706706300000).isoformat()
-    ('2024-01-31T13:05:00+00:00', '2024-01-31T13:05:00+00:00')
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        pass
-    else:
-        for _ in range(3):  # ms, us, ns
-            number = number / 1000 if abs(number) > MAX_EPOCH_SECONDS else number
-        try:
-            return datetime.fromtimestamp(number, UTC)
-        except (ValueError, OverflowError, OSError):
-            return None
-    try:
-        time = datetime.fromisoformat(str(value).strip())
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _refuse(constant: str) -> Any:

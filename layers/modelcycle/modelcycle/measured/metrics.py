@@ -54,6 +54,22 @@ def measure(
     return metrics, left_out
 
 
+def measure_one(
+    name: str, scores: Array, target: Array, task: Task, threshold: float = DEFAULT_THRESHOLD
+) -> float | None:
+    """Return one metric of `measure`; None if it is undefined on these rows, or not one of the task.
+
+    Examples
+    --------
+    >>> measure_one("rmse", np.array([[10.0], [22.0]]), np.array([10.0, 20.0]), "regression")
+    1.4142135623730951
+    """
+    if not len(target) or name not in METRICS[task] or _undefined_reason(name, target, scores.shape[1]):
+        return None
+    value = float(_functions(scores, target, task, threshold)[name]())
+    return value if math.isfinite(value) else None
+
+
 def _functions(scores: Array, target: Array, task: Task, threshold: float) -> dict[str, Callable[[], Any]]:
     """Return the computation of each metric of a task."""
     if task == "regression":

@@ -31,6 +31,7 @@ class Compacted(Message):
     rows: int = Field(description="captured rows that were compacted")
     objects: int = Field(description="captured objects that were read")
     unread: int = Field(0, description="objects that could not be read: broken, or gone since they were listed")
+    behind: int = Field(0, description="hours that are left for the next call, because the time was up")
 
 
 class SummarizeRequest(Message):
@@ -101,6 +102,18 @@ class Broken(BaseModel):
     detail: str
 
 
+class Estimate(BaseModel):
+    """The headline metric without outcomes, with the band in which it lies in 95 % of windows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    method: Literal["confidence-based", "direct loss"]
+
+
 class Monitored(Message):
     """What was seen of one version in one window; the report holds all signals."""
 
@@ -116,27 +129,16 @@ class Monitored(Message):
     why: list[str] = Field([], description="of the verdict, as sentences")
     metric: str = Field("", description="the headline metric of `estimated` and `realized`")
     estimated: float | None = None
-    band: tuple[float, float] | None = Field(None, description="in which `estimated` lies in 95 % of windows")
+    estimate: Estimate | None = Field(None, description="the same as `estimated`, with its band")
     realized: float | None = Field(None, description="measured; it changes while outcomes come")
     realized_interval: tuple[float, float] | None = None
     labelled: int = Field(0, description="rows of the window whose outcome is known")
     change_point: datetime | None = Field(None, description="since when predictions have been worse")
     report: Artifact | None = None
     incidents: list[str] = Field([], description="what this look has opened or closed, as sentences")
+    asked: list[str] = Field([], description="runs that this look has asked the governor for, as clauses")
     announced_at: datetime | None = Field(None, description="when ModelDegraded was announced for this version and day")
     announced_before: bool = Field(False, description="announced by an earlier check; once a day is enough")
-
-
-class Estimate(BaseModel):
-    """The headline metric without outcomes, with the band in which it lies in 95 % of windows."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-    metric: str
-    value: float
-    low: float
-    high: float
-    method: Literal["confidence-based", "direct loss"]
 
 
 class DayPerformance(BaseModel):

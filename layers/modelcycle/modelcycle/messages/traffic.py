@@ -62,6 +62,7 @@ class Deployed(Message):
     wait_seconds: int
     judged: bool = Field(False, description="whether the rollout is judged before it goes on")
     look_seconds: int = Field(0, description="time to the first judgement")
+    run_id: str = Field("", description="the run that made the version; log lines name it")
 
 
 class JudgeRequest(Message):
@@ -118,6 +119,7 @@ class Judged(Message):
     done: bool
     wait_seconds: int
     overdue: bool = Field(False, description="whether it waits for longer than its patience, and so for a person")
+    run_id: str = Field("", description="the run that made the version; log lines name it")
 
 
 class RolloutEnded(Message):

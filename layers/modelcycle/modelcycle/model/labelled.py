@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,4 +53,8 @@ class Labelled:
         """Return the rows in an npz file of `to_bytes`."""
         stored = from_npz(body)
         slices, groups = (Slices.from_bytes(stored.pop(name).tobytes()) for name in ("slices", "groups"))
-        return Labelled(slices=slices, groups=groups, **from_json_array(stored.pop("told")), **stored)
+        told: dict[str, dict[str, Any]] = from_json_array(stored["told"])
+        return Labelled(
+            at=stored["at"], version=stored["version"], scores=stored["scores"], outcome=stored["outcome"],
+            slices=slices, groups=groups, predicted=told["predicted"], counts=told["counts"],
+        )  # fmt: skip

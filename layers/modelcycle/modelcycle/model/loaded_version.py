@@ -15,12 +15,19 @@ from modelcycle.store import Store
 
 @dataclass(frozen=True)
 class LoadedVersion:
-    """A version in memory, ready to score; `capture` says which of its answers are captured, and what of them."""
+    """A version in memory, ready to score.
+
+    Parameters
+    ----------
+    capture : which of its answers are captured, and what of them
+    run_id : the run that made it; log lines name it
+    """
 
     version: int
     signature: Signature
     scorer: Scorer
     capture: Capture = field(default_factory=Capture)
+    run_id: str = ""
 
     @cached_property
     def reader(self) -> Reader:
@@ -36,4 +43,5 @@ def load_version(version: Version, artifacts: Store) -> LoadedVersion:
     Tampered, Unknown, Transient, Throttled : see `Store.read`
     """
     signature = Signature.model_validate_json(artifacts.read(version.signature))
-    return LoadedVersion(version.version, signature, Scorer(signature, artifacts.read(version.onnx)), version.capture)
+    scorer = Scorer(signature, artifacts.read(version.onnx))
+    return LoadedVersion(version.version, signature, scorer, version.capture, version.run_id)

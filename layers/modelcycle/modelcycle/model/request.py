@@ -10,10 +10,11 @@ import math
 from typing import Any
 
 from modelcycle.faults import BadRequest, TooLarge
-from modelcycle.model.request_columns import MAX_REQUEST_ERRORS
 
 MAX_REQUEST_BYTES = 3 * 2**20  # Lambda accepts 6 MB (AWS page "Lambda quotas"), with the body escaped inside the event
 MAX_REQUEST_ROWS = 1_000
+MAX_REQUEST_ERRORS = 20  # named in one answer
+MAX_OUTCOMES = 10_000  # of a request that sends outcomes
 MAX_INTEGER_DIGITS = 400  # no float64 has more, and Python parses integers in quadratic time
 
 

@@ -9,8 +9,7 @@ from modelcycle.faults import BadRequest
 from modelcycle.json_pointer import json_pointer
 from modelcycle.model.fields import Field
 from modelcycle.model.reader import CellError
-
-MAX_REQUEST_ERRORS = 20  # named in one answer
+from modelcycle.model.request import MAX_REQUEST_ERRORS
 
 
 class RequestColumns:

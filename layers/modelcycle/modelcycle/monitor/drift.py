@@ -1,96 +1,156 @@
-"""Compare a column's live values with the training data.
+"""Whether values, predictions and outcomes are distributed as in the reference.
 
-The population stability index (PSI; Siddiqi, Credit Risk Scorecards, 2006) is the sum of (q - p) ln(q / p) over bins,
-where p is the share of the training rows and q that of the live rows. With few rows it is large by chance: without
-drift it is distributed as chi-square(bins - 1) times (1/n + 1/m) (Yurdakul and Naranjo, Statistical properties of the
-population stability index, Journal of Risk Model Validation, 2020). So a column has drifted if its PSI reaches both
-the limit in the pipeline file and the 99.9th percentile of that distribution.
+A change counts if chance does not explain it (`counted.Table`), and alarms if it is also large: its population
+stability index, less what chance adds, reaches `monitoring.psi` of the pipeline file. With much traffic the smallest
+change is beyond chance; it is then slight, and told as such.
 """
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-import numpy.typing as npt
+from modelcycle.messages.monitoring import Signal, SignalKind
+from modelcycle.model.window import ColumnCounts, WindowSample, WindowSummary
+from modelcycle.monitor.calibration import smallest_p
+from modelcycle.monitor.counted import Table, binned_table
+from modelcycle.monitor.joint import joint_drift
+from modelcycle.monitor.signals import NOT_READ, clauses, not_watched, signal, state_of, too_few
+from modelcycle.spec import Monitoring
 
-from modelcycle.messages import Drift
-from modelcycle.model.columns import Values
-from modelcycle.model.profile import ColumnProfile
-
-MISSING_SHARE_LIMIT = 0.1  # a change of the share of missing values that counts as drift
-Z_999 = 3.0902  # 99.9th percentile of the standard normal distribution
-
-
-def compare_column(profile: ColumnProfile, values: Values, psi_limit: float) -> Drift:
-    """Return how a column's live values differ from training.
-
-    Parameters
-    ----------
-    profile : of the column in training
-    values : live values (n,), n > 0, typed as in training
-    psi_limit : PSI from which a column has drifted
-    """
-    counts, missing = profile.bin_counts(values)
-    missing_now = missing / max(int(counts.sum()) + missing, 1)
-    by_missing = compare_missing(profile, missing_now, "a date: only missing values are compared")
-    if profile.type == "datetime":  # later dates are expected
-        return by_missing
-    detail = by_missing.detail if by_missing.drifted else ""
-    training_counts = np.array([*profile.counts, profile.missing])
-    live_counts = np.array([*counts, missing])
-    psi = population_stability_index(training_counts, live_counts)
-    chance = psi_by_chance(training_counts, live_counts)
-    if psi_limit <= psi < chance and not detail:
-        detail = f"too few rows: chance alone gives a PSI of up to {chance:.2f}"
-    return Drift(
-        column=profile.name, psi=round(psi, 4), missing_before=profile.missing_share, missing_now=missing_now,
-        drifted=psi >= max(psi_limit, chance) or by_missing.drifted, detail=detail,
-    )  # fmt: skip
+MIN_NAMED_SHARE = 0.01  # of the reference, for a text that is named in a message; rarer ones may identify somebody
+TOLD_DEVIATION = 1.1  # ratio of two standard deviations from which it is told
 
 
-def compare_missing(profile: ColumnProfile, missing_now: float, why_only: str) -> Drift:
-    """Return how the share of a column's missing values differs from training.
+def drift_signals(
+    summary: WindowSummary, sample: WindowSample | None, limits: Monitoring, limit: float
+) -> list[Signal]:
+    """Return what was seen of the distribution of inputs and predictions.
 
     Parameters
     ----------
-    why_only : why nothing else is compared, for people
+    limit : p value up to which a change is not chance, as `calibration.smallest_p` returns it
     """
-    before = profile.missing_share
-    drifted = abs(missing_now - before) >= MISSING_SHARE_LIMIT
-    return Drift(
-        column=profile.name, psi=None, missing_before=before, missing_now=missing_now, drifted=drifted,
-        detail=f"missing values: {before:.0%} in training, {missing_now:.0%} now" if drifted else why_only,
+    if summary.rows < limits.minimum_rows:
+        kinds: list[SignalKind] = ["input drift", "joint drift", "prediction drift"]
+        return [too_few(kind, summary.rows, limits) for kind in kinds]
+    signals = [_input_drift(column, limits, limit) for column in summary.columns]
+    signals.append(joint_drift(summary, sample, limits, limit))
+    signals += [
+        _compared(counts, table, limits, limit)
+        for counts, table in _predictions(summary)
+    ]  # fmt: skip
+    return signals
+
+
+def label_signals(labels: ColumnCounts, limits: Monitoring, limit: float | None = None) -> list[Signal]:
+    """Return what was seen of the distribution of outcomes.
+
+    Parameters
+    ----------
+    labels : outcomes of the reference and of the window
+    limit : p value up to which a change is not chance; None: the outcomes are judged by themselves
+    """
+    rows = sum(labels.live.counts)
+    if rows < limits.minimum_rows:
+        detail = f"{rows:,} outcomes; monitoring.minimum_rows in the pipeline file is {limits.minimum_rows:,}"
+        return [Signal(kind="label drift", subject=labels.name, state="too few", detail=detail)]
+    table = label_table(labels)
+    if limit is None:
+        limit = smallest_p([table], 0, limits.false_alarms)
+    return [_compared(labels, table, limits, limit)]
+
+
+def label_table(labels: ColumnCounts) -> Table:
+    """Return the table whose p value `label_signals` reads."""
+    return _table("label drift", labels.name, labels)
+
+
+def drift_tables(summary: WindowSummary) -> list[Table]:
+    """Return the tables whose p values `drift_signals` reads."""
+    inputs = [
+        _table("input drift", column.name, column) for column in summary.columns if not _why_not_watched(column)
+    ]  # fmt: skip
+    return [table for table in [*inputs, *(table for _, table in _predictions(summary))] if table.says_something]
+
+
+def _predictions(summary: WindowSummary) -> list[tuple[ColumnCounts, Table]]:
+    number = summary.task == "regression"
+    named = [(summary.predictions, "predicted number" if number else "predicted class"), (summary.scores, "score")]
+    return [(counts, _table("prediction drift", name, counts)) for counts, name in named if counts is not None]
+
+
+def _table(kind: SignalKind, subject: str, counts: ColumnCounts) -> Table:
+    return binned_table(kind, subject, counts.reference.counts, counts.live.counts, ordered=counts.type == "number")
+
+
+def _why_not_watched(column: ColumnCounts) -> str:
+    """Return why a column's values are not compared; empty if they are."""
+    if column.type == "datetime":
+        return "a date: later ones are expected"
+    if column.live.masked:
+        return "masked (capture.mask): only missing values are compared"
+    if column.live.rows and column.live.absent == column.live.rows:
+        return "no request holds the column"
+    if not sum(column.reference.counts):
+        return "the reference has no values"
+    return "" if sum(column.live.counts) else "no values"
+
+
+def _input_drift(column: ColumnCounts, limits: Monitoring, limit: float) -> Signal:
+    why = _why_not_watched(column)
+    if why:
+        return not_watched("input drift", column.name, why)
+    return _compared(column, _table("input drift", column.name, column), limits, limit)
+
+
+def _compared(counts: ColumnCounts, table: Table, limits: Monitoring, limit: float) -> Signal:
+    if not table.says_something:  # one value on both sides, or too few rows for two bins
+        constant = len(counts.reference.counts) < 2 or counts.reference.distinct == counts.live.distinct == 1
+        if constant:
+            return signal(table.kind, table.subject, "ok", value=0.0, effect=0.0, unit="PSI", detail="one value")
+        return signal(table.kind, table.subject, "too few", detail="too few values for a comparison")
+    state = state_of(table.p, limit, table.effect, limits.psi, reads=counts.reads)
+    found = table.psi_found(limit)
+    detail = ""
+    if state == "ok" and found > limits.psi:
+        state = "too few"
+        detail = f"{table.rows[1]:,} values: a PSI below {found:.2g} cannot be told from chance"
+    elif state != "ok":
+        detail = clauses(_moved(counts), "" if counts.reads else NOT_READ)
+    return signal(
+        table.kind, table.subject, state, value=table.psi, expected=table.psi - table.effect if table.effect else None,
+        effect=table.effect, p=table.p, unit="PSI", detail=detail,
     )  # fmt: skip
 
 
-def population_stability_index(training: npt.NDArray[np.int64], live: npt.NDArray[np.int64]) -> float:
-    """Return the PSI of two arrays of counts (bins,). An empty bin counts as half a row.
+def _moved(counts: ColumnCounts) -> str:
+    """Return how a distribution has moved, as a clause: its mean and spread, or the level that changed most."""
+    if counts.type == "number":
+        return _shifted(counts)
+    rows = [max(sum(side.counts), 1) for side in (counts.reference, counts.live)]
+    shares = [
+        (before / rows[0], now / rows[1])
+        for before, now in zip(counts.reference.counts, counts.live.counts, strict=True)
+    ]  # fmt: skip
+    if not shares:
+        return ""
+    position = max(range(len(shares)), key=lambda number: abs(shares[number][1] - shares[number][0]))
+    before, now = shares[position]
+    named = before >= MIN_NAMED_SHARE and position < len(counts.labels)
+    label = f"`{counts.labels[position]}`" if named else "the value that changed most"
+    return f"{label}: {before:.1%} in the reference, {now:.1%} now"
 
-    Examples
-    --------
-    >>> round(population_stability_index(np.array([50, 50]), np.array([70, 30])), 3)
-    0.169
-    """
-    p = np.maximum(training, 0.5) / max(training.sum(), 1)
-    q = np.maximum(live, 0.5) / max(live.sum(), 1)
-    used = (training > 0) | (live > 0)
-    return float(np.sum((q - p)[used] * np.log(q / p)[used]))
 
-
-def psi_by_chance(training: npt.NDArray[np.int64], live: npt.NDArray[np.int64]) -> float:
-    """Return the PSI that is exceeded once in a thousand times without drift.
-
-    The chi-square quantile is approximated (Wilson and Hilferty, 1931), since the data layer has no scipy.
-
-    Examples
-    --------
-    >>> round(psi_by_chance(np.array([5000, 5000]), np.array([70, 30])), 3)
-    0.113
-    """
-    freedom = int(((training > 0) | (live > 0)).sum()) - 1
-    if freedom < 1:
-        return 0.0
-    part = 2 / (9 * freedom)
-    quantile = freedom * (1 - part + Z_999 * math.sqrt(part)) ** 3
-    return float(quantile * (1 / max(training.sum(), 1) + 1 / max(live.sum(), 1)))
+def _shifted(counts: ColumnCounts) -> str:
+    reference, live = counts.reference, counts.live
+    if None in (reference.mean, reference.deviation, live.mean, live.deviation) or not reference.deviation:
+        return ""
+    assert reference.mean is not None and live.mean is not None and live.deviation is not None
+    moved, ratio = (live.mean - reference.mean) / reference.deviation, live.deviation / reference.deviation
+    if not (math.isfinite(moved) and math.isfinite(ratio)):
+        return ""
+    spread = ratio >= TOLD_DEVIATION or ratio <= 1 / TOLD_DEVIATION
+    return clauses(
+        f"the mean is {abs(moved):.2g} standard deviations {'higher' if moved > 0 else 'lower'}",
+        f"the standard deviation is {ratio:.2g} times as large" if spread else "",
+    )

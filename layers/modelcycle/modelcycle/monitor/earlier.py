@@ -36,8 +36,9 @@ def with_outcomes(
         return []
     changed = []
     for result in earlier:
-        if result.version in subjects:
-            after = _measured(result, labelled, subjects[result.version])
+        subject = subjects.get(result.version or 0)
+        if subject is not None:
+            after = _measured(result, labelled, subject)
             if after != result:
                 changed.append(after)
     return changed

@@ -18,14 +18,17 @@ from modelcycle.faults import Fault
 from modelcycle.logs import Logs
 from modelcycle.model.scored_rows import NOT_READABLE
 
-MAX_PAGES = 20  # of each window, from its beginning; a page has some 1,000 requests
-MAX_SPANS = 24  # of the rest of a window with more: one page from the beginning of each
+# A look has four parts: two windows, and those before them. All models read the same log, and an account may ask for
+# some five pages a second (AWS page "CloudWatch Logs quotas").
+MAX_PAGES = 6  # of each part, from its beginning; a page has some 1,000 requests
+MAX_SPANS = 12  # of the rest of a part with more: one page from the beginning of each
 
 # AWS page "Log and monitor Python Lambda functions". Billed Duration includes the start of an environment (AWS compute
 # blog "AWS Lambda standardizes billing for INIT Phase"); only an environment's first call has the time of its start.
 REPORT = re.compile(
     r"REPORT RequestId: (?P<id>\S+)\s+Duration: (?P<ms>[\d.]+) ms\s+Billed Duration: (?P<billed>[\d.]+) ms\s+"
     r"Memory Size: (?P<size>\d+) MB\s+Max Memory Used: (?P<used>\d+) MB(?P<cold>\s+Init Duration)?"
+    r"(?:.*?\sStatus: (?P<status>\w+))?"
 )
 
 
@@ -63,7 +66,7 @@ class FunctionLog:
     ----------
     unread : parts of the windows of which nothing could be read
     partly : whether calls stand for others
-    lost : times of calls that ended without any line of the function: killed, or out of time. Their model is unknown.
+    lost : times of calls that were killed or ran out of time; their model is unknown
     fault : why nothing was read
     """
 
@@ -81,7 +84,6 @@ class _Lines:
     at: datetime
     weight: float
     report: re.Match[str] | None = None
-    told: bool = False
     answer: dict[str, Any] | None = None
     failed: tuple[int, ...] = ()
     error: bool = False
@@ -109,7 +111,7 @@ def read_function_log(logs: Logs, model: str, windows: Sequence[tuple[datetime, 
         call = _call(lines, model)
         if call is not None:
             read.calls.append(call)
-        elif lines.report is not None and not lines.told:
+        elif lines.report is not None and lines.report["status"] in ("timeout", "error"):
             read.lost.append(lines.at)
     return read
 
@@ -146,7 +148,6 @@ def _add(lines: Sequence[tuple[datetime, str]], model: str, weight: float, by_id
         if not request_id:
             continue
         call = by_id.setdefault(request_id, _Lines(at, weight))
-        call.told = True
         if logged.get("model") != model:
             continue
         message = logged.get("message")

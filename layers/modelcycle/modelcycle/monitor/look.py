@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Monitored, MonitoringReport, Signal, SummarizedWindow
 from modelcycle.model.columns import Columns
@@ -12,14 +14,14 @@ from modelcycle.model.labelled import Labelled
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import WindowSample, WindowSummary
-from modelcycle.monitor.audit import estimate_error, estimates_by_day
+from modelcycle.monitor.audit import estimate_error, estimates_by_day, widened
 from modelcycle.monitor.cause import broken_columns
 from modelcycle.monitor.change_point import change_point
-from modelcycle.monitor.drift import drift_signals
 from modelcycle.monitor.estimate import estimate, estimate_signal
+from modelcycle.monitor.inputs import input_signals
 from modelcycle.monitor.judged_rows import reference_rows
+from modelcycle.monitor.outcomes import outcome_counts
 from modelcycle.monitor.performance import performance_signals
-from modelcycle.monitor.quality import quality_signals
 from modelcycle.monitor.resources import Resources, resource_signals
 from modelcycle.monitor.verdict import judge_window
 from modelcycle.registry import Version
@@ -73,11 +75,6 @@ def judge_look(
     version, limits = subject.version, subject.pipeline.monitoring
     summary = WindowSummary.model_validate_json(artifacts.read(window.summary))
     sample = WindowSample.from_bytes(artifacts.read(window.sample)) if window.sample else None
-    enough = window.rows >= limits.minimum_rows
-    signals = quality_signals(summary, limits)
-    if enough:
-        signals += drift_signals(summary, sample, limits)
-    broken = broken_columns(summary, signals) if enough else []
     own = [result for result in earlier if result.version == version.version]
     performance = performance_signals(
         labelled, version.metrics, version.interval, version=version.version, task=version.task, metric=version.metric,
@@ -85,12 +82,19 @@ def judge_look(
         estimates=estimates_by_day(own),
     )  # fmt: skip
     changed, since = change_point(labelled, version.version, version.task, window.window, limits)
-    error = estimate_error(performance.days)
-    estimated = None
-    if sample is not None and enough:
-        estimated = estimate(sample, version.task, version.metric, subject.signature.threshold, error)
+    rows = performance.judged.now if performance.judged else np.zeros(0, dtype=np.int64)
+    outcomes = outcome_counts(
+        subject.reference, labelled, rows, version.task, subject.signature.target, subject.signature.classes
+    )
+    signals = input_signals(summary, sample, outcomes, limits)
+    broken = broken_columns(summary, signals)
+    error = estimate_error(performance.days, version.version)
+    estimated = widened(
+        estimate(sample, version.task, version.metric, subject.signature.threshold),
+        performance.days, version.version,
+    )  # fmt: skip
     signals += [*performance.signals, changed]
-    signals += _estimated(estimated, subject, broken=bool(broken))
+    signals.append(estimate_signal(estimated, version.metrics, version.interval, version.metric, limits, error))
     signals += resource_signals(took, version.version, before.of(version.version) if before else None, subject.pipeline)
     judged = judge_window(signals, broken, window.rows, sum(column.reads for column in summary.columns), limits)
     measured = _headline(performance.signals, version.metric)
@@ -104,7 +108,7 @@ def judge_look(
         model=version.model, version=version.version, kind=window.kind, window=window.window, rows=window.rows,
         state=judged.state, drifted=judged.drifted, broken=broken, degraded=judged.degraded, why=judged.why,
         metric=version.metric, estimated=estimated.value if estimated else None,
-        band=(estimated.low, estimated.high) if estimated else None, realized=measured.value if measured else None,
+        estimate=estimated, realized=measured.value if measured else None,
         realized_interval=_interval(measured), labelled=performance.labelled, change_point=since,
     )  # fmt: skip
     return Looked(report, result)

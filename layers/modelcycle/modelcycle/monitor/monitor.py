@@ -13,15 +13,17 @@ from modelcycle.monitor.earlier import earlier_looks, with_outcomes
 from modelcycle.monitor.look import Looked, Subject, judge_look
 from modelcycle.monitor.metrics import model_metrics
 from modelcycle.monitor.resources import Resources, resources
+from modelcycle.monitor.wanted_runs import want_runs
 from modelcycle.registry import Registry
-from modelcycle.store import Store, put_json
+from modelcycle.store import S3Store, Store, put_json
 
 Window = tuple[datetime, datetime]
 
 
 def monitor(
-    request: MonitorRequest, *, artifacts: Store, registry: Registry, logs: Logs, metrics: CloudMetrics
-) -> Watched:
+    request: MonitorRequest, *, data: S3Store, artifacts: Store, registry: Registry, logs: Logs,
+    metrics: CloudMetrics, training_code: str = "",
+) -> Watched:  # fmt: skip
     """Judge each window of a look.
 
     The champion's long window decides: if the model is degraded, ModelDegraded is announced, once a day for each
@@ -30,6 +32,8 @@ def monitor(
 
     Parameters
     ----------
+    data : the bucket of the pipeline files
+    training_code : hash of the deployed code that trains
     logs : of the function that answers requests
 
     Returns
@@ -54,7 +58,10 @@ def monitor(
             request.summarize.notes, artifacts,
         )  # fmt: skip
         results.append(_recorded(looked, window, live, artifacts, registry))
-    results[0] = _announced(results[0], registry)
+    champion = subjects[windows[0].version].version
+    asked = want_runs(champion, labelled, data, registry, training_code, request.summarize.at)
+    first = _announced(results[0], registry)
+    results[0] = first.model_copy(update={"asked": asked})
     registry.monitoring.keep([*results, *with_outcomes(earlier, labelled, subjects)])
     metrics.put(
         request.model, model_metrics(results[0], len(registry.incidents.open(request.model))), request.summarize.at

@@ -7,10 +7,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
+from modelcycle.gateway.request_body import request_json
 from modelcycle.model.request import parse_request
 from modelcycle.predict.http_api import answer_response, current_request
 from modelcycle.predict.predict import predict
-from modelcycle.predict.request_body import request_json
 
 router = APIGatewayRouter()  # type: ignore[no-untyped-call]
 

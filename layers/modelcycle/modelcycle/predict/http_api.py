@@ -17,14 +17,14 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from modelcycle.faults import Fault, Unknown
+from modelcycle.gateway.events import as_rest_response
+from modelcycle.gateway.request_body import headers_of, request_json
 from modelcycle.model.request import parse_request
 from modelcycle.predict.explanations import check_rows_to_explain, explain_is_asked, explanations
 from modelcycle.predict.failures import report_failures
-from modelcycle.predict.gateway_events import as_rest_response
 from modelcycle.predict.live_models import LiveModels
 from modelcycle.predict.predict import Served, predict_by
 from modelcycle.predict.recorder import Recorder
-from modelcycle.predict.request_body import headers_of, request_json
 from modelcycle.predict.response_body import encoded_response
 from modelcycle.problems import problem_response
 from modelcycle.proxy_requests import is_check
@@ -68,6 +68,16 @@ def current_request() -> HttpRequest:
     return HttpRequest(
         event, headers_of(event), router.lambda_context.aws_request_id, context["live_models"], context["recorder"]
     )
+
+
+def model_in(event: Mapping[str, Any]) -> str:
+    """Return the model that the path of a request names, for log lines; empty if it can be none's name.
+
+    >>> model_in({"pathParameters": {"name": "plums"}}), model_in({"pathParameters": {"name": "../x"}})
+    ('plums', '')
+    """
+    name = str((event.get("pathParameters") or {}).get("name") or "")
+    return name if re.fullmatch(MODEL_NAME, name) else ""
 
 
 def answer_without_router(

@@ -12,12 +12,12 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from modelcycle.faults import BadRequest, UnsupportedMedia
+from modelcycle.gateway.request_body import BINARY, headers_of, media_type, request_bytes, utf8_text
 from modelcycle.model.request import parse_request
 from modelcycle.predict import open_inference
 from modelcycle.predict.http_api import answer_response, current_request, to_json
 from modelcycle.predict.live_models import LiveModels
 from modelcycle.predict.predict import only_version, predict_by
-from modelcycle.predict.request_body import BINARY, headers_of, media_type, request_bytes, utf8_text
 from modelcycle.predict.response_body import encoded_response, takes_bytes
 
 HEADER_LENGTH = "Inference-Header-Content-Length"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelcycle.model.request import MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
+from modelcycle.model.request import MAX_OUTCOMES, MAX_REQUEST_BYTES, MAX_REQUEST_ROWS
 from modelcycle.predict.live_models import LiveModel
 from modelcycle.predict.openapi_schemas import ref, schemas
 
-ROWS, TENSORS, SERVER = "Rows as JSON", "Open Inference Protocol", "Server"
+ROWS, TENSORS, OUTCOMES, SERVER = "Rows as JSON", "Open Inference Protocol", "Outcomes", "Server"
 REFUSALS = {
     "400": "A field is wrong; `errors` names each by JSON pointer",
     "403": "The signature, the key or the permission is missing",
     "404": "No such model, version or path",
     "409": "The model has no live version",
-    "413": f"More than {MAX_REQUEST_ROWS:,} rows or {MAX_REQUEST_BYTES // 2**20} MB",
+    "413": f"More than {MAX_REQUEST_ROWS:,} rows, {MAX_OUTCOMES:,} outcomes, or {MAX_REQUEST_BYTES // 2**20} MB",
     "415": "Another media type than JSON, another charset than UTF-8, or another compression than gzip and deflate",
     "429": "Too many requests",
     "500": "The model could not answer; the log of the function has the reason",
@@ -28,6 +28,9 @@ IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 256},
     "description": "The same key with the same rows gets the same prediction ids",
 }  # fmt: skip
+REPEATED_OUTCOMES = IDEMPOTENCY_KEY | {
+    "description": "The same key with the same outcomes is one request; without a key, the same outcomes within an hour"
+}
 HEADER_LENGTH = {
     "name": "Inference-Header-Content-Length", "in": "header", "required": False,
     "schema": {"type": "integer", "minimum": 0},
@@ -71,11 +74,16 @@ def openapi(model: LiveModel, address: str = "") -> dict[str, Any]:
         },
         "servers": [{"url": address or "../.."}],
         "security": [{"sigv4": []}],
-        "tags": [{"name": ROWS}, {"name": TENSORS}, {"name": SERVER}],
+        "tags": [{"name": ROWS}, {"name": TENSORS}, {"name": OUTCOMES}, {"name": SERVER}],
         "paths": {
             f"/models/{name}/predict": {
                 "post": _operation("predict", ROWS, "Predict rows", "Answer", request="Rows")
                 | {"parameters": [IDEMPOTENCY_KEY, EXPLAIN]}
+            },
+            f"/models/{name}/feedback": {
+                "post": _operation(
+                    "feedback", OUTCOMES, "Say what really happened", "Kept", ("404", "503", *OF_A_BODY), "Outcomes"
+                ) | {"parameters": [REPEATED_OUTCOMES]}
             },
             f"/models/{name}/openapi.json": {
                 "get": _operation("openapi", ROWS, "This document", "Document", OF_A_MODEL)

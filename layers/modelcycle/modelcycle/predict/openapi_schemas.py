@@ -10,7 +10,7 @@ from typing import Any
 from modelcycle.cells import dates
 from modelcycle.cells.numbers import MAX_NUMBER
 from modelcycle.model.fields import Field
-from modelcycle.model.request import MAX_REQUEST_ROWS
+from modelcycle.model.request import MAX_OUTCOMES, MAX_REQUEST_ROWS
 from modelcycle.model.signature import Signature
 from modelcycle.predict.live_models import LiveModel
 from modelcycle.predict.open_inference import DATATYPES, model_metadata
@@ -79,6 +79,25 @@ def schemas(model: LiveModel, signature: Signature) -> dict[str, Any]:
                 "method": {"enum": ["shapley", "shapley, sampled"]},
             }
         ),
+        "Outcomes": _object(
+            {"outcomes": {"type": "array", "minItems": 1, "maxItems": MAX_OUTCOMES, "items": ref("Outcome")}},
+            closed=True, examples=[{"outcomes": [_outcome_example(signature)]}],
+        ),
+        "Outcome": _object(
+            {
+                "outcome": {
+                    "type": ["string", "number", "boolean"],
+                    "description": f"what `{signature.target}` really was",
+                },
+            },
+            optional={
+                "prediction_id": TEXT | {"minLength": 1, "description": "that the answer came with"},
+                "at": {"type": ["string", "number"], "description": "when: ISO 8601, or seconds since 1970"},
+                **{name: {"description": "instead of prediction_id: an id column"} for name in signature.id_columns},
+            },
+            description="further fields may hold the sensitive columns of the pipeline file",
+        ),
+        "Kept": _object({"model": TEXT, "outcomes": count}),
         "InferRequest": _object(
             {
                 "inputs": {
@@ -176,6 +195,11 @@ def _column(field: Field, signature: Signature) -> dict[str, Any]:
 
 def _tensor(field: Field) -> dict[str, Any]:
     return {"name": field.name, "shape": [1], "datatype": DATATYPES[field.type], "data": [field.example]}
+
+
+def _outcome_example(signature: Signature) -> dict[str, Any]:
+    outcome = signature.classes[0] if signature.classes else 1.5
+    return {"prediction_id": "0123456789abcdef", "outcome": outcome, "at": "2026-01-31T12:00:00Z"}
 
 
 def _object(

@@ -74,7 +74,12 @@ class Recorder:
 
 
 def _log(answer: Served, ids: dict[str, str]) -> None:
-    fields = {"model": answer.model, "version": answer.version, "rows": len(answer.ids)}
+    answered_by = answer.loaded.get(answer.version)
+    fields = {
+        "model": answer.model, "version": answer.version, "rows": len(answer.ids),
+        # from an upload to the answers that came of it, all lines have the id of one run
+        "run_id": answered_by.run_id if answered_by else "",
+    }  # fmt: skip
     logger.info("answered", extra={**ids, **fields})
 
 

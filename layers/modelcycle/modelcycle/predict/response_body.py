@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from aws_lambda_powertools.event_handler import Response
 
 from modelcycle.faults import TooLarge
-from modelcycle.predict.content_encoding import MIN_COMPRESSED_BYTES, accepted_encoding, compressed
+from modelcycle.gateway.content_encoding import MIN_COMPRESSED_BYTES, accepted_encoding, compressed
 
 MAX_RESPONSE_BYTES = 5 * 2**20  # Lambda returns at most 6 MB (AWS page "Lambda quotas"), with the body escaped in it
 BYTES_PER_BASE64 = 3 / 4

@@ -17,6 +17,8 @@ from modelcycle.spec.sources import MAIN, Csv, Every, Join, S3Source, Source, cs
 ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 Algorithm = Literal["hist_gradient_boosting", "random_forest", "extra_trees", "linear"]
 
+MAX_NEW_ROWS = 200_000  # monitoring counts the newest rows with an outcome up to this number
+
 CROSS_FIELD_ERROR = "cross_field"
 """Pydantic error type of a rule over several keys; its context holds `message` and `path`, the key to blame."""
 
@@ -147,7 +149,9 @@ class Retraining(Section):
 
     on_degraded: bool = Field(True, description="start a new run when the model is degraded")
     every: Every | None = Field(None, description="also by time, such as `7 days`; at least an hour")
-    new_rows: int | None = Field(None, ge=1, description="also after so many new labelled rows of live traffic")
+    new_rows: int | None = Field(
+        None, ge=1, le=MAX_NEW_ROWS, description="also after so many new labelled rows of live traffic"
+    )
     on_code: bool = Field(False, description="also when the code that trains has changed")
     cooldown_hours: float = Field(
         24, ge=0, description="minimum time since the last run that this section has started; not for `every`"

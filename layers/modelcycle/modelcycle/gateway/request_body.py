@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelcycle.faults import BadRequest, UnsupportedMedia
+from modelcycle.gateway.content_encoding import decompressed
 from modelcycle.model.request import MAX_REQUEST_BYTES
-from modelcycle.predict.content_encoding import decompressed
 
 BINARY = "application/octet-stream"
 UTF_8 = ("", "utf-8", "utf8", "us-ascii", "ascii")  # ASCII is a part of it

@@ -1,0 +1,164 @@
+"""Fairness of live predictions: how the rates of sensitive groups differ from those of the others, now and before.
+
+The rates are those of the validation report: of the predicted positive class, true and false positives, accuracy; of
+numbers the absolute error, and the mean error, by which a group is over- or underestimated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from modelcycle.measured.grouped_means import MIN_GROUP_ROWS, holm, upper_p
+from modelcycle.messages import Signal
+from modelcycle.messages.monitoring import SignalState
+from modelcycle.model.labelled import Labelled
+from modelcycle.model.scoring import predicted_codes
+from modelcycle.monitor.gaps import Side, gaps, same_groups
+from modelcycle.monitor.judged_rows import Positions, target_of, units_of, usable
+from modelcycle.spec import Monitoring, Task
+
+MIN_GAP_GROWTH = 0.05
+"""By which a gap between groups has to grow before it is an alarm: percentage points / 100 of a rate; of numbers the
+share of the mean absolute error."""
+
+MAX_NAME_CHARACTERS = 80
+Z = 1.959964  # half the width of a 95 % interval in standard errors
+Numbers = npt.NDArray[np.float64]
+
+
+class _Rate(NamedTuple):
+    """A value (n,) of each row, defined on some rows; its mean over a group is the group's rate."""
+
+    name: str
+    values: Numbers
+    defined: npt.NDArray[np.bool_]
+
+
+class _Found(NamedTuple):
+    column: str
+    group: str
+    rate: str
+    rows: int
+    now: float
+    before: float
+    error: float
+    p: float
+    scale: float
+
+
+def fairness_signals(
+    labelled: Labelled, task: Task, threshold: float, limits: Monitoring, *, now: Positions,
+    before: Positions | None = None, reference: Labelled | None = None, false_alarms: float | None = None,
+) -> list[Signal]:  # fmt: skip
+    """Return a signal for each group and rate, the clearest change first.
+
+    Parameters
+    ----------
+    now : rows of `labelled` that are judged
+    before : rows of `labelled` that they are compared with, if `reference` does not know a column's groups
+    reference : the test rows on which the version was judged; see `judged_rows.reference_rows`
+    false_alarms : probability of any alarm without a change, over all groups and rates (Holm 1979)
+    """
+    found: list[_Found] = []
+    unknown: list[Signal] = []
+    for column in labelled.groups.columns:
+        of_column: list[_Found] = []
+        for earlier, rows in _earlier(labelled, before, reference, task):
+            of_column = list(_compare(column, (labelled, now), (earlier, rows), task, threshold))
+            if of_column:
+                break
+        found += of_column
+        if not of_column:
+            why = f"no group has {MIN_GROUP_ROWS} known outcomes now, and as many to compare with"
+            unknown.append(_signal_of(column, "not watched", why))
+    corrected = holm([entry.p for entry in found])
+    limit = limits.false_alarms if false_alarms is None else false_alarms
+    pairs = sorted(zip(found, corrected, strict=True), key=lambda pair: pair[1])
+    return [_signal(entry, p, limit) for entry, p in pairs] + unknown
+
+
+def _earlier(
+    labelled: Labelled, before: Positions | None, reference: Labelled | None, task: Task
+) -> Iterator[tuple[Labelled, Positions]]:
+    if reference is not None:
+        yield reference, np.flatnonzero(usable(reference, task))
+    if before is not None:
+        yield labelled, before
+
+
+def _compare(
+    column: str, now: tuple[Labelled, Positions], before: tuple[Labelled, Positions], task: Task, threshold: float
+) -> Iterator[_Found]:
+    if column not in before[0].groups.columns or not len(now[1]) or not len(before[1]):
+        return
+    (own, rows), (theirs, rows_before) = now, before
+    number, number_before = own.groups.columns.index(column), theirs.groups.columns.index(column)
+    groups = own.groups.groups[number]
+    codes = own.groups.codes[number, rows].astype(np.int64)
+    codes_before = same_groups(
+        groups, theirs.groups.groups[number_before], theirs.groups.codes[number_before, rows_before]
+    )
+    units, units_before = units_of(own.at[rows]), units_of(theirs.at[rows_before])
+    rates, rates_before = _rates(own, rows, task, threshold), _rates(theirs, rows_before, task, threshold)
+    for rate, rate_before in zip(rates, rates_before, strict=True):
+        defined_before = rate_before.defined & (codes_before >= 0)
+        if not rate.defined.any() or not defined_before.any():
+            continue
+        side = Side(rate.values, codes, units).take(rate.defined)
+        side_before = Side(rate_before.values, codes_before, units_before).take(defined_before)
+        result = gaps(side, side_before, len(groups))
+        scale = float(np.abs(side_before.values).mean()) if task == "regression" else 1.0
+        p_values = _two_sided(result.changes, result.errors, result.degrees)
+        for code in np.flatnonzero(np.isfinite(p_values)):
+            yield _Found(
+                column, groups[code], rate.name, int((side.codes == code).sum()), float(result.now[code]),
+                float(result.before[code]), float(result.errors[code]), float(p_values[code]), scale,
+            )  # fmt: skip
+
+
+def _rates(labelled: Labelled, rows: Positions, task: Task, threshold: float) -> list[_Rate]:
+    target = target_of(labelled, rows, task)
+    always = np.ones(len(rows), dtype=bool)
+    if task == "regression":
+        errors = labelled.scores[rows, 0].astype(np.float64) - target
+        return [_Rate("absolute error", np.abs(errors), always), _Rate("mean error", errors, always)]
+    predicted = predicted_codes(labelled.scores[rows], threshold)
+    accuracy = _Rate("accuracy", (predicted == target).astype(np.float64), always)
+    if task == "multiclass":
+        return [accuracy]
+    positive = (predicted == 1).astype(np.float64)
+    return [
+        accuracy,
+        _Rate("selection rate", positive, always),
+        _Rate("true positive rate", positive, target == 1),
+        _Rate("false positive rate", positive, target == 0),
+    ]
+
+
+def _two_sided(changes: Numbers, errors: Numbers, degrees: Numbers) -> Numbers:
+    lower, upper = upper_p(changes, errors, degrees), upper_p(-changes, errors, degrees)
+    both: Numbers = np.minimum(2 * np.minimum(lower, upper), 1.0)
+    return both
+
+
+def _signal(entry: _Found, p: float, limit: float) -> Signal:
+    growth = (abs(entry.now) - abs(entry.before)) / entry.scale if entry.scale > 0 else 0.0
+    state: SignalState = "ok" if p >= limit or growth <= 0 else "alarm" if growth >= MIN_GAP_GROWTH else "slight"
+    unit = "of the mean absolute error" if entry.rate.endswith("error") else "points"
+    reach = Z * entry.error
+    return Signal(
+        kind="fairness",
+        subject=f"{entry.column[:MAX_NAME_CHARACTERS]} = {entry.group[:MAX_NAME_CHARACTERS]}: {entry.rate}",
+        state=state, value=entry.now, low=entry.now - reach, high=entry.now + reach, expected=entry.before,
+        effect=growth, unit=unit, p=p,
+        detail=f"{entry.rate} less that of the others: {entry.now:+.3g}, before {entry.before:+.3g};"
+        f" {entry.rows:,} rows",
+    )  # fmt: skip
+
+
+def _signal_of(column: str, state: SignalState, detail: str) -> Signal:
+    return Signal(kind="fairness", subject=column[:MAX_NAME_CHARACTERS], state=state, detail=detail)

@@ -1,0 +1,264 @@
+"""Performance on live rows whose outcome is known, against that of validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+
+from modelcycle.measured.intervals import metric_interval
+from modelcycle.measured.metrics import measure
+from modelcycle.messages import DayPerformance, Estimate, Signal
+from modelcycle.model.labelled import Labelled
+from modelcycle.monitor.fairness import fairness_signals
+from modelcycle.monitor.judged_rows import (
+    DAY_SECONDS,
+    JudgedRows,
+    Positions,
+    day_name,
+    judged_rows,
+    target_of,
+    units_of,
+    usable,
+)
+from modelcycle.monitor.slices import slice_signals
+from modelcycle.spec import Monitoring, Task, is_better
+
+WATCHED_WITH_OUTCOMES = 4  # performance, slices, fairness and concept drift share `false_alarms` equally
+MIN_MEASURED_ROWS = 20  # of a day and version, for metrics
+MAX_MEASURED_DAYS = 100  # days and versions with metrics, the newest
+MAX_EFFECT = 1e3
+Z = 1.959964  # half the width of a 95 % interval in standard errors
+Figures = dict[str, tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What the known outcomes say.
+
+    Parameters
+    ----------
+    signals : performance, slices and fairness
+    days : by day and version, the newest first
+    realized : the headline metric of the judged rows
+    labelled : rows of the window whose outcome is known
+    judged : the rows that were judged
+    span : time of the first and of the last of them
+    notes : what was left out, as sentences
+    """
+
+    signals: list[Signal]
+    days: list[DayPerformance] = field(default_factory=list)
+    realized: float | None = None
+    labelled: int = 0
+    judged: JudgedRows | None = None
+    span: tuple[datetime, datetime] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def performance_signals(
+    labelled: Labelled | None,
+    validation_metrics: Mapping[str, float],
+    validation_interval: tuple[float, float],
+    *,
+    version: int,
+    task: Task,
+    metric: str,
+    threshold: float,
+    window: tuple[datetime, datetime],
+    limits: Monitoring,
+    reference: Labelled | None = None,
+    thresholds: Mapping[int, float] | None = None,
+    estimates: Mapping[tuple[str, int], Estimate] | None = None,
+) -> Performance:
+    """Judge a version by its known outcomes.
+
+    Parameters
+    ----------
+    validation_metrics : of the version's test rows, by name
+    validation_interval : 95 % interval of `metric` there
+    metric : the headline metric
+    threshold : from which this version predicts the positive class
+    reference : its test rows, of `judged_rows.reference_rows`; slices and groups are compared with them
+    thresholds : of the other versions
+    estimates : what was estimated before outcomes came, by day and version; see `audit.estimates_by_day`
+    """
+    if labelled is None or not len(labelled.at):
+        return Performance([_unknown(metric, "no outcome of a prediction is known: see `modelcycle feedback`")])
+    judged = judged_rows(labelled, version, task, window, limits)
+    days, notes = _days(labelled, task, metric, {version: threshold} | dict(thresholds or {}), estimates or {})
+    if judged.waiting:
+        notes.append(
+            f"{len(judged.waiting)} days are not judged yet, since most of their outcomes are still to come:"
+            f" {judged.waiting[0]} to {judged.waiting[-1]}"
+        )
+    if not len(judged.now):
+        unknown = _unknown(metric, f"no outcome of a prediction of version {version} is known that could be judged")
+        return Performance([unknown], days, labelled=judged.in_window, judged=judged, notes=notes)
+    at = labelled.at[judged.now]
+    span = datetime.fromtimestamp(at[0], UTC), datetime.fromtimestamp(at[-1], UTC)
+    figures = _figures(labelled, judged.now, task, threshold)
+    detail = _which_rows(judged, span)
+    signals = [
+        _headline(metric, figures.get(metric), validation_metrics.get(metric), validation_interval, limits,
+                  len(judged.now), detail)
+    ]  # fmt: skip
+    signals += [
+        Signal(
+            kind="performance", subject=name, state="not watched", value=value, low=low, high=high,
+            expected=validation_metrics.get(name), detail=f"shown beside {metric}, which decides",
+        )
+        for name, (value, low, high) in figures.items()
+        if name != metric
+    ]  # fmt: skip
+    share = limits.false_alarms / WATCHED_WITH_OUTCOMES
+    if len(judged.now) >= limits.minimum_rows:
+        signals += slice_signals(
+            labelled, judged.now, judged.before, reference, task=task, threshold=threshold, false_alarms=share,
+            worse=limits.worse,
+        )  # fmt: skip
+        signals += fairness_signals(
+            labelled, task, threshold, limits, now=judged.now, before=judged.before, reference=reference,
+            false_alarms=share,
+        )  # fmt: skip
+    realized = figures[metric][0] if metric in figures else None
+    return Performance(signals, days, realized, judged.in_window, judged, span, notes)
+
+
+def error_of(metric: str, value: float) -> float:
+    """Return how far a metric is from its best value.
+
+    >>> round(error_of("accuracy", 0.9), 3), error_of("rmse", 3.0)
+    (0.1, 3.0)
+    """
+    return 1 - value if is_better(metric, 1.0, 0.0) else value
+
+
+def growth_of_error(metric: str, value: float, expected: float, expected_interval: tuple[float, float]) -> float:
+    """Return by which share of the expected error the error has grown.
+
+    Where none was expected, the error at the worse end of the expected interval stands for it.
+
+    >>> round(growth_of_error("accuracy", 0.8, 0.9, (0.89, 0.91)), 3)
+    1.0
+    >>> round(growth_of_error("accuracy", 0.98, 1.0, (0.99, 1.0)), 3)
+    2.0
+    """
+    base = error_of(metric, expected)
+    if base <= 0:
+        base = max(error_of(metric, bound) for bound in expected_interval)
+    growth = (error_of(metric, value) - error_of(metric, expected)) / base if base > 0 else math.inf
+    return min(max(growth, -MAX_EFFECT), MAX_EFFECT) if value != expected else 0.0
+
+
+def probability_of_worse(
+    metric: str, value: float, interval: tuple[float, float], expected: float, expected_interval: tuple[float, float]
+) -> float:
+    """Return the one-sided p value of a metric that is worse than expected, from the intervals of both.
+
+    Intervals are not symmetric, so the sides that face each other count (Zou and Donner 2008).
+    """
+    from scipy.stats import norm
+
+    # as errors, both directions are one
+    now, then = error_of(metric, value), error_of(metric, expected)
+    low = min(error_of(metric, bound) for bound in interval)
+    high = max(error_of(metric, bound) for bound in expected_interval)
+    width = math.hypot(max(now - low, 0.0), max(high - then, 0.0))
+    if width == 0:
+        return 0.0 if now > then else 1.0
+    return float(norm.sf((now - then) / width * Z))
+
+
+def _headline(
+    metric: str, figures: tuple[float, float, float] | None, expected: float | None,
+    expected_interval: tuple[float, float], limits: Monitoring, rows: int, detail: str,
+) -> Signal:  # fmt: skip
+    if rows < limits.minimum_rows or figures is None:
+        why = f"{rows:,} known outcomes, of at least {limits.minimum_rows:,}"
+        if rows >= limits.minimum_rows:
+            why = f"{metric} cannot be measured on {detail}"
+        value, low, high = figures or (None, None, None)
+        return Signal(
+            kind="performance", subject=metric, state="too few", value=value, low=low, high=high, expected=expected,
+            detail=why,
+        )  # fmt: skip
+    value, low, high = figures
+    if expected is None:
+        return Signal(
+            kind="performance", subject=metric, state="not watched", value=value, low=low, high=high,
+            detail=f"validation has not measured {metric}",
+        )  # fmt: skip
+    p = probability_of_worse(metric, value, (low, high), expected, expected_interval)
+    growth = growth_of_error(metric, value, expected, expected_interval)
+    beyond = p < limits.false_alarms / WATCHED_WITH_OUTCOMES
+    return Signal(
+        kind="performance", subject=metric, state="alarm" if beyond and growth >= limits.worse else "slight" if beyond
+        else "ok", value=value, low=low, high=high, expected=expected, effect=growth, unit="of the expected error", p=p,
+        detail=detail,
+    )  # fmt: skip
+
+
+def _which_rows(judged: JudgedRows, span: tuple[datetime, datetime]) -> str:
+    rows = f"{len(judged.now):,} predictions"
+    if not judged.of_window:
+        rows += f" of {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M} UTC, the newest with outcomes"
+    return rows if judged.known > 0.995 else f"{rows}; {judged.known:.0%} of those days' outcomes are known"
+
+
+def _figures(labelled: Labelled, rows: Positions, task: Task, threshold: float) -> Figures:
+    """Return each metric that has an interval on these rows: value, low, high."""
+    scores, target = labelled.scores[rows], target_of(labelled, rows, task)
+    metrics, _ = measure(scores, target, task, threshold)
+    units = units_of(labelled.at[rows])
+    figures = {}
+    for name, value in metrics.items():
+        interval = metric_interval(name, scores, target, task, units, threshold)
+        if interval is not None and all(map(math.isfinite, interval)):
+            figures[name] = (value, *interval)
+    return figures
+
+
+def _days(
+    labelled: Labelled, task: Task, metric: str, thresholds: Mapping[int, float],
+    estimates: Mapping[tuple[str, int], Estimate],
+) -> tuple[list[DayPerformance], list[str]]:  # fmt: skip
+    positions = np.flatnonzero(usable(labelled, task) & (labelled.at >= 0) & (labelled.at < 1e11))
+    numbers = np.floor_divide(labelled.at[positions], DAY_SECONDS).astype(np.int64)
+    of_day: dict[tuple[str, int], Positions] = {}
+    pairs = np.stack([numbers, labelled.version[positions].astype(np.int64)], axis=1)
+    distinct, codes = np.unique(pairs, axis=0, return_inverse=True)
+    order = np.argsort(codes.ravel(), kind="stable")
+    counts = np.bincount(codes.ravel(), minlength=len(distinct))
+    for (day, version), rows in zip(distinct.tolist(), np.split(positions[order], np.cumsum(counts)[:-1]), strict=True):
+        of_day[day_name(day), version] = rows
+    keys = {(day, int(version)) for day, versions in labelled.predicted.items() for version in versions} | {*of_day}
+    days, left_out = [], 0
+    for measured, (day, version) in enumerate(sorted(keys, key=lambda key: (key[0], key[1]), reverse=True)):
+        rows = of_day.get((day, version), np.zeros(0, dtype=np.int64))
+        figures: Figures = {}
+        if len(rows) >= MIN_MEASURED_ROWS:
+            if measured < MAX_MEASURED_DAYS:
+                figures = _figures(labelled, rows, task, thresholds.get(version, 0.5))
+            else:
+                left_out += 1
+        predicted = labelled.predicted.get(day, {}).get(str(version), len(rows))
+        days.append(
+            DayPerformance(
+                day=day,
+                version=version,
+                rows=max(predicted, len(rows)),
+                labelled=len(rows),
+                metrics=figures,
+                estimated=estimates.get((day, version)),
+            )
+        )
+    notes = [f"metrics of {left_out} older days are not computed: {MAX_MEASURED_DAYS} are"] if left_out else []
+    return days, notes
+
+
+def _unknown(metric: str, why: str) -> Signal:
+    return Signal(kind="performance", subject=metric, state="not watched", detail=why)

@@ -1,0 +1,292 @@
+"""Count the live traffic of each version in an hour and in a day beside the rows on which the version was judged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from modelcycle.captured import open_window
+from modelcycle.engine import Engine, connect
+from modelcycle.faults import Tampered, Unknown
+from modelcycle.messages import Artifact, Summarized, SummarizedWindow, SummarizeRequest, WindowKind
+from modelcycle.model.profile import Profile
+from modelcycle.model.reference import Reference, open_reference
+from modelcycle.model.signature import Signature
+from modelcycle.model.window import ColumnCounts, WindowSummary
+from modelcycle.registry import Registry, Version
+from modelcycle.spec import Pipeline, parse
+from modelcycle.store import ChangingStore, Store
+from modelcycle.summarize.answers import count_answers
+from modelcycle.summarize.columns import Rows, Watched, count_columns
+from modelcycle.summarize.labelled import has_outcomes, join_labelled, labels_since
+from modelcycle.summarize.sample import draw_sample
+from modelcycle.summarize.traffic import Traffic
+
+MAX_VERSIONS = 4  # with the most traffic, beside the champion
+MAX_COUNTED_ROWS = 5_000_000  # of a version; of more, a part is counted
+
+
+Window = tuple[datetime, datetime]
+
+
+class Contract(NamedTuple):
+    """What is known of a version's columns."""
+
+    version: Version
+    pipeline: Pipeline
+    profile: Profile
+    signature: Signature
+
+
+def summarize(request: SummarizeRequest, *, data: ChangingStore, artifacts: Store, registry: Registry) -> Summarized:
+    """Count the traffic of every version that has answered within the long window, the champion's first.
+
+    Returns
+    -------
+    no windows without a live version
+    """
+    end = (request.at or datetime.now(UTC)).astimezone(UTC)
+    champion = registry.routes.get(request.model).champion
+    if champion is None:
+        return Summarized(model=request.model, at=end, windows=[])
+    live = _contract(registry.versions.get(request.model, champion), artifacts)
+    windows = windows_of(live.pipeline, end)
+    with TemporaryDirectory() as name, connect(Path(name), "summarize") as engine:
+        folder = Path(name)
+        window = open_window(data, request.model, *windows["day"], folder / "answers")
+        traffic = Traffic.of(window, engine, "answered")
+        answered = count_versions(traffic, windows)
+        notes = [*traffic.notes]
+        summarized: list[SummarizedWindow] = []
+        for number in order_of_versions(answered, champion, notes):
+            contract = live if number == champion else _contract_of(registry, artifacts, request.model, number)
+            if contract is None:
+                notes.append(f"version {number} has answered, but its record or files are gone: it is not watched")
+                continue
+            with open_reference(contract.version, artifacts, folder) as reference:
+                summarized += VersionWindows(contract, traffic, windows, answered, reference, artifacts).write()
+        for path in window.files:  # the disk holds one window at a time
+            path.unlink(missing_ok=True)
+        labelled, told = _labelled(engine, data, artifacts, live, end, folder)
+        return Summarized(
+            model=request.model,
+            at=end,
+            windows=summarized,
+            labelled=labelled,
+            notes=list(dict.fromkeys([*notes, *told])),
+        )
+
+
+def _labelled(
+    engine: Engine, data: ChangingStore, artifacts: Store, live: Contract, end: datetime, folder: Path
+) -> tuple[Artifact | None, list[str]]:
+    """Write the predictions whose outcome is known; None, and no answer is read, if nobody has sent any."""
+    model, days = live.version.model, live.pipeline.monitoring.labels_days
+    if not has_outcomes(data, model, end, days):
+        return None, []
+    window = open_window(data, model, labels_since(end, days), end, folder / "labelled")
+    traffic = Traffic.of(window, engine, "predicted")
+    joined = join_labelled(
+        traffic, data, live.signature, live.profile, end=end, labels_days=days,
+        sensitive=live.pipeline.sensitive_columns, folder=folder,
+    )  # fmt: skip
+    body = joined.labelled.to_bytes()
+    key = f"{model}/monitoring/labelled/{end:%Y-%m-%dT%H%M%SZ}-{hashlib.sha256(body).hexdigest()[:16]}.npz"
+    return artifacts.put(key, body), [*joined.notes, *traffic.notes]
+
+
+def windows_of(pipeline: Pipeline, end: datetime) -> dict[WindowKind, Window]:
+    """Return the windows that end at a moment, the long one first."""
+    return {
+        "day": (end - timedelta(hours=pipeline.monitoring.window_hours), end), "hour": (end - timedelta(hours=1), end),
+    }  # fmt: skip
+
+
+class Answered(NamedTuple):
+    """What one version has answered in one window."""
+
+    rows: int
+    newest: datetime | None
+    failed: int
+
+
+def count_versions(traffic: Traffic, windows: Mapping[WindowKind, Window]) -> dict[int, dict[WindowKind, Answered]]:
+    """Return what each version has answered, and how many of its rows another one had to answer."""
+    each = ", ".join(
+        f"""count(*) FILTER ({is_in}), max("at") FILTER ({is_in})"""
+        for is_in in (since(window) for window in windows.values())
+    )
+    failures = ", ".join(f"count(*) FILTER ({since(window)})" for window in windows.values())
+    execute = traffic.engine.execute
+    found = execute(f"SELECT version, {each} FROM {traffic.source} GROUP BY version").fetchall()
+    failed = execute(
+        f"SELECT assigned, {failures} FROM {traffic.source} WHERE assigned <> version GROUP BY assigned"
+    ).fetchall()
+    lost = {version: counts for version, *counts in failed}
+    rows = {version: counts for version, *counts in found}
+    answered: dict[int, dict[WindowKind, Answered]] = {}
+    for version in sorted({*rows, *lost}):
+        counts, failures_of = rows.get(version, [0, None] * len(windows)), lost.get(version, [0] * len(windows))
+        answered[version] = {
+            kind: Answered(counts[2 * n], counts[2 * n + 1], failures_of[n]) for n, kind in enumerate(windows)
+        }
+    return answered
+
+
+def since(window: Window) -> str:
+    """Return SQL of whether a row is in a window; that no row is later, the traffic sees to."""
+    return f"""("at" >= TIMESTAMPTZ '{window[0].isoformat()}')"""
+
+
+def order_of_versions(
+    answered: Mapping[int, Mapping[WindowKind, Answered]], champion: int, notes: list[str]
+) -> list[int]:
+    """Return the versions that are summarized: the champion, then those with the most rows."""
+    others = sorted(
+        (version for version in answered if version != champion),
+        key=lambda version: (-answered[version]["day"].rows, version),
+    )
+    if len(others) > MAX_VERSIONS:
+        left_out = ", ".join(map(str, sorted(others[MAX_VERSIONS:])))
+        notes.append(f"of {len(others) + 1} versions, those with the least traffic are not watched: {left_out}")
+    return [champion, *others[:MAX_VERSIONS]]
+
+
+@dataclass(frozen=True)
+class VersionWindows:
+    """One version's traffic in all windows.
+
+    Parameters
+    ----------
+    reference : or why there is none
+    """
+
+    contract: Contract
+    traffic: Traffic
+    windows: Mapping[WindowKind, Window]
+    answered: Mapping[int, Mapping[WindowKind, Answered]]
+    reference: Reference | str
+    artifacts: Store
+
+    @property
+    def _own(self) -> Mapping[WindowKind, Answered]:
+        nothing = dict.fromkeys(self.windows, Answered(0, None, 0))
+        return self.answered.get(self.contract.version.version, nothing)
+
+    def write(self) -> list[SummarizedWindow]:
+        """Write a summary of each window, and a sample where there are enough rows."""
+        version, missing = self.contract.version, self.contract.profile.missing_values
+        rows = Rows(
+            self.traffic.engine, self.traffic.of_version(version.version, self._share),
+            [self._own[kind].rows for kind in self.windows],
+            ["true" if kind == "day" else since(window) for kind, window in self.windows.items()],
+        )  # fmt: skip
+        reference = None if isinstance(self.reference, str) else self.reference
+        watched, notes = self._watched()
+        columns, failures = count_columns(rows, watched, reference, missing)
+        answers = count_answers(rows, self.contract.signature, self.traffic.probabilities, reference)
+        written = []
+        for n, (kind, window) in enumerate(self.windows.items()):
+            own = self._own[kind]
+            summary = WindowSummary(
+                model=version.model, version=version.version, task=version.task, kind=kind, window=window,
+                rows=own.rows, newest=own.newest, failed=own.failed, columns=columns[n],
+                versions={number: kinds[kind].rows for number, kinds in sorted(self.answered.items())},
+                notes=[*notes, *failures], **answers[n]._asdict(),
+            )  # fmt: skip
+            sample = None
+            if reference is not None and own.rows >= self.contract.pipeline.monitoring.minimum_rows:
+                sample = draw_sample(
+                    rows, n, sampled(watched, columns[n]), self.contract.signature, self.traffic.probabilities,
+                    reference, missing,
+                )  # fmt: skip
+            written.append(
+                SummarizedWindow(
+                    version=version.version,
+                    kind=kind,
+                    window=window,
+                    rows=own.rows,
+                    summary=self._put(kind, "summary", summary.model_dump_json().encode()),
+                    sample=None if sample is None else self._put(kind, "sample", sample.to_bytes()),
+                )
+            )
+        return written
+
+    @property
+    def _share(self) -> float:
+        """The part of the rows that is counted."""
+        return min(MAX_COUNTED_ROWS / max(self._own["day"].rows, 1), 1.0)
+
+    def _put(self, kind: WindowKind, what: str, body: bytes) -> Artifact:
+        """Write an artifact. Captures arrive late: a later look at the same window may differ, and has its own key."""
+        version, end = self.contract.version, self.windows[kind][1]
+        ending = "json" if what == "summary" else "npz"
+        content = hashlib.sha256(body).hexdigest()[:16]
+        key = f"{version.model}/monitoring/{version.version:08d}/summaries/{kind}/{end:%Y-%m-%dT%H%M%SZ}-{what}"
+        return self.artifacts.put(f"{key}-{content}.{ending}", body)
+
+    def _watched(self) -> tuple[list[Watched], list[str]]:
+        """Return the columns that are counted, and what is left out, as sentences.
+
+        Ids and the time column always change. Sensitive columns that the model does not read are counted where requests
+        hold them.
+        """
+        pipeline, signature, cells = self.contract.pipeline, self.contract.signature, self.traffic.cells
+        read = {field.name for field in signature.fields}
+        always_new = {*pipeline.id_columns, pipeline.time_column}
+        watched = [
+            Watched(column, column.name in read, cells.get(column.name))
+            for column in self.contract.profile.columns
+            if column.name not in always_new
+            and (column.name in read or (column.name in pipeline.sensitive_columns and column.name in cells))
+        ]
+        notes = []
+        if isinstance(self.reference, str):
+            notes.append(
+                f"{self.reference}: the profile of its training rows takes their place, without quantiles, predictions"
+                " and scores"
+            )
+        if self._share < 1:
+            notes.append(
+                f"of {self._own['day'].rows:,} rows, a share of {self._share:.2f} was counted, chosen by the hash of"
+                " their ids"
+            )
+        capture = self.contract.version.capture
+        if capture.sample < 1:
+            notes.append(f"capture.sample: only a share of {capture.sample:g} of the requests is kept and counted")
+        hidden = [column.name for column in watched if column.name in capture.mask]
+        if hidden:
+            notes.append(f"masked (capture.mask), so that only missing values are counted: {', '.join(hidden)}")
+        return watched, notes
+
+
+def sampled(watched: Sequence[Watched], counted: Sequence[ColumnCounts]) -> list[Watched]:
+    """Return the columns of a sample: those that the model reads, without dates, which are always later, and masks."""
+    masked = {column.name for column in counted if column.live.masked}
+    whole = {column.name for column in counted}
+    return [
+        column
+        for column in watched
+        if column.reads and column.profile.type != "datetime" and column.name in whole - masked
+    ]
+
+
+def _contract(version: Version, artifacts: Store) -> Contract:
+    return Contract(
+        version, parse(artifacts.read(version.pipeline)),
+        Profile.model_validate_json(artifacts.read(version.profile)),
+        Signature.model_validate_json(artifacts.read(version.signature)),
+    )  # fmt: skip
+
+
+def _contract_of(registry: Registry, artifacts: Store, model: str, number: int) -> Contract | None:
+    """Return a version's contract; None if its record or its files cannot be read."""
+    try:
+        return _contract(registry.versions.get(model, number), artifacts)
+    except (Unknown, Tampered):
+        return None

@@ -1,0 +1,278 @@
+"""Captured answers become Parquet by model and hour, exactly once; a window reads them, compacted or not."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelcycle.captured import open_window
+from modelcycle.captured.manifest import manifest_key, read_manifest, read_progress
+from modelcycle.compact import compact
+from modelcycle.engine import connect
+from modelcycle.faults import Raced
+from modelcycle.messages import Compacted, CompactRequest
+from tests.fakes import MemoryStore
+from tests.unit.captured_lines import MODEL, NOON, capture, hours, key, line
+from tests.unit.killable import KillableStore, Killed
+
+HOUR = timedelta(hours=1)
+LATER = NOON + 6 * HOUR
+AWKWARD = ["Age", "age", "it's", 'a "b"', "a.b", "a/b~c", "$x", "größe", "", " ", "0", "*", "t_1", "select", "a\nb"]
+
+
+def compacted(store: MemoryStore, at: datetime = LATER) -> Compacted:
+    return compact(CompactRequest(model=MODEL, at=at), data=store)
+
+
+def read(
+    store: MemoryStore, folder: Path, start: datetime = NOON, end: datetime = LATER, *, shadows: bool = False
+) -> list[dict[str, Any]]:
+    """Return the rows of a window, in the order of their ids; each instance as {name: (text, number, kind)}."""
+    window = open_window(store, MODEL, start, end, folder / f"window-{len(list(folder.iterdir()))}")
+    with connect(folder, "test") as engine:
+        window.create_rows(engine, shadows=shadows)
+        cells = ", ".join(f"({c.text}, {c.number}, {c.kind})" for c in window.cells.values())
+        shares = ", ".join(window.probabilities.values())
+        found = engine.execute(
+            f"""SELECT prediction_id, "at", version, assigned, failure, shadow, ms, "of", prediction, [{shares}]
+                  {", " + cells if cells else ""} FROM answered ORDER BY prediction_id"""
+        ).fetchall()
+    return [
+        {
+            "id": row[0], "row": row[1:9], "shares": dict(zip(window.probabilities, row[9], strict=True)),
+            "instance": {n: c for n, c in zip(window.cells, row[10:], strict=True) if c[2] is not None},
+        }
+        for row in found
+    ]  # fmt: skip
+
+
+def parts(store: MemoryStore) -> list[str]:
+    return [one for one in store.objects if one.endswith(".parquet")]
+
+
+def test_answers_are_the_same_before_and_after_they_are_compacted(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    instance = dict(zip(AWKWARD, itertools.cycle(["x", 1, 2.5, True, None, [1], "", "1,5"])))
+    capture(store, NOON, "a.gz", line(1, instance), line(2, {"Age": "7", "age": 8}))
+    capture(store, NOON + HOUR, "a.gz", line(3, {}, NOON + HOUR, assigned=2, failure="Unreadable"))
+    before = read(store, tmp_path)
+    assert [one["id"] for one in before] == ["id-1", "id-2", "id-3"]
+    assert before[0]["instance"].keys() == set(AWKWARD)
+    assert before[0]["shares"] == {"sour": 0.25, "sweet": 0.75}
+    assert before[1]["instance"] == {"Age": ("7", None, 2), "age": ("8", 8.0, 3)}
+    assert before[2]["row"][2:4] == (2, "Unreadable") and before[2]["instance"] == {}
+    told = compacted(store)
+    assert (told.hours, told.rows, told.objects, told.unread) == (2, 3, 2, 0)
+    assert len(parts(store)) == 2
+    for one in [one for one in store.objects if one.startswith("captures/")]:
+        del store.objects[one]
+    assert read(store, tmp_path) == before
+
+
+def test_what_was_sent_of_a_column_is_kept_as_it_was_sent(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    sent = '{"a": 1e400, "b": 12345678901234567890123, "c": "1e5", "d": false, "e": {"f": [1]}, "g": null, "h": ""}'
+    row = line(1, {}).replace(b'"instance": {}', f'"instance": {sent}'.encode())
+    capture(store, NOON, "a", row, line(2, {"a": "(masked)", "h": "(masked)", "c": "(masked)"}, masked=["a", "h"]))
+    compacted(store)
+    first, second = (one["instance"] for one in read(store, tmp_path))
+    assert first == {
+        "a": ("1e400", float("inf"), 3), "b": ("12345678901234567890123", 12345678901234567890123.0, 3),
+        "c": ("1e5", None, 2), "d": ("false", None, 4), "e": ('{"f":[1]}', None, 5), "g": (None, None, 1),
+        "h": ("", None, 2),
+    }  # fmt: skip
+    assert second == {"a": (None, None, 6), "h": (None, None, 6), "c": ("(masked)", None, 2)}
+
+
+def test_a_line_that_arrives_twice_counts_once(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    capture(store, NOON, "a", line(1, {"x": 1}), line(1, {"x": 1}), line(2, {"x": 2}))
+    compacted(store)
+    capture(store, NOON, "late", line(2, {"x": 2}), line(3, {"x": 3}))
+    capture(store, NOON + HOUR, "b", line(1, {"x": 1}), line(3, {"x": 3}))
+    for _ in range(2):
+        assert [one["id"] for one in read(store, tmp_path)] == ["id-1", "id-2", "id-3"]
+        assert compacted(store).unread == 0
+    manifest, _ = read_manifest(store, MODEL, NOON)
+    assert [part.rows for part in manifest.parts] == [2, 2]
+
+
+def test_a_late_object_gives_one_further_file_and_nothing_is_written_again(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    capture(store, NOON, "a", line(1, {"x": 1}))
+    compacted(store)
+    before = dict(store.objects)
+    assert compacted(store).objects == 0
+    assert store.objects == before
+    capture(store, NOON, "late", line(2, {"y": 1}))
+    assert compacted(store).objects == 1
+    assert len(parts(store)) == 2
+    assert [list(one["instance"]) for one in read(store, tmp_path)] == [["x"], ["y"]]
+
+
+def test_an_open_hour_is_not_compacted_and_is_read_all_the_same(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    for hour in hours(3):
+        capture(store, hour, "a", line(hour.hour, {"x": 1}, hour))
+    told = compacted(store, NOON + 2 * HOUR + timedelta(minutes=59))
+    assert (told.hours, told.behind) == (2, 0)
+    assert read_progress(store, MODEL)[0] == NOON + 2 * HOUR
+    assert [one["id"] for one in read(store, tmp_path)] == ["id-12", "id-13", "id-14"]
+
+
+def test_a_window_ends_before_its_end(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    capture(store, NOON, "a", *(line(n, {}, NOON + timedelta(minutes=n)) for n in range(10, 60, 10)))
+    compacted(store)
+    minutes = [timedelta(minutes=n) for n in (10, 30)]
+    assert [one["id"] for one in read(store, tmp_path, NOON + minutes[0], NOON + minutes[1])] == ["id-10", "id-20"]
+
+
+def test_what_cannot_be_read_is_counted_once_and_stops_nothing(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    whole = gzip.compress(line(1, {"x": 1}) * 50)
+    store.upload(key(NOON, "cut"), whole[:-20])
+    store.upload(key(NOON, "empty"), b"")
+    capture(store, NOON, "a", line(2, {"x": 1}), b"{nonsense\n", b"[]\n", line(3, {}, version=None), b"\n")
+    told = compacted(store)
+    assert (told.rows, told.objects, told.unread) == (1, 2, 1)
+    assert compacted(store).unread == 0
+    window = open_window(store, MODEL, NOON, LATER, tmp_path / "w")
+    assert (window.unread, window.broken_lines) == (1, 2)
+    assert window.notes == (
+        "captured objects that could not be read: 1",
+        "captured lines without an id, a time or a version, or no JSON: 2",
+    )
+
+
+def test_a_line_of_another_model_is_not_compacted_and_shadows_are_left_out_unless_asked_for(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    capture(store, NOON, "a", line(1, {"x": 1}), line(2, {"other": 1}, model="apples"), model=None)
+    capture(store, NOON, "a", line(3, {"x": 1}, shadow=True, beside="id-1"))
+    capture(store, NOON, "b", line(4, {"x": 1}), model="plums-2")
+    told = compacted(store)
+    assert (told.rows, told.objects) == (2, 2)
+    assert [one["id"] for one in read(store, tmp_path)] == ["id-1"]
+    assert [one["id"] for one in read(store, tmp_path, shadows=True)] == ["id-1", "id-3"]
+    assert all(list(one["instance"]) == ["x"] for one in read(store, tmp_path))
+
+
+def test_without_traffic_a_window_is_empty(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    assert compacted(store).model_dump(exclude={"model", "schema_number"}) == {
+        "hours": 0, "rows": 0, "objects": 0, "unread": 0, "behind": 0
+    }  # fmt: skip
+    assert read(store, tmp_path) == []
+
+
+def test_a_killed_compaction_leaves_each_row_once(tmp_path: Path) -> None:
+    """It is killed before and after each of its writes, and the next one ends what it began."""
+    expected = MemoryStore("data")
+    _two_hours(expected)
+    compacted(expected)
+    rows = read(expected, tmp_path)
+    for until_kill in itertools.count():
+        store = KillableStore()
+        _two_hours(store)
+        store.until_kill = until_kill
+        try:
+            compacted(store)
+        except Killed:
+            compacted(store)
+        else:
+            break
+        assert store.objects == expected.objects
+    assert until_kill == 2 * (2 * 2 + 1)
+    assert read(store, tmp_path) == rows
+
+
+def test_compactions_that_race_leave_each_row_once(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    for number in range(6):
+        capture(store, NOON, f"{number}", *(line(10 * number + row, {"x": row}) for row in range(5)))
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            compacted(store)
+        except Raced:
+            pass
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    compacted(store)
+    manifest, _ = read_manifest(store, MODEL, NOON)
+    assert sum(part.rows for part in manifest.parts) == 30
+    assert len(read(store, tmp_path)) == 30
+
+
+def test_a_writer_that_was_overtaken_compacts_only_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore("data")
+    capture(store, NOON, "a", line(1, {"x": 1}))
+    replace = store.replace
+
+    def overtaken(key: str, body: bytes, etag: str | None) -> None:
+        monkeypatch.setattr(store, "replace", replace)
+        compacted(store)
+        capture(store, NOON, "b", line(2, {"x": 1}))
+        replace(key, body, etag)
+
+    monkeypatch.setattr(store, "replace", overtaken)
+    assert compacted(store).rows == 0
+    assert compacted(store).rows == 1
+    manifest, _ = read_manifest(store, MODEL, NOON)
+    assert [part.rows for part in manifest.parts] == [1, 1]
+
+
+def test_equal_captures_give_equal_bytes() -> None:
+    first, second = MemoryStore("data"), MemoryStore("data")
+    for store in (first, second):
+        _two_hours(store)
+        compacted(store)
+    assert first.objects == second.objects
+
+
+def test_when_the_time_is_up_the_next_call_goes_on() -> None:
+    store = MemoryStore("data")
+    for hour in hours(4):
+        capture(store, hour, "a", line(hour.hour, {}, hour))
+    now = itertools.count(0, 400)
+    told = compact(CompactRequest(model=MODEL, at=LATER), data=store, clock=lambda: next(now))
+    assert (told.hours, told.behind) == (1, 3)
+    assert read_progress(store, MODEL)[0] == NOON + HOUR
+    assert (compacted(store).hours, compacted(store).hours) == (3, 0)
+
+
+def test_a_look_at_a_moment_that_lies_ahead_does_not_pass_by_what_comes(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    compacted(store, datetime.fromisoformat("2999-01-01T00:00:00Z"))
+    through, _ = read_progress(store, MODEL)
+    assert through is not None and through.year < 2999
+
+
+def test_a_manifest_is_json_that_says_which_names_its_columns_have() -> None:
+    store = MemoryStore("data")
+    capture(store, NOON, "a", line(1, {"größe": 1}))
+    compacted(store)
+    manifest = json.loads(store.objects[manifest_key(MODEL, NOON)])
+    assert list(manifest["columns"].values()) == ["größe"]
+    assert list(manifest["objects"]) == [key(NOON, "a")]
+
+
+def _two_hours(store: MemoryStore) -> None:
+    for hour in hours(2):
+        for name in ("a", "b"):
+            capture(store, hour, name, *(line(hour.hour * 100 + ord(name) + n, {"x": n}, hour) for n in range(3)))

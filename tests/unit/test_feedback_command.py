@@ -1,0 +1,96 @@
+"""`modelcycle feedback` keeps what is read, and tells what becomes of each outcome."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cli.feedback import Told, _write_lines
+from cli.screens.feedback import feedback_text
+from modelcycle.captured.outcome_rows import OutcomeColumns, read_lines
+from modelcycle.captured.outcomes import MatchedOutcomes, count_late, create_predictions, match_outcomes
+from modelcycle.engine import connect
+from modelcycle.faults import BadInput
+from modelcycle.model.signature import Signature
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SIGNATURE = Signature(model="m", task="binary", target="left", classes=["no", "yes"], fields=[], ignored=[], inputs=[])
+COLUMNS = OutcomeColumns("left", ["shop", "customer"], ["sex"])
+
+
+def lines_of(path: Path, text: str, columns: OutcomeColumns = COLUMNS) -> tuple[list[dict[str, str]], int, list[str]]:
+    path.write_text(text)
+    target = path.with_name("lines.jsonl")
+    rows, skipped, left_out = _write_lines(path, columns, target)
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert rows == len(lines)
+    return lines, skipped, left_out
+
+
+def test_only_what_is_read_is_kept(tmp_path: Path) -> None:
+    text = "Prediction_ID;LEFT;at;comment;sex\np1; yes ;2026-01-02;secret;f\np2;;;x;\n;no;;;\np3;no;;;\n"
+    lines, skipped, left_out = lines_of(tmp_path / "o.csv", text)
+    assert lines == [
+        {"prediction_id": "p1", "left": "yes", "at": "2026-01-02", "sex": "f"}, {"prediction_id": "p3", "left": "no"},
+    ]  # fmt: skip
+    assert (skipped, left_out) == (2, ["comment"])
+
+
+def test_an_entity_is_named_by_all_id_columns(tmp_path: Path) -> None:
+    lines, skipped, _ = lines_of(tmp_path / "o.csv", "shop,customer,outcome\n1,7,no\n1,,yes\n")
+    assert lines == [{"shop": "1", "customer": "7", "outcome": "no"}] and skipped == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("customer,left\n1,no\n", "prediction_id, or shop and customer"),
+        ("prediction_id,a\n1,no\n", "outcome, or left"),
+        ("a,b\n1,2\n", "prediction_id, or shop and customer and outcome, or left"),
+        ("prediction_id,left\n1,\n,no\n", "no row has an id and an outcome"),
+    ],
+)
+def test_a_file_without_ids_or_outcomes_is_refused(tmp_path: Path, text: str, what: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        lines_of(tmp_path / "o.csv", text)
+    assert what in caught.value.what
+
+
+def test_outcomes_are_held_against_captured_answers(tmp_path: Path) -> None:
+    captured = [
+        {"prediction_id": "p1", "at": NOW - timedelta(days=400), "instance": {"customer": 7, "shop": "1"}},
+        {"prediction_id": "p2", "at": NOW - timedelta(days=4), "instance": {}},
+        {"prediction_id": "p2", "at": NOW - timedelta(days=4), "instance": {}},
+        {"prediction_id": "p3", "at": NOW - timedelta(days=4), "shadow": True, "instance": {}},
+    ]
+    captures, outcomes = tmp_path / "captures.jsonl", tmp_path / "o.jsonl"
+    captures.write_text("".join(json.dumps(line, default=str) + "\n" for line in captured) + "broken\n")
+    told = [
+        {"customer": "7.0", "shop": "1", "left": "no"}, {"prediction_id": "p2", "left": "YES", "at": "2027-01-01"},
+        {"prediction_id": "p2", "left": "no", "at": "2026-02-26"}, {"prediction_id": "p2", "left": "maybe"},
+        {"prediction_id": "p3", "left": "no"},
+    ]  # fmt: skip
+    outcomes.write_text("".join(json.dumps(line) + "\n" for line in told))
+    with connect(tmp_path, "test") as engine:
+        read_lines(engine, outcomes, NOW, COLUMNS)
+        assert create_predictions(engine, [captures], COLUMNS.ids) == 2
+        matched = match_outcomes(engine, SIGNATURE)
+        assert matched == MatchedOutcomes(
+            known=2, other=1, unknown=1, contradictory=1, out_of_order=1, ahead=1
+        )  # fmt: skip
+        assert dict(engine.execute("SELECT id, class FROM matched").fetchall()) == {"p1": "no", "p2": "yes"}
+        assert count_late(engine, 45) == 1 and count_late(engine, 401) == 0
+        assert match_outcomes(engine, None).known == 2, "without a live version every text is an outcome"
+
+
+def test_the_screen_tells_what_is_odd_and_nothing_else() -> None:
+    plain = Told(1_200, 0, [], 50_000, True, MatchedOutcomes(known=1_180), 0, 45)
+    assert feedback_text("m", plain).splitlines() == [
+        "1,200 outcomes of m kept.", "    1,180 of the 50,000 newest captured predictions have one",
+    ]  # fmt: skip
+    odd = Told(9, 1, ["comment"], 5, False, MatchedOutcomes(1, 2, 3, 4, 5, 6, 7, 8), 9, 45)
+    text = feedback_text("m", odd)
+    assert [line.rpartition(": ")[2] for line in text.splitlines()[2:]] == ["1", *"2345678", "9", "comment"]
