@@ -6,13 +6,18 @@ import json
 import random
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.reproduction.folder_store import SourceFiles
+from cli.reproduction.no_registry import NoLeases, NoResults
+from modelcycle.collect import collect
 from modelcycle.collect.landed import TRAFFIC
-from modelcycle.messages import Collected, PreprocessRequest
+from modelcycle.messages import Collected, CollectRequest, LearningWindow, PreprocessRequest
 from modelcycle.preprocess import preprocess
+from tests.fakes import MemoryStore
 from tests.unit.clinic import rows, text
 from tests.unit.live_traffic import NOW, LiveModel
 from tests.unit.test_pull import Killed, MortalStore, MortalTable
@@ -224,3 +229,29 @@ def test_a_masked_column_is_held_by_requests(clinic: LiveModel) -> None:
     clinic.pull_live()
     manifest = json.loads(clinic.artifacts.read(clinic.snapshot("r2", **clinic.pipeline).manifest))
     assert manifest["unsent"] == ["visit", "state"]
+
+
+@pytest.mark.parametrize("window", [None, LearningWindow(kind="sliding", days=9)])
+def test_a_snapshot_with_live_requests_is_made_again_from_its_manifest(
+    window: LearningWindow | None, clinic: LiveModel, tmp_path: Path
+) -> None:
+    clinic.tell(clinic.ask([REQUEST] * 5), ["ill"] * 5)
+    clinic.pull_live()
+    request = CollectRequest(run=clinic.run("r2", **clinic.pipeline).model_copy(update={"learns": window}))
+    registry = clinic.registry
+    first = collect(
+        request, data=clinic.data, artifacts=clinic.artifacts, leases=registry.leases, results=registry.results,
+        code="1", registry=registry,
+    )  # fmt: skip
+    manifest = json.loads(clinic.artifacts.read(first.manifest))
+    assert ("at" in manifest["objects"][-1]) == (window is not None)
+    for number, entry in enumerate(manifest["objects"]):
+        (tmp_path / str(number)).write_bytes(clinic.data.objects[entry["key"]])
+    artifacts = MemoryStore()
+    artifacts.objects |= {key: body for key, body in clinic.artifacts.objects.items() if "/claim/" in key}
+    again = collect(
+        request, data=SourceFiles(tmp_path, manifest["objects"]), artifacts=artifacts, leases=NoLeases(),
+        results=NoResults(), code="1",
+    )  # fmt: skip
+    assert again.manifest.sha256 == first.manifest.sha256
+    assert [shard.sha256 for shard in again.shards] == [shard.sha256 for shard in first.shards]
