@@ -22,7 +22,7 @@ from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline, parse
 from modelcycle.store import ChangingStore, Store
 from modelcycle.summarize.answers import count_answers
-from modelcycle.summarize.columns import Rows, Watched, count_columns
+from modelcycle.summarize.columns import Rows, Watched, count_columns, without_unread_texts
 from modelcycle.summarize.labelled import has_outcomes, join_labelled, labels_since
 from modelcycle.summarize.sample import draw_sample
 from modelcycle.summarize.traffic import Traffic
@@ -188,6 +188,7 @@ class VersionWindows:
         )  # fmt: skip
         reference = None if isinstance(self.reference, str) else self.reference
         watched, notes = self._watched()
+        watched = without_unread_texts(rows, watched)
         columns, failures = count_columns(rows, watched, reference, missing)
         answers = count_answers(rows, self.contract.signature, self.traffic.probabilities, reference)
         written = []
