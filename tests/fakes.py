@@ -70,6 +70,11 @@ class MemoryStore:
         path.write_bytes(body)
         return None
 
+    def latest(self, key: str) -> tuple[bytes, str | None]:
+        if key not in self.objects:
+            raise Unknown(f"there is no object {key}", key)
+        return self.objects[key], None
+
     def current(self, key: str) -> tuple[bytes, str] | None:
         body = self.objects.get(key)
         return None if body is None else (body, hashlib.md5(body).hexdigest())

@@ -68,6 +68,7 @@ def _window(result: Monitored, report: MonitoringReport | None) -> list[str]:
         *(("incident", sentence) for sentence in result.incidents),
         ("worse since", minute(report.change_point) if report and report.change_point else ""),
         ("event", _announcement(result) if result.degraded and result.kind == "day" else ""),
+        *(("retraining", asked) for asked in result.asked),
         *(("note", note) for note in (report.notes if report else [])),
     ]
     return [f"{result.model}{version}: {HEADS[result.state]}", *labelled(rows, 14)]

@@ -58,7 +58,8 @@ def look(live: Live, at: datetime = AT, metrics: Metrics | None = None) -> Watch
     request = MonitorRequest(model="m", summarize=live.look(at))
     place = live.place
     return monitor(
-        request, artifacts=place.artifacts, registry=place.registry, logs=EmptyLog(), metrics=metrics or Metrics()
+        request, data=place.data, artifacts=place.artifacts, registry=place.registry, logs=EmptyLog(),
+        metrics=metrics or Metrics(),
     )
 
 

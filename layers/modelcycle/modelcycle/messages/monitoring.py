@@ -136,6 +136,7 @@ class Monitored(Message):
     change_point: datetime | None = Field(None, description="since when predictions have been worse")
     report: Artifact | None = None
     incidents: list[str] = Field([], description="what this look has opened or closed, as sentences")
+    asked: list[str] = Field([], description="runs that this look has asked the governor for, as clauses")
     announced_at: datetime | None = Field(None, description="when ModelDegraded was announced for this version and day")
     announced_before: bool = Field(False, description="announced by an earlier check; once a day is enough")
 

@@ -17,7 +17,6 @@ from modelcycle.model.window import WindowSample, WindowSummary
 from modelcycle.monitor.audit import estimate_error, estimates_by_day, widened
 from modelcycle.monitor.cause import broken_columns
 from modelcycle.monitor.change_point import change_point
-from modelcycle.monitor.drift import drift_signals
 from modelcycle.monitor.estimate import estimate, estimate_signal
 from modelcycle.monitor.inputs import input_signals
 from modelcycle.monitor.judged_rows import reference_rows

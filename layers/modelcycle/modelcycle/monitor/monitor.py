@@ -58,9 +58,10 @@ def monitor(
             request.summarize.notes, artifacts,
         )  # fmt: skip
         results.append(_recorded(looked, window, live, artifacts, registry))
-    results[0] = _announced(results[0], registry)
     champion = subjects[windows[0].version].version
-    want_runs(champion, labelled, data, registry, training_code, request.summarize.at)
+    asked = want_runs(champion, labelled, data, registry, training_code, request.summarize.at)
+    first = _announced(results[0], registry)
+    results[0] = first.model_copy(update={"asked": asked})
     registry.monitoring.keep([*results, *with_outcomes(earlier, labelled, subjects)])
     metrics.put(
         request.model, model_metrics(results[0], len(registry.incidents.open(request.model))), request.summarize.at

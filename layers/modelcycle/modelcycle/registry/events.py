@@ -24,12 +24,13 @@ EVENT_LIFETIME = timedelta(days=90)  # in the table; entries of the audit trail 
 
 
 def plain_line(text: str) -> str:
-    r"""Return a text as one line without `"` and `\`: EventBridge puts it into JSON without escaping it.
+    r"""Return a text as one line that fits between two `"` of JSON: EventBridge does not escape what it puts there.
 
-    >>> plain_line('the column "a\n\\b"')
-    "the column 'a /b'"
+    >>> plain_line('the column "a\n\\b\x00"')
+    "the column 'a /b '"
     """
-    return " ".join(text.replace('"', "'").replace("\\", "/").split())
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.replace('"', "'").replace("\\", "/").split())
 
 
 def event_write(kind: EventKind, model: str, **detail: Any) -> Write:

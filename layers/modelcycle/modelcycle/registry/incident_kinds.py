@@ -101,6 +101,14 @@ def headline(kind: IncidentKind, subjects: Sequence[str]) -> str:
     >>> headline("drift", ["age", "hours"])
     'live data have drifted (age, hours)'
     """
-    named = ", ".join(subjects[:MAX_NAMED])
-    more = f" and {len(subjects) - MAX_NAMED} more" if len(subjects) > MAX_NAMED else ""
-    return HEADLINES[kind].format(named + more)
+    return HEADLINES[kind].format(named(subjects))
+
+
+def named(subjects: Sequence[str]) -> str:
+    r"""Return the first MAX_NAMED subjects on one line.
+
+    >>> named(["a\nb", *"cdefg"])
+    'a b, c, d, e, f and 1 more'
+    """
+    first = ", ".join(" ".join(subject.split()) for subject in subjects[:MAX_NAMED])
+    return first + (f" and {len(subjects) - MAX_NAMED} more" if len(subjects) > MAX_NAMED else "")

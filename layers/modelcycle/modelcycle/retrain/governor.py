@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple
 
 from modelcycle.messages import RetrainKind
 from modelcycle.registry import Incident, StartedRun
+from modelcycle.registry.incident_kinds import named
 from modelcycle.spec import Retraining
 
 WEEK = timedelta(days=7)
 MAX_COOLDOWN_HOURS = 10 * 365 * 24.0  # no run is older, so a longer cooldown has the same effect
-MAX_NAMED = 5  # columns in a sentence
 
 REASONS: dict[RetrainKind, str] = {
     "ModelDegraded": "the model is degraded",
@@ -73,7 +73,7 @@ def govern(model: str, kind: RetrainKind, reason: str, facts: Facts, limits: Ret
     if kind == "ArrivalsFolded":  # a run that was promised to an upload
         return Answer("started", why)
     if facts.broken is not None:
-        columns = ", ".join(facts.broken.subjects[:MAX_NAMED])
+        columns = named(facts.broken.subjects)
         return Answer(
             "refused",
             f"live values are wrong ({columns}), incident {facts.broken.number}: a model would learn them. "
