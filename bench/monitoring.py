@@ -59,7 +59,7 @@ PEER = ROOT / "bench" / "monitoring_peer.py"
 PEERS = {
     "evidently": ["evidently==0.7.23", "pandas<3", "numpy<2.1", "pyarrow"],
     "nannyml": ["nannyml==0.13.1", "statsmodels", "pyarrow"],
-    "alibi-detect": ["alibi-detect==0.13.0", "pyarrow"],
+    "alibi-detect": ["alibi-detect==0.13.0", "pyarrow<20"],
 }
 PATIENCE_SECONDS = 1800.0
 
