@@ -7,12 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-<<<<<<< HEAD
 from modelcycle.messages import DayPerformance, Estimate, Monitored
-=======
-from modelcycle.messages import DayPerformance, Estimate, MonitoringReport
 from modelcycle.monitor.judged_rows import MIN_KNOWN_SHARE
->>>>>>> performance
 from modelcycle.spec import METRICS
 
 MIN_AUDITED = 3  # days
