@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from modelcycle.faults import Tampered, Unknown
+from modelcycle.faults import Raced, Tampered, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.store import MAX_OBJECT_BYTES, Listed
 
 
 class FolderStore:
-    """The port `Store`, one file for each object.
+    """The port `ChangingStore`, one file for each object; one writer at a time.
 
     Parameters
     ----------
@@ -25,6 +25,22 @@ class FolderStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
+
+    @property
+    def bucket(self) -> str:
+        return self.folder.name
+
+    def current(self, key: str) -> tuple[bytes, str] | None:
+        path = self.folder / key
+        return (path.read_bytes(), _sha256(path)) if path.exists() else None
+
+    def replace(self, key: str, body: bytes, etag: str | None) -> None:
+        found = self.current(key)
+        if (found[1] if found else None) != etag:
+            raise Raced("another writer was faster", key)
+        path = self.folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
 
     def put(self, key: str, body: bytes | Path) -> Artifact:
         size = len(body) if isinstance(body, bytes) else body.stat().st_size

@@ -61,4 +61,5 @@ def make_rows(rows: int, seed: int, change: Change = "none") -> pd.DataFrame:
 def make_scores(frame: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     """Return the positive class's probability by a model that reads some of the columns."""
     logit = frame["number 00"] + 0.5 * frame["number 01"] - 0.7 * frame["number 02"] + 0.3 * frame["number 06"]
-    return (1 / (1 + np.exp(-logit.to_numpy()))).astype(np.float32)
+    scores: np.ndarray[tuple[int], np.dtype[np.float32]] = (1 / (1 + np.exp(-logit.to_numpy()))).astype(np.float32)
+    return scores

@@ -190,6 +190,11 @@ def _alarms(use: Use) -> Item:
     return Item("CloudWatch: alarms", f"{use.facts.alarms} alarms", (Charge("alarm", use.facts.alarms),))
 
 
+def _dashboards(use: Use) -> Item:
+    number = use.facts.dashboards
+    return Item("CloudWatch: dashboard", f"dashboards: {number}", (Charge("dashboard", number),))
+
+
 def _metrics(use: Use) -> Item:
     figures = use.figures
     hours = min(use.runs, HOURS_A_MONTH) * figures["run_metrics"]
@@ -201,8 +206,8 @@ def _metrics(use: Use) -> Item:
     return Item(
         "CloudWatch: metrics",
         basis,
-        (Charge("metric_hour", hours),),
-        ("run_metrics", "look_metrics", "predict_metrics", "path_metrics"),
+        (Charge("metric_hour", hours), Charge("metric_request", use.looks * figures["look_metric_requests"])),
+        ("run_metrics", "look_metrics", "look_metric_requests", "predict_metrics", "path_metrics"),
     )
 
 
@@ -254,6 +259,6 @@ def _stream(use: Use) -> Item:
 
 LINES: tuple[Callable[[Use], Item], ...] = (
     _runs, _load_tests, _predictions, _monitoring, _rollouts, _batch, _transitions, _api, _firehose, _storage, _objects,
-    _registry, _alarms, _metrics, _logs, _traces, _events, _keys, _secrets, _stream,
+    _registry, _alarms, _dashboards, _metrics, _logs, _traces, _events, _keys, _secrets, _stream,
 )  # fmt: skip
 """One function for each line, in the order of the table."""

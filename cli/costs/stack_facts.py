@@ -20,7 +20,7 @@ MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 
 # resources that the estimate counts, or that cost nothing by themselves
 COUNTED = (
-    "AWS::ApiGateway", "AWS::CloudFormation::", "AWS::CloudWatch::Alarm", "AWS::CodeDeploy::", "AWS::DynamoDB::Table",
+    "AWS::ApiGateway", "AWS::CloudFormation::", "AWS::CloudWatch::", "AWS::CodeDeploy::", "AWS::DynamoDB::Table",
     "AWS::Events::", "AWS::IAM::", "AWS::KMS::", "AWS::Kinesis::Stream", "AWS::KinesisFirehose::", "AWS::Lambda::",
     "AWS::Logs::", "AWS::S3::", "AWS::SNS::", "AWS::SQS::", "AWS::Scheduler::", "AWS::Serverless::",
 )  # fmt: skip
@@ -42,6 +42,7 @@ class StackFacts:
 
     memory: dict[str, int] = field(default_factory=dict)
     alarms: int = 0
+    dashboards: int = 0
     log_days: int | None = 0
     capture_days: int | None = None
     looks: float | None = None
@@ -125,6 +126,8 @@ def _add(facts: StackFacts, stack: DeployedStack, name: str, resource: dict[str,
         facts.http_api = True
     elif kind == "AWS::CloudWatch::Alarm":
         facts.alarms += max(1, sum("MetricStat" in metric for metric in properties.get("Metrics", [])))
+    elif kind == "AWS::CloudWatch::Dashboard":
+        facts.dashboards += 1
     elif kind == "AWS::Logs::LogGroup":
         days = _value(stack, properties.get("RetentionInDays"), None)
         facts.log_days = None if days is None or facts.log_days is None else max(facts.log_days, int(days))

@@ -26,6 +26,7 @@ STEPS = [
     "ScoreCandidate", "Validate", "Refit", "CheckRefit", "Govern", "Register", "Stage", "Deploy", "Conclude",
     "PlanScoring", "ScoreShard", "FinishScoring",
 ]  # fmt: skip
+SCORING = ("PlanScoring", "ScoreShard", "FinishScoring")
 READERS = [name for name in STEPS if name not in ("Claim", "Register", "Conclude")]  # those that read objects
 MAX_MESSAGE_BYTES = 32 * 1024  # an eighth of what a state may hold
 
@@ -68,8 +69,11 @@ def test_it_logs_the_run_and_no_value_of_a_row(lived: World, name: str) -> None:
         functions()[name](lived.given[name][0])
     records = [json.loads(line) for line in lines() if line.startswith("{") and '"level"' in line]
     assert records, f"{name} logs nothing"
+    run_id = lived.answered["Claim"][0]["run"]["run_id"]
     for record in records:
         assert record["correlation_id"]
+        if name not in SCORING:  # from the upload to the version that answers, each line has the run's id
+            assert run_id in (record["correlation_id"], record.get("run_id"))
         assert record["model"] == "sour-plums"
         assert record["step"]
     assert SECRET not in json.dumps(records, ensure_ascii=False)

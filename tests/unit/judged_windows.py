@@ -22,11 +22,12 @@ def numbers(reference: Any, live: Any, **column: Any) -> ColumnCounts:
     """Return a column of numbers, by twenty bins."""
     present = np.sort(reference[~np.isnan(reference)])
     edges = np.unique(np.quantile(present, np.arange(1, 20) / 20, method="inverted_cdf")) if len(present) else present
+    edges = np.append(np.nextafter(edges, -np.inf), edges) if len(edges) == 1 else edges[:-1]
     sides = []
     for values in (reference, live):
         different = len(np.unique(values[~np.isnan(values)]))
         side = (
-            number_side(values, present, edges[:-1])
+            number_side(values, present, edges)
             if len(present)
             else Side(rows=len(values), counts=[0], missing=len(values))
         )

@@ -65,6 +65,8 @@ class Given:
     recipe, fields : those of its columns that the rows have are used
     missing : texts that mean a missing value in its pipeline file
     second_file : position of the row with which the second of FILES begins
+    second_is_live : whether that holds live requests
+    profiled : columns of its profile, besides the fields
     """
 
     rows: list[Row]
@@ -73,6 +75,8 @@ class Given:
     fields: list[Field]
     missing: Sequence[str] = ("", "?")
     second_file: int | None = None
+    second_is_live: bool = False
+    profiled: Sequence[Field] = ()
 
 
 @dataclass
@@ -103,7 +107,10 @@ class Model:
         def put(step: str, name: str, body: bytes) -> Artifact:
             return self.store.put(run.key(step, name), body)
 
-        manifest = {"columns": columns, "objects": [{"key": f"raw/{MODEL}/{name}"} for name in FILES]}
+        objects: list[dict[str, Any]] = [{"key": f"raw/{MODEL}/{name}"} for name in FILES]
+        if given.second_is_live:
+            objects[1]["traffic"] = True
+        manifest = {"columns": columns, "objects": objects}
         nothing = put("preprocess", "nothing", b"{}")
         split = tuple(int((parts == part).sum()) for part in (TRAIN, VALIDATION, TEST))
         return FindUnseenRequest(
@@ -155,6 +162,12 @@ class Model:
             positions: list[int] = stored["positions"].tolist()
             return positions
 
+    def recent(self, found: FoundUnseen) -> list[bool]:
+        assert found.positions is not None
+        with np.load(io.BytesIO(self.store.read(found.positions)), allow_pickle=False) as stored:
+            recent: list[bool] = stored["recent"].tolist()
+            return recent
+
     def features(self, found: FoundUnseen) -> Columns:
         assert found.features is not None
         return Columns.from_bytes(self.store.read(found.features))
@@ -175,7 +188,7 @@ def profile_of(rows: list[Row], given: Given) -> str:
 
     columns = [
         profile_column(f.name, f.type, typed_values([typed(row, f) for row in rows], f.type), format=f.format)
-        for f in given.fields
+        for f in (*given.fields, *given.profiled)
     ]
     target = ColumnProfile(name=TARGET, type="text", rows=len(rows), missing=0, distinct=2, counts=[])
     profile = Profile(rows=len(rows), columns=columns, target=target, missing_values=list(given.missing))

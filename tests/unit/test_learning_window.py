@@ -18,6 +18,7 @@ from tests.fakes import MemoryStore
 from tests.unit.data_steps import AT, Workspace, table
 
 DAY = 86_400.0
+RARE = {*range(0, 3400, 40), 3800, 4400, 4800}  # rows of a class that the newest rows hardly have
 CHANGE = datetime(2025, 12, 1, tzinfo=UTC)
 
 
@@ -66,7 +67,7 @@ def test_a_window_without_days_has_the_newest_rows(monkeypatch: pytest.MonkeyPat
         (rows_over(100, 300), LearningWindow(kind="sliding", days=2), {}, 300, "from: none is older"),
         (rows_over(100, 5000), LearningWindow(kind="since_change"), {}, 5000, "is not known"),
         (
-            rows_over(100, 5000, y=lambda row: "rare" if row % 40 == 0 and (row < 3400 or row in (3800, 4400, 4800)) else "common"),
+            rows_over(100, 5000, y=lambda row: "rare" if row in RARE else "common"),
             LearningWindow(kind="sliding", days=30), {}, 5000, "too few of the class 'rare'",
         ),
         (

@@ -58,7 +58,11 @@ def look(live: Live, at: datetime = AT, metrics: Metrics | None = None) -> Watch
     request = MonitorRequest(model="m", summarize=live.look(at))
     place = live.place
     return monitor(
-        request, data=place.data, artifacts=place.artifacts, registry=place.registry, logs=EmptyLog(),
+        request,
+        data=place.data,
+        artifacts=place.artifacts,
+        registry=place.registry,
+        logs=EmptyLog(),
         metrics=metrics or Metrics(),
     )
 

@@ -244,6 +244,8 @@ def test_a_sample_holds_rows_of_both_sides_with_levels_that_they_share(live: Liv
     assert sample.texts[number] and set(sample.live[:, number]) == set(sample.reference[:, number]) == {0.0, 1.0}
     assert np.allclose(sample.live_scores.sum(axis=1), 1)
     assert len(sample.reference) == len(sample.target) == len(sample.reference_scores)
+    missing = np.isnan(sample.live[:, sample.names.index("c")])
+    assert missing.sum() == 60, "every fifth row has no text, and no level stands for that"
     ids = sorted(range(300))
     x = np.sort(sample.live[:, sample.names.index("x")])
     assert np.allclose(x, np.sort([instance(row)["x"] for row in ids]))

@@ -125,6 +125,26 @@ def test_the_file_with_most_of_a_difference_is_named() -> None:
     ]
 
 
+def test_rows_of_files_that_the_champion_does_not_know_are_recent() -> None:
+    now = new_rows()
+    rows = Given([*ROWS, *now.rows], [*PARTS, *now.parts], WHOLE, FIELDS, second_file=400)
+    model, found = champion_and(rows)
+    old = PARTS.count(TEST)
+    assert found.recent == found.rows - old == 200
+    assert model.recent(found) == [False] * old + [True] * 200
+
+
+def test_live_requests_need_not_have_the_columns_that_the_champion_does_not_read() -> None:
+    fields = [FIELDS[1], FIELDS[3]]
+    cases = WHOLE.model_copy(update={"kind": "row", "columns": [*WHOLE.columns, CaseColumn(name=TARGET, type="text")]})
+    now = new_rows(**{NOTE: lambda text: None})
+    for live in (False, True):
+        rows = Given([*ROWS, *now.rows], [*PARTS, *now.parts], cases, fields, second_file=400, second_is_live=live)
+        before = Given(ROWS, PARTS, cases, fields, profiled=[Field(name=NOTE, type="text")])
+        _, found = champion_and(rows, before)
+        assert (found.uncompared == []) == live, found.uncompared
+
+
 def test_a_few_unreadable_or_missing_cells_do_not_matter() -> None:
     model, found = champion_and(new_rows(**{AGE: every(100, "n/a"), DAY: every(11, "?")}))
     assert found.uncompared == [] and found.rows == 200

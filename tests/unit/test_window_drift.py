@@ -9,7 +9,7 @@ from bench.drawn_windows import Change, Drawn, window
 from modelcycle.model.window import ColumnCounts, WindowSample
 from modelcycle.monitor.calibration import smallest_p
 from modelcycle.monitor.counted import binned_table, share_table
-from modelcycle.monitor.drift import label_signals
+from modelcycle.monitor.drift import drift_signals, label_signals
 from modelcycle.monitor.inputs import input_signals
 from modelcycle.monitor.joint import joint_drift
 from modelcycle.spec import Monitoring
@@ -60,7 +60,7 @@ def test_a_shift_has_its_effect_and_is_told_in_standard_deviations() -> None:
 def test_few_rows_are_told_and_not_taken_for_no_change() -> None:
     levels = {f"level {number}": 150 for number in range(60)}
     live = {f"level {number}": 4 for number in range(2, 54)}
-    signal = judged(texts(levels, live))["input drift", "x"]
+    signal = drift_signals(summary(texts(levels, live)), None, LIMITS, 1e-6)[0]
     assert signal.state == "too few" and "cannot be told from chance" in signal.detail
 
 

@@ -44,13 +44,11 @@ def test_a_column_that_no_request_holds_alarms_once() -> None:
 
 
 def test_a_column_that_the_model_does_not_read_never_alarms() -> None:
-    column = counts(
-        {"rows": 10_000, "counts": [10_000, 0]},
-        {"rows": 500, "counts": [0, 0], "missing": 500, "absent": 500},
-        reads=False,
-    )
-    signal = judged(column)["absent", "x"]
+    reference, live = {"rows": 10_000, "counts": [10_000, 0]}, {"rows": 500, "counts": [0, 0], "missing": 500}
+    signal = judged(counts(reference, live, reads=False))["missing", "x"]
     assert signal.state == "slight" and "does not read it" in signal.detail
+    absent = judged(counts(reference, {**live, "absent": 500}, reads=False))["missing", "x"]
+    assert absent.state == "not watched" and "does not read it" in absent.detail
 
 
 def test_unparsed_values_are_no_missing_ones() -> None:

@@ -30,14 +30,15 @@ def arrival(listed: Listed, run: Run, pipeline: Pipeline) -> dict[str, float]:
     return {"at": listed.modified}
 
 
-def _end(year: int, month: int, *finer: int) -> float:
+def _end(year: int, month: int, day: int | None = None, hour: int | None = None) -> float:
     """Return the last second of a month, a day or an hour.
 
     >>> _end(1970, 1), _end(1970, 1, 1), _end(1970, 1, 1, 0)
     (2678399.0, 86399.0, 3599.0)
     """
-    start = datetime(year, month, *(finer or (1,)), tzinfo=UTC)
-    if not finer:
-        start = (start + timedelta(days=31)).replace(day=1)
-        return start.timestamp() - 1
-    return (start + (timedelta(days=1) if len(finer) == 1 else timedelta(hours=1))).timestamp() - 1
+    start = datetime(year, month, day or 1, hour or 0, tzinfo=UTC)
+    if day is None:
+        end = (start + timedelta(days=31)).replace(day=1)
+    else:
+        end = start + (timedelta(days=1) if hour is None else timedelta(hours=1))
+    return end.timestamp() - 1

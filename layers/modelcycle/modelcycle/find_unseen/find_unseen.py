@@ -32,6 +32,7 @@ from modelcycle.find_unseen.comparability import (
     too_few,
 )
 from modelcycle.find_unseen.learned_cases import LearnedCases, Memory, fields_recipe, is_same
+from modelcycle.find_unseen.older_rows import read_older_rows
 from modelcycle.find_unseen.seen_rows import SeenRows, find_seen_rows
 from modelcycle.find_unseen.snapshot import Mask, Snapshot
 from modelcycle.messages import Artifact, CaseColumn, CaseRecipe, FindUnseenRequest, FoundUnseen
@@ -47,17 +48,19 @@ from modelcycle.workplace import Workplace
 
 STEP = "find_unseen"
 TEST = 2  # in `parts`; 0 and 1 are training and validation, from which a model learns
-NOT_KEPT = 255
 MAX_KNOWN_SHARE = 0.25  # of a file's rows, that the champion has learned from; of its own files it knows most
 MAX_COMPARED_ROWS = 100_000  # whose values are compared with the profile: every n-th, so that the order stays
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of this run: the snapshot, the names of its files by number, and the part (n,) of each row."""
+    """The rows of this run: the snapshot, the names of its files by number, which of these hold live requests, and the
+    part (n,) of each row.
+    """
 
     snapshot: Snapshot
     files: list[str]
+    live: list[bool]
     parts: npt.NDArray[np.uint8]
 
 
@@ -132,7 +135,8 @@ def _open_rows(request: FindUnseenRequest, artifacts: Store, engine: Any, folder
     tests = int((parts == TEST).sum())
     if len(parts) != request.collect.rows or tests != request.preprocess.split[TEST]:
         raise BadMessage("the parts do not belong to the rows of the snapshot", STEP, "start a new run")
-    return Rows(Snapshot.open(engine, shards, manifest["columns"]), files, parts)
+    live = ["traffic" in source for source in manifest["objects"]]
+    return Rows(Snapshot.open(engine, shards, manifest["columns"]), files, live, parts)
 
 
 def _keep_cases(request: FindUnseenRequest, rows: Rows, artifacts: Store) -> Artifact:
@@ -175,9 +179,12 @@ def _compare(
     unseen = is_test & seen.unseen
     n_unseen, n_seen = int(unseen.sum()), int((is_test & seen.learned).sum())
     missing = sorted({*signature.missing_values, *table.missing_values})
-    new = seen.unseen & (rows.parts != NOT_KEPT)
+    new = seen.unseen & (rows.parts <= TEST)
     snapshot.select("new_rows", new)
-    snapshot.select("compared_rows", _thinned(_of_new_files(snapshot, seen, new)))
+    files, of_new_files = snapshot.files(), _of_new_files(snapshot, seen)
+    snapshot.select("new_rows_of_files", new & ~np.array(rows.live, dtype=np.bool_)[files])
+    recently = new & of_new_files
+    snapshot.select("compared_rows", _thinned(recently if recently.sum() >= MIN_UNSEEN_ROWS else new))
     profile = Profile.model_validate_json(artifacts.read(version.profile))
     reasons = [
         *too_few(int(is_test.sum()), n_seen, n_unseen, number, by_group=by_group),
@@ -185,7 +192,16 @@ def _compare(
         *_shifts(rows, signature, profile, missing, number),
     ]
     reasons = reasons or rewritten_columns(seen.rewritten, number)
-    found = found.model_copy(update={"rows": n_unseen, "seen": n_seen, "by_group": by_group, "uncompared": reasons})
+    older = None
+    if not reasons:
+        cases = snapshot.cases(memory.whole.recipe) if not snapshot.lacks(_case_columns(memory)) else seen.learned
+        older = read_older_rows(
+            request.run, snapshot, rows.parts, seen.unseen, np.asarray(cases, dtype=np.uint64), table, signature,
+            missing, artifacts,
+        )  # fmt: skip
+    found = found.model_copy(
+        update={"older": older, "rows": n_unseen, "seen": n_seen, "by_group": by_group, "uncompared": reasons}
+    )
     if reasons:
         return found
     snapshot.select("unseen_rows", unseen)
@@ -195,10 +211,15 @@ def _compare(
         return found.model_copy(update={"uncompared": [f"the test rows as version {number} reads them have {size}"]})
     return found.model_copy(
         update={
-            "positions": _put_positions(request, np.flatnonzero(unseen[is_test]), artifacts),
+            "recent": int((unseen & of_new_files).sum()),
+            "positions": _put_positions(request, np.flatnonzero(unseen[is_test]), of_new_files[unseen], artifacts),
             "features": artifacts.put(request.run.holdout_key("features", "-champion"), body),
         }
     )
+
+
+def _case_columns(memory: Memory) -> list[str]:
+    return [column.name for column in [*memory.whole.recipe.columns, *memory.whole.recipe.rest]]
 
 
 def _differences(
@@ -213,7 +234,10 @@ def _differences(
     read = {field.name for field in signature.fields}
     others = [Field(name=column.name, **column.reading()) for column in needed]
     fields = [*signature.fields, *(field for field in others if field.name not in read)]
-    found = differences(rows.snapshot.count_cells("new_rows", fields, missing), fields, profile)
+    counted = rows.snapshot.count_cells("new_rows", signature.fields, missing)
+    # requests need not have what the model does not read, and a row of these is found again without it
+    counted |= rows.snapshot.count_cells("new_rows_of_files", fields[len(signature.fields) :], missing)
+    found = differences(counted, fields, profile)
     sentences = []
     for difference in found[:MAX_DIFFERENCES]:
         by_file = rows.snapshot.count_cells_by_file("new_rows", difference.field, missing)
@@ -223,15 +247,15 @@ def _differences(
     return [*sentences, f"{more} more such differences"] if more > 0 else sentences
 
 
-def _of_new_files(snapshot: Snapshot, seen: SeenRows, new: Mask) -> Mask:
-    """Return those of the new rows (n,) that are in files of which the champion knows few rows; all if these are few.
+def _of_new_files(snapshot: Snapshot, seen: SeenRows) -> Mask:
+    """Return which rows (n,) are in files of which the champion knows few rows.
 
     Beside older rows, which are as they were, those of a broken file would be too few to be noticed.
     """
     files = snapshot.files()
     known = np.bincount(files, weights=seen.learned) > MAX_KNOWN_SHARE * np.bincount(files)
-    of_new_files: Mask = new & ~known[files]
-    return of_new_files if of_new_files.sum() >= MIN_UNSEEN_ROWS else new
+    of_new_files: Mask = ~known[files]
+    return of_new_files
 
 
 def _thinned(rows: Mask) -> Mask:
@@ -277,5 +301,8 @@ def _shifts(rows: Rows, signature: Signature, profile: Profile, missing: list[st
     return [*sentences[:MAX_DIFFERENCES], *([f"{more} more such columns"] if more > 0 else [])]
 
 
-def _put_positions(request: FindUnseenRequest, positions: npt.NDArray[np.intp], artifacts: Store) -> Artifact:
-    return artifacts.put(request.run.key(STEP, "positions.npz"), to_npz(positions=positions.astype(np.int64)))
+def _put_positions(
+    request: FindUnseenRequest, positions: npt.NDArray[np.intp], recent: Mask, artifacts: Store
+) -> Artifact:
+    body = to_npz(positions=positions.astype(np.int64), recent=recent)
+    return artifacts.put(request.run.key(STEP, "positions.npz"), body)

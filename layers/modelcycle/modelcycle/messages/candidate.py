@@ -19,6 +19,24 @@ class FindUnseenRequest(RunRequest):
     engineer_features: EngineeredFeatures
 
 
+class OlderRows(BaseModel):
+    """Rows before the window that the run learns from, of which neither model has learned.
+
+    Parameters
+    ----------
+    positions : npz: their positions among the older rows, and the entity of each
+    features : npz: the rows, as the candidate reads them
+    champion_features : npz: the same, as the champion reads them
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    rows: int
+    positions: Artifact
+    features: Artifact
+    champion_features: Artifact
+
+
 class FoundUnseen(Message):
     """The test rows that the champion has not learned from, as the champion reads them."""
 
@@ -27,7 +45,13 @@ class FoundUnseen(Message):
     rows: int = Field(0, description="test rows that the champion has not learned from")
     seen: int = Field(0, description="test rows that cannot be told from rows that it has learned from")
     by_group: bool = Field(False, description="`seen` counts rows of groups of which it has learned from rows")
-    positions: Artifact | None = Field(None, description="npz: their positions among the test rows")
+    recent: int = Field(0, description="those of `rows` in files of which the champion knows few rows")
+    older: OlderRows | None = Field(
+        None, description="what the candidate may have forgotten; None if it learns from all"
+    )
+    positions: Artifact | None = Field(
+        None, description="npz: their positions among the test rows, and which of them are recent"
+    )
     features: Artifact | None = Field(None, description="npz: those rows, as the champion reads them")
     uncompared: list[str] = Field([], description="why the two models cannot be compared, as sentences")
     cases: Artifact = Field(description="npz: the cases that the candidate learns from, sorted, and their recipes")
@@ -49,6 +73,9 @@ class ScoredCandidate(Message):
         description="npz: the champion's scores of the test rows at `find_unseen.positions`"
     )
     slices: Artifact | None = Field(None, description="npz: each test row's group by column")
+    older: Artifact | None = Field(
+        None, description="npz: scores of `find_unseen.older` by both, and the slices of test rows and of these"
+    )
     evidence: Artifact | None = Field(None, description="npz: scores of a sample of test rows with changed columns")
     champion: int | None = Field(description="version of the champion that was scored")
     uncompared: list[str] = Field([], description="why the two models cannot be compared, as sentences")

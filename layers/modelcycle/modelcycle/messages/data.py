@@ -124,10 +124,11 @@ class Preprocessed(Message):
     )
     duplicates: int
     older: int = Field(0, description="rows before the window that the run learns from")
+    older_labels: Artifact | None = Field(None, description="npz: the target of each older row, -1 for another class")
     split: tuple[int, int, int] = Field(description="rows of train, validation and test")
     cases: int = Field(0, description="distinct cases of the kept rows; a case is never in two parts")
     case_recipe: Artifact | None = Field(None, description="JSON: how a row's case is made, a `CaseRecipe`")
-    parts: Artifact | None = Field(None, description="npz: each row of the snapshot: its part, 255 if it is not kept")
+    parts: Artifact | None = Field(None, description="npz: each row's part, 254 if it is older, 255 if not kept")
     folds: Artifact | None = Field(None, description="npz: the fold of each training and each validation row")
     notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
     contract: Artifact | None = Field(None, description="JSON: what the kept rows are like, for the batches to come")

@@ -47,16 +47,20 @@ def estimate(sample: WindowSample | None, task: Task, metric: str, threshold: fl
     sample = _usable(sample, task)
     if len(sample.target) < MIN_REFERENCE_ROWS or len(sample.live_scores) < MIN_LIVE_ROWS:
         return None
+    from threadpoolctl import threadpool_limits
+
     drawn: Numbers | None
     method: Literal["confidence-based", "direct loss"]
-    if task == "regression":
-        method, drawn = "direct loss", _drawn_errors(sample, metric)
-    else:
-        method, drawn = "confidence-based", _drawn_of_classes(sample, task, metric, threshold)
+    with threadpool_limits(1):  # on a busy machine the threads of such small models wait for each other
+        if task == "regression":
+            method, drawn = "direct loss", _drawn_errors(sample, metric)
+        else:
+            method, drawn = "confidence-based", _drawn_of_classes(sample, task, metric, threshold)
     if drawn is None or len(drawn) == 0:
         return None
     low, high = np.quantile(drawn, [TAIL, 1 - TAIL])
-    return Estimate(metric=metric, value=float(drawn.mean()), low=float(low), high=float(high), method=method)
+    value = float(np.clip(drawn.mean(), low, high))
+    return Estimate(metric=metric, value=value, low=float(low), high=float(high), method=method)
 
 
 def estimate_signal(

@@ -18,8 +18,10 @@ from modelcycle.faults import Fault
 from modelcycle.logs import Logs
 from modelcycle.model.scored_rows import NOT_READABLE
 
-MAX_PAGES = 20  # of each window, from its beginning; a page has some 1,000 requests
-MAX_SPANS = 24  # of the rest of a window with more: one page from the beginning of each
+# A look has four parts: two windows, and those before them. All models read the same log, and an account may ask for
+# some five pages a second (AWS page "CloudWatch Logs quotas").
+MAX_PAGES = 6  # of each part, from its beginning; a page has some 1,000 requests
+MAX_SPANS = 12  # of the rest of a part with more: one page from the beginning of each
 
 # AWS page "Log and monitor Python Lambda functions". Billed Duration includes the start of an environment (AWS compute
 # blog "AWS Lambda standardizes billing for INIT Phase"); only an environment's first call has the time of its start.

@@ -63,6 +63,8 @@ def other_quality_tests(summary: WindowSummary, limits: Monitoring) -> int:
 def _column_signals(column: ColumnCounts, limit: float) -> list[Signal]:
     if not column.reference.rows:
         return [not_watched("missing", column.name, "there is no reference")]
+    if not column.reads and column.live.absent == column.live.rows:
+        return [not_watched("missing", column.name, f"no request holds the column; {NOT_READ}")]
     absent = _share_signal(column, _absent(column), limit, ABSENT_CHANGE, "requests do not hold the column")
     if absent.state == "alarm":
         missing = not_watched("missing", column.name, "requests do not hold the column")

@@ -64,7 +64,7 @@ def other_units(reference: Side, live: Side) -> str:
     sides = _Sides.of(reference, live)
     if sides is None:
         return ""
-    return sides.temperature() or sides.multiple() or sides.affine() or sides.negated() or sides.mixed()
+    return sides.multiple() or sides.temperature() or sides.affine() or sides.negated() or sides.mixed()
 
 
 @dataclass(frozen=True)

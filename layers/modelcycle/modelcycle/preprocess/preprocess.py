@@ -49,7 +49,8 @@ from modelcycle.preprocess.split import (
     units_of_part,
 )
 from modelcycle.preprocess.training_profile import training_profile
-from modelcycle.preprocess.window import create_no_older_rows, leave_out_older
+from modelcycle.preprocess.unsent import unsent_columns, unsent_note
+from modelcycle.preprocess.window import create_no_older_rows, leave_out_older, older_labels
 from modelcycle.registry import Results
 from modelcycle.spec import Pipeline
 from modelcycle.steps import pipeline_of, reuse_or_run
@@ -117,7 +118,8 @@ def _preprocess(
     manifest = read_json(artifacts, collected.manifest)
     names: list[str] = manifest["columns"]
     target_number = names.index(pipeline.target)
-    dropped = {number for number, name in enumerate(names) if name in pipeline.drop_columns}
+    unsent = unsent_columns(manifest, pipeline)
+    dropped = {number for number, name in enumerate(names) if name in {*pipeline.drop_columns, *unsent}}
     shards = [artifacts.fetch(shard, folder) for shard in collected.shards]
     rows = create_clean_rows(engine, shards, len(names), pipeline.missing_everywhere, folder)
     for shard in shards:
@@ -173,6 +175,8 @@ def _preprocess(
     )
     moved = moved_target(engine, task, target_number, target_type) if counts.duplicates else None
     engine.narrow()
+    if counts.older:
+        labels = older_labels(engine, bool(classes))
     written, entity_note = _write_parts(engine, artifacts, run, features, schema, part_rows, grouping, pipeline, folder)
     row_hashes = write_row_hashes(engine, columns, rows, run.key(STEP, FILE), artifacts, folder)
     under = (collected.contract, collected.contract_version) if collected.contract is not None else None
@@ -196,6 +200,7 @@ def _preprocess(
         cell_reasons=cell_reasons(engine, columns),
         duplicates=counts.duplicates,
         older=counts.older,
+        older_labels=artifacts.put(run.holdout_key("labels", "-older"), labels) if counts.older else None,
         split=part_rows,
         cases=grouping.cases,
         case_recipe=artifacts.put(run.key(STEP, "cases.json"), grouping.recipe.model_dump_json().encode()),
@@ -209,6 +214,7 @@ def _preprocess(
             note
             for note in (
                 *window_notes,
+                *unsent_note(unsent),
                 *reading_notes(decided, pipeline),
                 moved,
                 *grouping.notes,

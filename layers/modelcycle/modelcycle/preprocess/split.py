@@ -28,6 +28,7 @@ MAX_TEST_SHARE = 0.3
 FULL_CASES = 5000  # from which the test part has its lowest share
 FOLDS = 5
 TIME_BLOCKS = 6  # expanding windows: train on the blocks before the one that is judged
+OLDER = 254  # before the window that the run learns from, see `window`
 NOT_KEPT = 255
 NEVER_JUDGES = 255  # fold of rows from which each fold's model learns
 MAX_TARGET_RANGES = 10  # strata of a regression
@@ -46,7 +47,8 @@ def test_share(cases: int) -> float:
 
 
 def create_parts(engine: Any, pipeline: Pipeline, task: Task, cases: int, kind: CaseKind) -> list[str]:
-    """Create `row_parts` (row_id, part, fold, unit) for all rows of `clean_rows`; part is NULL if a row is not kept.
+    """Create `row_parts` (row_id, part, fold, unit) for all rows of `clean_rows`; part is NULL if a row is not kept,
+    and OLDER if it is before the window.
 
     Parameters
     ----------
@@ -73,7 +75,8 @@ def create_parts(engine: Any, pipeline: Pipeline, task: Task, cases: int, kind: 
             _make_room(engine)
         _create_folds(engine)
         placed = "unit_rows JOIN units USING (unit)"
-    left_out = "SELECT row_id, NULL, NULL, NULL FROM clean_rows ANTI JOIN valid_rows USING (row_id)"
+    left_out = f"""SELECT row_id, CASE WHEN older_rows.row_id IS NOT NULL THEN {OLDER} END, NULL, NULL
+        FROM clean_rows ANTI JOIN valid_rows USING (row_id) LEFT JOIN older_rows USING (row_id)"""
     create_ordered(engine, "row_parts", f"SELECT row_id, part, fold, unit FROM {placed} UNION ALL {left_out}")
     return notes
 
@@ -109,7 +112,7 @@ def count_parts(engine: Any, pipeline: Pipeline, task: Task) -> tuple[int, int, 
 
 
 def parts_of_rows(engine: Any, rows: int) -> Chunks:
-    """Return the part of every row of the snapshot, uint8 (n,); NOT_KEPT if it is not kept."""
+    """Return the part of every row of the snapshot, uint8 (n,): also OLDER, or NOT_KEPT."""
     return Chunks(rows, _pieces(engine, f"SELECT coalesce(part, {NOT_KEPT})::UTINYINT AS v FROM row_parts", rows))
 
 

@@ -3,7 +3,7 @@
 A row's time is that of the time column, or else of the arrival of its file: when it was uploaded, the hour of a
 stream's rows, the day of live requests. Makes this DuckDB table:
 
-    older_rows     row_id: rows that would be kept, but are older than the window
+    older_rows     row_id, target: rows that would be kept, but are older than the window
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from modelcycle.cells.column import Column
 from modelcycle.messages import LearningWindow
+from modelcycle.model.npz import to_npz
 from modelcycle.preprocess.target import MIN_CLASS_CASES
 from modelcycle.spec import Task
 
@@ -48,9 +51,9 @@ def leave_out_older(
     what was decided, as sentences
     """
     _create_times(engine, time, manifest["objects"])
+    latest = (started + MAX_AHEAD).timestamp()
     rows, oldest, newest = engine.execute(
-        "SELECT count(*), min(moment), max(moment) FILTER (moment <= $1) FROM row_times",
-        [(started + MAX_AHEAD).timestamp()],
+        "SELECT count(*), min(moment), max(moment) FILTER (moment <= $1) FROM row_times", [latest]
     ).fetchone()
     if window.kind == "since_change" and window.change is None:
         return ["all rows are learned from: since when predictions are worse is not known"]
@@ -72,7 +75,11 @@ def leave_out_older(
         return [
             f"all rows are learned from: the rows since {_day(cut.at)} have too few of the class {label} ({cut.why})"
         ]
-    engine.execute("INSERT INTO older_rows SELECT row_id FROM row_times WHERE moment < $1 ORDER BY row_id", [cut.at])
+    engine.execute(
+        """INSERT INTO older_rows SELECT row_id, target FROM valid_rows JOIN row_times USING (row_id)
+           WHERE moment < $1 ORDER BY row_id""",
+        [cut.at],
+    )
     engine.execute("DELETE FROM valid_rows WHERE row_id IN (SELECT row_id FROM older_rows)")
     engine.execute("DELETE FROM unread_cells WHERE row_id IN (SELECT row_id FROM older_rows)")
     learned = f"rows since {_day(cut.at)} are learned from: {within:,} of {rows:,} ({cut.why}); older ones are not"
@@ -81,7 +88,16 @@ def leave_out_older(
 
 def create_no_older_rows(engine: Any) -> None:
     """Create `older_rows` without rows."""
-    engine.execute("CREATE TABLE older_rows (row_id BIGINT)")
+    engine.execute("CREATE TABLE older_rows AS SELECT row_id, target FROM valid_rows WHERE false")
+
+
+def older_labels(engine: Any, has_classes: bool) -> bytes:
+    """Return an npz file with the target of each older row (n,), in order: code or number; -1 for a class that the
+    window does not have.
+    """
+    code = "coalesce((SELECT code FROM classes WHERE value = older_rows.target), -1)::INTEGER"
+    query = f"SELECT {code if has_classes else 'target::DOUBLE'} AS v FROM older_rows ORDER BY row_id"
+    return to_npz(target=np.ma.getdata(engine.execute(query).fetchnumpy()["v"]))
 
 
 def _create_times(engine: Any, time: Column | None, objects: Sequence[Mapping[str, Any]]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from modelcycle.faults import BadMessage
-from modelcycle.messages import ScoreCandidateRequest, ScoredCandidate
-from modelcycle.model.columns import Columns, TableSchema
-from modelcycle.model.npz import from_npz
+from modelcycle.messages import Artifact, ScoreCandidateRequest, ScoredCandidate
+from modelcycle.model.columns import Columns, TableSchema, concatenate
+from modelcycle.model.npz import from_npz, to_npz
 from modelcycle.model.parity import Parity, ScorePair, check_parity, deviation_of
 from modelcycle.model.row_groups import sensitive_groups
 from modelcycle.model.scoring import ScoreArray, Scorer, Scores
 from modelcycle.model.signature import Signature
 from modelcycle.model.training_need import check_rehearsal, scoring_need
-from modelcycle.registry import Registry
+from modelcycle.registry import Registry, Version
 from modelcycle.score_candidate.evidence import gather_evidence
 from modelcycle.score_candidate.slices import slice_rows
 from modelcycle.steps import pipeline_of, reuse_or_run
@@ -60,7 +62,11 @@ def score_candidate(
         sliced = [column.name for column in sensitive] + evidence.columns + evidence.left_out
         slices = slice_rows(test, [table.column(name) for name in dict.fromkeys(sliced) if name in test.values])
         champion_scores, uncompared = _champion_scores(request, signature, artifacts, registry)
+        older = None
+        if champion_scores is not None and request.find_unseen.older is not None:
+            older = _score_older(request, scorer, test, slices.columns, table, artifacts, registry)
         return ScoredCandidate(
+            older=older,
             scores=artifacts.put(request.run.key(STEP, "scores.npz"), candidate_scores.to_bytes()),
             champion_scores=None
             if champion_scores is None
@@ -114,10 +120,33 @@ def _champion_scores(
     rows = Columns.from_bytes(artifacts.read(unseen.features))
     if not signature.fits(rows):
         raise BadMessage(f"the rows are not those that version {unseen.champion} reads", STEP, "start a new run")
-    scores = Scorer(signature, artifacts.read(champion.judged)).scores(rows)
-    if not candidate.classes:
-        return scores, []
-    return scores[:, [signature.classes.index(name) for name in candidate.classes]], []
+    return _scores_of(champion, rows, candidate, artifacts), []
+
+
+def _score_older(
+    request: ScoreCandidateRequest, scorer: Scorer, test: Columns, sliced: list[str], table: TableSchema,
+    artifacts: Store, registry: Registry,
+) -> Artifact:  # fmt: skip
+    """Score older rows by both models, and group them by the slices of test rows and older rows together."""
+    older, number = request.find_unseen.older, request.find_unseen.champion
+    assert older is not None and number is not None
+    own = Columns.from_bytes(artifacts.read(older.features))
+    theirs = Columns.from_bytes(artifacts.read(older.champion_features))
+    together = concatenate([Columns({name: part.values[name] for name in sliced}) for part in (test, own)])
+    slices = slice_rows(together, [table.column(name) for name in sliced])
+    body = to_npz(
+        candidate=scorer.scores(own),
+        champion=_scores_of(registry.versions.get(request.run.model, number), theirs, scorer.signature, artifacts),
+        slices=np.frombuffer(slices.to_bytes(), dtype=np.uint8),
+    )
+    return artifacts.put(request.run.key(STEP, "older.npz"), body)
+
+
+def _scores_of(version: Version, rows: Columns, candidate: Signature, artifacts: Store) -> ScoreArray:
+    """Return the scores (n, k) of rows by a version's twin, in the order of the candidate's classes."""
+    signature = Signature.model_validate_json(artifacts.read(version.signature))
+    scores = Scorer(signature, artifacts.read(version.judged)).scores(rows)
+    return scores[:, [signature.classes.index(name) for name in candidate.classes]] if candidate.classes else scores
 
 
 def _other_target(champion: Signature, candidate: Signature, number: int) -> list[str]:

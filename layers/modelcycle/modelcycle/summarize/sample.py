@@ -84,7 +84,7 @@ def _live(
         for n, column in enumerate(batch):
             values = fetched[f"value{n}"]
             columns[column.name] = (
-                Texts.of(np.ma.filled(values, None).tolist())
+                Texts.of(np.ma.asarray(values).tolist())  # None where masked; `filled` would write "?"
                 if column.profile.type == "text"
                 else np.ma.filled(values.astype(np.float32), np.nan)
             )

@@ -37,6 +37,8 @@ from modelcycle.validate.gates import (
     minimum_gates,
     uncompared_gate,
 )
+from modelcycle.validate.new_rows import compare_on_new_rows
+from modelcycle.validate.older_slices import lost_older_slices
 from modelcycle.validate.report import confusion, residuals
 from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
@@ -86,6 +88,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     if scored.champion is not None and not request.find_unseen.champion_lost:
         champion = registry.versions.get(request.run.model, scored.champion)
     against_champion, uncompared = _compare_with_champion(request, champion, rows, metric, artifacts)
+    on_new_rows = None
 
     gates = minimum_gates(pipeline.gates.minimum, task, metrics)
     if pipeline.gates.beats_baseline:
@@ -95,6 +98,11 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     if champion is not None and against_champion is not None:
         chain = extend(champion.chain, champion.version, against_champion.reference.comparison)
         gates += champion_gates(pipeline.gates, against_champion.reference, chain)
+        recent = _recent(request, against_champion, artifacts)
+        on_new_rows = compare_on_new_rows(
+            rows, against_champion, recent, pipeline.gates.margin, metric, champion.version
+        )
+        gates += [on_new_rows.gate] if on_new_rows else []
         worse = worse_than_none(against_champion, against_baseline, rows, metric, champion.version)
         uncompared = [worse] if worse else []
     if uncompared:
@@ -102,6 +110,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     slices = _slices(request, rows, against_champion, pipeline.gates.margin, artifacts)
     if slices is not None:
         gates += [Gate("gates.slices", False, sentence) for sentence in slices.lost]
+    gates += [Gate("gates.older_slices", False, sentence) for sentence in _lost_older(request, pipeline, artifacts)]
     verdict, reasons = _verdict(gates)
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if verdict == "passed":
@@ -145,6 +154,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         "comparisons": {
             "baseline": _comparison_json(against_baseline),
             "champion": _comparison_json(against_champion),
+            "new_rows": _comparison_json(on_new_rows.compared if on_new_rows else None),
         },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
         "groups": group_metrics(rows.scores.scores, rows.target, task, rows.scores.groups, rows.threshold),
@@ -227,6 +237,13 @@ def _compare_with_champion(
     return compare_models(name, rows, positions, scores, metric, threshold), []
 
 
+def _recent(request: ValidateRequest, champion: Compared, artifacts: Store) -> Array:
+    """Return which of the compared rows (m,) came after those that the champion has learned from."""
+    assert request.find_unseen.positions is not None
+    stored = from_npz(artifacts.read(request.find_unseen.positions))
+    return stored.get("recent", np.zeros(len(champion.positions), dtype=np.bool_))
+
+
 def _prediction_distance(rows: JudgedRows, champion: Compared | None) -> float | None:
     """Return how far the predictions of both lie apart; a rollout is judged by what goes beyond that."""
     if champion is None:
@@ -256,6 +273,23 @@ def _slices(
     return slice_report(
         Slices.from_bytes(artifacts.read(scored.slices)), rows.scores.scores, rows.target, rows.task, champion,
         margin=margin, threshold=rows.threshold, clusters=rows.units.clusters,
+    )  # fmt: skip
+
+
+def _lost_older(request: ValidateRequest, pipeline: Pipeline, artifacts: Store) -> list[str]:
+    """Return what the candidate has lost of what lies before the window that it learned from, as sentences."""
+    scored, older, labels = request.score_candidate, request.find_unseen.older, request.preprocess.older_labels
+    if older is None or scored.older is None or labels is None or scored.champion is None:
+        return []
+    stored, chosen = from_npz(artifacts.read(scored.older)), from_npz(artifacts.read(older.positions))
+    target = from_npz(artifacts.read(labels))["target"][chosen["positions"]]
+    known = target >= 0 if request.preprocess.task != "regression" else np.isfinite(target)
+    slices = Slices.from_bytes(stored["slices"].tobytes())
+    kept = np.concatenate([np.ones(slices.codes.shape[1] - len(target), dtype=np.bool_), known])
+    return lost_older_slices(
+        Slices(slices.columns, slices.groups, slices.codes[:, kept]), stored["candidate"][known],
+        stored["champion"][known], target[known], np.unique(chosen["cluster"][known], return_inverse=True)[1],
+        request.preprocess.task, margin=pipeline.gates.margin, version=scored.champion,
     )  # fmt: skip
 
 
