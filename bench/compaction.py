@@ -1,8 +1,8 @@
 """Measure the compaction of captured answers: python -m bench.compaction [ROWS ...]
 
-A day of a model's answers (30 columns, gzip, four objects an hour) is compacted by a function of 512 MB, in a process of
-its own. Then a window of the day is read, once from the captured lines and once from Parquet: CPU seconds to open it and
-to add up all its numbers. Peaks are of the whole process, Python and DuckDB included.
+A day of a model's answers (30 columns, gzip, four objects an hour) is compacted by a function of 512 MB, in a process
+of its own. Then a window of the day is read, once from the captured lines and once from Parquet: CPU seconds to open it
+and to add up all its numbers. Peaks are of the whole process, Python and DuckDB included.
 """
 
 from __future__ import annotations

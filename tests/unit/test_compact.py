@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
-from modelcycle.captured import open_window
+from modelcycle.captured import answer_rows, converting, open_window
+from modelcycle.captured import compacted as compacted_reading
 from modelcycle.captured.manifest import manifest_key, read_manifest, read_progress
 from modelcycle.compact import compact
 from modelcycle.engine import connect
@@ -150,6 +152,72 @@ def test_what_cannot_be_read_is_counted_once_and_stops_nothing(tmp_path: Path) -
         "captured objects that could not be read: 1",
         "captured lines without an id, a time or a version, or no JSON: 2",
     )
+
+
+def test_lines_that_are_too_long_or_no_utf_8_are_counted(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    noise, long = b"\xff\xfe noise\n", line(2, {"x": "y" * 2**21})
+    capture(store, NOON, "a", line(1, {"x": "a"}), noise, long, line(3, {"x": "abc"}).replace(b"abc", b"a\xffc"))
+    compacted(store)
+    assert open_window(store, MODEL, NOON, LATER, tmp_path / "w").broken_lines == 3
+    assert [one["id"] for one in read(store, tmp_path)] == ["id-1"]
+
+
+def test_an_object_that_duckdb_cannot_read_is_left_out_and_the_others_are_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_answers = converting.write_answers
+
+    def fails(engine: Any, lines: Path, *rest: Any) -> Any:
+        if b"poison" in lines.read_bytes():
+            raise duckdb.InvalidInputException("the parser has reached an invalid state")
+        return write_answers(engine, lines, *rest)
+
+    monkeypatch.setattr(converting, "write_answers", fails)
+    store = MemoryStore("data")
+    for number in range(5):
+        capture(store, NOON, f"{number}", line(number, {"x": "poison" if number == 3 else "x"}))
+    assert [one["id"] for one in read(store, tmp_path)] == ["id-0", "id-1", "id-2", "id-4"]
+    told = compacted(store)
+    assert (told.rows, told.objects, told.unread) == (4, 4, 1)
+    assert compacted(store).unread == 0
+    assert [one["id"] for one in read(store, tmp_path)] == ["id-0", "id-1", "id-2", "id-4"]
+
+
+def test_hours_with_other_columns_and_classes_fit_together(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    capture(store, NOON, "a", line(1, {"x": 1}))
+    capture(store, NOON + HOUR, "a", line(2, {"X": "x"}, NOON + HOUR, probabilities=None, prediction=7.5))
+    capture(store, NOON + 2 * HOUR, "a", line(3, None, NOON + 2 * HOUR, probabilities={"new": 1.0}))
+    compacted(store, NOON + 2 * HOUR)
+    first, second, third = read(store, tmp_path)
+    assert (first["instance"], second["instance"]) == ({"x": ("1", 1.0, 3)}, {"X": ("x", None, 2)})
+    assert third["instance"] == {} and second["row"][-1] == "7.5"
+    assert [one["shares"]["new"] for one in (first, second, third)] == [None, None, 1.0]
+
+
+def test_too_many_columns_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(answer_rows, "MAX_COLUMNS", 3)
+    store = MemoryStore("data")
+    capture(store, NOON, "a", line(1, {f"c{n}": n for n in range(5)} | {"a\0b": 1}))
+    compacted(store)
+    assert list(read(store, tmp_path)[0]["instance"]) == ["c0", "c1", "c2"]
+    assert read_manifest(store, MODEL, NOON)[0].left_out == 3
+
+
+def test_of_too_much_the_newest_hours_are_read_and_the_rest_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = MemoryStore("data")
+    for hour in hours(4):
+        capture(store, hour, "a", line(hour.hour, {"x": 1}, hour))
+    compacted(store)
+    size = max(len(body) for one, body in store.objects.items() if one.endswith(".parquet"))
+    monkeypatch.setattr(compacted_reading, "MAX_PARQUET_BYTES", 2 * size)
+    window = open_window(store, MODEL, NOON, LATER, tmp_path / "w")
+    assert window.left_out == 2
+    assert window.notes == ("the oldest hours of the window were left out, because there is too much: 2",)
+    assert [one["id"] for one in read(store, tmp_path)] == ["id-14", "id-15"]
 
 
 def test_a_line_of_another_model_is_not_compacted_and_shadows_are_left_out_unless_asked_for(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from modelcycle.engine import SHARD_SIZE
 from modelcycle.json_pointer import json_pointer
 from modelcycle.sql_literal import literal
 
-CODE_LENGTH = 12  # hexadecimal digits; two of 4,000 names have the same code once in 35 million models
-MAX_COLUMNS = 4_000  # of the requests of one batch; a signature has at most as many as the data, see docs/limits.md
+CODE_LENGTH = 12  # hexadecimal digits; two of 2,000 names have the same code once in 140 million models
+MAX_COLUMNS = 2_000  # of the requests of one batch; data have at most 1,000, and versions may differ
 MAX_CLASSES = 4_000
 MAX_LINE_BYTES = 2**20  # `predict` sends no longer ones
 ROW_GROUP_CELLS = 400_000  # the writer holds a row group in memory; a cell has three values
@@ -72,14 +72,16 @@ class AnswerFiles:
     files : Parquet
     rows : of each file
     columns, classes : names by their codes
-    broken : lines that are not JSON, or lack an id, a time or a version
-    left_out : columns and classes beyond MAX_COLUMNS and MAX_CLASSES
+    lines : that were read; those that are too long or no UTF-8 are not
+    broken : of these, those that are not JSON, or lack an id, a time or a version
+    left_out : columns and classes beyond MAX_COLUMNS and MAX_CLASSES, or whose names hold a NUL
     """
 
     files: list[Path]
     rows: list[int]
     columns: dict[str, str]
     classes: dict[str, str]
+    lines: int = 0
     broken: int = 0
     left_out: int = 0
 
@@ -111,14 +113,17 @@ def write_answers(engine: Any, lines: Path, model: str, folder: Path) -> AnswerF
     engine.execute(
         f"""CREATE OR REPLACE TEMP VIEW captured AS SELECT line, try_cast(line AS JSON) AS json
             FROM read_csv({literal(lines)}, columns = {{'line': 'VARCHAR'}}, delim = '', quote = '', escape = '',
-              header = false, auto_detect = false, ignore_errors = true, max_line_size = {MAX_LINE_BYTES},
-              buffer_size = {MAX_LINE_BYTES * 4})"""
+              header = false, auto_detect = false, new_line = '\\n', strict_mode = false, ignore_errors = true,
+              max_line_size = {MAX_LINE_BYTES}, buffer_size = {MAX_LINE_BYTES * 4})"""
     )
     found = _names(engine, model)
-    columns, classes = sorted(found.columns)[:MAX_COLUMNS], sorted(found.classes)[:MAX_CLASSES]
+    # a NUL would end a name in SQL
+    columns = sorted(name for name in found.columns if "\0" not in name)[:MAX_COLUMNS]
+    classes = sorted(name for name in found.classes if "\0" not in name)[:MAX_CLASSES]
     written = AnswerFiles(
         [], [], {name_code(name): name for name in columns}, {name_code(name): name for name in classes},
-        broken=found.broken, left_out=len(found.columns) + len(found.classes) - len(columns) - len(classes),
+        lines=found.lines, broken=found.broken,
+        left_out=len(found.columns) + len(found.classes) - len(columns) - len(classes),
     )  # fmt: skip
     if not found.rows:
         return written
@@ -203,26 +208,28 @@ def _rows_sql(columns: Sequence[str], classes: Sequence[str], masked: set[str], 
         code, hidden = name_code(name), ""
         if name in masked:
             hidden = f"list_contains(masked, {literal(name)}) IS TRUE"
-        text = f"texts[{len(FIXED) + n}]"
+        text, kind = f"texts[{len(FIXED) + n}]", f"kinds[{n}]"
         cells += [
             f"{_unless(hidden, text)} AS t_{code}",
-            f"CASE WHEN kinds[{n}] IN {NUMBERS} THEN {_unless(hidden, f'try_cast({text} AS DOUBLE)')} END AS n_{code}",
-            f"CASE {f'WHEN {hidden} THEN {MASKED}' if hidden else ''} WHEN kinds[{n}] IS NULL THEN NULL"
-            f" WHEN kinds[{n}] = 'VARCHAR' THEN {TEXT} WHEN kinds[{n}] IN {NUMBERS} THEN {NUMBER}"
-            f" WHEN kinds[{n}] = 'NULL' THEN {NULL} WHEN kinds[{n}] = 'BOOLEAN' THEN {BOOLEAN}"
-            f" ELSE {NESTED} END::UTINYINT AS k_{code}",
+            f"CASE WHEN {_unless(hidden, kind)} = {NUMBER} THEN try_cast({text} AS DOUBLE) END AS n_{code}",
+            f"{f'CASE WHEN {hidden} THEN {MASKED}::UTINYINT ELSE {kind} END' if hidden else kind} AS k_{code}",
         ]
     at = [json_pointer("instance", name) for name in columns]
     paths = {
         "texts": ("json_extract_string", [*(json_pointer(name) for name in FIXED), *at]),
-        "kinds": ("json_type", at),
         "shares": ("json_extract_string", [json_pointer("probabilities", name) for name in classes]),
     }
     lists = [f"{call}(json, {_list(given)}) AS {name}" for name, (call, given) in paths.items() if given]
+    if at:
+        lists.append(f"list_transform(json_type(json, {_list(at)}), lambda kind: {_KIND}) AS kinds")
     if masked:
         lists.append("try_cast(json_extract(json, '/masked') AS VARCHAR[]) AS masked")
     return f"""SELECT {", ".join([fixed, *shares, *cells])}
         FROM (SELECT {", ".join(lists)} FROM {source})"""
+
+
+_KIND = f"""CASE WHEN kind IS NULL THEN NULL WHEN kind = 'VARCHAR' THEN {TEXT} WHEN kind IN {NUMBERS} THEN {NUMBER}
+    WHEN kind = 'NULL' THEN {NULL} WHEN kind = 'BOOLEAN' THEN {BOOLEAN} ELSE {NESTED} END::UTINYINT"""
 
 
 def _unless(hidden: str, value: str) -> str:

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from modelcycle.captured.answer_rows import FIXED, Cell, cell_of, write_answers
-from modelcycle.captured.joined_lines import join_lines
+from modelcycle.captured.answer_rows import FIXED, Cell, cell_of
+from modelcycle.captured.converting import convert_next
 from modelcycle.captured.manifest import (
     HOUR,
     LATE,
@@ -22,7 +22,6 @@ from modelcycle.captured.manifest import (
     read_progress,
 )
 from modelcycle.captured.objects import MAX_CONCURRENT_DOWNLOADS, newest
-from modelcycle.engine import connect
 from modelcycle.faults import Unknown
 from modelcycle.sql_literal import literal
 from modelcycle.store import ChangingStore, Listed
@@ -117,18 +116,13 @@ def open_window(data: ChangingStore, model: str, start: datetime, end: datetime,
     number = 0
     while rest:
         number += 1
-        work = folder / f"waiting-{number}"
-        work.mkdir()
-        joined = join_lines(data, rest, work / "lines")
-        with connect(work, "captures") as engine:
-            written = write_answers(engine, work / "lines", model, work / "rows")
-        (work / "lines").unlink()
-        files += written.files
-        columns |= written.columns
-        classes |= written.classes
-        unread += len(joined.broken) + len(joined.gone)
-        lines += written.broken
-        rest = joined.rest
+        converted = convert_next(data, rest, model, folder / f"waiting-{number}")
+        files += converted.written.files
+        columns |= converted.written.columns
+        classes |= converted.written.classes
+        unread += len(converted.broken) + len(converted.gone)
+        lines += converted.broken_lines
+        rest = converted.rest
     return Window(
         start, end, files,
         {name: cell_of(code) for code, name in sorted(columns.items(), key=lambda item: item[1])},

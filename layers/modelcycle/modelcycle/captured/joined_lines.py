@@ -25,12 +25,14 @@ class Joined(NamedTuple):
     broken : their gzip data are cut off or broken, or unpack to more than MAX_OBJECT_BYTES; no line is in the file
     gone : deleted since they were listed
     rest : not looked at, because the file is large enough
+    lines : in the file
     """
 
     read: list[Listed]
     broken: list[Listed]
     gone: list[Listed]
     rest: list[Listed]
+    lines: int = 0
 
 
 def join_lines(data: Store, objects: Sequence[Listed], target: Path, max_bytes: int = MAX_JOINED_BYTES) -> Joined:
@@ -46,6 +48,7 @@ def join_lines(data: Store, objects: Sequence[Listed], target: Path, max_bytes: 
     Transient : an object was replaced since it was listed, or the store does not answer
     """
     joined = Joined([], [], [], [])
+    count = 0
 
     def download(one: Listed, path: Path) -> bool:
         try:
@@ -67,25 +70,29 @@ def join_lines(data: Store, objects: Sequence[Listed], target: Path, max_bytes: 
                 elif not is_there:
                     joined.gone.append(one)
                 else:
-                    (joined.read if _append(path, lines) else joined.broken).append(one)
+                    appended = _append(path, lines)
+                    count += appended or 0
+                    (joined.broken if appended is None else joined.read).append(one)
                 path.unlink(missing_ok=True)
-    return joined
+    return joined._replace(lines=count)
 
 
-def _append(path: Path, lines: BinaryIO) -> bool:
-    """Append a file; return False, and append nothing, if it cannot be unpacked."""
-    begin, last = lines.tell(), b""
+def _append(path: Path, lines: BinaryIO) -> int | None:
+    """Append a file; return its lines, or None, and append nothing, if it cannot be unpacked."""
+    begin, last, count = lines.tell(), b"", 0
     try:
         with opened(path) as source:
             while chunk := source.read(CHUNK_BYTES):
                 lines.write(chunk)
+                count += chunk.count(b"\n")
                 last = chunk[-1:]
                 if lines.tell() - begin > MAX_OBJECT_BYTES:
                     raise EOFError
     except GZIP_FAULTS:
         lines.seek(begin)
         lines.truncate()
-        return False
+        return None
     if last not in (b"", b"\n"):
         lines.write(b"\n")
-    return True
+        count += 1
+    return count

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from modelcycle.captured.answer_rows import AnswerFiles, write_answers
-from modelcycle.captured.joined_lines import Joined, join_lines
+from modelcycle.captured.converting import Converted, convert_next
 from modelcycle.captured.manifest import Manifest, Part, hour_folder, manifest_key, read_manifest
-from modelcycle.engine import connect
 from modelcycle.faults import Raced
 from modelcycle.outages import RETRIED
 from modelcycle.store import ChangingStore, Listed
@@ -52,27 +52,22 @@ def compact_hour(
             return counted
         number += 1
         work = folder / f"{number}"
-        work.mkdir()
-        joined = join_lines(data, waiting, work / "lines")
-        gone.update(joined.gone)
-        with connect(work, "compact") as engine:
-            written = write_answers(engine, work / "lines", model, work / "rows")
+        converted = convert_next(data, waiting, model, work)
+        gone.update(converted.gone)
+        written = converted.written
         parts = [_put(data, model, hour, path, rows) for path, rows in zip(written.files, written.rows, strict=True)]
-        for path in sorted(work.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
+        shutil.rmtree(work)
         try:
-            data.replace(manifest_key(model, hour), _added(manifest, joined, written, parts).to_bytes(), etag)
+            data.replace(manifest_key(model, hour), _added(manifest, converted, parts).to_bytes(), etag)
         except Raced:
             races += 1
             if races == MAX_RACES:
                 raise Raced("other compactions of the model are faster", manifest_key(model, hour), RETRIED) from None
             continue
-        counted += Counted(sum(written.rows), len(joined.read), len(joined.broken) + len(joined.gone))
+        counted += Counted(sum(written.rows), len(converted.read), len(converted.broken) + len(converted.gone))
 
 
 def _put(data: ChangingStore, model: str, hour: datetime, path: Path, rows: int) -> Part:
-    import hashlib
-
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     name = f"part-{digest[:32]}.parquet"
@@ -80,14 +75,15 @@ def _put(data: ChangingStore, model: str, hour: datetime, path: Path, rows: int)
     return Part(name=name, sha256=artifact.sha256, bytes=artifact.bytes, rows=rows)
 
 
-def _added(manifest: Manifest, joined: Joined, written: AnswerFiles, parts: list[Part]) -> Manifest:
-    """Return the manifest with what was written."""
+def _added(manifest: Manifest, converted: Converted, parts: list[Part]) -> Manifest:
+    """Return the manifest with what was converted."""
+    written = converted.written
     return Manifest(
         parts=[*manifest.parts, *(part for part in parts if part not in manifest.parts)],
-        objects=manifest.objects | {one.key: one.etag for one in joined.read},
-        broken=manifest.broken | {one.key: one.etag for one in joined.broken},
+        objects=manifest.objects | {one.key: one.etag for one in converted.read},
+        broken=manifest.broken | {one.key: one.etag for one in converted.broken},
         columns=manifest.columns | written.columns,
         classes=manifest.classes | written.classes,
-        broken_lines=manifest.broken_lines + written.broken,
+        broken_lines=manifest.broken_lines + converted.broken_lines,
         left_out=manifest.left_out + written.left_out,
     )
