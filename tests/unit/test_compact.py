@@ -18,7 +18,7 @@ from modelcycle.captured import compacted as compacted_reading
 from modelcycle.captured.manifest import manifest_key, read_manifest, read_progress
 from modelcycle.compact import compact
 from modelcycle.engine import connect
-from modelcycle.faults import Raced
+from modelcycle.faults import BadData, Raced
 from modelcycle.messages import Compacted, CompactRequest
 from tests.fakes import MemoryStore
 from tests.unit.captured_lines import MODEL, NOON, capture, hours, key, line
@@ -166,7 +166,7 @@ def test_lines_that_are_too_long_or_no_utf_8_are_counted(tmp_path: Path) -> None
 def test_an_object_that_duckdb_cannot_read_is_left_out_and_the_others_are_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    write_answers = converting.write_answers
+    write_answers = answer_rows.write_answers
 
     def fails(engine: Any, lines: Path, *rest: Any) -> Any:
         if b"poison" in lines.read_bytes():
@@ -182,6 +182,36 @@ def test_an_object_that_duckdb_cannot_read_is_left_out_and_the_others_are_read(
     assert (told.rows, told.objects, told.unread) == (4, 4, 1)
     assert compacted(store).unread == 0
     assert [one["id"] for one in read(store, tmp_path)] == ["id-0", "id-1", "id-2", "id-4"]
+
+
+def test_objects_that_do_not_fit_into_the_memory_together_are_compacted_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_answers = answer_rows.write_answers
+
+    def fits_one(engine: Any, lines: Path, *rest: Any) -> Any:
+        if lines.read_bytes().count(b"\n") > 1:
+            raise BadData("the data do not fit into 512 MB of memory")
+        return write_answers(engine, lines, *rest)
+
+    monkeypatch.setattr(converting, "write_answers", fits_one)
+    store = MemoryStore("data")
+    for number in range(3):
+        capture(store, NOON, f"{number}", line(number, {"x": 1}))
+    assert compacted(store).rows == 3
+    assert [one["id"] for one in read(store, tmp_path)] == ["id-0", "id-1", "id-2"]
+
+
+def test_a_full_disk_is_no_fault_of_the_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        raise duckdb.IOException("no space left on device")
+
+    store = MemoryStore("data")
+    capture(store, NOON, "a", line(1, {"x": 1}))
+    with monkeypatch.context() as patch, pytest.raises(duckdb.IOException):
+        patch.setattr(converting, "write_answers", full)
+        compacted(store)
+    assert compacted(store).rows == 1
 
 
 def test_hours_with_other_columns_and_classes_fit_together(tmp_path: Path) -> None:
