@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import threading
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from modelcycle.compact import compact
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, Raced
 from modelcycle.messages import Compacted, CompactRequest
+from modelcycle.store import Listed
 from tests.fakes import MemoryStore
 from tests.unit.captured_lines import MODEL, NOON, capture, hours, key, line
 from tests.unit.killable import KillableStore, Killed
@@ -127,6 +129,34 @@ def test_an_open_hour_is_not_compacted_and_is_read_all_the_same(tmp_path: Path) 
     assert (told.hours, told.behind) == (2, 0)
     assert read_progress(store, MODEL)[0] == NOON + 2 * HOUR
     assert [one["id"] for one in read(store, tmp_path)] == ["id-12", "id-13", "id-14"]
+
+
+def test_a_window_of_weeks_reads_compacted_hours_of_all_its_months_and_lists_no_old_captures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = MemoryStore("data")
+    days = (0, 20, 40, 44)
+    for day in days:
+        capture(store, NOON + timedelta(days=day), "a", line(10 + day, {"x": 1}, NOON + timedelta(days=day)))
+    end = NOON + timedelta(days=45)
+    assert compacted(store, end).hours == 4
+    capture(store, end, "a", line(99, {"x": 1}, end))
+    listed: list[str] = []
+
+    def list_and_note(prefix: str) -> Iterator[Listed]:
+        listed.append(prefix)
+        return MemoryStore.list(store, prefix)
+
+    monkeypatch.setattr(store, "list", list_and_note)
+    assert [one["id"] for one in read(store, tmp_path, NOON, end + HOUR)] == [
+        "id-10",
+        "id-30",
+        "id-50",
+        "id-54",
+        "id-99",
+    ]
+    assert len(listed) <= 12
+    assert [one["id"] for one in read(store, tmp_path, NOON + timedelta(days=1), end)] == ["id-30", "id-50", "id-54"]
 
 
 def test_a_window_ends_before_its_end(tmp_path: Path) -> None:
