@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cli import console, open_place
+from cli.alarm_health import add_alarms
 from cli.capture_health import add_captures
 from cli.compaction_health import add_compaction
 from cli.health import Health
@@ -28,6 +29,7 @@ def check_health(name: PlaceName, stage: str) -> Health:
     health.up = True
     _add_undelivered(place, health)
     _add_models(place, health)
+    add_alarms(place, health)
     add_captures(place, health)
     add_compaction(place, health)
     add_streams(place, health)

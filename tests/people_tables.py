@@ -108,6 +108,7 @@ def arns(site: Site) -> dict[str, list[str]]:
         "pipelines/": [f"{data}/pipelines/{model}.yaml" for model in MODELS],
         **{f"{name}/": folder(name) for name in ("raw", "landed", "captures", "feedback", "score", "scored")},
         "the progress of compaction": [f"{data}/compacted/model={model}/progress.json" for model in MODELS],
+        "all alarms": [f"arn:aws:cloudwatch:{scope}:alarm:*"],
         "runs of the lifecycle": executions("lifecycle"),
         "runs of rollouts": executions("rollout"),
         "runs of monitoring": executions("monitoring"),

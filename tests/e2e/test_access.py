@@ -22,6 +22,7 @@ from tests.e2e.conftest import ROOT, CloudSite
 from tests.e2e.token_issuer import AUDIENCE, Issuer
 
 PREDICT, DECIDE, SERVER = "POST /models/m/predict", "POST /models/m/decisions", "GET /v2"
+FEEDBACK = "POST /models/m/feedback"
 ROWS = b'{"instances": [{"a": 1}]}'
 
 
@@ -92,7 +93,7 @@ def test_who_predicts_may_not_decide_and_who_decides_may_not_predict(signed: Loc
     predictor = user_with(signed, "predictor", "PredictPolicy")
     decider = user_with(signed, "decider", "DecidePolicy")
     allowed = {
-        name: [call for call in (PREDICT, DECIDE, SERVER) if ask(base, call, user).status != 403]
+        name: [call for call in (PREDICT, FEEDBACK, DECIDE, SERVER) if ask(base, call, user).status != 403]
         for name, user in (
             ("predictor", predictor),
             ("decider", decider),
@@ -101,7 +102,8 @@ def test_who_predicts_may_not_decide_and_who_decides_may_not_predict(signed: Loc
         )
     }
     assert allowed == {
-        "predictor": [PREDICT, SERVER], "decider": [DECIDE], "operator": [PREDICT, DECIDE, SERVER], "nobody": [],
+        "predictor": [PREDICT, FEEDBACK, SERVER], "decider": [DECIDE],
+        "operator": [PREDICT, FEEDBACK, DECIDE, SERVER], "nobody": [],
     }  # fmt: skip
 
 
@@ -154,6 +156,7 @@ def test_a_key_is_asked_beside_the_signature_and_never_instead_of_it(keyed: Loca
     assert ask(base, SERVER, predictor, {"x-api-key": "wrong"}).status == 403
     assert ask(base, SERVER, predictor, key).status == 200
     assert ask(base, PREDICT, predictor, key).status == 404  # the function answers: there is no such model
+    assert ask(base, FEEDBACK, predictor, key).status == 400  # so does the one that takes outcomes: rows are none
     assert ask(base, DECIDE, Credentials(*keyed.operator.credentials()), key).status == 403  # no such path here
     assert ask(first, PREDICT, predictor, key).status == 403  # nor a way round the quota
     assert ask(first, DECIDE, Credentials(*keyed.operator.credentials())).status != 403
@@ -173,6 +176,7 @@ def test_a_token_of_the_issuer_opens_the_predictions_and_no_decision(tokens: Loc
     assert answer.body["instance"] == f"urn:modelcycle:request:{answer.headers['X-Request-Id']}"
     assert ask(base, "GET /v2/models/m", None, bearer).status == 404
     assert ask(base, "POST /v2/models/m/infer", None, bearer).body["error"]
+    assert ask(base, FEEDBACK, None, bearer).status == 400
     # there is no such path: AWS answers 404, and the emulator 403
     assert ask(base, DECIDE, None, bearer).status in (403, 404)
     # the first API takes signatures, and no tokens

@@ -53,7 +53,7 @@ def test_with_all_permissions_the_same_upload_goes_live(plums: ObservedModel) ->
     assert plums.wait_until_live() == 1
 
 
-def test_only_validate_refit_and_their_writer_may_read_the_test_labels(cloud: LocalCloud, plums: ObservedModel) -> None:
+def test_only_what_judges_and_their_writer_may_read_the_test_labels(cloud: LocalCloud, plums: ObservedModel) -> None:
     """Each function's role tries it."""
     bucket = cloud.outputs["ArtifactBucket"]
     listed = cloud.admin.client("s3").list_objects_v2(Bucket=bucket, Prefix="holdout/labels/")["Contents"]
@@ -64,7 +64,8 @@ def test_only_validate_refit_and_their_writer_may_read_the_test_labels(cloud: Lo
             readers.add(function)
         except ClientError as error:
             assert error.response["Error"]["Code"] == "AccessDenied"
-    assert readers == {"Preprocess", "Validate", "Refit"}
+    # the last two compare live traffic with the rows on which a version was judged
+    assert readers == {"Preprocess", "Validate", "Refit", "Summarize", "Monitor"}
 
 
 @pytest.mark.parametrize(

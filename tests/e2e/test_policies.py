@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from infra.local.cloud import LocalCloud
 
 # AWS page "Actions, resources, and condition keys for Amazon ECR"
-NO_RESOURCES = ("ecr:GetAuthorizationToken",)
+NO_RESOURCES = ("ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "cloudwatch:GetMetricStatistics")
 
 
 class Need(NamedTuple):
@@ -160,6 +160,10 @@ def needs_of_rules(cloud: LocalCloud) -> Iterator[Need]:
             for target in events.list_targets_by_rule(Rule=rule["Name"], EventBusName=bus["Name"])["Targets"]:
                 if ":states:" in target["Arn"]:
                     yield Need(f"rule {rule['Name']}", target["RoleArn"], "states:StartExecution", target["Arn"])
+                elif ":sns:" in target["Arn"]:
+                    assert may_be_published_to(cloud, target["Arn"], rule["Arn"]), (
+                        f"{rule['Name']} may not publish to {target['Arn']}"
+                    )
                 else:
                     assert may_be_invoked(cloud, target["Arn"], rule["Arn"]), (
                         f"{rule['Name']} may not call {target['Arn']}"
@@ -179,6 +183,17 @@ def may_be_invoked(cloud: LocalCloud, function: str, rule: str) -> bool:
     return any(
         statement["Principal"] == {"Service": "events.amazonaws.com"} and rule in json.dumps(statement.get("Condition"))
         for statement in policy["Statement"]
+    )
+
+
+def may_be_published_to(cloud: LocalCloud, topic: str, rule: str) -> bool:
+    """Return whether a topic's policy allows a rule to publish; no role is involved."""
+    attributes = cloud.admin.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
+    return any(
+        statement["Principal"] == {"Service": "events.amazonaws.com"}
+        and statement["Action"] == "sns:Publish"
+        and rule in json.dumps(statement.get("Condition"))
+        for statement in json.loads(attributes["Policy"])["Statement"]
     )
 
 

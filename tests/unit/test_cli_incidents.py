@@ -13,7 +13,7 @@ from cli import open_place
 from cli.main import main
 from cli.screens.incidents import decisions_text, incidents_text, model_incidents_text
 from modelcycle.messages import Broken, Signal
-from modelcycle.registry import RetrainingDecision
+from modelcycle.registry import RetrainingDecision, incidents
 from tests.memory_place import ARN, Cloud
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -38,6 +38,7 @@ class Retrain:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     made = Cloud()
     made.place.outputs["RetrainFunction"] = "arn:retrain"
+    monkeypatch.setattr(incidents, "AT_ONCE", {"broken data", "drift"})  # one window opens them
     monkeypatch.setattr(open_place, "open_place", lambda *arguments, **options: made.place)
     made.ended("deployed", version=1)
     return made

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelcycle.messages import Broken, Signal
-from modelcycle.registry import IncidentChange, Registry
+from modelcycle.registry import IncidentChange, Registry, incidents
 from tests.fakes import MemoryTable
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -24,7 +24,15 @@ ALARM, OK, FEW = signals("alarm"), signals("ok"), signals("too few")
 
 
 @pytest.fixture
-def registry() -> Registry:
+def unconfirmed() -> Registry:
+    """Where a second window has to show an alarm, as it is."""
+    return Registry(MemoryTable())
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """Where drift, too, opens an incident at once: for all that follows, it does not matter what opened it."""
+    monkeypatch.setattr(incidents, "AT_ONCE", {"broken data", "drift"})
     return Registry(MemoryTable())
 
 
@@ -44,6 +52,32 @@ def kinds(changes: list[IncidentChange]) -> list[str]:
 def events(registry: Registry) -> list[str]:
     assert isinstance(registry.table, MemoryTable)
     return [write.body["kind"] for write in registry.table.written if write.kind == "event"]
+
+
+def test_an_alarm_that_no_second_window_shows_is_no_incident(unconfirmed: Registry) -> None:
+    for hour, seen in enumerate([ALARM, OK, ALARM, OK, ALARM, signals("alarm", "hours"), OK]):
+        assert look(unconfirmed, hour, seen) == []
+    assert look(unconfirmed, 7, ALARM) + look(unconfirmed, 7.2, ALARM) == []  # nearly the same rows
+    assert events(unconfirmed) == []
+
+
+def test_a_second_window_confirms_an_alarm_whether_later_or_longer(unconfirmed: Registry) -> None:
+    assert not look(unconfirmed, 0, ALARM)
+    assert not look(unconfirmed, 1, FEW)
+    assert kinds(look(unconfirmed, 2, ALARM)) == ["opened"]
+    other = Registry(MemoryTable())
+    assert not look(other, 0, ALARM, kind="day")
+    assert kinds(look(other, 0, signals("alarm", "age", "hours"))) == ["opened"]
+
+
+def test_wrong_values_open_an_incident_at_once(unconfirmed: Registry) -> None:
+    assert kinds(look(unconfirmed, 0, ALARM, broken=(WRONG,))) == ["opened"]
+
+
+def test_what_was_suspected_of_a_version_ends_with_it(unconfirmed: Registry) -> None:
+    look(unconfirmed, 0, ALARM)
+    look(unconfirmed, 1, OK, version=4, live=(4,))
+    assert not look(unconfirmed, 2, ALARM)
 
 
 def test_many_windows_with_an_alarm_are_one_message(registry: Registry) -> None:

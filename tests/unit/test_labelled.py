@@ -292,3 +292,21 @@ def test_the_newest_predictions_are_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     labelled, notes = live.join()
     assert labelled.at.tolist() == [days(9 - n).timestamp() for n in (3, 4, 5)]
     assert "of 6 predictions with an outcome, the newest 3 are measured" in notes
+
+
+def test_the_order_and_division_of_objects_does_not_matter() -> None:
+    rows = [
+        {"prediction_id": f"p{n % 4}", "outcome": "yes" if n % 3 else "no", "at": days(n / 10).isoformat()}
+        for n in range(1, 13)
+    ]
+    found = set()
+    for divided in ([rows], [[row] for row in rows], [[row] for row in reversed(rows)], [rows[5:], rows[:7]]):
+        live = Live()
+        for n in range(4):
+            live.answer(f"p{n}", days(9 - n))
+        for number, part in enumerate(divided):
+            live.send(f"{number:02d}.jsonl", part, arrived=END - timedelta(seconds=60 - number))
+        labelled, _ = live.join()
+        found.add(labelled.outcome.tobytes() + labelled.at.tobytes())
+    assert len(found) == 1
+    assert outcomes(labelled) == [1, 1, 1, 0], "the outcomes that happened last: p0 by n=4, p1 by 1, p2 by 2, p3 by 3"

@@ -11,7 +11,7 @@ import pytest
 from ministack.services import cloudwatch
 
 from infra.local.emulator.alarms import Alarms, embedded_metrics, state_of
-from infra.local.emulator.metric_namespace import fill_in_metric_namespace
+from infra.local.emulator.cloudwatch_rights import fill_in_cloudwatch_rights
 
 NOW = 1_000_000.0
 
@@ -122,11 +122,22 @@ def test_a_line_that_only_looks_like_metrics_is_none(line: str) -> None:
     assert embedded_metrics(line) == []
 
 
-def test_a_role_may_write_metrics_of_its_namespace_only() -> None:
-    actions = SimpleNamespace(request_tag_context=lambda service, action, body, parameters: {"a": "b"})
-    fill_in_metric_namespace(actions)
+def test_policies_about_metrics_and_alarms_have_what_they_compare() -> None:
+    actions = SimpleNamespace(
+        request_tag_context=lambda service, action, body, parameters: {"a": "b"},
+        extract_resource_arn=lambda *request: "*",
+        extract_iam_action=lambda service, method, path, headers, body, parameters: headers["action"],
+    )
+    fill_in_cloudwatch_rights(actions)
     body = json.dumps({"Namespace": "ModelCycle/Models"}).encode()
     context = actions.request_tag_context("cloudwatch", "cloudwatch:PutMetricData", body, {})
     assert context == {"a": "b", "cloudwatch:namespace": "ModelCycle/Models"}
     assert actions.request_tag_context("cloudwatch", "cloudwatch:PutMetricData", b"\xff", {}) == {"a": "b"}
     assert actions.request_tag_context("sqs", "sqs:SendMessage", body, {}) == {"a": "b"}
+
+    def resource(service: str, action: str) -> str:
+        return str(actions.extract_resource_arn(service, "POST", "/", {"action": action}, b"", {}, "us-east-1", "1"))
+
+    assert resource("monitoring", "cloudwatch:DescribeAlarms") == "arn:aws:cloudwatch:us-east-1:1:alarm:*"
+    assert resource("monitoring", "cloudwatch:PutMetricData") == "*"
+    assert resource("sqs", "sqs:SendMessage") == "*"

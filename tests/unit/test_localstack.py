@@ -283,6 +283,19 @@ def test_aliases_stand_on_latest_and_schedules_become_rules_without_input() -> N
     assert any("$LATEST" in line for line in said) and any(line.startswith("S:") for line in said)
 
 
+def test_dashboards_and_saved_queries_are_left_out_and_told() -> None:
+    template = sample()
+    template["Resources"] |= {
+        "D": {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": "{}"}},
+        "Q": {"Type": "AWS::Logs::QueryDefinition", "Properties": {"Name": "n", "QueryString": "limit 1"}},
+    }
+    template["Outputs"] = {"D": {"Value": {"Fn::If": ["Shown", {"Ref": "D"}, "none"]}}, "F": {"Value": {"Ref": "F"}}}
+    said = adapt(template, "s", partitions=True)
+    assert not {"D", "Q"} & template["Resources"].keys()
+    assert template["Outputs"] == {"D": {"Value": "none"}, "F": {"Value": {"Ref": "F"}}}
+    assert "2 dashboards and saved queries: there are none of these" in said
+
+
 @pytest.mark.parametrize(("partitions", "prefix"), [
     (True, "captures/model=!{partitionKeyFromQuery:model}/!{timestamp:yyyy}/"), (False, "captures/"),
 ])  # fmt: skip

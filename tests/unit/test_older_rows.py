@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 
 from modelcycle.find_unseen.older_rows import OLDER
-from modelcycle.messages import LearningWindow
-from modelcycle.model.npz import from_npz
+from modelcycle.messages import Artifact, LearningWindow, OlderRows, ValidateRequest
+from modelcycle.model.columns import Columns, Texts
+from modelcycle.model.npz import from_npz, to_npz
 from modelcycle.model.slices import Slices
+from modelcycle.registry import Registry
+from modelcycle.score_candidate import score_candidate
+from modelcycle.spec import Task
+from modelcycle.validate import validate
 from modelcycle.validate.older_slices import lost_older_slices
+from tests.fakes import MemoryStore, MemoryTable
+from tests.trained import COLOUR, cycle, rows_of, train
 from tests.unit.data_steps import Workspace
 from tests.unit.snapshots import TEST, Given
 from tests.unit.test_learning_window import RARE, rows_over
@@ -92,3 +99,38 @@ def test_older_rows_that_the_champion_has_not_learned_from_are_read_for_both_mod
     )
     with np.load(io.BytesIO(model.store.read(found.older.positions)), allow_pickle=False) as stored:
         assert len(stored["positions"]) == len(stored["cluster"]) == found.older.rows
+
+
+@pytest.mark.parametrize(("task", "noise"), [("binary", True), ("binary", False), ("regression", True)])
+def test_the_steps_refuse_a_candidate_that_has_lost_an_older_slice(task: Task, noise: bool) -> None:
+    store, registry = MemoryStore(), Registry(MemoryTable())
+    cycle(train(task), store, registry).go_live()
+    run = cycle(train(task, noise=noise), store, registry, "r2")
+    rows = rows_of(task, 300, seed=99)
+    green = rows.values | {COLOUR: Texts(np.zeros(300, dtype=np.int32), ["green"])}
+    chosen = np.arange(0, 600, 2)
+    target = np.full(600, -1.0 if task == "regression" else -1)
+    target[chosen] = rows.target
+
+    def put(key: str, body: bytes) -> Artifact:
+        return store.put(key, body)
+
+    older = OlderRows(
+        rows=300,
+        positions=put(
+            run.run.key("find_unseen", "o"), to_npz(positions=chosen, cluster=np.arange(300, dtype=np.int32))
+        ),
+        features=put(run.run.holdout_key("features", "-older"), Columns(green).to_bytes()),
+        champion_features=put(run.run.holdout_key("features", "-older-champion"), Columns(green).to_bytes()),
+    )
+    labels = put(run.run.holdout_key("labels", "-older"), to_npz(target=target))
+    request = run.score_candidate.model_copy(
+        update={
+            "find_unseen": run.find_unseen.model_copy(update={"older": older}),
+            "preprocess": run.preprocess.model_copy(update={"older": 600, "older_labels": labels}),
+        }
+    )
+    scored = score_candidate(request, artifacts=store, registry=registry, code="c")
+    judged = ValidateRequest(**dict(request), score_candidate=scored)
+    validated = validate(judged, artifacts=store, registry=registry, code="c")
+    assert any("older rows where" in reason and "green" in reason for reason in validated.reasons) == noise

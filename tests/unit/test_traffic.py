@@ -6,13 +6,18 @@ import json
 import random
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.reproduction.folder_store import SourceFiles
+from cli.reproduction.no_registry import NoLeases, NoResults
+from modelcycle.collect import collect
 from modelcycle.collect.landed import TRAFFIC
-from modelcycle.messages import Collected, PreprocessRequest
+from modelcycle.messages import Collected, CollectRequest, LearningWindow, PreprocessRequest
 from modelcycle.preprocess import preprocess
+from tests.fakes import MemoryStore
 from tests.unit.clinic import rows, text
 from tests.unit.live_traffic import NOW, LiveModel
 from tests.unit.test_pull import Killed, MortalStore, MortalTable
@@ -210,3 +215,43 @@ def test_live_requests_are_learned_from_and_asked_nothing_by_the_contract(clinic
     result = preprocess(request, artifacts=clinic.artifacts, results=clinic.registry.results, code="1")
     assert (collected.rows, collected.traffic, result.kept) == (1800, 600, 1800)
     assert result.ask == [] and result.quarantined == 0
+    # what no request holds would tell live rows from others by being missing
+    assert "visit" not in [column.name for column in clinic.schema(result).columns]
+    assert "no live request holds visit: left out; list it in features.allow to use it all the same" in result.notes
+    run = clinic.run("r3", **clinic.pipeline, features={"allow": ["visit"]})
+    request = PreprocessRequest(run=run, collect=collected)
+    result = preprocess(request, artifacts=clinic.artifacts, results=clinic.registry.results, code="1")
+    assert "visit" in [column.name for column in clinic.schema(result).columns]
+
+
+def test_a_masked_column_is_held_by_requests(clinic: LiveModel) -> None:
+    clinic.tell(clinic.ask([REQUEST | {"town": "(masked)"}], masked=["town"]), ["ill"])
+    clinic.pull_live()
+    manifest = json.loads(clinic.artifacts.read(clinic.snapshot("r2", **clinic.pipeline).manifest))
+    assert manifest["unsent"] == ["visit", "state"]
+
+
+@pytest.mark.parametrize("window", [None, LearningWindow(kind="sliding", days=9)])
+def test_a_snapshot_with_live_requests_is_made_again_from_its_manifest(
+    window: LearningWindow | None, clinic: LiveModel, tmp_path: Path
+) -> None:
+    clinic.tell(clinic.ask([REQUEST] * 5), ["ill"] * 5)
+    clinic.pull_live()
+    request = CollectRequest(run=clinic.run("r2", **clinic.pipeline).model_copy(update={"learns": window}))
+    registry = clinic.registry
+    first = collect(
+        request, data=clinic.data, artifacts=clinic.artifacts, leases=registry.leases, results=registry.results,
+        code="1", registry=registry,
+    )  # fmt: skip
+    manifest = json.loads(clinic.artifacts.read(first.manifest))
+    assert ("at" in manifest["objects"][-1]) == (window is not None)
+    for number, entry in enumerate(manifest["objects"]):
+        (tmp_path / str(number)).write_bytes(clinic.data.objects[entry["key"]])
+    artifacts = MemoryStore()
+    artifacts.objects |= {key: body for key, body in clinic.artifacts.objects.items() if "/claim/" in key}
+    again = collect(
+        request, data=SourceFiles(tmp_path, manifest["objects"]), artifacts=artifacts, leases=NoLeases(),
+        results=NoResults(), code="1",
+    )  # fmt: skip
+    assert again.manifest.sha256 == first.manifest.sha256
+    assert [shard.sha256 for shard in again.shards] == [shard.sha256 for shard in first.shards]

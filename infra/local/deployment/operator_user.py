@@ -68,6 +68,7 @@ def permissions(stack: str, resources: Resources, region: str, account: str) -> 
     queues = [f"arn:aws:sqs:{scope}:{url.rsplit('/', 1)[-1]}" for url in ids.get("AWS::SQS::Queue", [])]
     streams = [f"arn:aws:kinesis:{scope}:stream/{name}" for name in ids.get("AWS::Kinesis::Stream", [])]
     groups = [f"arn:aws:logs:{scope}:log-group:{name}*" for name in ids.get("AWS::Logs::LogGroup", [])]
+    alarms = [f"arn:aws:cloudwatch:{scope}:alarm:*"] if "AWS::CloudWatch::Alarm" in ids else []
     roles = ids.get("AWS::IAM::Role", [])
     schedule_roles = [f"arn:aws:iam::{account}:role/{name}" for name in roles if "ScheduleRole" in name]
     grants: list[tuple[str, list[str]]] = [
@@ -95,6 +96,7 @@ def permissions(stack: str, resources: Resources, region: str, account: str) -> 
             [f"arn:aws:scheduler:{scope}:schedule/default/{stack}-*"],
         ),
         ("iam:PassRole", schedule_roles),
+        ("cloudwatch:DescribeAlarms", alarms),
         ("logs:FilterLogEvents logs:GetLogEvents logs:DescribeLogStreams", groups),
     ]
     return [

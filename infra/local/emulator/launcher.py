@@ -24,6 +24,7 @@ from typing import Any
 
 from infra.local.emulator import kinesis_records
 from infra.local.emulator.alarms import Alarms
+from infra.local.emulator.cloudwatch_rights import fill_in_cloudwatch_rights
 from infra.local.emulator.container_bridge import ContainerBridge
 from infra.local.emulator.containers import Containers
 from infra.local.emulator.environment import environment, unsaved_marker
@@ -48,7 +49,6 @@ from infra.local.emulator.limits.sandboxes import SandboxWatch
 from infra.local.emulator.limits.states import limit_state_data
 from infra.local.emulator.limits.temporary_files import TemporaryFolders
 from infra.local.emulator.memory_bounds import bound_memory
-from infra.local.emulator.metric_namespace import fill_in_metric_namespace
 from infra.local.emulator.patches import (
     keep_attributes_of_nested_resources,
     keep_retained_resources_of_nested_stacks,
@@ -180,7 +180,7 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
 
     restrict_root_to(root)
     fill_in_leading_keys(dynamodb, iam, iam_actions, iam_evaluator)
-    fill_in_metric_namespace(iam_actions)
+    fill_in_cloudwatch_rights(iam_actions)
     keep_attributes_of_nested_resources()
     keep_retained_resources_of_nested_stacks()
     report_errors_of_starting_functions()

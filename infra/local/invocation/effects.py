@@ -5,7 +5,7 @@ from __future__ import annotations
 EFFECTS = {
     "Claim": "takes the model's lease for the event's run: other runs wait until `conclude` releases it",
     "Land": "writes the records of the event as rows, which the next run reads",
-    "Pull": "reads the sources of the pipeline file, and writes what is new as rows, which the next run reads",
+    "Pull": "reads the pipeline file's sources and labelled requests, and writes what is new as rows for the next run",
     "Register": "registers the version of the event's run, unless that is done",
     "Relay": "puts the events of the event's records on the bus again: ModelDegraded may start a run",
     "Deploy": "moves the traffic of the model as the event says, unless the rollout has done it",

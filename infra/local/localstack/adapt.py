@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from infra.local.deployment.left_out import references
+
 Template = dict[str, Any]
 EXPRESSION = re.compile(r"!\{")
+UNSEEN = ("AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition")
 
 UNCHECKED = "unsigned requests to the API are answered: who predicts and who decides is not checked, nor recorded"
 NO_SCHEDULES = (
@@ -38,6 +41,7 @@ def adapt(template: Template, stack: str, *, partitions: bool) -> list[str]:
         *_rules_for_schedules(template),
         *_named_streams(template, stack),
         *_untraced_machines(template),
+        *_without_dashboards(template),
         *([] if partitions else _plain_prefixes(template)),
     ]
 
@@ -115,6 +119,18 @@ def _untraced_machines(template: Template) -> list[str]:
         if resource["Type"] == "AWS::StepFunctions::StateMachine":
             traced += resource["Properties"].pop("TracingConfiguration", None) is not None
     return [f"{traced} state machines are not traced: there is no X-Ray"] if traced else []
+
+
+def _without_dashboards(template: Template) -> list[str]:
+    """Leave out dashboards and saved queries, for which it has no providers; outputs that name them say `none`."""
+    resources = template["Resources"]
+    names = {name for name, resource in resources.items() if resource["Type"] in UNSEEN}
+    for name in names:
+        del resources[name]
+    for output in (template.get("Outputs") or {}).values():
+        if names & references(output):
+            output["Value"] = "none"
+    return [f"{len(names)} dashboards and saved queries: there are none of these"] if names else []
 
 
 def _plain_prefixes(template: Template) -> list[str]:

@@ -221,7 +221,9 @@ class S3Store:
             if page is None:
                 return
             for entry in page.get("Contents", []):
-                yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"].timestamp())
+                written = entry.get("LastModified")
+                modified = written.timestamp() if written else 0.0
+                yield Listed(entry["Key"], entry["ETag"].strip('"'), entry["Size"], modified)
 
     def download(self, listed: Listed, path: Path) -> str | None:
         response = self._stream(path, Bucket=self.bucket, Key=listed.key, IfMatch=listed.etag)

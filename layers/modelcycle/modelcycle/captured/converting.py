@@ -68,7 +68,7 @@ def convert_next(data: Store, objects: Sequence[Listed], model: str, folder: Pat
                 continue
             if isinstance(error, BadData):
                 raise
-            written = AnswerFiles([], [], {}, {})
+            written = AnswerFiles([], [], [], {}, {})
             joined = joined._replace(read=[], broken=[*joined.read, *joined.broken], lines=0)
         for path in folder.iterdir():
             if path.name not in ("rows", "rows-once"):

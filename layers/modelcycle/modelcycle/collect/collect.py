@@ -154,6 +154,8 @@ def collect(
             repeated = [source["key"] for source in sources if "repeats" in source]
             sources = [source | arrivals.get(source["key"], {}) for source in sources]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
+            if live.unsent:
+                manifest["unsent"] = live.unsent
             if correction_objects:
                 manifest["corrections"] = correction_objects
             return Collected(

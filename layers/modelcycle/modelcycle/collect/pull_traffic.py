@@ -23,6 +23,7 @@ from modelcycle.collect.traffic_file import read_traffic_file, write_traffic_fil
 from modelcycle.collect.traffic_rows import (
     MAX_TRAFFIC_ROWS,
     TrafficColumns,
+    TrafficRows,
     create_answered,
     create_predictions,
     create_traffic_rows,
@@ -95,11 +96,13 @@ def pull_traffic(
     )
     with TemporaryDirectory() as name, connect(Path(name), "pull") as engine:
         folder = Path(name)
-        files, notes = _join(engine, data, pipeline, signature, columns, outcomes, captures, now, folder)
-        days = _write_days(engine, landed, columns, folder) if files else {}
+        found = _join(engine, data, pipeline, signature, columns, outcomes, captures, now, folder)
+        days = _write_days(engine, landed, columns, found.sent, folder) if found.rows else {}
     kept = {file.key.removeprefix(landed.prefix)[:DAY_CHARACTERS]: file for file in landed.files}
     every = [file for _, file in sorted((kept | days).items())]
-    return PulledTraffic(landed.record(every, watermark) if every else [], notes)
+    files = landed.record(every, watermark) if every else []
+    # the watermark is a hash, which says nothing to people
+    return PulledTraffic([file.model_copy(update={"watermark": None}) for file in files], found.notes)
 
 
 def _captures(data: Store, pipeline: Pipeline, now: datetime) -> Selection:
@@ -120,8 +123,8 @@ def _mark(contract: Contract, objects: Sequence[Listed]) -> str:
 def _join(
     engine: Engine, data: Store, pipeline: Pipeline, signature: Signature, columns: TrafficColumns,
     outcomes: Selection, captures: Selection, now: datetime, folder: Path,
-) -> tuple[int, list[str]]:  # fmt: skip
-    """Create `traffic_rows`; return their number, and what people should know."""
+) -> TrafficRows:  # fmt: skip
+    """Create `traffic_rows`."""
     told = OutcomeColumns(signature.target, signature.id_columns)
     read = read_outcomes(engine, data, outcomes.objects, folder, told)
     files, broken = download(data, captures.objects, folder / "captures")
@@ -138,12 +141,14 @@ def _join(
     if answered >= MAX_TRAFFIC_ROWS:
         notes.append(f"only the newest {MAX_TRAFFIC_ROWS:,} labelled predictions are read")
     if not answered:
-        return 0, notes
+        return TrafficRows(0, [], notes)
     found = create_traffic_rows(engine, columns)
-    return found.rows, [*notes, *found.notes]
+    return found._replace(notes=[*notes, *found.notes])
 
 
-def _write_days(engine: Engine, landed: LandedFiles, columns: TrafficColumns, folder: Path) -> dict[str, LandedFile]:
+def _write_days(
+    engine: Engine, landed: LandedFiles, columns: TrafficColumns, sent: list[str], folder: Path
+) -> dict[str, LandedFile]:
     """Write the file of each day that has rows."""
     before = {file.key.removeprefix(landed.prefix)[:DAY_CHARACTERS]: file for file in landed.files}
     written: dict[str, LandedFile] = {}
@@ -152,7 +157,7 @@ def _write_days(engine: Engine, landed: LandedFiles, columns: TrafficColumns, fo
         if day in before:
             earlier = read_traffic_file(engine, landed.data.fetch(before[day].artifact, folder))
         path = folder / f"{day}.parquet"
-        rows = write_traffic_file(engine, day, columns.readings, earlier, path)
+        rows = write_traffic_file(engine, day, columns.readings, sent, earlier, path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         key = f"{landed.prefix}{day}-{digest[:20]}.parquet"

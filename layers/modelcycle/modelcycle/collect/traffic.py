@@ -11,17 +11,21 @@ from modelcycle.collect.pinned_contract import Pinned
 from modelcycle.collect.shards import write_shards
 from modelcycle.collect.traffic_file import read_traffic_file, traffic_table, versions_of
 from modelcycle.collect.traffic_spelling import readings_of
+from modelcycle.reading import TextTable
 from modelcycle.store import Listed, Store
 
 MAX_NAMED_VERSIONS = 5  # the newest
 
 
 class LiveRows(NamedTuple):
-    """The rows as Parquet files, the entries of their objects in the manifest, and what people should know."""
+    """The rows as Parquet files, the entries of their objects in the manifest, the columns of the snapshot that no
+    request holds, and what people should know.
+    """
 
     rows: int
     shards: list[Path]
     entries: list[Entry]
+    unsent: list[str]
     notes: list[str]
 
 
@@ -43,17 +47,20 @@ def read_traffic(
     Transient, Unknown : an object has changed or is gone
     """
     if not listing:
-        return LiveRows(0, [], [], [])
+        return LiveRows(0, [], [], [], [])
     folder = folder / "traffic"
     folder.mkdir()
     readings = readings_of(pinned.contract.terms()) if pinned is not None else {}
-    tables, entries, versions = [], [], set()
+    tables: list[TextTable] = []
+    entries: list[Entry] = []
+    versions: set[int] = set()
+    sent: set[str] = set()
     for number, listed in enumerate(listing, start=first):
         source = folder / f"{number}.source"
         entry = downloaded(data, listed, source)
-        table = traffic_table(
-            engine, read_traffic_file(engine, source), names, readings, number, folder / f"{number}.parquet"
-        )
+        file = read_traffic_file(engine, source)
+        table = traffic_table(engine, file, names, readings, number, folder / f"{number}.parquet")
+        sent |= {*file.sent}
         versions |= {*versions_of(engine, [source])}
         source.unlink()
         tables.append(table)
@@ -62,4 +69,5 @@ def read_traffic(
     shards = write_shards(engine, tables, list(names), folder)
     newest = sorted(versions)[-MAX_NAMED_VERSIONS:]
     of = f"version{'s' * (len(newest) > 1)} {', '.join(map(str, newest))}"
-    return LiveRows(rows, shards, entries, [f"{rows:,} rows are live requests to {of} whose outcome is known"])
+    unsent = [name for name in names if name not in sent]
+    return LiveRows(rows, shards, entries, unsent, [f"{rows:,} rows are live requests to {of} whose outcome is known"])

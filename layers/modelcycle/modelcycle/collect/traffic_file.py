@@ -22,10 +22,11 @@ KEY = "modelcycle_columns"
 
 
 class TrafficFile(NamedTuple):
-    """A file on the disk; how its columns `c0`, `c1` ... are read, by name and in order."""
+    """A file on the disk; how its columns `c0`, `c1` ... are read, by name and in order; those that requests hold."""
 
     path: Path
     readings: dict[str, list[Any]]
+    sent: list[str]
 
 
 def read_traffic_file(engine: Any, path: Path) -> TrafficFile:
@@ -33,11 +34,12 @@ def read_traffic_file(engine: Any, path: Path) -> TrafficFile:
     found = engine.execute(
         f"SELECT decode(value) FROM parquet_kv_metadata({literal(path)}) WHERE decode(key) = {literal(KEY)}"
     ).fetchone()
-    return TrafficFile(path, dict(json.loads(found[0])))
+    told = json.loads(found[0])
+    return TrafficFile(path, dict(told["columns"]), told["sent"])
 
 
 def write_traffic_file(
-    engine: Any, day: str, readings: Mapping[str, Reading], earlier: TrafficFile | None, path: Path
+    engine: Any, day: str, readings: Mapping[str, Reading], sent: Sequence[str], earlier: TrafficFile | None, path: Path
 ) -> int:
     """Write the rows of a day in `traffic_rows`, and those of an earlier file whose prediction is not among them.
 
@@ -56,7 +58,8 @@ def write_traffic_file(
             f" UNION ALL SELECT prediction_id, asked_at, version, {old} FROM read_parquet({literal(earlier.path)})"
             " ANTI JOIN traffic_rows USING (prediction_id)"
         )
-    metadata = literal(json.dumps(list(now.items()), ensure_ascii=True))
+    told = {"columns": list(now.items()), "sent": sorted({*sent, *(earlier.sent if earlier is not None else [])})}
+    metadata = literal(json.dumps(told, ensure_ascii=True))
     rows: int = engine.execute(
         f"""COPY (SELECT * FROM ({query}) ORDER BY asked_at, prediction_id) TO {literal(path)}
             (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(len(now))},

@@ -46,9 +46,12 @@ class TrafficColumns(NamedTuple):
 
 
 class TrafficRows(NamedTuple):
-    """What has become of the captured rows: how many rows there are, and what people should know."""
+    """What has become of the captured rows: how many there are, the columns that any of them holds, even masked, and
+    what people should know.
+    """
 
     rows: int
+    sent: list[str]
     notes: list[str]
 
 
@@ -159,7 +162,7 @@ def create_traffic_rows(engine: Engine, columns: TrafficColumns) -> TrafficRows:
     masked = [name for (name,) in hidden if name in readings]
     if masked:
         notes.append(f"masked values of {_listed(masked)} are missing")
-    return TrafficRows(rows, notes)
+    return TrafficRows(rows, sent, notes)
 
 
 def _sent(engine: Engine, names: list[str]) -> list[str]:

@@ -27,7 +27,8 @@ class Labelled:
     slices : each row's group by column that the model reads
     groups : each row's group by sensitive column, where requests or outcomes hold it
     predicted : rows of all predictions, by day (YYYY-MM-DD) and version, with or without an outcome
-    counts : of outcomes: `unknown` ids, `twice`, `contradictory`, `late`, `not a class`, ...
+    counts : of outcomes, without those that are zero: `rows`, `known`, `unknown`, `twice`, `contradictory`,
+        `out of order`, `of another type`, ...; docs/feedback.md explains them
     """
 
     at: npt.NDArray[np.float64]

@@ -24,10 +24,13 @@ from modelcycle.monitor.judged_rows import (
     judged_rows,
     target_of,
 )
+from modelcycle.monitor.performance import WATCHED_WITH_OUTCOMES
 from modelcycle.spec import Monitoring, Task
 
 MIN_PERIODS = 20  # days, or else hours, that are added up: rows of one period are not independent
-MANY_PERIODS, DRAWS = 500, 4_999
+MANY_PERIODS = 500  # from which the limit distribution holds; with fewer, DRAWS paths without a change are drawn
+DRAWS = 4_999
+SURELY_CHANCE = 0.2  # p value above which no pipeline file sees a change
 CAPPED_SHARE = 0.99  # of absolute errors: above this quantile they count as it, since one giant error is no change
 Numbers = npt.NDArray[np.float64]
 
@@ -57,7 +60,7 @@ def change_point(
     Parameters
     ----------
     window : rows after its end are not read
-    false_alarms : probability of an alarm without a change; default: the share that performance leaves
+    false_alarms : probability of an alarm without a change; default: its part of `limits.false_alarms`
 
     Returns
     -------
@@ -72,7 +75,7 @@ def change_point(
     at, losses = labelled.at[rows], _losses(labelled, rows, task)
     change = rise(losses, periods(at))
     growth = (change.after - change.before) / max(change.before, 1e-9)
-    limit = limits.false_alarms / 4 if false_alarms is None else false_alarms
+    limit = limits.false_alarms / WATCHED_WITH_OUTCOMES if false_alarms is None else false_alarms
     since = datetime.fromtimestamp(at[change.first], UTC)
     if change.p >= limit:
         detail = f"the losses of {len(rows):,} predictions show no change"
@@ -97,10 +100,10 @@ def rise(values: Numbers, groups: npt.NDArray[np.int64]) -> Change:
 
     Examples
     --------
-    >>> losses = np.concatenate([np.tile([0.0, 1.0], 150), np.tile([1.0, 0.0, 1.0, 1.0], 50)])
+    >>> losses = np.concatenate([np.tile([1.0, 0.0], 150), np.tile([1.0, 1.0, 0.0, 1.0], 50)])
     >>> change = rise(losses, np.arange(500))
     >>> change.first, change.before, change.after, change.p < 0.001
-    (299, 0.5, 0.75, True)
+    (300, 0.5, 0.75, True)
     """
     n = len(values)
     ends = np.append(np.flatnonzero(np.diff(groups)), n - 1)
@@ -126,7 +129,7 @@ def _by_chance(rise_of_path: float, sizes: Numbers) -> float:
     The bridge is the limit of many periods. With fewer, the same statistic is drawn for periods without a change.
     """
     limit = math.exp(-2 * rise_of_path**2)
-    if len(sizes) >= MANY_PERIODS:
+    if limit > SURELY_CHANCE or len(sizes) >= MANY_PERIODS:
         return limit
     random = np.random.default_rng(0)  # equal losses, equal p
     sums = random.normal(size=(DRAWS, len(sizes))) * np.sqrt(sizes)

@@ -59,7 +59,8 @@ def estimate(sample: WindowSample | None, task: Task, metric: str, threshold: fl
     if drawn is None or len(drawn) == 0:
         return None
     low, high = np.quantile(drawn, [TAIL, 1 - TAIL])
-    return Estimate(metric=metric, value=float(drawn.mean()), low=float(low), high=float(high), method=method)
+    value = float(np.clip(drawn.mean(), low, high))
+    return Estimate(metric=metric, value=value, low=float(low), high=float(high), method=method)
 
 
 def estimate_signal(

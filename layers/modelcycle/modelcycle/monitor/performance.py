@@ -89,7 +89,7 @@ def performance_signals(
     if labelled is None or not len(labelled.at):
         return Performance([_unknown(metric, "no outcome of a prediction is known: see `modelcycle feedback`")])
     judged = judged_rows(labelled, version, task, window, limits)
-    days, notes = _days(labelled, task, metric, {version: threshold} | dict(thresholds or {}), estimates or {})
+    days, notes = _days(labelled, task, {version: threshold} | dict(thresholds or {}), estimates or {})
     if judged.waiting:
         notes.append(
             f"{len(judged.waiting)} days are not judged yet, since most of their outcomes are still to come:"
@@ -223,7 +223,7 @@ def _figures(labelled: Labelled, rows: Positions, task: Task, threshold: float) 
 
 
 def _days(
-    labelled: Labelled, task: Task, metric: str, thresholds: Mapping[int, float],
+    labelled: Labelled, task: Task, thresholds: Mapping[int, float],
     estimates: Mapping[tuple[str, int], Estimate],
 ) -> tuple[list[DayPerformance], list[str]]:  # fmt: skip
     positions = np.flatnonzero(usable(labelled, task) & (labelled.at >= 0) & (labelled.at < 1e11))
@@ -233,7 +233,8 @@ def _days(
     distinct, codes = np.unique(pairs, axis=0, return_inverse=True)
     order = np.argsort(codes.ravel(), kind="stable")
     counts = np.bincount(codes.ravel(), minlength=len(distinct))
-    for (day, version), rows in zip(distinct.tolist(), np.split(positions[order], np.cumsum(counts)[:-1]), strict=True):
+    parts = np.split(positions[order], np.cumsum(counts))[:-1]
+    for (day, version), rows in zip(distinct.tolist(), parts, strict=True):
         of_day[day_name(day), version] = rows
     keys = {(day, int(version)) for day, versions in labelled.predicted.items() for version in versions} | {*of_day}
     days, left_out = [], 0

@@ -71,30 +71,16 @@ def _curve(kind: Kind, scores: Numbers, is_class: Numbers, weights: Numbers) -> 
 
         fitted: Any = IsotonicRegression(out_of_bounds="clip").fit(scores[used], is_class[used], weights[used])
         return lambda values: np.asarray(fitted.predict(values), dtype=np.float64)
-    intercept, slope = _logistic(_logit(scores), is_class, weights)
-    return lambda values: 1 / (1 + np.exp(-np.clip(intercept + slope * _logit(values), -30, 30)))
+    from sklearn.linear_model import LogisticRegression
+
+    # a weak penalty keeps the slope finite where the scores separate the classes
+    model: Any = LogisticRegression(C=1e3, solver="newton-cholesky").fit(
+        _logit(scores[used])[:, None], is_class[used], weights[used]
+    )
+    return lambda values: np.asarray(model.predict_proba(_logit(values)[:, None])[:, 1], dtype=np.float64)
 
 
 def _logit(scores: Numbers) -> Numbers:
     inside = np.clip(scores, SMALLEST, 1 - SMALLEST)
     logits: Numbers = np.log(inside / (1 - inside))
     return logits
-
-
-def _logistic(logits: Numbers, is_class: Numbers, weights: Numbers) -> tuple[float, float]:
-    """Return intercept and slope by Newton's method, from those of calibrated scores.
-
-    A weak prior of the slope keeps it finite where the logits separate the classes.
-    """
-    curve = np.array([0.0, 1.0])
-    design = np.stack([np.ones(len(logits)), logits], axis=1)
-    prior = np.diag([1e-3, 1e-1])
-    for _ in range(25):
-        fitted = 1 / (1 + np.exp(-np.clip(design @ curve, -30, 30)))
-        gradient = design.T @ (weights * (is_class - fitted)) - prior @ (curve - [0.0, 1.0])
-        hessian = (design * (weights * fitted * (1 - fitted))[:, None]).T @ design + prior
-        step = np.linalg.solve(hessian, gradient)
-        curve = curve + np.clip(step, -2, 2)
-        if float(np.abs(step).max()) < 1e-6:
-            break
-    return float(curve[0]), float(curve[1])

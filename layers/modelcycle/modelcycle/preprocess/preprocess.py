@@ -49,6 +49,7 @@ from modelcycle.preprocess.split import (
     units_of_part,
 )
 from modelcycle.preprocess.training_profile import training_profile
+from modelcycle.preprocess.unsent import unsent_columns, unsent_note
 from modelcycle.preprocess.window import create_no_older_rows, leave_out_older, older_labels
 from modelcycle.registry import Results
 from modelcycle.spec import Pipeline
@@ -117,7 +118,8 @@ def _preprocess(
     manifest = read_json(artifacts, collected.manifest)
     names: list[str] = manifest["columns"]
     target_number = names.index(pipeline.target)
-    dropped = {number for number, name in enumerate(names) if name in pipeline.drop_columns}
+    unsent = unsent_columns(manifest, pipeline)
+    dropped = {number for number, name in enumerate(names) if name in {*pipeline.drop_columns, *unsent}}
     shards = [artifacts.fetch(shard, folder) for shard in collected.shards]
     rows = create_clean_rows(engine, shards, len(names), pipeline.missing_everywhere, folder)
     for shard in shards:
@@ -212,6 +214,7 @@ def _preprocess(
             note
             for note in (
                 *window_notes,
+                *unsent_note(unsent),
                 *reading_notes(decided, pipeline),
                 moved,
                 *grouping.notes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -11,8 +12,9 @@ from modelcycle.messages import WindowKind
 from modelcycle.registry.events import EventKind
 from modelcycle.registry.incident_kinds import IncidentKind, headline
 
+AT_ONCE: frozenset[IncidentKind] = frozenset({"broken data"})  # kinds that one window opens
 MIN_QUIET_WINDOWS = 2  # without the alarm, before an incident closes
-MIN_QUIET = timedelta(minutes=30)  # between the ends of the two: windows that are nearly the same tell nothing new
+MIN_QUIET = timedelta(minutes=30)  # between the ends of two windows that count: closer ones tell nothing new
 
 ChangeKind = Literal["opened", "still open", "closed"]
 EVENTS: dict[ChangeKind, EventKind] = {
@@ -31,6 +33,31 @@ class Quiet(BaseModel):
     @property
     def is_long_enough(self) -> bool:
         return self.windows >= MIN_QUIET_WINDOWS and self.until - self.since >= MIN_QUIET
+
+
+class Suspected(BaseModel):
+    """An alarm that a second window has to show too, before it is an incident.
+
+    Parameters
+    ----------
+    subjects : the columns, groups or metrics that have shown it
+    since : end of the first window that did
+    seen : by length of the windows, the end of the newest one
+    """
+
+    model_config = ConfigDict(defer_build=True)
+
+    subjects: list[str]
+    since: datetime
+    seen: dict[WindowKind, datetime]
+
+    def is_confirmed_by(self, kind: WindowKind, end: datetime, subjects: Collection[str]) -> bool:
+        """Return whether a window shows one of the same subjects, and is another one: longer, shorter, or later.
+
+        Windows of one length that end within MIN_QUIET hold nearly the same rows.
+        """
+        later = kind not in self.seen or end - self.since >= MIN_QUIET
+        return later and not set(self.subjects).isdisjoint(subjects)
 
 
 class Incident(BaseModel):
@@ -83,10 +110,10 @@ class Incident(BaseModel):
 
     def sentence(self, change: ChangeKind) -> str:
         """Return what people read about a change of the incident."""
-        name, why = (
-            f"{self.model}:{self.version}, incident {self.number}",
-            f"`modelcycle monitor {self.model}` shows why",
-        )
+        name = f"{self.model}:{self.version}, incident {self.number}"
+        why = f"`modelcycle monitor {self.model}` shows why"
+        if self.kind == "broken data":
+            why += "; nothing is retrained while it is open"
         since = f"{self.opened_at:%Y-%m-%d %H:%M} UTC"
         if change == "closed":
             return f"{name} is closed: {self.closed_why}. It was open since {since}: {self.headline}."

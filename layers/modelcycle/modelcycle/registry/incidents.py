@@ -15,7 +15,16 @@ from pydantic import BaseModel, ConfigDict
 from modelcycle.messages import Broken, Signal, WindowKind
 from modelcycle.registry import keys
 from modelcycle.registry.events import plain_line
-from modelcycle.registry.incident import EVENTS, MIN_QUIET_WINDOWS, ChangeKind, Incident, IncidentChange, Quiet
+from modelcycle.registry.incident import (
+    AT_ONCE,
+    EVENTS,
+    MIN_QUIET_WINDOWS,
+    ChangeKind,
+    Incident,
+    IncidentChange,
+    Quiet,
+    Suspected,
+)
 from modelcycle.registry.incident_kinds import IncidentKind, Seen, by_kind
 from modelcycle.registry.table import Record, Table, Write, retry_when_raced, revision_of
 from modelcycle.registry.unit_of_work import UnitOfWork
@@ -33,11 +42,12 @@ class NewestLook(BaseModel):
 
 
 class Now(BaseModel):
-    """`looks` by version and length of the window, `open` by version and kind; `last` is the newest number."""
+    """`looks` by version and length of the window, `suspected` and `open` by version and kind; `last` number."""
 
     model_config = ConfigDict(defer_build=True)
 
     looks: dict[str, NewestLook] = {}
+    suspected: dict[str, Suspected] = {}
     open: dict[str, int] = {}
     last: int = 0
 
@@ -83,7 +93,8 @@ class Incidents:
     ) -> list[IncidentChange]:  # fmt: skip
         """Open, continue and close the incidents of a version by what one window shows.
 
-        An incident opens with the first alarm. It closes after MIN_QUIET_WINDOWS windows in a row that could show it
+        An incident opens when a second window shows the alarm, one of another length or a later one; wrong values
+        (`AT_ONCE`) open one at once. It closes after MIN_QUIET_WINDOWS windows in a row that could show it
         and do not, of each length that has shown it, or once its version is no longer live. A look that comes again
         returns what it returned; one that is older than the newest look changes nothing.
 
@@ -111,7 +122,7 @@ class Incidents:
         changed.follow(look)
         looks = {name: one for name, one in now.looks.items() if int(name.partition(" ")[0]) in {*live, version}}
         looks[_name(version, kind)] = NewestLook(end=end, changes=changed.changes)
-        after = Now(looks=looks, open=changed.open, last=changed.last)
+        after = Now(looks=looks, suspected=changed.suspected, open=changed.open, last=changed.last)
         changed.unit.put(Write(*keys.incidents_now(model), after.model_dump(mode="json"), revision_of(record)))
         changed.unit.commit()
         return changed.changes
@@ -134,11 +145,13 @@ class Changed:
         self.incidents = incidents
         self.unit = unit
         self.open = dict(now.open)
+        self.suspected = dict(now.suspected)
         self.last = now.last
         self.changes: list[IncidentChange] = []
 
     def close_those_not_live(self, look: Look) -> None:
         """Close the incidents of versions that no longer answer requests."""
+        self.suspected = {name: one for name, one in self.suspected.items() if int(name.partition(" ")[0]) in look.live}
         for name, number in sorted(self.open.items(), key=lambda item: item[1]):
             if int(name.partition(" ")[0]) in look.live:
                 continue
@@ -155,7 +168,37 @@ class Changed:
             if number is not None:
                 self._continue(look, seen, *self.incidents._get(look.model, number))
             elif seen.alarms:
-                self._open(look, kind, seen)
+                self._suspect(look, kind, seen)
+            elif seen.quiet:
+                self._calm(look, kind)
+
+    def _suspect(self, look: Look, kind: IncidentKind, seen: Seen) -> None:
+        """Open an incident, or remember the alarm until another window shows it too."""
+        name, end = _name(look.version, kind), look.window[1]
+        earlier = self.suspected.get(name)
+        if earlier is not None and earlier.since > end:  # the clock was wrong
+            earlier = None
+        if kind in AT_ONCE or (earlier is not None and earlier.is_confirmed_by(look.kind, end, seen.alarms)):
+            self.suspected.pop(name, None)
+            self._open(look, kind, seen)
+            return
+        subjects = list(dict.fromkeys([*(earlier.subjects if earlier else []), *seen.alarms]))
+        self.suspected[name] = Suspected(
+            subjects=subjects[:MAX_OPEN_SUBJECTS], since=earlier.since if earlier else end,
+            seen=(earlier.seen if earlier else {}) | {look.kind: end},
+        )  # fmt: skip
+
+    def _calm(self, look: Look, kind: IncidentKind) -> None:
+        """Forget an alarm that a window of the same length no longer shows."""
+        name = _name(look.version, kind)
+        earlier = self.suspected.get(name)
+        if earlier is None or look.kind not in earlier.seen:
+            return
+        seen = {length: end for length, end in earlier.seen.items() if length != look.kind}
+        if seen:
+            self.suspected[name] = earlier.model_copy(update={"seen": seen})
+        else:
+            del self.suspected[name]
 
     def _open(self, look: Look, kind: IncidentKind, seen: Seen) -> None:
         self.last += 1
