@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import threading
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from modelcycle.captured import compacted as compacted_reading
 from modelcycle.captured.manifest import manifest_key, read_manifest, read_progress
 from modelcycle.compact import compact
 from modelcycle.engine import connect
-from modelcycle.faults import Raced
+from modelcycle.faults import BadData, Raced
 from modelcycle.messages import Compacted, CompactRequest
+from modelcycle.store import Listed
 from tests.fakes import MemoryStore
 from tests.unit.captured_lines import MODEL, NOON, capture, hours, key, line
 from tests.unit.killable import KillableStore, Killed
@@ -129,6 +131,34 @@ def test_an_open_hour_is_not_compacted_and_is_read_all_the_same(tmp_path: Path) 
     assert [one["id"] for one in read(store, tmp_path)] == ["id-12", "id-13", "id-14"]
 
 
+def test_a_window_of_weeks_reads_compacted_hours_of_all_its_months_and_lists_no_old_captures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = MemoryStore("data")
+    days = (0, 20, 40, 44)
+    for day in days:
+        capture(store, NOON + timedelta(days=day), "a", line(10 + day, {"x": 1}, NOON + timedelta(days=day)))
+    end = NOON + timedelta(days=45)
+    assert compacted(store, end).hours == 4
+    capture(store, end, "a", line(99, {"x": 1}, end))
+    listed: list[str] = []
+
+    def list_and_note(prefix: str) -> Iterator[Listed]:
+        listed.append(prefix)
+        return MemoryStore.list(store, prefix)
+
+    monkeypatch.setattr(store, "list", list_and_note)
+    assert [one["id"] for one in read(store, tmp_path, NOON, end + HOUR)] == [
+        "id-10",
+        "id-30",
+        "id-50",
+        "id-54",
+        "id-99",
+    ]
+    assert len(listed) <= 12
+    assert [one["id"] for one in read(store, tmp_path, NOON + timedelta(days=1), end)] == ["id-30", "id-50", "id-54"]
+
+
 def test_a_window_ends_before_its_end(tmp_path: Path) -> None:
     store = MemoryStore("data")
     capture(store, NOON, "a", *(line(n, {}, NOON + timedelta(minutes=n)) for n in range(10, 60, 10)))
@@ -166,7 +196,7 @@ def test_lines_that_are_too_long_or_no_utf_8_are_counted(tmp_path: Path) -> None
 def test_an_object_that_duckdb_cannot_read_is_left_out_and_the_others_are_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    write_answers = converting.write_answers
+    write_answers = answer_rows.write_answers
 
     def fails(engine: Any, lines: Path, *rest: Any) -> Any:
         if b"poison" in lines.read_bytes():
@@ -182,6 +212,36 @@ def test_an_object_that_duckdb_cannot_read_is_left_out_and_the_others_are_read(
     assert (told.rows, told.objects, told.unread) == (4, 4, 1)
     assert compacted(store).unread == 0
     assert [one["id"] for one in read(store, tmp_path)] == ["id-0", "id-1", "id-2", "id-4"]
+
+
+def test_objects_that_do_not_fit_into_the_memory_together_are_compacted_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_answers = answer_rows.write_answers
+
+    def fits_one(engine: Any, lines: Path, *rest: Any) -> Any:
+        if lines.read_bytes().count(b"\n") > 1:
+            raise BadData("the data do not fit into 512 MB of memory")
+        return write_answers(engine, lines, *rest)
+
+    monkeypatch.setattr(converting, "write_answers", fits_one)
+    store = MemoryStore("data")
+    for number in range(3):
+        capture(store, NOON, f"{number}", line(number, {"x": 1}))
+    assert compacted(store).rows == 3
+    assert [one["id"] for one in read(store, tmp_path)] == ["id-0", "id-1", "id-2"]
+
+
+def test_a_full_disk_is_no_fault_of_the_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        raise duckdb.IOException("no space left on device")
+
+    store = MemoryStore("data")
+    capture(store, NOON, "a", line(1, {"x": 1}))
+    with monkeypatch.context() as patch, pytest.raises(duckdb.IOException):
+        patch.setattr(converting, "write_answers", full)
+        compacted(store)
+    assert compacted(store).rows == 1
 
 
 def test_hours_with_other_columns_and_classes_fit_together(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from modelcycle.captured.answer_rows import AnswerFiles, write_answers
 from modelcycle.captured.joined_lines import join_lines
 from modelcycle.engine import connect
+from modelcycle.faults import BadData
 from modelcycle.store import Listed, Store
 
 
@@ -45,7 +46,7 @@ def convert_next(data: Store, objects: Sequence[Listed], model: str, folder: Pat
     Raises
     ------
     Transient : an object was replaced since it was listed, or the store does not answer
-    BadData : the work does not fit into the memory
+    BadData : an object does not fit into the memory
     """
     import duckdb
 
@@ -57,18 +58,18 @@ def convert_next(data: Store, objects: Sequence[Listed], model: str, folder: Pat
         try:
             with connect(folder, "captures") as engine:
                 written = write_answers(engine, lines, model, folder / "rows")
-        except duckdb.OutOfMemoryException:
+        except duckdb.OperationalError:  # of the disk, not of what is read
             raise
-        except duckdb.Error:  # find the object that DuckDB cannot read, by halves
-            if len(joined.read) <= 1:
-                written, joined = AnswerFiles([], [], [], {}, {}), joined._replace(
-                    read=[], broken=[*joined.read, *joined.broken], lines=0
-                )  # fmt: skip
-            else:
+        except (duckdb.Error, BadData) as error:  # what cannot be read, or is too wide, is found by halves
+            if len(joined.read) > 1:
                 count = len(joined.read) // 2
                 shutil.rmtree(folder)
                 folder.mkdir()
                 continue
+            if isinstance(error, BadData):
+                raise
+            written = AnswerFiles([], [], [], {}, {})
+            joined = joined._replace(read=[], broken=[*joined.read, *joined.broken], lines=0)
         for path in folder.iterdir():
             if path.name not in ("rows", "rows-once"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
