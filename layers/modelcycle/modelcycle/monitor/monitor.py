@@ -43,6 +43,8 @@ def monitor(
     windows = request.summarize.windows
     if not windows:
         result = _not_live(request)
+        closed = registry.incidents.update(request.model, 0, "day", result.window, [], [], ())
+        result = result.model_copy(update={"incidents": [change.text for change in closed]})
         registry.monitoring.keep([result])
         return Watched(model=request.model, windows=[result])
     labelled = Labelled.from_bytes(artifacts.read(request.summarize.labelled)) if request.summarize.labelled else None
