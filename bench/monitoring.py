@@ -174,10 +174,13 @@ def look_of_peer(name: str, folder: Path, change: Change) -> Look | None:
         ended = subprocess.run(
             command, check=False, capture_output=True, text=True, env=environment, timeout=PATIENCE_SECONDS
         )
-        found: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
-    except (subprocess.TimeoutExpired, ValueError, IndexError):
+    except subprocess.TimeoutExpired:
+        print(f"{change:<10}{name:<16}no answer after {PATIENCE_SECONDS:,.0f} seconds", flush=True)
+        return None
+    if ended.returncode:
         print(f"{change:<10}{name:<16}failed: {ended.stderr.strip().splitlines()[-1:]}", flush=True)
         return None
+    found: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
     measured = Look(found["seconds"], found["megabytes"], found["drifted"])
     _print(change, name, measured)
     return measured
