@@ -42,7 +42,7 @@ def columns(draw: st.DrawFn) -> ColumnCounts:
     )  # fmt: skip
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(columns(), columns(), st.lists(few_or_many, max_size=28))
 def test_any_counts_are_judged(column: ColumnCounts, labels: ColumnCounts, before: list[int]) -> None:
     window = summary(column, before=before, scores=labels)
