@@ -225,11 +225,13 @@ def number_side(values: Array, reference: Array, edges: Array) -> Side:
     found = values[~np.isnan(values)]
     counts = np.bincount(np.searchsorted(edges, found), minlength=len(edges) + 1)
     wide = found.astype(np.float64)
+    with np.errstate(all="ignore"):  # of huge numbers
+        deviation = float(wide.std()) if len(wide) else 0.0
     return Side(
         rows=len(values), counts=counts.tolist(), missing=len(values) - len(found),
         below=int((found < reference[0]).sum()), above=int((found > reference[-1]).sum()),
         distinct=min(len(found), 1000), mean=float(wide.mean()) if len(wide) else None,
-        deviation=float(wide.std()) if len(wide) else None,
+        deviation=deviation if len(wide) else None,
         quantiles=np.quantile(wide, QUANTILES, method="inverted_cdf").tolist() if len(wide) else [],
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact
 
 from bench.drawn_windows import Change, Drawn, window
 from modelcycle.model.window import ColumnCounts, WindowSample
@@ -31,6 +32,17 @@ def test_the_p_values_of_tables_by_chance_are_even() -> None:
             p = table.p_values(drawn)
             for limit in (0.2, 0.05, 0.01):  # a combination of tests is a little too careful, never bold
                 assert (p <= limit).mean() <= limit * 1.15 + 3 * (limit / 4_000) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("reference", "live"),
+    [((900, 30), (200, 2)), ((200, 2), (900, 30)), ((200, 199), (900, 870)), ((900_000, 60), (300_000, 40))],
+)
+def test_a_share_of_few_rows_is_tested_as_fisher_does(reference: tuple[int, int], live: tuple[int, int]) -> None:
+    table = share_table("missing", "x", (reference[1], reference[0]), (live[1], live[0]))
+    rows = [table.reference.tolist(), table.live.tolist()]
+    one_sided = [fisher_exact(rows, alternative=side).pvalue for side in ("less", "greater")]
+    assert table.p == pytest.approx(2 * min(one_sided), rel=0.1 if sum(table.rows) > 10**6 else 1e-6)
 
 
 @pytest.mark.parametrize("false_alarms", [0.002, 0.05])

@@ -15,12 +15,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtrc
-from scipy.stats import hypergeom
+from scipy.stats import binom, hypergeom
 
 from modelcycle.messages.monitoring import SignalKind
 
 MIN_EXPECTED = 5  # rows in each cell (Cochran, Some methods for strengthening the common chi-square tests, 1954)
 MIN_EXPECTED_SHARE = 100  # rows in each cell of a share, below which Fisher's exact test is used
+MAX_FISHER_ROWS = 10**6  # of both sides; above, the exact test takes seconds and the binomial one is near
 MAX_DRAWN_WITHOUT_REPLACEMENT = 10**9 - 1  # rows of both sides, of numpy's method
 MIN_CHANGE_ROWS = 0.5  # an empty cell counts as half a row
 
@@ -98,11 +99,20 @@ class Table:
         return smallest
 
     def _shares_p(self, hits: Counts) -> Array:
-        """Return the p values of Fisher's exact test, twice the smaller tail."""
+        """Return the p values of Fisher's exact test, twice the smaller tail; of many rows by the binomial."""
         different, where = np.unique(hits, return_inverse=True)
         first, second = self.rows
-        law = first + second, int(self.reference[1] + self.live[1]), first
-        tail = np.minimum(hypergeom.cdf(different, *law), hypergeom.sf(different - 1, *law))
+        total, marked = first + second, int(self.reference[1] + self.live[1])
+        if marked > total - marked:  # the rarer bin is looked at, on the smaller side
+            marked, different = total - marked, first - different
+        if second < first:
+            first, different = second, marked - different
+        if total <= MAX_FISHER_ROWS:
+            tails = hypergeom.cdf(different, total, marked, first), hypergeom.sf(different - 1, total, marked, first)
+        else:
+            fewer, share = min(marked, first), max(marked, first) / total
+            tails = binom.cdf(different, fewer, share), binom.sf(different - 1, fewer, share)
+        tail = np.minimum(*tails)
         p: Array = np.minimum(2 * tail, 1.0)[where]
         return p
 
