@@ -18,6 +18,7 @@ from modelcycle.messages import Signal
 from modelcycle.messages.monitoring import SignalState
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.losses import row_losses
+from modelcycle.monitor.gaps import MAX_EFFECT
 from modelcycle.monitor.judged_rows import (
     DAY_SECONDS,
     HOUR_SECONDS,
@@ -74,7 +75,7 @@ def change_point(
         return _signal("too few", detail=f"{len(rows):,} known outcomes, of at least {limits.minimum_rows:,}"), None
     at, losses = labelled.at[rows], _losses(labelled, rows, task)
     change = rise(losses, periods(at))
-    growth = (change.after - change.before) / max(change.before, 1e-9)
+    growth = min((change.after - change.before) / max(change.before, 1e-9), MAX_EFFECT)
     limit = limits.false_alarms / WATCHED_WITH_OUTCOMES if false_alarms is None else false_alarms
     since = datetime.fromtimestamp(at[change.first], UTC)
     if change.p >= limit:

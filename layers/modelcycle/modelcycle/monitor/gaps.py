@@ -12,6 +12,7 @@ import numpy.typing as npt
 from modelcycle.measured.grouped_means import means_against_rest
 from modelcycle.measured.units import Units
 
+MAX_EFFECT = 1e3  # a share of next to nothing says no more
 Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.float64]
 

@@ -26,6 +26,7 @@ MIN_KNOWN_SHARE = 0.5
 to arrive are a selection: of loans, those that have failed at once."""
 
 USUAL_QUANTILE = 0.9  # of the shares of known outcomes by day, weighted by their predictions
+LARGEST_NUMBER = float(np.finfo(np.float32).max)  # that a model can predict; the squares of larger ones overflow
 DAY_SECONDS, HOUR_SECONDS = 86_400, 3_600
 Positions = npt.NDArray[np.int64]
 
@@ -87,9 +88,11 @@ def judged_rows(
 
 
 def usable(labelled: Labelled, task: Task) -> npt.NDArray[np.bool_]:
-    """Return which rows (n,) can be measured: finite scores, and an outcome that the scores know."""
+    """Return which rows (n,) can be measured: finite scores, and an outcome that a score could be."""
     rows = np.isfinite(labelled.scores).all(axis=1) & np.isfinite(labelled.outcome) & np.isfinite(labelled.at)
-    if task != "regression":
+    if task == "regression":
+        rows &= np.abs(labelled.outcome) <= LARGEST_NUMBER
+    else:
         rows &= (labelled.outcome >= 0) & (labelled.outcome < labelled.scores.shape[1])
     return np.asarray(rows, dtype=np.bool_)
 

@@ -14,6 +14,7 @@ from modelcycle.measured.metrics import measure
 from modelcycle.messages import DayPerformance, Estimate, Signal
 from modelcycle.model.labelled import Labelled
 from modelcycle.monitor.fairness import fairness_signals
+from modelcycle.monitor.gaps import MAX_EFFECT
 from modelcycle.monitor.judged_rows import (
     DAY_SECONDS,
     JudgedRows,
@@ -30,7 +31,7 @@ from modelcycle.spec import Monitoring, Task, is_better
 WATCHED_WITH_OUTCOMES = 4  # performance, slices, fairness and concept drift share `false_alarms` equally
 MIN_MEASURED_ROWS = 20  # of a day and version, for metrics
 MAX_MEASURED_DAYS = 100  # days and versions with metrics, the newest
-MAX_EFFECT = 1e3
+
 Z = 1.959964  # half the width of a 95 % interval in standard errors
 Figures = dict[str, tuple[float, float, float]]
 
@@ -90,6 +91,11 @@ def performance_signals(
         return Performance([_unknown(metric, "no outcome of a prediction is known: see `modelcycle feedback`")])
     judged = judged_rows(labelled, version, task, window, limits)
     days, notes = _days(labelled, task, {version: threshold} | dict(thresholds or {}), estimates or {})
+    unusable = int((~usable(labelled, task) & (labelled.version == version)).sum())
+    if unusable:
+        notes.append(
+            f"{unusable:,} outcomes of version {version} are left out: no class or number that it could predict"
+        )
     if judged.waiting:
         notes.append(
             f"{len(judged.waiting)} days are not judged yet, since most of their outcomes are still to come:"

@@ -18,7 +18,7 @@ from modelcycle.messages import Signal
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import predicted_codes
-from modelcycle.monitor.gaps import Side, gaps, same_groups
+from modelcycle.monitor.gaps import MAX_EFFECT, Side, gaps, same_groups
 from modelcycle.monitor.judged_rows import Positions, target_of, units_of, usable
 from modelcycle.spec import Task
 
@@ -120,7 +120,8 @@ def _compare(current: _Rows, earlier: _Rows, task: Task) -> list[_Slice]:
             shown = float(earlier.shown[known][of_group].mean())
             found.append(
                 _Slice(
-                    column, groups[code], codes == code, change, change / max(loss, 1e-9), float(p_values[code]),
+                    column, groups[code], codes == code, change, min(change / max(loss, 1e-9), MAX_EFFECT),
+                    float(p_values[code]),
                     shown**0.5 if task == "regression" else shown,
                 )
             )  # fmt: skip
