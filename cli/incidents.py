@@ -6,7 +6,7 @@ from cli import console
 from cli.options import Options
 from cli.screens.incidents import incidents_text, model_incidents_text
 
-MAX_DECISIONS = 50  # of a model; --json prints as many
+MAX_DECISIONS = 500  # the newest of a model, alike ones counted together
 
 
 def incidents(model: str | None, options: Options) -> int:

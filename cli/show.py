@@ -33,7 +33,7 @@ from modelcycle.model.signature import Signature
 from modelcycle.registry import Entry, Move, RunRecord
 from modelcycle.store import S3Store, read_json
 
-MAX_RETRAINING_DECISIONS = 50  # the newest
+MAX_RETRAINING_DECISIONS = 500  # the newest, alike ones counted together
 
 
 def show(name: str, run_id: str | None, features: bool, options: Options, at: str | None = None) -> int:

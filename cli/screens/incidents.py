@@ -95,7 +95,7 @@ def decisions_text(decisions: Sequence[RetrainingDecision], now: datetime | None
         [
             ago(group[0].at, now), person(group[0].by) or ASKED_BY[group[0].kind],
             group[0].decision + (f" ({len(group):,} times)" if len(group) > 1 else ""),
-            clip(" ".join(group[0].why.split()), 120),
+            clip(" ".join(group[0].why.split()), 100),
         ]
         for group in alike[:MAX_SHOWN_DECISIONS]
     ]  # fmt: skip

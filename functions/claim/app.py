@@ -9,5 +9,4 @@ from modelcycle.observability import observed
 @observed("claim", ClaimRequest.from_event, log=["outcome", "detail", "run"])
 def handler(request: ClaimRequest) -> Claimed:
     aws = adapters()
-    runs, leases = aws.registry.runs, aws.registry.leases
-    return claim(request, data=aws.data, artifacts=aws.artifacts, runs=runs, leases=leases, flows=aws.flows)
+    return claim(request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, flows=aws.flows)

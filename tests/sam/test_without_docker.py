@@ -154,10 +154,8 @@ def test_the_files_have_one_event_and_the_variables_of_each_function(lived: Live
     keys = {variables[name]["AWS_ACCESS_KEY_ID"] for name in variables}
     assert len(keys) == len(variables), "each function has the keys of its own role"
     listed = (lived.files / "events" / "README.md").read_text()
-    assert (
-        "| retrain.json | made from events/retrain.json: it was not called here | decides about a run of the model, and may start it |"
-        in listed
-    )
+    effect = "decides about a run of the model, and may start it"
+    assert f"| retrain.json | made from events/retrain.json: it was not called here | {effect} |" in listed
 
 
 def test_the_keys_of_one_function_open_nothing_of_another(lived: Lived, host: FunctionHost) -> None:

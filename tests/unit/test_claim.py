@@ -51,8 +51,8 @@ class Model:
     """One model, and the executions that its uploads start."""
 
     def __init__(self, data: Data | None = None) -> None:
-        registry = Registry(MemoryTable())
-        self.runs, self.leases = registry.runs, registry.leases
+        self.registry = Registry(MemoryTable())
+        self.runs, self.leases = self.registry.runs, self.registry.leases
         self.flows = Flows()
         self.artifacts = MemoryStore()
         self.data = data or Data()
@@ -68,9 +68,7 @@ class Model:
             }
         )
         request = ClaimRequest(arrival, execution, WHEN)
-        return claim(
-            request, data=self.data, artifacts=self.artifacts, runs=self.runs, leases=self.leases, flows=self.flows
-        )
+        return claim(request, data=self.data, artifacts=self.artifacts, registry=self.registry, flows=self.flows)
 
     def end(self, claimed: Claimed, outcome: Any = "deployed") -> int:
         assert claimed.run

@@ -14,10 +14,9 @@ import cli.signing
 from cli.health import Health
 from cli.main import main
 from cli.screens import status
-from cli.screens.monitored import monitored_text
 from cli.screens.verdict import verdict_text
 from cli.screens.versions import version_text
-from modelcycle.messages import Artifact, Chain, Drift, Monitored, Validated
+from modelcycle.messages import Artifact, Chain, Monitored, Validated
 from modelcycle.registry import Entry, Move, Route, Standing, Version, Write
 from modelcycle.spec import Capture
 from tests.memory_place import ARN, ARTIFACT, AT, Cloud
@@ -131,28 +130,6 @@ def test_a_decision_at_localstack_says_that_nobody_is_recorded(
     cloud.place.name = "localstack"
     assert main(["approve", "m:1"]) == 0
     assert "who decides is not checked, nor recorded" in capsys.readouterr().err
-
-
-def test_the_monitor_shows_the_most_drifted_column_first() -> None:
-    columns = [
-        Drift(column="age", psi=0.1, missing_before=0, missing_now=0, drifted=False),
-        Drift(column="[sex]", psi=0.5, missing_before=0.01, missing_now=0.2, drifted=True),
-        Drift(column="absent", psi=None, missing_before=0, missing_now=1, drifted=False, detail="in no request"),
-    ]
-    result = monitored(state="degraded", drifted=["[sex]"], degraded=True, estimated=0.8)
-    screen = monitored_text(result, {"columns": [drift.model_dump() | {"more": 1} for drift in columns]})
-    assert screen.splitlines()[:2] == [
-        "m:2: degraded: many columns have drifted",
-        "  compared      500 predictions, 2026-01-01 00:00 UTC to 2026-01-02 00:00 UTC",
-    ]
-    rows = [line.split() for line in screen.splitlines()[-3:]]
-    assert rows[0] == ["[sex]", "0.500", "1.0%", "20.0%", "drifted"]
-    assert rows[-1][0] in ("absent", "age")
-
-
-@pytest.mark.parametrize("state", ["no data", "not live", "ok"])
-def test_the_monitor_has_no_table_if_nothing_was_compared(state: str) -> None:
-    assert len(monitored_text(monitored(state=state), {}).splitlines()) == 2
 
 
 def test_status_shows_problems_first_with_their_fixes() -> None:

@@ -12,9 +12,9 @@ import pytest
 import cli.open_place
 import cli.signing
 from cli.main import main
-from cli.screens.monitored import monitored_text
 from cli.screens.predictions import predictions_text
 from modelcycle.faults import Fault
+from modelcycle.messages import Watched
 from modelcycle.registry import Entry, Write
 from tests.memory_place import ARN, ARTIFACT, AT, Cloud
 from tests.unit.test_cli_show import monitored, version
@@ -90,7 +90,8 @@ def test_every_time_in_json_has_one_form(
     cloud.live(v1=90, v2=10)
     decided(cloud, "promote", 2, "")
     monkeypatch.setattr("cli.show.read_json", lambda store, artifact: {})
-    monkeypatch.setattr("cli.monitor.invoke_monitor", lambda *words: monitored(announced_at=AT).wire())
+    seen = Watched(model="m", windows=[monitored(announced_at=AT)])
+    monkeypatch.setattr("cli.monitor.run_look", lambda *words: seen)
     assert main([*words, "--json"]) == 0
     found = times(json.loads(capsys.readouterr().out))
     assert found or "--run" in words
@@ -144,23 +145,6 @@ def test_a_run_is_shown_with_what_its_version_got(
     cloud.live(**weights)
     assert main(["show", "m", "--run", "r1"]) == 0
     assert sentence in capsys.readouterr().out.splitlines()[-1]
-
-
-def test_a_degradation_that_was_announced_before_is_not_announced_again() -> None:
-    report: dict[str, Any] = {"columns": []}
-    first = monitored_text(monitored(state="degraded", degraded=True, announced_at=AT), report)
-    assert "ModelDegraded is sent to the bus" in first
-    again = monitored_text(monitored(state="degraded", degraded=True, announced_at=AT, announced_before=True), report)
-    assert "none: ModelDegraded was sent at 2026-01-01 00:00 UTC" in again
-    old = monitored_text(monitored(state="degraded", degraded=True, announced_before=True), report)
-    assert "ModelDegraded was sent earlier that day" in old
-
-
-def test_a_monitor_result_that_leaves_predictions_out_says_so() -> None:
-    report = {"columns": [], "newest_only": True, "objects": 5000, "objects_unread": 1}
-    screen = monitored_text(monitored(), report)
-    assert "older predictions of the window: only the newest 5,000 objects were read" in screen
-    assert "1 object of captured predictions" in screen
 
 
 @pytest.mark.parametrize("words", [

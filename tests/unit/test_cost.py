@@ -263,7 +263,11 @@ class Measured(Cloud):
 
     def _list(self, *, Prefix: str, **rest: Any) -> dict[str, Any]:  # noqa: N803
         found = sorted(key for key in self.s3.objects if key.startswith(Prefix))
-        return {"Contents": [{"Key": key, "ETag": '"e"', "Size": len(self.s3.objects[key])} for key in found]}
+        return {
+            "Contents": [
+                {"Key": key, "ETag": '"e"', "Size": len(self.s3.objects[key]), "LastModified": AT} for key in found
+            ]
+        }
 
     def _looks(self, **request: Any) -> dict[str, Any]:
         return {"executions": [{"executionArn": "look1"}, {"executionArn": "look2"}]}

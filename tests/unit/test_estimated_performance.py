@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from modelcycle.measured.metrics import measure_one
-from modelcycle.messages import DayPerformance, Estimate, MonitoringReport
+from modelcycle.messages import DayPerformance, Estimate, Monitored
 from modelcycle.model.window import WindowSample
 from modelcycle.monitor.audit import estimate_error, estimates_by_day, widened
 from modelcycle.monitor.estimate import estimate, estimate_signal
@@ -159,9 +159,9 @@ def test_earlier_errors_are_published_and_widen_the_band() -> None:
 def test_the_estimate_of_a_day_is_that_of_the_window_that_covers_it_best() -> None:
     midnight = datetime(2026, 3, 3, tzinfo=UTC)
     reports = [
-        MonitoringReport(
-            model="m", version=1, kind="day", window=(end - timedelta(days=1), end), rows=9, state="ok", why=[],
-            signals=[], estimated=SAID.model_copy(update={"value": value}),
+        Monitored(
+            model="m", version=1, kind="day", window=(end - timedelta(days=1), end), rows=9, state="ok", drifted=[],
+            degraded=False, estimate=SAID.model_copy(update={"value": value}),
         )
         for value, end in ((0.7, midnight - timedelta(hours=6)), (0.8, midnight), (0.9, midnight + timedelta(hours=6)))
     ]  # fmt: skip

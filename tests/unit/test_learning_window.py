@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from modelcycle.claim import arrival_of
-from modelcycle.claim.window import learning_window
+from modelcycle.claim import ClaimRequest, arrival_of, claim
+from modelcycle.claim.window import last_change, learning_window
 from modelcycle.faults import BadPipeline
-from modelcycle.messages import LearningWindow, Preprocessed
+from modelcycle.messages import Artifact, LearningWindow, Preprocessed
+from modelcycle.registry import Version
 from modelcycle.spec import Retraining, parse
 from modelcycle.store import Listed
 from tests.fakes import MemoryStore
 from tests.unit.data_steps import AT, Workspace, table
+from tests.unit.test_claim import WHEN, Model
 
 DAY = 86_400.0
 RARE = {*range(0, 3400, 40), 3800, 4400, 4800}  # rows of a class that the newest rows hardly have
@@ -163,16 +166,44 @@ def test_the_change_travels_from_the_event_to_the_run(claims: Callable[..., Any]
 
 
 @pytest.fixture
-def claims() -> Callable[..., Any]:
-    from modelcycle.claim import ClaimRequest, claim
-    from tests.unit.test_claim import WHEN, Model
+def model() -> Model:
+    return Model()
 
-    model = Model()
 
-    def claimed(event: dict[str, Any]) -> Any:
-        request = ClaimRequest(arrival_of(event), "arn:e", WHEN)
+@pytest.fixture
+def claims(model: Model) -> Callable[..., Any]:
+    def claimed(event: dict[str, Any], execution: str = "arn:e") -> Any:
+        request = ClaimRequest(arrival_of(event), execution, WHEN)
         return claim(
-            request, data=model.data, artifacts=model.artifacts, runs=model.runs, leases=model.leases, flows=model.flows
-        ).run
+            request, data=model.data, artifacts=model.artifacts, registry=model.registry, flows=model.flows
+        ).run  # fmt: skip
 
     return claimed
+
+
+def test_a_run_after_the_change_does_not_learn_again_what_no_longer_holds(
+    model: Model, claims: Callable[..., Any]
+) -> None:
+    change = {"detail-type": "ModelDegraded", "detail": {"model": "m", "change_point": "2025-12-01T00:00:00+00:00"}}
+    by_hand = {"detail-type": "RunRequested", "detail": {"model": "m"}}
+    first = claims(change)
+    model.end(SimpleNamespace(run=first))
+    assert claims(by_hand, "arn:f").learns is None, "nothing that learned from the change is live"
+    model.end(SimpleNamespace(run=model.runs.latest("m")[0].run))
+    version = model.registry.versions.register(draft_of(first.run_id), "content")[0].version
+    model.registry.standings.move("m", version, "staged", "test")
+    model.registry.routes.promote("m", version, 100, "test")
+    assert claims(by_hand, "arn:g").learns == LearningWindow(kind="since_change", change=CHANGE)
+    newer = CHANGE + timedelta(days=9)
+    assert last_change("m", newer, model.registry) == newer
+    assert last_change("m", CHANGE - timedelta(days=9), model.registry) == CHANGE
+
+
+def draft_of(run_id: str) -> Version:
+    """A version of a run; nothing but the run matters here."""
+    none = Artifact(uri="s3://artifacts/none", sha256="0", bytes=0)
+    return Version(
+        model="m", version=0, run_id=run_id, created_at=AT, task="binary", onnx=none, skops=none, signature=none,
+        plan=none, profile=none, lineage=none, card=none, validation=none, pipeline=none, metric="accuracy",
+        metrics={}, interval=(0, 1), data="", code="", opset=1,
+    )  # fmt: skip

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelcycle.messages import Summarized, SummarizeRequest
+from modelcycle.compact import compact
+from modelcycle.messages import CompactRequest, Summarized, SummarizeRequest
 from modelcycle.model.fields import Field
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import Signature
@@ -284,3 +285,15 @@ def test_two_versions_in_one_window_are_counted_apart(trained: tuple[Place, Vers
     assert any("version 7" in note for note in seen.notes)
     first, second = live.summary(version=1), live.summary(version=2)
     assert (first.versions, first.failed, second.failed) == ({1: 207, 2: 50, 7: 3}, 0, 7)
+
+
+def test_the_windows_before_are_counted_by_the_hours_that_are_compacted(live: Live) -> None:
+    for hours, rows in ((1, 3), (2, 5), (3, 0), (4, 7)):
+        at = AT - timedelta(hours=hours)
+        lines = [captured(1000 * hours + row, minutes=60 * hours) for row in range(rows)]
+        lines += [{**captured(9000 + row, minutes=60 * hours), "shadow": True} for row in range(4)]
+        body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        live.place.data.upload(f"captures/model=m/{at:%Y/%m/%d/%H}/{hours}", body)
+    compact(CompactRequest(model="m", at=AT), data=live.place.data)
+    assert live.summary("hour").before == [5, 0, 7]
+    assert live.summary("day").before == []

@@ -10,7 +10,7 @@ import pytest
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.slices import Slices
 from modelcycle.monitor.wanted_runs import want_runs
-from modelcycle.registry import Registry, Version
+from modelcycle.registry import Governor, Registry, RetrainingDecision, StartedRun, Version
 from tests.fakes import MemoryStore, MemoryTable
 from tests.unit.test_ends_and_decisions import Pipelines, staged
 
@@ -57,7 +57,14 @@ def test_enough_new_outcomes_ask_for_a_run_once_a_day(registry: Registry) -> Non
 def test_new_training_code_asks_for_a_run(registry: Registry) -> None:
     (said,) = asked(registry, "on_code: true", code="b" * 64)
     assert "an earlier release, deployed is bbbbbbbb" in said
+    first = datetime.now(UTC)
+    assert len(asked(registry, "on_code: true", code="b" * 64)) == 1  # it may have been refused: again, once a day
     assert asked(registry, "on_code: true", code="b" * 64) == []
+    start = StartedRun(at=first + DAY, kind="TrainingCodeChanged", execution="arn:e")
+    decision = RetrainingDecision(request_id="r", kind=start.kind, at=start.at, decision="started", why="")
+    registry.retrainings.put("m", decision, Governor(starts=[start]))
+    assert asked(registry, "on_code: true", code="b" * 64, days=9) == []  # tried, whether it changed anything or not
+    assert len(asked(registry, "on_code: true", code="d" * 64, days=9)) == 1
     assert asked(registry, "on_code: true", code="unknown") == asked(registry, "", code="c" * 64) == []
 
 

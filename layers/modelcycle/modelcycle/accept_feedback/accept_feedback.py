@@ -47,7 +47,7 @@ def outcomes_key(model: str, body: bytes, key: str, at: datetime) -> str:
 
     Examples
     --------
-    >>> outcomes_key("churn", b"", "", datetime(2026, 1, 2, 3, 4))[:28]
+    >>> outcomes_key("churn", b"", "", datetime(2026, 1, 2, 3, 4))[:29]
     'feedback/churn/api/2026010203'
     """
     name = "key" if key else f"{at:%Y%m%d%H}"

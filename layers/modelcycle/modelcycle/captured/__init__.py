@@ -5,7 +5,7 @@ in bounded amounts.
 """
 
 from modelcycle.captured.answer_rows import Cell
-from modelcycle.captured.compacted import Window, open_window
+from modelcycle.captured.compacted import Window, answers_by_hour, open_window
 from modelcycle.captured.lines import json_lines
 from modelcycle.captured.objects import (
     GZIP_FAULTS,
@@ -21,6 +21,6 @@ from modelcycle.captured.objects import (
 )
 
 __all__ = [
-    "GZIP_FAULTS", "Cell", "Selection", "Window", "download", "hourly", "json_lines", "newest", "open_window", "opened",
-    "select_captures", "select_newest_captures", "select_outcomes", "select_recent_outcomes",
+    "GZIP_FAULTS", "Cell", "Selection", "Window", "answers_by_hour", "download", "hourly", "json_lines", "newest",
+    "open_window", "opened", "select_captures", "select_newest_captures", "select_outcomes", "select_recent_outcomes",
 ]  # fmt: skip

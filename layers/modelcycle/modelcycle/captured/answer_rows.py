@@ -70,7 +70,7 @@ class AnswerFiles:
     Parameters
     ----------
     files : Parquet
-    rows : of each file
+    rows, answers : of each file; answers are those that clients have seen
     columns, classes : names by their codes
     lines : that were read; those that are too long or no UTF-8 are not
     broken : of these, those that are not JSON, or lack an id, a time or a version
@@ -79,6 +79,7 @@ class AnswerFiles:
 
     files: list[Path]
     rows: list[int]
+    answers: list[int]
     columns: dict[str, str]
     classes: dict[str, str]
     lines: int = 0
@@ -121,7 +122,7 @@ def write_answers(engine: Any, lines: Path, model: str, folder: Path) -> AnswerF
     columns = sorted(name for name in found.columns if "\0" not in name)[:MAX_COLUMNS]
     classes = sorted(name for name in found.classes if "\0" not in name)[:MAX_CLASSES]
     written = AnswerFiles(
-        [], [], {name_code(name): name for name in columns}, {name_code(name): name for name in classes},
+        [], [], [], {name_code(name): name for name in columns}, {name_code(name): name for name in classes},
         lines=found.lines, broken=found.broken,
         left_out=len(found.columns) + len(found.classes) - len(columns) - len(classes),
     )  # fmt: skip
@@ -148,7 +149,11 @@ def write_answers(engine: Any, lines: Path, model: str, folder: Path) -> AnswerF
     engine.execute("DROP TABLE IF EXISTS usable")
     written.files.extend(files)
     for path in files:
-        written.rows.append(engine.execute(f"SELECT count(*) FROM read_parquet({literal(path)})").fetchone()[0])
+        rows, shadows = engine.execute(
+            f"SELECT count(*), count(*) FILTER (shadow) FROM read_parquet({literal(path)})"
+        ).fetchone()
+        written.rows.append(rows)
+        written.answers.append(rows - shadows)
     return written
 
 

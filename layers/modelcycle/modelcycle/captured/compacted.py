@@ -131,6 +131,12 @@ def open_window(data: ChangingStore, model: str, start: datetime, end: datetime,
     )  # fmt: skip
 
 
+def answers_by_hour(data: ChangingStore, model: str, start: datetime, end: datetime) -> dict[datetime, int]:
+    """Return how many answers arrived in each hour from `start` to `end` that is compacted; nothing is downloaded."""
+    manifests = _manifests(data, model, compacted_hours(data, model, start, end))
+    return {hour: sum(part.answers for part in manifest.parts) for hour, manifest in manifests.items()}
+
+
 def _manifests(data: ChangingStore, model: str, hours: Sequence[datetime]) -> dict[datetime, Manifest]:
     with ThreadPoolExecutor(MAX_CONCURRENT_DOWNLOADS) as pool:
         read = pool.map(lambda hour: read_manifest(data, model, hour)[0], hours)

@@ -61,7 +61,7 @@ def convert_next(data: Store, objects: Sequence[Listed], model: str, folder: Pat
             raise
         except duckdb.Error:  # find the object that DuckDB cannot read, by halves
             if len(joined.read) <= 1:
-                written, joined = AnswerFiles([], [], {}, {}), joined._replace(
+                written, joined = AnswerFiles([], [], [], {}, {}), joined._replace(
                     read=[], broken=[*joined.read, *joined.broken], lines=0
                 )  # fmt: skip
             else:

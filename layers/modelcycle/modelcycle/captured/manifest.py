@@ -22,7 +22,12 @@ LATE = timedelta(hours=48)  # Firehose tries for a day to deliver an object of a
 
 
 class Part(BaseModel):
-    """A Parquet file in the folder of an hour."""
+    """A Parquet file in the folder of an hour.
+
+    Parameters
+    ----------
+    answers : rows that clients have seen, without those of a shadow version
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -30,6 +35,7 @@ class Part(BaseModel):
     sha256: str
     bytes: int
     rows: int
+    answers: int = 0
 
     def artifact(self, data: ChangingStore, model: str, hour: datetime) -> Artifact:
         """Return the file's address; the bucket may be another one than that in which it was written."""

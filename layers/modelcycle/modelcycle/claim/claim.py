@@ -3,18 +3,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from modelcycle.claim.trigger import ClaimRequest
-from modelcycle.claim.window import learning_window
+from modelcycle.claim.window import last_change, learning_window
 from modelcycle.faults import BadPipeline, Unknown
 from modelcycle.flows import Flows
 from modelcycle.messages import Claimed, LearningWindow, Run
-from modelcycle.registry import Leases, Runs
+from modelcycle.registry import Registry
 from modelcycle.spec import parse
 from modelcycle.store import S3Store
 
 
-def claim(
-    request: ClaimRequest, *, data: S3Store, artifacts: S3Store, runs: Runs, leases: Leases, flows: Flows
-) -> Claimed:
+def claim(request: ClaimRequest, *, data: S3Store, artifacts: S3Store, registry: Registry, flows: Flows) -> Claimed:
     """Claim the upload and the model's lease for this execution, and store a copy of the current pipeline file.
 
     Idempotent: a second delivery returns the first result. A missing or invalid pipeline file does not stop the claim:
@@ -26,6 +24,7 @@ def claim(
     artifacts : the bucket that gets the copy
     """
     arrival, run_id = request.arrival, request.correlation_id
+    runs, leases = registry.runs, registry.leases
     earlier = runs.get(arrival.model, run_id)
     if earlier and earlier.run.execution == request.execution:
         text = artifacts.read(earlier.run.pipeline)
@@ -41,7 +40,7 @@ def claim(
         started_at=request.started_at,
         trigger=arrival.trigger,
         pipeline=artifacts.put(f"{arrival.model}/runs/{run_id}/claim/pipeline.yaml", pipeline),
-        learns=_learns(pipeline, arrival.trigger.change),
+        learns=_learns(pipeline, last_change(arrival.model, arrival.trigger.change, registry)),
     )
     key_and_etag = (arrival.key, arrival.etag) if arrival.upload else None
     outcome, holder = leases.claim(run, arrival.upload, key_and_etag, flows.is_running)

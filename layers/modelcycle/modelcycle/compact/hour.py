@@ -55,7 +55,8 @@ def compact_hour(
         converted = convert_next(data, waiting, model, work)
         gone.update(converted.gone)
         written = converted.written
-        parts = [_put(data, model, hour, path, rows) for path, rows in zip(written.files, written.rows, strict=True)]
+        files = zip(written.files, written.rows, written.answers, strict=True)
+        parts = [_put(data, model, hour, *file) for file in files]
         shutil.rmtree(work)
         try:
             data.replace(manifest_key(model, hour), _added(manifest, converted, parts).to_bytes(), etag)
@@ -67,12 +68,12 @@ def compact_hour(
         counted += Counted(sum(written.rows), len(converted.read), len(converted.broken) + len(converted.gone))
 
 
-def _put(data: ChangingStore, model: str, hour: datetime, path: Path, rows: int) -> Part:
+def _put(data: ChangingStore, model: str, hour: datetime, path: Path, rows: int, answers: int) -> Part:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     name = f"part-{digest[:32]}.parquet"
     artifact = data.put(f"{hour_folder(model, hour)}{name}", path)
-    return Part(name=name, sha256=artifact.sha256, bytes=artifact.bytes, rows=rows)
+    return Part(name=name, sha256=artifact.sha256, bytes=artifact.bytes, rows=rows, answers=answers)
 
 
 def _added(manifest: Manifest, converted: Converted, parts: list[Part]) -> Manifest:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from modelcycle.messages import DayPerformance, Estimate, Monitored
+from modelcycle.monitor.judged_rows import MIN_KNOWN_SHARE
 from modelcycle.spec import METRICS
 
 MIN_AUDITED = 3  # days
@@ -53,29 +54,20 @@ def estimate_error(days: Sequence[DayPerformance], version: int | None = None) -
 
 
 def widened(estimate: Estimate | None, days: Sequence[DayPerformance], version: int | None = None) -> Estimate | None:
-    """Return an estimate whose band, had it been as wide, would have held COVERED of the earlier outcomes.
+    """Return an estimate whose band reaches as far as COVERED of the earlier estimates were off.
 
-    As split conformal prediction does (Papadopoulos et al. 2002): by the quantile of the earlier differences, each in
-    half widths of its own band. No band becomes narrower, and with fewer than MIN_AUDITED days none changes.
+    As split conformal prediction does (Papadopoulos et al. 2002): by the quantile of the earlier differences, whatever
+    bands were given then. No band becomes narrower, and with fewer than MIN_AUDITED days none changes.
     """
     pairs = _pairs(days, version)
     if estimate is None or len(pairs) < MIN_AUDITED:
         return estimate
-    ratios = sorted(_in_widths(said, realized) for said, realized in pairs)
-    rank = min(math.ceil(COVERED * (len(ratios) + 1)), len(ratios))
-    factor = max(ratios[rank - 1], 1.0)
-    low = estimate.value - (estimate.value - estimate.low) * factor
-    high = estimate.value + (estimate.high - estimate.value) * factor
+    differences = sorted(abs(said.value - realized) for said, realized in pairs)
+    reach = differences[min(math.ceil(COVERED * (len(differences) + 1)), len(differences)) - 1]
+    low, high = min(estimate.low, estimate.value - reach), max(estimate.high, estimate.value + reach)
     smallest = -math.inf if estimate.metric == "r2" else 0.0
     largest = math.inf if estimate.metric in METRICS["regression"] or estimate.metric == "log_loss" else 1.0
     return estimate.model_copy(update={"low": max(low, smallest), "high": min(high, largest)})
-
-
-def _in_widths(said: Estimate, realized: float) -> float:
-    width = realized - said.value, said.high - said.value
-    if realized < said.value:
-        width = said.value - realized, said.value - said.low
-    return width[0] / width[1] if width[1] > 0 else 0.0
 
 
 def _pairs(days: Sequence[DayPerformance], version: int | None) -> list[tuple[Estimate, float]]:
@@ -84,5 +76,6 @@ def _pairs(days: Sequence[DayPerformance], version: int | None) -> list[tuple[Es
         for day in days
         if day.estimated is not None
         and day.estimated.metric in day.metrics
+        and day.labelled >= MIN_KNOWN_SHARE * day.rows
         and (version is None or day.version == version)
     ]

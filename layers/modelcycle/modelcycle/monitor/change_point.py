@@ -100,10 +100,10 @@ def rise(values: Numbers, groups: npt.NDArray[np.int64]) -> Change:
 
     Examples
     --------
-    >>> losses = np.concatenate([np.tile([0.0, 1.0], 150), np.tile([1.0, 0.0, 1.0, 1.0], 50)])
+    >>> losses = np.concatenate([np.tile([1.0, 0.0], 150), np.tile([1.0, 1.0, 0.0, 1.0], 50)])
     >>> change = rise(losses, np.arange(500))
     >>> change.first, change.before, change.after, change.p < 0.001
-    (299, 0.5, 0.75, True)
+    (300, 0.5, 0.75, True)
     """
     n = len(values)
     ends = np.append(np.flatnonzero(np.diff(groups)), n - 1)

@@ -37,8 +37,8 @@ def want_runs(
     except (Unknown, BadPipeline):  # the next run says so
         return []
     model, day, asked = version.model, f"{at:%Y-%m-%d}", []
+    starts = registry.retrainings.governor(model).starts
     if retraining.new_rows is not None and labelled is not None:
-        starts = registry.retrainings.governor(model).starts
         since = max([version.created_at, *(start.at for start in starts)])
         rows = int(np.count_nonzero(labelled.at > since.timestamp()))
         reason = f"{rows:,} since {since:%Y-%m-%d %H:%M} UTC (retraining.new_rows: {retraining.new_rows:,})"
@@ -48,11 +48,18 @@ def want_runs(
             asked.append(f"a run was asked for: rows with an outcome, {reason}")
     if retraining.on_code and training_code not in ("", "unknown"):
         made_by = registry.versions.training_code(model, version.version)
-        code = made_by[:8] or "an earlier release"
-        reason = f"version {version.version} was made by {code}, deployed is {training_code[:8]}"
-        if made_by != training_code and registry.retrainings.want(
-            model, "TrainingCodeChanged", f"{version.version}#{training_code[:16]}#{day}", version=version.version,
-            reason=reason,
+        reason = (
+            f"version {version.version} was made by {made_by[:8] or 'an earlier release'},"
+            f" deployed is {training_code[:8]}"
+        )
+        occasion = f"{version.version}#{training_code[:16]}"
+        first = registry.retrainings.wanted_at(model, "TrainingCodeChanged", occasion)
+        # a run that changes nothing registers nothing: its version is still that of the other code
+        tried = first is not None and any(start.at >= first for start in starts)
+        if first is not None:
+            occasion += f"#{day}"
+        if made_by != training_code and not tried and registry.retrainings.want(
+            model, "TrainingCodeChanged", occasion, version=version.version, reason=reason
         ):  # fmt: skip
             asked.append(f"a run was asked for: {reason}")
     return asked

@@ -14,7 +14,7 @@ from modelcycle.cells.reading import ColumnType
 from modelcycle.faults import BadRequest, TooLarge
 from modelcycle.model.answer import Answer
 from modelcycle.model.fields import Field
-from modelcycle.model.request_columns import MAX_REQUEST_ERRORS
+from modelcycle.model.request import MAX_REQUEST_ERRORS
 from modelcycle.model.signature import Signature
 from modelcycle.predict.live_models import LiveModel
 from modelcycle.predict.open_inference_tensors import BINARY_SIZE, TensorError, column_of, parameters_of, tensor_name

@@ -110,10 +110,10 @@ class Incident(BaseModel):
 
     def sentence(self, change: ChangeKind) -> str:
         """Return what people read about a change of the incident."""
-        name, why = (
-            f"{self.model}:{self.version}, incident {self.number}",
-            f"`modelcycle monitor {self.model}` shows why",
-        )
+        name = f"{self.model}:{self.version}, incident {self.number}"
+        why = f"`modelcycle monitor {self.model}` shows why"
+        if self.kind == "broken data":
+            why += "; nothing is retrained while it is open"
         since = f"{self.opened_at:%Y-%m-%d %H:%M} UTC"
         if change == "closed":
             return f"{name} is closed: {self.closed_why}. It was open since {since}: {self.headline}."

@@ -23,7 +23,7 @@ KINDS: dict[str, IncidentKind] = {
     "latency": "operations", "errors": "operations", "memory": "operations", "cost": "operations",
 }  # fmt: skip
 HEADLINES: dict[IncidentKind, str] = {
-    "broken data": "live values are wrong ({}); this starts no retraining",
+    "broken data": "live values are wrong ({})",
     "data quality": "the quality of live values has changed ({})",
     "traffic": "the traffic is unusual ({})",
     "drift": "live data have drifted ({})",

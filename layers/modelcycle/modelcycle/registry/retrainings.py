@@ -127,6 +127,11 @@ class Retrainings:
         records = self.table.query(*keys.retraining_decisions(model), newest_first=True, limit=limit)
         return [RetrainingDecision.model_validate(record.body) for record in records]
 
+    def wanted_at(self, model: str, kind: EventKind, occasion: str) -> datetime | None:
+        """Return when a run was asked for on an occasion; None if it was not."""
+        record = self.table.get(*keys.wanted_run(model, kind, occasion))
+        return datetime.fromisoformat(record.body["at"]) if record else None
+
     def want(self, model: str, kind: EventKind, occasion: str, **detail: Any) -> bool:
         """Ask for a run, once for each occasion: the event reaches the governor by the bus.
 
@@ -142,7 +147,8 @@ class Retrainings:
         """
         unit = UnitOfWork(self.table, model)
         expires = int((datetime.now(UTC) + DECISIONS_KEPT).timestamp())
-        unit.put(Write(*keys.wanted_run(model, kind, occasion), detail, expires=expires))
+        body = detail | {"at": datetime.now(UTC).isoformat()}
+        unit.put(Write(*keys.wanted_run(model, kind, occasion), body, expires=expires))
         unit.announce(kind, **detail)
         try:
             unit.commit()

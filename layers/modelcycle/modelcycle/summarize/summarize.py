@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from modelcycle.captured import open_window
+from modelcycle.captured import answers_by_hour, open_window
 from modelcycle.engine import Engine, connect
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact, Summarized, SummarizedWindow, SummarizeRequest, WindowKind
@@ -22,12 +22,14 @@ from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline, parse
 from modelcycle.store import ChangingStore, Store
 from modelcycle.summarize.answers import count_answers
-from modelcycle.summarize.columns import Rows, Watched, count_columns
+from modelcycle.summarize.columns import Rows, Watched, count_columns, without_unread_texts
 from modelcycle.summarize.labelled import has_outcomes, join_labelled, labels_since
 from modelcycle.summarize.sample import draw_sample
 from modelcycle.summarize.traffic import Traffic
 
 MAX_VERSIONS = 4  # with the most traffic, beside the champion
+MAX_WINDOWS_BEFORE = 28
+MAX_HOURS_BEFORE = 8 * 24
 MAX_COUNTED_ROWS = 5_000_000  # of a version; of more, a part is counted
 
 
@@ -61,6 +63,7 @@ def summarize(request: SummarizeRequest, *, data: ChangingStore, artifacts: Stor
         window = open_window(data, request.model, *windows["day"], folder / "answers")
         traffic = Traffic.of(window, engine, "answered")
         answered = count_versions(traffic, windows)
+        before = {kind: rows_before(data, request.model, window) for kind, window in windows.items()}
         notes = [*traffic.notes]
         summarized: list[SummarizedWindow] = []
         for number in order_of_versions(answered, champion, notes):
@@ -69,7 +72,7 @@ def summarize(request: SummarizeRequest, *, data: ChangingStore, artifacts: Stor
                 notes.append(f"version {number} has answered, but its record or files are gone: it is not watched")
                 continue
             with open_reference(contract.version, artifacts, folder) as reference:
-                summarized += VersionWindows(contract, traffic, windows, answered, reference, artifacts).write()
+                summarized += VersionWindows(contract, traffic, windows, answered, before, reference, artifacts).write()
         for path in window.files:  # the disk holds one window at a time
             path.unlink(missing_ok=True)
         labelled, told = _labelled(engine, data, artifacts, live, end, folder)
@@ -105,6 +108,28 @@ def windows_of(pipeline: Pipeline, end: datetime) -> dict[WindowKind, Window]:
     return {
         "day": (end - timedelta(hours=pipeline.monitoring.window_hours), end), "hour": (end - timedelta(hours=1), end),
     }  # fmt: skip
+
+
+def rows_before(data: ChangingStore, model: str, window: Window) -> list[int]:
+    """Return the model's answers in the windows of the same length before one, the newest first.
+
+    They are counted by their hour of arrival, in hours that are compacted, back to the first one that there is. A
+    window ends at any minute: an hour counts to the window in which it ends. Not more than MAX_HOURS_BEFORE are looked
+    at, since each is a request to S3.
+    """
+    length = window[1] - window[0]
+    hours = length // timedelta(hours=1)
+    count = min(MAX_WINDOWS_BEFORE, MAX_HOURS_BEFORE // hours)
+    if not count:
+        return []
+    found = answers_by_hour(data, model, window[0] - count * length - timedelta(hours=1), window[0])
+    rows = [0] * count
+    for hour, answers in found.items():
+        place = (window[0] - hour - timedelta(hours=1)) // length
+        if 0 <= place < count:
+            rows[place] += answers
+    first = max((n for n in range(count) if rows[n]), default=-1)
+    return rows[: first + 1]
 
 
 class Answered(NamedTuple):
@@ -163,6 +188,7 @@ class VersionWindows:
 
     Parameters
     ----------
+    before : rows of the model in the windows before each, see `rows_before`
     reference : or why there is none
     """
 
@@ -170,6 +196,7 @@ class VersionWindows:
     traffic: Traffic
     windows: Mapping[WindowKind, Window]
     answered: Mapping[int, Mapping[WindowKind, Answered]]
+    before: Mapping[WindowKind, list[int]]
     reference: Reference | str
     artifacts: Store
 
@@ -188,6 +215,7 @@ class VersionWindows:
         )  # fmt: skip
         reference = None if isinstance(self.reference, str) else self.reference
         watched, notes = self._watched()
+        watched = without_unread_texts(rows, watched)
         columns, failures = count_columns(rows, watched, reference, missing)
         answers = count_answers(rows, self.contract.signature, self.traffic.probabilities, reference)
         written = []
@@ -197,7 +225,7 @@ class VersionWindows:
                 model=version.model, version=version.version, task=version.task, kind=kind, window=window,
                 rows=own.rows, newest=own.newest, failed=own.failed, columns=columns[n],
                 versions={number: kinds[kind].rows for number, kinds in sorted(self.answered.items())},
-                notes=[*notes, *failures], **answers[n]._asdict(),
+                before=self.before[kind], notes=[*notes, *failures], **answers[n]._asdict(),
             )  # fmt: skip
             sample = None
             if reference is not None and own.rows >= self.contract.pipeline.monitoring.minimum_rows:

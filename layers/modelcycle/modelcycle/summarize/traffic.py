@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modelcycle.captured import Window
+from modelcycle.captured.answer_rows import BOOLEAN, NESTED, TEXT
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.numbers import MAX_NUMBER
 from modelcycle.cells.reading import missing_texts_of, parsed_sql
@@ -13,6 +14,7 @@ from modelcycle.engine import Engine
 from modelcycle.model.profile import ColumnProfile
 from modelcycle.sql_literal import literal
 
+_WRITTEN = f"({TEXT}, {BOOLEAN}, {NESTED})"
 HASH_SPACE = 2**64  # of DuckDB's `hash`
 
 # what a request holds of a column
@@ -29,12 +31,14 @@ class Cell:
     number : DOUBLE, if it was a JSON number
     sent : whether the request held the column
     masked : whether its value is hidden
+    written : whether its value is no JSON number; true where that is not known
     """
 
     text: str
     number: str
     sent: str
     masked: str
+    written: str = "true"
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,13 @@ class Traffic:
     @staticmethod
     def of(window: Window, engine: Engine, name: str) -> Traffic:
         """Return the rows of a window that was opened; they become a view of this name."""
+        # otherwise each query reads the footers of all files again, which takes as long as a column
+        engine.execute("SET parquet_metadata_cache = true")
         window.create_rows(engine, name)
-        cells = {column: Cell(cell.text, cell.number, cell.sent, cell.masked) for column, cell in window.cells.items()}
+        cells = {
+            column: Cell(cell.text, cell.number, cell.sent, cell.masked, f"({cell.kind} IN {_WRITTEN}) IS TRUE")
+            for column, cell in window.cells.items()
+        }
         return Traffic(engine, name, cells, window.probabilities, window.notes)
 
     def of_version(self, version: int, share: float = 1.0) -> str:
