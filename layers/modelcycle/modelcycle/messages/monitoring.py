@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,9 +20,22 @@ SignalState = Literal["ok", "slight", "alarm", "too few", "not watched"]
 Verdict = Literal["ok", "drifted", "degraded", "broken", "no data", "not live"]
 
 
+def look_id(model: str, at: datetime | None) -> str:
+    """Return the id that the log lines of one look at a model share; empty if the look has no moment of its own.
+
+    >>> look_id("plums", datetime(2026, 11, 29, 13, 5, tzinfo=UTC))
+    'plums-20261129T130500Z'
+    """
+    return f"{model}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}" if at else ""
+
+
 class CompactRequest(Message):
     model: str
     at: datetime | None = Field(None, description="hours that end before it are compacted; default: now")
+
+    @property
+    def correlation_id(self) -> str:
+        return look_id(self.model, self.at)
 
 
 class Compacted(Message):
@@ -37,6 +50,10 @@ class Compacted(Message):
 class SummarizeRequest(Message):
     model: str
     at: datetime | None = Field(None, description="end of the windows; default: now")
+
+    @property
+    def correlation_id(self) -> str:
+        return look_id(self.model, self.at)
 
 
 class SummarizedWindow(BaseModel):
@@ -63,6 +80,10 @@ class Summarized(Message):
 class MonitorRequest(Message):
     model: str
     summarize: Summarized
+
+    @property
+    def correlation_id(self) -> str:
+        return look_id(self.model, self.summarize.at)
 
 
 class Signal(BaseModel):
