@@ -142,7 +142,7 @@ def _join(
         notes.append(f"only the newest {MAX_TRAFFIC_ROWS:,} labelled predictions are read")
     if not answered:
         return TrafficRows(0, [], notes)
-    found = create_traffic_rows(engine, columns)
+    found = create_traffic_rows(engine, columns, folder)
     return found._replace(notes=[*notes, *found.notes])
 
 

@@ -3,8 +3,11 @@
 Makes these DuckDB tables:
 
     predictions    id, key, asked: all captured rows, whether or not their outcome is known
-    answered       id, asked_at (seconds since 1970 UTC), version, instance (JSON), masked: rows with an outcome
+    answered       row_id, id, asked_at (seconds since 1970 UTC), version, instance (JSON), masked: rows with an outcome
+    sent_texts     row_id and masked of these; t0, t1 ... and k0, k1 ...: text and JSON type of each column
     traffic_rows   day (YYYY-MM-DD), prediction_id, asked_at, version, and c0, c1 ... as text
+
+The last two are views of Parquet files: a table of many columns would be kept in memory while it is written.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from modelcycle.captured.outcome_rows import key_sql
 from modelcycle.cells import dates
 from modelcycle.cells.reading import Reading, parsed_sql
 from modelcycle.collect.traffic_spelling import spelled_class, spelled_column, spelled_number
-from modelcycle.engine import Engine, batches, create_ordered
+from modelcycle.engine import Engine, batches, row_group_rows
 from modelcycle.json_pointer import json_pointer
 from modelcycle.sql_literal import literal
 
@@ -94,7 +97,7 @@ def create_answered(engine: Engine, captures: Sequence[Path], most: int = MAX_TR
             ORDER BY asked DESC, id LIMIT {most}"""
     )
     engine.execute(
-        f"""CREATE TABLE answered AS
+        f"""CREATE TABLE unordered_answers AS
             SELECT id, asked_at, version, instance, coalesce(masked, []) AS masked FROM (
               SELECT json ->> '$.prediction_id' AS id, try_cast(json ->> '$.version' AS INTEGER) AS version,
                 json -> '$.instance' AS instance, try_cast(json -> '$.masked' AS VARCHAR[]) AS masked
@@ -102,23 +105,33 @@ def create_answered(engine: Engine, captures: Sequence[Path], most: int = MAX_TR
             JOIN known USING (id)
             QUALIFY row_number() OVER (PARTITION BY id) = 1"""
     )
+    engine.execute(
+        """CREATE TABLE answered AS SELECT row_number() OVER () AS row_id, *
+           FROM (FROM unordered_answers ORDER BY asked_at, id)"""
+    )
+    engine.execute("DROP TABLE unordered_answers")
     rows: int = engine.execute("SELECT count(*) FROM answered").fetchone()[0]
     return rows
 
 
-def create_traffic_rows(engine: Engine, columns: TrafficColumns) -> TrafficRows:
+def create_traffic_rows(engine: Engine, columns: TrafficColumns, folder: Path) -> TrafficRows:
     """Create `traffic_rows` from `answered` and `known`.
 
     A column that the requests lack is missing. If that is the time column, the time of the prediction stands there.
+
+    Parameters
+    ----------
+    folder : for Parquet files
     """
     notes: list[str] = []
     readings = columns.readings
     spelled = {
-        name: spelled_column(name, reading, columns.missing_values)
-        for name, reading in readings.items()
+        name: spelled_column(name, number, reading, columns.missing_values)
+        for number, (name, reading) in enumerate(readings.items())
         if name != columns.target
     }
-    sent = _sent(engine, list(spelled))
+    _create_sent_texts(engine, list(readings), folder)
+    sent = _sent(engine, [(name, number) for number, name in enumerate(readings) if name in spelled])
     target = readings[columns.target]
     outcome = spelled_class("class", target) if columns.has_classes else spelled_number("value::VARCHAR", target)
     texts = {name: column.text for name, column in spelled.items() if name in sent}
@@ -137,12 +150,13 @@ def create_traffic_rows(engine: Engine, columns: TrafficColumns) -> TrafficRows:
     numbers = {name: number for number, name in enumerate(readings)}
     needed = [columns.target, *([columns.time] if columns.time in numbers else [])]
     complete = " AND ".join(f"({parsed_sql(readings[name], f'c{numbers[name]}')}) IS NOT NULL" for name in needed)
-    create_ordered(
-        engine, "traffic_rows",
+    _create_view(
+        engine, "traffic_rows", folder, len(readings),
         f"""SELECT * FROM (
               SELECT strftime(make_timestamp((asked_at * 1000000)::BIGINT), '%Y-%m-%d') AS day, id AS prediction_id,
-                asked_at, version, row_number() OVER (ORDER BY asked_at, id) AS row_id, {listed}
-              FROM answered JOIN known USING (id, asked_at){stamps})
+                asked_at, version, {listed}
+              FROM sent_texts JOIN (SELECT row_id, id, asked_at, version FROM answered) USING (row_id)
+                JOIN known USING (id, asked_at){stamps})
             WHERE {complete}""",
     )  # fmt: skip
     rows, answered = engine.execute(
@@ -165,13 +179,32 @@ def create_traffic_rows(engine: Engine, columns: TrafficColumns) -> TrafficRows:
     return TrafficRows(rows, sent, notes)
 
 
-def _sent(engine: Engine, names: list[str]) -> list[str]:
-    """Return the columns that any request holds."""
+def _create_sent_texts(engine: Engine, names: Sequence[str], folder: Path) -> None:
+    """Create `sent_texts`; the JSON of each row is parsed twice, however many columns it has."""
+    pointers = ", ".join(literal(json_pointer(name)) for name in names)
+    listed = ", ".join(f"texts[{n + 1}] AS t{n}, kinds[{n + 1}] AS k{n}" for n in range(len(names)))
+    _create_view(
+        engine, "sent_texts", folder, 2 * len(names),
+        f"""SELECT row_id, masked, {listed} FROM (
+              SELECT row_id, masked, json_extract_string(instance, [{pointers}]) AS texts,
+                json_type(instance, [{pointers}]) AS kinds
+              FROM answered)""",
+    )  # fmt: skip
+
+
+def _create_view(engine: Engine, name: str, folder: Path, columns: int, query: str) -> None:
+    path = folder / f"{name}.parquet"
+    engine.execute(f"COPY ({query}) TO {literal(path)} (FORMAT parquet, ROW_GROUP_SIZE {row_group_rows(columns)})")
+    engine.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({literal(path)})")
+
+
+def _sent(engine: Engine, columns: list[tuple[str, int]]) -> list[str]:
+    """Return the columns, each a name and its number, that any request holds."""
     found: list[str] = []
-    for batch in batches(names):
-        has = ", ".join(f"bool_or(json_exists(instance, {literal(json_pointer(name))}))" for name in batch)
-        sent = engine.execute(f"SELECT {has} FROM answered").fetchone()
-        found += [name for name, is_sent in zip(batch, sent, strict=True) if is_sent]
+    for batch in batches(columns):
+        has = ", ".join(f"count(k{number}) > 0" for _, number in batch)
+        sent = engine.execute(f"SELECT {has} FROM sent_texts").fetchone()
+        found += [name for (name, _), is_sent in zip(batch, sent, strict=True) if is_sent]
     return found
 
 
@@ -179,7 +212,7 @@ def _lost(engine: Engine, lost: Mapping[str, str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for batch in batches(list(lost)):
         sums = ", ".join(f"count(*) FILTER ({lost[name]})" for name in batch)
-        counts |= dict(zip(batch, engine.execute(f"SELECT {sums} FROM answered").fetchone(), strict=True))
+        counts |= dict(zip(batch, engine.execute(f"SELECT {sums} FROM sent_texts").fetchone(), strict=True))
     return counts
 
 

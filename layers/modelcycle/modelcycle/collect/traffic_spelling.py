@@ -8,14 +8,13 @@ from typing import NamedTuple
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.numbers import NUMBER_FORMATS, separators, split_unit
 from modelcycle.cells.reading import Reading, missing_texts_of, parsed_sql
-from modelcycle.json_pointer import json_pointer
 from modelcycle.sql_literal import literal
 
 NUMBER_KINDS = ("DOUBLE", "BIGINT", "UBIGINT", "HUGEINT")  # DuckDB's names of JSON numbers
 
 
 class SpelledColumn(NamedTuple):
-    """SQL over captured rows, with the columns `instance` (JSON) and `masked` (VARCHAR[]).
+    """SQL over the table `sent_texts`, see `traffic_rows`.
 
     Parameters
     ----------
@@ -27,8 +26,8 @@ class SpelledColumn(NamedTuple):
     lost: str
 
 
-def spelled_column(name: str, reading: Reading, missing_values: tuple[str, ...]) -> SpelledColumn:
-    """Return the SQL of one column.
+def spelled_column(name: str, number: int, reading: Reading, missing_values: tuple[str, ...]) -> SpelledColumn:
+    """Return the SQL of one column, whose text is `t{number}` and whose JSON type is `k{number}`.
 
     A request has a JSON number where the files may write `1.234,50 €`, and true where they write `ja`. A text is taken
     as it is: serving reads it as training does. What does not parse under the reading is not learned from.
@@ -37,8 +36,7 @@ def spelled_column(name: str, reading: Reading, missing_values: tuple[str, ...])
     ----------
     missing_values : texts that mean a missing value in every column
     """
-    pointer = literal(json_pointer(name))
-    kind, sent = f"json_type(instance, {pointer})", f"json_extract_string(instance, {pointer})"
+    kind, sent = f"k{number}", f"t{number}"
     hidden = f"coalesce(list_contains(masked, {literal(name)}), false)"
     stripped = stripped_sql(sent, missing_texts_of(reading, missing_values))
     present = f"({kind} NOT IN ('NULL', 'OBJECT', 'ARRAY') AND NOT {hidden})"
