@@ -84,13 +84,13 @@ def open_reference(version: Version, artifacts: Store, folder: Path) -> Iterator
         scores = Scores.from_bytes(artifacts.read(version.reference.scores))
         target = from_npz(artifacts.read(version.reference.labels))["target"]
         features = artifacts.fetch(version.reference.features, folder)
+        positions = reference_positions(version, len(target), artifacts)
     except Unknown:
         yield f"the test rows of version {version.version} were deleted"
         return
     except Tampered:
         yield f"the test rows of version {version.version} were changed after it was judged"
         return
-    positions = sampled_positions(len(target))
     with zipfile.ZipFile(features) as file:
         columns = StoredColumns(StoredValues(file), target)
         if len(scores.scores) != len(target):
@@ -98,6 +98,20 @@ def open_reference(version: Version, artifacts: Store, folder: Path) -> Iterator
             return
         groups = {name: Texts(texts.codes[positions], texts.levels) for name, texts in scores.groups.items()}
         yield Reference(columns, positions, scores.scores[positions], target[positions], groups)
+
+
+def reference_positions(version: Version, rows: int, artifacts: Store) -> npt.NDArray[np.int64]:
+    """Return the positions of a version's reference among its test rows, ascending.
+
+    Raises
+    ------
+    Unknown, Tampered : the list of recent rows was deleted or changed
+    """
+    if version.reference is None or version.reference.recent is None:
+        return sampled_positions(rows)
+    stored = from_npz(artifacts.read(version.reference.recent))
+    recent: npt.NDArray[np.int64] = stored["positions"][stored["recent"]]
+    return recent[sampled_positions(len(recent))]
 
 
 def sampled_positions(rows: int, most: int = MAX_REFERENCE_ROWS) -> npt.NDArray[np.int64]:

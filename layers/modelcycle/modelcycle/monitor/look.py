@@ -9,8 +9,9 @@ import numpy as np
 
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Monitored, MonitoringReport, Signal, SummarizedWindow
-from modelcycle.model.columns import Columns
+from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.labelled import Labelled
+from modelcycle.model.reference import reference_positions
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import WindowSample, WindowSummary
@@ -121,9 +122,13 @@ def _reference(version: Version, artifacts: Store) -> Labelled | None:
     try:
         scores = Scores.from_bytes(artifacts.read(version.reference.scores))
         target = Columns.from_bytes(artifacts.read(version.reference.labels)).target
+        if target is None:
+            return None
+        rows = reference_positions(version, len(target), artifacts)
     except (Unknown, Tampered):
         return None
-    return None if target is None else reference_rows(scores.scores, target, scores.groups)
+    groups = {name: Texts(texts.codes[rows], texts.levels) for name, texts in scores.groups.items()}
+    return reference_rows(scores.scores[rows], target[rows], groups)
 
 
 def _headline(signals: Sequence[Signal], metric: str) -> Signal | None:

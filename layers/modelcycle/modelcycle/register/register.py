@@ -3,11 +3,12 @@ from __future__ import annotations
 import hashlib
 
 from modelcycle.faults import Tampered, Unknown
-from modelcycle.messages import ContractChange, Registered, RegisterRequest, contract_change
+from modelcycle.messages import Artifact, ContractChange, Registered, RegisterRequest, contract_change
 from modelcycle.registry import ReferenceRows, Version, Versions
 from modelcycle.spec import Capture, parse
 from modelcycle.store import Store, read_json
 
+MIN_RECENT_ROWS = 100  # test rows that alone can be the reference of live traffic
 
 def register(
     request: RegisterRequest, *, artifacts: Store, versions: Versions, code: str, training_code: str = ""
@@ -53,7 +54,7 @@ def register(
         contract_change=_contract_change(request, artifacts, versions),
         reference=ReferenceRows(
             features=request.preprocess.test_features, labels=request.preprocess.test_labels,
-            scores=request.score_candidate.scores,
+            scores=request.score_candidate.scores, recent=_recent_rows(request),
         ),
     )  # fmt: skip
     content = f"{draft.onnx.sha256} {draft.signature.sha256} {draft.profile.sha256}"
@@ -74,6 +75,13 @@ def register(
         replaces=max(lost) if created and lost else None,
         contract_change=draft.contract_change,
     )
+
+
+def _recent_rows(request: RegisterRequest) -> Artifact | None:
+    """Return which test rows are new, if the version was made for new traffic and there are enough of them."""
+    made_for_traffic = request.run.trigger.kind in ("degraded", "outcomes") and request.collect.traffic > 0
+    enough = request.find_unseen.recent >= MIN_RECENT_ROWS
+    return request.find_unseen.positions if made_for_traffic and enough else None
 
 
 def _contract_change(request: RegisterRequest, artifacts: Store, versions: Versions) -> ContractChange | None:

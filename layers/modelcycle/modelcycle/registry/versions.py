@@ -27,11 +27,14 @@ class ReferenceRows(BaseModel):
     features : npz of typed columns
     labels : npz of their target
     scores : npz: the judged model's scores of them
+    recent : npz: which of them came with the traffic that the version was made for; only these are the reference then,
+        because that traffic goes on; None: all of them are
     """
 
     features: Artifact
     labels: Artifact
     scores: Artifact
+    recent: Artifact | None = None
 
 
 class Version(BaseModel):
