@@ -23,9 +23,11 @@ def sides(draw: st.DrawFn, bins: int) -> Side:
     missing, masked = draw(few_or_many), draw(st.sampled_from([0, 0, 7]))
     absent = draw(st.integers(0, missing))
     part = st.integers(0, values)
+    below = draw(part)
     return Side(
         rows=values + missing + masked, counts=counts, missing=missing, masked=masked, absent=absent,
-        unparsed=draw(st.integers(0, missing - absent)), unknown=draw(part), below=draw(part), above=draw(part),
+        unparsed=draw(st.integers(0, missing - absent)), unknown=draw(part),
+        below=below, above=draw(st.integers(0, values - below)),
         once=draw(part), distinct=draw(part), mean=draw(st.none() | numbers), deviation=draw(st.none() | numbers),
         quantiles=draw(st.lists(numbers, min_size=len(QUANTILES), max_size=len(QUANTILES)) | st.just([])),
     )  # fmt: skip

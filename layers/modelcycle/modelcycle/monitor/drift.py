@@ -116,7 +116,7 @@ def _compared(counts: ColumnCounts, table: Table, limits: Monitoring, limit: flo
         state = "too few"
         detail = f"{table.rows[1]:,} values: a PSI below {found:.2g} cannot be told from chance"
     elif state != "ok":
-        detail = clauses(_moved(counts), "" if counts.reads else NOT_READ)
+        detail = clauses(_moved(counts) or "other values are frequent", "" if counts.reads else NOT_READ)
     return signal(
         table.kind, table.subject, state, value=table.psi, expected=table.psi - table.effect if table.effect else None,
         effect=table.effect, p=table.p, unit="PSI", detail=detail,
