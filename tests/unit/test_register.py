@@ -6,6 +6,8 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from modelcycle.messages import Artifact, Registered
 from modelcycle.register import register
 from modelcycle.registry import Registry
@@ -23,9 +25,14 @@ class Runs:
         self.registry = Registry(self.table)
         self.pipeline = self.store.put(PIPELINE, b"name: m\ntarget: t\n")
 
-    def register(self, run_id: str, champion: int | None, *columns: str) -> Registered:
+    def register(
+        self, run_id: str, champion: int | None, *columns: str, trigger: str = "upload", traffic: int = 0,
+        recent: int = 0,
+    ) -> Registered:  # fmt: skip
         signature = {"fields": [{"name": name, "type": "number"} for name in columns], "ignored": []}
-        run = SimpleNamespace(model="m", run_id=run_id, started_at=AT, pipeline=self.pipeline)
+        run = SimpleNamespace(
+            model="m", run_id=run_id, started_at=AT, pipeline=self.pipeline, trigger=SimpleNamespace(kind=trigger)
+        )
         made = self.store.put(f"m/runs/{run_id}/model", run_id.encode())
         written = self.store.put(f"m/runs/{run_id}/signature.json", json.dumps(signature).encode())
         request: Any = SimpleNamespace(
@@ -33,11 +40,14 @@ class Runs:
             select_model=SimpleNamespace(onnx=made, skops=made, signature=written, opset=21),
             engineer_features=SimpleNamespace(plan=made),
             refit=SimpleNamespace(onnx=None, skops=None, done=False, rows=0),
-            preprocess=SimpleNamespace(task="binary", profile=made, split=(6, 2, 2), contract=None),
-            collect=SimpleNamespace(manifest=ARTIFACT),
+            preprocess=SimpleNamespace(
+                task="binary", profile=made, split=(6, 2, 2), contract=None, test_features=made, test_labels=made
+            ),
+            collect=SimpleNamespace(manifest=ARTIFACT, traffic=traffic),
             govern=SimpleNamespace(lineage=made, card=made),
             validate_=SimpleNamespace(report=made, metric="accuracy", metrics={}, interval=(0, 1), chain=None),
-            find_unseen=SimpleNamespace(champion=champion, cases=None),
+            find_unseen=SimpleNamespace(champion=champion, cases=None, recent=recent, positions=made),
+            score_candidate=SimpleNamespace(scores=made),
         )
         return register(request, artifacts=self.store, versions=self.registry.versions, code="c")
 
@@ -88,3 +98,21 @@ def test_the_same_model_is_a_new_version_if_it_is_captured_in_another_way() -> N
     assert [(made.version, made.created) for made in (first, masked, again)] == [(1, True), (2, True), (2, False)]
     versions = runs.registry.versions
     assert [versions.get("m", number).capture.mask for number in (1, 2)] == [[], ["plz"]]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "traffic", "recent", "alone"),
+    [
+        ("degraded", 900, 100, True),
+        ("degraded", 900, 99, False),
+        ("degraded", 0, 500, False),
+        ("upload", 9, 500, False),
+    ],
+)
+def test_a_version_made_for_new_traffic_is_watched_against_the_rows_that_came_with_it(
+    trigger: str, traffic: int, recent: int, *, alone: bool
+) -> None:
+    runs = Runs()
+    version = runs.register("r1", None, "age", trigger=trigger, traffic=traffic, recent=recent).version
+    reference = runs.registry.versions.get("m", version).reference
+    assert reference is not None and (reference.recent is not None) is alone

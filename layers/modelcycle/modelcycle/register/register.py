@@ -10,6 +10,7 @@ from modelcycle.store import Store, read_json
 
 MIN_RECENT_ROWS = 100  # test rows that alone can be the reference of live traffic
 
+
 def register(
     request: RegisterRequest, *, artifacts: Store, versions: Versions, code: str, training_code: str = ""
 ) -> Registered:
