@@ -30,6 +30,9 @@ from modelcycle.spec import Pipeline, parse
 from modelcycle.store import Store
 
 
+FAMILIES = 3  # inputs, the estimate, and outcomes share `monitoring.false_alarms` of a window equally
+
+
 class Subject(NamedTuple):
     """A version that is watched, and what its live traffic is held against.
 
@@ -73,7 +76,8 @@ def judge_look(
     took, before : resources of serving in this window, and in the one before it
     notes : of the summary, as sentences
     """
-    version, limits = subject.version, subject.pipeline.monitoring
+    version, whole = subject.version, subject.pipeline.monitoring
+    limits = whole.model_copy(update={"false_alarms": whole.false_alarms / FAMILIES})
     summary = WindowSummary.model_validate_json(artifacts.read(window.summary))
     sample = WindowSample.from_bytes(artifacts.read(window.sample)) if window.sample else None
     own = [result for result in earlier if result.version == version.version]

@@ -141,7 +141,10 @@ class Monitoring(Section):
         0.05, gt=0, le=1,
         description="share by which the headline metric's error may grow, beyond chance, before the model is degraded",
     )  # fmt: skip
-    labels_days: int = Field(45, ge=1, le=400, description="outcomes that come later than this are not waited for")
+    labels_days: int = Field(
+        45, ge=1, le=90,  # captures are kept for 90 days
+        description="outcomes that come later than this are not waited for",
+    )  # fmt: skip
 
 
 class Retraining(Section):
