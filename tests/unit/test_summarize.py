@@ -39,8 +39,8 @@ class Live:
     def capture(self, *lines: dict[str, Any], key: str = "a") -> None:
         self.place.data.upload(PREFIX + key, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
-    def look(self) -> Summarized:
-        request = SummarizeRequest(model="m", at=AT)
+    def look(self, at: Any = AT) -> Summarized:
+        request = SummarizeRequest(model="m", at=at)
         return summarize(request, data=self.place.data, artifacts=self.place.artifacts, registry=self.place.registry)
 
     def seen(self) -> Summarized:

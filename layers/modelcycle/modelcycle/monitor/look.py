@@ -29,7 +29,6 @@ from modelcycle.registry import Version
 from modelcycle.spec import Pipeline, parse
 from modelcycle.store import Store
 
-
 FAMILIES = 3  # inputs, the estimate, and outcomes share `monitoring.false_alarms` of a window equally
 
 
