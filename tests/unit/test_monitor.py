@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelcycle.logs import LogPart
 from modelcycle.messages import Monitored, MonitoringReport, MonitorRequest, Watched
 from modelcycle.monitor import monitor
+from modelcycle.monitor.earlier import with_outcomes
+from modelcycle.monitor.look import Subject
 from modelcycle.registry import Version, Write
 from tests.unit.data_steps import AT
 from tests.unit.data_steps import Workspace as Place
+from tests.unit.live_rows import classes
 from tests.unit.test_summarize import Live, captured, go_live, trained
 
 __all__ = ["trained"]
@@ -173,3 +177,20 @@ def test_outcomes_that_come_later_are_measured_in_the_window_of_their_prediction
     assert now.labelled == 600 and now.realized is not None and now.realized_interval
     (before, _) = live.place.registry.monitoring.between("m", "day", AT - timedelta(days=1), AT + timedelta(hours=1))
     assert before.window[1] == AT and before.labelled == 600 and before.realized == pytest.approx(now.realized)
+
+
+def test_what_was_measured_of_a_window_stays_when_its_outcomes_are_no_longer_read(live: Live) -> None:
+    subject = Subject.read(live.place.registry.versions.get("m", 1), live.place.artifacts)
+    window = AT - timedelta(days=1), AT
+    at = window[0].timestamp() + np.arange(100) * 800.0
+    rows = classes(at, np.ones(100, dtype=bool))
+    days = subject.pipeline.monitoring.labels_days
+    seen = Monitored(model="m", version=1, window=window, rows=100, state="ok", drifted=[], degraded=False,
+                     metric="accuracy")  # fmt: skip
+    (measured,) = with_outcomes([seen], rows, {1: subject}, AT)
+    assert (measured.labelled, measured.realized) == (100, 1.0)
+    fewer = classes(at[60:], np.zeros(40, dtype=bool))
+    assert with_outcomes([measured], fewer, {1: subject}, AT) == [], "only the newest rows are read"
+    corrected = classes(at, np.zeros(100, dtype=bool))
+    assert with_outcomes([measured], corrected, {1: subject}, window[0] + timedelta(days=days, seconds=1)) == []
+    assert [one.realized for one in with_outcomes([measured], corrected, {1: subject}, AT)] == [0.0]
