@@ -100,7 +100,8 @@ def judge_look(
     signals += [*performance.signals, changed]
     signals.append(estimate_signal(estimated, version.metrics, version.interval, version.metric, limits, error))
     signals += resource_signals(took, version.version, before.of(version.version) if before else None, subject.pipeline)
-    judged = judge_window(signals, broken, window.rows, sum(column.reads for column in summary.columns), limits)
+    columns = sum(column.reads for column in summary.columns)
+    judged = judge_window(signals, broken, window.rows, columns, limits, version.metric)
     measured = _headline(performance.signals, version.metric)
     report = MonitoringReport(
         model=version.model, version=version.version, kind=window.kind, window=window.window, rows=window.rows,
