@@ -45,7 +45,7 @@ def test_a_loss_of_performance_is_an_alarm_and_as_good_as_in_validation_is_none(
     assert find(worse, "accuracy").state == "alarm"
     assert find(worse, "accuracy").effect == pytest.approx(1.0, abs=0.3)  # twice the errors
     assert find(same, "accuracy").state == "ok"
-    assert worse.realized == pytest.approx(0.8, abs=0.04)
+    assert find(worse, "accuracy").value == pytest.approx(0.8, abs=0.04)
     assert worse.labelled == 1000
 
 
@@ -75,9 +75,21 @@ def test_outcomes_a_month_late_are_judged_by_the_newest_days_that_have_them() ->
     found = judge(bad, days_window(40))
     assert find(found, "accuracy").state == "alarm"
     assert found.labelled == 0
-    assert found.span is not None
-    assert found.span[0] >= START + timedelta(days=7)
+    assert found.judged is not None and at[found.judged.now[0]] >= (START + timedelta(days=7)).timestamp()
     assert "the newest with outcomes" in find(found, "accuracy").detail
+
+
+def test_a_short_window_is_judged_by_outcomes_of_its_own_only() -> None:
+    at, (_, end) = spread(2, 2400), days_window(2)
+    hour = end - timedelta(hours=1), end
+    bad = classes(at, right(4800, 0.5))
+    found = judge(bad, hour, of_window_only=True)
+    assert [signal.state for signal in found.signals] == ["not watched"]
+    assert "100 known outcomes of its own" in found.signals[0].detail
+    assert found.judged is not None and not len(found.judged.now), "label drift is watched by the same rows"
+    assert find(judge(bad, hour), "accuracy").state == "alarm"
+    enough = judge(bad, hour, of_window_only=True, limits=Monitoring(minimum_rows=100))
+    assert find(enough, "accuracy").state == "alarm"
 
 
 def test_days_whose_outcomes_have_only_begun_to_come_are_not_judged() -> None:

@@ -179,6 +179,22 @@ def test_outcomes_that_come_later_are_measured_in_the_window_of_their_prediction
     assert before.window[1] == AT and before.labelled == 600 and before.realized == pytest.approx(now.realized)
 
 
+def test_late_outcomes_are_judged_in_the_day_and_are_no_figure_of_its_window(live: Live) -> None:
+    live.capture(*(captured(row, minutes=30 * 60) for row in range(300)))
+    live.capture(*(captured(row) for row in range(300, 600)), key="b")
+    outcomes = ({"prediction_id": f"1-{row}", "outcome": captured(row)["prediction"]} for row in range(300))
+    live.place.data.upload("feedback/m/a.jsonl", "\n".join(map(json.dumps, outcomes)).encode())
+    day, hour = look(live).windows
+    states = []
+    for window in (day, hour):
+        assert (window.rows, window.labelled, window.realized, window.realized_interval) == (300, 0, None, None)
+        by_kind = {one.kind: one for one in report(live, window).signals if one.subject in ("log_loss", "")}
+        states.append((by_kind["performance"].value is not None, by_kind["concept drift"].value is not None))
+        kinds = {one.kind for one in report(live, window).signals}
+        assert ("label drift" in kinds) == (window is day)
+    assert states == [(True, True), (False, False)], "both windows would be the same rows"
+
+
 def test_what_was_measured_of_a_window_stays_when_its_outcomes_are_no_longer_read(live: Live) -> None:
     subject = Subject.read(live.place.registry.versions.get("m", 1), live.place.artifacts)
     window = AT - timedelta(days=1), AT

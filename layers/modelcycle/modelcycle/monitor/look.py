@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ from modelcycle.monitor.performance import performance_signals
 from modelcycle.monitor.resources import Resources, resource_signals
 from modelcycle.monitor.verdict import judge_window
 from modelcycle.registry import Version
-from modelcycle.spec import Pipeline, parse
+from modelcycle.spec import Monitoring, Pipeline, parse
 from modelcycle.store import Store
 
 FAMILIES = 3  # inputs, the estimate, and outcomes share `monitoring.false_alarms` of a window equally
@@ -82,10 +83,10 @@ def judge_look(
     own = [result for result in earlier if result.version == version.version]
     performance = performance_signals(
         labelled, version.metrics, version.interval, version=version.version, task=version.task, metric=version.metric,
-        threshold=subject.signature.threshold, window=window.window, limits=limits, reference=subject.reference,
-        estimates=estimates_by_day(own),
+        threshold=subject.signature.threshold, window=window.window, limits=limits,
+        of_window_only=window.kind == "hour", reference=subject.reference, estimates=estimates_by_day(own),
     )  # fmt: skip
-    changed, since = change_point(labelled, version.version, version.task, window.window, limits)
+    changed, since = _concept_drift(version, window, labelled, limits)
     rows = performance.judged.now if performance.judged else np.zeros(0, dtype=np.int64)
     outcomes = outcome_counts(
         subject.reference, labelled, rows, version.task, subject.signature.target, subject.signature.classes
@@ -102,7 +103,8 @@ def judge_look(
     signals += resource_signals(took, version.version, before.of(version.version) if before else None, subject.pipeline)
     columns = sum(column.reads for column in summary.columns)
     judged = judge_window(signals, broken, window.rows, columns, limits, version.metric)
-    measured = _headline(performance.signals, version.metric)
+    of_window = performance.judged is not None and performance.judged.of_window
+    measured = _headline(performance.signals, version.metric) if of_window else None
     report = MonitoringReport(
         model=version.model, version=version.version, kind=window.kind, window=window.window, rows=window.rows,
         state=judged.state, why=judged.why, signals=signals, broken=broken, estimated=estimated,
@@ -117,6 +119,16 @@ def judge_look(
         realized_interval=_interval(measured), labelled=performance.labelled, change_point=since,
     )  # fmt: skip
     return Looked(report, result)
+
+
+def _concept_drift(
+    version: Version, window: SummarizedWindow, labelled: Labelled | None, limits: Monitoring
+) -> tuple[Signal, datetime | None]:
+    """Return whether a version's predictions have become worse, and since when; an hour tells nothing that a day does
+    not."""
+    if window.kind == "hour":
+        return Signal(kind="concept drift", state="not watched", detail="in the longer window"), None
+    return change_point(labelled, version.version, version.task, window.window, limits)
 
 
 def _reference(version: Version, artifacts: Store) -> Labelled | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -44,19 +44,15 @@ class Performance:
     ----------
     signals : performance, slices and fairness
     days : by day and version, the newest first
-    realized : the headline metric of the judged rows
     labelled : rows of the window whose outcome is known
     judged : the rows that were judged
-    span : time of the first and of the last of them
     notes : what was left out, as sentences
     """
 
     signals: list[Signal]
     days: list[DayPerformance] = field(default_factory=list)
-    realized: float | None = None
     labelled: int = 0
     judged: JudgedRows | None = None
-    span: tuple[datetime, datetime] | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -71,6 +67,7 @@ def performance_signals(
     threshold: float,
     window: tuple[datetime, datetime],
     limits: Monitoring,
+    of_window_only: bool = False,
     reference: Labelled | None = None,
     thresholds: Mapping[int, float] | None = None,
     estimates: Mapping[tuple[str, int], Estimate] | None = None,
@@ -83,6 +80,7 @@ def performance_signals(
     validation_interval : 95 % interval of `metric` there
     metric : the headline metric
     threshold : from which this version predicts the positive class
+    of_window_only : do not judge by the newest rows if the window has too few: a longer window does
     reference : its test rows, of `judged_rows.reference_rows`; slices and groups are compared with them
     thresholds : of the other versions
     estimates : what was estimated before outcomes came, by day and version; see `audit.estimates_by_day`
@@ -101,9 +99,13 @@ def performance_signals(
             f"{len(judged.waiting)} days are not judged yet, since most of their outcomes are still to come:"
             f" {judged.waiting[0]} to {judged.waiting[-1]}"
         )
+    if of_window_only and not judged.of_window:
+        judged = replace(judged, now=np.zeros(0, dtype=np.int64))
+        why = f"{judged.in_window:,} known outcomes of its own; the longer window is judged by the newest ones"
+        return Performance([_unknown(metric, why)], days, judged.in_window, judged, notes)
     if not len(judged.now):
         unknown = _unknown(metric, f"no outcome of a prediction of version {version} is known that could be judged")
-        return Performance([unknown], days, labelled=judged.in_window, judged=judged, notes=notes)
+        return Performance([unknown], days, judged.in_window, judged, notes)
     at = labelled.at[judged.now]
     span = datetime.fromtimestamp(at[0], UTC), datetime.fromtimestamp(at[-1], UTC)
     figures = _figures(labelled, judged.now, task, threshold)
@@ -130,8 +132,7 @@ def performance_signals(
             labelled, task, threshold, limits, now=judged.now, before=judged.before, reference=reference,
             false_alarms=share,
         )  # fmt: skip
-    realized = figures[metric][0] if metric in figures else None
-    return Performance(signals, days, realized, judged.in_window, judged, span, notes)
+    return Performance(signals, days, judged.in_window, judged, notes)
 
 
 def error_of(metric: str, value: float) -> float:
