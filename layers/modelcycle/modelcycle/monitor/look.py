@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -66,7 +66,7 @@ class Looked(NamedTuple):
 
 def judge_look(
     subject: Subject, window: SummarizedWindow, labelled: Labelled | None, earlier: Sequence[Monitored],
-    took: Resources, before: Resources | None, notes: Sequence[str], artifacts: Store,
+    took: Resources, before: Resources | None, notes: Sequence[str], artifacts: Store, thresholds: Mapping[int, float],
 ) -> Looked:  # fmt: skip
     """Judge a window of a version.
 
@@ -75,6 +75,7 @@ def judge_look(
     earlier : results of earlier windows of all versions
     took, before : resources of serving in this window, and in the one before it
     notes : of the summary, as sentences
+    thresholds : by version, of those that are known
     """
     version, whole = subject.version, subject.pipeline.monitoring
     limits = whole.model_copy(update={"false_alarms": whole.false_alarms / FAMILIES})
@@ -84,7 +85,8 @@ def judge_look(
     performance = performance_signals(
         labelled, version.metrics, version.interval, version=version.version, task=version.task, metric=version.metric,
         threshold=subject.signature.threshold, window=window.window, limits=limits,
-        of_window_only=window.kind == "hour", reference=subject.reference, estimates=estimates_by_day(own),
+        of_window_only=window.kind == "hour", reference=subject.reference, thresholds=thresholds,
+        estimates=estimates_by_day(own),
     )  # fmt: skip
     changed, since = _concept_drift(version, window, labelled, limits)
     rows = performance.judged.now if performance.judged else np.zeros(0, dtype=np.int64)

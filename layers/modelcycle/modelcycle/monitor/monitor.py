@@ -53,11 +53,12 @@ def monitor(
     earlier = earlier_looks(registry.monitoring, request.model, request.summarize.at, subjects)
     took = _resources(request.model, windows, logs, metrics)
     live = registry.routes.get(request.model).weights
+    thresholds = {version: subject.signature.threshold for version, subject in subjects.items()}
     results: list[Monitored] = []
     for window in windows:
         looked = judge_look(
             subjects[window.version], window, labelled, earlier, took[window.window], took[_before(window.window)],
-            request.summarize.notes, artifacts,
+            request.summarize.notes, artifacts, thresholds,
         )  # fmt: skip
         results.append(_recorded(looked, window, live, artifacts, registry))
     champion = subjects[windows[0].version].version

@@ -13,6 +13,7 @@ from modelcycle.measured.intervals import metric_interval
 from modelcycle.measured.metrics import measure
 from modelcycle.messages import DayPerformance, Estimate, Signal
 from modelcycle.model.labelled import Labelled
+from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.monitor.fairness import fairness_signals
 from modelcycle.monitor.gaps import MAX_EFFECT
 from modelcycle.monitor.judged_rows import (
@@ -34,6 +35,9 @@ MAX_MEASURED_DAYS = 100  # days and versions with metrics, the newest
 
 Z = 1.959964  # half the width of a 95 % interval in standard errors
 Figures = dict[str, tuple[float, float, float]]
+
+OF_PROBABILITIES = ("roc_auc", "average_precision", "log_loss", "brier", "expected_calibration_error")
+"""Metrics of two classes that no threshold changes."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def performance_signals(
     threshold : from which this version predicts the positive class
     of_window_only : do not judge by the newest rows if the window has too few: a longer window does
     reference : its test rows, of `judged_rows.reference_rows`; slices and groups are compared with them
-    thresholds : of the other versions
+    thresholds : of the other versions; one that is not here is measured by what no threshold changes
     estimates : what was estimated before outcomes came, by day and version; see `audit.estimates_by_day`
     """
     if labelled is None or not len(labelled.at):
@@ -216,14 +220,22 @@ def _which_rows(judged: JudgedRows, span: tuple[datetime, datetime]) -> str:
     return rows if judged.known > 0.995 else f"{rows}; {judged.known:.0%} of those days' outcomes are known"
 
 
-def _figures(labelled: Labelled, rows: Positions, task: Task, threshold: float) -> Figures:
-    """Return each metric that has an interval on these rows: value, low, high."""
+def _figures(labelled: Labelled, rows: Positions, task: Task, threshold: float | None) -> Figures:
+    """Return each metric that has an interval on these rows: value, low, high.
+
+    Parameters
+    ----------
+    threshold : None if it is not known
+    """
     scores, target = labelled.scores[rows], target_of(labelled, rows, task)
-    metrics, _ = measure(scores, target, task, threshold)
+    known = DEFAULT_THRESHOLD if threshold is None else threshold
+    metrics, _ = measure(scores, target, task, known)
+    if threshold is None and task == "binary":
+        metrics = {name: value for name, value in metrics.items() if name in OF_PROBABILITIES}
     units = units_of(labelled.at[rows])
     figures = {}
     for name, value in metrics.items():
-        interval = metric_interval(name, scores, target, task, units, threshold)
+        interval = metric_interval(name, scores, target, task, units, known)
         if interval is not None and all(map(math.isfinite, interval)):
             figures[name] = (value, *interval)
     return figures
@@ -250,7 +262,7 @@ def _days(
         figures: Figures = {}
         if len(rows) >= MIN_MEASURED_ROWS:
             if measured < MAX_MEASURED_DAYS:
-                figures = _figures(labelled, rows, task, thresholds.get(version, 0.5))
+                figures = _figures(labelled, rows, task, thresholds.get(version))
             else:
                 left_out += 1
         predicted = labelled.predicted.get(day, {}).get(str(version), len(rows))
@@ -264,7 +276,13 @@ def _days(
                 estimated=estimates.get((day, version)),
             )
         )
-    notes = [f"metrics of {left_out} older days are not computed: {MAX_MEASURED_DAYS} are"] if left_out else []
+    unknown = sorted({version for _, version in of_day} - {*thresholds}) if task == "binary" else []
+    notes = [
+        f"the threshold of version {version} is not known, since it is not live: its days have no"
+        f" metrics that depend on it"
+        for version in unknown
+    ]
+    notes += [f"metrics of {left_out} older days are not computed: {MAX_MEASURED_DAYS} are"] if left_out else []
     return days, notes
 
 
