@@ -13,6 +13,8 @@ import pytest
 
 from modelcycle.logs import LogPart
 from modelcycle.messages import Monitored, MonitoringReport, MonitorRequest, Watched
+from modelcycle.model.npz import from_npz, to_npz
+from modelcycle.model.scoring import Scores
 from modelcycle.monitor import monitor
 from modelcycle.monitor.earlier import with_outcomes
 from modelcycle.monitor.look import Subject
@@ -210,3 +212,38 @@ def test_what_was_measured_of_a_window_stays_when_its_outcomes_are_no_longer_rea
     corrected = classes(at, np.zeros(100, dtype=bool))
     assert with_outcomes([measured], corrected, {1: subject}, window[0] + timedelta(days=days, seconds=1)) == []
     assert [one.realized for one in with_outcomes([measured], corrected, {1: subject}, AT)] == [0.0]
+
+
+@pytest.mark.parametrize("recent", [True, False])
+def test_a_version_made_for_new_traffic_is_held_against_what_it_does_on_its_new_test_rows(
+    trained: tuple[Place, Version], recent: bool
+) -> None:
+    """The model is right on the newer half of its test rows and wrong on the older one."""
+    place, version = trained
+    assert version.reference is not None
+    outcome = from_npz(place.artifacts.read(version.reference.labels))["target"].astype(int)
+    is_new = np.arange(len(outcome)) >= len(outcome) // 2
+    positive = np.where(is_new, outcome, 1 - outcome) * 0.6 + 0.2
+    scores = Scores(np.column_stack([1 - positive, positive]).astype(np.float32))
+    positions = place.artifacts.put(
+        "m/new.npz", to_npz(positions=np.arange(len(outcome), dtype=np.int64), recent=is_new)
+    )  # fmt: skip
+    reference = version.reference.model_copy(
+        update={"scores": place.artifacts.put("m/half.npz", scores.to_bytes()), "recent": positions if recent else None}
+    )  # fmt: skip
+    made = version.model_copy(
+        update={"reference": reference, "metric": "accuracy", "metrics": {"accuracy": 0.5}, "interval": (0.45, 0.55)}
+    )  # fmt: skip
+    expected = Subject.read(made, place.artifacts).expected
+    if not recent:
+        assert expected == ({"accuracy": 0.5}, (0.45, 0.55), "")
+        return
+    assert expected.metrics["accuracy"] == 1.0 and expected.interval[0] > 0.95
+    assert (
+        f"accuracy is held against 1 ({expected.interval[0]:.3g} to 1), measured on the {is_new.sum():,}"
+        in expected.note
+    )
+    broken = place.artifacts.put("m/nan.npz", Scores(np.full_like(scores.scores, np.nan)).to_bytes())
+    unmeasured = made.model_copy(update={"reference": reference.model_copy(update={"scores": broken})})
+    fallback = Subject.read(unmeasured, place.artifacts).expected
+    assert fallback[:2] == ({"accuracy": 0.5}, (0.45, 0.55)) and "cannot be measured" in fallback.note
