@@ -247,3 +247,30 @@ def test_a_version_made_for_new_traffic_is_held_against_what_it_does_on_its_new_
     unmeasured = made.model_copy(update={"reference": reference.model_copy(update={"scores": broken})})
     fallback = Subject.read(unmeasured, place.artifacts).expected
     assert fallback[:2] == ({"accuracy": 0.5}, (0.45, 0.55)) and "cannot be measured" in fallback.note
+
+
+def test_a_look_holds_each_version_against_its_new_test_rows_and_measures_each_with_its_threshold(
+    trained: tuple[Place, Version],
+) -> None:
+    place, version = trained
+    assert version.reference is not None
+    rows = len(from_npz(place.artifacts.read(version.reference.labels))["target"])
+    recent = place.artifacts.put("m/half-new.npz", to_npz(positions=np.arange(rows), recent=np.arange(rows) % 2 == 0))
+    live = go_live(trained, metric="accuracy", metrics={"accuracy": 0.9}, interval=(0.8, 0.95),
+                   reference=version.reference.model_copy(update={"recent": recent}))  # fmt: skip
+    registry = live.place.registry
+    registry.versions.register(version, "other")
+    registry.standings.move("m", 2, "staged", "test")
+    registry.routes.promote("m", 2, 20, "test")
+    live.capture(*(captured(row, version=number) for number in (1, 2) for row in range(250)))
+    outcomes = (
+        {"prediction_id": f"{number}-{row}", "outcome": captured(row)["prediction"]}
+        for number in (1, 2) for row in range(250)
+    )  # fmt: skip
+    live.place.data.upload("feedback/m/a.jsonl", "\n".join(map(json.dumps, outcomes)).encode())
+    seen = report(live, look(live).windows[0])
+    expected = Subject.read(registry.versions.get("m", 1), live.place.artifacts).expected
+    assert expected.metrics["accuracy"] != 0.9 and expected.note in seen.notes
+    told = {one.kind: one.expected for one in seen.signals if one.subject == "accuracy"}
+    assert told == dict.fromkeys(("performance", "estimated performance"), expected.metrics["accuracy"])
+    assert {day.version: day.metrics["accuracy"][0] for day in seen.days} == {1: 1.0, 2: 1.0}
