@@ -53,18 +53,19 @@ def monitor(
     earlier = earlier_looks(registry.monitoring, request.model, request.summarize.at, subjects)
     took = _resources(request.model, windows, logs, metrics)
     live = registry.routes.get(request.model).weights
+    thresholds = {version: subject.signature.threshold for version, subject in subjects.items()}
     results: list[Monitored] = []
     for window in windows:
         looked = judge_look(
             subjects[window.version], window, labelled, earlier, took[window.window], took[_before(window.window)],
-            request.summarize.notes, artifacts,
+            request.summarize.notes, artifacts, thresholds,
         )  # fmt: skip
         results.append(_recorded(looked, window, live, artifacts, registry))
     champion = subjects[windows[0].version].version
     asked = want_runs(champion, labelled, data, registry, training_code, request.summarize.at)
     first = _announced(results[0], registry)
     results[0] = first.model_copy(update={"asked": asked})
-    registry.monitoring.keep([*results, *with_outcomes(earlier, labelled, subjects)])
+    registry.monitoring.keep([*results, *with_outcomes(earlier, labelled, subjects, request.summarize.at)])
     metrics.put(
         request.model, model_metrics(results[0], len(registry.incidents.open(request.model))), request.summarize.at
     )
