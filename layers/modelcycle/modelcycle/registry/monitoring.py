@@ -13,7 +13,6 @@ from modelcycle.registry.events import event_write
 from modelcycle.registry.table import Table, Write, retry_when_raced, revision_of
 
 KEPT: dict[WindowKind, timedelta] = {"hour": timedelta(days=30), "day": timedelta(days=400)}  # results of windows
-MAX_NAMED_COLUMNS = 50  # drifted columns that an event names; an event of EventBridge has at most 256 KiB
 
 
 class Announcement(NamedTuple):
@@ -72,8 +71,8 @@ class MonitoringResults:
         day, at = f"{result.window[1]:%Y-%m-%d}", datetime.now(UTC)
         key = keys.degradation(result.model, result.version, day)
         detail = {
-            "version": result.version, "drifted": result.drifted[:MAX_NAMED_COLUMNS],
-            "drifted_columns": len(result.drifted), "rows": result.rows, "window_end": day,
+            "version": result.version, "drifted": result.drifted,
+            "drifted_columns": result.drifted_columns, "rows": result.rows, "window_end": day,
         }  # fmt: skip
         if result.change_point is not None:
             detail["change_point"] = result.change_point.isoformat()
