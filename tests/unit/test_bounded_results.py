@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
+import pytest
+
+from modelcycle.faults import Raced
 from modelcycle.messages import Broken, Monitored, Watched, bounded_sentences
+from modelcycle.registry import Registry, Write
+from tests.fakes import MemoryTable
 from tests.unit.data_steps import AT
 
 MAX_ITEM_BYTES = 400_000  # DynamoDB
@@ -42,3 +48,32 @@ def test_the_function_answers_in_few_bytes() -> None:
     end = Watched(model="m", windows=[storm()] * 10).end()
     assert len(json.dumps(end.wire())) < 500
     assert (end.state, end.rows, end.degraded, end.windows) == ("broken", 500, True, 10)
+
+
+class Racing(MemoryTable):
+    """A table in which another writer has been faster at every seventh attempt."""
+
+    attempts = 0
+
+    def write(self, *writes: Write) -> None:
+        self.attempts += 1
+        if self.attempts % 7 == 0:
+            raise Raced("another writer was faster", writes[0].pk)
+        super().write(*writes)
+
+
+@pytest.mark.parametrize("table", [MemoryTable(), Racing()])
+def test_outcomes_may_come_for_more_windows_than_a_transaction_holds(table: MemoryTable) -> None:
+    kept = Registry(table).monitoring
+    days = [(AT - timedelta(days=day + 1), AT - timedelta(days=day)) for day in range(45)]
+    results = [
+        Monitored(model="m", version=version, window=day, rows=9, state="ok", drifted=[], degraded=False, realized=0.5)
+        for day in days for version in (1, 2, 3)
+    ]  # fmt: skip
+    kept.amend(results)
+    found = kept.between("m", "day", AT - timedelta(days=60), AT)
+    assert (len(found), {one.realized for one in found}) == (135, {0.5})
+    written = len(table.written)
+    kept.amend(results)
+    kept.amend([])
+    assert len(table.written) == written and kept.latest("m") is None

@@ -72,7 +72,8 @@ def monitor(
     asked = want_runs(champion, labelled, data, registry, training_code, request.summarize.at)
     first = _announced(results[0], registry)
     results[0] = first.model_copy(update={"asked": bounded_sentences(asked)})
-    registry.monitoring.keep([*results, *with_outcomes(earlier, labelled, subjects)])
+    registry.monitoring.amend(with_outcomes(earlier, labelled, subjects))
+    registry.monitoring.keep(results)
     metrics.put(
         request.model, model_metrics(results[0], len(registry.incidents.open(request.model))), request.summarize.at
     )
