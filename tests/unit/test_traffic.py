@@ -77,6 +77,18 @@ def test_values_are_written_as_the_files_write_them() -> None:
     assert "values of requests that cannot be read as their column are missing: since (1)" in notes
 
 
+def test_outcomes_are_read_as_the_files_write_their_numbers() -> None:
+    body = "size;price\n" + "\n".join(f"{row};1.{row:03},5{row % 10}" for row in range(1, 301))
+    model = LiveModel(pipeline={"target": "price"})
+    model.go_live(body.encode())
+    ids = model.ask([{"size": 1}, {"size": 2}, {"size": 3}])
+    model.tell(ids, ["3.500", "2,5", 7.25])
+    model.pull_live()
+    assert sorted((row["size"], row["price"]) for row in model.live_rows()) == [
+        ("1", "3500,0"), ("2", "2,5"), ("3", "7,25"),
+    ]  # fmt: skip
+
+
 def test_columns_with_any_name_are_kept_apart() -> None:
     names = ["a\"b'c", "x.y", "über/~", "Age", "age", "prediction_id", "version"]
     body = (

@@ -130,7 +130,7 @@ def _join(
     files, broken = download(data, captures.objects, folder / "captures")
     window = now - timedelta(days=pipeline.monitoring.labels_days), now
     create_predictions(engine, files, pipeline.name, signature.id_columns, window)
-    notes = told_as_sentences(read, match_outcomes(engine, signature), signature)
+    notes = told_as_sentences(read, match_outcomes(engine, signature, columns.readings[columns.target]), signature)
     answered = create_answered(engine, files)
     for path in files:
         path.unlink()
