@@ -92,8 +92,9 @@ def _recorded(
     report = looked.report
     stored = put_json(artifacts, _report_key(report), report.wire())
     changes = registry.incidents.update(
-        report.model, report.version, report.kind, report.window, report.signals, report.broken, live
-    )
+        report.model, report.version, report.kind, report.window, report.signals, report.broken, live,
+        report.rows,
+    )  # fmt: skip
     return looked.result.model_copy(update={"report": stored, "incidents": [change.text for change in changes]})
 
 
