@@ -30,7 +30,15 @@ UNUSED_IMPORTS = {
     **{
         name: {"onnxruntime"}
         for name in (
-            "PlanTrials", "RunTrial", "SelectModel", "Refit", "Validate", "Judge", "FinishScoring", "Summarize", "Monitor",
+            "PlanTrials",
+            "RunTrial",
+            "SelectModel",
+            "Refit",
+            "Validate",
+            "Judge",
+            "FinishScoring",
+            "Summarize",
+            "Monitor",
         )
     },
     "CheckRefit": {"onnx", "pandas", "scipy", "skl2onnx", "sklearn", "skops", "threadpoolctl"},
