@@ -102,17 +102,11 @@ def _recorded(
     report = looked.report
     stored = put_json(artifacts, _report_key(report), report.wire())
     changes = registry.incidents.update(
-<<<<<<< HEAD
-        report.model, report.version, report.kind, report.window, report.signals, report.broken, live
-    )
-    told = bounded_sentences([change.text for change in changes])
-    return looked.result.model_copy(update={"report": stored, "incidents": told})
-=======
         report.model, report.version, report.kind, report.window, report.signals, report.broken, live,
         report.rows,
     )  # fmt: skip
-    return looked.result.model_copy(update={"report": stored, "incidents": [change.text for change in changes]})
->>>>>>> mende
+    told = bounded_sentences([change.text for change in changes])
+    return looked.result.model_copy(update={"report": stored, "incidents": told})
 
 
 def _announced(result: Monitored, registry: Registry) -> Monitored:
