@@ -10,6 +10,7 @@ from pathlib import Path
 from modelcycle.faults import Raced, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.registry import Record, Write
+from modelcycle.registry.table import MAX_TRANSACTION_WRITES
 from modelcycle.store import MAX_OBJECT_BYTES, Listed
 
 
@@ -88,7 +89,7 @@ class MemoryStore:
 
 
 class MemoryTable:
-    """The registry's table, with revisions; all writes of a call happen or none."""
+    """The registry's table, with revisions; all writes of a call happen or none, at most as many as in DynamoDB."""
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, str], Record] = {}
@@ -111,6 +112,8 @@ class MemoryTable:
         return sorted(matching, key=lambda record: record.sk, reverse=newest_first)[:limit]
 
     def write(self, *writes: Write) -> None:
+        if len(writes) > MAX_TRANSACTION_WRITES:
+            raise ValueError(f"a transaction holds {MAX_TRANSACTION_WRITES} writes, not {len(writes)}")
         with self.lock:
             if len({(write.pk, write.sk) for write in writes}) < len(writes):
                 raise ValueError("a transaction names a record twice")

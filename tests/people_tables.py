@@ -141,8 +141,9 @@ def strays(site: Site) -> list[str]:
     holdout = [
         f"holdout/{kind}/{model}/{file}.npz" for kind in ("features", "labels") for model in MODELS for file in "a-"
     ]
+    handed_over = [f"{area}/model=plums/1/x" for area in ("_scoring", "_monitoring")]
     return [
-        *(f"{given['ArtifactBucketArn']}/{key}" for key in [*holdout, "x", "_scoring/model=plums/1/x", "plums/x"]),
+        *(f"{given['ArtifactBucketArn']}/{key}" for key in [*holdout, *handed_over, "x", "plums/x"]),
         *(f"{given['DataBucketArn']}/{key}" for key in ("x.csv", "captures-failed/x", "o/raw/x.csv", "rawer/x")),
         "arn:aws:s3:::another-bucket", "arn:aws:s3:::another-bucket/raw/plums/x.csv",
         f"arn:aws:cloudformation:{scope}:stack/another/1",

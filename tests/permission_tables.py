@@ -121,6 +121,8 @@ def _address(name: str, model: str) -> str:
     area, _, file = name.partition("/")
     if area in ("monitoring", "staging"):
         return f"arn:aws:s3:::artifacts/{model}/{area}/00000001/{file}"
+    if area == "_monitoring":
+        return f"arn:aws:s3:::artifacts/_monitoring/model={model}/00000001/day/{file}"
     if area == "_scoring":
         return f"arn:aws:s3:::artifacts/_scoring/model={model}/451d663af73be860/{file}"
     return f"arn:aws:s3:::artifacts/{model}/runs/20260101T000000000-abcd/{name}"

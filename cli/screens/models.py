@@ -75,7 +75,7 @@ def _drift(monitored: Monitored | None, now: datetime | None) -> str:
         return "not monitored yet"
     state: str = monitored.state
     if state == "drifted":
-        state = count(len(monitored.drifted), "column")
+        state = count(monitored.drifted_columns, "column")
     return f"{'none' if state == 'ok' else state}, {ago(monitored.window[1], now)}"
 
 

@@ -1,7 +1,7 @@
 """Step 10, monitoring: judges the live traffic and the outcomes of each version."""
 
 from modelcycle.aws import adapters
-from modelcycle.messages import MonitorRequest, Watched
+from modelcycle.messages import LookEnd, MonitorRequest
 from modelcycle.monitor import monitor
 from modelcycle.observability import Metric, observed
 
@@ -9,12 +9,13 @@ from modelcycle.observability import Metric, observed
 @observed(
     "monitor",
     MonitorRequest.from_event,
-    log=["model"],
+    log=["state", "windows"],
     metrics=[Metric("RowsMonitored", "rows"), Metric("DegradedModels", "degraded")],
 )
-def handler(request: MonitorRequest) -> Watched:
+def handler(request: MonitorRequest) -> LookEnd:
     aws = adapters()
-    return monitor(
+    watched = monitor(
         request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, logs=aws.predict_log,
         metrics=aws.metrics, training_code=aws.environment.training_code,
     )  # fmt: skip
+    return watched.end()

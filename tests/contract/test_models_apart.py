@@ -103,6 +103,7 @@ def test_a_message_about_a_model_that_cannot_exist_is_refused(lived: World, mode
         ("holdout/features/holdout/r.npz", "holdout", False), ("holdout/features/features/r.npz", "features", False),
         ("features/runs/r/claim/x", "features", False), ("labels/monitoring/1/x", "labels", False),
         ("_scoring/model=a/job/x", "a", False), ("_scoring/model=a/job/x", "a-b", True), ("scored/a/x", "a", False),
+        ("_monitoring/model=a/1/x", "a", False), ("_monitoring/model=a/1/x", "a-b", True),
         ("landed/a/main/x", "a", False), ("landed/a/main/x", "main", True), ("raw/a/x", "a-b", True),
         ("score/a/x", "a", False), ("captures/model=a/2026/x", "a", False), ("captures/model=a/2026/x", "a-b", True),
         ("landed/runs/r/x", "landed", False),

@@ -16,7 +16,7 @@ import pytest
 
 from modelcycle.captured import answer_rows, converting, open_window
 from modelcycle.captured import compacted as compacted_reading
-from modelcycle.captured.manifest import manifest_key, read_manifest, read_progress
+from modelcycle.captured.manifest import Progress, manifest_key, progress_key, read_manifest, read_progress
 from modelcycle.compact import compact
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, Raced
@@ -389,6 +389,15 @@ def test_a_look_at_a_moment_that_lies_ahead_does_not_pass_by_what_comes(tmp_path
     compacted(store, datetime.fromisoformat("2999-01-01T00:00:00Z"))
     through, _ = read_progress(store, MODEL)
     assert through is not None and through.year < 2999
+
+
+def test_the_present_hour_is_read_though_a_clock_once_ran_ahead(tmp_path: Path) -> None:
+    store = MemoryStore("data")
+    store.replace(progress_key(MODEL), Progress(through=NOON + timedelta(days=10)).model_dump_json().encode(), None)
+    capture(store, NOON, "a", line(1, {"x": 1}))
+    assert [one["id"] for one in read(store, tmp_path, end=NOON + HOUR / 2)] == ["id-1"]
+    compacted(store)
+    assert [one["id"] for one in read(store, tmp_path, end=NOON + HOUR / 2)] == ["id-1"]
 
 
 def test_a_manifest_is_json_that_says_which_names_its_columns_have() -> None:

@@ -7,13 +7,15 @@ import json
 import random
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from infra.local.deployment.translate import read_template
 from modelcycle.compact import compact
-from modelcycle.messages import CompactRequest, Summarized, SummarizeRequest
+from modelcycle.messages import CompactRequest, Summarized, SummarizeRequest, artifacts_in
 from modelcycle.model.fields import Field
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import Signature
@@ -24,6 +26,7 @@ from modelcycle.summarize import summarize
 from tests.unit.data_steps import AT, table
 from tests.unit.data_steps import Workspace as Place
 
+ROOT = Path(__file__).resolve().parents[2]
 PREFIX = f"captures/model=m/{AT:%Y/%m/%d/%H}/"
 ODD = "odd =/~ \"'.name\u00e9"
 ROWS = 8000
@@ -130,6 +133,18 @@ def captured(row: int, minutes: float = 5, version: int = 1, **changes: Any) -> 
 
 def test_a_model_that_is_not_live_has_no_windows() -> None:
     assert Live(Place()).seen().windows == []
+
+
+def test_what_only_hands_over_to_the_judgement_expires(live: Live) -> None:
+    live.capture(*(captured(row) for row in range(300)))
+    outcomes = [{"prediction_id": f"1-{row}", "outcome": "q"} for row in range(50)]
+    live.place.data.upload("feedback/m/a.jsonl", "\n".join(map(json.dumps, outcomes)).encode())
+    seen = live.look()
+    assert seen.labelled and all(window.sample for window in seen.windows)
+    bucket = read_template(ROOT / "infra" / "storage.yaml")["Resources"]["Artifacts"]["Properties"]
+    expiring = [rule["Prefix"] for rule in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
+    for written in artifacts_in(seen):
+        assert written.uri.startswith(tuple(f"s3://artifacts/{prefix}" for prefix in expiring)), written.uri
 
 
 def test_a_window_without_traffic_is_summarized_with_its_reference(live: Live) -> None:

@@ -103,8 +103,9 @@ def open_window(data: ChangingStore, model: str, start: datetime, end: datetime,
     first, last = hour_of(start), hour_of(end) + HOUR
     manifests = _manifests(data, model, compacted_hours(data, model, first, last))
     unread = 0
-    # what is older has been compacted, unless it is lost
-    listed = captures_by_hour(data, model, max(first, through - LATE) if through else first, last + HOUR)
+    # What is older has been compacted, unless it is lost. The progress may lie ahead, as a clock once did.
+    since = max(first, min(through, hour_of(end)) - LATE) if through else first
+    listed = captures_by_hour(data, model, since, last + HOUR)
     waiting = [one for hour, objects in listed.items() for one in objects if manifests.get(hour, Manifest()).lacks(one)]
     files, broken, left_out = _fetch(data, model, manifests, folder)
     unread += broken + sum(len(one.broken) for one in manifests.values())

@@ -56,6 +56,7 @@ from modelcycle.messages.monitoring import (
     CompactRequest,
     DayPerformance,
     Estimate,
+    LookEnd,
     Monitored,
     MonitoringReport,
     MonitorRequest,
@@ -67,6 +68,7 @@ from modelcycle.messages.monitoring import (
     VersionResources,
     Watched,
     WindowKind,
+    bounded_sentences,
 )
 from modelcycle.messages.retraining import Retrained, RetrainKind, RetrainRequest
 from modelcycle.messages.run import (
@@ -166,6 +168,7 @@ __all__ = [
     "LearningPoint",
     "LearningWindow",
     "LeftOut",
+    "LookEnd",
     "Member",
     "Message",
     "MonitorRequest",
@@ -220,6 +223,7 @@ __all__ = [
     "WindowKind",
     "Withdrawn",
     "artifacts_in",
+    "bounded_sentences",
     "contract_change",
     "fingerprint",
     "foreign_names",

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 HOLDOUT_PARTS = ("features", "labels")
-AREAS = ("raw", "landed", "captures", "feedback", "score", "scored", "_scoring")  # each with a folder for each model
+# each with a folder for each model
+AREAS = ("raw", "landed", "captures", "feedback", "score", "scored", "_scoring", "_monitoring")
 
 
 class Artifact(BaseModel):

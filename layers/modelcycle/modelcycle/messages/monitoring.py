@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from modelcycle.messages.message import Artifact, Message
 
@@ -18,6 +19,13 @@ SignalKind = Literal[
 ]  # fmt: skip
 SignalState = Literal["ok", "slight", "alarm", "too few", "not watched"]
 Verdict = Literal["ok", "drifted", "degraded", "broken", "no data", "not live"]
+
+# A result is an item of the registry: DynamoDB takes 400 KB, and 4 MB of the results of one look together. With
+# characters of 4 bytes everywhere, these limits give 300 KB.
+MAX_NAMED_COLUMNS = 50
+MAX_NAME_CHARACTERS = 200
+MAX_SENTENCES = 40
+MAX_SENTENCE_CHARACTERS = 300
 
 
 def look_id(model: str, at: datetime | None) -> str:
@@ -123,6 +131,42 @@ class Broken(BaseModel):
     detail: str
 
 
+def clipped(text: str, characters: int) -> str:
+    """Return a text of at most so many characters; an ellipsis stands for the rest.
+
+    >>> clipped("pressure", 8), clipped("pressures", 8)
+    ('pressure', 'pressur…')
+    """
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+
+
+def bounded_sentences(sentences: Sequence[str]) -> list[str]:
+    """Return at most MAX_SENTENCES; the last one then says how many more there are."""
+    kept = [clipped(sentence, MAX_SENTENCE_CHARACTERS) for sentence in sentences[:MAX_SENTENCES]]
+    if len(sentences) > MAX_SENTENCES:
+        kept[-1] = f"and {len(sentences) - MAX_SENTENCES + 1:,} more"
+    return kept
+
+
+def _bounded_names(names: list[str]) -> list[str]:
+    return [clipped(name, MAX_NAME_CHARACTERS) for name in names[:MAX_NAMED_COLUMNS]]
+
+
+def _bounded_broken(broken: list[Broken]) -> list[Broken]:
+    return [
+        one.model_copy(
+            update={
+                "column": clipped(one.column, MAX_NAME_CHARACTERS),
+                "detail": clipped(one.detail, MAX_SENTENCE_CHARACTERS),
+            }
+        )
+        for one in broken[:MAX_NAMED_COLUMNS]
+    ]
+
+
+Sentences = Annotated[list[str], AfterValidator(bounded_sentences)]
+
+
 class Estimate(BaseModel):
     """The headline metric without outcomes, with the band in which it lies in 95 % of windows."""
 
@@ -136,7 +180,10 @@ class Estimate(BaseModel):
 
 
 class Monitored(Message):
-    """What was seen of one version in one window; the report holds all signals."""
+    """What was seen of one version in one window; the report holds all signals.
+
+    Lists are cut to what an item of the registry can hold; the counts are of all columns.
+    """
 
     model: str
     version: int | None
@@ -144,10 +191,16 @@ class Monitored(Message):
     window: tuple[datetime, datetime]
     rows: int
     state: Verdict
-    drifted: list[str] = Field(description="columns that have drifted with effect")
-    broken: list[Broken] = Field([], description="columns whose values are wrong; they never start a retraining")
+    drifted: Annotated[list[str], AfterValidator(_bounded_names)] = Field(
+        description="columns that have drifted with effect; the first MAX_NAMED_COLUMNS"
+    )
+    drifted_columns: int = Field(0, description="how many have drifted; default: those that are named")
+    broken: Annotated[list[Broken], AfterValidator(_bounded_broken)] = Field(
+        [], description="columns whose values are wrong; they never start a retraining; the first MAX_NAMED_COLUMNS"
+    )
+    broken_columns: int = Field(0, description="how many are wrong; default: those that are named")
     degraded: bool
-    why: list[str] = Field([], description="of the verdict, as sentences")
+    why: Sentences = Field([], description="of the verdict, as sentences")
     metric: str = Field("", description="the headline metric of `estimated` and `realized`")
     estimated: float | None = None
     estimate: Estimate | None = Field(None, description="the same as `estimated`, with its band")
@@ -156,10 +209,19 @@ class Monitored(Message):
     labelled: int = Field(0, description="rows of the window whose outcome is known")
     change_point: datetime | None = Field(None, description="since when predictions have been worse")
     report: Artifact | None = None
-    incidents: list[str] = Field([], description="what this look has opened or closed, as sentences")
+    incidents: Sentences = Field([], description="what this look has opened or closed, as sentences")
     asked: list[str] = Field([], description="runs that this look has asked the governor for, as clauses")
     announced_at: datetime | None = Field(None, description="when ModelDegraded was announced for this version and day")
     announced_before: bool = Field(False, description="announced by an earlier check; once a day is enough")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_columns(cls, given: Any) -> Any:
+        """Count the columns before the lists are cut."""
+        if not isinstance(given, dict):
+            return given
+        counts = {f"{name}_columns": len(given.get(name) or ()) for name in ("drifted", "broken")}
+        return counts | given
 
 
 class DayPerformance(BaseModel):
@@ -182,7 +244,13 @@ class DayPerformance(BaseModel):
 
 
 class VersionResources(BaseModel):
-    """What one version took in a window, from the reports of the function that serves it."""
+    """What one version took in a window, from the reports of the function that serves it.
+
+    Parameters
+    ----------
+    warm_requests : without a cold start and with a report; where not all were read, as many as tell as much
+    warm_dollars, warm_deviation : mean and standard deviation of the price of one of them
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -195,6 +263,9 @@ class VersionResources(BaseModel):
     memory_mb: float | None = None
     gb_seconds: float | None = None
     dollars: float | None = None
+    warm_requests: int = 0
+    warm_dollars: float | None = None
+    warm_deviation: float | None = None
 
 
 class MonitoringReport(Message):
@@ -224,12 +295,19 @@ class Watched(Message):
     model: str
     windows: list[Monitored]
 
-    @property
-    def rows(self) -> int:
-        """The predictions of the champion's long window."""
-        return self.windows[0].rows
+    def end(self) -> LookEnd:
+        """Return what the function answers."""
+        first = self.windows[0]
+        return LookEnd(
+            model=self.model, state=first.state, rows=first.rows, degraded=first.degraded, windows=len(self.windows)
+        )
 
-    @property
-    def degraded(self) -> bool:
-        """Whether the champion is degraded."""
-        return self.windows[0].degraded
+
+class LookEnd(Message):
+    """How a look ended, in few bytes: Step Functions takes 256 KiB of a function, and the registry has the results."""
+
+    model: str
+    state: Verdict = Field(description="of the champion's long window, as `rows` and `degraded`")
+    rows: int
+    degraded: bool
+    windows: int = Field(description="how many were judged, of all versions")

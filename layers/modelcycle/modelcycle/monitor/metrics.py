@@ -24,7 +24,7 @@ def model_metrics(result: Monitored, open_incidents: int) -> dict[str, float | N
     judged = result.state not in ("no data", "not live")
     return {
         "Rows": float(result.rows),
-        "Drifted": float(len(result.drifted)) if judged else None,
+        "Drifted": float(result.drifted_columns) if judged else None,
         "Degraded": float(result.degraded) if judged else None,
         "Estimated": result.estimated,
         "Realized": result.realized,

@@ -7,7 +7,15 @@ from datetime import datetime
 
 from modelcycle.cloud_metrics import CloudMetrics
 from modelcycle.logs import Logs
-from modelcycle.messages import Monitored, MonitoringReport, MonitorRequest, SummarizedWindow, Watched, fingerprint
+from modelcycle.messages import (
+    Monitored,
+    MonitoringReport,
+    MonitorRequest,
+    SummarizedWindow,
+    Watched,
+    bounded_sentences,
+    fingerprint,
+)
 from modelcycle.model.labelled import Labelled
 from modelcycle.monitor.earlier import earlier_looks, with_outcomes
 from modelcycle.monitor.look import Looked, Subject, judge_look
@@ -44,7 +52,7 @@ def monitor(
     if not windows:
         result = _not_live(request)
         closed = registry.incidents.update(request.model, 0, "day", result.window, [], [], ())
-        result = result.model_copy(update={"incidents": [change.text for change in closed]})
+        result = result.model_copy(update={"incidents": bounded_sentences([change.text for change in closed])})
         registry.monitoring.keep([result])
         return Watched(model=request.model, windows=[result])
     labelled = Labelled.from_bytes(artifacts.read(request.summarize.labelled)) if request.summarize.labelled else None
@@ -64,8 +72,9 @@ def monitor(
     champion = subjects[windows[0].version].version
     asked = want_runs(champion, labelled, data, registry, training_code, request.summarize.at)
     first = _announced(results[0], registry)
-    results[0] = first.model_copy(update={"asked": asked})
-    registry.monitoring.keep([*results, *with_outcomes(earlier, labelled, subjects, request.summarize.at)])
+    results[0] = first.model_copy(update={"asked": bounded_sentences(asked)})
+    registry.monitoring.amend(with_outcomes(earlier, labelled, subjects, request.summarize.at))
+    registry.monitoring.keep(results)
     metrics.put(
         request.model, model_metrics(results[0], len(registry.incidents.open(request.model))), request.summarize.at
     )
@@ -93,9 +102,11 @@ def _recorded(
     report = looked.report
     stored = put_json(artifacts, _report_key(report), report.wire())
     changes = registry.incidents.update(
-        report.model, report.version, report.kind, report.window, report.signals, report.broken, live
-    )
-    return looked.result.model_copy(update={"report": stored, "incidents": [change.text for change in changes]})
+        report.model, report.version, report.kind, report.window, report.signals, report.broken, live,
+        report.rows,
+    )  # fmt: skip
+    told = bounded_sentences([change.text for change in changes])
+    return looked.result.model_copy(update={"report": stored, "incidents": told})
 
 
 def _announced(result: Monitored, registry: Registry) -> Monitored:

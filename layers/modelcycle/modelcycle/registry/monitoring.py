@@ -13,7 +13,8 @@ from modelcycle.registry.events import event_write
 from modelcycle.registry.table import Table, Write, retry_when_raced, revision_of
 
 KEPT: dict[WindowKind, timedelta] = {"hour": timedelta(days=30), "day": timedelta(days=400)}  # results of windows
-MAX_NAMED_COLUMNS = 50  # drifted columns that an event names; an event of EventBridge has at most 256 KiB
+# A transaction may name 100 records of 4 MB together (AWS page "TransactWriteItems"); a result has at most 300 KB.
+MAX_AMENDED_AT_ONCE = 10
 
 
 class Announcement(NamedTuple):
@@ -49,14 +50,7 @@ class MonitoringResults:
         ------
         Raced : others wrote results at each attempt
         """
-        writes = []
-        for result in results:
-            if result.version is not None:
-                key = keys.monitored_window(result.model, result.kind, result.window[1], result.version)
-                record = self.table.get(*key)
-                if record is None or record.body != result.wire():
-                    expires = int((result.window[1] + KEPT[result.kind]).timestamp())
-                    writes.append(Write(*key, result.wire(), revision_of(record), expires=expires))
+        writes = self._changed(results)
         newest = results[0]
         key = keys.monitoring(newest.model)
         record = self.table.get(*key)
@@ -65,6 +59,36 @@ class MonitoringResults:
         if writes:
             self.table.write(*writes)
 
+    def amend(self, results: Sequence[Monitored]) -> None:
+        """Record again what earlier looks saw, with the outcomes that have come since.
+
+        They do not depend on each other: what a call that was killed left out, the next look writes.
+
+        Raises
+        ------
+        Raced : others wrote the same results at each attempt
+        """
+        for first in range(0, len(results), MAX_AMENDED_AT_ONCE):
+            self._amend(results[first : first + MAX_AMENDED_AT_ONCE])
+
+    @retry_when_raced
+    def _amend(self, results: Sequence[Monitored]) -> None:
+        writes = self._changed(results)
+        if writes:
+            self.table.write(*writes)
+
+    def _changed(self, results: Sequence[Monitored]) -> list[Write]:
+        """Return the writes of those results of windows that are not on record as they are."""
+        writes = []
+        for result in results:
+            if result.version is not None:
+                key = keys.monitored_window(result.model, result.kind, result.window[1], result.version)
+                record = self.table.get(*key)
+                if record is None or record.body != result.wire():
+                    expires = int((result.window[1] + KEPT[result.kind]).timestamp())
+                    writes.append(Write(*key, result.wire(), revision_of(record), expires=expires))
+        return writes
+
     def announce_degraded(self, result: Monitored) -> Announcement:
         """Write ModelDegraded for the bus, once for each version and day."""
         if result.version is None:
@@ -72,8 +96,8 @@ class MonitoringResults:
         day, at = f"{result.window[1]:%Y-%m-%d}", datetime.now(UTC)
         key = keys.degradation(result.model, result.version, day)
         detail = {
-            "version": result.version, "drifted": result.drifted[:MAX_NAMED_COLUMNS],
-            "drifted_columns": len(result.drifted), "rows": result.rows, "window_end": day,
+            "version": result.version, "drifted": result.drifted,
+            "drifted_columns": result.drifted_columns, "rows": result.rows, "window_end": day,
         }  # fmt: skip
         if result.change_point is not None:
             detail["change_point"] = result.change_point.isoformat()

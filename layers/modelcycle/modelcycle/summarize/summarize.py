@@ -99,8 +99,13 @@ def _labelled(
         sensitive=live.pipeline.sensitive_columns, folder=folder,
     )  # fmt: skip
     body = joined.labelled.to_bytes()
-    key = f"{model}/monitoring/labelled/{end:%Y-%m-%dT%H%M%SZ}-{hashlib.sha256(body).hexdigest()[:16]}.npz"
+    key = f"{hand_over_folder(model)}labelled/{end:%Y-%m-%dT%H%M%SZ}-{hashlib.sha256(body).hexdigest()[:16]}.npz"
     return artifacts.put(key, body), [*joined.notes, *traffic.notes]
+
+
+def hand_over_folder(model: str) -> str:
+    """Return where that lies which only `monitor` reads; the artifact bucket keeps it for 14 days."""
+    return f"_monitoring/model={model}/"
 
 
 def windows_of(pipeline: Pipeline, end: datetime) -> dict[WindowKind, Window]:
@@ -255,7 +260,7 @@ class VersionWindows:
         version, end = self.contract.version, self.windows[kind][1]
         ending = "json" if what == "summary" else "npz"
         content = hashlib.sha256(body).hexdigest()[:16]
-        key = f"{version.model}/monitoring/{version.version:08d}/summaries/{kind}/{end:%Y-%m-%dT%H%M%SZ}-{what}"
+        key = f"{hand_over_folder(version.model)}{version.version:08d}/{kind}/{end:%Y-%m-%dT%H%M%SZ}-{what}"
         return self.artifacts.put(f"{key}-{content}.{ending}", body)
 
     def _watched(self) -> tuple[list[Watched], list[str]]:
