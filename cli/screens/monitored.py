@@ -116,14 +116,14 @@ def _effect(signal: Signal) -> str:
 def _resources(resources: Sequence[VersionResources]) -> list[str]:
     rows = [
         [
-            str(one.version), f"{one.requests:,}", f"{one.errors:,}", f"{one.cold_starts:,}", _ms(one.p50_ms),
-            _ms(one.p99_ms), "" if one.memory_mb is None else f"{one.memory_mb:.0f} MB",
+            str(one.version), f"{one.requests:,}", f"{one.errors:,}", f"{one.refused:,}", f"{one.cold_starts:,}",
+            _ms(one.p50_ms), _ms(one.p99_ms), "" if one.memory_mb is None else f"{one.memory_mb:.0f} MB",
             "" if one.gb_seconds is None else f"{one.gb_seconds:.3g}",
             "" if one.dollars is None else f"{one.dollars:.2g} $",
         ]
         for one in resources
     ]  # fmt: skip
-    head = ["version", "requests", "errors", "cold starts", "p50", "p99", "memory", "GB-seconds", "price"]
+    head = ["version", "requests", "errors", "refused", "cold starts", "p50", "p99", "memory", "GB-seconds", "price"]
     return [table(head, rows)]
 
 

@@ -58,6 +58,7 @@ def test_so_are_hours_in_an_hour_texts_and_flags() -> None:
         ("sold", range(1, 13), (1,), [0.45, *[0.05] * 11]), ("smoker", range(2), (1,), None),
         ("hours-per-week", range(1, 54), (40,), [0.48, *[0.01] * 52]), ("x", range(1, 13), (3, 4, 5), None),
         ("month", range(100, 112), (105,), None), ("level", range(1, 6), (3,), None),
+        ("year_built", range(1950, 2000), (1980,), None), ("built year", range(1950, 2000), (1980,), None),
     ],
 )  # fmt: skip
 def test_any_other_column_that_becomes_constant_alarms(

@@ -68,10 +68,12 @@ def test_a_degradation_that_was_announced_before_is_not_announced_again() -> Non
 
 
 def test_what_was_left_out_and_what_serving_took_are_told() -> None:
-    took = VersionResources(version=2, requests=40, errors=1, cold_starts=2, p50_ms=3.25, p99_ms=1200, memory_mb=112)
+    took = VersionResources(
+        version=2, requests=40, errors=1, refused=3, cold_starts=2, p50_ms=3.25, p99_ms=1200, memory_mb=112
+    )
     lines = screen(monitored(), notes=["1 object of captures could not be read"], resources=[took])
     assert "  note          1 object of captures could not be read" in lines
-    assert lines[-1].split()[:7] == ["2", "40", "1", "2", "3.2", "ms", "1.2"]
+    assert lines[-1].split()[:8] == ["2", "40", "1", "3", "2", "3.2", "ms", "1.2"]
 
 
 def test_earlier_looks_are_one_line_each_the_newest_first() -> None:

@@ -98,6 +98,7 @@ def test_calls_are_joined_with_their_reports_by_model_and_version() -> None:
     first, second = hour.versions
     assert (first.version, first.requests, first.errors, first.cold_starts) == (1, 2, 2, 1)
     assert (second.version, second.requests, second.errors, second.p50_ms) == (2, 2, 0, 10.0)
+    assert [(one.refused, one.received) for one in hour.versions] == [(1, 5), (0, 0)]
     assert first.memory_mb == 200 and hour.size_mb == 2048
     assert first.gb_seconds == pytest.approx(0.020 * 2)
     assert first.dollars == pytest.approx(lambda_price.dollars(0.04, 2))
@@ -170,7 +171,7 @@ def test_a_log_that_does_not_answer_is_told_and_stops_nothing() -> None:
 
 
 def by_kind(now: Resources, before: VersionResources | None = None) -> dict[str, Signal]:
-    return {signal.kind: signal for signal in resource_signals(now, 1, before, PIPELINE)}
+    return {signal.subject or signal.kind: signal for signal in resource_signals(now, 1, before, PIPELINE)}
 
 
 def traffic(ms: float, count: int = 500, **fields: Any) -> Resources:
@@ -186,13 +187,15 @@ def test_equal_windows_raise_no_alarm() -> None:
     before = traffic(10, 700).of(1)
     signals = by_kind(traffic(10), before)
     assert {kind: signal.state for kind, signal in signals.items()} == {
-        "errors": "ok", "latency": "ok", "memory": "ok", "cost": "ok",
+        "errors": "ok", "refused requests": "ok", "latency": "ok", "memory": "ok", "cost": "ok",
     }  # fmt: skip
 
 
 def test_without_a_window_before_what_has_no_limit_is_not_watched() -> None:
     states = {kind: signal.state for kind, signal in by_kind(traffic(10)).items()}
-    assert states == {"errors": "ok", "latency": "not watched", "memory": "ok", "cost": "not watched"}
+    assert states == {
+        "errors": "ok", "refused requests": "ok", "latency": "not watched", "memory": "ok", "cost": "not watched",
+    }  # fmt: skip
 
 
 def test_slower_and_dearer_requests_raise_an_alarm() -> None:
@@ -236,6 +239,37 @@ def test_errors_raise_an_alarm_beyond_the_share_that_the_pipeline_allows() -> No
     assert signal.state == "alarm" and signal.value == pytest.approx(0.05)
     signal = by_kind(used([*good, *itertools.chain(*bad[:5])])[0])["errors"]
     assert signal.state == "slight"
+
+
+def asked(bad: int, good: int, status: int = 400, version: int = 1) -> Resources:
+    at = END - timedelta(minutes=5)
+    lines = [call(at, number, message="refused", status=status) for number in range(bad)]
+    lines += [call(at, bad + number, version=version) for number in range(good)]
+    return used(list(itertools.chain(*lines)))[0]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_requests_that_break_the_contract_are_watched(status: int) -> None:
+    now = asked(60, 940, status)
+    signal = by_kind(now)["refused requests"]
+    assert (signal.kind, signal.state, signal.value) == ("errors", "alarm", pytest.approx(0.06))
+    assert signal.detail.startswith("60 of 1,000 requests were answered with 400 or 422")
+    assert by_kind(now)["errors"].value == 0
+    assert by_kind(now, asked(55, 900).of(1))["refused requests"].state == "ok"
+    assert by_kind(now, asked(10, 900).of(1))["refused requests"].state == "alarm"
+    assert by_kind(asked(50, 0, status))["refused requests"].state == "alarm"
+    assert by_kind(asked(3, 5, status))["refused requests"].state == "too few"
+
+
+def test_refused_requests_count_as_the_champions_whoever_answered_before() -> None:
+    before = asked(60, 940, version=2)
+    assert [(one.version, one.requests, one.refused, one.received) for one in before.versions] == [
+        (1, 0, 60, 1_000), (2, 940, 0, 0),
+    ]  # fmt: skip
+    assert by_kind(asked(60, 940), before.of(1))["refused requests"].state == "ok"
+    others = resource_signals(before, 2, None, PIPELINE)
+    assert "refused requests" not in {signal.subject for signal in others}
+    assert by_kind(asked(60, 940, status=404))["refused requests"].value == 0
 
 
 def test_memory_near_the_functions_limit_raises_an_alarm() -> None:

@@ -248,6 +248,8 @@ class VersionResources(BaseModel):
 
     Parameters
     ----------
+    refused : requests for the model that were answered with 400 or 422; those of all versions count as the champion's
+    received : all requests for the model, also refused ones; of the champion alone
     warm_requests : without a cold start and with a report; where not all were read, as many as tell as much
     warm_dollars, warm_deviation : mean and standard deviation of the price of one of them
     """
@@ -257,6 +259,8 @@ class VersionResources(BaseModel):
     version: int
     requests: int
     errors: int = 0
+    refused: int = 0
+    received: int = 0
     cold_starts: int = 0
     p50_ms: float | None = None
     p99_ms: float | None = None

@@ -42,6 +42,7 @@ BY_WORD = {
     **dict.fromkeys(("quarter", "qtr", "season"), Cycle(QUARTER, 4)),
     **dict.fromkeys(("year", "yr"), Cycle(YEAR, 9_999)),
 }
+MAX_YEARS = 10  # in the reference; more are those of things, such as the year in which a house was built
 MAX_NAMED_LEVELS = 31  # of a text whose name is that of a part of a date
 # Shorter cycles are left out: four or five whole numbers are as often a rating. So are minutes.
 BY_LEVELS = {7: DAY, 12: MONTH, 24: HOUR, **dict.fromkeys(range(28, 32), DAY), 52: WEEK, 53: WEEK, 365: DAY, 366: DAY}
@@ -99,8 +100,8 @@ def _hours_of_a_value(column: ColumnCounts) -> int | None:
             return None
     if not numbers or not all(value.is_integer() for value in numbers):
         return None
-    if named and numbers[0] >= 0 and numbers[-1] <= named.last and reference.distinct <= min(named.last, 366) + 1:
-        return named.hours
+    if named and numbers[0] >= 0 and numbers[-1] <= named.last:
+        return named.hours if reference.distinct <= (MAX_YEARS if named.hours == YEAR else named.last + 1) else None
     return BY_LEVELS.get(reference.distinct) if _is_whole_cycle(numbers, reference) else None
 
 

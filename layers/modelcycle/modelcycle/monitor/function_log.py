@@ -23,6 +23,8 @@ from modelcycle.model.scored_rows import NOT_READABLE
 MAX_PAGES = 6  # of each part, from its beginning; a page has some 1,000 requests
 MAX_SPANS = 12  # of the rest of a part with more: one page from the beginning of each
 
+BAD_REQUEST = (400, 422)  # statuses of a request that breaks the model's contract
+
 # AWS page "Log and monitor Python Lambda functions". Billed Duration includes the start of an environment (AWS compute
 # blog "AWS Lambda standardizes billing for INIT Phase"); only an environment's first call has the time of its start.
 REPORT = re.compile(
@@ -66,6 +68,8 @@ class FunctionLog:
     ----------
     unread : parts of the windows of which nothing could be read
     partly : whether calls stand for others
+    refused : times of requests for the model that were answered with a status of BAD_REQUEST, each with the number of
+        requests that it stands for
     lost : times of calls that were killed or ran out of time; their model is unknown
     fault : why nothing was read
     """
@@ -73,6 +77,7 @@ class FunctionLog:
     calls: list[Call] = field(default_factory=list)
     unread: list[tuple[datetime, datetime]] = field(default_factory=list)
     partly: bool = False
+    refused: list[tuple[datetime, float]] = field(default_factory=list)
     lost: list[datetime] = field(default_factory=list)
     fault: str = ""
 
@@ -87,6 +92,7 @@ class _Lines:
     answer: dict[str, Any] | None = None
     failed: tuple[int, ...] = ()
     error: bool = False
+    refused: bool = False
 
 
 def read_function_log(logs: Logs, model: str, windows: Sequence[tuple[datetime, datetime]]) -> FunctionLog:
@@ -111,6 +117,8 @@ def read_function_log(logs: Logs, model: str, windows: Sequence[tuple[datetime, 
         call = _call(lines, model)
         if call is not None:
             read.calls.append(call)
+        elif lines.refused:
+            read.refused.append((lines.at, lines.weight))
         elif lines.report is not None and lines.report["status"] in ("timeout", "error"):
             read.lost.append(lines.at)
     return read
@@ -161,6 +169,7 @@ def _add(lines: Sequence[tuple[datetime, str]], model: str, weight: float, by_id
             )
         elif message == "refused":
             call.error = isinstance(logged.get("status"), int) and logged["status"] >= 500
+            call.refused = logged.get("status") in BAD_REQUEST
 
 
 def _call(lines: _Lines, model: str) -> Call | None:

@@ -1,4 +1,4 @@
-"""What each version takes: requests, errors, cold starts, latency, memory, GB-seconds and their price."""
+"""What each version takes: requests, refused ones, errors, cold starts, latency, memory, GB-seconds and their price."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MIN_CALLS = 20  # below it nothing is said about shares and quantiles
 SLIGHT_MEMORY, MAX_MEMORY = 0.85, 0.95  # shares of the function's memory; above the second, Lambda soon ends it
 MAX_COST_RATIO = 2.0  # of the price of a request, against the window before
 MIN_COST_CALLS = 200  # without a cold start, in both windows: a few long ones make up much of a price
-TESTS = 3  # of errors, latency and cost; they share the rate of false alarms with all others of a window
+TESTS = 4  # errors, refused requests, latency and cost; they share the rate of false alarms with the window's others
 SHARE_OF_FALSE_ALARMS = 0.1  # of `monitoring.false_alarms` that is theirs
 
 Window = tuple[datetime, datetime]
@@ -39,6 +39,7 @@ class Resources:
     notes : what could not be read, as sentences
     milliseconds : by version, the time of each call
     size_mb : memory of the function; None if no call was read
+    champion : as whose the refused requests count; None if the log was not read
     """
 
     versions: list[VersionResources] = field(default_factory=list)
@@ -46,6 +47,7 @@ class Resources:
     notes: list[str] = field(default_factory=list)
     milliseconds: dict[int, np.ndarray] = field(default_factory=dict)
     size_mb: int | None = None
+    champion: int | None = None
 
     def of(self, version: int) -> VersionResources | None:
         """Return what a version took; None if it had no request."""
@@ -63,7 +65,7 @@ def resources(
     """Return what each version took, for each window.
 
     The whole of a request that several versions answered counts as the champion's. So does a request that ended with an
-    error before a version had it.
+    error before a version had it, or was refused.
 
     Parameters
     ----------
@@ -85,17 +87,21 @@ def resource_signals(now: Resources, version: int, before: VersionResources | No
 
     Returns
     -------
-    signals of the kinds errors, latency, memory and cost
+    signals of the kinds errors, latency, memory and cost; the champion's errors twice: also of refused requests
     """
     of_version = now.of(version) or VersionResources(version=version, requests=0)
     alpha = pipeline.monitoring.false_alarms * SHARE_OF_FALSE_ALARMS / TESTS
+    failures = [_refused(of_version, before, pipeline, alpha)] if version == now.champion else []
     before = before if before is not None and before.requests >= MIN_CALLS else None
-    errors = _errors(of_version, before, pipeline, alpha)
+    failures.insert(0, _errors(of_version, before, pipeline, alpha))
     if of_version.requests < MIN_CALLS:
         detail = f"{of_version.requests} requests in the function's log, fewer than {MIN_CALLS}"
-        return [errors, *(Signal(kind=kind, state="too few", detail=detail) for kind in ("latency", "memory", "cost"))]
+        return [
+            *failures,
+            *(Signal(kind=kind, state="too few", detail=detail) for kind in ("latency", "memory", "cost")),
+        ]
     return [
-        errors,
+        *failures,
         _latency(now.milliseconds.get(version, np.empty(0)), of_version, before, pipeline, alpha),
         _memory(of_version, now.size_mb),
         _cost(of_version, before, alpha),
@@ -131,15 +137,22 @@ def _of_window(
         by_version.setdefault(champion if call.version is None else call.version, []).append(call)
         for failed in call.failed:
             by_version.setdefault(failed, [])
+    refused = sum(weight for at, weight in log.refused if start <= at < end)
+    if refused:
+        by_version.setdefault(champion, [])
+    received = sum(call.weight for call in calls) + refused
+    versions = [_version(number, by_version[number], calls) for number in sorted(by_version)]
+    asked = {"refused": round(refused), "received": round(received)}
     sizes = [call.size_mb for call in calls if call.size_mb is not None]
     return Resources(
-        versions=[_version(number, by_version[number], calls) for number in sorted(by_version)],
+        versions=[one.model_copy(update=asked) if one.version == champion else one for one in versions],
         throttles=throttled,
         notes=notes,
         milliseconds={
             number: np.array([call.ms for call in own if call.ms is not None]) for number, own in by_version.items()
         },
         size_mb=max(sizes, default=None),
+        champion=champion,
     )
 
 
@@ -196,19 +209,38 @@ def _warm_price(calls: Sequence[Call]) -> tuple[int, float | None, float | None]
 def _errors(now: VersionResources, before: VersionResources | None, pipeline: Pipeline, alpha: float) -> Signal:
     """Judge the share of requests in which the version failed, against the one before."""
     # a version may fail in requests that another one then answered
-    failed, total = now.errors, max(now.requests, now.errors)
-    if total < MIN_CALLS:
-        detail = f"{total} requests in the function's log, fewer than {MIN_CALLS}"
-        return Signal(kind="errors", state="too few", detail=detail)
     expected = before.errors / max(before.requests, before.errors) if before else 0.0
+    return _share(
+        "", now.errors, max(now.requests, now.errors), expected, pipeline, alpha,
+        f"{now.errors:,} of {max(now.requests, now.errors):,} requests",
+    )  # fmt: skip
+
+
+def _refused(now: VersionResources, before: VersionResources | None, pipeline: Pipeline, alpha: float) -> Signal:
+    """Judge the share of requests that break the model's contract, against the window before.
+
+    Requests that were refused have no predictions: nothing else that is watched sees them.
+    """
+    expected = before.refused / before.received if before is not None and before.received >= MIN_CALLS else 0.0
+    detail = f"{now.refused:,} of {now.received:,} requests were answered with 400 or 422; predict's log says why"
+    return _share("refused requests", now.refused, now.received, expected, pipeline, alpha, detail)
+
+
+def _share(
+    subject: str, failed: int, total: int, expected: float, pipeline: Pipeline, alpha: float, detail: str
+) -> Signal:
+    """Judge a share of requests against the one before; `rollout.evidence.errors` says by how much it may be higher."""
+    if total < MIN_CALLS:
+        few = f"{total} requests in the function's log, fewer than {MIN_CALLS}"
+        return Signal(kind="errors", subject=subject, state="too few", detail=few)
     limit = min(expected + pipeline.rollout.evidence.errors, 1.0)
     interval = stats.binomtest(failed, total).proportion_ci(0.95, method="exact")
     p = float(stats.binom.sf(failed - 1, total, limit))
     share = failed / total
     state = "alarm" if p < alpha and share > limit else "slight" if interval.low > expected else "ok"
     return Signal(
-        kind="errors", state=state, value=share, low=float(interval.low), high=float(interval.high), expected=expected,
-        effect=share - expected, unit="share of requests", p=p, detail=f"{failed:,} of {total:,} requests",
+        kind="errors", subject=subject, state=state, value=share, low=float(interval.low), high=float(interval.high),
+        expected=expected, effect=share - expected, unit="share of requests", p=p, detail=detail,
     )  # fmt: skip
 
 
