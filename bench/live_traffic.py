@@ -17,6 +17,7 @@ import numpy as np
 from modelcycle.deploy import deploy
 from modelcycle.deploy.judge import judge
 from modelcycle.messages import Artifact, DeployRequest, Judged, JudgeRequest
+from modelcycle.model.profile import ColumnProfile, Profile
 from modelcycle.model.routing import entity_key, version_for
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version, keys
@@ -58,6 +59,7 @@ class LiveModel:
     requests_per_minute : of `rows` rows each
     entities : that ask; 0 if each row is about another one
     label_share, label_delay : of the requests whose outcome becomes known, and when
+    number_format : how the training files write the numbers of the target, see `cells.reading.Reading`
     """
 
     behaviours: dict[int, Behaviour]
@@ -71,6 +73,7 @@ class LiveModel:
     label_delay: timedelta = timedelta(minutes=10)
     prediction_distance: float | None = None
     capture: dict[str, Any] = field(default_factory=dict)
+    number_format: str = ""
 
     registry: Registry = field(default_factory=lambda: Registry(MemoryTable()))
     data: MemoryStore = field(default_factory=lambda: MemoryStore("data"))
@@ -97,14 +100,20 @@ class LiveModel:
             ignored=[], inputs=[], id_columns=ids,
         )  # fmt: skip
         folder = f"{MODEL}/runs/r{number}/claim"
+        target = ColumnProfile(
+            name="t", type="text" if signature.classes else "number", format=self.number_format, rows=0, missing=0,
+            distinct=0, counts=[],
+        )  # fmt: skip
+        profile = Profile(rows=0, columns=[], target=target, missing_values=[])
         artifacts: dict[str, Artifact] = {
+            "profile": self.artifacts.put(f"{folder}/profile", profile.model_dump_json().encode()),
             "pipeline": self.artifacts.put(f"{folder}/pipeline", json.dumps(pipeline).encode()),
             "signature": self.artifacts.put(f"{folder}/signature", signature.model_dump_json().encode()),
             "validation": put_json(
                 self.artifacts, f"{folder}/report", {"champion": 1, "prediction_distance": self.prediction_distance}
             ),
         }
-        names = ("onnx", "skops", "plan", "profile", "lineage", "card")
+        names = ("onnx", "skops", "plan", "lineage", "card")
         draft = Version(
             model=MODEL, version=0, run_id="r", created_at=START, task=self.task, opset=21, metric="accuracy",
             metrics={}, interval=(0, 1), data="d", code="c", **dict.fromkeys(names, artifacts["signature"]),

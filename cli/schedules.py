@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -10,6 +11,8 @@ from modelcycle.spec import Pipeline
 
 MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 MAX_EVENT_AGE_SECONDS = 3600
+MAX_NAME_LENGTH = 64  # characters, of EventBridge Scheduler
+MARK_LENGTH = 12  # hexadecimal digits of a hash
 
 
 def interval(pipeline: Pipeline) -> str | None:
@@ -85,12 +88,28 @@ def _request(place: Place, name: str, every: str | None, target: str, event: dic
 
 def schedule_name(place: Place, model: str) -> str:
     """Return the name of a model's schedule."""
-    return f"{place.output('SchedulePrefix')}{model}"
+    return _name(place.output("SchedulePrefix"), model)
 
 
 def retraining_schedule_name(place: Place, model: str) -> str:
     """Return the name of the schedule of a model's retraining; no model has a name with `.`."""
-    return f"{schedule_name(place, model)}.retrain"
+    return _name(place.output("SchedulePrefix"), f"{model}.retrain")
+
+
+def _name(prefix: str, of_model: str) -> str:
+    """Return the name of a schedule, with a hash instead of its end if it would be too long; no model's has `.`.
+
+    >>> _name("modelcycle-", "orders.retrain")
+    'modelcycle-orders.retrain'
+    >>> _name("modelcycle-", "orders-" + "x" * 41 + ".retrain")
+    'modelcycle-orders-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.5c04990d3c0c'
+    """
+    name = prefix + of_model
+    if len(name) <= MAX_NAME_LENGTH:
+        return name
+    mark = hashlib.sha256(of_model.encode()).hexdigest()[:MARK_LENGTH]
+    kept = max(MAX_NAME_LENGTH - len(prefix) - MARK_LENGTH - 1, 0)
+    return f"{prefix}{of_model[:kept]}.{mark}"
 
 
 def set_schedules(place: Place, pipeline: Pipeline) -> None:

@@ -7,14 +7,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.prediction_api import Api
+
+class Answers(Protocol):
+    """What stands behind API Gateway."""
+
+    def handle(self, event: dict[str, Any]) -> dict[str, Any]: ...
 
 
 @contextmanager
-def served(api: Api) -> Iterator[str]:
+def served(api: Answers) -> Iterator[str]:
     """Serve the function; yield its base URL. It answers one request at a time, as an environment of Lambda does."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -87,7 +87,11 @@ class TestTheLifecycleOfAModel:
 
     def test_monitor_checks_a_model_on_request(self, run: Any) -> None:
         answer = run("monitor", MODEL)
-        assert answer.keys() >= {"model", "version", "window", "rows", "drifted", "degraded", "estimated", "realized"}
+        assert [(one["kind"], one["version"], one["state"]) for one in answer["windows"]] == [
+            ("day", 1, "no data"), ("hour", 1, "no data"),
+        ]  # fmt: skip
+        listed = run("monitor", MODEL, "--window", "7d")["windows"]
+        assert [one["window"] for one in listed] == [answer["windows"][0]["window"]]
 
     def test_a_decision_that_the_state_forbids_is_refused(self, run: Any) -> None:
         assert run("rollback", MODEL, status=3)["error"] == "NotAllowed"

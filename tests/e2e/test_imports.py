@@ -29,7 +29,17 @@ UNUSED_IMPORTS = {
     "Pull": {"sqlalchemy"},
     **{
         name: {"onnxruntime"}
-        for name in ("PlanTrials", "RunTrial", "SelectModel", "Refit", "Validate", "Judge", "FinishScoring")
+        for name in (
+            "PlanTrials",
+            "RunTrial",
+            "SelectModel",
+            "Refit",
+            "Validate",
+            "Judge",
+            "FinishScoring",
+            "Summarize",
+            "Monitor",
+        )
     },
     "CheckRefit": {"onnx", "pandas", "scipy", "skl2onnx", "sklearn", "skops", "threadpoolctl"},
 }

@@ -18,6 +18,7 @@ from modelcycle.collect.landed import TRAFFIC, read_manifest
 from modelcycle.collect.pull_traffic import PulledTraffic
 from modelcycle.contract import Contract
 from modelcycle.messages import Artifact
+from modelcycle.model.fields import Field
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline
@@ -36,10 +37,12 @@ class LiveModel(PullWorkspace):
     Parameters
     ----------
     pipeline : keys of the pipeline file
+    reads : columns that the signature names
     """
 
     pipeline: dict[str, Any] = field(default_factory=dict)
     captured: int = 0
+    reads: Sequence[str] = ()
 
     @property
     def file(self) -> Pipeline:
@@ -53,8 +56,8 @@ class LiveModel(PullWorkspace):
         assert preprocessed.contract is not None
         contract = Contract.model_validate_json(self.artifacts.read(preprocessed.contract))
         signature = Signature(
-            model="m", task=contract.task, target=contract.target.name, classes=contract.classes, fields=[], ignored=[],
-            inputs=[], id_columns=self.file.id_columns,
+            model="m", task=contract.task, target=contract.target.name, classes=contract.classes, ignored=[],
+            fields=[Field(name=name, type="text") for name in self.reads], inputs=[], id_columns=self.file.id_columns,
         )  # fmt: skip
         stored = self.artifacts.put(
             f"m/runs/{run_id}/select_model/signature.json", signature.model_dump_json().encode()

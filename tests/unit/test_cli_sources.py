@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Scheduler:
         self.calls: list[str] = []
 
     def get_schedule(self, Name: str) -> dict[str, Any]:  # noqa: N803
+        assert re.fullmatch(r"[0-9a-zA-Z_.-]{1,64}", Name)  # as AWS asks
         if Name not in self.schedules:
             raise NotFound
         return self.schedules[Name]
@@ -98,6 +100,20 @@ def test_a_retraining_has_a_schedule_of_its_own_which_asks_the_governor() -> Non
             request = RetrainRequest.from_event(json.loads(schedule["Target"]["Input"]) | {"id": "0"})
             assert (request.kind, request.model, request.reason) == ("RetrainingScheduled", "orders", "every 7 days")
     assert place.scheduler.calls == ["create", "update", "delete"]
+
+
+@pytest.mark.parametrize("stack", ["modelcycle", "s" * 45])
+def test_the_longest_model_names_have_schedules_of_their_own(stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    place: Any = Place()
+    monkeypatch.setattr(place, "output", lambda name: f"{stack}-" if name == "SchedulePrefix" else f"arn:{name}")
+    source = {"type": "sql", "secret": "s", "table": "t", "every": "1 day"}
+    for name in ("a" * 48, "a" * 47 + "b"):
+        made = Pipeline(name=name, target="y", source=source, retraining={"every": "7 days"})
+        set_schedules(place, made)
+        set_schedules(place, made)  # finds its own again
+    names = list(place.scheduler.schedules)
+    assert len(names) == 4 and all(name.startswith(f"{stack}-") for name in names)
+    assert place.scheduler.calls == ["create"] * 4
 
 
 @pytest.mark.parametrize("every", ["59 minutes", "1 minute", "0 days", "weekly"])

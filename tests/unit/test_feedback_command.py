@@ -77,13 +77,13 @@ def test_outcomes_are_held_against_captured_answers(tmp_path: Path) -> None:
     with connect(tmp_path, "test") as engine:
         read_lines(engine, outcomes, NOW, COLUMNS)
         assert create_predictions(engine, [captures], COLUMNS.ids) == 2
-        matched = match_outcomes(engine, SIGNATURE)
+        matched = match_outcomes(engine, SIGNATURE, None)
         assert matched == MatchedOutcomes(
             known=2, other=1, unknown=1, contradictory=1, out_of_order=1, ahead=1
         )  # fmt: skip
         assert dict(engine.execute("SELECT id, class FROM matched").fetchall()) == {"p1": "no", "p2": "yes"}
         assert count_late(engine, 45) == 1 and count_late(engine, 401) == 0
-        assert match_outcomes(engine, None).known == 2, "without a live version every text is an outcome"
+        assert match_outcomes(engine, None, None).known == 2, "without a live version every text is an outcome"
 
 
 def test_the_screen_tells_what_is_odd_and_nothing_else() -> None:

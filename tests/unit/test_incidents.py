@@ -38,11 +38,11 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 def look(
     registry: Registry, hours: float, seen: list[Signal], *, version: int = 3, kind: Any = "hour",
-    live: tuple[int, ...] = (3,), broken: tuple[Broken, ...] = (),
+    live: tuple[int, ...] = (3,), broken: tuple[Broken, ...] = (), rows: int = 0,
 ) -> list[IncidentChange]:  # fmt: skip
     end = NOON + hours * HOUR
     window = end - (HOUR if kind == "hour" else 24 * HOUR), end
-    return registry.incidents.update("m", version, kind, window, seen, broken, live)
+    return registry.incidents.update("m", version, kind, window, seen, broken, live, rows)
 
 
 def kinds(changes: list[IncidentChange]) -> list[str]:
@@ -167,6 +167,20 @@ def test_a_broken_column_is_one_incident_that_says_so(registry: Registry) -> Non
     (incident,) = registry.incidents.open("m")
     assert (incident.kind, incident.details) == ("broken data", ["age: about 365 times as large"])
     assert kinds(look(registry, 1, OK) + look(registry, 2, OK)) == ["closed"]
+
+
+def test_values_that_were_wrong_and_still_alarm_are_right_only_if_as_many_rows_say_so(registry: Registry) -> None:
+    look(registry, 0, ALARM, broken=(WRONG,), rows=900)
+    mixed = [*ALARM, *signals("ok", kind="missing")]
+    for hour in (1, 2, 3):
+        assert "closed" not in kinds(look(registry, hour, mixed, rows=899))
+    assert "closed" in kinds(look(registry, 4, mixed, rows=900) + look(registry, 5, mixed, rows=900))
+    assert [one.kind for one in registry.incidents.open("m")] == ["drift"]
+
+
+def test_values_that_are_right_again_need_no_more_rows_than_they_are_judged_by(registry: Registry) -> None:
+    look(registry, 0, ALARM, broken=(WRONG,), rows=900)
+    assert kinds(look(registry, 1, OK, rows=100) + look(registry, 2, OK, rows=100)) == ["closed"]
 
 
 def test_any_names_and_many_of_them_are_kept(registry: Registry) -> None:

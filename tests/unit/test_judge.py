@@ -339,6 +339,24 @@ def test_outcomes_are_read_as_systems_write_them_and_the_latest_counts() -> None
     assert sum(finding(judged, "quality").rows) == len(set(map(entity, lines))) and "not a class" not in judged.reason
 
 
+def test_outcomes_are_read_as_the_files_write_their_numbers() -> None:
+    model = live(task="regression", number_format="1.234,56", rollout=CANARY | {"steps": [50, 100]})
+    state = begin(model)
+    model.serve(timedelta(minutes=10))
+    lines = [
+        json.loads(line)
+        for key, body in model.data.objects.items()
+        if key.startswith("captures/")
+        for line in body.splitlines()
+    ]
+    ids = [line["prediction_id"] for line in lines]
+    model.data.upload(f"feedback/{MODEL}/1.jsonl", b"".join(
+        json.dumps({"prediction_id": one, "outcome": "1.003,5"}).encode() + b"\n" for one in ids
+    ))  # fmt: skip
+    judged = model.look(state)
+    assert finding(judged, "quality").champion > 900_000 and "are not a number" not in judged.reason
+
+
 def test_a_model_with_a_name_that_another_begins_with_has_its_own_captures() -> None:
     model = live(requests_per_minute=1_000)
     state = begin(model)

@@ -15,7 +15,7 @@ from modelcycle.model.columns import Texts
 from modelcycle.model.labelled import Labelled
 from modelcycle.monitor.change_point import change_point, periods, rise
 from modelcycle.monitor.judged_rows import judged_rows, reference_rows
-from modelcycle.monitor.performance import Performance, performance_signals, probability_of_worse
+from modelcycle.monitor.performance import OF_PROBABILITIES, Performance, performance_signals, probability_of_worse
 from modelcycle.spec import Monitoring
 from tests.unit.live_rows import START, classes, days_window, labelled, numbers, spread
 
@@ -45,7 +45,7 @@ def test_a_loss_of_performance_is_an_alarm_and_as_good_as_in_validation_is_none(
     assert find(worse, "accuracy").state == "alarm"
     assert find(worse, "accuracy").effect == pytest.approx(1.0, abs=0.3)  # twice the errors
     assert find(same, "accuracy").state == "ok"
-    assert worse.realized == pytest.approx(0.8, abs=0.04)
+    assert find(worse, "accuracy").value == pytest.approx(0.8, abs=0.04)
     assert worse.labelled == 1000
 
 
@@ -75,9 +75,21 @@ def test_outcomes_a_month_late_are_judged_by_the_newest_days_that_have_them() ->
     found = judge(bad, days_window(40))
     assert find(found, "accuracy").state == "alarm"
     assert found.labelled == 0
-    assert found.span is not None
-    assert found.span[0] >= START + timedelta(days=7)
+    assert found.judged is not None and at[found.judged.now[0]] >= (START + timedelta(days=7)).timestamp()
     assert "the newest with outcomes" in find(found, "accuracy").detail
+
+
+def test_a_short_window_is_judged_by_outcomes_of_its_own_only() -> None:
+    at, (_, end) = spread(2, 2400), days_window(2)
+    hour = end - timedelta(hours=1), end
+    bad = classes(at, right(4800, 0.5))
+    found = judge(bad, hour, of_window_only=True)
+    assert [signal.state for signal in found.signals] == ["not watched"]
+    assert "100 known outcomes of its own" in found.signals[0].detail
+    assert found.judged is not None and not len(found.judged.now), "label drift is watched by the same rows"
+    assert find(judge(bad, hour), "accuracy").state == "alarm"
+    enough = judge(bad, hour, of_window_only=True, limits=Monitoring(minimum_rows=100))
+    assert find(enough, "accuracy").state == "alarm"
 
 
 def test_days_whose_outcomes_have_only_begun_to_come_are_not_judged() -> None:
@@ -95,11 +107,24 @@ def test_two_versions_in_a_window_are_told_apart() -> None:
     at = spread(1, 1000)
     second = np.arange(1000) % 2 == 1
     rows = classes(at, np.where(second, False, right(1000, 0.9)), version=np.where(second, 2, 1))
-    found = judge(rows, days_window(1))
+    found = judge(rows, days_window(1), thresholds={2: 0.5})
     assert find(found, "accuracy").state == "ok"
     assert find(judge(rows, days_window(1), version=2), "accuracy").state == "alarm"
     assert [(day.version, day.rows) for day in found.days] == [(2, 500), (1, 500)]
     assert found.days[0].metrics["accuracy"][0] == 0.0
+
+
+def test_days_of_another_version_are_measured_with_its_own_threshold() -> None:
+    at = spread(1, 1000)
+    second = np.arange(1000) % 2 == 1
+    rows = classes(at, right(1000, 1.1), version=np.where(second, 2, 1))  # scores are 0.2 and 0.8
+    of_second = [
+        judge(rows, days_window(1), thresholds=known).days[0].metrics for known in ({2: 0.5}, {2: 0.9}, None)
+    ]  # fmt: skip
+    assert [figures.get("recall", (None,))[0] for figures in of_second] == [1.0, 0.0, None]
+    assert [*of_second[2]] == [name for name in of_second[0] if name in OF_PROBABILITIES]
+    assert of_second[2]["brier"] == of_second[0]["brier"]
+    assert any("threshold of version 2 is not known" in note for note in judge(rows, days_window(1)).notes)
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])

@@ -8,14 +8,20 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelcycle.logs import LogPart
 from modelcycle.messages import Monitored, MonitoringReport, MonitorRequest, Watched
+from modelcycle.model.npz import from_npz, to_npz
+from modelcycle.model.scoring import Scores
 from modelcycle.monitor import monitor
+from modelcycle.monitor.earlier import with_outcomes
+from modelcycle.monitor.look import Subject
 from modelcycle.registry import Version, Write
 from tests.unit.data_steps import AT
 from tests.unit.data_steps import Workspace as Place
+from tests.unit.live_rows import classes
 from tests.unit.test_summarize import Live, captured, go_live, trained
 
 __all__ = ["trained"]
@@ -173,3 +179,71 @@ def test_outcomes_that_come_later_are_measured_in_the_window_of_their_prediction
     assert now.labelled == 600 and now.realized is not None and now.realized_interval
     (before, _) = live.place.registry.monitoring.between("m", "day", AT - timedelta(days=1), AT + timedelta(hours=1))
     assert before.window[1] == AT and before.labelled == 600 and before.realized == pytest.approx(now.realized)
+
+
+def test_late_outcomes_are_judged_in_the_day_and_are_no_figure_of_its_window(live: Live) -> None:
+    live.capture(*(captured(row, minutes=30 * 60) for row in range(300)))
+    live.capture(*(captured(row) for row in range(300, 600)), key="b")
+    outcomes = ({"prediction_id": f"1-{row}", "outcome": captured(row)["prediction"]} for row in range(300))
+    live.place.data.upload("feedback/m/a.jsonl", "\n".join(map(json.dumps, outcomes)).encode())
+    day, hour = look(live).windows
+    states = []
+    for window in (day, hour):
+        assert (window.rows, window.labelled, window.realized, window.realized_interval) == (300, 0, None, None)
+        by_kind = {one.kind: one for one in report(live, window).signals if one.subject in ("log_loss", "")}
+        states.append((by_kind["performance"].value is not None, by_kind["concept drift"].value is not None))
+        kinds = {one.kind for one in report(live, window).signals}
+        assert ("label drift" in kinds) == (window is day)
+    assert states == [(True, True), (False, False)], "both windows would be the same rows"
+
+
+def test_what_was_measured_of_a_window_stays_when_its_outcomes_are_no_longer_read(live: Live) -> None:
+    subject = Subject.read(live.place.registry.versions.get("m", 1), live.place.artifacts)
+    window = AT - timedelta(days=1), AT
+    at = window[0].timestamp() + np.arange(100) * 800.0
+    rows = classes(at, np.ones(100, dtype=bool))
+    days = subject.pipeline.monitoring.labels_days
+    seen = Monitored(model="m", version=1, window=window, rows=100, state="ok", drifted=[], degraded=False,
+                     metric="accuracy")  # fmt: skip
+    (measured,) = with_outcomes([seen], rows, {1: subject}, AT)
+    assert (measured.labelled, measured.realized) == (100, 1.0)
+    fewer = classes(at[60:], np.zeros(40, dtype=bool))
+    assert with_outcomes([measured], fewer, {1: subject}, AT) == [], "only the newest rows are read"
+    corrected = classes(at, np.zeros(100, dtype=bool))
+    assert with_outcomes([measured], corrected, {1: subject}, window[0] + timedelta(days=days, seconds=1)) == []
+    assert [one.realized for one in with_outcomes([measured], corrected, {1: subject}, AT)] == [0.0]
+
+
+@pytest.mark.parametrize("recent", [True, False])
+def test_a_version_made_for_new_traffic_is_held_against_what_it_does_on_its_new_test_rows(
+    trained: tuple[Place, Version], recent: bool
+) -> None:
+    """The model is right on the newer half of its test rows and wrong on the older one."""
+    place, version = trained
+    assert version.reference is not None
+    outcome = from_npz(place.artifacts.read(version.reference.labels))["target"].astype(int)
+    is_new = np.arange(len(outcome)) >= len(outcome) // 2
+    positive = np.where(is_new, outcome, 1 - outcome) * 0.6 + 0.2
+    scores = Scores(np.column_stack([1 - positive, positive]).astype(np.float32))
+    positions = place.artifacts.put(
+        "m/new.npz", to_npz(positions=np.arange(len(outcome), dtype=np.int64), recent=is_new)
+    )  # fmt: skip
+    reference = version.reference.model_copy(
+        update={"scores": place.artifacts.put("m/half.npz", scores.to_bytes()), "recent": positions if recent else None}
+    )  # fmt: skip
+    made = version.model_copy(
+        update={"reference": reference, "metric": "accuracy", "metrics": {"accuracy": 0.5}, "interval": (0.45, 0.55)}
+    )  # fmt: skip
+    expected = Subject.read(made, place.artifacts).expected
+    if not recent:
+        assert expected == ({"accuracy": 0.5}, (0.45, 0.55), "")
+        return
+    assert expected.metrics["accuracy"] == 1.0 and expected.interval[0] > 0.95
+    assert (
+        f"accuracy is held against 1 ({expected.interval[0]:.3g} to 1), measured on the {is_new.sum():,}"
+        in expected.note
+    )
+    broken = place.artifacts.put("m/nan.npz", Scores(np.full_like(scores.scores, np.nan)).to_bytes())
+    unmeasured = made.model_copy(update={"reference": reference.model_copy(update={"scores": broken})})
+    fallback = Subject.read(unmeasured, place.artifacts).expected
+    assert fallback[:2] == ({"accuracy": 0.5}, (0.45, 0.55)) and "cannot be measured" in fallback.note

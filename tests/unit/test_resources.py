@@ -201,6 +201,30 @@ def test_slower_and_dearer_requests_raise_an_alarm() -> None:
     assert signals["latency"].effect == pytest.approx(3, rel=0.3)
 
 
+def priced(*billed: float, cold: int = 0) -> Resources:
+    lines = (call(END - timedelta(minutes=5), n, ms=ms, cold=n < cold) for n, ms in enumerate(billed))
+    return used(list(itertools.chain(*lines)))[0]
+
+
+def test_a_few_long_calls_or_cold_starts_make_no_request_dearer() -> None:
+    before = priced(*[10] * 400).of(1)
+    assert by_kind(priced(*[10] * 399, 25_000), before)["cost"].state == "ok"
+    starts = by_kind(priced(*[900] * 60, *[10] * 240, cold=60), before)["cost"]
+    assert starts.state == "ok" and starts.effect == pytest.approx(1)
+    assert by_kind(priced(*[30] * 150), before)["cost"].state == "too few"
+    assert by_kind(priced(*[30] * 250), priced(*[10] * 150).of(1))["cost"].state == "not watched"
+    assert by_kind(priced(*[14] * 250), before)["cost"].state == "slight"
+    dearer = by_kind(priced(*[30] * 250), before)["cost"]
+    assert dearer.state == "alarm" and dearer.p == 0 and "2.25 times" in dearer.detail
+
+
+def test_the_price_of_equal_requests_alarms_less_often_than_stated() -> None:
+    rng = np.random.default_rng(18)
+    windows = [priced(*rng.lognormal(2, 1.5, 250)) for _ in range(60)]
+    signals = [by_kind(now, before.of(1))["cost"] for before, now in itertools.pairwise(windows)]
+    assert any((signal.effect or 0) > 1.3 for signal in signals) and {signal.state for signal in signals} == {"ok"}
+
+
 def test_a_little_slower_is_slight() -> None:
     assert by_kind(traffic(12, 5_000), traffic(10, 7_000).of(1))["latency"].state == "slight"
 

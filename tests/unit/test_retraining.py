@@ -188,6 +188,42 @@ def test_a_challenger_that_went_live_ends_the_row(model: Model) -> None:
     assert model.ask(3).done == "started"
 
 
+def test_a_pause_ends_when_another_version_is_live(model: Model) -> None:
+    model.set("cooldown_hours: 0, pause_after: 2")
+    staged(model.registry, model.store, "a", "live")
+    model.registry.table.write(Write("ROUTE#m", "ROUTE", {"weights": {1: 100}, "moves": 1}))
+    for hour in (0, 1):
+        model.end(model.ask(hour), "refused")
+    assert "paused" in model.ask(2).why
+    made = datetime(2026, 3, 2, 15, tzinfo=UTC)  # by an upload, hour 3
+    version = model.registry.versions.get("m", 1).model_copy(update={"run_id": "r2", "created_at": made})
+    number = model.registry.versions.register(version, "b")[0].version
+    assert "paused" in model.ask(4).why  # it is not live yet
+    model.registry.table.write(Write("ROUTE#m", "ROUTE", {"weights": {number: 100}, "moves": 2}, 1))
+    assert model.ask(5).done == "started"
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_clock_that_was_ahead_makes_no_pause_for_good(model: Model, resumed: bool) -> None:
+    model.set("cooldown_hours: 0, pause_after: 2")
+    for hour in (48, 49):
+        model.end(model.ask(hour), "refused")
+    assert "paused" in model.ask(50).why
+    if resumed:
+        model.ask(0, "RetrainingResumed")
+        assert model.ask(51).done == "started"  # the time that the clock showed has come
+    else:
+        assert model.ask(1).done == "started"
+
+
+def test_a_wrong_pipeline_file_is_why_nothing_starts_but_arrivals_do(model: Model) -> None:
+    model.pipelines = Pipelines("name: m\n")
+    answer = model.ask()
+    assert answer.done == "refused" and answer.why.startswith("the pipeline file is wrong")
+    assert "target" in answer.why and "\n" not in answer.why
+    assert model.ask(kind="ArrivalsFolded", run_id="r").done == "started"
+
+
 def test_one_run_at_a_time_whoever_started_it(model: Model) -> None:
     run = Run(
         model="m", run_id="r", execution="arn:other", started_at=NOW, trigger=Trigger(kind="upload"),

@@ -15,7 +15,8 @@ from cli.reproduction.folder_store import SourceFiles
 from cli.reproduction.no_registry import NoLeases, NoResults
 from modelcycle.collect import collect
 from modelcycle.collect.landed import TRAFFIC
-from modelcycle.messages import Collected, CollectRequest, LearningWindow, PreprocessRequest
+from modelcycle.compact import compact
+from modelcycle.messages import Collected, CollectRequest, CompactRequest, LearningWindow, PreprocessRequest
 from modelcycle.preprocess import preprocess
 from tests.fakes import MemoryStore
 from tests.unit.clinic import rows, text
@@ -77,6 +78,18 @@ def test_values_are_written_as_the_files_write_them() -> None:
     assert "values of requests that cannot be read as their column are missing: since (1)" in notes
 
 
+def test_outcomes_are_read_as_the_files_write_their_numbers() -> None:
+    body = "size;price\n" + "\n".join(f"{row};1.{row:03},5{row % 10}" for row in range(1, 301))
+    model = LiveModel(pipeline={"target": "price"})
+    model.go_live(body.encode())
+    ids = model.ask([{"size": 1}, {"size": 2}, {"size": 3}])
+    model.tell(ids, ["3.500", "2,5", 7.25])
+    model.pull_live()
+    assert sorted((row["size"], row["price"]) for row in model.live_rows()) == [
+        ("1", "3500,0"), ("2", "2,5"), ("3", "7,25"),
+    ]  # fmt: skip
+
+
 def test_columns_with_any_name_are_kept_apart() -> None:
     names = ["a\"b'c", "x.y", "über/~", "Age", "age", "prediction_id", "version"]
     body = (
@@ -123,6 +136,30 @@ def test_rows_whose_captures_are_gone_stay(clinic: LiveModel) -> None:
     clinic.tell(more, ["well"], "2.jsonl")
     clinic.pull_live()
     assert sorted(str(row["visits"]) for row in clinic.live_rows()) == ["2", "4"]
+
+
+def test_a_row_in_which_a_column_that_the_model_reads_is_masked_is_left_out() -> None:
+    model = LiveModel(pipeline={"target": "state"}, reads=["town", "fever"])
+    model.go_live(text(rows()))
+    hidden = REQUEST | {"town": "(masked)", "dose": "(masked)"}
+    ids = [*model.ask([hidden] * 2, masked=["town", "dose"]), *model.ask([REQUEST | {"dose": 7}], masked=["dose"])]
+    model.tell(ids, ["ill"] * 3)
+    notes = model.pull_live().notes
+    assert "2 of 3 answered requests are left out: capture.mask hides town, which the model reads" in notes
+    assert "masked values of dose are missing" in notes
+    assert [(row["town"], row["dose"]) for row in model.live_rows()] == [("Gent, B", None)]
+
+
+def test_all_days_in_which_outcomes_are_waited_for_are_read_however_many_objects_they_have(clinic: LiveModel) -> None:
+    ids = [one for days in (44, 20, 3) for one in clinic.ask([REQUEST], NOW - timedelta(days=days))]
+    compact(CompactRequest(model="m", at=NOW), data=clinic.data)
+    # what is compacted is not read from the objects of Firehose, one a minute
+    for key in [key for key in clinic.data.objects if key.startswith("captures/")]:
+        del clinic.data.objects[key]
+    ids += clinic.ask([REQUEST])
+    clinic.tell(ids, ["ill"] * 4)
+    assert sorted(file.rows for file in clinic.pull_live().files) == [1] * 4
+    assert sorted(clinic.landed_ids()) == sorted(ids)
 
 
 def test_masked_values_shadow_answers_other_models_and_repeated_lines_are_left_out(clinic: LiveModel) -> None:

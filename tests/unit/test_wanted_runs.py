@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from modelcycle.messages import Outcome, Run, Trigger
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.slices import Slices
 from modelcycle.monitor.wanted_runs import want_runs
-from modelcycle.registry import Governor, Registry, RetrainingDecision, StartedRun, Version
+from modelcycle.registry import Registry, RetrainingDecision, StartedRun, Version
 from tests.fakes import MemoryStore, MemoryTable
 from tests.unit.test_ends_and_decisions import Pipelines, staged
 
@@ -44,6 +45,23 @@ def asked(
     return want_runs(version, labelled, data, registry, code, MADE + days * DAY)
 
 
+def put_start(registry: Registry, execution: str, at: datetime) -> None:
+    start = StartedRun(at=at, kind="TrainingCodeChanged", execution=execution)
+    decision = RetrainingDecision(request_id=execution, kind=start.kind, at=start.at, decision="started", why="")
+    governor = registry.retrainings.governor("m")
+    starts = governor.model_copy(update={"starts": [*governor.starts, start]})
+    registry.retrainings.put("m", decision, starts)
+
+
+def end_run(registry: Registry, execution: str, outcome: Outcome) -> None:
+    run = Run(
+        model="m", run_id=f"r-{execution[-1]}", execution=execution, started_at=MADE, trigger=Trigger(kind="code"),
+        pipeline=MemoryStore().put("p", b""),
+    )  # fmt: skip
+    assert registry.leases.claim(run, None, None, lambda execution: False).outcome == "claimed"
+    registry.leases.conclude(run, outcome, "")
+
+
 def test_enough_new_outcomes_ask_for_a_run_once_a_day(registry: Registry) -> None:
     rows = known(-2, -1, 1, 2, 3)
     assert asked(registry, "new_rows: 4", rows) == []  # two are older than the version
@@ -60,9 +78,12 @@ def test_new_training_code_asks_for_a_run(registry: Registry) -> None:
     first = datetime.now(UTC)
     assert len(asked(registry, "on_code: true", code="b" * 64)) == 1  # it may have been refused: again, once a day
     assert asked(registry, "on_code: true", code="b" * 64) == []
-    start = StartedRun(at=first + DAY, kind="TrainingCodeChanged", execution="arn:e")
-    decision = RetrainingDecision(request_id="r", kind=start.kind, at=start.at, decision="started", why="")
-    registry.retrainings.put("m", decision, Governor(starts=[start]))
+    for day, outcome in ((6, None), (7, "failed"), (8, "unchanged")):
+        put_start(registry, f"arn:{day}", first + DAY)
+        if outcome is not None:
+            end_run(registry, f"arn:{day}", outcome)
+        again = asked(registry, "on_code: true", code="b" * 64, days=day)
+        assert len(again) == (outcome != "unchanged"), outcome  # folded or failed: tried no code
     assert asked(registry, "on_code: true", code="b" * 64, days=9) == []  # tried, whether it changed anything or not
     assert len(asked(registry, "on_code: true", code="d" * 64, days=9)) == 1
     assert asked(registry, "on_code: true", code="unknown") == asked(registry, "", code="c" * 64) == []

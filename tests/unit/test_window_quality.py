@@ -126,6 +126,9 @@ def test_the_volume_is_held_against_the_windows_before(rows: int, before: list[i
 def test_the_volume_of_a_version_in_a_rollout_is_the_routes_matter() -> None:
     signal = judged(rows=10, before=[1_000] * 9, versions={1: 10, 2: 900})["volume", ""]
     assert signal.state == "not watched" and "the route decides" in signal.detail
+    silent = judged(rows=0, before=[1_000] * 9, versions={1: 0, 2: 900})["volume", ""]
+    assert silent.state == "not watched" and "the route decides" in silent.detail
+    assert judged(rows=0, before=[1_000] * 9, versions={1: 0, 2: 0})["volume", ""].state == "alarm"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ class MatchedOutcomes(NamedTuple):
 
 
 def load_outcomes(
-    engine: Engine, data: Store, objects: Sequence[Listed], folder: Path, signature: Signature
+    engine: Engine, data: Store, objects: Sequence[Listed], folder: Path, signature: Signature, target: Reading | None
 ) -> list[str]:
     """Create the table `known`: the latest outcome of each prediction id, as `class` or as the number `value`.
 
@@ -56,13 +56,14 @@ def load_outcomes(
     ----------
     objects : newest first
     folder : for the work; the caller removes it
+    signature, target : see `value_outcomes`
 
     Returns
     -------
     what was left out, as sentences
     """
     read = read_outcomes(engine, data, objects, folder, OutcomeColumns(signature.target))
-    value_outcomes(engine, signature)
+    value_outcomes(engine, signature, target)
     engine.execute(
         f"""CREATE TABLE known AS SELECT id, class, value FROM valued
             QUALIFY row_number() OVER (PARTITION BY id ORDER BY ({LATER}) DESC) = 1"""
@@ -81,13 +82,13 @@ def load_outcomes(
     return notes
 
 
-def value_outcomes(engine: Engine, signature: Signature | None, target: Reading | None = None) -> int:
+def value_outcomes(engine: Engine, signature: Signature | None, target: Reading | None) -> int:
     """Create the table `valued`: the rows of `told` with `class` and `value`, the class's code or the number.
 
     Parameters
     ----------
     signature : None: every outcome counts, as a text
-    target : how the data write its numbers; by default with a point
+    target : how the data write its numbers: `3.500` may be 3500; None: with a point, or the target is no number
 
     Returns
     -------
@@ -115,7 +116,7 @@ def value_outcomes(engine: Engine, signature: Signature | None, target: Reading 
     return int(told - valued)
 
 
-def match_outcomes(engine: Engine, signature: Signature | None, target: Reading | None = None) -> MatchedOutcomes:
+def match_outcomes(engine: Engine, signature: Signature | None, target: Reading | None) -> MatchedOutcomes:
     """Create the table `matched`: the latest outcome of each prediction of which one is known.
 
     An outcome with a prediction id belongs to that prediction. One with id columns alone belongs to the entity's last

@@ -15,7 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from modelcycle.captured import Selection, download, newest, select_outcomes
+from modelcycle.captured import Selection, Window, open_window, select_recent_outcomes
+from modelcycle.captured.manifest import captures_by_hour, hour_of
 from modelcycle.captured.outcome_rows import OutcomeColumns, read_outcomes
 from modelcycle.captured.outcomes import match_outcomes, told_as_sentences
 from modelcycle.collect.landed import TRAFFIC, LandedFile, LandedFiles
@@ -24,7 +25,7 @@ from modelcycle.collect.traffic_rows import (
     MAX_TRAFFIC_ROWS,
     TrafficColumns,
     TrafficRows,
-    create_answered,
+    create_known,
     create_predictions,
     create_traffic_rows,
 )
@@ -35,7 +36,7 @@ from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry
 from modelcycle.registry.table import retry_when_raced
 from modelcycle.spec import Pipeline
-from modelcycle.store import Listed, Store
+from modelcycle.store import ChangingStore, Listed, Store
 
 DAY_CHARACTERS = len("2026-11-29")
 
@@ -49,7 +50,7 @@ class PulledTraffic(NamedTuple):
 
 @retry_when_raced
 def pull_traffic(
-    pipeline: Pipeline, *, data: Store, artifacts: Store, registry: Registry, now: datetime
+    pipeline: Pipeline, *, data: ChangingStore, artifacts: Store, registry: Registry, now: datetime
 ) -> PulledTraffic:
     """Land the labelled live requests of the last `monitoring.labels_days` days.
 
@@ -68,7 +69,8 @@ def pull_traffic(
     nothing = PulledTraffic([], [])
     if not pipeline.retraining.traffic:
         return nothing
-    outcomes = select_outcomes(data, pipeline.name)
+    since = now - timedelta(days=pipeline.monitoring.labels_days)
+    outcomes = select_recent_outcomes(data, pipeline.name, since)
     if not outcomes.objects:
         return nothing
     champion = registry.routes.get(pipeline.name).champion
@@ -82,9 +84,9 @@ def pull_traffic(
     if contract.target.name != pipeline.target:
         told = f"version {champion} predicts {contract.target.name[:60]!r}, the pipeline file {pipeline.target[:60]!r}"
         return PulledTraffic([], [f"live traffic is not learned from: {told}"])
-    captures = _captures(data, pipeline, now)
+    captures = captures_by_hour(data, pipeline.name, hour_of(since), hour_of(now) + timedelta(hours=2))
     landed = LandedFiles(pipeline.name, TRAFFIC, f"traffic with outcomes of {pipeline.target}", data, registry.landings)
-    watermark = _mark(contract, [*outcomes.objects, *captures.objects])
+    watermark = _mark(contract, [*outcomes.objects, *(one for objects in captures.values() for one in objects)])
     if watermark == landed.watermark:
         return nothing
     columns = TrafficColumns(
@@ -96,21 +98,16 @@ def pull_traffic(
     )
     with TemporaryDirectory() as name, connect(Path(name), "pull") as engine:
         folder = Path(name)
-        found = _join(engine, data, pipeline, signature, columns, outcomes, captures, now, folder)
+        window = open_window(data, pipeline.name, since, now, folder / "captures")
+        found = _join(engine, data, signature, columns, outcomes, window, folder)
+        for path in window.files:
+            path.unlink()
         days = _write_days(engine, landed, columns, found.sent, folder) if found.rows else {}
     kept = {file.key.removeprefix(landed.prefix)[:DAY_CHARACTERS]: file for file in landed.files}
     every = [file for _, file in sorted((kept | days).items())]
     files = landed.record(every, watermark) if every else []
     # the watermark is a hash, which says nothing to people
     return PulledTraffic([file.model_copy(update={"watermark": None}) for file in files], found.notes)
-
-
-def _captures(data: Store, pipeline: Pipeline, now: datetime) -> Selection:
-    """Return the captures that may hold predictions whose outcome is waited for, newest first."""
-    folder = f"captures/model={pipeline.name}/"
-    first = f"{now - timedelta(days=pipeline.monitoring.labels_days):%Y/%m/%d/%H}"
-    recent = (listed for listed in data.list(folder) if listed.key.removeprefix(folder) >= first)
-    return newest(reversed(list(recent)))
 
 
 def _mark(contract: Contract, objects: Sequence[Listed]) -> str:
@@ -121,28 +118,29 @@ def _mark(contract: Contract, objects: Sequence[Listed]) -> str:
 
 
 def _join(
-    engine: Engine, data: Store, pipeline: Pipeline, signature: Signature, columns: TrafficColumns,
-    outcomes: Selection, captures: Selection, now: datetime, folder: Path,
+    engine: Engine, data: Store, signature: Signature, columns: TrafficColumns, outcomes: Selection, window: Window,
+    folder: Path,
 ) -> TrafficRows:  # fmt: skip
     """Create `traffic_rows`."""
     told = OutcomeColumns(signature.target, signature.id_columns)
     read = read_outcomes(engine, data, outcomes.objects, folder, told)
-    files, broken = download(data, captures.objects, folder / "captures")
-    window = now - timedelta(days=pipeline.monitoring.labels_days), now
-    create_predictions(engine, files, pipeline.name, signature.id_columns, window)
-    notes = told_as_sentences(read, match_outcomes(engine, signature), signature)
-    answered = create_answered(engine, files)
-    for path in files:
-        path.unlink()
-    if broken:
-        notes.append(f"objects with captures that could not be read: {broken:,}")
-    if outcomes.left_out or captures.left_out:
-        notes.append("older captures or outcomes are left out: there are too many")
-    if answered >= MAX_TRAFFIC_ROWS:
+    engine.execute("SET parquet_metadata_cache = true")  # else each query reads the footers of all files again
+    window.create_rows(engine, "answers")
+    create_predictions(engine, window.cells, signature.id_columns)
+    matched = match_outcomes(engine, signature, columns.readings[columns.target])
+    notes = [*told_as_sentences(read, matched, signature), *window.notes]
+    if window.left_out:
+        (first,) = engine.execute("""SELECT strftime(min("at"), '%Y-%m-%d %H:%M') FROM answers""").fetchone()
+        notes.append(f"live requests are learned from that were asked since {first} UTC")
+    if outcomes.left_out:
+        notes.append(f"only the newest {len(outcomes.objects):,} objects with outcomes are read")
+    known = create_known(engine)
+    if known >= MAX_TRAFFIC_ROWS:
         notes.append(f"only the newest {MAX_TRAFFIC_ROWS:,} labelled predictions are read")
-    if not answered:
+    if not known:
         return TrafficRows(0, [], notes)
-    found = create_traffic_rows(engine, columns, folder)
+    fields = {field.name for field in signature.fields}
+    found = create_traffic_rows(engine, columns, window.cells, fields, folder)
     return found._replace(notes=[*notes, *found.notes])
 
 

@@ -1,10 +1,10 @@
 """Live requests whose outcome is known, as rows in the spelling of the model's files.
 
-Makes these DuckDB tables:
+Makes these in DuckDB:
 
-    predictions    id, key, asked: all captured rows, whether or not their outcome is known
-    answered       row_id, id, asked_at (seconds since 1970 UTC), version, instance (JSON), masked: rows with an outcome
-    sent_texts     row_id and masked of these; t0, t1 ... and k0, k1 ...: text and JSON type of each column
+    predictions    id, key, asked: the captured rows to which an outcome may belong
+    known          id, class, value, asked_at (seconds since 1970 UTC): the newest outcomes
+    sent_texts     id, asked_at and version of the rows with an outcome; t0, t1 ... and k0, k1 ...: see `captured.Cell`
     traffic_rows   day (YYYY-MM-DD), prediction_id, asked_at, version, and c0, c1 ... as text
 
 The last two are views of Parquet files: a table of many columns would be kept in memory while it is written.
@@ -12,18 +12,17 @@ The last two are views of Parquet files: a table of many columns would be kept i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from modelcycle.captured import json_lines
+from modelcycle.captured import Cell
+from modelcycle.captured.answer_rows import MASKED
 from modelcycle.captured.outcome_rows import key_sql
 from modelcycle.cells import dates
 from modelcycle.cells.reading import Reading, parsed_sql
 from modelcycle.collect.traffic_spelling import spelled_class, spelled_column, spelled_number
 from modelcycle.engine import Engine, batches, row_group_rows
-from modelcycle.json_pointer import json_pointer
 from modelcycle.sql_literal import literal
 
 MAX_TRAFFIC_ROWS = 1_000_000  # of one pull, the newest; each costs a line of JSON and a row of text
@@ -58,79 +57,62 @@ class TrafficRows(NamedTuple):
     notes: list[str]
 
 
-def create_predictions(
-    engine: Engine, captures: Sequence[Path], model: str, ids: Sequence[str], window: tuple[datetime, datetime]
-) -> None:
-    """Create the table `predictions` (id, key, asked) of captured answers, each id once.
-
-    Answers of a shadow version do not count.
+def create_predictions(engine: Engine, cells: Mapping[str, Cell], ids: Sequence[str]) -> None:
+    """Create the table `predictions` (id, key, asked) of rows of `answers` to which an outcome in `told` may belong.
 
     Parameters
     ----------
-    captures : files of JSON lines
+    engine : with the view `answers`, see `captured.Window.create_rows`
+    cells : of the columns of the requests
     ids : columns that identify an entity; outcomes may name these instead of a prediction
-    window : first and last time of an answer
     """
-    texts = [f"json_extract_string(json, {literal(json_pointer('instance', name))})" for name in ids]
+    texts = [f"CASE WHEN NOT {cells[name].masked} THEN {cells[name].text} END" if name in cells else "NULL::VARCHAR"
+             for name in ids]  # fmt: skip
     engine.execute(
         f"""CREATE TABLE predictions AS
-            SELECT json ->> '$.prediction_id' AS id, {key_sql(texts)} AS key,
-              try_cast(json ->> '$.at' AS TIMESTAMPTZ) AS asked
-            FROM ({json_lines(captures)})
-            WHERE json ->> '$.shadow' IS NULL AND json ->> '$.model' = $1 AND id IS NOT NULL
-              AND asked BETWEEN $2 AND $3 AND json_type(json, '/instance') = 'OBJECT'
-            QUALIFY row_number() OVER (PARTITION BY id ORDER BY asked) = 1""",
-        [model, *window],
+            SELECT id, key, asked FROM (SELECT prediction_id AS id, {key_sql(texts)} AS key, "at" AS asked FROM answers)
+            WHERE id IN (SELECT id FROM told WHERE id IS NOT NULL)
+              OR key IN (SELECT key FROM told WHERE id IS NULL AND key IS NOT NULL)"""
     )
 
 
-def create_answered(engine: Engine, captures: Sequence[Path], most: int = MAX_TRAFFIC_ROWS) -> int:
-    """Create `answered` from captured lines, `predictions`, and `matched`: see `match_outcomes`; return its rows.
+def create_known(engine: Engine, most: int = MAX_TRAFFIC_ROWS) -> int:
+    """Create `known` from `matched`: see `match_outcomes`; return its rows.
 
     Parameters
     ----------
-    captures : files of JSON lines
     most : rows; the newest are taken
     """
     engine.execute(
         f"""CREATE TABLE known AS SELECT id, class, value, epoch(asked) AS asked_at FROM matched
             ORDER BY asked DESC, id LIMIT {most}"""
     )
-    engine.execute(
-        f"""CREATE TABLE unordered_answers AS
-            SELECT id, asked_at, version, instance, coalesce(masked, []) AS masked FROM (
-              SELECT json ->> '$.prediction_id' AS id, try_cast(json ->> '$.version' AS INTEGER) AS version,
-                json -> '$.instance' AS instance, try_cast(json -> '$.masked' AS VARCHAR[]) AS masked
-              FROM ({json_lines(captures)}) WHERE json ->> '$.shadow' IS NULL)
-            JOIN known USING (id)
-            QUALIFY row_number() OVER (PARTITION BY id) = 1"""
-    )
-    engine.execute(
-        """CREATE TABLE answered AS SELECT row_number() OVER () AS row_id, *
-           FROM (FROM unordered_answers ORDER BY asked_at, id)"""
-    )
-    engine.execute("DROP TABLE unordered_answers")
-    rows: int = engine.execute("SELECT count(*) FROM answered").fetchone()[0]
+    rows: int = engine.execute("SELECT count(*) FROM known").fetchone()[0]
     return rows
 
 
-def create_traffic_rows(engine: Engine, columns: TrafficColumns, folder: Path) -> TrafficRows:
-    """Create `traffic_rows` from `answered` and `known`.
+def create_traffic_rows(
+    engine: Engine, columns: TrafficColumns, cells: Mapping[str, Cell], read: Collection[str], folder: Path
+) -> TrafficRows:
+    """Create `traffic_rows` from `answers` and `known`.
 
     A column that the requests lack is missing. If that is the time column, the time of the prediction stands there.
 
     Parameters
     ----------
+    cells : of the columns of the requests
+    read : columns that the live version reads; a row in which one of these is masked is left out, because the model
+        would learn that its value is missing
     folder : for Parquet files
     """
     notes: list[str] = []
     readings = columns.readings
     spelled = {
-        name: spelled_column(name, number, reading, columns.missing_values)
+        name: spelled_column(number, reading, columns.missing_values)
         for number, (name, reading) in enumerate(readings.items())
         if name != columns.target
     }
-    _create_sent_texts(engine, list(readings), folder)
+    _create_sent_texts(engine, list(readings), cells, folder)
     sent = _sent(engine, [(name, number) for number, name in enumerate(readings) if name in spelled])
     target = readings[columns.target]
     outcome = spelled_class("class", target) if columns.has_classes else spelled_number("value::VARCHAR", target)
@@ -149,22 +131,24 @@ def create_traffic_rows(engine: Engine, columns: TrafficColumns, folder: Path) -
     stamps = " LEFT JOIN stamps USING (asked_at)" if stamped else ""
     numbers = {name: number for number, name in enumerate(readings)}
     needed = [columns.target, *([columns.time] if columns.time in numbers else [])]
+    hiding = [name for name in spelled if name in read and name in sent]
+    is_hidden = " OR ".join(f"coalesce(k{numbers[name]} = {MASKED}, false)" for name in hiding) or "false"
     complete = " AND ".join(f"({parsed_sql(readings[name], f'c{numbers[name]}')}) IS NOT NULL" for name in needed)
     _create_view(
         engine, "traffic_rows", folder, len(readings),
         f"""SELECT * FROM (
               SELECT strftime(make_timestamp((asked_at * 1000000)::BIGINT), '%Y-%m-%d') AS day, id AS prediction_id,
                 asked_at, version, {listed}
-              FROM sent_texts JOIN (SELECT row_id, id, asked_at, version FROM answered) USING (row_id)
-                JOIN known USING (id, asked_at){stamps})
+              FROM (FROM sent_texts WHERE NOT ({is_hidden})) JOIN known USING (id, asked_at){stamps})
             WHERE {complete}""",
     )  # fmt: skip
-    rows, answered = engine.execute(
-        "SELECT (SELECT count(*) FROM traffic_rows), (SELECT count(*) FROM answered)"
+    rows, answered, hidden = engine.execute(
+        f"""SELECT (SELECT count(*) FROM traffic_rows), count(*), count(*) FILTER ({is_hidden}) FROM sent_texts"""
     ).fetchone()
-    if rows < answered:
+    if rows + hidden < answered:
         names = " or ".join(name[:60] for name in needed)
-        notes.append(f"{answered - rows:,} of {answered:,} answered requests have no readable {names}: left out")
+        lost_rows = answered - rows - hidden
+        notes.append(f"{lost_rows:,} of {answered:,} answered requests have no readable {names}: left out")
     lacking = [name for name in spelled if name not in sent and name != columns.time]
     if lacking and rows:
         notes.append(f"requests have no {_listed(lacking)}: missing in their rows")
@@ -172,23 +156,31 @@ def create_traffic_rows(engine: Engine, columns: TrafficColumns, folder: Path) -
     if lost:
         named = ", ".join(f"{name[:60]} ({n:,})" for name, n in list(lost.items())[:MAX_NAMED])
         notes.append(f"values of requests that cannot be read as their column are missing: {named}")
-    hidden = engine.execute("SELECT DISTINCT unnest(masked) AS name FROM answered ORDER BY name").fetchall()
-    masked = [name for (name,) in hidden if name in readings]
-    if masked:
-        notes.append(f"masked values of {_listed(masked)} are missing")
+    masked = _masked(engine, [(name, numbers[name]) for name in sent])
+    if hidden:
+        named = _listed([name for name in masked if name in read])
+        notes.append(
+            f"{hidden:,} of {answered:,} answered requests are left out: capture.mask hides {named},"
+            " which the model reads"
+        )
+    unread = [name for name in masked if name not in read]
+    if unread:
+        notes.append(f"masked values of {_listed(unread)} are missing")
     return TrafficRows(rows, sent, notes)
 
 
-def _create_sent_texts(engine: Engine, names: Sequence[str], folder: Path) -> None:
-    """Create `sent_texts`; the JSON of each row is parsed twice, however many columns it has."""
-    pointers = ", ".join(literal(json_pointer(name)) for name in names)
-    listed = ", ".join(f"texts[{n + 1}] AS t{n}, kinds[{n + 1}] AS k{n}" for n in range(len(names)))
+def _create_sent_texts(engine: Engine, names: Sequence[str], cells: Mapping[str, Cell], folder: Path) -> None:
+    """Create `sent_texts`; lines that held no column at all were no requests."""
+    listed = ", ".join(
+        f"{cells[name].text} AS t{n}, {cells[name].kind} AS k{n}"
+        if name in cells
+        else f"NULL::VARCHAR AS t{n}, NULL::UTINYINT AS k{n}"
+        for n, name in enumerate(names)
+    )
+    is_request = " OR ".join(cell.sent for cell in cells.values()) or "false"
     _create_view(
         engine, "sent_texts", folder, 2 * len(names),
-        f"""SELECT row_id, masked, {listed} FROM (
-              SELECT row_id, masked, json_extract_string(instance, [{pointers}]) AS texts,
-                json_type(instance, [{pointers}]) AS kinds
-              FROM answered)""",
+        f"""SELECT id, asked_at, version, {listed} FROM answers JOIN known ON prediction_id = id WHERE {is_request}""",
     )  # fmt: skip
 
 
@@ -208,6 +200,16 @@ def _sent(engine: Engine, columns: list[tuple[str, int]]) -> list[str]:
     return found
 
 
+def _masked(engine: Engine, columns: list[tuple[str, int]]) -> list[str]:
+    """Return the columns, each a name and its number, whose values are hidden in any request."""
+    found: list[str] = []
+    for batch in batches(columns):
+        has = ", ".join(f"coalesce(bool_or(k{number} = {MASKED}), false)" for _, number in batch)
+        hidden = engine.execute(f"SELECT {has} FROM sent_texts").fetchone()
+        found += [name for (name, _), is_hidden in zip(batch, hidden, strict=True) if is_hidden]
+    return found
+
+
 def _lost(engine: Engine, lost: Mapping[str, str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for batch in batches(list(lost)):
@@ -221,7 +223,7 @@ def _create_stamps(engine: Engine, reading: Reading) -> None:
     engine.execute("CREATE OR REPLACE TABLE stamps (asked_at DOUBLE, stamp VARCHAR)")
     if reading.type != "datetime":
         return
-    times = [at for (at,) in engine.execute("SELECT DISTINCT asked_at FROM answered ORDER BY asked_at").fetchall()]
+    times = [at for (at,) in engine.execute("SELECT DISTINCT asked_at FROM sent_texts ORDER BY asked_at").fetchall()]
     engine.execute(
         "INSERT INTO stamps SELECT unnest($1::DOUBLE[]), unnest($2::VARCHAR[])",
         [times, [dates.to_text(at, reading.format) for at in times]],

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from modelcycle.captured.answer_rows import BOOLEAN, NUMBER, TEXT
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.numbers import NUMBER_FORMATS, separators, split_unit
 from modelcycle.cells.reading import Reading, missing_texts_of, parsed_sql
 from modelcycle.sql_literal import literal
-
-NUMBER_KINDS = ("DOUBLE", "BIGINT", "UBIGINT", "HUGEINT")  # DuckDB's names of JSON numbers
 
 
 class SpelledColumn(NamedTuple):
@@ -26,8 +25,8 @@ class SpelledColumn(NamedTuple):
     lost: str
 
 
-def spelled_column(name: str, number: int, reading: Reading, missing_values: tuple[str, ...]) -> SpelledColumn:
-    """Return the SQL of one column, whose text is `t{number}` and whose JSON type is `k{number}`.
+def spelled_column(number: int, reading: Reading, missing_values: tuple[str, ...]) -> SpelledColumn:
+    """Return the SQL of one column, whose text is `t{number}` and whose kind is `k{number}`, see `captured.Cell`.
 
     A request has a JSON number where the files may write `1.234,50 €`, and true where they write `ja`. A text is taken
     as it is: serving reads it as training does. What does not parse under the reading is not learned from.
@@ -37,9 +36,8 @@ def spelled_column(name: str, number: int, reading: Reading, missing_values: tup
     missing_values : texts that mean a missing value in every column
     """
     kind, sent = f"k{number}", f"t{number}"
-    hidden = f"coalesce(list_contains(masked, {literal(name)}), false)"
     stripped = stripped_sql(sent, missing_texts_of(reading, missing_values))
-    present = f"({kind} NOT IN ('NULL', 'OBJECT', 'ARRAY') AND NOT {hidden})"
+    present = f"(({kind} IN ({TEXT}, {NUMBER}, {BOOLEAN})) IS TRUE)"
     value = _typed(kind, stripped, sent, reading)
     text = f"CASE WHEN {present} AND ({parsed_sql(reading, value)}) IS NOT NULL THEN {value} END"
     return SpelledColumn(text, f"({present} AND ({stripped}) IS NOT NULL AND ({text}) IS NULL)")
@@ -82,9 +80,9 @@ def readings_of(columns: Mapping[str, Reading]) -> dict[str, list[object]]:
 
 def _typed(kind: str, stripped: str, sent: str, reading: Reading) -> str:
     if reading.type == "number":
-        return f"CASE WHEN {kind} IN {NUMBER_KINDS} THEN {spelled_number(sent, reading)} ELSE {stripped} END"
+        return f"CASE WHEN {kind} = {NUMBER} THEN {spelled_number(sent, reading)} ELSE {stripped} END"
     if reading.type == "boolean":
-        return f"CASE WHEN {kind} = 'BOOLEAN' THEN {_boolean(sent, reading)} ELSE {stripped} END"
+        return f"CASE WHEN {kind} = {BOOLEAN} THEN {_boolean(sent, reading)} ELSE {stripped} END"
     return stripped
 
 

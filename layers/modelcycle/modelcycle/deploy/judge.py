@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from modelcycle.cells.reading import Reading
 from modelcycle.deploy.comparisons import Comparison, Usual, compare
 from modelcycle.deploy.phase import Phase, phase_of
 from modelcycle.deploy.samples import Arms, Array, Samples, gather
@@ -14,6 +15,7 @@ from modelcycle.deploy.verdict import decide
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Finding, Judged, JudgeRequest
 from modelcycle.model.distances import class_distance, number_distance
+from modelcycle.model.profile import Profile
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Move, Registry, Version
 from modelcycle.spec import parse
@@ -37,7 +39,7 @@ def judge(
     Parameters
     ----------
     data : the bucket with captures and outcomes
-    artifacts : the bucket with the version's pipeline file, signature and validation report
+    artifacts : the bucket with the version's pipeline file, signature, profile and validation report
     now : the time of the look; by default the present
 
     Raises
@@ -60,7 +62,7 @@ def judge(
     signature = Signature.model_validate_json(artifacts.read(version.signature))
     capture = registry.versions.get(request.model, phase.champion).capture
     masked = sorted({*capture.mask, *version.capture.mask})
-    samples = gather(data, signature, _arms(request, move, phase, now), masked)
+    samples = gather(data, signature, _target(version, artifacts), _arms(request, move, phase, now), masked)
     comparisons = _compare(samples, phase, version, signature, artifacts)
     verdict = decide(
         phase, comparisons, samples.challenger.rows, seen=samples.champion.rows, captured=capture.sample > 0
@@ -120,6 +122,13 @@ def _arms(request: JudgeRequest, move: Move, phase: Phase, now: datetime) -> Arm
     return Arms(
         phase.champion, request.version, since, now, champion_since, move.at if phase.watch else now, phase.shadow
     )
+
+
+def _target(version: Version, artifacts: Store) -> Reading | None:
+    """Return how the data write the numbers of the target; classes are known by their names."""
+    if version.task != "regression":
+        return None
+    return Profile.model_validate_json(artifacts.read(version.profile)).target
 
 
 def _compare(

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from modelcycle.captured import Selection, download, json_lines, select_captures, select_outcomes
 from modelcycle.captured.outcomes import load_outcomes
+from modelcycle.cells.reading import Reading
 from modelcycle.engine import Engine, connect
 from modelcycle.json_pointer import json_pointer
 from modelcycle.model.signature import Signature
@@ -106,13 +107,16 @@ def size_class(rows: int) -> int:
     return rows.bit_length() - 1
 
 
-def gather(data: Store, signature: Signature, arms: Arms, masked: Sequence[str] = ()) -> Samples:
+def gather(
+    data: Store, signature: Signature, target: Reading | None, arms: Arms, masked: Sequence[str] = ()
+) -> Samples:
     """Read the captured answers of both versions, and what people have sent back about them.
 
     Parameters
     ----------
     data : the data bucket
     signature : of the challenger
+    target : how the data write its target, see `captured.outcomes.value_outcomes`
     masked : columns whose values are not captured
     """
     start = min(arms.since, arms.champion_since)
@@ -132,7 +136,7 @@ def gather(data: Store, signature: Signature, arms: Arms, masked: Sequence[str] 
         if outcomes.objects:
             if outcomes.left_out:
                 samples.notes.append(f"only the newest {len(outcomes.objects):,} objects with outcomes were read")
-            samples.notes += load_outcomes(engine, data, outcomes.objects, Path(name), signature)
+            samples.notes += load_outcomes(engine, data, outcomes.objects, Path(name), signature, target)
             if arms.shadow:
                 samples.pairs = _paired_losses(engine, signature)
             else:

@@ -244,7 +244,13 @@ class DayPerformance(BaseModel):
 
 
 class VersionResources(BaseModel):
-    """What one version took in a window, from the reports of the function that serves it."""
+    """What one version took in a window, from the reports of the function that serves it.
+
+    Parameters
+    ----------
+    warm_requests : without a cold start and with a report; where not all were read, as many as tell as much
+    warm_dollars, warm_deviation : mean and standard deviation of the price of one of them
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -257,6 +263,9 @@ class VersionResources(BaseModel):
     memory_mb: float | None = None
     gb_seconds: float | None = None
     dollars: float | None = None
+    warm_requests: int = 0
+    warm_dollars: float | None = None
+    warm_deviation: float | None = None
 
 
 class MonitoringReport(Message):

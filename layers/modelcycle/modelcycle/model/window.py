@@ -70,8 +70,7 @@ class ColumnCounts(BaseModel):
         the reference holds them or not. boolean: 0 and 1. datetime: no bins, since later dates are expected
     labels : of the bins, for people
     new : text: the most frequent values that the reference does not hold, with their rows
-    sensitive : not read by the model
-    reads : whether the model reads it
+    reads : whether the model reads it; a sensitive column that it does not read is counted if requests hold it
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -93,7 +92,7 @@ class WindowSummary(BaseModel):
     rows : predictions of the version in the window, each id once
     versions : predictions by version, all of the model
     newest : time of the newest one
-    before : rows in each of the windows of this length before it, the newest first; up to 28
+    before : rows of all versions in each of the windows of this length before it, the newest first; up to 28
     columns : in the order of the data
     predictions : the predicted class (text) or number, as a column
     scores : binary: the positive class's probability; multiclass: that of the predicted class; regression: None

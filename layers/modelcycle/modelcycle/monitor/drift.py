@@ -11,6 +11,7 @@ import math
 
 from modelcycle.messages.monitoring import Signal, SignalKind
 from modelcycle.model.window import ColumnCounts, WindowSample, WindowSummary
+from modelcycle.monitor.calendar_parts import may_be_part_of_a_date, window_holds_some
 from modelcycle.monitor.calibration import smallest_p
 from modelcycle.monitor.counted import Table, binned_table
 from modelcycle.monitor.joint import joint_drift
@@ -33,7 +34,7 @@ def drift_signals(
     if summary.rows < limits.minimum_rows:
         kinds: list[SignalKind] = ["input drift", "joint drift", "prediction drift"]
         return [too_few(kind, summary.rows, limits) for kind in kinds]
-    signals = [_input_drift(column, limits, limit) for column in summary.columns]
+    signals = [_input_drift(column, summary, limits, limit) for column in summary.columns]
     signals.append(joint_drift(summary, sample, limits, limit))
     signals += [
         _compared(counts, table, limits, limit)
@@ -96,11 +97,16 @@ def _why_not_watched(column: ColumnCounts) -> str:
     return "" if sum(column.live.counts) else "no values"
 
 
-def _input_drift(column: ColumnCounts, limits: Monitoring, limit: float) -> Signal:
+def _input_drift(column: ColumnCounts, summary: WindowSummary, limits: Monitoring, limit: float) -> Signal:
     why = _why_not_watched(column)
     if why:
         return not_watched("input drift", column.name, why)
-    return _compared(column, _table("input drift", column.name, column), limits, limit)
+    found = _compared(column, _table("input drift", column.name, column), limits, limit)
+    if found.state == "alarm" and may_be_part_of_a_date(column, summary):
+        return found.model_copy(
+            update={"state": "slight", "detail": clauses(window_holds_some(summary), found.detail)}
+        )  # fmt: skip
+    return found
 
 
 def _compared(counts: ColumnCounts, table: Table, limits: Monitoring, limit: float) -> Signal:

@@ -29,18 +29,27 @@ def earlier_looks(
 
 
 def with_outcomes(
-    earlier: Sequence[Monitored], labelled: Labelled | None, subjects: Mapping[int, Subject]
+    earlier: Sequence[Monitored], labelled: Labelled | None, subjects: Mapping[int, Subject], at: datetime
 ) -> list[Monitored]:
-    """Return those earlier results whose measured metric has changed, with the new one."""
+    """Return those earlier results whose measured metric has changed, with the new one.
+
+    A window of which `labelled` holds only a part keeps what was measured of it: it began before the first day whose
+    outcomes are waited for, or its rows are no longer among the newest.
+
+    Parameters
+    ----------
+    at : the end of the last window
+    """
     if labelled is None:
         return []
     changed = []
     for result in earlier:
         subject = subjects.get(result.version or 0)
-        if subject is not None:
-            after = _measured(result, labelled, subject)
-            if after != result:
-                changed.append(after)
+        if subject is None or result.window[0] < at - timedelta(days=subject.pipeline.monitoring.labels_days):
+            continue
+        after = _measured(result, labelled, subject)
+        if after != result:
+            changed.append(after)
     return changed
 
 
@@ -49,6 +58,8 @@ def _measured(result: Monitored, labelled: Labelled, subject: Subject) -> Monito
     task, metric, threshold = subject.version.task, result.metric, subject.signature.threshold
     own = usable(labelled, task) & (labelled.version == result.version)
     rows = np.flatnonzero(own & (labelled.at >= start) & (labelled.at < end))
+    if len(rows) < result.labelled:  # a corrected outcome stays one, so rows were dropped
+        return result
     if len(rows) < MIN_MEASURED_ROWS:
         return result.model_copy(update={"labelled": len(rows)})
     scores, target = labelled.scores[rows], target_of(labelled, rows, task)

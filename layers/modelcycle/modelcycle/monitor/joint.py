@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from modelcycle.messages.monitoring import Signal
 from modelcycle.model.window import WindowSample, WindowSummary
+from modelcycle.monitor.calendar_parts import may_be_part_of_a_date
 from modelcycle.monitor.signals import clauses, not_watched, signal, state_of
 from modelcycle.spec import Monitoring
 
@@ -72,7 +73,7 @@ def joint_drift(summary: WindowSummary, sample: WindowSample | None, limits: Mon
 def _left_out(columns: int) -> str:
     if not columns:
         return ""
-    return f"without {columns} column{'s' if columns > 1 else ''}: dates, masked, or in no request"
+    return f"without {columns} column{'s' if columns > 1 else ''}: dates or parts of one, masked, or in no request"
 
 
 @dataclass(frozen=True)
@@ -128,12 +129,16 @@ def _half_rows(sample: WindowSample) -> int:
 def _columns(summary: WindowSummary, sample: WindowSample) -> npt.NDArray[np.int64]:
     """Return positions in the sample of the columns whose change would be one of the data.
 
-    Later dates are expected, and columns that are masked or in no request tell all live rows apart.
+    Later dates are expected, and so is one month in a day. Columns that are masked or in no request tell all live
+    rows apart.
     """
     without = {
         column.name
         for column in summary.columns
-        if column.type == "datetime" or column.live.masked or column.live.absent >= max(column.live.rows, 1)
+        if column.type == "datetime"
+        or column.live.masked
+        or column.live.absent >= max(column.live.rows, 1)
+        or may_be_part_of_a_date(column, summary)
     }
     return np.array([number for number, name in enumerate(sample.names) if name not in without], dtype=np.int64)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from modelcycle.monitor.audit import estimate_error, estimates_by_day, widened
 from modelcycle.monitor.cause import broken_columns
 from modelcycle.monitor.change_point import change_point
 from modelcycle.monitor.estimate import estimate, estimate_signal
+from modelcycle.monitor.expected import Expected, expected_performance
 from modelcycle.monitor.inputs import input_signals
 from modelcycle.monitor.judged_rows import reference_rows
 from modelcycle.monitor.outcomes import outcome_counts
@@ -26,7 +28,7 @@ from modelcycle.monitor.performance import performance_signals
 from modelcycle.monitor.resources import Resources, resource_signals
 from modelcycle.monitor.verdict import judge_window
 from modelcycle.registry import Version
-from modelcycle.spec import Pipeline, parse
+from modelcycle.spec import Monitoring, Pipeline, parse
 from modelcycle.store import Store
 
 FAMILIES = 3  # inputs, the estimate, and outcomes share `monitoring.false_alarms` of a window equally
@@ -38,22 +40,23 @@ class Subject(NamedTuple):
     Parameters
     ----------
     reference : the test rows on which it was judged, with their outcomes; None if they are gone, or were not recorded
+    expected : how it performed on them
     """
 
     version: Version
     pipeline: Pipeline
     signature: Signature
     reference: Labelled | None
+    expected: Expected
 
     @staticmethod
     def read(version: Version, artifacts: Store) -> Subject:
         """Read what a version is held against."""
-        return Subject(
-            version,
-            parse(artifacts.read(version.pipeline)),
-            Signature.model_validate_json(artifacts.read(version.signature)),
-            _reference(version, artifacts),
-        )
+        pipeline = parse(artifacts.read(version.pipeline))
+        signature = Signature.model_validate_json(artifacts.read(version.signature))
+        reference = _reference(version, artifacts)
+        expected = expected_performance(version, reference, signature.threshold)
+        return Subject(version, pipeline, signature, reference, expected)
 
 
 class Looked(NamedTuple):
@@ -65,7 +68,7 @@ class Looked(NamedTuple):
 
 def judge_look(
     subject: Subject, window: SummarizedWindow, labelled: Labelled | None, earlier: Sequence[Monitored],
-    took: Resources, before: Resources | None, notes: Sequence[str], artifacts: Store,
+    took: Resources, before: Resources | None, notes: Sequence[str], artifacts: Store, thresholds: Mapping[int, float],
 ) -> Looked:  # fmt: skip
     """Judge a window of a version.
 
@@ -74,18 +77,20 @@ def judge_look(
     earlier : results of earlier windows of all versions
     took, before : resources of serving in this window, and in the one before it
     notes : of the summary, as sentences
+    thresholds : by version, of those that are known
     """
-    version, whole = subject.version, subject.pipeline.monitoring
+    version, whole, expected = subject.version, subject.pipeline.monitoring, subject.expected
     limits = whole.model_copy(update={"false_alarms": whole.false_alarms / FAMILIES})
     summary = WindowSummary.model_validate_json(artifacts.read(window.summary))
     sample = WindowSample.from_bytes(artifacts.read(window.sample)) if window.sample else None
     own = [result for result in earlier if result.version == version.version]
     performance = performance_signals(
-        labelled, version.metrics, version.interval, version=version.version, task=version.task, metric=version.metric,
-        threshold=subject.signature.threshold, window=window.window, limits=limits, reference=subject.reference,
+        labelled, expected.metrics, expected.interval, version=version.version, task=version.task,
+        metric=version.metric, threshold=subject.signature.threshold, window=window.window, limits=limits,
+        of_window_only=window.kind == "hour", reference=subject.reference, thresholds=thresholds,
         estimates=estimates_by_day(own),
     )  # fmt: skip
-    changed, since = change_point(labelled, version.version, version.task, window.window, limits)
+    changed, since = _concept_drift(version, window, labelled, limits)
     rows = performance.judged.now if performance.judged else np.zeros(0, dtype=np.int64)
     outcomes = outcome_counts(
         subject.reference, labelled, rows, version.task, subject.signature.target, subject.signature.classes
@@ -98,15 +103,18 @@ def judge_look(
         performance.days, version.version,
     )  # fmt: skip
     signals += [*performance.signals, changed]
-    signals.append(estimate_signal(estimated, version.metrics, version.interval, version.metric, limits, error))
+    signals.append(estimate_signal(estimated, expected.metrics, expected.interval, version.metric, limits, error))
     signals += resource_signals(took, version.version, before.of(version.version) if before else None, subject.pipeline)
-    judged = judge_window(signals, broken, window.rows, sum(column.reads for column in summary.columns), limits)
-    measured = _headline(performance.signals, version.metric)
+    columns = sum(column.reads for column in summary.columns)
+    judged = judge_window(signals, broken, window.rows, columns, limits, version.metric)
+    of_window = performance.judged is not None and performance.judged.of_window
+    measured = _headline(performance.signals, version.metric) if of_window else None
+    notes = [*notes, *summary.notes, *performance.notes, *took.notes, *filter(None, [expected.note])]
     report = MonitoringReport(
         model=version.model, version=version.version, kind=window.kind, window=window.window, rows=window.rows,
         state=judged.state, why=judged.why, signals=signals, broken=broken, estimated=estimated,
         days=performance.days, estimate_error=error, change_point=since, resources=took.versions,
-        throttles=took.throttles, notes=list(dict.fromkeys([*notes, *summary.notes, *performance.notes, *took.notes])),
+        throttles=took.throttles, notes=list(dict.fromkeys(notes)),
     )  # fmt: skip
     result = Monitored(
         model=version.model, version=version.version, kind=window.kind, window=window.window, rows=window.rows,
@@ -116,6 +124,16 @@ def judge_look(
         realized_interval=_interval(measured), labelled=performance.labelled, change_point=since,
     )  # fmt: skip
     return Looked(report, result)
+
+
+def _concept_drift(
+    version: Version, window: SummarizedWindow, labelled: Labelled | None, limits: Monitoring
+) -> tuple[Signal, datetime | None]:
+    """Return whether a version's predictions have become worse, and since when; an hour tells nothing that a day does
+    not."""
+    if window.kind == "hour":
+        return Signal(kind="concept drift", state="not watched", detail="in the longer window"), None
+    return change_point(labelled, version.version, version.task, window.window, limits)
 
 
 def _reference(version: Version, artifacts: Store) -> Labelled | None:

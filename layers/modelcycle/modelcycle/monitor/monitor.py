@@ -61,18 +61,19 @@ def monitor(
     earlier = earlier_looks(registry.monitoring, request.model, request.summarize.at, subjects)
     took = _resources(request.model, windows, logs, metrics)
     live = registry.routes.get(request.model).weights
+    thresholds = {version: subject.signature.threshold for version, subject in subjects.items()}
     results: list[Monitored] = []
     for window in windows:
         looked = judge_look(
             subjects[window.version], window, labelled, earlier, took[window.window], took[_before(window.window)],
-            request.summarize.notes, artifacts,
+            request.summarize.notes, artifacts, thresholds,
         )  # fmt: skip
         results.append(_recorded(looked, window, live, artifacts, registry))
     champion = subjects[windows[0].version].version
     asked = want_runs(champion, labelled, data, registry, training_code, request.summarize.at)
     first = _announced(results[0], registry)
     results[0] = first.model_copy(update={"asked": bounded_sentences(asked)})
-    registry.monitoring.amend(with_outcomes(earlier, labelled, subjects))
+    registry.monitoring.amend(with_outcomes(earlier, labelled, subjects, request.summarize.at))
     registry.monitoring.keep(results)
     metrics.put(
         request.model, model_metrics(results[0], len(registry.incidents.open(request.model))), request.summarize.at
@@ -101,8 +102,9 @@ def _recorded(
     report = looked.report
     stored = put_json(artifacts, _report_key(report), report.wire())
     changes = registry.incidents.update(
-        report.model, report.version, report.kind, report.window, report.signals, report.broken, live
-    )
+        report.model, report.version, report.kind, report.window, report.signals, report.broken, live,
+        report.rows,
+    )  # fmt: skip
     told = bounded_sentences([change.text for change in changes])
     return looked.result.model_copy(update={"report": stored, "incidents": told})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,6 +13,7 @@ from modelcycle.measured.intervals import metric_interval
 from modelcycle.measured.metrics import measure
 from modelcycle.messages import DayPerformance, Estimate, Signal
 from modelcycle.model.labelled import Labelled
+from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.monitor.fairness import fairness_signals
 from modelcycle.monitor.gaps import MAX_EFFECT
 from modelcycle.monitor.judged_rows import (
@@ -35,6 +36,9 @@ MAX_MEASURED_DAYS = 100  # days and versions with metrics, the newest
 Z = 1.959964  # half the width of a 95 % interval in standard errors
 Figures = dict[str, tuple[float, float, float]]
 
+OF_PROBABILITIES = ("roc_auc", "average_precision", "log_loss", "brier", "expected_calibration_error")
+"""Metrics of two classes that no threshold changes."""
+
 
 @dataclass(frozen=True)
 class Performance:
@@ -44,19 +48,15 @@ class Performance:
     ----------
     signals : performance, slices and fairness
     days : by day and version, the newest first
-    realized : the headline metric of the judged rows
     labelled : rows of the window whose outcome is known
     judged : the rows that were judged
-    span : time of the first and of the last of them
     notes : what was left out, as sentences
     """
 
     signals: list[Signal]
     days: list[DayPerformance] = field(default_factory=list)
-    realized: float | None = None
     labelled: int = 0
     judged: JudgedRows | None = None
-    span: tuple[datetime, datetime] | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -71,6 +71,7 @@ def performance_signals(
     threshold: float,
     window: tuple[datetime, datetime],
     limits: Monitoring,
+    of_window_only: bool = False,
     reference: Labelled | None = None,
     thresholds: Mapping[int, float] | None = None,
     estimates: Mapping[tuple[str, int], Estimate] | None = None,
@@ -83,8 +84,9 @@ def performance_signals(
     validation_interval : 95 % interval of `metric` there
     metric : the headline metric
     threshold : from which this version predicts the positive class
+    of_window_only : do not judge by the newest rows if the window has too few: a longer window does
     reference : its test rows, of `judged_rows.reference_rows`; slices and groups are compared with them
-    thresholds : of the other versions
+    thresholds : of the other versions; one that is not here is measured by what no threshold changes
     estimates : what was estimated before outcomes came, by day and version; see `audit.estimates_by_day`
     """
     if labelled is None or not len(labelled.at):
@@ -101,9 +103,13 @@ def performance_signals(
             f"{len(judged.waiting)} days are not judged yet, since most of their outcomes are still to come:"
             f" {judged.waiting[0]} to {judged.waiting[-1]}"
         )
+    if of_window_only and not judged.of_window:
+        judged = replace(judged, now=np.zeros(0, dtype=np.int64))
+        why = f"{judged.in_window:,} known outcomes of its own; the longer window is judged by the newest ones"
+        return Performance([_unknown(metric, why)], days, judged.in_window, judged, notes)
     if not len(judged.now):
         unknown = _unknown(metric, f"no outcome of a prediction of version {version} is known that could be judged")
-        return Performance([unknown], days, labelled=judged.in_window, judged=judged, notes=notes)
+        return Performance([unknown], days, judged.in_window, judged, notes)
     at = labelled.at[judged.now]
     span = datetime.fromtimestamp(at[0], UTC), datetime.fromtimestamp(at[-1], UTC)
     figures = _figures(labelled, judged.now, task, threshold)
@@ -130,8 +136,7 @@ def performance_signals(
             labelled, task, threshold, limits, now=judged.now, before=judged.before, reference=reference,
             false_alarms=share,
         )  # fmt: skip
-    realized = figures[metric][0] if metric in figures else None
-    return Performance(signals, days, realized, judged.in_window, judged, span, notes)
+    return Performance(signals, days, judged.in_window, judged, notes)
 
 
 def error_of(metric: str, value: float) -> float:
@@ -215,14 +220,22 @@ def _which_rows(judged: JudgedRows, span: tuple[datetime, datetime]) -> str:
     return rows if judged.known > 0.995 else f"{rows}; {judged.known:.0%} of those days' outcomes are known"
 
 
-def _figures(labelled: Labelled, rows: Positions, task: Task, threshold: float) -> Figures:
-    """Return each metric that has an interval on these rows: value, low, high."""
+def _figures(labelled: Labelled, rows: Positions, task: Task, threshold: float | None) -> Figures:
+    """Return each metric that has an interval on these rows: value, low, high.
+
+    Parameters
+    ----------
+    threshold : None if it is not known
+    """
     scores, target = labelled.scores[rows], target_of(labelled, rows, task)
-    metrics, _ = measure(scores, target, task, threshold)
+    known = DEFAULT_THRESHOLD if threshold is None else threshold
+    metrics, _ = measure(scores, target, task, known)
+    if threshold is None and task == "binary":
+        metrics = {name: value for name, value in metrics.items() if name in OF_PROBABILITIES}
     units = units_of(labelled.at[rows])
     figures = {}
     for name, value in metrics.items():
-        interval = metric_interval(name, scores, target, task, units, threshold)
+        interval = metric_interval(name, scores, target, task, units, known)
         if interval is not None and all(map(math.isfinite, interval)):
             figures[name] = (value, *interval)
     return figures
@@ -249,7 +262,7 @@ def _days(
         figures: Figures = {}
         if len(rows) >= MIN_MEASURED_ROWS:
             if measured < MAX_MEASURED_DAYS:
-                figures = _figures(labelled, rows, task, thresholds.get(version, 0.5))
+                figures = _figures(labelled, rows, task, thresholds.get(version))
             else:
                 left_out += 1
         predicted = labelled.predicted.get(day, {}).get(str(version), len(rows))
@@ -263,7 +276,13 @@ def _days(
                 estimated=estimates.get((day, version)),
             )
         )
-    notes = [f"metrics of {left_out} older days are not computed: {MAX_MEASURED_DAYS} are"] if left_out else []
+    unknown = sorted({version for _, version in of_day} - {*thresholds}) if task == "binary" else []
+    notes = [
+        f"the threshold of version {version} is not known, since it is not live: its days have no"
+        f" metrics that depend on it"
+        for version in unknown
+    ]
+    notes += [f"metrics of {left_out} older days are not computed: {MAX_MEASURED_DAYS} are"] if left_out else []
     return days, notes
 
 

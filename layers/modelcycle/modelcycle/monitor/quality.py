@@ -221,7 +221,7 @@ def _p_of_exceeding(exceeding: int, rows: int, known: int) -> float:
 
 
 def _served(summary: WindowSummary) -> list[int]:
-    """Return the rows of the windows before, without those before the version's first prediction."""
+    """Return the rows of the model in the windows before, without those before its first prediction."""
     served = list(summary.before)
     while served and not served[-1]:
         served.pop()
@@ -231,11 +231,11 @@ def _served(summary: WindowSummary) -> list[int]:
 def _usual_volume(summary: WindowSummary) -> tuple[float, float, int] | None:
     """Return mean and deviation of the logarithm of rows + 1 in the windows before, and their number.
 
-    Windows before the version's first prediction do not count. None if there are too few, or other versions answer
-    too: then the route decides how many rows this one gets.
+    The windows before are those of the whole model; which version answered then is not counted. None if there are too
+    few, or another version answers in this window: then the route decides how many rows this one gets.
     """
     served = _served(summary)
-    if len(served) < MIN_WINDOWS_BEFORE or len([rows for rows in summary.versions.values() if rows]) > 1:
+    if len(served) < MIN_WINDOWS_BEFORE or _others_answer(summary):
         return None
     logs = [math.log1p(rows) for rows in served]
     mean = sum(logs) / len(logs)
@@ -244,12 +244,15 @@ def _usual_volume(summary: WindowSummary) -> tuple[float, float, int] | None:
     return mean, math.sqrt(max(variance, by_chance, MIN_VOLUME_DEVIATION**2)), len(logs)
 
 
+def _others_answer(summary: WindowSummary) -> bool:
+    return any(rows and version != summary.version for version, rows in summary.versions.items())
+
+
 def _volume(summary: WindowSummary, limit: float) -> Signal:
     usual = _usual_volume(summary)
     if usual is None:
-        several = sum(rows > 0 for rows in summary.versions.values()) > 1
-        if several:
-            return not_watched("volume", "", "several versions answer, and the route decides how many rows each gets")
+        if _others_answer(summary):
+            return not_watched("volume", "", "other versions answer too, and the route decides how many rows each gets")
         return Signal(
             kind="volume", state="too few", value=summary.rows, unit="rows",
             detail=f"compared after {MIN_WINDOWS_BEFORE} windows",

@@ -15,12 +15,14 @@ from modelcycle.lambda_price import MB_IN_GB, dollars
 from modelcycle.logs import Logs
 from modelcycle.messages.monitoring import Signal, VersionResources
 from modelcycle.monitor.function_log import Call, FunctionLog, read_function_log
+from modelcycle.monitor.signals import rounded
 from modelcycle.spec import Pipeline
 
 MIN_CALLS = 20  # below it nothing is said about shares and quantiles
 SLIGHT_MEMORY, MAX_MEMORY = 0.85, 0.95  # shares of the function's memory; above the second, Lambda soon ends it
 MAX_COST_RATIO = 2.0  # of the price of a request, against the window before
-TESTS = 2  # of errors and latency; they share the rate of false alarms with all others of a window
+MIN_COST_CALLS = 200  # without a cold start, in both windows: a few long ones make up much of a price
+TESTS = 3  # of errors, latency and cost; they share the rate of false alarms with all others of a window
 SHARE_OF_FALSE_ALARMS = 0.1  # of `monitoring.false_alarms` that is theirs
 
 Window = tuple[datetime, datetime]
@@ -96,7 +98,7 @@ def resource_signals(now: Resources, version: int, before: VersionResources | No
         errors,
         _latency(now.milliseconds.get(version, np.empty(0)), of_version, before, pipeline, alpha),
         _memory(of_version, now.size_mb),
-        _cost(of_version, before),
+        _cost(of_version, before, alpha),
     ]
 
 
@@ -156,12 +158,14 @@ def _version(number: int, own: Sequence[Call], calls: Sequence[Call]) -> Version
     requests = sum(call.weight for call in own)
     memory = [call.memory_mb for call in own if call.memory_mb is not None]
     p50, p99 = _quantiles(reported) if reported else (None, None)
+    warm, price, deviation = _warm_price(reported)
     return VersionResources(
         version=number, requests=round(requests), errors=round(errors),
         cold_starts=round(sum(call.weight for call in own if call.cold)), p50_ms=p50, p99_ms=p99,
         memory_mb=max(memory, default=None),
         gb_seconds=round(gb_seconds, 6) if reported else None,
         dollars=round(dollars(gb_seconds, requests), 12) if reported else None,
+        warm_requests=warm, warm_dollars=price, warm_deviation=deviation,
     )  # fmt: skip
 
 
@@ -171,6 +175,22 @@ def _quantiles(calls: Sequence[Call]) -> tuple[float, float]:
     reached = np.cumsum([weight for _, weight in order])
     first, second = (int(np.searchsorted(reached, share * reached[-1])) for share in (0.5, 0.99))
     return order[first][0], order[min(second, len(order) - 1)][0]
+
+
+def _warm_price(calls: Sequence[Call]) -> tuple[int, float | None, float | None]:
+    """Return the number of calls without a cold start, and mean and standard deviation of their prices.
+
+    Calls that stand for others are fewer than their weights say (Kish, Survey Sampling, 1965).
+    """
+    warm = [call for call in calls if not call.cold and call.billed_ms is not None and call.size_mb is not None]
+    if not warm:
+        return 0, None, None
+    weights = np.array([call.weight for call in warm])
+    gb_seconds = np.array([(call.billed_ms or 0.0) / 1000 * (call.size_mb or 0) / MB_IN_GB for call in warm])
+    prices = dollars(1, 0) * gb_seconds + dollars(0, 1)
+    mean = float(np.average(prices, weights=weights))
+    deviation = math.sqrt(float(np.average(np.square(prices - mean), weights=weights)))
+    return int(weights.sum() ** 2 / np.square(weights).sum() + 1e-6), rounded(mean), rounded(deviation)
 
 
 def _errors(now: VersionResources, before: VersionResources | None, pipeline: Pipeline, alpha: float) -> Signal:
@@ -230,20 +250,37 @@ def _memory(now: VersionResources, size_mb: int | None) -> Signal:
     )  # fmt: skip
 
 
-def _cost(now: VersionResources, before: VersionResources | None) -> Signal:
-    """Judge the price of a request against the one before."""
-    if now.dollars is None or not now.requests:
-        return Signal(kind="cost", state="not watched", detail="the log has no reports of these calls")
-    unit = "$ a million requests, at the list price of us-east-1"
-    price = now.dollars / now.requests * 1e6
-    if before is None or not before.dollars:
+def _cost(now: VersionResources, before: VersionResources | None, alpha: float) -> Signal:
+    """Judge the price of a request against the window before, by Welch's test (The generalization of Student's problem
+    when several different population variances are involved, Biometrika, 1947).
+
+    Cold starts do not count: how many there are depends on the traffic.
+    """
+    if now.warm_dollars is None:
+        return Signal(kind="cost", state="not watched", detail="the log has no reports of calls without a cold start")
+    unit = "$ a million requests without a cold start, at the list price of us-east-1"
+    price = now.warm_dollars * 1e6
+    if now.warm_requests < MIN_COST_CALLS:
+        detail = f"{now.warm_requests:,} requests without a cold start, fewer than {MIN_COST_CALLS}"
+        return Signal(kind="cost", state="too few", value=price, unit=unit, detail=detail)
+    if before is None or not before.warm_dollars or before.warm_requests < MIN_COST_CALLS:
         return Signal(
             kind="cost", state="not watched", value=price, unit=unit,
-            detail="no window of this version before to compare it with",
+            detail=f"no window of this version before, of {MIN_COST_CALLS} requests without a cold start",
         )  # fmt: skip
-    expected = before.dollars / before.requests * 1e6
+    expected = before.warm_dollars * 1e6
     ratio = price / expected
+    p = _p_of_dearer(now, before)
+    state = "ok" if p >= alpha else "alarm" if ratio >= MAX_COST_RATIO else "slight"
     return Signal(
-        kind="cost", state="alarm" if ratio >= MAX_COST_RATIO else "ok", value=price, expected=expected, effect=ratio,
-        unit=unit, detail=f"{ratio:.2f} times the price before",
+        kind="cost", state=state, value=price, expected=expected, effect=ratio, unit=unit, p=p,
+        detail=f"{ratio:.2f} times the price before",
     )  # fmt: skip
+
+
+def _p_of_dearer(now: VersionResources, before: VersionResources) -> float:
+    """Return the probability that chance alone makes requests so much dearer than those before."""
+    sides = [(one.warm_dollars or 0.0, one.warm_deviation or 0.0, one.warm_requests) for one in (now, before)]
+    if not any(deviation for _, deviation, _ in sides):  # each request costs the same
+        return 0.0 if sides[0][0] > sides[1][0] else 1.0
+    return float(stats.ttest_ind_from_stats(*sides[0], *sides[1], equal_var=False, alternative="greater").pvalue)

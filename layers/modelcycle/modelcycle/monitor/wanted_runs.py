@@ -8,7 +8,7 @@ import numpy as np
 
 from modelcycle.faults import BadPipeline, Unknown
 from modelcycle.model.labelled import Labelled
-from modelcycle.registry import Registry, Version
+from modelcycle.registry import Registry, StartedRun, Version
 from modelcycle.spec import parse
 from modelcycle.store import S3Store
 
@@ -55,7 +55,7 @@ def want_runs(
         occasion = f"{version.version}#{training_code[:16]}"
         first = registry.retrainings.wanted_at(model, "TrainingCodeChanged", occasion)
         # a run that changes nothing registers nothing: its version is still that of the other code
-        tried = first is not None and any(start.at >= first for start in starts)
+        tried = first is not None and any(start.at >= first and _has_tried(start, registry) for start in starts)
         if first is not None:
             occasion += f"#{day}"
         if made_by != training_code and not tried and registry.retrainings.want(
@@ -63,3 +63,9 @@ def want_runs(
         ):  # fmt: skip
             asked.append(f"a run was asked for: {reason}")
     return asked
+
+
+def _has_tried(start: StartedRun, registry: Registry) -> bool:
+    """Return whether a run that was started has begun and did not fail: one that was folded has no record."""
+    record = registry.runs.of_execution(start.execution)
+    return record is not None and record.state != "failed"

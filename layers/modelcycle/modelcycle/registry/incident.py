@@ -71,6 +71,7 @@ class Incident(BaseModel):
     told_at : end of the window at which it was announced last
     seen : by length of the windows, the end of the newest one that shows it
     quiet : by length of the windows, those since then that do not
+    rows : by length of the windows, of the first one that shows it
     """
 
     model_config = ConfigDict(defer_build=True)
@@ -88,6 +89,7 @@ class Incident(BaseModel):
     windows: int = 1
     seen: dict[WindowKind, datetime]
     quiet: dict[WindowKind, Quiet] = {}
+    rows: dict[WindowKind, int] = {}
     closed_at: datetime | None = None
     closed_why: str = ""
 
@@ -102,6 +104,13 @@ class Incident(BaseModel):
         return all(
             kind in enough or ("day" in enough and enough["day"].start >= last) for kind, last in self.seen.items()
         )
+
+    def is_settled_by(self, kind: WindowKind, rows: int) -> bool:
+        """Return whether a window has as many rows as the first one of its length that showed it.
+
+        If none of its length did, as many as the smallest one that did.
+        """
+        return rows >= self.rows.get(kind, min(self.rows.values(), default=0))
 
     @property
     def headline(self) -> str:

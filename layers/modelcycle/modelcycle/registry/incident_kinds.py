@@ -42,10 +42,12 @@ class Seen(NamedTuple):
     ----------
     alarms : the subjects with an alarm, each with its detail
     quiet : the subjects that were judged, and have none
+    unsettled : of broken data: the columns that alarm, but whose values were not found to be wrong
     """
 
     alarms: dict[str, str]
     quiet: set[str]
+    unsettled: set[str]
 
     @property
     def details(self) -> list[str]:
@@ -53,9 +55,18 @@ class Seen(NamedTuple):
         clauses = [f"{subject}: {detail}" if detail else subject for subject, detail in self.alarms.items()]
         return clauses[:MAX_DETAILS]
 
-    def is_quiet(self, subjects: Sequence[str]) -> bool:
-        """Return whether the window has judged one of these subjects, and none has an alarm."""
-        return not self.alarms and bool(self.quiet.intersection(subjects))
+    def is_quiet(self, subjects: Sequence[str], *, settles: bool) -> bool:
+        """Return whether the window has judged one of these subjects, and none has an alarm.
+
+        Parameters
+        ----------
+        settles : whether the window is as large as the one that opened the incident. What is wrong with values is seen
+            in enough rows only, so a smaller one with another alarm of such a column does not say that they are right
+        """
+        unsettled = self.unsettled.intersection(subjects)
+        if self.alarms or (unsettled and not settles):
+            return False
+        return bool(unsettled or self.quiet.intersection(subjects))
 
 
 def by_kind(signals: Sequence[Signal], broken: Sequence[Broken]) -> dict[IncidentKind, Seen]:
@@ -75,7 +86,7 @@ def by_kind(signals: Sequence[Signal], broken: Sequence[Broken]) -> dict[Inciden
     >>> by_kind([drifted], [wrong])["drift"].alarms
     {}
     """
-    found: dict[IncidentKind, Seen] = {kind: Seen({}, set()) for kind in HEADLINES}
+    found: dict[IncidentKind, Seen] = {kind: Seen({}, set(), set()) for kind in HEADLINES}
     wrong = {column.column for column in broken}
     found["broken data"].alarms.update({column.column[:MAX_NAME]: column.detail for column in broken})
     for signal in signals:
@@ -83,7 +94,8 @@ def by_kind(signals: Sequence[Signal], broken: Sequence[Broken]) -> dict[Inciden
         if signal.state in ("too few", "not watched"):
             continue
         if kind in ("data quality", "drift") and signal.subject and signal.subject not in wrong:
-            found["broken data"].quiet.add(name)
+            of_column = found["broken data"]
+            (of_column.unsettled if signal.state == "alarm" else of_column.quiet).add(name)
         if (signal.subject in wrong and kind in ("data quality", "drift")) or (
             wrong and signal.kind in FOLLOWS_FROM_BROKEN
         ):

@@ -59,6 +59,7 @@ class Look(NamedTuple):
     ----------
     window : its start and end
     live : the versions that answer requests now
+    rows : in the window
     """
 
     model: str
@@ -68,6 +69,7 @@ class Look(NamedTuple):
     signals: Sequence[Signal]
     broken: Sequence[Broken]
     live: Collection[int]
+    rows: int
 
 
 class Incidents:
@@ -89,14 +91,15 @@ class Incidents:
     @retry_when_raced
     def update(
         self, model: str, version: int, kind: WindowKind, window: tuple[datetime, datetime],
-        signals: Sequence[Signal], broken: Sequence[Broken], live: Collection[int],
+        signals: Sequence[Signal], broken: Sequence[Broken], live: Collection[int], rows: int = 0,
     ) -> list[IncidentChange]:  # fmt: skip
         """Open, continue and close the incidents of a version by what one window shows.
 
         An incident opens when a second window shows the alarm, one of another length or a later one; wrong values
         (`AT_ONCE`) open one at once. It closes after MIN_QUIET_WINDOWS windows in a row that could show it
-        and do not, of each length that has shown it, or once its version is no longer live. A look that comes again
-        returns what it returned; one that is older than the newest look changes nothing.
+        and do not, of each length that has shown it, or once its version is no longer live. As long as a column whose
+        values were wrong alarms in another way, only windows with as many rows as the first count as quiet. A look that
+        comes again returns what it returned; one that is older than the newest look changes nothing.
 
         Parameters
         ----------
@@ -104,13 +107,14 @@ class Incidents:
         window : its start and end
         signals : of the window; those with too few rows neither open nor close anything
         live : the versions that answer requests now
+        rows : in the window
 
         Raises
         ------
         Raced : others changed the incidents at each attempt
         """
         start, end = (moment.astimezone(UTC) for moment in window)
-        look = Look(model, version, kind, (start, end), signals, broken, live)
+        look = Look(model, version, kind, (start, end), signals, broken, live, rows)
         now, record = self._now(model)
         newest = now.looks.get(_name(version, kind))
         if newest and newest.end == end:
@@ -206,7 +210,7 @@ class Changed:
         incident = Incident(
             number=self.last, model=look.model, version=look.version, kind=kind,
             subjects=list(seen.alarms)[:MAX_OPEN_SUBJECTS], details=seen.details, opened_at=end, seen_at=end,
-            told_at=end, seen={look.kind: end},
+            told_at=end, seen={look.kind: end}, rows={look.kind: look.rows},
         )  # fmt: skip
         self.open[_name(look.version, kind)] = self.last
         self._write("opened", incident, None)
@@ -220,8 +224,9 @@ class Changed:
             incident.details, incident.seen_at = seen.details, end
             incident.windows += 1
             incident.seen[look.kind] = end
+            incident.rows.setdefault(look.kind, look.rows)
             incident.quiet.pop(look.kind, None)
-        elif seen.is_quiet(incident.subjects):
+        elif seen.is_quiet(incident.subjects, settles=incident.is_settled_by(look.kind, look.rows)):
             quiet = incident.quiet.get(look.kind)
             if quiet is None or quiet.until > end:  # later than this one: the clock was wrong
                 incident.quiet[look.kind] = Quiet(start=start, since=end, until=end)

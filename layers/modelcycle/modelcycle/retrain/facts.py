@@ -26,7 +26,7 @@ def read_facts(model: str, governor: Governor, registry: Registry, flows: Flows,
         waiting=waiting if waiting and registry.standings.get(model, waiting).state == "awaiting_approval" else None,
         broken=broken[0] if broken else None,
         starts=governor.starts,
-        refused=_refused_in_a_row(governor, registry),
+        refused=_refused_in_a_row(model, governor, registry, now),
     )
 
 
@@ -50,19 +50,27 @@ def _is_starting(start: StartedRun, registry: Registry, flows: Flows, now: datet
     return flows.is_running(start.execution) or timedelta(0) <= now - start.at < STARTING
 
 
-def _refused_in_a_row(governor: Governor, registry: Registry) -> int:
-    """Return how many of the newest challengers lost, in their run or after it.
+def _refused_in_a_row(model: str, governor: Governor, registry: Registry, now: datetime) -> int:
+    """Return how many of the newest challengers of the live version lost, in their run or after it.
 
-    Runs that failed, changed nothing or are under way had no challenger: they neither count nor end the row.
+    Challengers from before the live version was made lost to another one. A start in the future was written by a clock
+    that was wrong: nothing tells when it was. Runs that failed, changed nothing or are under way had no challenger:
+    they neither count nor end the row.
     """
+    champion = registry.routes.get(model).champion
+    since = None if champion is None else registry.versions.get(model, champion).created_at
     refused = 0
     for start in reversed(governor.starts):
+        if start.at > now:
+            continue
         if governor.resumed_at is not None and start.at <= governor.resumed_at:
+            break
+        if since is not None and start.at < since:
             break
         record = registry.runs.of_execution(start.execution)
         if record is None or record.state in ("running", "failed", "unchanged"):
             continue
-        model, version = record.run.model, record.version
+        version = record.version
         lost = record.state == "refused" or (
             version is not None and registry.standings.get(model, version).state in REFUSED_LATER
         )

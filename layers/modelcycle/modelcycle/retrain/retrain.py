@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from modelcycle.faults import Raced, Unknown
+from modelcycle.faults import BadPipeline, Raced, Unknown
 from modelcycle.flows import Flows
 from modelcycle.messages import Retrained, RetrainRequest
 from modelcycle.registry import Governor, Registry, RetrainingDecision, StartedRun
@@ -61,12 +61,12 @@ def _decide(
         at = now or datetime.now(UTC)
         if request.kind == "RetrainingResumed":
             decision = _decision(request, at, "resumed", "a person ended the pause")
-            after: Governor | None = governor.model_copy(update={"resumed_at": at, "paused_at": None})
+            after: Governor | None = _resumed(governor, at)
             pause: dict[str, Any] = {}
         else:
-            limits = _limits(request.model, data)
-            if limits is None:
-                answer = Answer("refused", f"{request.model} has no pipeline file")
+            limits = _limits(request, data)
+            if isinstance(limits, Answer):
+                answer = limits
             else:
                 facts = read_facts(request.model, governor, registry, flows, at)
                 answer = govern(request.model, request.kind, request.reason, facts, limits, at)
@@ -81,11 +81,26 @@ def _decide(
     raise Raced("other requests for a run were decided at the same time", request.model, "try again")
 
 
-def _limits(model: str, data: S3Store) -> Retraining | None:
+def _limits(request: RetrainRequest, data: S3Store) -> Retraining | Answer:
+    """Return what the pipeline file of now says about retraining, or the answer to a request that it cannot govern."""
     try:
-        return parse(data.latest(f"pipelines/{model}.yaml")[0]).retraining
+        return parse(data.latest(f"pipelines/{request.model}.yaml")[0]).retraining
     except Unknown:
-        return None
+        return Answer("refused", f"{request.model} has no pipeline file")
+    except BadPipeline as fault:
+        if request.kind == "ArrivalsFolded":  # was promised to an upload; the run says what is wrong
+            return Retraining()
+        where = f" ({fault.where})" if fault.where else ""
+        return Answer("refused", f"the pipeline file is wrong{where}: {fault.what}")
+
+
+def _resumed(governor: Governor, at: datetime) -> Governor:
+    """Return what the governor remembers after a person has ended the pause.
+
+    Starts in the future, of a clock that was wrong, are from before it too.
+    """
+    starts = [start.model_copy(update={"at": min(start.at, at)}) for start in governor.starts]
+    return governor.model_copy(update={"starts": starts, "resumed_at": at, "paused_at": None})
 
 
 def _decision(

@@ -13,7 +13,7 @@ from modelcycle.measured.intervals import CONFIDENCE_LEVEL, metric_interval
 from modelcycle.measured.metrics import measure
 from modelcycle.measured.reliability import calibration
 from modelcycle.measured.units import Units
-from modelcycle.messages import Chain, Validated, ValidateRequest
+from modelcycle.messages import Chain, Run, Validated, ValidateRequest
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.distances import prediction_distance
 from modelcycle.model.evidence import Evidence
@@ -44,6 +44,7 @@ from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
 
 STEP = "validate"
+ASKED_BY_LIVE_ROWS = frozenset({"degraded", "outcomes"})  # kinds of triggers
 Array = npt.NDArray[Any]
 
 
@@ -70,12 +71,17 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
 
     parameters = {
         "gates": pipeline.gates.model_dump(mode="json"), "refit": pipeline.training.refit,
-        "capture": pipeline.capture.model_dump(mode="json"),
+        "capture": pipeline.capture.model_dump(mode="json"), "must_win": _must_win(request.run),
     }  # fmt: skip
     return reuse_or_run(
         work, Validated, step=STEP, request=request, parameters=parameters, code=code,
         results=registry.results, artifacts=artifacts,
     )  # fmt: skip
+
+
+def _must_win(run: Run) -> bool:
+    """Return whether the candidate has to be better on new rows: the run is to end what live rows show."""
+    return run.trigger.kind in ASKED_BY_LIVE_ROWS
 
 
 def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, registry: Registry) -> Validated:
@@ -100,8 +106,9 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         gates += champion_gates(pipeline.gates, against_champion.reference, chain)
         recent = _recent(request, against_champion, artifacts)
         on_new_rows = compare_on_new_rows(
-            rows, against_champion, recent, pipeline.gates.margin, metric, champion.version
-        )
+            rows, against_champion, recent, pipeline.gates.margin, metric, champion.version,
+            must_win=_must_win(request.run),
+        )  # fmt: skip
         gates += [on_new_rows.gate] if on_new_rows else []
         worse = worse_than_none(against_champion, against_baseline, rows, metric, champion.version)
         uncompared = [worse] if worse else []
