@@ -35,7 +35,7 @@ def add_compaction(place: Place, health: Health, now: datetime | None = None) ->
     until = hour_of(now or datetime.now(UTC))
     lags = {}
     for model in models:
-        through, _ = read_progress(data, model)
+        through = read_progress(data, model)[0].through
         if through is not None:
             lags[model] = max(until - through, timedelta(0))
     behind = sorted((model for model, lag in lags.items() if lag > MAX_LAG), key=lambda model: (-lags[model], model))

@@ -14,9 +14,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from modelcycle.captured import answer_rows, converting, open_window
+from modelcycle.captured import answer_rows, answers_by_hour, converting, open_window
 from modelcycle.captured import compacted as compacted_reading
-from modelcycle.captured.manifest import Progress, manifest_key, progress_key, read_manifest, read_progress
+from modelcycle.captured.manifest import (
+    MAX_COUNTED_HOURS,
+    Progress,
+    manifest_key,
+    progress_key,
+    read_manifest,
+    read_progress,
+)
 from modelcycle.compact import compact
 from modelcycle.engine import connect
 from modelcycle.faults import BadData, Raced
@@ -127,7 +134,7 @@ def test_an_open_hour_is_not_compacted_and_is_read_all_the_same(tmp_path: Path) 
         capture(store, hour, "a", line(hour.hour, {"x": 1}, hour))
     told = compacted(store, NOON + 2 * HOUR + timedelta(minutes=59))
     assert (told.hours, told.behind) == (2, 0)
-    assert read_progress(store, MODEL)[0] == NOON + 2 * HOUR
+    assert read_progress(store, MODEL)[0].through == NOON + 2 * HOUR
     assert [one["id"] for one in read(store, tmp_path)] == ["id-12", "id-13", "id-14"]
 
 
@@ -380,14 +387,14 @@ def test_when_the_time_is_up_the_next_call_goes_on() -> None:
     now = itertools.count(0, 400)
     told = compact(CompactRequest(model=MODEL, at=LATER), data=store, clock=lambda: next(now))
     assert (told.hours, told.behind) == (1, 3)
-    assert read_progress(store, MODEL)[0] == NOON + HOUR
+    assert read_progress(store, MODEL)[0].through == NOON + HOUR
     assert (compacted(store).hours, compacted(store).hours) == (3, 0)
 
 
 def test_a_look_at_a_moment_that_lies_ahead_does_not_pass_by_what_comes(tmp_path: Path) -> None:
     store = MemoryStore("data")
     compacted(store, datetime.fromisoformat("2999-01-01T00:00:00Z"))
-    through, _ = read_progress(store, MODEL)
+    through = read_progress(store, MODEL)[0].through
     assert through is not None and through.year < 2999
 
 
@@ -398,6 +405,32 @@ def test_the_present_hour_is_read_though_a_clock_once_ran_ahead(tmp_path: Path) 
     assert [one["id"] for one in read(store, tmp_path, end=NOON + HOUR / 2)] == ["id-1"]
     compacted(store)
     assert [one["id"] for one in read(store, tmp_path, end=NOON + HOUR / 2)] == ["id-1"]
+
+
+def test_the_answers_of_past_hours_are_counted_with_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore("data")
+    for hour in hours(3):
+        capture(store, hour, "a", *(line(hour.hour * 100 + n, {"x": n}, hour, shadow=n == 0) for n in range(3)))
+    compacted(store, NOON + 2 * HOUR)
+    compacted(store)
+    capture(store, NOON, "late", line(1, {"x": 1}))
+    compacted(store)
+    read: list[str] = []
+    current = store.current
+    monkeypatch.setattr(store, "current", lambda key: (read.append(key), current(key))[1])
+    monkeypatch.setattr(store, "list", None)
+    assert answers_by_hour(store, MODEL, NOON, LATER) == dict(zip(hours(3), (3, 2, 2), strict=True))
+    assert answers_by_hour(store, MODEL, NOON + HOUR, NOON + 2 * HOUR) == {NOON + HOUR: 2}
+    assert read == [progress_key(MODEL)] * 2
+
+
+def test_the_newest_hours_are_counted_and_the_progress_never_goes_back() -> None:
+    many = dict.fromkeys(hours(MAX_COUNTED_HOURS + 5), 1)
+    progress = Progress().with_answers(LATER, many).with_answers(NOON, {LATER + HOUR: 7})
+    assert (len(progress.answers), progress.answers[LATER + HOUR], progress.through) == (MAX_COUNTED_HOURS, 7, LATER)
+    assert NOON not in progress.answers
+    assert Progress.model_validate_json(progress.model_dump_json()) == progress
+    assert len(progress.model_dump_json()) < 20_000
 
 
 def test_a_manifest_is_json_that_says_which_names_its_columns_have() -> None:

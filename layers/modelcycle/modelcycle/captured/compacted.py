@@ -99,7 +99,7 @@ def open_window(data: ChangingStore, model: str, start: datetime, end: datetime,
     folder : for the files; is created, and the caller removes it
     """
     folder.mkdir()
-    through, _ = read_progress(data, model)
+    through = read_progress(data, model)[0].through
     first, last = hour_of(start), hour_of(end) + HOUR
     manifests = _manifests(data, model, compacted_hours(data, model, first, last))
     unread = 0
@@ -133,9 +133,12 @@ def open_window(data: ChangingStore, model: str, start: datetime, end: datetime,
 
 
 def answers_by_hour(data: ChangingStore, model: str, start: datetime, end: datetime) -> dict[datetime, int]:
-    """Return how many answers arrived in each hour from `start` to `end` that is compacted; nothing is downloaded."""
-    manifests = _manifests(data, model, compacted_hours(data, model, start, end))
-    return {hour: sum(part.answers for part in manifest.parts) for hour, manifest in manifests.items()}
+    """Return how many answers arrived in each hour from `start` to `end` that is compacted, as `compact` counted them.
+
+    Of the newest MAX_COUNTED_HOURS with answers.
+    """
+    progress, _ = read_progress(data, model)
+    return {hour: answers for hour, answers in progress.answers.items() if start <= hour < end}
 
 
 def _manifests(data: ChangingStore, model: str, hours: Sequence[datetime]) -> dict[datetime, Manifest]:

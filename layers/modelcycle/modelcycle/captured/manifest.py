@@ -8,7 +8,7 @@ writers were killed or raced: a file that no manifest names does not exist for r
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +19,7 @@ from modelcycle.store import ChangingStore, Listed, Store
 HOUR = timedelta(hours=1)
 MAX_LISTED_DAYS = 7  # one by one
 LATE = timedelta(hours=48)  # Firehose tries for a day to deliver an object of an hour
+MAX_COUNTED_HOURS = 400  # whose answers the progress counts; a look at a week asks for the 337 hours before its end
 
 
 class Part(BaseModel):
@@ -82,12 +83,21 @@ class Progress(BaseModel):
 
     Parameters
     ----------
-    through : of all hours that ended before it, what had arrived is compacted
+    through : of all hours that ended before it, what had arrived is compacted; None before the first compaction
+    answers : that clients have seen, by hour of arrival, of the newest hours: one request instead of one an hour
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    through: datetime
+    through: datetime | None = None
+    answers: dict[datetime, int] = {}
+
+    def with_answers(self, through: datetime, answers: Mapping[datetime, int]) -> Progress:
+        """Return the progress with further hours, or other counts of the same; the oldest beyond the limit are gone."""
+        counted = {**self.answers, **answers}
+        newest = sorted(counted)[-MAX_COUNTED_HOURS:]
+        reached = through if self.through is None else max(self.through, through)
+        return Progress(through=reached, answers={hour: counted[hour] for hour in newest})
 
 
 def hour_of(moment: datetime) -> datetime:
@@ -118,10 +128,10 @@ def read_manifest(data: ChangingStore, model: str, hour: datetime) -> tuple[Mani
     return (Manifest.model_validate_json(found[0]), found[1]) if found else (Manifest(), None)
 
 
-def read_progress(data: ChangingStore, model: str) -> tuple[datetime | None, str | None]:
-    """Return until when the model is compacted, and the etag of what says so; None before the first compaction."""
+def read_progress(data: ChangingStore, model: str) -> tuple[Progress, str | None]:
+    """Return how far the model is compacted, and the etag of what says so; None before the first compaction."""
     found = data.current(progress_key(model))
-    return (Progress.model_validate_json(found[0]).through, found[1]) if found else (None, None)
+    return (Progress.model_validate_json(found[0]), found[1]) if found else (Progress(), None)
 
 
 def captures_by_hour(data: Store, model: str, since: datetime | None, end: datetime) -> dict[datetime, list[Listed]]:

@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 
 from modelcycle.captured.manifest import (
     LATE,
-    Progress,
     captures_by_hour,
     hour_of,
     progress_key,
@@ -44,22 +43,24 @@ def compact(
     """
     begun = clock()
     end = hour_of(request.at or datetime.now(UTC))
-    through, etag = read_progress(data, request.model)
-    since = None if through is None else min(through, end) - LATE
+    progress, etag = read_progress(data, request.model)
+    since = None if progress.through is None else min(progress.through, end) - LATE
     total, hours, behind = Counted(), 0, 0
-    reached = end
+    reached, answers = end, dict[datetime, int]()
     for hour, objects in captures_by_hour(data, request.model, since, end).items():
         if clock() - begun > MAX_SECONDS:
             reached, behind = min(reached, hour), behind + 1
             continue
         with TemporaryDirectory() as name:
-            counted = compact_hour(data, request.model, hour, objects, Path(name))
+            counted, answers[hour] = compact_hour(data, request.model, hour, objects, Path(name))
         hours += counted.rows > 0
         total += counted
     reached = min(reached, hour_of(datetime.now(UTC)))  # `at` may lie in the future
-    if through is None or reached > through:
-        with contextlib.suppress(Raced):  # another call has come as far
-            data.replace(progress_key(request.model), Progress(through=reached).model_dump_json().encode(), etag)
+    now = progress.with_answers(reached, answers)
+    if now != progress:
+        # another call has come as far; what it has not counted, the next one counts again
+        with contextlib.suppress(Raced):
+            data.replace(progress_key(request.model), now.model_dump_json().encode(), etag)
     return Compacted(
         model=request.model, hours=hours, rows=total.rows, objects=total.objects, unread=total.unread, behind=behind
     )

@@ -32,12 +32,16 @@ class Counted:
 
 def compact_hour(
     data: ChangingStore, model: str, hour: datetime, objects: Sequence[Listed], folder: Path
-) -> Counted:  # fmt: skip
+) -> tuple[Counted, int]:  # fmt: skip
     """Compact those of an hour's objects that are not compacted yet, some at a time.
 
     Parameters
     ----------
     folder : for the work; the caller removes it
+
+    Returns
+    -------
+    what was compacted, and how many answers the hour holds now, compacted by whomever
 
     Raises
     ------
@@ -49,7 +53,7 @@ def compact_hour(
         manifest, etag = read_manifest(data, model, hour)
         waiting = [one for one in objects if one not in gone and manifest.lacks(one)]
         if not waiting:
-            return counted
+            return counted, sum(part.answers for part in manifest.parts)
         number += 1
         work = folder / f"{number}"
         converted = convert_next(data, waiting, model, work)
