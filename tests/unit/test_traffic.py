@@ -15,6 +15,7 @@ from cli.reproduction.folder_store import SourceFiles
 from cli.reproduction.no_registry import NoLeases, NoResults
 from modelcycle.collect import collect
 from modelcycle.collect.landed import TRAFFIC
+from modelcycle.collect.pinned_inputs import pinned_inputs
 from modelcycle.compact import compact
 from modelcycle.messages import (
     Broken,
@@ -28,7 +29,7 @@ from modelcycle.messages import (
 from modelcycle.preprocess import preprocess
 from tests.fakes import MemoryStore
 from tests.unit.clinic import rows, text
-from tests.unit.live_traffic import NOW, LiveModel
+from tests.unit.live_traffic import JANUARY, NOW, LiveModel
 from tests.unit.test_pull import Killed, MortalStore, MortalTable
 
 REQUEST = {"weight in kg": 81.5, "fever": 38, "town": "Gent, B", "visits": 2, "dose": None}
@@ -329,3 +330,14 @@ def test_a_snapshot_with_live_requests_is_made_again_from_its_manifest(
     )  # fmt: skip
     assert again.manifest.sha256 == first.manifest.sha256
     assert [shard.sha256 for shard in again.shards] == [shard.sha256 for shard in first.shards]
+
+
+def test_the_release_before_reads_a_run_of_this_one_and_its_listing_is_read(clinic: LiveModel) -> None:
+    run = clinic.run("r2", **clinic.pipeline)
+    assert "learns" not in CollectRequest(run=run).wire()["run"] and "change" not in run.model_dump()["trigger"]
+    clinic.artifacts.put(
+        run.key("collect", "listing.json"),
+        json.dumps({"sources": {"main": [[JANUARY, "e", 7]]}, "corrections": []}).encode(),
+    )
+    inputs = pinned_inputs(run, clinic.artifacts)
+    assert inputs is not None and inputs.traffic == [] and inputs.bytes == 7
