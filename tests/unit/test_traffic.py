@@ -15,12 +15,21 @@ from cli.reproduction.folder_store import SourceFiles
 from cli.reproduction.no_registry import NoLeases, NoResults
 from modelcycle.collect import collect
 from modelcycle.collect.landed import TRAFFIC
+from modelcycle.collect.pinned_inputs import pinned_inputs
 from modelcycle.compact import compact
-from modelcycle.messages import Collected, CollectRequest, CompactRequest, LearningWindow, PreprocessRequest
+from modelcycle.messages import (
+    Broken,
+    Collected,
+    CollectRequest,
+    CompactRequest,
+    LearningWindow,
+    PreprocessRequest,
+    Signal,
+)
 from modelcycle.preprocess import preprocess
 from tests.fakes import MemoryStore
 from tests.unit.clinic import rows, text
-from tests.unit.live_traffic import NOW, LiveModel
+from tests.unit.live_traffic import JANUARY, NOW, LiveModel
 from tests.unit.test_pull import Killed, MortalStore, MortalTable
 
 REQUEST = {"weight in kg": 81.5, "fever": 38, "town": "Gent, B", "visits": 2, "dose": None}
@@ -162,6 +171,35 @@ def test_all_days_in_which_outcomes_are_waited_for_are_read_however_many_objects
     assert sorted(clinic.landed_ids()) == sorted(ids)
 
 
+def test_what_was_asked_while_values_were_wrong_is_never_learned_from(clinic: LiveModel) -> None:
+    wrong = [Broken(column="fever", cause="other units", detail="9 times as large")]
+    good, late = clinic.ask([REQUEST], NOW - timedelta(days=2)), clinic.ask([REQUEST], NOW - timedelta(minutes=5))
+    bad = clinic.ask([REQUEST | {"fever": 380}] * 2, NOW - timedelta(hours=7))
+    other = clinic.ask([REQUEST | {"fever": 380}], NOW - timedelta(hours=9))
+    clinic.tell([*good, *late, *bad, *other], ["ill"] * 5)
+    clinic.pull_live()
+
+    def look(hours: float, broken: list[Broken], state: Any = "ok") -> None:
+        signal = Signal(kind="input drift", subject="fever", state=state)
+        end = NOW - timedelta(hours=hours)
+        clinic.registry.incidents.update("m", 1, "hour", (end - timedelta(hours=1), end), [signal], broken, [1])
+
+    look(6.5, wrong, "alarm")
+    notes = clinic.pull_live().notes
+    assert sorted(clinic.landed_ids()) == sorted([*good, *other]), "also the file of before"
+    assert any("the values of that time were wrong: 3" in note for note in notes)
+    for hours in (5, 4, 3):
+        look(hours, [])
+    assert not clinic.registry.incidents.open("m")
+    clinic.pull_live()
+    assert sorted(clinic.landed_ids()) == sorted([*good, *other, *late])
+    for key in [key for key in clinic.data.objects if key.startswith("feedback/")]:
+        del clinic.data.objects[key]
+    look(2, wrong, "alarm")
+    clinic.pull_live()
+    assert sorted(clinic.landed_ids()) == sorted([*good, *other]), "without any outcome, too"
+
+
 def test_masked_values_shadow_answers_other_models_and_repeated_lines_are_left_out(clinic: LiveModel) -> None:
     masked = clinic.ask([REQUEST | {"town": "(masked)"}], masked=["town"])
     shadow = clinic.ask([REQUEST], shadow=True)
@@ -292,3 +330,14 @@ def test_a_snapshot_with_live_requests_is_made_again_from_its_manifest(
     )  # fmt: skip
     assert again.manifest.sha256 == first.manifest.sha256
     assert [shard.sha256 for shard in again.shards] == [shard.sha256 for shard in first.shards]
+
+
+def test_the_release_before_reads_a_run_of_this_one_and_its_listing_is_read(clinic: LiveModel) -> None:
+    run = clinic.run("r2", **clinic.pipeline)
+    assert "learns" not in CollectRequest(run=run).wire()["run"] and "change" not in run.model_dump()["trigger"]
+    clinic.artifacts.put(
+        run.key("collect", "listing.json"),
+        json.dumps({"sources": {"main": [[JANUARY, "e", 7]]}, "corrections": []}).encode(),
+    )
+    inputs = pinned_inputs(run, clinic.artifacts)
+    assert inputs is not None and inputs.traffic == [] and inputs.bytes == 7

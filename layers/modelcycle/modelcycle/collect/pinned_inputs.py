@@ -20,7 +20,8 @@ def pinned_inputs(run: Run, artifacts: Objects) -> Inputs | None:
     except Unknown:
         return None
     sources = {name: [Listed(*listed) for listed in objects] for name, objects in kept["sources"].items()}
-    corrections, traffic = ([Listed(*listed) for listed in kept[name]] for name in ("corrections", "traffic"))
+    # a listing of release 0.1 has no live requests
+    corrections, traffic = ([Listed(*listed) for listed in kept.get(name, [])] for name in ("corrections", "traffic"))
     return Inputs(sources, corrections, traffic)
 
 

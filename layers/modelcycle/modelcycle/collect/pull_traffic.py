@@ -2,13 +2,15 @@
 
 As of any source, the files that count are those that one record of the registry names. A day's file is replaced by
 another one when other outcomes of it are known; rows whose captures are gone by then are kept from the file before. So
-the latest outcome counts, and killed, raced or repeated pulls end as one does.
+the latest outcome counts, and killed, raced or repeated pulls end as one does. What was
+asked while its values were wrong is left out, also of the files before.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ from modelcycle.captured import Selection, Window, open_window, select_recent_ou
 from modelcycle.captured.manifest import captures_by_hour, hour_of
 from modelcycle.captured.outcome_rows import OutcomeColumns, read_outcomes
 from modelcycle.captured.outcomes import match_outcomes, told_as_sentences
+from modelcycle.collect.broken_times import BrokenTime, asked_in, broken_times
 from modelcycle.collect.landed import TRAFFIC, LandedFile, LandedFiles
 from modelcycle.collect.traffic_file import read_traffic_file, write_traffic_file
 from modelcycle.collect.traffic_rows import (
@@ -26,6 +29,7 @@ from modelcycle.collect.traffic_rows import (
     TrafficColumns,
     TrafficRows,
     create_known,
+    create_no_rows,
     create_predictions,
     create_traffic_rows,
 )
@@ -71,7 +75,8 @@ def pull_traffic(
         return nothing
     since = now - timedelta(days=pipeline.monitoring.labels_days)
     outcomes = select_recent_outcomes(data, pipeline.name, since)
-    if not outcomes.objects:
+    landed = LandedFiles(pipeline.name, TRAFFIC, f"traffic with outcomes of {pipeline.target}", data, registry.landings)
+    if not outcomes.objects and not landed.files:
         return nothing
     champion = registry.routes.get(pipeline.name).champion
     if champion is None:
@@ -84,9 +89,11 @@ def pull_traffic(
     if contract.target.name != pipeline.target:
         told = f"version {champion} predicts {contract.target.name[:60]!r}, the pipeline file {pipeline.target[:60]!r}"
         return PulledTraffic([], [f"live traffic is not learned from: {told}"])
-    captures = captures_by_hour(data, pipeline.name, hour_of(since), hour_of(now) + timedelta(hours=2))
-    landed = LandedFiles(pipeline.name, TRAFFIC, f"traffic with outcomes of {pipeline.target}", data, registry.landings)
-    watermark = _mark(contract, [*outcomes.objects, *(one for objects in captures.values() for one in objects)])
+    captures = {}
+    if outcomes.objects:
+        captures = captures_by_hour(data, pipeline.name, hour_of(since), hour_of(now) + timedelta(hours=2))
+    broken = broken_times(registry.incidents.latest(pipeline.name))
+    watermark = _mark(contract, broken, [*outcomes.objects, *(one for objects in captures.values() for one in objects)])
     if watermark == landed.watermark:
         return nothing
     columns = TrafficColumns(
@@ -98,30 +105,38 @@ def pull_traffic(
     )
     with TemporaryDirectory() as name, connect(Path(name), "pull") as engine:
         folder = Path(name)
-        window = open_window(data, pipeline.name, since, now, folder / "captures")
-        found = _join(engine, data, signature, columns, outcomes, window, folder)
-        for path in window.files:
-            path.unlink()
-        days = _write_days(engine, landed, columns, found.sent, folder) if found.rows else {}
-    kept = {file.key.removeprefix(landed.prefix)[:DAY_CHARACTERS]: file for file in landed.files}
-    every = [file for _, file in sorted((kept | days).items())]
-    files = landed.record(every, watermark) if every else []
+        found = TrafficRows(0, [], [])
+        if outcomes.objects:
+            window = open_window(data, pipeline.name, since, now, folder / "captures")
+            found = _join(engine, data, signature, columns, outcomes, window, broken, folder)
+            for path in window.files:
+                path.unlink()
+        if not found.rows:
+            create_no_rows(engine, columns)
+        days = _write_days(engine, landed, columns, found.sent, broken, folder)
+    every = [file for _, file in sorted((_by_day(landed) | days).items()) if file.rows]
+    files = landed.record(every, watermark) if every or landed.files else []
     # the watermark is a hash, which says nothing to people
     return PulledTraffic([file.model_copy(update={"watermark": None}) for file in files], found.notes)
 
 
-def _mark(contract: Contract, objects: Sequence[Listed]) -> str:
+def _by_day(landed: LandedFiles) -> dict[str, LandedFile]:
+    return {file.key.removeprefix(landed.prefix)[:DAY_CHARACTERS]: file for file in landed.files}
+
+
+def _mark(contract: Contract, broken: Sequence[BrokenTime], objects: Sequence[Listed]) -> str:
     """Return the hash of all that the rows depend on."""
     readings = [column.model_dump(include={"name", "type", "format", "true", "false"}) for column in contract.columns]
-    content = json.dumps([readings, [[listed.key, listed.etag] for listed in objects]], sort_keys=True)
+    times = [[start, None if math.isinf(end) else end] for start, end in broken]
+    content = json.dumps([readings, times, [[listed.key, listed.etag] for listed in objects]], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _join(
     engine: Engine, data: Store, signature: Signature, columns: TrafficColumns, outcomes: Selection, window: Window,
-    folder: Path,
+    broken: Sequence[BrokenTime], folder: Path,
 ) -> TrafficRows:  # fmt: skip
-    """Create `traffic_rows`."""
+    """Create `traffic_rows`, if there is any."""
     told = OutcomeColumns(signature.target, signature.id_columns)
     read = read_outcomes(engine, data, outcomes.objects, folder, told)
     engine.execute("SET parquet_metadata_cache = true")  # else each query reads the footers of all files again
@@ -134,7 +149,13 @@ def _join(
         notes.append(f"live requests are learned from that were asked since {first} UTC")
     if outcomes.left_out:
         notes.append(f"only the newest {len(outcomes.objects):,} objects with outcomes are read")
-    known = create_known(engine)
+    known = create_known(engine, broken)
+    (wrong,) = engine.execute(f"SELECT count(*) FROM matched WHERE {asked_in(broken, 'epoch(asked)')}").fetchone()
+    if wrong:
+        notes.append(
+            f"live requests that are not learned from, because the values of that time were wrong: {wrong:,}"
+            f" (`modelcycle incidents {signature.model}`)"
+        )
     if known >= MAX_TRAFFIC_ROWS:
         notes.append(f"only the newest {MAX_TRAFFIC_ROWS:,} labelled predictions are read")
     if not known:
@@ -145,17 +166,19 @@ def _join(
 
 
 def _write_days(
-    engine: Engine, landed: LandedFiles, columns: TrafficColumns, sent: list[str], folder: Path
-) -> dict[str, LandedFile]:
-    """Write the file of each day that has rows."""
-    before = {file.key.removeprefix(landed.prefix)[:DAY_CHARACTERS]: file for file in landed.files}
+    engine: Engine, landed: LandedFiles, columns: TrafficColumns, sent: list[str], broken: Sequence[BrokenTime],
+    folder: Path,
+) -> dict[str, LandedFile]:  # fmt: skip
+    """Write the file of each day that has rows, and of those of which an earlier file may hold wrong values."""
+    before = _by_day(landed)
     written: dict[str, LandedFile] = {}
-    for (day,) in engine.execute("SELECT DISTINCT day FROM traffic_rows ORDER BY day").fetchall():
+    days = {day for (day,) in engine.execute("SELECT DISTINCT day FROM traffic_rows").fetchall()}
+    for day in sorted(days | {day for day in before if any(time.touches(day) for time in broken)}):
         earlier = None
         if day in before:
             earlier = read_traffic_file(engine, landed.data.fetch(before[day].artifact, folder))
         path = folder / f"{day}.parquet"
-        rows = write_traffic_file(engine, day, columns.readings, sent, earlier, path)
+        rows = write_traffic_file(engine, day, columns.readings, sent, earlier, broken, path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         key = f"{landed.prefix}{day}-{digest[:20]}.parquet"

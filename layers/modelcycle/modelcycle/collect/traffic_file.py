@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from modelcycle.cells.reading import Reading
+from modelcycle.collect.broken_times import BrokenTime, asked_in
 from modelcycle.collect.traffic_spelling import readings_of
 from modelcycle.engine import row_group_rows
 from modelcycle.reading import TextTable
@@ -39,11 +40,16 @@ def read_traffic_file(engine: Any, path: Path) -> TrafficFile:
 
 
 def write_traffic_file(
-    engine: Any, day: str, readings: Mapping[str, Reading], sent: Sequence[str], earlier: TrafficFile | None, path: Path
-) -> int:
+    engine: Any, day: str, readings: Mapping[str, Reading], sent: Sequence[str], earlier: TrafficFile | None,
+    broken: Sequence[BrokenTime], path: Path,
+) -> int:  # fmt: skip
     """Write the rows of a day in `traffic_rows`, and those of an earlier file whose prediction is not among them.
 
     Values of the earlier file whose column is read otherwise now are missing.
+
+    Parameters
+    ----------
+    broken : times whose rows of the earlier file are left out
 
     Returns
     -------
@@ -56,7 +62,7 @@ def write_traffic_file(
         old = ", ".join(_old(earlier, name, reading, number) for number, (name, reading) in enumerate(now.items()))
         query += (
             f" UNION ALL SELECT prediction_id, asked_at, version, {old} FROM read_parquet({literal(earlier.path)})"
-            " ANTI JOIN traffic_rows USING (prediction_id)"
+            f" ANTI JOIN traffic_rows USING (prediction_id) WHERE NOT {asked_in(broken, 'asked_at')}"
         )
     told = {"columns": list(now.items()), "sent": sorted({*sent, *(earlier.sent if earlier is not None else [])})}
     metadata = literal(json.dumps(told, ensure_ascii=True))

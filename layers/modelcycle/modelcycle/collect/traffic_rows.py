@@ -21,6 +21,7 @@ from modelcycle.captured.answer_rows import MASKED
 from modelcycle.captured.outcome_rows import key_sql
 from modelcycle.cells import dates
 from modelcycle.cells.reading import Reading, parsed_sql
+from modelcycle.collect.broken_times import BrokenTime, asked_in
 from modelcycle.collect.traffic_spelling import spelled_class, spelled_column, spelled_number
 from modelcycle.engine import Engine, batches, row_group_rows
 from modelcycle.sql_literal import literal
@@ -76,19 +77,28 @@ def create_predictions(engine: Engine, cells: Mapping[str, Cell], ids: Sequence[
     )
 
 
-def create_known(engine: Engine, most: int = MAX_TRAFFIC_ROWS) -> int:
+def create_known(engine: Engine, broken: Sequence[BrokenTime] = (), most: int = MAX_TRAFFIC_ROWS) -> int:
     """Create `known` from `matched`: see `match_outcomes`; return its rows.
 
     Parameters
     ----------
+    broken : times whose requests are left out
     most : rows; the newest are taken
     """
     engine.execute(
         f"""CREATE TABLE known AS SELECT id, class, value, epoch(asked) AS asked_at FROM matched
-            ORDER BY asked DESC, id LIMIT {most}"""
+            WHERE NOT {asked_in(broken, "epoch(asked)")} ORDER BY asked DESC, id LIMIT {most}"""
     )
     rows: int = engine.execute("SELECT count(*) FROM known").fetchone()[0]
     return rows
+
+
+def create_no_rows(engine: Engine, columns: TrafficColumns) -> None:
+    """Create `traffic_rows` without a row."""
+    own = "".join(f", c{number} VARCHAR" for number in range(len(columns.readings)))
+    engine.execute(
+        f"CREATE TABLE traffic_rows (day VARCHAR, prediction_id VARCHAR, asked_at DOUBLE, version INTEGER{own})"
+    )
 
 
 def create_traffic_rows(

@@ -12,6 +12,11 @@ from modelcycle.messages.message import Artifact, Message
 Outcome = Literal["deployed", "awaiting_approval", "refused", "unchanged", "failed"]
 
 
+def _is_none(value: object) -> bool:
+    """Return whether a field is left out: while functions are replaced, those of release 0.1 refuse it."""
+    return value is None
+
+
 class Trigger(BaseModel):
     """What started a run: an upload, a person, a degraded model, uploads that an earlier run did not
     read, the schedule of its source or of its retraining, new outcomes of live traffic, or new training code.
@@ -21,7 +26,9 @@ class Trigger(BaseModel):
 
     kind: Literal["upload", "request", "degraded", "arrivals", "schedule", "outcomes", "code"]
     detail: str = ""
-    change: datetime | None = Field(None, description="since when predictions have been worse, if that is why")
+    change: datetime | None = Field(
+        None, description="since when predictions have been worse, if that is why", exclude_if=_is_none
+    )
 
 
 class LearningWindow(BaseModel):
@@ -52,7 +59,7 @@ class Run(BaseModel):
     started_at: datetime
     trigger: Trigger
     pipeline: Artifact
-    learns: LearningWindow | None = Field(None, description="None: from all rows")
+    learns: LearningWindow | None = Field(None, description="None: from all rows", exclude_if=_is_none)
 
     def key(self, step: str, name: str) -> str:
         """Return the key of a step's artifact in the artifact bucket."""
