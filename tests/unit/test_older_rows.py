@@ -15,6 +15,7 @@ from modelcycle.model.slices import Slices
 from modelcycle.registry import Registry
 from modelcycle.score_candidate import score_candidate
 from modelcycle.spec import Task
+from modelcycle.store import read_json
 from modelcycle.validate import validate
 from modelcycle.validate.older_slices import lost_older_slices
 from tests.fakes import MemoryStore, MemoryTable
@@ -22,7 +23,7 @@ from tests.trained import COLOUR, cycle, rows_of, train
 from tests.unit.data_steps import Workspace
 from tests.unit.snapshots import TEST, Given
 from tests.unit.test_learning_window import RARE, rows_over
-from tests.unit.unseen_rows import FIELDS, PARTS, ROWS, WHOLE, champion_and
+from tests.unit.unseen_rows import FIELDS, OTHER_PARTS, PARTS, ROWS, WHOLE, champion_and
 
 N = 1000
 
@@ -99,6 +100,52 @@ def test_older_rows_that_the_champion_has_not_learned_from_are_read_for_both_mod
     )
     with np.load(io.BytesIO(model.store.read(found.older.positions)), allow_pickle=False) as stored:
         assert len(stored["positions"]) == len(stored["cluster"]) == found.older.rows
+
+
+def older_given() -> Given:
+    """Where all test rows but the first ones lie before the window."""
+    parts = [OLDER if part == TEST else part for part in PARTS]
+    parts[:100] = [TEST] * 100
+    return Given(ROWS, parts, WHOLE, FIELDS)
+
+
+def test_too_few_older_rows_are_told() -> None:
+    _, found = champion_and(older_given())
+    assert found.older is None and found.positions is not None
+    assert "of " in found.older_left_out and "neither model has learned from, 100 are needed" in found.older_left_out
+    assert champion_and(Given(ROWS, OTHER_PARTS, WHOLE, FIELDS))[1].older_left_out == ""
+
+
+@pytest.mark.parametrize(("least", "fits"), [(10, True), (50, False)])
+def test_older_rows_that_are_too_large_are_fewer(monkeypatch: pytest.MonkeyPatch, least: int, fits: bool) -> None:
+    monkeypatch.setattr("modelcycle.find_unseen.older_rows.MIN_OLDER_ROWS", least)
+    model, found = champion_and(older_given())
+    assert found.older is not None
+    size = max(
+        len(model.store.read(one)) for one in (found.older.features, found.older.champion_features)
+    )  # fmt: skip
+    monkeypatch.setattr("modelcycle.find_unseen.older_rows.MAX_OBJECT_BYTES", size - 1)
+    _, fewer = champion_and(older_given())
+    assert (fewer.older is not None) == fits
+    if fewer.older is not None:
+        assert 10 <= fewer.older.rows < found.older.rows and not fewer.older_left_out
+    else:
+        assert "MiB" in fewer.older_left_out
+
+
+def test_the_verdict_says_that_older_slices_were_not_judged() -> None:
+    store, registry = MemoryStore(), Registry(MemoryTable())
+    cycle(train("binary"), store, registry).go_live()
+    run = cycle(train("binary", seed=50), store, registry, "r2")
+    found = run.find_unseen.model_copy(update={"older_left_out": "3 of 9 are rows"})
+    request = run.score_candidate.model_copy(update={"find_unseen": found})
+    scored = score_candidate(request, artifacts=store, registry=registry, code="c")
+    judged = ValidateRequest(**dict(request), score_candidate=scored)
+    validated = validate(judged, artifacts=store, registry=registry, code="c")
+    gates = read_json(store, validated.report)["gates"]
+    assert [gate["detail"] for gate in gates if gate["name"] == "gates.older_slices"] == [
+        "not compared on rows before the window: 3 of 9 are rows"
+    ]
 
 
 @pytest.mark.parametrize(("task", "noise"), [("binary", True), ("binary", False), ("regression", True)])

@@ -35,7 +35,7 @@ from modelcycle.find_unseen.learned_cases import LearnedCases, Memory, fields_re
 from modelcycle.find_unseen.older_rows import read_older_rows
 from modelcycle.find_unseen.seen_rows import SeenRows, find_seen_rows
 from modelcycle.find_unseen.snapshot import Mask, Snapshot
-from modelcycle.messages import Artifact, CaseColumn, CaseRecipe, FindUnseenRequest, FoundUnseen
+from modelcycle.messages import Artifact, CaseColumn, CaseRecipe, FindUnseenRequest, FoundUnseen, OlderRows
 from modelcycle.model.columns import TableSchema
 from modelcycle.model.fields import Field
 from modelcycle.model.npz import from_npz, to_npz
@@ -192,15 +192,16 @@ def _compare(
         *_shifts(rows, signature, profile, missing, number),
     ]
     reasons = reasons or rewritten_columns(seen.rewritten, number)
-    older = None
+    older: OlderRows | str = ""
     if not reasons:
         cases = snapshot.cases(memory.whole.recipe) if not snapshot.lacks(_case_columns(memory)) else seen.learned
         older = read_older_rows(
             request.run, snapshot, rows.parts, seen.unseen, np.asarray(cases, dtype=np.uint64), table, signature,
             missing, artifacts,
         )  # fmt: skip
+    of_older = {"older_left_out": older} if isinstance(older, str) else {"older": older}
     found = found.model_copy(
-        update={"older": older, "rows": n_unseen, "seen": n_seen, "by_group": by_group, "uncompared": reasons}
+        update={"rows": n_unseen, "seen": n_seen, "by_group": by_group, "uncompared": reasons} | of_older
     )
     if reasons:
         return found

@@ -21,7 +21,7 @@ MIN_OLDER_ROWS = 100  # fewer have no slice that is large enough to judge
 def read_older_rows(
     run: Run, snapshot: Snapshot, parts: npt.NDArray[np.uint8], unseen: Mask, cases: npt.NDArray[np.uint64],
     table: TableSchema, champion: Signature, missing: list[str], artifacts: Store,
-) -> OlderRows | None:  # fmt: skip
+) -> OlderRows | str:  # fmt: skip
     """Read the older rows that the champion has not learned from, for both models; nor has the candidate.
 
     Parameters
@@ -33,21 +33,33 @@ def read_older_rows(
 
     Returns
     -------
-    None if there are too few, or if they are too large for an object
+    why there are none, as a clause; empty if no row is older
     """
     is_older = parts == OLDER
+    if not is_older.any():
+        return ""
     positions = np.flatnonzero((is_older & unseen)[is_older])
     if len(positions) < MIN_OLDER_ROWS:
-        return None
-    positions = positions[:: -(-len(positions) // MAX_OLDER_ROWS)]
-    chosen = np.zeros(len(parts), dtype=np.bool_)
-    chosen[np.flatnonzero(is_older)[positions]] = True
-    snapshot.select("older_rows", chosen)
+        return (
+            f"{len(positions):,} of {int(is_older.sum()):,} are rows that neither model has learned from,"
+            f" {MIN_OLDER_ROWS} are needed"
+        )
     fields = [Field(name=column.name, **column.reading()) for column in table.columns]
-    own = snapshot.read("older_rows", len(positions), fields, table.missing_values).to_bytes()
-    other = snapshot.read("older_rows", len(positions), champion.fields, missing).to_bytes()
-    if max(len(own), len(other)) > MAX_OBJECT_BYTES:
-        return None
+    positions = positions[:: -(-len(positions) // MAX_OLDER_ROWS)]
+    while True:
+        chosen = np.zeros(len(parts), dtype=np.bool_)
+        chosen[np.flatnonzero(is_older)[positions]] = True
+        chosen_rows = f"older_rows_{len(positions)}"
+        snapshot.select(chosen_rows, chosen)
+        own = snapshot.read(chosen_rows, len(positions), fields, table.missing_values).to_bytes()
+        other = snapshot.read(chosen_rows, len(positions), champion.fields, missing).to_bytes()
+        size = max(len(own), len(other))
+        if size <= MAX_OBJECT_BYTES:
+            break
+        fewer = positions[::2]
+        if len(fewer) < MIN_OLDER_ROWS:
+            return f"{len(positions):,} of them have {size >> 20:,} MiB; the limit is {MAX_OBJECT_BYTES >> 20} MiB"
+        positions = fewer
     cluster = np.unique(cases[chosen], return_inverse=True)[1].astype(np.int32)
 
     def put(suffix: str, body: bytes) -> Artifact:

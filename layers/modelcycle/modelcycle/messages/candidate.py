@@ -49,6 +49,7 @@ class FoundUnseen(Message):
     older: OlderRows | None = Field(
         None, description="what the candidate may have forgotten; None if it learns from all"
     )
+    older_left_out: str = Field("", description="why `older` is None although there are older rows, as a clause")
     positions: Artifact | None = Field(
         None, description="npz: their positions among the test rows, and which of them are recent"
     )

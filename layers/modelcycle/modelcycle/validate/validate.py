@@ -118,6 +118,9 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     if slices is not None:
         gates += [Gate("gates.slices", False, sentence) for sentence in slices.lost]
     gates += [Gate("gates.older_slices", False, sentence) for sentence in _lost_older(request, pipeline, artifacts)]
+    left_out_why = request.find_unseen.older_left_out
+    if left_out_why:
+        gates.append(Gate("gates.older_slices", True, f"not compared on rows before the window: {left_out_why}"))
     verdict, reasons = _verdict(gates)
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if verdict == "passed":
