@@ -12,10 +12,12 @@ from typing import Any
 
 from cli.reproduction.folder_store import FolderStore, SourceFiles, write_json
 from cli.reproduction.no_registry import NoLeases, NoResults
-from modelcycle.collect import collect
+from modelcycle.collect import Pinned, collect
+from modelcycle.contract import Contract
 from modelcycle.faults import Fault
-from modelcycle.messages import Collected, CollectRequest, PreprocessRequest, Run
+from modelcycle.messages import Artifact, Collected, CollectRequest, PreprocessRequest, Run
 from modelcycle.preprocess import preprocess
+from modelcycle.store import Store
 
 
 def main(folder: Path) -> None:
@@ -27,11 +29,12 @@ def main(folder: Path) -> None:
     data = SourceFiles(folder / "data", [*manifest["objects"], *manifest.get("corrections", [])])
     made: dict[str, Any] = {}
     try:
-        collected = collect(
-            CollectRequest(run=run), data=data, artifacts=artifacts, leases=NoLeases(), results=results, code=code
-        )
         # the contract of the version that was live then, by which the columns were read
         held = {name: lineage["steps"]["collect"].get(name) for name in ("contract", "contract_version")}
+        collected = collect(
+            CollectRequest(run=run), data=data, artifacts=artifacts, leases=NoLeases(), results=results, code=code,
+            spelled_by=_spelled_by(artifacts, manifest),
+        )  # fmt: skip
         collected = Collected.model_validate(collected.wire() | held)
         made["collect"] = collected.wire()
         request = PreprocessRequest(run=run, collect=collected)
@@ -39,6 +42,14 @@ def main(folder: Path) -> None:
     except Fault as fault:
         made["fault"] = fault.what
     write_json(folder / "rows.json", made)
+
+
+def _spelled_by(artifacts: Store, manifest: dict[str, Any]) -> Pinned | None:
+    """Return the contract by which live requests were read."""
+    if "traffic_contract" not in manifest:
+        return None
+    artifact = Artifact.model_validate(manifest["traffic_contract"])
+    return Pinned(Contract.model_validate_json(artifacts.read(artifact)), artifact, None)
 
 
 if __name__ == "__main__":

@@ -42,8 +42,11 @@ def fetch(place: Place, lineage: dict[str, Any], folder: Path) -> list[SourceFil
     body = S3Store(place.s3, place.output("ArtifactBucket")).read(pipeline)
     FolderStore(folder / "artifacts").put(pipeline.uri.removeprefix("s3://").partition("/")[2], body)
     contract = lineage.get("steps", {}).get("collect", {}).get("contract")
-    if contract is not None:
-        held = Artifact.model_validate(contract)
+    # of the files, and of live requests
+    for one in (contract, lineage["data"]["objects"].get("traffic_contract")):
+        if one is None:
+            continue
+        held = Artifact.model_validate(one)
         body = S3Store(place.s3, place.output("ArtifactBucket")).read(held)
         FolderStore(folder / "artifacts").put(held.uri.removeprefix("s3://").partition("/")[2], body)
     manifest = lineage["data"]["objects"]

@@ -13,11 +13,13 @@ import pytest
 
 from cli.reproduction.folder_store import SourceFiles
 from cli.reproduction.no_registry import NoLeases, NoResults
-from modelcycle.collect import collect
+from modelcycle.collect import Pinned, collect
 from modelcycle.collect.landed import TRAFFIC
 from modelcycle.collect.pinned_inputs import pinned_inputs
 from modelcycle.compact import compact
+from modelcycle.contract import Contract
 from modelcycle.messages import (
+    Artifact,
     Broken,
     Collected,
     CollectRequest,
@@ -312,21 +314,26 @@ def test_a_snapshot_with_live_requests_is_made_again_from_its_manifest(
 ) -> None:
     clinic.tell(clinic.ask([REQUEST] * 5), ["ill"] * 5)
     clinic.pull_live()
+    clinic.pipeline["features"] = {"categorical": ["visits"]}
+    clinic.go_live(text(rows(seed=8)), "second")  # reads the visits as texts: those of live requests are missing now
     request = CollectRequest(run=clinic.run("r2", **clinic.pipeline).model_copy(update={"learns": window}))
     registry = clinic.registry
     first = collect(
         request, data=clinic.data, artifacts=clinic.artifacts, leases=registry.leases, results=registry.results,
         code="1", registry=registry,
     )  # fmt: skip
+    assert {row["visits"] for row in clinic.table(first)[-5:]} == {None}
     manifest = json.loads(clinic.artifacts.read(first.manifest))
     assert ("at" in manifest["objects"][-1]) == (window is not None)
     for number, entry in enumerate(manifest["objects"]):
         (tmp_path / str(number)).write_bytes(clinic.data.objects[entry["key"]])
+    held = Artifact.model_validate(manifest["traffic_contract"])
+    contract = Contract.model_validate_json(clinic.artifacts.read(held))
     artifacts = MemoryStore()
     artifacts.objects |= {key: body for key, body in clinic.artifacts.objects.items() if "/claim/" in key}
     again = collect(
         request, data=SourceFiles(tmp_path, manifest["objects"]), artifacts=artifacts, leases=NoLeases(),
-        results=NoResults(), code="1",
+        results=NoResults(), code="1", spelled_by=Pinned(contract, held, None),
     )  # fmt: skip
     assert again.manifest.sha256 == first.manifest.sha256
     assert [shard.sha256 for shard in again.shards] == [shard.sha256 for shard in first.shards]

@@ -4,8 +4,9 @@ Broken lines are quarantined.
 """
 
 from modelcycle.collect.collect import collect
+from modelcycle.collect.pinned_contract import Pinned
 from modelcycle.collect.pull import pull
 from modelcycle.collect.pull_event import PullEvent
 from modelcycle.collect.pull_traffic import pull_traffic
 
-__all__ = ["PullEvent", "collect", "pull", "pull_traffic"]
+__all__ = ["Pinned", "PullEvent", "collect", "pull", "pull_traffic"]

@@ -14,7 +14,7 @@ from modelcycle.collect.inputs import Inputs, list_inputs, list_traffic, source_
 from modelcycle.collect.join import join_tables
 from modelcycle.collect.notes import notes_of_files
 from modelcycle.collect.objects import Entry, read_objects
-from modelcycle.collect.pinned_contract import contract_for, pinned_contract
+from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
 from modelcycle.collect.pinned_inputs import pin_inputs, pinned_inputs
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
@@ -38,7 +38,7 @@ MAX_NAMED = 20  # repeated files in the message; the manifest has all
 
 def collect(
     request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str,
-    registry: Registry | None = None, workplace: Workplace | None = None,
+    registry: Registry | None = None, workplace: Workplace | None = None, spelled_by: Pinned | None = None,
 ) -> Collected:  # fmt: skip
     """Write a snapshot of the rows: all columns as text, in order of object and line.
 
@@ -57,6 +57,7 @@ def collect(
     code : version of the code; a result of other code is not reused
     registry : what has landed from sources, see `list_inputs` for None; its live version holds new files to a contract
     workplace : where the work may be done; None: here, whatever it takes
+    spelled_by : without a registry, the contract of the manifest's `traffic_contract`, by which live requests are read
 
     Raises
     ------
@@ -90,6 +91,7 @@ def collect(
         "id": pipeline.source.id if isinstance(pipeline.source, StreamSource) else None,
         "corrections": [(listed.key, listed.etag) for listed in corrections],
         "traffic": [(listed.key, listed.etag) for listed in traffic],
+        "traffic_contract": pinned.artifact.sha256 if traffic and pinned is not None else None,
         "arrivals": arrivals if any(arrivals.values()) else None,
         "joins": [
             (
@@ -140,7 +142,7 @@ def collect(
                 paths, names, said = join_tables(engine, paths, names, others, join, pipeline, folder)
                 notes += said
             check_pipeline_columns(pipeline, names)
-            live = read_traffic(engine, data, traffic, names, pinned, len(sources), folder)
+            live = read_traffic(engine, data, traffic, names, pinned or spelled_by, len(sources), folder)
             paths, sources, notes = [*paths, *live.shards], [*sources, *live.entries], [*notes, *live.notes]
             rows += live.rows
             content = content_hash(engine, paths, names)
@@ -156,6 +158,8 @@ def collect(
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
             if live.unsent:
                 manifest["unsent"] = live.unsent
+            if traffic and (spelled := pinned or spelled_by) is not None:
+                manifest["traffic_contract"] = spelled.artifact.model_dump(mode="json")
             if correction_objects:
                 manifest["corrections"] = correction_objects
             return Collected(
