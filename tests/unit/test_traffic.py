@@ -202,6 +202,34 @@ def test_what_was_asked_while_values_were_wrong_is_never_learned_from(clinic: Li
     assert sorted(clinic.landed_ids()) == sorted([*good, *other]), "without any outcome, too"
 
 
+def test_a_prediction_that_was_captured_twice_lands_once_even_when_the_first_capture_is_too_old(
+    clinic: LiveModel,
+) -> None:
+    midnight = NOW.replace(hour=0)
+    first = clinic.ask([REQUEST] * 2, midnight - timedelta(minutes=1))
+    again = clinic.ask([REQUEST], midnight + timedelta(minutes=1), prediction_id=first[0])
+    assert again != first[:1]
+    clinic.tell(first, ["ill"] * 2, "1.jsonl")
+    clinic.pull_live()
+    clinic.tell(clinic.ask([REQUEST], midnight + timedelta(minutes=2)), ["ill"], "2.jsonl")
+    clinic.pull_live(midnight + timedelta(days=45))
+    assert sorted(set(clinic.landed_ids())) == sorted(clinic.landed_ids()) and len(clinic.landed_ids()) == 3
+
+
+def test_days_of_live_requests_may_be_deleted(clinic: LiveModel) -> None:
+    clinic.tell([*clinic.ask([REQUEST]), *clinic.ask([REQUEST], NOW - timedelta(days=2))], ["ill"] * 2, "1.jsonl")
+    clinic.pull_live()
+    for key in [key for key in clinic.data.objects if "_traffic/2026-03-09" in key or key.startswith("captures/")]:
+        del clinic.data.objects[key]
+    collected = clinic.snapshot("r2", **clinic.pipeline)
+    assert collected.traffic == 1
+    assert "days of live requests that are gone from landed/m/_traffic/: 1" in collected.notes
+    more = clinic.ask([REQUEST])
+    clinic.tell(more, ["well"], "2.jsonl")
+    clinic.pull_live()
+    assert clinic.snapshot("r3", **clinic.pipeline).traffic == 2
+
+
 def test_masked_values_shadow_answers_other_models_and_repeated_lines_are_left_out(clinic: LiveModel) -> None:
     masked = clinic.ask([REQUEST | {"town": "(masked)"}], masked=["town"])
     shadow = clinic.ask([REQUEST], shadow=True)

@@ -12,6 +12,7 @@ from modelcycle.collect.contract_columns import check_table
 from modelcycle.collect.corrections import apply_corrections, is_corrections, read_corrections
 from modelcycle.collect.inputs import Inputs, list_inputs, list_traffic, source_prefix
 from modelcycle.collect.join import join_tables
+from modelcycle.collect.landed import TRAFFIC, landed_prefix
 from modelcycle.collect.notes import notes_of_files
 from modelcycle.collect.objects import Entry, read_objects
 from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
@@ -74,11 +75,11 @@ def collect(
         landings = registry.landings if registry is not None else None
         # of rows from any source: `modelcycle quarantine --replay` uploads them, which starts a run
         corrections = [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)]
-        return Inputs(list_inputs(pipeline, data, landings), corrections, list_traffic(pipeline, data, landings))
+        return Inputs(list_inputs(pipeline, data, landings), corrections, *list_traffic(pipeline, data, landings))
 
     hands_over = workplace is not None and workplace.hands_over
     read = (pinned_inputs(run, workplace.objects) if workplace is not None and hands_over else None) or found()
-    inputs, corrections, traffic = read
+    inputs, corrections, traffic, lost = read
     listing = inputs[MAIN]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     for name, objects in inputs.items():
@@ -145,6 +146,8 @@ def collect(
             live = read_traffic(engine, data, traffic, names, pinned or spelled_by, len(sources), folder)
             paths, sources, notes = [*paths, *live.shards], [*sources, *live.entries], [*notes, *live.notes]
             rows += live.rows
+            if lost:
+                notes.append(f"days of live requests that are gone from {landed_prefix(run.model, TRAFFIC)}: {lost}")
             content = content_hash(engine, paths, names)
             shards = [
                 artifacts.put(run.key("collect", f"rows-{number:04d}.parquet"), path)
