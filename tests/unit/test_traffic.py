@@ -137,6 +137,16 @@ def test_an_outcome_may_name_the_id_of_a_row_instead_of_a_prediction(clinic: Liv
     assert "outcomes that belong to no prediction of the time that is looked at: 1" in notes
 
 
+def test_the_run_says_how_many_live_requests_are_about_an_entity_of_the_files(clinic: LiveModel) -> None:
+    clinic.pipeline["id_columns"] = ["visit"]
+    clinic.go_live(text(rows()), "with ids")
+    clinic.tell(clinic.ask([REQUEST | {"visit": visit} for visit in ("v0-7", "v0-7", "v9", None)]), ["ill"] * 4)
+    clinic.pull_live()
+    collected = clinic.snapshot("r2", **clinic.pipeline)
+    assert collected.traffic == 4
+    assert any(note.startswith("2 of 4 live requests have the visit of a row of the files") for note in collected.notes)
+
+
 def test_rows_whose_captures_are_gone_stay(clinic: LiveModel) -> None:
     ids = clinic.ask([REQUEST])
     clinic.tell(ids, ["ill"], "1.jsonl")

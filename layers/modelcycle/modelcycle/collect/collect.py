@@ -20,7 +20,7 @@ from modelcycle.collect.pinned_inputs import pin_inputs, pinned_inputs
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.collect.stream_objects import correct_objects
-from modelcycle.collect.traffic import read_traffic
+from modelcycle.collect.traffic import count_known, read_traffic
 from modelcycle.contract import ContractFile, contract_files
 from modelcycle.data_need import check_files, files_need
 from modelcycle.engine import connect
@@ -144,6 +144,12 @@ def collect(
                 notes += said
             check_pipeline_columns(pipeline, names)
             live = read_traffic(engine, data, traffic, names, pinned or spelled_by, len(sources), folder)
+            known = count_known(engine, paths, live.shards, names, pipeline.id_columns)
+            if known:
+                notes.append(
+                    f"{known:,} of {live.rows:,} live requests have the {' and '.join(pipeline.id_columns)[:60]}"
+                    " of a row of the files; if it is the same case, it counts twice: see `retraining.traffic`"
+                )
             paths, sources, notes = [*paths, *live.shards], [*sources, *live.entries], [*notes, *live.notes]
             rows += live.rows
             if lost:
