@@ -13,6 +13,7 @@ import pytest
 
 from cli.reproduction.folder_store import SourceFiles
 from cli.reproduction.no_registry import NoLeases, NoResults
+from modelcycle.claim.claim import _pulls
 from modelcycle.collect import Pinned, collect
 from modelcycle.collect.landed import TRAFFIC
 from modelcycle.collect.pinned_inputs import pinned_inputs
@@ -208,6 +209,7 @@ def test_what_was_asked_while_values_were_wrong_is_never_learned_from(clinic: Li
     for key in [key for key in clinic.data.objects if key.startswith("feedback/")]:
         del clinic.data.objects[key]
     look(2, wrong, "alarm")
+    assert _pulls(json.dumps(clinic.pipeline | {"name": "m"}).encode(), clinic.data, "m")  # type: ignore[arg-type]
     clinic.pull_live()
     assert sorted(clinic.landed_ids()) == sorted([*good, *other]), "without any outcome, too"
 
