@@ -13,6 +13,7 @@ import pytest
 
 from cli.reproduction.folder_store import SourceFiles
 from cli.reproduction.no_registry import NoLeases, NoResults
+from modelcycle.claim.claim import _pulls
 from modelcycle.collect import Pinned, collect
 from modelcycle.collect.landed import TRAFFIC
 from modelcycle.collect.pinned_inputs import pinned_inputs
@@ -137,6 +138,16 @@ def test_an_outcome_may_name_the_id_of_a_row_instead_of_a_prediction(clinic: Liv
     assert "outcomes that belong to no prediction of the time that is looked at: 1" in notes
 
 
+def test_the_run_says_how_many_live_requests_are_about_an_entity_of_the_files(clinic: LiveModel) -> None:
+    clinic.pipeline["id_columns"] = ["visit"]
+    clinic.go_live(text(rows()), "with ids")
+    clinic.tell(clinic.ask([REQUEST | {"visit": visit} for visit in ("v0-7", "v0-7", "v9", None)]), ["ill"] * 4)
+    clinic.pull_live()
+    collected = clinic.snapshot("r2", **clinic.pipeline)
+    assert collected.traffic == 4
+    assert any(note.startswith("2 of 4 live requests have the visit of a row of the files") for note in collected.notes)
+
+
 def test_rows_whose_captures_are_gone_stay(clinic: LiveModel) -> None:
     ids = clinic.ask([REQUEST])
     clinic.tell(ids, ["ill"], "1.jsonl")
@@ -198,8 +209,37 @@ def test_what_was_asked_while_values_were_wrong_is_never_learned_from(clinic: Li
     for key in [key for key in clinic.data.objects if key.startswith("feedback/")]:
         del clinic.data.objects[key]
     look(2, wrong, "alarm")
+    assert _pulls(json.dumps(clinic.pipeline | {"name": "m"}).encode(), clinic.data, "m")  # type: ignore[arg-type]
     clinic.pull_live()
     assert sorted(clinic.landed_ids()) == sorted([*good, *other]), "without any outcome, too"
+
+
+def test_a_prediction_that_was_captured_twice_lands_once_even_when_the_first_capture_is_too_old(
+    clinic: LiveModel,
+) -> None:
+    midnight = NOW.replace(hour=0)
+    first = clinic.ask([REQUEST] * 2, midnight - timedelta(minutes=1))
+    again = clinic.ask([REQUEST], midnight + timedelta(minutes=1), prediction_id=first[0])
+    assert again != first[:1]
+    clinic.tell(first, ["ill"] * 2, "1.jsonl")
+    clinic.pull_live()
+    clinic.tell(clinic.ask([REQUEST], midnight + timedelta(minutes=2)), ["ill"], "2.jsonl")
+    clinic.pull_live(midnight + timedelta(days=45))
+    assert sorted(set(clinic.landed_ids())) == sorted(clinic.landed_ids()) and len(clinic.landed_ids()) == 3
+
+
+def test_days_of_live_requests_may_be_deleted(clinic: LiveModel) -> None:
+    clinic.tell([*clinic.ask([REQUEST]), *clinic.ask([REQUEST], NOW - timedelta(days=2))], ["ill"] * 2, "1.jsonl")
+    clinic.pull_live()
+    for key in [key for key in clinic.data.objects if "_traffic/2026-03-09" in key or key.startswith("captures/")]:
+        del clinic.data.objects[key]
+    collected = clinic.snapshot("r2", **clinic.pipeline)
+    assert collected.traffic == 1
+    assert "days of live requests that are gone from landed/m/_traffic/: 1" in collected.notes
+    more = clinic.ask([REQUEST])
+    clinic.tell(more, ["well"], "2.jsonl")
+    clinic.pull_live()
+    assert clinic.snapshot("r3", **clinic.pipeline).traffic == 2
 
 
 def test_masked_values_shadow_answers_other_models_and_repeated_lines_are_left_out(clinic: LiveModel) -> None:

@@ -60,10 +60,13 @@ def _learns(text: bytes, change: datetime | None) -> LearningWindow | None:
 def _pulls(text: bytes, data: S3Store, model: str) -> bool:
     """Return whether rows have to be pulled, from a source or from live requests whose outcome somebody has sent.
 
+    What was pulled before counts too: an incident since then may take rows away.
+
     Not for a file with errors, which the first step reports.
     """
     try:
         pipeline = parse(text)
     except BadPipeline:
         return False
-    return bool(pipeline.pulled) or (pipeline.retraining.traffic and any(data.list(f"feedback/{model}/")))
+    live = (f"feedback/{model}/", f"landed/{model}/_traffic/")
+    return bool(pipeline.pulled) or (pipeline.retraining.traffic and any(any(data.list(prefix)) for prefix in live))

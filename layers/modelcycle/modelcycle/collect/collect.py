@@ -12,6 +12,7 @@ from modelcycle.collect.contract_columns import check_table
 from modelcycle.collect.corrections import apply_corrections, is_corrections, read_corrections
 from modelcycle.collect.inputs import Inputs, list_inputs, list_traffic, source_prefix
 from modelcycle.collect.join import join_tables
+from modelcycle.collect.landed import TRAFFIC, landed_prefix
 from modelcycle.collect.notes import notes_of_files
 from modelcycle.collect.objects import Entry, read_objects
 from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
@@ -19,7 +20,7 @@ from modelcycle.collect.pinned_inputs import pin_inputs, pinned_inputs
 from modelcycle.collect.repeated_ids import without_repeated_ids
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.collect.stream_objects import correct_objects
-from modelcycle.collect.traffic import read_traffic
+from modelcycle.collect.traffic import count_known, read_traffic
 from modelcycle.contract import ContractFile, contract_files
 from modelcycle.data_need import check_files, files_need
 from modelcycle.engine import connect
@@ -74,11 +75,11 @@ def collect(
         landings = registry.landings if registry is not None else None
         # of rows from any source: `modelcycle quarantine --replay` uploads them, which starts a run
         corrections = [listed for listed in data.list(f"raw/{run.model}/") if is_corrections(listed.key)]
-        return Inputs(list_inputs(pipeline, data, landings), corrections, list_traffic(pipeline, data, landings))
+        return Inputs(list_inputs(pipeline, data, landings), corrections, *list_traffic(pipeline, data, landings))
 
     hands_over = workplace is not None and workplace.hands_over
     read = (pinned_inputs(run, workplace.objects) if workplace is not None and hands_over else None) or found()
-    inputs, corrections, traffic = read
+    inputs, corrections, traffic, lost = read
     listing = inputs[MAIN]
     leases.mark_as_read(run, [(listed.key, listed.etag) for listed in [*listing, *corrections]])
     for name, objects in inputs.items():
@@ -143,8 +144,16 @@ def collect(
                 notes += said
             check_pipeline_columns(pipeline, names)
             live = read_traffic(engine, data, traffic, names, pinned or spelled_by, len(sources), folder)
+            known = count_known(engine, paths, live.shards, names, pipeline.id_columns)
+            if known:
+                notes.append(
+                    f"{known:,} of {live.rows:,} live requests have the {' and '.join(pipeline.id_columns)[:60]}"
+                    " of a row of the files; if it is the same case, it counts twice: see `retraining.traffic`"
+                )
             paths, sources, notes = [*paths, *live.shards], [*sources, *live.entries], [*notes, *live.notes]
             rows += live.rows
+            if lost:
+                notes.append(f"days of live requests that are gone from {landed_prefix(run.model, TRAFFIC)}: {lost}")
             content = content_hash(engine, paths, names)
             shards = [
                 artifacts.put(run.key("collect", f"rows-{number:04d}.parquet"), path)

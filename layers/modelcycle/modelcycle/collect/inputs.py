@@ -18,12 +18,13 @@ WINDOW = re.compile(r"\d{4}/\d{2}/")  # see `land`
 
 class Inputs(NamedTuple):
     """What a run reads: the objects of each source in the order in which they are read, corrections of rows, and
-    labelled live requests.
+    labelled live requests; `lost` is how many objects of these are gone.
     """
 
     sources: dict[str, list[Listed]]
     corrections: list[Listed]
     traffic: list[Listed]
+    lost: int = 0
 
     @property
     def bytes(self) -> int:
@@ -68,25 +69,24 @@ def _list(model: str, name: str, source: Source, data: Store, landings: Landings
     return _landed(model, name, listing, data, landings)
 
 
-def list_traffic(pipeline: Pipeline, data: Store, landings: Landings | None) -> list[Listed]:
+def list_traffic(pipeline: Pipeline, data: Store, landings: Landings | None) -> tuple[list[Listed], int]:
     """Return the objects with labelled live requests, the oldest first; none if the pipeline file leaves them out.
+
+    Somebody may have deleted some, which people may ask for. Returns how many, too.
 
     Parameters
     ----------
     landings : as in `list_inputs`
-
-    Raises
-    ------
-    Unknown : a landed object is gone
     """
     if not pipeline.retraining.traffic:
-        return []
+        return [], 0
     prefix = landed_prefix(pipeline.name, TRAFFIC)
     if landings is None:
-        return list(data.list(prefix))
-    if landings.get(pipeline.name, TRAFFIC).landing is None:
-        return []
-    return _landed(pipeline.name, TRAFFIC, list(data.list(prefix)), data, landings)
+        return list(data.list(prefix)), 0
+    by_key = {listed.key: listed for listed in data.list(prefix)}
+    files = read_manifest(data, landings.get(pipeline.name, TRAFFIC).landing)
+    found = [by_key[file.key] for file in files if file.key in by_key]
+    return found, len(files) - len(found)
 
 
 def _landed(model: str, name: str, listing: list[Listed], data: Store, landings: Landings) -> list[Listed]:
@@ -95,11 +95,10 @@ def _landed(model: str, name: str, listing: list[Listed], data: Store, landings:
     files = read_manifest(data, landings.get(model, name).landing)
     for file in files:
         if file.key not in by_key:
-            origin = "live requests" if name == TRAFFIC else name
             raise Unknown(
                 f"the landed file {Path(file.key).name} is gone",
                 landed_prefix(model, name),
-                f"restore it: its rows were pulled from {origin}",
+                f"restore it: its rows were pulled from {name}",
             )
     return [by_key[file.key] for file in files]
 

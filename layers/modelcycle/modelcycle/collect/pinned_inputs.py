@@ -22,7 +22,7 @@ def pinned_inputs(run: Run, artifacts: Objects) -> Inputs | None:
     sources = {name: [Listed(*listed) for listed in objects] for name, objects in kept["sources"].items()}
     # a listing of release 0.1 has no live requests
     corrections, traffic = ([Listed(*listed) for listed in kept.get(name, [])] for name in ("corrections", "traffic"))
-    return Inputs(sources, corrections, traffic)
+    return Inputs(sources, corrections, traffic, kept.get("lost", 0))
 
 
 def pin_inputs(run: Run, inputs: Inputs, artifacts: Objects) -> None:

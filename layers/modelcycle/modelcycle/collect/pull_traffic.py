@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,14 +35,17 @@ from modelcycle.collect.traffic_rows import (
 )
 from modelcycle.contract import Contract
 from modelcycle.engine import Engine, connect
+from modelcycle.faults import Unknown
 from modelcycle.messages import PulledFile
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Registry
 from modelcycle.registry.table import retry_when_raced
 from modelcycle.spec import Pipeline
+from modelcycle.sql_literal import literal
 from modelcycle.store import ChangingStore, Listed, Store
 
 DAY_CHARACTERS = len("2026-11-29")
+MAX_REPEATED = timedelta(days=7)  # between two captures of one prediction
 
 
 class PulledTraffic(NamedTuple):
@@ -113,7 +116,7 @@ def pull_traffic(
                 path.unlink()
         if not found.rows:
             create_no_rows(engine, columns)
-        days = _write_days(engine, landed, columns, found.sent, broken, folder)
+        days = _write_days(engine, landed, columns, found.sent, broken, since, folder)
     every = [file for _, file in sorted((_by_day(landed) | days).items()) if file.rows]
     files = landed.record(every, watermark) if every or landed.files else []
     # the watermark is a hash, which says nothing to people
@@ -167,16 +170,15 @@ def _join(
 
 def _write_days(
     engine: Engine, landed: LandedFiles, columns: TrafficColumns, sent: list[str], broken: Sequence[BrokenTime],
-    folder: Path,
+    since: datetime, folder: Path,
 ) -> dict[str, LandedFile]:  # fmt: skip
     """Write the file of each day that has rows, and of those of which an earlier file may hold wrong values."""
-    before = _by_day(landed)
+    kept = _fetch_kept(landed, since, broken, folder)
+    _create_landing_rows(engine, kept)
     written: dict[str, LandedFile] = {}
-    days = {day for (day,) in engine.execute("SELECT DISTINCT day FROM traffic_rows").fetchall()}
-    for day in sorted(days | {day for day in before if any(time.touches(day) for time in broken)}):
-        earlier = None
-        if day in before:
-            earlier = read_traffic_file(engine, landed.data.fetch(before[day].artifact, folder))
+    days = {day for (day,) in engine.execute("SELECT DISTINCT day FROM landing_rows").fetchall()}
+    for day in sorted(days | {day for day in kept if any(time.touches(day) for time in broken)}):
+        earlier = read_traffic_file(engine, kept[day]) if day in kept else None
         path = folder / f"{day}.parquet"
         rows = write_traffic_file(engine, day, columns.readings, sent, earlier, broken, path)
         with path.open("rb") as file:
@@ -184,6 +186,34 @@ def _write_days(
         key = f"{landed.prefix}{day}-{digest[:20]}.parquet"
         written[day] = LandedFile(key=key, artifact=landed.data.put(key, path), rows=rows)
         path.unlink()
-        if earlier is not None:
-            earlier.path.unlink()
     return written
+
+
+def _fetch_kept(landed: LandedFiles, since: datetime, broken: Sequence[BrokenTime], folder: Path) -> dict[str, Path]:
+    """Fetch the files before, by day, that may hold a prediction that is read again, or wrong values.
+
+    A file that somebody has deleted is left out.
+    """
+    first = f"{since - MAX_REPEATED:%Y-%m-%d}"
+    found: dict[str, Path] = {}
+    for day, file in _by_day(landed).items():
+        if day >= first or any(time.touches(day) for time in broken):
+            try:
+                found[day] = landed.data.fetch(file.artifact, folder)
+            except Unknown:
+                continue
+    return found
+
+
+def _create_landing_rows(engine: Engine, kept: Mapping[str, Path]) -> None:
+    """Create the view `landing_rows`: those of `traffic_rows` whose prediction no file of another day has.
+
+    A prediction that was captured twice is of another day once the first capture has become too old to be read.
+    """
+    engine.execute("CREATE TABLE kept_ids (day VARCHAR, prediction_id VARCHAR)")
+    for day, path in kept.items():
+        engine.execute(f"INSERT INTO kept_ids SELECT {literal(day)}, prediction_id FROM read_parquet({literal(path)})")
+    engine.execute(
+        """CREATE VIEW landing_rows AS FROM traffic_rows r WHERE NOT EXISTS (
+             SELECT 1 FROM kept_ids k WHERE k.prediction_id = r.prediction_id AND k.day <> r.day)"""
+    )

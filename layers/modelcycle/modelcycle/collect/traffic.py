@@ -12,6 +12,7 @@ from modelcycle.collect.shards import write_shards
 from modelcycle.collect.traffic_file import read_traffic_file, traffic_table, versions_of
 from modelcycle.collect.traffic_spelling import readings_of
 from modelcycle.reading import TextTable
+from modelcycle.sql_literal import literal
 from modelcycle.store import Listed, Store
 
 MAX_NAMED_VERSIONS = 5  # the newest
@@ -71,3 +72,28 @@ def read_traffic(
     of = f"version{'s' * (len(newest) > 1)} {', '.join(map(str, newest))}"
     unsent = [name for name in names if name not in sent]
     return LiveRows(rows, shards, entries, unsent, [f"{rows:,} rows are live requests to {of} whose outcome is known"])
+
+
+def count_known(
+    engine: Any, files: Sequence[Path], live: Sequence[Path], names: Sequence[str], ids: Sequence[str]
+) -> int:
+    """Return how many live requests are about an entity that the files have, too.
+
+    Parameters
+    ----------
+    files, live : shards, see `write_shards`
+    names : of their columns
+    ids : columns that identify an entity; those that the files lack tell nothing
+    """
+    columns = ", ".join(f"c{number}" for number, name in enumerate(names) if name in ids)
+    if not columns or not files or not live:
+        return 0
+    asked, uploaded = (
+        f"(SELECT {columns} FROM read_parquet([{', '.join(map(literal, paths))}]))" for paths in (live, files)
+    )
+    # the few live rows are held in memory, not the many of the files
+    known: int = engine.execute(
+        f"""SELECT count(*) FROM {asked} SEMI JOIN
+              (SELECT DISTINCT {columns} FROM {uploaded} SEMI JOIN {asked} USING ({columns})) USING ({columns})"""
+    ).fetchone()[0]
+    return known

@@ -43,7 +43,7 @@ def write_traffic_file(
     engine: Any, day: str, readings: Mapping[str, Reading], sent: Sequence[str], earlier: TrafficFile | None,
     broken: Sequence[BrokenTime], path: Path,
 ) -> int:  # fmt: skip
-    """Write the rows of a day in `traffic_rows`, and those of an earlier file whose prediction is not among them.
+    """Write the rows of a day in `landing_rows`, and those of an earlier file whose prediction is not among them.
 
     Values of the earlier file whose column is read otherwise now are missing.
 
@@ -57,12 +57,12 @@ def write_traffic_file(
     """
     now = readings_of(readings)
     own = ", ".join(f"c{number}" for number in range(len(now)))
-    query = f"SELECT prediction_id, asked_at, version, {own} FROM traffic_rows WHERE day = {literal(day)}"
+    query = f"SELECT prediction_id, asked_at, version, {own} FROM landing_rows WHERE day = {literal(day)}"
     if earlier is not None:
         old = ", ".join(_old(earlier, name, reading, number) for number, (name, reading) in enumerate(now.items()))
         query += (
             f" UNION ALL SELECT prediction_id, asked_at, version, {old} FROM read_parquet({literal(earlier.path)})"
-            f" ANTI JOIN traffic_rows USING (prediction_id) WHERE NOT {asked_in(broken, 'asked_at')}"
+            f" ANTI JOIN landing_rows USING (prediction_id) WHERE NOT {asked_in(broken, 'asked_at')}"
         )
     told = {"columns": list(now.items()), "sent": sorted({*sent, *(earlier.sent if earlier is not None else [])})}
     metadata = literal(json.dumps(told, ensure_ascii=True))
