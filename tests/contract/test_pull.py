@@ -59,7 +59,7 @@ def test_a_scheduled_run_pulls_trains_and_goes_live_and_a_second_one_changes_not
     end, data = pulled.run(REQUEST, "arn:execution:scheduled-1")
     assert end == "Deployed", data
     assert (data["pull"]["rows"], data["collect"]["rows"]) == (900, 900)
-    assert data["run"]["trigger"] == {"kind": "schedule", "detail": "every 1 hour", "change": None}
+    assert data["run"]["trigger"] == {"kind": "schedule", "detail": "every 1 hour"}
     end, data = pulled.run(REQUEST, "arn:execution:scheduled-2")
     assert (end, data["pull"]["rows"], data["collect"]["cached"]) == ("Unchanged", 0, True)
     before = pulled.registry()
