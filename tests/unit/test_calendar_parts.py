@@ -78,7 +78,7 @@ def test_texts_that_are_no_part_of_a_date_alarm() -> None:
 def test_they_count_neither_as_drifted_nor_in_the_joint_test() -> None:
     columns = [numbers(*whole(range(1, 13), 11), name="month"), numbers(*whole(range(7), 6), name="weekday")]
     signals = list(judged(*columns, window=DAY_WINDOW, kind="day").values())
-    assert judge_window(signals, [], 1_000, 2, LIMITS).state == "ok"
+    assert judge_window(signals, [], 1_000, 2, LIMITS, "accuracy").state == "ok"
     rows = RNG.standard_normal((800, 2))
     live = rows[::2].copy()
     live[:, 0] = 11

@@ -277,7 +277,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_transient() -> None:
 values = st.text(st.sampled_from("ab1 ,;\"\n\r\t|é='\\"), max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(values, min_size=1, max_size=3).map(",".join), min_size=1, max_size=12))
 def test_no_line_is_lost_whatever_the_text(lines: list[str]) -> None:
     """Filled lines = rows + broken lines + further lines of records with several."""
@@ -299,7 +299,7 @@ def test_no_line_is_lost_whatever_the_text(lines: list[str]) -> None:
         assert (str(n), "ok") in tail or f"{n},ok" in all_text or any(f"{n},ok" in text for _, _, text, _ in broken)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.text(max_size=8), min_size=2, max_size=2), min_size=1, max_size=8))
 def test_what_a_csv_writer_writes_is_read_back(rows: list[list[str]]) -> None:
     import csv

@@ -160,7 +160,7 @@ def test_the_pipeline_file_overrides_what_is_found() -> None:
 CELLS = st.text(st.sampled_from("ab1 ,;|\t'\"\n.é"), max_size=8).map(str.strip)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=4, max_size=30), st.sampled_from(",;\t|"),
     st.sampled_from(["\n", "\r\n", "\r"]), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"]),

@@ -133,7 +133,7 @@ def test_groups_stay_together_named_or_found() -> None:
 cells = st.sampled_from(["1", "1.0", "2", "x", "", "NA", "yes", " 1"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(cells, cells, st.sampled_from("ab")), min_size=120, max_size=300), st.booleans())
 def test_a_case_is_never_in_two_parts_and_every_class_in_each(rows: list[tuple[str, str, str]], grouped: bool) -> None:
     text = "g,u,v,y\n" + "".join(f"{n % 23},{u},{v}{n % 150},{y}\n" for n, (u, v, y) in enumerate(rows))
