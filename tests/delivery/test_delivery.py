@@ -8,6 +8,8 @@ import pytest
 
 from infra.delivery.local import deliver
 
+pytestmark = pytest.mark.delivery
+
 
 def test_a_release_reaches_prod_as_it_was_tested_in_dev_and_a_broken_one_does_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -22,6 +22,8 @@ from tests.e2e.observed_model import ObservedModel
 from tests.e2e.restartable_cloud import RestartableCloud
 from tests.e2e.signed_request import predict
 
+pytestmark = pytest.mark.delivery
+
 MODEL = "tide-height"
 ROWS = [{"Wind (kn)": 3.5, "moon phase": "new"}, {"Wind (kn)": 18.0, "moon phase": "full"}]
 

@@ -19,6 +19,8 @@ from tests.e2e.conftest import ROOT, CloudSite
 from tests.e2e.observed_model import ObservedModel, wait_for
 from tests.e2e.signed_request import predict
 
+pytestmark = pytest.mark.delivery
+
 MODEL = "sour-plums"
 CHECKED = ("Predict", "Decide")
 APP = "functions/predict/app.py"
