@@ -88,7 +88,7 @@ class TestTheLifecycleOfAModel:
     def test_monitor_checks_a_model_on_request(self, run: Any) -> None:
         answer = run("monitor", MODEL)
         assert [(one["kind"], one["version"], one["state"]) for one in answer["windows"]] == [
-            ("day", 1, "no data"), ("hour", 1, "no data"),
+            ("day", 1, "ok"), ("hour", 1, "ok"),
         ]  # fmt: skip
         listed = run("monitor", MODEL, "--window", "7d")["windows"]
         assert [one["window"] for one in listed] == [answer["windows"][0]["window"]]
