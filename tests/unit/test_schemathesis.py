@@ -20,7 +20,7 @@ from tests.prediction_api import Api
 from tests.trained import MODEL
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = os.environ.get("MODELCYCLE_EXAMPLES", "5")  # of each operation
+EXAMPLES = os.environ.get("MODELCYCLE_EXAMPLES", "3")  # of each operation
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
     "response_headers_conformance"
