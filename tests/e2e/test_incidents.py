@@ -14,6 +14,7 @@ from modelcycle.messages import Broken
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.registry.events import event_write
 from tests.e2e.observed_model import ObservedModel, wait_for
+from tests.e2e.topic_queue import subscribed_queue
 
 SECONDS = 60.0  # from an event to what it leads to, on a busy machine
 WRONG = Broken(column='the "kind"\n', cause="other units", detail="about 1000 times as large")
@@ -36,20 +37,8 @@ class Subscriber(NamedTuple):
 
 @pytest.fixture
 def subscriber(cloud: LocalCloud) -> Iterator[Subscriber]:
-    sqs, topic = cloud.admin.client("sqs"), cloud.outputs["IncidentTopic"]
-    queue = sqs.create_queue(QueueName="incidents-of-tests")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    statement = {
-        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }  # fmt: skip
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-    sns = cloud.admin.client("sns")
-    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
-    yield Subscriber(sqs, queue)
-    sns.unsubscribe(SubscriptionArn=subscription)
-    sqs.delete_queue(QueueUrl=queue)
+    with subscribed_queue(cloud, cloud.outputs["IncidentTopic"], "incidents-of-tests") as queue:
+        yield Subscriber(cloud.admin.client("sqs"), queue)
 
 
 def test_wrong_values_are_told_once_and_start_no_run(cloud: LocalCloud, subscriber: Subscriber) -> None:

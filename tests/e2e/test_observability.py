@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from infra.local.cloud import LocalCloud
+from tests.e2e.topic_queue import subscribed_queue
 
 MAX_WAIT = 100.0  # seconds: the scheduler looks each 10 s, and a new schedule fires after its first minute
 BROKEN = {"model": "nobody", "at": "no moment"}
@@ -20,27 +21,18 @@ def letters(cloud: LocalCloud) -> Iterator[Any]:
     """Returns the names of the alarms that the topic has sent letters about."""
     sqs, sns = cloud.admin.client("sqs"), cloud.admin.client("sns")
     topic = next(one["TopicArn"] for one in sns.list_topics()["Topics"] if "-Alarms-" in one["TopicArn"])
-    queue = sqs.create_queue(QueueName="letters")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    statement = {
-        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }  # fmt: skip
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
     received: set[str] = set()
 
-    def read() -> set[str]:
-        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-            letter = json.loads(json.loads(message["Body"])["Message"])
-            if letter["NewStateValue"] == "ALARM":
-                received.add(letter["AlarmName"].split("-")[-2])
-        return received
+    with subscribed_queue(cloud, topic, "letters") as queue:
 
-    yield read
-    sns.unsubscribe(SubscriptionArn=subscription)
-    sqs.delete_queue(QueueUrl=queue)
+        def read() -> set[str]:
+            for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+                letter = json.loads(json.loads(message["Body"])["Message"])
+                if letter["NewStateValue"] == "ALARM":
+                    received.add(letter["AlarmName"].split("-")[-2])
+            return received
+
+        yield read
 
 
 def test_the_schedule_fires_by_itself_and_a_monitor_that_fails_raises_its_alarm(

@@ -123,7 +123,8 @@ def create_traffic_rows(
         if name != columns.target
     }
     _create_sent_texts(engine, list(readings), cells, folder)
-    sent = _sent(engine, [(name, number) for number, name in enumerate(readings) if name in spelled])
+    spelled_columns = [(name, number) for number, name in enumerate(readings) if name in spelled]
+    sent = _columns_where(engine, spelled_columns, "count({kind}) > 0")
     target = readings[columns.target]
     outcome = spelled_class("class", target) if columns.has_classes else spelled_number("value::VARCHAR", target)
     texts = {name: column.text for name, column in spelled.items() if name in sent}
@@ -166,7 +167,8 @@ def create_traffic_rows(
     if lost:
         named = ", ".join(f"{name[:60]} ({n:,})" for name, n in list(lost.items())[:MAX_NAMED])
         notes.append(f"values of requests that cannot be read as their column are missing: {named}")
-    masked = _masked(engine, [(name, numbers[name]) for name in sent])
+    is_masked = f"coalesce(bool_or({{kind}} = {MASKED}), false)"
+    masked = _columns_where(engine, [(name, numbers[name]) for name in sent], is_masked)
     if hidden:
         named = _listed([name for name in masked if name in read])
         notes.append(
@@ -200,23 +202,18 @@ def _create_view(engine: Engine, name: str, folder: Path, columns: int, query: s
     engine.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({literal(path)})")
 
 
-def _sent(engine: Engine, columns: list[tuple[str, int]]) -> list[str]:
-    """Return the columns, each a name and its number, that any request holds."""
+def _columns_where(engine: Engine, columns: list[tuple[str, int]], condition: str) -> list[str]:
+    """Return the columns, each a name and its number, for which an aggregate of their kinds is true.
+
+    Parameters
+    ----------
+    condition : SQL with `{kind}` for the kinds of a column's cells
+    """
     found: list[str] = []
     for batch in batches(columns):
-        has = ", ".join(f"count(k{number}) > 0" for _, number in batch)
-        sent = engine.execute(f"SELECT {has} FROM sent_texts").fetchone()
-        found += [name for (name, _), is_sent in zip(batch, sent, strict=True) if is_sent]
-    return found
-
-
-def _masked(engine: Engine, columns: list[tuple[str, int]]) -> list[str]:
-    """Return the columns, each a name and its number, whose values are hidden in any request."""
-    found: list[str] = []
-    for batch in batches(columns):
-        has = ", ".join(f"coalesce(bool_or(k{number} = {MASKED}), false)" for _, number in batch)
-        hidden = engine.execute(f"SELECT {has} FROM sent_texts").fetchone()
-        found += [name for (name, _), is_hidden in zip(batch, hidden, strict=True) if is_hidden]
+        conditions = ", ".join(condition.format(kind=f"k{number}") for _, number in batch)
+        holds = engine.execute(f"SELECT {conditions} FROM sent_texts").fetchone()
+        found += [name for (name, _), is_true in zip(batch, holds, strict=True) if is_true]
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import ScoreArray, Scores
 from modelcycle.model.stored_columns import StoredColumns, StoredValues
 from modelcycle.model.window import MAX_REFERENCE_ROWS
-from modelcycle.registry import Version
+from modelcycle.registry import ReferenceRows, Version
 from modelcycle.store import Store
 
 
@@ -81,35 +81,53 @@ def open_reference(version: Version, artifacts: Store, folder: Path) -> Iterator
         yield f"version {version.version} is older than kept references"
         return
     try:
-        scores = Scores.from_bytes(artifacts.read(version.reference.scores))
-        target = from_npz(artifacts.read(version.reference.labels))["target"]
+        judged = read_judged(version.reference, artifacts)
         features = artifacts.fetch(version.reference.features, folder)
-        positions = reference_positions(version, len(target), artifacts)
     except Unknown:
         yield f"the test rows of version {version.version} were deleted"
         return
     except Tampered:
         yield f"the test rows of version {version.version} were changed after it was judged"
         return
+    if judged is None:
+        yield f"the scores of version {version.version} are of other rows than its test rows"
+        return
     with zipfile.ZipFile(features) as file:
-        columns = StoredColumns(StoredValues(file), target)
-        if len(scores.scores) != len(target):
-            yield f"the scores of version {version.version} are of other rows than its test rows"
-            return
-        groups = {name: Texts(texts.codes[positions], texts.levels) for name, texts in scores.groups.items()}
-        yield Reference(columns, positions, scores.scores[positions], target[positions], groups)
+        yield Reference(
+            StoredColumns(StoredValues(file), None), judged.positions, judged.scores, judged.target, judged.groups
+        )
 
 
-def reference_positions(version: Version, rows: int, artifacts: Store) -> npt.NDArray[np.int64]:
-    """Return the positions of a version's reference among its test rows, ascending.
+class Judged(NamedTuple):
+    """How a version was judged on the rows of its reference; the fields are those of `Reference`."""
+
+    positions: npt.NDArray[np.int64]
+    scores: ScoreArray
+    target: npt.NDArray[Any]
+    groups: dict[str, Texts]
+
+
+def read_judged(rows: ReferenceRows, artifacts: Store) -> Judged | None:
+    """Read scores, targets and groups of a reference; None if they are not of the same rows.
 
     Raises
     ------
-    Unknown, Tampered : the list of recent rows was deleted or changed
+    Unknown, Tampered : an object was deleted or changed
     """
-    if version.reference is None or version.reference.recent is None:
-        return sampled_positions(rows)
-    stored = from_npz(artifacts.read(version.reference.recent))
+    scores = Scores.from_bytes(artifacts.read(rows.scores))
+    target = from_npz(artifacts.read(rows.labels))["target"]
+    if len(scores.scores) != len(target):
+        return None
+    positions = _positions(rows, len(target), artifacts)
+    groups = {name: Texts(texts.codes[positions], texts.levels) for name, texts in scores.groups.items()}
+    return Judged(positions, scores.scores[positions], target[positions], groups)
+
+
+def _positions(rows: ReferenceRows, count: int, artifacts: Store) -> npt.NDArray[np.int64]:
+    """Return the positions of a reference among the test rows, ascending."""
+    if rows.recent is None:
+        return sampled_positions(count)
+    stored = from_npz(artifacts.read(rows.recent))
     recent: npt.NDArray[np.int64] = stored["positions"][stored["recent"]]
     return recent[sampled_positions(len(recent))]
 

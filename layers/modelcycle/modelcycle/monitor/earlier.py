@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from modelcycle.measured.intervals import metric_interval
-from modelcycle.measured.metrics import measure
+from modelcycle.measured.metrics import measure_one
 from modelcycle.messages import Monitored
 from modelcycle.model.labelled import Labelled
 from modelcycle.monitor.judged_rows import target_of, units_of, usable
@@ -63,6 +63,6 @@ def _measured(result: Monitored, labelled: Labelled, subject: Subject) -> Monito
     if len(rows) < MIN_MEASURED_ROWS:
         return result.model_copy(update={"labelled": len(rows)})
     scores, target = labelled.scores[rows], target_of(labelled, rows, task)
-    value = measure(scores, target, task, threshold)[0].get(metric)
+    value = measure_one(metric, scores, target, task, threshold)
     interval = metric_interval(metric, scores, target, task, units_of(labelled.at[rows]), threshold)
     return result.model_copy(update={"labelled": len(rows), "realized": value, "realized_interval": interval})

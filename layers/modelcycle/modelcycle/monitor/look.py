@@ -10,10 +10,8 @@ import numpy as np
 
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Monitored, MonitoringReport, Signal, SummarizedWindow
-from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.labelled import Labelled
-from modelcycle.model.reference import reference_positions
-from modelcycle.model.scoring import Scores
+from modelcycle.model.reference import read_judged
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import WindowSample, WindowSummary
 from modelcycle.monitor.audit import estimate_error, estimates_by_day, widened
@@ -141,15 +139,10 @@ def _reference(version: Version, artifacts: Store) -> Labelled | None:
     if version.reference is None:
         return None
     try:
-        scores = Scores.from_bytes(artifacts.read(version.reference.scores))
-        target = Columns.from_bytes(artifacts.read(version.reference.labels)).target
-        if target is None:
-            return None
-        rows = reference_positions(version, len(target), artifacts)
+        judged = read_judged(version.reference, artifacts)
     except (Unknown, Tampered):
         return None
-    groups = {name: Texts(texts.codes[rows], texts.levels) for name, texts in scores.groups.items()}
-    return reference_rows(scores.scores[rows], target[rows], groups)
+    return None if judged is None else reference_rows(judged.scores, judged.target, judged.groups)
 
 
 def _headline(signals: Sequence[Signal], metric: str) -> Signal | None:
