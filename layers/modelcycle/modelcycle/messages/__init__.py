@@ -46,6 +46,15 @@ from modelcycle.messages.data import (
     PulledFile,
     PullRequest,
 )
+from modelcycle.messages.erasure import (
+    ErasedObjects,
+    EraseObjectsRequest,
+    FinishedErasure,
+    FinishErasureRequest,
+    PlanErasureRequest,
+    PlannedErasure,
+    Wanted,
+)
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
 from modelcycle.messages.hand_over import Assignment, ContainerOutcome, HandedOver
@@ -150,13 +159,17 @@ __all__ = [
     "Deployed",
     "EngineerFeaturesRequest",
     "EngineeredFeatures",
+    "EraseObjectsRequest",
+    "ErasedObjects",
     "Estimate",
     "Event",
     "FailedScoring",
     "FailedShard",
     "FindUnseenRequest",
     "Finding",
+    "FinishErasureRequest",
     "FinishScoringRequest",
+    "FinishedErasure",
     "FinishedScoring",
     "FoundUnseen",
     "GovernRequest",
@@ -176,8 +189,10 @@ __all__ = [
     "MonitoringReport",
     "OlderRows",
     "Outcome",
+    "PlanErasureRequest",
     "PlanScoringRequest",
     "PlanTrialsRequest",
+    "PlannedErasure",
     "PlannedScoring",
     "PlannedTrials",
     "PreprocessRequest",
@@ -219,6 +234,7 @@ __all__ = [
     "Validated",
     "Verdict",
     "VersionResources",
+    "Wanted",
     "Watched",
     "WindowKind",
     "Withdrawn",

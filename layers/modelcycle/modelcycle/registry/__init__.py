@@ -6,6 +6,7 @@ Only this package knows the table's keys (`keys` lists them). Callers use the na
 from __future__ import annotations
 
 from modelcycle.registry.audit import Audit, Entry
+from modelcycle.registry.erasures import ErasureRecord, Erasures, LearnedFromErased, Rewritten
 from modelcycle.registry.events import EventKind
 from modelcycle.registry.incident import Incident, IncidentChange
 from modelcycle.registry.incident_kinds import IncidentKind
@@ -32,6 +33,8 @@ __all__ = [
     "Claim",
     "DynamoTable",
     "Entry",
+    "ErasureRecord",
+    "Erasures",
     "EventKind",
     "Governor",
     "Incident",
@@ -43,6 +46,7 @@ __all__ = [
     "Known",
     "Landing",
     "Landings",
+    "LearnedFromErased",
     "Leases",
     "MonitoringResults",
     "Move",
@@ -52,6 +56,7 @@ __all__ = [
     "Results",
     "RetrainingDecision",
     "Retrainings",
+    "Rewritten",
     "Route",
     "Routes",
     "RunRecord",
@@ -91,6 +96,7 @@ class Registry:
         self.monitoring = MonitoringResults(table)
         self.incidents = Incidents(table)
         self.retrainings = Retrainings(table)
+        self.erasures = Erasures(table)
         self.audit = Audit(table)
 
     def unit_of_work(self, model: str) -> UnitOfWork:
