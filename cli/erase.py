@@ -69,7 +69,7 @@ def erase(
         console.show(found_text(model, erasure, preview))
     if preview["rows"] > max(MAX_UNASKED_ROWS, rows or 0):
         raise NotAllowed(
-            f"{preview['rows']:,} rows match, more than the {max(MAX_UNASKED_ROWS, rows or 0):,} that are erased unasked",
+            f"{preview['rows']:,} rows match; without --rows, at most {MAX_UNASKED_ROWS:,} are erased",
             f"{model}, erasure {erasure}", f"if you mean all of them, repeat with --rows {preview['rows']}",
         )  # fmt: skip
     if not yes and not _confirmed(options):

@@ -25,7 +25,9 @@ PARAMETERS = {
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
     "SourceBuckets": "", "LargeTraining": "fargate", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
-DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "compacted", "feedback", "score", "scored")
+DATA_AREAS = (
+    "raw", "landed", "pipelines", "shared", "captures", "captures-failed", "compacted", "feedback", "score", "scored",
+)  # fmt: skip
 # a model may be named as a part of keys is
 MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "monitoring", "staging", "scoring", "a", "a-b")
 
@@ -121,6 +123,8 @@ def _address(name: str, model: str) -> str:
     area, _, file = name.partition("/")
     if area in ("monitoring", "staging"):
         return f"arn:aws:s3:::artifacts/{model}/{area}/00000001/{file}"
+    if area == "erasures":
+        return f"arn:aws:s3:::artifacts/{model}/erasures/20260101t000000-abcdef/{file}"
     if area == "_monitoring":
         return f"arn:aws:s3:::artifacts/_monitoring/model={model}/00000001/day/{file}"
     if area == "_scoring":

@@ -36,6 +36,7 @@ OTHER_ACTIONS = {
     ],
     "s3": ["DeleteObject", "DeleteObjectVersion", "PutObjectAcl", "PutBucketPolicy"],
 }
+ERASES = {"EraseObjects": ("DeleteObject", "DeleteObjectVersion"), "FinishErasure": ("DeleteObjectVersion",)}
 FUNCTIONS = roles()
 
 
@@ -98,12 +99,26 @@ def test_a_role_reaches_no_object_outside_the_areas(function: str) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_role_has_no_other_action_on_the_registry_and_the_buckets(function: str) -> None:
-    versions_too = [arn for _, arn in objects("plums")] if function != "Collect" else []
+    versions_too = [arn for _, arn in objects("plums")] if function not in ("Collect", "EraseObjects") else []
     for name in OTHER_ACTIONS["dynamodb"]:
         assert not any(allowed(function, f"dynamodb:{name}", TABLE, [key]) for key in partition_keys("plums")), name
     for name in OTHER_ACTIONS["s3"]:
-        assert not any(allowed(function, f"s3:{name}", arn) for _, arn in objects("plums")), name
+        if name not in ERASES.get(function, ()):
+            assert not any(allowed(function, f"s3:{name}", arn) for _, arn in objects("plums")), name
     assert not any(allowed(function, "s3:GetObjectVersion", arn) for arn in versions_too)
+
+
+@pytest.mark.parametrize("function", ERASES)
+def test_an_erasure_deletes_where_it_writes_and_nowhere_else(function: str) -> None:
+    writes = documented("Objects")[function].writes
+    if function == "EraseObjects":  # the request goes last, by another function
+        writes = tuple(name for name in writes if name != "erasures")
+    for model in MODELS:
+        for name, arn in objects(model):
+            for action in ERASES[function]:
+                assert allowed(function, f"s3:{action}", arn) == may_touch(writes, name), arn
+        for arn in strays(model):
+            assert not any(allowed(function, f"s3:{action}", arn) for action in ERASES[function]), arn
 
 
 def test_every_area_that_a_policy_names_is_in_the_document() -> None:

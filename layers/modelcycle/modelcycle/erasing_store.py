@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from modelcycle.faults import Raced, Unknown
+from modelcycle.faults import NotAllowed, Raced, Unknown
 from modelcycle.outages import RETRIED
 from modelcycle.store import CHUNK_BYTES, NOT_FOUND, RACED, S3Store
 
@@ -56,7 +56,13 @@ class ErasingStore(Protocol):
         """Yield every version and delete marker under a prefix; those of one key follow each other, newest first."""
 
     def download_version(self, one: ObjectVersion, path: Path) -> Mapping[str, str]:
-        """Download a version to `path`; return its metadata. Raises Unknown if it is gone."""
+        """Download a version to `path`; return its metadata.
+
+        Raises
+        ------
+        Unknown : it is gone
+        NotAllowed : it lies in an area that an erasure may not read
+        """
 
     def rewrite(self, one: ObjectVersion, body: bytes | Path, metadata: Mapping[str, str]) -> Rewriting:
         """Replace an object as a whole, if `one` is still what a reader gets.
@@ -100,6 +106,10 @@ class S3ErasingStore(S3Store):
         except self.client.exceptions.ClientError as error:
             if error.response["Error"]["Code"] in NOT_FOUND:
                 raise Unknown("the version is gone", f"s3://{self.bucket}/{one.key}", RETRIED) from error
+            if error.response["Error"]["Code"] == "AccessDenied":
+                raise NotAllowed(
+                    "an erasure may not read it", f"s3://{self.bucket}/{one.key}", "is it a new area?"
+                ) from error
             raise
         metadata: dict[str, str] = response.get("Metadata", {})
         return metadata

@@ -19,7 +19,7 @@ from modelcycle.erase.subjects import Subjects
 from modelcycle.erase.text_files import faults_of_reading
 from modelcycle.erase.work import Count, Found, Positions, Task, Tombstone, Work
 from modelcycle.erasing_store import ERASURE, ObjectVersion, S3ErasingStore
-from modelcycle.faults import BadPipeline, Unknown
+from modelcycle.faults import BadPipeline, NotAllowed, Unknown
 from modelcycle.messages import Artifact, ErasedObjects, EraseObjectsRequest
 from modelcycle.registry import Registry
 from modelcycle.spec import Pipeline, parse
@@ -125,6 +125,9 @@ class _Eraser:
             metadata = store.download_version(one, path)
         except Unknown:
             return False, None
+        except NotAllowed as fault:
+            self.found.held[f"{bucket}/{one.key}"] = fault.what
+            return False, None
         self.looked_at += 1
         was = _sha256(path)
         target = path.with_name(f"{path.name}.new")
@@ -172,7 +175,7 @@ class _Eraser:
     def _without(
         self, path: Path, one: ObjectVersion, place: Place, was: str, target: Path
     ) -> tuple[bool, bool]:  # fmt: skip
-        """Write an object without the subjects to `target`; return whether it held any, and whether anything is left."""
+        """Write an object without the subjects to `target`; return whether it held any, and whether any is left."""
         treatment = place.treatment
         if treatment is Treatment.ROWS:
             return self._rows(path, one.key, place, was, target)
@@ -249,7 +252,7 @@ class _Eraser:
             return False
 
     def _table(self, body: bytes, path: Path, key: str, place: Place) -> bool:
-        """Whether a table of a run is deleted: it holds the subjects, or its run does and it is aligned with one that does."""
+        """Return whether a table of a run is deleted: it holds the subjects, or another table of the run does."""
         if key in self.kept:
             return False
         if place.run in self.known.runs:

@@ -125,7 +125,7 @@ def kept_elsewhere(asked_at: datetime) -> list[str]:
     return [
         f"point-in-time backups of the registry, which holds no rows: until {backup:%Y-%m-%d}",
         "backups and replicas that you have made of the buckets: as long as you keep them",
-        "databases, APIs and other buckets from which rows are pulled: erase there too, or the next pull brings them again",
+        "databases, APIs and other buckets from which rows are pulled: erase there first, or the next pull brings them",
         "what clients and people have downloaded",
         "row hashes and hashes of cases, 64 bits each, from which nobody can read a row",
     ]

@@ -79,7 +79,7 @@ def condition_sql(engine: Any, subjects: Subjects, names: Mapping[str, str]) -> 
 
 
 def plain_names(engine: Any, path: Path) -> dict[str, str]:
-    """Return SQL of the text of each column of a file, by name; the fields of a struct as `reading.parquet` names them."""
+    """Return SQL of the text of each column of a file, by name; of a struct, of each field."""
     table = engine.sql(f"SELECT * FROM read_parquet({literal(path)}, hive_partitioning = false)")
     names: dict[str, str] = {}
     for name, kind in zip(table.columns, table.types, strict=True):

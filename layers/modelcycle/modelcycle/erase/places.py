@@ -98,8 +98,8 @@ def _in_data(model: str, key: str) -> Place | None:
     if area == "scored" and rest.endswith((".json",)):
         return Place("results", Treatment.DOCUMENT)
     names = {
-        "raw": "uploads", "landed": "landed rows", "captures": "captured answers", "captures-failed": "captured answers",
-        "feedback": "outcomes", "score": "files to score", "scored": "results",
+        "raw": "uploads", "landed": "landed rows", "captures": "captured answers",
+        "captures-failed": "captured answers", "feedback": "outcomes", "score": "files to score", "scored": "results",
     }  # fmt: skip
     return Place(names[area], Treatment.ROWS) if area in names else None
 

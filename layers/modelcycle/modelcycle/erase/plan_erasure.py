@@ -1,4 +1,4 @@
-"""What an erasure does next: take the lease, look, look again with what is known, erase, and look whether all is gone."""
+"""What an erasure does next: take the lease, look twice, erase, and look whether all is gone."""
 
 from __future__ import annotations
 

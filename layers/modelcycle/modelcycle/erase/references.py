@@ -1,7 +1,7 @@
 """The test rows on which a version was judged, without those of the subjects: monitoring keeps its reference.
 
-Features, labels and scores have one order. So the positions are found first, and kept with the hashes of the files; each
-file then loses the same rows, once, however often the step is killed.
+Features, labels and scores have one order. So the positions are found first, and kept with the hashes of the files.
+Each file then loses the same rows, once, however often the step is killed.
 """
 
 from __future__ import annotations

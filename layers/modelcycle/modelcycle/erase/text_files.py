@@ -179,8 +179,10 @@ def plain_text(source: Path, name: str, encoding: str | None) -> PlainText:
 @contextmanager
 def opened_text(text: PlainText) -> Iterator[TextIO]:
     """Open a file for reading, with its line ends as they are."""
-    raw = cast(BinaryIO, gzip.open(text.source)) if text.gzipped else text.source.open("rb")
-    with raw, io.TextIOWrapper(raw, text.encoding, newline="") as file:
+    with (
+        gzip.open(text.source) if text.gzipped else text.source.open("rb") as raw,
+        io.TextIOWrapper(cast(BinaryIO, raw), text.encoding, newline="") as file,
+    ):
         yield file
 
 

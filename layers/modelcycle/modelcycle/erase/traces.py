@@ -1,7 +1,7 @@
-"""What only the erased rows had: texts and numbers that would tell a reader of a report, profile or graph who they were.
+"""What only the erased rows had: texts and numbers that would tell a reader of a report or a graph whose they were.
 
-A value that other rows have too, such as a city, is nobody's and stays. So is a number with few digits: it stands in any
-report by chance.
+A value that other rows have too, such as a city, is nobody's and stays. So does a number with few digits: it stands in
+any report by chance.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -140,7 +141,7 @@ class Traces:
         return all(_same(cells[name], canonical(row[name])) for name in common)
 
     def _smoothed(self, numbers: Sequence[Any]) -> list[Any]:
-        rising = all(a <= b for a, b in zip(numbers, numbers[1:], strict=False))
+        rising = all(a <= b for a, b in pairwise(numbers))
         smooth: list[Any] = []
         for position, number in enumerate(numbers):
             if not self.is_number_of(float(number)):
