@@ -7,7 +7,6 @@ from typing import Any
 
 from modelcycle.erase.work import Found, Tombstone, Work
 from modelcycle.erasing_store import S3ErasingStore
-from modelcycle.faults import Unknown
 from modelcycle.messages import FinishedErasure, FinishErasureRequest, Wanted
 from modelcycle.messages.erasure import request_key
 from modelcycle.reasons import reason_text
@@ -33,10 +32,10 @@ def finish_erasure(
         registry.erasures.fail(request.model, request.erasure, reason)
         folded = registry.leases.release(request.model, request.execution, own)
         return answer.model_copy(update={"state": "failed", "reason": reason, "folded": folded})
-    try:
-        wanted = work.wanted()
-    except Unknown:
-        return _finished_before(request, answer, artifacts, registry, own)
+    earlier = registry.erasures.get(request.model, request.erasure)
+    if earlier is not None and earlier.state == "done":
+        return _finished_before(request, answer, earlier, work, artifacts, registry, own)
+    wanted = work.wanted()
     known = work.known()
     answer = answer.model_copy(update={"rows": known.matching_rows, "objects": known.objects})
     if request.mode == "find":
@@ -51,8 +50,7 @@ def finish_erasure(
     tombstones = work.keep(
         "tombstones.json", {"schema": 1, "erased": [one.model_dump(mode="json") for one in _last(stones)]}
     )
-    record = registry.erasures.get(request.model, request.erasure)
-    asked_at = record.asked_at if record else wanted.asked_at
+    asked_at = earlier.asked_at if earlier else wanted.asked_at
     receipt = work.keep("receipt.json", _receipt(request, wanted, known, stones, learned, asked_at))
     done = ErasureRecord(
         erasure=request.erasure, asked_at=asked_at, by=wanted.by, why=wanted.why, state="done",
@@ -65,16 +63,12 @@ def finish_erasure(
 
 
 def _finished_before(
-    request: FinishErasureRequest, answer: FinishedErasure, artifacts: S3ErasingStore, registry: Registry,
-    own: list[tuple[str, str]],
+    request: FinishErasureRequest, answer: FinishedErasure, record: ErasureRecord, work: Work,
+    artifacts: S3ErasingStore, registry: Registry, own: list[tuple[str, str]],
 ) -> FinishedErasure:  # fmt: skip
-    """Return the end that an earlier delivery has written, which was killed before it returned."""
-    record = registry.erasures.get(request.model, request.erasure)
+    """Return the end that an earlier delivery has recorded, which was killed before it returned."""
     folded = registry.leases.release(request.model, request.execution, own)
-    work = Work(artifacts, request.model, request.erasure)
     _delete_work(work, artifacts)
-    if record is None or record.receipt is None:
-        return answer.model_copy(update={"state": "failed", "reason": "the request is gone", "folded": folded})
     return answer.model_copy(update={"receipt": record.receipt, "rows": record.rows, "folded": folded})
 
 

@@ -39,11 +39,14 @@ def plan_erasure(
     Transient : rows were still found after MAX_ROUNDS rounds: somebody writes them again and again
     """
     work = Work(artifacts, request.model, request.erasure)
-    wanted = work.wanted()
     answer = PlannedErasure(model=request.model, erasure=request.erasure, mode=request.mode, phase="find", round=0)
+    earlier = registry.erasures.get(request.model, request.erasure)
+    if earlier is not None and earlier.state == "done":
+        return answer.model_copy(update={"phase": "finish"})
+    wanted = work.wanted()
     if request.phase == "begin":
         known = work.known()
-        if request.mode == "find" or registry.erasures.get(request.model, request.erasure) is None:
+        if request.mode == "find" or earlier is None:
             known = Found(last=known.last)  # an erasure that goes on keeps what it knew before anything was gone
         if request.mode == "erase":
             holder = registry.leases.hold(request.model, request.erasure, request.execution, flows.is_running)

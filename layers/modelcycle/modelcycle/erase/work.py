@@ -125,9 +125,7 @@ class Found(BaseModel):
 
     def learn(self, other: Found) -> None:
         """Take over what a look has found beside its counts."""
-        mine = self.classes, self.alike, self.held, self.unread
-        self.add(other)
-        self.classes, self.alike, self.held, self.unread = mine
+        self.add(other.model_copy(update={"classes": {}, "alike": {}, "held": {}, "unread": []}))
 
 
 class Tombstone(BaseModel):
