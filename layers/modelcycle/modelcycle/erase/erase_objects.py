@@ -49,8 +49,7 @@ def erase_objects(
         eraser = _Eraser(request, work, data, artifacts, registry, engine, Path(name))
         for task in work.batch(request.round, request.batch):
             eraser.do(task)
-        if request.phase == "find":
-            work.keep_found(request.round, request.batch, eraser.found)
+        work.keep_found(request.round, request.batch, eraser.found)
         return ErasedObjects(
             model=request.model, erasure=request.erasure, batch=request.batch, objects=eraser.looked_at,
             changed=eraser.changed,
@@ -135,10 +134,16 @@ class _Eraser:
             held, left = self._without(path, one, place, was, target)
         except faults_of_reading() as fault:
             self._unread(bucket, one, path, str(fault).partition("\n")[0])
+            if self.erasing and one.key.endswith(".parquet"):  # it was read, and could not be written
+                self.found.held[f"{bucket}/{one.key}"] = str(fault).partition("\n")[0]
             path.unlink(missing_ok=True)
             return False, was
         try:
             if not held:
+                return False, was
+            name = f"{bucket}/{one.key}"
+            if name in self.known.held:  # an earlier round could not change it
+                self.found.held[name] = self.known.held[name]
                 return False, was
             self.changed += 1
             self._count(place, one)
@@ -291,6 +296,10 @@ class _Eraser:
         return {name: f'"c{number}"' for number, name in enumerate(manifest["columns"])}
 
     def _document(self, body: bytes, key: str, place: Place, target: Path) -> tuple[bool, bool]:
+        if key.startswith("scored/") and key.endswith("/manifest.json"):
+            told = json.loads(body)
+            if self._has_new_hashes(told):
+                return self._write(target, json.dumps(told, sort_keys=True, ensure_ascii=False).encode()), True
         if key.endswith("/preprocess/contract.json") or key.endswith("/collect/manifest.json"):
             self._note_run(body, place)
         if not self.traces.texts and not self.traces.rows:
@@ -310,6 +319,16 @@ class _Eraser:
                 return False, True
         cleaned = self.traces.in_text(text)
         return cleaned != text and self._write(target, cleaned.encode()), True
+
+    def _has_new_hashes(self, manifest: dict[str, Any]) -> bool:
+        """Give the results of a scoring job, in its manifest, the hashes that they have since they were rewritten."""
+        changed = False
+        for file in manifest.get("results", []):
+            found = self.registry.erasures.rewritten(self.model, self.stores["data"].bucket, file["key"])
+            if found is not None and found.now not in (None, file["sha256"]):
+                file |= {"sha256": found.now, "bytes": found.bytes}
+                changed = True
+        return changed
 
     def _note_run(self, body: bytes, place: Place) -> None:
         """Note a run whose snapshot was made of files that hold the subjects."""

@@ -135,8 +135,8 @@ def _mark_versions(
         runs = {artifact.uri.split("/runs/")[-1].split("/")[0] for artifact in (version.profile, version.plan)}
         if version.version not in tested and not runs & set(known.runs):
             continue
-        graphs = {f"artifacts/{one.uri.removeprefix(f's3://{artifacts.bucket}/')}" for one in (version.onnx,)}
-        learned[version.version] = bool(graphs & known.held.keys())
+        graph = version.onnx.uri.removeprefix(f"s3://{artifacts.bucket}/")
+        learned[version.version] = f"artifacts/{graph}" in known.held
         registry.erasures.mark(request.model, version.version, request.erasure, holds_texts=learned[version.version])
     return learned
 
