@@ -228,6 +228,29 @@ def monitor(
 
 @app.command()
 @on_place
+def card(name: ModelOrVersion, *, options: Options) -> int:
+    """Print the model card of a version: what it is for, what it learned from, how good it is, for whom."""
+    from cli.documents import card
+
+    return card(name, options)
+
+
+@app.command()
+@on_place
+def documents(
+    name: ModelOrVersion,
+    to: Annotated[Path | None, typer.Option("--to", help="The folder; else MODEL-VERSION-documents.")] = None,
+    *,
+    options: Options,
+) -> int:
+    """Write a version's documents from what is on record: card, data sheet, technical file, risk index, materials."""
+    from cli.documents import documents
+
+    return documents(name, to, options)
+
+
+@app.command()
+@on_place
 def incidents(
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model's name; else all models.")] = None,
     *,
