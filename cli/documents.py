@@ -37,10 +37,10 @@ RISK_INDEX, BILL = "ai-rmf-index.md", "bom.cdx.json"
 
 
 class Written(NamedTuple):
-    """A document in the folder, and what is missing in it."""
+    """A document in the folder, and what is missing in it; None: it is as it was registered."""
 
     path: Path
-    missing: list[Missing]
+    missing: list[Missing] | None
 
 
 def card(name: str, options: Options) -> int:
@@ -87,12 +87,13 @@ def documents(name: str, to: Path | None, options: Options) -> int:
     files = {CARD: store.read(version.card).decode()} | {file: markdown(text) for file, text in texts.items()}
     files[BILL] = json.dumps(bill_of_materials(made), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     _write(folder, files)
-    written = [Written(folder / file, texts[file].missing if file in texts else []) for file in files]
+    gaps: dict[str, list[Missing] | None] = {file: text.missing for file, text in texts.items()} | {CARD: None}
+    written = [Written(folder / file, gaps.get(file, [])) for file in files]
     if options.as_json:
         console.print_json({
             "model": version.model, "version": version.version,
             "files": [
-                {"path": str(file.path), "missing": [part._asdict() for part in file.missing]} for file in written
+                {"path": str(file.path), "missing": [gap._asdict() for gap in file.missing or []]} for file in written
             ],
         })  # fmt: skip
     else:

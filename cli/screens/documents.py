@@ -17,7 +17,7 @@ class WrittenDocument(Protocol):
     @property
     def path(self) -> Path: ...
     @property
-    def missing(self) -> list[Missing]: ...
+    def missing(self) -> list[Missing] | None: ...
 
 
 def documents_text(name: str, written: Sequence[WrittenDocument]) -> str:
@@ -37,3 +37,9 @@ def documents_text(name: str, written: Sequence[WrittenDocument]) -> str:
         lines += ["", "Not on record:", ""]
         lines += [f"{INDENT}{gap.what}: {gap.remedy}" for gap in others]
     return "\n".join(lines)
+
+
+def _state(missing: list[Missing] | None) -> str:
+    if missing is None:
+        return "as registered"
+    return f"{len(dict.fromkeys(missing))} missing" if missing else "complete"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +36,8 @@ ACTION_OF = {"ListObjectsV2": "ListBucket", "HeadObject": "GetObject", "Invoke":
 SERVICE_OF = {"stepfunctions": "states"}
 READING = (
     ("status",), ("models",), ("show", MODEL), ("show", f"{MODEL}:1"), ("history", MODEL), ("contract", MODEL),
-    ("quarantine", MODEL), ("runs", MODEL), ("show", MODEL, "--at", "2020-01-01 10:00"),
+    ("quarantine", MODEL), ("runs", MODEL), ("show", MODEL, "--at", "2020-01-01 10:00"), ("card", MODEL),
+    ("documents", MODEL, "--to", str(Path(tempfile.gettempdir(), "modelcycle-documents"))),
 )  # fmt: skip
 
 
