@@ -25,9 +25,8 @@ def documents_text(name: str, written: Sequence[WrittenDocument]) -> str:
     width = max(len(str(document.path)) for document in written)
     lines = [f"The documents of {name}:", ""]
     for document in written:
-        gaps = len(dict.fromkeys(document.missing))
-        lines.append(f"{INDENT}{document.path!s:<{width}}   {f'{gaps} missing' if gaps else 'complete'}")
-    missing = list(dict.fromkeys(gap for document in written for gap in document.missing))
+        lines.append(f"{INDENT}{document.path!s:<{width}}   {_state(document.missing)}")
+    missing = list(dict.fromkeys(gap for document in written for gap in document.missing or []))
     keys = {found[1]: gap.what for gap in missing if (found := ABOUT.search(gap.remedy))}
     if keys:
         lines += ["", "To be written in the pipeline file:", "", f"{INDENT}about:"]

@@ -189,6 +189,11 @@ class TestVerbs:
             time.sleep(1)
         assert found == len(ids)
         assert "s3:GetObject" in operator.calls
+        assert operator.run("explain", MODEL, "--prediction", ids[0]) == 0
+        check_calls(operator, "explain")
+        told = json.loads(capsys.readouterr().out)
+        assert (told["prediction_id"], told["version"], told["state"]) == (ids[0], 1, "live")
+        assert told["explanation"]["columns"] and (told["nearest"]["changes"] or told["nearest"]["note"])
 
     @pytest.mark.parametrize("words", READING, ids=" ".join)
     def test_who_only_reads_may_run_what_reads(
@@ -326,5 +331,6 @@ def deployed(cloud: LocalCloud) -> Site:
         "UndeliveredArn": out["UndeliveredArn"], "LifecycleArn": out["LifecycleArn"],
         "MonitoringArn": out["MonitoringArn"], "BatchScoringArn": out["BatchScoringArn"],
         "PullArn": out["PullFunction"], "RetrainArn": out["RetrainFunction"],
+        "CandidateArn": out["CandidateFunction"],
         "ScheduleRoleArn": out["ScheduleRoleArn"], "ApiId": out["ApiUrl"].split("/restapis/")[1].partition("/")[0],
     }, REGION, account)  # fmt: skip
