@@ -1,4 +1,4 @@
-"""`Candidate` explains an answer of any version and finds what would alter it; `explain` says what speaks for a look."""
+"""`Candidate` explains an answer of any version and finds what alters it; `explain` says what speaks for a look."""
 
 from __future__ import annotations
 
