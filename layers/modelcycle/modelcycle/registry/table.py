@@ -8,6 +8,7 @@ redelivery, races and kills harmless: the second of two writers gets `Raced`, re
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import random
 import time
@@ -23,6 +24,7 @@ MAX_TRANSACTION_WRITES = 100  # AWS page "TransactWriteItems"
 MAX_RACES = 10  # attempts at one conditional write, each after a new read
 MAX_CONFLICTS = 8  # attempts at one transaction while others hold its records
 FIRST_PAUSE = 0.05  # seconds, at most, before the second attempt at a transaction; doubled at each further one
+CHECKED_ATTRIBUTES = ("pk", "sk", "kind", "revision", "body", "expires")
 LAST_CHARACTER = "\U0010ffff"  # sorts after every other
 
 Parameters = ParamSpec("Parameters")
@@ -130,8 +132,13 @@ class DynamoTable:
             except self.client.exceptions.TransactionCanceledException as error:
                 reasons = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
                 if "ConditionalCheckFailed" in reasons or "ConditionalCheckFailed" in str(error):
+                    # one reason for each write, in their order (AWS page "TransactWriteItems")
+                    changed = [
+                        (write.pk, write.sk)
+                        for write, reason in zip(writes, reasons, strict=False) if reason == "ConditionalCheckFailed"
+                    ]  # fmt: skip
                     raise Raced(
-                        "another writer has changed the registry at the same time", writes[0].pk, "try again"
+                        "another writer has changed the registry at the same time", writes[0].pk, "try again", changed
                     ) from error
                 # TransactionConflict: another transaction holds the item; botocore does not retry it
                 time.sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 (jitter, not a secret)
@@ -196,8 +203,19 @@ def _item(write: Write) -> dict[str, Any]:
         "kind": {"S": write.kind},
         "revision": {"N": str(write.revision + 1)},
         "body": {"S": json.dumps(write.body, sort_keys=True, ensure_ascii=False)},
-    }
-    return item | ({"expires": {"N": str(write.expires)}} if write.expires else {})
+    } | ({"expires": {"N": str(write.expires)}} if write.expires else {})
+    return item | {"sum": {"S": checksum(item)}}
+
+
+def checksum(item: dict[str, Any]) -> str:
+    """Return the SHA-256 of an item of the table: of its key, kind, revision, body and end, but not of its `sum`.
+
+    Parameters
+    ----------
+    item : attributes as DynamoDB has them, such as `{"pk": {"S": ...}, "revision": {"N": "3"}}`
+    """
+    covered = [next(iter(item.get(name, {"": None}).values())) for name in CHECKED_ATTRIBUTES]
+    return hashlib.sha256(json.dumps(covered).encode()).hexdigest()
 
 
 def _record(item: dict[str, Any]) -> Record:
