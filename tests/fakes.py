@@ -136,6 +136,7 @@ class MemoryTable:
         seen = self.records.get((write.pk, write.sk))
         return seen.revision if seen else 0
 
+
 class MemoryKeys:
     """Keys in memory that sign and make codes as those of KMS do.
 

@@ -358,6 +358,22 @@ def is_governed(key: Key) -> bool:
     return key.sk.startswith(_GOVERNED.get(key.pk.partition("#")[0], ("\0",)))
 
 
+STEPS = (
+    "collect", "preprocess", "engineer_features", "run_trial", "select_model", "find_unseen", "score_candidate",
+    "validate", "refit", "check_refit", "govern", "stage", "plan_scoring", "score_shard", "finish_scoring",
+)  # fmt: skip
+"""The steps that keep results."""
+
+
+def partitions(model: str) -> list[str]:
+    """Return every `pk` under which records of a model may lie, but for the lists that all models share."""
+    kinds = (
+        "RUN", "LANDING", "VERSION", "STATE", "ROUTE", "EVIDENCE", "MONITOR", "INCIDENT", "RETRAINING", "EVENT",
+        "AUDIT",
+    )  # fmt: skip
+    return [f"{kind}#{model}" for kind in kinds] + [f"RESULT#{step}#{model}" for step in STEPS]
+
+
 # keys as they were before `pk` named the kind; `infra/old_keys.py` moves their records
 
 OLD_PARTITION = "MODEL#"  # of everything about a model

@@ -93,8 +93,28 @@ class DynamoTable:
         self.unreachable = unreachable
 
     def get(self, pk: str, sk: str) -> Record | None:
-        item = self._call("get_item", Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True).get("Item")
+        item = self.item(pk, sk)
         return _record(item) if item else None
+
+    def item(self, pk: str, sk: str) -> dict[str, Any] | None:
+        """Return an item as it is stored, or None: its `sum` may not be right."""
+        found: dict[str, Any] | None = self._call(
+            "get_item", Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+        ).get("Item")
+        return found
+
+    def items(self, pk: str) -> Iterator[dict[str, Any]]:
+        """Yield the items of a partition key as they are stored, page by page: their `sum` may not be right."""
+        request: dict[str, Any] = {
+            "KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": pk}},
+            "ConsistentRead": True,
+        }  # fmt: skip
+        while True:
+            page = self._call("query", **request)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def query(
         self, pk: str, prefix: str = "", *, start: str = "", newest_first: bool = False, limit: int | None = None
