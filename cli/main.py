@@ -373,6 +373,18 @@ def quarantine(
 
 @app.command()
 @on_place
+def verify(
+    name: ModelOrVersion,
+    options: Options,
+) -> int:
+    """Check that records, audit trail, objects and captures are those that were written."""
+    from cli.verify import verify
+
+    return verify(name, options)
+
+
+@app.command()
+@on_place
 def reproduce(
     version: Version,
     folder: Annotated[

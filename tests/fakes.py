@@ -124,13 +124,17 @@ class MemoryTable:
         with self.lock:
             if len({(write.pk, write.sk) for write in writes}) < len(writes):
                 raise ValueError("a transaction names a record twice")
-            for write in writes:
-                seen = self.records.get((write.pk, write.sk))
-                if (seen.revision if seen else 0) != write.revision:
-                    raise Raced("another writer was faster", f"{write.pk} {write.sk}")
+            stale = [write for write in writes if self._revision(write) != write.revision]
+            if stale:
+                changed = [(write.pk, write.sk) for write in stale]
+                raise Raced("another writer was faster", " ".join(changed[0]), records=changed)
             for write in writes:
                 self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
             self.written += writes
+
+    def _revision(self, write: Write) -> int:
+        seen = self.records.get((write.pk, write.sk))
+        return seen.revision if seen else 0
 
 
 class MemoryKeys:

@@ -107,7 +107,17 @@ def arns(site: Site) -> dict[str, list[str]]:
         "MODEL/staging/": [f"{artifacts}/{model}/staging/00000001/x" for model in MODELS],
         "pipelines/": [f"{data}/pipelines/{model}.yaml" for model in MODELS],
         **{f"{name}/": folder(name) for name in ("raw", "landed", "captures", "feedback", "score", "scored")},
-        "the progress of compaction": [f"{data}/compacted/model={model}/progress.json" for model in MODELS],
+        "compacted captures": [
+            f"{data}/compacted/model={model}/{file}"
+            for model in MODELS for file in ("progress.json", "2026/01/01/00/manifest.json")
+        ],
+        "MODEL/erasures/": [f"{artifacts}/{model}/erasures/1/tombstones.json" for model in MODELS],
+        "holdout/": [
+            f"{artifacts}/holdout/{kind}/{model}/a.npz" for kind in ("features", "labels") for model in MODELS
+        ],
+        "the bucket of seals": [given["SealBucketArn"]],
+        "the seals": [f"{given['SealBucketArn']}/seals/2026/01/01.json"],
+        "the key that signs": [given["SigningKey"]],
         "all alarms": [f"arn:aws:cloudwatch:{scope}:alarm:*"],
         "runs of the lifecycle": executions("lifecycle"),
         "runs of rollouts": executions("rollout"),
@@ -141,12 +151,9 @@ def arns(site: Site) -> dict[str, list[str]]:
 def strays(site: Site) -> list[str]:
     """Return ARNs that no name of the document stands for: nobody may do anything there."""
     given, scope, stack = site.parameters, site.scope, site.parameters["Stack"]
-    holdout = [
-        f"holdout/{kind}/{model}/{file}.npz" for kind in ("features", "labels") for model in MODELS for file in "a-"
-    ]
     handed_over = [f"{area}/model=plums/1/x" for area in ("_scoring", "_monitoring")]
     return [
-        *(f"{given['ArtifactBucketArn']}/{key}" for key in [*holdout, *handed_over, "x", "plums/x"]),
+        *(f"{given['ArtifactBucketArn']}/{key}" for key in [*handed_over, "x", "plums/x", "holdout/x"]),
         *(f"{given['DataBucketArn']}/{key}" for key in ("x.csv", "captures-failed/x", "o/raw/x.csv", "rawer/x")),
         "arn:aws:s3:::another-bucket", "arn:aws:s3:::another-bucket/raw/plums/x.csv",
         f"arn:aws:cloudformation:{scope}:stack/another/1",

@@ -85,7 +85,7 @@ def test_a_role_reaches_the_objects_that_the_document_lists_and_no_others(functi
         for name, arn in objects(model):
             for action, names in (("GetObject", row.reads), ("PutObject", row.writes)):
                 assert allowed(function, f"s3:{action}", arn) == may_touch(names, name), (action, arn)
-    for bucket in ("data", "artifacts"):
+    for bucket in ("data", "artifacts", "seals"):
         assert allowed(function, "s3:ListBucket", f"arn:aws:s3:::{bucket}") == (bucket in row.lists), bucket
 
 
@@ -108,7 +108,9 @@ def test_a_role_has_no_other_action_on_the_registry_and_the_buckets(function: st
 
 def test_every_area_that_a_policy_names_is_in_the_document() -> None:
     """Else the tests above would not try it."""
-    known = [arn for model in MODELS for _, arn in objects(model)] + ["arn:aws:s3:::data", "arn:aws:s3:::artifacts"]
+    known = [arn for model in MODELS for _, arn in objects(model)] + [
+        f"arn:aws:s3:::{bucket}" for bucket in ("data", "artifacts", "seals")
+    ]
     for function in FUNCTIONS:
         for resource in resources(function, "s3:"):
             assert fnmatch.filter(known, resource), f"{function} may reach {resource}"

@@ -13,6 +13,7 @@ EFFECTS = {
     "Withdraw": "moves the traffic of the model back to where it was before the rollout of the event",
     "Decide": "makes the decision of the event: it may move the traffic, and is written into the audit trail",
     "Retrain": "decides about a run of the model, and may start it",
+    "Seal": "seals the audit trails for the days that have ended, unless that is done",
     "Conclude": "records the end of the event's run, and releases the model's lease",
     "Compact": "writes the captured answers of past hours as Parquet, unless that is done",
     "Monitor": "writes a report; a degraded model is announced, and that starts a run",

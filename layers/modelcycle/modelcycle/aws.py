@@ -43,6 +43,7 @@ class Environment(BaseModel):
     data_bucket: str = ""
     artifact_bucket: str = ""
     registry_table: str = ""
+    seal_bucket: str = ""
     signing_key: str = ""
     pseudonym_key: str = ""
     event_bus: str = ""
@@ -111,6 +112,11 @@ class Adapters:
         return S3Store(
             self._s3, self.environment.artifact_bucket, self._unreachable, self.environment.max_object_mb * 2**20
         )
+
+    @cached_property
+    def seals(self) -> S3Store:
+        """The bucket of the daily seals."""
+        return S3Store(self._s3, self.environment.seal_bucket, self._unreachable)
 
     @cached_property
     def workplace(self) -> Workplace:

@@ -93,6 +93,7 @@ from modelcycle.messages.scoring import (
     ScoringFailure,
     ScoringShard,
 )
+from modelcycle.messages.sealing import Sealed, SealRequest
 from modelcycle.messages.traffic import (
     Decided,
     Decision,
@@ -204,6 +205,8 @@ __all__ = [
     "ScoredShard",
     "ScoringFailure",
     "ScoringShard",
+    "SealRequest",
+    "Sealed",
     "SelectModelRequest",
     "SelectedModel",
     "Signal",

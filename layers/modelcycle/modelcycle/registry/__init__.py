@@ -6,6 +6,7 @@ Only this package knows the table's keys (`keys` lists them). Callers use the na
 from __future__ import annotations
 
 from modelcycle.registry.audit import Audit, Entry
+from modelcycle.registry.chain import Head
 from modelcycle.registry.events import EventKind
 from modelcycle.registry.incident import Incident, IncidentChange
 from modelcycle.registry.incident_kinds import IncidentKind
@@ -34,6 +35,7 @@ __all__ = [
     "Entry",
     "EventKind",
     "Governor",
+    "Head",
     "Incident",
     "IncidentChange",
     "IncidentKind",

@@ -301,6 +301,11 @@ def audit_entries(model: str) -> Key:
     return Key(f"AUDIT#{model}", "AUDIT#")
 
 
+def audit_head(model: str) -> Key:
+    """The end of the model's chain of entries: number and hash of the last one."""
+    return Key(f"AUDIT#{model}", "HEAD")
+
+
 def decision_to_move(number: int) -> str:
     """Name the decision behind a move of the route."""
     return f"MOVE#{number:08d}"
@@ -317,8 +322,56 @@ def decision_to_promote(version_number: int, moves_before: int) -> str:
 
 
 def decision_in_run(run_id: str, what: str) -> str:
-    """Name what a run decided: `govern`, or the state to which it moved its version."""
+    """Name what a run decided: that it `started`, `govern`, the state of its version, and how it `ended`."""
     return f"RUN#{run_id}#{what}"
+
+
+def decision_of_judge(rollout: str, step: int, moves: int, looks: int) -> str:
+    """Name what the judge decided about a step of a rollout, at its look of that number at that move of the route."""
+    return f"JUDGE#{rollout}#{step:08d}#{moves:08d}#{looks}"
+
+
+def decision_on_request(request_id: str) -> str:
+    """Name the governor's answer to a request for a run."""
+    return f"REQUEST#{request_id}"
+
+
+def decision_about_answers(version_number: int, at: datetime) -> str:
+    """Name a person's decision that new code may answer otherwise than a version has."""
+    return f"ANSWERS#{version_number:08d}#{moment(at)}"
+
+
+# governed records: they change together with an audit entry, which holds their hash
+
+_GOVERNED = {
+    "VERSION": ("LATEST", "VERSION#", "CONTENT#"), "STATE": ("STATE#",), "ROUTE": ("ROUTE", "MOVE#"),
+    "EVIDENCE": ("JUDGEMENT#",), "RUN": ("RUN#",), "RETRAINING": ("REQUEST#", "DECISION#"),
+}  # fmt: skip
+
+
+def is_governed(key: Key) -> bool:
+    """Return whether a record is written only with the audit entry of the decision behind it.
+
+    >>> is_governed(state("churn", 7)), is_governed(lease("churn"))
+    (True, False)
+    """
+    return key.sk.startswith(_GOVERNED.get(key.pk.partition("#")[0], ("\0",)))
+
+
+STEPS = (
+    "collect", "preprocess", "engineer_features", "run_trial", "select_model", "find_unseen", "score_candidate",
+    "validate", "refit", "check_refit", "govern", "stage", "plan_scoring", "score_shard", "finish_scoring",
+)  # fmt: skip
+"""The steps that keep results."""
+
+
+def partitions(model: str) -> list[str]:
+    """Return every `pk` under which records of a model may lie, but for the lists that all models share."""
+    kinds = (
+        "RUN", "LANDING", "VERSION", "STATE", "ROUTE", "EVIDENCE", "MONITOR", "INCIDENT", "RETRAINING", "EVENT",
+        "AUDIT",
+    )  # fmt: skip
+    return [f"{kind}#{model}" for kind in kinds] + [f"RESULT#{step}#{model}" for step in STEPS]
 
 
 # keys as they were before `pk` named the kind; `infra/old_keys.py` moves their records
