@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from infra.local.clients import ClientFactory
-from infra.local.deployment.code_hash import code_version
+from infra.local.deployment.code_hash import code_version, policies_hash
 from infra.local.deployment.code_traffic import HeldAlias, hold_traffic, move_traffic
 from infra.local.deployment.function_archive import archives_sha
 from infra.local.deployment.functions_hash import functions_sha
@@ -76,6 +76,7 @@ def deploy(
         "LargeTraining": "fargate",  # a process like any other here
         "CodeVersion": code_version(template.parent),
         "TrainingCode": training_code(template.parent),
+        "Policies": policies_hash(template.parent),
         **parameters,
     }
     # a new memory size needs new versions too: aliases serve versions

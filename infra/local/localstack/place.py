@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.local.clients import ClientFactory
-from infra.local.deployment.code_hash import code_version
+from infra.local.deployment.code_hash import code_version, policies_hash
 from infra.local.deployment.deployment_record import (
     DeploymentRecord,
     deployment_digest,
@@ -131,6 +131,7 @@ def _deploy(template: Path, stage: str, home: Path, address: str, say: Say) -> N
         "BuildSha": archives_sha(template.parent, home),
         "CodeVersion": code_version(template.parent),
         "TrainingCode": training_code(template.parent),
+        "Policies": policies_hash(template.parent),
     }
     translation = translate(template, values, Destination(home, BUCKET, address))
     adapted, changes = _adapted(translation, stack, partitions=partitions)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from modelcycle.govern.policy import Facts
+from modelcycle.govern.facts import Facts
 from modelcycle.messages import CaseRecipe, Rule
+from modelcycle.policy import Policy
 
 
-def card(facts: Facts, rules: list[Rule], decision: str, cases: CaseRecipe | None) -> str:
+def card(facts: Facts, rules: list[Rule], decision: str, cases: CaseRecipe | None, policy: Policy) -> str:
     """Return the card as Markdown. No part of it is written by hand, so no part can be out of date.
 
     Parameters
@@ -14,6 +15,7 @@ def card(facts: Facts, rules: list[Rule], decision: str, cases: CaseRecipe | Non
     rules : the checked rules of the policy
     decision : the policy's, `passed` or `refused`
     cases : how a row's case is made, None if the run has no cases
+    policy : that applies to the model
     """
     request, pipeline = facts.request, facts.pipeline
     run, preprocessed = request.run, request.preprocess
@@ -36,6 +38,8 @@ def card(facts: Facts, rules: list[Rule], decision: str, cases: CaseRecipe | Non
         ),
         "",
         "## Policy",
+        "",
+        f"{policy.name}, version {policy.version} (`{policy.sha[:12]}`), risk tier {policy.risk_tier}.",
         "",
         *(f"- [{'x' if rule.holds else ' '}] {rule.name}{': ' + rule.detail if rule.detail else ''}" for rule in rules),
         "",

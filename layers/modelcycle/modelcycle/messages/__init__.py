@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from modelcycle.messages.artifact import Artifact, artifacts_in, foreign_names
 from modelcycle.messages.candidate import (
+    AppliedPolicy,
     Chain,
     CheckedRefit,
     CheckRefitRequest,
@@ -123,6 +124,7 @@ from modelcycle.messages.training import (
 )
 
 __all__ = [
+    "AppliedPolicy",
     "Artifact",
     "Assignment",
     "Broken",
