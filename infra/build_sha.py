@@ -1,8 +1,8 @@
 """Prints what decides whether versions of the functions are published anew: `python -m infra.build_sha NAME=VALUE ...`.
 
 SAM publishes a version of every function when its parameter `BuildSha` changes, and only then. So the hash covers what
-makes the functions: their code, the layers with their locks, the policies, their properties in the template, and the parameters. A
-change of documents, tests, state machines or alarms publishes nothing.
+makes the functions: their code, the layers with their locks, the policies, their properties in the template, and the
+parameters. A change of documents, tests, state machines or alarms publishes nothing.
 """
 
 from __future__ import annotations

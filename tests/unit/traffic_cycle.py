@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modelcycle.deploy import deploy
-from modelcycle.govern import decide
+from modelcycle.govern import Ports, decide
 from modelcycle.messages import Decision, Deployed, DeployRequest
+from modelcycle.policy import deployed_shelf
 from modelcycle.registry import Entry, Registry, Version, Write
 from tests.fakes import MemoryStore, MemoryTable
 
@@ -57,6 +58,7 @@ class Cycle:
         self.registry = Registry(self.table)
         self.store = MemoryStore()
         self.flows = Flows()
+        self.policies = deployed_shelf()
 
     def staged(self, state: str = "staged") -> int:
         pipeline = self.store.put("pipeline", CANARY.encode())
@@ -77,11 +79,12 @@ class Cycle:
 
     def step(self, version: int, step: int, moves: int | None, rollout: str = "x") -> Deployed:
         request = DeployRequest(model="m", version=version, step=step, moves=moves, rollout=rollout, actor="run r")
-        return deploy(request, registry=self.registry, artifacts=self.store)
+        return deploy(request, registry=self.registry, artifacts=self.store, policies=self.policies)
 
     def decide(self, name: str, version: int | None = None, by: str = "ann", **fields: Any) -> Any:
         decision = Decision.model_validate({"model": "m", "decision": name, "version": version, "by": by} | fields)
-        return decide(decision, registry=self.registry, flows=self.flows, rollout="arn:stateMachine:rollout")
+        ports = Ports(self.registry, self.flows, "arn:stateMachine:rollout", self.store, self.policies)
+        return decide(decision, ports)
 
     @property
     def weights(self) -> dict[int, int]:

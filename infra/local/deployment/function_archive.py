@@ -44,8 +44,8 @@ def layer_archive(layer: Layer) -> bytes:
 def archives_sha(project: Path, home: Path) -> str:
     """Return one hash over everything that determines the archives; AutoPublishCodeSha256 publishes versions by it.
 
-    It covers the layers, which SAM ignores, the policies, which are in one of them, and the local cloud, which writes the
-    `bootstrap`.
+    It covers the layers, which SAM ignores, the policies, which are in one of them, and the local cloud, which writes
+    the `bootstrap`.
     """
     digest = code_version(project) + policies_hash(project) + hash_of([LOCAL_CLOUD])
     return hashlib.sha256(f"{digest}{home}{BASE_PYTHON}{platform.python_version()}".encode()).hexdigest()

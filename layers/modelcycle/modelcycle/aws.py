@@ -101,6 +101,11 @@ class Adapters:
         return self.environment.code_version
 
     @property
+    def is_local(self) -> bool:
+        """Whether this is a local cloud, which has one operator."""
+        return os.environ.get("PLACE", AWS) != AWS
+
+    @property
     def policies(self) -> Shelf:
         """The policies that are deployed with this function."""
         from modelcycle.policy.shelf import (
