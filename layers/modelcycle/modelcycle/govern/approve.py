@@ -13,6 +13,7 @@ from modelcycle.govern.ports import Ports
 from modelcycle.messages import Artifact, Decision
 from modelcycle.policy import (
     UNKNOWN,
+    Action,
     Policy,
     approvals_needed,
     check_traffic,
@@ -63,20 +64,19 @@ def give_approval(decision: Decision, version: Version, standing: Standing, port
 
 
 def check_permission(
-    policy: Policy, action: str, decision: Decision, version: Version, ports: Ports, *,
+    policy: Policy, action: Action, decision: Decision, version: Version, ports: Ports, *,
     own_run: bool | None = None, approvals: int = 0,
 ) -> None:  # fmt: skip
     """Raise NotAllowed if the permissions of the policy forbid a person to do something with a version."""
-    from modelcycle.policy.permissions import ACTIONS, Circumstances, refusal
+    from modelcycle.policy.permissions import Circumstances, refusal  # loads Cedar
 
-    known = {name: name for name in ACTIONS}[action]
     if own_run is None:
         own_run = is_own_run(policy, version, decision.by)
     circumstances = Circumstances(
         own_run=own_run, author_known=bool(version.author), approvals=approvals,
         frozen=frozen(policy, decision.by) is not None,
     )  # fmt: skip
-    why = refusal(policy, known, person_of(decision.by, ports.local), decision.model, circumstances)
+    why = refusal(policy, action, person_of(decision.by, ports.local), decision.model, circumstances)
     if why:
         raise NotAllowed(
             why, f"{decision.model}:{version.version}", f"`modelcycle policy {decision.model}` shows who may {action}"

@@ -11,13 +11,13 @@ from modelcycle.policy.figures import EVIDENCE, Figures, Measured, figures_of_ve
 from modelcycle.policy.freezes import Freeze, freeze_at
 from modelcycle.policy.parsing import parse_policy
 from modelcycle.policy.people import UNKNOWN, is_same_person, person_of
-from modelcycle.policy.schema import Approvals, Policy, Rule, json_schema
+from modelcycle.policy.schema import Action, Approvals, Policy, Rule, json_schema
 from modelcycle.policy.shelf import Shelf, deployed_shelf
 from modelcycle.policy.traffic import check_traffic, frozen
 
 __all__ = [
-    "EVIDENCE", "UNKNOWN", "Approvals", "Figures", "Freeze", "Measured", "Policy", "Rule", "Shelf", "approvals_needed",
-    "broken", "check", "check_evidence", "check_traffic", "deployed_shelf", "evidence_of",
+    "EVIDENCE", "UNKNOWN", "Action", "Approvals", "Figures", "Freeze", "Measured", "Policy", "Rule", "Shelf",
+    "approvals_needed", "broken", "check", "check_evidence", "check_traffic", "deployed_shelf", "evidence_of",
     "figures_of_version", "finite", "freeze_at", "frozen",
     "is_same_person", "json_schema", "known_figures", "parse_policy", "person_of", "sentence_of",
 ]  # fmt: skip

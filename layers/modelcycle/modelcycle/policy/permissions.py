@@ -5,15 +5,14 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import cedarpy
 
 from modelcycle.policy.people import Person
-from modelcycle.policy.schema import Policy
+from modelcycle.policy.schema import Action, Policy
 
-Action = Literal["approve", "reject", "promote", "register", "erase"]
-ACTIONS: tuple[Action, ...] = ("approve", "reject", "promote", "register", "erase")
+ACTIONS: tuple[Action, ...] = get_args(Action)
 
 SCHEMA = f"""
 entity Group;
@@ -58,10 +57,9 @@ def refusal(policy: Policy, action: Action, person: Person, model: str, circumst
         {"uid": {"type": "Model", "id": model}, "attrs": {"name": model, "tier": policy.risk_tier}, "parents": []},
     ]
     request = {
-        "principal": identity, "action": {"type": "Action", "id": action}, "resource": {"type": "Model", "id": model},
-        "context": circumstances._asdict(),
+        "principal": _entity("Person", person.arn), "action": _entity("Action", action),
+        "resource": _entity("Model", model), "context": circumstances._asdict(),
     }  # fmt: skip
-    request = {name: _entity(part) if name != "context" else part for name, part in request.items()}
     answer = cedarpy.is_authorized(request, statements, entities, SCHEMA)
     problems = list(answer.diagnostics.errors)
     if problems:
@@ -97,13 +95,13 @@ def permission_errors(policy: Policy) -> list[tuple[int, str]]:
     return errors
 
 
-def _entity(part: dict[str, str]) -> str:
+def _entity(kind: str, name: str) -> str:
     r"""Return an entity as Cedar writes it.
 
-    >>> _entity({"type": "Person", "id": 'a"b'})
+    >>> _entity("Person", 'a"b')
     'Person::"a\\"b"'
     """
-    return f"{part['type']}::{json.dumps(part['id'], ensure_ascii=False)}"
+    return f"{kind}::{json.dumps(name, ensure_ascii=False)}"
 
 
 def _annotations(statements: str) -> dict[str, dict[str, str]]:
