@@ -60,12 +60,13 @@ class Cycle:
         self.flows = Flows()
         self.policies = deployed_shelf()
 
-    def staged(self, state: str = "staged") -> int:
+    def staged(self, state: str = "staged", **fields: Any) -> int:
         pipeline = self.store.put("pipeline", CANARY.encode())
         names = ("onnx", "skops", "signature", "plan", "profile", "lineage", "card", "validation", "pipeline")
         draft = Version(
             model="m", version=0, run_id="r", created_at=datetime(2026, 1, 1, tzinfo=UTC), task="binary", opset=21,
-            metric="accuracy", metrics={}, interval=(0, 1), data="d", code="c", **dict.fromkeys(names, pipeline),
+            metric="accuracy", metrics={}, interval=(0, 1), data="d", code="c",
+            **dict.fromkeys(names, pipeline) | fields,
         )  # fmt: skip
         number = self.registry.versions.register(draft, str(len(self.table.records)))[0].version
         path = {"registered": [], "refused": ["refused"], "rejected": ["staged", "awaiting_approval", "rejected"]}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from modelcycle.spec.section import Section
 
@@ -36,7 +36,14 @@ def _as_text(moment: str) -> str:
     return moment
 
 
-Moment = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_as_text)]
+def _written(moment: object) -> object:
+    """Return a date that YAML has read as one as the text that it was."""
+    if isinstance(moment, datetime):
+        return f"{moment:%Y-%m-%d %H:%M}"
+    return moment.isoformat() if isinstance(moment, date) else moment
+
+
+Moment = Annotated[str, BeforeValidator(_written), StringConstraints(strip_whitespace=True), AfterValidator(_as_text)]
 
 
 class Freeze(Section):
@@ -45,7 +52,7 @@ class Freeze(Section):
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
         description="as in a sentence: the sales"
     )
-    start: Moment = Field(alias="from", description="fri 18:00, 12-20 00:00 or 2026-12-20 18:00; in quotes")
+    start: Moment = Field(alias="from", description="fri 18:00, 12-20 00:00 or 2026-12-20 18:00")
     until: Moment = Field(description="in the same form; that minute itself is free again")
     time_zone: Annotated[str, AfterValidator(_time_zone)] = Field("UTC", description="such as Europe/Berlin")
     may_override: list[str] = Field([], description="groups whose people may promote and approve all the same")
