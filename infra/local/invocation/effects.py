@@ -12,6 +12,7 @@ EFFECTS = {
     "Judge": "may move the traffic of the model back",
     "Withdraw": "moves the traffic of the model back to where it was before the rollout of the event",
     "Decide": "makes the decision of the event: it may move the traffic, and is written into the audit trail",
+    "Expire": "refuses versions that have waited too long for an approval",
     "Retrain": "decides about a run of the model, and may start it",
     "Seal": "seals the audit trails for the days that have ended, unless that is done",
     "Conclude": "records the end of the event's run, and releases the model's lease",

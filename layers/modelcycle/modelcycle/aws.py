@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import cache, cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -24,6 +24,9 @@ from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import MAX_OBJECT_BYTES, S3Store
 from modelcycle.workplace import Workplace
+
+if TYPE_CHECKING:
+    from modelcycle.policy.shelf import Shelf
 
 MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
@@ -102,6 +105,20 @@ class Adapters:
     def code(self) -> str:
         """The version of the code, on which every result depends."""
         return self.environment.code_version
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a local cloud, which has one operator."""
+        return os.environ.get("PLACE", AWS) != AWS
+
+    @property
+    def policies(self) -> Shelf:
+        """The policies that are deployed with this function."""
+        from modelcycle.policy.shelf import (
+            deployed_shelf,
+        )  # few functions have policies, and none that answers requests
+
+        return deployed_shelf()
 
     @cached_property
     def data(self) -> S3Store:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from modelcycle.messages.artifact import Artifact, artifacts_in, foreign_names
 from modelcycle.messages.candidate import (
+    AppliedPolicy,
     Chain,
     CheckedRefit,
     CheckRefitRequest,
@@ -99,6 +100,8 @@ from modelcycle.messages.traffic import (
     Decision,
     Deployed,
     DeployRequest,
+    Expired,
+    ExpireRequest,
     Finding,
     Judged,
     JudgeRequest,
@@ -124,6 +127,7 @@ from modelcycle.messages.training import (
 )
 
 __all__ = [
+    "AppliedPolicy",
     "Artifact",
     "Assignment",
     "Broken",
@@ -153,6 +157,8 @@ __all__ = [
     "EngineeredFeatures",
     "Estimate",
     "Event",
+    "ExpireRequest",
+    "Expired",
     "FailedScoring",
     "FailedShard",
     "FindUnseenRequest",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
 from modelcycle.spec.about import About
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import MODEL_NAME, ColumnName, Section
+from modelcycle.spec.section import cross_field_error as _cross_field_error
 from modelcycle.spec.serving import Capture, Rollout, Staging
 from modelcycle.spec.sources import MAIN, Csv, Every, Join, S3Source, Source, csv_of, is_pulled
 
@@ -19,9 +19,6 @@ ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 Algorithm = Literal["hist_gradient_boosting", "random_forest", "extra_trees", "linear"]
 
 MAX_NEW_ROWS = 200_000  # monitoring counts the newest rows with an outcome up to this number
-
-CROSS_FIELD_ERROR = "cross_field"
-"""Pydantic error type of a rule over several keys; its context holds `message` and `path`, the key to blame."""
 
 
 def _number_format(text: str) -> str:
@@ -289,7 +286,3 @@ class Pipeline(Section):
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the pipeline file, for editors."""
     return Pipeline.model_json_schema() | {"title": "ModelCycle pipeline"}
-
-
-def _cross_field_error(path: tuple[str, ...], message: str) -> PydanticCustomError:
-    return PydanticCustomError(CROSS_FIELD_ERROR, "{message}", {"message": message, "path": path})
