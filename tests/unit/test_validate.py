@@ -22,6 +22,7 @@ from modelcycle.spec import METRICS, Task
 from modelcycle.validate import validate
 from modelcycle.validate.fairness import group_metrics
 from modelcycle.validate.report import confusion
+from modelcycle.validate.sensitive_groups import groupings
 from modelcycle.validate.significance import compare
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import MODEL, SEX, Cycle, cycle, probabilities, train
@@ -216,7 +217,7 @@ def test_a_small_group_is_reported_but_enters_no_difference() -> None:
     scores = np.column_stack([1.0 - target, target])
     scores[-1] = [1, 0]
     sex = Texts(np.array([0] * 50 + [1] * 50 + [-1], dtype=np.int32), ["a", "b"])
-    report = group_metrics(scores, target, "binary", {"sex": sex})["sex"]
+    report = group_metrics(scores, target, "binary", groupings({"sex": sex}))["sex"]
     assert report["groups"]["(missing)"]["rows"] == 1 and report["groups"]["(missing)"]["accuracy"] == 0
     assert "false_positive_rate" not in report["groups"]["(missing)"]
     assert report["differences"]["accuracy"] == 0

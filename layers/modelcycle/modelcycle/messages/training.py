@@ -11,6 +11,11 @@ from modelcycle.messages.message import Artifact, Message
 from modelcycle.messages.run import RunRequest
 
 
+def _is_empty(value: object) -> bool:
+    """Return whether a field is left out: while functions are replaced, those of release 0.1 refuse it."""
+    return not value
+
+
 class EngineerFeaturesRequest(RunRequest):
     preprocess: Preprocessed
 
@@ -30,6 +35,9 @@ class EngineeredFeatures(Message):
     left_out: list[LeftOut] = Field(description="at most 20 of them; all are in the plan")
     warnings: list[LeftOut] = Field([], description="columns that are used but suspicious, at most 20 of them")
     derived: list[LeftOut] = Field([], description="features of two columns that were added, and what each gained")
+    proxies: list[LeftOut] = Field(
+        [], description="features that tell a sensitive column, and how surely", exclude_if=_is_empty
+    )
     cached: bool = False
 
 

@@ -29,6 +29,8 @@ from modelcycle.validate.chain import extend
 from modelcycle.validate.compared import Compared, JudgedRows, beyond_a_constant, compare_models, worse_than_none
 from modelcycle.validate.evidence import evidence_report
 from modelcycle.validate.fairness import group_metrics
+from modelcycle.validate.fairness_gates import check_fairness, fairness_gates
+from modelcycle.validate.fairness_report import fairness_report
 from modelcycle.validate.gates import (
     Gate,
     baseline_gate,
@@ -40,6 +42,7 @@ from modelcycle.validate.gates import (
 from modelcycle.validate.new_rows import compare_on_new_rows
 from modelcycle.validate.older_slices import lost_older_slices
 from modelcycle.validate.report import confusion, residuals
+from modelcycle.validate.sensitive_groups import groupings
 from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
 
@@ -61,16 +64,18 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
 
     Raises
     ------
-    BadPipeline : `gates.minimum` names a metric that the task does not have
+    BadPipeline : `gates.minimum` names a metric that the task does not have, or `fairness` asks for what it has not
     """
     pipeline = pipeline_of(artifacts, request.run)
     check_metric_names(pipeline.gates, request.preprocess.task)
+    check_fairness(pipeline.fairness, request.preprocess.task)
 
     def work() -> Validated:
         return _validate(request, pipeline, artifacts, registry)
 
     parameters = {
-        "gates": pipeline.gates.model_dump(mode="json"), "refit": pipeline.training.refit,
+        "gates": pipeline.gates.model_dump(mode="json"), "fairness": pipeline.fairness.model_dump(mode="json"),
+        "refit": pipeline.training.refit,
         "capture": pipeline.capture.model_dump(mode="json"), "must_win": _must_win(request.run),
     }  # fmt: skip
     return reuse_or_run(
@@ -121,10 +126,16 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     left_out_why = request.find_unseen.older_left_out
     if left_out_why:
         gates.append(Gate("gates.older_slices", True, f"not compared on rows before the window: {left_out_why}"))
+    grouped = groupings(rows.scores.groups)
+    fairness = fairness_report(
+        rows.scores.scores, rows.target, task, rows.classes, grouped, rows.units, rows.threshold, pipeline.fairness
+    )
+    fair = fairness_gates(pipeline.fairness, fairness.compared, grouped)
+    gates += fair.gates
     verdict, reasons = _verdict(gates)
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if verdict == "passed":
-        ask = [*request.preprocess.ask, *ask]
+        ask = [*request.preprocess.ask, *ask, *fair.ask]
     if request.find_unseen.champion_lost:
         reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
     if champion is not None and _is_champion(request, pipeline, champion):
@@ -167,7 +178,8 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
             "new_rows": _comparison_json(on_new_rows.compared if on_new_rows else None),
         },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
-        "groups": group_metrics(rows.scores.scores, rows.target, task, rows.scores.groups, rows.threshold),
+        "groups": group_metrics(rows.scores.scores, rows.target, task, grouped, rows.threshold),
+        "fairness": fairness.json,
         "slices": slices.json if slices is not None else None,
         "evidence": _evidence(request, rows, artifacts),
     } | _tables(rows)
@@ -182,6 +194,8 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         baseline=against_baseline.metrics,
         champion=against_champion.metrics if against_champion else None,
         interval=shown,
+        figures=fairness.figures,
+        notes=fairness.notes,
         report=put_json(artifacts, request.run.key(STEP, "report.json"), report),
     )
 
