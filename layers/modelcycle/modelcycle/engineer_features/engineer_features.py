@@ -14,6 +14,7 @@ from modelcycle.engineer_features.exportability import check_exportable
 from modelcycle.engineer_features.feature_plan import plan_features
 from modelcycle.engineer_features.proxies import find_proxies, sentences, together
 from modelcycle.engineer_features.signature import build_signature
+from modelcycle.faults import BadPipeline
 from modelcycle.messages import EngineeredFeatures, EngineerFeaturesRequest, LeftOut
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.npz import from_npz
@@ -63,6 +64,7 @@ def engineer_features(
 
     def engineer(train: Columns) -> EngineeredFeatures:
         schema = TableSchema.model_validate_json(artifacts.read(request.preprocess.table))
+        _check_groups(schema, pipeline)
         plan = plan_features(schema, train, pipeline)
         signature = build_signature(plan, schema, train, pipeline)
         if pipeline.features.derive:
@@ -88,6 +90,8 @@ def engineer_features(
         mode="json",
         include={"target", "time_column", "id_columns", "group_by", "drop_columns", "sensitive_columns", "features"},
     ) | {"algorithms": pipeline.training.algorithms, "name": pipeline.name}
+    if pipeline.fairness.mitigate == "thresholds":
+        parameters["by_group"] = True
     return reuse_or_run(
         work, EngineeredFeatures, step=STEP, request=request, parameters=parameters, code=code,
         results=results, artifacts=artifacts, workplace=workplace, need=table_need(request.preprocess.train),
@@ -100,6 +104,22 @@ def _folds(request: EngineerFeaturesRequest, artifacts: Store) -> npt.NDArray[np
         return None
     folds: npt.NDArray[np.uint8] = from_npz(artifacts.read(request.preprocess.folds))["train"]
     return folds
+
+
+def _check_groups(schema: TableSchema, pipeline: Pipeline) -> None:
+    """Raise BadPipeline if groups are to get thresholds of their own by a column that has no categories."""
+    if pipeline.fairness.mitigate != "thresholds":
+        return
+    numbers = [
+        column.name
+        for column in schema.columns
+        if column.name in pipeline.sensitive_columns and column.type not in ("text", "boolean")
+    ]
+    if numbers:
+        raise BadPipeline(
+            f"mitigate: thresholds needs categories, and {numbers[0]!r} holds numbers or dates", "fairness.mitigate",
+            "write `mitigate: reweighing`, or take the column out of sensitive_columns",
+        )  # fmt: skip
 
 
 def _proxies(plan: FeaturePlan, schema: TableSchema, train: Columns, pipeline: Pipeline) -> list[LeftOut]:

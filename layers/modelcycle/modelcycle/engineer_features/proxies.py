@@ -158,7 +158,8 @@ def _error_by_chance(inside: int, rows: int) -> float:
 def _number(values: Any, rows: Codes) -> npt.NDArray[np.float64]:
     if isinstance(values, Texts):
         return values.codes[rows].astype(np.float64)
-    return values[rows].astype(np.float64)
+    numbers: npt.NDArray[np.float64] = values[rows].astype(np.float64)
+    return numbers
 
 
 def _held_out_auc(matrix: npt.NDArray[np.float64], is_group: npt.NDArray[np.bool_]) -> float:

@@ -54,7 +54,8 @@ def outcomes(predicted: Array, target: Array, code: int = 1) -> npt.NDArray[np.i
     >>> outcomes(np.array([0, 1, 1]), np.array([0, 0, 1])).tolist()
     [0, 1, 3]
     """
-    return 2 * (target == code).astype(np.int64) + (predicted == code)
+    found: npt.NDArray[np.int64] = 2 * (target == code).astype(np.int64) + (predicted == code)
+    return found
 
 
 def row_rates(predicted: Array, target: Array, code: int = 1) -> list[RowRate]:

@@ -48,8 +48,10 @@ from modelcycle.messages.data import (
 )
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
+from modelcycle.messages.group_thresholds import GroupThreshold, GroupThresholds
 from modelcycle.messages.hand_over import Assignment, ContainerOutcome, HandedOver
 from modelcycle.messages.message import Message
+from modelcycle.messages.mitigation import BeforeAfter, Mitigated
 from modelcycle.messages.monitoring import (
     Broken,
     Compacted,
@@ -125,6 +127,7 @@ from modelcycle.messages.training import (
 __all__ = [
     "Artifact",
     "Assignment",
+    "BeforeAfter",
     "Broken",
     "Calibration",
     "CaseColumn",
@@ -161,6 +164,8 @@ __all__ = [
     "FoundUnseen",
     "GovernRequest",
     "Governed",
+    "GroupThreshold",
+    "GroupThresholds",
     "HandedOver",
     "JudgeRequest",
     "Judged",
@@ -171,6 +176,7 @@ __all__ = [
     "LookEnd",
     "Member",
     "Message",
+    "Mitigated",
     "MonitorRequest",
     "Monitored",
     "MonitoringReport",

@@ -7,7 +7,9 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.messages.data import Preprocessed
+from modelcycle.messages.group_thresholds import GroupThresholds
 from modelcycle.messages.message import Artifact, Message
+from modelcycle.messages.mitigation import Mitigated
 from modelcycle.messages.run import RunRequest
 
 
@@ -82,6 +84,10 @@ class Recipe(BaseModel):
     members: list[Member]
     calibration: Calibration | None = None
     threshold: float | None = Field(None, description="probability from which the positive class is predicted")
+    reweigh: list[str] = Field(
+        [], description="sensitive columns that weights make independent of the target", exclude_if=_is_empty
+    )
+    groups: GroupThresholds | None = Field(None, description="thresholds by group", exclude_if=_is_empty)
 
 
 class PlannedTrials(Message):
@@ -152,4 +158,5 @@ class SelectedModel(Message):
     packages: dict[str, str] = Field({}, description="versions of the packages that trained and exported it")
     notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
     learning_curve: LearningCurve | None = Field(None, description="None: it would take too long, or too few rows")
+    mitigated: Mitigated | None = Field(None, description="what `fairness.mitigate` changed", exclude_if=_is_empty)
     cached: bool = False

@@ -17,6 +17,7 @@ from modelcycle.messages import Chain, Run, Validated, ValidateRequest
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.distances import prediction_distance
 from modelcycle.model.evidence import Evidence
+from modelcycle.model.group_cutoffs import Cutoffs, of_rows
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import DEFAULT_THRESHOLD, Signature
@@ -39,6 +40,7 @@ from modelcycle.validate.gates import (
     minimum_gates,
     uncompared_gate,
 )
+from modelcycle.validate.mitigation import mitigation
 from modelcycle.validate.new_rows import compare_on_new_rows
 from modelcycle.validate.older_slices import lost_older_slices
 from modelcycle.validate.report import confusion, residuals
@@ -132,6 +134,10 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     )
     fair = fairness_gates(pipeline.fairness, fairness.compared, grouped)
     gates += fair.gates
+    mitigated = mitigation(
+        rows, _signature(request, artifacts).threshold, grouped, pipeline.fairness, fairness.figures,
+        request.select_model.mitigated,
+    )  # fmt: skip
     verdict, reasons = _verdict(gates)
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if verdict == "passed":
@@ -157,7 +163,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         "rows": dict(zip(("train", "validation", "test"), request.preprocess.split, strict=True)),
         "independent": rows.units.count,
         "metric": metric,
-        "threshold": rows.threshold if task == "binary" else None,
+        "threshold": rows.threshold if task == "binary" and isinstance(rows.threshold, float) else None,
         "interval": {"level": CONFIDENCE_LEVEL, "low": shown[0], "high": shown[1]},
         "intervals": intervals,
         "metrics": {
@@ -179,7 +185,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
         "groups": group_metrics(rows.scores.scores, rows.target, task, grouped, rows.threshold),
-        "fairness": fairness.json,
+        "fairness": fairness.json | ({"mitigation": mitigated.json} if mitigated.json else {}),
         "slices": slices.json if slices is not None else None,
         "evidence": _evidence(request, rows, artifacts),
     } | _tables(rows)
@@ -195,7 +201,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         champion=against_champion.metrics if against_champion else None,
         interval=shown,
         figures=fairness.figures,
-        notes=fairness.notes,
+        notes=[*mitigated.notes, *fairness.notes],
         report=put_json(artifacts, request.run.key(STEP, "report.json"), report),
     )
 
@@ -212,9 +218,17 @@ def _read_judged(request: ValidateRequest, artifacts: Store) -> JudgedRows:
         target=labels.target,
         scores=scores,
         units=Units.of(len(labels.target), None if clusters is None else np.asarray(clusters)),
-        threshold=Signature.model_validate_json(artifacts.read(request.select_model.signature)).threshold,
+        threshold=_cutoffs(scores, _signature(request, artifacts)),
         baseline=read_json(artifacts, request.select_model.baseline),
     )
+
+
+def _signature(request: ValidateRequest, artifacts: Store) -> Signature:
+    return Signature.model_validate_json(artifacts.read(request.select_model.signature))
+
+
+def _cutoffs(scores: Scores, signature: Signature) -> Cutoffs:
+    return signature.threshold if scores.cutoffs is None else scores.cutoffs
 
 
 def _shown_metric(task: Task, baseline: dict[str, Any], metrics: dict[str, float]) -> str:
@@ -251,13 +265,14 @@ def _compare_with_champion(
         sentences = sentences or [f"{name} cannot score these rows"]
         return None, [f"not compared with {name}: {sentence}" for sentence in sentences]
     positions = from_npz(artifacts.read(unseen.positions))["positions"]
-    scores = Scores.from_bytes(artifacts.read(scored.champion_scores)).scores
+    stored = Scores.from_bytes(artifacts.read(scored.champion_scores))
+    scores = stored.scores
     if len(scores) != len(positions):
         raise BadMessage("the champion's scores do not belong to the unseen rows", STEP, "start a new run")
     if rows.units.take(positions).count < 2:
         one = f" but {len(positions):,}, which belong together" if len(positions) else ""
         return None, [f"not compared with {name}: it has learned from all test rows{one}"]
-    threshold = Signature.model_validate_json(artifacts.read(champion.signature)).threshold
+    threshold = _cutoffs(stored, Signature.model_validate_json(artifacts.read(champion.signature)))
     return compare_models(name, rows, positions, scores, metric, threshold), []
 
 
@@ -273,7 +288,9 @@ def _prediction_distance(rows: JudgedRows, champion: Compared | None) -> float |
     if champion is None:
         return None
     own = rows.scores.scores[champion.positions]
-    return prediction_distance(champion.scores, own, rows.task, (champion.threshold, rows.threshold))
+    return prediction_distance(
+        champion.scores, own, rows.task, (champion.threshold, of_rows(rows.threshold, champion.positions))
+    )
 
 
 def _verdict(gates: list[Gate]) -> tuple[Literal["passed", "refused", "unchanged"], list[str]]:
