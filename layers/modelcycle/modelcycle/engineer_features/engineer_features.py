@@ -28,7 +28,7 @@ from modelcycle.workplace import Workplace
 
 STEP = "engineer_features"
 MAX_NAMED = 20  # columns in a list of the message; the plan lists all
-MAX_PROXY_ROWS = 10_000  # on which features are held against sensitive columns
+MAX_PROXY_ROWS = 5_000  # on which features are held against sensitive columns
 MAX_REASON_CHARACTERS = 300  # in the message: a reason may contain column names
 
 

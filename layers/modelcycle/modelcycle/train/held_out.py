@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class HeldOut:
     trials: list[TrialResult]
     scores: npt.NDArray[np.float32]
     target: npt.NDArray[Any]
-    rows: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 def read_held_out(finished: list[TrialResult], target: npt.NDArray[Any], artifacts: Store) -> HeldOut:
