@@ -31,6 +31,7 @@ from modelcycle.validate.compared import Compared, JudgedRows, beyond_a_constant
 from modelcycle.validate.evidence import evidence_report
 from modelcycle.validate.fairness import group_metrics
 from modelcycle.validate.fairness_gates import check_fairness, fairness_gates
+from modelcycle.validate.fairness_price import price_of_fairness
 from modelcycle.validate.fairness_report import fairness_report
 from modelcycle.validate.gates import (
     Gate,
@@ -138,10 +139,11 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         rows, _signature(request, artifacts).threshold, grouped, pipeline.fairness, fairness.figures,
         request.select_model.mitigated,
     )  # fmt: skip
+    gates, price = price_of_fairness(gates, against_champion, scored.champion, rows, pipeline.fairness)
     verdict, reasons = _verdict(gates)
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if verdict == "passed":
-        ask = [*request.preprocess.ask, *ask, *fair.ask]
+        ask = [*request.preprocess.ask, *ask, *fair.ask, *price]
     if request.find_unseen.champion_lost:
         reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
     if champion is not None and _is_champion(request, pipeline, champion):
