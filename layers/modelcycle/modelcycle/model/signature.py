@@ -5,23 +5,31 @@ Training and serving both make graph inputs with `Signature.encode`, so that a f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
+from pydantic import Field as PydanticField
 
-from modelcycle.model.columns import Columns, Texts
+from modelcycle.messages.group_thresholds import GroupThresholds
+from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.derive import derive
 from modelcycle.model.fields import Field, has_type, json_values
+from modelcycle.model.group_cutoffs import Cutoffs, group_cutoffs
 from modelcycle.model.plan import Input
 from modelcycle.model.reader import Reader
 from modelcycle.model.request_columns import RequestColumns
 from modelcycle.spec import Task
 
 DEFAULT_THRESHOLD = 0.5
+
+
+def _is_none(value: object) -> bool:
+    """Return whether a field is left out: a signature without it has the bytes that it always had."""
+    return value is None
 
 
 class Signature(BaseModel):
@@ -38,6 +46,7 @@ class Signature(BaseModel):
     missing_values : texts that mean a missing value in every field, in training and in requests
     id_columns : identify an entity, so that all its requests go to one version
     threshold : probability from which the positive class is predicted; binary only
+    groups : thresholds of groups, in place of that one
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -52,6 +61,16 @@ class Signature(BaseModel):
     missing_values: list[str] = []
     id_columns: list[str] = []
     threshold: float = DEFAULT_THRESHOLD
+    groups: GroupThresholds | None = PydanticField(None, exclude_if=_is_none)
+
+    def cutoffs(self, columns: Mapping[str, Values], rows: int) -> Cutoffs:
+        """Return from which probability the positive class is predicted: of all rows, or of each (rows,).
+
+        Parameters
+        ----------
+        columns : typed columns of the rows; or their groups by column
+        """
+        return self.threshold if self.groups is None else group_cutoffs(self.groups, self.threshold, columns, rows)
 
     @property
     def columns(self) -> list[str]:

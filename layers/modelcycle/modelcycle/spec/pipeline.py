@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 
 from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
 from modelcycle.spec.about import About
+from modelcycle.spec.fairness import Fairness
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import MODEL_NAME, ColumnName, Section
@@ -225,6 +226,7 @@ class Pipeline(Section):
     features: Features = Features()
     training: Training = Training()
     gates: Gates = Gates()
+    fairness: Fairness = Fairness()
     staging: Staging = Staging()
     rollout: Rollout = Rollout()
     capture: Capture = Capture()
@@ -270,6 +272,28 @@ class Pipeline(Section):
         if self.training.decide != Decide() and self.task not in ("auto", "binary"):
             message = "decide chooses the threshold of a binary task; this task has none"
             raise _cross_field_error(("training", "decide"), message)
+        return self
+
+    @model_validator(mode="after")
+    def _fairness_names_sensitive_columns(self) -> Pipeline:
+        fairness = self.fairness
+        asked = "mitigate" if fairness.mitigate != "none" else "demographic_parity"
+        if not self.sensitive_columns and (fairness.mitigate != "none" or fairness.judges):
+            message = "fairness is about groups: list the columns that tell them under sensitive_columns"
+            raise _cross_field_error(("fairness", asked), message)
+        for name in fairness.columns:
+            if name not in self.sensitive_columns:
+                listed = ", ".join(self.sensitive_columns)
+                message = f"fairness.columns: {name!r} is not one of sensitive_columns ({listed})"
+                raise _cross_field_error(("fairness", "columns", name), message)
+        if self.task == "regression" and fairness.judges:
+            message = "fairness judges rates of predicted classes; the groups of a regression are measured only"
+            raise _cross_field_error(("fairness",), message)
+        if self.task == "regression" and fairness.mitigate != "none":
+            raise _cross_field_error(("fairness", "mitigate"), "mitigate is for classes; this task has none")
+        if self.task == "multiclass" and fairness.mitigate == "thresholds":
+            message = "mitigate: thresholds is for a binary task only; write `reweighing`"
+            raise _cross_field_error(("fairness", "mitigate"), message)
         return self
 
     @model_validator(mode="after")
