@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -124,3 +125,15 @@ class MemoryTable:
             for write in writes:
                 self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
             self.written += writes
+
+
+class MemoryKeys:
+    """Makes HMACs, as KMS does, by a key that it keeps to itself."""
+
+    def __init__(self, secret: bytes = b"of this test") -> None:
+        self._secret = secret
+        self.calls = 0
+
+    def mac(self, message: bytes) -> bytes:
+        self.calls += 1
+        return hmac.digest(self._secret, message, "sha256")

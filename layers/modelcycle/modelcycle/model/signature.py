@@ -5,21 +5,24 @@ Training and serving both make graph inputs with `Signature.encode`, so that a f
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.derive import derive
-from modelcycle.model.fields import Field, has_type, json_values
+from modelcycle.model import fields as request_fields
+from modelcycle.model.fields import has_type, json_values
 from modelcycle.model.plan import Input
 from modelcycle.model.reader import Reader
 from modelcycle.model.request_columns import RequestColumns
 from modelcycle.spec import Task
+from modelcycle.spec.privacy import Treatment
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -38,6 +41,7 @@ class Signature(BaseModel):
     missing_values : texts that mean a missing value in every field, in training and in requests
     id_columns : identify an entity, so that all its requests go to one version
     threshold : probability from which the positive class is predicted; binary only
+    personal : columns of personal data and how they are treated, before anything of a request is stored
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -46,12 +50,13 @@ class Signature(BaseModel):
     task: Task
     target: str
     classes: list[str]
-    fields: list[Field]
+    fields: list[request_fields.Field]
     ignored: list[str]
     inputs: list[Input]
     missing_values: list[str] = []
     id_columns: list[str] = []
     threshold: float = DEFAULT_THRESHOLD
+    personal: dict[str, Treatment] = Field({}, exclude_if=operator.not_)
 
     @property
     def columns(self) -> list[str]:

@@ -36,11 +36,12 @@ if TYPE_CHECKING:
         Training,
         json_schema,
     )
+    from modelcycle.spec.privacy import Privacy, Treatment
     from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
     from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 # imported when one of their names is first used: what answers predictions needs none of them, and starts without
-LATE_MODULES = ("rules", "sources", "pipeline", "parsing")
+LATE_MODULES = ("rules", "privacy", "sources", "pipeline", "parsing")
 
 __all__ = [
     "CELL_CHECKS",
@@ -66,6 +67,7 @@ __all__ = [
     "Monitoring",
     "Pages",
     "Pipeline",
+    "Privacy",
     "Retraining",
     "Rollout",
     "Rules",
@@ -76,6 +78,7 @@ __all__ = [
     "StreamSource",
     "Task",
     "Training",
+    "Treatment",
     "bound",
     "headline_metric",
     "is_better",

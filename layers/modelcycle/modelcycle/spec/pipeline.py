@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
+from modelcycle.spec.privacy import Privacy
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import MODEL_NAME, ColumnName, Section
 from modelcycle.spec.serving import Capture, Rollout, Staging
@@ -224,6 +225,7 @@ class Pipeline(Section):
     )
     # pydantic's own `schema` would be shadowed
     rules: Rules = Field(Rules(), alias="schema", description="what every batch of rows must hold")
+    privacy: Privacy = Privacy()
     features: Features = Features()
     training: Training = Training()
     gates: Gates = Gates()
@@ -271,6 +273,30 @@ class Pipeline(Section):
         if self.training.decide != Decide() and self.task not in ("auto", "binary"):
             message = "decide chooses the threshold of a binary task; this task has none"
             raise _cross_field_error(("training", "decide"), message)
+        return self
+
+    @model_validator(mode="after")
+    def _personal_columns_are_not_needed(self) -> Pipeline:
+        """Check that nothing needs the values of a column that is not stored as it is."""
+        features, rules = self.features, self.rules
+        times = [self.time_column] if self.time_column is not None else []
+        values = {
+            "target": [self.target], "time_column": times, "sensitive_columns": self.sensitive_columns,
+            "features.numeric": features.numeric, "features.categorical": features.categorical,
+            "features.allow": features.allow, "features.numbers": list(features.numbers),
+            "features.dates": list(features.dates), "schema.columns": list(rules.columns),
+        }  # fmt: skip
+        identities = {"id_columns": self.id_columns, "group_by": self.group_by, "schema.keys": rules.keys}
+        for name, treatment in self.privacy.columns.items():
+            path = ("privacy", "columns", name)
+            for key, names in values.items():
+                if name in names and treatment != "keep":
+                    message = f"{key} needs the values of {name!r}; {treatment} takes them away: choose one of the two"
+                    raise _cross_field_error(path, message)
+            for key, names in identities.items():
+                if name in names and treatment in ("drop", "mask", "encrypt"):
+                    message = f"{key} tells rows apart by {name!r}; {treatment} makes that impossible: pseudonymise it"
+                    raise _cross_field_error(path, message)
         return self
 
     @model_validator(mode="after")
