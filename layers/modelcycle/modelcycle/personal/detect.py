@@ -9,7 +9,7 @@ from modelcycle.cells.missing import USUAL
 from modelcycle.personal import values
 from modelcycle.personal.headers import kinds_of_header
 
-FIRST_VALUES = 60  # if hardly any of these looks like a kind, the others are not tried
+FIRST_VALUES = 24  # if hardly any of these looks like a kind, the others are not tried
 MIN_FIRST = 0.3  # share of those
 MIN_SHARE = 0.5  # of the distinct values: a column of contacts may hold telephone numbers, too
 MIN_WEAK_SHARE = 0.95  # where a tenth of all numbers would pass
@@ -18,7 +18,7 @@ MIN_VALUES = 3  # that look so, without the column's name
 MIN_NAMES = 0.3  # of full names, without the column's name
 MIN_SINGLE_NAMES = 0.6  # of single words
 MIN_HINTED_NAMES = 0.12  # with a name such as `name`
-MIN_DISTINCT_NAMES = 8
+MIN_DISTINCT_NAMES = 5
 
 Test = Callable[[str], bool]
 
@@ -101,12 +101,14 @@ def _by_form(texts: Sequence[str], hints: set[str]) -> Found | None:
 def _is_release(text: str) -> bool:
     """Return whether a text may also be the number of a release, such as 1.2.3.4."""
     parts = text.split(".")
-    return len(parts) == 4 and all(part.isdigit() and int(part) < 100 for part in parts) and int(parts[0]) < 20
+    return len(parts) == 4 and all(part.isdigit() and int(part) < 100 for part in parts) and int(parts[0]) < 10
 
 
 def _by_identity(texts: Sequence[str], hints: set[str]) -> Found | None:
     kind = "national identity numbers"
     hinted = kind in hints
+    if not _share(texts, values.may_be_identity):
+        return None
     for scheme in values.STRONG_IDS:
         share = _share(texts, lambda text, scheme=scheme: values.is_identity(text, scheme))  # type: ignore[misc]
         if share >= (MIN_SHARE if hinted else 0.8) and share * len(texts) >= (1 if hinted else MIN_VALUES):

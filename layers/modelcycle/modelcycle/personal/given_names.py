@@ -4,13 +4,15 @@ Not a list of all names: in a column of some hundred people, a part of them has 
 case. Words that are usual in other columns too (Rose, Mark, Grace, Paris, Jordan, May, April) are left out.
 """
 
+from modelcycle.personal.letters import without_accents
+
 TITLES = frozenset(
     "mr mrs miss ms mx dr prof herr frau fraulein monsieur madame mademoiselle mme mlle senor senora sr sra signor"
     " signora dhr mevr pan pani г-н г-жа".split()
 )
 
 GIVEN_NAMES = frozenset(
-    """
+    without_accents("""
     james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony steven
     paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary nicholas eric
     jonathan stephen larry justin scott brandon benjamin samuel gregory frank alexander raymond patrick jack dennis
@@ -67,5 +69,5 @@ GIVEN_NAMES = frozenset(
     minjun seojun jiwoo hyun jihoon seoyeon jimin soojin eunji 민준 서연 지훈 지민 수진
     nguyen tran minh linh huong thuy duc tuan phuong siti nur budi agus dewi putri eko wahyu juan miguel
     kwame kofi ama akosua chidi chinedu ngozi amara oluwaseun adebayo babatunde thabo sipho nomsa wanjiru otieno
-    """.split()  # noqa: SIM905
+    """).split()  # noqa: SIM905
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import cache
+
+from modelcycle.personal.letters import without_accents
 
 PHRASES: dict[str, tuple[str, ...]] = {
     "e-mail addresses": ("email", "e mail", "mail", "correo", "courriel", "epost", "e post", "почта", "邮箱", "メール", "이메일"),
@@ -57,6 +58,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Kinds, and words without accents in lower case."""
 
+MAX_PHRASE_WORDS = 4
+
 OTHER_THINGS: dict[str, frozenset[str]] = {
     "names": frozenset(
         "product item company station city country state file filename school brand store shop event model street airport"
@@ -74,6 +77,7 @@ OTHER_THINGS: dict[str, frozenset[str]] = {
     "dates of birth": frozenset("weight order rate country place city region state length type".split()),  # noqa: SIM905
     "IP addresses": frozenset("count type class version".split()),  # noqa: SIM905
 }  # fmt: skip
+OTHER_THINGS["perhaps names"] = OTHER_THINGS["names"]
 """Words beside which a phrase means something else: a product name, the price of a phone."""
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -90,19 +94,13 @@ def words_of(header: str) -> list[str]:
     return re.findall(r"[^\W_]+", without_accents(spaced))
 
 
-def without_accents(text: str) -> str:
-    """Return a text in lower case, without what stands above and below its letters.
-
-    >>> without_accents("Łódź, José")
-    'lodz, jose'
-    """
-    folded = unicodedata.normalize("NFKD", text.casefold()).replace("ł", "l").replace("ø", "o").replace("ı", "i")
-    return unicodedata.normalize("NFC", "".join(char for char in folded if not unicodedata.combining(char)))
-
-
 @cache
-def _normal_phrases() -> dict[str, list[list[str]]]:
-    return {kind: [without_accents(phrase).split() for phrase in phrases] for kind, phrases in PHRASES.items()}
+def _kinds_by_phrase() -> dict[tuple[str, ...], set[str]]:
+    kinds: dict[tuple[str, ...], set[str]] = {}
+    for kind, phrases in PHRASES.items():
+        for phrase in phrases:
+            kinds.setdefault(tuple(without_accents(phrase).split()), set()).add(kind)
+    return kinds
 
 
 def kinds_of_header(header: str) -> set[str]:
@@ -112,14 +110,16 @@ def kinds_of_header(header: str) -> set[str]:
     ({'e-mail addresses'}, set(), {'dates of birth'})
     """
     words = words_of(header)
-    found = set()
-    for kind, phrases in _normal_phrases().items():
-        others = OTHER_THINGS.get("names" if kind == "perhaps names" else kind, frozenset())
-        if any(_holds(words, phrase) for phrase in phrases) and not others.intersection(words):
-            found.add(kind)
-    return found
+    known = _kinds_by_phrase()
+    found: set[str] = set()
+    for start in range(len(words)):
+        for end in range(start + 1, min(start + MAX_PHRASE_WORDS, len(words)) + 1):
+            found |= known.get(tuple(words[start:end]), set())
+    for word in words:
+        if not word.isascii():  # scripts without spaces between words
+            found |= {kind for phrase, kinds in known.items() if _is_part(phrase, word) for kind in kinds}
+    return {kind for kind in found if not OTHER_THINGS.get(kind, frozenset()).intersection(words)}
 
 
-def _holds(words: list[str], phrase: list[str]) -> bool:
-    size = len(phrase)
-    return any(words[start : start + size] == phrase for start in range(len(words) - size + 1))
+def _is_part(phrase: tuple[str, ...], word: str) -> bool:
+    return len(phrase) == 1 and len(phrase[0]) > 1 and phrase[0][0] > "\u2fff" and phrase[0] in word

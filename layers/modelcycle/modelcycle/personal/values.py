@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 
 from modelcycle.personal.given_names import GIVEN_NAMES, TITLES
-from modelcycle.personal.headers import without_accents
+from modelcycle.personal.letters import without_accents
 
 MAX_INSPECTED_CHARACTERS = 400  # of a value
 
@@ -162,13 +162,15 @@ def is_nino(text: str) -> bool:
 
 
 def may_be_identity(text: str) -> bool:
-    """Return whether a text may be the number of a document if the column's name says so.
+    """Return whether a text has the length and the digits of a document's number: enough if the column's name says so.
 
-    >>> may_be_identity("C01X00T47"), may_be_identity("123456789"), may_be_identity("yes"), may_be_identity("Germany")
+    >>> may_be_identity("C01X00T47"), may_be_identity("123456789"), may_be_identity("0.123456"), may_be_identity("Germany")
     (True, True, False, False)
     """
-    compact = re.sub(r"[ ./-]", "", text)
-    return 6 <= len(compact) <= 20 and compact.isalnum() and sum(map(str.isdigit, compact)) >= len(compact) / 2
+    compact = re.sub(r"[ ./+-]", "", text)
+    if _DECIMAL.fullmatch(text) or not compact.isascii():
+        return False
+    return 6 <= len(compact) <= 20 and compact.isalnum() and sum(map(str.isdigit, compact)) * 5 >= 2 * len(compact)
 
 
 def is_date(text: str) -> bool:
