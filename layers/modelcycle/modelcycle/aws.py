@@ -18,6 +18,7 @@ from modelcycle.deployments import CodeDeploy
 from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
 from modelcycle.invocations import LambdaFunction
+from modelcycle.key_service import KmsKeys
 from modelcycle.logs import CloudWatchLogs
 from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
@@ -27,7 +28,9 @@ from modelcycle.workplace import Workplace
 MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
 AWS = "aws"  # the template's default of the parameter Place
-NAMES_OF_RESOURCES = ("DATA_BUCKET", "ARTIFACT_BUCKET", "REGISTRY_TABLE", "EVENT_BUS", "CAPTURE_STREAM")
+NAMES_OF_RESOURCES = (
+    "DATA_BUCKET", "ARTIFACT_BUCKET", "REGISTRY_TABLE", "EVENT_BUS", "CAPTURE_STREAM", "SIGNING_KEY", "PSEUDONYM_KEY",
+)  # fmt: skip
 START_BY_SAM = "run `modelcycle up`, then `sam local` with --env-vars build/sam/env.json (samconfig.toml names it)"
 
 
@@ -40,6 +43,8 @@ class Environment(BaseModel):
     data_bucket: str = ""
     artifact_bucket: str = ""
     registry_table: str = ""
+    signing_key: str = ""
+    pseudonym_key: str = ""
     event_bus: str = ""
     lifecycle: str = ""
     rollout: str = ""
@@ -126,6 +131,12 @@ class Adapters:
         """For reads that a caller can do without: one attempt of half a second."""
         client = self.client("dynamodb", connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
         return Registry(DynamoTable(client, self.environment.registry_table, self._unreachable))
+
+    @cached_property
+    def keys(self) -> KmsKeys:
+        """The keys that sign and make pseudonyms. The client is made when one is used."""
+        settings = self.environment
+        return KmsKeys(lambda: self.client("kms"), settings.signing_key, settings.pseudonym_key, self._unreachable)
 
     @cached_property
     def bus(self) -> EventBridgeBus:

@@ -28,6 +28,10 @@ _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
 class Macs(Protocol):
     """What makes an HMAC by a key that it does not give away; `modelcycle.key_service` in a stack."""
 
+    @property
+    def makes_macs(self) -> bool:
+        """Whether there is a key."""
+
     def mac(self, message: bytes) -> bytes:
         """Return the HMAC-SHA-256 of a message, 32 bytes."""
 

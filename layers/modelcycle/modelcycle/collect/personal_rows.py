@@ -32,12 +32,17 @@ class PersonalRows:
     known: Mapping[str, PersonalColumn]
     keys: Macs | None
 
+    @property
+    def has_key(self) -> bool:
+        """Whether this stack can make pseudonyms."""
+        return self.keys is not None and self.keys.makes_macs
+
     def parameters(self) -> dict[str, Any]:
         """Return what of it decides about the result of the step."""
         pipeline = self.pipeline
         known = {name: column.kind for name, column in self.known.items() if column.by == "detected"}
         return pipeline.privacy.model_dump() | {
-            "known": known, "has_key": self.keys is not None, "group_by": pipeline.group_by,
+            "known": known, "has_key": self.has_key, "group_by": pipeline.group_by,
             "features": pipeline.features.model_dump(), "sensitive": pipeline.sensitive_columns,
             "missing": pipeline.missing_everywhere,
         }  # fmt: skip
@@ -48,7 +53,7 @@ class PersonalRows:
         """Return the personal columns of a snapshot, see `decide_personal`."""
         known = {name: column for name, column in self.known.items() if column.by == "detected"}
         return decide_personal(
-            engine, shards, names, rows, self.pipeline, known, has_key=self.keys is not None
+            engine, shards, names, rows, self.pipeline, known, has_key=self.has_key
         )  # fmt: skip
 
     def treated(
