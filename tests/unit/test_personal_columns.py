@@ -100,8 +100,6 @@ def test_broken_lines_and_unread_cells_quote_no_personal_value() -> None:
     assert found_in(workspace.artifacts.objects, secrets) == []
 
 
-
-
 def test_columns_that_the_pipeline_needs_cannot_be_taken_away() -> None:
     for keys, what in [
         ({"privacy": {"columns": {"left": "drop"}}}, "target needs the values of 'left'; drop takes them away"),

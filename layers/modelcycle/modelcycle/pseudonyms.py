@@ -7,7 +7,6 @@ nowhere stored. Whoever has a value and may ask KMS for that HMAC can tell its p
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import unicodedata

@@ -12,7 +12,6 @@ from modelcycle.reading.broken_lines import MAX_LINE_CHARACTERS
 from modelcycle.sql_literal import literal
 from modelcycle.store import MAX_OBJECT_BYTES
 
-
 WITHHELD = "(withheld: the file has personal columns)"
 
 
@@ -57,8 +56,9 @@ def write_quarantine(engine: Any, folder: Path, *, withheld: bool = False) -> Pa
     """
     path = folder / "quarantine.parquet"
     for characters in (MAX_LINE_CHARACTERS, 200, 20):
+        shown = literal(WITHHELD) if withheld else f"left(text, {characters})"
         engine.execute(
-            f"""COPY (SELECT file, line, {literal(WITHHELD) if withheld else f"left(text, {characters})"} AS text, reason FROM broken_lines
+            f"""COPY (SELECT file, line, {shown} AS text, reason FROM broken_lines
                       ORDER BY file, line)
                 TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
         )

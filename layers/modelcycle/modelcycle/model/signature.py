@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelcycle.model import fields as request_fields
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.derive import derive
-from modelcycle.model import fields as request_fields
 from modelcycle.model.fields import has_type, json_values
 from modelcycle.model.plan import Input
 from modelcycle.model.reader import Reader

@@ -1,4 +1,4 @@
-"""What happens to each column of a run: as the pipeline file says, as the live version had it, or as its values look."""
+"""What happens to each column: as the pipeline file says, as the live version had it, or as its values look."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def decide_personal(
     if not has_key and (wants := pipeline.privacy.treated("pseudonymise", "encrypt")):
         raise BadPipeline(
             f"privacy.columns: {wants[0]} needs a key of the stack, and this stack has none",
-            f"pipelines/{pipeline.name}.yaml: privacy.columns", "deploy it with GovernanceKeys=on, or drop or mask the column",
+            f"pipelines/{pipeline.name}.yaml: privacy.columns",
+            "deploy it with GovernanceKeys=on, or drop or mask the column",
         )  # fmt: skip
     personal: dict[str, PersonalColumn] = {}
     for name, texts in sampled_columns(engine, shards, names, rows):

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905
 """Given names and forms of address that are common somewhere: evidence that a column of words names people.
 
 Not a list of all names: in a column of some hundred people, a part of them has one of these. Without accents, in lower
@@ -7,8 +8,10 @@ case. Words that are usual in other columns too (Rose, Mark, Grace, Paris, Jorda
 from modelcycle.personal.letters import without_accents
 
 TITLES = frozenset(
-    "mr mrs miss ms mx dr prof herr frau fraulein monsieur madame mademoiselle mme mlle senor senora sr sra signor"
-    " signora dhr mevr pan pani г-н г-жа".split()
+    """
+        mr mrs miss ms mx dr prof herr frau fraulein monsieur madame mademoiselle mme mlle senor senora sr
+        sra signor signora dhr mevr pan pani г-н г-жа
+    """.split()
 )
 
 GIVEN_NAMES = frozenset(
@@ -69,5 +72,5 @@ GIVEN_NAMES = frozenset(
     minjun seojun jiwoo hyun jihoon seoyeon jimin soojin eunji 민준 서연 지훈 지민 수진
     nguyen tran minh linh huong thuy duc tuan phuong siti nur budi agus dewi putri eko wahyu juan miguel
     kwame kofi ama akosua chidi chinedu ngozi amara oluwaseun adebayo babatunde thabo sipho nomsa wanjiru otieno
-    """).split()  # noqa: SIM905
+    """).split()
 )

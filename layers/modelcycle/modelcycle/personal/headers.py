@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905, a table of words: letters of some scripts count as two
 """What the name of a column says about personal data, in some thirty languages."""
 
 from __future__ import annotations
@@ -61,21 +62,22 @@ PHRASES: dict[str, tuple[str, ...]] = {
 MAX_PHRASE_WORDS = 4
 
 OTHER_THINGS: dict[str, frozenset[str]] = {
-    "names": frozenset(
-        "product item company station city country state file filename school brand store shop event model street airport"
-        " team plant species drug course department dept host hostname class category type field region campaign column"
-        " table project job role package hotel restaurant movie film song album track game book device server domain"
-        " vessel ship pet dog cat horse currency language planet star gene protein".split()  # noqa: SIM905
-    ),
-    "telephone numbers": frozenset(
-        "price cost brand model type count bill charge plan service minutes calls usage os time app user users contract"
-        " has is flag seconds duration size color colour anemia lines multiple".split()  # noqa: SIM905
-    ),
-    "payment card numbers": frozenset("type brand limit balance has is count issuer name score fraud".split()),  # noqa: SIM905
-    "addresses": frozenset("ip email mail mac web url wallet memory type ipv4 ipv6 bitcoin hash count".split()),  # noqa: SIM905
-    "e-mail addresses": frozenset("sent opened clicks count type domain opt optin consent subject has is".split()),  # noqa: SIM905
-    "dates of birth": frozenset("weight order rate country place city region state length type".split()),  # noqa: SIM905
-    "IP addresses": frozenset("count type class version".split()),  # noqa: SIM905
+    "names": frozenset("""
+        product item company station city country state file filename school brand store shop event model
+        street airport team plant species drug course department dept host hostname class category type
+        field region campaign column table project job role package hotel restaurant movie film song album
+        track game book device server domain vessel ship pet dog cat horse currency language planet star
+        gene protein
+    """.split()),
+    "telephone numbers": frozenset("""
+        price cost brand model type count bill charge plan service minutes calls usage os time app user
+        users contract has is flag seconds duration size color colour anemia lines multiple
+    """.split()),
+    "payment card numbers": frozenset("type brand limit balance has is count issuer name score fraud".split()),
+    "addresses": frozenset("ip email mail mac web url wallet memory type ipv4 ipv6 bitcoin hash count".split()),
+    "e-mail addresses": frozenset("sent opened clicks count type domain opt optin consent subject has is".split()),
+    "dates of birth": frozenset("weight order rate country place city region state length type".split()),
+    "IP addresses": frozenset("count type class version".split()),
 }  # fmt: skip
 OTHER_THINGS["perhaps names"] = OTHER_THINGS["names"]
 """Words beside which a phrase means something else: a product name, the price of a phone."""

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, a table of words: letters of some scripts count as two
 """What a single value looks like. Check digits are python-stdnum's; a value is inspected and never kept."""
 
 from __future__ import annotations
