@@ -93,6 +93,7 @@ from modelcycle.messages.scoring import (
     ScoringFailure,
     ScoringShard,
 )
+from modelcycle.messages.sweeping import SweepRequest, Swept
 from modelcycle.messages.traffic import (
     Decided,
     Decision,
@@ -212,6 +213,8 @@ __all__ = [
     "SummarizeRequest",
     "Summarized",
     "SummarizedWindow",
+    "SweepRequest",
+    "Swept",
     "Trial",
     "TrialResult",
     "Trigger",

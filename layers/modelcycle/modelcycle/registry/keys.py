@@ -316,6 +316,11 @@ def decision_to_promote(version_number: int, moves_before: int) -> str:
     return f"PROMOTE#{version_number:08d}#{moves_before}"
 
 
+def decision_to_expire(batch: str) -> str:
+    """Name the deletion of a batch of old objects."""
+    return f"RETENTION#{batch}"
+
+
 def decision_in_run(run_id: str, what: str) -> str:
     """Name what a run decided: `govern`, or the state to which it moved its version."""
     return f"RUN#{run_id}#{what}"

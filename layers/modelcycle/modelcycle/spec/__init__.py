@@ -22,6 +22,7 @@ from modelcycle.spec.section import MODEL_NAME
 from modelcycle.spec.serving import Capture, Evidence, Rollout, Staging
 
 if TYPE_CHECKING:
+    from modelcycle.spec.about import About
     from modelcycle.spec.parsing import parse
     from modelcycle.spec.pipeline import (
         Algorithm,
@@ -37,11 +38,12 @@ if TYPE_CHECKING:
         json_schema,
     )
     from modelcycle.spec.privacy import Privacy, Treatment
+    from modelcycle.spec.retention import Retention
     from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
     from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 # imported when one of their names is first used: what answers predictions needs none of them, and starts without
-LATE_MODULES = ("rules", "privacy", "sources", "pipeline", "parsing")
+LATE_MODULES = ("about", "rules", "privacy", "retention", "sources", "pipeline", "parsing")
 
 __all__ = [
     "CELL_CHECKS",
@@ -49,6 +51,7 @@ __all__ = [
     "MAIN",
     "METRICS",
     "MODEL_NAME",
+    "About",
     "Algorithm",
     "Approval",
     "Capture",
@@ -68,6 +71,7 @@ __all__ = [
     "Pages",
     "Pipeline",
     "Privacy",
+    "Retention",
     "Retraining",
     "Rollout",
     "Rules",

@@ -8,8 +8,10 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 from pydantic_core import PydanticCustomError
 
 from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
+from modelcycle.spec.about import About
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.privacy import Privacy
+from modelcycle.spec.retention import Retention
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import MODEL_NAME, ColumnName, Section
 from modelcycle.spec.serving import Capture, Rollout, Staging
@@ -226,6 +228,7 @@ class Pipeline(Section):
     # pydantic's own `schema` would be shadowed
     rules: Rules = Field(Rules(), alias="schema", description="what every batch of rows must hold")
     privacy: Privacy = Privacy()
+    retention: Retention = Retention()
     features: Features = Features()
     training: Training = Training()
     gates: Gates = Gates()
@@ -235,6 +238,7 @@ class Pipeline(Section):
     monitoring: Monitoring = Monitoring()
     retraining: Retraining = Retraining()
     approval: Approval = Approval()
+    about: About = About()
 
     @property
     def missing_everywhere(self) -> list[str]:
