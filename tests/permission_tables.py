@@ -122,6 +122,8 @@ def _address(name: str, model: str) -> str:
     area, _, file = name.partition("/")
     if area in ("monitoring", "staging"):
         return f"arn:aws:s3:::artifacts/{model}/{area}/00000001/{file}"
+    if area == "erasures":
+        return f"arn:aws:s3:::artifacts/{model}/erasures/20260101t000000-abcdef/{file}"
     if area == "_monitoring":
         return f"arn:aws:s3:::artifacts/_monitoring/model={model}/00000001/day/{file}"
     if area == "_scoring":
