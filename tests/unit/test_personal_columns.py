@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from modelcycle.faults import BadData, BadPipeline, Fault
+from modelcycle.faults import BadData, BadPipeline, Fault, NotAllowed
 from modelcycle.messages import Preprocessed
-from modelcycle.pseudonyms import pseudonym, pseudonym_key
+from modelcycle.personal.encryption import decrypt, encryption_key
+from modelcycle.pseudonyms import pseudonym, pseudonym_key, pseudonym_sql, set_pseudonym_key
 from tests.unit.data_steps import Workspace
 from tests.unit.planted_people import csv_of, found_in, people, secrets_of
 
@@ -47,7 +51,7 @@ def test_an_identifier_becomes_a_pseudonym_that_is_the_same_everywhere() -> None
     assert found_in(workspace.artifacts.objects, secrets_of(rows, PERSONAL)) == []
 
 
-@pytest.mark.parametrize("treatment", ["drop", "mask", "pseudonymise"])
+@pytest.mark.parametrize("treatment", ["drop", "mask", "pseudonymise", "encrypt"])
 def test_a_listed_column_is_treated_whatever_it_holds(treatment: str) -> None:
     rows = people(200)
     workspace, result = workspace_of(rows, privacy={"columns": {"city": treatment}})
@@ -113,3 +117,27 @@ def test_columns_that_the_pipeline_needs_cannot_be_taken_away() -> None:
 def test_a_column_that_is_not_there_is_an_error() -> None:
     with pytest.raises(BadPipeline, match=r"privacy.columns names 'e-mail', which is not a column"):
         workspace_of(people(60), privacy={"columns": {"e-mail": "drop"}})
+
+
+def test_who_has_the_key_can_read_an_encrypted_column_and_nobody_else() -> None:
+    rows = people(60)
+    workspace = Workspace()
+    workspace.data.upload("raw/m/a.csv", csv_of(rows))
+    run = workspace.run(target="left", privacy={"columns": {"Full Name": "encrypt"}})
+    collected = workspace.collect(run)
+    cells = [row[2] for row in workspace.rows(collected)]
+    assert workspace.keys is not None
+    key = encryption_key(workspace.keys, "m")
+    assert [decrypt(key, cell, "Full Name") for cell in cells] == [row["Full Name"] for row in rows]
+    for other, column in ((encryption_key(workspace.keys, "m2"), "Full Name"), (key, "city")):
+        with pytest.raises(NotAllowed, match="cannot be decrypted"):
+            decrypt(other, cells[0], column)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+def test_a_pseudonym_is_the_same_in_a_file_and_in_a_request(text: str) -> None:
+    key = b"k" * 32
+    with duckdb.connect() as engine:
+        set_pseudonym_key(engine, key)
+        (made,) = engine.execute(f"SELECT {pseudonym_sql('t')} FROM (SELECT $1::VARCHAR AS t)", [text]).fetchone()
+    assert made == pseudonym(key, text)

@@ -9,6 +9,7 @@ from typing import Any
 
 from modelcycle.messages.personal import PersonalColumn
 from modelcycle.personal import decide_personal, detect, treat_rows, treated_columns
+from modelcycle.personal.encryption import encrypting, encryption_key
 from modelcycle.pseudonyms import Macs, pseudonym_key, set_pseudonym_key
 from modelcycle.reading import TextTable
 from modelcycle.spec import Pipeline
@@ -62,6 +63,8 @@ class PersonalRows:
         """Return the rows with treated columns, see `treat_rows`."""
         if self.keys is not None and shards and treated_columns(personal, "pseudonymise"):
             set_pseudonym_key(engine, pseudonym_key(self.keys, self.pipeline.name))
+        if self.keys is not None and treated_columns(personal, "encrypt"):
+            encrypting(engine, encryption_key(self.keys, self.pipeline.name))
         return treat_rows(engine, shards, names, personal, self.pipeline.missing_everywhere)
 
     def visible(self, engine: Any, table: TextTable) -> TextTable:

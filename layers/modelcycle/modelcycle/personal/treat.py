@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from modelcycle.engine import row_group_rows
 from modelcycle.messages.personal import PersonalColumn
+from modelcycle.personal.encryption import FUNCTION
 from modelcycle.pseudonyms import pseudonym_sql
 from modelcycle.sql_literal import literal
 
 MAX_MASK_CHARACTERS = 40  # the length of a long text would tell it from others
 
-Encrypt = Callable[[str], str]
-"""SQL of a text to SQL of its ciphertext."""
-
 
 def treat_rows(
     engine: Any, shards: Sequence[Path], names: Sequence[str], personal: Mapping[str, PersonalColumn],
-    missing_values: Iterable[str] = (), encrypted_sql: Encrypt | None = None,
+    missing_values: Iterable[str] = (),
 ) -> list[Path]:  # fmt: skip
     """Return Parquet files with the same rows, in which personal columns are treated; the former files are deleted.
 
@@ -27,11 +25,10 @@ def treat_rows(
 
     Parameters
     ----------
-    engine : with `set_pseudonym_key`, if there are pseudonyms
+    engine : with `set_pseudonym_key` if there are pseudonyms, and `encrypting` if columns are encrypted
     shards : with the columns `file`, `row`, `c0`, `c1` ..., all text
     names : of `c0`, `c1` ...
     missing_values : texts that mean a missing value: they have no pseudonym
-    encrypted_sql : how values are encrypted, if any are
     """
     changed = {number: personal[name].treatment for number, name in enumerate(names) if name in personal}
     changed = {number: treatment for number, treatment in changed.items() if treatment != "keep"}
@@ -47,8 +44,7 @@ def treat_rows(
         elif treatment == "pseudonymise":
             columns.append(f"{pseudonym_sql(column, missing_values)} AS {column}")
         elif treatment == "encrypt":
-            assert encrypted_sql is not None
-            columns.append(f"{encrypted_sql(column)} AS {column}")
+            columns.append(f"{FUNCTION}({column}, {literal(names[number])}) AS {column}")
         else:
             columns.append(column)
     treated = []
