@@ -19,6 +19,7 @@ EFFECTS = {
     "Compact": "writes the captured answers of past hours as Parquet, unless that is done",
     "Monitor": "writes a report; a degraded model is announced, and that starts a run",
     "AcceptFeedback": "keeps the outcomes of the event, which monitoring and rollouts count, unless that is done",
+    "Sweep": "deletes for good what models keep longer than their pipeline files say",
     "Predict": "answers, and captures the answers for monitoring",
     "FinishScoring": "writes the results of the scoring job beside the other results",
 }

@@ -39,10 +39,15 @@ def build_signature(plan: FeaturePlan, schema: TableSchema, train: Columns, pipe
         fields=fields,
         # dropped columns are not in the table, but a row of the data has them
         ignored=[column.name for column in schema.columns if column.name not in field_names]
-        + [name for name in pipeline.drop_columns if name not in column_names],
+        + [
+            name
+            for name in dict.fromkeys([*pipeline.drop_columns, *schema.personal])
+            if name not in column_names and name != schema.target.name
+        ],
         inputs=plan.all_inputs(),
         missing_values=schema.missing_values,
         id_columns=pipeline.id_columns,
+        personal=schema.personal,
     )
 
 

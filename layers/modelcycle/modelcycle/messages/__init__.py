@@ -97,6 +97,7 @@ from modelcycle.messages.scoring import (
     ScoringShard,
 )
 from modelcycle.messages.sealing import Sealed, SealRequest
+from modelcycle.messages.sweeping import SweepRequest, Swept
 from modelcycle.messages.traffic import (
     Decided,
     Decision,
@@ -227,6 +228,8 @@ __all__ = [
     "SummarizeRequest",
     "Summarized",
     "SummarizedWindow",
+    "SweepRequest",
+    "Swept",
     "Trial",
     "TrialResult",
     "Trigger",

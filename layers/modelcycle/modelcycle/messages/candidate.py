@@ -15,7 +15,7 @@ from modelcycle.messages.training import EngineeredFeatures, SelectedModel
 
 def _is_empty(value: object) -> bool:
     """Return whether a field is left out: while functions are replaced, older ones refuse it."""
-    return not value
+    return value is None or value in ("", [], {})
 
 
 class FindUnseenRequest(RunRequest):

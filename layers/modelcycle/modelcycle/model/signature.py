@@ -5,31 +5,28 @@ Training and serving both make graph inputs with `Signature.encode`, so that a f
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
-from pydantic import Field as PydanticField
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.messages.group_thresholds import GroupThresholds
+from modelcycle.model import fields as request_fields
 from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.derive import derive
-from modelcycle.model.fields import Field, has_type, json_values
+from modelcycle.model.fields import has_type, json_values
 from modelcycle.model.group_cutoffs import Cutoffs, group_cutoffs
 from modelcycle.model.plan import Input
 from modelcycle.model.reader import Reader
 from modelcycle.model.request_columns import RequestColumns
 from modelcycle.spec import Task
+from modelcycle.spec.privacy import Treatment
 
 DEFAULT_THRESHOLD = 0.5
-
-
-def _is_none(value: object) -> bool:
-    """Return whether a field is left out: a signature without it has the bytes that it always had."""
-    return value is None
 
 
 class Signature(BaseModel):
@@ -47,6 +44,7 @@ class Signature(BaseModel):
     id_columns : identify an entity, so that all its requests go to one version
     threshold : probability from which the positive class is predicted; binary only
     groups : thresholds of groups, in place of that one
+    personal : columns of personal data and how they are treated, before anything of a request is stored
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -55,13 +53,15 @@ class Signature(BaseModel):
     task: Task
     target: str
     classes: list[str]
-    fields: list[Field]
+    fields: list[request_fields.Field]
     ignored: list[str]
     inputs: list[Input]
     missing_values: list[str] = []
     id_columns: list[str] = []
     threshold: float = DEFAULT_THRESHOLD
-    groups: GroupThresholds | None = PydanticField(None, exclude_if=_is_none)
+    # left out where they are empty: a signature without them has the bytes that it always had
+    groups: GroupThresholds | None = Field(None, exclude_if=operator.not_)
+    personal: dict[str, Treatment] = Field({}, exclude_if=operator.not_)
 
     def cutoffs(self, columns: Mapping[str, Values], rows: int) -> Cutoffs:
         """Return from which probability the positive class is predicted: of all rows, or of each (rows,).

@@ -344,6 +344,11 @@ def decision_to_promote(version_number: int, moves_before: int) -> str:
     return f"PROMOTE#{version_number:08d}#{moves_before}"
 
 
+def decision_to_sweep(batch: str) -> str:
+    """Name the deletion of a batch of old objects."""
+    return f"RETENTION#{batch}"
+
+
 def decision_in_run(run_id: str, what: str) -> str:
     """Name what a run decided: that it `started`, `govern`, the state of its version, and how it `ended`."""
     return f"RUN#{run_id}#{what}"

@@ -38,11 +38,13 @@ if TYPE_CHECKING:
         Training,
         json_schema,
     )
+    from modelcycle.spec.privacy import Privacy, Treatment
+    from modelcycle.spec.retention import Retention
     from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
     from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 # imported when one of their names is first used: what answers predictions needs none of them, and starts without
-LATE_MODULES = ("about" ("fairness", "rules", "sources", "pipeline", "parsing")
+LATE_MODULES = ("about", "fairness", "rules", "privacy", "retention", "sources", "pipeline", "parsing")
 
 __all__ = [
     "CELL_CHECKS",
@@ -72,6 +74,8 @@ __all__ = [
     "Monitoring",
     "Pages",
     "Pipeline",
+    "Privacy",
+    "Retention",
     "Retraining",
     "Rollout",
     "Rules",
@@ -82,6 +86,7 @@ __all__ = [
     "StreamSource",
     "Task",
     "Training",
+    "Treatment",
     "bound",
     "headline_metric",
     "is_better",

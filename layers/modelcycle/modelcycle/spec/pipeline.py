@@ -10,6 +10,8 @@ from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
 from modelcycle.spec.about import About
 from modelcycle.spec.fairness import Fairness
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
+from modelcycle.spec.privacy import Privacy
+from modelcycle.spec.retention import Retention
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import MODEL_NAME, ColumnName, Section
 from modelcycle.spec.section import cross_field_error as _cross_field_error
@@ -223,6 +225,8 @@ class Pipeline(Section):
     )
     # pydantic's own `schema` would be shadowed
     rules: Rules = Field(Rules(), alias="schema", description="what every batch of rows must hold")
+    privacy: Privacy = Privacy()
+    retention: Retention = Retention()
     features: Features = Features()
     training: Training = Training()
     gates: Gates = Gates()
@@ -294,6 +298,30 @@ class Pipeline(Section):
         if self.task == "multiclass" and fairness.mitigate == "thresholds":
             message = "mitigate: thresholds is for a binary task only; write `reweighing`"
             raise _cross_field_error(("fairness", "mitigate"), message)
+        return self
+
+    @model_validator(mode="after")
+    def _personal_columns_are_not_needed(self) -> Pipeline:
+        """Check that nothing needs the values of a column that is not stored as it is."""
+        features, rules = self.features, self.rules
+        times = [self.time_column] if self.time_column is not None else []
+        values = {
+            "target": [self.target], "time_column": times, "sensitive_columns": self.sensitive_columns,
+            "features.numeric": features.numeric, "features.categorical": features.categorical,
+            "features.allow": features.allow, "features.numbers": list(features.numbers),
+            "features.dates": list(features.dates), "schema.columns": list(rules.columns),
+        }  # fmt: skip
+        identities = {"id_columns": self.id_columns, "group_by": self.group_by, "schema.keys": rules.keys}
+        for name, treatment in self.privacy.columns.items():
+            path = ("privacy", "columns", name)
+            for key, names in values.items():
+                if name in names and treatment != "keep":
+                    message = f"{key} needs the values of {name!r}; {treatment} takes them away: choose one of the two"
+                    raise _cross_field_error(path, message)
+            for key, names in identities.items():
+                if name in names and treatment in ("drop", "mask", "encrypt"):
+                    message = f"{key} tells rows apart by {name!r}; {treatment} makes that impossible: pseudonymise it"
+                    raise _cross_field_error(path, message)
         return self
 
     @model_validator(mode="after")
