@@ -228,6 +228,45 @@ def monitor(
 
 @app.command()
 @on_place
+def card(name: ModelOrVersion, *, options: Options) -> int:
+    """Print the model card of a version: what it is for, what it learned from, how good it is, for whom."""
+    from cli.documents import card
+
+    return card(name, options)
+
+
+@app.command()
+@on_place
+def documents(
+    name: ModelOrVersion,
+    to: Annotated[Path | None, typer.Option("--to", help="The folder; else MODEL-VERSION-documents.")] = None,
+    *,
+    options: Options,
+) -> int:
+    """Write a version's documents from what is on record: card, data sheet, technical file, risk index, materials."""
+    from cli.documents import documents
+
+    return documents(name, to, options)
+
+
+@app.command()
+@on_place
+def explain(
+    model: Model,
+    prediction: Annotated[str, typer.Option("--prediction", help="The id that the answer came with.")],
+    at: Annotated[str | None, typer.Option("--at", help="About when it was answered; finds an old one sooner.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="The answer that a change has to reach; else another.")] = None,
+    *,
+    options: Options,
+) -> int:
+    """Explain one prediction: which version gave it, what moved it, and which nearest change would alter it."""
+    from cli.explain import explain
+
+    return explain(model, prediction, at, to, options)
+
+
+@app.command()
+@on_place
 def incidents(
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model's name; else all models.")] = None,
     *,
@@ -364,6 +403,18 @@ def quarantine(
 
 @app.command()
 @on_place
+def verify(
+    name: ModelOrVersion,
+    options: Options,
+) -> int:
+    """Check that records, audit trail, objects and captures are those that were written."""
+    from cli.verify import verify
+
+    return verify(name, options)
+
+
+@app.command()
+@on_place
 def reproduce(
     version: Version,
     folder: Annotated[
@@ -474,6 +525,23 @@ def promote(version: Version, why: Why = "", *, options: Options) -> int:
     from cli.decide import decide
 
     return decide("promote", version, why, options)
+
+
+@app.command()
+@on_place
+def policy(
+    model: Annotated[str | None, typer.Argument(help="A model; without it: all policies.")] = None,
+    check: Annotated[Path | None, typer.Option("--check", help="Check a policy file, line by line.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a policy file.")] = False,
+    figures: Annotated[bool, typer.Option("--figures", help="List what rules may be about.")] = False,
+    *,
+    options: Options,
+) -> int:
+    """Show which policy applies to a model and how its newest run stands, or check a policy file."""
+    from cli.policy import check_one_way, policy
+
+    check_one_way(model, check, schema, figures)
+    return policy(model, check, schema, figures, options)
 
 
 @app.command()

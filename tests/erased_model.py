@@ -216,6 +216,11 @@ class Flows:
         raise AssertionError
 
 
+def is_of_erasures(key: str) -> bool:
+    """Return whether an object is an erasure's own."""
+    return "/erasures/" in key or "/_erasing/" in key
+
+
 def holds(key: str, body: bytes) -> bool:
     return any(needle in part for part in (key.encode(), *decoded(body)) for needle in NEEDLES)
 

@@ -37,6 +37,7 @@ class StackFacts:
     log_days : the longest retention of a log group; None if one never expires
     capture_days : after how many days captures are deleted; None if never
     looks : of the monitor, a month; None if its schedule is no plain rate
+    data_keys : those of the keys that encrypt data
     other : types of resources that the estimate does not know
     """
 
@@ -53,6 +54,7 @@ class StackFacts:
     buffer_seconds: int = 300
     point_in_time: bool = False
     keys: int = 0
+    data_keys: int = 0
     shards: int = 0
     queues: bool = False
     other: list[str] = field(default_factory=list)
@@ -150,6 +152,7 @@ def _add(facts: StackFacts, stack: DeployedStack, name: str, resource: dict[str,
         facts.shards += int(_value(stack, properties.get("ShardCount"), None) or 1)
     elif kind == "AWS::KMS::Key":
         facts.keys += 1
+        facts.data_keys += "KeySpec" not in properties  # the others sign, or make pseudonyms
     elif kind == "AWS::SQS::Queue" and "Condition" in resource:
         facts.queues = True
     elif not kind.startswith(COUNTED):

@@ -14,7 +14,7 @@ from modelcycle.captured.manifest import Manifest
 from modelcycle.model.columns import Columns
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
-from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, rows, text
+from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, is_of_erasures, rows, text
 from tests.versioned_store import Killed
 
 PLAN = sys.modules["modelcycle.erase.plan_erasure"]  # the package exports a function of this name
@@ -111,7 +111,7 @@ def test_the_receipt_counts_and_names_nobody(erased: ErasedModel) -> None:
     entry = erased.registry.audit.all(MODEL)[0]
     assert (entry.decision, entry.by) == ("erased", "ann")
     assert entry.evidence["receipt"]["sha256"] == erased.registry.erasures.all(MODEL)[0].receipt.sha256  # type: ignore[union-attr]
-    left = [key for key in erased.artifacts.everything() if "/erasures/" in key]
+    left = [key for key in erased.artifacts.everything() if is_of_erasures(f"artifacts/{key}")]
     assert sorted(key.rpartition("/")[2] for key in left) == ["receipt.json", "tombstones.json"]
 
 
@@ -136,9 +136,9 @@ def test_the_lease_is_free_and_the_files_that_were_rewritten_start_no_run(erased
 def test_a_look_changes_nothing_and_counts() -> None:
     model = ErasedModel()
     model.ask()
-    before = {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    before = {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
     assert model.run("find")["state"] == "found"
-    assert before == {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    assert before == {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
     preview = json.loads(model.artifacts.latest(f"{MODEL}/erasures/{ERASURE}/preview.json")[0])
     assert preview["classes"]["uploads"] == {"objects": 6, "rows": 10, "old": 2}
     assert preview["classes"]["test rows of a version"]["rows"] == 1
@@ -149,24 +149,24 @@ def test_a_look_changes_nothing_and_counts() -> None:
 def test_somebody_who_is_not_there_is_told_and_nothing_changes(subject: dict[str, str]) -> None:
     model = ErasedModel()
     model.ask(subject)
-    before = {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    before = {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
     model.run("find")
     preview = json.loads(model.artifacts.latest(f"{MODEL}/erasures/{ERASURE}/preview.json")[0])
     assert preview["objects"] == 0
     assert (preview["missing_columns"] == ["nobody"]) == ("nobody" in subject)
     assert bool(preview["alike"]) == (subject.get("person") == "p-000077")
     assert model.run()["rows"] == 0
-    assert before == {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    assert before == {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
 
 
 def test_more_rows_than_were_confirmed_are_refused_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PLAN, "MAX_UNASKED_ROWS", 5)
     model = ErasedModel()
     model.ask(rows=9)
-    before = {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    before = {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
     ended = model.run()
     assert ended["state"] == "refused" and "--rows 10" in ended["reason"]
-    assert before == {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    assert before == {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
     assert model.registry.leases.holder(MODEL).execution == ""
     model.ask(rows=10)
     assert model.run()["state"] == "done"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import cache, cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,9 +16,11 @@ from modelcycle.bus import EventBridgeBus
 from modelcycle.cloud_metrics import CloudWatch
 from modelcycle.deployments import CodeDeploy
 from modelcycle.erasing_store import S3ErasingStore
+from modelcycle.expiring_store import S3ExpiringStore
 from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
 from modelcycle.invocations import LambdaFunction
+from modelcycle.key_service import KmsKeys
 from modelcycle.logs import CloudWatchLogs
 from modelcycle.messages import Artifact
 from modelcycle.outages import Unreachable, outages_as_faults
@@ -26,10 +28,15 @@ from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import MAX_OBJECT_BYTES, S3Store
 from modelcycle.workplace import Workplace
 
+if TYPE_CHECKING:
+    from modelcycle.policy.shelf import Shelf
+
 MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
 AWS = "aws"  # the template's default of the parameter Place
-NAMES_OF_RESOURCES = ("DATA_BUCKET", "ARTIFACT_BUCKET", "REGISTRY_TABLE", "EVENT_BUS", "CAPTURE_STREAM")
+NAMES_OF_RESOURCES = (
+    "DATA_BUCKET", "ARTIFACT_BUCKET", "REGISTRY_TABLE", "EVENT_BUS", "CAPTURE_STREAM", "SIGNING_KEY", "PSEUDONYM_KEY",
+)  # fmt: skip
 START_BY_SAM = "run `modelcycle up`, then `sam local` with --env-vars build/sam/env.json (samconfig.toml names it)"
 
 
@@ -42,6 +49,9 @@ class Environment(BaseModel):
     data_bucket: str = ""
     artifact_bucket: str = ""
     registry_table: str = ""
+    seal_bucket: str = ""
+    signing_key: str = ""
+    pseudonym_key: str = ""
     event_bus: str = ""
     lifecycle: str = ""
     rollout: str = ""
@@ -99,6 +109,20 @@ class Adapters:
         """The version of the code, on which every result depends."""
         return self.environment.code_version
 
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a local cloud, which has one operator."""
+        return os.environ.get("PLACE", AWS) != AWS
+
+    @property
+    def policies(self) -> Shelf:
+        """The policies that are deployed with this function."""
+        from modelcycle.policy.shelf import (
+            deployed_shelf,
+        )  # few functions have policies, and none that answers requests
+
+        return deployed_shelf()
+
     @cached_property
     def data(self) -> S3Store:
         return S3Store(self._s3, self.environment.data_bucket, self._unreachable, replacement=self._replacement)
@@ -124,6 +148,21 @@ class Adapters:
         return self.registry.erasures.replacement(artifact) if self.environment.registry_table else None
 
     @cached_property
+    def seals(self) -> S3Store:
+        """The bucket of the daily seals."""
+        return S3Store(self._s3, self.environment.seal_bucket, self._unreachable)
+
+    @cached_property
+    def expiring_data(self) -> S3ExpiringStore:
+        """The data bucket with all versions of its objects, to delete old ones."""
+        return S3ExpiringStore(self._s3, self.environment.data_bucket, self._unreachable)
+
+    @cached_property
+    def expiring_artifacts(self) -> S3ExpiringStore:
+        """The artifact bucket with all versions of its objects, to delete old ones."""
+        return S3ExpiringStore(self._s3, self.environment.artifact_bucket, self._unreachable)
+
+    @cached_property
     def workplace(self) -> Workplace:
         """Where this process does its work, see `modelcycle.workplace`."""
         settings = self.environment
@@ -142,6 +181,12 @@ class Adapters:
         """For reads that a caller can do without: one attempt of half a second."""
         client = self.client("dynamodb", connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
         return Registry(DynamoTable(client, self.environment.registry_table, self._unreachable))
+
+    @cached_property
+    def keys(self) -> KmsKeys:
+        """The keys that sign and make pseudonyms. The client is made when one is used."""
+        settings = self.environment
+        return KmsKeys(lambda: self.client("kms"), settings.signing_key, settings.pseudonym_key, self._unreachable)
 
     @cached_property
     def bus(self) -> EventBridgeBus:

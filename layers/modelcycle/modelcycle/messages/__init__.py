@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from modelcycle.messages.artifact import Artifact, artifacts_in, foreign_names
 from modelcycle.messages.candidate import (
+    AppliedPolicy,
     Chain,
     CheckedRefit,
     CheckRefitRequest,
@@ -57,8 +58,10 @@ from modelcycle.messages.erasure import (
 )
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
+from modelcycle.messages.group_thresholds import GroupThreshold, GroupThresholds
 from modelcycle.messages.hand_over import Assignment, ContainerOutcome, HandedOver
 from modelcycle.messages.message import Message
+from modelcycle.messages.mitigation import BeforeAfter, Mitigated
 from modelcycle.messages.monitoring import (
     Broken,
     Compacted,
@@ -102,11 +105,15 @@ from modelcycle.messages.scoring import (
     ScoringFailure,
     ScoringShard,
 )
+from modelcycle.messages.sealing import Sealed, SealRequest
+from modelcycle.messages.sweeping import SweepRequest, Swept
 from modelcycle.messages.traffic import (
     Decided,
     Decision,
     Deployed,
     DeployRequest,
+    Expired,
+    ExpireRequest,
     Finding,
     Judged,
     JudgeRequest,
@@ -132,8 +139,10 @@ from modelcycle.messages.training import (
 )
 
 __all__ = [
+    "AppliedPolicy",
     "Artifact",
     "Assignment",
+    "BeforeAfter",
     "Broken",
     "Calibration",
     "CaseColumn",
@@ -163,6 +172,8 @@ __all__ = [
     "ErasedObjects",
     "Estimate",
     "Event",
+    "ExpireRequest",
+    "Expired",
     "FailedScoring",
     "FailedShard",
     "FindUnseenRequest",
@@ -174,6 +185,8 @@ __all__ = [
     "FoundUnseen",
     "GovernRequest",
     "Governed",
+    "GroupThreshold",
+    "GroupThresholds",
     "HandedOver",
     "JudgeRequest",
     "Judged",
@@ -184,6 +197,7 @@ __all__ = [
     "LookEnd",
     "Member",
     "Message",
+    "Mitigated",
     "MonitorRequest",
     "Monitored",
     "MonitoringReport",
@@ -219,6 +233,8 @@ __all__ = [
     "ScoredShard",
     "ScoringFailure",
     "ScoringShard",
+    "SealRequest",
+    "Sealed",
     "SelectModelRequest",
     "SelectedModel",
     "Signal",
@@ -227,6 +243,8 @@ __all__ = [
     "SummarizeRequest",
     "Summarized",
     "SummarizedWindow",
+    "SweepRequest",
+    "Swept",
     "Trial",
     "TrialResult",
     "Trigger",

@@ -5,7 +5,9 @@ Only this package knows the table's keys (`keys` lists them). Callers use the na
 
 from __future__ import annotations
 
+from modelcycle.registry.approvals import Approval, Approvals, Approved, Counted
 from modelcycle.registry.audit import Audit, Entry
+from modelcycle.registry.chain import Head
 from modelcycle.registry.erasures import ErasureRecord, Erasures, LearnedFromErased, Rewritten
 from modelcycle.registry.events import EventKind
 from modelcycle.registry.incident import Incident, IncidentChange
@@ -29,14 +31,19 @@ from modelcycle.registry.versions import ReferenceRows, Version, Versions
 
 __all__ = [
     "Announcement",
+    "Approval",
+    "Approvals",
+    "Approved",
     "Audit",
     "Claim",
+    "Counted",
     "DynamoTable",
     "Entry",
     "ErasureRecord",
     "Erasures",
     "EventKind",
     "Governor",
+    "Head",
     "Incident",
     "IncidentChange",
     "IncidentKind",
@@ -90,6 +97,7 @@ class Registry:
         self.results = Results(table)
         self.standings = Standings(table)
         self.versions = Versions(table, self.standings)
+        self.approvals = Approvals(table, self.standings)
         self.routes = Routes(table, self.standings)
         self.streams = Streams(table)
         self.judgements = Judgements(table)
