@@ -19,6 +19,7 @@ POLICIES = {
     "Auditor": ("permissions.yaml", "AuditorPolicy"),
     "Operator": ("permissions.yaml", "OperatorPolicy"),
     "Approver": ("access.yaml", "DecidePolicy"),
+    "Eraser": ("permissions.yaml", "ErasePolicy"),
     "Caller": ("access.yaml", "PredictPolicy"),
 }
 # what no policy allows anywhere
@@ -78,7 +79,11 @@ def needs_of(policy: str) -> set[str]:
         return {"calls"}
     if policy == "Approver":
         return {"decide"}
+    if policy == "Eraser":
+        return {"erase", "retrain"}
     found = {need for verb in verbs().values() if policy in verb.policies for need in verb.needs} - {"decide"}
+    if policy == "Auditor":
+        found -= {"erase", "retrain"}
     return found | needs_of("Auditor") if policy == "Operator" else found
 
 
@@ -126,6 +131,12 @@ def arns(site: Site) -> dict[str, list[str]]:
         "the state machine of the lifecycle": [given["LifecycleArn"]],
         "the state machine of monitoring": [given["MonitoringArn"]],
         "the state machine of scoring": [given["BatchScoringArn"]],
+        "runs of erasures": executions("erasure"),
+        "the state machine of erasures": [given["ErasureArn"]],
+        **{
+            f"{name}s of erasures": [f"{artifacts}/{model}/erasures/20260101t000000-ab/{name}.json" for model in MODELS]
+            for name in ("request", "preview", "receipt")
+        },
         "functions of the stack": [
             f"arn:aws:lambda:{scope}:function:{stack}-Train-1", given["PullArn"], retrain, candidate
         ],

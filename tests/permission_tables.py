@@ -27,7 +27,9 @@ PARAMETERS = {
     "PseudonymKeyArn": "arn:aws:kms:us-east-1:1:key/pseudonyms",
     "SourceBuckets": "", "LargeTraining": "fargate", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
-DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "compacted", "feedback", "score", "scored")
+DATA_AREAS = (
+    "raw", "landed", "pipelines", "shared", "captures", "captures-failed", "compacted", "feedback", "score", "scored",
+)  # fmt: skip
 # a model may be named as a part of keys is
 MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "monitoring", "staging", "scoring", "a", "a-b")
 

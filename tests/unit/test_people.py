@@ -24,6 +24,7 @@ SITE = Site({
     "LifecycleArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-lifecycle",
     "MonitoringArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-monitoring",
     "BatchScoringArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-batch-scoring",
+    "ErasureArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-erasure",
     "PullArn": f"arn:aws:lambda:{SCOPE}:function:mc-Pull-1:live",
     "RetrainArn": f"arn:aws:lambda:{SCOPE}:function:mc-Retrain-1:live",
     "CandidateArn": f"arn:aws:lambda:{SCOPE}:function:mc-Candidate-1:live",
