@@ -116,7 +116,7 @@ def arns(site: Site) -> dict[str, list[str]]:
             f"{data}/compacted/model={model}/{file}"
             for model in MODELS for file in ("progress.json", "2026/01/01/00/manifest.json")
         ],
-        "MODEL/erasures/": [f"{artifacts}/{model}/erasures/1/tombstones.json" for model in MODELS],
+        "tombstones of erasures": [f"{artifacts}/{model}/erasures/1/tombstones.json" for model in MODELS],
         "holdout/": [
             f"{artifacts}/holdout/{kind}/{model}/a.npz" for kind in ("features", "labels") for model in MODELS
         ],
