@@ -63,6 +63,9 @@ class MemoryStore:
         body = self.objects.get(artifact.uri.removeprefix(f"s3://{self.bucket}/"))
         return body is not None and hashlib.sha256(body).hexdigest() == artifact.sha256
 
+    def exists(self, key: str) -> bool:
+        return key in self.objects
+
     def list(self, prefix: str) -> Iterator[Listed]:
         for key in sorted(self.objects):
             if key.startswith(prefix):
@@ -174,3 +177,6 @@ class MemoryKeys:
         if not has_key:
             raise Fault("this stack has no such key", "parameter GovernanceKeys")
         self.calls.append(name)
+
+
+UNSIGNED = MemoryKeys(signs=False, makes_macs=False)  # a stack with GovernanceKeys=off

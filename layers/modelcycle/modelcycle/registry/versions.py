@@ -51,6 +51,7 @@ class Version(BaseModel):
     capture : which of its answers are captured, and what of them
     contract_change : how its columns differ from those of the champion when it was registered
     reference : what its live traffic is compared with; None for a version that is older than this
+    bundle : its signature by the stack's key; None if it was registered without one. `signature` is that of its columns
     """
 
     model: str
@@ -81,6 +82,7 @@ class Version(BaseModel):
     capture: Capture = Capture()
     contract_change: ContractChange | None = None
     reference: ReferenceRows | None = None
+    bundle: Artifact | None = None
 
     @property
     def judged(self) -> Artifact:
@@ -90,7 +92,7 @@ class Version(BaseModel):
     @property
     def essentials(self) -> tuple[Artifact, ...]:
         """The artifacts without which the version cannot be served, rolled out or monitored."""
-        return self.onnx, self.signature, self.profile, self.pipeline
+        return self.onnx, self.signature, self.profile, self.pipeline, *((self.bundle,) if self.bundle else ())
 
     @property
     def answers_key(self) -> str:
