@@ -164,7 +164,13 @@ class Versions:
         unit.announce("VersionRegistered", version=number, run_id=draft.run_id, **detail)
         unit.audit(
             keys.decision_about_state(number, 0),
-            Entry(at=standing.at, subject=f"version {number}", decision="registered", by=standing.by),
+            Entry(
+                at=standing.at,
+                subject=f"version {number}",
+                decision="registered",
+                by=standing.by,
+                evidence={"bundle": version.bundle.sha256} if version.bundle else {},
+            ),
         )
         unit.commit()
         return version, True
