@@ -76,7 +76,7 @@ def _fields(signature: Signature) -> list[Field]:
     fields = [field for field in signature.fields if field.name in read]
     if signature.groups is not None:
         raise NotExportable(
-            "the version decides by thresholds of groups, which the model's scorer applies and a graph cannot", "--mlflow",
+            "the version decides by thresholds of groups, which its scorer applies and a graph cannot", "--mlflow",
             "export the signed files instead, without --mlflow",
         )  # fmt: skip
     if any(not field.name or field.name.startswith((MODEL, PREFIX)) for field in fields):
