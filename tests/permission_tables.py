@@ -25,6 +25,7 @@ PARAMETERS = {
     "CaptureStreamArn": "arn:aws:firehose:us-east-1:1:deliverystream/c",
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
     "PseudonymKeyArn": "arn:aws:kms:us-east-1:1:key/pseudonyms",
+    "SigningKeyArn": "arn:aws:kms:us-east-1:1:key/signing",
     "SourceBuckets": "", "LargeTraining": "fargate", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
 DATA_AREAS = (

@@ -389,11 +389,6 @@ def decision_in_run(run_id: str, what: str) -> str:
     return f"RUN#{run_id}#{what}"
 
 
-def decision_to_erase(erasure_id: str) -> str:
-    """Name a person's decision to erase somebody's rows."""
-    return f"ERASE#{erasure_id}"
-
-
 def decision_of_judge(rollout: str, step: int, moves: int, looks: int) -> str:
     """Name what the judge decided about a step of a rollout, at its look of that number at that move of the route."""
     return f"JUDGE#{rollout}#{step:08d}#{moves:08d}#{looks}"
@@ -440,6 +435,11 @@ def partitions(model: str) -> list[str]:
         "AUDIT", "ERASURE",
     )  # fmt: skip
     return [f"{kind}#{model}" for kind in kinds] + [f"RESULT#{step}#{model}" for step in STEPS]
+
+
+def decision_to_erase(erasure_id: str) -> str:
+    """Name a person's decision to erase somebody's rows."""
+    return f"ERASE#{erasure_id}"
 
 
 # keys as they were before `pk` named the kind; `infra/old_keys.py` moves their records
