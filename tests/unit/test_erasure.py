@@ -14,6 +14,7 @@ from modelcycle.captured.manifest import Manifest
 from modelcycle.model.columns import Columns
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
+from modelcycle.pseudonyms import pseudonym, pseudonym_key
 from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, is_of_erasures, rows, text
 from tests.versioned_store import Killed
 
@@ -198,6 +199,35 @@ def test_killed_anywhere_and_started_again_it_ends_the_same(erased: ErasedModel,
     assert model.found() == []
     assert model.everything() == erased.everything()
     assert model.registry.erasures.learned(MODEL).keys() == {1}
+
+
+def test_test_rows_without_the_column_are_found_by_their_snapshot() -> None:
+    model = ErasedModel(drops_id=True)
+    model.ask()
+    assert model.run()["state"] == "done" and model.found() == []
+    reference = model.version.reference
+    assert reference is not None
+    assert from_npz(model.artifacts.read(reference.labels))["values0"].tolist() == [0, 2, 3]
+
+
+class Keys:
+    """Makes the same HMAC of the same message, as KMS does."""
+
+    makes_macs = True
+
+    def mac(self, message: bytes) -> bytes:
+        return hashlib.sha256(message).digest()
+
+
+def test_rows_that_know_only_the_pseudonym_are_found() -> None:
+    model = ErasedModel()
+    model.keys = Keys()
+    name = pseudonym(pseudonym_key(model.keys, MODEL), PERSON)
+    body = f"person,age\n{name},39\nP-1,40\n".encode()
+    model.data.upload(f"landed/{MODEL}/main/2026/03/04/12/a.csv", body)
+    model.ask()
+    assert model.run()["state"] == "done"
+    assert model.data.latest(f"landed/{MODEL}/main/2026/03/04/12/a.csv")[0] == b"person,age\nP-1,40\n"
 
 
 def test_a_person_elsewhere_keeps_the_city_that_others_share() -> None:

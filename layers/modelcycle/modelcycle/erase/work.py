@@ -24,8 +24,11 @@ from pydantic import BaseModel, ConfigDict
 from modelcycle.erase.subjects import Subjects
 from modelcycle.erase.traces import Traces
 from modelcycle.faults import BadMessage, Unknown
+from modelcycle.key_service import KeyService
 from modelcycle.messages import Artifact, Wanted
 from modelcycle.messages.erasure import erasure_prefix, request_key, work_prefix
+from modelcycle.personal.encryption import encrypt, encryption_key
+from modelcycle.pseudonyms import pseudonym, pseudonym_key
 from modelcycle.store import S3Store
 
 MAX_KEPT_ROWS = 20_000  # rows of subjects whose cells are remembered, to recognize them where no id stands
@@ -203,9 +206,21 @@ class Work:
     def keep_known(self, found: Found) -> None:
         self._replace("known.json", found.model_dump(mode="json"))
 
-    def subjects(self, known: Found | None = None) -> Subjects:
-        """Return the subjects, with the predictions that were made for them as far as they are known."""
-        return Subjects.of(self.wanted().subjects, (known or self.known()).predictions)
+    def subjects(self, known: Found, keys: KeyService | None) -> Subjects:
+        """Return the subjects, with the predictions that were made for them as far as they are known.
+
+        Parameters
+        ----------
+        keys : which make the pseudonym and the ciphertext of a value, as tables of runs have them
+        """
+        wanted = self.wanted().subjects
+        pairs = {(column, value) for subject in wanted for column, value in subject.items()}
+        also: dict[tuple[str, str], list[str]] = {}
+        if keys is not None and keys.makes_macs:
+            own, sealing = pseudonym_key(keys, self.model), encryption_key(keys, self.model)
+            for column, value in pairs:
+                also[column, value] = [pseudonym(own, value), encrypt(sealing, value, column)]
+        return Subjects.of(wanted, known.predictions, also)
 
     def traces(self, known: Found) -> Traces:
         return Traces.of(known.own, known.shared, known.rows, self.wanted().subjects)
