@@ -228,6 +228,45 @@ def monitor(
 
 @app.command()
 @on_place
+def card(name: ModelOrVersion, *, options: Options) -> int:
+    """Print the model card of a version: what it is for, what it learned from, how good it is, for whom."""
+    from cli.documents import card
+
+    return card(name, options)
+
+
+@app.command()
+@on_place
+def documents(
+    name: ModelOrVersion,
+    to: Annotated[Path | None, typer.Option("--to", help="The folder; else MODEL-VERSION-documents.")] = None,
+    *,
+    options: Options,
+) -> int:
+    """Write a version's documents from what is on record: card, data sheet, technical file, risk index, materials."""
+    from cli.documents import documents
+
+    return documents(name, to, options)
+
+
+@app.command()
+@on_place
+def explain(
+    model: Model,
+    prediction: Annotated[str, typer.Option("--prediction", help="The id that the answer came with.")],
+    at: Annotated[str | None, typer.Option("--at", help="About when it was answered; finds an old one sooner.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="The answer that a change has to reach; else another.")] = None,
+    *,
+    options: Options,
+) -> int:
+    """Explain one prediction: which version gave it, what moved it, and which nearest change would alter it."""
+    from cli.explain import explain
+
+    return explain(model, prediction, at, to, options)
+
+
+@app.command()
+@on_place
 def incidents(
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model's name; else all models.")] = None,
     *,

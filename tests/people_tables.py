@@ -86,7 +86,7 @@ def arns(site: Site) -> dict[str, list[str]]:
     """Return the ARNs for which each name of the document stands: examples, where it names many."""
     given, scope, stack = site.parameters, site.scope, site.parameters["Stack"]
     data, artifacts = given["DataBucketArn"], given["ArtifactBucketArn"]
-    retrain = given["RetrainArn"]
+    retrain, candidate = given["RetrainArn"], given["CandidateArn"]
 
     def executions(machine: str) -> list[str]:
         return [f"arn:aws:states:{scope}:execution:{stack}-{machine}:plums-7"]
@@ -126,9 +126,12 @@ def arns(site: Site) -> dict[str, list[str]]:
         "the state machine of the lifecycle": [given["LifecycleArn"]],
         "the state machine of monitoring": [given["MonitoringArn"]],
         "the state machine of scoring": [given["BatchScoringArn"]],
-        "functions of the stack": [f"arn:aws:lambda:{scope}:function:{stack}-Train-1", given["PullArn"], retrain],
+        "functions of the stack": [
+            f"arn:aws:lambda:{scope}:function:{stack}-Train-1", given["PullArn"], retrain, candidate
+        ],
         "the function that pulls rows": [given["PullArn"]],
         "the function that decides about runs": [retrain],
+        "the function that answers for any version": [candidate],
         "the log of predictions": [
             f"arn:aws:logs:{scope}:log-group:/modelcycle/{stack}/predict{end}" for end in (":*", "")
         ],

@@ -26,6 +26,7 @@ SITE = Site({
     "BatchScoringArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-batch-scoring",
     "PullArn": f"arn:aws:lambda:{SCOPE}:function:mc-Pull-1:live",
     "RetrainArn": f"arn:aws:lambda:{SCOPE}:function:mc-Retrain-1:live",
+    "CandidateArn": f"arn:aws:lambda:{SCOPE}:function:mc-Candidate-1:live",
     "ScheduleRoleArn": "arn:aws:iam::123456789012:role/mc-ScheduleRole-1", "ApiId": "api", "Access": "iam",
 })  # fmt: skip
 ACTIONS = {action for pairs in needs().values() for action, _ in pairs} | FORBIDDEN

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from modelcycle.govern.card import card
-from modelcycle.govern.lineage import lineage
+from modelcycle.documents import Made, ProfileFacts, card, markdown
+from modelcycle.govern.lineage import lineage, runtime
 from modelcycle.govern.policy import Facts, check
 from modelcycle.messages import CaseRecipe, Governed, GovernRequest
 from modelcycle.model.plan import FeaturePlan
@@ -30,13 +30,14 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
         broken = [f"{rule.name}: {rule.detail}" if rule.detail else rule.name for rule in rules if not rule.holds]
         decision = "refused" if broken else "passed"
         cases = _case_recipe(request, artifacts)
-        record = lineage(facts, read_json(artifacts, request.collect.manifest), cases)
+        made = _made(facts, cases, artifacts)
+        record = lineage(facts, made.manifest, cases)
         return Governed.model_validate(
             {
                 "decision": decision,
                 "rules": rules,
                 "broken": broken,
-                "card": artifacts.put(run.key(STEP, "card.md"), card(facts, rules, decision, cases).encode()),
+                "card": artifacts.put(run.key(STEP, "card.md"), markdown(card(made, rules, decision)).encode()),
                 "lineage": put_json(artifacts, run.key(STEP, "lineage.json"), record),
             }
         )
@@ -54,6 +55,20 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
         ),
     )  # fmt: skip
     return result
+
+
+def _made(facts: Facts, cases: CaseRecipe | None, artifacts: Store) -> Made:
+    """Return what the run has recorded about the candidate, as documents read it."""
+    request = facts.request
+    return Made(
+        run=request.run, pipeline=facts.pipeline, code=facts.code, runtime=runtime(), collect=request.collect,
+        preprocess=request.preprocess, engineer_features=request.engineer_features,
+        select_model=request.select_model, find_unseen=request.find_unseen, validate=request.validate_,
+        refit=request.refit, plan=facts.plan,
+        profile=ProfileFacts.model_validate(read_json(artifacts, request.preprocess.profile)),
+        manifest=read_json(artifacts, request.collect.manifest),
+        report=read_json(artifacts, request.validate_.report), cases=cases,
+    )  # fmt: skip
 
 
 def _case_recipe(request: GovernRequest, artifacts: Store) -> CaseRecipe | None:

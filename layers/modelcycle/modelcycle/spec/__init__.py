@@ -22,6 +22,7 @@ from modelcycle.spec.section import MODEL_NAME
 from modelcycle.spec.serving import Capture, Evidence, Rollout, Staging
 
 if TYPE_CHECKING:
+    from modelcycle.spec.about import About
     from modelcycle.spec.parsing import parse
     from modelcycle.spec.pipeline import (
         Algorithm,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 # imported when one of their names is first used: what answers predictions needs none of them, and starts without
-LATE_MODULES = ("rules", "sources", "pipeline", "parsing")
+LATE_MODULES = ("about", "rules", "sources", "pipeline", "parsing")
 
 __all__ = [
     "CELL_CHECKS",
@@ -48,6 +49,7 @@ __all__ = [
     "MAIN",
     "METRICS",
     "MODEL_NAME",
+    "About",
     "Algorithm",
     "Approval",
     "Capture",

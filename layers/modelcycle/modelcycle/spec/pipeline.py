@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 from pydantic_core import PydanticCustomError
 
 from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
+from modelcycle.spec.about import About
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import MODEL_NAME, ColumnName, Section
@@ -233,6 +234,7 @@ class Pipeline(Section):
     monitoring: Monitoring = Monitoring()
     retraining: Retraining = Retraining()
     approval: Approval = Approval()
+    about: About = About()
 
     @property
     def missing_everywhere(self) -> list[str]:
