@@ -17,6 +17,7 @@ from cli.verification.objects import Bucketed, Tombstones, Wanted, distinct
 from cli.verification.records import Records, read_records
 from cli.verification.seals import check_seals
 from cli.verification.sources import listed_objects, lists_others, read_tombstones, wanted_of
+from cli.verification.unnamed import check_unnamed
 from modelcycle.faults import Unknown
 from modelcycle.key_service import KeyService, KmsKeys
 from modelcycle.messages import Artifact
@@ -72,6 +73,7 @@ def verified(place: Place, model: str, version: int | None, signing: KeyService 
     objects.check(_all_named(records.named, objects))
     manifests = None
     if version is None:
+        check_unnamed(model, objects, findings)
         manifests = check_manifests(model, S3Store(place.s3, buckets["data"]), objects, findings)
     seals = place.outputs.get("SealBucket", "")
     if seals:

@@ -171,6 +171,7 @@ def _run(world: World, number: int) -> None:
         registry.judgements.keep(judged.model_copy(update={"verdict": verdict}))
     decision = RetrainingDecision(request_id=f"q{number}", kind="ModelDegraded", at=NOW, decision="refused", why="no")
     registry.retrainings.put(MODEL, decision, None)
+    put_json(world.artifacts, run.key("train", "trial-001.json"), {"no record": "names it"})
     registry.leases.conclude(run, "deployed", "", registered.version)
 
 
