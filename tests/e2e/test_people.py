@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from cli.main import main
 from infra.local import cloud as local_cloud
@@ -229,6 +230,31 @@ class TestVerbs:
         assert auditor.run("reproduce", f"{MODEL}:1") == 0
         check_calls(auditor, "reproduce")
         assert json.loads(capsys.readouterr().out)["same"]
+
+    def test_who_only_reads_verifies_all_that_is_kept_of_a_model(
+        self, people: dict[str, Person], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        auditor, cloud = people["Auditor"], people["Auditor"].cloud
+        event = json.dumps({"schema": 1, "kind": "seal"})
+        invoked = cloud.admin.client("lambda").invoke(FunctionName=cloud.outputs["SealFunction"], Payload=event)
+        assert json.loads(invoked["Payload"].read())["signed"]
+        capsys.readouterr()
+        assert auditor.run("verify", MODEL) == 0
+        check_calls(auditor, "verify")
+        told = json.loads(capsys.readouterr().out)
+        assert told["ok"] and told["verified"]["seals"] == 1 and not told["verified"]["unread"]
+        assert not [note for note in told["notes"] if "not checked" in note or "may not" in note]
+
+    def test_a_seal_cannot_be_removed_or_written_by_who_makes_models(self, people: dict[str, Person]) -> None:
+        cloud = people["Operator"].cloud
+        seal = {"Bucket": cloud.outputs["SealBucket"], "Key": "seals/2020/01/01.json"}
+        for clients in (people["Operator"].clients, cloud.operator):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                clients.client("s3").put_object(**seal, Body=b"{}")
+        s3 = cloud.admin.client("s3")
+        (version,) = s3.list_object_versions(Bucket=seal["Bucket"])["Versions"]
+        with pytest.raises(ClientError, match="object lock"):
+            s3.delete_object(Bucket=seal["Bucket"], Key=version["Key"], VersionId=version["VersionId"])
 
     def test_who_only_reads_changes_nothing(
         self, people: dict[str, Person], rows: Path, monkeypatch: pytest.MonkeyPatch
