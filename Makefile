@@ -147,7 +147,7 @@ permissions: .venv/run.stamp  ## prints each function's permissions beside what 
 
 sbom: build/sbom-tools/stamp  ## writes what each layer is made of to build/sbom, as CycloneDX
 	@mkdir -p build/sbom
-	@for layer in modelcycle data learning serving sources; do \
+	@for layer in modelcycle data learning serving sources policy; do \
 	  build/sbom-tools/bin/cyclonedx-py requirements layers/$$layer/requirements.txt --output-reproducible \
 	    --output-file build/sbom/$$layer.cdx.json || exit 1; done
 	@build/sbom-tools/bin/cyclonedx-py requirements requirements.txt --output-reproducible \
@@ -192,12 +192,12 @@ lock: $(UV)  ## updates every lock
 	  -o requirements-localstack.txt
 	for layer in infra/local/runtime layers/modelcycle layers/learning; do \
 	  $(COMPILE) $$layer/requirements.in -c requirements.txt -o $$layer/requirements.txt || exit 1; done
-	for layer in layers/data layers/serving layers/sources; do \
+	for layer in layers/data layers/serving layers/sources layers/policy; do \
 	  $(COMPILE) $$layer/requirements.in -c requirements.txt -c layers/learning/requirements.txt \
 	    -o $$layer/requirements.txt || exit 1; done
 	$(COMPILE) requirements-dev.in -c requirements.txt -c layers/learning/requirements.txt \
 	  -c layers/data/requirements.txt -c layers/serving/requirements.txt -c layers/sources/requirements.txt \
-	  -o requirements-dev.txt
+	  -c layers/policy/requirements.txt -o requirements-dev.txt
 
 $(UV): requirements-uv.txt
 	@if [ -z "$(PYTHON)" ]; then echo "ModelCycle needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 1; fi

@@ -16,6 +16,7 @@ from modelcycle.engineer_features import engineer_features
 from modelcycle.faults import Fault
 from modelcycle.find_unseen import find_unseen
 from modelcycle.govern import govern
+from modelcycle.policy import deployed_shelf
 from modelcycle.preprocess import preprocess
 from modelcycle.register import register
 from modelcycle.registry import Registry
@@ -131,7 +132,7 @@ class Lifecycle:
             outcome: messages.Outcome = "refused" if validated.verdict == "refused" else "unchanged"
             return RunEnd(outcome, validated.reasons, validated)
         done |= {"validate": validated, "refit": messages.CheckedRefit(done=False)}
-        governed = govern(_request(messages.GovernRequest, done), **with_registry)
+        governed = govern(_request(messages.GovernRequest, done), **with_registry, policies=deployed_shelf())
         if governed.decision == "refused":
             return RunEnd("refused", governed.broken, validated)
         done["govern"] = governed

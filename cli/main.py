@@ -498,6 +498,23 @@ def promote(version: Version, why: Why = "", *, options: Options) -> int:
 
 
 @app.command()
+@on_place
+def policy(
+    model: Annotated[str | None, typer.Argument(help="A model; without it: all policies.")] = None,
+    check: Annotated[Path | None, typer.Option("--check", help="Check a policy file, line by line.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a policy file.")] = False,
+    figures: Annotated[bool, typer.Option("--figures", help="List what rules may be about.")] = False,
+    *,
+    options: Options,
+) -> int:
+    """Show which policy applies to a model and how its newest run stands, or check a policy file."""
+    from cli.policy import check_one_way, policy
+
+    check_one_way(model, check, schema, figures)
+    return policy(model, check, schema, figures, options)
+
+
+@app.command()
 def schema(debug: Debug = False) -> int:
     """Print the JSON Schema of the pipeline file, for editors."""
     from modelcycle.spec import json_schema

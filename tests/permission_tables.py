@@ -24,6 +24,7 @@ PARAMETERS = {
     "RegistryArn": "arn:aws:dynamodb:us-east-1:1:table/registry", "EventBusArn": "arn:aws:events:us-east-1:1:bus/mc",
     "CaptureStreamArn": "arn:aws:firehose:us-east-1:1:deliverystream/c",
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
+    "PseudonymKeyArn": "arn:aws:kms:us-east-1:1:key/pseudonyms",
     "SourceBuckets": "", "LargeTraining": "fargate", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
 DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "compacted", "feedback", "score", "scored")
@@ -124,6 +125,8 @@ def _address(name: str, model: str) -> str:
     area, _, file = name.partition("/")
     if area in ("monitoring", "staging"):
         return f"arn:aws:s3:::artifacts/{model}/{area}/00000001/{file}"
+    if area == "erasures":
+        return f"arn:aws:s3:::artifacts/{model}/erasures/20260101t000000-abcdef/{file}"
     if area == "_monitoring":
         return f"arn:aws:s3:::artifacts/_monitoring/model={model}/00000001/day/{file}"
     if area == "_scoring":

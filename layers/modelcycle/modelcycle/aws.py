@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from functools import cache, cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modelcycle.bus import EventBridgeBus
 from modelcycle.cloud_metrics import CloudWatch
 from modelcycle.deployments import CodeDeploy
+from modelcycle.expiring_store import S3ExpiringStore
 from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
 from modelcycle.invocations import LambdaFunction
@@ -24,6 +25,9 @@ from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import MAX_OBJECT_BYTES, S3Store
 from modelcycle.workplace import Workplace
+
+if TYPE_CHECKING:
+    from modelcycle.policy.shelf import Shelf
 
 MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
@@ -103,6 +107,20 @@ class Adapters:
         """The version of the code, on which every result depends."""
         return self.environment.code_version
 
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a local cloud, which has one operator."""
+        return os.environ.get("PLACE", AWS) != AWS
+
+    @property
+    def policies(self) -> Shelf:
+        """The policies that are deployed with this function."""
+        from modelcycle.policy.shelf import (
+            deployed_shelf,
+        )  # few functions have policies, and none that answers requests
+
+        return deployed_shelf()
+
     @cached_property
     def data(self) -> S3Store:
         return S3Store(self._s3, self.environment.data_bucket, self._unreachable)
@@ -117,6 +135,16 @@ class Adapters:
     def seals(self) -> S3Store:
         """The bucket of the daily seals."""
         return S3Store(self._s3, self.environment.seal_bucket, self._unreachable)
+
+    @cached_property
+    def expiring_data(self) -> S3ExpiringStore:
+        """The data bucket with all versions of its objects, to delete old ones."""
+        return S3ExpiringStore(self._s3, self.environment.data_bucket, self._unreachable)
+
+    @cached_property
+    def expiring_artifacts(self) -> S3ExpiringStore:
+        """The artifact bucket with all versions of its objects, to delete old ones."""
+        return S3ExpiringStore(self._s3, self.environment.artifact_bucket, self._unreachable)
 
     @cached_property
     def workplace(self) -> Workplace:

@@ -5,6 +5,7 @@ Each error says what is wrong, where, and what to do about it; none contains a v
     Fault
     ├── BadInput                     the user's file, data or request; a retry changes nothing
     │   ├── BadPipeline              the pipeline file
+    │   │   └── BadPolicy            a file of governance/
     │   ├── BadData                  the rows: none, unreadable, without the target, too wide ...
     │   │   ├── NoData
     │   │   ├── UnreadableFile
@@ -81,6 +82,10 @@ class BadPipeline(BadInput):
     ) -> None:
         super().__init__(what, where, remedy)
         self.errors = errors or []
+
+
+class BadPolicy(BadPipeline):
+    """A policy file has errors, or it is not clear which one applies; `errors` as for a pipeline file."""
 
 
 class BadData(BadInput):

@@ -20,6 +20,9 @@ from modelcycle.faults import NoData, Raced, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.outages import RETRIED, Unreachable, outages_as_faults
 
+AUTHOR = "modelcycle-author"
+"""Key of the metadata in which the command line says who uploads: the ARN that STS knows them by."""
+
 MAX_OBJECT_BYTES = 100 * 2**20  # a local cloud keeps every object in memory
 MAX_PUT_ATTEMPTS = 5
 MAX_CONCURRENT_HEADS = 8
@@ -212,6 +215,18 @@ class S3Store:
                 return False
             raise self._fault(error, key) from error
         return (head["ContentLength"], head["Metadata"].get("sha256")) == (artifact.bytes, artifact.sha256)
+
+    def metadata(self, key: str, etag: str) -> dict[str, str]:
+        """Return what an uploader has written beside an object; nothing if it was replaced or deleted since."""
+        try:
+            with self._outages(key):
+                head = self.client.head_object(Bucket=self.bucket, Key=key)
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in NOT_FOUND_BY_HEAD:
+                return {}
+            raise self._fault(error, key) from error
+        written: dict[str, str] = head["Metadata"]
+        return written if head["ETag"].strip('"') == etag else {}
 
     def list(self, prefix: str) -> Iterator[Listed]:
         pages = iter(self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix))

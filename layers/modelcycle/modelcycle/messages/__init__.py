@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from modelcycle.messages.artifact import Artifact, artifacts_in, foreign_names
 from modelcycle.messages.candidate import (
+    AppliedPolicy,
     Chain,
     CheckedRefit,
     CheckRefitRequest,
@@ -48,8 +49,10 @@ from modelcycle.messages.data import (
 )
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
+from modelcycle.messages.group_thresholds import GroupThreshold, GroupThresholds
 from modelcycle.messages.hand_over import Assignment, ContainerOutcome, HandedOver
 from modelcycle.messages.message import Message
+from modelcycle.messages.mitigation import BeforeAfter, Mitigated
 from modelcycle.messages.monitoring import (
     Broken,
     Compacted,
@@ -94,11 +97,14 @@ from modelcycle.messages.scoring import (
     ScoringShard,
 )
 from modelcycle.messages.sealing import Sealed, SealRequest
+from modelcycle.messages.sweeping import SweepRequest, Swept
 from modelcycle.messages.traffic import (
     Decided,
     Decision,
     Deployed,
     DeployRequest,
+    Expired,
+    ExpireRequest,
     Finding,
     Judged,
     JudgeRequest,
@@ -124,8 +130,10 @@ from modelcycle.messages.training import (
 )
 
 __all__ = [
+    "AppliedPolicy",
     "Artifact",
     "Assignment",
+    "BeforeAfter",
     "Broken",
     "Calibration",
     "CaseColumn",
@@ -153,6 +161,8 @@ __all__ = [
     "EngineeredFeatures",
     "Estimate",
     "Event",
+    "ExpireRequest",
+    "Expired",
     "FailedScoring",
     "FailedShard",
     "FindUnseenRequest",
@@ -162,6 +172,8 @@ __all__ = [
     "FoundUnseen",
     "GovernRequest",
     "Governed",
+    "GroupThreshold",
+    "GroupThresholds",
     "HandedOver",
     "JudgeRequest",
     "Judged",
@@ -172,6 +184,7 @@ __all__ = [
     "LookEnd",
     "Member",
     "Message",
+    "Mitigated",
     "MonitorRequest",
     "Monitored",
     "MonitoringReport",
@@ -215,6 +228,8 @@ __all__ = [
     "SummarizeRequest",
     "Summarized",
     "SummarizedWindow",
+    "SweepRequest",
+    "Swept",
     "Trial",
     "TrialResult",
     "Trigger",

@@ -57,6 +57,8 @@ def register(
             features=request.preprocess.test_features, labels=request.preprocess.test_labels,
             scores=request.score_candidate.scores, recent=_recent_rows(request),
         ),
+        figures=request.govern.figures,
+        author=run.author,
     )  # fmt: skip
     content = f"{draft.onnx.sha256} {draft.signature.sha256} {draft.profile.sha256}"
     if draft.capture != Capture():  # masked columns take effect with a new version, even of the same model

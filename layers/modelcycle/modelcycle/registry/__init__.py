@@ -5,6 +5,7 @@ Only this package knows the table's keys (`keys` lists them). Callers use the na
 
 from __future__ import annotations
 
+from modelcycle.registry.approvals import Approval, Approvals, Approved, Counted
 from modelcycle.registry.audit import Audit, Entry
 from modelcycle.registry.chain import Head
 from modelcycle.registry.events import EventKind
@@ -29,8 +30,12 @@ from modelcycle.registry.versions import ReferenceRows, Version, Versions
 
 __all__ = [
     "Announcement",
+    "Approval",
+    "Approvals",
+    "Approved",
     "Audit",
     "Claim",
+    "Counted",
     "DynamoTable",
     "Entry",
     "EventKind",
@@ -87,6 +92,7 @@ class Registry:
         self.results = Results(table)
         self.standings = Standings(table)
         self.versions = Versions(table, self.standings)
+        self.approvals = Approvals(table, self.standings)
         self.routes = Routes(table, self.standings)
         self.streams = Streams(table)
         self.judgements = Judgements(table)

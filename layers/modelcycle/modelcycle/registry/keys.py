@@ -167,6 +167,14 @@ def version_of_state(key: Key) -> int:
     return int(key.sk.removeprefix("STATE#"))
 
 
+# approvals
+
+
+def approval(model: str, version_number: int) -> Key:
+    """Who has approved a version since it was asked about, and what exactly."""
+    return Key(f"APPROVAL#{model}", f"VERSION#{version_number:08d}")
+
+
 # traffic
 
 
@@ -316,9 +324,29 @@ def decision_about_state(version_number: int, revision: int) -> str:
     return f"STATE#{version_number:08d}#{revision}"
 
 
+def decision_to_approve(version_number: int, revision: int, approvals_before: int) -> str:
+    """Name one of several approvals; the last one is named by the state that it changes, of that `revision`."""
+    return f"APPROVE#{version_number:08d}#{revision}#{approvals_before}"
+
+
+def decision_to_expire(version_number: int, at: datetime) -> str:
+    """Name the end of a request for approval that was made `at` that time and that nobody has answered."""
+    return f"EXPIRE#{version_number:08d}#{moment(at)}"
+
+
+def decision_by_policy(version_number: int, rollout: str, step: int) -> str:
+    """Name the refusal of a rollout's step by the policy of then."""
+    return f"POLICY#{version_number:08d}#{rollout}#{step}"
+
+
 def decision_to_promote(version_number: int, moves_before: int) -> str:
     """Name a person's decision to start a rollout; `moves_before` is the number of the route's last move."""
     return f"PROMOTE#{version_number:08d}#{moves_before}"
+
+
+def decision_to_sweep(batch: str) -> str:
+    """Name the deletion of a batch of old objects."""
+    return f"RETENTION#{batch}"
 
 
 def decision_in_run(run_id: str, what: str) -> str:

@@ -51,6 +51,8 @@ class Version(BaseModel):
     capture : which of its answers are captured, and what of them
     contract_change : how its columns differ from those of the champion when it was registered
     reference : what its live traffic is compared with; None for a version that is older than this
+    figures : JSON: the figures of its run by name, against which policies are checked; None for older versions
+    author : ARN of who started its run; None: nobody knows
     """
 
     model: str
@@ -81,6 +83,8 @@ class Version(BaseModel):
     capture: Capture = Capture()
     contract_change: ContractChange | None = None
     reference: ReferenceRows | None = None
+    figures: Artifact | None = None
+    author: str | None = None
 
     @property
     def judged(self) -> Artifact:

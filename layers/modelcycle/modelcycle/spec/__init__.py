@@ -23,6 +23,7 @@ from modelcycle.spec.serving import Capture, Evidence, Rollout, Staging
 
 if TYPE_CHECKING:
     from modelcycle.spec.about import About
+    from modelcycle.spec.fairness import Fairness, FairnessLimits, Mitigation
     from modelcycle.spec.parsing import parse
     from modelcycle.spec.pipeline import (
         Algorithm,
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
         Training,
         json_schema,
     )
+    from modelcycle.spec.privacy import Privacy, Treatment
+    from modelcycle.spec.retention import Retention
     from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
     from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 # imported when one of their names is first used: what answers predictions needs none of them, and starts without
-LATE_MODULES = ("about", "rules", "sources", "pipeline", "parsing")
+LATE_MODULES = ("about", "fairness", "rules", "privacy", "retention", "sources", "pipeline", "parsing")
 
 __all__ = [
     "CELL_CHECKS",
@@ -60,14 +63,19 @@ __all__ = [
     "Decide",
     "Direction",
     "Evidence",
+    "Fairness",
+    "FairnessLimits",
     "Features",
     "Gates",
     "HttpSource",
     "Join",
     "Level",
+    "Mitigation",
     "Monitoring",
     "Pages",
     "Pipeline",
+    "Privacy",
+    "Retention",
     "Retraining",
     "Rollout",
     "Rules",
@@ -78,6 +86,7 @@ __all__ = [
     "StreamSource",
     "Task",
     "Training",
+    "Treatment",
     "bound",
     "headline_metric",
     "is_better",

@@ -13,6 +13,7 @@ from modelcycle.messages import Artifact, Message, Staged, StageRequest
 from modelcycle.model.answer import LoadedVersion, load_version
 from modelcycle.model.columns import Columns
 from modelcycle.model.scoring import Scores
+from modelcycle.policy import UNKNOWN, Shelf, approvals_needed
 from modelcycle.registry import Registry, Route, Standing, State, keys, state_in_words
 from modelcycle.spec import Pipeline
 from modelcycle.stage.candidate import Candidate
@@ -41,6 +42,7 @@ class Places:
     candidate : the function that serves any registered version
     code : version of the code
     approval : whether a person has to approve each version here, whatever its pipeline file says
+    policies : that are deployed; None: none of them asks for approvals
     """
 
     artifacts: Store
@@ -49,6 +51,7 @@ class Places:
     candidate: Invocations
     code: str
     approval: bool = False
+    policies: Shelf | None = None
 
 
 class _Reported(Message):
@@ -78,7 +81,11 @@ def stage(request: StageRequest, places: Places) -> Staged:
         results=registry.results, artifacts=artifacts,
     ).report  # fmt: skip
     report = read_json(artifacts, artifact)  # that of the first delivery
-    reasons_to_ask = [*request.validate_.ask, *([STACK_ASKS] if places.approval else [])]
+    reasons_to_ask = [
+        *request.validate_.ask,
+        *([STACK_ASKS] if places.approval else []),
+        *_policy_asks(request, places),
+    ]
     ask = pipeline.approval.required or bool(reasons_to_ask)
     standing = _move_version(request, report, ask, reasons_to_ask, registry)
     verdict, reasons = report["verdict"], report["reasons"]
@@ -102,6 +109,22 @@ def stage(request: StageRequest, places: Places) -> Staged:
         report=artifact,
         **_figures(report),
     )
+
+
+def _policy_asks(request: StageRequest, places: Places) -> list[str]:
+    """Return why the policy wants approvals, as a sentence; nothing if it wants none."""
+    policy = places.policies.policy_of(request.run.model) if places.policies else None
+    needed = approvals_needed(policy, request.run.author or UNKNOWN) if policy else 0
+    if policy is None or not needed:
+        return []
+    eyes = ""
+    if policy.approvals.four_eyes:
+        eyes = (
+            f", none of them by {request.run.author}, who started the run" if request.run.author else
+            ", two at least, because nobody knows who started the run"
+        )  # fmt: skip
+    plural = "approval" if needed == 1 else "approvals"
+    return [f"{policy.title} asks for {needed} {plural}{eyes}"]
 
 
 def _figures(report: dict[str, Any]) -> dict[str, Any]:
