@@ -113,7 +113,7 @@ class Bucketed:
     def _check_erased(self, wanted: Wanted, due: str | None, found: str | None) -> bool:
         self.findings.count("erased")
         if found == wanted.sha256:
-            self.findings.add(wanted.where, "the object is as it was before an erasure")
+            self.findings.add(wanted.where, "the object is as it was before an erasure: that is not over, or failed")
         elif found == due:
             return found is not None
         elif wanted.version:  # a source: people may write another file under its name
