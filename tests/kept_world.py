@@ -25,7 +25,7 @@ from modelcycle.seal import seal
 from modelcycle.store import S3Store, put_json
 from tests.fakes import MemoryKeys
 
-MODEL, RUNS, HOURS = "m", 3, 12
+MODEL, RUNS, HOURS = "m", 3, 8
 NOW = datetime(2026, 3, 10, 1, 30, tzinfo=UTC)
 BUCKETS = {"DataBucket": "data", "ArtifactBucket": "artifacts", "SealBucket": "seals"}
 FIELDS = ("onnx", "skops", "signature", "plan", "profile", "card", "validation", "pipeline")
