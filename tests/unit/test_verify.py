@@ -38,7 +38,7 @@ from tests.kept_world import (
 )
 
 FLIPS = 200
-AT_ONCE = 100
+AT_ONCE = 50
 SECOND = keys.audit_entry(MODEL, keys.decision_in_run("20260302T000000000-aaaa", "govern"))
 
 
