@@ -297,6 +297,36 @@ def retrain(
 
 @app.command()
 @on_place
+def erase(
+    model: Model,
+    subject: Annotated[
+        list[str] | None,
+        typer.Option("--subject", help="Who: COLUMN=VALUE, or several joined by &; may be given again."),
+    ] = None,
+    subjects: Annotated[
+        Path | None,
+        typer.Option("--subjects", help="A JSON file with a list of {column: value}, for what no shell should keep."),
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option("--rows", min=1, help="How many rows you mean, if more than 1,000 match.")
+    ] = None,
+    why: Why = "",
+    retrain: Annotated[bool, typer.Option("--retrain", help="Ask for a run when the rows are gone.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before erasing.")] = False,
+    resume: Annotated[
+        str | None, typer.Option("--resume", help="The id of an erasure that ended early: it goes on.")
+    ] = None,
+    *,
+    options: Options,
+) -> int:
+    """Erase a person's rows from everything that a model keeps, with all versions; leave a receipt."""
+    from cli.erase import erase
+
+    return erase(model, subject or [], subjects, rows, why, resume, options, yes=yes, retrain=retrain)
+
+
+@app.command()
+@on_place
 def models(options: Options) -> int:
     """List all models: live version, last run, drift."""
     from cli.models import models
@@ -397,6 +427,21 @@ def reproduce(
     from cli.reproduce import reproduce
 
     return reproduce(version, folder, options)
+
+
+@app.command()
+@on_place
+def export(
+    name: ModelOrVersion,
+    folder: Annotated[Path, typer.Option("--to", help="A new or empty folder.")],
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="Write a folder that MLflow opens.")] = False,
+    *,
+    options: Options,
+) -> int:
+    """Write a version with its signature into a folder, for others to check; or for MLflow."""
+    from cli.export import export
+
+    return export(name, folder, options, mlflow=mlflow)
 
 
 @app.command()

@@ -20,14 +20,17 @@ ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = read_template(ROOT / "infra" / "identity.yaml")
 PARAMETERS = {
     "Stack": "mc", "ArtifactBucketArn": "arn:aws:s3:::artifacts", "DataBucketArn": "arn:aws:s3:::data",
-    "SealBucketArn": "arn:aws:s3:::seals", "SigningKey": "arn:aws:kms:us-east-1:1:key/signing",
+    "SealBucketArn": "arn:aws:s3:::seals",
     "RegistryArn": "arn:aws:dynamodb:us-east-1:1:table/registry", "EventBusArn": "arn:aws:events:us-east-1:1:bus/mc",
     "CaptureStreamArn": "arn:aws:firehose:us-east-1:1:deliverystream/c",
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
     "PseudonymKeyArn": "arn:aws:kms:us-east-1:1:key/pseudonyms",
+    "SigningKeyArn": "arn:aws:kms:us-east-1:1:key/signing",
     "SourceBuckets": "", "LargeTraining": "fargate", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
-DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "compacted", "feedback", "score", "scored")
+DATA_AREAS = (
+    "raw", "landed", "pipelines", "shared", "captures", "captures-failed", "compacted", "feedback", "score", "scored",
+)  # fmt: skip
 # a model may be named as a part of keys is
 MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "monitoring", "staging", "scoring", "a", "a-b")
 

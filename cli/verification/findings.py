@@ -31,6 +31,7 @@ class Findings:
                 "unread",
                 "unnamed",
                 "unsigned",
+                "signed",
             ),
             0,
         )

@@ -19,7 +19,12 @@ def check_unnamed(model: str, objects: Bucketed, findings: Findings) -> None:
     bucket = objects.buckets["artifacts"]
     store = S3Store(objects.s3, bucket)
     prefixes = [f"{model}/", *(f"holdout/{part}/{model}/" for part in HOLDOUT_PARTS)]
-    keys = [one.key for prefix in prefixes for one in store.list(prefix) if (bucket, one.key) not in objects.seen]
+    keys = [
+        one.key
+        for prefix in prefixes for one in store.list(prefix)
+        # the request of an erasure names a person: who verifies may not read it
+        if (bucket, one.key) not in objects.seen and not one.key.startswith(f"{model}/erasures/")
+    ]  # fmt: skip
 
     def check(key: str) -> None:
         found = objects.sha256(bucket, key)

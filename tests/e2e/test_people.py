@@ -369,6 +369,7 @@ def deployed(cloud: LocalCloud) -> Site:
     return Site({
         "Stack": out["SecretPrefix"].rstrip("/"), "DataBucketArn": f"arn:aws:s3:::{out['DataBucket']}",
         "ArtifactBucketArn": f"arn:aws:s3:::{out['ArtifactBucket']}", "RegistryArn": table,
+        "SigningKeyArn": out["SigningKey"],
         "StreamArn": f"arn:aws:kinesis:{REGION}:{account}:stream/{out['RecordStream']}",
         "QueueArn": f"arn:aws:sqs:{REGION}:{account}:{out['RecordQueue'].rpartition('/')[2]}",
         "UndeliveredArn": out["UndeliveredArn"], "LifecycleArn": out["LifecycleArn"],

@@ -278,6 +278,15 @@ def test_one_version_is_verified_by_itself(world: World) -> None:
         world.verify(99)
 
 
+def test_a_version_whose_signature_was_taken_away_or_is_another_ones_is_named(world: World) -> None:
+    first, second = keys.version(MODEL, 1), keys.version(MODEL, 2)
+    assert world.verify().counts["signed"] == RUNS
+    world.forge(first, bundle=None)
+    world.forge(second, bundle=as_json(world.item(keys.version(MODEL, 3)))["bundle"])
+    told = [fault.where for fault in world.verify().faults if "is not loaded" in fault.what]
+    assert told == [f"{key.pk}|{key.sk}" for key in (first, second)]
+
+
 # erasures
 
 

@@ -21,6 +21,9 @@ EFFECTS = {
     "AcceptFeedback": "keeps the outcomes of the event, which monitoring and rollouts count, unless that is done",
     "Sweep": "deletes for good what models keep longer than their pipeline files say",
     "Predict": "answers, and captures the answers for monitoring",
+    "PlanErasure": "takes the model's lease for the erasure of the event, and divides its next round",
+    "EraseObjects": "takes the rows of the erasure's subjects out of the objects of a batch, for good",
+    "FinishErasure": "leaves the receipt of the erasure, deletes its request, and releases the model's lease",
     "FinishScoring": "writes the results of the scoring job beside the other results",
 }
 """By the function's name in the template: what a call changes beyond what its run has written already."""

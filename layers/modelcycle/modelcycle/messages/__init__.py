@@ -47,6 +47,15 @@ from modelcycle.messages.data import (
     PulledFile,
     PullRequest,
 )
+from modelcycle.messages.erasure import (
+    ErasedObjects,
+    EraseObjectsRequest,
+    FinishedErasure,
+    FinishErasureRequest,
+    PlanErasureRequest,
+    PlannedErasure,
+    Wanted,
+)
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
 from modelcycle.messages.group_thresholds import GroupThreshold, GroupThresholds
@@ -159,6 +168,8 @@ __all__ = [
     "Deployed",
     "EngineerFeaturesRequest",
     "EngineeredFeatures",
+    "EraseObjectsRequest",
+    "ErasedObjects",
     "Estimate",
     "Event",
     "ExpireRequest",
@@ -167,7 +178,9 @@ __all__ = [
     "FailedShard",
     "FindUnseenRequest",
     "Finding",
+    "FinishErasureRequest",
     "FinishScoringRequest",
+    "FinishedErasure",
     "FinishedScoring",
     "FoundUnseen",
     "GovernRequest",
@@ -190,8 +203,10 @@ __all__ = [
     "MonitoringReport",
     "OlderRows",
     "Outcome",
+    "PlanErasureRequest",
     "PlanScoringRequest",
     "PlanTrialsRequest",
+    "PlannedErasure",
     "PlannedScoring",
     "PlannedTrials",
     "PreprocessRequest",
@@ -237,6 +252,7 @@ __all__ = [
     "Validated",
     "Verdict",
     "VersionResources",
+    "Wanted",
     "Watched",
     "WindowKind",
     "Withdrawn",

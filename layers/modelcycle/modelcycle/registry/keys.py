@@ -280,6 +280,41 @@ def wanted_run(model: str, kind: str, occasion: str) -> Key:
     return Key(f"RETRAINING#{model}", f"WANTED#{kind}#{occasion}")
 
 
+# erasures
+
+
+def erasure(model: str, erasure_id: str) -> Key:
+    """An erasure of somebody's rows: what was asked for, and how it ended; nothing about the person."""
+    return Key(f"ERASURE#{model}", f"ERASURE#{erasure_id}")
+
+
+def erasures(model: str) -> Key:
+    return Key(f"ERASURE#{model}", "ERASURE#")
+
+
+def rewritten_object(model: str, bucket: str, object_key: str) -> Key:
+    """That an erasure has written an object anew: the hashes that it had, and the one that it has now."""
+    return Key(f"ERASURE#{model}", f"OBJECT#{bucket}#{object_key}")
+
+
+def version_after_erasure(model: str, version_number: int) -> Key:
+    """The erasures of rows that a version has learned from."""
+    return Key(f"ERASURE#{model}", f"VERSION#{version_number:08d}")
+
+
+def versions_after_erasure(model: str) -> Key:
+    return Key(f"ERASURE#{model}", "VERSION#")
+
+
+def version_after_an_erasure(key: Key) -> int:
+    """Return the version number in such a key.
+
+    >>> version_after_an_erasure(version_after_erasure("churn", 7))
+    7
+    """
+    return int(key.sk.removeprefix("VERSION#"))
+
+
 # events, which the table's stream carries to the bus
 
 
@@ -400,6 +435,11 @@ def partitions(model: str) -> list[str]:
         "ERASURE", "EVENT", "AUDIT",
     )  # fmt: skip
     return [f"{kind}#{model}" for kind in kinds] + [f"RESULT#{step}#{model}" for step in STEPS]
+
+
+def decision_to_erase(erasure_id: str) -> str:
+    """Name a person's decision to erase somebody's rows."""
+    return f"ERASE#{erasure_id}"
 
 
 # keys as they were before `pk` named the kind; `infra/old_keys.py` moves their records
