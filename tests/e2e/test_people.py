@@ -35,7 +35,10 @@ from tests.people_tables import FORBIDDEN, POLICIES, Site, arns, needs, needs_of
 MODEL = "sorts-of-fruit"
 DECIDED, PULLED = "fruit-for-export", "fruit-from-afar"  # models that a person approves, that pull their rows
 # names of operations that differ from the action that IAM asks for
-ACTION_OF = {"ListObjectsV2": "ListBucket", "HeadObject": "GetObject", "Invoke": "InvokeFunction"}
+ACTION_OF = {
+    "ListObjectsV2": "ListBucket", "ListObjectVersions": "ListBucketVersions", "HeadObject": "GetObject",
+    "Invoke": "InvokeFunction",
+}  # fmt: skip
 SERVICE_OF = {"stepfunctions": "states"}
 READING = (
     ("policy", MODEL),
@@ -369,7 +372,8 @@ def deployed(cloud: LocalCloud) -> Site:
     return Site({
         "Stack": out["SecretPrefix"].rstrip("/"), "DataBucketArn": f"arn:aws:s3:::{out['DataBucket']}",
         "ArtifactBucketArn": f"arn:aws:s3:::{out['ArtifactBucket']}", "RegistryArn": table,
-        "SigningKeyArn": out["SigningKey"],
+        "SealBucketArn": f"arn:aws:s3:::{out['SealBucket']}", "SigningKeyArn": out["SigningKey"],
+        "ErasureArn": out["ErasureArn"],
         "StreamArn": f"arn:aws:kinesis:{REGION}:{account}:stream/{out['RecordStream']}",
         "QueueArn": f"arn:aws:sqs:{REGION}:{account}:{out['RecordQueue'].rpartition('/')[2]}",
         "UndeliveredArn": out["UndeliveredArn"], "LifecycleArn": out["LifecycleArn"],
