@@ -184,7 +184,7 @@ def test_what_nobody_approves_in_time_is_refused_once(cycle: Cycle) -> None:
     for days, expired in ((4, 0), (6, 1), (6, 0)):
         now = asked + timedelta(days=days)
         cycle.registry.table.write(Write("MODELS", "m", {"model": "m"})) if days == 4 else None
-        result = expire(ExpireRequest(), registry=cycle.registry, policies=cycle.policies, now=now)
+        result = expire(ExpireRequest(models="all"), registry=cycle.registry, policies=cycle.policies, now=now)
         assert (result.models, result.expired) == (1, expired)
     assert cycle.state(version) == "refused" and len(cycle.audited("expired")) == 1
     with pytest.raises(NotAllowed, match="there is nothing to approve"):
@@ -207,7 +207,7 @@ def test_a_version_that_had_traffic_is_retired_again_when_nobody_approves_it(cyc
     cycle.live(2)
     cycle.registry.standings.move("m", 1, "awaiting_approval", "run r2")
     expire(
-        ExpireRequest(model="m"), registry=cycle.registry, policies=cycle.policies,
+        ExpireRequest(models=["m"]), registry=cycle.registry, policies=cycle.policies,
         now=datetime.now(UTC) + timedelta(days=31),
     )  # fmt: skip
     assert cycle.state(1) == "retired" and cycle.decide("rollback", by=BOB).version == 1
