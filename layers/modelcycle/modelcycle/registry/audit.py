@@ -14,7 +14,7 @@ from modelcycle.faults import Raced
 from modelcycle.registry import keys
 from modelcycle.registry.table import Table, Write
 
-DECISIONS_OF_PEOPLE = frozenset({"approve", "reject", "rollback", "promote"})
+DECISIONS_OF_PEOPLE = frozenset({"approve", "approval", "reject", "rollback", "promote"})
 
 
 class Entry(BaseModel):
