@@ -24,7 +24,7 @@ from modelcycle.policy import (
 )
 from modelcycle.registry import Approval, Standing, Version
 
-NO_AUTHOR = "nobody knows who started its run: its file was uploaded without saying who"
+NO_AUTHOR = "no person is on record who started its run"
 SINGLE_USER = "you approved your own run: nobody else has access here"
 
 
