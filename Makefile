@@ -1,7 +1,7 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
 .PHONY: help run invoke sam test test-localstack test-delivery test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
-.PHONY: release promote pipelines smoke drift accept-answers deliver-local sbom lint-workflows
+.PHONY: permissions release promote pipelines smoke drift accept-answers deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -141,6 +141,9 @@ accept-answers: .venv/run.stamp  ## new code may answer otherwise for a version;
 
 deliver-local: .venv/run.stamp  ## the whole delivery here: one release to two stacks, dev and prod; a broken one is refused
 	@$(BIN)/python -m infra.delivery.local
+
+permissions: .venv/run.stamp  ## prints each function's permissions beside what the tests have used; CHECK=yes fails if one is neither used nor explained
+	@$(BIN)/python -m infra.local.permissions_report $(if $(CHECK),--check)
 
 sbom: build/sbom-tools/stamp  ## writes what each layer is made of to build/sbom, as CycloneDX
 	@mkdir -p build/sbom

@@ -228,6 +228,45 @@ def monitor(
 
 @app.command()
 @on_place
+def card(name: ModelOrVersion, *, options: Options) -> int:
+    """Print the model card of a version: what it is for, what it learned from, how good it is, for whom."""
+    from cli.documents import card
+
+    return card(name, options)
+
+
+@app.command()
+@on_place
+def documents(
+    name: ModelOrVersion,
+    to: Annotated[Path | None, typer.Option("--to", help="The folder; else MODEL-VERSION-documents.")] = None,
+    *,
+    options: Options,
+) -> int:
+    """Write a version's documents from what is on record: card, data sheet, technical file, risk index, materials."""
+    from cli.documents import documents
+
+    return documents(name, to, options)
+
+
+@app.command()
+@on_place
+def explain(
+    model: Model,
+    prediction: Annotated[str, typer.Option("--prediction", help="The id that the answer came with.")],
+    at: Annotated[str | None, typer.Option("--at", help="About when it was answered; finds an old one sooner.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="The answer that a change has to reach; else another.")] = None,
+    *,
+    options: Options,
+) -> int:
+    """Explain one prediction: which version gave it, what moved it, and which nearest change would alter it."""
+    from cli.explain import explain
+
+    return explain(model, prediction, at, to, options)
+
+
+@app.command()
+@on_place
 def incidents(
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model's name; else all models.")] = None,
     *,
@@ -254,6 +293,36 @@ def retrain(
     from cli.retrain import retrain
 
     return retrain(model, why, resume, options)
+
+
+@app.command()
+@on_place
+def erase(
+    model: Model,
+    subject: Annotated[
+        list[str] | None,
+        typer.Option("--subject", help="Who: COLUMN=VALUE, or several joined by &; may be given again."),
+    ] = None,
+    subjects: Annotated[
+        Path | None,
+        typer.Option("--subjects", help="A JSON file with a list of {column: value}, for what no shell should keep."),
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option("--rows", min=1, help="How many rows you mean, if more than 1,000 match.")
+    ] = None,
+    why: Why = "",
+    retrain: Annotated[bool, typer.Option("--retrain", help="Ask for a run when the rows are gone.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before erasing.")] = False,
+    resume: Annotated[
+        str | None, typer.Option("--resume", help="The id of an erasure that ended early: it goes on.")
+    ] = None,
+    *,
+    options: Options,
+) -> int:
+    """Erase a person's rows from everything that a model keeps, with all versions; leave a receipt."""
+    from cli.erase import erase
+
+    return erase(model, subject or [], subjects, rows, why, resume, options, yes=yes, retrain=retrain)
 
 
 @app.command()
@@ -330,6 +399,18 @@ def quarantine(
     from cli.quarantine import quarantine
 
     return quarantine(model, run, options, as_csv=as_csv, replay=replay, file=file)
+
+
+@app.command()
+@on_place
+def verify(
+    name: ModelOrVersion,
+    options: Options,
+) -> int:
+    """Check that records, audit trail, objects and captures are those that were written."""
+    from cli.verify import verify
+
+    return verify(name, options)
 
 
 @app.command()

@@ -1,13 +1,20 @@
-"""Fakes that behave as the ports promise: a bucket and a table in memory."""
+"""Fakes that behave as the ports promise: a bucket, a table and keys in memory."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from modelcycle.faults import Raced, Tampered, Transient, Unknown
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from modelcycle.faults import Fault, Raced, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.registry import Record, Write
 from modelcycle.registry.table import MAX_TRANSACTION_WRITES
@@ -121,10 +128,57 @@ class MemoryTable:
         with self.lock:
             if len({(write.pk, write.sk) for write in writes}) < len(writes):
                 raise ValueError("a transaction names a record twice")
-            for write in writes:
-                seen = self.records.get((write.pk, write.sk))
-                if (seen.revision if seen else 0) != write.revision:
-                    raise Raced("another writer was faster", f"{write.pk} {write.sk}")
+            stale = [write for write in writes if self._revision(write) != write.revision]
+            if stale:
+                changed = [(write.pk, write.sk) for write in stale]
+                raise Raced("another writer was faster", " ".join(changed[0]), records=changed)
             for write in writes:
                 self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
             self.written += writes
+
+    def _revision(self, write: Write) -> int:
+        seen = self.records.get((write.pk, write.sk))
+        return seen.revision if seen else 0
+
+
+class MemoryKeys:
+    """Keys in memory that sign and make codes as those of KMS do.
+
+    Parameters
+    ----------
+    seed : two of the same seed have the same key for `mac`
+    """
+
+    def __init__(self, seed: str = "", *, signs: bool = True, makes_macs: bool = True) -> None:
+        self.signs, self.makes_macs = signs, makes_macs
+        self.secret = hashlib.sha256(f"key {seed}".encode()).digest()
+        self.private = ec.generate_private_key(ec.SECP256R1())
+        self.calls: list[str] = []
+        self.outage: Exception | None = None  # raised instead of an answer
+
+    def sign(self, digest: bytes) -> bytes:
+        self._called("sign", self.signs)
+        return self.private.sign(digest, ec.ECDSA(Prehashed(SHA256())))
+
+    def verify(self, digest: bytes, signature: bytes) -> bool:
+        self._called("verify", self.signs)
+        try:
+            self.private.public_key().verify(signature, digest, ec.ECDSA(Prehashed(SHA256())))
+        except InvalidSignature:
+            return False
+        return True
+
+    def public_key(self) -> bytes:
+        self._called("public_key", self.signs)
+        return self.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    def mac(self, message: bytes) -> bytes:
+        self._called("mac", self.makes_macs)
+        return hmac.digest(self.secret, message, "sha256")
+
+    def _called(self, name: str, has_key: bool) -> None:
+        if self.outage:
+            raise self.outage
+        if not has_key:
+            raise Fault("this stack has no such key", "parameter GovernanceKeys")
+        self.calls.append(name)

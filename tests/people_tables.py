@@ -19,6 +19,7 @@ POLICIES = {
     "Auditor": ("permissions.yaml", "AuditorPolicy"),
     "Operator": ("permissions.yaml", "OperatorPolicy"),
     "Approver": ("access.yaml", "DecidePolicy"),
+    "Eraser": ("permissions.yaml", "ErasePolicy"),
     "Caller": ("access.yaml", "PredictPolicy"),
 }
 # what no policy allows anywhere
@@ -78,7 +79,11 @@ def needs_of(policy: str) -> set[str]:
         return {"calls"}
     if policy == "Approver":
         return {"decide"}
+    if policy == "Eraser":
+        return {"erase", "retrain"}
     found = {need for verb in verbs().values() if policy in verb.policies for need in verb.needs} - {"decide"}
+    if policy == "Auditor":
+        found -= {"erase", "retrain"}
     return found | needs_of("Auditor") if policy == "Operator" else found
 
 
@@ -86,7 +91,7 @@ def arns(site: Site) -> dict[str, list[str]]:
     """Return the ARNs for which each name of the document stands: examples, where it names many."""
     given, scope, stack = site.parameters, site.scope, site.parameters["Stack"]
     data, artifacts = given["DataBucketArn"], given["ArtifactBucketArn"]
-    retrain = given["RetrainArn"]
+    retrain, candidate = given["RetrainArn"], given["CandidateArn"]
 
     def executions(machine: str) -> list[str]:
         return [f"arn:aws:states:{scope}:execution:{stack}-{machine}:plums-7"]
@@ -107,7 +112,17 @@ def arns(site: Site) -> dict[str, list[str]]:
         "MODEL/staging/": [f"{artifacts}/{model}/staging/00000001/x" for model in MODELS],
         "pipelines/": [f"{data}/pipelines/{model}.yaml" for model in MODELS],
         **{f"{name}/": folder(name) for name in ("raw", "landed", "captures", "feedback", "score", "scored")},
-        "the progress of compaction": [f"{data}/compacted/model={model}/progress.json" for model in MODELS],
+        "compacted captures": [
+            f"{data}/compacted/model={model}/{file}"
+            for model in MODELS for file in ("progress.json", "2026/01/01/00/manifest.json")
+        ],
+        "tombstones of erasures": [f"{artifacts}/{model}/erasures/1/tombstones.json" for model in MODELS],
+        "holdout/": [
+            f"{artifacts}/holdout/{kind}/{model}/a.npz" for kind in ("features", "labels") for model in MODELS
+        ],
+        "the bucket of seals": [given["SealBucketArn"]],
+        "the seals": [f"{given['SealBucketArn']}/seals/2026/01/01.json"],
+        "the key that signs": [given["SigningKey"]],
         "all alarms": [f"arn:aws:cloudwatch:{scope}:alarm:*"],
         "runs of the lifecycle": executions("lifecycle"),
         "runs of rollouts": executions("rollout"),
@@ -116,9 +131,18 @@ def arns(site: Site) -> dict[str, list[str]]:
         "the state machine of the lifecycle": [given["LifecycleArn"]],
         "the state machine of monitoring": [given["MonitoringArn"]],
         "the state machine of scoring": [given["BatchScoringArn"]],
-        "functions of the stack": [f"arn:aws:lambda:{scope}:function:{stack}-Train-1", given["PullArn"], retrain],
+        "runs of erasures": executions("erasure"),
+        "the state machine of erasures": [given["ErasureArn"]],
+        **{
+            f"{name}s of erasures": [f"{artifacts}/{model}/erasures/20260101t000000-ab/{name}.json" for model in MODELS]
+            for name in ("request", "preview", "receipt")
+        },
+        "functions of the stack": [
+            f"arn:aws:lambda:{scope}:function:{stack}-Train-1", given["PullArn"], retrain, candidate
+        ],
         "the function that pulls rows": [given["PullArn"]],
         "the function that decides about runs": [retrain],
+        "the function that answers for any version": [candidate],
         "the log of predictions": [
             f"arn:aws:logs:{scope}:log-group:/modelcycle/{stack}/predict{end}" for end in (":*", "")
         ],
@@ -138,12 +162,9 @@ def arns(site: Site) -> dict[str, list[str]]:
 def strays(site: Site) -> list[str]:
     """Return ARNs that no name of the document stands for: nobody may do anything there."""
     given, scope, stack = site.parameters, site.scope, site.parameters["Stack"]
-    holdout = [
-        f"holdout/{kind}/{model}/{file}.npz" for kind in ("features", "labels") for model in MODELS for file in "a-"
-    ]
     handed_over = [f"{area}/model=plums/1/x" for area in ("_scoring", "_monitoring")]
     return [
-        *(f"{given['ArtifactBucketArn']}/{key}" for key in [*holdout, *handed_over, "x", "plums/x"]),
+        *(f"{given['ArtifactBucketArn']}/{key}" for key in [*handed_over, "x", "plums/x", "holdout/x"]),
         *(f"{given['DataBucketArn']}/{key}" for key in ("x.csv", "captures-failed/x", "o/raw/x.csv", "rawer/x")),
         "arn:aws:s3:::another-bucket", "arn:aws:s3:::another-bucket/raw/plums/x.csv",
         f"arn:aws:cloudformation:{scope}:stack/another/1",

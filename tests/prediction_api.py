@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from modelcycle.predict import CaptureStream, LiveModels, Recorder
+from modelcycle.predict import CaptureStream, LiveModels, PersonalValues, Recorder
 from modelcycle.predict.recorder import report_given_up
 from modelcycle.registry import Registry
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import MemoryKeys, MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, ID, MODEL, cycle, train
 
 FUNCTIONS = Path(__file__).parents[1] / "functions" / "predict"
@@ -63,7 +63,9 @@ class Api:
         self.log = io.StringIO()
         self.app.logger.registered_handler.setStream(self.log)
         monkeypatch.setattr(self.app, "live_models", lambda: self.live_models)
-        self.recorder = Recorder(CaptureStream(lambda: (self.firehose, "captures"), report_given_up))
+        self.recorder = Recorder(
+            CaptureStream(lambda: (self.firehose, "captures"), report_given_up), PersonalValues(MemoryKeys)
+        )
         monkeypatch.setattr(self.app, "recorder", self.recorder)
 
     def call(self, path: str, body: Any = None, method: str = "POST", **event: Any) -> tuple[int, Any, dict[str, Any]]:

@@ -17,6 +17,7 @@ ROUTE_SECONDS = 2  # an environment of `predict` reads the route again after the
 SAMPLED = 0.05  # X-Ray traces the first request of each second and this share of the others (AWS page "Sampling rules")
 LOOK_TRANSITIONS = 13  # of the monitoring, with one model: eight around its five
 JUDGE_TRANSITIONS = 3  # Judge, Verdict and the wait before them
+RUN_SIGNATURES = 20  # of a run: one is made, and whatever loads the version checks it
 ROLLOUT_TRANSITIONS = 6  # of a rollout in one step: Known, Unknown, Move, Done, Judged, Finished
 
 
@@ -236,9 +237,14 @@ def _events(use: Use) -> Item:
 def _keys(use: Use) -> Item:
     if not use.facts.keys:
         return Item("KMS", "", ())
-    requests = sum(_s3_requests(use)) + use.calls
-    charges = (Charge("key", use.facts.keys), Charge("key_request", requests))
-    return Item("KMS", f"keys: {use.facts.keys}; at most {requests:,.0f} requests", charges, ("run_gets", "look_gets"))
+    signing = use.runs * RUN_SIGNATURES if use.facts.keys > use.facts.data_keys else 0
+    requests = sum(_s3_requests(use)) + use.calls if use.facts.data_keys else 0
+    charges = (
+        Charge("key", use.facts.keys), Charge("key_request", requests), Charge("signing_request", signing),
+    )  # fmt: skip
+    names = ("run_gets", "look_gets") if use.facts.data_keys else ()
+    basis = f"keys: {use.facts.keys}; at most {requests + signing:,.0f} requests"
+    return Item("KMS", basis, charges, names)
 
 
 def _secrets(use: Use) -> Item:

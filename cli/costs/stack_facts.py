@@ -13,6 +13,7 @@ from cli.costs.parameters import check_settings
 from infra.local.deployment.intrinsics import DeployedStack, Unresolvable
 from infra.local.deployment.translate import read_template
 
+MONITORING = {"Ref": "MonitoringArn"}  # in infra/triggers.yaml
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("dev", "staging", "prod")
 HOURS_A_MONTH = 730
@@ -37,6 +38,7 @@ class StackFacts:
     log_days : the longest retention of a log group; None if one never expires
     capture_days : after how many days captures are deleted; None if never
     looks : of the monitor, a month; None if its schedule is no plain rate
+    data_keys : those of the keys that encrypt data
     other : types of resources that the estimate does not know
     """
 
@@ -53,6 +55,7 @@ class StackFacts:
     buffer_seconds: int = 300
     point_in_time: bool = False
     keys: int = 0
+    data_keys: int = 0
     shards: int = 0
     queues: bool = False
     other: list[str] = field(default_factory=list)
@@ -145,13 +148,14 @@ def _add(facts: StackFacts, stack: DeployedStack, name: str, resource: dict[str,
         hints = _value(stack, target.get("BufferingHints", {}), {})
         facts.buffer_seconds = int(hints.get("IntervalInSeconds", facts.buffer_seconds))
     elif kind == "AWS::Scheduler::Schedule":
-        if properties.get("Target", {}).get("Arn") == {"Ref": "ExpireArn"}:
-            return  # a short function once a day: less than a cent a year
+        if properties.get("Target", {}).get("Arn", MONITORING) != MONITORING:
+            return  # of a short function once a day: less than a cent a year
         facts.looks = _looks(str(_value(stack, properties.get("ScheduleExpression"), "")))
     elif kind == "AWS::Kinesis::Stream":
         facts.shards += int(_value(stack, properties.get("ShardCount"), None) or 1)
     elif kind == "AWS::KMS::Key":
         facts.keys += 1
+        facts.data_keys += "KeySpec" not in properties  # the others sign, or make pseudonyms
     elif kind == "AWS::SQS::Queue" and "Condition" in resource:
         facts.queues = True
     elif not kind.startswith(COUNTED):

@@ -17,5 +17,5 @@ def handler(request: CollectRequest) -> Collected:
     leases, results = aws.registry.leases, aws.registry.results
     return collect(
         request, data=aws.data, artifacts=aws.artifacts, leases=leases, results=results, code=aws.code,
-        registry=aws.registry, workplace=aws.workplace,
+        registry=aws.registry, workplace=aws.workplace, keys=aws.keys,
     )  # fmt: skip

@@ -14,6 +14,11 @@ def handler(request: PullEvent) -> Pulled:
     pipeline = request.pipeline(data=aws.data, artifacts=aws.artifacts)
     pulled = pull(pipeline, data=aws.data, buckets=aws.bucket, landings=aws.registry.landings, secrets=aws.secret)
     traffic = pull_traffic(
-        pipeline, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, now=datetime.now(UTC)
+        pipeline,
+        data=aws.data,
+        artifacts=aws.artifacts,
+        registry=aws.registry,
+        now=datetime.now(UTC),
+        keys=aws.keys,
     )
     return pulled.joined_by(traffic.files, traffic.notes)

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters, runtime_api
 from modelcycle.gateway.events import as_http_response, as_rest_event, is_http_api
-from modelcycle.predict import CaptureStream, LiveModels, Recorder, open_inference_paths
+from modelcycle.predict import CaptureStream, LiveModels, PersonalValues, Recorder, open_inference_paths
 from modelcycle.predict.http_api import answer_without_router, metrics, model_in, router
 from modelcycle.predict.recorder import report_given_up
 from modelcycle.request_ids import client_request_id, request_id, with_request_id
@@ -38,7 +38,7 @@ def capture_stream() -> tuple[Any, str]:
     return aws.firehose, aws.environment.capture_stream
 
 
-recorder = Recorder(CaptureStream(capture_stream, report_given_up))
+recorder = Recorder(CaptureStream(capture_stream, report_given_up), PersonalValues(lambda: adapters(**TIMEOUTS).keys))
 recorder.after_answer.start(runtime_api())  # now: Lambda takes registrations only while the function is imported
 
 

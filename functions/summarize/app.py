@@ -9,4 +9,4 @@ from modelcycle.summarize import summarize
 @observed("summarize", SummarizeRequest.from_event, log=["at", "notes"])
 def handler(request: SummarizeRequest) -> Summarized:
     aws = adapters()
-    return summarize(request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry)
+    return summarize(request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, keys=aws.keys)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,7 +39,8 @@ SERVICE_OF = {"stepfunctions": "states"}
 READING = (
     ("policy", MODEL),
     ("status",), ("models",), ("show", MODEL), ("show", f"{MODEL}:1"), ("history", MODEL), ("contract", MODEL),
-    ("quarantine", MODEL), ("runs", MODEL), ("show", MODEL, "--at", "2020-01-01 10:00"),
+    ("quarantine", MODEL), ("runs", MODEL), ("show", MODEL, "--at", "2020-01-01 10:00"), ("card", MODEL),
+    ("documents", MODEL, "--to", str(Path(tempfile.gettempdir(), "modelcycle-documents"))),
 )  # fmt: skip
 
 
@@ -199,6 +201,11 @@ class TestVerbs:
             time.sleep(1)
         assert found == len(ids)
         assert "s3:GetObject" in operator.calls
+        assert operator.run("explain", MODEL, "--prediction", ids[0]) == 0
+        check_calls(operator, "explain")
+        told = json.loads(capsys.readouterr().out)
+        assert (told["prediction_id"], told["version"], told["state"]) == (ids[0], 1, "live")
+        assert told["explanation"]["columns"] and (told["nearest"]["changes"] or told["nearest"]["note"])
 
     @pytest.mark.parametrize("words", READING, ids=" ".join)
     def test_who_only_reads_may_run_what_reads(
@@ -341,5 +348,6 @@ def deployed(cloud: LocalCloud) -> Site:
         "UndeliveredArn": out["UndeliveredArn"], "LifecycleArn": out["LifecycleArn"],
         "MonitoringArn": out["MonitoringArn"], "BatchScoringArn": out["BatchScoringArn"],
         "PullArn": out["PullFunction"], "RetrainArn": out["RetrainFunction"],
+        "CandidateArn": out["CandidateFunction"],
         "ScheduleRoleArn": out["ScheduleRoleArn"], "ApiId": out["ApiUrl"].split("/restapis/")[1].partition("/")[0],
     }, REGION, account)  # fmt: skip

@@ -17,7 +17,7 @@ from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.preprocess import preprocess
 from modelcycle.registry import Registry
 from modelcycle.spec import Pipeline
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import MemoryKeys, MemoryStore, MemoryTable
 
 AT = datetime(2026, 1, 2, 3, 30, tzinfo=UTC)
 
@@ -27,6 +27,7 @@ class Workspace:
     data: MemoryStore = field(default_factory=lambda: MemoryStore("data"))
     artifacts: MemoryStore = field(default_factory=lambda: MemoryStore("artifacts"))
     registry: Registry = field(default_factory=lambda: Registry(MemoryTable()))
+    keys: MemoryKeys | None = field(default_factory=MemoryKeys)
 
     def run(self, run_id: str = "r1", **pipeline: Any) -> Run:
         file = Pipeline(name="m", **pipeline)
@@ -41,7 +42,7 @@ class Workspace:
         leases, results = self.registry.leases, self.registry.results
         return collect(
             request, data=self.data, artifacts=self.artifacts, leases=leases, results=results, code=code,
-            registry=self.registry,
+            registry=self.registry, keys=self.keys,
         )  # fmt: skip
 
     def preprocess(self, run: Run, code: str = "1") -> Preprocessed:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from modelcycle.model.answer import LoadedVersion, answer
-from modelcycle.predict import CaptureStream, Recorder, captures
+from modelcycle.predict import CaptureStream, PersonalValues, Recorder, captures
 from modelcycle.predict.capture_lines import MASKED, capture_lines
 from modelcycle.predict.predict import Served
 from modelcycle.predict.shadow import shadow_answer
 from modelcycle.registry import Route
+from tests.fakes import MemoryKeys
 from tests.prediction_api import PREDICT, ROW, Api, Firehose
 from tests.trained import COLOUR, HOURS, ID, MODEL, SEX, body
 
@@ -191,7 +192,7 @@ def test_predictions_are_counted_with_the_captures_and_those_that_are_not_captur
 ) -> None:
     api.go_live()
     answered, stream = served(api, ROW, ROW), Stream()
-    recorder = Recorder(stream)
+    recorder = Recorder(stream, PersonalValues(MemoryKeys))
     recorder._record(answered, datetime.fromtimestamp(stream.now, UTC), {})
     assert recorder.seconds_until_due() == 0
     recorder.send()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelcycle.govern.card import card
+from modelcycle.documents import Made, ProfileFacts, card, markdown
 from modelcycle.govern.facts import Facts
 from modelcycle.govern.figures import figures
 from modelcycle.govern.lineage import lineage
@@ -35,7 +35,7 @@ RUN = Run(
     model="adult", run_id="r1", execution="arn", started_at=AT, trigger={"kind": "upload"}, pipeline=JUDGED
 )  # fmt: skip
 GROUPS = CaseRecipe(kind="group", columns=[CaseColumn(name="house|hold", type="text")], missing_values=[])
-MANIFEST = {"objects": [{"key": "raw/adult/a.csv", "version": "v1", "sha256": "3" * 64}]}
+MANIFEST = {"objects": [{"key": "raw/adult/a.csv", "version": "v1", "sha256": "3" * 64, "rows": 3}]}
 
 
 def facts(refit: CheckedRefit | None = None, **changes: dict[str, Any]) -> Facts:
@@ -51,18 +51,35 @@ def facts(refit: CheckedRefit | None = None, **changes: dict[str, Any]) -> Facts
     return Facts(request, Pipeline(name="adult", target="in|come"), FeaturePlan(columns=[]), "c0de")
 
 
+def made_of(given: Facts, cases: CaseRecipe | None = None, report: dict[str, Any] | None = None) -> Made:
+    """Return what a run has recorded, as documents read it."""
+    request = given.request
+    target = {"name": "in|come", "type": "text", "rows": 3, "missing": 0, "distinct": 2, "levels": ["<=50K", ">50K"],
+              "counts": [2, 1]}  # fmt: skip
+    return Made(
+        run=request.run, pipeline=given.pipeline, code=given.code, cases=cases, report=report or {}, plan=given.plan,
+        runtime={"python": "3.13", "machine": "x86_64", "system": "Linux"}, collect=request.collect,
+        preprocess=request.preprocess, engineer_features=request.engineer_features,
+        select_model=request.select_model, find_unseen=request.find_unseen, validate=request.validate_,
+        refit=request.refit, manifest=MANIFEST,
+        profile=ProfileFacts.model_validate({"columns": [target | {"name": "ag|e"}], "target": target}),
+    )  # fmt: skip
+
+
 def text(given: Facts, cases: CaseRecipe | None = None) -> str:
     policy = deployed_shelf().policy_of("adult")
-    return card(given, check(policy, figures(given)), "passed", cases, policy)
+    return markdown(card(made_of(given, cases), check(policy, figures(given)), "passed", policy.described))
 
 
 def test_the_card_says_what_the_live_model_learned_from_and_what_judged_its_twin() -> None:
     refitted = text(facts(CheckedRefit(done=True, onnx=SERVED, rows=32_509)))
     assert "- the live model has learned from all 32,509 rows, test rows included; its twin," in refitted
-    assert "## Quality of the twin on 4,076 test rows" in refitted
+    assert "## Evaluation results of the twin on 4,076 test rows" in refitted
     judged = text(facts(CheckedRefit(done=False, reason="the refit is worse on rows that both know")))
     assert "- the live model has learned from 28,433 rows, and 4,076 others judged it" in judged
-    assert "- the refit is worse on rows that both know" in judged and "## Quality on 4,076 test rows" in judged
+    assert (
+        "- the refit is worse on rows that both know" in judged and "## Evaluation results on 4,076 test rows" in judged
+    )
 
 
 def test_the_card_says_on_which_rows_the_champion_was_compared_and_what_was_decided() -> None:
@@ -71,7 +88,7 @@ def test_the_card_says_on_which_rows_the_champion_was_compared_and_what_was_deci
         preprocess={"notes": ["rows of one `id` stay together"]}, collect={"repeated": ["raw/adult/copy.csv"]},
         select_model={"notes": ["a blend of 2 pays"]},
     ))  # fmt: skip
-    assert "The column `champion` is version 3, on 3,512 test rows that neither model has learned from." in shown
+    assert "- the column `champion` is version 3, on 3,512 test rows that neither model has learned from" in shown
     for line in (
         "- champion 0.870: not significantly worse", "- asked: why", "- rows of one 'id' stay together",
         "- left out, because another file has the same content: raw/adult/copy.csv", "- a blend of 2 pays",
@@ -94,7 +111,9 @@ def test_the_card_lists_every_member_of_a_blend() -> None:
         calibration=Calibration(slope=0.9), threshold=0.3,
     )  # fmt: skip
     shown = text(facts(select_model={"recipe": recipe}))
-    assert "trial 3 of 24, seed 0, weight 0.75" in shown and "trial 5 of 24, seed 0, weight 0.25" in shown
+    rows = [line.split(" | ")[:4] for line in shown.splitlines() if line.startswith(("| 3 |", "| 5 |"))]
+    assert [(row[0], row[2], row[3]) for row in rows] == [("| 3", "0.75", "0"), ("| 5", "0.25", "0")]
+    assert "a weighted mean of 2 models among the best of 24 trials" in shown
     assert "calibrated: slope 0.9" in shown and "from probability 0.3" in shown
 
 

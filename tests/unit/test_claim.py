@@ -34,6 +34,8 @@ class Flows:
 
 
 class Data:
+    bucket = "data"
+
     def __init__(self, pipeline: bytes | None = b"name: m\ntarget: t\n") -> None:
         self.pipeline = pipeline
         self.feedback: list[str] = []

@@ -149,7 +149,7 @@ def test_a_parameter_given_by_hand_goes_before_those_of_make_deploy(stack: Path)
 
 def test_our_own_template_may_have_a_key_and_more_memory() -> None:
     usual, more = stack_facts("prod"), stack_facts("prod", (("DataKey", "own"), ("DataMemory", "6144")))
-    assert (usual.keys, more.keys) == (0, 1)
+    assert (usual.keys, more.keys, usual.data_keys, more.data_keys) == (2, 3, 0, 1)
     assert (usual.memory["Collect"], more.memory["Collect"]) == (2048, 6144)
 
 

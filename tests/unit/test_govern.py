@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -21,15 +20,18 @@ ANN = "arn:aws:iam::123456789012:user/ann"
 class Candidate:
     """A run whose model is about to be registered."""
 
-    def __init__(self, author: str | None = ANN, **changes: dict[str, Any]) -> None:
+    def __init__(self, author: str | None = ANN) -> None:
         self.store, self.registry = MemoryStore(), Registry(MemoryTable())
         pipeline = self.store.put("adult/runs/r1/claim/p.yaml", b"name: adult\ntarget: income\n")
         run = RUN.model_copy(update={"pipeline": pipeline, "author": author})
         plan = put_json(self.store, "adult/runs/r1/engineer_features/plan.json", {"columns": []})
         manifest = put_json(self.store, "adult/runs/r1/collect/manifest.json", {"objects": []})
+        target = {"name": "income", "type": "text", "rows": 9, "missing": 0, "distinct": 2}
+        profile = put_json(self.store, "adult/runs/r1/preprocess/profile.json", {"columns": [], "target": target})
+        report = put_json(self.store, "adult/runs/r1/validate/report.json", {})
         given = facts(
-            engineer_features={"plan": plan}, collect={"manifest": manifest},
-            preprocess={"case_recipe": None} | changes.get("preprocess", {}), validate=changes.get("validate", {}),
+            engineer_features={"plan": plan}, collect={"manifest": manifest}, validate={"report": report},
+            preprocess={"case_recipe": None, "profile": profile},
         )  # fmt: skip
         self.request: GovernRequest = given.request.model_copy(update={"run": run})
 

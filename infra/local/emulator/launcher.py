@@ -61,6 +61,7 @@ from infra.local.emulator.state_saver import StateSaver, defer_code_removal
 from infra.local.emulator.state_snapshot import StateSnapshot, finish_swap, skip_copies_while_encoding
 from infra.local.emulator.stream_records import reset_lost_positions, save_unread_records
 from infra.local.emulator.unwritten_objects import UnwrittenObjects
+from infra.local.emulator.used_permissions import UsedPermissions, permissions_file
 from infra.local.keys import Key, ensure_root_key
 
 POLL_INTERVAL = 0.05  # seconds
@@ -87,7 +88,7 @@ def serve(home: Path, port: int) -> None:
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
     import ministack.app as ministack
-    from ministack.core import lambda_runtime, persistence
+    from ministack.core import iam_evaluator, lambda_runtime, persistence
     from ministack.services import ecs, lambda_svc, stepfunctions  # the import takes `state` as the folder of its code
 
     # The services' files are replaced as one set; the code of functions, named by its content, stays outside.
@@ -96,6 +97,8 @@ def serve(home: Path, port: int) -> None:
     keep_limits(home / "scratch")
     last_events = LastEvents(events_folder(home))
     last_events.install(lambda_runtime.ProvidedWorker)
+    used_permissions = UsedPermissions(permissions_file(home))
+    used_permissions.install(iam_evaluator)
     containers = Containers(stepfunctions, ecs, lambda_runtime, home)
     containers.install()
     fork_servers = ForkServers(home)
@@ -151,7 +154,13 @@ def serve(home: Path, port: int) -> None:
         StateSnapshot(services, ministack._build_persistence_save_dict),
         activity=lambda: (guard.passed, deliveries.pending, count_steps(stepfunctions)),
         is_working=is_any_busy,
-        before_save=(firehose_buffer.flush, bound_memory, stop_idle_processes, last_events.write),
+        before_save=(
+            firehose_buffer.flush,
+            bound_memory,
+            stop_idle_processes,
+            last_events.write,
+            used_permissions.write,
+        ),
         remove_unused_code=defer_code_removal(lambda_svc),
         object_files=unwritten_objects,
     )

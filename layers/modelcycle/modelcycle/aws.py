@@ -15,10 +15,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from modelcycle.bus import EventBridgeBus
 from modelcycle.cloud_metrics import CloudWatch
 from modelcycle.deployments import CodeDeploy
+from modelcycle.erasing_store import S3ErasingStore
+from modelcycle.expiring_store import S3ExpiringStore
 from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
 from modelcycle.invocations import LambdaFunction
+from modelcycle.key_service import KmsKeys
 from modelcycle.logs import CloudWatchLogs
+from modelcycle.messages import Artifact
 from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import MAX_OBJECT_BYTES, S3Store
@@ -30,7 +34,9 @@ if TYPE_CHECKING:
 MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
 AWS = "aws"  # the template's default of the parameter Place
-NAMES_OF_RESOURCES = ("DATA_BUCKET", "ARTIFACT_BUCKET", "REGISTRY_TABLE", "EVENT_BUS", "CAPTURE_STREAM")
+NAMES_OF_RESOURCES = (
+    "DATA_BUCKET", "ARTIFACT_BUCKET", "REGISTRY_TABLE", "EVENT_BUS", "CAPTURE_STREAM", "SIGNING_KEY", "PSEUDONYM_KEY",
+)  # fmt: skip
 START_BY_SAM = "run `modelcycle up`, then `sam local` with --env-vars build/sam/env.json (samconfig.toml names it)"
 
 
@@ -43,6 +49,9 @@ class Environment(BaseModel):
     data_bucket: str = ""
     artifact_bucket: str = ""
     registry_table: str = ""
+    seal_bucket: str = ""
+    signing_key: str = ""
+    pseudonym_key: str = ""
     event_bus: str = ""
     lifecycle: str = ""
     rollout: str = ""
@@ -116,13 +125,42 @@ class Adapters:
 
     @cached_property
     def data(self) -> S3Store:
-        return S3Store(self._s3, self.environment.data_bucket, self._unreachable)
+        return S3Store(self._s3, self.environment.data_bucket, self._unreachable, replacement=self._replacement)
 
     @cached_property
     def artifacts(self) -> S3Store:
         return S3Store(
-            self._s3, self.environment.artifact_bucket, self._unreachable, self.environment.max_object_mb * 2**20
-        )
+            self._s3, self.environment.artifact_bucket, self._unreachable, self.environment.max_object_mb * 2**20,
+            replacement=self._replacement,
+        )  # fmt: skip
+
+    @cached_property
+    def erasing_data(self) -> S3ErasingStore:
+        """The data bucket with all versions of its objects; only the role of an erasure may delete there."""
+        return S3ErasingStore(self._s3, self.environment.data_bucket, self._unreachable)
+
+    @cached_property
+    def erasing_artifacts(self) -> S3ErasingStore:
+        return S3ErasingStore(self._s3, self.environment.artifact_bucket, self._unreachable)
+
+    def _replacement(self, artifact: Artifact) -> Artifact | None:
+        """Return what an erasure has made of an artifact; a function without a registry finds nothing."""
+        return self.registry.erasures.replacement(artifact) if self.environment.registry_table else None
+
+    @cached_property
+    def seals(self) -> S3Store:
+        """The bucket of the daily seals."""
+        return S3Store(self._s3, self.environment.seal_bucket, self._unreachable)
+
+    @cached_property
+    def expiring_data(self) -> S3ExpiringStore:
+        """The data bucket with all versions of its objects, to delete old ones."""
+        return S3ExpiringStore(self._s3, self.environment.data_bucket, self._unreachable)
+
+    @cached_property
+    def expiring_artifacts(self) -> S3ExpiringStore:
+        """The artifact bucket with all versions of its objects, to delete old ones."""
+        return S3ExpiringStore(self._s3, self.environment.artifact_bucket, self._unreachable)
 
     @cached_property
     def workplace(self) -> Workplace:
@@ -143,6 +181,12 @@ class Adapters:
         """For reads that a caller can do without: one attempt of half a second."""
         client = self.client("dynamodb", connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
         return Registry(DynamoTable(client, self.environment.registry_table, self._unreachable))
+
+    @cached_property
+    def keys(self) -> KmsKeys:
+        """The keys that sign and make pseudonyms. The client is made when one is used."""
+        settings = self.environment
+        return KmsKeys(lambda: self.client("kms"), settings.signing_key, settings.pseudonym_key, self._unreachable)
 
     @cached_property
     def bus(self) -> EventBridgeBus:

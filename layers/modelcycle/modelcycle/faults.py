@@ -31,7 +31,7 @@ is therefore raised as exactly `Transient`, `Throttled` or `Raced`, never as a n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Self
 
 
@@ -171,7 +171,18 @@ class NotAllowed(Fault):
 
 
 class Raced(Fault):
-    """A conditional write lost to another writer. Read the record again before a retry."""
+    """A conditional write lost to another writer. Read the record again before a retry.
+
+    Parameters
+    ----------
+    records : the keys of the records that others have changed, where the writer knows them
+    """
+
+    def __init__(
+        self, what: str, where: str = "", remedy: str = "", records: Collection[tuple[str, str]] = ()
+    ) -> None:  # fmt: skip
+        super().__init__(what, where, remedy)
+        self.records = frozenset(records)
 
 
 class Transient(Fault):

@@ -14,14 +14,14 @@ from modelcycle.faults import Fault, Throttled, Transient
 Unreachable = tuple[type[Exception], ...]
 """The client's errors for a service that did not answer, or not completely."""
 
-# AWS pages "Error responses" (S3), "Common Errors" (DynamoDB, Step Functions, EventBridge)
+# AWS pages "Error responses" (S3), "Common Errors" (DynamoDB, Step Functions, EventBridge), "Sign" (KMS)
 THROTTLING_CODES = frozenset({
     "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded",
     "ProvisionedThroughputExceededException", "ThrottledException", "LimitExceededException", "ExecutionLimitExceeded",
 })  # fmt: skip
 SERVER_ERROR_CODES = frozenset({
     "InternalError", "InternalFailure", "InternalServerError", "InternalException", "ServiceUnavailable",
-    "RequestTimeout", "500", "503",
+    "RequestTimeout", "500", "503", "KMSInternalException", "DependencyTimeoutException", "KeyUnavailableException",
 })  # fmt: skip
 # DynamoDB and others; STS; S3; temporary keys
 UNKNOWN_KEY_CODES = frozenset({

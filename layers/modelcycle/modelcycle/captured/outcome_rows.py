@@ -19,6 +19,8 @@ from modelcycle.cells.moments import MAX_EPOCH_SECONDS
 from modelcycle.engine import Engine
 from modelcycle.faults import BadInput
 from modelcycle.json_pointer import json_pointer
+from modelcycle.model.signature import Signature
+from modelcycle.pseudonyms import Macs, pseudonym_key, pseudonym_sql, set_pseudonym_key
 from modelcycle.reading import SUFFIXES, read_file
 from modelcycle.sql_literal import literal
 from modelcycle.store import Listed, Store
@@ -35,12 +37,47 @@ class OutcomeColumns(NamedTuple):
     ----------
     target : whose name may stand for OUTCOME
     ids : of an entity; empty if the model has none
+    pseudonymised : those of the ids that captures hold as pseudonyms
+    missing_values : texts that mean a missing value: they have no pseudonym
     further : kept as they are, as g0, g1 ...
     """
 
     target: str
     ids: Sequence[str] = ()
     further: Sequence[str] = ()
+    pseudonymised: Sequence[str] = ()
+    missing_values: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, signature: Signature, further: Sequence[str] = ()) -> OutcomeColumns:
+        """Return the columns that outcomes of a version may have."""
+        return cls(
+            signature.target, signature.id_columns, further,
+            [name for name in signature.id_columns if signature.personal.get(name) == "pseudonymise"],
+            signature.missing_values,
+        )  # fmt: skip
+
+    def give_key(self, engine: Engine, keys: Macs | None, model: str) -> None:
+        """Give the engine the key of pseudonyms, if there are any; needed before outcomes are read.
+
+        Raises
+        ------
+        Transient : the key service does not answer
+        """
+        if self.pseudonymised and keys is not None and keys.makes_macs:
+            set_pseudonym_key(engine, pseudonym_key(keys, model))
+
+    def id_texts(self, texts: Mapping[str, str]) -> list[str]:
+        """Return SQL of the ids as captures hold them; needs `set_pseudonym_key` if there are pseudonyms.
+
+        Parameters
+        ----------
+        texts : SQL of their texts, by column
+        """
+        return [
+            pseudonym_sql(f"({texts[name]})", self.missing_values) if name in self.pseudonymised else texts[name]
+            for name in self.ids
+        ]
 
     @property
     def time(self) -> str | None:
@@ -214,7 +251,7 @@ def _insert(
     """
     clean = {name: f"nullif(trim({sql}, E' \\t\\r\\n'), '')" for name, sql in texts.items()}
     at = time_sql(clean[columns.time]) if columns.time else "NULL::TIMESTAMPTZ"
-    key = key_sql([clean[name] for name in columns.ids])
+    key = key_sql(columns.id_texts(clean))
     outcome = f"coalesce({clean[OUTCOME]}, {clean[columns.target]})"
     further = "".join(f", {clean[name]} AS g{position}" for position, name in enumerate(columns.further))
     engine.execute(

@@ -29,6 +29,9 @@ def claim(request: ClaimRequest, *, data: S3Store, artifacts: S3Store, registry:
     if earlier and earlier.run.execution == request.execution:
         text = artifacts.read(earlier.run.pipeline)
         return Claimed(outcome="claimed", run=earlier.run, pulls=_pulls(text, data, arrival.model), detail=run_id)
+    rewritten = registry.erasures.rewritten(arrival.model, data.bucket, arrival.key) if arrival.upload else None
+    if rewritten is not None and rewritten.etag == arrival.etag:
+        return Claimed(outcome="duplicate", detail="an erasure has written this file without somebody's rows")
     try:
         pipeline, _ = data.latest(f"pipelines/{arrival.model}.yaml")
     except Unknown:

@@ -15,6 +15,7 @@ from modelcycle.collect.join import join_tables
 from modelcycle.collect.landed import TRAFFIC, landed_prefix
 from modelcycle.collect.notes import notes_of_files
 from modelcycle.collect.objects import Entry, read_objects
+from modelcycle.collect.personal_rows import PersonalRows
 from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
 from modelcycle.collect.pinned_inputs import pin_inputs, pinned_inputs
 from modelcycle.collect.repeated_ids import without_repeated_ids
@@ -26,6 +27,8 @@ from modelcycle.data_need import check_files, files_need
 from modelcycle.engine import connect
 from modelcycle.faults import NoData
 from modelcycle.messages import Collected, CollectRequest
+from modelcycle.personal import PERSONAL_OF_RUN, personal_notes
+from modelcycle.pseudonyms import Macs
 from modelcycle.reading import TextTable, check_suffix
 from modelcycle.registry import Leases, Registry, Results
 from modelcycle.spec import MAIN, StreamSource
@@ -40,6 +43,7 @@ MAX_NAMED = 20  # repeated files in the message; the manifest has all
 def collect(
     request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str,
     registry: Registry | None = None, workplace: Workplace | None = None, spelled_by: Pinned | None = None,
+    keys: Macs | None = None,
 ) -> Collected:  # fmt: skip
     """Write a snapshot of the rows: all columns as text, in order of object and line.
 
@@ -58,6 +62,7 @@ def collect(
     code : version of the code; a result of other code is not reused
     registry : what has landed from sources, see `list_inputs` for None; its live version holds new files to a contract
     workplace : where the work may be done; None: here, whatever it takes
+    keys : of pseudonyms; None: this stack has none
     spelled_by : without a registry, the contract of the manifest's `traffic_contract`, by which live requests are read
 
     Raises
@@ -85,6 +90,7 @@ def collect(
     for name, objects in inputs.items():
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]), hands_over)
     pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
+    personal_of = PersonalRows(pipeline, pinned.contract.personal if pinned is not None else {}, keys)
     arrivals = {listed.key: arrival(listed, run, pipeline) for listed in [*listing, *traffic]}
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
@@ -94,6 +100,7 @@ def collect(
         "traffic": [(listed.key, listed.etag) for listed in traffic],
         "traffic_contract": pinned.artifact.sha256 if traffic and pinned is not None else None,
         "arrivals": arrivals if any(arrivals.values()) else None,
+        "personal": personal_of.parameters(),
         "joins": [
             (
                 join.model_dump(mode="json", exclude={"source"}), csv_of(join.source).model_dump(),
@@ -118,7 +125,7 @@ def collect(
                 # with a join, `preprocess` checks: here, the rows do not have all their columns yet
                 if pinned is not None and not pipeline.join and content not in pinned.contract.contents:
                     file = ContractFile(key=entry["key"], content=content, rows=table.rows)
-                    check_table(engine, table, file, number, pinned, pipeline, request, artifacts)
+                    check_table(engine, table, file, number, pinned, personal_of, request, artifacts)
                 return table, entry
 
             tables, sources = read_objects(engine, data, listing, pipeline, MAIN, folder, prepare)
@@ -144,6 +151,10 @@ def collect(
                 notes += said
             check_pipeline_columns(pipeline, names)
             live = read_traffic(engine, data, traffic, names, pinned or spelled_by, len(sources), folder)
+            personal = personal_of.decided(engine, paths, names, rows)
+            notes += personal_notes(personal)
+            paths = personal_of.treated(engine, paths, names, personal)
+            live = live._replace(shards=personal_of.treated(engine, live.shards, names, personal))
             known = count_known(engine, paths, live.shards, names, pipeline.id_columns)
             if known:
                 notes.append(
@@ -159,12 +170,15 @@ def collect(
                 artifacts.put(run.key("collect", f"rows-{number:04d}.parquet"), path)
                 for number, path in enumerate(paths)
             ]
-            quarantine = write_quarantine(engine, folder) if broken else None
+            treated = {name for name, column in personal.items() if column.treatment != "keep"}
+            quarantine = write_quarantine(engine, folder, withheld=bool(treated)) if broken else None
             lines = write_line_numbers(engine, tables, folder)
             notes = [*notes_of_files([(source["key"], source.pop("notes", ())) for source in sources]), *notes]
             repeated = [source["key"] for source in sources if "repeats" in source]
             sources = [source | arrivals.get(source["key"], {}) for source in sources]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}
+            if personal:
+                manifest[PERSONAL_OF_RUN] = {name: column.model_dump() for name, column in personal.items()}
             if live.unsent:
                 manifest["unsent"] = live.unsent
             if traffic and (spelled := pinned or spelled_by) is not None:

@@ -51,6 +51,7 @@ def pipeline_columns(pipeline: Pipeline) -> dict[str, list[str]]:
         "schema.columns": list(pipeline.rules.columns),
         "schema.keys": pipeline.rules.keys,
         "capture.mask": pipeline.capture.mask,
+        "privacy.columns": list(pipeline.privacy.columns),
     }
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from modelcycle.cells.missing import stripped_sql
+from modelcycle.collect.personal_rows import PersonalRows
 from modelcycle.collect.pinned_contract import Pinned
 from modelcycle.contract import Batch, ContractFile, check_batch
 from modelcycle.messages import CollectRequest
 from modelcycle.reading import TextTable
-from modelcycle.spec import Pipeline
 from modelcycle.sql_literal import literal
 from modelcycle.store import Store
 
 
 def check_table(
-    engine: Any, table: TextTable, file: ContractFile, number: int, pinned: Pinned, pipeline: Pipeline,
+    engine: Any, table: TextTable, file: ContractFile, number: int, pinned: Pinned, personal: PersonalRows,
     request: CollectRequest, artifacts: Store,
 ) -> None:  # fmt: skip
     """Check a new file whose columns are not those of the contract; a file that has them is left to `preprocess`.
@@ -28,6 +28,7 @@ def check_table(
     terms = contract.terms()
     if table.sparse or not {*terms} - {*table.names}:
         return
+    pipeline, table = personal.pipeline, personal.visible(engine, table)
     view = f"table_{number}"
     engine.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT row AS row_id, * FROM read_parquet({literal(table.path)})")
     batch = Batch(

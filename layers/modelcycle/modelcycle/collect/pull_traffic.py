@@ -38,6 +38,7 @@ from modelcycle.engine import Engine, connect
 from modelcycle.faults import Unknown
 from modelcycle.messages import PulledFile
 from modelcycle.model.signature import Signature
+from modelcycle.pseudonyms import Macs
 from modelcycle.registry import Registry
 from modelcycle.registry.table import retry_when_raced
 from modelcycle.spec import Pipeline
@@ -57,7 +58,13 @@ class PulledTraffic(NamedTuple):
 
 @retry_when_raced
 def pull_traffic(
-    pipeline: Pipeline, *, data: ChangingStore, artifacts: Store, registry: Registry, now: datetime
+    pipeline: Pipeline,
+    *,
+    data: ChangingStore,
+    artifacts: Store,
+    registry: Registry,
+    now: datetime,
+    keys: Macs | None = None,
 ) -> PulledTraffic:
     """Land the labelled live requests of the last `monitoring.labels_days` days.
 
@@ -68,6 +75,7 @@ def pull_traffic(
     ----------
     data : the bucket of captures and outcomes, and for the landed files
     artifacts : the bucket of the live version's contract
+    keys : of pseudonyms, if ids are personal
 
     Raises
     ------
@@ -111,7 +119,7 @@ def pull_traffic(
         found = TrafficRows(0, [], [])
         if outcomes.objects:
             window = open_window(data, pipeline.name, since, now, folder / "captures")
-            found = _join(engine, data, signature, columns, outcomes, window, broken, folder)
+            found = _join(engine, data, signature, columns, outcomes, window, broken, folder, keys)
             for path in window.files:
                 path.unlink()
         if not found.rows:
@@ -137,14 +145,15 @@ def _mark(contract: Contract, broken: Sequence[BrokenTime], objects: Sequence[Li
 
 def _join(
     engine: Engine, data: Store, signature: Signature, columns: TrafficColumns, outcomes: Selection, window: Window,
-    broken: Sequence[BrokenTime], folder: Path,
+    broken: Sequence[BrokenTime], folder: Path, keys: Macs | None,
 ) -> TrafficRows:  # fmt: skip
     """Create `traffic_rows`, if there is any."""
-    told = OutcomeColumns(signature.target, signature.id_columns)
+    told = OutcomeColumns.of(signature)
+    told.give_key(engine, keys, signature.model)
     read = read_outcomes(engine, data, outcomes.objects, folder, told)
     engine.execute("SET parquet_metadata_cache = true")  # else each query reads the footers of all files again
     window.create_rows(engine, "answers")
-    create_predictions(engine, window.cells, signature.id_columns)
+    create_predictions(engine, window.cells, told)
     matched = match_outcomes(engine, signature, columns.readings[columns.target])
     notes = [*told_as_sentences(read, matched, signature), *window.notes]
     if window.left_out:

@@ -12,6 +12,8 @@ from modelcycle.reading.broken_lines import MAX_LINE_CHARACTERS
 from modelcycle.sql_literal import literal
 from modelcycle.store import MAX_OBJECT_BYTES
 
+WITHHELD = "(withheld: the file has personal columns)"
+
 
 def write_shards(engine: Any, tables: list[TextTable], names: list[str], folder: Path) -> list[Path]:
     """Write the rows of all tables, in order, to Parquet files in `folder`.
@@ -43,15 +45,20 @@ def write_shards(engine: Any, tables: list[TextTable], names: list[str], folder:
     return sorted(shards.iterdir(), key=lambda path: (len(path.name), path.name))
 
 
-def write_quarantine(engine: Any, folder: Path) -> Path:
+def write_quarantine(engine: Any, folder: Path, *, withheld: bool = False) -> Path:
     """Write the broken lines of all files to a Parquet file: file, line, text, reason.
+
+    Parameters
+    ----------
+    withheld : whether their texts are left out: nobody knows where in a broken line the personal columns are
 
     If millions of long lines would exceed the size of an object, less text of each is kept.
     """
     path = folder / "quarantine.parquet"
     for characters in (MAX_LINE_CHARACTERS, 200, 20):
+        shown = literal(WITHHELD) if withheld else f"left(text, {characters})"
         engine.execute(
-            f"""COPY (SELECT file, line, left(text, {characters}) AS text, reason FROM broken_lines
+            f"""COPY (SELECT file, line, {shown} AS text, reason FROM broken_lines
                       ORDER BY file, line)
                 TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)"""
         )

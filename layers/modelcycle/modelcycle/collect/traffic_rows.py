@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from modelcycle.captured import Cell
 from modelcycle.captured.answer_rows import MASKED
-from modelcycle.captured.outcome_rows import key_sql
+from modelcycle.captured.outcome_rows import OutcomeColumns, key_sql
 from modelcycle.cells import dates
 from modelcycle.cells.reading import Reading, parsed_sql
 from modelcycle.collect.broken_times import BrokenTime, asked_in
@@ -58,20 +58,23 @@ class TrafficRows(NamedTuple):
     notes: list[str]
 
 
-def create_predictions(engine: Engine, cells: Mapping[str, Cell], ids: Sequence[str]) -> None:
+def create_predictions(engine: Engine, cells: Mapping[str, Cell], columns: OutcomeColumns) -> None:
     """Create the table `predictions` (id, key, asked) of rows of `answers` to which an outcome in `told` may belong.
 
     Parameters
     ----------
     engine : with the view `answers`, see `captured.Window.create_rows`
     cells : of the columns of the requests
-    ids : columns that identify an entity; outcomes may name these instead of a prediction
+    columns : its ids identify an entity; outcomes may name these instead of a prediction
     """
-    texts = [f"CASE WHEN NOT {cells[name].masked} THEN {cells[name].text} END" if name in cells else "NULL::VARCHAR"
-             for name in ids]  # fmt: skip
+    texts = {
+        name: f"CASE WHEN NOT {cells[name].masked} THEN {cells[name].text} END" if name in cells else "NULL::VARCHAR"
+        for name in columns.ids
+    }
+    key = key_sql(columns.id_texts(texts))
     engine.execute(
         f"""CREATE TABLE predictions AS
-            SELECT id, key, asked FROM (SELECT prediction_id AS id, {key_sql(texts)} AS key, "at" AS asked FROM answers)
+            SELECT id, key, asked FROM (SELECT prediction_id AS id, {key} AS key, "at" AS asked FROM answers)
             WHERE id IN (SELECT id FROM told WHERE id IS NOT NULL)
               OR key IN (SELECT key FROM told WHERE id IS NULL AND key IS NOT NULL)"""
     )

@@ -9,6 +9,7 @@ from modelcycle.cells.column import Column
 from modelcycle.contract import measured
 from modelcycle.contract.terms import ColumnTerms, Contract, ContractFile, RowHashes
 from modelcycle.messages import Artifact
+from modelcycle.messages.personal import PersonalColumn
 from modelcycle.model.class_labels import label_sql
 from modelcycle.model.columns import TableSchema
 from modelcycle.model.profile import MAX_PROFILE_LEVELS
@@ -18,6 +19,7 @@ def infer_contract(
     engine: Any, schema: TableSchema, numbers: Mapping[str, int], *, model: str, rows: int, files: list[ContractFile],
     unread: Mapping[str, int], dropped: list[str], keys: list[str], time_column: str | None,
     under: tuple[Artifact, int | None] | None, row_hashes: RowHashes | None = None,
+    personal: Mapping[str, PersonalColumn] | None = None,
 ) -> Contract:  # fmt: skip
     """Return the contract of `kept_rows`, whose columns are typed.
 
@@ -29,6 +31,7 @@ def infer_contract(
     unread : cells that did not parse, by column
     keys : columns that may together be there only once
     row_hashes : of all rows, written beside the contract
+    personal : columns of personal data, and what is known of them
     under : the contract under which the rows were read, and its version
     """
     typed = {column.name: f"c{numbers[column.name]}" for column in schema.columns} | {schema.target.name: "target"}
@@ -49,6 +52,7 @@ def infer_contract(
         time_column=time_column,
         missing_values=schema.missing_values,
         row_hashes=row_hashes,
+        personal=dict(personal or {}),
         made_under=made_under,
         made_under_version=version,
     )

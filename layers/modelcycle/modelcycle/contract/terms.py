@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.messages import Artifact
+from modelcycle.messages.personal import PersonalColumn
 from modelcycle.model.profile import ColumnProfile
 from modelcycle.spec import Task
 
@@ -79,6 +81,7 @@ class Contract(BaseModel):
     time_column : by which rows are ordered
     missing_values : texts that mean a missing value in every column
     row_hashes : of all rows of the files; None if there are too many
+    personal : columns of personal data, and what is known of them
     made_under : the contract under which these rows were read and checked, and its version; None for the first one
     """
 
@@ -98,6 +101,7 @@ class Contract(BaseModel):
     time_column: str | None = None
     missing_values: list[str] = []
     row_hashes: RowHashes | None = None
+    personal: dict[str, PersonalColumn] = Field({}, exclude_if=operator.not_)
     made_under: Artifact | None = None
     made_under_version: int | None = None
 

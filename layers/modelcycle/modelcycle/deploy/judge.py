@@ -61,7 +61,8 @@ def judge(
         return _answer(request, "proceed", "there is no other version to compare with", [], 0)
     signature = Signature.model_validate_json(artifacts.read(version.signature))
     capture = registry.versions.get(request.model, phase.champion).capture
-    masked = sorted({*capture.mask, *version.capture.mask})
+    treated = {name for name, treatment in signature.personal.items() if treatment != "pseudonymise"}
+    masked = sorted({*capture.mask, *version.capture.mask, *treated})
     samples = gather(data, signature, _target(version, artifacts), _arms(request, move, phase, now), masked)
     comparisons = _compare(samples, phase, version, signature, artifacts)
     verdict = decide(

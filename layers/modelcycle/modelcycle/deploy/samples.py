@@ -143,7 +143,7 @@ def gather(
                 for number, arm in enumerate(by_version):
                     arm.losses = _losses(engine, number, signature)
     if _entity_is_masked(signature, masked):
-        samples.notes.append("capture.mask hides what an entity is: each answer counts as one")
+        samples.notes.append("capture.mask or privacy hides what an entity is: each answer counts as one")
     return samples
 
 

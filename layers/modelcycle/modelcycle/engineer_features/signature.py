@@ -26,7 +26,8 @@ def build_signature(plan: FeaturePlan, schema: TableSchema, train: Columns, pipe
     train : training rows, for the examples and levels
     pipeline : the pipeline file
     """
-    used = [planned for planned in plan.columns if planned.inputs]
+    asked = pipeline.sensitive_columns if pipeline.fairness.mitigate == "thresholds" else []
+    used = [planned for planned in plan.columns if planned.inputs or planned.column in asked]
     fields = [_field(schema.column(planned.column), train.values[planned.column]) for planned in used]
     field_names = {field.name for field in fields}
     column_names = {column.name for column in schema.columns}
@@ -38,10 +39,15 @@ def build_signature(plan: FeaturePlan, schema: TableSchema, train: Columns, pipe
         fields=fields,
         # dropped columns are not in the table, but a row of the data has them
         ignored=[column.name for column in schema.columns if column.name not in field_names]
-        + [name for name in pipeline.drop_columns if name not in column_names],
+        + [
+            name
+            for name in dict.fromkeys([*pipeline.drop_columns, *schema.personal])
+            if name not in column_names and name != schema.target.name
+        ],
         inputs=plan.all_inputs(),
         missing_values=schema.missing_values,
         id_columns=pipeline.id_columns,
+        personal=schema.personal,
     )
 
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from modelcycle.govern.card import card
+from modelcycle.documents import Made, ProfileFacts, card, markdown
 from modelcycle.govern.facts import Facts
 from modelcycle.govern.figures import figures, has_evidence
-from modelcycle.govern.lineage import lineage
+from modelcycle.govern.lineage import lineage, runtime
 from modelcycle.govern.register_right import register_right
 from modelcycle.messages import AppliedPolicy, CaseRecipe, Governed, GovernRequest
 from modelcycle.model.plan import FeaturePlan
@@ -44,7 +44,9 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
         reasons = broken(rules)
         decision = "refused" if reasons else "passed"
         cases = _case_recipe(request, artifacts)
-        record = lineage(facts, read_json(artifacts, request.collect.manifest), cases)
+        made = _made(facts, cases, artifacts)
+        record = lineage(facts, made.manifest, cases)
+        text = markdown(card(made, rules, decision, policy.described))
         values = {name: one.value for name, one in measured.items()}
         return Governed.model_validate(
             {
@@ -53,7 +55,7 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
                 "broken": reasons,
                 "policy": applied(policy),
                 "figures": put_json(artifacts, run.key(STEP, "figures.json"), values),
-                "card": artifacts.put(run.key(STEP, "card.md"), card(facts, rules, decision, cases, policy).encode()),
+                "card": artifacts.put(run.key(STEP, "card.md"), text.encode()),
                 "lineage": put_json(artifacts, run.key(STEP, "lineage.json"), record),
             }
         )
@@ -80,6 +82,20 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
 def applied(policy: Policy) -> AppliedPolicy:
     """Return how messages and records name a policy."""
     return AppliedPolicy(name=policy.name, version=policy.version, sha=policy.sha, tier=policy.risk_tier)
+
+
+def _made(facts: Facts, cases: CaseRecipe | None, artifacts: Store) -> Made:
+    """Return what the run has recorded about the candidate, as documents read it."""
+    request = facts.request
+    return Made(
+        run=request.run, pipeline=facts.pipeline, code=facts.code, runtime=runtime(), collect=request.collect,
+        preprocess=request.preprocess, engineer_features=request.engineer_features,
+        select_model=request.select_model, find_unseen=request.find_unseen, validate=request.validate_,
+        refit=request.refit, plan=facts.plan,
+        profile=ProfileFacts.model_validate(read_json(artifacts, request.preprocess.profile)),
+        manifest=read_json(artifacts, request.collect.manifest),
+        report=read_json(artifacts, request.validate_.report), cases=cases,
+    )  # fmt: skip
 
 
 def _case_recipe(request: GovernRequest, artifacts: Store) -> CaseRecipe | None:

@@ -28,8 +28,7 @@ def lineage(facts: Facts, manifest: Any, cases: CaseRecipe | None) -> dict[str, 
     return {
         "run": request.run.model_dump(mode="json"),
         "code": facts.code,
-        # the function that trains has the same runtime
-        "runtime": {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()},
+        "runtime": runtime(),
         "data": {
             "manifest": request.collect.manifest.model_dump(), "objects": manifest, "content": request.collect.content,
         },
@@ -49,3 +48,8 @@ def lineage(facts: Facts, manifest: Any, cases: CaseRecipe | None) -> dict[str, 
         "validation": request.validate_.report.model_dump(),
         "steps": {name: step.model_dump(mode="json", exclude=LEFT_OUT) for name, step in steps.items()},
     }  # fmt: skip
+
+
+def runtime() -> dict[str, str]:
+    """Return Python, machine and system of this function; the function that trains has the same ones."""
+    return {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}

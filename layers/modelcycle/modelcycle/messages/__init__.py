@@ -47,10 +47,21 @@ from modelcycle.messages.data import (
     PulledFile,
     PullRequest,
 )
+from modelcycle.messages.erasure import (
+    ErasedObjects,
+    EraseObjectsRequest,
+    FinishedErasure,
+    FinishErasureRequest,
+    PlanErasureRequest,
+    PlannedErasure,
+    Wanted,
+)
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
+from modelcycle.messages.group_thresholds import GroupThreshold, GroupThresholds
 from modelcycle.messages.hand_over import Assignment, ContainerOutcome, HandedOver
 from modelcycle.messages.message import Message
+from modelcycle.messages.mitigation import BeforeAfter, Mitigated
 from modelcycle.messages.monitoring import (
     Broken,
     Compacted,
@@ -94,6 +105,8 @@ from modelcycle.messages.scoring import (
     ScoringFailure,
     ScoringShard,
 )
+from modelcycle.messages.sealing import Sealed, SealRequest
+from modelcycle.messages.sweeping import SweepRequest, Swept
 from modelcycle.messages.traffic import (
     Decided,
     Decision,
@@ -129,6 +142,7 @@ __all__ = [
     "AppliedPolicy",
     "Artifact",
     "Assignment",
+    "BeforeAfter",
     "Broken",
     "Calibration",
     "CaseColumn",
@@ -154,6 +168,8 @@ __all__ = [
     "Deployed",
     "EngineerFeaturesRequest",
     "EngineeredFeatures",
+    "EraseObjectsRequest",
+    "ErasedObjects",
     "Estimate",
     "Event",
     "ExpireRequest",
@@ -162,11 +178,15 @@ __all__ = [
     "FailedShard",
     "FindUnseenRequest",
     "Finding",
+    "FinishErasureRequest",
     "FinishScoringRequest",
+    "FinishedErasure",
     "FinishedScoring",
     "FoundUnseen",
     "GovernRequest",
     "Governed",
+    "GroupThreshold",
+    "GroupThresholds",
     "HandedOver",
     "JudgeRequest",
     "Judged",
@@ -177,13 +197,16 @@ __all__ = [
     "LookEnd",
     "Member",
     "Message",
+    "Mitigated",
     "MonitorRequest",
     "Monitored",
     "MonitoringReport",
     "OlderRows",
     "Outcome",
+    "PlanErasureRequest",
     "PlanScoringRequest",
     "PlanTrialsRequest",
+    "PlannedErasure",
     "PlannedScoring",
     "PlannedTrials",
     "PreprocessRequest",
@@ -210,6 +233,8 @@ __all__ = [
     "ScoredShard",
     "ScoringFailure",
     "ScoringShard",
+    "SealRequest",
+    "Sealed",
     "SelectModelRequest",
     "SelectedModel",
     "Signal",
@@ -218,6 +243,8 @@ __all__ = [
     "SummarizeRequest",
     "Summarized",
     "SummarizedWindow",
+    "SweepRequest",
+    "Swept",
     "Trial",
     "TrialResult",
     "Trigger",
@@ -225,6 +252,7 @@ __all__ = [
     "Validated",
     "Verdict",
     "VersionResources",
+    "Wanted",
     "Watched",
     "WindowKind",
     "Withdrawn",

@@ -15,7 +15,7 @@ from modelcycle.messages.training import EngineeredFeatures, SelectedModel
 
 def _is_empty(value: object) -> bool:
     """Return whether a field is left out: while functions are replaced, older ones refuse it."""
-    return value is None or value == ""
+    return value is None or value in ("", [], {})
 
 
 class FindUnseenRequest(RunRequest):
@@ -127,6 +127,8 @@ class Validated(Message):
     baseline: dict[str, float]
     champion: dict[str, float] | None
     interval: tuple[float, float] = Field(description="95 % interval of the deciding metric")
+    figures: dict[str, float] = Field({}, description="of fairness, by dotted name", exclude_if=_is_empty)
+    notes: list[str] = Field([], description="what was not judged, as sentences for people", exclude_if=_is_empty)
     report: Artifact
     cached: bool = False
 

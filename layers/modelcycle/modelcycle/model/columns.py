@@ -11,6 +11,7 @@ A table is stored as npz without pickle. Its arrays are numbered, because a colu
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -19,11 +20,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.cells.column import Column
 from modelcycle.model.npz import Chunks, from_json_array, from_npz, json_array, to_npz, to_npz_uncompressed, write_npz
 from modelcycle.spec import Task
+from modelcycle.spec.privacy import Treatment
 
 
 class TableSchema(BaseModel):
@@ -36,6 +38,7 @@ class TableSchema(BaseModel):
     task : binary, multiclass or regression
     classes : of the target, in the order of their codes; of two, the positive one is the second; empty for a regression
     missing_values : texts that mean a missing value in every column, besides those of each column
+    personal : columns of personal data and how they are treated, also those that are not in the table
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -45,6 +48,7 @@ class TableSchema(BaseModel):
     task: Task
     classes: list[str] = []
     missing_values: list[str]
+    personal: dict[str, Treatment] = Field({}, exclude_if=operator.not_)
 
     def column(self, name: str) -> Column:
         """Return the column of this name; raise StopIteration if there is none."""

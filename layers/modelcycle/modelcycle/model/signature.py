@@ -5,21 +5,26 @@ Training and serving both make graph inputs with `Signature.encode`, so that a f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from modelcycle.model.columns import Columns, Texts
+from modelcycle.messages.group_thresholds import GroupThresholds
+from modelcycle.model import fields as request_fields
+from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.derive import derive
-from modelcycle.model.fields import Field, has_type, json_values
+from modelcycle.model.fields import has_type, json_values
+from modelcycle.model.group_cutoffs import Cutoffs, group_cutoffs
 from modelcycle.model.plan import Input
 from modelcycle.model.reader import Reader
 from modelcycle.model.request_columns import RequestColumns
 from modelcycle.spec import Task
+from modelcycle.spec.privacy import Treatment
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -38,6 +43,8 @@ class Signature(BaseModel):
     missing_values : texts that mean a missing value in every field, in training and in requests
     id_columns : identify an entity, so that all its requests go to one version
     threshold : probability from which the positive class is predicted; binary only
+    groups : thresholds of groups, in place of that one
+    personal : columns of personal data and how they are treated, before anything of a request is stored
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -46,12 +53,24 @@ class Signature(BaseModel):
     task: Task
     target: str
     classes: list[str]
-    fields: list[Field]
+    fields: list[request_fields.Field]
     ignored: list[str]
     inputs: list[Input]
     missing_values: list[str] = []
     id_columns: list[str] = []
     threshold: float = DEFAULT_THRESHOLD
+    # left out where they are empty: a signature without them has the bytes that it always had
+    groups: GroupThresholds | None = Field(None, exclude_if=operator.not_)
+    personal: dict[str, Treatment] = Field({}, exclude_if=operator.not_)
+
+    def cutoffs(self, columns: Mapping[str, Values], rows: int) -> Cutoffs:
+        """Return from which probability the positive class is predicted: of all rows, or of each (rows,).
+
+        Parameters
+        ----------
+        columns : typed columns of the rows; or their groups by column
+        """
+        return self.threshold if self.groups is None else group_cutoffs(self.groups, self.threshold, columns, rows)
 
     @property
     def columns(self) -> list[str]:

@@ -154,6 +154,11 @@ class Policy(Section):
         """How sentences name it."""
         return f"policy {self.name}"
 
+    @property
+    def described(self) -> str:
+        """Name, version, hash and risk tier, for the card."""
+        return f"{self.name}, version {self.version} (`{self.sha[:12]}`), risk tier {self.risk_tier}"
+
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a policy file, for editors."""

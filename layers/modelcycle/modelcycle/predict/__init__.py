@@ -3,7 +3,8 @@
 from modelcycle.predict.after_answer import AfterAnswer
 from modelcycle.predict.captures import CaptureStream
 from modelcycle.predict.live_models import LiveModels
+from modelcycle.predict.personal_values import PersonalValues
 from modelcycle.predict.predict import predict
 from modelcycle.predict.recorder import Recorder
 
-__all__ = ["AfterAnswer", "CaptureStream", "LiveModels", "Recorder", "predict"]
+__all__ = ["AfterAnswer", "CaptureStream", "LiveModels", "PersonalValues", "Recorder", "predict"]

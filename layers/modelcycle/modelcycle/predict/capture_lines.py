@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from modelcycle.model.answer import Answer
+from modelcycle.predict.personal_values import Pseudonymise
 from modelcycle.predict.predict import Served
 
 MASKED = "(masked)"  # in place of a value; `masked` of the line names the columns, so that no value is taken for it
@@ -30,20 +31,34 @@ def is_sampled(answer: Served) -> bool:
     return int.from_bytes(digest[:8], "big") / 2**64 < share
 
 
-def capture_lines(answer: Answer, at: datetime, masked: Sequence[str], beside: Sequence[str] = ()) -> Iterator[bytes]:
+def capture_lines(
+    answer: Answer,
+    at: datetime,
+    masked: Sequence[str],
+    beside: Sequence[str] = (),
+    pseudonyms: Mapping[str, Pseudonymise] | None = None,
+) -> Iterator[bytes]:
     """Yield the lines of an answer, one per row.
 
     Parameters
     ----------
     masked : columns whose values are hidden
     beside : for an answer of the shadow version, the prediction ids of the answered rows
+    pseudonyms : by column, what replaces its values
     """
+    replaced = pseudonyms or {}
     for row, record in enumerate(answer.records(at)):
         instance, text = record.pop("instance"), answer.texts[row]
         hidden = [name for name in masked if instance.get(name) is not None]
         if hidden:
             record["masked"] = hidden
-            text = json.dumps(instance | dict.fromkeys(hidden, MASKED), sort_keys=True)
+        changed = dict.fromkeys(hidden, MASKED) | {
+            name: replace(instance[name])
+            for name, replace in replaced.items()
+            if instance.get(name) is not None and name not in hidden
+        }
+        if changed:
+            text = json.dumps(instance | changed, sort_keys=True)
         if beside:
             record |= {"shadow": True, "beside": beside[row]}
         # the instance has been written once already

@@ -11,6 +11,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from modelcycle.predict.after_answer import AfterAnswer
 from modelcycle.predict.capture_lines import capture_lines, is_sampled, masked_columns
 from modelcycle.predict.captures import HOLD_SECONDS, CaptureStream
+from modelcycle.predict.personal_values import PersonalValues
 from modelcycle.predict.predict import Served
 from modelcycle.predict.shadow import shadow_answer
 
@@ -25,10 +26,12 @@ class Recorder:
     Parameters
     ----------
     captures : where they are captured
+    personal : replaces personal values in what is captured
     """
 
-    def __init__(self, captures: CaptureStream) -> None:
+    def __init__(self, captures: CaptureStream, personal: PersonalValues) -> None:
         self.captures = captures
+        self.personal = personal
         self.after_answer = AfterAnswer(self)
         self._predictions = 0  # not yet counted by the metric
         self._counted_at = captures.clock()
@@ -66,11 +69,12 @@ class Recorder:
         self._predictions += len(answer.ids)
         if not is_sampled(answer):
             return
-        masked = masked_columns(answer)
-        self.captures.add(capture_lines(answer, at, masked), at.timestamp())
+        hidden, pseudonyms = self.personal.of(answer.model, answer.loaded)
+        masked = sorted({*masked_columns(answer), *hidden})
+        self.captures.add(capture_lines(answer, at, masked, pseudonyms=pseudonyms), at.timestamp())
         shadow = shadow_answer(answer)
         if shadow is not None:
-            self.captures.add(capture_lines(shadow, at, masked, beside=answer.ids), at.timestamp())
+            self.captures.add(capture_lines(shadow, at, masked, answer.ids, pseudonyms), at.timestamp())
 
 
 def _log(answer: Served, ids: dict[str, str]) -> None:

@@ -13,8 +13,10 @@ from modelcycle.data_need import rows_need
 from modelcycle.engine import connect
 from modelcycle.faults import BadData
 from modelcycle.messages import Artifact, Preprocessed, PreprocessRequest, Run
+from modelcycle.messages.personal import PersonalColumn
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.npz import write_npz
+from modelcycle.personal import PERSONAL_OF_RUN, hidden_columns
 from modelcycle.preprocess import tables, target
 from modelcycle.preprocess.column_readings import decide_readings
 from modelcycle.preprocess.contract_check import check_contract, read_contract
@@ -119,7 +121,9 @@ def _preprocess(
     names: list[str] = manifest["columns"]
     target_number = names.index(pipeline.target)
     unsent = unsent_columns(manifest, pipeline)
-    dropped = {number for number, name in enumerate(names) if name in {*pipeline.drop_columns, *unsent}}
+    personal = {name: PersonalColumn(**known) for name, known in manifest.get(PERSONAL_OF_RUN, {}).items()}
+    hidden = hidden_columns(names, personal, [*pipeline.id_columns, *pipeline.group_by, *pipeline.rules.keys])
+    dropped = {number for number, name in enumerate(names) if name in {*pipeline.drop_columns, *unsent, *hidden}}
     shards = [artifacts.fetch(shard, folder) for shard in collected.shards]
     rows = create_clean_rows(engine, shards, len(names), pipeline.missing_everywhere, folder)
     for shard in shards:
@@ -172,6 +176,7 @@ def _preprocess(
         task=task,
         classes=classes,
         missing_values=pipeline.missing_everywhere,
+        personal={name: column.treatment for name, column in personal.items() if column.treatment != "keep"},
     )
     moved = moved_target(engine, task, target_number, target_type) if counts.duplicates else None
     engine.narrow()
@@ -185,6 +190,7 @@ def _preprocess(
         rows=counts.kept, files=contract_files(manifest), unread=unread_by_column(engine, columns),
         dropped=[names[number] for number in sorted(dropped)], keys=pipeline.rules.keys or pipeline.id_columns,
         time_column=pipeline.time_column, under=under, row_hashes=row_hashes,
+        personal=personal,
     )  # fmt: skip
     file = folder / "rows.npz"
     folds = ((name, folds_of_part(engine, part, part_rows[part])) for part, name in enumerate(PARTS[:2]))

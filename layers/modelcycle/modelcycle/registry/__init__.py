@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from modelcycle.registry.approvals import Approval, Approvals, Approved, Counted
 from modelcycle.registry.audit import Audit, Entry
+from modelcycle.registry.chain import Head
+from modelcycle.registry.erasures import ErasureRecord, Erasures, LearnedFromErased, Rewritten
 from modelcycle.registry.events import EventKind
 from modelcycle.registry.incident import Incident, IncidentChange
 from modelcycle.registry.incident_kinds import IncidentKind
@@ -37,8 +39,11 @@ __all__ = [
     "Counted",
     "DynamoTable",
     "Entry",
+    "ErasureRecord",
+    "Erasures",
     "EventKind",
     "Governor",
+    "Head",
     "Incident",
     "IncidentChange",
     "IncidentKind",
@@ -48,6 +53,7 @@ __all__ = [
     "Known",
     "Landing",
     "Landings",
+    "LearnedFromErased",
     "Leases",
     "MonitoringResults",
     "Move",
@@ -57,6 +63,7 @@ __all__ = [
     "Results",
     "RetrainingDecision",
     "Retrainings",
+    "Rewritten",
     "Route",
     "Routes",
     "RunRecord",
@@ -97,6 +104,7 @@ class Registry:
         self.monitoring = MonitoringResults(table)
         self.incidents = Incidents(table)
         self.retrainings = Retrainings(table)
+        self.erasures = Erasures(table)
         self.audit = Audit(table)
 
     def unit_of_work(self, model: str) -> UnitOfWork:

@@ -34,10 +34,12 @@ def score_shard(request: ScoreShardRequest, *, artifacts: Store, registry: Regis
         if columns.rows != shard.rows:
             raise BadMessage("the shard does not have the rows of the plan", STEP, "upload the file again")
         scores = loaded.scorer.scores(columns)
+        cutoffs = loaded.signature.cutoffs(columns.values, columns.rows)
+        of_rows = {} if isinstance(cutoffs, float) else {"cutoffs": cutoffs}
         key = f"_scoring/model={request.model}/{request.job}/scores-{shard.number:05d}.npz"
         return ScoredShard(
             model=request.model, job=request.job, number=shard.number, rows=len(scores),
-            scores=artifacts.put(key, to_npz_uncompressed(scores=scores)),
+            scores=artifacts.put(key, to_npz_uncompressed(scores=scores, **of_rows)),
         )  # fmt: skip
 
     return reuse_or_work(

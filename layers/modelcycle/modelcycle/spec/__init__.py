@@ -22,6 +22,8 @@ from modelcycle.spec.section import MODEL_NAME
 from modelcycle.spec.serving import Capture, Evidence, Rollout, Staging
 
 if TYPE_CHECKING:
+    from modelcycle.spec.about import About
+    from modelcycle.spec.fairness import Fairness, FairnessLimits, Mitigation
     from modelcycle.spec.parsing import parse
     from modelcycle.spec.pipeline import (
         Algorithm,
@@ -36,11 +38,13 @@ if TYPE_CHECKING:
         Training,
         json_schema,
     )
+    from modelcycle.spec.privacy import Privacy, Treatment
+    from modelcycle.spec.retention import Retention
     from modelcycle.spec.rules import CELL_CHECKS, Check, ColumnRule, Level, Rules, bound, seconds_of
     from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 # imported when one of their names is first used: what answers predictions needs none of them, and starts without
-LATE_MODULES = ("rules", "sources", "pipeline", "parsing")
+LATE_MODULES = ("about", "fairness", "rules", "privacy", "retention", "sources", "pipeline", "parsing")
 
 __all__ = [
     "CELL_CHECKS",
@@ -48,6 +52,7 @@ __all__ = [
     "MAIN",
     "METRICS",
     "MODEL_NAME",
+    "About",
     "Algorithm",
     "Approval",
     "Capture",
@@ -58,14 +63,19 @@ __all__ = [
     "Decide",
     "Direction",
     "Evidence",
+    "Fairness",
+    "FairnessLimits",
     "Features",
     "Gates",
     "HttpSource",
     "Join",
     "Level",
+    "Mitigation",
     "Monitoring",
     "Pages",
     "Pipeline",
+    "Privacy",
+    "Retention",
     "Retraining",
     "Rollout",
     "Rules",
@@ -76,6 +86,7 @@ __all__ = [
     "StreamSource",
     "Task",
     "Training",
+    "Treatment",
     "bound",
     "headline_metric",
     "is_better",

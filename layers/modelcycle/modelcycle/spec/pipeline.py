@@ -7,7 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
+from modelcycle.spec.about import About
+from modelcycle.spec.fairness import Fairness
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
+from modelcycle.spec.privacy import Privacy
+from modelcycle.spec.retention import Retention
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import MODEL_NAME, ColumnName, Section
 from modelcycle.spec.section import cross_field_error as _cross_field_error
@@ -221,15 +225,19 @@ class Pipeline(Section):
     )
     # pydantic's own `schema` would be shadowed
     rules: Rules = Field(Rules(), alias="schema", description="what every batch of rows must hold")
+    privacy: Privacy = Privacy()
+    retention: Retention = Retention()
     features: Features = Features()
     training: Training = Training()
     gates: Gates = Gates()
+    fairness: Fairness = Fairness()
     staging: Staging = Staging()
     rollout: Rollout = Rollout()
     capture: Capture = Capture()
     monitoring: Monitoring = Monitoring()
     retraining: Retraining = Retraining()
     approval: Approval = Approval()
+    about: About = About()
 
     @property
     def missing_everywhere(self) -> list[str]:
@@ -268,6 +276,52 @@ class Pipeline(Section):
         if self.training.decide != Decide() and self.task not in ("auto", "binary"):
             message = "decide chooses the threshold of a binary task; this task has none"
             raise _cross_field_error(("training", "decide"), message)
+        return self
+
+    @model_validator(mode="after")
+    def _fairness_names_sensitive_columns(self) -> Pipeline:
+        fairness = self.fairness
+        asked = "mitigate" if fairness.mitigate != "none" else "demographic_parity"
+        if not self.sensitive_columns and (fairness.mitigate != "none" or fairness.judges):
+            message = "fairness is about groups: list the columns that tell them under sensitive_columns"
+            raise _cross_field_error(("fairness", asked), message)
+        for name in fairness.columns:
+            if name not in self.sensitive_columns:
+                listed = ", ".join(self.sensitive_columns)
+                message = f"fairness.columns: {name!r} is not one of sensitive_columns ({listed})"
+                raise _cross_field_error(("fairness", "columns", name), message)
+        if self.task == "regression" and fairness.judges:
+            message = "fairness judges rates of predicted classes; the groups of a regression are measured only"
+            raise _cross_field_error(("fairness",), message)
+        if self.task == "regression" and fairness.mitigate != "none":
+            raise _cross_field_error(("fairness", "mitigate"), "mitigate is for classes; this task has none")
+        if self.task == "multiclass" and fairness.mitigate == "thresholds":
+            message = "mitigate: thresholds is for a binary task only; write `reweighing`"
+            raise _cross_field_error(("fairness", "mitigate"), message)
+        return self
+
+    @model_validator(mode="after")
+    def _personal_columns_are_not_needed(self) -> Pipeline:
+        """Check that nothing needs the values of a column that is not stored as it is."""
+        features, rules = self.features, self.rules
+        times = [self.time_column] if self.time_column is not None else []
+        values = {
+            "target": [self.target], "time_column": times, "sensitive_columns": self.sensitive_columns,
+            "features.numeric": features.numeric, "features.categorical": features.categorical,
+            "features.allow": features.allow, "features.numbers": list(features.numbers),
+            "features.dates": list(features.dates), "schema.columns": list(rules.columns),
+        }  # fmt: skip
+        identities = {"id_columns": self.id_columns, "group_by": self.group_by, "schema.keys": rules.keys}
+        for name, treatment in self.privacy.columns.items():
+            path = ("privacy", "columns", name)
+            for key, names in values.items():
+                if name in names and treatment != "keep":
+                    message = f"{key} needs the values of {name!r}; {treatment} takes them away: choose one of the two"
+                    raise _cross_field_error(path, message)
+            for key, names in identities.items():
+                if name in names and treatment in ("drop", "mask", "encrypt"):
+                    message = f"{key} tells rows apart by {name!r}; {treatment} makes that impossible: pseudonymise it"
+                    raise _cross_field_error(path, message)
         return self
 
     @model_validator(mode="after")

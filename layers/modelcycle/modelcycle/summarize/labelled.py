@@ -21,6 +21,7 @@ from modelcycle.model.row_groups import column_groups
 from modelcycle.model.signature import Signature
 from modelcycle.model.slices import Slices
 from modelcycle.model.typed_sql import fetch_batch
+from modelcycle.pseudonyms import Macs
 from modelcycle.store import Store
 from modelcycle.summarize.traffic import Cell, Traffic, typed_sql
 
@@ -59,7 +60,7 @@ def has_outcomes(data: Store, model: str, end: datetime, labels_days: int) -> bo
 
 def join_labelled(
     traffic: Traffic, data: Store, signature: Signature, profile: Profile, *, end: datetime,
-    labels_days: int, sensitive: Sequence[str], folder: Path,
+    labels_days: int, sensitive: Sequence[str], folder: Path, keys: Macs | None = None,
 ) -> Joined:  # fmt: skip
     """Join the predictions of a time with their outcomes, each once, the newest MAX_LABELLED_ROWS.
 
@@ -75,12 +76,14 @@ def join_labelled(
     labels_days : its length; outcomes are not waited for longer
     sensitive : columns of which the outcomes or the requests may tell the group
     folder : for the work; the caller removes it
+    keys : of pseudonyms, if ids are personal
     """
     engine = traffic.engine
     selection = select_recent_outcomes(data, signature.model, _arrived_since(end, labels_days))
-    columns = OutcomeColumns(signature.target, signature.id_columns, [*sensitive])
+    columns = OutcomeColumns.of(signature, [*sensitive])
+    columns.give_key(engine, keys, signature.model)
     read = read_outcomes(engine, data, selection.objects, folder, columns)
-    _create_predictions(traffic, signature)
+    _create_predictions(traffic, columns)
     matched = match_outcomes(engine, signature, profile.target)
     groups = _sensitive_columns(traffic, profile, sensitive)
     sliced = _sliced_columns(traffic, profile, signature)
@@ -110,14 +113,18 @@ def _arrived_since(end: datetime, labels_days: int) -> datetime:
     return labels_since(min(end, datetime.now(UTC)), labels_days)
 
 
-def _create_predictions(traffic: Traffic, signature: Signature) -> None:
+def _create_predictions(traffic: Traffic, columns: OutcomeColumns) -> None:
     """Create the table `predictions` of those that an outcome may belong to."""
-    cells = [traffic.cells.get(name) for name in signature.id_columns]
-    texts = [f"CASE WHEN NOT {cell.masked} THEN {cell.text} END" if cell else "NULL::VARCHAR" for cell in cells]
+    cells = {name: traffic.cells.get(name) for name in columns.ids}
+    texts = {
+        name: f"CASE WHEN NOT {cell.masked} THEN {cell.text} END" if cell else "NULL::VARCHAR"
+        for name, cell in cells.items()
+    }
+    key = key_sql(columns.id_texts(texts))
     traffic.engine.execute(
         f"""CREATE OR REPLACE TABLE predictions AS
             SELECT id, key, asked
-            FROM (SELECT prediction_id AS id, {key_sql(texts)} AS key, "at" AS asked FROM {traffic.source})
+            FROM (SELECT prediction_id AS id, {key} AS key, "at" AS asked FROM {traffic.source})
             WHERE id IN (SELECT id FROM told WHERE id IS NOT NULL)
               OR key IN (SELECT key FROM told WHERE id IS NULL AND key IS NOT NULL)"""
     )

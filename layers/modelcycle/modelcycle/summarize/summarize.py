@@ -18,6 +18,7 @@ from modelcycle.model.profile import Profile
 from modelcycle.model.reference import Reference, open_reference
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import ColumnCounts, WindowSummary
+from modelcycle.pseudonyms import Macs
 from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline, parse
 from modelcycle.store import ChangingStore, Store
@@ -45,8 +46,14 @@ class Contract(NamedTuple):
     signature: Signature
 
 
-def summarize(request: SummarizeRequest, *, data: ChangingStore, artifacts: Store, registry: Registry) -> Summarized:
+def summarize(
+    request: SummarizeRequest, *, data: ChangingStore, artifacts: Store, registry: Registry, keys: Macs | None = None
+) -> Summarized:
     """Count the traffic of every version that has answered within the long window, the champion's first.
+
+    Parameters
+    ----------
+    keys : of pseudonyms, if ids are personal
 
     Returns
     -------
@@ -75,7 +82,7 @@ def summarize(request: SummarizeRequest, *, data: ChangingStore, artifacts: Stor
                 summarized += VersionWindows(contract, traffic, windows, answered, before, reference, artifacts).write()
         for path in window.files:  # the disk holds one window at a time
             path.unlink(missing_ok=True)
-        labelled, told = _labelled(engine, data, artifacts, live, end, folder)
+        labelled, told = _labelled(engine, data, artifacts, live, end, folder, keys)
         return Summarized(
             model=request.model,
             at=end,
@@ -86,7 +93,13 @@ def summarize(request: SummarizeRequest, *, data: ChangingStore, artifacts: Stor
 
 
 def _labelled(
-    engine: Engine, data: ChangingStore, artifacts: Store, live: Contract, end: datetime, folder: Path
+    engine: Engine,
+    data: ChangingStore,
+    artifacts: Store,
+    live: Contract,
+    end: datetime,
+    folder: Path,
+    keys: Macs | None,
 ) -> tuple[Artifact | None, list[str]]:
     """Write the predictions whose outcome is known; None, and no answer is read, if nobody has sent any."""
     model, days = live.version.model, live.pipeline.monitoring.labels_days
@@ -96,7 +109,7 @@ def _labelled(
     traffic = Traffic.of(window, engine, "predicted")
     joined = join_labelled(
         traffic, data, live.signature, live.profile, end=end, labels_days=days,
-        sensitive=live.pipeline.sensitive_columns, folder=folder,
+        sensitive=live.pipeline.sensitive_columns, folder=folder, keys=keys,
     )  # fmt: skip
     body = joined.labelled.to_bytes()
     key = f"{hand_over_folder(model)}labelled/{end:%Y-%m-%dT%H%M%SZ}-{hashlib.sha256(body).hexdigest()[:16]}.npz"
