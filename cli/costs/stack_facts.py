@@ -13,6 +13,7 @@ from cli.costs.parameters import check_settings
 from infra.local.deployment.intrinsics import DeployedStack, Unresolvable
 from infra.local.deployment.translate import read_template
 
+MONITORING = {"Ref": "MonitoringArn"}  # in infra/triggers.yaml
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("dev", "staging", "prod")
 HOURS_A_MONTH = 730
