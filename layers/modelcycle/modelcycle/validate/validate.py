@@ -130,6 +130,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     if left_out_why:
         gates.append(Gate("gates.older_slices", True, f"not compared on rows before the window: {left_out_why}"))
     grouped = groupings(rows.scores.groups)
+    alone = [grouping for grouping in grouped if len(grouping.columns) == 1]
     fairness = fairness_report(
         rows.scores.scores, rows.target, task, rows.classes, grouped, rows.units, rows.threshold, pipeline.fairness
     )
@@ -186,7 +187,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
             "new_rows": _comparison_json(on_new_rows.compared if on_new_rows else None),
         },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
-        "groups": group_metrics(rows.scores.scores, rows.target, task, grouped, rows.threshold),
+        "groups": group_metrics(rows.scores.scores, rows.target, task, alone, rows.threshold),
         "fairness": fairness.json | ({"mitigation": mitigated.json} if mitigated.json else {}),
         "slices": slices.json if slices is not None else None,
         "evidence": _evidence(request, rows, artifacts),
