@@ -50,6 +50,7 @@ from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
 
 STEP = "validate"
+MAX_NOTES = 12  # in the message; the report has all
 ASKED_BY_LIVE_ROWS = frozenset({"degraded", "outcomes"})  # kinds of triggers
 Array = npt.NDArray[Any]
 
@@ -204,7 +205,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         champion=against_champion.metrics if against_champion else None,
         interval=shown,
         figures=fairness.figures,
-        notes=[*mitigated.notes, *fairness.notes],
+        notes=[*mitigated.notes, *fairness.notes][:MAX_NOTES],
         report=put_json(artifacts, request.run.key(STEP, "report.json"), report),
     )
 
