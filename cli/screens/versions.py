@@ -133,10 +133,9 @@ def _personal(lineage: dict[str, Any] | None) -> str:
     data = (lineage or {}).get("data") or {}
     columns: dict[str, Any] = (data.get("objects") or {}).get("personal") or {}
     by_treatment: dict[str, list[str]] = {}
-    done: dict[str, str] = {**DONE}
     for name, column in columns.items():
         by_treatment.setdefault(column["treatment"], []).append(clip(name, 40))
-    return "; ".join(f"{', '.join(names)}: {done.get(treatment, treatment)}" for treatment, names in by_treatment.items())
+    return "; ".join(f"{', '.join(names)}: {DONE.get(treatment, treatment)}" for treatment, names in by_treatment.items())
 
 
 def _captured(version: Version) -> str:

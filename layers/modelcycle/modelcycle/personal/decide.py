@@ -18,7 +18,7 @@ PERSONAL_OF_RUN = "personal"  # key of the manifest: a `PersonalColumn` for each
 MAX_NOTES = 10
 MAX_NAME_CHARACTERS = 60
 KEPT_KINDS = ("dates of birth",)  # they tell the age, which is a reason to decide; nobody is named by them alone
-DONE: dict[Treatment, str] = {
+DONE: dict[str, str] = {
     "drop": "not stored", "mask": "masked", "pseudonymise": "pseudonymised", "encrypt": "encrypted", "keep": "kept",
 }  # fmt: skip
 
