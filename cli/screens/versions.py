@@ -135,7 +135,9 @@ def _personal(lineage: dict[str, Any] | None) -> str:
     by_treatment: dict[str, list[str]] = {}
     for name, column in columns.items():
         by_treatment.setdefault(column["treatment"], []).append(clip(name, 40))
-    return "; ".join(f"{', '.join(names)}: {DONE.get(treatment, treatment)}" for treatment, names in by_treatment.items())
+    return "; ".join(
+        f"{', '.join(names)}: {DONE.get(treatment, treatment)}" for treatment, names in by_treatment.items()
+    )
 
 
 def _captured(version: Version) -> str:
