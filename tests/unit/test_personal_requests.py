@@ -1,4 +1,4 @@
-"""Personal columns of requests: nothing of them is captured but pseudonyms, by which outcomes find their predictions."""
+"""Personal columns of requests: nothing of them is captured but pseudonyms, by which outcomes find them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from modelcycle.pseudonyms import pseudonym, pseudonym_key
 from tests.fakes import MemoryKeys
 from tests.prediction_api import PREDICT, ROW, Api
 from tests.trained import COLOUR, HOURS, ID, MODEL, SEX, body
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Api:
+    return Api(monkeypatch)
 
 
 def treated(api: Api, **personal: str) -> None:
