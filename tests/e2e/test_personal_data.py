@@ -62,7 +62,7 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: Loca
     ours |= {"table": json.dumps(_items(model), default=str).encode(), "logs": _logs(model)}
     assert found_in(ours, secrets) == []
 
-    swept = _call(model, "Sweep", model=MODEL, at="2027-01-31T00:00:00Z")
+    swept = _call(model, "Sweep", models=[MODEL], at="2027-01-31T00:00:00Z")
     assert swept["deleted"]["raw"] == 2
     assert swept["deleted"]["captures"] >= 1
     assert swept["failed"] == 0

@@ -55,7 +55,7 @@ def test_without_the_key_service_values_are_hidden_and_it_is_asked_again_later(a
         now[0] = moment
         assert api.call(PREDICT, body(ROW | {ID: "K-77"}))[0] == 200
     masked = [line["instance"][ID] for line in api.firehose.lines]
-    assert masked == [MASKED, MASKED, pseudonym(pseudonym_key(keys, MODEL), "K-77")]
+    assert masked == [MASKED, MASKED, pseudonym(pseudonym_key(MemoryKeys(), MODEL), "K-77")]
     assert keys.calls == ["mac"]
     assert api.call(PREDICT, body(ROW | {ID: "K-78"}))[0] == 200
     assert keys.calls == ["mac"], "one key for all requests of a process"
