@@ -39,9 +39,10 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: Loca
     (run,) = model.wait_for_runs()
     assert run.state == "deployed", run.reason
     asked = people(30, seed=5)
-    answer = predict(cloud, MODEL, [{k: v for k, v in row.items() if k != "left"} for row in asked])
+    instances = [{k: v for k, v in row.items() if k != "left"} | {"age": int(row["age"])} for row in asked]
+    answer = predict(cloud, MODEL, instances)
     with pytest.raises(urllib.error.HTTPError):  # a refused request
-        predict(cloud, MODEL, [asked[0] | {"age": "not a number"}])
+        predict(cloud, MODEL, [instances[0] | {"age": "not a number"}])
     outcomes = [{"Kontakt": row["Kontakt"], "outcome": row["left"]} for row in asked]
     lines = "".join(json.dumps(line) + "\n" for line in outcomes)
     s3.put_object(Bucket=bucket, Key=f"feedback/{MODEL}/told.jsonl.gz", Body=gzip.compress(lines.encode()))
