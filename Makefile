@@ -1,7 +1,7 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
 .PHONY: help run invoke sam test test-localstack test-delivery test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
-.PHONY: release promote pipelines smoke drift accept-answers deliver-local sbom lint-workflows
+.PHONY: permissions release promote pipelines smoke drift accept-answers deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -142,9 +142,12 @@ accept-answers: .venv/run.stamp  ## new code may answer otherwise for a version;
 deliver-local: .venv/run.stamp  ## the whole delivery here: one release to two stacks, dev and prod; a broken one is refused
 	@$(BIN)/python -m infra.delivery.local
 
+permissions: .venv/run.stamp  ## prints each function's permissions beside what the tests have used; CHECK=yes fails if one is neither used nor explained
+	@$(BIN)/python -m infra.local.permissions_report $(if $(CHECK),--check)
+
 sbom: build/sbom-tools/stamp  ## writes what each layer is made of to build/sbom, as CycloneDX
 	@mkdir -p build/sbom
-	@for layer in modelcycle data learning serving sources; do \
+	@for layer in modelcycle data learning serving sources policy; do \
 	  build/sbom-tools/bin/cyclonedx-py requirements layers/$$layer/requirements.txt --output-reproducible \
 	    --output-file build/sbom/$$layer.cdx.json || exit 1; done
 	@build/sbom-tools/bin/cyclonedx-py requirements requirements.txt --output-reproducible \
@@ -189,12 +192,12 @@ lock: $(UV)  ## updates every lock
 	  -o requirements-localstack.txt
 	for layer in infra/local/runtime layers/modelcycle layers/learning; do \
 	  $(COMPILE) $$layer/requirements.in -c requirements.txt -o $$layer/requirements.txt || exit 1; done
-	for layer in layers/data layers/serving layers/sources; do \
+	for layer in layers/data layers/serving layers/sources layers/policy; do \
 	  $(COMPILE) $$layer/requirements.in -c requirements.txt -c layers/learning/requirements.txt \
 	    -o $$layer/requirements.txt || exit 1; done
 	$(COMPILE) requirements-dev.in -c requirements.txt -c layers/learning/requirements.txt \
 	  -c layers/data/requirements.txt -c layers/serving/requirements.txt -c layers/sources/requirements.txt \
-	  -o requirements-dev.txt
+	  -c layers/policy/requirements.txt -o requirements-dev.txt
 
 $(UV): requirements-uv.txt
 	@if [ -z "$(PYTHON)" ]; then echo "ModelCycle needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 1; fi

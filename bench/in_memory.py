@@ -16,6 +16,7 @@ from modelcycle.engineer_features import engineer_features
 from modelcycle.faults import Fault
 from modelcycle.find_unseen import find_unseen
 from modelcycle.govern import govern
+from modelcycle.policy import deployed_shelf
 from modelcycle.preprocess import preprocess
 from modelcycle.register import register
 from modelcycle.registry import Registry
@@ -25,7 +26,7 @@ from modelcycle.train.plan_trials import plan_trials
 from modelcycle.train.run_trial import run_trial
 from modelcycle.train.select_model import select_model
 from modelcycle.validate import validate
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import UNSIGNED, MemoryStore, MemoryTable
 
 CODE = "bench"
 
@@ -131,13 +132,13 @@ class Lifecycle:
             outcome: messages.Outcome = "refused" if validated.verdict == "refused" else "unchanged"
             return RunEnd(outcome, validated.reasons, validated)
         done |= {"validate": validated, "refit": messages.CheckedRefit(done=False)}
-        governed = govern(_request(messages.GovernRequest, done), **with_registry)
+        governed = govern(_request(messages.GovernRequest, done), **with_registry, policies=deployed_shelf())
         if governed.decision == "refused":
             return RunEnd("refused", governed.broken, validated)
         done["govern"] = governed
         registered = register(
             _request(messages.RegisterRequest, done), artifacts=self.artifacts, versions=self.registry.versions,
-            code=CODE,
+            keys=UNSIGNED, code=CODE,
         )  # fmt: skip
         if validated.ask:
             return RunEnd("awaiting_approval", validated.ask, validated)

@@ -20,6 +20,7 @@ from modelcycle.messages import Artifact, DeployRequest, Judged, JudgeRequest
 from modelcycle.model.profile import ColumnProfile, Profile
 from modelcycle.model.routing import entity_key, version_for
 from modelcycle.model.signature import Signature
+from modelcycle.policy import deployed_shelf
 from modelcycle.registry import Registry, Version, keys
 from modelcycle.spec import Capture, Task
 from modelcycle.store import put_json
@@ -217,6 +218,7 @@ class LiveModel:
                 DeployRequest.from_event(message | {"rollout": ROLLOUT}),
                 registry=self.registry,
                 artifacts=self.artifacts,
+                policies=deployed_shelf(),
             )
             if deployed.overruled:
                 return "Overruled"

@@ -297,6 +297,36 @@ def retrain(
 
 @app.command()
 @on_place
+def erase(
+    model: Model,
+    subject: Annotated[
+        list[str] | None,
+        typer.Option("--subject", help="Who: COLUMN=VALUE, or several joined by &; may be given again."),
+    ] = None,
+    subjects: Annotated[
+        Path | None,
+        typer.Option("--subjects", help="A JSON file with a list of {column: value}, for what no shell should keep."),
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option("--rows", min=1, help="How many rows you mean, if more than 1,000 match.")
+    ] = None,
+    why: Why = "",
+    retrain: Annotated[bool, typer.Option("--retrain", help="Ask for a run when the rows are gone.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before erasing.")] = False,
+    resume: Annotated[
+        str | None, typer.Option("--resume", help="The id of an erasure that ended early: it goes on.")
+    ] = None,
+    *,
+    options: Options,
+) -> int:
+    """Erase a person's rows from everything that a model keeps, with all versions; leave a receipt."""
+    from cli.erase import erase
+
+    return erase(model, subject or [], subjects, rows, why, resume, options, yes=yes, retrain=retrain)
+
+
+@app.command()
+@on_place
 def models(options: Options) -> int:
     """List all models: live version, last run, drift."""
     from cli.models import models
@@ -373,6 +403,18 @@ def quarantine(
 
 @app.command()
 @on_place
+def verify(
+    name: ModelOrVersion,
+    options: Options,
+) -> int:
+    """Check that records, audit trail, objects and captures are those that were written."""
+    from cli.verify import verify
+
+    return verify(name, options)
+
+
+@app.command()
+@on_place
 def reproduce(
     version: Version,
     folder: Annotated[
@@ -385,6 +427,21 @@ def reproduce(
     from cli.reproduce import reproduce
 
     return reproduce(version, folder, options)
+
+
+@app.command()
+@on_place
+def export(
+    name: ModelOrVersion,
+    folder: Annotated[Path, typer.Option("--to", help="A new or empty folder.")],
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="Write a folder that MLflow opens.")] = False,
+    *,
+    options: Options,
+) -> int:
+    """Write a version with its signature into a folder, for others to check; or for MLflow."""
+    from cli.export import export
+
+    return export(name, folder, options, mlflow=mlflow)
 
 
 @app.command()
@@ -483,6 +540,23 @@ def promote(version: Version, why: Why = "", *, options: Options) -> int:
     from cli.decide import decide
 
     return decide("promote", version, why, options)
+
+
+@app.command()
+@on_place
+def policy(
+    model: Annotated[str | None, typer.Argument(help="A model; without it: all policies.")] = None,
+    check: Annotated[Path | None, typer.Option("--check", help="Check a policy file, line by line.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a policy file.")] = False,
+    figures: Annotated[bool, typer.Option("--figures", help="List what rules may be about.")] = False,
+    *,
+    options: Options,
+) -> int:
+    """Show which policy applies to a model and how its newest run stands, or check a policy file."""
+    from cli.policy import check_one_way, policy
+
+    check_one_way(model, check, schema, figures)
+    return policy(model, check, schema, figures, options)
 
 
 @app.command()

@@ -64,6 +64,12 @@ class Place:
             raise Fault(f"the stack has no output {name}", self.title, "deploy the template again: `modelcycle up`")
         return self.outputs[name]
 
+    @cached_property
+    def identity(self) -> str:
+        """The ARN of who acts, which STS tells without a permission (AWS page "GetCallerIdentity")."""
+        arn: str = self.client("sts").get_caller_identity()["Arn"]
+        return arn
+
     def check_model(self, model: str) -> None:
         """Raise Unknown if there is no model of that name."""
         if not self.registry.runs.has_model(model):

@@ -46,7 +46,7 @@ def ask(place: Place, model: str, kind: str, why: str) -> Retrained:
     """
     event = {
         "source": "modelcycle", "detail-type": kind, "id": uuid4().hex,
-        "detail": {"model": model, "by": getpass.getuser(), "reason": why},
+        "detail": {"model": model, "by": getpass.getuser(), "author": place.identity, "reason": why},
     }  # fmt: skip
     client = place.client("lambda", read_timeout=READ_TIMEOUT, retries={"total_max_attempts": 1})
     answer = client.invoke(FunctionName=place.output("RetrainFunction"), Payload=json.dumps(event).encode())

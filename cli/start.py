@@ -15,6 +15,7 @@ from cli.schedules import has_schedules, set_schedules
 from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
 from modelcycle.reading.column_names import suggest_name
 from modelcycle.spec import Pipeline, S3Source, parse
+from modelcycle.store import AUTHOR
 
 UPLOAD_CLAIM_TIMEOUT = 60.0  # seconds from an upload to its claim in the registry
 MAX_UPLOAD_BYTES = 100 * 2**20  # the local cloud keeps every object in memory
@@ -104,7 +105,7 @@ def by_upload(place: Place, pipeline: Pipeline, text: bytes, path: Path, replace
     claims = place.registry.leases.uploads
     known = claims(pipeline.name, key)
     with path.open("rb") as body:
-        place.s3.put_object(Bucket=bucket, Key=key, Body=body)
+        place.s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={AUTHOR: place.identity})
     for _ in attempts(place, UPLOAD_CLAIM_TIMEOUT):
         for name, upload in claims(pipeline.name, key).items():
             if name not in known:
@@ -135,7 +136,7 @@ def by_request(place: Place, pipeline: Pipeline, text: bytes) -> Started:
         raise NoData(f"{pipeline.name} has no rows yet", f"s3://{bucket}/{prefix}", "add them with --data FILE")
     message = {
         "source": "modelcycle", "detail-type": "RunRequested",
-        "detail": {"model": pipeline.name, "by": getpass.getuser()},
+        "detail": {"model": pipeline.name, "by": getpass.getuser(), "author": place.identity},
     }  # fmt: skip
     answer = place.states.start_execution(
         stateMachineArn=place.output("LifecycleArn"),

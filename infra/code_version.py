@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.local.deployment.code_hash import code_version
+from infra.local.deployment.code_hash import code_version, policies_hash
 from infra.local.deployment.training_code import training_code
 
 
@@ -12,9 +12,12 @@ def code_parameters(project: Path) -> dict[str, str]:
     """Return the parameters of the template that name a project's code.
 
     `CodeVersion` is what each model version records; results of other code are not reused. `TrainingCode` is the part
-    of it that decides what a model learns.
+    of it that decides what a model learns. `Policies` is what `modelcycle policy` compares with the files here.
     """
-    return {"CodeVersion": code_version(project), "TrainingCode": training_code(project)}
+    return {
+        "CodeVersion": code_version(project), "TrainingCode": training_code(project),
+        "Policies": policies_hash(project),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

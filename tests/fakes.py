@@ -29,6 +29,7 @@ class MemoryStore:
     def __init__(self, bucket: str = "artifacts") -> None:
         self.bucket = bucket
         self.objects: dict[str, bytes] = {}
+        self.written_beside: dict[str, dict[str, str]] = {}
         self.lock = threading.Lock()
 
     def upload(self, key: str, body: bytes | Path) -> None:
@@ -62,6 +63,12 @@ class MemoryStore:
     def _is_unchanged(self, artifact: Artifact) -> bool:
         body = self.objects.get(artifact.uri.removeprefix(f"s3://{self.bucket}/"))
         return body is not None and hashlib.sha256(body).hexdigest() == artifact.sha256
+
+    def metadata(self, key: str, etag: str) -> dict[str, str]:
+        return self.written_beside.get(key, {})
+
+    def exists(self, key: str) -> bool:
+        return key in self.objects
 
     def list(self, prefix: str) -> Iterator[Listed]:
         for key in sorted(self.objects):
@@ -124,13 +131,17 @@ class MemoryTable:
         with self.lock:
             if len({(write.pk, write.sk) for write in writes}) < len(writes):
                 raise ValueError("a transaction names a record twice")
-            for write in writes:
-                seen = self.records.get((write.pk, write.sk))
-                if (seen.revision if seen else 0) != write.revision:
-                    raise Raced("another writer was faster", f"{write.pk} {write.sk}")
+            stale = [write for write in writes if self._revision(write) != write.revision]
+            if stale:
+                changed = [(write.pk, write.sk) for write in stale]
+                raise Raced("another writer was faster", " ".join(changed[0]), records=changed)
             for write in writes:
                 self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
             self.written += writes
+
+    def _revision(self, write: Write) -> int:
+        seen = self.records.get((write.pk, write.sk))
+        return seen.revision if seen else 0
 
 
 class MemoryKeys:
@@ -174,3 +185,6 @@ class MemoryKeys:
         if not has_key:
             raise Fault("this stack has no such key", "parameter GovernanceKeys")
         self.calls.append(name)
+
+
+UNSIGNED = MemoryKeys(signs=False, makes_macs=False)  # a stack with GovernanceKeys=off

@@ -93,6 +93,11 @@ class States:
         return {"executionArn": ARN}
 
 
+class Sts:
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Arn": "arn:aws:iam::000000000000:user/operator"}
+
+
 class Cloud:
     """A place, with what a test makes of its run."""
 
@@ -107,7 +112,7 @@ class Cloud:
         self.place.__dict__["registry"] = Registry(self.table)
 
     def client(self, service: str, **settings: Any) -> Any:
-        return {"s3": self.s3, "stepfunctions": self.states}[service]
+        return {"s3": self.s3, "stepfunctions": self.states, "sts": Sts()}[service]
 
     def uploaded(self, key: str) -> None:
         if self.table.get("RUN#m", f"UPLOAD#{key}#0001") is None:

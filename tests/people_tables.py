@@ -19,6 +19,7 @@ POLICIES = {
     "Auditor": ("permissions.yaml", "AuditorPolicy"),
     "Operator": ("permissions.yaml", "OperatorPolicy"),
     "Approver": ("access.yaml", "DecidePolicy"),
+    "Eraser": ("permissions.yaml", "ErasePolicy"),
     "Caller": ("access.yaml", "PredictPolicy"),
 }
 # what no policy allows anywhere
@@ -26,6 +27,7 @@ FORBIDDEN = {
     "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:PartiQLSelect",
     "s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "secretsmanager:GetSecretValue",
     "secretsmanager:DeleteSecret", "states:StopExecution", "states:UpdateStateMachine", "lambda:UpdateFunctionCode",
+    "kms:Sign", "kms:GenerateMac", "kms:ScheduleKeyDeletion", "kms:PutKeyPolicy",
     "iam:CreateAccessKey", "iam:AttachUserPolicy", "sts:AssumeRole", "sqs:ReceiveMessage", "sqs:SendMessage",
     "kinesis:PutRecord", "cloudformation:UpdateStack", "logs:DeleteLogGroup", "events:PutEvents",
 }  # fmt: skip
@@ -78,7 +80,11 @@ def needs_of(policy: str) -> set[str]:
         return {"calls"}
     if policy == "Approver":
         return {"decide"}
+    if policy == "Eraser":
+        return {"erase", "retrain"}
     found = {need for verb in verbs().values() if policy in verb.policies for need in verb.needs} - {"decide"}
+    if policy == "Auditor":
+        found -= {"erase", "retrain"}
     return found | needs_of("Auditor") if policy == "Operator" else found
 
 
@@ -107,7 +113,16 @@ def arns(site: Site) -> dict[str, list[str]]:
         "MODEL/staging/": [f"{artifacts}/{model}/staging/00000001/x" for model in MODELS],
         "pipelines/": [f"{data}/pipelines/{model}.yaml" for model in MODELS],
         **{f"{name}/": folder(name) for name in ("raw", "landed", "captures", "feedback", "score", "scored")},
-        "the progress of compaction": [f"{data}/compacted/model={model}/progress.json" for model in MODELS],
+        "compacted captures": [
+            f"{data}/compacted/model={model}/{file}"
+            for model in MODELS for file in ("progress.json", "2026/01/01/00/manifest.json")
+        ],
+        "tombstones of erasures": [f"{artifacts}/{model}/erasures/1/tombstones.json" for model in MODELS],
+        "holdout/": [
+            f"{artifacts}/holdout/{kind}/{model}/a.npz" for kind in ("features", "labels") for model in MODELS
+        ],
+        "the bucket of seals": [given["SealBucketArn"]],
+        "the seals": [f"{given['SealBucketArn']}/seals/2026/01/01.json"],
         "all alarms": [f"arn:aws:cloudwatch:{scope}:alarm:*"],
         "runs of the lifecycle": executions("lifecycle"),
         "runs of rollouts": executions("rollout"),
@@ -116,6 +131,12 @@ def arns(site: Site) -> dict[str, list[str]]:
         "the state machine of the lifecycle": [given["LifecycleArn"]],
         "the state machine of monitoring": [given["MonitoringArn"]],
         "the state machine of scoring": [given["BatchScoringArn"]],
+        "runs of erasures": executions("erasure"),
+        "the state machine of erasures": [given["ErasureArn"]],
+        **{
+            f"{name}s of erasures": [f"{artifacts}/{model}/erasures/20260101t000000-ab/{name}.json" for model in MODELS]
+            for name in ("request", "preview", "receipt")
+        },
         "functions of the stack": [
             f"arn:aws:lambda:{scope}:function:{stack}-Train-1", given["PullArn"], retrain, candidate
         ],
@@ -125,6 +146,7 @@ def arns(site: Site) -> dict[str, list[str]]:
         "the log of predictions": [
             f"arn:aws:logs:{scope}:log-group:/modelcycle/{stack}/predict{end}" for end in (":*", "")
         ],
+        "the key that signs": [given["SigningKeyArn"]],
         "the queue of undelivered events": [given["UndeliveredArn"]],
         "the queue of records": [given["QueueArn"]],
         "the stream of records": [given["StreamArn"]],
@@ -141,12 +163,9 @@ def arns(site: Site) -> dict[str, list[str]]:
 def strays(site: Site) -> list[str]:
     """Return ARNs that no name of the document stands for: nobody may do anything there."""
     given, scope, stack = site.parameters, site.scope, site.parameters["Stack"]
-    holdout = [
-        f"holdout/{kind}/{model}/{file}.npz" for kind in ("features", "labels") for model in MODELS for file in "a-"
-    ]
     handed_over = [f"{area}/model=plums/1/x" for area in ("_scoring", "_monitoring")]
     return [
-        *(f"{given['ArtifactBucketArn']}/{key}" for key in [*holdout, *handed_over, "x", "plums/x"]),
+        *(f"{given['ArtifactBucketArn']}/{key}" for key in [*handed_over, "x", "plums/x", "holdout/x"]),
         *(f"{given['DataBucketArn']}/{key}" for key in ("x.csv", "captures-failed/x", "o/raw/x.csv", "rawer/x")),
         "arn:aws:s3:::another-bucket", "arn:aws:s3:::another-bucket/raw/plums/x.csv",
         f"arn:aws:cloudformation:{scope}:stack/another/1",
@@ -161,6 +180,7 @@ def strays(site: Site) -> list[str]:
         f"arn:aws:scheduler:{scope}:schedule/default/another-plums",
         f"arn:aws:scheduler:{scope}:schedule/group/{stack}-plums",
         f"arn:aws:secretsmanager:{scope}:secret:another/database-AbCdEf",
+        f"arn:aws:kms:{scope}:key/another",
         f"arn:aws:iam::{site.account}:role/{stack}-DecideRole",
         f"arn:aws:execute-api:{scope}:{given['ApiId']}/live/GET/models/plums/decisions",
         f"arn:aws:execute-api:{scope}:{given['ApiId']}/live/DELETE/v2/models/plums",

@@ -20,13 +20,17 @@ ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = read_template(ROOT / "infra" / "identity.yaml")
 PARAMETERS = {
     "Stack": "mc", "ArtifactBucketArn": "arn:aws:s3:::artifacts", "DataBucketArn": "arn:aws:s3:::data",
+    "SealBucketArn": "arn:aws:s3:::seals", "SigningKey": "arn:aws:kms:us-east-1:1:key/signing",
     "RegistryArn": "arn:aws:dynamodb:us-east-1:1:table/registry", "EventBusArn": "arn:aws:events:us-east-1:1:bus/mc",
     "CaptureStreamArn": "arn:aws:firehose:us-east-1:1:deliverystream/c",
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
     "PseudonymKeyArn": "arn:aws:kms:us-east-1:1:key/pseudonyms",
+    "SigningKeyArn": "arn:aws:kms:us-east-1:1:key/signing",
     "SourceBuckets": "", "LargeTraining": "fargate", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
-DATA_AREAS = ("raw", "landed", "pipelines", "shared", "captures", "compacted", "feedback", "score", "scored")
+DATA_AREAS = (
+    "raw", "landed", "pipelines", "shared", "captures", "captures-failed", "compacted", "feedback", "score", "scored",
+)  # fmt: skip
 # a model may be named as a part of keys is
 MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "monitoring", "staging", "scoring", "a", "a-b")
 
@@ -89,7 +93,7 @@ def may_reach(names: tuple[str, ...], key: str, step: str) -> bool:
 def objects(model: str) -> list[Item]:
     """Return an object of each area that the document names, and of each area's kinds of files."""
     named = {name for cells in documented("Objects").values() for column in cells for name in column}
-    names = {area if area in DATA_AREAS or "/" in area else f"{area}/x.npz" for area in named}
+    names = {area if area in (*DATA_AREAS, "seals") or "/" in area else f"{area}/x.npz" for area in named}
     names |= {"preprocess/train.npz", "preprocess/table.json", "preprocess/contract.json", "another_step/x.npz"}
     return [Item(name, _address(name, model)) for name in sorted(names) if "*" not in name]
 
@@ -117,6 +121,8 @@ def _address(name: str, model: str) -> str:
             "shared": "shared/x.csv",
         }.get(name, f"{name}/{model}/x.csv")  # fmt: skip
         return f"arn:aws:s3:::data/{key}"
+    if name == "seals":
+        return "arn:aws:s3:::seals/seals/2026/01/01.json"
     if name.startswith("holdout/"):
         return f"arn:aws:s3:::artifacts/{name}/{model}/20260101T000000000-abcd.npz"
     area, _, file = name.partition("/")

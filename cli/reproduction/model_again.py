@@ -23,7 +23,7 @@ from modelcycle.model.columns import Columns, concatenate
 from modelcycle.model.export import package_versions
 from modelcycle.model.pipeline import frame
 from modelcycle.model.plan import FeaturePlan
-from modelcycle.model.recipe import fit_recipe
+from modelcycle.model.recipe import decided, fit_recipe
 from modelcycle.model.signature import Signature
 
 
@@ -40,8 +40,7 @@ def main(folder: Path) -> None:
         plan = FeaturePlan.model_validate_json(artifacts.read(features.plan))
         signature = Signature.model_validate_json(artifacts.read(features.signature))
         recipe = Recipe.model_validate(lineage["model"]["recipe"])
-        if recipe.threshold is not None:
-            signature = signature.model_copy(update={"threshold": recipe.threshold})
+        signature = decided(signature, recipe)
         made["signature"] = _sha256(signature.model_dump_json().encode())
         train, validation = (
             Columns.from_bytes(artifacts.read(part)) for part in (preprocessed.train, preprocessed.validation)
@@ -60,7 +59,7 @@ def main(folder: Path) -> None:
 def _fit(recipe: Recipe, plan: FeaturePlan, signature: Signature, parts: list[Columns]) -> str:
     """Return the SHA-256 of the ONNX graph that the recipe gives on these rows."""
     rows = concatenate(parts)
-    model = fit_recipe(recipe, plan, signature, frame(signature, rows), rows.target)
+    model = fit_recipe(recipe, plan, signature, frame(signature, rows), rows.target, rows.values)
     return _sha256(model.to_onnx(signature))
 
 

@@ -19,7 +19,9 @@ MAX_SKEW = 0.1  # of an interval's width, between its halves, for it to be shown
 MAX_SHOWN_LEFT_OUT = 4  # columns that are named; `modelcycle show MODEL:VERSION` lists all
 MAX_SHOWN_SENTENCES = 6  # of a kind
 MAX_SHOWN_FILES = 3
+MAX_SHOWN_PROXIES = 3
 MAX_CONTRACT = 240  # characters of a broken rule
+NOT_SIGNED = "not signed: registered while the stack had no key for it"
 
 Results = dict[str, Any]  # the messages of all states up to the step, as JSON
 
@@ -122,7 +124,10 @@ def _engineer_features(results: Results) -> Figures:
     ]
     derived = [f"added: {clip(feature.column, 60)}: {feature.why}" for feature in features.derived]
     warnings = [f"{clip(kept.column, 40)} is used: {kept.why}" for kept in features.warnings]
-    return Figures(parts, _first([*warnings, *derived]))
+    proxies = [f"proxy: {clip(proxy.column, 40)} {clip(proxy.why, MAX_REASON)}" for proxy in features.proxies]
+    more = len(proxies) - MAX_SHOWN_PROXIES
+    shown = [*proxies[:MAX_SHOWN_PROXIES], *([f"and {more:,} more of {len(proxies):,}"] if more > 0 else [])]
+    return Figures(parts, [*_first([*warnings, *derived]), *shown])
 
 
 def _train(results: Results) -> Figures:
@@ -181,7 +186,18 @@ def _validate(results: Results) -> Figures:
         where = f" on {count(validated.compared, 'row')} new to both" if validated.compared else ""
         parts.append(f"champion {figure(validated.champion[metric])}{where}")
     parts += _decided(validated, results.get("decide") or {})
-    return Figures(parts, _first([*validated.ask, *(reason for reason in told if reason not in validated.ask)]))
+    parts += _fairness(validated)
+    reasons = [reason for reason in told if reason not in validated.ask]
+    return Figures(parts, _first([*validated.ask, *reasons, *validated.notes]))
+
+
+def _fairness(validated: messages.Validated) -> list[str]:
+    """Return how far the selection rates of the sensitive groups are apart."""
+    names = [f"fairness.selection_rate.{part}" for part in ("ratio", "ratio_low", "ratio_high")]
+    if not all(name in validated.figures for name in names):
+        return []
+    value, low, high = (figure(validated.figures[name]) for name in names)
+    return [f"lowest ratio of the groups' selection rates {value} ({low} to {high})"]
 
 
 def _decided(validated: messages.Validated, decide: dict[str, Any]) -> list[str]:
@@ -245,8 +261,10 @@ def _register(results: Results) -> Figures:
     if registered.replaces is not None:
         hashes.append(f"the same model as version {registered.replaces}, whose artifacts are gone")
     parts = [f"version {registered.version}", *hashes, *([] if registered.created else ["registered before"])]
+    parts += ["signed"] if registered.signed else []
     change = registered.contract_change
-    return Figures(parts, [change.what, change.who] if change else [])
+    sentences = [change.what, change.who] if change else []
+    return Figures(parts, sentences if registered.signed else [*sentences, NOT_SIGNED])
 
 
 def _stage(results: Results) -> Figures:

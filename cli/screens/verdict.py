@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cli.screens.fairness import fairness_text
 from cli.screens.lines import clip, count, figure, labelled, table, words
 
 MAX_SHOWN_SLICES = 5
@@ -23,8 +24,8 @@ Report = Mapping[str, Any]
 def verdict_text(report: Report) -> str:
     """Return the tables of a validation report, with an empty line before each."""
     parts = [
-        _gates(report), _metrics(report), _comparisons(report), _slices(report), _groups(report), _evidence(report),
-        _confusion(report),
+        _gates(report), _metrics(report), _comparisons(report), _slices(report), _groups(report),
+        fairness_text(report.get("fairness") or {}), _evidence(report), _confusion(report),
     ]  # fmt: skip
     return "\n".join(f"\n{part}" for part in parts if part)
 

@@ -75,6 +75,7 @@ def version_text(
         *(("contract", sentence) for sentence in _contract(version)),
         ("captured", _captured(version)),
         ("personal", _personal(lineage)),
+        ("signed", _signed(version)),
         ("chain", _chain(version)),
         ("model card", version.card.uri),
         ("lineage", version.lineage.uri),
@@ -97,18 +98,26 @@ def version_text(
     return "\n".join([*lines, *_decisions(decisions)])
 
 
+def _signed(version: Version) -> str:
+    if version.bundle is None:
+        return "no: it was registered while the stack had no key for it, and is served unchecked"
+    return f"by the stack's key; `modelcycle export {version.model}:{version.version}` lets others check it"
+
+
 def decided_text(decided: Decided) -> str:
     """Return what a decision changed."""
     name = f"{decided.model}:{decided.version}" if decided.version is not None else decided.model
-    starts_rollout = decided.decision in ("approve", "promote") and not decided.note
+    starts_rollout = decided.decision in ("approve", "promote") and not decided.note and not decided.waits
     rollout = "; its rollout has started" if starts_rollout else ""
     effect = DECIDED.get(decided.decision, decided.decision)
     if decided.note:
         effect = "was not changed"
+    if decided.waits:
+        effect = "waits for another person: your decision is on record"
     rows = [
         ("live now", f"version {traffic(decided.route)}" if decided.route else "none"),
         ("what follows", f"modelcycle show {decided.model}: it goes on by itself" if starts_rollout else ""),
-        ("note", decided.note),
+        ("note", decided.note or decided.told),
     ]
     return "\n".join([f"{name} {effect}{rollout}.", *labelled(rows, 14)])
 

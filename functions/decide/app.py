@@ -1,6 +1,5 @@
 """Decisions of people about versions, over HTTP: approve, reject, promote, roll back."""
 
-import functools
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -9,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters
 from modelcycle.faults import Fault
-from modelcycle.govern import artifacts_exist, decide, read_decision
+from modelcycle.govern import Ports, decide, read_decision
 from modelcycle.problems import problem_response
 from modelcycle.request_ids import client_request_id, with_request_id
 
@@ -30,9 +29,8 @@ def decide_version(name: str) -> dict[str, Any]:
     decision = read_decision(app.current_event, name)
     logger.append_keys(step="decide", model=name)
     aws = adapters(connect_timeout=1, read_timeout=3)  # API Gateway waits 29 s
-    is_intact = functools.partial(artifacts_exist, artifacts=aws.artifacts)
-    rollout = aws.environment.rollout
-    result = decide(decision, registry=aws.registry, flows=aws.flows, rollout=rollout, is_intact=is_intact)
+    rollout, local = aws.environment.rollout, aws.is_local
+    result = decide(decision, Ports(aws.registry, aws.flows, rollout, aws.artifacts, aws.policies, local))
     logger.info("decide", extra={"decision": result.decision, "version": result.version, "by": decision.by})
     return result.wire()
 

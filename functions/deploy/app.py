@@ -6,7 +6,7 @@ from modelcycle.messages import Deployed, DeployRequest
 from modelcycle.observability import observed
 
 
-@observed("deploy", DeployRequest.from_event, log=["version", "weight", "done", "overruled", "run_id"])
+@observed("deploy", DeployRequest.from_event, log=["version", "weight", "done", "overruled", "held", "run_id"])
 def handler(request: DeployRequest) -> Deployed:
     aws = adapters()
-    return deploy(request, registry=aws.registry, artifacts=aws.artifacts)
+    return deploy(request, registry=aws.registry, artifacts=aws.artifacts, policies=aws.policies)

@@ -9,4 +9,4 @@ from modelcycle.observability import observed
 @observed("govern", GovernRequest.from_event, log=["decision", "broken", "cached"])
 def handler(request: GovernRequest) -> Governed:
     aws = adapters()
-    return govern(request, artifacts=aws.artifacts, registry=aws.registry, code=aws.code)
+    return govern(request, artifacts=aws.artifacts, registry=aws.registry, code=aws.code, policies=aws.policies)

@@ -15,4 +15,8 @@ LOG = [
 def handler(request: StageRequest) -> Staged:
     aws = adapters()
     always = aws.environment.approval == "always"
-    return stage(request, Places(aws.artifacts, aws.data, aws.registry, aws.candidate, aws.code, approval=always))
+    places = Places(
+        aws.artifacts, aws.data, aws.registry, aws.candidate, aws.keys, aws.code, approval=always,
+        policies=aws.policies,
+    )  # fmt: skip
+    return stage(request, places)

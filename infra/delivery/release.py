@@ -9,7 +9,7 @@ from pathlib import Path
 
 from infra.local.deployment.code_hash import code_version, hash_of_files, source_files
 
-CODE = ("functions", "layers", "statemachines")
+CODE = ("functions", "governance", "layers", "statemachines")
 TEMPLATES = ("template.yaml", "infra/*.yaml")
 NAME_LENGTH = 16  # characters of the hash in the folder's name
 

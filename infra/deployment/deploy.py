@@ -38,6 +38,7 @@ from infra.deployment.stack import (
     first_failure,
     resources,
 )
+from infra.local.deployment.policies import check_policies
 from infra.local.deployment.translate import read_template
 from infra.termination_protection import protect
 
@@ -132,7 +133,9 @@ def sam(arguments: list[str], folder: Path, region: str) -> int:
     """Run the project's own SAM in a folder; return its exit status."""
     tools = ROOT / ".venv" / "bin"  # `uv`, for the layers
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": region}
+    # PWD: the Makefile of a layer copies the policies from where SAM was called, and these are the committed ones
+    settings = {"PATH": path, "PWD": str(folder), "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": region}
+    environment = os.environ | settings
     return subprocess.run([ROOT / "build/sam/bin/sam", *arguments], cwd=folder, env=environment, check=False).returncode
 
 
@@ -267,6 +270,7 @@ def deploy(account: Account, environment: str, given: str, kept: str) -> None:
     data = data_parameters(client, name, before, settings, kept)
     folder = ROOT / "build" / "deployment" / environment
     export(source, folder)
+    check_policies(folder)
     parameters = stack_parameters(folder, environment, before, settings, data)
     stack = build_and_deploy(folder, environment, parameters, account)
     finish(client, stack, before, environment)

@@ -29,7 +29,7 @@ def delete_bucket(s3: Any, bucket: str, say: Say = lambda line: None) -> int | N
         if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
             return None
         raise
-    deleted = empty(s3, bucket, "", say)
+    deleted = empty(s3, bucket, "", say, locked=_is_locked(s3, bucket))
     for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
         for upload in page.get("Uploads", []):
             s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
@@ -37,8 +37,25 @@ def delete_bucket(s3: Any, bucket: str, say: Say = lambda line: None) -> int | N
     return deleted
 
 
-def empty(s3: Any, bucket: str, prefix: str, say: Say = lambda line: None) -> int:
+def _is_locked(s3: Any, bucket: str) -> bool:
+    """Return whether Object Lock keeps what is in the bucket, as it does with seals."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    except ClientError:  # there is no such configuration
+        return False
+    return bool(found.get("ObjectLockEnabled") == "Enabled")
+
+
+def empty(
+    s3: Any, bucket: str, prefix: str, say: Say = lambda line: None, *, locked: bool = False
+) -> int:  # fmt: skip
     """Delete all versions and delete markers of the objects below a prefix; return how many there were.
+
+    Parameters
+    ----------
+    locked : delete what Object Lock keeps in governance mode, which needs s3:BypassGovernanceRetention
 
     Raises
     ------
@@ -52,7 +69,8 @@ def empty(s3: Any, bucket: str, prefix: str, say: Say = lambda line: None) -> in
         if not found:
             return deleted
         objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
-        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        bypass = {"BypassGovernanceRetention": True} if locked else {}
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}, **bypass)
         if answer.get("Errors"):
             first = answer["Errors"][0]
             raise DeploymentFailed(

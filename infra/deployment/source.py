@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra.deployment.faults import NotCommitted
 
-BUILT = ("template.yaml", "samconfig.toml", "infra", "functions", "layers", "statemachines")
+BUILT = ("template.yaml", "samconfig.toml", "infra", "functions", "governance", "layers", "statemachines")
 MAX_NAMED = 3
 
 

@@ -32,7 +32,7 @@ STATE = {
         "Next",
         "End",
     },
-    "Wait": {"SecondsPath", "Next"},
+    "Wait": {"SecondsPath", "Seconds", "Next"},
     "Pass": {"Parameters", "InputPath", "Result", "ResultPath", "Next", "End"},
     "Succeed": set(),
     "Fail": {"Error", "ErrorPath", "Cause", "CausePath"},

@@ -13,7 +13,7 @@ from modelcycle.train.held_out_loss import NO_MODEL
 from tests.contract.conductor import Failed, conduct, flow
 from tests.contract.functions import functions, template
 
-FLOWS = ["lifecycle", "rollout", "monitoring", "batch_scoring", "in_container"]
+FLOWS = ["lifecycle", "rollout", "monitoring", "batch_scoring", "in_container", "erasure"]
 MAX_CONTAINER_SECONDS = 79_800  # twelve hours, and ten in which it may wait for capacity
 
 

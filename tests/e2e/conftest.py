@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import pytest
 
 from cli.main import main
 from infra.local import cloud as local
+from infra.local.emulator.used_permissions import permissions_file
+from infra.local.permissions_report import NOTES
 from infra.local.ports import free_port
 
 if TYPE_CHECKING:
@@ -38,12 +41,21 @@ class CloudSite:
         )
 
 
+def keep_used_permissions(home: Path, name: str) -> None:
+    """Keep what the functions of a cloud have used of their permissions, for `make permissions`."""
+    found = permissions_file(home)
+    if found.exists():
+        NOTES.mkdir(parents=True, exist_ok=True)
+        shutil.copy(found, NOTES / f"{name}.json")
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudSite]:
     """The project's own template."""
     site = CloudSite(tmp_path_factory.mktemp("cloud"), free_port(), ROOT / "template.yaml")
     yield site
     local.down(home=site.home)
+    keep_used_permissions(site.home, "project")
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +84,7 @@ def restartable(
     restartable = RestartableCloud(tmp_path_factory.mktemp("restartable") / "home", project.home)
     yield restartable
     local.down(home=restartable.site.home)
+    keep_used_permissions(restartable.site.home, f"restartable-{os.getpid()}")
 
 
 @pytest.fixture

@@ -11,12 +11,14 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
 
+from cli.console import REFUSED
 from cli.main import main
 from infra.local import cloud as local_cloud
 from infra.local.clients import REGION, ClientFactory
@@ -35,6 +37,7 @@ DECIDED, PULLED = "fruit-for-export", "fruit-from-afar"  # models that a person 
 ACTION_OF = {"ListObjectsV2": "ListBucket", "HeadObject": "GetObject", "Invoke": "InvokeFunction"}
 SERVICE_OF = {"stepfunctions": "states"}
 READING = (
+    ("policy", MODEL),
     ("status",), ("models",), ("show", MODEL), ("show", f"{MODEL}:1"), ("history", MODEL), ("contract", MODEL),
     ("quarantine", MODEL), ("runs", MODEL), ("show", MODEL, "--at", "2020-01-01 10:00"), ("card", MODEL),
     ("documents", MODEL, "--to", str(Path(tempfile.gettempdir(), "modelcycle-documents"))),
@@ -52,6 +55,14 @@ class Person:
             iam.attach_user_policy(UserName=name, PolicyArn=cloud.outputs[POLICIES[policy][1]])
         key = iam.create_access_key(UserName=name)["AccessKey"]
         self.clients = ClientFactory.of(cloud.endpoint, Key(key["AccessKeyId"], key["SecretAccessKey"]))
+
+    @contextmanager
+    def may(self, policy: str) -> Iterator[None]:
+        """Give the person another policy for a while."""
+        iam, attached = self.cloud.admin.client("iam"), self.cloud.outputs[POLICIES[policy][1]]
+        iam.attach_user_policy(UserName=self.name, PolicyArn=attached)
+        yield
+        iam.detach_user_policy(UserName=self.name, PolicyArn=attached)
 
     def run(self, *words: str) -> int:
         """Run a command line as this person; `calls` are then the actions that it called."""
@@ -126,7 +137,8 @@ def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
 def check_calls(person: Person, verb: str) -> None:
     """Fail if a verb called what the document does not list for it; the stack's outputs are known locally."""
     listed = {action for need in verbs()[verb].needs for action, _ in needs()[need]}
-    assert person.calls <= listed, f"{verb} also calls {person.calls - listed}"
+    # everybody may ask STS who they are, without a permission
+    assert person.calls <= listed | {"sts:GetCallerIdentity"}, f"{verb} also calls {person.calls - listed}"
     assert person.calls or not listed - {"execute-api:Invoke", "cloudformation:DescribeStacks"}
 
 
@@ -258,7 +270,7 @@ class TestVerbs:
         assert people["Operator"].run("promote", f"{MODEL}:1") == 1
 
     def test_who_decides_approves_rejects_and_rolls_back_what_an_operator_makes(
-        self, people: dict[str, Person], rows: Path, cloud: LocalCloud
+        self, people: dict[str, Person], rows: Path, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
     ) -> None:
         operator, both, model = people["Operator"], people["both"], ObservedModel(cloud, DECIDED)
         pipeline = rows.with_name(f"{DECIDED}.yaml")
@@ -270,6 +282,11 @@ class TestVerbs:
             assert model.runs()[0].state == "awaiting_approval", model.runs()[0].reason
             for decision in ("approve", "reject"):
                 assert operator.run(decision, f"{DECIDED}:{version}") == 1
+            if version == 1:  # nobody approves their own run, not even with the right to approve
+                with operator.may("Approver"):
+                    assert operator.run("approve", f"{DECIDED}:1") == REFUSED
+                assert "nobody approves their own run" in capsys.readouterr().err
+                assert model.registry.standings.get(DECIDED, 1).state == "awaiting_approval"
             decision = "reject" if version == 3 else "approve"
             assert both.run(decision, f"{DECIDED}:{version}", "--why", "looked at it") == 0
             check_calls(both, decision)
@@ -326,6 +343,7 @@ def deployed(cloud: LocalCloud) -> Site:
     return Site({
         "Stack": out["SecretPrefix"].rstrip("/"), "DataBucketArn": f"arn:aws:s3:::{out['DataBucket']}",
         "ArtifactBucketArn": f"arn:aws:s3:::{out['ArtifactBucket']}", "RegistryArn": table,
+        "SigningKeyArn": out["SigningKey"],
         "StreamArn": f"arn:aws:kinesis:{REGION}:{account}:stream/{out['RecordStream']}",
         "QueueArn": f"arn:aws:sqs:{REGION}:{account}:{out['RecordQueue'].rpartition('/')[2]}",
         "UndeliveredArn": out["UndeliveredArn"], "LifecycleArn": out["LifecycleArn"],

@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from modelcycle.faults import NotAllowed, Raced, Unknown
 from modelcycle.messages import Artifact, Run, Trigger
-from modelcycle.registry import DynamoTable, Registry, Version, Write
+from modelcycle.registry import DynamoTable, Entry, Registry, Version, Write
 
 ARTIFACT = Artifact(uri="s3://artifacts/x", sha256="0" * 64, bytes=1)
 
@@ -236,3 +236,22 @@ def test_a_decision_and_its_audit_entry_are_written_together_or_not_at_all(regis
     unit.put(*(Write("p", f"{n}", {}) for n in range(101)))
     with pytest.raises(ValueError, match="100 writes, not 101"):
         unit.commit()
+
+
+def test_a_write_that_lost_names_the_records_that_others_have_changed(registry: Registry) -> None:
+    registry.table.write(Write("p", "a", {}), Write("p", "c", {}))
+    with pytest.raises(Raced) as lost:
+        registry.table.write(Write("p", "a", {}), Write("p", "b", {}), Write("p", "c", {}, revision=7))
+    assert lost.value.records == {("p", "a"), ("p", "c")}
+
+
+def test_decisions_at_once_are_one_chain(registry: Registry) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(
+            pool.map(
+                lambda n: registry.audit.add("m", f"RUN#{n}#govern", Entry(subject="r", decision="passed", by="p")),
+                range(8),
+            )
+        )
+    numbers = sorted(entry.number or 0 for entry in registry.audit.all("m"))
+    assert numbers == [1, 2, 3, 4, 5, 6, 7, 8] and registry.audit.head("m").number == 8

@@ -32,8 +32,7 @@ def test_every_change_of_a_version_and_of_the_route_has_its_audit_entry_in_the_s
     cycle.step(2, 0, moves=1)
     cycle.decide("rollback")
     for unit in committed:
-        keys = [write.sk for write in unit.writes]
-        assert sum(key.startswith("AUDIT#") for key in keys) == 1, keys
+        assert len(unit.decisions) == 1, [write.sk for write in unit.writes]
     in_units = [write for unit in committed for write in unit.writes]
     assert _decisions(cycle.table.written) == _decisions(in_units)
     assert [entry.decision for entry in cycle.audited("approve", "reject", "rollout", "rollback")] == [

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from modelcycle.faults import BadPipeline
-from modelcycle.govern.policy import POLICY
+from modelcycle.govern.figures import of_data
+from modelcycle.policy import check, deployed_shelf
 from modelcycle.spec import parse
 
 HEAD = "name: a\ntarget: y\n"
@@ -61,9 +62,11 @@ def test_a_file_that_breaks_a_yaml_reader_is_refused(text: str) -> None:
 def test_unreadable_values_are_a_reason_to_refuse_a_model_but_missing_targets_are_not(cells: int, holds: bool) -> None:
     facts: Any = SimpleNamespace(
         request=SimpleNamespace(
-            collect=SimpleNamespace(rows=1300, quarantined=0, columns=10),
-            preprocess=SimpleNamespace(kept=1000, quarantined=300, cells=cells),
-        )
-    )
-    outcome, detail = POLICY["nearly all data could be read"](facts)
-    assert outcome is holds and f"{cells} unreadable values" in detail
+            collect=SimpleNamespace(rows=1300, quarantined=0, columns=10, objects=1),
+            preprocess=SimpleNamespace(kept=1000, quarantined=300, cells=cells, split=(800, 100, 100), duplicates=0),
+        ),
+        code="c", learned_rows=900,
+    )  # fmt: skip
+    rules = {rule.name: rule for rule in check(deployed_shelf().policy_of("a"), of_data(facts))}
+    rule = rules["nearly all data could be read"]
+    assert rule.holds is holds and f"{cells} unreadable values" in rule.detail

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from modelcycle.documents import Made, ProfileFacts, card, markdown
+from modelcycle.govern.facts import Facts
+from modelcycle.govern.figures import figures
 from modelcycle.govern.lineage import lineage
-from modelcycle.govern.policy import Facts, check
 from modelcycle.messages import (
     Artifact,
     Calibration,
@@ -23,6 +24,7 @@ from modelcycle.messages import (
     Run,
 )
 from modelcycle.model.plan import FeaturePlan
+from modelcycle.policy import check, deployed_shelf
 from modelcycle.spec import Pipeline
 from tests.memory_place import AT
 from tests.unit.test_cli_screens import RESULTS, TRIAL
@@ -65,7 +67,8 @@ def made_of(given: Facts, cases: CaseRecipe | None = None, report: dict[str, Any
 
 
 def text(given: Facts, cases: CaseRecipe | None = None) -> str:
-    return markdown(card(made_of(given, cases), check(given), "passed"))
+    policy = deployed_shelf().policy_of("adult")
+    return markdown(card(made_of(given, cases), check(policy, figures(given)), "passed", policy.described))
 
 
 def test_the_card_says_what_the_live_model_learned_from_and_what_judged_its_twin() -> None:

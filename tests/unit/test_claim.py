@@ -14,7 +14,7 @@ from modelcycle.conclude import conclude, read_request
 from modelcycle.faults import BadMessage, Unknown
 from modelcycle.messages import Claimed, ConcludeRequest
 from modelcycle.registry import Registry
-from modelcycle.store import Listed
+from modelcycle.store import AUTHOR, Listed
 from tests.fakes import MemoryStore, MemoryTable
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,9 +34,15 @@ class Flows:
 
 
 class Data:
+    bucket = "data"
+
     def __init__(self, pipeline: bytes | None = b"name: m\ntarget: t\n") -> None:
         self.pipeline = pipeline
         self.feedback: list[str] = []
+        self.beside: dict[str, str] = {}
+
+    def metadata(self, key: str, etag: str) -> dict[str, str]:
+        return self.beside if etag == "one" else {}
 
     def latest(self, key: str) -> tuple[bytes, str | None]:
         if self.pipeline is None:
@@ -194,3 +200,16 @@ def test_an_end_that_no_catch_handled_gets_a_reason(
     assert model.end(claimed) == 0
     (record,) = model.runs.latest("m")
     assert record.state == "failed", "it keeps its outcome"
+
+
+@pytest.mark.parametrize(("written", "author"), [
+    ({AUTHOR: "arn:aws:iam::1:user/ann"}, "arn:aws:iam::1:user/ann"), ({AUTHOR: "ann"}, None), ({}, None),
+])  # fmt: skip
+def test_a_run_names_who_has_uploaded_its_file_if_they_have_said_so(
+    written: dict[str, str], author: str | None
+) -> None:
+    model = Model()
+    model.data.beside = written
+    claimed = model.claim("one")
+    assert claimed.run is not None and claimed.run.author == author
+    assert ("author" in claimed.wire()["run"]) == (author is not None)

@@ -142,9 +142,9 @@ def test_without_data_the_run_is_requested(cloud: Cloud, files: list[str]) -> No
     assert main(["run", files[0]]) == 2  # no rows were ever uploaded
     cloud.s3.objects["raw/m/old.csv"] = b""
     assert main(["run", files[0]]) == 0
-    assert [(event["detail-type"], event["detail"]["model"]) for event in cloud.states.started] == [
-        ("RunRequested", "m")
-    ]
+    (event,) = cloud.states.started
+    assert (event["detail-type"], event["detail"]["model"]) == ("RunRequested", "m")
+    assert event["detail"]["author"] == cloud.place.identity  # nobody approves their own run
 
 
 def test_ctrl_c_does_not_stop_the_run_and_says_how_to_follow_it(

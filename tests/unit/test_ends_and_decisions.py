@@ -12,9 +12,10 @@ from modelcycle.claim import arrival_of
 from modelcycle.conclude import read_request
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import BadMessage, BadRequest, NotAllowed, TargetMissing, Unknown
-from modelcycle.govern import decide
+from modelcycle.govern import Ports, decide
 from modelcycle.govern.decision_request import parse_decision
 from modelcycle.messages import Decision, DeployRequest, RolloutEnded, Run, Trigger
+from modelcycle.policy import deployed_shelf
 from modelcycle.reasons import reason_text
 from modelcycle.registry import Registry, Version, Write
 from tests.fakes import MemoryStore, MemoryTable
@@ -52,6 +53,14 @@ class Pipelines:
         return self.text.encode(), None
 
 
+def places(registry: Registry, store: MemoryStore) -> dict[str, Any]:
+    return {"registry": registry, "artifacts": store, "policies": deployed_shelf()}
+
+
+def ports(registry: Registry, flows: Flows, rollout: str = "", store: MemoryStore | None = None) -> Ports:
+    return Ports(registry, flows, rollout, store or MemoryStore(), deployed_shelf())
+
+
 @pytest.fixture
 def store() -> MemoryStore:
     return MemoryStore()
@@ -80,7 +89,12 @@ def roll_out(registry: Registry, store: MemoryStore, version: int, steps: int = 
     """Roll a version out as the state machine does; return its weight after each step."""
     weights, step = [], 0
     for _ in range(steps):
-        moved = deploy(DeployRequest(model="m", version=version, step=step), registry=registry, artifacts=store)
+        moved = deploy(
+            DeployRequest(model="m", version=version, step=step),
+            registry=registry,
+            artifacts=store,
+            policies=deployed_shelf(),
+        )
         weights.append(moved.weight)
         if moved.done:
             break
@@ -101,9 +115,16 @@ def test_a_canary_rises_by_the_steps_of_its_pipeline_file(registry: Registry, st
 def test_a_rollback_in_the_middle_ends_the_rollout(registry: Registry, store: MemoryStore) -> None:
     roll_out(registry, store, staged(registry, store, "a"))
     second = staged(registry, store, "b")
-    first_step = deploy(DeployRequest(model="m", version=second), registry=registry, artifacts=store)
+    first_step = deploy(
+        DeployRequest(model="m", version=second), registry=registry, artifacts=store, policies=deployed_shelf()
+    )
     registry.routes.roll_back("m", "ann")
-    after = deploy(DeployRequest(model="m", version=second, step=first_step.step), registry=registry, artifacts=store)
+    after = deploy(
+        DeployRequest(model="m", version=second, step=first_step.step),
+        registry=registry,
+        artifacts=store,
+        policies=deployed_shelf(),
+    )
     assert after.done
     assert registry.routes.get("m").weights == {1: 100}
 
@@ -121,14 +142,14 @@ def test_an_incomplete_rollout_is_undone_and_a_complete_one_is_not(registry: Reg
 def test_a_version_that_waits_may_not_go_live_without_approval(registry: Registry, store: MemoryStore) -> None:
     version = staged(registry, store, "a", "awaiting_approval")
     with pytest.raises(NotAllowed, match="awaiting approval and may not go live"):
-        deploy(DeployRequest(model="m", version=version), registry=registry, artifacts=store)
+        deploy(DeployRequest(model="m", version=version), **places(registry, store))
 
 
 def test_an_approval_starts_the_rollout_once_and_is_recorded(registry: Registry, store: MemoryStore) -> None:
     version, flows = staged(registry, store, "a", "awaiting_approval"), Flows()
     decision = Decision(model="m", decision="approve", version=version, by="arn:ann", why="looks right")
     for _ in range(2):
-        decide(decision, registry=registry, flows=flows, rollout="arn")
+        decide(decision, ports(registry, flows, "arn", store))
     assert list(flows.started) == ["m-v1-0"]
     assert flows.started["m-v1-0"]["actor"] == "arn:ann"
     assert registry.audit.all("m")[0].by == "arn:ann"
@@ -142,7 +163,7 @@ def test_a_repeated_decision_restarts_a_rollout_that_ended_without_moving_traffi
     decision = Decision(model="m", decision="promote", version=version, by="arn:ann")
     for over in (False, True):
         flows.ended = over
-        decide(decision, registry=registry, flows=flows, rollout="arn:stateMachine:rollout")
+        decide(decision, ports(registry, flows, "arn:stateMachine:rollout", store))
     assert list(flows.started) == ["m-v1-0", "m-v1-0-2"]
 
 
@@ -156,29 +177,27 @@ def test_a_version_that_was_retired_and_is_made_again_can_be_approved_again(
     registry.standings.move("m", first, "awaiting_approval", "run r2")
     flows = Flows()
     decision = Decision(model="m", decision="approve", version=first, by="arn:ann")
-    decide(decision, registry=registry, flows=flows, rollout="arn")
+    decide(decision, ports(registry, flows, "arn", store))
     assert len(flows.started) == 1
 
 
 def test_a_rejection_is_final(registry: Registry, store: MemoryStore) -> None:
     version, flows = staged(registry, store, "a", "awaiting_approval"), Flows()
-    decide(
-        Decision(model="m", decision="reject", version=version, by="ann"), registry=registry, flows=flows, rollout=""
-    )
+    decide(Decision(model="m", decision="reject", version=version, by="ann"), ports(registry, flows, store=store))
     for name in ("approve", "reject"):
         decision = Decision(model="m", decision=name, version=version, by="bob")
         if name == "approve":
             with pytest.raises(NotAllowed, match="rejected"):
-                decide(decision, registry=registry, flows=flows, rollout="")
+                decide(decision, ports(registry, flows, store=store))
         else:
-            decide(decision, registry=registry, flows=flows, rollout="")
+            decide(decision, ports(registry, flows, store=store))
     assert not flows.started
 
 
 def test_a_decision_about_an_unknown_version_changes_nothing(registry: Registry) -> None:
     with pytest.raises(Unknown, match="no version 7"):
         decision = Decision(model="m", decision="promote", version=7, by="ann")
-        decide(decision, registry=registry, flows=Flows(), rollout="")
+        decide(decision, ports(registry, Flows(), ""))
     assert registry.audit.all("m") == []
 
 
@@ -264,7 +283,7 @@ def test_a_rollback_needs_a_live_version() -> None:
     registry = Registry(MemoryTable())
     rollback = Decision(model="m", decision="rollback", by="ann")
     with pytest.raises(Unknown, match="there is no model m"):
-        decide(rollback, registry=registry, flows=Flows(), rollout="")
+        decide(rollback, ports(registry, Flows(), ""))
     registry.table.write(Write("MODELS", "m", {"model": "m"}))
     with pytest.raises(Unknown, match="m has no live version"):
-        decide(rollback, registry=registry, flows=Flows(), rollout="")
+        decide(rollback, ports(registry, Flows(), ""))

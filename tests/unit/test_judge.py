@@ -14,6 +14,7 @@ from bench.live_traffic import MODEL, ROLLOUT, Behaviour, LiveModel
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import Raced
 from modelcycle.messages import DeployRequest, Judged, RolloutEnded
+from modelcycle.policy import deployed_shelf
 from modelcycle.registry import Write
 from modelcycle.store import Listed
 from tests.fakes import MemoryTable
@@ -37,7 +38,7 @@ def finding(judged: Judged, kind: str) -> Any:
 def begin(model: LiveModel, moves: int | None = 1, rollout: str = ROLLOUT) -> dict[str, Any]:
     """Make the first step; return the state of the execution."""
     message = DeployRequest(model=MODEL, version=2, actor="run r", moves=moves, rollout=rollout)
-    state = deploy(message, registry=model.registry, artifacts=model.artifacts).wire()
+    state = deploy(message, registry=model.registry, artifacts=model.artifacts, policies=deployed_shelf()).wire()
     model._date_last_move(model.now)
     return state
 
@@ -97,7 +98,7 @@ def test_the_first_version_has_nothing_to_be_compared_with() -> None:
     empty._register(1)
     deployed = deploy(
         DeployRequest(model=MODEL, version=1, actor="run r", moves=0, rollout=ROLLOUT),
-        registry=empty.registry, artifacts=empty.artifacts,
+        registry=empty.registry, artifacts=empty.artifacts, policies=deployed_shelf(),
     )  # fmt: skip
     assert (deployed.weight, deployed.done, deployed.judged) == (100, True, False)
     assert model.roll_out() == "Finished" and model.judged[-1].done

@@ -9,20 +9,23 @@ import pytest
 from bench.live_traffic import MODEL, ROLLOUT, Behaviour, LiveModel
 from cli.screens.judgements import judgements_text, rollout_text
 from modelcycle.deploy import deploy
-from modelcycle.govern import decide
+from modelcycle.govern import Ports, decide
 from modelcycle.messages import Decision, DeployRequest
+from modelcycle.policy import deployed_shelf
 from tests.unit.traffic_cycle import Flows
 
 HOLDING = {
     "steps": [10, 50, 100], "wait_minutes": 1, "evidence": {"patience_hours": 0, "unproven": "hold"},
 }  # fmt: skip
 
+ROLLOUT_ARN = "arn:stateMachine:rollout"
+
 
 def held(shadow: bool = False) -> LiveModel:
     """A rollout that has lost its patience after the first step."""
     model = LiveModel({1: Behaviour(), 2: Behaviour()}, HOLDING | {"shadow": shadow}, requests_per_minute=30)
     message = DeployRequest(model=MODEL, version=2, actor="run r", moves=1, rollout=ROLLOUT)
-    state = deploy(message, registry=model.registry, artifacts=model.artifacts).wire()
+    state = deploy(message, registry=model.registry, artifacts=model.artifacts, policies=deployed_shelf()).wire()
     model._date_last_move(model.now)
     model.serve(timedelta(minutes=2))
     assert model.look(state).overdue
@@ -49,7 +52,7 @@ def test_a_worse_version_without_one_to_go_back_to_is_not_offered_what_would_be_
     model = LiveModel({1: Behaviour(), 2: Behaviour(errors=1.0)}, {"steps": [100], "watch_minutes": 60})
     model.serve(timedelta(hours=1))
     message = DeployRequest(model=MODEL, version=2, actor="run r", moves=1, rollout=ROLLOUT)
-    state = deploy(message, registry=model.registry, artifacts=model.artifacts).wire()
+    state = deploy(message, registry=model.registry, artifacts=model.artifacts, policies=deployed_shelf()).wire()
     model._date_last_move(model.now)
     for rejected in ("awaiting_approval", "rejected"):
         model.registry.standings.move(MODEL, 1, rejected, "ann")  # type: ignore[arg-type]
@@ -74,23 +77,22 @@ def test_a_person_makes_the_next_step_of_a_rollout_that_waits_for_one(shadow: bo
     model, flows = held(shadow), Flows()
     flows.started[ROLLOUT] = {}
     decision = Decision(model=MODEL, decision="promote", version=2, by="ann", why="I know it")
-    decided = decide(decision, registry=model.registry, flows=flows, rollout="arn:stateMachine:rollout")
+    decided = decide(decision, Ports(model.registry, flows, ROLLOUT_ARN, model.artifacts, deployed_shelf()))
     assert not decided.note
     (message,) = (started for name, started in flows.started.items() if name != ROLLOUT)
     assert message["step"] == step
-    moved = deploy(
-        DeployRequest.from_event(message | {"rollout": "y"}), registry=model.registry, artifacts=model.artifacts
-    )
+    request = DeployRequest.from_event(message | {"rollout": "y"})
+    moved = deploy(request, registry=model.registry, artifacts=model.artifacts, policies=deployed_shelf())
     assert (moved.weight, moved.overruled) == (weight, False)
 
 
 def test_a_rollout_that_is_running_needs_no_person() -> None:
     model, flows = LiveModel({1: Behaviour(), 2: Behaviour()}, HOLDING | {"shadow": True}), Flows()
     message = DeployRequest(model=MODEL, version=2, actor="run r", moves=1, rollout=ROLLOUT)
-    deploy(message, registry=model.registry, artifacts=model.artifacts)
+    deploy(message, registry=model.registry, artifacts=model.artifacts, policies=deployed_shelf())
     flows.started[ROLLOUT] = {}
     decision = Decision(model=MODEL, decision="promote", version=2, by="ann")
-    decided = decide(decision, registry=model.registry, flows=flows, rollout="arn:stateMachine:rollout")
+    decided = decide(decision, Ports(model.registry, flows, ROLLOUT_ARN, model.artifacts, deployed_shelf()))
     assert decided.note == "its rollout is running: it answers as a shadow, and has no traffic yet"
 
 

@@ -14,7 +14,8 @@ from cli.screens.steps import figures
 from modelcycle.cells.column import Column
 from modelcycle.engineer_features.leaks import leaking_columns
 from modelcycle.faults import BadData
-from modelcycle.govern.policy import POLICY, Facts
+from modelcycle.govern.facts import Facts
+from modelcycle.govern.figures import of_columns
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.plan import FeaturePlan, Planned
 from modelcycle.spec import Features
@@ -85,8 +86,8 @@ def test_the_plan_and_the_policy_give_one_answer(asked: list[str]) -> None:
     pipeline = pipeline_of(life.store, life.run)
     facts = Facts(cast(Any, None), pipeline, plan, "1")
     assert facts.used == {*asked, "c"}  # what is named stays, what leaks else is out before anything is trained
-    holds, detail = POLICY["no column gives the target away"](facts)
-    assert holds and detail == (f"gives the target away: {', '.join(asked)}" if asked else "")
+    leaking = of_columns(facts)["columns.leaking_not_listed"]
+    assert not leaking.value and leaking.detail == (f"gives the target away: {', '.join(asked)}" if asked else "")
 
 
 def test_where_nothing_else_is_left_the_refusal_says_the_formula_and_the_way_out() -> None:
@@ -204,7 +205,7 @@ def test_a_strong_but_imperfect_one_is_kept_with_a_warning(regression: bool) -> 
     assert planned.why.startswith(f"nearly gives the target away: {'R2' if regression else 'AUC'} 0.98")
     assert [warning.column for warning in life.engineer().warnings] == ["told"]
     facts = Facts(cast(Any, None), pipeline_of(life.store, life.run), FeaturePlan(columns=[planned]), "1")
-    assert POLICY["no column gives the target away"](facts) == (True, "")
+    assert of_columns(facts)["columns.leaking"] == (0, "")
 
 
 def test_a_column_that_a_person_vouches_for_is_kept_as_it_is() -> None:
@@ -214,9 +215,9 @@ def test_a_column_that_a_person_vouches_for_is_kept_as_it_is() -> None:
     assert "listed in features.allow, although it gives the target away by being filled" in planned.why
     assert [warning.column for warning in life.engineer().warnings] == ["told"]
     facts = Facts(cast(Any, None), pipeline_of(life.store, life.run), FeaturePlan(columns=[planned]), "1")
-    assert POLICY["no column gives the target away"](facts)[0]
+    assert not of_columns(facts)["columns.leaking_not_listed"].value
     nobody_vouches = facts._replace(pipeline=facts.pipeline.model_copy(update={"features": Features()}))
-    assert not POLICY["no column gives the target away"](nobody_vouches)[0]
+    assert of_columns(nobody_vouches)["columns.leaking_not_listed"].value == 1
 
 
 def test_the_screen_names_what_is_used_although_it_may_leak() -> None:

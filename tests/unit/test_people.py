@@ -17,12 +17,15 @@ MAX_POLICY_CHARACTERS = 6_144  # IAM's quota of a managed policy, white space no
 SCOPE = "us-east-1:123456789012"
 SITE = Site({
     "Stack": "mc", "DataBucketArn": "arn:aws:s3:::data", "ArtifactBucketArn": "arn:aws:s3:::artifacts",
+    "SealBucketArn": "arn:aws:s3:::seals",
+    "SigningKeyArn": f"arn:aws:kms:{SCOPE}:key/signing",
     "RegistryArn": f"arn:aws:dynamodb:{SCOPE}:table/registry", "UndeliveredArn": f"arn:aws:sqs:{SCOPE}:undelivered",
     "Stream": "both", "StreamArn": f"arn:aws:kinesis:{SCOPE}:stream/records",
     "QueueArn": f"arn:aws:sqs:{SCOPE}:records",
     "LifecycleArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-lifecycle",
     "MonitoringArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-monitoring",
     "BatchScoringArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-batch-scoring",
+    "ErasureArn": f"arn:aws:states:{SCOPE}:stateMachine:mc-erasure",
     "PullArn": f"arn:aws:lambda:{SCOPE}:function:mc-Pull-1:live",
     "RetrainArn": f"arn:aws:lambda:{SCOPE}:function:mc-Retrain-1:live",
     "CandidateArn": f"arn:aws:lambda:{SCOPE}:function:mc-Candidate-1:live",

@@ -40,6 +40,7 @@ SWEPT = (
     "raw", "landed", "captures", "compacted", "feedback", "score", "scored", "holdout/features", "holdout/labels",
     "monitoring", "staging", "_scoring",
 )  # fmt: skip
+ERASES = {"EraseObjects": ("DeleteObject", "DeleteObjectVersion"), "FinishErasure": ("DeleteObjectVersion",)}
 FUNCTIONS = roles()
 
 
@@ -89,7 +90,7 @@ def test_a_role_reaches_the_objects_that_the_document_lists_and_no_others(functi
         for name, arn in objects(model):
             for action, names in (("GetObject", row.reads), ("PutObject", row.writes)):
                 assert allowed(function, f"s3:{action}", arn) == may_touch(names, name), (action, arn)
-    for bucket in ("data", "artifacts"):
+    for bucket in ("data", "artifacts", "seals"):
         assert allowed(function, "s3:ListBucket", f"arn:aws:s3:::{bucket}") == (bucket in row.lists), bucket
 
 
@@ -102,11 +103,11 @@ def test_a_role_reaches_no_object_outside_the_areas(function: str) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_role_has_no_other_action_on_the_registry_and_the_buckets(function: str) -> None:
-    versions_too = [arn for _, arn in objects("plums")] if function not in ("Collect", "Sweep") else []
+    versions_too = [arn for _, arn in objects("plums")] if function not in ("Collect", "Sweep", "EraseObjects") else []
     for name in OTHER_ACTIONS["dynamodb"]:
         assert not any(allowed(function, f"dynamodb:{name}", TABLE, [key]) for key in partition_keys("plums")), name
     for name in OTHER_ACTIONS["s3"]:
-        if (function, name) != ("Sweep", "DeleteObjectVersion"):
+        if (function, name) != ("Sweep", "DeleteObjectVersion") and name not in ERASES.get(function, ()):
             assert not any(allowed(function, f"s3:{name}", arn) for _, arn in objects("plums")), name
     assert not any(allowed(function, "s3:GetObjectVersion", arn) for arn in versions_too)
 
@@ -121,9 +122,24 @@ def test_a_sweep_deletes_what_retention_names_and_the_rows_of_runs(model: str) -
         assert not allowed("Sweep", "s3:DeleteObjectVersion", arn), arn
 
 
+@pytest.mark.parametrize("function", ERASES)
+def test_an_erasure_deletes_where_it_writes_and_nowhere_else(function: str) -> None:
+    writes = documented("Objects")[function].writes
+    if function == "EraseObjects":  # the request goes last, by another function
+        writes = tuple(name for name in writes if name != "erasures")
+    for model in MODELS:
+        for name, arn in objects(model):
+            for action in ERASES[function]:
+                assert allowed(function, f"s3:{action}", arn) == may_touch(writes, name), arn
+        for arn in strays(model):
+            assert not any(allowed(function, f"s3:{action}", arn) for action in ERASES[function]), arn
+
+
 def test_every_area_that_a_policy_names_is_in_the_document() -> None:
     """Else the tests above would not try it."""
-    known = [arn for model in MODELS for _, arn in objects(model)] + ["arn:aws:s3:::data", "arn:aws:s3:::artifacts"]
+    known = [arn for model in MODELS for _, arn in objects(model)] + [
+        f"arn:aws:s3:::{bucket}" for bucket in ("data", "artifacts", "seals")
+    ]
     known += [arn.replace(".npz", ".parquet") for arn in known if "/runs/" in arn]
     for function in FUNCTIONS:
         for resource in resources(function, "s3:"):

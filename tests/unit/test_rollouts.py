@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,9 @@ from cli.console import REFUSED, status_of
 from cli.screens.versions import decided_text
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import NotAllowed, Transient
-from modelcycle.govern import artifacts_exist, decide
-from modelcycle.messages import Decision, DeployRequest, RolloutEnded
+from modelcycle.govern import artifacts_exist
+from modelcycle.messages import DeployRequest, RolloutEnded
+from modelcycle.policy import deployed_shelf
 from tests.fakes import MemoryStore
 from tests.unit.traffic_cycle import Cycle
 
@@ -112,7 +114,12 @@ def test_the_reason_of_a_promotion_is_in_the_moves_that_it_starts(cycle: Cycle) 
     cycle.decide("promote", cycle.staged(), why="the audit is done")
     (message,) = cycle.flows.started.values()
     assert message["moves"] == 1
-    deploy(DeployRequest.from_event(message | {"rollout": "x"}), registry=cycle.registry, artifacts=cycle.store)
+    deploy(
+        DeployRequest.from_event(message | {"rollout": "x"}),
+        registry=cycle.registry,
+        artifacts=cycle.store,
+        policies=deployed_shelf(),
+    )
     move = cycle.registry.routes.moves("m")[0]
     assert (move.by, move.why) == ("ann", "rollout, step 1 of 3: the audit is done")
 
@@ -130,32 +137,29 @@ def test_promoting_a_version_during_its_own_rollout_starts_no_second_one(cycle: 
     number = cycle.staged()
     cycle.flows.started["m-v2-r"] = {}
     request = DeployRequest(model="m", version=number, actor="run r", rollout="m-v2-r")
-    deploy(request, registry=cycle.registry, artifacts=cycle.store)
+    deploy(request, registry=cycle.registry, artifacts=cycle.store, policies=deployed_shelf())
     decided = cycle.decide("promote", number)
     assert decided.note == "its rollout is running, and has given it 10 % of the traffic so far"
     assert list(cycle.flows.started) == ["m-v2-r"]
 
 
-def test_no_traffic_moves_to_a_version_whose_artifacts_are_gone(cycle: Cycle) -> None:
+def test_no_traffic_moves_to_a_version_whose_artifacts_are_gone(cycle: Cycle, monkeypatch: pytest.MonkeyPatch) -> None:
     cycle.live()
     for number in (cycle.staged(), cycle.staged()):
         cycle.registry.routes.promote("m", number, 100, "run r")
     waiting = cycle.staged()
     gone = {2, waiting}
 
-    def decide_with(decision: Any, version: int | None = None) -> Any:
-        return decide(
-            Decision(model="m", decision=decision, version=version, by="ann"), registry=cycle.registry,
-            flows=cycle.flows, rollout="arn:stateMachine:rollout", is_intact=lambda one: one.version not in gone,
-        )  # fmt: skip
-
+    # the package exports a function of the module's name
+    module = sys.modules["modelcycle.govern.decide"]
+    monkeypatch.setattr(module, "artifacts_exist", lambda one, artifacts: one.version not in gone)
     for decision, version in (("promote", waiting), ("rollback", 2)):
         with pytest.raises(NotAllowed, match=f"the artifacts of version {version} are gone") as refused:
-            decide_with(decision, version)
+            cycle.decide(decision, version)
         assert status_of(refused.value) == REFUSED
     assert "name one that was live: 1 (retired)" in refused.value.remedy
     assert not cycle.flows.started
-    assert decide_with("rollback").version == 1, "past the one that is gone"
+    assert cycle.decide("rollback").version == 1, "past the one that is gone"
 
 
 def test_a_store_that_does_not_answer_holds_up_no_rollback() -> None:

@@ -22,6 +22,7 @@ from modelcycle.spec import METRICS, Task
 from modelcycle.validate import validate
 from modelcycle.validate.fairness import group_metrics
 from modelcycle.validate.report import confusion
+from modelcycle.validate.sensitive_groups import groupings
 from modelcycle.validate.significance import compare
 from tests.fakes import MemoryStore, MemoryTable
 from tests.trained import MODEL, SEX, Cycle, cycle, probabilities, train
@@ -216,7 +217,7 @@ def test_a_small_group_is_reported_but_enters_no_difference() -> None:
     scores = np.column_stack([1.0 - target, target])
     scores[-1] = [1, 0]
     sex = Texts(np.array([0] * 50 + [1] * 50 + [-1], dtype=np.int32), ["a", "b"])
-    report = group_metrics(scores, target, "binary", {"sex": sex})["sex"]
+    report = group_metrics(scores, target, "binary", groupings({"sex": sex}))["sex"]
     assert report["groups"]["(missing)"]["rows"] == 1 and report["groups"]["(missing)"]["accuracy"] == 0
     assert "false_positive_rate" not in report["groups"]["(missing)"]
     assert report["differences"]["accuracy"] == 0
@@ -243,3 +244,27 @@ def test_one_overconfident_row_does_not_hide_a_model_that_is_right_on_all_others
 def test_a_class_that_is_neither_true_nor_predicted_does_not_enter_the_mean() -> None:
     scores = np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.1, 0.9, 0.0], [0.2, 0.8, 0.0]])
     assert measure(scores, np.array([0, 0, 1, 1]), "multiclass")[0]["macro_f1"] == 1.0
+
+
+def test_a_model_that_is_worse_only_because_it_is_fair_waits_for_a_person() -> None:
+    """The champion selects one sex alone; the candidate guesses a little, in both."""
+    store, registry = MemoryStore(), Registry(MemoryTable())
+    live = cycle(train("binary", seed=50), store, registry, "r0").go_live()
+    assert TARGET is not None
+    sex = train("binary").test.values[SEX]
+    assert isinstance(sex, Texts)
+    unfair = probabilities(0.95, 1, accuracy=0.98)
+    unfair[sex.codes == 0] = np.where(TARGET[sex.codes == 0] == 1, 0.45, 0.05)[:, None] * [-1, 1] + [1, 0]
+    fair = probabilities(0.75, 2, accuracy=0.85)
+    for limits, verdict in (({"demographic_parity": 0.5}, "passed"), ({}, "refused")):
+        run = cycle(train("binary"), store, registry, f"r{len(limits) + 1}", fairness=limits)
+        groups = {SEX: sex}
+        scored = ScoredCandidate(
+            scores=store.put(f"scores {verdict}", Scores(fair, groups).to_bytes()),
+            champion_scores=store.put(f"champion {verdict}", Scores(unfair.astype(np.float32)).to_bytes()),
+            champion=live.version, rows=404, max_difference=0.0, flips=0,
+        )  # fmt: skip
+        result, report = result_and_report(run, scored)
+        assert result.verdict == verdict, result.reasons
+        assert any("breaks a limit that this model keeps" in why for why in result.ask) == (verdict == "passed")
+        assert report["comparisons"]["champion"]["verdict"] == "worse"

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modelcycle.deploy import deploy
-from modelcycle.govern import decide
+from modelcycle.govern import Ports, decide
 from modelcycle.messages import Decision, Deployed, DeployRequest
+from modelcycle.policy import deployed_shelf
 from modelcycle.registry import Entry, Registry, Version, Write
 from tests.fakes import MemoryStore, MemoryTable
 
@@ -57,13 +58,15 @@ class Cycle:
         self.registry = Registry(self.table)
         self.store = MemoryStore()
         self.flows = Flows()
+        self.policies = deployed_shelf()
 
-    def staged(self, state: str = "staged") -> int:
+    def staged(self, state: str = "staged", **fields: Any) -> int:
         pipeline = self.store.put("pipeline", CANARY.encode())
         names = ("onnx", "skops", "signature", "plan", "profile", "lineage", "card", "validation", "pipeline")
         draft = Version(
             model="m", version=0, run_id="r", created_at=datetime(2026, 1, 1, tzinfo=UTC), task="binary", opset=21,
-            metric="accuracy", metrics={}, interval=(0, 1), data="d", code="c", **dict.fromkeys(names, pipeline),
+            metric="accuracy", metrics={}, interval=(0, 1), data="d", code="c",
+            **dict.fromkeys(names, pipeline) | fields,
         )  # fmt: skip
         number = self.registry.versions.register(draft, str(len(self.table.records)))[0].version
         path = {"registered": [], "refused": ["refused"], "rejected": ["staged", "awaiting_approval", "rejected"]}
@@ -77,11 +80,12 @@ class Cycle:
 
     def step(self, version: int, step: int, moves: int | None, rollout: str = "x") -> Deployed:
         request = DeployRequest(model="m", version=version, step=step, moves=moves, rollout=rollout, actor="run r")
-        return deploy(request, registry=self.registry, artifacts=self.store)
+        return deploy(request, registry=self.registry, artifacts=self.store, policies=self.policies)
 
     def decide(self, name: str, version: int | None = None, by: str = "ann", **fields: Any) -> Any:
         decision = Decision.model_validate({"model": "m", "decision": name, "version": version, "by": by} | fields)
-        return decide(decision, registry=self.registry, flows=self.flows, rollout="arn:stateMachine:rollout")
+        ports = Ports(self.registry, self.flows, "arn:stateMachine:rollout", self.store, self.policies)
+        return decide(decision, ports)
 
     @property
     def weights(self) -> dict[int, int]:

@@ -34,6 +34,15 @@ def hash_of_files(named: Iterable[tuple[str, Path]]) -> str:
     return digest.hexdigest()
 
 
+def policies_hash(project: Path) -> str:
+    """Return one hash over the policies, which are deployed with the code; empty if a project has none.
+
+    It is no part of the code's version: another policy makes no other model, so no result is made anew.
+    """
+    folder = project / "governance"
+    return hash_of([folder]) if folder.is_dir() else ""
+
+
 def code_version(project: Path) -> str:
     """Return one hash over the code that determines a step's result: functions, and layers with their locks."""
     return hash_of([folder for name in ("functions", "layers") if (folder := project / name).is_dir()])

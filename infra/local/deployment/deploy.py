@@ -10,12 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from infra.local.clients import ClientFactory
-from infra.local.deployment.code_hash import code_version
+from infra.local.deployment.code_hash import code_version, policies_hash
 from infra.local.deployment.code_traffic import HeldAlias, hold_traffic, move_traffic
 from infra.local.deployment.function_archive import archives_sha
 from infra.local.deployment.functions_hash import functions_sha
 from infra.local.deployment.left_out import LeftOut
 from infra.local.deployment.operator_user import ensure_operator
+from infra.local.deployment.policies import check_policies
 from infra.local.deployment.reconcile import reachable_outputs, reconcile
 from infra.local.deployment.stack import BUCKET, Before, deploy_stack, deployed_before, stack_outputs, stack_resources
 from infra.local.deployment.training_code import training_code
@@ -76,11 +77,13 @@ def deploy(
         "LargeTraining": "fargate",  # a process like any other here
         "CodeVersion": code_version(template.parent),
         "TrainingCode": training_code(template.parent),
+        "Policies": policies_hash(template.parent),
         **parameters,
     }
     # a new memory size needs new versions too: aliases serve versions
     build = f"{archives_sha(template.parent, home)}{functions_sha(template, values)}"
     values.setdefault("BuildSha", hashlib.sha256(build.encode()).hexdigest())
+    check_policies(template.parent)
     say("packaging functions and layers")
     translation = translate(template, values, Destination(home, BUCKET, admin.endpoint))
     write_plans(home, translation.fork_plans)  # the servers start while the template is deployed

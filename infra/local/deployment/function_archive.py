@@ -14,7 +14,7 @@ import shlex
 import zipfile
 from pathlib import Path
 
-from infra.local.deployment.code_hash import code_version, hash_of, source_files
+from infra.local.deployment.code_hash import code_version, hash_of, policies_hash, source_files
 from infra.local.deployment.layers import BASE_PYTHON, Layer
 from infra.local.fork_plans import START_PROGRAM, ForkPlan, sockets_folder
 
@@ -44,9 +44,10 @@ def layer_archive(layer: Layer) -> bytes:
 def archives_sha(project: Path, home: Path) -> str:
     """Return one hash over everything that determines the archives; AutoPublishCodeSha256 publishes versions by it.
 
-    It covers the layers, which SAM ignores, and the local cloud, which writes the `bootstrap`.
+    It covers the layers, which SAM ignores, the policies, which are in one of them, and the local cloud, which writes
+    the `bootstrap`.
     """
-    digest = code_version(project) + hash_of([LOCAL_CLOUD])
+    digest = code_version(project) + policies_hash(project) + hash_of([LOCAL_CLOUD])
     return hashlib.sha256(f"{digest}{home}{BASE_PYTHON}{platform.python_version()}".encode()).hexdigest()
 
 

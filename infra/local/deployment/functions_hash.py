@@ -19,6 +19,7 @@ WITHOUT_EFFECT = frozenset(
         "IncidentWebhook",
         "IncidentWebhookSecret",
         "MonthlyBudget",
+        "Policies",
         "TrafficShift",
         "TrainingCode",
     )

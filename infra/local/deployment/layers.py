@@ -18,6 +18,7 @@ from pathlib import Path
 from infra.local.deployment.code_hash import NOT_SOURCE, hash_of
 from infra.local.uv import uv
 
+DATA_OF_LAYERS = {"policy": "governance"}  # folders of the project that the Makefile of a layer copies into it
 MAX_UNUSED_SECONDS = 7 * 24 * 3600
 RUNTIME_LOCK = Path(__file__).parents[1] / "runtime" / "requirements.txt"
 # the interpreter of a virtual environment would expose the packages of that environment to every function
@@ -40,7 +41,7 @@ class Layer:
 
 
 def install_layer(source: Path, home: Path) -> Layer:
-    """Install the packages of a layer's lock, and copy the layer's own Python package if it has one.
+    """Install the packages of a layer's lock, and copy the layer's own Python package or data if it has some.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ def install_layer(source: Path, home: Path) -> Layer:
     """
     installed = _install(source / "requirements.txt", home / "layers" / source.name)
     packages = [path for path in sorted(source.iterdir()) if _is_package(path)]
+    if source.name in DATA_OF_LAYERS:
+        packages.append(source.parent.parent / DATA_OF_LAYERS[source.name])
     if not packages:
         return Layer(source.name, (installed,), installed.name)
     sha = hash_of(packages)

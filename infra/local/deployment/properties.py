@@ -123,6 +123,12 @@ def _lifecycle_to_api(value: dict[str, Any]) -> dict[str, Any]:
     return {"Rules": rules}
 
 
+def _object_lock_to_api(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with days as a number: a parameter gives them as a text."""
+    retention = value["Rule"]["DefaultRetention"]
+    return {**value, "Rule": {"DefaultRetention": {**retention, "Days": int(retention["Days"])}}}
+
+
 def _lower_first(node: Any) -> Any:
     """Return a structure whose keys begin with a small letter, as the API of Step Functions has them."""
     if isinstance(node, list):
@@ -216,6 +222,12 @@ PROPERTIES = (
         "AWS::S3::Bucket", "VersioningConfiguration", "s3",
         Read("get_bucket_versioning", "Bucket"),
         Write("put_bucket_versioning", "Bucket", "VersioningConfiguration"),
+    ),
+    Property(
+        "AWS::S3::Bucket", "ObjectLockConfiguration", "s3",
+        Read("get_object_lock_configuration", "Bucket", "ObjectLockConfiguration"),
+        Write("put_object_lock_configuration", "Bucket", "ObjectLockConfiguration"),
+        to_api=_object_lock_to_api,
     ),
     Property(
         "AWS::S3::Bucket", "Tags", "s3",

@@ -19,6 +19,7 @@ Inside it:
     stream_records      keeps unread records of table streams over a restart
     event_deliveries    retries events for functions; reports executions that a stop interrupted
     firehose_buffer     writes the records of Firehose together
+    used_permissions    notes which permission of a role each call has used
     memory_bounds       limits what would grow without end
     limits              refuses what AWS would refuse: sizes, times, memory
     fork_servers        processes of which those of functions are forks

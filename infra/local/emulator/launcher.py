@@ -38,6 +38,7 @@ from infra.local.emulator.function_processes import (
     stop_all_processes,
     stop_idle_processes,
 )
+from infra.local.emulator.kms_conditions import fill_in_kms_conditions
 from infra.local.emulator.last_events import LastEvents, events_folder
 from infra.local.emulator.leading_keys import fill_in_leading_keys
 from infra.local.emulator.limits.api_payloads import limit_api_payloads
@@ -61,6 +62,7 @@ from infra.local.emulator.state_saver import StateSaver, defer_code_removal
 from infra.local.emulator.state_snapshot import StateSnapshot, finish_swap, skip_copies_while_encoding
 from infra.local.emulator.stream_records import reset_lost_positions, save_unread_records
 from infra.local.emulator.unwritten_objects import UnwrittenObjects
+from infra.local.emulator.used_permissions import UsedPermissions, permissions_file
 from infra.local.keys import Key, ensure_root_key
 
 POLL_INTERVAL = 0.05  # seconds
@@ -87,7 +89,7 @@ def serve(home: Path, port: int) -> None:
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
     import ministack.app as ministack
-    from ministack.core import lambda_runtime, persistence
+    from ministack.core import iam_evaluator, lambda_runtime, persistence
     from ministack.services import ecs, lambda_svc, stepfunctions  # the import takes `state` as the folder of its code
 
     # The services' files are replaced as one set; the code of functions, named by its content, stays outside.
@@ -96,6 +98,8 @@ def serve(home: Path, port: int) -> None:
     keep_limits(home / "scratch")
     last_events = LastEvents(events_folder(home))
     last_events.install(lambda_runtime.ProvidedWorker)
+    used_permissions = UsedPermissions(permissions_file(home))
+    used_permissions.install(iam_evaluator)
     containers = Containers(stepfunctions, ecs, lambda_runtime, home)
     containers.install()
     fork_servers = ForkServers(home)
@@ -151,7 +155,13 @@ def serve(home: Path, port: int) -> None:
         StateSnapshot(services, ministack._build_persistence_save_dict),
         activity=lambda: (guard.passed, deliveries.pending, count_steps(stepfunctions)),
         is_working=is_any_busy,
-        before_save=(firehose_buffer.flush, bound_memory, stop_idle_processes, last_events.write),
+        before_save=(
+            firehose_buffer.flush,
+            bound_memory,
+            stop_idle_processes,
+            last_events.write,
+            used_permissions.write,
+        ),
         remove_unused_code=defer_code_removal(lambda_svc),
         object_files=unwritten_objects,
     )
@@ -181,6 +191,7 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
     restrict_root_to(root)
     fill_in_leading_keys(dynamodb, iam, iam_actions, iam_evaluator)
     fill_in_cloudwatch_rights(iam_actions)
+    fill_in_kms_conditions(iam_actions)
     keep_attributes_of_nested_resources()
     keep_retained_resources_of_nested_stacks()
     report_errors_of_starting_functions()

@@ -12,13 +12,18 @@ EFFECTS = {
     "Judge": "may move the traffic of the model back",
     "Withdraw": "moves the traffic of the model back to where it was before the rollout of the event",
     "Decide": "makes the decision of the event: it may move the traffic, and is written into the audit trail",
+    "Expire": "refuses versions that have waited too long for an approval",
     "Retrain": "decides about a run of the model, and may start it",
+    "Seal": "seals the audit trails for the days that have ended, unless that is done",
     "Conclude": "records the end of the event's run, and releases the model's lease",
     "Compact": "writes the captured answers of past hours as Parquet, unless that is done",
     "Monitor": "writes a report; a degraded model is announced, and that starts a run",
     "AcceptFeedback": "keeps the outcomes of the event, which monitoring and rollouts count, unless that is done",
     "Sweep": "deletes for good what models keep longer than their pipeline files say",
     "Predict": "answers, and captures the answers for monitoring",
+    "PlanErasure": "takes the model's lease for the erasure of the event, and divides its next round",
+    "EraseObjects": "takes the rows of the erasure's subjects out of the objects of a batch, for good",
+    "FinishErasure": "leaves the receipt of the erasure, deletes its request, and releases the model's lease",
     "FinishScoring": "writes the results of the scoring job beside the other results",
 }
 """By the function's name in the template: what a call changes beyond what its run has written already."""

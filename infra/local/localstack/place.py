@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.local.clients import ClientFactory
-from infra.local.deployment.code_hash import code_version
+from infra.local.deployment.code_hash import code_version, policies_hash
 from infra.local.deployment.deployment_record import (
     DeploymentRecord,
     deployment_digest,
@@ -21,6 +21,7 @@ from infra.local.deployment.function_archive import archives_sha
 from infra.local.deployment.intrinsics import DeployedStack
 from infra.local.deployment.layers import remove_unused_layers
 from infra.local.deployment.left_out import LeftOut, folded
+from infra.local.deployment.policies import check_policies
 from infra.local.deployment.reconcile import reconcile
 from infra.local.deployment.stack import BUCKET, Resources, deploy_stack, stack_outputs, stack_resources
 from infra.local.deployment.training_code import training_code
@@ -118,6 +119,7 @@ def _deploy(template: Path, stage: str, home: Path, address: str, say: Say) -> N
     if record and record.digest == digest:
         return
     began = time.monotonic()
+    check_policies(template.parent)
     say("packaging functions and layers")
     layers = home / "layers"
     if not layers.is_symlink():
@@ -131,6 +133,7 @@ def _deploy(template: Path, stage: str, home: Path, address: str, say: Say) -> N
         "BuildSha": archives_sha(template.parent, home),
         "CodeVersion": code_version(template.parent),
         "TrainingCode": training_code(template.parent),
+        "Policies": policies_hash(template.parent),
     }
     translation = translate(template, values, Destination(home, BUCKET, address))
     adapted, changes = _adapted(translation, stack, partitions=partitions)

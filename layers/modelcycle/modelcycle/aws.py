@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import os
 from functools import cache, cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modelcycle.bus import EventBridgeBus
 from modelcycle.cloud_metrics import CloudWatch
 from modelcycle.deployments import CodeDeploy
+from modelcycle.erasing_store import S3ErasingStore
 from modelcycle.expiring_store import S3ExpiringStore
 from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
 from modelcycle.invocations import LambdaFunction
 from modelcycle.key_service import KmsKeys
 from modelcycle.logs import CloudWatchLogs
+from modelcycle.messages import Artifact
 from modelcycle.outages import Unreachable, outages_as_faults
 from modelcycle.registry import DynamoTable, Registry
 from modelcycle.store import MAX_OBJECT_BYTES, S3Store
 from modelcycle.workplace import Workplace
+
+if TYPE_CHECKING:
+    from modelcycle.policy.shelf import Shelf
 
 MAX_CONCURRENT_CALLS = 32  # of the function that is loaded, see `Staging.concurrency`
 
@@ -44,6 +49,7 @@ class Environment(BaseModel):
     data_bucket: str = ""
     artifact_bucket: str = ""
     registry_table: str = ""
+    seal_bucket: str = ""
     signing_key: str = ""
     pseudonym_key: str = ""
     event_bus: str = ""
@@ -103,15 +109,48 @@ class Adapters:
         """The version of the code, on which every result depends."""
         return self.environment.code_version
 
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a local cloud, which has one operator."""
+        return os.environ.get("PLACE", AWS) != AWS
+
+    @property
+    def policies(self) -> Shelf:
+        """The policies that are deployed with this function."""
+        from modelcycle.policy.shelf import (
+            deployed_shelf,
+        )  # few functions have policies, and none that answers requests
+
+        return deployed_shelf()
+
     @cached_property
     def data(self) -> S3Store:
-        return S3Store(self._s3, self.environment.data_bucket, self._unreachable)
+        return S3Store(self._s3, self.environment.data_bucket, self._unreachable, replacement=self._replacement)
 
     @cached_property
     def artifacts(self) -> S3Store:
         return S3Store(
-            self._s3, self.environment.artifact_bucket, self._unreachable, self.environment.max_object_mb * 2**20
-        )
+            self._s3, self.environment.artifact_bucket, self._unreachable, self.environment.max_object_mb * 2**20,
+            replacement=self._replacement,
+        )  # fmt: skip
+
+    @cached_property
+    def erasing_data(self) -> S3ErasingStore:
+        """The data bucket with all versions of its objects; only the role of an erasure may delete there."""
+        return S3ErasingStore(self._s3, self.environment.data_bucket, self._unreachable)
+
+    @cached_property
+    def erasing_artifacts(self) -> S3ErasingStore:
+        return S3ErasingStore(self._s3, self.environment.artifact_bucket, self._unreachable)
+
+    def _replacement(self, artifact: Artifact) -> Artifact | None:
+        """Return what an erasure has made of an artifact; a function without a registry finds nothing."""
+        return self.registry.erasures.replacement(artifact) if self.environment.registry_table else None
+
+    @cached_property
+    def seals(self) -> S3Store:
+        """The bucket of the daily seals."""
+        return S3Store(self._s3, self.environment.seal_bucket, self._unreachable)
 
     @cached_property
     def expiring_data(self) -> S3ExpiringStore:

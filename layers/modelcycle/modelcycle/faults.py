@@ -5,6 +5,7 @@ Each error says what is wrong, where, and what to do about it; none contains a v
     Fault
     ├── BadInput                     the user's file, data or request; a retry changes nothing
     │   ├── BadPipeline              the pipeline file
+    │   │   └── BadPolicy            a file of governance/
     │   ├── BadData                  the rows: none, unreadable, without the target, too wide ...
     │   │   ├── NoData
     │   │   ├── UnreadableFile
@@ -30,7 +31,7 @@ is therefore raised as exactly `Transient`, `Throttled` or `Raced`, never as a n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Self
 
 
@@ -81,6 +82,10 @@ class BadPipeline(BadInput):
     ) -> None:
         super().__init__(what, where, remedy)
         self.errors = errors or []
+
+
+class BadPolicy(BadPipeline):
+    """A policy file has errors, or it is not clear which one applies; `errors` as for a pipeline file."""
 
 
 class BadData(BadInput):
@@ -166,7 +171,18 @@ class NotAllowed(Fault):
 
 
 class Raced(Fault):
-    """A conditional write lost to another writer. Read the record again before a retry."""
+    """A conditional write lost to another writer. Read the record again before a retry.
+
+    Parameters
+    ----------
+    records : the keys of the records that others have changed, where the writer knows them
+    """
+
+    def __init__(
+        self, what: str, where: str = "", remedy: str = "", records: Collection[tuple[str, str]] = ()
+    ) -> None:  # fmt: skip
+        super().__init__(what, where, remedy)
+        self.records = frozenset(records)
 
 
 class Transient(Fault):

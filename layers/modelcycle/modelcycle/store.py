@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -20,6 +20,9 @@ from modelcycle.faults import NoData, Raced, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.outages import RETRIED, Unreachable, outages_as_faults
 
+AUTHOR = "modelcycle-author"
+"""Key of the metadata in which the command line says who uploads: the ARN that STS knows them by."""
+
 MAX_OBJECT_BYTES = 100 * 2**20  # a local cloud keeps every object in memory
 MAX_PUT_ATTEMPTS = 5
 MAX_CONCURRENT_HEADS = 8
@@ -28,6 +31,9 @@ RACED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"})
 NOT_FOUND = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
 # a response to HEAD has no body; without s3:ListBucket, S3 answers 403 for a missing key
 NOT_FOUND_BY_HEAD = NOT_FOUND | {"403", "AccessDenied"}
+
+
+Replacement = Callable[[Artifact], Artifact | None]
 
 
 class Listed(NamedTuple):
@@ -66,6 +72,9 @@ class Store(Protocol):
 
     def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
         """Return the artifacts that are gone or were overwritten, without reading their bytes."""
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is an object of that key."""
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Yield the objects under a prefix, in order of their keys."""
@@ -122,14 +131,17 @@ class S3Store:
     bucket : name
     unreachable : the client's errors for a service that does not answer, see `outages_as_faults`
     max_object_bytes : of an object that is written
+    replacement : returns what an erasure has made of an artifact whose object has another hash, see `Erasures`
     """
 
     def __init__(
-        self, client: Any, bucket: str, unreachable: Unreachable = (), max_object_bytes: int = MAX_OBJECT_BYTES
-    ) -> None:
+        self, client: Any, bucket: str, unreachable: Unreachable = (), max_object_bytes: int = MAX_OBJECT_BYTES,
+        replacement: Replacement = lambda artifact: None,
+    ) -> None:  # fmt: skip
         self.client = client
         self.bucket = bucket
         self.unreachable = unreachable
+        self.replacement = replacement
         self._max_object_bytes = max_object_bytes
 
     @property
@@ -178,7 +190,7 @@ class S3Store:
                 body: bytes = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except self.client.exceptions.ClientError as error:
             raise self._fault(error, key) from error
-        if hashlib.sha256(body).hexdigest() != artifact.sha256:
+        if not self._is_as_recorded(artifact, hashlib.sha256(body).hexdigest()):
             raise _tampered(artifact)
         return body
 
@@ -186,10 +198,17 @@ class S3Store:
         key = self._key(artifact)
         path = folder / f"{artifact.sha256[:16]}-{Path(key).name}"
         self._stream(path, Bucket=self.bucket, Key=key)
-        if _sha256(path)[0] != artifact.sha256:
+        if not self._is_as_recorded(artifact, _sha256(path)[0]):
             path.unlink()
             raise _tampered(artifact)
         return path
+
+    def _is_as_recorded(self, artifact: Artifact, digest: str) -> bool:
+        """Return whether a hash is the recorded one, or that which an erasure has on record for the object."""
+        if digest == artifact.sha256:
+            return True
+        replaced = self.replacement(artifact)
+        return replaced is not None and digest == replaced.sha256
 
     def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
         if not artifacts:
@@ -211,7 +230,33 @@ class S3Store:
             if error.response["Error"]["Code"] in NOT_FOUND_BY_HEAD:
                 return False
             raise self._fault(error, key) from error
-        return (head["ContentLength"], head["Metadata"].get("sha256")) == (artifact.bytes, artifact.sha256)
+        there = (head["ContentLength"], head["Metadata"].get("sha256"))
+        if there == (artifact.bytes, artifact.sha256):
+            return True
+        replaced = self.replacement(artifact)
+        return replaced is not None and there == (replaced.bytes, replaced.sha256)
+
+    def metadata(self, key: str, etag: str) -> dict[str, str]:
+        """Return what an uploader has written beside an object; nothing if it was replaced or deleted since."""
+        try:
+            with self._outages(key):
+                head = self.client.head_object(Bucket=self.bucket, Key=key)
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in NOT_FOUND_BY_HEAD:
+                return {}
+            raise self._fault(error, key) from error
+        written: dict[str, str] = head["Metadata"]
+        return written if head["ETag"].strip('"') == etag else {}
+
+    def exists(self, key: str) -> bool:
+        try:
+            with self._outages(key):
+                self.client.head_object(Bucket=self.bucket, Key=key)
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in NOT_FOUND_BY_HEAD:
+                return False
+            raise self._fault(error, key) from error
+        return True
 
     def list(self, prefix: str) -> Iterator[Listed]:
         pages = iter(self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix))

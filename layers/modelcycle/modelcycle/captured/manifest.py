@@ -7,9 +7,11 @@ writers were killed or raced: a file that no manifest names does not exist for r
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -54,6 +56,7 @@ class Manifest(BaseModel):
     columns, classes : names by their codes in the files, see `captured.answer_rows`
     broken_lines : that are not JSON, or lack an id, a time or a version
     left_out : columns and classes beyond the limits
+    digest : SHA-256 of the manifest without it; empty in those of earlier releases
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, populate_by_name=True)
@@ -66,16 +69,20 @@ class Manifest(BaseModel):
     classes: dict[str, str] = {}
     broken_lines: int = 0
     left_out: int = 0
+    digest: str = ""
 
     def lacks(self, one: Listed) -> bool:
         """Return whether a captured object is not compacted yet."""
         return self.objects.get(one.key) != one.etag and self.broken.get(one.key) != one.etag
 
     def to_bytes(self) -> bytes:
-        """Return JSON; equal manifests give equal bytes."""
-        return json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True, ensure_ascii=False).encode(
-            "utf-8", "surrogatepass"
-        )
+        """Return JSON with the digest; equal manifests give equal bytes."""
+        content = self.model_dump(mode="json", by_alias=True, exclude={"digest"})
+        return _json(content | {"digest": hashlib.sha256(_json(content)).hexdigest()})
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 class Progress(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ class Arrival(NamedTuple):
 
     `upload` identifies one write of an object: S3 gives each write of a key a `sequencer`, and in a versioned bucket a
     version id. Both are in it, because LocalStack's `sequencer` is a constant, and MiniStack's event has no version id.
-    It is None if the event is a request.
+    It is None if the event is a request. `author` is the ARN of the person who asked, as they say; None: nobody knows.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Arrival(NamedTuple):
     upload: str | None = None
     key: str = ""
     etag: str = ""
+    author: str | None = None
 
 
 class ClaimRequest(NamedTuple):
@@ -88,10 +90,21 @@ def arrival_of(event: dict[str, Any]) -> Arrival:
             told = ": ".join(str(detail[name]) for name in ("by", "reason") if detail.get(name))
             reason = told or str(detail.get("run_id") or "")
             trigger = {"kind": TRIGGERS[kind], "detail": reason, "change": detail.get("change_point")}
-            return Arrival(detail["model"], Trigger.model_validate(trigger))
+            author = detail.get("author")
+            return Arrival(detail["model"], Trigger.model_validate(trigger), author=author_of(author))
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
     raise _not_an_arrival()
+
+
+def author_of(stated: object) -> str | None:
+    """Return the ARN that the author of a run has stated; None if it is none.
+
+    >>> author_of("arn:aws:iam::123456789012:user/ann"), author_of("ann")
+    ('arn:aws:iam::123456789012:user/ann', None)
+    """
+    is_arn = isinstance(stated, str) and re.fullmatch(r"arn:[\w-]*:(iam|sts)::\d*:[^\s]{1,400}", stated)
+    return str(stated) if is_arn else None
 
 
 def _not_an_arrival() -> BadMessage:

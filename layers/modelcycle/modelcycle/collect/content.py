@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modelcycle.collect.canonical import canonical_sql, create_macros, trimmed_sql
+from modelcycle.cells.canonical import canonical_sql, create_macros, trimmed_sql
 from modelcycle.sql_literal import literal
 
 SEPARATOR = "chr(31)"  # ASCII's unit separator

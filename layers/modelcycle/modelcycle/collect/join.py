@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modelcycle.collect.canonical import canonical_sql, create_macros, trimmed_sql
+from modelcycle.cells.canonical import canonical_sql, create_macros, trimmed_sql
 from modelcycle.collect.column_checks import all_names
 from modelcycle.collect.shards import write_shards
 from modelcycle.engine import SHARD_SIZE, row_group_rows

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from modelcycle.deploy.phase import first_look, is_judged
+from modelcycle.deploy.policy_stop import stopped_by_policy
 from modelcycle.messages import Deployed, DeployRequest
+from modelcycle.policy import Shelf
 from modelcycle.registry import Registry, Route
 from modelcycle.spec import Rollout, parse
 from modelcycle.store import Store
 
 
-def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> Deployed:
+def deploy(
+    request: DeployRequest, *, registry: Registry, artifacts: Store, policies: Shelf, now: datetime | None = None
+) -> Deployed:
     """Make one step of a rollout: give the version its next share of the traffic, or let it answer as a shadow first.
+
+    Before each step, the version is held against the policy of now. In a freeze the step waits and is tried again; a
+    version that no longer meets the policy gets no more traffic, and loses what this rollout has given it.
 
     Decisions of people have priority over a rollout. A step is made only if the route's last move is the rollout's own,
     or for the first step, the one that its starter knew. After any other move (a rollback, another promotion) the
@@ -16,7 +25,9 @@ def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> D
 
     Parameters
     ----------
-    artifacts : the bucket with the version's pipeline file
+    artifacts : the bucket with the version's pipeline file and figures
+    policies : that are deployed
+    now : by default the present
 
     Returns
     -------
@@ -25,10 +36,13 @@ def deploy(request: DeployRequest, *, registry: Registry, artifacts: Store) -> D
     Raises
     ------
     Unknown : no such version
-    NotAllowed : the version was not staged, or waits for approval
+    NotAllowed : the version was not staged, or waits for approval; or it does not meet the policy and has no traffic
     """
     model, version = request.model, request.version
     record = registry.versions.get(model, version)
+    stopped = stopped_by_policy(request, record, registry, artifacts, policies, now or datetime.now(UTC))
+    if stopped is not None:
+        return stopped
     rollout = parse(artifacts.read(record.pipeline)).rollout
     route = _shadow(request, rollout, registry) if _starts_as_shadow(request, rollout, registry) else None
     is_shadow = route is not None and route.shadow == version

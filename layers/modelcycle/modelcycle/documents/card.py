@@ -13,13 +13,14 @@ from modelcycle.documents.said import said
 from modelcycle.messages import Rule
 
 
-def card(made: Made, rules: Sequence[Rule], decision: str) -> Document:
+def card(made: Made, rules: Sequence[Rule], decision: str, policy: str) -> Document:
     """Return the card of a candidate.
 
     Parameters
     ----------
     rules : the checked rules of the policy
     decision : the policy's, `passed` or `refused`
+    policy : its name, version and risk tier, as a sentence
     """
     run, about, test = made.run, made.pipeline.about, made.preprocess.split[2]
     of_twin = " of the twin" if made.refit.done else ""
@@ -43,7 +44,7 @@ def card(made: Made, rules: Sequence[Rule], decision: str) -> Document:
             Section("Importance of columns", importance_table(made), 3),
             Section("Where it is weak", limits(made), 3),
             Section("How to get started with the model", [Code(f"modelcycle predict {run.model} --data new.csv")]),
-            Section("Policy", [_checked(rule) for rule in rules] or ["no rule was checked"]),
+            Section("Policy", [policy, *(_checked(rule) for rule in rules)]),
             Section("Authors and contact", [said(about, "owner"), said(about, "contact")]),
         ],
     )

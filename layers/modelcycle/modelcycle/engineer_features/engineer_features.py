@@ -12,19 +12,23 @@ from modelcycle.data_need import table_need
 from modelcycle.engineer_features.derived import add_derived
 from modelcycle.engineer_features.exportability import check_exportable
 from modelcycle.engineer_features.feature_plan import plan_features
+from modelcycle.engineer_features.proxies import find_proxies, sentences, together
 from modelcycle.engineer_features.signature import build_signature
+from modelcycle.faults import BadPipeline
 from modelcycle.messages import EngineeredFeatures, EngineerFeaturesRequest, LeftOut
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.npz import from_npz
-from modelcycle.model.plan import Planned
+from modelcycle.model.plan import FeaturePlan, Planned
 from modelcycle.model.stored_columns import open_columns
 from modelcycle.registry import Results
+from modelcycle.spec import Pipeline
 from modelcycle.steps import pipeline_of, reuse_or_run
 from modelcycle.store import Store, put_json
 from modelcycle.workplace import Workplace
 
 STEP = "engineer_features"
 MAX_NAMED = 20  # columns in a list of the message; the plan lists all
+MAX_PROXY_ROWS = 5_000  # on which features are held against sensitive columns
 MAX_REASON_CHARACTERS = 300  # in the message: a reason may contain column names
 
 
@@ -60,6 +64,7 @@ def engineer_features(
 
     def engineer(train: Columns) -> EngineeredFeatures:
         schema = TableSchema.model_validate_json(artifacts.read(request.preprocess.table))
+        _check_groups(schema, pipeline)
         plan = plan_features(schema, train, pipeline)
         signature = build_signature(plan, schema, train, pipeline)
         if pipeline.features.derive:
@@ -77,6 +82,7 @@ def engineer_features(
             left_out=_named(left_out),
             warnings=_named([planned for planned in plan.columns if planned.loud and planned.inputs]),
             derived=[LeftOut(column=feature.title, why=feature.why) for feature in plan.derived],
+            proxies=_proxies(plan, schema, train, pipeline),
         )
 
     # only these keys of the pipeline file affect the result; its seed, trials and gates do not
@@ -84,6 +90,8 @@ def engineer_features(
         mode="json",
         include={"target", "time_column", "id_columns", "group_by", "drop_columns", "sensitive_columns", "features"},
     ) | {"algorithms": pipeline.training.algorithms, "name": pipeline.name}
+    if pipeline.fairness.mitigate == "thresholds":
+        parameters["by_group"] = True
     return reuse_or_run(
         work, EngineeredFeatures, step=STEP, request=request, parameters=parameters, code=code,
         results=results, artifacts=artifacts, workplace=workplace, need=table_need(request.preprocess.train),
@@ -96,6 +104,39 @@ def _folds(request: EngineerFeaturesRequest, artifacts: Store) -> npt.NDArray[np
         return None
     folds: npt.NDArray[np.uint8] = from_npz(artifacts.read(request.preprocess.folds))["train"]
     return folds
+
+
+def _check_groups(schema: TableSchema, pipeline: Pipeline) -> None:
+    """Raise BadPipeline if groups are to get thresholds of their own by a column that has no categories."""
+    if pipeline.fairness.mitigate != "thresholds":
+        return
+    numbers = [
+        column.name
+        for column in schema.columns
+        if column.name in pipeline.sensitive_columns and column.type not in ("text", "boolean")
+    ]
+    if numbers:
+        raise BadPipeline(
+            f"mitigate: thresholds needs categories, and {numbers[0]!r} holds numbers or dates", "fairness.mitigate",
+            "write `mitigate: reweighing`, or take the column out of sensitive_columns",
+        )  # fmt: skip
+
+
+def _proxies(plan: FeaturePlan, schema: TableSchema, train: Columns, pipeline: Pipeline) -> list[LeftOut]:
+    """Return the features that tell a sensitive column, and what all of them tell together, for people."""
+    sensitive = [column for column in schema.columns if column.name in pipeline.sensitive_columns]
+    if not sensitive or not train.rows:
+        return []
+    rows = train.take(np.linspace(0, train.rows - 1, min(MAX_PROXY_ROWS, train.rows)).astype(np.int64))
+    names = [planned.column for planned in plan.columns if planned.inputs]
+    told = [LeftOut(column=name, why=why) for name, why in sentences(find_proxies(names, rows, sensitive)).items()]
+    of_all = [LeftOut(column="all features together", why=proxy.why) for proxy in together(names, rows, sensitive)]
+    more = len(told) - MAX_NAMED
+    return [
+        *of_all,
+        *(entry.model_copy(update={"why": entry.why[:MAX_REASON_CHARACTERS]}) for entry in told[:MAX_NAMED]),
+        *([LeftOut(column=f"{more:,} more features", why="likewise")] if more > 0 else []),
+    ]
 
 
 def _named(columns: list[Planned]) -> list[LeftOut]:

@@ -26,7 +26,8 @@ def build_signature(plan: FeaturePlan, schema: TableSchema, train: Columns, pipe
     train : training rows, for the examples and levels
     pipeline : the pipeline file
     """
-    used = [planned for planned in plan.columns if planned.inputs]
+    asked = pipeline.sensitive_columns if pipeline.fairness.mitigate == "thresholds" else []
+    used = [planned for planned in plan.columns if planned.inputs or planned.column in asked]
     fields = [_field(schema.column(planned.column), train.values[planned.column]) for planned in used]
     field_names = {field.name for field in fields}
     column_names = {column.name for column in schema.columns}

@@ -3,5 +3,6 @@
 from modelcycle.govern.decide import artifacts_exist, decide
 from modelcycle.govern.decision_request import read_decision
 from modelcycle.govern.govern import govern
+from modelcycle.govern.ports import Ports
 
-__all__ = ["artifacts_exist", "decide", "govern", "read_decision"]
+__all__ = ["Ports", "artifacts_exist", "decide", "govern", "read_decision"]

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from modelcycle.faults import NotAllowed, Transient, Unknown
-from modelcycle.flows import Flows
+from modelcycle.govern.approve import check_bytes, check_permission, give_approval
+from modelcycle.govern.ports import Ports
 from modelcycle.messages import Decided, Decision, DeployRequest, Judged
+from modelcycle.policy import check_traffic, frozen
 from modelcycle.registry import Entry, Move, Registry, Route, Version, champion, keys, not_allowed, state_in_words
 from modelcycle.store import Store
 
@@ -14,39 +15,35 @@ ALL_TRAFFIC = "it already has all the traffic"
 ALREADY_APPROVED = "you approved it before, and it is live"
 
 
-class Ports(NamedTuple):
-    """What carries out a decision; see `decide`."""
-
-    registry: Registry
-    flows: Flows
-    rollout: str
-    is_intact: Callable[[Version], bool]
-
-
-def decide(
-    decision: Decision,
-    *,
-    registry: Registry,
-    flows: Flows,
-    rollout: str,
-    is_intact: Callable[[Version], bool] = lambda version: True,
-) -> Decided:
-    """Carry out a person's decision: approve or reject a waiting version, promote a version, or roll back.
-
-    Who decided, when and why is recorded in the transaction of the change. Idempotent: the same decision about the same
-    state of the version and the route changes nothing and has one audit entry.
+class Done(NamedTuple):
+    """What a decision has led to.
 
     Parameters
     ----------
-    rollout : ARN of the state machine that moves traffic step by step
-    is_intact : returns whether the artifacts of a version exist; traffic moves to no other version
+    unchanged : why nothing was changed; empty if something was
+    told : what the person has to know besides
+    waits : the decision is on record, and another person has to decide too
+    """
+
+    unchanged: str = ""
+    told: str = ""
+    waits: bool = False
+
+
+def decide(decision: Decision, ports: Ports) -> Decided:
+    """Carry out a person's decision: approve or reject a waiting version, promote a version, or roll back.
+
+    Who decided, when and why is recorded in the transaction of the change. Idempotent: the same decision about the same
+    state of the version and the route changes nothing and has one audit entry. A rollback is never held against a
+    policy: whoever may decide may always take traffic away.
 
     Raises
     ------
-    NotAllowed : the state of the version does not allow the decision; says what a person can do instead
+    NotAllowed : the state of the version or the policy does not allow the decision; says what a person can do instead
     Unknown : no such model or version, or a rollback without a live version
     """
     model, version = decision.model, decision.version
+    registry = ports.registry
     if version is None and decision.decision != "rollback":
         raise NotAllowed(
             "a version is missing", f"{decision.decision} {model}", f"name it: {model}:VERSION; "
@@ -54,16 +51,20 @@ def decide(
         )  # fmt: skip
     if version is not None:
         registry.versions.get(model, version)  # raises Unknown
-    note = ""
+    done = Done()
     if decision.decision == "rollback":
-        version, note = _roll_back(decision, registry, is_intact)
+        version, note = _roll_back(decision, registry, ports.artifacts)
+        done = Done(unchanged=note)
     elif version is not None:
-        note = ACTIONS[decision.decision](decision, version, Ports(registry, flows, rollout, is_intact))
+        done = ACTIONS[decision.decision](decision, version, ports)
     route = registry.routes.get(model)
-    return Decided(model=model, decision=decision.decision, version=version, route=route.weights, note=note)
+    return Decided(
+        model=model, decision=decision.decision, version=version, route=route.weights,
+        note=done.unchanged, told=done.told, waits=done.waits,
+    )  # fmt: skip
 
 
-def _roll_back(decision: Decision, registry: Registry, is_intact: Callable[[Version], bool]) -> tuple[int | None, str]:
+def _roll_back(decision: Decision, registry: Registry, artifacts: Store) -> tuple[int | None, str]:
     """Return the version that is live then, and why nothing was moved; the reason is empty if traffic was moved."""
     model = decision.model
     if not registry.routes.get(model).weights:
@@ -71,7 +72,7 @@ def _roll_back(decision: Decision, registry: Registry, is_intact: Callable[[Vers
         raise Unknown(what, model, "`modelcycle models` lists the models")
     move, moved = registry.routes.roll_back(
         model, decision.by, decision.why, decision.version, decision.asked_at,
-        is_intact=lambda version: is_intact(registry.versions.get(model, version)),
+        is_intact=lambda version: artifacts_exist(registry.versions.get(model, version), artifacts),
     )  # fmt: skip
     return champion(move.after), "" if moved else _why_unmoved(move, model)
 
@@ -86,52 +87,76 @@ def _why_unmoved(move: Move, model: str) -> str:
     )
 
 
-def _approve(decision: Decision, version: int, ports: Ports) -> str:
+def _approve(decision: Decision, version: int, ports: Ports) -> Done:
     model = decision.model
     standing = ports.registry.standings.get(model, version)
     if standing.state == "live" and standing.by == decision.by:
-        return ALREADY_APPROVED  # and its rollout has moved traffic since
+        return Done(unchanged=ALREADY_APPROVED)  # and its rollout has moved traffic since
     if standing.state != "awaiting_approval" and not standing.approved:
         refusal = not_allowed(model, version, standing.state, "staged")
         what = f"version {version} is {state_in_words(standing.state)}: there is nothing to approve"
         raise NotAllowed(what, refusal.where, refusal.remedy)
     if standing.approved and _is_rolling_out(model, version, ports):  # as a shadow: its state is not `live` yet
-        return f"it was approved before; {_progress(version, ports.registry.routes.get(model))}"
+        progress = _progress(version, ports.registry.routes.get(model))
+        return Done(unchanged=f"it was approved before; {progress}")
     _check_intact(model, version, ports)
-    ports.registry.standings.move(model, version, "staged", decision.by, decision.why, decision="approve")
-    _roll_out(decision, version, ports.registry.routes.get(model).moves, ports)
-    return ""
+    record = ports.registry.versions.get(model, version)
+    told = ""
+    if standing.approved:  # its rollout died: the same decision starts another one
+        check_permission(ports.policies.policy_of(model), "approve", decision, record, ports)
+        check_bytes(record, ports)
+    else:
+        complete, told = give_approval(decision, record, standing, ports)
+        if not complete:
+            return Done(told=told, waits=True)
+    frozen = _roll_out(decision, version, ports.registry.routes.get(model).moves, ports)
+    return Done(told="; ".join(filter(None, (told, frozen))))
 
 
-def _reject(decision: Decision, version: int, ports: Ports) -> str:
+def _reject(decision: Decision, version: int, ports: Ports) -> Done:
     route = ports.registry.routes.get(decision.model)
     if route.shadow == version:
         raise NotAllowed(
             f"version {version} answers as a shadow: there is nothing to reject", f"{decision.model}:{version}",
             f"`modelcycle rollback {decision.model}:{route.champion}` ends the shadow; nobody sees its answers",
         )  # fmt: skip
+    ports.registry.standings.check(decision.model, version, "rejected")
+    record = ports.registry.versions.get(decision.model, version)
+    check_permission(ports.policies.policy_of(decision.model), "reject", decision, record, ports)
     ports.registry.standings.move(decision.model, version, "rejected", decision.by, decision.why, decision="reject")
-    return ""
+    return Done()
 
 
-def _promote(decision: Decision, version: int, ports: Ports) -> str:
+def _promote(decision: Decision, version: int, ports: Ports) -> Done:
     ports.registry.standings.check(decision.model, version, "live")
     route = ports.registry.routes.get(decision.model)
     if route.weights == {version: 100}:
-        return ALL_TRAFFIC
+        return Done(unchanged=ALL_TRAFFIC)
     step = 0
     if _is_rolling_out(decision.model, version, ports):
         held = _held(decision.model, route, ports)
         if held is None:
-            return _progress(version, route)
+            return Done(unchanged=_progress(version, route))
         step = held.step
-    _check_intact(decision.model, version, ports)
+    _check_promotion(decision, version, ports)
     # Written before the rollout starts. If the function is killed in between, the same decision again finds its entry
     # and starts the rollout.
     entry = Entry(subject=f"version {version}", decision="promote", by=decision.by, why=decision.why)
     ports.registry.audit.add(decision.model, keys.decision_to_promote(version, route.moves), entry)
     _roll_out(decision, version, route.moves, ports, step)
-    return ""
+    return Done()
+
+
+def _check_promotion(decision: Decision, version: int, ports: Ports) -> None:
+    """Raise NotAllowed if artifacts are gone, or the policy does not let this person give the version traffic now."""
+    model, policy = decision.model, ports.policies.policy_of(decision.model)
+    record = ports.registry.versions.get(model, version)
+    _check_intact(model, version, ports)
+    check_permission(policy, "promote", decision, record, ports)
+    check_traffic(policy, record, ports.artifacts, ports.registry.approvals.get(model, version))
+    held = frozen(policy, decision.by)
+    if held is not None:
+        raise NotAllowed(held[0], f"{model}:{version}", f"promote it then; `modelcycle rollback {model}` always works")
 
 
 def _held(model: str, route: Route, ports: Ports) -> Judged | None:
@@ -144,7 +169,6 @@ def _held(model: str, route: Route, ports: Ports) -> Judged | None:
     return judgement.judged if judgement is not None and judgement.judged.overdue else None
 
 
-# each returns why nothing was changed; "" if something was
 ACTIONS = {"approve": _approve, "reject": _reject, "promote": _promote}
 
 
@@ -161,7 +185,7 @@ def artifacts_exist(version: Version, artifacts: Store) -> bool:
 
 def _check_intact(model: str, version: int, ports: Ports) -> None:
     """Raise NotAllowed if artifacts of the version are gone: it would get traffic that it cannot serve."""
-    if not ports.is_intact(ports.registry.versions.get(model, version)):
+    if not artifacts_exist(ports.registry.versions.get(model, version), ports.artifacts):
         raise NotAllowed(
             f"the artifacts of version {version} are gone: it cannot serve", f"{model}:{version}",
             "run again: the model is then made again under a new version number",
@@ -188,8 +212,10 @@ def _execution(rollout: str, name: str) -> str:
     return f"{rollout.replace(':stateMachine:', ':execution:')}:{name}"
 
 
-def _roll_out(decision: Decision, version: int, moves: int, ports: Ports, step: int = 0) -> None:
+def _roll_out(decision: Decision, version: int, moves: int, ports: Ports, step: int = 0) -> str:
     """Start the rollout, unless one of this version is running that started after the route's last move.
+
+    Returns why it gives no traffic yet, as a clause; empty if it does.
 
     A failed execution keeps its name, so the next decision takes the next name.
 
@@ -204,7 +230,8 @@ def _roll_out(decision: Decision, version: int, moves: int, ports: Ports, step: 
     for attempt in range(1, MAX_ROLLOUTS + 1):
         name = f"{decision.model}-v{version}-{moves}" + (f"-{attempt}" if attempt > 1 else "")
         if ports.flows.start(ports.rollout, name, message) or ports.flows.is_running(_execution(ports.rollout, name)):
-            return
+            held = frozen(ports.policies.policy_of(decision.model), decision.by)
+            return f"its rollout waits: {held[0]}" if held else ""
     raise NotAllowed(
         f"{MAX_ROLLOUTS} rollouts of version {version} have failed since the traffic last moved",
         f"{decision.model}:{version}", "fix what the log of `deploy` reports, then run again",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-from modelcycle.govern.policy import Facts
+from modelcycle.govern.facts import Facts
 from modelcycle.messages import CaseRecipe, Message
 
 LEFT_OUT = {"schema_number", "cached"}  # of a step's result: they say nothing about what was made

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from modelcycle.measured.heavy_tails import positive_mean_interval
 from modelcycle.measured.ranked_pairs import auc_influences, auc_interval
 from modelcycle.measured.units import Units
+from modelcycle.model.group_cutoffs import Cutoffs
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.spec import METRICS, Task
@@ -31,7 +32,7 @@ Interval = tuple[float, float]
 
 
 def metric_interval(
-    name: str, scores: Array, target: Array, task: Task, units: Units, threshold: float = DEFAULT_THRESHOLD
+    name: str, scores: Array, target: Array, task: Task, units: Units, threshold: Cutoffs = DEFAULT_THRESHOLD
 ) -> Interval | None:
     """Return the 95 % interval of a metric, or None if it has none on these rows.
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.measured.reliability import calibration
+from modelcycle.model.group_cutoffs import Cutoffs
 from modelcycle.model.losses import log_loss
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
@@ -19,7 +20,7 @@ Array = npt.NDArray[Any]
 
 
 def measure(
-    scores: Array, target: Array, task: Task, threshold: float = DEFAULT_THRESHOLD
+    scores: Array, target: Array, task: Task, threshold: Cutoffs = DEFAULT_THRESHOLD
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Compute all metrics of a task (`spec.METRICS`).
 
@@ -55,7 +56,7 @@ def measure(
 
 
 def measure_one(
-    name: str, scores: Array, target: Array, task: Task, threshold: float = DEFAULT_THRESHOLD
+    name: str, scores: Array, target: Array, task: Task, threshold: Cutoffs = DEFAULT_THRESHOLD
 ) -> float | None:
     """Return one metric of `measure`; None if it is undefined on these rows, or not one of the task.
 
@@ -70,7 +71,7 @@ def measure_one(
     return value if math.isfinite(value) else None
 
 
-def _functions(scores: Array, target: Array, task: Task, threshold: float) -> dict[str, Callable[[], Any]]:
+def _functions(scores: Array, target: Array, task: Task, threshold: Cutoffs) -> dict[str, Callable[[], Any]]:
     """Return the computation of each metric of a task."""
     if task == "regression":
         return _regression_functions(scores[:, 0].astype(np.float64), target)
@@ -89,7 +90,7 @@ def _regression_functions(predicted: Array, target: Array) -> dict[str, Callable
     }
 
 
-def _binary_functions(scores: Array, target: Array, threshold: float) -> dict[str, Callable[[], Any]]:
+def _binary_functions(scores: Array, target: Array, threshold: Cutoffs) -> dict[str, Callable[[], Any]]:
     from sklearn import metrics as sk
 
     predicted, positive = predicted_codes(scores, threshold), scores[:, 1].astype(np.float64)

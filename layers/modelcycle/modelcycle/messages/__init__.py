@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from modelcycle.messages.artifact import Artifact, artifacts_in, foreign_names
 from modelcycle.messages.candidate import (
+    AppliedPolicy,
     Chain,
     CheckedRefit,
     CheckRefitRequest,
@@ -46,10 +47,21 @@ from modelcycle.messages.data import (
     PulledFile,
     PullRequest,
 )
+from modelcycle.messages.erasure import (
+    ErasedObjects,
+    EraseObjectsRequest,
+    FinishedErasure,
+    FinishErasureRequest,
+    PlanErasureRequest,
+    PlannedErasure,
+    Wanted,
+)
 from modelcycle.messages.event import Event
 from modelcycle.messages.fingerprint import fingerprint
+from modelcycle.messages.group_thresholds import GroupThreshold, GroupThresholds
 from modelcycle.messages.hand_over import Assignment, ContainerOutcome, HandedOver
 from modelcycle.messages.message import Message
+from modelcycle.messages.mitigation import BeforeAfter, Mitigated
 from modelcycle.messages.monitoring import (
     Broken,
     Compacted,
@@ -93,12 +105,15 @@ from modelcycle.messages.scoring import (
     ScoringFailure,
     ScoringShard,
 )
+from modelcycle.messages.sealing import Sealed, SealRequest
 from modelcycle.messages.sweeping import SweepRequest, Swept
 from modelcycle.messages.traffic import (
     Decided,
     Decision,
     Deployed,
     DeployRequest,
+    Expired,
+    ExpireRequest,
     Finding,
     Judged,
     JudgeRequest,
@@ -124,8 +139,10 @@ from modelcycle.messages.training import (
 )
 
 __all__ = [
+    "AppliedPolicy",
     "Artifact",
     "Assignment",
+    "BeforeAfter",
     "Broken",
     "Calibration",
     "CaseColumn",
@@ -151,17 +168,25 @@ __all__ = [
     "Deployed",
     "EngineerFeaturesRequest",
     "EngineeredFeatures",
+    "EraseObjectsRequest",
+    "ErasedObjects",
     "Estimate",
     "Event",
+    "ExpireRequest",
+    "Expired",
     "FailedScoring",
     "FailedShard",
     "FindUnseenRequest",
     "Finding",
+    "FinishErasureRequest",
     "FinishScoringRequest",
+    "FinishedErasure",
     "FinishedScoring",
     "FoundUnseen",
     "GovernRequest",
     "Governed",
+    "GroupThreshold",
+    "GroupThresholds",
     "HandedOver",
     "JudgeRequest",
     "Judged",
@@ -172,13 +197,16 @@ __all__ = [
     "LookEnd",
     "Member",
     "Message",
+    "Mitigated",
     "MonitorRequest",
     "Monitored",
     "MonitoringReport",
     "OlderRows",
     "Outcome",
+    "PlanErasureRequest",
     "PlanScoringRequest",
     "PlanTrialsRequest",
+    "PlannedErasure",
     "PlannedScoring",
     "PlannedTrials",
     "PreprocessRequest",
@@ -205,6 +233,8 @@ __all__ = [
     "ScoredShard",
     "ScoringFailure",
     "ScoringShard",
+    "SealRequest",
+    "Sealed",
     "SelectModelRequest",
     "SelectedModel",
     "Signal",
@@ -222,6 +252,7 @@ __all__ = [
     "Validated",
     "Verdict",
     "VersionResources",
+    "Wanted",
     "Watched",
     "WindowKind",
     "Withdrawn",

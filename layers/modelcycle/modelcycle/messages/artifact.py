@@ -21,6 +21,22 @@ class Artifact(BaseModel):
     sha256: str
     bytes: int
 
+    @property
+    def owner(self) -> str:
+        """The model in whose folder the object lies; empty if it lies in none.
+
+        >>> Artifact(uri="s3://artifacts/holdout/labels/churn/r1.npz", sha256="", bytes=1).owner
+        'churn'
+        >>> Artifact(uri="s3://data/compacted/model=churn/progress.json", sha256="", bytes=1).owner
+        'churn'
+        """
+        first, *rest = self.uri.removeprefix("s3://").split("/")[1:] or [""]
+        if first == "holdout" and len(rest) > 1:
+            return rest[1]
+        if first in (*AREAS, "compacted") and rest:
+            return rest[0].removeprefix("model=")
+        return first if rest else ""
+
     def is_foreign_to(self, model: str) -> bool:
         """Return whether the object lies in the folder of another model.
 

@@ -13,6 +13,11 @@ from modelcycle.messages.run import RunRequest
 from modelcycle.messages.training import EngineeredFeatures, SelectedModel
 
 
+def _is_empty(value: object) -> bool:
+    """Return whether a field is left out: while functions are replaced, older ones refuse it."""
+    return value is None or value in ("", [], {})
+
+
 class FindUnseenRequest(RunRequest):
     collect: Collected
     preprocess: Preprocessed
@@ -122,6 +127,8 @@ class Validated(Message):
     baseline: dict[str, float]
     champion: dict[str, float] | None
     interval: tuple[float, float] = Field(description="95 % interval of the deciding metric")
+    figures: dict[str, float] = Field({}, description="of fairness, by dotted name", exclude_if=_is_empty)
+    notes: list[str] = Field([], description="what was not judged, as sentences for people", exclude_if=_is_empty)
     report: Artifact
     cached: bool = False
 
@@ -182,11 +189,28 @@ class Rule(BaseModel):
     name: str
     holds: bool
     detail: str = ""
+    figure: str = Field("", description="the figure that it is about", exclude_if=_is_empty)
+    value: float | None = Field(None, description="None if it was not measured", exclude_if=_is_empty)
+    limit: str = Field("", description="in words", exclude_if=_is_empty)
+    remedy: str = Field("", description="what a person can do if it does not hold", exclude_if=_is_empty)
+
+
+class AppliedPolicy(BaseModel):
+    """The policy that a decision followed; `sha` is that of its content."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    name: str
+    version: int
+    sha: str
+    tier: str
 
 
 class Governed(Message):
     decision: Literal["passed", "refused"]
     rules: list[Rule]
+    policy: AppliedPolicy | None = Field(None, description="None in results of older code", exclude_if=_is_empty)
+    figures: Artifact | None = Field(None, description="JSON: every figure of the run by name", exclude_if=_is_empty)
     broken: list[str] = Field(description="the rules that do not hold, as sentences")
     card: Artifact = Field(description="Markdown: the model card")
     lineage: Artifact = Field(description="JSON: data, code, packages, parameters that made the model")
@@ -202,6 +226,7 @@ class Registered(Message):
     created: bool = Field(description="false if the same content was registered before")
     replaces: int | None = Field(None, description="the version of the same content whose artifacts are gone")
     contract_change: ContractChange | None = Field(None, description="its columns against those of the champion")
+    signed: bool = Field(False, description="the stack's key has signed it")
 
 
 class StageRequest(RunRequest):

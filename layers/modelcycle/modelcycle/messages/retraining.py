@@ -21,7 +21,7 @@ RetrainKind = Literal[
 ]  # fmt: skip
 """The first four come by the bus, then the schedule of a model, and a person's request and resumption."""
 
-DETAILS = ("reason", "run_id", "by", "version", "change_point")  # of the event, that are kept
+DETAILS = ("reason", "run_id", "by", "author", "version", "change_point")  # of the event, that are kept
 
 
 class RetrainRequest(Message):

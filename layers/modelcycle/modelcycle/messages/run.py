@@ -60,6 +60,9 @@ class Run(BaseModel):
     trigger: Trigger
     pipeline: Artifact
     learns: LearningWindow | None = Field(None, description="None: from all rows", exclude_if=_is_none)
+    author: str | None = Field(
+        None, description="ARN of who started it, as their command line says; None: nobody knows", exclude_if=_is_none
+    )
 
     def key(self, step: str, name: str) -> str:
         """Return the key of a step's artifact in the artifact bucket."""

@@ -28,6 +28,25 @@ class Decided(Message):
     version: int | None
     route: dict[int, int] = Field(description="percent of traffic by version, after the decision")
     note: str = Field("", description="why nothing was changed; empty if something was")
+    told: str = Field("", description="what the person has to know besides")
+    waits: bool = Field(False, description="the decision is on record, and another person has to decide too")
+
+
+class ExpireRequest(Message):
+    """Look for versions that have waited too long for an approval."""
+
+    model: str = Field("", description="only of this model; empty: of all")
+
+    @property
+    def correlation_id(self) -> str:
+        return self.model or "all"
+
+
+class Expired(Message):
+    models: int = Field(description="that were looked at")
+    expired: int = Field(description="versions that are refused now")
+    versions: list[str] = Field(description="the first of them, as MODEL:VERSION")
+    unread: list[str] = Field([], description="models to which no one policy applies, with the reason")
 
 
 class DeployRequest(Message):
@@ -63,6 +82,7 @@ class Deployed(Message):
     judged: bool = Field(False, description="whether the rollout is judged before it goes on")
     look_seconds: int = Field(0, description="time to the first judgement")
     run_id: str = Field("", description="the run that made the version; log lines name it")
+    held: str = Field("", description="why the step was not made yet, as a clause: it is tried again")
 
 
 class JudgeRequest(Message):

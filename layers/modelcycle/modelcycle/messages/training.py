@@ -7,8 +7,15 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.messages.data import Preprocessed
+from modelcycle.messages.group_thresholds import GroupThresholds
 from modelcycle.messages.message import Artifact, Message
+from modelcycle.messages.mitigation import Mitigated
 from modelcycle.messages.run import RunRequest
+
+
+def _is_empty(value: object) -> bool:
+    """Return whether a field is left out: while functions are replaced, those of release 0.1 refuse it."""
+    return not value
 
 
 class EngineerFeaturesRequest(RunRequest):
@@ -30,6 +37,9 @@ class EngineeredFeatures(Message):
     left_out: list[LeftOut] = Field(description="at most 20 of them; all are in the plan")
     warnings: list[LeftOut] = Field([], description="columns that are used but suspicious, at most 20 of them")
     derived: list[LeftOut] = Field([], description="features of two columns that were added, and what each gained")
+    proxies: list[LeftOut] = Field(
+        [], description="features that tell a sensitive column, and how surely", exclude_if=_is_empty
+    )
     cached: bool = False
 
 
@@ -74,6 +84,10 @@ class Recipe(BaseModel):
     members: list[Member]
     calibration: Calibration | None = None
     threshold: float | None = Field(None, description="probability from which the positive class is predicted")
+    reweigh: list[str] = Field(
+        [], description="sensitive columns that weights make independent of the target", exclude_if=_is_empty
+    )
+    groups: GroupThresholds | None = Field(None, description="thresholds by group", exclude_if=_is_empty)
 
 
 class PlannedTrials(Message):
@@ -144,4 +158,5 @@ class SelectedModel(Message):
     packages: dict[str, str] = Field({}, description="versions of the packages that trained and exported it")
     notes: list[str] = Field([], description="what the step decided by itself, as sentences for people")
     learning_curve: LearningCurve | None = Field(None, description="None: it would take too long, or too few rows")
+    mitigated: Mitigated | None = Field(None, description="what `fairness.mitigate` changed", exclude_if=_is_empty)
     cached: bool = False

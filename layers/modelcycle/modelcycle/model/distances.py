@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.model.group_cutoffs import Cutoffs
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.spec import Task
 
@@ -50,7 +51,7 @@ def number_distance(first: Array, second: Array) -> float:
     return float(np.abs(below[0] - below[1]).max())
 
 
-def prediction_distance(first: Array, second: Array, task: Task, thresholds: tuple[float, float]) -> float:
+def prediction_distance(first: Array, second: Array, task: Task, thresholds: tuple[Cutoffs, Cutoffs]) -> float:
     """Return the distance of the predictions that two models make of the same rows.
 
     Parameters

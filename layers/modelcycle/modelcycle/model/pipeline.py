@@ -92,7 +92,7 @@ def frame(signature: Signature, columns: Columns) -> Any:
     return pd.DataFrame({name: pd.Series(values[:, 0], dtype=values.dtype) for name, values in inputs.items()})
 
 
-def fit(model: Any, rows: Any, target: npt.NDArray[Any] | None) -> Any:
+def fit(model: Any, rows: Any, target: npt.NDArray[Any] | None, weights: npt.NDArray[np.float64] | None = None) -> Any:
     """Fit a model on one thread, so that equal rows give an equal model on machines of the same kind.
 
     Parameters
@@ -100,6 +100,7 @@ def fit(model: Any, rows: Any, target: npt.NDArray[Any] | None) -> Any:
     model : of `build`; it is fitted in place
     rows : DataFrame (n, inputs) of `frame`
     target : class codes or numbers (n,)
+    weights : of the rows (n,), for classes only
 
     Returns
     -------
@@ -113,7 +114,8 @@ def fit(model: Any, rows: Any, target: npt.NDArray[Any] | None) -> Any:
         # a model that has not converged is compared by its loss like any other
         warnings.simplefilter("ignore", ConvergenceWarning)
         _ignore_rare_classes()
-        fitted = model.fit(in_double_precision(rows), target)
+        weighed = {} if weights is None else {"estimator__sample_weight": weights}
+        fitted = model.fit(in_double_precision(rows), target, **weighed)
     _round_encodings(getattr(fitted, "regressor_", fitted)["features"])
     _forget_splits(getattr(fitted, "regressor_", fitted)["features"], getattr(model, "regressor", model)["features"])
     return fitted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,10 @@ from modelcycle.faults import NotExportable, Tampered
 from modelcycle.messages import Recipe
 from modelcycle.model import export, pipeline
 from modelcycle.model.calibration import calibrate
+from modelcycle.model.columns import Values
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.model.recipe_graph import combine
+from modelcycle.model.reweighing import reweigh
 from modelcycle.model.signature import Signature
 from modelcycle.store import MAX_OBJECT_BYTES
 
@@ -104,21 +107,31 @@ class FittedRecipe:
 
 
 def fit_recipe(
-    recipe: Recipe, plan: FeaturePlan, signature: Signature, rows: Any, target: npt.NDArray[Any] | None
-) -> FittedRecipe:
+    recipe: Recipe, plan: FeaturePlan, signature: Signature, rows: Any, target: npt.NDArray[Any] | None,
+    columns: Mapping[str, Values] | None = None,
+) -> FittedRecipe:  # fmt: skip
     """Fit every member of a recipe; equal rows give an equal model.
 
     Parameters
     ----------
     rows : DataFrame (n, inputs) of `pipeline.frame`
     target : class codes or numbers (n,)
+    columns : the same rows, typed; a recipe that reweighs them reads their sensitive columns
     """
+    weights = reweigh(columns or {}, recipe.reweigh, target)
     models = []
     for member in recipe.members:
         trial = member.trial
         model = pipeline.build(plan, signature.task, trial.algorithm, trial.parameters, trial.seed)
-        models.append(pipeline.fit(model, rows, target))
+        models.append(pipeline.fit(model, rows, target, weights))
     return FittedRecipe(recipe, models)
+
+
+def decided(signature: Signature, recipe: Recipe) -> Signature:
+    """Return the signature of a model of this recipe: with its thresholds."""
+    update: dict[str, Any] = {} if recipe.threshold is None else {"threshold": recipe.threshold}
+    update |= {} if recipe.groups is None else {"groups": recipe.groups}
+    return signature.model_copy(update=update)
 
 
 def weighted_mean(scores: list[npt.NDArray[np.float32]], weights: list[float]) -> npt.NDArray[np.float64]:

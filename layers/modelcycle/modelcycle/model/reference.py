@@ -36,6 +36,7 @@ class Reference:
     scores : (n, k), of the judged model; see `model.scoring`
     target : (n,), classes by code, or numbers
     groups : by sensitive column, the group (n,) of each row
+    cutoffs : threshold (n,) of each row, where groups have thresholds of their own
     """
 
     columns: StoredColumns
@@ -43,6 +44,7 @@ class Reference:
     scores: ScoreArray
     target: npt.NDArray[Any]
     groups: dict[str, Texts]
+    cutoffs: npt.NDArray[np.float32] | None = None
     _read: dict[str, Values] = field(default_factory=dict)  # at most MAX_REFERENCE_ROWS of each column
 
     @property
@@ -94,7 +96,12 @@ def open_reference(version: Version, artifacts: Store, folder: Path) -> Iterator
         return
     with zipfile.ZipFile(features) as file:
         yield Reference(
-            StoredColumns(StoredValues(file), None), judged.positions, judged.scores, judged.target, judged.groups
+            StoredColumns(StoredValues(file), None),
+            judged.positions,
+            judged.scores,
+            judged.target,
+            judged.groups,
+            judged.cutoffs,
         )
 
 
@@ -105,6 +112,7 @@ class Judged(NamedTuple):
     scores: ScoreArray
     target: npt.NDArray[Any]
     groups: dict[str, Texts]
+    cutoffs: npt.NDArray[np.float32] | None = None
 
 
 def read_judged(rows: ReferenceRows, artifacts: Store) -> Judged | None:
@@ -120,7 +128,8 @@ def read_judged(rows: ReferenceRows, artifacts: Store) -> Judged | None:
         return None
     positions = _positions(rows, len(target), artifacts)
     groups = {name: Texts(texts.codes[positions], texts.levels) for name, texts in scores.groups.items()}
-    return Judged(positions, scores.scores[positions], target[positions], groups)
+    cutoffs = None if scores.cutoffs is None else scores.cutoffs[positions]
+    return Judged(positions, scores.scores[positions], target[positions], groups, cutoffs)
 
 
 def _positions(rows: ReferenceRows, count: int, artifacts: Store) -> npt.NDArray[np.int64]:

@@ -98,7 +98,7 @@ class ScoredRows:
                 return left
         try:
             scores = version.scorer.scores(columns)
-            predictions = scoring.predictions(scores, version.signature)
+            predictions = scoring.predictions(scores, version.signature, columns)
         except Exception as error:  # whatever the graph raises, another version may answer
             self._errors.setdefault(number, type(error).__name__)
             return Left([*left.rows, *rows], left.reason or type(error).__name__)

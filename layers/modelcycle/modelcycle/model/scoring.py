@@ -75,10 +75,13 @@ class Scorer:
         return scores.reshape(columns.rows, self._width).astype(np.float32, copy=False)
 
 
-def predicted_codes(scores: npt.NDArray[Any], threshold: float = DEFAULT_THRESHOLD) -> npt.NDArray[np.int64]:
+def predicted_codes(
+    scores: npt.NDArray[Any], threshold: float | npt.NDArray[np.float32] = DEFAULT_THRESHOLD
+) -> npt.NDArray[np.int64]:
     """Return the codes (n,) of the predicted classes of probabilities (n, k).
 
-    Of two classes the second is predicted from a probability of `threshold`; of more, the most probable.
+    Of two classes the second is predicted from a probability of `threshold`, one for all rows or one for each (n,); of
+    more, the most probable.
 
     Examples
     --------
@@ -91,11 +94,12 @@ def predicted_codes(scores: npt.NDArray[Any], threshold: float = DEFAULT_THRESHO
     return codes
 
 
-def predictions(scores: npt.NDArray[Any], signature: Signature) -> list[str] | list[float]:
-    """Return what a client receives for scores (n, k): n class names, or n values."""
+def predictions(scores: npt.NDArray[Any], signature: Signature, columns: Columns) -> list[str] | list[float]:
+    """Return what a client receives for scores (n, k) of rows: n class names, or n values."""
     if signature.task == "regression":
         return [shortest_decimal(value) for value in scores[:, 0]]
-    return [signature.classes[code] for code in predicted_codes(scores, signature.threshold)]
+    cutoffs = signature.cutoffs(columns.values, len(scores))
+    return [signature.classes[code] for code in predicted_codes(scores, cutoffs)]
 
 
 @dataclass(frozen=True)
@@ -106,15 +110,18 @@ class Scores:
     ----------
     scores : (n, k)
     groups : by sensitive column, the group (n,) that each row belongs to
+    cutoffs : threshold (n,) of each row, where groups have thresholds of their own
     """
 
     scores: ScoreArray
     groups: dict[str, Texts] = field(default_factory=dict)
+    cutoffs: npt.NDArray[np.float32] | None = None
 
     def to_bytes(self) -> bytes:
         """Return an npz file; equal scores give equal bytes."""
         groups = np.frombuffer(Columns(dict(self.groups)).to_bytes(), dtype=np.uint8)
-        return to_npz(scores=self.scores, groups=groups)
+        of_rows = {} if self.cutoffs is None else {"cutoffs": self.cutoffs}
+        return to_npz(scores=self.scores, groups=groups, **of_rows)
 
     @staticmethod
     def from_bytes(body: bytes) -> Scores:
@@ -122,4 +129,4 @@ class Scores:
         stored = from_npz(body)
         columns = Columns.from_bytes(stored["groups"].tobytes()).values
         groups = {name: values for name, values in columns.items() if isinstance(values, Texts)}
-        return Scores(stored["scores"], groups)
+        return Scores(stored["scores"], groups, stored.get("cutoffs"))

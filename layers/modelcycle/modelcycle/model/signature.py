@@ -6,18 +6,20 @@ Training and serving both make graph inputs with `Signature.encode`, so that a f
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelcycle.messages.group_thresholds import GroupThresholds
 from modelcycle.model import fields as request_fields
-from modelcycle.model.columns import Columns, Texts
+from modelcycle.model.columns import Columns, Texts, Values
 from modelcycle.model.date_parts import date_part
 from modelcycle.model.derive import derive
 from modelcycle.model.fields import has_type, json_values
+from modelcycle.model.group_cutoffs import Cutoffs, group_cutoffs
 from modelcycle.model.plan import Input
 from modelcycle.model.reader import Reader
 from modelcycle.model.request_columns import RequestColumns
@@ -41,6 +43,7 @@ class Signature(BaseModel):
     missing_values : texts that mean a missing value in every field, in training and in requests
     id_columns : identify an entity, so that all its requests go to one version
     threshold : probability from which the positive class is predicted; binary only
+    groups : thresholds of groups, in place of that one
     personal : columns of personal data and how they are treated, before anything of a request is stored
     """
 
@@ -56,7 +59,18 @@ class Signature(BaseModel):
     missing_values: list[str] = []
     id_columns: list[str] = []
     threshold: float = DEFAULT_THRESHOLD
+    # left out where they are empty: a signature without them has the bytes that it always had
+    groups: GroupThresholds | None = Field(None, exclude_if=operator.not_)
     personal: dict[str, Treatment] = Field({}, exclude_if=operator.not_)
+
+    def cutoffs(self, columns: Mapping[str, Values], rows: int) -> Cutoffs:
+        """Return from which probability the positive class is predicted: of all rows, or of each (rows,).
+
+        Parameters
+        ----------
+        columns : typed columns of the rows; or their groups by column
+        """
+        return self.threshold if self.groups is None else group_cutoffs(self.groups, self.threshold, columns, rows)
 
     @property
     def columns(self) -> list[str]:

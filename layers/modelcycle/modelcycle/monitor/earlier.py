@@ -55,7 +55,7 @@ def with_outcomes(
 
 def _measured(result: Monitored, labelled: Labelled, subject: Subject) -> Monitored:
     start, end = (moment.timestamp() for moment in result.window)
-    task, metric, threshold = subject.version.task, result.metric, subject.signature.threshold
+    task, metric = subject.version.task, result.metric
     own = usable(labelled, task) & (labelled.version == result.version)
     rows = np.flatnonzero(own & (labelled.at >= start) & (labelled.at < end))
     if len(rows) < result.labelled:  # a corrected outcome stays one, so rows were dropped
@@ -63,6 +63,7 @@ def _measured(result: Monitored, labelled: Labelled, subject: Subject) -> Monito
     if len(rows) < MIN_MEASURED_ROWS:
         return result.model_copy(update={"labelled": len(rows)})
     scores, target = labelled.scores[rows], target_of(labelled, rows, task)
+    threshold = labelled.cutoffs_of(rows, subject.signature.threshold)
     value = measure_one(metric, scores, target, task, threshold)
     interval = metric_interval(metric, scores, target, task, units_of(labelled.at[rows]), threshold)
     return result.model_copy(update={"labelled": len(rows), "realized": value, "realized_interval": interval})

@@ -46,10 +46,11 @@ def expected_performance(version: Version, reference: Labelled | None, threshold
     metric = version.metric
     rows = np.flatnonzero(usable(reference, version.task))
     scores, target = reference.scores[rows], target_of(reference, rows, version.task)
-    metrics, _ = measure(scores, target, version.task, threshold)
+    cutoffs = reference.cutoffs_of(rows, threshold)
+    metrics, _ = measure(scores, target, version.task, cutoffs)
     interval = None
     if metric in metrics:
-        interval = metric_interval(metric, scores, target, version.task, Units(len(rows)), threshold)
+        interval = metric_interval(metric, scores, target, version.task, Units(len(rows)), cutoffs)
     which = f"the {len(rows):,} test rows that came with the traffic for which version {version.version} was made"
     if interval is None or not np.isfinite(interval).all():
         return validated._replace(note=f"{metric} is held against all test rows: it cannot be measured on {which}")

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.measured.group_rates import RATE_NAMES, Rate, row_rates
 from modelcycle.measured.grouped_means import MIN_GROUP_ROWS, holm, upper_p
 from modelcycle.messages import Signal
 from modelcycle.messages.monitoring import SignalState
@@ -25,6 +26,7 @@ MIN_GAP_GROWTH = 0.05
 """By which a gap between groups has to grow before it is an alarm: percentage points / 100 of a rate; of numbers the
 share of the mean absolute error."""
 
+WATCHED: tuple[Rate, ...] = ("selection_rate", "tpr", "fpr")
 MAX_NAME_CHARACTERS = 80
 Z = 1.959964  # half the width of a 95 % interval in standard errors
 Numbers = npt.NDArray[np.float64]
@@ -126,16 +128,14 @@ def _rates(labelled: Labelled, rows: Positions, task: Task, threshold: float) ->
     if task == "regression":
         errors = labelled.scores[rows, 0].astype(np.float64) - target
         return [_Rate("absolute error", np.abs(errors), always), _Rate("mean error", errors, always)]
-    predicted = predicted_codes(labelled.scores[rows], threshold)
+    predicted = predicted_codes(labelled.scores[rows], labelled.cutoffs_of(rows, threshold))
     accuracy = _Rate("accuracy", (predicted == target).astype(np.float64), always)
     if task == "multiclass":
         return [accuracy]
-    positive = (predicted == 1).astype(np.float64)
-    return [
-        accuracy,
-        _Rate("selection rate", positive, always),
-        _Rate("true positive rate", positive, target == 1),
-        _Rate("false positive rate", positive, target == 0),
+    return [accuracy] + [
+        _Rate(RATE_NAMES[rate], hits.astype(np.float64), counted)
+        for rate, hits, counted in row_rates(predicted, target)
+        if rate in WATCHED
     ]
 
 

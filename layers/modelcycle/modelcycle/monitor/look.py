@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -142,7 +143,10 @@ def _reference(version: Version, artifacts: Store) -> Labelled | None:
         judged = read_judged(version.reference, artifacts)
     except (Unknown, Tampered):
         return None
-    return None if judged is None else reference_rows(judged.scores, judged.target, judged.groups)
+    if judged is None:
+        return None
+    rows = reference_rows(judged.scores, judged.target, judged.groups)
+    return rows if judged.cutoffs is None else replace(rows, cutoffs=judged.cutoffs)
 
 
 def _headline(signals: Sequence[Signal], metric: str) -> Signal | None:

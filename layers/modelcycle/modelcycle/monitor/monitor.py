@@ -58,6 +58,8 @@ def monitor(
     labelled = Labelled.from_bytes(artifacts.read(request.summarize.labelled)) if request.summarize.labelled else None
     subjects = {version: Subject.read(registry.versions.get(request.model, version), artifacts)
                 for version in {window.version for window in windows}}  # fmt: skip
+    if labelled is not None:
+        labelled = labelled.with_cutoffs({version: subject.signature for version, subject in subjects.items()})
     earlier = earlier_looks(registry.monitoring, request.model, request.summarize.at, subjects)
     took = _resources(request.model, windows, logs, metrics)
     live = registry.routes.get(request.model).weights

@@ -228,7 +228,7 @@ def _figures(labelled: Labelled, rows: Positions, task: Task, threshold: float |
     threshold : None if it is not known
     """
     scores, target = labelled.scores[rows], target_of(labelled, rows, task)
-    known = DEFAULT_THRESHOLD if threshold is None else threshold
+    known = labelled.cutoffs_of(rows, DEFAULT_THRESHOLD if threshold is None else threshold)
     metrics, _ = measure(scores, target, task, known)
     if threshold is None and task == "binary":
         metrics = {name: value for name, value in metrics.items() if name in OF_PROBABILITIES}

@@ -85,8 +85,8 @@ def slice_signals(
 
 def _rows(labelled: Labelled, positions: Positions, task: Task, threshold: float) -> _Rows:
     scores, target = labelled.scores[positions], target_of(labelled, positions, task)
-    losses = row_losses(scores, target, task)
-    shown = losses if task == "regression" else (predicted_codes(scores, threshold) == target).astype(np.float64)
+    losses, cutoffs = row_losses(scores, target, task), labelled.cutoffs_of(positions, threshold)
+    shown = losses if task == "regression" else (predicted_codes(scores, cutoffs) == target).astype(np.float64)
     return _Rows(labelled, positions, losses, shown, units_of(labelled.at[positions]))
 
 
@@ -135,7 +135,8 @@ def _signal(
     scores, target = current.labelled.scores[positions], target_of(current.labelled, positions, task)
     metric = "rmse" if task == "regression" else "accuracy"
     mean = float(current.shown[entry.now].mean())
-    interval = metric_interval(metric, scores, target, task, current.units.take(entry.now), threshold)
+    cutoffs = current.labelled.cutoffs_of(positions, threshold)
+    interval = metric_interval(metric, scores, target, task, current.units.take(entry.now), cutoffs)
     loss = "squared error" if task == "regression" else "quadratic score"
     return Signal(
         kind="performance", subject=f"{entry.column[:MAX_NAME_CHARACTERS]} = {entry.group[:MAX_NAME_CHARACTERS]}",

@@ -62,8 +62,7 @@ def decrypt(key: bytes, text: str, column: str) -> str:
     packed = text.removeprefix(PREFIX)
     try:
         sealed = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
-        value: bytes = _cipher(key).decrypt(sealed, [column.encode()])
-        return value.decode("utf-8", "surrogatepass")
+        return str(_cipher(key).decrypt(sealed, [column.encode()]), "utf-8", "surrogatepass")
     except (InvalidTag, ValueError):
         raise NotAllowed(
             "a cell cannot be decrypted: it was encrypted by another key, or changed", column,

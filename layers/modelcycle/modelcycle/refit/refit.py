@@ -86,7 +86,9 @@ def _refit(request: RefitRequest, rows: _Rows, drifting: bool, artifacts: Store)
     plan = FeaturePlan.model_validate_json(artifacts.read(request.engineer_features.plan))
     signature = Signature.model_validate_json(artifacts.read(request.select_model.signature))
     classes = len(signature.classes)
-    model = fit_recipe(request.select_model.recipe, plan, signature, frame(signature, rows.all), rows.all.target)
+    model = fit_recipe(
+        request.select_model.recipe, plan, signature, frame(signature, rows.all), rows.all.target, rows.all.values
+    )
 
     def scores(table: Columns) -> Any:
         return model.finite_scores(frame(signature, table), classes)

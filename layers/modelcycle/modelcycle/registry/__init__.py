@@ -5,7 +5,10 @@ Only this package knows the table's keys (`keys` lists them). Callers use the na
 
 from __future__ import annotations
 
+from modelcycle.registry.approvals import Approval, Approvals, Approved, Counted
 from modelcycle.registry.audit import Audit, Entry
+from modelcycle.registry.chain import Head
+from modelcycle.registry.erasures import ErasureRecord, Erasures, LearnedFromErased, Rewritten
 from modelcycle.registry.events import EventKind
 from modelcycle.registry.incident import Incident, IncidentChange
 from modelcycle.registry.incident_kinds import IncidentKind
@@ -28,12 +31,19 @@ from modelcycle.registry.versions import ReferenceRows, Version, Versions
 
 __all__ = [
     "Announcement",
+    "Approval",
+    "Approvals",
+    "Approved",
     "Audit",
     "Claim",
+    "Counted",
     "DynamoTable",
     "Entry",
+    "ErasureRecord",
+    "Erasures",
     "EventKind",
     "Governor",
+    "Head",
     "Incident",
     "IncidentChange",
     "IncidentKind",
@@ -43,6 +53,7 @@ __all__ = [
     "Known",
     "Landing",
     "Landings",
+    "LearnedFromErased",
     "Leases",
     "MonitoringResults",
     "Move",
@@ -52,6 +63,7 @@ __all__ = [
     "Results",
     "RetrainingDecision",
     "Retrainings",
+    "Rewritten",
     "Route",
     "Routes",
     "RunRecord",
@@ -85,12 +97,14 @@ class Registry:
         self.results = Results(table)
         self.standings = Standings(table)
         self.versions = Versions(table, self.standings)
+        self.approvals = Approvals(table, self.standings)
         self.routes = Routes(table, self.standings)
         self.streams = Streams(table)
         self.judgements = Judgements(table)
         self.monitoring = MonitoringResults(table)
         self.incidents = Incidents(table)
         self.retrainings = Retrainings(table)
+        self.erasures = Erasures(table)
         self.audit = Audit(table)
 
     def unit_of_work(self, model: str) -> UnitOfWork:

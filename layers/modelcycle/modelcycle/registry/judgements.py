@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.messages import Judged
 from modelcycle.registry import keys
-from modelcycle.registry.events import event_write
+from modelcycle.registry.audit import Entry
 from modelcycle.registry.table import Record, Table, Write, retry_when_raced, revision_of
+from modelcycle.registry.unit_of_work import UnitOfWork
 
 
 class Judgement(BaseModel):
@@ -54,6 +55,8 @@ class Judgements:
     def keep(self, judged: Judged) -> Judged:
         """Record a judgement, unless the move is decided already. A step that becomes overdue is announced once.
 
+        The audit trail gets the first look, the one from which on a person has to decide, and the decision.
+
         Returns
         -------
         the judgement that is on record now
@@ -65,12 +68,18 @@ class Judgements:
         earlier, write = self.write(judged)
         if earlier is not None and earlier.is_decided:
             return earlier.judged
-        writes = [write]
-        if judged.overdue and not (earlier and earlier.judged.overdue):
-            writes.append(event_write(
-                "VersionHeld", judged.model, version=judged.version, weight=judged.weight, why=judged.reason
-            ))  # fmt: skip
-        self.table.write(*writes)
+        unit = UnitOfWork(self.table, judged.model)
+        decided = judged.verdict != "hold"
+        (unit.put if decided else unit.put_undecided)(write)
+        is_overdue_now = judged.overdue and not (earlier and earlier.judged.overdue)
+        if is_overdue_now:
+            unit.announce("VersionHeld", version=judged.version, weight=judged.weight, why=judged.reason)
+        if decided or earlier is None or is_overdue_now:
+            looks = earlier.looks + 1 if earlier else 1
+            unit.audit(
+                keys.decision_of_judge(judged.rollout, judged.step, judged.moves or 0, looks), _entry(judged)
+            )  # fmt: skip
+        unit.commit()
         return judged
 
     def write(self, judged: Judged) -> tuple[Judgement | None, Write]:
@@ -82,6 +91,15 @@ class Judgements:
         earlier = _judgement(record)
         after = Judgement(looks=earlier.looks + 1 if earlier else 1, judged=judged)
         return earlier, Write(*key, after.model_dump(mode="json"), revision_of(record))
+
+
+def _entry(judged: Judged) -> Entry:
+    return Entry(
+        subject=f"version {judged.version}", decision=judged.verdict, by="judge", why=judged.reason,
+        evidence={
+            "weight": judged.weight, "findings": [finding.model_dump(mode="json") for finding in judged.findings]
+        },
+    )  # fmt: skip
 
 
 def _judgement(record: Record | None) -> Judgement | None:

@@ -167,6 +167,14 @@ def version_of_state(key: Key) -> int:
     return int(key.sk.removeprefix("STATE#"))
 
 
+# approvals
+
+
+def approval(model: str, version_number: int) -> Key:
+    """Who has approved a version since it was asked about, and what exactly."""
+    return Key(f"APPROVAL#{model}", f"VERSION#{version_number:08d}")
+
+
 # traffic
 
 
@@ -272,6 +280,41 @@ def wanted_run(model: str, kind: str, occasion: str) -> Key:
     return Key(f"RETRAINING#{model}", f"WANTED#{kind}#{occasion}")
 
 
+# erasures
+
+
+def erasure(model: str, erasure_id: str) -> Key:
+    """An erasure of somebody's rows: what was asked for, and how it ended; nothing about the person."""
+    return Key(f"ERASURE#{model}", f"ERASURE#{erasure_id}")
+
+
+def erasures(model: str) -> Key:
+    return Key(f"ERASURE#{model}", "ERASURE#")
+
+
+def rewritten_object(model: str, bucket: str, object_key: str) -> Key:
+    """That an erasure has written an object anew: the hashes that it had, and the one that it has now."""
+    return Key(f"ERASURE#{model}", f"OBJECT#{bucket}#{object_key}")
+
+
+def version_after_erasure(model: str, version_number: int) -> Key:
+    """The erasures of rows that a version has learned from."""
+    return Key(f"ERASURE#{model}", f"VERSION#{version_number:08d}")
+
+
+def versions_after_erasure(model: str) -> Key:
+    return Key(f"ERASURE#{model}", "VERSION#")
+
+
+def version_after_an_erasure(key: Key) -> int:
+    """Return the version number in such a key.
+
+    >>> version_after_an_erasure(version_after_erasure("churn", 7))
+    7
+    """
+    return int(key.sk.removeprefix("VERSION#"))
+
+
 # events, which the table's stream carries to the bus
 
 
@@ -301,6 +344,11 @@ def audit_entries(model: str) -> Key:
     return Key(f"AUDIT#{model}", "AUDIT#")
 
 
+def audit_head(model: str) -> Key:
+    """The end of the model's chain of entries: number and hash of the last one."""
+    return Key(f"AUDIT#{model}", "HEAD")
+
+
 def decision_to_move(number: int) -> str:
     """Name the decision behind a move of the route."""
     return f"MOVE#{number:08d}"
@@ -311,19 +359,87 @@ def decision_about_state(version_number: int, revision: int) -> str:
     return f"STATE#{version_number:08d}#{revision}"
 
 
+def decision_to_approve(version_number: int, revision: int, approvals_before: int) -> str:
+    """Name one of several approvals; the last one is named by the state that it changes, of that `revision`."""
+    return f"APPROVE#{version_number:08d}#{revision}#{approvals_before}"
+
+
+def decision_to_expire(version_number: int, at: datetime) -> str:
+    """Name the end of a request for approval that was made `at` that time and that nobody has answered."""
+    return f"EXPIRE#{version_number:08d}#{moment(at)}"
+
+
+def decision_by_policy(version_number: int, rollout: str, step: int) -> str:
+    """Name the refusal of a rollout's step by the policy of then."""
+    return f"POLICY#{version_number:08d}#{rollout}#{step}"
+
+
 def decision_to_promote(version_number: int, moves_before: int) -> str:
     """Name a person's decision to start a rollout; `moves_before` is the number of the route's last move."""
     return f"PROMOTE#{version_number:08d}#{moves_before}"
 
 
-def decision_to_expire(batch: str) -> str:
+def decision_to_sweep(batch: str) -> str:
     """Name the deletion of a batch of old objects."""
     return f"RETENTION#{batch}"
 
 
 def decision_in_run(run_id: str, what: str) -> str:
-    """Name what a run decided: `govern`, or the state to which it moved its version."""
+    """Name what a run decided: that it `started`, `govern`, the state of its version, and how it `ended`."""
     return f"RUN#{run_id}#{what}"
+
+
+def decision_of_judge(rollout: str, step: int, moves: int, looks: int) -> str:
+    """Name what the judge decided about a step of a rollout, at its look of that number at that move of the route."""
+    return f"JUDGE#{rollout}#{step:08d}#{moves:08d}#{looks}"
+
+
+def decision_on_request(request_id: str) -> str:
+    """Name the governor's answer to a request for a run."""
+    return f"REQUEST#{request_id}"
+
+
+def decision_about_answers(version_number: int, at: datetime) -> str:
+    """Name a person's decision that new code may answer otherwise than a version has."""
+    return f"ANSWERS#{version_number:08d}#{moment(at)}"
+
+
+# governed records: they change together with an audit entry, which holds their hash
+
+_GOVERNED = {
+    "VERSION": ("LATEST", "VERSION#", "CONTENT#"), "STATE": ("STATE#",), "ROUTE": ("ROUTE", "MOVE#"),
+    "EVIDENCE": ("JUDGEMENT#",), "RUN": ("RUN#",), "RETRAINING": ("REQUEST#", "DECISION#"),
+}  # fmt: skip
+
+
+def is_governed(key: Key) -> bool:
+    """Return whether a record is written only with the audit entry of the decision behind it.
+
+    >>> is_governed(state("churn", 7)), is_governed(lease("churn"))
+    (True, False)
+    """
+    return key.sk.startswith(_GOVERNED.get(key.pk.partition("#")[0], ("\0",)))
+
+
+STEPS = (
+    "collect", "preprocess", "engineer_features", "run_trial", "select_model", "find_unseen", "score_candidate",
+    "validate", "refit", "check_refit", "govern", "stage", "plan_scoring", "score_shard", "finish_scoring",
+)  # fmt: skip
+"""The steps that keep results."""
+
+
+def partitions(model: str) -> list[str]:
+    """Return every `pk` under which records of a model may lie, but for the lists that all models share."""
+    kinds = (
+        "RUN", "LANDING", "VERSION", "STATE", "ROUTE", "EVIDENCE", "MONITOR", "INCIDENT", "RETRAINING", "EVENT",
+        "AUDIT",
+    )  # fmt: skip
+    return [f"{kind}#{model}" for kind in kinds] + [f"RESULT#{step}#{model}" for step in STEPS]
+
+
+def decision_to_erase(erasure_id: str) -> str:
+    """Name a person's decision to erase somebody's rows."""
+    return f"ERASE#{erasure_id}"
 
 
 # keys as they were before `pk` named the kind; `infra/old_keys.py` moves their records

@@ -166,6 +166,58 @@ class Leases:
         unit.commit()
         return run_record, len(lease.folded) if holds_lease else 0
 
+    @retry_when_raced
+    def hold(self, model: str, holder: str, execution: str, is_running: Callable[[str], bool]) -> str | None:
+        """Take a model's lease for something that is no run, such as an erasure. Idempotent.
+
+        Parameters
+        ----------
+        holder : its id
+        execution : ARN; when it runs no longer, the lease can be taken over
+
+        Returns
+        -------
+        the id of the one that has the lease meanwhile; None: `holder` has it
+
+        Raises
+        ------
+        Raced : others changed the lease at each attempt
+        """
+        lease, record = self._read(model)
+        if lease.execution == execution:
+            return None
+        if lease.execution and is_running(lease.execution):
+            return lease.run_id or lease.execution
+        unit = UnitOfWork(self.table, model)
+        self._put_end_of_dead_run(unit, lease)
+        unit.put(self._write(model, Lease(run_id=holder, execution=execution, folded=lease.folded), record))
+        unit.commit()
+        return None
+
+    @retry_when_raced
+    def release(self, model: str, execution: str, own: Collection[tuple[str, str]]) -> int:
+        """Give back what `hold` has taken; return how many arrivals start another run. Idempotent.
+
+        Parameters
+        ----------
+        own : key and ETag of objects that the holder itself has written: their arrival starts nothing
+
+        Raises
+        ------
+        Raced : others changed the lease at each attempt
+        """
+        lease, record = self._read(model)
+        if lease.execution != execution:
+            return 0
+        written = set(own)
+        folded = {key: etag for key, etag in lease.folded.items() if (key, etag) not in written}
+        unit = UnitOfWork(self.table, model)
+        unit.put(self._write(model, Lease(), record))
+        if folded:
+            unit.announce("ArrivalsFolded", run_id=lease.run_id, arrivals=len(folded))
+        unit.commit()
+        return len(folded)
+
     def _read(self, model: str) -> tuple[Lease, Record | None]:
         record = self.table.get(*keys.lease(model))
         return (Lease.model_validate(record.body) if record else Lease()), record

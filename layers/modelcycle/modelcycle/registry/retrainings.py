@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelcycle.faults import Raced
 from modelcycle.messages import RetrainKind
 from modelcycle.registry import keys
+from modelcycle.registry.audit import Entry
 from modelcycle.registry.events import EventKind
 from modelcycle.registry.table import Table, Write
 from modelcycle.registry.unit_of_work import UnitOfWork
@@ -120,6 +121,14 @@ class Retrainings:
             unit.put(Write(*keys.governor(model), kept.model_dump(mode="json"), governor.revision))
         if pause:
             unit.announce("RetrainingPaused", **pause)
+        unit.audit(
+            keys.decision_on_request(decision.request_id),
+            Entry(
+                at=decision.at, subject=f"request {decision.request_id}", decision=f"retraining {decision.decision}",
+                by=decision.by or "governor", why=decision.why,
+                evidence={"kind": decision.kind, "execution": decision.execution, "pauses": bool(pause)},
+            ),
+        )  # fmt: skip
         unit.commit()
 
     def latest(self, model: str, limit: int | None = None) -> list[RetrainingDecision]:

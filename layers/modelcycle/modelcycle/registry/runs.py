@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from modelcycle.messages import Outcome, Run
 from modelcycle.registry import keys
+from modelcycle.registry.audit import Entry
 from modelcycle.registry.table import Record, Table, Write
 from modelcycle.registry.unit_of_work import UnitOfWork
 
@@ -68,12 +69,19 @@ class Runs:
         return self.table.get(*keys.model_entry(model)) is not None
 
     def put_start(self, unit: UnitOfWork, run: Run) -> None:
-        """Add the start of a run to a unit of work: its record, its execution, and the event."""
+        """Add the start of a run to a unit of work: its record, its execution, the event, and the audit entry."""
         unit.put(
             Write(*keys.run(run.model, run.run_id), RunRecord(run=run).model_dump(mode="json")),
             Write(*keys.execution(run.execution), {"model": run.model, "run_id": run.run_id}),
         )
         unit.announce("RunStarted", run_id=run.run_id, trigger=run.trigger.model_dump())
+        unit.audit(
+            keys.decision_in_run(run.run_id, "started"),
+            Entry(
+                at=run.started_at, subject=f"run {run.run_id}", decision="run started", by=run.trigger.kind,
+                why=run.trigger.detail, evidence={"execution": run.execution, "pipeline": run.pipeline.model_dump()},
+            ),
+        )  # fmt: skip
 
     def put_model(self, unit: UnitOfWork) -> None:
         """Add the model's entry in the list of models to a unit of work, unless it has one."""
@@ -84,7 +92,7 @@ class Runs:
     def put_end(
         self, unit: UnitOfWork, record: Record, outcome: Outcome, reason: str, version: int | None = None
     ) -> RunRecord:
-        """Add the end of a run to a unit of work: its record as it then is, which is returned, and the event.
+        """Add the end of a run to a unit of work: its record, which is returned, the event, and the audit entry.
 
         Parameters
         ----------
@@ -97,4 +105,11 @@ class Runs:
         )  # fmt: skip
         unit.put(Write(*record.key, ended.model_dump(mode="json"), record.revision))
         unit.announce("RunEnded", run_id=ended.run.run_id, outcome=outcome, version=version)
+        subject = f"run {ended.run.run_id}"
+        unit.audit(
+            keys.decision_in_run(ended.run.run_id, "ended"),
+            Entry(
+                subject=subject, decision=f"run {outcome}", by=subject, why=ended.reason, evidence={"version": version}
+            ),
+        )  # fmt: skip
         return ended

@@ -25,7 +25,7 @@ class Standings:
         ------
         Unknown : no such version
         """
-        return self._read(model, version)[0]
+        return self.read(model, version)[0]
 
     def all(self, model: str) -> dict[int, Standing]:
         """Return the state of every version, by version number."""
@@ -68,7 +68,7 @@ class Standings:
         NotAllowed : no transition leads there
         Raced : others changed the state at each attempt
         """
-        standing, record = self._read(model, version)
+        standing, record = self.read(model, version)
         unchanged = standing.state == state and (standing.by == by or not standing.may_become(state))
         if unchanged or (name and self.audit.has(model, name)):
             return standing
@@ -98,14 +98,20 @@ class Standings:
         ------
         NotAllowed : the version is in another state
         """
-        standing, record = self._read(unit.model, version)
+        standing, record = self.read(unit.model, version)
         allowed = standing.may_become(state) if allowed_from is None else standing.state in allowed_from
         if not allowed:
             raise not_allowed(unit.model, version, standing.state, state)
         after = Standing(state=state, by=by, why=why, final=final or state == "rejected")
         unit.put(Write(*record.key, after.model_dump(mode="json"), record.revision))
 
-    def _read(self, model: str, version: int) -> tuple[Standing, Record]:
+    def read(self, model: str, version: int) -> tuple[Standing, Record]:
+        """Return a version's state, and the table's record of it, for a writer.
+
+        Raises
+        ------
+        Unknown : no such version
+        """
         record = self.table.get(*keys.state(model, version))
         if record is None:
             raise Unknown(f"{model} has no version {version}", model, f"`modelcycle show {model}` lists its versions")

@@ -8,6 +8,7 @@ redelivery, races and kills harmless: the second of two writers gets `Raced`, re
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import random
 import time
@@ -23,6 +24,7 @@ MAX_TRANSACTION_WRITES = 100  # AWS page "TransactWriteItems"
 MAX_RACES = 10  # attempts at one conditional write, each after a new read
 MAX_CONFLICTS = 8  # attempts at one transaction while others hold its records
 FIRST_PAUSE = 0.05  # seconds, at most, before the second attempt at a transaction; doubled at each further one
+CHECKED_ATTRIBUTES = ("pk", "sk", "kind", "revision", "body", "expires")
 LAST_CHARACTER = "\U0010ffff"  # sorts after every other
 
 Parameters = ParamSpec("Parameters")
@@ -91,8 +93,28 @@ class DynamoTable:
         self.unreachable = unreachable
 
     def get(self, pk: str, sk: str) -> Record | None:
-        item = self._call("get_item", Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True).get("Item")
+        item = self.item(pk, sk)
         return _record(item) if item else None
+
+    def item(self, pk: str, sk: str) -> dict[str, Any] | None:
+        """Return an item as it is stored, or None: its `sum` may not be right."""
+        found: dict[str, Any] | None = self._call(
+            "get_item", Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+        ).get("Item")
+        return found
+
+    def items(self, pk: str) -> Iterator[dict[str, Any]]:
+        """Yield the items of a partition key as they are stored, page by page: their `sum` may not be right."""
+        request: dict[str, Any] = {
+            "KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": pk}},
+            "ConsistentRead": True,
+        }  # fmt: skip
+        while True:
+            page = self._call("query", **request)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def query(
         self, pk: str, prefix: str = "", *, start: str = "", newest_first: bool = False, limit: int | None = None
@@ -130,8 +152,13 @@ class DynamoTable:
             except self.client.exceptions.TransactionCanceledException as error:
                 reasons = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
                 if "ConditionalCheckFailed" in reasons or "ConditionalCheckFailed" in str(error):
+                    # one reason for each write, in their order (AWS page "TransactWriteItems")
+                    changed = [
+                        (write.pk, write.sk)
+                        for write, reason in zip(writes, reasons, strict=False) if reason == "ConditionalCheckFailed"
+                    ]  # fmt: skip
                     raise Raced(
-                        "another writer has changed the registry at the same time", writes[0].pk, "try again"
+                        "another writer has changed the registry at the same time", writes[0].pk, "try again", changed
                     ) from error
                 # TransactionConflict: another transaction holds the item; botocore does not retry it
                 time.sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 (jitter, not a secret)
@@ -196,8 +223,19 @@ def _item(write: Write) -> dict[str, Any]:
         "kind": {"S": write.kind},
         "revision": {"N": str(write.revision + 1)},
         "body": {"S": json.dumps(write.body, sort_keys=True, ensure_ascii=False)},
-    }
-    return item | ({"expires": {"N": str(write.expires)}} if write.expires else {})
+    } | ({"expires": {"N": str(write.expires)}} if write.expires else {})
+    return item | {"sum": {"S": checksum(item)}}
+
+
+def checksum(item: dict[str, Any]) -> str:
+    """Return the SHA-256 of an item of the table: of its key, kind, revision, body and end, but not of its `sum`.
+
+    Parameters
+    ----------
+    item : attributes as DynamoDB has them, such as `{"pk": {"S": ...}, "revision": {"N": "3"}}`
+    """
+    covered = [next(iter(item.get(name, {"": None}).values())) for name in CHECKED_ATTRIBUTES]
+    return hashlib.sha256(json.dumps(covered).encode()).hexdigest()
 
 
 def _record(item: dict[str, Any]) -> Record:

@@ -15,7 +15,8 @@ State = Literal["registered", "staged", "awaiting_approval", "live", "retired", 
 TRANSITIONS: dict[State, set[State]] = {
     "registered": {"staged", "refused"},
     "staged": {"awaiting_approval", "live", "rolled_back"},  # rolled back: it was found to be worse as a shadow
-    "awaiting_approval": {"staged", "rejected"},
+    # refused: nobody approved it in time; retired: the same, and it had traffic before
+    "awaiting_approval": {"staged", "rejected", "refused", "retired"},
     "live": {"retired", "rolled_back"},
     # a later run may make the version again, and ask for approval again
     "retired": {"awaiting_approval", "live", "rolled_back"},

@@ -128,7 +128,8 @@ class _Lines:
         first = 1  # number of the first line of this shard; broken lines count
         for position, (planned, scored) in enumerate(zip(self.plan.shards, self.shards, strict=True)):
             index = self.artifacts.fetch(planned.index, self.folder)
-            scores = from_npz(self.artifacts.read(scored.scores))["scores"]
+            stored = from_npz(self.artifacts.read(scored.scores))
+            scores, cutoffs = stored["scores"], stored.get("cutoffs")
             if len(scores) != planned.rows:
                 raise BadMessage(f"shard {planned.number} has not a score for each row", STEP, "report this as a bug")
             is_last = position == len(self.shards) - 1
@@ -139,7 +140,15 @@ class _Lines:
                 first = end
             path = self.folder / f"lines-{planned.number:05d}.csv"
             paths, lines, not_scored = write_shard(
-                self.engine, path, index, scores, self.signature, self.plan.version, len(self.plan.ids), here
+                self.engine,
+                path,
+                index,
+                scores,
+                self.signature,
+                self.plan.version,
+                len(self.plan.ids),
+                here,
+                cutoffs,
             )
             self.written += lines
             self.not_scored += not_scored

@@ -19,7 +19,7 @@ from modelcycle.score_batch.numbered_rows import check_columns, number_rows
 from modelcycle.score_batch.typed_shards import shards
 from modelcycle.spec import parse
 from modelcycle.steps import reuse_or_work
-from modelcycle.store import Listed, Store
+from modelcycle.store import ChangingStore, Listed, Store
 
 STEP = "plan_scoring"
 MAX_FILE_BYTES = 2 * 2**30  # copied to the function's temporary storage
@@ -28,7 +28,7 @@ MAX_NOTES = 10
 
 
 def plan_scoring(
-    request: PlanScoringRequest, *, data: Store, artifacts: Store, registry: Registry, code: str
+    request: PlanScoringRequest, *, data: ChangingStore, artifacts: Store, registry: Registry, code: str
 ) -> PlannedScoring:
     """Read the object as training reads its files, and write its rows as typed shards for the champion.
 
@@ -53,6 +53,9 @@ def plan_scoring(
     if not request.model:
         raise BadInput("the object is not in the folder of a model", request.key, "put it under score/{model}/")
     listed = _listed(request, data)
+    rewritten = registry.erasures.rewritten(request.model, data.bucket, request.key)
+    if rewritten is not None and rewritten.etag == listed.etag:
+        return _skipped(request, "an erasure has written this file without somebody's rows; it was scored before")
     route = registry.routes.get(request.model)
     version = _champion(request.model, route, registry)
     mark = fingerprint(STEP, code, listed.key, listed.etag, version.version)

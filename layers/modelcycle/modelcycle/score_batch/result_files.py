@@ -62,7 +62,7 @@ def header(names: Sequence[str]) -> bytes:
 
 def write_shard(
     engine: Any, path: Path, index: Path, scores: npt.NDArray[np.float32], signature: Signature, version: int,
-    ids: int, broken: tuple[Path, int, int] | None,
+    ids: int, broken: tuple[Path, int, int] | None, cutoffs: npt.NDArray[np.float32] | None = None,
 ) -> tuple[list[Path], int, int]:  # fmt: skip
     """Write the lines of one shard, without a header, to `path`, or to several files beside it if they are long.
 
@@ -75,6 +75,7 @@ def write_shard(
     index : Parquet file of the shard, see `typed_shards.Shard`
     scores : (n, k)
     ids : number of id columns
+    cutoffs : threshold of each row (n,), where groups have thresholds of their own
     broken : Parquet file of the lines that are no rows, and the numbers from which and before which they belong here
     """
     arrays: dict[str, Any] = {"scored": np.isfinite(scores).all(axis=1)}
@@ -82,7 +83,7 @@ def write_shard(
         arrays["prediction"] = np.ascontiguousarray(scores[:, 0])
         predicted = "prediction"
     else:
-        arrays["code"] = predicted_codes(scores, signature.threshold)
+        arrays["code"] = predicted_codes(scores, signature.threshold if cutoffs is None else cutoffs)
         arrays |= {f"p{column}": np.ascontiguousarray(scores[:, column]) for column in range(scores.shape[1])}
         # a list constant is indexed from 1
         predicted = f"[{', '.join(map(literal, signature.classes))}][code + 1]"

@@ -6,11 +6,11 @@ import numpy as np
 
 from modelcycle.faults import BadMessage
 from modelcycle.messages import Artifact, ScoreCandidateRequest, ScoredCandidate
-from modelcycle.model.columns import Columns, TableSchema, concatenate
+from modelcycle.model.columns import Columns, TableSchema, Texts, concatenate
 from modelcycle.model.npz import from_npz, to_npz
 from modelcycle.model.parity import Parity, ScorePair, check_parity, deviation_of
 from modelcycle.model.row_groups import sensitive_groups
-from modelcycle.model.scoring import ScoreArray, Scorer, Scores
+from modelcycle.model.scoring import Scorer, Scores
 from modelcycle.model.signature import Signature
 from modelcycle.model.training_need import check_rehearsal, scoring_need
 from modelcycle.registry import Registry, Version
@@ -57,7 +57,7 @@ def score_candidate(
         parity = _check_parity(request, scorer, artifacts)
         test = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
         sensitive = [column for column in table.columns if column.name in pipeline.sensitive_columns]
-        candidate_scores = Scores(scorer.scores(test), sensitive_groups(test, sensitive))
+        candidate_scores = _scores(scorer, test, sensitive_groups(test, sensitive))
         evidence = gather_evidence(scorer, len(onnx), test, candidate_scores.scores)
         sliced = [column.name for column in sensitive] + evidence.columns + evidence.left_out
         slices = slice_rows(test, [table.column(name) for name in dict.fromkeys(sliced) if name in test.values])
@@ -70,7 +70,7 @@ def score_candidate(
             scores=artifacts.put(request.run.key(STEP, "scores.npz"), candidate_scores.to_bytes()),
             champion_scores=None
             if champion_scores is None
-            else artifacts.put(request.run.key(STEP, "champion.npz"), Scores(champion_scores).to_bytes()),
+            else artifacts.put(request.run.key(STEP, "champion.npz"), champion_scores.to_bytes()),
             slices=artifacts.put(request.run.key(STEP, "slices.npz"), slices.to_bytes()),
             evidence=artifacts.put(request.run.key(STEP, "evidence.npz"), evidence.to_bytes()),
             champion=request.find_unseen.champion,
@@ -85,6 +85,11 @@ def score_candidate(
         results=registry.results, artifacts=artifacts, workplace=workplace,
         need=scoring_need(*size),
     )  # fmt: skip
+
+
+def _scores(scorer: Scorer, rows: Columns, groups: dict[str, Texts]) -> Scores:
+    cutoffs = scorer.signature.cutoffs(rows.values, rows.rows)
+    return Scores(scorer.scores(rows), groups, None if isinstance(cutoffs, float) else cutoffs)
 
 
 def _check_parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Store) -> Parity:
@@ -102,7 +107,7 @@ def _check_parity(request: ScoreCandidateRequest, scorer: Scorer, artifacts: Sto
 
 def _champion_scores(
     request: ScoreCandidateRequest, candidate: Signature, artifacts: Store, registry: Registry
-) -> tuple[ScoreArray | None, list[str]]:
+) -> tuple[Scores | None, list[str]]:
     """Return the scores (n, k) of the unseen rows by the champion's twin, in the order of the candidate's classes.
 
     The twin has not learned from test rows; the model that serves may have. None, with all reasons, if the champion
@@ -136,17 +141,22 @@ def _score_older(
     slices = slice_rows(together, [table.column(name) for name in sliced])
     body = to_npz(
         candidate=scorer.scores(own),
-        champion=_scores_of(registry.versions.get(request.run.model, number), theirs, scorer.signature, artifacts),
+        champion=_scores_of(
+            registry.versions.get(request.run.model, number), theirs, scorer.signature, artifacts
+        ).scores,
         slices=np.frombuffer(slices.to_bytes(), dtype=np.uint8),
     )
     return artifacts.put(request.run.key(STEP, "older.npz"), body)
 
 
-def _scores_of(version: Version, rows: Columns, candidate: Signature, artifacts: Store) -> ScoreArray:
+def _scores_of(version: Version, rows: Columns, candidate: Signature, artifacts: Store) -> Scores:
     """Return the scores (n, k) of rows by a version's twin, in the order of the candidate's classes."""
     signature = Signature.model_validate_json(artifacts.read(version.signature))
     scores = Scorer(signature, artifacts.read(version.judged)).scores(rows)
-    return scores[:, [signature.classes.index(name) for name in candidate.classes]] if candidate.classes else scores
+    if candidate.classes:
+        scores = scores[:, [signature.classes.index(name) for name in candidate.classes]]
+    cutoffs = signature.cutoffs(rows.values, rows.rows)
+    return Scores(scores, cutoffs=None if isinstance(cutoffs, float) else cutoffs)
 
 
 def _other_target(champion: Signature, candidate: Signature, number: int) -> list[str]:

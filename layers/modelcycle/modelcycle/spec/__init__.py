@@ -23,6 +23,7 @@ from modelcycle.spec.serving import Capture, Evidence, Rollout, Staging
 
 if TYPE_CHECKING:
     from modelcycle.spec.about import About
+    from modelcycle.spec.fairness import Fairness, FairnessLimits, Mitigation
     from modelcycle.spec.parsing import parse
     from modelcycle.spec.pipeline import (
         Algorithm,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from modelcycle.spec.sources import MAIN, Csv, HttpSource, Join, Pages, S3Source, Source, SqlSource, StreamSource
 
 # imported when one of their names is first used: what answers predictions needs none of them, and starts without
-LATE_MODULES = ("about", "rules", "privacy", "retention", "sources", "pipeline", "parsing")
+LATE_MODULES = ("about", "fairness", "rules", "privacy", "retention", "sources", "pipeline", "parsing")
 
 __all__ = [
     "CELL_CHECKS",
@@ -62,11 +63,14 @@ __all__ = [
     "Decide",
     "Direction",
     "Evidence",
+    "Fairness",
+    "FairnessLimits",
     "Features",
     "Gates",
     "HttpSource",
     "Join",
     "Level",
+    "Mitigation",
     "Monitoring",
     "Pages",
     "Pipeline",

@@ -1,4 +1,4 @@
-"""The line and the sentence of a validation error of the pipeline file."""
+"""The line and the sentence of a validation error of a YAML file, such as the pipeline file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 
 import yaml
 
-from modelcycle.spec.pipeline import CROSS_FIELD_ERROR, Pipeline
+from modelcycle.spec.section import CROSS_FIELD_ERROR, Section
 from modelcycle.spec.sources import SOURCE_TYPES
 
 EXPECTED = {
@@ -21,13 +21,14 @@ EXPECTED = {
 """What a key should hold, by the first word of pydantic's error type."""
 
 
-def describe_error(root: yaml.Node | None, error: Any) -> tuple[int, str]:
+def describe_error(root: yaml.Node | None, error: Any, file: type[Section]) -> tuple[int, str]:
     """Return the line, counted from 1, and the sentence of one error.
 
     Parameters
     ----------
     root : the parsed file, which knows the lines
     error : an entry of pydantic's `ValidationError.errors()`
+    file : what the file holds
     """
     if error["type"] == CROSS_FIELD_ERROR:
         return _locate(root, error["ctx"]["path"])[0], error["msg"]
@@ -35,7 +36,7 @@ def describe_error(root: yaml.Node | None, error: Any) -> tuple[int, str]:
     if error["type"] == "union_tag_invalid":
         path = (*path, "type")
     line, node = _locate(root, path)
-    return line, _sentence(error, path, node.value if isinstance(node, yaml.ScalarNode) else None)
+    return line, _sentence(error, path, file, node.value if isinstance(node, yaml.ScalarNode) else None)
 
 
 def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -66,12 +67,12 @@ def _locate(node: yaml.Node | None, path: tuple[int | str, ...]) -> tuple[int, y
     return line, node
 
 
-def _sentence(error: Any, path: tuple[int | str, ...], written: str | None) -> str:
+def _sentence(error: Any, path: tuple[int | str, ...], file: type[Section], written: str | None) -> str:
     """Return the sentence of an error; `written` is the value's text in the file."""
     kind = error["type"]
     key = ".".join(str(part) for part in path) or "the file"
     if kind == "extra_forbidden":
-        close = difflib.get_close_matches(str(path[-1]), _known_keys(error["loc"][:-1]), n=1)
+        close = difflib.get_close_matches(str(path[-1]), _known_keys(file, error["loc"][:-1]), n=1)
         return f"unknown key {key}" + (f", did you mean {close[0]}?" if close else "")
     if kind == "union_tag_invalid":
         return f"{key}: one of {', '.join(sorted(SOURCE_TYPES))} is expected"
@@ -93,9 +94,9 @@ def _sentence(error: Any, path: tuple[int | str, ...], written: str | None) -> s
     return f"{key}: {str(error['msg']).removeprefix('Value error, ').replace('Input should', 'it should')}"
 
 
-def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+def _known_keys(file: type[Section], loc: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the section at pydantic's path may have."""
-    section: Any = Pipeline
+    section: Any = file
     for part in loc:
         if isinstance(part, int):
             section = next(iter(get_args(section)), None)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from modelcycle.cells.numbers import NUMBER_FORMATS, is_number_format
 from modelcycle.spec.about import About
+from modelcycle.spec.fairness import Fairness
 from modelcycle.spec.metrics import METRICS, Task, unknown_metric
 from modelcycle.spec.privacy import Privacy
 from modelcycle.spec.retention import Retention
 from modelcycle.spec.rules import Rules
 from modelcycle.spec.section import MODEL_NAME, ColumnName, Section
+from modelcycle.spec.section import cross_field_error as _cross_field_error
 from modelcycle.spec.serving import Capture, Rollout, Staging
 from modelcycle.spec.sources import MAIN, Csv, Every, Join, S3Source, Source, csv_of, is_pulled
 
@@ -21,9 +22,6 @@ ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 Algorithm = Literal["hist_gradient_boosting", "random_forest", "extra_trees", "linear"]
 
 MAX_NEW_ROWS = 200_000  # monitoring counts the newest rows with an outcome up to this number
-
-CROSS_FIELD_ERROR = "cross_field"
-"""Pydantic error type of a rule over several keys; its context holds `message` and `path`, the key to blame."""
 
 
 def _number_format(text: str) -> str:
@@ -232,6 +230,7 @@ class Pipeline(Section):
     features: Features = Features()
     training: Training = Training()
     gates: Gates = Gates()
+    fairness: Fairness = Fairness()
     staging: Staging = Staging()
     rollout: Rollout = Rollout()
     capture: Capture = Capture()
@@ -280,6 +279,28 @@ class Pipeline(Section):
         return self
 
     @model_validator(mode="after")
+    def _fairness_names_sensitive_columns(self) -> Pipeline:
+        fairness = self.fairness
+        asked = "mitigate" if fairness.mitigate != "none" else "demographic_parity"
+        if not self.sensitive_columns and (fairness.mitigate != "none" or fairness.judges):
+            message = "fairness is about groups: list the columns that tell them under sensitive_columns"
+            raise _cross_field_error(("fairness", asked), message)
+        for name in fairness.columns:
+            if name not in self.sensitive_columns:
+                listed = ", ".join(self.sensitive_columns)
+                message = f"fairness.columns: {name!r} is not one of sensitive_columns ({listed})"
+                raise _cross_field_error(("fairness", "columns", name), message)
+        if self.task == "regression" and fairness.judges:
+            message = "fairness judges rates of predicted classes; the groups of a regression are measured only"
+            raise _cross_field_error(("fairness",), message)
+        if self.task == "regression" and fairness.mitigate != "none":
+            raise _cross_field_error(("fairness", "mitigate"), "mitigate is for classes; this task has none")
+        if self.task == "multiclass" and fairness.mitigate == "thresholds":
+            message = "mitigate: thresholds is for a binary task only; write `reweighing`"
+            raise _cross_field_error(("fairness", "mitigate"), message)
+        return self
+
+    @model_validator(mode="after")
     def _personal_columns_are_not_needed(self) -> Pipeline:
         """Check that nothing needs the values of a column that is not stored as it is."""
         features, rules = self.features, self.rules
@@ -317,7 +338,3 @@ class Pipeline(Section):
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the pipeline file, for editors."""
     return Pipeline.model_json_schema() | {"title": "ModelCycle pipeline"}
-
-
-def _cross_field_error(path: tuple[str, ...], message: str) -> PydanticCustomError:
-    return PydanticCustomError(CROSS_FIELD_ERROR, "{message}", {"message": message, "path": path})

@@ -33,6 +33,7 @@ class ExpectedAnswers:
     instances : the rows, n
     scores : float (n, classes) or (n, 1)
     labels : the prediction of each row
+    cutoffs : thresholds of the rows (n,), or of all; None: that of the signature
     unit : of a difference: the rounding of large terms stays when they add up to a small one
     """
 
@@ -41,6 +42,7 @@ class ExpectedAnswers:
     scores: ScoreArray
     labels: list[str | float]
     unit: float
+    cutoffs: float | npt.NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, signature: Signature, columns: Columns, scores: ScoreArray, rows: int) -> ExpectedAnswers:
@@ -57,8 +59,9 @@ class ExpectedAnswers:
             signature,
             signature.instances(columns.take(positions)),
             scores[positions],
-            list(predictions(scores[positions], signature)),
+            list(predictions(scores[positions], signature, columns.take(positions))),
             deviation if np.isfinite(deviation) and deviation > 0 else 1.0,
+            signature.cutoffs(columns.take(positions).values, len(positions)),
         )
 
     def differs(self, row: int, prediction: str | float, probabilities: Mapping[str, float] | None) -> bool:
@@ -72,7 +75,7 @@ class ExpectedAnswers:
         )
         if probabilities is None or prediction == self.labels[row]:
             return not is_close
-        return not is_close or not self._is_tie(expected)
+        return not is_close or not self._is_tie(row)
 
     def on_record(self, rows: int) -> dict[str, Any]:
         """Return at most `rows` of the rows with their answers as JSON values, for checks of later code.
@@ -106,7 +109,7 @@ class ExpectedAnswers:
             "instance": self.instances[row],
             "prediction": self.labels[row],
             "probabilities": None if regression else self._probabilities(row),
-            "tie": not regression and self._is_tie(self.scores[row]),
+            "tie": not regression and self._is_tie(row),
         }
 
     def _is_json(self, row: int) -> bool:
@@ -117,10 +120,13 @@ class ExpectedAnswers:
     def _probabilities(self, row: int) -> dict[str, float]:
         return {name: float(score) for name, score in zip(self.signature.classes, self.scores[row], strict=True)}
 
-    def _is_tie(self, scores: ScoreArray) -> bool:
+    def _is_tie(self, row: int) -> bool:
         """Return whether the probabilities are so close to the decision that rounding may change the class."""
+        scores = self.scores[row]
         if len(scores) == 2:
-            return bool(abs(scores[1] - self.signature.threshold) <= SCORE_TOLERANCE)
+            cutoffs = self.signature.threshold if self.cutoffs is None else self.cutoffs
+            cutoff = cutoffs if isinstance(cutoffs, float) else float(cutoffs[row])
+            return bool(abs(scores[1] - cutoff) <= SCORE_TOLERANCE)
         highest, second = np.sort(scores)[::-1][:2]
         return bool(highest - second <= 2 * SCORE_TOLERANCE)
 

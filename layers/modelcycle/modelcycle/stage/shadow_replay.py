@@ -177,8 +177,9 @@ def _compared(
     requests: Sequence[CapturedRequest], champion: LoadedVersion, candidate: LoadedVersion,
     champion_scores: ScoreArray, candidate_scores: ScoreArray,
 ) -> Iterator[Compared]:  # fmt: skip
-    before = predictions(champion_scores, champion.signature)
-    after = predictions(candidate_scores, candidate.signature)
+    instances = [request.instance for request in requests]
+    before = _labels(instances, champion_scores, champion)
+    after = _labels(instances, candidate_scores, candidate)
     if candidate.signature.task == "regression":
         values = champion_scores[:, 0].astype(np.float64)
         distances = np.abs(candidate_scores[:, 0] - values)
@@ -195,6 +196,11 @@ def _compared(
             _of_classes(candidate_scores[row], candidate, before[row], after[row]),
             float(distances[row]) if answered else None, bool(differ[row]),
         )  # fmt: skip
+
+
+def _labels(instances: Sequence[dict[str, Any]], scores: ScoreArray, version: LoadedVersion) -> list[str] | list[float]:
+    columns, _ = version.reader.read([_adapted(instance, version) for instance in instances])
+    return predictions(scores, version.signature, columns)
 
 
 def _total_variation(

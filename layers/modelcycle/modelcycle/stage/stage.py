@@ -9,10 +9,12 @@ from typing import Any
 
 from modelcycle.faults import Fault, NotAllowed, Throttled, Transient
 from modelcycle.invocations import Invocations
+from modelcycle.key_service import KeyService
 from modelcycle.messages import Artifact, Message, Staged, StageRequest
 from modelcycle.model.answer import LoadedVersion, load_version
 from modelcycle.model.columns import Columns
 from modelcycle.model.scoring import Scores
+from modelcycle.policy import UNKNOWN, Shelf, approvals_needed
 from modelcycle.registry import Registry, Route, Standing, State, keys, state_in_words
 from modelcycle.spec import Pipeline
 from modelcycle.stage.candidate import Candidate
@@ -39,16 +41,20 @@ class Places:
     ----------
     artifacts, data : the buckets
     candidate : the function that serves any registered version
+    keys : check the versions' signatures
     code : version of the code
     approval : whether a person has to approve each version here, whatever its pipeline file says
+    policies : that are deployed; None: none of them asks for approvals
     """
 
     artifacts: Store
     data: Store
     registry: Registry
     candidate: Invocations
+    keys: KeyService
     code: str
     approval: bool = False
+    policies: Shelf | None = None
 
 
 class _Reported(Message):
@@ -78,7 +84,11 @@ def stage(request: StageRequest, places: Places) -> Staged:
         results=registry.results, artifacts=artifacts,
     ).report  # fmt: skip
     report = read_json(artifacts, artifact)  # that of the first delivery
-    reasons_to_ask = [*request.validate_.ask, *([STACK_ASKS] if places.approval else [])]
+    reasons_to_ask = [
+        *request.validate_.ask,
+        *([STACK_ASKS] if places.approval else []),
+        *_policy_asks(request, places),
+    ]
     ask = pipeline.approval.required or bool(reasons_to_ask)
     standing = _move_version(request, report, ask, reasons_to_ask, registry)
     verdict, reasons = report["verdict"], report["reasons"]
@@ -104,6 +114,22 @@ def stage(request: StageRequest, places: Places) -> Staged:
     )
 
 
+def _policy_asks(request: StageRequest, places: Places) -> list[str]:
+    """Return why the policy wants approvals, as a sentence; nothing if it wants none."""
+    policy = places.policies.policy_of(request.run.model) if places.policies else None
+    needed = approvals_needed(policy, request.run.author or UNKNOWN) if policy else 0
+    if policy is None or not needed:
+        return []
+    eyes = ""
+    if policy.approvals.four_eyes:
+        eyes = (
+            f", none of them by {request.run.author}, who started the run" if request.run.author else
+            ", two at least, because nobody knows who started the run"
+        )  # fmt: skip
+    plural = "approval" if needed == 1 else "approvals"
+    return [f"{policy.title} asks for {needed} {plural}{eyes}"]
+
+
 def _figures(report: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of the load test and the replay that the result has."""
     load, replayed = report.get("load"), report.get("replay")
@@ -126,7 +152,7 @@ def _report(request: StageRequest, pipeline: Pipeline, places: Places) -> Artifa
     model, number = request.run.model, request.register_.version
     route = registry.routes.get(model)  # a decision made after this has priority over the rollout
     version = registry.versions.get(model, number)
-    served = load_version(version, artifacts)
+    served = load_version(version, artifacts, places.keys)
     test_rows = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
     scores = Scores.from_bytes(artifacts.read(request.refit.scores or request.score_candidate.scores)).scores
     expected = ExpectedAnswers.of(served.signature, test_rows, scores, pipeline.staging.rows)
@@ -190,7 +216,7 @@ def _replay(
 def _champion(findings: Findings, model: str, number: int, places: Places) -> LoadedVersion | None:
     """Load the champion; one that is gone is no reason against the candidate."""
     try:
-        return load_version(places.registry.versions.get(model, number), places.artifacts)
+        return load_version(places.registry.versions.get(model, number), places.artifacts, places.keys)
     except (Transient, Throttled):
         raise
     except Fault as fault:

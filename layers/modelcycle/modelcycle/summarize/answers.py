@@ -56,7 +56,8 @@ def _score_sql(signature: Signature, probabilities: Mapping[str, str]) -> str:
 
 
 def _count_classes(rows: Rows, signature: Signature, reference: Reference) -> list[ColumnCounts]:
-    codes = scoring.predicted_codes(reference.scores, signature.threshold)
+    cutoffs = signature.threshold if reference.cutoffs is None else reference.cutoffs
+    codes = scoring.predicted_codes(reference.scores, cutoffs)
     counts = np.bincount(codes, minlength=len(signature.classes)).tolist()
     expected = _class_side(dict(zip(signature.classes, counts, strict=True)), signature.classes)
     each = ", ".join(f"count(*) FILTER ({window})" for window in rows.windows)

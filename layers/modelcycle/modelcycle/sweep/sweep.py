@@ -129,7 +129,7 @@ def _delete(
     if erased:
         tombstones: Artifact = put_json(artifacts, f"{model}/erasures/{name}/tombstones.json", content)
         registry.audit.add(
-            model, keys.decision_to_expire(name),
+            model, keys.decision_to_sweep(name),
             Entry(
                 subject=f"{area.kind} of {model}", decision="erased", by="retention",
                 why=f"older than {getattr(pipeline.retention, area.kind)}",

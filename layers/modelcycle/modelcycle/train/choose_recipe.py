@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.messages import Calibration, Member, Recipe, Trial
+from modelcycle.messages import Calibration, Member, Mitigated, Recipe, Trial
 from modelcycle.model.calibration import calibrate
 from modelcycle.model.recipe import weighted_mean
 from modelcycle.model.scoring import predicted_codes
@@ -17,6 +17,7 @@ from modelcycle.spec import Decide
 from modelcycle.train.blend import choose_blend
 from modelcycle.train.calibrate import choose_calibration
 from modelcycle.train.held_out import HeldOut
+from modelcycle.train.mitigate import Mitigation, codes_with, told, told_thresholds
 from modelcycle.train.threshold import choose_threshold
 
 
@@ -26,15 +27,19 @@ class ChosenRecipe:
 
     recipe: Recipe
     notes: list[str]
+    mitigated: Mitigated | None = None
 
 
-def choose_recipe(held_out: HeldOut, signature: Signature, decide: Decide) -> ChosenRecipe:
+def choose_recipe(
+    held_out: HeldOut, signature: Signature, decide: Decide, mitigation: Mitigation | None = None
+) -> ChosenRecipe:
     """Choose a recipe by held-out scores.
 
     Parameters
     ----------
     held_out : trials, the best one first
     decide : how the pipeline file wants the threshold to be chosen
+    mitigation : of the same held-out rows; None if the pipeline file asks for none
     """
     members, notes = [Member(trial=held_out.trials[0].trial)], []
     scores = held_out.scores[0].astype(np.float64)
@@ -64,7 +69,28 @@ def choose_recipe(held_out: HeldOut, signature: Signature, decide: Decide) -> Ch
     if threshold is not None:
         notes.append(_threshold_note(threshold, scores, held_out.target, signature, decide))
     notes += _one_class_note(scores, threshold, signature)
-    return ChosenRecipe(Recipe(members=members, calibration=calibration, threshold=threshold), notes)
+    recipe = Recipe(members=members, calibration=calibration, threshold=threshold)
+    if mitigation is None:
+        return ChosenRecipe(recipe, notes)
+    return _mitigated(ChosenRecipe(recipe, notes), mitigation, scores, held_out.target, signature, decide)
+
+
+def _mitigated(
+    chosen: ChosenRecipe, mitigation: Mitigation, scores: npt.NDArray[np.float64], target: npt.NDArray[Any],
+    signature: Signature, decide: Decide,
+) -> ChosenRecipe:  # fmt: skip
+    """Return a recipe with what the pipeline file asks for against unfairness."""
+    recipe = chosen.recipe
+    if mitigation.reweigh:
+        return ChosenRecipe(recipe.model_copy(update={"reweigh": mitigation.reweigh}), chosen.notes)
+    common = DEFAULT_THRESHOLD if recipe.threshold is None else recipe.threshold
+    groups = None if signature.task != "binary" else mitigation.thresholds(scores[:, 1], target, common, decide)
+    if groups is None:
+        return chosen
+    before = predicted_codes(scores.astype(np.float32), common)
+    changed = mitigation.measured(before, codes_with(scores, groups, common, mitigation.rows), target)
+    notes = [*chosen.notes, told_thresholds(groups, common, signature.classes[1]), told(changed)]
+    return ChosenRecipe(recipe.model_copy(update={"groups": groups}), notes, changed)
 
 
 def _named(members: list[Member]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,13 @@ class HeldOut:
     trials : results, t of them
     scores : float32 (t, m, k) of the m held-out rows
     target : of these rows, class codes or numbers (m,)
+    rows : their positions (m,) among the training and then the validation rows
     """
 
     trials: list[TrialResult]
     scores: npt.NDArray[np.float32]
     target: npt.NDArray[Any]
+    rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 def read_held_out(finished: list[TrialResult], target: npt.NDArray[Any], artifacts: Store) -> HeldOut:
@@ -68,7 +70,8 @@ def read_held_out(finished: list[TrialResult], target: npt.NDArray[Any], artifac
         tables.append(scores[evenly(len(scores))])
     if positions is None:
         raise BadMessage("the best trial has no scores of held-out rows", "select_model", "start a new run")
-    return HeldOut(trials, np.stack(tables), target[positions[evenly(len(positions))]])
+    chosen = positions[evenly(len(positions))]
+    return HeldOut(trials, np.stack(tables), target[chosen], chosen)
 
 
 def evenly(rows: int) -> npt.NDArray[np.int64]:

@@ -29,14 +29,17 @@ class Rows:
     ----------
     frame : DataFrame (n, inputs) of `pipeline.frame`
     target : class codes or numbers (n,)
+    weights : of the rows (n,); None: all are equal
     """
 
     frame: Any
     target: npt.NDArray[Any]
+    weights: npt.NDArray[np.float64] | None = None
 
     def take(self, positions: npt.NDArray[np.int64]) -> Rows:
         """Return the rows at these positions."""
-        return Rows(self.frame.iloc[positions], self.target[positions])
+        weights = None if self.weights is None else self.weights[positions]
+        return Rows(self.frame.iloc[positions], self.target[positions], weights)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def score_held_out(
         scores = []
         for split in splits:
             learned = rows.take(split.fit)
-            fitted = pipeline.fit(_model(trial, plan, task), learned.frame, learned.target)
+            fitted = pipeline.fit(_model(trial, plan, task), learned.frame, learned.target, learned.weights)
             scores.append(pipeline.scores(fitted, rows.take(split.judge).frame, n_classes))
         return HeldOutScores(trial, positions, np.concatenate(scores))
     boosted = []
@@ -140,12 +143,14 @@ def _boost(trial: Trial, plan: FeaturePlan, task: Task, fit: Rows, judge: Rows, 
     with threadpool_limits(1):
         if known.any():
             estimator.set_params(early_stopping=True, n_iter_no_change=PATIENCE, scoring="loss")
-            held_out = {"X_val": judged[known], "y_val": judge_target[known]}
+            held_out: dict[str, Any] = {"X_val": judged[known], "y_val": judge_target[known]}
+            if judge.weights is not None:
+                held_out["sample_weight_val"] = judge.weights[known]
         else:
             held_out = {}
         for limit in _limits(estimator.max_iter, stop_at):
             estimator.set_params(max_iter=limit, warm_start=stop_at is not None)
-            estimator.fit(fitted, target, **held_out)
+            estimator.fit(fitted, target, fit.weights, **held_out)
             if estimator.n_iter_ < limit or (stop_at is not None and monotonic() > stop_at):
                 break
     return _Boosted(estimator, judged, mean, scale)

@@ -54,6 +54,8 @@ def run_trial(
     parameters: dict[str, Any] = {"ordered": ordered, "seconds": pipeline.training.seconds}
     if not is_hurried and request.preprocess.kept >= MANY_ROWS:
         parameters["hurried"] = False
+    if pipeline.fairness.mitigate == "reweighing":
+        parameters["reweigh"] = pipeline.sensitive_columns
 
     def is_over() -> bool:
         return request.ends_at is not None and datetime.now(UTC) > request.ends_at
@@ -61,7 +63,7 @@ def run_trial(
     def work() -> TrialResult:
         if is_over():
             raise _OutOfTime
-        data = read_training_data(request, artifacts)
+        data = read_training_data(request, artifacts, pipeline)
         started = time.perf_counter()
         try:
             trial, loss, scores = _evaluate(request, data, artifacts, ordered, is_hurried)
@@ -94,7 +96,7 @@ def _evaluate(
     request: RunTrialRequest, data: TrainingData, artifacts: Store, ordered: bool, is_hurried: bool
 ) -> tuple[Trial, float, Artifact]:
     """Return the trial with all parameters, its loss, and the artifact of its held-out scores."""
-    rows = Rows(*data.all_rows())
+    rows = Rows(*data.all_rows(), data.weights())
     splits = read_splits(request.preprocess, artifacts, rows.target, request.folds, ordered=ordered)
     if not splits:
         raise ValueError("no fold leaves rows of two classes to learn from")

@@ -58,35 +58,51 @@ def choose_threshold(decide: Decide, scores: npt.NDArray[Any], target: npt.NDArr
     if ordered[0] < 1:  # no threshold rejects a probability of 1
         accepted = np.concatenate([[0], accepted])
     true_positive = np.concatenate([[0], np.cumsum(positive)])[accepted]
-    quality = _quality(decide, true_positive, accepted, int(positive.sum()), len(ordered))
+    of_all = int(positive.sum()), len(ordered)
+    qualities = quality(decide, true_positive, accepted, of_all, of_all)
     # rounding must not decide between equally good thresholds
-    best = np.flatnonzero(quality >= quality.max() - 1e-12)
-    thresholds = [_between(*_neighbours(ordered, int(accepted[position])), usual) for position in best]
+    best = np.flatnonzero(qualities >= qualities.max() - 1e-12)
+    thresholds = [threshold_accepting(ordered, int(accepted[position]), usual) for position in best]
     return min(thresholds, key=lambda threshold: abs(threshold - usual))
 
 
-def _quality(decide: Decide, true_positive: Array, accepted: Array, positives: int, rows: int) -> Array:
-    """Return the metric, or the cost below zero, of each threshold.
+def quality(
+    decide: Decide, true_positive: Array, accepted: Array, of_rows: tuple[int, int], of_all: tuple[int, int]
+) -> Array:
+    """Return the metric, or the cost below zero, of each threshold. Except for f1, those of parts of the rows add up.
 
     Parameters
     ----------
     true_positive, accepted : by threshold, the positive rows and all rows that it accepts
-    positives, rows : of all
+    of_rows : positive rows and all rows among those that the thresholds divide
+    of_all : the same of all rows; differs from `of_rows` where these are a part
     """
+    (positives, rows), (all_positives, all_rows) = of_rows, of_all
     false_positive = accepted - true_positive
     false_negative, negatives = positives - true_positive, rows - positives
     if decide.costs is not None:
         cost: Array = decide.costs.false_positive * false_positive + decide.costs.false_negative * false_negative
-        return -cost / max(rows, 1)
+        return -cost / max(all_rows, 1)
     if decide.metric == "f1":
         f1: Array = 2 * true_positive / np.maximum(accepted + positives, 1)
         return f1
     true_negative = negatives - false_positive
-    if decide.metric == "accuracy":
-        accuracy: Array = (true_positive + true_negative) / max(rows, 1)
-        return accuracy
-    balanced: Array = (true_positive / max(positives, 1) + true_negative / max(negatives, 1)) / 2
-    return balanced
+    if decide.metric == "balanced_accuracy":
+        balanced: Array = (true_positive / max(all_positives, 1) + true_negative / max(all_rows - all_positives, 1)) / 2
+        return balanced
+    accuracy: Array = (true_positive + true_negative) / max(all_rows, 1)
+    return accuracy
+
+
+def threshold_accepting(ordered: npt.NDArray[np.float32], accepted: int, usual: float) -> float:
+    """Return a short threshold that accepts the first rows by descending score: `usual` if it does.
+
+    Parameters
+    ----------
+    ordered : scores (m,), descending
+    accepted : how many rows; not fewer than all that have the same score
+    """
+    return _between(*_neighbours(ordered, accepted), usual)
 
 
 def _neighbours(ordered: npt.NDArray[np.float32], accepted: int) -> tuple[float, float]:

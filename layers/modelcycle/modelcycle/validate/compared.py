@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from modelcycle.measured.metrics import measure
 from modelcycle.measured.units import Units
+from modelcycle.model.group_cutoffs import Cutoffs, of_rows
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import Scores
 from modelcycle.spec import Task, is_better
@@ -43,7 +44,7 @@ class JudgedRows:
     target: Array
     scores: Scores
     units: Units
-    threshold: float
+    threshold: Cutoffs
     baseline: dict[str, Any]
 
 
@@ -63,7 +64,7 @@ class Compared:
     candidate_metrics: dict[str, float]
     positions: Array
     scores: Array
-    threshold: float
+    threshold: Cutoffs
 
     @property
     def rows(self) -> int:
@@ -72,7 +73,7 @@ class Compared:
 
 
 def compare_models(
-    name: str, rows: JudgedRows, positions: Array, scores: Array, metric: str, threshold: float
+    name: str, rows: JudgedRows, positions: Array, scores: Array, metric: str, threshold: Cutoffs
 ) -> Compared:
     """Compare the candidate with another model by the loss of each row.
 
@@ -82,13 +83,13 @@ def compare_models(
     positions : of the compared rows (m,) among the test rows
     scores : of the other model (m, k), in the order of the candidate's classes
     metric : to name in the sentence
-    threshold : from which the other model predicts the positive class
+    threshold : from which the other model predicts the positive class, on all compared rows or on each (m,)
     """
     target, own = rows.target[positions], rows.scores.scores[positions]
     losses = row_losses(scores, target, rows.task)
     comparison = compare(row_losses(own, target, rows.task), losses, rows.units.take(positions))
     metrics, _ = measure(scores, target, rows.task, threshold)
-    candidate_metrics, _ = measure(own, target, rows.task, rows.threshold)
+    candidate_metrics, _ = measure(own, target, rows.task, of_rows(rows.threshold, positions))
     value, own_value = metrics.get(metric), candidate_metrics.get(metric)
     if name != "baseline":
         figures = "" if value is None or own_value is None else f": {metric} {value:.3g}, this model {own_value:.3g},"

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.model.columns import Texts
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.spec import Task
+from modelcycle.validate.sensitive_groups import Grouping
 
-MISSING_GROUP = "(missing)"
 MIN_COMPARED_ROWS = 30  # a smaller group is reported, but enters no difference between groups
 Array = npt.NDArray[Any]
 
 
 def group_metrics(
-    scores: Array, target: Array, task: Task, groups: dict[str, Texts], threshold: float = DEFAULT_THRESHOLD
+    scores: Array, target: Array, task: Task, groupings: Sequence[Grouping], threshold: Any = DEFAULT_THRESHOLD
 ) -> dict[str, dict[str, Any]]:
     """Compute the metrics of each group, and the largest difference between two groups.
 
@@ -28,12 +27,12 @@ def group_metrics(
     ----------
     scores : probabilities (n, k), or values (n, 1)
     target : codes (n,), or numbers (n,)
-    groups : by sensitive column, the group (n,) of each row
-    threshold : probability from which the second of two classes is predicted
+    groupings : of the rows
+    threshold : probability from which the second of two classes is predicted; or one for each row (n,)
 
     Returns
     -------
-    {column: {"groups": {group: {metric: value}}, "differences": {metric: value}}}. A metric that is undefined in a
+    {title: {"groups": {group: {metric: value}}, "differences": {metric: value}}}. A metric that is undefined in a
     group (recall without positives) is left out there.
     """
     from fairlearn.metrics import MetricFrame
@@ -43,19 +42,16 @@ def group_metrics(
     predicted = scores[:, 0].astype(np.float64) if task == "regression" else predicted_codes(scores, threshold)
     metrics = _metrics(task)
     report: dict[str, dict[str, Any]] = {}
-    for column, texts in groups.items():
-        names = texts.strings(missing=MISSING_GROUP)
-        frame = MetricFrame(metrics=metrics, y_true=target, y_pred=predicted, sensitive_features=names)
-        by_group = {str(name): _finite(values) for name, values in frame.by_group.to_dict(orient="index").items()}
-        compared_names = [name for name, values in by_group.items() if values["rows"] >= MIN_COMPARED_ROWS]
+    for grouping in groupings:
+        frame = MetricFrame(metrics=metrics, y_true=target, y_pred=predicted, sensitive_features=grouping.codes)
+        of_code = {int(code): _finite(values) for code, values in frame.by_group.to_dict(orient="index").items()}
+        compared_codes = [code for code, values in of_code.items() if values["rows"] >= MIN_COMPARED_ROWS]
         differences: dict[str, float] = {}
-        if len(compared_names) > 1:
-            rows = np.isin(names, compared_names)
-            compared = MetricFrame(
-                metrics=metrics, y_true=target[rows], y_pred=predicted[rows], sensitive_features=names[rows]
-            )
-            differences = _finite(compared.difference(method="between_groups").drop("rows").to_dict())
-        report[column] = {"groups": by_group, "differences": differences}
+        if len(compared_codes) > 1:
+            compared = frame.by_group.loc[compared_codes].astype(float)
+            differences = _finite((compared.max() - compared.min()).drop("rows").to_dict())
+        by_group = {grouping.names[code]: values for code, values in of_code.items()}
+        report[grouping.title] = {"groups": by_group, "differences": differences}
     return report
 
 
@@ -76,6 +72,7 @@ def _metrics(task: Task) -> dict[str, Any]:
             "selection_rate": fl.selection_rate,
             "true_positive_rate": _rate(fl.true_positive_rate, 1),
             "false_positive_rate": _rate(fl.false_positive_rate, 0),
+            "precision": lambda target, predicted: sk.precision_score(target, predicted, zero_division=np.nan),
         }
     return metrics
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.model.group_cutoffs import of_rows
 from modelcycle.validate.compared import Compared, JudgedRows, compare_models
 from modelcycle.validate.gates import Gate
 
@@ -59,7 +60,7 @@ def compare_on_new_rows(
         return _on_all_rows(champion, recent, version) if must_win else None
     positions = champion.positions[recent]
     compared = compare_models(
-        f"version {version}", rows, positions, champion.scores[recent], metric, champion.threshold
+        f"version {version}", rows, positions, champion.scores[recent], metric, of_rows(champion.threshold, recent)
     )
     comparison = compared.reference.comparison
     lost = comparison.verdict == "worse" and -comparison.advantage > margin * compared.reference.loss

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.model.group_cutoffs import Cutoffs
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
 
@@ -14,7 +15,9 @@ RESIDUAL_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 Array = npt.NDArray[Any]
 
 
-def confusion(scores: Array, target: Array, classes: list[str], threshold: float = DEFAULT_THRESHOLD) -> dict[str, Any]:
+def confusion(
+    scores: Array, target: Array, classes: list[str], threshold: Cutoffs = DEFAULT_THRESHOLD
+) -> dict[str, Any]:
     """Return the rows by true class (outer list) and predicted class (inner list).
 
     Parameters

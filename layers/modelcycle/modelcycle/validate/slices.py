@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.measured.grouped_means import Numbers, holm, means, means_against_rest, upper_p
+from modelcycle.model.group_cutoffs import Cutoffs
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
@@ -47,7 +48,7 @@ class SlicedChampion:
     version: int
     scores: Array
     positions: Array
-    threshold: float = DEFAULT_THRESHOLD
+    threshold: Cutoffs = DEFAULT_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def slice_report(
     champion: SlicedChampion | None = None,
     *,
     margin: float = 0.0,
-    threshold: float = DEFAULT_THRESHOLD,
+    threshold: Cutoffs = DEFAULT_THRESHOLD,
     clusters: Array | None = None,
 ) -> SliceReport:
     """Search the slices.
@@ -224,7 +225,7 @@ def _compare_slices(
     return sorted(entries, key=lambda entry: (not entry["lost"], entry["p"]))
 
 
-def _shown_errors(scores: Array, target: Array, task: Task, threshold: float) -> Numbers:
+def _shown_errors(scores: Array, target: Array, task: Task, threshold: Cutoffs) -> Numbers:
     """Return what people see of each row (n,): whether the class is right, or the squared error."""
     if task == "regression":
         return row_losses(scores, target, task)

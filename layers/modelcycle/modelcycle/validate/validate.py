@@ -17,6 +17,7 @@ from modelcycle.messages import Chain, Run, Validated, ValidateRequest
 from modelcycle.model.columns import Columns, TableSchema
 from modelcycle.model.distances import prediction_distance
 from modelcycle.model.evidence import Evidence
+from modelcycle.model.group_cutoffs import Cutoffs, of_rows
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import DEFAULT_THRESHOLD, Signature
@@ -29,6 +30,9 @@ from modelcycle.validate.chain import extend
 from modelcycle.validate.compared import Compared, JudgedRows, beyond_a_constant, compare_models, worse_than_none
 from modelcycle.validate.evidence import evidence_report
 from modelcycle.validate.fairness import group_metrics
+from modelcycle.validate.fairness_gates import check_fairness, fairness_gates
+from modelcycle.validate.fairness_price import price_of_fairness
+from modelcycle.validate.fairness_report import fairness_report
 from modelcycle.validate.gates import (
     Gate,
     baseline_gate,
@@ -37,9 +41,11 @@ from modelcycle.validate.gates import (
     minimum_gates,
     uncompared_gate,
 )
+from modelcycle.validate.mitigation import mitigation
 from modelcycle.validate.new_rows import compare_on_new_rows
 from modelcycle.validate.older_slices import lost_older_slices
 from modelcycle.validate.report import confusion, residuals
+from modelcycle.validate.sensitive_groups import groupings
 from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
 
@@ -61,16 +67,18 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
 
     Raises
     ------
-    BadPipeline : `gates.minimum` names a metric that the task does not have
+    BadPipeline : `gates.minimum` names a metric that the task does not have, or `fairness` asks for what it has not
     """
     pipeline = pipeline_of(artifacts, request.run)
     check_metric_names(pipeline.gates, request.preprocess.task)
+    check_fairness(pipeline.fairness, request.preprocess.task)
 
     def work() -> Validated:
         return _validate(request, pipeline, artifacts, registry)
 
     parameters = {
-        "gates": pipeline.gates.model_dump(mode="json"), "refit": pipeline.training.refit,
+        "gates": pipeline.gates.model_dump(mode="json"), "fairness": pipeline.fairness.model_dump(mode="json"),
+        "refit": pipeline.training.refit,
         "capture": pipeline.capture.model_dump(mode="json"), "must_win": _must_win(request.run),
     }  # fmt: skip
     return reuse_or_run(
@@ -121,10 +129,21 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     left_out_why = request.find_unseen.older_left_out
     if left_out_why:
         gates.append(Gate("gates.older_slices", True, f"not compared on rows before the window: {left_out_why}"))
+    grouped = groupings(rows.scores.groups)
+    fairness = fairness_report(
+        rows.scores.scores, rows.target, task, rows.classes, grouped, rows.units, rows.threshold, pipeline.fairness
+    )
+    fair = fairness_gates(pipeline.fairness, fairness.compared, grouped)
+    gates += fair.gates
+    mitigated = mitigation(
+        rows, _signature(request, artifacts).threshold, grouped, pipeline.fairness, fairness.figures,
+        request.select_model.mitigated,
+    )  # fmt: skip
+    gates, price = price_of_fairness(gates, against_champion, scored.champion, rows, pipeline.fairness)
     verdict, reasons = _verdict(gates)
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if verdict == "passed":
-        ask = [*request.preprocess.ask, *ask]
+        ask = [*request.preprocess.ask, *ask, *fair.ask, *price]
     if request.find_unseen.champion_lost:
         reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
     if champion is not None and _is_champion(request, pipeline, champion):
@@ -146,7 +165,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         "rows": dict(zip(("train", "validation", "test"), request.preprocess.split, strict=True)),
         "independent": rows.units.count,
         "metric": metric,
-        "threshold": rows.threshold if task == "binary" else None,
+        "threshold": rows.threshold if task == "binary" and isinstance(rows.threshold, float) else None,
         "interval": {"level": CONFIDENCE_LEVEL, "low": shown[0], "high": shown[1]},
         "intervals": intervals,
         "metrics": {
@@ -167,7 +186,8 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
             "new_rows": _comparison_json(on_new_rows.compared if on_new_rows else None),
         },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
-        "groups": group_metrics(rows.scores.scores, rows.target, task, rows.scores.groups, rows.threshold),
+        "groups": group_metrics(rows.scores.scores, rows.target, task, grouped, rows.threshold),
+        "fairness": fairness.json | ({"mitigation": mitigated.json} if mitigated.json else {}),
         "slices": slices.json if slices is not None else None,
         "evidence": _evidence(request, rows, artifacts),
     } | _tables(rows)
@@ -182,6 +202,8 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         baseline=against_baseline.metrics,
         champion=against_champion.metrics if against_champion else None,
         interval=shown,
+        figures=fairness.figures,
+        notes=[*mitigated.notes, *fairness.notes],
         report=put_json(artifacts, request.run.key(STEP, "report.json"), report),
     )
 
@@ -198,9 +220,17 @@ def _read_judged(request: ValidateRequest, artifacts: Store) -> JudgedRows:
         target=labels.target,
         scores=scores,
         units=Units.of(len(labels.target), None if clusters is None else np.asarray(clusters)),
-        threshold=Signature.model_validate_json(artifacts.read(request.select_model.signature)).threshold,
+        threshold=_cutoffs(scores, _signature(request, artifacts)),
         baseline=read_json(artifacts, request.select_model.baseline),
     )
+
+
+def _signature(request: ValidateRequest, artifacts: Store) -> Signature:
+    return Signature.model_validate_json(artifacts.read(request.select_model.signature))
+
+
+def _cutoffs(scores: Scores, signature: Signature) -> Cutoffs:
+    return signature.threshold if scores.cutoffs is None else scores.cutoffs
 
 
 def _shown_metric(task: Task, baseline: dict[str, Any], metrics: dict[str, float]) -> str:
@@ -237,13 +267,14 @@ def _compare_with_champion(
         sentences = sentences or [f"{name} cannot score these rows"]
         return None, [f"not compared with {name}: {sentence}" for sentence in sentences]
     positions = from_npz(artifacts.read(unseen.positions))["positions"]
-    scores = Scores.from_bytes(artifacts.read(scored.champion_scores)).scores
+    stored = Scores.from_bytes(artifacts.read(scored.champion_scores))
+    scores = stored.scores
     if len(scores) != len(positions):
         raise BadMessage("the champion's scores do not belong to the unseen rows", STEP, "start a new run")
     if rows.units.take(positions).count < 2:
         one = f" but {len(positions):,}, which belong together" if len(positions) else ""
         return None, [f"not compared with {name}: it has learned from all test rows{one}"]
-    threshold = Signature.model_validate_json(artifacts.read(champion.signature)).threshold
+    threshold = _cutoffs(stored, Signature.model_validate_json(artifacts.read(champion.signature)))
     return compare_models(name, rows, positions, scores, metric, threshold), []
 
 
@@ -259,7 +290,9 @@ def _prediction_distance(rows: JudgedRows, champion: Compared | None) -> float |
     if champion is None:
         return None
     own = rows.scores.scores[champion.positions]
-    return prediction_distance(champion.scores, own, rows.task, (champion.threshold, rows.threshold))
+    return prediction_distance(
+        champion.scores, own, rows.task, (champion.threshold, of_rows(rows.threshold, champion.positions))
+    )
 
 
 def _verdict(gates: list[Gate]) -> tuple[Literal["passed", "refused", "unchanged"], list[str]]:

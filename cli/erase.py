@@ -1,0 +1,212 @@
+"""`erase`: take the rows of a person out of everything that a model keeps."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import secrets
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cli import console
+from cli.options import Options
+from cli.place import Place
+from cli.polling import attempts
+from cli.retrain import ask
+from cli.screens.erasures import found_text, none_text, receipt_text
+from modelcycle.faults import BadInput, Fault, NotAllowed, Unknown
+from modelcycle.messages import Wanted
+from modelcycle.messages.erasure import MAX_CONDITIONS, MAX_SUBJECTS, MAX_UNASKED_ROWS, erasure_prefix, request_key
+
+TIMEOUT = 24 * 3600.0  # seconds, of an erasure
+ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
+
+
+def erase(
+    model: str, subjects: Sequence[str], file: Path | None, rows: int | None, why: str, resume: str | None,
+    options: Options, *, yes: bool, retrain: bool,
+) -> int:  # fmt: skip
+    """Show what was found of a person; erase it when that is confirmed.
+
+    Parameters
+    ----------
+    subjects : COLUMN=VALUE, or several joined by `&` that have to match together
+    file : instead, JSON: a list of objects {column: value}; so no value stands in the history of a shell
+    rows : how many rows are meant, if they are more than MAX_UNASKED_ROWS
+    resume : the id of an erasure that failed or was interrupted: it goes on
+    yes : do not ask
+    retrain : ask for a run when the rows are gone
+
+    Raises
+    ------
+    BadInput : the subjects cannot be read
+    NotAllowed : more rows match than were confirmed
+    """
+    wanted = [] if resume else _subjects(subjects, file)
+    place = options.open_place()
+    place.check_model(model)
+    if resume:
+        return _take_up(place, model, resume, options)
+    erasure = f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
+    request = Wanted(
+        model=model, subjects=wanted, rows=rows, retrain=retrain, by=getpass.getuser(), why=why,
+        asked_at=datetime.now(UTC),
+    )  # fmt: skip
+    body = request.model_dump_json(by_alias=True).encode()
+    place.s3.put_object(Bucket=place.output("ArtifactBucket"), Key=request_key(model, erasure), Body=body)
+    console.say(f"looking for the rows; the erasure has the id {erasure}")
+    _run(place, model, erasure, "find")
+    preview = _read(place, model, erasure, "preview.json")
+    if not preview["objects"]:
+        _run(place, model, erasure, "erase")  # writes the receipt, and deletes the request
+        return _none(model, erasure, preview, options)
+    if not options.as_json:
+        console.show(found_text(model, erasure, preview))
+    if preview["rows"] > max(MAX_UNASKED_ROWS, rows or 0):
+        raise NotAllowed(
+            f"{preview['rows']:,} rows match; without --rows, at most {MAX_UNASKED_ROWS:,} are erased",
+            f"{model}, erasure {erasure}", f"if you mean all of them, repeat with --rows {preview['rows']}",
+        )  # fmt: skip
+    if not yes and not _confirmed(options):
+        raise NotAllowed(
+            "nothing was erased", f"{model}, erasure {erasure}",
+            f"modelcycle erase {model} --resume {erasure} erases what was found",
+        )  # fmt: skip
+    return _end(place, model, erasure, options, retrain=retrain)
+
+
+def _take_up(place: Place, model: str, erasure: str, options: Options) -> int:
+    """Let an erasure go on that failed, was interrupted, or was looked for and not confirmed."""
+    record = place.registry.erasures.get(model, erasure)
+    if record is not None and record.state == "done":
+        return _show_receipt(model, _read(place, model, erasure, "receipt.json"), options)
+    return _end(place, model, erasure, options, retrain=False)
+
+
+def _end(place: Place, model: str, erasure: str, options: Options, *, retrain: bool) -> int:
+    ended = _run(place, model, erasure, "erase")
+    if ended.get("state") == "refused":
+        raise NotAllowed(ended["reason"], f"{model}, erasure {erasure}", "repeat with --rows, if you mean all of them")
+    receipt = _read(place, model, erasure, "receipt.json")
+    if retrain or ended.get("retrain"):
+        answer = ask(place, model, "RetrainingRequested", f"rows were erased ({erasure})")
+        receipt["run"] = answer.wire()
+    return _show_receipt(model, receipt, options)
+
+
+def _show_receipt(model: str, receipt: dict[str, Any], options: Options) -> int:
+    if options.as_json:
+        console.print_json(receipt)
+    else:
+        console.show(receipt_text(model, receipt))
+    return console.DONE_IN_PART if receipt["held"] else console.DONE
+
+
+def _none(model: str, erasure: str, preview: dict[str, Any], options: Options) -> int:
+    if options.as_json:
+        console.print_json({"model": model, "erasure": erasure} | preview)
+    else:
+        console.show(none_text(model, preview))
+    return console.DONE
+
+
+def _subjects(texts: Sequence[str], file: Path | None) -> list[dict[str, str]]:
+    """Return the subjects as objects {column: value}.
+
+    >>> _subjects(["id=7", "house=3&person=A=1"], None)
+    [{'id': '7'}, {'house': '3', 'person': 'A=1'}]
+    """
+    if bool(texts) == (file is not None):
+        raise BadInput("who is erased?", "the command line", "give --subject COLUMN=VALUE, or --subjects FILE.json")
+    found = [_conditions(text) for text in texts] if file is None else _in_file(file)
+    if not 1 <= len(found) <= MAX_SUBJECTS:
+        raise BadInput(f"{len(found)} subjects are not 1 to {MAX_SUBJECTS}", "the command line", "erase some at a time")
+    for subject in found:
+        if not 1 <= len(subject) <= MAX_CONDITIONS or not all(
+            name.strip() and value.strip() for name, value in subject.items()
+        ):
+            raise BadInput(
+                "a subject has a column and a value, both not empty", "the command line", "as in --subject id=123"
+            )  # fmt: skip
+    return found
+
+
+def _conditions(text: str) -> dict[str, str]:
+    parts = text.split("&")
+    if not all("=" in part for part in parts):  # an & in a value
+        parts = [text]
+    pairs = [part.partition("=") for part in parts]
+    if not all(equals for _, equals, _ in pairs):
+        raise BadInput("a subject is COLUMN=VALUE", "--subject", "as in --subject id=123")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _in_file(file: Path) -> list[dict[str, str]]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        listed = found if isinstance(found, list) else [found]
+        return [{str(name): _text(value) for name, value in subject.items()} for subject in listed]
+    except (ValueError, AttributeError, ValidationError):
+        raise BadInput(
+            "the file is not a JSON list of objects {column: value}", str(file), 'as in [{"id": "123"}]'
+        ) from None  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _confirmed(options: Options) -> bool:
+    if options.as_json or not sys.stdin.isatty():
+        return False
+    return input("Erase them for good? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _run(place: Place, model: str, erasure: str, mode: str) -> dict[str, Any]:
+    """Run the flow to its end; return what its last step says.
+
+    Raises
+    ------
+    Fault : it failed
+    """
+    flows = place.client("stepfunctions")
+    message = {"model": model, "erasure": erasure, "mode": mode}
+    name = f"{erasure}-{mode}-{secrets.token_hex(3)}"
+    arn = flows.start_execution(stateMachineArn=place.output("ErasureArn"), name=name, input=json.dumps(message))[
+        "executionArn"
+    ]
+    for _ in attempts(place, TIMEOUT):
+        execution = flows.describe_execution(executionArn=arn)
+        if execution["status"] in ENDED:
+            break
+    if execution["status"] != "SUCCEEDED":
+        what, where, remedy = Fault.parse(execution.get("cause") or "the erasure ended early")
+        raise Fault(
+            _sentence(what), where or f"{model}, erasure {erasure}",
+            remedy or f"modelcycle erase {model} --resume {erasure} goes on where it was",
+        )  # fmt: skip
+    ended: dict[str, Any] = json.loads(execution["output"])["finished"]
+    return ended
+
+
+def _sentence(cause: str) -> str:
+    """Return the message in a Cause, which may be JSON of the runtime."""
+    try:
+        return Fault.parse(str(json.loads(cause)["errorMessage"]))[0]
+    except (ValueError, KeyError, TypeError):
+        return cause
+
+
+def _read(place: Place, model: str, erasure: str, name: str) -> dict[str, Any]:
+    key = f"{erasure_prefix(model, erasure)}{name}"
+    try:
+        body = place.s3.get_object(Bucket=place.output("ArtifactBucket"), Key=key)["Body"].read()
+    except place.s3.exceptions.NoSuchKey:
+        raise Unknown(f"there is no erasure {erasure}", model, f"`modelcycle erase {model} --subject ...`") from None
+    found: dict[str, Any] = json.loads(body)
+    return found

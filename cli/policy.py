@@ -1,0 +1,162 @@
+"""`policy`: which policy applies to a model, and how its newest run stands; or a check of a policy file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cli import console
+from cli.options import Options
+from cli.place import Place
+from cli.screens.policy import Waiting, figures_text, policies_text, policy_text
+from infra.local import cloud
+from infra.local.deployment.code_hash import policies_hash
+from modelcycle.faults import BadInput, NoData, Tampered, Unknown
+from modelcycle.messages import Artifact, Rule
+from modelcycle.policy import (
+    EVIDENCE,
+    UNKNOWN,
+    Measured,
+    Policy,
+    Shelf,
+    approvals_needed,
+    check,
+    finite,
+    frozen,
+    json_schema,
+    known_figures,
+    parse_policy,
+)
+from modelcycle.policy.shelf import FOLDER
+from modelcycle.store import S3Store, read_json
+
+
+class NewestRun(NamedTuple):
+    """The newest run that was governed, and its figures by name; None if they are gone or were not kept."""
+
+    run: str
+    figures: dict[str, Measured] | None
+
+
+def policy(
+    model: str | None, checked: Path | None, schema: bool, figures: bool, options: Options, folder: Path | None = None
+) -> int:
+    """Show the policy of a model, or all policies; or check a file; or print what a policy file may hold.
+
+    Parameters
+    ----------
+    checked : a policy file: says every error with its line
+    schema : print the JSON Schema of a policy file
+    figures : list the figures that rules may be about
+    folder : of the policies; by default that of the project
+    """
+    if schema:
+        console.print_json(json_schema())
+        return console.DONE
+    if figures:
+        if options.as_json:
+            console.print_json({"figures": known_figures(), "evidence": EVIDENCE})
+        else:
+            console.show(figures_text(known_figures(), EVIDENCE))
+        return console.DONE
+    if checked is not None:
+        return _check(checked, options.as_json)
+    folder = folder or cloud.ROOT / FOLDER
+    shelf = Shelf.of(folder, permissions=True)
+    if model is None:
+        if options.as_json:
+            console.print_json({"policies": [_described(one) | {"file": file} for file, one in shelf.policies.items()]})
+        else:
+            console.show(policies_text(shelf.policies))
+        return console.DONE
+    return _show(model, shelf, folder, options)
+
+
+def _check(path: Path, as_json: bool) -> int:
+    if not path.is_file():
+        raise NoData("there is no such policy file", str(path), f"write one under {FOLDER}/: docs/policy.md")
+    read = parse_policy(path.read_bytes(), str(path), permissions=True)
+    if as_json:
+        console.print_json(_described(read))
+    else:
+        rules = "rule" if len(read.rules) == 1 else "rules"
+        console.show(
+            f"{path} is a policy without errors: {read.name}, version {read.version}, {len(read.rules)} {rules}."
+        )
+    return console.DONE
+
+
+def _show(model: str, shelf: Shelf, folder: Path, options: Options) -> int:
+    applies = shelf.policy_of(model)
+    file = next(name for name, one in shelf.policies.items() if one is applies)
+    place = options.open_place()
+    place.check_model(model)
+    now = datetime.now(UTC)
+    newest = _newest_run(place, model)
+    rules = check(applies, newest.figures) if newest and newest.figures is not None else None
+    deployed = place.outputs.get("Policies", "unknown")
+    is_deployed = deployed == policies_hash(folder.parent)
+    waiting = _waiting(place, model, applies, now)
+    held = frozen(applies, place.identity, now)
+    if options.as_json:
+        console.print_json({
+            "model": model, "file": file, "deployed": is_deployed, "run": newest.run if newest else None,
+            "rules": _wire(rules), "frozen": held[0] if held else None,
+            "waiting": [one._asdict() for one in waiting],
+        } | {"policy": _described(applies)})  # fmt: skip
+    else:
+        run = newest.run if newest else None
+        console.show(policy_text(model, file, applies, run, rules, waiting, held[0] if held else "", is_deployed))
+    return console.DONE
+
+
+def _described(policy: Policy) -> dict[str, Any]:
+    return policy.model_dump(mode="json", by_alias=True) | {"sha": policy.sha}
+
+
+def _wire(rules: Sequence[Rule] | None) -> list[dict[str, Any]] | None:
+    return None if rules is None else [rule.model_dump(mode="json") for rule in rules]
+
+
+def _newest_run(place: Place, model: str) -> NewestRun | None:
+    """Return the newest run whose decision by policy is on record; None if there is none."""
+    for entry in place.registry.audit.all(model):
+        if "policy" not in entry.evidence or not entry.subject.startswith("run "):
+            continue
+        run = entry.subject.removeprefix("run ")
+        if not entry.evidence.get("figures"):
+            return NewestRun(run, None)
+        artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+        try:
+            return NewestRun(run, finite(read_json(artifacts, Artifact.model_validate(entry.evidence["figures"]))))
+        except (Unknown, Tampered):
+            return NewestRun(run, None)
+    return None
+
+
+def _waiting(place: Place, model: str, applies: Policy, now: datetime) -> list[Waiting]:
+    """Return the versions that wait for approval, oldest first."""
+    registry = place.registry
+    found = []
+    for version, standing in sorted(registry.standings.all(model).items()):
+        if standing.state != "awaiting_approval":
+            continue
+        author = registry.versions.get(model, version).author or UNKNOWN
+        approved = registry.approvals.since_asked(model, version)
+        found.append(Waiting(
+            version=version, asked_at=standing.at, author=author,
+            by=[one.by for one in approved.given] if approved else [],
+            expires_at=standing.at + timedelta(days=applies.approvals.expires_days),
+            needed=approvals_needed(applies, author, asked=True),
+        ))  # fmt: skip
+    return found
+
+
+def check_one_way(model: str | None, checked: Path | None, schema: bool, figures: bool) -> None:
+    """Raise BadInput if more is asked for than one thing."""
+    given = {"MODEL": model, "--check": checked, "--schema": schema, "--figures": figures}
+    asked = [name for name, value in given.items() if value]
+    if len(asked) > 1:
+        raise BadInput(f"{' and '.join(asked)} ask for different things", "the command line", "give one of them")

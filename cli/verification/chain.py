@@ -1,0 +1,111 @@
+"""The chain of a model's audit entries, and the governed records that it vouches for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from cli.verification.findings import Findings
+from cli.verification.records import Records
+from modelcycle.registry import keys
+from modelcycle.registry.chain import BEFORE_THE_FIRST, digest, entry_hash, name_of_record
+from modelcycle.registry.keys import Key
+
+CHANGED = "the entry was changed: it does not match its hash"
+
+
+def check_chain(model: str, records: Records, findings: Findings) -> dict[int, str]:
+    """Check entries, their order and the end of the chain; return the hash of each entry by its number."""
+    chained: list[tuple[str, dict[str, Any]]] = []
+    older: list[tuple[str, dict[str, Any]]] = []
+    for sk, body in records.entries.items():
+        (chained if "number" in body else older).append((sk, body))
+    findings.count("entries", len(records.entries))
+    by_number: dict[int, tuple[str, dict[str, Any]]] = {}
+    for sk, body in sorted(chained, key=lambda one: (_number(one[1]), one[0])):
+        where = _where(model, sk)
+        if body.get("hash") != entry_hash(body) or keys.audit_entry(model, str(body.get("name"))).sk != sk:
+            findings.add(where, CHANGED)
+        elif digest(body.get("evidence") or {}) != body.get("evidence_hash"):
+            findings.add(where, "the entry's evidence was changed")
+        number = _number(body)
+        if number in by_number:
+            findings.add(where, f"the entry has the number {number}, as {by_number[number][0]} has")
+        else:
+            by_number[number] = (sk, body)
+    _check_order(model, by_number, records, findings)
+    first = by_number.get(1)
+    if first is not None:
+        _check_older(model, older, str(first[1].get("older", "")), findings)
+    elif older and not chained and records.head is None:
+        findings.note(f"{len(older)} audit entries are older than the chain, which begins with the next decision")
+    return {number: str(body.get("hash")) for number, (_, body) in by_number.items()}
+
+
+def check_governed(records: Records, findings: Findings, now: float | None = None) -> None:
+    """Check each governed record against the last entry that names it.
+
+    Parameters
+    ----------
+    now : seconds since 1970
+    """
+    vouched: dict[str, tuple[str, int, int | None]] = {}
+    for body in sorted((body for body in records.entries.values() if "number" in body), key=_number):
+        until = body.get("until") or {}
+        for name, hashed in (body.get("records") or {}).items():
+            vouched[name] = (hashed, _number(body), until.get(name))
+    moment = time.time() if now is None else now
+    for name, (hashed, number, expires) in vouched.items():
+        found = records.governed.get(name)
+        if found is None:
+            if expires is None or expires > moment:
+                findings.add(name, f"the record is gone; entry {number} of the audit trail wrote it")
+        elif found != hashed:
+            findings.add(name, f"the record was changed since entry {number} of the audit trail wrote it")
+    for name in records.governed.keys() - vouched.keys() - records.older - records.undecided:
+        findings.add(name, "no entry of the audit trail wrote the record")
+
+
+def _check_order(
+    model: str, by_number: dict[int, tuple[str, dict[str, Any]]], records: Records, findings: Findings
+) -> None:  # fmt: skip
+    pk = keys.audit_head(model).pk
+    previous, last = BEFORE_THE_FIRST, 0
+    for number in sorted(number for number in by_number if number > 0):
+        sk, body = by_number[number]
+        if number > last + 1:
+            missing = f"{last + 1}" if number == last + 2 else f"{last + 1} to {number - 1}"
+            findings.add(f"{pk} entry {missing}", "the entry is missing: the numbers have a gap")
+        elif body.get("previous") != previous:
+            findings.add(_where(model, sk), f"the entry does not follow entry {last}: that one was changed or replaced")
+        previous, last = str(body.get("hash")), number
+    head = name_of_record(keys.audit_head(model))
+    if records.head is None:
+        if by_number:
+            findings.add(head, "the end of the chain is gone")
+        return
+    at_end, hashed = records.head.get("number"), records.head.get("hash")
+    if isinstance(at_end, int) and at_end > last:
+        missing = f"{at_end}" if at_end == last + 1 else f"{last + 1} to {at_end}"
+        findings.add(f"{pk} entry {missing}", "the entry is missing: the chain was cut off at its end")
+    elif (at_end, hashed) != (last, previous):
+        findings.add(head, f"the end of the chain was changed: the last entry is {last}")
+
+
+def _check_older(model: str, older: list[tuple[str, dict[str, Any]]], committed: str, findings: Findings) -> None:
+    """Check the entries from before the chain against what its first entry holds."""
+    found = digest(sorted([sk, digest(body)] for sk, body in older)) if older else ""
+    if found != committed:
+        findings.add(
+            f"{keys.audit_head(model).pk} entries from before the chain",
+            "one was changed, removed or added since the chain began",
+        )  # fmt: skip
+
+
+def _number(body: dict[str, Any]) -> int:
+    number = body.get("number")
+    return number if isinstance(number, int) else 0
+
+
+def _where(model: str, sk: str) -> str:
+    return name_of_record(Key(keys.audit_head(model).pk, sk))

@@ -1,0 +1,152 @@
+"""Prints each function's permissions, and which of them the tests have used: `make permissions`.
+
+The local cloud notes the permission behind each allowed call (`emulator/used_permissions.py`). The tests of the local
+cloud leave their notes in `build/permissions`. What no test has used has to have a reason in docs/security.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+from infra.local.emulator.used_permissions import Permission, permissions_file
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTES = ROOT / "build" / "permissions"  # of the tests, one file a cloud
+HEADING = "Permissions that no test uses"
+RANDOM_END = re.compile(r"-?[0-9A-F]{13}$")
+# names of this deployment, as the document calls them
+NAMES = (
+    (re.compile(r"arn:aws:s3:::[a-z0-9-]*?-data-[0-9a-f]{13}"), "data"),
+    (re.compile(r"arn:aws:s3:::[a-z0-9-]*?-artifacts-[0-9a-f]{13}"), "artifacts"),
+    (re.compile(r"arn:aws:s3:::[a-z0-9-]*?-([a-z]+)-[0-9a-f]{13}"), r"\1"),
+    (re.compile(r"arn:aws:dynamodb:[^:]*:[^:]*:table/[^/]*"), "registry"),
+    (re.compile(r"arn:aws:kms:[^:]*:[^:]*:key/.*"), "key"),
+    (re.compile(r"arn:aws:[a-z0-9-]+:[^:]*:[^:]*:"), ""),
+    (re.compile(r"-?[0-9A-F]{13}"), ""),
+    (re.compile(r"modelcycle-(Storage|Streams)-[0-9a-f]{8}-[0-9a-f]{3}-"), ""),
+)
+
+
+class Reason(NamedTuple):
+    """Why a permission that no test uses is given; each name is a pattern."""
+
+    function: str
+    action: str
+    resource: str
+    why: str
+
+
+def read_notes(paths: Iterable[Path]) -> tuple[dict[str, dict[Permission, bool]], dict[str, set[Permission]]]:
+    """Return the permissions of each function with whether one was used, and the calls that were denied."""
+    used: dict[str, dict[Permission, bool]] = {}
+    denied: dict[str, set[Permission]] = {}
+    for path in paths:
+        content = json.loads(path.read_text())
+        for role, known in content["roles"].items():
+            function = used.setdefault(function_of(role), {})
+            for action, resource, key, is_used in known:
+                permission = Permission(action, readable(resource), key)
+                function[permission] = function.get(permission, False) or is_used
+        for role, calls in content["denied"].items():
+            denied.setdefault(function_of(role), set()).update(
+                Permission(action, readable(resource)) for action, resource, _ in calls
+            )
+    return used, denied
+
+
+def function_of(role: str) -> str:
+    """Return the function whose role has this name; CloudFormation shortens long names.
+
+    >>> function_of("modelcycle-Identity-0a2be25d-ff4-ClaimRole-49EDCBBBE3D25")
+    'Claim'
+    >>> function_of("modelcycle-Identity-0a2be25d-ff4-EngineerFeaturesRo766A8CCCD27EC")
+    'EngineerFeatures'
+    """
+    name = RANDOM_END.sub("", role).rpartition("-")[2]
+    return re.sub(r"R(o(l(e)?)?)?$", "", name)
+
+
+def readable(resource: str) -> str:
+    """Return a pattern of resources without account, region and random parts.
+
+    >>> readable("arn:aws:s3:::mc-storage-e0c1e400-715-data-f0509b1562c7b/raw/*")
+    'data/raw/*'
+    """
+    for pattern, name in NAMES:
+        resource = pattern.sub(name, resource)
+    return resource
+
+
+def reasons() -> list[Reason]:
+    """Return the table of docs/security.md."""
+    text = (ROOT / "docs" / "security.md").read_text().partition(f"\n## {HEADING}\n")[2].partition("\n## ")[0]
+    rows = [
+        [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line[:1] == "|"
+    ]
+    return [Reason(*row) for row in rows[2:]]
+
+
+def reason_for(function: str, permission: Permission, known: list[Reason]) -> str:
+    """Return why a permission is given although no test uses it; empty if nothing says so."""
+    target = f"{permission.resource} {permission.key}".strip()
+    for reason in known:
+        if (
+            fnmatchcase(function, reason.function)
+            and fnmatchcase(permission.action, reason.action)
+            and fnmatchcase(target, reason.resource)
+        ):
+            return reason.why
+    return ""
+
+
+def lines(used: dict[str, dict[Permission, bool]], known: list[Reason]) -> Iterator[tuple[str, bool]]:
+    """Yield a line for each permission, and whether it is in order."""
+    for function, permissions in sorted(used.items()):
+        yield function, True
+        for permission, is_used in sorted(permissions.items()):
+            why = "" if is_used else reason_for(function, permission, known)
+            state = "used" if is_used else why or "NOT USED by any test, and docs/security.md says no reason"
+            target = f"{permission.resource} {permission.key}".strip()
+            yield f"    {permission.action:<32} {target:<52} {state}", is_used or bool(why)
+
+
+def main() -> int:
+    """Print the report; return 1 if a permission is neither used nor explained."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--home", type=Path, default=ROOT / ".modelcycle", help="of a local cloud, read beside the tests'"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="exit with 1 if a permission is neither used nor explained"
+    )
+    arguments = parser.parse_args()
+    paths = [*sorted(NOTES.glob("*.json")), *filter(Path.exists, [permissions_file(arguments.home)])]
+    if not paths:
+        print("no call is on record: run `make test`, or `make run` for those of one run", file=sys.stderr)
+        return 1
+    used, denied = read_notes(paths)
+    wrong = 0
+    for line, in_order in lines(used, reasons()):
+        wrong += not in_order
+        print(line)
+    for function, calls in sorted(denied.items()):
+        print(
+            f"\n{function} was denied, as a test wanted or by mistake:",
+            *(f"    {call.action} {call.resource}" for call in sorted(calls)),
+            sep="\n",
+        )
+    print(f"\n{sum(map(len, used.values()))} permissions of {len(used)} functions; {wrong} neither used nor explained")
+    return 1 if arguments.check and wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

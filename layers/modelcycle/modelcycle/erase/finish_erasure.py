@@ -1,0 +1,167 @@
+"""The end of an erasure: its receipt and tombstones stay, and everything that names the person goes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from modelcycle.erase.work import Found, Tombstone, Work
+from modelcycle.erasing_store import S3ErasingStore
+from modelcycle.messages import FinishedErasure, FinishErasureRequest, Wanted
+from modelcycle.messages.erasure import request_key
+from modelcycle.reasons import reason_text
+from modelcycle.registry import ErasureRecord, Registry
+
+BACKUP_DAYS = 35  # AWS page "Point-in-time backups for DynamoDB"
+HISTORY_DAYS = 90  # of closed executions (AWS page "Step Functions service quotas")
+
+
+def finish_erasure(
+    request: FinishErasureRequest, *, data: S3ErasingStore, artifacts: S3ErasingStore, registry: Registry
+) -> FinishedErasure:
+    """End a look, an erasure, or one that has failed or is refused. Idempotent.
+
+    A look keeps the request: the erasure needs it. So does a failure: the erasure can be taken up again. The release
+    of the lease lets uploads that arrived meanwhile start a run; what the erasure has written itself starts none.
+    """
+    work = Work(artifacts, request.model, request.erasure)
+    answer = FinishedErasure(model=request.model, erasure=request.erasure, mode=request.mode, state="done")
+    own = _own_arrivals(request.model, data, registry, work)
+    if request.error is not None:
+        reason = reason_text(request.error)
+        registry.erasures.fail(request.model, request.erasure, reason)
+        folded = registry.leases.release(request.model, request.execution, own)
+        return answer.model_copy(update={"state": "failed", "reason": reason, "folded": folded})
+    earlier = registry.erasures.get(request.model, request.erasure)
+    if earlier is not None and earlier.state == "done":
+        return _finished_before(request, answer, earlier, work, artifacts, registry, own)
+    wanted = work.wanted()
+    known = work.known()
+    answer = answer.model_copy(update={"rows": known.matching_rows, "objects": known.objects})
+    if request.mode == "find":
+        work.replace("preview.json", preview(known, wanted))
+        return answer.model_copy(update={"state": "found"})
+    if request.why:
+        registry.erasures.fail(request.model, request.erasure, request.why)
+        folded = registry.leases.release(request.model, request.execution, own)
+        return answer.model_copy(update={"state": "refused", "reason": request.why, "folded": folded})
+    learned = _mark_versions(request, registry, known, artifacts)
+    stones = work.tombstones()
+    tombstones = work.keep(
+        "tombstones.json", {"schema": 1, "erased": [one.model_dump(mode="json") for one in _last(stones)]}
+    )
+    asked_at = earlier.asked_at if earlier else wanted.asked_at
+    receipt = work.keep("receipt.json", _receipt(request, wanted, known, stones, learned, asked_at))
+    done = ErasureRecord(
+        erasure=request.erasure, asked_at=asked_at, by=wanted.by, why=wanted.why, state="done",
+        ended_at=datetime.now(UTC), rows=known.matching_rows, receipt=receipt,
+    )  # fmt: skip
+    registry.erasures.finish(request.model, done, {"receipt": receipt, "tombstones": tombstones})
+    folded = registry.leases.release(request.model, request.execution, own)
+    _delete_work(work, artifacts)
+    return answer.model_copy(update={"receipt": receipt, "retrain": wanted.retrain, "folded": folded})
+
+
+def _finished_before(
+    request: FinishErasureRequest, answer: FinishedErasure, record: ErasureRecord, work: Work,
+    artifacts: S3ErasingStore, registry: Registry, own: list[tuple[str, str]],
+) -> FinishedErasure:  # fmt: skip
+    """Return the end that an earlier delivery has recorded, which was killed before it returned."""
+    folded = registry.leases.release(request.model, request.execution, own)
+    _delete_work(work, artifacts)
+    return answer.model_copy(update={"receipt": record.receipt, "rows": record.rows, "folded": folded})
+
+
+def preview(known: Found, wanted: Wanted) -> dict[str, Any]:
+    """Return what was found, for a person to confirm: counts, and nothing of the rows."""
+    missing = [name for subject in wanted.subjects for name in subject if name not in known.columns]
+    return {
+        "schema": 1,
+        "rows": known.matching_rows,
+        "objects": known.objects,
+        "classes": {name: count.model_dump() for name, count in known.classes.items() if count.objects or count.rows},
+        "versions": sorted(one.version for one in known.references),
+        "alike": known.alike,
+        "missing_columns": list(dict.fromkeys(missing)),
+        "held": known.held,
+        "unread": known.unread,
+    }
+
+
+def _receipt(
+    request: FinishErasureRequest, wanted: Wanted, known: Found, stones: list[Tombstone], learned: dict[int, bool],
+    asked_at: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the proof for the person who asked. It holds no value of anybody."""
+    return {
+        "schema": 1,
+        "model": request.model,
+        "erasure": request.erasure,
+        "asked_at": asked_at.isoformat(),
+        "asked_by": wanted.by,
+        "why": wanted.why,
+        "subjects": len(wanted.subjects),
+        "rows": known.matching_rows,
+        "classes": {name: count.model_dump() for name, count in known.classes.items() if count.objects or count.rows},
+        "rewritten": len({(one.bucket, one.key) for one in stones if one.now is not None}),
+        "deleted": len({(one.bucket, one.key) for one in stones if one.now is None}),
+        "versions_that_learned": sorted(learned),
+        "versions_that_name_texts": sorted(version for version, holds in learned.items() if holds),
+        "held": known.held,
+        "unread": known.unread,
+        "kept_elsewhere": kept_elsewhere(asked_at),
+    }
+
+
+def kept_elsewhere(asked_at: datetime) -> list[str]:
+    """Return what an erasure cannot reach, and until when it is kept, as sentences."""
+    backup = asked_at + timedelta(days=BACKUP_DAYS)
+    return [
+        f"point-in-time backups of the registry, which holds no rows: until {backup:%Y-%m-%d}",
+        "backups and replicas that you have made of the buckets: as long as you keep them",
+        "databases, APIs and other buckets from which rows are pulled: erase there first, or the next pull brings them",
+        "what clients and people have downloaded",
+        "row hashes and hashes of cases, 64 bits each, from which nobody can read a row",
+    ]
+
+
+def _mark_versions(
+    request: FinishErasureRequest, registry: Registry, known: Found, artifacts: S3ErasingStore
+) -> dict[int, bool]:
+    """Mark the versions that have learned from the rows; return these, and whether their graphs hold texts of them."""
+    learned: dict[int, bool] = {}
+    tested = {one.version for one in known.references}
+    for version in registry.versions.all(request.model):
+        runs = {artifact.uri.split("/runs/")[-1].split("/")[0] for artifact in (version.profile, version.plan)}
+        if version.version not in tested and not runs & set(known.runs):
+            continue
+        graphs = {f"artifacts/{one.uri.removeprefix(f's3://{artifacts.bucket}/')}" for one in (version.onnx,)}
+        learned[version.version] = bool(graphs & known.held.keys())
+        registry.erasures.mark(request.model, version.version, request.erasure, holds_texts=learned[version.version])
+    return learned
+
+
+def _last(stones: list[Tombstone]) -> list[Tombstone]:
+    """Return the tombstones, of each former hash of an object the last one."""
+    last = {(one.bucket, one.key, one.was): one for one in stones}
+    return [last[name] for name in sorted(last)]
+
+
+def _own_arrivals(model: str, data: S3ErasingStore, registry: Registry, work: Work) -> list[tuple[str, str]]:
+    """Return key and ETag of the uploads that this erasure has written."""
+    found = []
+    for stone in work.tombstones():
+        if stone.bucket == "data" and stone.now is not None:
+            rewritten = registry.erasures.rewritten(model, data.bucket, stone.key)
+            if rewritten is not None and rewritten.etag:
+                found.append((stone.key, rewritten.etag))
+    return found
+
+
+def _delete_work(work: Work, artifacts: S3ErasingStore) -> None:
+    """Delete all versions of what names the person; the request goes last, so that a kill before it is taken up."""
+    request = request_key(work.model, work.erasure)
+    kept = {f"{work.prefix}{name}" for name in ("receipt.json", "tombstones.json")}
+    ours = [one for one in artifacts.versions(work.prefix) if one.key not in kept]
+    for one in sorted(ours, key=lambda one: one.key == request):
+        artifacts.delete_version(one)

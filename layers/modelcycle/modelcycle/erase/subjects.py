@@ -1,0 +1,242 @@
+"""Who is erased: which cells name the person, whatever the format of a file.
+
+Values are compared as `collect` compares the keys of a join: 7, 7.0 and 7e0 are the same, 007 is a code and another
+text (`cells.canonical`). Here the same rule is written in Python, for files that are changed byte by byte.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from modelcycle.cells.canonical import DATE, MAX_WHOLE
+
+PREDICTION_ID = "prediction_id"
+MAX_DEPTH = 6  # of objects in objects that are looked into
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+CODE = re.compile(r"[-+]?0\d")
+MIN_DIGITS = 5  # significant ones of a number that tells one person apart; fewer stand in any report by chance
+MIN_CHARACTERS = 3  # of a text that does
+
+
+def canonical(text: str | None) -> str | None:
+    """Return the canonical text of a cell, None for a missing value; see `cells.canonical`.
+
+    >>> [canonical(text) for text in ("7", " 7.0", "007", "TRUE", "0.24", "2.4e-1", " ")]
+    ['7', '7', '007', 'true', '0.24', '0.24', None]
+    >>> canonical("2024-01-31") == canonical("2024-01-31T00:00:00Z")
+    True
+    """
+    text = (text or "").strip()
+    if not text:
+        return None
+    if not (text[0].isascii() and (text[0].isdigit() or text[0] in "+-.")):
+        return text.lower() if text.lower() in ("true", "false") else text
+    if NUMBER.fullmatch(text) and not CODE.match(text):
+        number = float(text)
+        if not math.isfinite(number):
+            return text
+        if number == 0:
+            return "0"
+        if number != math.trunc(number) or abs(number) >= float(MAX_WHOLE):
+            return repr(number)
+        if "e" in text.lower():
+            return str(int(number))
+        whole = text.lstrip("+")
+        return whole.rstrip("0").rstrip(".") if "." in whole else whole
+    if len(text) > 4 and text[4] == "-" and re.fullmatch(DATE, text):
+        moment = _moment(text)
+        return f"{moment} us" if moment is not None else text
+    return text
+
+
+def _moment(text: str) -> int | None:
+    normal = re.sub(r" ?(?:Z|UTC)$", "+00:00", text)
+    normal = re.sub(r" ([-+]\d{2}(?::?\d{2})?)$", r"\1", normal)
+    normal = re.sub(r"(\.\d{6})\d+", r"\1", normal)
+    try:
+        found = datetime.fromisoformat(normal)
+    except ValueError:
+        return None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    delta = found - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def text_of(value: Any) -> str | None:
+    """Return a JSON value as the text that a cell would have.
+
+    >>> text_of(7), text_of(7.5), text_of(True), text_of(None), text_of("a")
+    ('7', '7.5', 'true', None, 'a')
+    """
+    if value is None or isinstance(value, dict | list):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else repr(value)
+
+
+def column_of(wanted: str, names: Sequence[str]) -> int | None:
+    """Return the position of a column; capital letters count only where two names differ by nothing else.
+
+    >>> column_of("ID", ["id", "age"]), column_of("age", ["Age", "AGE"]), column_of("x", [])
+    (0, None, None)
+    """
+    stripped = [name.strip() for name in names]
+    if wanted in stripped:
+        return stripped.index(wanted)
+    alike = [position for position, name in enumerate(stripped) if name.casefold() == wanted.casefold()]
+    return alike[0] if len(alike) == 1 else None
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """The persons to erase.
+
+    Parameters
+    ----------
+    conditions : of each, column names and the canonical texts that mean the person there (a pseudonym is a second one)
+    predictions : ids of predictions that were made for them: objects that know nothing else name these
+    model : JSON objects that name another model are not looked into; empty: they are
+    """
+
+    conditions: Sequence[Mapping[str, frozenset[str]]]
+    predictions: Collection[str] = field(default_factory=frozenset)
+    model: str = ""
+
+    @classmethod
+    def of(
+        cls, subjects: Sequence[Mapping[str, str]], predictions: Collection[str] = (),
+        also: Mapping[tuple[str, str], Collection[str]] | None = None,
+    ) -> Subjects:  # fmt: skip
+        """Return the subjects of a request.
+
+        Parameters
+        ----------
+        also : further texts that mean a value, such as its pseudonym, by column and value
+        """
+        conditions = [
+            {
+                column: frozenset(
+                    text for one in (value, *(also or {}).get((column, value), ())) if (text := canonical(one))
+                )
+                for column, value in subject.items()
+            }
+            for subject in subjects
+        ]
+        return cls(conditions, frozenset(predictions))
+
+    def columns(self) -> list[str]:
+        """Return the names of all columns that identify somebody."""
+        return list(dict.fromkeys(name for condition in self.conditions for name in condition))
+
+    def rows_of(self, names: Sequence[str]) -> Rows | None:
+        """Return how to recognize their rows in a table; None if it has none of the columns."""
+        found: list[list[tuple[int, frozenset[str]]]] = []
+        for condition in self.conditions:
+            at = [(column_of(name, names), texts) for name, texts in condition.items()]
+            if all(position is not None for position, _ in at):
+                found.append([(position, texts) for position, texts in at if position is not None])
+        prediction = column_of(PREDICTION_ID, names)
+        if prediction is not None and self.predictions:
+            found.append([(prediction, frozenset(self.predictions))])
+        return Rows(found) if found else None
+
+    def is_named_in(self, value: Any, depth: int = 0) -> bool:
+        """Return whether a JSON object, or an object in it, is about one of them."""
+        if isinstance(value, list):
+            return depth < MAX_DEPTH and any(self.is_named_in(item, depth + 1) for item in value)
+        if not isinstance(value, dict) or (self.model and value.get("model", self.model) != self.model):
+            return False
+        names = list(value)
+        for condition in self.conditions:
+            if all(self._has(value, names, name, texts) for name, texts in condition.items()):
+                return True
+        if self.predictions and value.get(PREDICTION_ID) in self.predictions:
+            return True
+        return depth < MAX_DEPTH and any(
+            self.is_named_in(inner, depth + 1) for inner in value.values() if isinstance(inner, dict | list)
+        )
+
+    def _has(self, value: Mapping[str, Any], names: Sequence[str], name: str, texts: frozenset[str]) -> bool:
+        position = column_of(name, names)
+        if position is not None:
+            return canonical(text_of(value[names[position]])) in texts
+        inner: Any = value
+        for part in name.split("."):  # a column of an object in an object is named by its path, see `json_keys`
+            if not isinstance(inner, dict) or part not in inner:
+                return False
+            inner = inner[part]
+        return canonical(text_of(inner)) in texts
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How the rows of somebody are recognized in a table: by one of several sets of cells.
+
+    Parameters
+    ----------
+    tests : position of the column, and the canonical texts of which its cell has to be one
+    """
+
+    tests: Sequence[Sequence[tuple[int, frozenset[str]]]]
+
+    def match(self, cells: Sequence[str | None]) -> bool:
+        """Return whether a row is about one of them; a row that ends early lacks the last cells."""
+        return any(
+            all(position < len(cells) and _is(cells[position], texts) for position, texts in test)
+            for test in self.tests
+        )
+
+    def match_anywhere(self, cells: Sequence[str | None]) -> bool:
+        """Return whether a broken line, whose cells may stand at other positions, names one of them."""
+        return any(all(any(_is(cell, texts) for cell in cells) for _, texts in test) for test in self.tests)
+
+
+def _is(cell: str | None, texts: frozenset[str]) -> bool:
+    return cell in texts or canonical(cell) in texts
+
+
+def looks_alike(text: str, canonical_texts: Collection[str]) -> bool:
+    """Return whether a cell would mean the subject if leading zeros and capital letters did not count.
+
+    >>> looks_alike("007", ["7"]), looks_alike("7", ["7"]), looks_alike("ANN", ["Ann"]), looks_alike("70", ["7"])
+    (True, False, True, False)
+    """
+    found = canonical(text)
+    if found is None or found in canonical_texts:
+        return False
+    return _loose(found) in {_loose(one) for one in canonical_texts}
+
+
+def _loose(text: str) -> str:
+    return text.casefold().lstrip("0") or "0"
+
+
+def tells_apart(text: str) -> bool:
+    """Return whether a value that one person alone has would tell a reader who it is; a short number stands anywhere.
+
+    >>> [tells_apart(text) for text in ("Zebulon", "39", "987654.37", "1000000", "ab", "2024-01-31")]
+    [True, False, True, False, False, True]
+    """
+    text = text.strip()
+    if NUMBER.fullmatch(text):
+        digits = re.sub(r"[eE].*", "", text).replace(".", "").lstrip("+-0").rstrip("0")
+        return len(digits) >= MIN_DIGITS
+    return len(text) >= MIN_CHARACTERS
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield every text and number in a JSON value, as text."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from texts_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts_in(inner)
+    elif (text := text_of(value)) is not None:
+        yield text

@@ -1,0 +1,257 @@
+"""Text files without somebody's rows: the bytes of all other rows stay as they are.
+
+A file is read record by record in its own encoding, and what is left of it is written in the same. A gzip file is
+packed again, without a time, so that equal rows give equal bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, TextIO, cast
+
+from modelcycle.erase.subjects import Subjects, text_of
+from modelcycle.faults import BadData, UnreadableFile
+from modelcycle.reading.csv_rows import read_csv_header
+from modelcycle.reading.plain_text import NotUtf8, PlainText
+from modelcycle.reading.reader import CSV_SUFFIXES
+from modelcycle.spec.sources import Csv
+
+MAX_RECORD_LINES = 10_000  # of a CSV record with quoted line breaks
+GZIP_MAGIC = b"\x1f\x8b"
+JSON_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+class Piece(NamedTuple):
+    """A part of a file, as it is written, and whether it is about one of the subjects.
+
+    Parameters
+    ----------
+    cells : of a row, by column; None for what is no row: a header, a title, a blank line
+    """
+
+    text: str
+    mine: bool = False
+    cells: dict[str, str | None] | None = None
+
+
+def csv_pieces(source: Path, name: str, options: Csv, subjects: Subjects) -> tuple[Iterator[Piece], PlainText]:
+    """Return the pieces of a CSV file, and how its text is written.
+
+    Raises
+    ------
+    UnreadableFile, BadData : the header cannot be read
+    """
+    text = plain_text(source, name, options.encoding)
+    header = read_csv_header(text, options)
+    rows = subjects.rows_of(header.names)
+
+    def pieces() -> Iterator[Piece]:
+        with opened_text(text) as file:
+            lines = iter(file)
+            for _ in range(header.lines):
+                if (line := next(lines, None)) is not None:
+                    yield Piece(line)
+            for record in _records(lines, header.delimiter, header.quote):
+                cells = _cells(record, header.delimiter, header.quote)
+                if not any(cells):
+                    yield Piece(record)
+                    continue
+                fits = len(cells) == len(header.names)
+                mine = rows is not None and (rows.match(cells) if fits else rows.match_anywhere(cells))
+                yield Piece(record, mine, dict(zip(header.names, cells, strict=False)))
+
+    return pieces(), text
+
+
+def json_line_pieces(source: Path, name: str, subjects: Subjects) -> tuple[Iterator[Piece], PlainText]:
+    """Return the pieces of a file of JSON lines, such as captured answers, and how its text is written.
+
+    A line that is not JSON is about a subject if it holds what identifies one as a JSON text.
+    """
+    text = plain_text(source, name, None)
+
+    def pieces() -> Iterator[Piece]:
+        with opened_text(text) as file:
+            for line in file:
+                try:
+                    value = json.loads(line) if line.strip() else None
+                except ValueError:
+                    yield Piece(line, _is_quoted(line, subjects), {})
+                    continue
+                if value is None:
+                    yield Piece(line)
+                else:
+                    yield Piece(line, subjects.is_named_in(value), cells_of(value))
+
+    return pieces(), text
+
+
+def json_list_pieces(source: Path, name: str, subjects: Subjects) -> tuple[Iterator[Piece], PlainText]:
+    """Return the pieces of a file with one JSON list of objects; without a list, those of JSON lines."""
+    text = plain_text(source, name, None)
+    with opened_text(text) as file:
+        whole = file.read()
+    if not whole.lstrip("\ufeff \t\r\n").startswith("["):
+        return json_line_pieces(source, name, subjects)
+    return iter(_list_pieces(whole, name, subjects)), text
+
+
+def _list_pieces(whole: str, name: str, subjects: Subjects) -> list[Piece]:
+    """Return the text before the first object, each object, and what stands between them with the one after it."""
+    decoder = json.JSONDecoder()
+    start = whole.index("[") + 1
+    objects: list[tuple[str, Any]] = []
+    position = _after_space(whole, start)
+    try:
+        while whole[position] != "]":
+            value, end = decoder.raw_decode(whole, position)
+            objects.append((whole[position:end], value))
+            position = _after_space(whole, end)
+            if whole[position] == ",":
+                position = _after_space(whole, position + 1)
+    except (ValueError, IndexError):
+        raise UnreadableFile("the JSON list is broken or cut short", name, "upload it again, or delete it") from None
+    first = whole[: _after_space(whole, start)]
+    between = _between(whole, objects, first)
+    pieces = [Piece(first)]
+    written = 0
+    for text, value in objects:
+        mine = subjects.is_named_in(value)
+        pieces.append(Piece(("" if mine or not written else between) + text, mine, cells_of(value)))
+        written += not mine
+    last = whole.rindex(objects[-1][0]) + len(objects[-1][0]) if objects else _after_space(whole, start)
+    return [*pieces, Piece(whole[last:])]
+
+
+def _between(whole: str, objects: Sequence[tuple[str, Any]], first: str) -> str:
+    """Return what stands between the first two objects."""
+    if len(objects) < 2:
+        return ","
+    start = len(first) + len(objects[0][0])
+    return whole[start : whole.index(objects[1][0], start)]
+
+
+def _after_space(text: str, position: int) -> int:
+    found = JSON_SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def cells_of(value: Any) -> dict[str, str | None]:
+    """Return the cells of a JSON object; those of an object in it by their paths, and by their own names.
+
+    >>> cells_of({"a": 1, "instance": {"b": "x"}})
+    {'a': '1', 'instance.b': 'x', 'b': 'x'}
+    """
+    cells: dict[str, str | None] = {}
+    if not isinstance(value, dict):
+        return cells
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            within = cells_of(inner)
+            cells |= {f"{name}.{key}": text for key, text in within.items()}
+            cells |= {key: text for key, text in within.items() if key not in value}
+        elif not isinstance(inner, list):
+            cells[name] = text_of(inner)
+    return cells
+
+
+def plain_text(source: Path, name: str, encoding: str | None) -> PlainText:
+    """Return how the text of a file is written: packed or not, and its encoding."""
+    with source.open("rb") as file:
+        packed = file.read(2) == GZIP_MAGIC
+    text = PlainText.of(source, packed, name, encoding)
+    try:
+        for _ in text.lines():
+            pass
+    except NotUtf8:
+        return text.in_certain_encoding()
+    return text
+
+
+@contextmanager
+def opened_text(text: PlainText) -> Iterator[TextIO]:
+    """Open a file for reading, with its line ends as they are."""
+    with (
+        gzip.open(text.source) if text.gzipped else text.source.open("rb") as raw,
+        io.TextIOWrapper(cast(BinaryIO, raw), text.encoding, newline="") as file,
+    ):
+        yield file
+
+
+def write_text(pieces: Iterable[str], like: PlainText, target: Path) -> None:
+    """Write text as a file is written: in its encoding, and packed if it is."""
+    with target.open("wb") as raw:
+        if not like.gzipped:
+            for piece in pieces:
+                raw.write(piece.encode(like.encoding))
+            return
+        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+            for piece in pieces:
+                packed.write(piece.encode(like.encoding))
+
+
+def is_csv(name: str) -> bool:
+    return name.lower().endswith(CSV_SUFFIXES)
+
+
+Reader = Callable[[Path, str, Subjects], tuple[Iterator[Piece], PlainText]]
+
+
+def _records(lines: Iterator[str], delimiter: str, quote: str) -> Iterator[str]:
+    """Yield the records of a CSV file; a quote that is never closed makes no record of many lines."""
+    waiting: deque[str] = deque()
+    while True:
+        line = waiting.popleft() if waiting else next(lines, None)
+        if line is None:
+            return
+        taken = [line]
+        while _is_open(taken, delimiter, quote) and len(taken) < MAX_RECORD_LINES:
+            more = waiting.popleft() if waiting else next(lines, None)
+            if more is None:
+                break
+            taken.append(more)
+        if len(taken) > 1 and _is_open(taken, delimiter, quote):
+            waiting.extendleft(reversed(taken[1:]))
+            taken = taken[:1]
+        yield "".join(taken)
+
+
+def _is_open(lines: Sequence[str], delimiter: str, quote: str) -> bool:
+    """Return whether a quoted value goes on after these lines."""
+    if not any(quote in line for line in lines):
+        return False
+    try:
+        list(csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)
+    return False
+
+
+def _cells(record: str, delimiter: str, quote: str) -> list[str | None]:
+    try:
+        rows = list(
+            csv.reader(record.splitlines(keepends=True), delimiter=delimiter, quotechar=quote, skipinitialspace=True)
+        )
+    except csv.Error:
+        return [part.strip() for part in record.split(delimiter)]
+    return [cell.strip() or None for cell in rows[0]] if rows else []
+
+
+def _is_quoted(line: str, subjects: Subjects) -> bool:
+    return any(
+        all(any(json.dumps(text, ensure_ascii=False) in line for text in texts) for texts in condition.values())
+        for condition in subjects.conditions
+    )
+
+
+def faults_of_reading() -> tuple[type[Exception], ...]:
+    """Return the faults of a file that cannot be read as what its name says."""
+    return (UnreadableFile, BadData, UnicodeError)

@@ -1,0 +1,145 @@
+"""Port: a bucket in which an erasure sees, rewrites and deletes every version of an object. Adapter: S3.
+
+Only the role of the erasure may delete; no other function has this port.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from modelcycle.faults import NotAllowed, Raced, Unknown
+from modelcycle.outages import RETRIED
+from modelcycle.store import CHUNK_BYTES, NOT_FOUND, RACED, S3Store
+
+ERASURE = "erasure"  # metadata of an object that an erasure has written: the erasure's id
+
+
+class ObjectVersion(NamedTuple):
+    """A version of an object, or a delete marker.
+
+    Parameters
+    ----------
+    version : id; `null` in a bucket that keeps no versions
+    latest : whether it is what a reader gets
+    deleted : whether it is a delete marker
+    """
+
+    key: str
+    version: str
+    latest: bool
+    deleted: bool
+    etag: str = ""
+    bytes: int = 0
+
+
+class Rewriting(NamedTuple):
+    """What an object is after it was rewritten."""
+
+    version: str
+    etag: str
+
+
+class ErasingStore(Protocol):
+    """One bucket, with the versions of its objects.
+
+    Every method raises Transient if the service does not answer, and Throttled if it limits the rate.
+    """
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+
+    def versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        """Yield every version and delete marker under a prefix; those of one key follow each other, newest first."""
+
+    def download_version(self, one: ObjectVersion, path: Path) -> Mapping[str, str]:
+        """Download a version to `path`; return its metadata.
+
+        Raises
+        ------
+        Unknown : it is gone
+        NotAllowed : it lies in an area that an erasure may not read
+        """
+
+    def rewrite(self, one: ObjectVersion, body: bytes | Path, metadata: Mapping[str, str]) -> Rewriting:
+        """Replace an object as a whole, if `one` is still what a reader gets.
+
+        Raises
+        ------
+        Raced : another writer has replaced it
+        """
+
+    def hide(self, key: str) -> None:
+        """Put a delete marker on an object: no reader gets an older version when the newest one is deleted."""
+
+    def delete_version(self, one: ObjectVersion) -> None:
+        """Delete a version or delete marker for good. One that is gone already is no error."""
+
+
+class S3ErasingStore(S3Store):
+    """An S3 bucket with versions."""
+
+    def versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        request: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix}
+        while True:
+            with self._outages(prefix):
+                page = self.client.list_object_versions(**request)
+            found = [
+                *(_version(entry, deleted=False) for entry in page.get("Versions", [])),
+                *(_version(entry, deleted=True) for entry in page.get("DeleteMarkers", [])),
+            ]
+            yield from sorted(found, key=lambda one: (one.key, not one.latest))
+            if not page.get("IsTruncated"):
+                return
+            request |= {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+
+    def download_version(self, one: ObjectVersion, path: Path) -> Mapping[str, str]:
+        try:
+            with self._outages(one.key):
+                response = self.client.get_object(Bucket=self.bucket, Key=one.key, VersionId=one.version)
+                with path.open("wb") as file:
+                    for chunk in response["Body"].iter_chunks(CHUNK_BYTES):
+                        file.write(chunk)
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in NOT_FOUND:
+                raise Unknown("the version is gone", f"s3://{self.bucket}/{one.key}", RETRIED) from error
+            if error.response["Error"]["Code"] == "AccessDenied":
+                raise NotAllowed(
+                    "an erasure may not read it", f"s3://{self.bucket}/{one.key}", "is it a new area?"
+                ) from error
+            raise
+        metadata: dict[str, str] = response.get("Metadata", {})
+        return metadata
+
+    def rewrite(self, one: ObjectVersion, body: bytes | Path, metadata: Mapping[str, str]) -> Rewriting:
+        content = body if isinstance(body, bytes) else body.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        try:
+            with self._outages(one.key):
+                response = self.client.put_object(
+                    Bucket=self.bucket, Key=one.key, Body=content, IfMatch=one.etag,
+                    Metadata={**metadata, "sha256": digest},
+                )  # fmt: skip
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in RACED | NOT_FOUND:
+                raise Raced("another writer was faster", f"s3://{self.bucket}/{one.key}", RETRIED) from error
+            raise
+        return Rewriting(response.get("VersionId", "null"), response["ETag"].strip('"'))
+
+    def hide(self, key: str) -> None:
+        with self._outages(key):
+            self.client.delete_object(Bucket=self.bucket, Key=key)
+
+    def delete_version(self, one: ObjectVersion) -> None:
+        with self._outages(one.key):
+            self.client.delete_object(Bucket=self.bucket, Key=one.key, VersionId=one.version)
+
+
+def _version(entry: Mapping[str, Any], *, deleted: bool) -> ObjectVersion:
+    return ObjectVersion(
+        entry["Key"], entry.get("VersionId") or "null", bool(entry["IsLatest"]), deleted,
+        entry.get("ETag", "").strip('"'), entry.get("Size", 0),
+    )  # fmt: skip

@@ -1,0 +1,146 @@
+"""A person's approval of a version that waits for it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from modelcycle.faults import NotAllowed, Raced, Tampered, Unknown
+from modelcycle.govern.ports import Ports
+from modelcycle.messages import Artifact, Decision
+from modelcycle.policy import (
+    UNKNOWN,
+    Action,
+    Policy,
+    approvals_needed,
+    check_traffic,
+    evidence_of,
+    frozen,
+    is_same_person,
+    person_of,
+)
+from modelcycle.registry import Approval, Standing, Version
+
+SINGLE_USER = "you approved your own run: nobody else has access here"
+
+
+def give_approval(decision: Decision, version: Version, standing: Standing, ports: Ports) -> tuple[bool, str]:
+    """Record a person's approval of a waiting version; return whether it is approved now, and what to tell them.
+
+    Raises
+    ------
+    NotAllowed : the policy forbids it, the request has expired, or the version's bytes are not those registered
+    """
+    policy = ports.policies.policy_of(decision.model)
+    author, where = version.author or UNKNOWN, f"{decision.model}:{version.version}"
+    _check_not_expired(policy, version, standing, ports)
+    check_bytes(version, ports)
+    check_traffic_but_approvals(policy, version, ports)
+    own_run = is_own_run(policy, version, decision.by)
+    if own_run and policy.approvals.four_eyes:
+        raise NotAllowed(
+            f"you started the run that made version {version.version}: {policy.title} asks for four eyes", where,
+            "another person has to approve it",
+        )  # fmt: skip
+    earlier = ports.registry.approvals.since_asked(decision.model, version.version)
+    evidence = evidence_of(version)
+    given = [] if earlier is None else [one for one in earlier.valid(evidence) if one.by != decision.by]
+    check_permission(policy, "approve", decision, version, ports, own_run=own_run, approvals=len(given))
+    needed = approvals_needed(policy, author, asked=True)
+    approval = Approval(by=decision.by, why=decision.why, evidence=evidence, policy=policy.sha)
+    counted = ports.registry.approvals.give(
+        decision.model,
+        version.version,
+        approval,
+        needed,
+        partial(is_same_person, trusted_sessions=has_trusted_sessions(policy)),
+    )
+    if counted.complete:
+        return True, SINGLE_USER if own_run else ""
+    return False, _missing(counted.approvals, needed, counted.repeated, policy, author)
+
+
+def check_permission(
+    policy: Policy, action: Action, decision: Decision, version: Version, ports: Ports, *,
+    own_run: bool | None = None, approvals: int = 0,
+) -> None:  # fmt: skip
+    """Raise NotAllowed if the permissions of the policy forbid a person to do something with a version."""
+    from modelcycle.policy.permissions import Circumstances, refusal  # loads Cedar
+
+    if own_run is None:
+        own_run = is_own_run(policy, version, decision.by)
+    circumstances = Circumstances(
+        own_run=own_run, author_known=bool(version.author), approvals=approvals,
+        frozen=frozen(policy, decision.by) is not None,
+    )  # fmt: skip
+    why = refusal(policy, action, person_of(decision.by, ports.local), decision.model, circumstances)
+    if why:
+        raise NotAllowed(
+            why, f"{decision.model}:{version.version}", f"`modelcycle policy {decision.model}` shows who may {action}"
+        )
+
+
+def is_own_run(policy: Policy, version: Version, by: str) -> bool:
+    """Return whether a person may be the one who started the run that made a version; False if nobody knows."""
+    return version.author is not None and is_same_person(version.author, by, has_trusted_sessions(policy))
+
+
+def has_trusted_sessions(policy: Policy) -> bool:
+    """Return whether two sessions of an IAM role are two people."""
+    return policy.approvals.session_names == "trusted"
+
+
+def check_bytes(version: Version, ports: Ports) -> None:
+    """Read everything that is approved, and compare it with the hashes of the version's record.
+
+    Raises
+    ------
+    NotAllowed : an object is gone, or its bytes are not those registered
+    """
+    try:
+        for artifact in _approved_artifacts(version):
+            with TemporaryDirectory() as folder:  # one after the other: the disk has room for one model
+                ports.artifacts.fetch(artifact, Path(folder))
+    except (Tampered, Unknown) as fault:
+        raise NotAllowed(
+            f"what is registered as version {version.version} is not what is there: {fault.what}",
+            fault.where or f"{version.model}:{version.version}",
+            "run again and let the new version be approved; `modelcycle verify` finds what was changed",
+        ) from None
+
+
+def check_traffic_but_approvals(policy: Policy, version: Version, ports: Ports) -> None:
+    """Raise NotAllowed if a rule of the policy of now does not hold for the version's stored figures."""
+    free = policy.model_copy(update={"approvals": policy.approvals.model_copy(update={"needed": 0})})
+    check_traffic(free, version, ports.artifacts, None)
+
+
+def expires_at(policy: Policy, standing: Standing) -> datetime:
+    """Return when a version that waits for approval is refused."""
+    return standing.at + timedelta(days=policy.approvals.expires_days)
+
+
+def _check_not_expired(policy: Policy, version: Version, standing: Standing, ports: Ports) -> None:
+    if standing.state != "awaiting_approval" or datetime.now(UTC) < expires_at(policy, standing):
+        return
+    why = f"nobody approved it within {policy.approvals.expires_days} days ({policy.title})"
+    with suppress(NotAllowed, Raced):  # others were faster
+        ports.registry.approvals.expire(version.model, version.version, standing, policy.title, why)
+    raise NotAllowed(
+        f"the request to approve version {version.version} has expired: {why}", f"{version.model}:{version.version}",
+        "run again: the version is then asked about again",
+    )  # fmt: skip
+
+
+def _approved_artifacts(version: Version) -> tuple[Artifact, ...]:
+    return (*version.essentials, version.card, *([version.figures] if version.figures else []))
+
+
+def _missing(count: int, needed: int, repeated: bool, policy: Policy, author: str) -> str:
+    given = "you approved it before: " if repeated else ""
+    unknown = policy.approvals.four_eyes and author == UNKNOWN
+    why = "; nobody knows who started its run, so two people have to approve it" if unknown else ""
+    return f"{given}{count} of {needed} approvals are given, another person has to approve it ({policy.title}){why}"

@@ -1,0 +1,46 @@
+"""How many people have to approve a version, and what exactly they approve."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from modelcycle.messages import Artifact
+from modelcycle.messages.artifact import named_values
+from modelcycle.policy.people import UNKNOWN
+from modelcycle.policy.schema import Policy
+from modelcycle.registry import Version
+
+MIN_FOUR_EYES = 2  # people, where nobody knows who the first pair of eyes is
+
+
+def approvals_needed(policy: Policy, author: str, asked: bool = False) -> int:
+    """Return how many people have to approve a version; 0: none.
+
+    Parameters
+    ----------
+    author : ARN of who started the run, `unknown` if nobody knows
+    asked : the pipeline file, a gate or the stack asks for an approval
+
+    Examples
+    --------
+    >>> from modelcycle.policy.parsing import parse_policy
+    >>> strict = parse_policy("{name: ab, version: 1, models: [a], approvals: {needed: 1, four_eyes: true}}")
+    >>> approvals_needed(strict, "arn:aws:iam::123456789012:user/ann"), approvals_needed(strict, "unknown")
+    (1, 2)
+    """
+    rules = policy.approvals
+    needed = max(rules.needed, 1) if asked else rules.needed
+    if needed and rules.four_eyes and author in ("", UNKNOWN):
+        return max(needed, MIN_FOUR_EYES)
+    return needed
+
+
+def evidence_of(version: Version) -> str:
+    """Return one SHA-256 over all that a person approves: the bytes that serve, figures, card, lineage and reports.
+
+    It covers the hash of every artifact of the version's record: a record that names other bytes has other evidence.
+    """
+    hashes = {name: found.sha256 for name, found in named_values(version) if isinstance(found, Artifact)}
+    text = json.dumps({"model": version.model, "version": version.version, "artifacts": hashes}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

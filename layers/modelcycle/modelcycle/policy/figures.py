@@ -1,0 +1,148 @@
+"""The figures that a rule may be about, by name. What a run does not measure, it lacks; what no run can measure, no
+policy may name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from modelcycle.registry import Version
+from modelcycle.spec import METRICS, About
+from modelcycle.store import Store
+
+FIXED = {
+    "gates.passed": "1 if all gates on test rows passed",
+    "gates.asked": "how many reasons there are to ask a person",
+    "parity.rows": "rows that scikit-learn and ONNX both scored",
+    "parity.difference": "largest difference of the two scores",
+    "parity.flips": "rows on the threshold whose class differs",
+    "lineage.recorded": "1 if data and code are on record",
+    "lineage.files": "files that the run has read",
+    "columns.used": "columns that the model uses",
+    "columns.sensitive": "sensitive columns in the model",
+    "columns.sensitive_not_allowed": "the same, without features.use_sensitive",
+    "columns.leaking": "columns in the model that give the target away",
+    "columns.leaking_not_listed": "the same, without those that the pipeline file lists",
+    "data.rows": "rows read",
+    "data.kept": "rows kept",
+    "data.quarantined": "rows kept back",
+    "data.duplicates": "equal rows dropped",
+    "data.unreadable": "share of broken lines or of unreadable values, the larger one",
+    "data.broken_lines": "share of broken lines",
+    "data.unreadable_values": "share of unreadable values",
+    "rows.train": "training rows",
+    "rows.validation": "validation rows",
+    "rows.test": "test rows",
+    "rows.learned": "rows that the serving model has learned from",
+    "rows.compared": "test rows on which candidate and champion were compared",
+    "interval.low": "lower end of the deciding metric's 95 % interval",
+    "interval.high": "upper end",
+}
+"""Figures with one name, and what each is."""
+
+OF_THE_MODEL = ("metrics", "baseline", "champion")
+FAIRNESS = ("selection_rate", "tpr", "fpr", "precision")
+_PATTERN = re.compile(
+    rf"fairness\.(?:{'|'.join(FAIRNESS)})\.(?:ratio|difference)(?:_low|_high)?(?::.+)?"
+    r"|fairness\.equalized_odds\.(?:ratio|difference)(?:_low|_high)?(?::.+)?",
+    re.DOTALL,  # the name of a column may hold anything
+)
+
+EVIDENCE = {
+    "card": "the model card",
+    "lineage": "data, code and parameters that made the model",
+    "figures": "the figures of this list",
+    "validation": "the report on test rows",
+    "contract": "what every batch of rows must hold",
+    "comparison": "rows on which it was compared with the live version",
+    "refit check": "the parity gate of the model that has learned from all rows",
+    "fairness": "metrics by sensitive group",
+    "author": "who started the run",
+    **{f"about.{key}": field.description or key for key, field in About.model_fields.items()},
+}
+"""What `required_evidence` may name, besides figures."""
+
+
+class Measured(NamedTuple):
+    """A figure of a run; `detail` is a sentence about it, empty if the value says it all."""
+
+    value: float
+    detail: str = ""
+
+
+Figures = Mapping[str, Measured]
+
+
+def finite(figures: Mapping[str, float | None]) -> dict[str, Measured]:
+    """Return the figures that are numbers: one that is not was not measured.
+
+    >>> finite({"metrics.r2": 0.5, "metrics.mape": float("inf"), "metrics.mae": None})
+    {'metrics.r2': Measured(value=0.5, detail='')}
+    """
+    return {
+        name: Measured(float(value)) for name, value in figures.items() if value is not None and math.isfinite(value)
+    }
+
+
+def known_figures() -> dict[str, str]:
+    """Return every figure with a name that does not depend on the data, and what it is."""
+    metrics = sorted({metric for of_task in METRICS.values() for metric in of_task})
+    of_models = {f"{who}.{metric}": _OF[who].format(metric) for who in OF_THE_MODEL for metric in metrics}
+    of_groups = {
+        f"fairness.{measure}.{kind}{end}": f"{measure.replace('_', ' ')} by sensitive group: {words}"
+        for measure in (*FAIRNESS, "equalized_odds")
+        for kind, words in (("ratio", "lowest by highest"), ("difference", "highest less lowest"))
+        for end in ("", "_low", "_high")
+    }
+    return FIXED | of_models | of_groups
+
+
+_OF = {
+    "metrics": "{} on test rows",
+    "baseline": "{} of a model that knows no column",
+    "champion": "{} of the live version",
+}
+
+
+def unknown_figure(name: str) -> str | None:
+    """Return the sentence about a figure that no run can have; None if one can.
+
+    Examples
+    --------
+    >>> unknown_figure("metrics.acuracy")
+    'no run measures metrics.acuracy, did you mean metrics.accuracy?'
+    >>> unknown_figure("fairness.selection_rate.ratio_high:marital status")
+    """
+    known = known_figures()
+    if name in known or _PATTERN.fullmatch(name):
+        return None
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"no run measures {name}" + (
+        f", did you mean {close[0]}?" if close else "; `modelcycle policy --figures` lists them"
+    )
+
+
+def unknown_evidence(name: str) -> str | None:
+    """Return the sentence about evidence that no run can have; None if one can.
+
+    >>> unknown_evidence("cards")
+    'no run has the evidence cards, did you mean card?'
+    """
+    if name in EVIDENCE or unknown_figure(name) is None:
+        return None
+    close = difflib.get_close_matches(name, [*EVIDENCE, *known_figures()], n=1)
+    return f"no run has the evidence {name}, " + (
+        f"did you mean {close[0]}?" if close else f"choose from {', '.join(EVIDENCE)}"
+    )
+
+
+def figures_of_version(version: Version, artifacts: Store) -> dict[str, Measured] | None:
+    """Return the figures that `govern` has stored with a version; None if it is older than that."""
+    if version.figures is None:
+        return None
+    return finite(json.loads(artifacts.read(version.figures)))

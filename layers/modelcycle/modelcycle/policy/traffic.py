@@ -1,0 +1,83 @@
+"""Whether a version may get more traffic: by the policy of now, its stored figures, and what people have approved."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+
+from modelcycle.faults import NotAllowed
+from modelcycle.policy.approvals import approvals_needed, evidence_of
+from modelcycle.policy.check import broken, check
+from modelcycle.policy.figures import figures_of_version
+from modelcycle.policy.freezes import freeze_at
+from modelcycle.policy.people import UNKNOWN
+from modelcycle.policy.schema import Policy
+from modelcycle.registry import Approved, Version
+from modelcycle.store import Store
+
+
+def check_traffic(policy: Policy, version: Version, artifacts: Store, approved: Approved | None) -> None:
+    """Check that a version may get traffic.
+
+    Parameters
+    ----------
+    policy : that applies to its model now
+    artifacts : the bucket with its figures
+    approved : what people have approved of it; None: nothing is on record
+
+    Raises
+    ------
+    NotAllowed : a rule of the policy does not hold, or approvals are missing or void; names rule, figure, limit and
+        remedy
+    Unknown, Tampered : its figures are gone or were changed
+    """
+    where = f"{version.model}:{version.version}"
+    figures = figures_of_version(version, artifacts)
+    if figures is None and policy.risk_tier != "minimal":
+        raise NotAllowed(
+            f"version {version.version} is from before figures were kept: {policy.title} cannot be checked", where,
+            "run again: a version that differs in data or code has figures",
+        )  # fmt: skip
+    reasons = broken(check(policy, figures)) if figures is not None else []
+    if reasons:
+        raise NotAllowed(
+            f"version {version.version} no longer meets {policy.title}: {'; '.join(reasons)}", where,
+            "it gets no more traffic; run again, or change the policy and deploy it",
+        )  # fmt: skip
+    _check_approvals(policy, version, approved, where)
+
+
+def _check_approvals(policy: Policy, version: Version, approved: Approved | None, where: str) -> None:
+    given = approved.given if approved else []
+    valid = approved.valid(evidence_of(version)) if approved else []
+    if given and len(valid) < len(given):
+        raise NotAllowed(
+            f"the approval of version {version.version} is void: what was approved is not what is registered", where,
+            "run again and let the new version be approved; `modelcycle verify` finds what was changed",
+        )  # fmt: skip
+    needed = approvals_needed(policy, version.author or UNKNOWN)
+    if len(valid) < needed:
+        raise NotAllowed(
+            f"version {version.version} has {len(valid)} of {needed} approvals that {policy.title} asks for", where,
+            "run again: the version then waits for approval; or `modelcycle approve` it if it does already",
+        )  # fmt: skip
+
+
+def frozen(policy: Policy, actor: str, now: datetime | None = None) -> tuple[str, datetime] | None:
+    """Return why no version may get more traffic now, as a clause, and until when; None if it may.
+
+    Parameters
+    ----------
+    actor : ARN of the person who moves the traffic, or the run that does
+    """
+    now = now or datetime.now(UTC)
+    holding = [freeze for freeze in policy.freeze if not _overrides(policy, freeze.may_override, actor)]
+    found = freeze_at(holding, now)
+    if found is None:
+        return None
+    freeze, ends = found
+    return f"{freeze.name}: no version gets more traffic until {ends:%Y-%m-%d %H:%M} UTC ({policy.title})", ends
+
+
+def _overrides(policy: Policy, groups: list[str], actor: str) -> bool:
+    return any(fnmatchcase(actor, pattern) for group in groups for pattern in policy.groups.get(group, []))

@@ -1,0 +1,159 @@
+"""The limits of the section `fairness`: whether the groups are too far apart, beyond chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from modelcycle.faults import BadPipeline
+from modelcycle.measured.disparities import Gap
+from modelcycle.measured.group_rates import RATE_NAMES
+from modelcycle.spec import Fairness, Task
+from modelcycle.validate.fairness_report import Compared
+from modelcycle.validate.gates import Gate
+from modelcycle.validate.sensitive_groups import Grouping
+
+MAX_SENTENCES = 3  # of the refusals, the clearest first
+MAX_NAME_CHARACTERS = 80
+Outcome = Literal["holds", "refused", "undecided"]
+
+
+class FairnessVerdict(NamedTuple):
+    """The gates, and why a person has to decide, as sentences."""
+
+    gates: list[Gate]
+    ask: list[str]
+
+
+class _Judged(NamedTuple):
+    outcome: Outcome
+    sentence: str
+    excess: float  # how far the sure end of the interval is beyond the limit
+
+
+def check_fairness(settings: Fairness, task: Task) -> None:
+    """Check that the task has what the section asks for; the pipeline file alone may not say the task.
+
+    Raises
+    ------
+    BadPipeline : limits or a mitigation that the task does not have
+    """
+    if task == "regression" and (settings.judges or settings.mitigate != "none"):
+        raise BadPipeline(
+            "fairness judges rates of predicted classes, and the target makes this a regression", "fairness",
+            "remove the section; the groups are measured in any case",
+        )  # fmt: skip
+    if task == "multiclass" and settings.mitigate == "thresholds":
+        raise BadPipeline(
+            "mitigate: thresholds is for two classes, and the target has more", "fairness.mitigate",
+            "write `mitigate: reweighing`",
+        )  # fmt: skip
+
+
+def fairness_gates(settings: Fairness, compared: Sequence[Compared], groupings: Sequence[Grouping]) -> FairnessVerdict:
+    """Judge every limit by the interval of what was measured.
+
+    A ratio whose interval lies below the limit as a whole refuses, one whose interval lies above it as a whole holds.
+    If the limit is within the interval, the rows show neither, and `fairness.undecided` says what happens.
+
+    Parameters
+    ----------
+    compared : every rate of every grouping that could be judged
+    groupings : all of them
+    """
+    gates: list[Gate] = []
+    ask: list[str] = []
+    for name, judged in (("demographic_parity", list(_parity(settings, compared, groupings))),
+                         ("equalized_odds", list(_odds(settings, compared, groupings)))):  # fmt: skip
+        gate = f"fairness.{name}"
+        refused = sorted((entry for entry in judged if entry.outcome == "refused"), key=lambda entry: -entry.excess)
+        undecided = sorted((entry for entry in judged if entry.outcome == "undecided"), key=lambda entry: -entry.excess)
+        gates += [Gate(gate, False, entry.sentence + _remedy(settings)) for entry in refused[:MAX_SENTENCES]]
+        if len(refused) > MAX_SENTENCES:
+            gates.append(Gate(gate, False, f"{gate}: and {len(refused) - MAX_SENTENCES:,} more such groups"))
+        if undecided:
+            more = f"; and {len(undecided) - 1:,} more such groups" if len(undecided) > 1 else ""
+            sentence = f"{undecided[0].sentence}{more}"
+            gates.append(Gate(gate, settings.undecided != "refuse", sentence))
+            ask += [sentence] if settings.undecided == "ask" else []
+        if judged and not refused and not undecided:
+            nearest = max(judged, key=lambda entry: entry.excess)
+            gates.append(Gate(gate, True, nearest.sentence))
+    return FairnessVerdict(gates, ask)
+
+
+def _remedy(settings: Fairness) -> str:
+    if settings.mitigate == "none":
+        return "; `fairness.mitigate: reweighing` or `thresholds` lowers it, and says what that costs"
+    other = "; `fairness.mitigate: thresholds` goes further" if settings.mitigate == "reweighing" else ""
+    return f", although fairness.mitigate is {settings.mitigate}{other}"
+
+
+def _parity(settings: Fairness, compared: Sequence[Compared], groupings: Sequence[Grouping]) -> Iterator[_Judged]:
+    for grouping in groupings:
+        limit = settings.limits_of(grouping.columns).demographic_parity
+        if limit is None:
+            continue
+        own = [entry for entry in compared if entry.grouping is grouping and entry.found.rate == "selection_rate"]
+        if not own and len(grouping.columns) == 1:
+            yield _unjudged(grouping, settings.minimum_rows)
+        for entry in own:
+            ratio, clearest = entry.found.ratio, entry.found.clearest_ratio
+            low, high = ratio.interval
+            if high < limit:
+                told = _told(entry, clearest, "ratio", f"all of it below {limit:g}, the lowest allowed")
+                yield _Judged("refused", told, limit - high)
+            elif low < limit:
+                why = f"{limit:g} is the lowest allowed, and these rows show neither that it is kept nor that it is not"
+                yield _Judged("undecided", _told(entry, _with(ratio, low, high), "ratio", why), limit - low)
+            else:
+                told = _told(entry, _with(ratio, low, high), "ratio", f"{limit:g} is the lowest allowed")
+                yield _Judged("holds", told, limit - low)
+
+
+def _odds(settings: Fairness, compared: Sequence[Compared], groupings: Sequence[Grouping]) -> Iterator[_Judged]:
+    for grouping in groupings:
+        limit = settings.limits_of(grouping.columns).equalized_odds
+        if limit is None:
+            continue
+        own = [entry for entry in compared if entry.grouping is grouping and entry.found.rate in ("tpr", "fpr")]
+        missing = {"tpr", "fpr"} - {entry.found.rate for entry in own}
+        if missing and len(grouping.columns) == 1:
+            yield _unjudged(grouping, settings.minimum_rows)
+        for entry in own:
+            gap, clearest = entry.found.difference, entry.found.clearest_difference
+            low, high = gap.interval
+            if low > limit:
+                told = _told(entry, clearest, "difference", f"all of it above {limit:g}, the highest allowed")
+                yield _Judged("refused", told, low - limit)
+            elif high > limit:
+                why = (
+                    f"{limit:g} is the highest allowed, and these rows show neither that it is kept nor that it is not"
+                )
+                yield _Judged("undecided", _told(entry, _with(gap, low, high), "difference", why), high - limit)
+            else:
+                told = _told(entry, _with(gap, low, high), "difference", f"{limit:g} is the highest allowed")
+                yield _Judged("holds", told, high - limit)
+
+
+def _unjudged(grouping: Grouping, minimum: int) -> _Judged:
+    title = grouping.title[:MAX_NAME_CHARACTERS]
+    return _Judged("undecided", f"{title}: no two groups have the {minimum} test rows that a rate is judged by", 0.0)
+
+
+def _with(gap: Gap, low: float, high: float) -> Gap:
+    return gap._replace(interval=(low, high))
+
+
+def _told(entry: Compared, gap: Gap, kind: str, why: str) -> str:
+    """Return the sentence of two groups and how far they are apart."""
+    grouping, rate = entry.grouping, RATE_NAMES[entry.found.rate]
+    lower, higher = (grouping.names[code][:MAX_NAME_CHARACTERS] for code in (gap.low, gap.high))
+    of_class = f" of {entry.of_class[:MAX_NAME_CHARACTERS]}" if entry.of_class else ""
+    low, high = gap.interval
+    value = "undefined" if math.isnan(gap.value) else f"{gap.value:.3g}"
+    return (
+        f"{grouping.title[:MAX_NAME_CHARACTERS]}: {rate}{of_class} {gap.rates[0]:.3g} of {lower}, {gap.rates[1]:.3g} of"
+        f" {higher}: {kind} {value} ({low:.3g} to {high:.3g}): {why}"
+    )

@@ -1,0 +1,201 @@
+"""An erasure: nothing of the person is left, the rest is, and a kill anywhere changes nothing about the end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from modelcycle.captured.manifest import Manifest
+from modelcycle.model.columns import Columns
+from modelcycle.model.npz import from_npz
+from modelcycle.model.scoring import Scores
+from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, rows, text
+from tests.versioned_store import Killed
+
+PLAN = sys.modules["modelcycle.erase.plan_erasure"]  # the package exports a function of this name
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_batches() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PLAN, "MAX_BATCHES", 2)
+        patch.setattr(secrets, "token_hex", lambda size: "ab" * size)
+        yield
+
+
+@pytest.fixture(scope="module")
+def erased(few_batches: None) -> ErasedModel:
+    model = ErasedModel()
+    before = model.found()
+    assert len(before) > 20  # the test would see it
+    model.ask(why="request 7")
+    assert model.run()["state"] == "done"
+    return model
+
+
+def test_no_byte_of_the_person_is_left_anywhere(erased: ErasedModel) -> None:
+    assert erased.found() == []
+
+
+def test_the_bytes_of_all_other_rows_stay_as_they_were(erased: ErasedModel) -> None:
+    others = [row for number, row in enumerate(rows()) if number not in (3, 9)]
+    assert erased.data.everything()[f"raw/{MODEL}/people.csv"] == [text(others)]
+    assert erased.data.everything()[f"raw/{MODEL}/others.csv"] == [text(rows()[10:])]
+    listed = json.loads(erased.data.latest(f"raw/{MODEL}/list.json")[0])
+    assert [one["person"] for one in listed] == [row[0] for row in others]
+
+
+def test_old_versions_and_delete_markers_of_the_person_are_gone(erased: ErasedModel) -> None:
+    assert f"raw/{MODEL}/gone.csv" not in erased.data.everything()
+    old = {key for key, bodies in erased.everything().items() if len(bodies) > 1}
+    assert not {key for key in old if not key.startswith("data/compacted/")}  # manifests, which hold no values
+
+
+def test_test_rows_labels_and_scores_lose_the_same_rows_and_are_read_by_their_old_address(erased: ErasedModel) -> None:
+    reference = erased.registry.versions.get(MODEL, 1).reference
+    assert reference is not None and reference.recent is not None
+    features = Columns.from_bytes(erased.artifacts.read(reference.features))
+    assert features.values["person"].strings().tolist() == ["P-000004", "P-000014", "P-000019"]  # type: ignore[union-attr]
+    labels = from_npz(erased.artifacts.read(reference.labels))
+    assert labels["target"].tolist() == [0, 0, 0] and labels["values0"].tolist() == [0, 2, 3]
+    scores = Scores.from_bytes(erased.artifacts.read(reference.scores))
+    assert scores.scores[:, 0].tolist() == [0, 2, 3] and len(scores.groups["city"]) == 3
+    recent = from_npz(erased.artifacts.read(reference.recent))
+    assert (recent["positions"].tolist(), recent["recent"].tolist()) == ([0, 2], [True, True])
+
+
+def test_other_tables_of_the_run_are_deleted_and_documents_keep_their_shape(erased: ErasedModel) -> None:
+    left = {key.rpartition("/")[2] for key in erased.artifacts.everything() if f"/{RUN}/" in key}
+    assert not left & {"rows-0000.parquet", "train.npz", "folds.npz", "model.skops"}
+    profile = json.loads(erased.artifacts.read(erased.version.profile))
+    column = profile["columns"][0]
+    assert column["counts"] == [["Basel", 18], ["(erased)", 2]] and column["quantiles"] == [50.5, 55.5, 990000.0]
+    graph = erased.artifacts.read(erased.version.onnx)
+    assert graph.startswith(bytes([10, 5]) + b"Basel") and graph.endswith(bytes([10, 3]) + b"end")
+
+
+def test_the_manifest_of_an_hour_names_the_rewritten_objects(erased: ErasedModel) -> None:
+    found = [key for key in erased.data.everything() if key.startswith("compacted/") and key.endswith("manifest.json")]
+    manifest = Manifest.model_validate_json(erased.data.latest(found[0])[0])
+    part = manifest.parts[0]
+    body = erased.data.latest(f"{found[0].rpartition('/')[0]}/{part.name}")[0]
+    assert hashlib.sha256(body).hexdigest() == part.sha256 and part.rows == part.answers == 8
+    for key, etag in manifest.objects.items():
+        assert hashlib.md5(erased.data.latest(key)[0]).hexdigest() == etag
+
+
+def test_outcomes_that_name_only_a_prediction_of_the_person_are_gone(erased: ErasedModel) -> None:
+    told = [
+        json.loads(line)["prediction_id"] for line in erased.data.latest(f"feedback/{MODEL}/told.jsonl")[0].splitlines()
+    ]
+    assert "id-4" in told and not {"id-3", "id-9"} & set(told)
+
+
+def test_the_receipt_counts_and_names_nobody(erased: ErasedModel) -> None:
+    receipt = erased.receipt()
+    assert (receipt["rows"], receipt["subjects"], receipt["why"]) == (10, 1, "request 7")
+    assert receipt["versions_that_learned"] == [1] and receipt["held"] == {}
+    assert erased.registry.erasures.learned(MODEL)[1].erasures == [ERASURE]
+    entry = erased.registry.audit.all(MODEL)[0]
+    assert (entry.decision, entry.by) == ("erased", "ann")
+    assert entry.evidence["receipt"]["sha256"] == erased.registry.erasures.all(MODEL)[0].receipt.sha256  # type: ignore[union-attr]
+    left = [key for key in erased.artifacts.everything() if "/erasures/" in key]
+    assert sorted(key.rpartition("/")[2] for key in left) == ["receipt.json", "tombstones.json"]
+
+
+def test_every_tombstone_says_what_is_there_now(erased: ErasedModel) -> None:
+    stones = json.loads(erased.artifacts.latest(f"{MODEL}/erasures/{ERASURE}/tombstones.json")[0])["erased"]
+    everything = erased.everything()
+    assert {stone["bucket"] for stone in stones} == {"data", "artifacts"}
+    for stone in stones:
+        bodies = everything.get(f"{stone['bucket']}/{stone['key']}", [])
+        hashes = [hashlib.sha256(body or b"").hexdigest() for body in bodies]
+        assert stone["was"] not in hashes
+        assert (stone["now"] in hashes) if stone["now"] else not hashes or stone["key"].endswith(".parquet")
+
+
+def test_the_lease_is_free_and_the_files_that_were_rewritten_start_no_run(erased: ErasedModel) -> None:
+    assert erased.registry.leases.holder(MODEL).execution == ""
+    key = f"raw/{MODEL}/people.csv"
+    rewritten = erased.registry.erasures.rewritten(MODEL, "data", key)
+    assert rewritten is not None and rewritten.etag == hashlib.md5(erased.data.latest(key)[0]).hexdigest()
+
+
+def test_a_look_changes_nothing_and_counts() -> None:
+    model = ErasedModel()
+    model.ask()
+    before = {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    assert model.run("find")["state"] == "found"
+    assert before == {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    preview = json.loads(model.artifacts.latest(f"{MODEL}/erasures/{ERASURE}/preview.json")[0])
+    assert preview["classes"]["uploads"] == {"objects": 6, "rows": 10, "old": 2}
+    assert preview["classes"]["test rows of a version"]["rows"] == 1
+    assert PERSON not in json.dumps(preview)
+
+
+@pytest.mark.parametrize("subject", [{"person": "p-000077"}, {"person": "77"}, {"nobody": "x"}])
+def test_somebody_who_is_not_there_is_told_and_nothing_changes(subject: dict[str, str]) -> None:
+    model = ErasedModel()
+    model.ask(subject)
+    before = {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    model.run("find")
+    preview = json.loads(model.artifacts.latest(f"{MODEL}/erasures/{ERASURE}/preview.json")[0])
+    assert preview["objects"] == 0
+    assert (preview["missing_columns"] == ["nobody"]) == ("nobody" in subject)
+    assert bool(preview["alike"]) == (subject.get("person") == "p-000077")
+    assert model.run()["rows"] == 0
+    assert before == {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+
+
+def test_more_rows_than_were_confirmed_are_refused_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PLAN, "MAX_UNASKED_ROWS", 5)
+    model = ErasedModel()
+    model.ask(rows=9)
+    before = {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    ended = model.run()
+    assert ended["state"] == "refused" and "--rows 10" in ended["reason"]
+    assert before == {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    assert model.registry.leases.holder(MODEL).execution == ""
+    model.ask(rows=10)
+    assert model.run()["state"] == "done"
+
+
+def killed_at(write: int) -> ErasedModel:
+    """Kill an erasure at a write, then start it again, until it ends."""
+    model = ErasedModel()
+    model.ask(why="request 7")
+    model.kill.writes, model.kill.at = 0, write
+    try:
+        model.run()
+        assert model.kill.writes < write
+    except Killed:
+        pass
+    model.kill.at = 0
+    assert model.run(execution=f"{EXECUTION}-again")["state"] == "done"
+    return model
+
+
+POINTS = [3, 40, 62, 84, 106, 128, 150, 172, 194, 216]
+
+
+@pytest.mark.parametrize(
+    "write", [point if point in (62, 128) else pytest.param(point, marks=pytest.mark.delivery) for point in POINTS]
+)
+def test_killed_anywhere_and_started_again_it_ends_the_same(erased: ErasedModel, write: int) -> None:
+    model = killed_at(write)
+    assert model.found() == []
+    assert model.everything() == erased.everything()
+    assert model.registry.erasures.learned(MODEL).keys() == {1}
+
+
+def test_a_person_elsewhere_keeps_the_city_that_others_share() -> None:
+    model = ErasedModel()
+    model.ask({"person": "P-000005"})
+    assert model.run()["state"] == "done"
+    profile = json.loads(model.artifacts.read(model.version.profile))
+    assert profile["columns"][0]["counts"] == [["Basel", 18], [CITY, 2]]

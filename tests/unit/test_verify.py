@@ -1,0 +1,340 @@
+"""`verify` names everything that was changed, removed, added or put elsewhere, and is silent about what was not."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from cli.screens.verified import verified_text
+from modelcycle.captured.manifest import Manifest, manifest_key
+from modelcycle.faults import Unknown
+from modelcycle.registry import Entry, Write, keys
+from modelcycle.registry.chain import entry_hash
+from modelcycle.seal import read_seal, seal_key
+from modelcycle.store import put_json
+from tests.fakes import MemoryKeys
+from tests.kept_world import (
+    BUCKETS,
+    MODEL,
+    RUNS,
+    Item,
+    World,
+    as_json,
+    flipped,
+    flipped_item,
+    made_world,
+    rewrite,
+    summed,
+    where,
+)
+
+FLIPS = 200
+AT_ONCE = 100
+SECOND = keys.audit_entry(MODEL, keys.decision_in_run("20260302T000000000-aaaa", "govern"))
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        with mock_aws():
+            yield made_world()
+
+
+@pytest.fixture
+def world(kept: World) -> Iterator[World]:
+    """The world, with what a test changes in it put back afterwards."""
+    items = {(item["pk"]["S"], item["sk"]["S"]): item for item in kept.items()}
+    bodies = {id(one): (one, one.value) for one in kept.stored()}
+    yield kept
+    after = {(item["pk"]["S"], item["sk"]["S"]): item for item in kept.items()}
+    for key in after.keys() - items.keys():
+        kept.delete(key)
+    for key, item in items.items():
+        if after.get(key) != item:
+            kept.put(item)
+    for one, body in bodies.values():
+        rewrite(one, body)
+    for bucket in BUCKETS.values():
+        versions = kept.place.s3.list_object_versions(Bucket=bucket)
+        known = {(one.name, one.version_id) for one, _ in bodies.values() if one.bucket_name == bucket}
+        for made in [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]:
+            if (made["Key"], made["VersionId"]) not in known:
+                kept.place.s3.delete_object(Bucket=bucket, Key=made["Key"], VersionId=made["VersionId"])
+
+
+def test_it_is_silent_about_what_is_as_it_was_written(world: World) -> None:
+    found = world.verify()
+    assert found.faults == [] and found.counts["entries"] == 9 * RUNS and found.counts["seals"] == 3
+    assert verified_text(MODEL, None, found).startswith(f"m: verified: {9 * RUNS} entries, ")
+    assert [count for count in ("older", "unread", "unsigned", "erased") if found.counts[count]] == []
+
+
+def test_each_of_200_flipped_bytes_is_named(world: World) -> None:
+    chance = random.Random(20260310)
+    flips: list[Flip] = [ItemFlip(world, item) for item in world.items()]
+    flips += [ObjectFlip(one) for one in world.stored()]
+    chosen = [*chance.sample(flips, min(FLIPS, len(flips))), *chance.choices(flips, k=max(0, FLIPS - len(flips)))]
+    for start in range(0, FLIPS, AT_ONCE):
+        batch = {id(flip): flip for flip in chosen[start : start + AT_ONCE]}.values()
+        for flip in batch:
+            flip.make(chance)
+        named = world.faults()
+        for flip in batch:
+            flip.undo()
+        for flip in batch:  # a list of objects that is broken itself hides what it names
+            if not flip.is_in(named):
+                flip.make(chance)
+                assert flip.is_in(world.faults()), flip.where
+                flip.undo()
+    assert world.faults() == {}
+
+
+class Flip:
+    """One byte or character that is changed, and changed back."""
+
+    where: str
+
+    def make(self, chance: random.Random) -> None: ...
+    def undo(self) -> None: ...
+
+    def is_in(self, faults: dict[str, str]) -> bool:
+        return any(place.startswith(self.where) for place in faults)
+
+
+class ItemFlip(Flip):
+    def __init__(self, world: World, item: Item) -> None:
+        self.world, self.item = world, item
+        self.where = f"{item['pk']['S']}|{item['sk']['S']}"
+
+    def make(self, chance: random.Random) -> None:
+        self.world.put(flipped_item(self.item, chance))
+
+    def undo(self) -> None:
+        self.world.put(self.item)
+
+
+class ObjectFlip(Flip):
+    def __init__(self, stored: Any) -> None:
+        self.stored, self.body, self.where = stored, stored.value, where(stored)
+
+    def make(self, chance: random.Random) -> None:
+        rewrite(self.stored, flipped(self.body, chance))
+
+    def undo(self) -> None:
+        rewrite(self.stored, self.body)
+
+
+# records whose checksum was repaired
+
+
+def test_a_changed_state_is_found_by_the_entry_that_wrote_it(world: World) -> None:
+    world.forge(keys.state(MODEL, 1), state="live")
+    ((place, what),) = world.faults().items()
+    assert place == "STATE#m|STATE#00000001" and "was changed since entry" in what
+
+
+@pytest.mark.parametrize(
+    "key", [keys.version(MODEL, 2), keys.route(MODEL), keys.move(MODEL, 3), keys.run(MODEL, "20260301T000000000-aaaa")]
+)
+def test_a_governed_record_that_is_gone_is_named(world: World, key: keys.Key) -> None:
+    world.delete(key)
+    assert "the record is gone" in world.faults()[f"{key.pk}|{key.sk}"]
+
+
+def test_a_governed_record_that_no_decision_wrote_is_named(world: World) -> None:
+    world.registry.table.write(Write(*keys.version(MODEL, 99), {"version": 99}))
+    assert world.faults() == {"VERSION#m|VERSION#00000099": "no entry of the audit trail wrote the record"}
+
+
+def test_a_record_that_names_an_object_elsewhere_is_named(world: World) -> None:
+    foreign = {"uri": "s3://somewhere-else/x", "sha256": "0" * 64, "bytes": 1}
+    world.registry.results.keep(MODEL, "collect", "foreign", {"manifest": foreign})
+    assert "outside the stack's buckets" in world.faults()["RESULT#collect#m|foreign"]
+
+
+def test_a_judgement_that_is_not_decided_yet_may_change(world: World) -> None:
+    assert any(as_json(item).get("judged", {}).get("verdict") == "proceed" for item in world.items())
+    record = world.registry.table.query("EVIDENCE#m")[0]
+    key = keys.judgement(MODEL, "r", 9, 9)
+    world.registry.table.write(Write(*key, record.body | {"judged": record.body["judged"] | {"verdict": "hold"}}))
+    assert world.faults() == {}
+
+
+# the chain
+
+
+def test_an_entry_whose_own_hash_was_repaired_breaks_the_next_one(world: World) -> None:
+    number = as_json(world.item(SECOND))["number"]
+    _rewrite(world, SECOND, why="otherwise")
+    faults = world.faults()
+    assert [what for what in faults.values() if f"does not follow entry {number}" in what]
+
+
+def test_an_entry_that_was_taken_out_is_named_by_its_number(world: World) -> None:
+    number = as_json(world.item(SECOND))["number"]
+    world.delete(SECOND)
+    assert "the numbers have a gap" in world.faults()[f"AUDIT#m entry {number}"]
+
+
+def test_entries_that_changed_places_are_named(world: World) -> None:
+    third = keys.audit_entry(MODEL, keys.decision_in_run("20260303T000000000-aaaa", "govern"))
+    one, other = world.item(SECOND), world.item(third)
+    world.put(summed(one, as_json(other)))
+    world.put(summed(other, as_json(one)))
+    assert {f"{key.pk}|{key.sk}" for key in (SECOND, third)} <= world.faults().keys()
+
+
+def test_an_end_that_was_cut_off_is_found_by_the_head(world: World) -> None:
+    world.delete(_last(world))
+    assert f"AUDIT#m entry {9 * RUNS}" in world.faults()
+
+
+def test_an_end_that_was_cut_off_with_its_head_is_found_by_the_seals(world: World) -> None:
+    last = as_json(world.item(_last(world)))
+    world.delete(_last(world))
+    world.forge(keys.audit_head(MODEL), number=last["number"] - 1, hash=last["previous"])
+    assert "seals/2026/03/09.json knows it" in world.faults()[f"AUDIT#m entry {last['number']}"]
+
+
+def test_a_whole_chain_that_was_written_anew_is_found_by_the_seals(world: World) -> None:
+    entries = sorted(world.registry.table.query(*keys.audit_entries(MODEL)), key=lambda one: one.body["number"])
+    previous = entries[0].body["previous"]
+    for entry in entries:
+        body = entry.body | {"previous": previous, "by": "somebody else"}
+        previous = body["hash"] = entry_hash(body)
+        world.put(summed(world.item(entry.key), body))
+    world.forge(keys.audit_head(MODEL), hash=previous)
+    assert set(world.faults()) == {f"AUDIT#m entry {9 * RUNS}"}
+
+
+def test_entries_from_before_the_chain_cannot_be_changed_once_it_has_begun(world: World) -> None:
+    old = Entry(subject="run r", decision="passed", by="p").model_dump(mode="json", include={"at", "subject", "by"})
+    world.registry.table.write(Write("AUDIT#m", "AUDIT#RUN#older#govern", old))
+    assert "AUDIT#m entries from before the chain" in world.faults()
+
+
+# objects
+
+
+def test_an_object_that_is_gone_is_named_with_what_names_it(world: World) -> None:
+    key = "m/runs/20260301T000000000-aaaa/train/card"
+    world.place.s3.delete_object(Bucket="artifacts", Key=key)
+    assert "the object is gone" in world.faults()[f"s3://artifacts/{key}"]
+
+
+def test_a_source_file_may_be_replaced_but_not_its_recorded_version(world: World) -> None:
+    world.place.s3.put_object(Bucket="data", Key="raw/m/1.csv", Body=b"a,b\n7,7\n")
+    assert world.faults() == {}
+    stored = min((one for one in world.stored() if one.name == "raw/m/1.csv"), key=lambda one: one.last_modified)
+    rewrite(stored, b"a,b\n9,9\n")
+    assert [place.partition(" (version")[0] for place in world.faults()] == ["s3://data/raw/m/1.csv"]
+
+
+def test_captures_that_the_bucket_has_deleted_by_itself_are_no_fault(world: World) -> None:
+    part = next(one for one in world.stored() if one.name.endswith(".parquet"))
+    world.place.s3.delete_object(Bucket="data", Key=part.name)
+    found = world.verify()
+    assert (found.faults, found.counts["expired"]) == ([], 1)
+
+
+def test_bytes_that_s3_itself_finds_changed_are_named(world: World) -> None:
+    for stored in (world.stored()[0], world.stored()[-1]):
+        stored.value = flipped(stored.value, random.Random(1))
+        assert where(stored) in " ".join(world.faults())
+
+
+def test_objects_that_this_person_may_not_read_are_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    get_object = world.place.s3.get_object
+
+    def denied(**request: Any) -> Any:
+        if request["Key"].endswith("/skops"):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "GetObject")
+        return get_object(**request)
+
+    monkeypatch.setattr(world.place.s3, "get_object", denied)
+    found = world.verify()
+    assert (found.faults, found.counts["unread"]) == ([], RUNS)
+    assert any("you may not read m/" in note for note in found.notes)
+
+
+def test_one_version_is_verified_by_itself(world: World) -> None:
+    (broken,) = (one for one in world.stored() if one.name == "m/runs/20260301T000000000-aaaa/train/onnx")
+    rewrite(broken, b"other")
+    assert world.verify(2).faults == [] and [fault.where for fault in world.verify(1).faults] == [where(broken)]
+    assert world.verify(2).counts["objects"] < world.verify().counts["objects"] / 2
+    with pytest.raises(Unknown, match="has no version 99"):
+        world.verify(99)
+
+
+# erasures
+
+
+def test_what_an_erasure_replaced_or_removed_is_checked_against_its_tombstones(world: World) -> None:
+    onnx, card = (f"m/runs/20260301T000000000-aaaa/train/{name}" for name in ("onnx", "card"))
+    bodies = {key: world.artifacts.latest(key)[0] for key in (onnx, card)}
+    now = hashlib.sha256(b"without the person").hexdigest()
+    erased = [
+        {"bucket": "artifacts", "key": onnx, "was": hashlib.sha256(bodies[onnx]).hexdigest(), "now": now},
+        {"bucket": "artifacts", "key": card, "was": hashlib.sha256(bodies[card]).hexdigest(), "now": None},
+    ]
+    tombstones = put_json(world.artifacts, "m/erasures/1/tombstones.json", {"schema": 1, "erased": erased})
+    entry = Entry(subject="e", decision="erased", by="ann", evidence={"tombstones": tombstones.model_dump()})
+    world.registry.audit.add(MODEL, "ERASURE#1", entry)
+    before = world.faults()
+    world.overwrite("artifacts", onnx, b"without the person")
+    world.place.s3.delete_object(Bucket="artifacts", Key=card)
+    after, counts = world.faults(), world.verify().counts
+    world.overwrite("artifacts", onnx, b"something else")
+    changed = world.faults()
+    assert set(before) == {f"s3://artifacts/{onnx}", f"s3://artifacts/{card}"}
+    assert (after, counts["erased"]) == ({}, 2)
+    assert "after an erasure" in changed[f"s3://artifacts/{onnx}"]
+
+
+# captures and seals
+
+
+def test_a_manifest_that_was_written_anew_with_its_digest_is_found_by_the_seals(world: World) -> None:
+    key = manifest_key(MODEL, datetime(2026, 3, 5, 7, tzinfo=UTC))
+    manifest = Manifest.model_validate_json(world.data.latest(key)[0])
+    world.overwrite("data", key, manifest.model_copy(update={"parts": []}).to_bytes())
+    assert "since s3://seals/" in world.faults()[f"s3://data/{key}"]
+
+
+def test_a_seal_that_was_written_again_is_named_and_its_first_version_counts(world: World) -> None:
+    key = seal_key(date(2026, 3, 10))
+    seal, _ = read_seal(world.seals, date(2026, 3, 10))
+    world.overwrite("seals", key, seal.model_copy(update={"heads": {}}).to_bytes())
+    assert world.faults() == {f"s3://seals/{key}": "the seal was written again or deleted; its first version counts"}
+
+
+def test_a_seal_that_was_deleted_is_named(world: World) -> None:
+    key = seal_key(date(2026, 3, 10))
+    world.place.s3.delete_object(Bucket="seals", Key=key)
+    assert "written again or deleted" in world.faults()[f"s3://seals/{key}"]
+
+
+def test_a_seal_with_another_signature_is_named(world: World) -> None:
+    stored = next(one for one in world.stored() if one.name == seal_key(date(2026, 3, 11)))
+    seal, _ = read_seal(world.seals, date(2026, 3, 11))
+    rewrite(stored, seal.signed(MemoryKeys().sign(seal.digest)).to_bytes())
+    assert world.faults() == {where(stored): "the seal was changed: its signature is not genuine"}
+
+
+def _last(world: World) -> keys.Key:
+    return max(world.registry.table.query(*keys.audit_entries(MODEL)), key=lambda one: one.body["number"]).key
+
+
+def _rewrite(world: World, key: keys.Key, **fields: Any) -> None:
+    """Change an entry, and repair its hash and its record's checksum."""
+    body = as_json(world.item(key)) | fields
+    world.put(summed(world.item(key), body | {"hash": entry_hash(body)}))
