@@ -14,7 +14,7 @@ from cli.polling import attempts
 from cli.screens.monitored import monitored_text, windows_text
 from modelcycle.faults import Fault
 from modelcycle.messages import Monitored, MonitoringReport, Watched
-from modelcycle.store import S3Store, read_json
+from modelcycle.store import read_json
 
 LOOK_TIMEOUT = 900.0  # seconds
 
@@ -80,5 +80,5 @@ def run_look(place: Place, model: str) -> Watched:
 def _report(place: Place, result: Monitored) -> MonitoringReport | None:
     if result.report is None:
         return None
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     return MonitoringReport.model_validate(read_json(artifacts, result.report))
