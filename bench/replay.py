@@ -1,0 +1,280 @@
+"""Replay months of rows through a deployed model, and print what monitoring says: python -m bench.replay [history ...]
+
+Needs the development environment (`make test` creates it); takes some minutes a history on 2 cores. On a local cloud of
+the bench's own, `modelcycle run` trains on the first months. The other months are replayed in the order of time: rows
+are asked for by signed requests to the prediction API, outcomes are sent by `modelcycle feedback` a month late, and at
+the end of each month there is a look.
+
+A line a month. `estimated` is what was said at its end, without outcomes; `realized` what its outcomes, which came a
+month later, say in the look after that; `inside` whether the band held. `verdict` and `worse since` are of that look,
+which also judges the inputs of the month after. Histories and their seeds: `bench.replayed_rows`.
+
+The clock. The product dates an answer when it is given, and Firehose files it by the hour of arrival; neither can be
+told another time. So the captured lines are re-dated in the bucket before anybody has looked at them: `at` becomes the
+moment of the row, and the object lies in the hour of that moment, as if it had arrived then. All else is as always: a
+look takes the end of its windows from its input, and an outcome counts for a look once it has been sent. Moments are
+moved by whole weeks, so that the last look lies in the past and no record of it has expired; they are printed as they
+were.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.commands import cloud_variables, modelcycle
+from bench.replayed_rows import HISTORIES, History, Row
+from cli import signing
+from cli.monitor import run_look
+from cli.open_place import open_place
+from cli.place import Place
+from modelcycle.messages import Monitored, MonitoringReport, Signal
+from modelcycle.store import S3Store, read_json
+
+LATE = timedelta(days=30)
+BATCH_ROWS = 500
+MAX_SECONDS_TO_CAPTURES = 60.0
+
+
+class Look(NamedTuple):
+    """One look: what is kept of the long window, and its report."""
+
+    at: datetime
+    result: Monitored
+    report: MonitoringReport
+
+    @property
+    def performance(self) -> Signal:
+        """The signal of the headline metric."""
+        return next(signal for signal in self.report.signals if signal.kind == "performance")
+
+
+class Month(NamedTuple):
+    """A month that was replayed.
+
+    Parameters
+    ----------
+    rows : that were answered
+    at_its_end : the look at its end
+    later : the look after its outcomes came
+    kept : what the registry keeps of its window, after `later`
+    """
+
+    start: datetime
+    rows: int
+    at_its_end: Look
+    later: Look
+    kept: Monitored
+
+    @property
+    def is_inside(self) -> bool | None:
+        """Whether the realized metric lies in the band that was estimated; None without one of them."""
+        said, realized = self.at_its_end.result.estimate, self.later.performance.value
+        return None if said is None or realized is None else said.low <= realized <= said.high
+
+
+@dataclass
+class Replay:
+    """A history on its way through a deployed model.
+
+    Parameters
+    ----------
+    folder : for files
+    """
+
+    history: History
+    place: Place
+    folder: Path
+
+    def __post_init__(self) -> None:
+        last_look = self.history.months[-1][1] + LATE
+        weeks = (datetime.now(UTC) - timedelta(days=1) - last_look) // timedelta(weeks=1)
+        self.shift = timedelta(weeks=weeks)
+        self.bucket = self.place.output("DataBucket")
+
+    def train(self) -> None:
+        """Run the lifecycle with the months that are learned from.
+
+        Raises
+        ------
+        RuntimeError : no version has gone live
+        """
+        start, end = self.history.months[0][0], self.history.months[self.history.learned - 1][1]
+        pipeline, data = self.folder / "pipeline.yaml", self.folder / "learned.csv"
+        pipeline.write_text(self.history.pipeline)
+        _write_csv(data, [row for _, row in self.history.of(start, end)])
+        modelcycle(dict(os.environ), "run", str(pipeline), "--data", str(data))
+        if self.place.registry.routes.get(self.history.name).champion is None:
+            raise RuntimeError(f"no version of {self.history.name} has gone live")
+
+    def months(self) -> Iterator[Month]:
+        """Replay each month, and yield it once its outcomes have been looked at."""
+        before: tuple[datetime, list[Row], Look] | None = None
+        for start, end in self.history.months[self.history.learned :]:
+            outcomes = self.answer(self.history.of(start, end))
+            if before is not None:
+                self.tell(before[1])
+            look = self.look(end)
+            if before is not None:
+                yield self._month(before, look)
+            before = start, outcomes, look
+        if before is not None:
+            self.tell(before[1])
+            yield self._month(before, self.look(self.history.months[-1][1] + LATE))
+
+    def answer(self, rows: Sequence[tuple[datetime, Row]]) -> list[Row]:
+        """Ask for predictions of rows, have them captured at their moments, and return their outcomes."""
+        since = datetime.now(UTC)
+        moments: dict[str, datetime] = {}
+        outcomes: list[Row] = []
+        for first in range(0, len(rows), BATCH_ROWS):
+            batch = rows[first : first + BATCH_ROWS]
+            asked = [{name: value for name, value in row.items() if name != self.history.target} for _, row in batch]
+            answer = signing.call(self.place, "POST", f"/models/{self.history.name}/predict", {"instances": asked})
+            for one, (at, row) in zip(answer["prediction_ids"], batch, strict=True):
+                moments[one] = at + self.shift
+                outcomes.append({"prediction_id": one, "outcome": row[self.history.target]})
+        self._redate(moments, since)
+        return outcomes
+
+    def tell(self, outcomes: Sequence[Row]) -> None:
+        """Send outcomes."""
+        path = self.folder / "outcomes.csv"
+        _write_csv(path, outcomes)
+        told = json.loads(modelcycle(dict(os.environ), "feedback", self.history.name, "--data", str(path), "--json"))
+        if told["found"] != len(outcomes):
+            raise RuntimeError(f"of {len(outcomes)} outcomes, {told['found']} belong to a captured prediction: {told}")
+
+    def look(self, at: datetime) -> Look:
+        """Look at the model at a moment of the history."""
+        watched = run_look(self.place, self.history.name, at + self.shift)
+        result = watched.windows[0]
+        if result.kind != "day" or result.report is None:
+            raise RuntimeError(f"the look at {at} has no report: {result}")
+        artifacts = S3Store(self.place.s3, self.place.output("ArtifactBucket"))
+        return Look(at, result, MonitoringReport.model_validate(read_json(artifacts, result.report)))
+
+    def _month(self, before: tuple[datetime, list[Row], Look], later: Look) -> Month:
+        start, outcomes, look = before
+        _, end = look.result.window
+        (kept,) = self.place.registry.monitoring.between(self.history.name, "day", end, end)
+        return Month(start, len(outcomes), look, later, kept)
+
+    def _redate(self, moments: Mapping[str, datetime], since: datetime) -> None:
+        """Move the captured lines of predictions to their moments.
+
+        Raises
+        ------
+        RuntimeError : they are not captured in time
+        """
+        lines: dict[datetime, list[dict[str, Any]]] = {}
+        missing, deadline = set(moments), time.monotonic() + MAX_SECONDS_TO_CAPTURES
+        while missing:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{len(missing)} of {len(moments)} predictions have not been captured")
+            time.sleep(0.5)
+            for key in self._captured_since(since):
+                body = self.place.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                for text in _unpacked(body).splitlines():
+                    line = json.loads(text)
+                    at = moments[line["prediction_id"]]
+                    missing.discard(line["prediction_id"])
+                    hour = at.replace(minute=0, second=0, microsecond=0)
+                    lines.setdefault(hour, []).append(line | {"at": at.isoformat()})
+                self.place.s3.delete_object(Bucket=self.bucket, Key=key)
+        for hour, of_hour in lines.items():
+            key = f"captures/model={self.history.name}/{hour:%Y/%m/%d/%H}/replayed.jsonl.gz"
+            body = gzip.compress("".join(json.dumps(line) + "\n" for line in of_hour).encode(), mtime=0)
+            self.place.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def _captured_since(self, since: datetime) -> list[str]:
+        """Return the objects with answers that arrived in the hours since a moment."""
+        hour, found = since.replace(minute=0, second=0, microsecond=0), []
+        while hour <= datetime.now(UTC):
+            prefix = f"captures/model={self.history.name}/{hour:%Y/%m/%d/%H}/"
+            listed = self.place.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
+            found += [one["Key"] for one in listed.get("Contents", [])]
+            hour += timedelta(hours=1)
+        return found
+
+
+@contextmanager
+def own_cloud(folder: Path) -> Iterator[Place]:
+    """A local cloud in a folder, in which nobody looks but the replay: a look at the present would come too early."""
+    os.environ.update(cloud_variables(folder))
+    try:
+        place = open_place("local", start=True)
+        schedules = place.client("scheduler")
+        for schedule in schedules.list_schedules()["Schedules"]:
+            found = schedules.get_schedule(Name=schedule["Name"])
+            if found["Target"]["Arn"] == place.output("MonitoringArn"):
+                kept = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+                schedules.update_schedule(**{name: found[name] for name in kept}, State="DISABLED")
+        yield place
+    finally:
+        modelcycle(dict(os.environ), "down")
+
+
+def printed(month: Month, shift: timedelta) -> str:
+    """Return the line of a month."""
+    said, signal, since = month.at_its_end.result.estimate, month.later.performance, month.later.result.change_point
+    estimated = f"{said.value:.3g} ({said.low:.3g} to {said.high:.3g})" if said else "none"
+    measured = [f"{value:.3g}" for value in (signal.value, signal.low, signal.high) if value is not None]
+    realized = f"{measured[0]} ({measured[1]} to {measured[2]})" if len(measured) == 3 else "none"
+    expected = "-" if signal.expected is None else f"{signal.expected:.3g}"
+    inside = {True: "inside", False: "outside", None: "-"}[month.is_inside]
+    return (
+        f"  {month.start:%Y-%m}  {month.rows:>6,}  {estimated:<22}  {realized:<22}  {inside:<8} {expected:>8}"
+        f"  {signal.state:<8}  {month.later.result.state:<9}"
+        f" {f'{since - shift:%Y-%m-%d %H:%M}' if since else '-'}"
+    )
+
+
+def main() -> None:
+    """Replay the histories of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("histories", nargs="*", choices=[*HISTORIES, []], default=[])
+    parser.add_argument("--why", action="store_true", help="print the sentences of each verdict too")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="modelcycle-bench-") as name, own_cloud(Path(name) / "cloud") as place:
+        for history in arguments.histories or HISTORIES:
+            folder = Path(name) / history
+            folder.mkdir()
+            replay = Replay(HISTORIES[history](), place, folder)
+            replay.train()
+            version = place.registry.versions.get(replay.history.name, 1)
+            print(f"{history}, {version.metric} of {version.task}; learned from {replay.history.learned} months")
+            print(
+                f"  {'month':<7}  {'rows':>6}  {'estimated at its end':<22}  {'realized':<22}  {'':<8} {'expected':>8}"
+                f"  {'it is':<8}  {'verdict':<9} worse since"
+            )
+            for month in replay.months():
+                print(printed(month, replay.shift), flush=True)
+                if arguments.why:
+                    print("".join(f"             {sentence}\n" for sentence in month.later.result.why), end="")
+
+
+def _write_csv(path: Path, rows: Sequence[Row]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _unpacked(body: bytes) -> str:
+    return (gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body).decode()
+
+
+if __name__ == "__main__":
+    main()
