@@ -1,9 +1,9 @@
 """Replay months of rows through a deployed model, and print what monitoring says: python -m bench.replay [history ...]
 
 Needs the development environment (`make test` creates it); takes some minutes a history on 2 cores. On a local cloud of
-the bench's own, `modelcycle run` trains on the first months. The other months are replayed in the order of time: rows
-are asked for by signed requests to the prediction API, outcomes are sent by `modelcycle feedback` a month late, and at
-the end of each month there is a look.
+the bench's own, `modelcycle run` trains on the first months. The others are replayed in the order of time: `modelcycle
+predict` sends their rows to the prediction API, in signed requests of up to 500; `modelcycle feedback` sends outcomes a
+month late; and at the end of each month there is a look.
 
 A line a month. `estimated` is what was said at its end, without outcomes; `realized` what its outcomes, which came a
 month later, say in the look after that; `inside` whether the band held. `verdict` and `worse since` are of that look,
@@ -35,15 +35,14 @@ from typing import Any, NamedTuple
 
 from bench.commands import cloud_variables, modelcycle
 from bench.replayed_rows import HISTORIES, History, Row
-from cli import signing
 from cli.monitor import run_look
 from cli.open_place import open_place
 from cli.place import Place
+from infra.local import cloud as local
 from modelcycle.messages import Monitored, MonitoringReport, Signal
 from modelcycle.store import S3Store, read_json
 
 LATE = timedelta(days=30)
-BATCH_ROWS = 500
 MAX_SECONDS_TO_CAPTURES = 60.0
 
 
@@ -90,11 +89,13 @@ class Replay:
 
     Parameters
     ----------
+    captures : S3 client of somebody who may write captures; the operator may not
     folder : for files
     """
 
     history: History
     place: Place
+    captures: Any
     folder: Path
 
     def __post_init__(self) -> None:
@@ -138,13 +139,12 @@ class Replay:
         since = datetime.now(UTC)
         moments: dict[str, datetime] = {}
         outcomes: list[Row] = []
-        for first in range(0, len(rows), BATCH_ROWS):
-            batch = rows[first : first + BATCH_ROWS]
-            asked = [{name: value for name, value in row.items() if name != self.history.target} for _, row in batch]
-            answer = signing.call(self.place, "POST", f"/models/{self.history.name}/predict", {"instances": asked})
-            for one, (at, row) in zip(answer["prediction_ids"], batch, strict=True):
-                moments[one] = at + self.shift
-                outcomes.append({"prediction_id": one, "outcome": row[self.history.target]})
+        path = self.folder / "asked.csv"
+        _write_csv(path, [{name: row[name] for name in row if name != self.history.target} for _, row in rows])
+        answer = json.loads(modelcycle(dict(os.environ), "predict", self.history.name, "--data", str(path), "--json"))
+        for one, (at, row) in zip(answer["prediction_ids"], rows, strict=True):
+            moments[one] = at + self.shift
+            outcomes.append({"prediction_id": one, "outcome": row[self.history.target]})
         self._redate(moments, since)
         return outcomes
 
@@ -185,25 +185,25 @@ class Replay:
                 raise RuntimeError(f"{len(missing)} of {len(moments)} predictions have not been captured")
             time.sleep(0.5)
             for key in self._captured_since(since):
-                body = self.place.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                body = self.captures.get_object(Bucket=self.bucket, Key=key)["Body"].read()
                 for text in _unpacked(body).splitlines():
                     line = json.loads(text)
                     at = moments[line["prediction_id"]]
                     missing.discard(line["prediction_id"])
                     hour = at.replace(minute=0, second=0, microsecond=0)
                     lines.setdefault(hour, []).append(line | {"at": at.isoformat()})
-                self.place.s3.delete_object(Bucket=self.bucket, Key=key)
+                self.captures.delete_object(Bucket=self.bucket, Key=key)
         for hour, of_hour in lines.items():
             key = f"captures/model={self.history.name}/{hour:%Y/%m/%d/%H}/replayed.jsonl.gz"
             body = gzip.compress("".join(json.dumps(line) + "\n" for line in of_hour).encode(), mtime=0)
-            self.place.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+            self.captures.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def _captured_since(self, since: datetime) -> list[str]:
         """Return the objects with answers that arrived in the hours since a moment."""
         hour, found = since.replace(minute=0, second=0, microsecond=0), []
         while hour <= datetime.now(UTC):
             prefix = f"captures/model={self.history.name}/{hour:%Y/%m/%d/%H}/"
-            listed = self.place.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
+            listed = self.captures.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
             found += [one["Key"] for one in listed.get("Contents", [])]
             hour += timedelta(hours=1)
         return found
@@ -215,7 +215,7 @@ def own_cloud(folder: Path) -> Iterator[Place]:
     os.environ.update(cloud_variables(folder))
     try:
         place = open_place("local", start=True)
-        schedules = place.client("scheduler")
+        schedules = local.connect(home=folder).admin.client("scheduler")
         for schedule in schedules.list_schedules()["Schedules"]:
             found = schedules.get_schedule(Name=schedule["Name"])
             if found["Target"]["Arn"] == place.output("MonitoringArn"):
@@ -251,7 +251,8 @@ def main() -> None:
         for history in arguments.histories or HISTORIES:
             folder = Path(name) / history
             folder.mkdir()
-            replay = Replay(HISTORIES[history](), place, folder)
+            captures = local.connect(home=Path(name) / "cloud").admin.client("s3")
+            replay = Replay(HISTORIES[history](), place, captures, folder)
             replay.train()
             version = place.registry.versions.get(replay.history.name, 1)
             print(f"{history}, {version.metric} of {version.task}; learned from {replay.history.learned} months")
