@@ -1,20 +1,21 @@
 """Replay months of rows through a deployed model, and print what monitoring says: python -m bench.replay [history ...]
 
-Needs the development environment (`make test` creates it); takes some minutes a history on 2 cores. On a local cloud of
-the bench's own, `modelcycle run` trains on the first months. The others are replayed in the order of time: `modelcycle
-predict` sends their rows to the prediction API, in signed requests of up to 500; `modelcycle feedback` sends outcomes a
-month late; and at the end of each month there is a look.
+Needs the development environment (`make test` creates it); takes ten to twenty minutes for Bikeshare on 2 cores. On a
+local cloud of the bench's own, `modelcycle run` trains on the first months. The others are replayed in the order of
+time: `modelcycle predict` sends their rows to the prediction API, in signed requests of up to 500; `modelcycle
+feedback` sends outcomes a month late; and every ten days, as well as at the end of each month, there is a look.
 
-A line a month. `estimated` is what was said at its end, without outcomes; `realized` what its outcomes, which came a
-month later, say in the look after that; `inside` whether the band held. `verdict` and `worse since` are of that look,
-which also judges the inputs of the month after. Histories and their seeds: `bench.replayed_rows`.
+A line a month. `estimated` is what was said at its end, without outcomes; `realized` what its outcomes say in the look
+30 days later, when the last of them has come; `inside` whether the band held. `verdict` and `worse since` are of that
+look, which also judges the inputs of the 30 days before it. Below it are the incidents that looks have opened and
+closed in the meantime. Histories and their seeds: `bench.replayed_rows`.
 
 The clock. The product dates an answer when it is given, and Firehose files it by the hour of arrival; neither can be
 told another time. So the captured lines are re-dated in the bucket before anybody has looked at them: `at` becomes the
-moment of the row, and the object lies in the hour of that moment, as if it had arrived then. All else is as always: a
-look takes the end of its windows from its input, and an outcome counts for a look once it has been sent. Moments are
-moved by whole weeks, so that the last look lies in the past and no record of it has expired; they are printed as they
-were.
+moment of the row, and a day's lines lie in its last hour, as if Firehose, which may be a day late, had delivered then.
+All else is as always: a look takes the end of its windows from its input, and an outcome counts for a look once it has
+been sent. Moments are moved by whole weeks, so that the last look lies in the past and no record of it has expired;
+they are printed as they were.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ import csv
 import gzip
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +46,7 @@ from modelcycle.store import S3Store, read_json
 
 LATE = timedelta(days=30)
 MAX_SECONDS_TO_CAPTURES = 60.0
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class Look(NamedTuple):
@@ -68,6 +71,7 @@ class Month(NamedTuple):
     at_its_end : the look at its end
     later : the look after its outcomes came
     kept : what the registry keeps of its window, after `later`
+    looks : those since `later` of the month before
     """
 
     start: datetime
@@ -75,6 +79,7 @@ class Month(NamedTuple):
     at_its_end: Look
     later: Look
     kept: Monitored
+    looks: list[Look]
 
     @property
     def is_inside(self) -> bool | None:
@@ -91,12 +96,14 @@ class Replay:
     ----------
     captures : S3 client of somebody who may write captures; the operator may not
     folder : for files
+    days_between : two looks
     """
 
     history: History
     place: Place
     captures: Any
     folder: Path
+    days_between: int = 10
 
     def __post_init__(self) -> None:
         last_look = self.history.months[-1][1] + LATE
@@ -119,37 +126,55 @@ class Replay:
         if self.place.registry.routes.get(self.history.name).champion is None:
             raise RuntimeError(f"no version of {self.history.name} has gone live")
 
-    def months(self) -> Iterator[Month]:
-        """Replay each month, and yield it once its outcomes have been looked at."""
-        before: tuple[datetime, list[Row], Look] | None = None
-        for start, end in self.history.months[self.history.learned :]:
-            outcomes = self.answer(self.history.of(start, end))
-            if before is not None:
-                self.tell(before[1])
-            look = self.look(end)
-            if before is not None:
-                yield self._month(before, look)
-            before = start, outcomes, look
-        if before is not None:
-            self.tell(before[1])
-            yield self._month(before, self.look(self.history.months[-1][1] + LATE))
+    def moments(self) -> list[datetime]:
+        """Return when there is a look: every `days_between` days, at each month's end, and once its outcomes came."""
+        months = self.history.months[self.history.learned :]
+        at, last, step = months[0][0], months[-1][1] + LATE, timedelta(days=self.days_between)
+        regular = [at + step * number for number in range(1, (last - at) // step + 1)]
+        return sorted({*regular, *(moment for _, end in months for moment in (end, end + LATE))})
 
-    def answer(self, rows: Sequence[tuple[datetime, Row]]) -> list[Row]:
-        """Ask for predictions of rows, have them captured at their moments, and return their outcomes."""
+    def months(self) -> Iterator[Month]:
+        """Replay the months, and yield each once its outcomes have been looked at."""
+        waiting: list[tuple[datetime, Row]] = []
+        looks: dict[datetime, Look] = {}
+        told: list[Look] = []
+        asked = self.history.months[self.history.learned][0]
+        of_month = {end + LATE: (start, end) for start, end in self.history.months[self.history.learned :]}
+        for at in self.moments():
+            waiting += self.answer(self.history.of(asked, at))
+            asked = at
+            self.tell([outcome for due, outcome in waiting if due <= at])
+            waiting = [(due, outcome) for due, outcome in waiting if due > at]
+            looks[at] = self.look(at)
+            told.append(looks[at])
+            if at in of_month:
+                start, end = of_month[at]
+                (kept,) = self.place.registry.monitoring.between(
+                    self.history.name, "day", end + self.shift, end + self.shift
+                )
+                yield Month(start, len(self.history.of(start, end)), looks[end], looks[at], kept, told)
+                told = []
+
+    def answer(self, rows: Sequence[tuple[datetime, Row]]) -> list[tuple[datetime, Row]]:
+        """Ask for predictions of rows, have them captured at their moments; return each outcome, and when it is due."""
+        if not rows:
+            return []
         since = datetime.now(UTC)
         moments: dict[str, datetime] = {}
-        outcomes: list[Row] = []
+        outcomes: list[tuple[datetime, Row]] = []
         path = self.folder / "asked.csv"
         _write_csv(path, [{name: row[name] for name in row if name != self.history.target} for _, row in rows])
         answer = json.loads(modelcycle(dict(os.environ), "predict", self.history.name, "--data", str(path), "--json"))
         for one, (at, row) in zip(answer["prediction_ids"], rows, strict=True):
             moments[one] = at + self.shift
-            outcomes.append({"prediction_id": one, "outcome": row[self.history.target]})
+            outcomes.append((at + LATE, {"prediction_id": one, "outcome": row[self.history.target]}))
         self._redate(moments, since)
         return outcomes
 
     def tell(self, outcomes: Sequence[Row]) -> None:
         """Send outcomes."""
+        if not outcomes:
+            return
         path = self.folder / "outcomes.csv"
         _write_csv(path, outcomes)
         told = json.loads(modelcycle(dict(os.environ), "feedback", self.history.name, "--data", str(path), "--json"))
@@ -164,12 +189,6 @@ class Replay:
             raise RuntimeError(f"the look at {at} has no report: {result}")
         artifacts = S3Store(self.place.s3, self.place.output("ArtifactBucket"))
         return Look(at, result, MonitoringReport.model_validate(read_json(artifacts, result.report)))
-
-    def _month(self, before: tuple[datetime, list[Row], Look], later: Look) -> Month:
-        start, outcomes, look = before
-        _, end = look.result.window
-        (kept,) = self.place.registry.monitoring.between(self.history.name, "day", end, end)
-        return Month(start, len(outcomes), look, later, kept)
 
     def _redate(self, moments: Mapping[str, datetime], since: datetime) -> None:
         """Move the captured lines of predictions to their moments.
@@ -190,12 +209,12 @@ class Replay:
                     line = json.loads(text)
                     at = moments[line["prediction_id"]]
                     missing.discard(line["prediction_id"])
-                    hour = at.replace(minute=0, second=0, microsecond=0)
-                    lines.setdefault(hour, []).append(line | {"at": at.isoformat()})
+                    delivered = at.replace(hour=23, minute=0, second=0, microsecond=0)
+                    lines.setdefault(delivered, []).append(line | {"at": at.isoformat()})
                 self.captures.delete_object(Bucket=self.bucket, Key=key)
-        for hour, of_hour in lines.items():
+        for hour, of_day in lines.items():
             key = f"captures/model={self.history.name}/{hour:%Y/%m/%d/%H}/replayed.jsonl.gz"
-            body = gzip.compress("".join(json.dumps(line) + "\n" for line in of_hour).encode(), mtime=0)
+            body = gzip.compress("".join(json.dumps(line) + "\n" for line in of_day).encode(), mtime=0)
             self.captures.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def _captured_since(self, since: datetime) -> list[str]:
@@ -241,18 +260,28 @@ def printed(month: Month, shift: timedelta) -> str:
     )
 
 
+def dated_as_it_was(sentence: str, shift: timedelta) -> str:
+    """Return a sentence of the product with its dates moved back.
+
+    >>> dated_as_it_was("worse since 2026-02-11 06:00 UTC", timedelta(weeks=2))
+    'worse since 2026-01-28 06:00 UTC'
+    """
+    return DATE.sub(lambda found: str(date.fromisoformat(found[0]) - shift), sentence)
+
+
 def main() -> None:
     """Replay the histories of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("histories", nargs="*", choices=[*HISTORIES, []], default=[])
     parser.add_argument("--why", action="store_true", help="print the sentences of each verdict too")
+    parser.add_argument("--days-between", type=int, default=10, help="two looks")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="modelcycle-bench-") as name, own_cloud(Path(name) / "cloud") as place:
         for history in arguments.histories or HISTORIES:
             folder = Path(name) / history
             folder.mkdir()
             captures = local.connect(home=Path(name) / "cloud").admin.client("s3")
-            replay = Replay(HISTORIES[history](), place, captures, folder)
+            replay = Replay(HISTORIES[history](), place, captures, folder, arguments.days_between)
             replay.train()
             version = place.registry.versions.get(replay.history.name, 1)
             print(f"{history}, {version.metric} of {version.task}; learned from {replay.history.learned} months")
@@ -262,8 +291,9 @@ def main() -> None:
             )
             for month in replay.months():
                 print(printed(month, replay.shift), flush=True)
-                if arguments.why:
-                    print("".join(f"             {sentence}\n" for sentence in month.later.result.why), end="")
+                for look in month.looks:
+                    for sentence in [*look.result.incidents, *(look.result.why if arguments.why else [])]:
+                        print(f"      {look.at:%Y-%m-%d}  {dated_as_it_was(sentence, replay.shift)}")
 
 
 def _write_csv(path: Path, rows: Sequence[Row]) -> None:
