@@ -13,23 +13,24 @@ from cli.open_place import open_place
 from infra.local.cloud import LocalCloud
 
 pytestmark = pytest.mark.delivery  # a minute and a half
+ROWS_A_DAY = 30  # with fewer, the nine days before the change do not show it beyond chance
 
 
 @pytest.mark.usefixtures("project_variables")
 def test_a_drop_is_seen_in_the_month_in_which_it_happens(cloud: LocalCloud, tmp_path: Path) -> None:
-    history = made_up(rows_a_day=12)
-    replay = Replay(history, open_place("local"), cloud.admin.client("s3"), tmp_path)
+    history = made_up(rows_a_day=ROWS_A_DAY)
+    replay = Replay(history, open_place("local"), cloud.admin.client("s3"), tmp_path, days_between=31)
     replay.train()
     december, january = replay.months()
 
-    assert december.at_its_end.result.degraded is False, "before any outcome is known"
-    assert december.at_its_end.report.days and not december.at_its_end.result.labelled
+    assert december.at_its_end.result.degraded is False, "before the outcomes are known"
+    assert december.at_its_end.result.labelled == 1, "the window's first moment, 30 days before"
     for month, days in ((december, 31), (january, 31)):
-        assert month.rows == 12 * days
+        assert month.rows == ROWS_A_DAY * days
         signal, kept = month.later.performance, month.kept
         assert signal.state == "alarm" and month.later.result.degraded
         assert f"predictions of {month.start + replay.shift + timedelta(days=1):%Y-%m-%d}" in signal.detail
-        assert kept.labelled == kept.rows == 12 * 30, "windows of 720 hours"
+        assert kept.labelled == kept.rows == ROWS_A_DAY * 30, "windows of 720 hours"
         assert kept.realized is not None and kept.realized == pytest.approx(signal.value)
         assert kept.estimate == month.at_its_end.result.estimate
     since = december.later.result.change_point
