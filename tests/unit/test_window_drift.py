@@ -34,6 +34,20 @@ def test_the_p_values_of_tables_by_chance_are_even() -> None:
                 assert (p <= limit).mean() <= limit * 1.15 + 3 * (limit / 4_000) ** 0.5
 
 
+def test_tables_of_many_rows_by_chance_need_no_rows_drawn() -> None:
+    rng = np.random.default_rng(0)
+    shares = np.arange(4, 16) / np.arange(4, 16).sum()
+    table = binned_table(
+        "input drift", "x", *(rng.multinomial(rows, shares).tolist() for rows in (90_000, 40_000)), True
+    )
+    assert len(table.reference) == 12 and table.fewest_expected > 1_000
+    quick, drawn = table.p_by_chance(rng, 40_000, 0.1), table.p_values(table.by_chance(rng, 40_000))
+    for limit in (0.1, 0.03, 0.01, 0.003):
+        expected = (drawn <= limit).mean()
+        assert abs((quick <= limit).mean() - expected) < 4 * (2 * expected / 40_000) ** 0.5
+    assert set(quick[quick > 0.1]) == {1.0}
+
+
 @pytest.mark.parametrize(
     ("reference", "live"),
     [((900, 30), (200, 2)), ((200, 2), (900, 30)), ((200, 199), (900, 870)), ((900_000, 60), (300_000, 40))],
