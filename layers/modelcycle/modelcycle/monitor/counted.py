@@ -75,7 +75,7 @@ class Table:
     @property
     def says_something(self) -> bool:
         """Whether both sides have rows, in more than one bin."""
-        return len(self.reference) > 1 and min(self.rows) > 0
+        return min(self.rows) > 0 and int(np.count_nonzero(self.reference + self.live)) > 1
 
     @property
     def scale(self) -> float:
@@ -188,10 +188,8 @@ class Table:
 
         The chi-square is then about PSI times `scale`.
         """
-        from scipy.stats import chi2
-
         freedom = max(len(self.reference) - 1, 1)
-        return max(float(chi2.isf(limit, freedom)) - freedom, 0.0) / self.scale if self.says_something else math.inf
+        return max(float(chdtri(freedom, limit)) - freedom, 0.0) / self.scale if self.says_something else math.inf
 
 
 def share_table(kind: SignalKind, subject: str, reference: tuple[int, int], live: tuple[int, int]) -> Table:

@@ -98,15 +98,14 @@ def _requests(rows: Rows) -> list[tuple[int, list[float]]]:
 
     A request that another version answered in part counts by its rows here.
     """
-    found = rows.fetch({"ms": "coalesce(ms, 'NaN'::DOUBLE)", "part": '(1.0 / greatest(coalesce("of", 1), 1))::DOUBLE'})
+    found = rows.fetch({"ms": "coalesce(ms, 'NaN'::DOUBLE)", "size": 'greatest(coalesce("of", 1), 1)'})
     counted = []
-    for times, parts in zip(rows.of_windows(found["ms"]), rows.of_windows(found["part"]), strict=True):
-        requests = round(float(parts.sum()))
+    for times, sizes in zip(rows.of_windows(found["ms"]), rows.of_windows(found["size"]), strict=True):
         timed = np.isfinite(times)
-        own, weights = times[timed], parts[timed]
-        if (weights == 1).all():  # sorting is much faster than finding the order
-            counted.append((requests, numbers.quantiles(np.sort(own))))
+        if (sizes == 1).all():  # sorting is much faster than finding the order
+            counted.append((len(sizes), numbers.quantiles(np.sort(times[timed]))))
         else:
+            parts, own = 1.0 / sizes, times[timed]
             order = np.argsort(own)
-            counted.append((requests, numbers.quantiles(own[order], weights[order])))
+            counted.append((round(float(parts.sum())), numbers.quantiles(own[order], parts[timed][order])))
     return counted

@@ -34,7 +34,7 @@ class Rows:
     def fetch(self, columns: Mapping[str, str], source: str = "") -> dict[str, npt.NDArray[Any]]:
         """Return the values (n,) of SQL expressions by name, always in the same order: that of `row_id`.
 
-        DuckDB reads files in their order, but promises none for the rows that a join leaves.
+        DuckDB reads files in their order, but joins leave rows in another one.
 
         Parameters
         ----------

@@ -26,13 +26,13 @@ class Chosen:
     Parameters
     ----------
     positions : (n,), ascending, of those of all windows
+    row_ids : (n,)
     of_window : by the window's position in `Rows.windows`: positions in `positions`, in the order of their hashes
-    where : SQL of whether a row is one of them
     """
 
     positions: npt.NDArray[np.int64]
+    row_ids: npt.NDArray[np.int64]
     of_window: Mapping[int, npt.NDArray[np.int64]]
-    where: str
 
 
 def choose_rows(rows: Rows, windows: Sequence[int], scores: Sequence[str]) -> Chosen:
@@ -44,10 +44,11 @@ def choose_rows(rows: Rows, windows: Sequence[int], scores: Sequence[str]) -> Ch
     scores : see `scores_sql`
     """
     if not windows:
-        return Chosen(np.zeros(0, dtype=np.int64), {}, "false")
+        nothing = np.zeros(0, dtype=np.int64)
+        return Chosen(nothing, nothing, {})
     usable = f"coalesce({' AND '.join(f'isfinite({score})' for score in scores)}, false)"
-    found = rows.fetch({"hash": "hash(prediction_id)", "usable": usable})
-    of_window, conditions = {}, ["false"]
+    found = rows.fetch({"id": "row_id", "hash": "hash(prediction_id)", "usable": usable})
+    of_window = {}
     for window in windows:
         positions = np.flatnonzero(rows.masks[window] & found["usable"])
         hashes = found["hash"][positions]
@@ -55,13 +56,9 @@ def choose_rows(rows: Rows, windows: Sequence[int], scores: Sequence[str]) -> Ch
             nearest = hashes <= np.partition(hashes, MAX_SAMPLE_ROWS - 1)[MAX_SAMPLE_ROWS - 1]
             positions, hashes = positions[nearest], hashes[nearest]
         of_window[window] = positions[np.argsort(hashes, kind="stable")]
-        if len(hashes):
-            conditions.append(f"({rows.windows[window]} AND {usable} AND hash(prediction_id) <= {hashes.max()})")
     together = np.unique(np.concatenate([*of_window.values()]))
-    return Chosen(
-        together, {window: np.searchsorted(together, positions) for window, positions in of_window.items()},
-        " OR ".join(conditions),
-    )  # fmt: skip
+    own = {window: np.searchsorted(together, positions) for window, positions in of_window.items()}
+    return Chosen(together, found["id"][together], own)
 
 
 def scores_sql(signature: Signature, probabilities: Mapping[str, str]) -> list[str]:
@@ -95,10 +92,11 @@ def read_chosen(
     """
     count = len(chosen.positions)
     columns: dict[str, Values] = dict(of_numbers)
-    source, scored = (
-        f"(FROM {rows.source} WHERE {chosen.where})",
-        {f"score{n}": score for n, score in enumerate(scores)},
+    rows.engine.execute(
+        "CREATE OR REPLACE TEMP TABLE chosen AS SELECT unnest($1::BIGINT[]) AS row_id", [chosen.row_ids.tolist()]
     )
+    source = f"(FROM {rows.source} SEMI JOIN chosen USING (row_id))"
+    scored = {f"score{n}": score for n, score in enumerate(scores)}
     found = {}
     others = [column for column in watched if column.cell and column.profile.type in ("text", "boolean")]
     for batch in [*batches(others)] or [[]]:
