@@ -21,6 +21,7 @@ from modelcycle.summarize.rows import Rows
 from modelcycle.summarize.traffic import ABSENT, VALUE
 
 BOOLEAN_LABELS = ["false", "true"]
+NEARLY_UNIQUE = 0.5  # share of different values in the training rows, from which a column is grouped alone
 FAULTS = (ValueError, ArithmeticError, LookupError, TypeError)  # beside DuckDB's, of a column that cannot be counted
 
 
@@ -69,7 +70,7 @@ def count_columns(
     Parameters
     ----------
     reference : None: the profiles take its place
-    chosen : positions of the rows whose numbers are kept
+    chosen : ids of the rows whose numbers are kept
     """
     import duckdb
 
@@ -81,10 +82,11 @@ def count_columns(
     def failed(name: str, error: Exception) -> None:
         notes.append(f"column {name!r} could not be counted: {type(error).__name__}")
 
+    positions = rows.positions(chosen)
     for name, values, held in _fetched(rows, watched, missing_values, failed):
         try:
             counted[name] = _numbers(by_name[name], rows, values, held, reference)
-            kept[name] = values[chosen]
+            kept[name] = values[positions]
         except (duckdb.Error, *FAULTS) as error:
             failed(name, error)
     for column, place in _grouped(rows, watched, failed):
@@ -147,7 +149,10 @@ def _grouped(
     import duckdb
 
     others = [column for column in watched if column.profile.type != "number"]
-    waiting = [[*batch] for batch in batches([column for column in others if column.cell], 1, levels.MAX_GROUPED)]
+    sent = [column for column in others if column.cell]
+    alone = [column for column in sent if column.profile.distinct > NEARLY_UNIQUE * column.profile.rows]
+    together = [column for column in sent if column not in alone]
+    waiting = [*map(list, batches(together, 1, levels.MAX_GROUPED)), *([column] for column in alone)]
     while waiting:
         batch = waiting.pop(0)
         try:

@@ -17,7 +17,7 @@ from modelcycle.summarize.rows import Rows
 from modelcycle.summarize.traffic import VALUE, typed_rows
 
 MAX_NEW = 10  # values that the reference does not hold are listed
-MAX_GROUPED = 32  # columns that are grouped in one reading
+MAX_GROUPED = 16  # columns that are grouped in one reading
 GROUPED = Cell(text="text", number="NULL", kind="kind")
 
 

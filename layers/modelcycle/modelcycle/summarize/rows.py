@@ -32,7 +32,7 @@ class Rows:
     windows: Sequence[str]
 
     def fetch(self, columns: Mapping[str, str], source: str = "") -> dict[str, npt.NDArray[Any]]:
-        """Return the values (n,) of SQL expressions by name, always in the same order: that of `row_id`.
+        """Return the values (n,) of SQL expressions by name, beside `row_id` and always in its order.
 
         DuckDB reads files in their order, but joins leave rows in another one.
 
@@ -40,11 +40,11 @@ class Rows:
         ----------
         source : what follows FROM, with `row_id`; by default these rows
         """
-        asked = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+        asked = ", ".join(["row_id", *(f"{sql} AS {name}" for name, sql in columns.items())])
         found: dict[str, npt.NDArray[Any]] = self.engine.execute(
-            f"SELECT row_id, {asked} FROM {source or self.source}"
+            f"SELECT {asked} FROM {source or self.source}"
         ).fetchnumpy()
-        row_id = found.pop("row_id")
+        row_id = found["row_id"]
         if (row_id[1:] < row_id[:-1]).any():
             order = np.argsort(row_id)
             return {name: values[order] for name, values in found.items()}
@@ -59,3 +59,7 @@ class Rows:
     def of_windows(self, values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
         """Return those of the values (n,) that are in each window."""
         return [values if mask.all() else values[mask] for mask in self.masks]
+
+    def positions(self, row_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return where rows are among the n, by their `row_id`."""
+        return np.searchsorted(self.fetch({})["row_id"], row_ids)

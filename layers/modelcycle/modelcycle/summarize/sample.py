@@ -25,12 +25,10 @@ class Chosen:
 
     Parameters
     ----------
-    positions : (n,), ascending, of those of all windows
-    row_ids : (n,)
-    of_window : by the window's position in `Rows.windows`: positions in `positions`, in the order of their hashes
+    row_ids : (n,), ascending, of those of all windows
+    of_window : by the window's position in `Rows.windows`: positions in `row_ids`, in the order of their hashes
     """
 
-    positions: npt.NDArray[np.int64]
     row_ids: npt.NDArray[np.int64]
     of_window: Mapping[int, npt.NDArray[np.int64]]
 
@@ -43,22 +41,16 @@ def choose_rows(rows: Rows, windows: Sequence[int], scores: Sequence[str]) -> Ch
     windows : positions in `rows.windows` of those that are sampled
     scores : see `scores_sql`
     """
-    if not windows:
-        nothing = np.zeros(0, dtype=np.int64)
-        return Chosen(nothing, nothing, {})
-    usable = f"coalesce({' AND '.join(f'isfinite({score})' for score in scores)}, false)"
-    found = rows.fetch({"id": "row_id", "hash": "hash(prediction_id)", "usable": usable})
-    of_window = {}
-    for window in windows:
-        positions = np.flatnonzero(rows.masks[window] & found["usable"])
-        hashes = found["hash"][positions]
-        if len(hashes) > MAX_SAMPLE_ROWS:
-            nearest = hashes <= np.partition(hashes, MAX_SAMPLE_ROWS - 1)[MAX_SAMPLE_ROWS - 1]
-            positions, hashes = positions[nearest], hashes[nearest]
-        of_window[window] = positions[np.argsort(hashes, kind="stable")]
-    together = np.unique(np.concatenate([*of_window.values()]))
-    own = {window: np.searchsorted(together, positions) for window, positions in of_window.items()}
-    return Chosen(together, found["id"][together], own)
+    usable = " AND ".join(f"isfinite({score})" for score in scores)
+    of_window = {
+        window: rows.engine.execute(
+            f"""SELECT row_id FROM {rows.source} WHERE {rows.windows[window]} AND {usable}
+                ORDER BY hash(prediction_id), row_id LIMIT {MAX_SAMPLE_ROWS}"""
+        ).fetchnumpy()["row_id"]
+        for window in windows
+    }
+    together = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *of_window.values()]))
+    return Chosen(together, {window: np.searchsorted(together, found) for window, found in of_window.items()})
 
 
 def scores_sql(signature: Signature, probabilities: Mapping[str, str]) -> list[str]:
@@ -90,7 +82,7 @@ def read_chosen(
     ----------
     of_numbers : the columns of numbers, which were read before
     """
-    count = len(chosen.positions)
+    count = len(chosen.row_ids)
     columns: dict[str, Values] = dict(of_numbers)
     rows.engine.execute(
         "CREATE OR REPLACE TEMP TABLE chosen AS SELECT unnest($1::BIGINT[]) AS row_id", [chosen.row_ids.tolist()]

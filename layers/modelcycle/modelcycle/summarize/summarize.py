@@ -222,7 +222,7 @@ class VersionWindows:
         enough = self.contract.pipeline.monitoring.minimum_rows
         sampled = [n for n, count in enumerate(rows.counts) if reference is not None and count >= enough]
         chosen = choose_rows(rows, sampled, scores)
-        counted = count_columns(rows, watched, reference, missing, chosen.positions)
+        counted = count_columns(rows, watched, reference, missing, chosen.row_ids)
         answers = count_answers(rows, self.contract.signature, self.traffic.probabilities, reference)
         if sampled:
             live = read_chosen(rows, chosen, watched, counted.chosen, scores, missing)
