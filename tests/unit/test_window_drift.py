@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact
@@ -170,6 +174,17 @@ def test_columns_that_change_together_are_found_and_named() -> None:
     assert "c0" in signal.detail and "c1" in signal.detail and "c3" not in signal.detail
     calm = joint_drift(summary(rows=2_000), sample(rows[0][::2], rows[0][1::2], texts), LIMITS, 0.01)
     assert calm.state == "ok" and calm.detail == ""
+
+
+def test_the_limit_of_threads_holds_for_scikit_learn_though_nothing_has_loaded_it() -> None:
+    code = """
+from modelcycle.monitor.one_thread import one_thread
+from threadpoolctl import threadpool_info
+with one_thread():
+    print([one["num_threads"] for one in threadpool_info() if one["user_api"] == "openmp"])
+"""
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120)
+    assert set(json.loads(shown.stdout)) == {1}
 
 
 def test_later_dates_and_masked_columns_do_not_tell_rows_apart() -> None:
