@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from cli import console
@@ -47,14 +47,18 @@ def windows(model: str, length: str, options: Options) -> int:
     return console.DONE
 
 
-def run_look(place: Place, model: str) -> Watched:
+def run_look(place: Place, model: str, at: datetime | None = None) -> Watched:
     """Run the state machine `monitoring` for one model and return what it has recorded.
+
+    Parameters
+    ----------
+    at : end of the windows, whole seconds; default: now, with all that has been answered
 
     Raises
     ------
     Fault : the look failed, or did not end within LOOK_TIMEOUT
     """
-    at = datetime.now(UTC).replace(microsecond=0)
+    at = at or next_second(datetime.now(UTC))
     flows = place.client("stepfunctions")
     arn = flows.start_execution(
         stateMachineArn=place.output("MonitoringArn"), name=f"by-hand-{model[:30]}-{uuid4().hex[:12]}",
@@ -75,6 +79,15 @@ def run_look(place: Place, model: str) -> Watched:
     found = [*looks.between(model, "day", at, at), *looks.between(model, "hour", at, at)]
     champion = place.registry.routes.get(model).champion
     return Watched(model=model, windows=sorted(found, key=lambda one: (one.version != champion, one.kind == "hour")))
+
+
+def next_second(now: datetime) -> datetime:
+    """Return the whole second after a moment: windows end before it, so what was answered in this second is in them.
+
+    >>> print(next_second(datetime(2026, 11, 29, 16, 29, 35, 900_000, tzinfo=UTC)))
+    2026-11-29 16:29:36+00:00
+    """
+    return now.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def _report(place: Place, result: Monitored) -> MonitoringReport | None:

@@ -17,6 +17,7 @@ from cli.history import show_at
 from cli.options import Options
 from cli.outcome import Outcome, outcome_of
 from cli.place import Place
+from cli.retention import retention_of, retention_text
 from cli.run_costs import run_cost
 from cli.runs import run_record
 from cli.screens.erasures import learned_text
@@ -86,6 +87,7 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
     judgement = next((one for one in reversed(judged) if move and one.judged.moves == move.number), None)
     stale = stale_versions(place, model, list(route.weights))
     retraining = registry.retrainings.latest(model, MAX_RETRAINING_DECISIONS)
+    retention = retention_of(place, model)
     learned = registry.erasures.learned(model)
     if as_json:
         console.print_json({
@@ -107,6 +109,7 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
             "judgement": judgement.model_dump(mode="json") if judgement else None,
             "incidents": [incident.model_dump(mode="json") for incident in registry.incidents.open(model)],
             "retraining": [decision.model_dump(mode="json") for decision in retraining],
+            "retention": retention.model_dump(mode="json", exclude_none=True) if retention else None,
             "erased": {number: one.model_dump(mode="json") for number, one in learned.items()},
         })  # fmt: skip
     else:
@@ -118,6 +121,7 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
                     *rollout_text(model, route, move, judgement),
                     *decisions_text(retraining),
                     *stale_text(model, stale),
+                    *retention_text(retention, registry.audit.all(model) if retention else []),
                     *learned_text(model, learned),
                 ]
             )

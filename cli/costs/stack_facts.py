@@ -16,6 +16,7 @@ from infra.local.deployment.translate import read_template
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("dev", "staging", "prod")
 HOURS_A_MONTH = 730
+LOOK = "Look"  # the schedule of the monitor, in infra/triggers.yaml
 MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 
 # resources that the estimate counts, or that cost nothing by themselves
@@ -146,7 +147,7 @@ def _add(facts: StackFacts, stack: DeployedStack, name: str, resource: dict[str,
         facts.partitions |= _value(stack, target.get("DynamicPartitioningConfiguration", {}), {}).get("Enabled") is True
         hints = _value(stack, target.get("BufferingHints", {}), {})
         facts.buffer_seconds = int(hints.get("IntervalInSeconds", facts.buffer_seconds))
-    elif kind == "AWS::Scheduler::Schedule":
+    elif kind == "AWS::Scheduler::Schedule" and name == LOOK:  # the others fire once a day
         facts.looks = _looks(str(_value(stack, properties.get("ScheduleExpression"), "")))
     elif kind == "AWS::Kinesis::Stream":
         facts.shards += int(_value(stack, properties.get("ShardCount"), None) or 1)
