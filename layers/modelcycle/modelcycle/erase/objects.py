@@ -45,6 +45,10 @@ class Objects:
             now = self._version(bucket, store, one, place, live_now)
             if one.latest:
                 live_now = now
+        if versions and self.at.traces.are_in(key.encode("utf-8", "surrogatepass")):
+            self.at.found.held[f"{bucket}/{key}"] = (
+                "its name holds a value: upload it under another one, delete this one"
+            )
         if self.at.erasing:
             self._delete_lonely_markers(store, key)
 
