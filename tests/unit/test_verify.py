@@ -154,8 +154,8 @@ def test_governed_records_that_are_gone_are_named(world: World) -> None:
 
 
 def test_a_governed_record_that_no_decision_wrote_is_named(world: World) -> None:
-    world.registry.table.write(Write(*keys.version(MODEL, 99), {"version": 99}))
-    assert world.faults() == {"VERSION#m|VERSION#00000099": "no entry of the audit trail wrote the record"}
+    world.registry.table.write(Write(*keys.state(MODEL, 99), {"state": "live"}))
+    assert world.faults() == {"STATE#m|STATE#00000099": "no entry of the audit trail wrote the record"}
 
 
 def test_a_record_that_names_an_object_elsewhere_is_named(world: World) -> None:
