@@ -21,6 +21,7 @@ from infra.deployment.existing_data import (
     choose,
     find_kept,
     find_keys,
+    find_vouching,
     key_of,
     stream_of,
     wait_for_table,
@@ -66,7 +67,10 @@ def data_parameters(
         found = choose(find_kept(client, name), kept, name)
         if found is not None:
             say(f"uses the data that an earlier {name} has left: {found}")
-            named = found.parameters
+            vouching = find_vouching(client, name, found.registry)
+            if vouching:
+                say(f"uses what vouches for its records: {', '.join(vouching.values())}")
+            named = found.parameters | vouching
             key = _kept_key(client, name, found.data, settings)
     table = named.get("ExistingRegistry")
     return named | key | ({STREAM_PARAMETER: stream_of(client, table)} if table else {})

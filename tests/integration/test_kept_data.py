@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra.deployment.deploy import data_parameters
+from infra.deployment.emptying import delete_bucket
 from infra.deployment.existing_data import KeptData, choose, find_all, find_kept, stream_of
 from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import BadSetting, DataUnclear
 from infra.deployment.stack import Stack
-from tests.integration.kept_stack import STACK, Client, account_of_moto, keep, make_bucket, make_table
+from tests.integration.kept_stack import STACK, Client, account_of_moto, keep, make_bucket, make_table, tags
+from tests.integration.test_leaving import with_tags_of_keys
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +77,39 @@ def test_a_new_stack_gets_the_parameters_and_one_that_exists_keeps_its_own(clien
     assert (
         restored["ExistingRegistry"] == "restored" and ":table/restored/stream/" in restored["ExistingRegistryStream"]
     )
+
+
+def test_what_vouches_for_kept_records_comes_with_them(client: Client) -> None:
+    data = keep(client, "one")
+    for number, registry in enumerate((data.registry, "another-registry")):
+        marked = [{"Key": "modelcycle:registry", "Value": registry}]
+        make_bucket(client, f"seals-{number}", [*tags(STACK, "", "seals"), *marked])
+        client("kms").create_key(
+            KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Description=registry,
+            Tags=[
+                {"TagKey": tag["Key"], "TagValue": tag["Value"]}
+                for tag in [*tags(STACK, "", "signing-key"), *marked]
+            ],
+        )  # fmt: skip
+    tagged = with_tags_of_keys(client)
+    given = data_parameters(tagged, STACK, None, {}, "")
+    assert given["ExistingSealBucket"] == "seals-0" and "ExistingPseudonymKey" not in given
+    signing = client("kms").describe_key(KeyId=given["ExistingSigningKey"])["KeyMetadata"]
+    assert signing["Description"] == data.registry
+    client("kms").schedule_key_deletion(KeyId=signing["KeyId"])
+    assert "ExistingSigningKey" not in data_parameters(tagged, STACK, None, {}, "")
+
+
+def test_a_bucket_of_seals_can_be_deleted_with_the_data(client: Client) -> None:
+    client("s3").create_bucket(Bucket="seals", ObjectLockEnabledForBucket=True)
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 400}}
+    client("s3").put_object_lock_configuration(
+        Bucket="seals", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+    )
+    version = client("s3").put_object(Bucket="seals", Key="seals/2026/01/01.json", Body=b"{}")["VersionId"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client("s3").delete_object(Bucket="seals", Key="seals/2026/01/01.json", VersionId=version)
+    assert delete_bucket(client("s3"), "seals") == 1 and delete_bucket(client("s3"), "seals") is None
 
 
 def test_a_table_whose_stream_shows_no_images_is_refused(client: Client) -> None:
