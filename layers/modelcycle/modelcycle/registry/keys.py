@@ -369,9 +369,9 @@ def decision_to_expire(version_number: int, at: datetime) -> str:
     return f"EXPIRE#{version_number:08d}#{moment(at)}"
 
 
-def decision_by_policy(version_number: int, rollout: str, step: int) -> str:
-    """Name the refusal of a rollout's step by the policy of then."""
-    return f"POLICY#{version_number:08d}#{rollout}#{step}"
+def decision_by_policy(version_number: int, rollout: str, step: int, what: str) -> str:
+    """Name what the policy of then did with a rollout's step: `stopped` or `frozen`."""
+    return f"POLICY#{version_number:08d}#{rollout}#{step}#{what}"
 
 
 def decision_to_promote(version_number: int, moves_before: int) -> str:
