@@ -15,9 +15,7 @@ from infra.deployment.faults import BadSetting, DataUnclear
 
 STACK_TAG, SET_TAG, HOLDS_TAG = "modelcycle:stack", "modelcycle:set", "modelcycle:holds"
 REGISTRY_TAG = "modelcycle:registry"  # whose records it vouches for
-VOUCHING = {
-    "seals": "ExistingSealBucket", "signing-key": "ExistingSigningKey", "pseudonym-key": "ExistingPseudonymKey",
-}  # fmt: skip
+SEALS, SEALS_PARAMETER = "seals", "ExistingSealBucket"
 KEYS = ("key", "signing-key", "pseudonym-key")  # what a key that a stack has made holds
 REPLACED = "replaced"  # what a restored table holds the place of; nothing uses it, and nothing finds it but `destroy`
 NEW = "new"  # instead of the name of a table: use nothing that was kept
@@ -93,25 +91,18 @@ def find_keys(client: Client, stack: str) -> dict[str, str]:
     return found
 
 
-def find_vouching(client: Client, stack: str, registry: str) -> dict[str, str]:
-    """Return the parameters that name what vouches for a kept registry: its seals, and the keys that were made for it.
+def find_seals(client: Client, stack: str, registry: str) -> str:
+    """Return the bucket of the seals of a kept registry's audit trails; empty if there is none.
 
     Parameters
     ----------
     registry : the table's name
     """
-    found: dict[str, str] = {}
-    for name, tags in [*_tagged(client, stack), *_tagged(client, stack, "kms:key")]:
-        holds = tags.get(HOLDS_TAG, "")
-        if holds not in VOUCHING or tags.get(REGISTRY_TAG) != registry:
-            continue
-        if holds == "seals":
-            found |= {VOUCHING[holds]: name} if _exists(client, holds, name) else {}
-            continue
-        metadata = client("kms").describe_key(KeyId=name.removeprefix("key/"))["KeyMetadata"]
-        if metadata["KeyState"] == "Enabled":
-            found[VOUCHING[holds]] = metadata["Arn"]
-    return found
+    for name, tags in tagged(client, stack):
+        is_its = tags.get(HOLDS_TAG) == SEALS and tags.get(REGISTRY_TAG) == registry
+        if is_its and _exists(client, SEALS, name):
+            return name
+    return ""
 
 
 def key_of(client: Client, bucket: str) -> str:

@@ -16,7 +16,6 @@ from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import BadSetting, DataUnclear
 from infra.deployment.stack import Stack
 from tests.integration.kept_stack import STACK, Client, account_of_moto, keep, make_bucket, make_table, tags
-from tests.integration.test_leaving import with_tags_of_keys
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,25 +78,13 @@ def test_a_new_stack_gets_the_parameters_and_one_that_exists_keeps_its_own(clien
     )
 
 
-def test_what_vouches_for_kept_records_comes_with_them(client: Client) -> None:
+def test_the_seals_of_kept_records_come_with_them(client: Client) -> None:
     data = keep(client, "one")
+    assert "ExistingSealBucket" not in data_parameters(client, STACK, None, {}, "")
     for number, registry in enumerate((data.registry, "another-registry")):
-        marked = [{"Key": "modelcycle:registry", "Value": registry}]
-        make_bucket(client, f"seals-{number}", [*tags(STACK, "", "seals"), *marked])
-        client("kms").create_key(
-            KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Description=registry,
-            Tags=[
-                {"TagKey": tag["Key"], "TagValue": tag["Value"]}
-                for tag in [*tags(STACK, "", "signing-key"), *marked]
-            ],
-        )  # fmt: skip
-    tagged = with_tags_of_keys(client)
-    given = data_parameters(tagged, STACK, None, {}, "")
-    assert given["ExistingSealBucket"] == "seals-0" and "ExistingPseudonymKey" not in given
-    signing = client("kms").describe_key(KeyId=given["ExistingSigningKey"])["KeyMetadata"]
-    assert signing["Description"] == data.registry
-    client("kms").schedule_key_deletion(KeyId=signing["KeyId"])
-    assert "ExistingSigningKey" not in data_parameters(tagged, STACK, None, {}, "")
+        marked = [*tags(STACK, "sealing", "seals"), {"Key": "modelcycle:registry", "Value": registry}]
+        make_bucket(client, f"seals-{number}", marked)
+    assert data_parameters(client, STACK, None, {}, "")["ExistingSealBucket"] == "seals-0"
 
 
 def test_a_bucket_of_seals_can_be_deleted_with_the_data(client: Client) -> None:
