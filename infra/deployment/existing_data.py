@@ -14,6 +14,8 @@ from typing import Any
 from infra.deployment.faults import BadSetting, DataUnclear
 
 STACK_TAG, SET_TAG, HOLDS_TAG = "modelcycle:stack", "modelcycle:set", "modelcycle:holds"
+REGISTRY_TAG = "modelcycle:registry"  # whose records it vouches for
+SEALS, SEALS_PARAMETER = "seals", "ExistingSealBucket"
 KEYS = ("key", "signing-key", "pseudonym-key")  # what a key that a stack has made holds
 REPLACED = "replaced"  # what a restored table holds the place of; nothing uses it, and nothing finds it but `destroy`
 NEW = "new"  # instead of the name of a table: use nothing that was kept
@@ -87,6 +89,20 @@ def find_keys(client: Client, stack: str) -> dict[str, str]:
         if metadata["KeyState"] != "PendingDeletion":
             found[metadata["KeyId"]] = metadata["Arn"]
     return found
+
+
+def find_seals(client: Client, stack: str, registry: str) -> str:
+    """Return the bucket of the seals of a kept registry's audit trails; empty if there is none.
+
+    Parameters
+    ----------
+    registry : the table's name
+    """
+    for name, tags in tagged(client, stack):
+        is_its = tags.get(HOLDS_TAG) == SEALS and tags.get(REGISTRY_TAG) == registry
+        if is_its and _exists(client, SEALS, name):
+            return name
+    return ""
 
 
 def key_of(client: Client, bucket: str) -> str:
