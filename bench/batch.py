@@ -32,7 +32,7 @@ from modelcycle.messages import (
     ScoreShardRequest,
 )
 from modelcycle.registry import Record, Registry
-from tests.fakes import MemoryTable
+from tests.fakes import UNSIGNED, MemoryTable
 
 ROWS = 1_000_000
 MEMORY_MB = 2048  # of the functions
@@ -138,7 +138,9 @@ def _score_all(folder: Path) -> list[Used]:
     ports = _ports(folder)
     with _measured(f"score {len(plan.shards)} shards") as used:
         scored = [
-            score_shard(ScoreShardRequest(model=MODEL, job=plan.job, version=plan.version, shard=shard), **ports)
+            score_shard(
+                ScoreShardRequest(model=MODEL, job=plan.job, version=plan.version, shard=shard), keys=UNSIGNED, **ports
+            )
             for shard in plan.shards
         ]
     (folder / "scored.json").write_text(json.dumps([shard.wire() for shard in scored]))

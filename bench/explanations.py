@@ -25,6 +25,7 @@ from modelcycle.model import explain
 from modelcycle.predict import LiveModels
 from modelcycle.predict.explanations import explanations, max_explained_rows
 from modelcycle.predict.predict import Served, predict_by
+from tests.fakes import UNSIGNED
 from tests.prediction_api import Api
 
 MANY_ORDER_PAIRS = 512
@@ -41,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = list(csv.DictReader(io.StringIO(gzip.decompress(DATA.read_bytes()).decode())))
     lifecycle = trained(rows[:TRAINING_ROWS])
-    live = LiveModels(lifecycle.registry, lifecycle.registry, lifecycle.artifacts)
+    live = LiveModels(lifecycle.registry, lifecycle.registry, lifecycle.artifacts, UNSIGNED)
     instances = requests_of(lifecycle, rows[-200:])
     fields = len(live.get(MODEL).columns.fields)
     print(f"{fields} columns; at most {max_explained_rows(fields)} rows of a request are explained")

@@ -63,6 +63,9 @@ class FolderStore:
         shutil.copyfile(self._checked(artifact), path)
         return path
 
+    def exists(self, key: str) -> bool:
+        return (self.folder / key).exists()
+
     def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
         return [artifact for artifact in artifacts if not self._path(artifact).exists()]
 

@@ -26,7 +26,7 @@ from modelcycle.train.plan_trials import plan_trials
 from modelcycle.train.run_trial import run_trial
 from modelcycle.train.select_model import select_model
 from modelcycle.validate import validate
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import UNSIGNED, MemoryStore, MemoryTable
 
 CODE = "bench"
 
@@ -138,7 +138,7 @@ class Lifecycle:
         done["govern"] = governed
         registered = register(
             _request(messages.RegisterRequest, done), artifacts=self.artifacts, versions=self.registry.versions,
-            code=CODE,
+            keys=UNSIGNED, code=CODE,
         )  # fmt: skip
         if validated.ask:
             return RunEnd("awaiting_approval", validated.ask, validated)

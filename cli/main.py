@@ -431,6 +431,21 @@ def reproduce(
 
 @app.command()
 @on_place
+def export(
+    name: ModelOrVersion,
+    folder: Annotated[Path, typer.Option("--to", help="A new or empty folder.")],
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="Write a folder that MLflow opens.")] = False,
+    *,
+    options: Options,
+) -> int:
+    """Write a version with its signature into a folder, for others to check; or for MLflow."""
+    from cli.export import export
+
+    return export(name, folder, options, mlflow=mlflow)
+
+
+@app.command()
+@on_place
 def runs(
     model: Model,
     follow: Annotated[str | None, typer.Option("--follow", help="Follow this run to its end.")] = None,

@@ -69,12 +69,14 @@ def _reproduce(
         return Reproduction(model, version, files, code=code, runtime=runtime)
     write_json(folder / "lineage.json", lineage)
     console.say("collecting and preprocessing the rows again")
-    environment.run("rows_again", folder, environment.install(["modelcycle", "data"], layers), MEMORY)
+    environment.run("reproduction.rows_again", folder, environment.install(["modelcycle", "data"], layers), MEMORY)
     rows = json.loads((folder / "rows.json").read_text())
     again: dict[str, Any] = {}
     if "fault" not in rows:
         console.say("planning the features and fitting the recorded recipe again")
-        environment.run("model_again", folder, environment.install(["modelcycle", "learning"], layers), MEMORY)
+        environment.run(
+            "reproduction.model_again", folder, environment.install(["modelcycle", "learning"], layers), MEMORY
+        )
         again = json.loads((folder / "model.json").read_text())
     packages = different(lineage["model"]["packages"], again["packages"]) if "packages" in again else {}
     fault = rows.get("fault") or again.get("fault", "")

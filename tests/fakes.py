@@ -67,6 +67,9 @@ class MemoryStore:
     def metadata(self, key: str, etag: str) -> dict[str, str]:
         return self.written_beside.get(key, {})
 
+    def exists(self, key: str) -> bool:
+        return key in self.objects
+
     def list(self, prefix: str) -> Iterator[Listed]:
         for key in sorted(self.objects):
             if key.startswith(prefix):
@@ -182,3 +185,6 @@ class MemoryKeys:
         if not has_key:
             raise Fault("this stack has no such key", "parameter GovernanceKeys")
         self.calls.append(name)
+
+
+UNSIGNED = MemoryKeys(signs=False, makes_macs=False)  # a stack with GovernanceKeys=off

@@ -27,6 +27,7 @@ FORBIDDEN = {
     "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Scan", "dynamodb:PartiQLSelect",
     "s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "secretsmanager:GetSecretValue",
     "secretsmanager:DeleteSecret", "states:StopExecution", "states:UpdateStateMachine", "lambda:UpdateFunctionCode",
+    "kms:Sign", "kms:GenerateMac", "kms:ScheduleKeyDeletion", "kms:PutKeyPolicy",
     "iam:CreateAccessKey", "iam:AttachUserPolicy", "sts:AssumeRole", "sqs:ReceiveMessage", "sqs:SendMessage",
     "kinesis:PutRecord", "cloudformation:UpdateStack", "logs:DeleteLogGroup", "events:PutEvents",
 }  # fmt: skip
@@ -122,7 +123,6 @@ def arns(site: Site) -> dict[str, list[str]]:
         ],
         "the bucket of seals": [given["SealBucketArn"]],
         "the seals": [f"{given['SealBucketArn']}/seals/2026/01/01.json"],
-        "the key that signs": [given["SigningKey"]],
         "all alarms": [f"arn:aws:cloudwatch:{scope}:alarm:*"],
         "runs of the lifecycle": executions("lifecycle"),
         "runs of rollouts": executions("rollout"),
@@ -146,6 +146,7 @@ def arns(site: Site) -> dict[str, list[str]]:
         "the log of predictions": [
             f"arn:aws:logs:{scope}:log-group:/modelcycle/{stack}/predict{end}" for end in (":*", "")
         ],
+        "the key that signs": [given["SigningKeyArn"]],
         "the queue of undelivered events": [given["UndeliveredArn"]],
         "the queue of records": [given["QueueArn"]],
         "the stream of records": [given["StreamArn"]],
@@ -179,6 +180,7 @@ def strays(site: Site) -> list[str]:
         f"arn:aws:scheduler:{scope}:schedule/default/another-plums",
         f"arn:aws:scheduler:{scope}:schedule/group/{stack}-plums",
         f"arn:aws:secretsmanager:{scope}:secret:another/database-AbCdEf",
+        f"arn:aws:kms:{scope}:key/another",
         f"arn:aws:iam::{site.account}:role/{stack}-DecideRole",
         f"arn:aws:execute-api:{scope}:{given['ApiId']}/live/GET/models/plums/decisions",
         f"arn:aws:execute-api:{scope}:{given['ApiId']}/live/DELETE/v2/models/plums",

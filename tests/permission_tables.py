@@ -20,11 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = read_template(ROOT / "infra" / "identity.yaml")
 PARAMETERS = {
     "Stack": "mc", "ArtifactBucketArn": "arn:aws:s3:::artifacts", "DataBucketArn": "arn:aws:s3:::data",
-    "SealBucketArn": "arn:aws:s3:::seals", "SigningKey": "arn:aws:kms:us-east-1:1:key/signing",
+    "SealBucketArn": "arn:aws:s3:::seals",
     "RegistryArn": "arn:aws:dynamodb:us-east-1:1:table/registry", "EventBusArn": "arn:aws:events:us-east-1:1:bus/mc",
     "CaptureStreamArn": "arn:aws:firehose:us-east-1:1:deliverystream/c",
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
     "PseudonymKeyArn": "arn:aws:kms:us-east-1:1:key/pseudonyms",
+    "SigningKeyArn": "arn:aws:kms:us-east-1:1:key/signing",
     "SourceBuckets": "", "LargeTraining": "fargate", "LogDays": "30", "PermissionsBoundary": "",
 }  # fmt: skip
 DATA_AREAS = (

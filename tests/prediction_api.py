@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from modelcycle.key_service import KeyService
 from modelcycle.predict import CaptureStream, LiveModels, PersonalValues, Recorder
 from modelcycle.predict.recorder import report_given_up
 from modelcycle.registry import Registry
-from tests.fakes import MemoryKeys, MemoryStore, MemoryTable
+from tests.fakes import UNSIGNED, MemoryKeys, MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, ID, MODEL, cycle, train
 
 FUNCTIONS = Path(__file__).parents[1] / "functions" / "predict"
@@ -56,10 +57,10 @@ def handler_module(name: str) -> Any:
 class Api:
     """The function behind API Gateway, with an in-memory registry and a clock that tests set (`now`)."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, keys: KeyService = UNSIGNED) -> None:
         self.app = handler_module("app")
         self.store, self.registry, self.firehose, self.now = MemoryStore(), Registry(MemoryTable()), Firehose(), 0.0
-        self.live_models = LiveModels(self.registry, self.registry, self.store, clock=lambda: self.now)
+        self.live_models = LiveModels(self.registry, self.registry, self.store, keys, clock=lambda: self.now)
         self.log = io.StringIO()
         self.app.logger.registered_handler.setStream(self.log)
         monkeypatch.setattr(self.app, "live_models", lambda: self.live_models)

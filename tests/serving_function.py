@@ -14,6 +14,7 @@ from modelcycle.model.answer import answer
 from modelcycle.predict.registered_versions import RegisteredVersions
 from modelcycle.registry import Registry, Route
 from modelcycle.store import Store
+from tests.fakes import UNSIGNED
 
 
 @dataclass
@@ -73,7 +74,7 @@ class ServingFunction:
 
     def _start(self) -> _Environment:
         self.started += 1
-        environment = _Environment(f"e{self.started}", RegisteredVersions(self.registry, self.store))
+        environment = _Environment(f"e{self.started}", RegisteredVersions(self.registry, self.store, UNSIGNED))
         environment.calls = 1000 if self.warm else 0
         return environment
 

@@ -214,17 +214,19 @@ class Cycle:
             refit=CheckedRefit(done=False), register_=Registered(version=version, created=True),
         )  # fmt: skip
 
-    def register(self, content: str = "content") -> Version:
-        """The candidate as a version, as `register` makes it."""
+    def draft(self) -> Version:
+        """The candidate as a version without a number, as `register` makes it."""
         unused = self.select_model.baseline
-        draft = Version(
+        return Version(
             model=MODEL, version=0, run_id=self.run.run_id, created_at=self.run.started_at, task=self.trained.task,
             onnx=self.select_model.onnx, skops=unused, signature=self.engineer_features.signature, plan=unused,
             profile=unused, lineage=unused, card=unused, validation=unused, pipeline=self.run.pipeline,
             metric="accuracy", metrics={}, interval=(0, 1), data="d" * 64, code="c", opset=17,
             capture=Pipeline.model_validate_json(self.store.read(self.run.pipeline)).capture,
         )  # fmt: skip
-        return self.registry.versions.register(draft, content)[0]
+
+    def register(self, content: str = "content") -> Version:
+        return self.registry.versions.register(self.draft(), content)[0]
 
     def go_live(self, weight: int = 100, content: str = "content") -> Version:
         version = self.register(content)

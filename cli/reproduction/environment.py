@@ -31,10 +31,11 @@ def install(layers: list[str], home: Path) -> list[Path]:
 
 
 def run(module: str, folder: Path, layers: list[Path], memory: int) -> None:
-    """Run a module of this package on a folder.
+    """Run a module of the command line on a folder.
 
     Parameters
     ----------
+    module : its name after `cli.`
     memory : of the function whose work it does, in MB; DuckDB keeps to a share of it
 
     Raises
@@ -49,12 +50,12 @@ def run(module: str, folder: Path, layers: list[Path], memory: int) -> None:
         "PYTHONPATH": ":".join(str(path) for path in (*layers, ROOT)),
     }  # fmt: skip
     result = subprocess.run(
-        [BASE_PYTHON, "-s", "-S", "-P", "-m", f"cli.reproduction.{module}", str(folder)],
+        [BASE_PYTHON, "-s", "-S", "-P", "-m", f"cli.{module}", str(folder)],
         env=environment | THREADS, cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if result.returncode:
         raise Fault(
-            f"the process that makes the version again ended with status {result.returncode}:"
+            f"the process {module} ended with status {result.returncode}:"
             f" {' '.join(result.stderr.split())[-MAX_SHOWN_ERROR:]}",
             module, "check the free memory and disk space, and try again",
         )  # fmt: skip

@@ -40,6 +40,9 @@ class FolderStore:
         source = self._path(artifact)
         return Path(shutil.copyfile(source, folder / f"{artifact.sha256[:16]}-{source.name}"))
 
+    def exists(self, key: str) -> bool:
+        return (self.folder / key).is_file()
+
     def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
         return [artifact for artifact in artifacts if not (self.folder / _key_of(artifact)).is_file()]
 

@@ -21,6 +21,7 @@ MAX_SHOWN_SENTENCES = 6  # of a kind
 MAX_SHOWN_FILES = 3
 MAX_SHOWN_PROXIES = 3
 MAX_CONTRACT = 240  # characters of a broken rule
+NOT_SIGNED = "not signed: registered while the stack had no key for it"
 
 Results = dict[str, Any]  # the messages of all states up to the step, as JSON
 
@@ -262,8 +263,10 @@ def _register(results: Results) -> Figures:
     if registered.replaces is not None:
         hashes.append(f"the same model as version {registered.replaces}, whose artifacts are gone")
     parts = [f"version {registered.version}", *hashes, *([] if registered.created else ["registered before"])]
+    parts += ["signed"] if registered.signed else []
     change = registered.contract_change
-    return Figures(parts, [change.what, change.who] if change else [])
+    sentences = [change.what, change.who] if change else []
+    return Figures(parts, sentences if registered.signed else [*sentences, NOT_SIGNED])
 
 
 def _stage(results: Results) -> Figures:

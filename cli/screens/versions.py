@@ -74,6 +74,7 @@ def version_text(
         ("judged", _judged(version, lineage)),
         *(("contract", sentence) for sentence in _contract(version)),
         ("captured", _captured(version)),
+        ("signed", _signed(version)),
         ("chain", _chain(version)),
         ("model card", version.card.uri),
         ("lineage", version.lineage.uri),
@@ -94,6 +95,12 @@ def version_text(
         ]
         lines += ["", table(["column", "used as", "why"], columns)]
     return "\n".join([*lines, *_decisions(decisions)])
+
+
+def _signed(version: Version) -> str:
+    if version.bundle is None:
+        return "no: it was registered while the stack had no key for it, and is served unchecked"
+    return f"by the stack's key; `modelcycle export {version.model}:{version.version}` lets others check it"
 
 
 def decided_text(decided: Decided) -> str:

@@ -30,7 +30,7 @@ app.include_router(open_inference_paths.router)
 @functools.cache
 def live_models() -> LiveModels:
     aws = adapters(**TIMEOUTS)
-    return LiveModels(aws.registry, aws.quick_registry, aws.artifacts)
+    return LiveModels(aws.registry, aws.quick_registry, aws.artifacts, aws.keys)
 
 
 def capture_stream() -> tuple[Any, str]:

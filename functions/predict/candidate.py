@@ -30,7 +30,7 @@ figures = EnvironmentFigures()
 @functools.cache
 def versions() -> RegisteredVersions:
     aws = adapters(**TIMEOUTS)
-    return RegisteredVersions(aws.registry, aws.artifacts)
+    return RegisteredVersions(aws.registry, aws.artifacts, aws.keys)
 
 
 @logger.inject_lambda_context(clear_state=True, correlation_id_path="requestContext.requestId")

@@ -6,10 +6,11 @@ from modelcycle.observability import observed
 from modelcycle.register import register
 
 
-@observed("register", RegisterRequest.from_event, log=["version", "replaces"])
+@observed("register", RegisterRequest.from_event, log=["version", "replaces", "signed"])
 def handler(request: RegisterRequest) -> Registered:
     aws = adapters()
     trained = aws.environment.training_code
     return register(
-        request, artifacts=aws.artifacts, versions=aws.registry.versions, code=aws.code, training_code=trained
-    )
+        request, artifacts=aws.artifacts, versions=aws.registry.versions, keys=aws.keys, code=aws.code,
+        training_code=trained,
+    )  # fmt: skip

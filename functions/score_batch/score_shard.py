@@ -9,4 +9,4 @@ from modelcycle.score_batch.score_shard import score_shard
 @observed("score_shard", ScoreShardRequest.from_event, log=["job", "number", "rows"])
 def handler(request: ScoreShardRequest) -> ScoredShard:
     aws = adapters()
-    return score_shard(request, artifacts=aws.artifacts, registry=aws.registry, code=aws.code)
+    return score_shard(request, artifacts=aws.artifacts, registry=aws.registry, keys=aws.keys, code=aws.code)

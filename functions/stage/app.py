@@ -16,6 +16,7 @@ def handler(request: StageRequest) -> Staged:
     aws = adapters()
     always = aws.environment.approval == "always"
     places = Places(
-        aws.artifacts, aws.data, aws.registry, aws.candidate, aws.code, approval=always, policies=aws.policies
-    )
+        aws.artifacts, aws.data, aws.registry, aws.candidate, aws.keys, aws.code, approval=always,
+        policies=aws.policies,
+    )  # fmt: skip
     return stage(request, places)

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelcycle.key_service import KeyService
 from modelcycle.messages import (
     FinishedScoring,
     FinishScoringRequest,
@@ -20,7 +21,7 @@ from modelcycle.registry import Registry
 from modelcycle.score_batch.finish_scoring import finish_scoring
 from modelcycle.score_batch.plan_scoring import plan_scoring
 from modelcycle.score_batch.score_shard import score_shard
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import UNSIGNED, MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, ID, MODEL, SEX, Cycle, Trained, cycle, train
 
 
@@ -47,6 +48,7 @@ class Job:
     artifacts: MemoryStore = field(default_factory=MemoryStore)
     table: MemoryTable = field(default_factory=MemoryTable)
     code: str = "c"
+    keys: KeyService = UNSIGNED
 
     def __post_init__(self) -> None:
         self.registry = Registry(self.table)
@@ -61,7 +63,7 @@ class Job:
         return [
             score_shard(
                 ScoreShardRequest(model=plan.model, job=plan.job, version=plan.version, shard=shard),
-                artifacts=self.artifacts, registry=self.registry, code=self.code,
+                artifacts=self.artifacts, registry=self.registry, keys=self.keys, code=self.code,
             )
             for shard in plan.shards
         ]  # fmt: skip

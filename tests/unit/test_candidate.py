@@ -18,7 +18,7 @@ from modelcycle.predict.registered_versions import RegisteredVersions
 from modelcycle.registry import Registry
 from modelcycle.stage.candidate import Candidate, Environment
 from tests.contract.functions import template
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import UNSIGNED, MemoryStore, MemoryTable
 from tests.prediction_api import handler_module
 from tests.trained import COLOUR, HOURS, MODEL, cycle, train
 
@@ -31,7 +31,7 @@ class Function:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.app = handler_module("candidate")
         self.store, self.registry = MemoryStore(), Registry(MemoryTable())
-        self.versions = RegisteredVersions(self.registry, self.store)
+        self.versions = RegisteredVersions(self.registry, self.store, UNSIGNED)
         self.log = io.StringIO()
         self.app.logger.registered_handler.setStream(self.log)
         monkeypatch.setattr(self.app, "versions", lambda: self.versions)

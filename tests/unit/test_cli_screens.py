@@ -58,7 +58,7 @@ RESULTS: dict[str, m.Message] = {
     "govern": m.Governed(
         decision="passed", rules=[m.Rule(name="a", holds=True)] * 6, broken=[], card=ARTIFACT, lineage=ARTIFACT
     ),
-    "register": m.Registered(version=1, created=True),
+    "register": m.Registered(version=1, created=True, signed=True),
     "stage": m.Staged(
         verdict="passed", reasons=[], rows=200, p50_ms=1.21, p99_ms=2.94, differences=0, approval=False, report=ARTIFACT
     ),
@@ -75,7 +75,7 @@ GOLDEN = {
     "score_candidate": ["scikit-learn and ONNX agree on 8,127 rows", "largest difference 3e-7"],
     "validate": ["accuracy 0.871 ± 0.010", "baseline 0.760", "champion 0.870"],
     "govern": ["6 of 6 rules hold", "model card written"],
-    "register": ["version 1", "from data 9c41aa00", "code 4ad1bb00"],
+    "register": ["version 1", "from data 9c41aa00", "code 4ad1bb00", "signed"],
     "stage": ["200 rows replayed", "p50 1.2 ms", "p99 2.9 ms", "0 differences"],
     "deploy": ["live: version 7 (90 %), 8 (10 %)"],
 }
@@ -99,6 +99,11 @@ def screen() -> tuple[RunScreen, io.StringIO]:
 def test_each_step_shows_its_figures(name: str) -> None:
     shown = steps.figures(step(name))
     assert (shown.parts, list(shown.sentences)) == (GOLDEN[name], [])
+
+
+def test_a_version_without_a_signature_is_told() -> None:
+    shown = steps.figures(step("register", register=m.Registered(version=1, created=True).wire()))
+    assert list(shown.sentences) == [steps.NOT_SIGNED]
 
 
 def test_a_line_breaks_only_between_parts() -> None:

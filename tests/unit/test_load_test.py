@@ -25,7 +25,7 @@ from modelcycle.stage.expected_answers import ExpectedAnswers
 from modelcycle.stage.load_figures import LoadTest
 from modelcycle.stage.load_test import MAX_SAMPLES, load_test
 from modelcycle.stage.memory_growth import growth_of
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import UNSIGNED, MemoryStore, MemoryTable
 from tests.serving_function import ServingFunction
 from tests.trained import MODEL, cycle, train
 
@@ -36,7 +36,7 @@ class Served:
     def __init__(self, **function: Any) -> None:
         store, registry = MemoryStore(), Registry(MemoryTable())
         version = cycle(train("binary"), store, registry).register()
-        loaded = load_version(version, store)
+        loaded = load_version(version, store, UNSIGNED)
         rows = Columns(train("binary").test.values)
         self.expected = ExpectedAnswers.of(loaded.signature, rows, loaded.scorer.scores(rows), 30)
         self.function = ServingFunction(registry, store, **function)

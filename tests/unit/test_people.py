@@ -17,7 +17,8 @@ MAX_POLICY_CHARACTERS = 6_144  # IAM's quota of a managed policy, white space no
 SCOPE = "us-east-1:123456789012"
 SITE = Site({
     "Stack": "mc", "DataBucketArn": "arn:aws:s3:::data", "ArtifactBucketArn": "arn:aws:s3:::artifacts",
-    "SealBucketArn": "arn:aws:s3:::seals", "SigningKey": f"arn:aws:kms:{SCOPE}:key/signing",
+    "SealBucketArn": "arn:aws:s3:::seals",
+    "SigningKeyArn": f"arn:aws:kms:{SCOPE}:key/signing",
     "RegistryArn": f"arn:aws:dynamodb:{SCOPE}:table/registry", "UndeliveredArn": f"arn:aws:sqs:{SCOPE}:undelivered",
     "Stream": "both", "StreamArn": f"arn:aws:kinesis:{SCOPE}:stream/records",
     "QueueArn": f"arn:aws:sqs:{SCOPE}:records",

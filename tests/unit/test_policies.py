@@ -111,11 +111,13 @@ def test_a_refusal_names_rule_figure_value_limit_and_remedy() -> None:
 
 
 def test_evidence_that_nobody_has_is_named_with_what_to_do() -> None:
-    required = policy("required_evidence: [card, fairness, metrics.accuracy]\n")
+    required = policy("required_evidence: [card, fairness, metrics.accuracy, about.oversight]\n")
     missing = check_evidence(required, lambda name: name == "card", {"metrics.accuracy": Measured(0.9)})
     assert broken(missing) == [
         "the evidence 'fairness' is on record: missing: metrics by sensitive group; name `sensitive_columns` in the"
-        " pipeline file"
+        " pipeline file",
+        "the evidence 'about.oversight' is on record: missing: who can overrule an answer, and how; Article 14 of the"
+        " AI Act; write `about.oversight` in the pipeline file",
     ]
 
 

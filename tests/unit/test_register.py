@@ -11,7 +11,7 @@ import pytest
 from modelcycle.messages import Artifact, Registered
 from modelcycle.register import register
 from modelcycle.registry import Registry
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import MemoryKeys, MemoryStore, MemoryTable
 from tests.memory_place import ARTIFACT, AT
 
 PIPELINE = "m/runs/r/claim/pipeline.json"
@@ -23,17 +23,18 @@ class Runs:
     def __init__(self) -> None:
         self.table, self.store = MemoryTable(), MemoryStore()
         self.registry = Registry(self.table)
+        self.keys = MemoryKeys()
         self.pipeline = self.store.put(PIPELINE, b"name: m\ntarget: t\n")
 
     def register(
         self, run_id: str, champion: int | None, *columns: str, trigger: str = "upload", traffic: int = 0,
-        recent: int = 0,
+        recent: int = 0, trained: str = "",
     ) -> Registered:  # fmt: skip
         signature = {"fields": [{"name": name, "type": "number"} for name in columns], "ignored": []}
         run = SimpleNamespace(
             model="m", run_id=run_id, started_at=AT, pipeline=self.pipeline, trigger=SimpleNamespace(kind=trigger)
         )
-        made = self.store.put(f"m/runs/{run_id}/model", run_id.encode())
+        made = self.store.put(f"m/runs/{run_id}/model", (trained or run_id).encode())
         written = self.store.put(f"m/runs/{run_id}/signature.json", json.dumps(signature).encode())
         request: Any = SimpleNamespace(
             run=run,
@@ -49,7 +50,7 @@ class Runs:
             find_unseen=SimpleNamespace(champion=champion, cases=None, recent=recent, positions=made),
             score_candidate=SimpleNamespace(scores=made),
         )
-        return register(request, artifacts=self.store, versions=self.registry.versions, code="c")
+        return register(request, artifacts=self.store, versions=self.registry.versions, keys=self.keys, code="c")
 
     def go_live(self, version: int) -> None:
         self.registry.standings.move("m", version, "staged", "run r")
@@ -94,7 +95,7 @@ def test_the_same_model_is_a_new_version_if_it_is_captured_in_another_way() -> N
     runs = Runs()
     first = runs.register("r1", None, "age", "plz")
     runs.pipeline = runs.store.put("m/runs/r2/claim/pipeline.json", b"name: m\ntarget: t\ncapture: {mask: [plz]}\n")
-    masked, again = runs.register("r1", None, "age", "plz"), runs.register("r1", None, "age", "plz")
+    masked, again = (runs.register(run, None, "age", "plz", trained="r1") for run in ("r2", "r3"))
     assert [(made.version, made.created) for made in (first, masked, again)] == [(1, True), (2, True), (2, False)]
     versions = runs.registry.versions
     assert [versions.get("m", number).capture.mask for number in (1, 2)] == [[], ["plz"]]

@@ -188,13 +188,13 @@ def test_nothing_made_is_not_the_same() -> None:
 
 
 def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match=r"No module named cli\.reproduction\.absent"):
+    with pytest.raises(Fault, match=r"No module named cli\.absent"):
         environment.run("absent", tmp_path, [], 512)
 
 
 def test_a_process_sees_its_layers_and_not_the_packages_of_this_environment(tmp_path: Path) -> None:
     with pytest.raises(Fault, match="No module named 'modelcycle'"):
-        environment.run("rows_again", tmp_path, [], 512)
+        environment.run("reproduction.rows_again", tmp_path, [], 512)
 
 
 @pytest.fixture

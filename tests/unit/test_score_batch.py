@@ -24,7 +24,7 @@ from modelcycle.model.scoring import Scorer
 from modelcycle.registry import Registry
 from modelcycle.score_batch import result_files, typed_shards
 from modelcycle.score_batch.plan_scoring import plan_scoring
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import UNSIGNED, MemoryStore, MemoryTable
 from tests.trained import COLOUR, HOURS, ID, MODEL, cycle, train
 from tests.unit.scoring_job import FILE, HEAD, ROWS, Job, csv_text
 
@@ -45,7 +45,7 @@ def test_each_row_gets_the_answer_that_a_request_gets(task: Any, tmp_path: Path)
     with open_data_file(path) as file:
         instances = [contract.read(row)[0] for row in file]
     route = job.registry.routes.get(MODEL)
-    loaded = {1: load_version(job.registry.versions.get(MODEL, 1), job.artifacts)}
+    loaded = {1: load_version(job.registry.versions.get(MODEL, 1), job.artifacts, UNSIGNED)}
     asked = answer({"instances": instances}, route, loaded, "k")
     lines = job.lines(finished)
     assert [line[ID] for line in lines] == [f"c{number}" for number in range(1, 8)]

@@ -18,7 +18,7 @@ from modelcycle.spec import Task
 from modelcycle.stage import Places, stage
 from modelcycle.stage.captured_requests import CapturedRequest
 from modelcycle.stage.shadow_replay import replay, wilson
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import UNSIGNED, MemoryStore, MemoryTable
 from tests.serving_function import ServingFunction
 from tests.trained import COLOUR, HOURS, ID, MODEL, Trained, cycle, train
 
@@ -26,7 +26,7 @@ from tests.trained import COLOUR, HOURS, ID, MODEL, Trained, cycle, train
 def loaded(task: Task, seed: int, number: int) -> LoadedVersion:
     store, registry = MemoryStore(), Registry(MemoryTable())
     version = cycle(train(task, seed=seed), store, registry).register()
-    return dataclasses.replace(load_version(version, store), version=number)
+    return dataclasses.replace(load_version(version, store, UNSIGNED), version=number)
 
 
 def requests_of(trained: Trained, count: int) -> list[CapturedRequest]:
@@ -170,7 +170,7 @@ class Replayed:
     def stage(self) -> Any:
         scored = score_candidate(self.cycle.score_candidate, artifacts=self.store, registry=self.registry, code="c")
         function = ServingFunction(self.registry, self.store)
-        places = Places(self.store, self.data, self.registry, function, "c")
+        places = Places(self.store, self.data, self.registry, function, UNSIGNED, "c")
         return stage(self.cycle.stage(scored, self.version), places)
 
 

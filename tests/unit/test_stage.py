@@ -22,7 +22,7 @@ from modelcycle.spec import Task
 from modelcycle.stage import Places, stage
 from modelcycle.stage.expected_answers import ExpectedAnswers
 from modelcycle.stage.rehearsal import rehearse
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import UNSIGNED, MemoryStore, MemoryTable
 from tests.serving_function import ServingFunction
 from tests.trained import COLOUR, HOURS, MODEL, Cycle, cycle, train
 
@@ -51,7 +51,9 @@ class Registered:
         request = request.model_copy(update={"validate_": request.validate_.model_copy(update={"ask": list(ask)})})
         text = f"name: strict\nversion: 1\nmodels: ['*']\n{policy}"
         policies = Shelf({"strict.yaml": parse_policy(text)}) if policy else None
-        places = Places(self.store, self.data, self.registry, self.function, "c", approval=always, policies=policies)
+        places = Places(
+            self.store, self.data, self.registry, self.function, UNSIGNED, "c", approval=always, policies=policies
+        )
         return stage(request, places)
 
     def report(self) -> Any:
@@ -77,7 +79,7 @@ def test_the_answers_of_a_staged_version_are_put_on_record_once(task: Task) -> N
     run.stage()
     key = run.registry.versions.get(MODEL, run.version).answers_key
     record = json.loads(run.store.objects[key])
-    served = load_version(run.registry.versions.get(MODEL, run.version), run.store)
+    served = load_version(run.registry.versions.get(MODEL, run.version), run.store, UNSIGNED)
     assert 0 < len(record["rows"]) <= 50
     for row in record["rows"]:
         said = answer({"instances": [row["instance"]]}, Route(weights={1: 100}), {1: served}, "k")
@@ -92,7 +94,7 @@ def test_the_answers_of_a_staged_version_are_put_on_record_once(task: Task) -> N
 
 def test_rows_that_json_cannot_carry_are_not_put_on_record() -> None:
     run = Registered()
-    signature = load_version(run.registry.versions.get(MODEL, run.version), run.store).signature
+    signature = load_version(run.registry.versions.get(MODEL, run.version), run.store, UNSIGNED).signature
     instances = [{HOURS: float("inf")}, {HOURS: 1.0}, {HOURS: None}]
     scores = np.array([[0.2, 0.8], [np.nan, 0.1], [0.4, 0.6]])
     record = ExpectedAnswers(signature, instances, scores, ["yes", "no", "yes"], 1.0).on_record(50)
@@ -107,7 +109,7 @@ def test_rows_that_json_cannot_carry_are_not_put_on_record() -> None:
 )  # fmt: skip
 def test_rows_on_record_fit_into_one_request(characters: list[int], kept: int) -> None:
     run = Registered()
-    signature = load_version(run.registry.versions.get(MODEL, run.version), run.store).signature
+    signature = load_version(run.registry.versions.get(MODEL, run.version), run.store, UNSIGNED).signature
     instances = [{'long "text"': "ж" * count} for count in characters]  # six characters each, as JSON
     record = ExpectedAnswers(signature, instances, np.array([[0.2, 0.8]] * 3), ["yes"] * 3, 1.0).on_record(50)
     assert (len(record["rows"]), record["too_large"]) == (kept, 3 - kept)
@@ -366,7 +368,7 @@ def test_scores_that_differ_from_those_of_the_batch_are_differences() -> None:
 
 def test_a_row_that_the_serving_code_refuses_is_named_without_its_values() -> None:
     here = Registered()
-    served = load_version(here.registry.versions.get(MODEL, 1), here.store)
+    served = load_version(here.registry.versions.get(MODEL, 1), here.store, UNSIGNED)
     rows = Columns({HOURS: np.array([1.0], dtype=np.float32), COLOUR: Texts(np.array([0], dtype=np.int32), ["secret"])})
     narrow = served.signature.model_copy(
         update={

@@ -38,6 +38,7 @@ from infra.local.emulator.function_processes import (
     stop_all_processes,
     stop_idle_processes,
 )
+from infra.local.emulator.kms_conditions import fill_in_kms_conditions
 from infra.local.emulator.last_events import LastEvents, events_folder
 from infra.local.emulator.leading_keys import fill_in_leading_keys
 from infra.local.emulator.limits.api_payloads import limit_api_payloads
@@ -190,6 +191,7 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
     restrict_root_to(root)
     fill_in_leading_keys(dynamodb, iam, iam_actions, iam_evaluator)
     fill_in_cloudwatch_rights(iam_actions)
+    fill_in_kms_conditions(iam_actions)
     keep_attributes_of_nested_resources()
     keep_retained_resources_of_nested_stacks()
     report_errors_of_starting_functions()

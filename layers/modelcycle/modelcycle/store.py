@@ -73,6 +73,9 @@ class Store(Protocol):
     def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
         """Return the artifacts that are gone or were overwritten, without reading their bytes."""
 
+    def exists(self, key: str) -> bool:
+        """Return whether there is an object of that key."""
+
     def list(self, prefix: str) -> Iterator[Listed]:
         """Yield the objects under a prefix, in order of their keys."""
 
@@ -244,6 +247,16 @@ class S3Store:
             raise self._fault(error, key) from error
         written: dict[str, str] = head["Metadata"]
         return written if head["ETag"].strip('"') == etag else {}
+
+    def exists(self, key: str) -> bool:
+        try:
+            with self._outages(key):
+                self.client.head_object(Bucket=self.bucket, Key=key)
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in NOT_FOUND_BY_HEAD:
+                return False
+            raise self._fault(error, key) from error
+        return True
 
     def list(self, prefix: str) -> Iterator[Listed]:
         pages = iter(self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix))

@@ -82,9 +82,32 @@ def group_tables(made: Made) -> list[Part]:
                 f"{name.replace('_', ' ')} {value:.3g}" for name, value in sorted(found["differences"].items())
             )
             parts.append(f"largest difference between two groups: {worst}")
+    parts += _disparities(made)
     unseen = [column for column in made.pipeline.sensitive_columns if column not in groups]
     parts += [Missing(f"figures by {escaped(column)}", "run again with that column in the data") for column in unseen]
     return parts
+
+
+def _disparities(made: Made) -> list[Part]:
+    """Return how far each rate of the groups is apart, with intervals that hold together, and what was not judged."""
+    fairness = made.report.get("fairness") or {}
+    rows = [
+        [
+            escaped(title), escaped(" ".join([found["rate"].replace("_", " "), found.get("class", "")]).strip()),
+            escaped(found["ratio"]["low_group"]), escaped(found["ratio"]["high_group"]), _with_interval(found["ratio"]),
+            _with_interval(found["difference"]),
+        ]
+        for title, grouping in (fairness.get("groupings") or {}).items() for found in grouping["disparities"]
+    ]  # fmt: skip
+    head = ["groups by", "rate", "lowest", "highest", "ratio", "difference"]
+    table: list[Part] = [f"how far apart, with {fairness['level']:.0%} intervals:", Table(head, rows)] if rows else []
+    proxies = [f"{escaped(proxy.column)}: {escaped(proxy.why)}" for proxy in made.engineer_features.proxies]
+    return [*table, *(escaped(note) for note in fairness.get("notes", [])), *proxies]
+
+
+def _with_interval(gap: dict[str, Any]) -> str:
+    low, high = gap["interval"]
+    return f"{number(gap['value'])} ({low:.3g} to {high:.3g})"
 
 
 def limits(made: Made) -> list[Part]:

@@ -18,6 +18,8 @@ def figures(facts: Facts) -> dict[str, Measured]:
 
 def has_evidence(facts: Facts, name: str) -> bool:
     """Return whether the evidence of a name (see `modelcycle.policy.EVIDENCE`) is on record."""
+    if name.startswith("about."):
+        return getattr(facts.pipeline.about, name.removeprefix("about."), None) is not None
     request = facts.request
     found = {
         "contract": request.preprocess.contract is not None,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from modelcycle.key_service import KeyService
 from modelcycle.model.reader import Reader
 from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Version
+from modelcycle.signing import Checked, check_version
 from modelcycle.spec import Capture
 from modelcycle.store import Store
 
@@ -21,6 +24,7 @@ class LoadedVersion:
     ----------
     capture : which of its answers are captured, and what of them
     run_id : the run that made it; log lines name it
+    checked : whether its signature was checked
     """
 
     version: int
@@ -28,6 +32,7 @@ class LoadedVersion:
     scorer: Scorer
     capture: Capture = field(default_factory=Capture)
     run_id: str = ""
+    checked: Checked = "unchecked"
 
     @cached_property
     def reader(self) -> Reader:
@@ -35,13 +40,17 @@ class LoadedVersion:
         return self.signature.reader()
 
 
-def load_version(version: Version, artifacts: Store) -> LoadedVersion:
-    """Load a registered version; the hashes of its artifacts are checked.
+def load_version(version: Version, artifacts: Store, keys: KeyService) -> LoadedVersion:
+    """Load a registered version, after its signature and the hashes of its artifacts have been checked.
 
     Raises
     ------
-    Tampered, Unknown, Transient, Throttled : see `Store.read`
+    Tampered, Unknown, Transient, Throttled, Fault : see `check_version` and `Store.read`
     """
-    signature = Signature.model_validate_json(artifacts.read(version.signature))
-    scorer = Scorer(signature, artifacts.read(version.onnx))
-    return LoadedVersion(version.version, signature, scorer, version.capture, version.run_id)
+    with ThreadPoolExecutor(2) as pool:  # side by side: each waits for another service
+        checked = pool.submit(check_version, version, artifacts, keys)
+        onnx = pool.submit(artifacts.read, version.onnx)
+        signature = Signature.model_validate_json(artifacts.read(version.signature))
+        is_signed = checked.result()  # before a graph is loaded
+        scorer = Scorer(signature, onnx.result())
+    return LoadedVersion(version.version, signature, scorer, version.capture, version.run_id, is_signed)

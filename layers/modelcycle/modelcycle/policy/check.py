@@ -27,7 +27,7 @@ def check_evidence(policy: Policy, has: Callable[[str], bool], figures: Figures)
     return [
         messages.Rule(
             name=f"the evidence {name!r} is on record", holds=False, detail=f"missing: {EVIDENCE.get(name, name)}",
-            remedy=REMEDIES.get(name, "`modelcycle policy --figures` says what it is"),
+            remedy=_remedy(name),
         )
         for name in policy.required_evidence
         if not (has(name) if name in EVIDENCE else name in figures)
@@ -41,6 +41,12 @@ REMEDIES = {
     "contract": "run again: `preprocess` writes it",
     "author": "start the run with `modelcycle run` or `modelcycle retrain`, which say who you are",
 }
+
+
+def _remedy(name: str) -> str:
+    if name.startswith("about."):
+        return f"write `{name}` in the pipeline file"
+    return REMEDIES.get(name, "`modelcycle policy --figures` says what it is")
 
 
 def sentence_of(rule: messages.Rule) -> str:

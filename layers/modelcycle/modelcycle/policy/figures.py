@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from modelcycle.registry import Version
-from modelcycle.spec import METRICS
+from modelcycle.spec import METRICS, About
 from modelcycle.store import Store
 
 FIXED = {
@@ -63,6 +63,7 @@ EVIDENCE = {
     "refit check": "the parity gate of the model that has learned from all rows",
     "fairness": "metrics by sensitive group",
     "author": "who started the run",
+    **{f"about.{key}": field.description or key for key, field in About.model_fields.items()},
 }
 """What `required_evidence` may name, besides figures."""
 

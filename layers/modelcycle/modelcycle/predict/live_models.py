@@ -17,6 +17,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from modelcycle.faults import Fault, NotAllowed, Transient, Unknown
+from modelcycle.key_service import KeyService
 from modelcycle.model.answer import LoadedVersion, columns_of_request, load_version
 from modelcycle.model.request_columns import RequestColumns
 from modelcycle.predict.backoff import Backoff
@@ -29,6 +30,8 @@ MAX_REGISTRY_DELAY = 8.0  # seconds between two attempts to read a registry that
 MAX_LOAD_DELAY = 60.0  # seconds between two attempts to load a version; each may take many seconds of a request
 OLD_ROUTE_SECONDS = 60.0  # age at which a route is only used after the registry has failed twice
 MAX_MODELS = 8  # in memory; the least recently used one is dropped first
+
+UNSIGNED = "the version is served without a signature: it was registered before versions were signed"
 
 logger = Logger(service="predict", child=True)
 metrics = Metrics(namespace="ModelCycle", service="predict")
@@ -97,6 +100,7 @@ class LiveModels:
     registry : used when nothing in memory can answer
     quick_registry : the same registry with a short timeout; refreshes a route while the one in memory can still answer
     artifacts : the bucket that holds the versions' files
+    keys : check the versions' signatures
     clock : monotonic, in seconds
     """
 
@@ -105,11 +109,13 @@ class LiveModels:
         registry: Registry,
         quick_registry: Registry,
         artifacts: Store,
+        keys: KeyService,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.registry = registry
         self.quick_registry = quick_registry
         self.artifacts = artifacts
+        self.keys = keys
         self.clock = clock
         self._models: dict[str, CachedModel] = {}  # least recently used first
         self._registry_backoff = Backoff(ROUTE_SECONDS, MAX_REGISTRY_DELAY)  # of all models together
@@ -191,8 +197,11 @@ class LiveModels:
             if self._registry_backoff.failing:
                 return  # the registry knows where a version's files are
             try:
-                model.loaded[number] = load_version(self.registry.versions.get(name, number), self.artifacts)
+                loaded = load_version(self.registry.versions.get(name, number), self.artifacts, self.keys)
+                model.loaded[number] = loaded
                 model.failed.pop(number, None)
+                if loaded.checked == "unsigned":
+                    logger.warning(UNSIGNED, extra={"model": name, "version": number})
             except Exception as error:  # missing, tampered with, no graph, out of memory: the others still answer
                 failure = model.failed.setdefault(number, FailedLoad())
                 failure.backoff.failed(self.clock())

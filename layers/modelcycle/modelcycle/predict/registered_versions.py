@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from modelcycle.faults import Unknown
+from modelcycle.key_service import KeyService
 from modelcycle.model.answer import LoadedVersion, load_version
 from modelcycle.predict.live_models import LiveModel
 from modelcycle.registry import Registry, Route
@@ -19,11 +20,13 @@ class RegisteredVersions:
     Parameters
     ----------
     artifacts : the bucket that holds the versions' files
+    keys : check the versions' signatures
     """
 
-    def __init__(self, registry: Registry, artifacts: Store) -> None:
+    def __init__(self, registry: Registry, artifacts: Store, keys: KeyService) -> None:
         self.registry = registry
         self.artifacts = artifacts
+        self.keys = keys
         self._loaded: dict[tuple[str, int], LoadedVersion] = {}  # least recently used first
 
     def as_live(self, version: str) -> AsLive:
@@ -41,13 +44,13 @@ class RegisteredVersions:
         Raises
         ------
         Unknown : no such version
-        Tampered, Transient, Throttled : see `load_version`
+        Tampered, Transient, Throttled, Fault : see `load_version`
         """
         loaded = self._loaded.pop((model, version), None)
         if loaded is None:
             while len(self._loaded) >= MAX_VERSIONS:  # first: memory is measured
                 del self._loaded[next(iter(self._loaded))]
-            loaded = load_version(self.registry.versions.get(model, version), self.artifacts)
+            loaded = load_version(self.registry.versions.get(model, version), self.artifacts, self.keys)
         self._loaded[model, version] = loaded
         return loaded
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import hashlib
 
 from modelcycle.faults import Tampered, Unknown
+from modelcycle.key_service import KeyService
 from modelcycle.messages import Artifact, ContractChange, Registered, RegisterRequest, contract_change
 from modelcycle.registry import ReferenceRows, Version, Versions
+from modelcycle.signing import sign_version
 from modelcycle.spec import Capture, parse
 from modelcycle.store import Store, read_json
 
@@ -12,15 +14,17 @@ MIN_RECENT_ROWS = 100  # test rows that alone can be the reference of live traff
 
 
 def register(
-    request: RegisterRequest, *, artifacts: Store, versions: Versions, code: str, training_code: str = ""
-) -> Registered:
-    """Give the model the next version number. The same model keeps the number that it was given first.
+    request: RegisterRequest, *, artifacts: Store, versions: Versions, keys: KeyService, code: str,
+    training_code: str = "",
+) -> Registered:  # fmt: skip
+    """Sign the model and give it the next version number. The same model keeps the number that it was given first.
 
     If the artifacts of that first version are gone, it cannot be served any more, and the model gets a new number.
 
     Parameters
     ----------
     artifacts : the bucket of the versions' artifacts
+    keys : sign the version, if the stack has a key for it
     code : version of the code
     training_code : hash of the part of it that decides what a model learns; empty if unknown
     """
@@ -60,6 +64,8 @@ def register(
         figures=request.govern.figures,
         author=run.author,
     )  # fmt: skip
+    if keys.signs:
+        draft = draft.model_copy(update={"bundle": sign_version(draft, artifacts, keys)})
     content = f"{draft.onnx.sha256} {draft.signature.sha256} {draft.profile.sha256}"
     if draft.capture != Capture():  # masked columns take effect with a new version, even of the same model
         content += f" {draft.capture.model_dump_json()}"
@@ -77,6 +83,7 @@ def register(
         created=created,
         replaces=max(lost) if created and lost else None,
         contract_change=draft.contract_change,
+        signed=version.bundle is not None,
     )
 
 

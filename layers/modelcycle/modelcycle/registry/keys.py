@@ -408,7 +408,7 @@ def decision_about_answers(version_number: int, at: datetime) -> str:
 
 _GOVERNED = {
     "VERSION": ("LATEST", "VERSION#", "CONTENT#"), "STATE": ("STATE#",), "ROUTE": ("ROUTE", "MOVE#"),
-    "EVIDENCE": ("JUDGEMENT#",), "RUN": ("RUN#",), "RETRAINING": ("REQUEST#", "DECISION#"),
+    "APPROVAL": ("VERSION#",), "EVIDENCE": ("JUDGEMENT#",), "RUN": ("RUN#",), "RETRAINING": ("REQUEST#", "DECISION#"),
 }  # fmt: skip
 
 
@@ -431,8 +431,8 @@ STEPS = (
 def partitions(model: str) -> list[str]:
     """Return every `pk` under which records of a model may lie, but for the lists that all models share."""
     kinds = (
-        "RUN", "LANDING", "VERSION", "STATE", "ROUTE", "EVIDENCE", "MONITOR", "INCIDENT", "RETRAINING", "EVENT",
-        "AUDIT",
+        "RUN", "LANDING", "VERSION", "STATE", "APPROVAL", "ROUTE", "EVIDENCE", "MONITOR", "INCIDENT", "RETRAINING",
+        "ERASURE", "EVENT", "AUDIT",
     )  # fmt: skip
     return [f"{kind}#{model}" for kind in kinds] + [f"RESULT#{step}#{model}" for step in STEPS]
 

@@ -53,6 +53,7 @@ class Version(BaseModel):
     reference : what its live traffic is compared with; None for a version that is older than this
     figures : JSON: the figures of its run by name, against which policies are checked; None for older versions
     author : ARN of who started its run; None: nobody knows
+    bundle : its signature by the stack's key; None if it was registered without one. `signature` is that of its columns
     """
 
     model: str
@@ -85,6 +86,7 @@ class Version(BaseModel):
     reference: ReferenceRows | None = None
     figures: Artifact | None = None
     author: str | None = None
+    bundle: Artifact | None = None
 
     @property
     def judged(self) -> Artifact:
@@ -94,7 +96,7 @@ class Version(BaseModel):
     @property
     def essentials(self) -> tuple[Artifact, ...]:
         """The artifacts without which the version cannot be served, rolled out or monitored."""
-        return self.onnx, self.signature, self.profile, self.pipeline
+        return self.onnx, self.signature, self.profile, self.pipeline, *((self.bundle,) if self.bundle else ())
 
     @property
     def answers_key(self) -> str:
@@ -166,7 +168,13 @@ class Versions:
         unit.announce("VersionRegistered", version=number, run_id=draft.run_id, **detail)
         unit.audit(
             keys.decision_about_state(number, 0),
-            Entry(at=standing.at, subject=f"version {number}", decision="registered", by=standing.by),
+            Entry(
+                at=standing.at,
+                subject=f"version {number}",
+                decision="registered",
+                by=standing.by,
+                evidence={"bundle": version.bundle.sha256} if version.bundle else {},
+            ),
         )
         unit.commit()
         return version, True

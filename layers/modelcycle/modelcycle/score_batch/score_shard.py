@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelcycle.faults import BadMessage
+from modelcycle.key_service import KeyService
 from modelcycle.messages import ScoredShard, ScoreShardRequest, fingerprint
 from modelcycle.model.columns import Columns
 from modelcycle.model.loaded_version import LoadedVersion, load_version
@@ -14,12 +15,15 @@ from modelcycle.store import Store
 STEP = "score_shard"
 
 
-def score_shard(request: ScoreShardRequest, *, artifacts: Store, registry: Registry, code: str) -> ScoredShard:
+def score_shard(
+    request: ScoreShardRequest, *, artifacts: Store, registry: Registry, keys: KeyService, code: str
+) -> ScoredShard:
     """Score the rows of a shard by the code that answers requests.
 
     Parameters
     ----------
     artifacts : the bucket with the version and the shard, and for the scores
+    keys : check the version's signature
     code : version of the code; a result of other code is not reused
 
     Raises
@@ -29,7 +33,7 @@ def score_shard(request: ScoreShardRequest, *, artifacts: Store, registry: Regis
 
     def work() -> ScoredShard:
         shard = request.shard
-        loaded = _loaded(registry.versions.get(request.model, request.version), artifacts)
+        loaded = _loaded(registry.versions.get(request.model, request.version), artifacts, keys)
         columns = Columns.from_bytes(artifacts.read(shard.columns))
         if columns.rows != shard.rows:
             raise BadMessage("the shard does not have the rows of the plan", STEP, "upload the file again")
@@ -48,13 +52,13 @@ def score_shard(request: ScoreShardRequest, *, artifacts: Store, registry: Regis
     )  # fmt: skip
 
 
-_last: dict[tuple[str, str], LoadedVersion] = {}
+_last: dict[tuple[str, str, str], LoadedVersion] = {}
 """The version that this environment has scored with, by the hashes of its files: the next shard is of the same job."""
 
 
-def _loaded(version: Version, artifacts: Store) -> LoadedVersion:
-    files = (version.onnx.sha256, version.signature.sha256)
+def _loaded(version: Version, artifacts: Store, keys: KeyService) -> LoadedVersion:
+    files = (version.onnx.sha256, version.signature.sha256, version.bundle.sha256 if version.bundle else "")
     if files not in _last:
         _last.clear()
-        _last[files] = load_version(version, artifacts)
+        _last[files] = load_version(version, artifacts, keys)
     return _last[files]

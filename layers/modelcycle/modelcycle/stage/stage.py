@@ -9,6 +9,7 @@ from typing import Any
 
 from modelcycle.faults import Fault, NotAllowed, Throttled, Transient
 from modelcycle.invocations import Invocations
+from modelcycle.key_service import KeyService
 from modelcycle.messages import Artifact, Message, Staged, StageRequest
 from modelcycle.model.answer import LoadedVersion, load_version
 from modelcycle.model.columns import Columns
@@ -40,6 +41,7 @@ class Places:
     ----------
     artifacts, data : the buckets
     candidate : the function that serves any registered version
+    keys : check the versions' signatures
     code : version of the code
     approval : whether a person has to approve each version here, whatever its pipeline file says
     policies : that are deployed; None: none of them asks for approvals
@@ -49,6 +51,7 @@ class Places:
     data: Store
     registry: Registry
     candidate: Invocations
+    keys: KeyService
     code: str
     approval: bool = False
     policies: Shelf | None = None
@@ -146,7 +149,7 @@ def _report(request: StageRequest, pipeline: Pipeline, places: Places) -> Artifa
     model, number = request.run.model, request.register_.version
     route = registry.routes.get(model)  # a decision made after this has priority over the rollout
     version = registry.versions.get(model, number)
-    served = load_version(version, artifacts)
+    served = load_version(version, artifacts, places.keys)
     test_rows = Columns.from_bytes(artifacts.read(request.preprocess.test_features))
     scores = Scores.from_bytes(artifacts.read(request.refit.scores or request.score_candidate.scores)).scores
     expected = ExpectedAnswers.of(served.signature, test_rows, scores, pipeline.staging.rows)
@@ -210,7 +213,7 @@ def _replay(
 def _champion(findings: Findings, model: str, number: int, places: Places) -> LoadedVersion | None:
     """Load the champion; one that is gone is no reason against the candidate."""
     try:
-        return load_version(places.registry.versions.get(model, number), places.artifacts)
+        return load_version(places.registry.versions.get(model, number), places.artifacts, places.keys)
     except (Transient, Throttled):
         raise
     except Fault as fault:
