@@ -10,6 +10,8 @@ import yaml
 
 from cli import guess
 from cli.data_summary import ColumnSummary, DataSummary
+from modelcycle.personal.decide import KEPT_KINDS
+from modelcycle.personal.detect import detect
 from modelcycle.reading import SUFFIXES
 from modelcycle.spec.sources import Csv
 
@@ -64,6 +66,7 @@ def draft(name: str, target: str, why: str, summary: DataSummary, data: Path) ->
         "",
         *_date_suggestion(summary, target),
         *[line for key, names, purpose in suggestions if names for line in _suggestion(key, names, purpose)],
+        *_personal_suggestion(summary, target),
         "# The columns (each run decides again what they hold, from all its rows):",
         *_descriptions(summary, target),
         "",
@@ -110,6 +113,24 @@ def _suggestion(key: str, names: list[str], purpose: str) -> list[str]:
     """Return a key as a comment; it takes effect when a person removes the #."""
     value = scalar(names[0]) if key == "time_column" else "[" + ", ".join(map(flow_scalar, names)) + "]"
     return [f"# {purpose}:", f"# {key}: {value}", ""]
+
+
+def _personal_suggestion(summary: DataSummary, target: str) -> list[str]:
+    """Return what a run will do by itself with columns that look personal, as keys in a comment."""
+    found = [
+        (column.name, seen)
+        for column in summary.columns
+        if column.name != target and (seen := detect(column.name, list(column.levels))) is not None
+    ]
+    if not found:
+        return []
+    columns = ", ".join(f"{flow_scalar(name)}: {'keep' if seen.kind in KEPT_KINDS else 'drop'}" for name, seen in found)
+    kinds = "; ".join(f"{comment(name, MAX_COLUMN_NAME_CHARACTERS)}: {seen.kind}" for name, seen in found)
+    return [
+        f"# personal data, which a run does not store unless you say otherwise ({comment(kinds)}):",
+        f"# privacy: {{columns: {{{columns}}}}}  # drop, mask, pseudonymise, encrypt or keep",
+        "",
+    ]
 
 
 def _source(csv: Csv) -> list[str]:
@@ -173,7 +194,8 @@ def _description(column: ColumnSummary, target: str) -> str:
     words = ", ".join(comment(word, MAX_EXAMPLE_CHARACTERS) for word in list(column.words)[:MAX_EXAMPLES])
     missing = f"{column.missing_share:.1%} missing{f' ({words})' if words else ''}, " if column.missing else ""
     note = f"; {comment(column.note)}" if column.note else ""
-    if guess.is_identifier(column):  # without examples: the file should not name people
+    # without examples: the file should not name people
+    if guess.is_identifier(column) or detect(column.name, list(column.levels)) is not None:
         return f"{kind}: {missing}{column.distinct} distinct{note}"
     role = ", the target" if column.name == target else ""
     frequent = sorted(column.levels, key=lambda level: -column.levels[level])[:MAX_EXAMPLES]

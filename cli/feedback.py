@@ -48,6 +48,7 @@ class Told(NamedTuple):
     left_out : columns of the file that nobody reads
     captured : captured predictions that were looked at
     newest_only : whether older ones were not
+    pseudonyms : whether ids are captured as pseudonyms, so that only monitoring finds their predictions
     late : outcomes that came later than `monitoring.labels_days` after their prediction
     """
 
@@ -59,6 +60,7 @@ class Told(NamedTuple):
     matched: MatchedOutcomes
     late: int
     labels_days: int | None
+    pseudonyms: bool = False
 
 
 def feedback(model: str, path: Path, options: Options) -> int:
@@ -96,7 +98,7 @@ def _wire(model: str, key: str, told: Told) -> dict[str, Any]:
         "model": model, "rows": told.rows, "found": matched.known, "read": told.captured, "unknown": matched.other,
         "key": key, "not_found": matched.unknown, "twice": matched.twice, "contradictory": matched.contradictory,
         "out_of_order": matched.out_of_order, "before_prediction": matched.early, "in_future": matched.ahead,
-        "late": told.late, "incomplete": told.skipped, "left_out": told.left_out,
+        "late": told.late, "incomplete": told.skipped, "left_out": told.left_out, "pseudonyms": told.pseudonyms,
     }  # fmt: skip
 
 
@@ -105,7 +107,7 @@ def _live(place: Place, model: str) -> Live | None:
     champion = place.registry.routes.get(model).champion
     if champion is None:
         return None
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     version = place.registry.versions.get(model, champion)
     return Live(
         Signature.model_validate_json(artifacts.read(version.signature)),
@@ -117,6 +119,11 @@ def _columns(live: Live | None) -> OutcomeColumns:
     if live is None:
         return OutcomeColumns(OUTCOME)
     return OutcomeColumns(live.signature.target, live.signature.id_columns, live.pipeline.sensitive_columns)
+
+
+def _are_pseudonyms(live: Live | None) -> bool:
+    """Return whether this command cannot tell whose outcomes they are: it has no key of pseudonyms."""
+    return live is not None and bool(OutcomeColumns.of(live.signature).pseudonymised)
 
 
 def _write_lines(path: Path, columns: OutcomeColumns, target: Path) -> tuple[int, int, list[str]]:
@@ -185,4 +192,4 @@ def _match(place: Place, model: str, engine: Engine, live: Live | None, folder: 
     matched = match_outcomes(engine, live.signature if live else None, live.profile.target if live else None)
     days = live.pipeline.monitoring.labels_days if live else None
     late = count_late(engine, days) if days is not None else 0
-    return Told(0, 0, [], captured, selection.left_out, matched, late, days)
+    return Told(0, 0, [], captured, selection.left_out, matched, late, days, _are_pseudonyms(live))

@@ -9,6 +9,7 @@ from typing import Any
 from cli.screens.history import route_text
 from cli.screens.lines import INDENT, ago, clip, count, figure, labelled, minute, more, person, table, traffic, words
 from modelcycle.messages import ContractChange, Decided
+from modelcycle.personal.decide import DONE
 from modelcycle.registry import Entry, Move, Route, Standing, Version
 
 # --json prints all
@@ -74,6 +75,7 @@ def version_text(
         ("judged", _judged(version, lineage)),
         *(("contract", sentence) for sentence in _contract(version)),
         ("captured", _captured(version)),
+        ("personal", _personal(lineage)),
         ("signed", _signed(version)),
         ("chain", _chain(version)),
         ("model card", version.card.uri),
@@ -134,6 +136,18 @@ def _contract(version: Version) -> list[str]:
     """Return how its columns differ from those of the champion when it was registered."""
     change = version.contract_change
     return [change.what, change.who] if change else []
+
+
+def _personal(lineage: dict[str, Any] | None) -> str:
+    """Return how columns of personal data were treated before anything was stored; nothing if there are none."""
+    data = (lineage or {}).get("data") or {}
+    columns: dict[str, Any] = (data.get("objects") or {}).get("personal") or {}
+    by_treatment: dict[str, list[str]] = {}
+    for name, column in columns.items():
+        by_treatment.setdefault(column["treatment"], []).append(clip(name, 40))
+    return "; ".join(
+        f"{', '.join(names)}: {DONE.get(treatment, treatment)}" for treatment, names in by_treatment.items()
+    )
 
 
 def _captured(version: Version) -> str:

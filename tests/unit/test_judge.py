@@ -403,4 +403,4 @@ def test_masked_columns_do_not_turn_different_rows_into_one_entity() -> None:
         model.data.upload(key, b"\n".join(json.dumps(line).encode() for line in lines))
     judged = model.look(state)
     assert finding(judged, "predictions").rows == (model.answers[1], model.answers[2])
-    assert "capture.mask hides what an entity is" in judged.reason
+    assert "capture.mask or privacy hides what an entity is" in judged.reason

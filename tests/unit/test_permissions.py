@@ -130,9 +130,9 @@ def test_a_sweep_deletes_what_retention_names_and_the_rows_of_runs(model: str) -
 
 @pytest.mark.parametrize("function", ERASES)
 def test_an_erasure_deletes_where_it_writes_and_nowhere_else(function: str) -> None:
-    writes = documented("Objects")[function].writes
+    writes = tuple(name for name in documented("Objects")[function].writes if name != "erasures")
     if function == "EraseObjects":  # the request goes last, by another function
-        writes = tuple(name for name in writes if name != "erasures")
+        writes = tuple(name for name in writes if name != "_erasing")
     for model in MODELS:
         for name, arn in objects(model):
             for action in ERASES[function]:

@@ -7,15 +7,19 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelcycle.faults import BadData, BadPipeline, Fault, NotAllowed
 from modelcycle.messages import Preprocessed
+from modelcycle.personal import detect
 from modelcycle.personal.encryption import decrypt, encryption_key
 from modelcycle.pseudonyms import pseudonym, pseudonym_key, pseudonym_sql, set_pseudonym_key
+from tests.unit.clinic import rows as rows_of_clinic
+from tests.unit.clinic import text
 from tests.unit.data_steps import Workspace
 from tests.unit.planted_people import csv_of, found_in, people, secrets_of
+from tests.unit.test_contract import held, live
 
 PERSONAL = ("Kontakt", "Full Name", "fon", "zahlung")
 
@@ -134,6 +138,7 @@ def test_who_has_the_key_can_read_an_encrypted_column_and_nobody_else() -> None:
             decrypt(other, cells[0], column)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_a_pseudonym_is_the_same_in_a_file_and_in_a_request(text: str) -> None:
     key = b"k" * 32
@@ -141,3 +146,75 @@ def test_a_pseudonym_is_the_same_in_a_file_and_in_a_request(text: str) -> None:
         set_pseudonym_key(engine, key)
         (made,) = engine.execute(f"SELECT {pseudonym_sql('t')} FROM (SELECT $1::VARCHAR AS t)", [text]).fetchone()
     assert made == pseudonym(key, text)
+
+
+def with_people(count: int, seed: int) -> list[dict[str, Any]]:
+    table = rows_of_clinic(count, seed)
+    return [
+        row | {name: person[name] for name in ("Kontakt", "Full Name")}
+        for row, person in zip(table, people(count, seed), strict=True)
+    ]
+
+
+def test_a_column_stays_personal_when_a_later_batch_looks_otherwise() -> None:
+    workspace = live(text(with_people(600, 0)))
+    later = [row | {"Kontakt": "walk-in Nr. 7", "Full Name": "unknown person 12"} for row in with_people(600, 1)]
+    result, report = held(workspace, text(later))
+    assert workspace.schema(result).personal == {"Kontakt": "drop", "Full Name": "drop"}
+    assert report.violations == []
+    assert found_in(workspace.artifacts.objects, ["walk-in", "unknown person"]) == []
+
+
+def test_a_column_that_a_live_version_reads_may_become_personal() -> None:
+    table = with_people(600, 0)
+    workspace = live(text(table), privacy={"detected": "tell"})
+    kept = len(workspace.artifacts.objects)
+    result, report = held(workspace, text(with_people(600, 1)))
+    assert workspace.schema(result).personal == {"Kontakt": "drop", "Full Name": "drop"}
+    assert report.of_level("fail") == []
+    new = dict(list(workspace.artifacts.objects.items())[kept:])
+    assert found_in(new, secrets_of(with_people(600, 1), ("Kontakt", "Full Name"))) == []
+
+
+def test_a_file_whose_personal_column_has_another_name_is_refused_without_a_value() -> None:
+    workspace = live(text(with_people(600, 0)))
+    renamed = [
+        {("état" if name == "state" else name): value for name, value in row.items()} for row in with_people(99, 1)
+    ]
+    secrets = secrets_of(with_people(99, 1), ("Kontakt", "Full Name"))
+    with pytest.raises(Fault) as fault:
+        held(workspace, text(renamed))
+    assert [value for value in secrets if value in str(fault.value)] == []
+    assert found_in(workspace.artifacts.objects, secrets) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "texts", "kind"),
+    [
+        ("携帯電話", ["090-1234-5678", "080-2345-6789", "070-3456-7890"], "telephone numbers"),
+        ("kolumna7", ["+48 22 123 45 67", "+48 601 234 567", "+48 12 345 67 89"], "telephone numbers"),
+        ("sid", ["4111111111111111", "5500005555555559", "340000000000009"], "payment card numbers"),
+        ("k", ["DE89370400440532013000", "GB82 WEST 1234 5698 7654 32", "FR1420041010050500013M02606"],
+         "bank account numbers"),
+        ("x", ["529.982.247-25", "111.444.777-35", "390.533.447-05"], "national identity numbers"),
+        ("src", ["10.0.0.1", "2001:db8::1", "192.168.1.20"], "IP addresses"),
+        ("loc", ["12 Main Street", "Hauptstraße 5", "14 rue de la Paix"], "addresses"),
+        ("geb", ["2001-02-03"], None), ("Geburtsdatum", ["03.02.2001", "04.12.1987"], "dates of birth"),
+        ("Name", ["Braund, Mr. Owen", "Heikkinen, Miss. Laina", "Allen, Mr. William"], "names"),
+        ("姓名", ["王伟", "李娜", "张敏"], "names"), ("имя", ["Иван", "Пётр", "Мария"], "names"),
+        ("comment", ["x"] + [f"write to a{n}@b.org when the parcel number {n} has come" for n in range(4)],
+         "texts with e-mail addresses"),
+        # what is none of these
+        ("name", ["Widget A", "Widget B", "Gadget"], None), ("city", ["San Jose", "Florence", "Rome"], None),
+        ("phone_price", ["899", "1299", "450"], None), ("mobile", ["yes", "no"], None), ("cell", ["A1", "B2"], None),
+        ("price", ["1,200.50", "+3.20", "-4.00"], None), ("lat", ["+52.520008", "+48.856613"], None),
+        ("ts_ms", [str(1_700_000_000_000 + 7777 * n) for n in range(50)], None),
+        ("order_id", [f"{n:08d}" for n in range(100)], None), ("release", ["1.2.3.4", "1.2.4.0", "2.0.0.1"], None),
+        ("ean", ["4006381333931", "5901234123457", "8711253001202"], None), ("zip", ["10115", "90210"], None),
+        ("time", ["12:30:01", "13:45:59"], None), ("Birth Weight", ["3.5", "2.9"], None), ("x", [], None),
+        ("constant", ["7"] * 9, None), ("infinite", ["inf", "-inf", "1e308"], None), ("gone", ["n/a", "", "-"], None),
+    ],
+)  # fmt: skip
+def test_what_a_column_holds(header: str, texts: list[str], kind: str | None) -> None:
+    found = detect(header, texts)
+    assert (found.kind if found else None) == kind

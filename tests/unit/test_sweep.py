@@ -86,8 +86,8 @@ class World:
 
     def sweep(self, **arguments: Any) -> Swept:
         return sweep(
-            SweepRequest(at=NOW), buckets={"data": self.data, "artifacts": self.artifacts}, data=self.data,
-            artifacts=self.artifacts, registry=self.registry, **arguments,
+            SweepRequest(models="all", at=NOW), buckets={"data": self.data, "artifacts": self.artifacts},
+            data=self.data, artifacts=self.artifacts, registry=self.registry, **arguments,
         )  # fmt: skip
 
     def erased(self) -> list[dict[str, Any]]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 from modelcycle.faults import Unknown
 from modelcycle.store import CHUNK_BYTES, NOT_FOUND, S3Store
 
-MAX_DELETED = 1000  # versions of one request (AWS page "DeleteObjects")
+MAX_CONCURRENT_DELETES = 8
+REFUSED = frozenset({"AccessDenied", "403"})
 
 
 class OldVersion(NamedTuple):
@@ -53,15 +56,18 @@ class S3ExpiringStore(S3Store):
         while True:
             with self._outages(prefix):
                 page = self.client.list_object_versions(**request)
-            found = pending + [
+            pending += [  # S3 lists the newest of a key first
                 OldVersion(entry["Key"], entry.get("VersionId") or "null", entry["LastModified"].timestamp(), is_marker)
-                for kind, is_marker in (("Versions", False), ("DeleteMarkers", True))
+                for kind, is_marker in (("DeleteMarkers", True), ("Versions", False))
                 for entry in page.get(kind, [])
             ]
-            found.sort(key=lambda one: (one.key, one.modified))
             more = bool(page.get("IsTruncated"))
-            pending = [one for one in found if more and one.key == found[-1].key]
-            yield from found[: len(found) - len(pending)]
+            last = max((one.key for one in pending), default="") if more else None
+            # the sort is stable: of one second, the order is that of S3
+            yield from sorted(
+                (one for one in reversed(pending) if one.key != last), key=lambda one: (one.key, one.modified)
+            )
+            pending = [one for one in pending if one.key == last]
             if not more:
                 return
             request |= {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
@@ -85,11 +91,18 @@ class S3ExpiringStore(S3Store):
             raise self._fault(error, one.key) from error
 
     def delete(self, versions: Sequence[OldVersion]) -> int:
-        failed = 0
-        for start in range(0, len(versions), MAX_DELETED):
-            batch = versions[start : start + MAX_DELETED]
-            objects = [{"Key": one.key, "VersionId": one.version} for one in batch]
-            with self._outages(batch[0].key):
-                response = self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
-            failed += len(response.get("Errors", []))
-        return failed
+        # one request a version: a role is then allowed versions only, and a local cloud checks the same
+        by_key = [list(group) for _, group in groupby(versions, lambda one: one.key)]
+        with ThreadPoolExecutor(MAX_CONCURRENT_DELETES) as pool:
+            return sum(pool.map(self._delete_in_order, by_key))
+
+    def _delete_in_order(self, versions: Sequence[OldVersion]) -> int:
+        for done, one in enumerate(versions):
+            try:
+                with self._outages(one.key):
+                    self.client.delete_object(Bucket=self.bucket, Key=one.key, VersionId=one.version)
+            except self.client.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] in REFUSED:  # such as an object that is locked
+                    return len(versions) - done
+                raise self._fault(error, one.key) from error
+        return 0

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from modelcycle.messages.message import Message
+from modelcycle.spec import MODEL_NAME
+
+ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 
 
 class SweepRequest(Message):
-    model: str = Field("", description="empty: all models")
+    models: Literal["all"] | list[ModelName] = Field(description="only of these models")
     at: datetime | None = Field(None, description="the moment from which ages count; default: now")
+
+    @property
+    def model(self) -> str:
+        """Of log lines: it is about no one model."""
+        return ""
 
 
 class Swept(Message):

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelcycle.faults import BadData, BadPipeline
 from modelcycle.messages.personal import PersonalColumn
-from modelcycle.personal.detect import Found, detect
+from modelcycle.personal.detect import WITH_ADDRESSES, Found, detect
 from modelcycle.personal.sample import sampled_columns
 from modelcycle.spec import Pipeline
 from modelcycle.spec.privacy import Treatment
@@ -17,8 +17,9 @@ from modelcycle.spec.privacy import Treatment
 PERSONAL_OF_RUN = "personal"  # key of the manifest: a `PersonalColumn` for each column that holds personal data
 MAX_NOTES = 10
 MAX_NAME_CHARACTERS = 60
-KEPT_KINDS = ("dates of birth",)  # they tell the age, which is a reason to decide; nobody is named by them alone
-DONE: dict[Treatment, str] = {
+# dates tell the age, which is a reason to decide, and name nobody; texts are rarely only about the addresses in them
+KEPT_KINDS = ("dates of birth", WITH_ADDRESSES)
+DONE: dict[str, str] = {
     "drop": "not stored", "mask": "masked", "pseudonymise": "pseudonymised", "encrypt": "encrypted", "keep": "kept",
 }  # fmt: skip
 

@@ -20,6 +20,9 @@ MIN_SINGLE_NAMES = 0.6  # of single words
 MIN_HINTED_NAMES = 0.12  # with a name such as `name`
 MIN_DISTINCT_NAMES = 5
 
+MIN_INSIDE = 0.002
+WITH_ADDRESSES = "texts with e-mail addresses"
+
 Test = Callable[[str], bool]
 
 
@@ -60,7 +63,7 @@ def detect(header: str, texts: Sequence[str]) -> Found | None:
     if not distinct:
         return None
     hints = kinds_of_header(header)
-    for search in (_by_form, _by_identity, _by_birth, _by_contact, _by_words):
+    for search in (_by_form, _by_identity, _by_birth, _by_contact, _by_words, _inside):
         found = search(distinct, hints)
         if found is not None:
             return found
@@ -142,6 +145,14 @@ def _by_contact(texts: Sequence[str], hints: set[str]) -> Found | None:
         return Found("addresses", round(share, 3), False)
     if hinted and (share := _share(texts, values.may_be_address)) >= 0.8 and len(texts) >= MIN_VALUES:
         return Found("addresses", round(share, 3), False)
+    return None
+
+
+def _inside(texts: Sequence[str], hints: set[str]) -> Found | None:
+    """Longer texts, some of which name somebody: only e-mail addresses are looked for."""
+    share = sum(values.EMAIL.search(text) is not None for text in texts) / len(texts)
+    if share >= MIN_INSIDE and share * len(texts) >= MIN_VALUES:
+        return Found(WITH_ADDRESSES, round(share, 3), True)
     return None
 
 

@@ -220,7 +220,7 @@ def _preprocess(
             note
             for note in (
                 *window_notes,
-                *unsent_note(unsent),
+                *unsent_note([name for name in unsent if name not in hidden]),
                 *reading_notes(decided, pipeline),
                 moved,
                 *grouping.notes,

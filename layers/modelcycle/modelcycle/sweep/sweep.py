@@ -46,7 +46,7 @@ def sweep(
     deleted: Counter[str] = Counter()
     left: list[str] = []
     failed = models = 0
-    for model in [request.model] if request.model else registry.runs.models():
+    for model in registry.runs.models() if request.models == "all" else request.models:
         pipeline = _pipeline(model, data)
         if pipeline is None:
             left.append(model)
