@@ -64,12 +64,13 @@ def fairness_gates(settings: Fairness, compared: Sequence[Compared], groupings: 
     """
     gates: list[Gate] = []
     ask: list[str] = []
+    remedy = _remedy(settings, any(entry.of_class for entry in compared))
     for name, judged in (("demographic_parity", list(_parity(settings, compared, groupings))),
                          ("equalized_odds", list(_odds(settings, compared, groupings)))):  # fmt: skip
         gate = f"fairness.{name}"
         refused = sorted((entry for entry in judged if entry.outcome == "refused"), key=lambda entry: -entry.excess)
         undecided = sorted((entry for entry in judged if entry.outcome == "undecided"), key=lambda entry: -entry.excess)
-        gates += [Gate(gate, False, entry.sentence + _remedy(settings)) for entry in refused[:MAX_SENTENCES]]
+        gates += [Gate(gate, False, entry.sentence + remedy) for entry in refused[:MAX_SENTENCES]]
         if len(refused) > MAX_SENTENCES:
             gates.append(Gate(gate, False, f"{gate}: and {len(refused) - MAX_SENTENCES:,} more such groups"))
         if undecided:
@@ -83,10 +84,12 @@ def fairness_gates(settings: Fairness, compared: Sequence[Compared], groupings: 
     return FairnessVerdict(gates, ask)
 
 
-def _remedy(settings: Fairness) -> str:
+def _remedy(settings: Fairness, several_classes: bool) -> str:
     if settings.mitigate == "none":
-        return "; `fairness.mitigate: reweighing` or `thresholds` lowers it, and says what that costs"
-    other = "; `fairness.mitigate: thresholds` goes further" if settings.mitigate == "reweighing" else ""
+        ways = "`fairness.mitigate: reweighing`" + ("" if several_classes else " or `thresholds`")
+        return f"; {ways} narrows the gap, and says what that costs"
+    further = settings.mitigate == "reweighing" and not several_classes
+    other = "; `fairness.mitigate: thresholds` goes further" if further else ""
     return f", although fairness.mitigate is {settings.mitigate}{other}"
 
 
