@@ -233,7 +233,7 @@ def _small(groupings: Sequence[Grouping], units: Units, minimum: int) -> Iterato
         known = [group for group in few if sizes[group] >= MIN_NAMED_ROWS][:MAX_NAMED]
         named = [f"{grouping.names[group][:MAX_NAME_CHARACTERS]} ({sizes[group]:,})" for group in known]
         left = len(few) - len(named)
-        more = f" and {left:,} more" if named else f"{left:,} groups"
+        more = f" and {left:,} more" if named else f"{left:,} group{'s' if left > 1 else ''}"
         yield (
             f"{grouping.title[:MAX_NAME_CHARACTERS]}: not judged, since fewer than {minimum} test rows:"
             f" {', '.join(named)}{more if left else ''}"
