@@ -19,7 +19,7 @@ from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.row_groups import column_groups, sensitive_groups
 from modelcycle.spec import Fairness, Pipeline, parse
 from modelcycle.validate.fairness import group_metrics
-from modelcycle.validate.fairness_gates import FairnessVerdict, check_fairness, fairness_gates
+from modelcycle.validate.fairness_gates import FairnessVerdict, fairness_gates
 from modelcycle.validate.fairness_report import FairnessReport, fairness_report
 from modelcycle.validate.sensitive_groups import groupings
 
@@ -222,9 +222,9 @@ def test_groups_of_a_regression_are_measured() -> None:
     assert report.figures["fairness.mean_error.difference_high"] < 5.5
     assert "mean error" in fairness_text(report.json)
     with pytest.raises(BadPipeline, match="regression"):
-        check_fairness(Fairness(demographic_parity=0.8), "regression")
+        Fairness(demographic_parity=0.8).check("regression")
     with pytest.raises(BadPipeline, match="two classes"):
-        check_fairness(Fairness(mitigate="thresholds"), "multiclass")
+        Fairness(mitigate="thresholds").check("multiclass")
 
 
 @pytest.mark.parametrize(

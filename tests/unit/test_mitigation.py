@@ -38,7 +38,7 @@ from modelcycle.train.group_thresholds import choose_group_thresholds
 from modelcycle.train.mitigate import lowest_ratio
 from modelcycle.validate import validate
 from tests.fakes import MemoryTable
-from tests.unit.learning_tables import Lifecycle, lifecycle, table
+from tests.unit.learning_tables import Lifecycle, Table, lifecycle, table
 from tests.unit.test_refit import VALIDATED
 
 SEX = 'sé"x, or so'
@@ -243,3 +243,22 @@ def test_a_proxy_is_named_and_noise_is_not() -> None:
     assert [proxy.auc > 0.8 for proxy in together(names, rows, sensitive)] == [True]
     few = rows.take(np.arange(30))
     assert find_proxies(names, few, sensitive) == [] == together(names, few, sensitive)
+
+
+def test_small_tables_keep_one_threshold_and_say_so() -> None:
+    life = lifecycle(
+        biased(240), folds=False, sensitive_columns=[SEX], positive_class="yes", fairness={"mitigate": "thresholds"},
+        training={"trials": 1, "algorithms": ["linear"]}, features={"derive": False},
+    )  # fmt: skip
+    _, selected = life.train(life.engineer())
+    assert selected.recipe.groups is None
+    assert any("no group has 50 held-out rows" in note for note in selected.notes)
+
+
+def test_a_mitigation_that_the_task_does_not_have_ends_the_run_before_any_fit() -> None:
+    data = biased(400)
+    numbers = Columns(data.columns.values, np.random.default_rng(0).normal(size=400))
+    schema = data.schema.model_copy(update={"task": "regression", "classes": []})
+    life = lifecycle(Table(schema, numbers), sensitive_columns=[SEX], fairness={"mitigate": "reweighing"})
+    with pytest.raises(BadPipeline, match="makes this a regression"):
+        life.train(life.engineer())

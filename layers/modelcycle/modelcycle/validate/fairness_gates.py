@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from modelcycle.faults import BadPipeline
 from modelcycle.measured.disparities import Gap
 from modelcycle.measured.group_rates import RATE_NAMES
-from modelcycle.spec import Fairness, Task
+from modelcycle.spec import Fairness
 from modelcycle.validate.fairness_report import Compared
 from modelcycle.validate.gates import Gate
 from modelcycle.validate.sensitive_groups import Grouping
@@ -30,25 +29,6 @@ class _Judged(NamedTuple):
     outcome: Outcome
     sentence: str
     excess: float  # how far the sure end of the interval is beyond the limit
-
-
-def check_fairness(settings: Fairness, task: Task) -> None:
-    """Check that the task has what the section asks for; the pipeline file alone may not say the task.
-
-    Raises
-    ------
-    BadPipeline : limits or a mitigation that the task does not have
-    """
-    if task == "regression" and (settings.judges or settings.mitigate != "none"):
-        raise BadPipeline(
-            "fairness judges rates of predicted classes, and the target makes this a regression", "fairness",
-            "remove the section; the groups are measured in any case",
-        )  # fmt: skip
-    if task == "multiclass" and settings.mitigate == "thresholds":
-        raise BadPipeline(
-            "mitigate: thresholds is for two classes, and the target has more", "fairness.mitigate",
-            "write `mitigate: reweighing`",
-        )  # fmt: skip
 
 
 def fairness_gates(settings: Fairness, compared: Sequence[Compared], groupings: Sequence[Grouping]) -> FairnessVerdict:

@@ -29,7 +29,6 @@ from modelcycle.store import Store, put_json, read_json
 from modelcycle.validate.chain import extend
 from modelcycle.validate.compared import Compared, JudgedRows, beyond_a_constant, compare_models, worse_than_none
 from modelcycle.validate.evidence import evidence_report
-from modelcycle.validate.fairness_gates import check_fairness
 from modelcycle.validate.gates import (
     Gate,
     baseline_gate,
@@ -67,7 +66,7 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
     """
     pipeline = pipeline_of(artifacts, request.run)
     check_metric_names(pipeline.gates, request.preprocess.task)
-    check_fairness(pipeline.fairness, request.preprocess.task)
+    pipeline.fairness.check(request.preprocess.task)
 
     def work() -> Validated:
         return _validate(request, pipeline, artifacts, registry)
