@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelcycle.collect import collect
 from modelcycle.faults import BadData, BadPipeline, Fault, NotAllowed
-from modelcycle.messages import Preprocessed
+from modelcycle.messages import CollectRequest, Preprocessed
+from modelcycle.messages.personal import PersonalColumn
 from modelcycle.personal import detect
 from modelcycle.personal.encryption import decrypt, encryption_key
 from modelcycle.pseudonyms import pseudonym, pseudonym_key, pseudonym_sql, set_pseudonym_key
@@ -218,3 +220,25 @@ def test_a_file_whose_personal_column_has_another_name_is_refused_without_a_valu
 def test_what_a_column_holds(header: str, texts: list[str], kind: str | None) -> None:
     found = detect(header, texts)
     assert (found.kind if found else None) == kind
+
+
+@pytest.mark.parametrize("treatment", ["drop", "pseudonymise"])
+def test_rows_are_made_again_as_they_were_treated_then(treatment: Any) -> None:
+    rows = people(80)
+    workspace = Workspace(keys=None)
+    workspace.data.upload("raw/m/a.csv", csv_of(rows))
+    then = {"city": PersonalColumn(treatment=treatment), "Kontakt": PersonalColumn(treatment="drop")}
+    registry = workspace.registry
+
+    def again() -> Any:
+        return collect(
+            CollectRequest(run=workspace.run(target="left")), data=workspace.data, artifacts=workspace.artifacts,
+            leases=registry.leases, results=registry.results, code="1", personal_as=then,
+        )  # fmt: skip
+
+    if treatment == "pseudonymise":
+        with pytest.raises(NotAllowed, match=r"the rows hold pseudonymised values \(city\)"):
+            again()
+        return
+    cells = workspace.rows(again())
+    assert [(row[1], row[2], row[6]) for row in cells] == [(None, rows[n]["Full Name"], None) for n in range(80)]

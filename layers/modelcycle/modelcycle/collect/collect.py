@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,6 +28,7 @@ from modelcycle.data_need import check_files, files_need
 from modelcycle.engine import connect
 from modelcycle.faults import NoData
 from modelcycle.messages import Collected, CollectRequest
+from modelcycle.messages.personal import PersonalColumn
 from modelcycle.personal import PERSONAL_OF_RUN, personal_notes
 from modelcycle.pseudonyms import Macs
 from modelcycle.reading import TextTable, check_suffix
@@ -43,7 +45,7 @@ MAX_NAMED = 20  # repeated files in the message; the manifest has all
 def collect(
     request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str,
     registry: Registry | None = None, workplace: Workplace | None = None, spelled_by: Pinned | None = None,
-    keys: Macs | None = None,
+    keys: Macs | None = None, personal_as: Mapping[str, PersonalColumn] | None = None,
 ) -> Collected:  # fmt: skip
     """Write a snapshot of the rows: all columns as text, in order of object and line.
 
@@ -63,6 +65,7 @@ def collect(
     registry : what has landed from sources, see `list_inputs` for None; its live version holds new files to a contract
     workplace : where the work may be done; None: here, whatever it takes
     keys : of pseudonyms; None: this stack has none
+    personal_as : how an earlier run has treated the columns, to make its rows again; None: it is decided here
     spelled_by : without a registry, the contract of the manifest's `traffic_contract`, by which live requests are read
 
     Raises
@@ -90,7 +93,7 @@ def collect(
     for name, objects in inputs.items():
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]), hands_over)
     pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
-    personal_of = PersonalRows(pipeline, pinned.contract.personal if pinned is not None else {}, keys)
+    personal_of = PersonalRows(pipeline, pinned.contract.personal if pinned is not None else {}, keys, personal_as)
     arrivals = {listed.key: arrival(listed, run, pipeline) for listed in [*listing, *traffic]}
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
