@@ -186,6 +186,7 @@ lock: $(UV)  ## updates every lock
 	$(COMPILE) requirements-sam.in -o requirements-sam.txt
 	$(COMPILE) requirements-checkov.in -o requirements-checkov.txt
 	$(COMPILE) requirements-clients.in -o requirements-clients.txt
+	$(COMPILE) requirements-verifiers.in -o requirements-verifiers.txt
 	$(COMPILE) requirements-delivery.in -o requirements-delivery.txt
 	# by the packages of that release's time: newer ones have broken it. Not universal: for Python 3.14 nothing fits.
 	$(filter-out --universal,$(subst 3.11,3.12,$(COMPILE))) --exclude-newer 2026-03-05 requirements-localstack.in \
@@ -220,6 +221,12 @@ $(UV): requirements-uv.txt
 build/clients/stamp: $(UV) requirements-clients.txt
 	@$(UV) venv --quiet --clear build/clients
 	@$(UV) pip sync --quiet --require-hashes --python build/clients/bin/python requirements-clients.txt
+	@touch $@
+
+# The public tools that check and open an exported version, for the tests of `export`.
+build/verifiers/stamp: $(UV) requirements-verifiers.txt
+	@$(UV) venv --quiet --clear build/verifiers
+	@$(UV) pip sync --quiet --require-hashes --python build/verifiers/bin/python requirements-verifiers.txt
 	@touch $@
 
 build/sbom-tools/stamp: $(UV) requirements-delivery.txt

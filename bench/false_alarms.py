@@ -1,7 +1,8 @@
 """Measure how often a window alarms falsely, and what it finds: python -m bench.false_alarms [case ...] [--windows N]
 
 Windows of 30 columns, one of them with 50,000 levels, are drawn with a reference of their own (`bench.drawn_windows`)
-and judged by `monitor.inputs`. A window is falsely alarmed if any of its signals is beyond chance, slight or not.
+and judged by `monitor.inputs`, with the part of `monitoring.false_alarms` that inputs have of a whole look (a third:
+`monitor.look.FAMILIES`). A window is falsely alarmed if any of its signals is beyond chance, slight or not.
 
 same         no change, columns independent of each other
 correlated   no change, columns correlated by 0.6
@@ -21,6 +22,7 @@ import numpy as np
 
 from bench.drawn_windows import Change, Drawn, window
 from modelcycle.monitor.inputs import input_signals
+from modelcycle.monitor.look import FAMILIES
 from modelcycle.spec import Monitoring
 
 CASES = {
@@ -36,6 +38,7 @@ SIZES = {
 }  # fmt: skip
 WINDOWS = {"same": 200, "correlated": 200, "slight": 3, "moderate": 20, "strong": 20}
 REFERENCE_ROWS = 100_000
+OF_INPUTS = Monitoring().false_alarms / FAMILIES
 
 
 @dataclass
@@ -75,17 +78,19 @@ class Line:
 
 def measure(
     case: str, rows: int, windows: int, reference_rows: int = REFERENCE_ROWS, seed: int = 0,
-    limits: Monitoring = Monitoring(), joint: bool = True, one_reference: bool = False,  # noqa: B008
+    false_alarms: float = OF_INPUTS, joint: bool = True, one_reference: bool = False,
 ) -> Line:  # fmt: skip
     """Judge `windows` windows of a case.
 
     Parameters
     ----------
+    false_alarms : share of windows without a change that may show something in their inputs
     joint : whether rows are sampled for the test of joint drift
     one_reference : all windows have the same reference, as those of a version have
     """
     drawn = Drawn.columns(seed, correlated=case == "correlated")
     change = CASES[case]
+    limits = Monitoring(false_alarms=false_alarms)
     line = Line(case, rows, reference_rows, windows)
     rng = np.random.default_rng([seed, rows, reference_rows])
     kept = drawn.rows(rng, reference_rows) if one_reference else None
@@ -116,6 +121,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+")
     parser.add_argument("--reference", type=int, default=REFERENCE_ROWS)
     parser.add_argument("--one-reference", action="store_true", help="all windows have the same reference")
+    parser.add_argument("--false-alarms", type=float, default=OF_INPUTS, help="of inputs; default: as in a look")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     for case in arguments.cases or CASES:
@@ -123,7 +129,8 @@ def main() -> None:
             windows = arguments.windows or WINDOWS[case]
             print(
                 measure(
-                    case, rows, windows, arguments.reference, arguments.seed, one_reference=arguments.one_reference
+                    case, rows, windows, arguments.reference, arguments.seed, arguments.false_alarms,
+                    one_reference=arguments.one_reference,
                 ),
                 flush=True,
             )  # fmt: skip

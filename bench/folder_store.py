@@ -70,7 +70,8 @@ class FolderStore:
         return [artifact for artifact in artifacts if not self._path(artifact).exists()]
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        for path in sorted(self.folder.rglob("*")):
+        below = self.folder / prefix.rpartition("/")[0]
+        for path in sorted(below.rglob("*")):
             key = path.relative_to(self.folder).as_posix()
             if path.is_file() and key.startswith(prefix):
                 found = path.stat()

@@ -16,6 +16,7 @@ from modelcycle.engineer_features import engineer_features
 from modelcycle.faults import Fault
 from modelcycle.find_unseen import find_unseen
 from modelcycle.govern import govern
+from modelcycle.key_service import KeyService
 from modelcycle.policy import deployed_shelf
 from modelcycle.preprocess import preprocess
 from modelcycle.register import register
@@ -62,6 +63,7 @@ class Lifecycle:
     data: MemoryStore = field(default_factory=lambda: MemoryStore("data"))
     artifacts: MemoryStore = field(default_factory=MemoryStore)
     registry: Registry = field(default_factory=lambda: Registry(MemoryTable()))
+    keys: KeyService = UNSIGNED
     runs: int = 0
 
     def upload(self, name: str, text: str) -> None:
@@ -138,7 +140,7 @@ class Lifecycle:
         done["govern"] = governed
         registered = register(
             _request(messages.RegisterRequest, done), artifacts=self.artifacts, versions=self.registry.versions,
-            keys=UNSIGNED, code=CODE,
+            keys=self.keys, code=CODE,
         )  # fmt: skip
         if validated.ask:
             return RunEnd("awaiting_approval", validated.ask, validated)

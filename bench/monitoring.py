@@ -2,9 +2,10 @@
 
 A window of a million rows of 30 columns (`bench/monitoring_rows.py`), one of them of 50,000 levels, is compared with a
 reference of 100,000 rows: once without any change, once with a slight one in three columns. Ours are `summarize` and
-what `monitor` makes of it: two windows (a day, and its last hour), data quality, drift of each column, of predictions,
-and of all together, from compacted Parquet; in a process with the memory of its functions. The peers read the same
-columns from Parquet and look for the drift of each.
+what `monitor` makes of its counts and rows: two windows (a day, and its last hour), data quality, drift of each column,
+of predictions, and of all together, from compacted Parquet; in a process with the memory of its functions. The peers
+read the same columns from Parquet and look for the drift of each, in one window. Performance without outcomes, which a
+look estimates too, is another subject: `bench/estimates.py`; what it takes is told beside.
 
 CPU seconds are those of reading and judging, without imports; peaks are of the whole process. The peers are installed
 into `build/monitoring`; one that cannot be is left out, with a line.
@@ -40,12 +41,12 @@ from modelcycle.model.profile import Profile, profile_column
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import WindowSample, WindowSummary
-from modelcycle.monitor.calibration import smallest_p
-from modelcycle.monitor.drift import drift_signals, drift_tables
-from modelcycle.monitor.joint import joint_drift
-from modelcycle.monitor.quality import other_quality_tests, quality_signals, quality_tables
+from modelcycle.monitor.estimate import estimate
+from modelcycle.monitor.inputs import input_signals
+from modelcycle.monitor.look import FAMILIES
+from modelcycle.monitor.one_thread import one_thread
 from modelcycle.registry import ReferenceRows, Registry, Version
-from modelcycle.spec import Monitoring, Pipeline
+from modelcycle.spec import Monitoring, Pipeline, parse
 from modelcycle.sql_literal import literal
 from modelcycle.summarize import summarize
 from tests.fakes import MemoryTable
@@ -67,15 +68,13 @@ PATIENCE_SECONDS = 1800.0
 class Look(NamedTuple):
     """What one look took, and the columns that it says have changed.
 
-    `large` of ours: those with effect, the others being beyond chance. `jointly` of ours: CPU seconds with the joint
-    test of all columns, which no peer does.
+    `parts` of ours: CPU seconds of its parts; those of the estimate are not in `seconds`.
     """
 
     seconds: float
     megabytes: float
     drifted: list[str]
-    large: tuple[str, ...] = ()
-    jointly: float = 0.0
+    parts: dict[str, float] = {}  # noqa: RUF012 (never changed)
 
 
 def main(rows: int) -> None:
@@ -91,7 +90,7 @@ def main(rows: int) -> None:
             write_world(folder, rows, change)
             ours: Look = apart(look, folder)
             _print(change, "ours", ours)
-            print(f"{change:<10}{'ours, jointly':<16}{ours.jointly:>8.1f}", flush=True)
+            print(f"{'':<12}{', '.join(f'{part} {seconds:.2f}' for part, seconds in ours.parts.items())}", flush=True)
             theirs = [peer for peer in (look_of_peer(name, folder, change) for name in peers) if peer]
             if theirs:
                 fastest = min(peer.seconds for peer in theirs)
@@ -116,31 +115,37 @@ def look(folder: Path) -> Look:
     registry.versions.register(version, "content")
     registry.standings.move(MODEL, 1, "staged", "bench")
     registry.routes.promote(MODEL, 1, 100, "bench")
-    begun = time.process_time()
+    _load(version, artifacts)
+    limits = Monitoring().model_copy(update={"false_alarms": Monitoring().false_alarms / FAMILIES})
+    took = dict.fromkeys(("summarize", "judge", "estimate (not counted)"), 0.0)
+    at = time.process_time()
+
+    def since(part: str) -> None:
+        nonlocal at
+        took[part] += time.process_time() - at
+        at = time.process_time()
+
     seen = summarize(SummarizeRequest(model=MODEL, at=END), data=data, artifacts=artifacts, registry=registry)
-    told = time.process_time() - begun
-    drifted, large, jointly = list[str](), list[str](), 0.0
+    since("summarize")
+    drifted: list[str] = []
     for window in seen.windows:
         summary = WindowSummary.model_validate_json(artifacts.read(window.summary))
         sample = WindowSample.from_bytes(artifacts.read(window.sample)) if window.sample else None
-        found = judge(summary, None, Monitoring())
+        signals = input_signals(summary, sample, None, limits)
+        since("judge")
+        estimate(sample, "binary", version.metric, 0.5)
+        since("estimate (not counted)")
         if window.kind == "day":
-            drifted, large = found
-        started = time.process_time()
-        joint_drift(summary, sample, Monitoring(), Monitoring().false_alarms)
-        jointly += time.process_time() - started
-    seconds = time.process_time() - begun
-    print(f"{'':<10}{'summarize':<16}{told:>8.1f}", flush=True)
-    return Look(seconds - jointly, peak_megabytes(), drifted, tuple(large), seconds)
+            changed = [one for one in signals if one.kind == "input drift" and one.state in ("slight", "alarm")]
+            drifted = [one.subject for one in changed]
+    return Look(took["summarize"] + took["judge"], peak_megabytes(), drifted, took)
 
 
-def judge(summary: WindowSummary, sample: WindowSample | None, limits: Monitoring) -> tuple[list[str], list[str]]:
-    """Return the columns whose drift is beyond chance, and of these those with effect, as `monitor` finds them."""
-    tables = [*quality_tables(summary), *drift_tables(summary)]
-    limit = smallest_p(tables, other_quality_tests(summary, limits) + 1, limits.false_alarms)
-    signals = [*quality_signals(summary, limits, limit), *drift_signals(summary, sample, limits, limit)]
-    beyond = [one for one in signals if one.kind == "input drift" and one.state in ("slight", "alarm")]
-    return [one.subject for one in beyond], [one.subject for one in beyond if one.state == "alarm"]
+def _load(version: Version, artifacts: FolderStore) -> None:
+    """Load what the first use of some modules imports or builds, which counts as their import."""
+    parse(artifacts.read(version.pipeline))
+    with one_thread():
+        pass
 
 
 def install(name: str) -> bool:

@@ -4,7 +4,7 @@ Its own runtime client (awslambdaric) runs it, against a fake of Lambda's APIs, 
 process; an empty function runs the same way in turn. Printed are, as differences and ratios within this run:
 
 - the cold start: from the start of the process to the first answer, also as processor time, which other work on the
-  machine does not change
+  machine does not change; and how many times that is with the check of the version's signature
 - a warm answer of one row, from the request to the posted answer, with capture on
 - rows per second of requests with 1,000 rows, compared with requests of one row
 
@@ -33,6 +33,7 @@ from bench.commands import DATA, ROOT
 from bench.in_memory import Lifecycle
 from infra.local.deployment.layers import BASE_PYTHON, install_layer, install_runtime
 from tests.fake_lambda import FakeLambda
+from tests.fakes import MemoryKeys
 
 MODEL = "adult-income"
 TRAINING_ROWS = 6_000
@@ -53,7 +54,8 @@ def main() -> None:
         lifecycle = trained(rows[:TRAINING_ROWS])
         instances = requests_of(lifecycle, rows[:1_000])
         functions = {"predict": predict_variables(folder), "empty": empty_variables(folder)}
-        starts = cold_starts(lifecycle, functions, event(instances[:1]), arguments.starts)
+        checking = {"signed": functions["predict"] | {"SIGNING_KEY": "arn:aws:kms:us-east-1:1:key/signing"}}
+        starts = cold_starts(lifecycle, functions | checking, event(instances[:1]), arguments.starts)
         warm = answers(lifecycle, functions, event(instances[:1]), arguments.requests)
         many = answers(lifecycle, {"predict": functions["predict"]}, event(instances), 20)["predict"]
     print_results(starts, warm, many)
@@ -65,7 +67,7 @@ def trained(rows: list[dict[str, Any]]) -> Lifecycle:
     writer = csv.DictWriter(text, rows[0])
     writer.writeheader()
     writer.writerows(rows)
-    lifecycle = Lifecycle(MODEL)
+    lifecycle = Lifecycle(MODEL, keys=MemoryKeys())
     lifecycle.upload("adult.csv", text.getvalue())
     end = lifecycle.run(target="income", training={"trials": 4})
     if end.outcome != "deployed":
@@ -115,7 +117,7 @@ def empty_variables(home: Path) -> dict[str, str]:
 def running(lifecycle: Lifecycle, variables: dict[str, str]) -> Iterator[tuple[FakeLambda, int]]:
     """Start a process of a function; yield what calls it, and its id."""
     objects = {f"/{lifecycle.artifacts.bucket}/{key}": body for key, body in lifecycle.artifacts.objects.items()}
-    fake = FakeLambda(table=lifecycle.registry.versions.table, objects=objects)  # type: ignore[arg-type]
+    fake = FakeLambda(table=lifecycle.registry.versions.table, objects=objects, keys=lifecycle.keys)  # type: ignore[arg-type]
     environment = {
         **variables, "AWS_LAMBDA_RUNTIME_API": fake.address, "AWS_ENDPOINT_URL": f"http://{fake.address}",
         "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
@@ -193,6 +195,7 @@ def print_results(starts: dict[str, list[Start]], warm: dict[str, float], many: 
         }
         more = cold["predict"] - cold["empty"]
         print(f"{label:<14} predict {cold['predict']:.0f} ms, empty {cold['empty']:.0f} ms: {more:.0f} ms more")
+        print(f"{'':<14} with the check of the signature: {cold['signed'] / cold['predict']:.2f} times")
     ratio = warm["predict"] / warm["empty"]
     print(f"{'warm answer':<14} predict {warm['predict']:.2f} ms, empty {warm['empty']:.2f} ms: {ratio:.2f} times")
     by_one, by_thousand = 1000 / warm["predict"], 1_000_000 / many

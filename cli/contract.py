@@ -162,7 +162,6 @@ def contract(place: Place, model: str) -> Contract:
     NotAllowed : no version of it is live
     """
     from modelcycle.spec import parse
-    from modelcycle.store import S3Store
 
     route = place.registry.routes.get(model)
     if route.champion is None:
@@ -170,7 +169,7 @@ def contract(place: Place, model: str) -> Contract:
             raise Unknown(f"there is no model {model}", place.title, "`modelcycle models` lists the models")
         raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
     version = place.registry.versions.get(model, route.champion)
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     pipeline = parse(artifacts.read(version.pipeline), version.pipeline.uri)
     others: dict[int, dict[str, Any]] = {}
     for number in (*route.order[1:], *([route.shadow] if route.shadow is not None else [])):

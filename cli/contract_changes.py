@@ -21,7 +21,7 @@ def route_contract_changes(place: Place, model: str, route: Route) -> dict[int, 
     signatures = {number: place.registry.versions.get(model, number).signature for number in numbers}
     if len({signature.sha256 for signature in signatures.values()}) < 2:
         return {}
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     read: dict[int, dict[str, Any]] = {}
     for number in numbers:
         with contextlib.suppress(Unknown, Tampered):

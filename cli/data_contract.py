@@ -14,7 +14,7 @@ from cli.options import Options
 from cli.screens.data_contract import contract_text
 from modelcycle.faults import BadInput, Unknown
 from modelcycle.spec import Rules, parse
-from modelcycle.store import S3Store, read_json
+from modelcycle.store import read_json
 
 
 def data_contract(name: str, odcs: bool, read: Path | None, options: Options) -> int:
@@ -37,7 +37,7 @@ def data_contract(name: str, odcs: bool, read: Path | None, options: Options) ->
     version = registry.versions.get(model, number)
     if version.contract is None:
         raise Unknown(f"{model}:{number} is older than contracts", model, "the next version has one")
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     contract = read_json(artifacts, version.contract)
     rules = parse(artifacts.read(version.pipeline), f"pipelines/{model}.yaml").rules
     if read is not None:

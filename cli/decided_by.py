@@ -10,7 +10,7 @@ from cli.place import Place
 from modelcycle.faults import Fault
 from modelcycle.messages import Artifact, Run
 from modelcycle.spec import Costs, parse
-from modelcycle.store import S3Store, read_json
+from modelcycle.store import read_json
 
 
 def add_decide(place: Place, run: Run, step: Step) -> None:
@@ -21,7 +21,7 @@ def add_decide(place: Place, run: Run, step: Step) -> None:
     selected = step.results.get("select_model") or {}
     if step.status == "failed" or (selected.get("recipe") or {}).get("threshold") is None:
         return
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     with contextlib.suppress(Fault):
         decide = parse(artifacts.read(run.pipeline), f"pipelines/{run.model}.yaml").training.decide
         if decide.metric is not None:

@@ -107,7 +107,7 @@ def _live(place: Place, model: str) -> Live | None:
     champion = place.registry.routes.get(model).champion
     if champion is None:
         return None
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     version = place.registry.versions.get(model, champion)
     return Live(
         Signature.model_validate_json(artifacts.read(version.signature)),

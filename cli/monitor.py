@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from cli import console
@@ -14,7 +14,7 @@ from cli.polling import attempts
 from cli.screens.monitored import monitored_text, windows_text
 from modelcycle.faults import Fault
 from modelcycle.messages import Monitored, MonitoringReport, Watched
-from modelcycle.store import S3Store, read_json
+from modelcycle.store import read_json
 
 LOOK_TIMEOUT = 900.0  # seconds
 
@@ -47,14 +47,18 @@ def windows(model: str, length: str, options: Options) -> int:
     return console.DONE
 
 
-def run_look(place: Place, model: str) -> Watched:
+def run_look(place: Place, model: str, at: datetime | None = None) -> Watched:
     """Run the state machine `monitoring` for one model and return what it has recorded.
+
+    Parameters
+    ----------
+    at : end of the windows, whole seconds; default: now, with all that has been answered
 
     Raises
     ------
     Fault : the look failed, or did not end within LOOK_TIMEOUT
     """
-    at = datetime.now(UTC).replace(microsecond=0)
+    at = at or next_second(datetime.now(UTC))
     flows = place.client("stepfunctions")
     arn = flows.start_execution(
         stateMachineArn=place.output("MonitoringArn"), name=f"by-hand-{model[:30]}-{uuid4().hex[:12]}",
@@ -77,8 +81,17 @@ def run_look(place: Place, model: str) -> Watched:
     return Watched(model=model, windows=sorted(found, key=lambda one: (one.version != champion, one.kind == "hour")))
 
 
+def next_second(now: datetime) -> datetime:
+    """Return the whole second after a moment: windows end before it, so what was answered in this second is in them.
+
+    >>> print(next_second(datetime(2026, 11, 29, 16, 29, 35, 900_000, tzinfo=UTC)))
+    2026-11-29 16:29:36+00:00
+    """
+    return now.replace(microsecond=0) + timedelta(seconds=1)
+
+
 def _report(place: Place, result: Monitored) -> MonitoringReport | None:
     if result.report is None:
         return None
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     return MonitoringReport.model_validate(read_json(artifacts, result.report))

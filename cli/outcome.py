@@ -26,6 +26,7 @@ class Outcome:
     went_live : whether the version ever got traffic
     cost : of the run on Lambda; None if it was not read
     decision : a person's approval or rejection since, of a version that the run left to a person
+    held : why the rollout waits before its first step; empty if it does not
     then : the traffic to which the run's rollout led; None if it led to none, or was not read
     """
 
@@ -45,6 +46,7 @@ class Outcome:
     cost: RunCost | None = None
     decision: Entry | None = None
     then: dict[int, int] | None = None
+    held: str = ""
 
     def wire(self) -> dict[str, Any]:
         """Return the object of `run --json`."""

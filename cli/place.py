@@ -12,6 +12,7 @@ from modelcycle.faults import BadInput, Fault, Unknown
 
 if TYPE_CHECKING:
     from modelcycle.registry import Registry
+    from modelcycle.store import S3Store
 
 PlaceName = Literal["local", "localstack", "aws"]
 
@@ -102,6 +103,15 @@ class Place:
         from modelcycle.registry import DynamoTable, Registry
 
         return Registry(DynamoTable(self.client("dynamodb"), self.output("RegistryTable")))
+
+    @cached_property
+    def artifacts(self) -> S3Store:
+        """The bucket of artifacts; what an erasure has written anew is read by its former address."""
+        from modelcycle.store import S3Store
+
+        return S3Store(
+            self.s3, self.output("ArtifactBucket"), replacement=lambda one: self.registry.erasures.replacement(one)
+        )
 
 
 def home() -> Path | None:

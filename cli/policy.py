@@ -13,7 +13,7 @@ from cli.place import Place
 from cli.screens.policy import Waiting, figures_text, policies_text, policy_text
 from infra.local import cloud
 from infra.local.deployment.code_hash import policies_hash
-from modelcycle.faults import BadInput, NoData, Tampered, Unknown
+from modelcycle.faults import BadInput, NoData, NotAllowed, Tampered, Unknown
 from modelcycle.messages import Artifact, Rule
 from modelcycle.policy import (
     EVIDENCE,
@@ -23,6 +23,7 @@ from modelcycle.policy import (
     Shelf,
     approvals_needed,
     check,
+    check_traffic,
     finite,
     frozen,
     json_schema,
@@ -99,16 +100,17 @@ def _show(model: str, shelf: Shelf, folder: Path, options: Options) -> int:
     deployed = place.outputs.get("Policies", "unknown")
     is_deployed = deployed == policies_hash(folder.parent)
     waiting = _waiting(place, model, applies, now)
+    live = _live(place, model, applies)
     held = frozen(applies, place.identity, now)
     if options.as_json:
         console.print_json({
             "model": model, "file": file, "deployed": is_deployed, "run": newest.run if newest else None,
             "rules": _wire(rules), "frozen": held[0] if held else None,
-            "waiting": [one._asdict() for one in waiting],
+            "waiting": [one._asdict() for one in waiting], "live": live,
         } | {"policy": _described(applies)})  # fmt: skip
     else:
         run = newest.run if newest else None
-        console.show(policy_text(model, file, applies, run, rules, waiting, held[0] if held else "", is_deployed))
+        console.show(policy_text(model, file, applies, run, rules, waiting, live, held[0] if held else "", is_deployed))
     return console.DONE
 
 
@@ -134,6 +136,20 @@ def _newest_run(place: Place, model: str) -> NewestRun | None:
         except (Unknown, Tampered):
             return NewestRun(run, None)
     return None
+
+
+def _live(place: Place, model: str, applies: Policy) -> dict[int, str]:
+    """Return the versions with traffic, and why each would get none today; empty if it would."""
+    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    found = {}
+    for version in sorted(place.registry.routes.get(model).weights):
+        record, approved = place.registry.versions.get(model, version), place.registry.approvals.get(model, version)
+        try:
+            check_traffic(applies, record, artifacts, approved)
+            found[version] = ""
+        except (NotAllowed, Unknown, Tampered) as fault:
+            found[version] = fault.what
+    return found
 
 
 def _waiting(place: Place, model: str, applies: Policy, now: datetime) -> list[Waiting]:

@@ -26,7 +26,7 @@ from modelcycle.messages import Artifact
 from modelcycle.registry import RunRecord
 from modelcycle.spec import parse
 from modelcycle.sql_literal import literal
-from modelcycle.store import S3Store, read_json
+from modelcycle.store import read_json
 
 HEAD = ("scope", "file", "row", "column", "reason", "text", "content", "correction")
 EMPTY = "(missing)"  # a correction that makes the cell missing for good
@@ -125,7 +125,7 @@ def _read(place: Place, results: dict[str, Any]) -> list[Kept]:
     collected, preprocessed = results.get("collect"), results.get("preprocess")
     if collected is None:
         return []
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     manifest = read_json(artifacts, Artifact.model_validate(collected["manifest"]))
     contents = {entry["key"]: entry["sha256"] for entry in manifest["objects"]}
     kept: list[Kept] = []
@@ -160,7 +160,7 @@ def _replay(place: Place, model: str, path: Path | None, options: Options) -> in
     corrections = read_corrections(path) if path is not None else []
     collected = _results(place, _record(place, model, None)).get("collect") if corrections else None
     if collected is not None:
-        artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+        artifacts = place.artifacts
         manifest = read_json(artifacts, Artifact.model_validate(collected["manifest"]))
         corrections = fitting(corrections, manifest, str(path))
     bucket = place.output("DataBucket")

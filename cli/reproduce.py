@@ -19,7 +19,7 @@ from cli.reproduction.comparison import Reproduction, compare, different
 from cli.reproduction.folder_store import write_json
 from cli.screens.reproduced import reproduced_text
 from modelcycle.faults import BadInput, Unknown
-from modelcycle.store import S3Store, read_json
+from modelcycle.store import read_json
 
 MEMORY = 10_240  # MB, the most that a function can have: DuckDB takes what it needs of it, with the same result
 
@@ -43,7 +43,13 @@ def reproduce(name: str, folder: Path | None, options: Options) -> int:
     place = options.open_place()
     place.check_model(model)
     record = place.registry.versions.get(model, version)
-    lineage = read_json(S3Store(place.s3, place.output("ArtifactBucket")), record.lineage)
+    learned = place.registry.erasures.learned(model).get(version)
+    if learned is not None:
+        raise Unknown(
+            f"{name} has learned from rows that were erased since ({', '.join(learned.erasures[-3:])})", name,
+            "its data are not those any more; versions that were made after that can be reproduced",
+        )  # fmt: skip
+    lineage = read_json(place.artifacts, record.lineage)
     if "steps" not in lineage:
         raise Unknown(
             f"{name} was made before the lineage named every artifact", record.lineage.uri,

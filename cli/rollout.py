@@ -9,6 +9,7 @@ from cli.outcome import Outcome
 from cli.place import Place
 from cli.polling import attempts
 from modelcycle.faults import Fault
+from modelcycle.registry import keys
 
 FIRST_TRAFFIC_TIMEOUT = 60.0  # seconds from the run's end
 NOT_FOUND = "NOT_FOUND"
@@ -38,6 +39,9 @@ def wait_for_traffic(place: Place, outcome: Outcome, deploy: Step) -> None:
             return
         if outcome.rollout in OVER:
             break
+        outcome.held = _held(place, outcome)
+        if outcome.held:
+            return
     outcome.status, deploy.status = "failed", "failed"
     outcome.reason = str(
         Fault(
@@ -45,6 +49,17 @@ def wait_for_traffic(place: Place, outcome: Outcome, deploy: Step) -> None:
             f"`modelcycle promote {outcome.model}:{outcome.version}` tries again",
         )
     )  # fmt: skip
+
+
+def _held(place: Place, outcome: Outcome) -> str:
+    """Return why the rollout makes no step now; empty if nothing holds it."""
+    name = f"{outcome.model}-v{outcome.version}-{outcome.run_id}"
+    decision = keys.decision_by_policy(outcome.version or 0, name, 0, "frozen")
+    if not place.registry.audit.has(outcome.model, decision):
+        return ""
+    entries = place.registry.audit.all(outcome.model)
+    subject = f"version {outcome.version}"
+    return next(entry.why for entry in entries if (entry.decision, entry.subject) == ("frozen", subject))
 
 
 def _without_traffic(status: str) -> str:

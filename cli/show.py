@@ -20,6 +20,7 @@ from cli.place import Place
 from cli.retention import retention_of, retention_text
 from cli.run_costs import run_cost
 from cli.runs import run_record
+from cli.screens.erasures import learned_text
 from cli.screens.features import features_text
 from cli.screens.incidents import decisions_text
 from cli.screens.judgements import judgements_text, rollout_text
@@ -87,6 +88,7 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
     stale = stale_versions(place, model, list(route.weights))
     retraining = registry.retrainings.latest(model, MAX_RETRAINING_DECISIONS)
     retention = retention_of(place, model)
+    learned = registry.erasures.learned(model)
     if as_json:
         console.print_json({
             "model": model, "champion": route.champion, "route": route.weights, "stale": stale,
@@ -108,6 +110,7 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
             "incidents": [incident.model_dump(mode="json") for incident in registry.incidents.open(model)],
             "retraining": [decision.model_dump(mode="json") for decision in retraining],
             "retention": retention.model_dump(mode="json", exclude_none=True) if retention else None,
+            "erased": {number: one.model_dump(mode="json") for number, one in learned.items()},
         })  # fmt: skip
     else:
         screen = versions_text(model, route, versions, moves, decisions, changes)
@@ -119,6 +122,7 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
                     *decisions_text(retraining),
                     *stale_text(model, stale),
                     *retention_text(retention, registry.audit.all(model) if retention else []),
+                    *learned_text(model, learned),
                 ]
             )
         )
@@ -129,8 +133,9 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
     registry = place.registry
     version, standing = registry.versions.get(model, number), registry.standings.get(model, number)
     decisions = [entry for entry in registry.audit.decisions(model) if entry.subject == f"version {number}"]
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     judgements = registry.judgements.of_version(model, number)
+    learned = registry.erasures.learned(model)
     plan, lineage = _read_document(artifacts, version.plan), _read_document(artifacts, version.lineage)
     staging = _staging_report(artifacts, model, number)
     if as_json:
@@ -139,10 +144,12 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
             | {"standing": standing.model_dump(mode="json"), "plan": plan, "lineage": lineage}
             | {"decisions": [entry.model_dump(mode="json") for entry in decisions]}
             | {"staging": staging, "judgements": [one.model_dump(mode="json") for one in judgements]}
+            | {"erased": learned[number].model_dump(mode="json") if number in learned else None}
         )
     else:
         screen = version_text(version, standing, registry.routes.get(model), plan, decisions, lineage)
-        console.show("\n".join([screen, *judgements_text(judgements)]))
+        erased = {number: learned[number]} if number in learned else {}
+        console.show("\n".join([screen, *judgements_text(judgements), *learned_text(model, erased)]))
         if staging:
             console.show("\n" + staged_text(staging))
     return console.DONE
@@ -153,7 +160,7 @@ def _show_features(place: Place, model: str, number: int | None, as_json: bool) 
     if number is None:
         raise Unknown("no version is live", model, f"name one: modelcycle show {model}:1 --features")
     version = place.registry.versions.get(model, number)
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     plan = FeaturePlan.model_validate_json(artifacts.read(version.plan))
     signature = Signature.model_validate_json(artifacts.read(version.signature))
     features = feature_catalogue(plan, signature, _read_document(artifacts, version.validation))
@@ -252,7 +259,7 @@ def _report(place: Place, record: RunRecord, outcome: Outcome) -> dict[str, Any]
     Once Step Functions has deleted the execution, the report is found by the version that the run registered, or by
     the key under which the run wrote it.
     """
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     validated = outcome.results.get("validate")
     if validated:
         return _read_document(artifacts, Artifact.model_validate(validated["report"]))

@@ -16,7 +16,9 @@ from cli.verification.findings import Findings
 from cli.verification.objects import Bucketed, Tombstones, Wanted, distinct
 from cli.verification.records import Records, read_records
 from cli.verification.seals import check_seals
+from cli.verification.signatures import check_signatures
 from cli.verification.sources import listed_objects, lists_others, read_tombstones, wanted_of
+from cli.verification.unnamed import check_unnamed
 from modelcycle.faults import Unknown
 from modelcycle.key_service import KeyService, KmsKeys
 from modelcycle.messages import Artifact
@@ -70,12 +72,15 @@ def verified(place: Place, model: str, version: int | None, signing: KeyService 
     objects = Bucketed(place.s3, buckets, tombstones, findings)
     console.say(f"reading {len(records.named):,} objects")
     objects.check(_all_named(records.named, objects))
+    signing = signing or KmsKeys(lambda: place.client("kms"), place.outputs.get("SigningKey", ""))
+    artifacts = S3Store(place.s3, buckets["artifacts"])
+    check_signatures(model, records.versions, version, artifacts, signing, findings)
     manifests = None
     if version is None:
+        check_unnamed(model, objects, findings)
         manifests = check_manifests(model, S3Store(place.s3, buckets["data"]), objects, findings)
     seals = place.outputs.get("SealBucket", "")
     if seals:
-        signing = signing or KmsKeys(lambda: place.client("kms"), place.outputs.get("SigningKey", ""))
         check_seals(place.s3, seals, model, entries, manifests, signing, tombstones, buckets["data"], findings)
     else:
         findings.note("this stack has no bucket of seals: deploy it again")

@@ -61,10 +61,12 @@ class ErasedModel:
 
     Parameters
     ----------
-    kill : kills the process at a write; of the places' making, none
+    drops_id : whether tables of runs have no column `person`
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, drops_id: bool = False) -> None:
+        self.drops_id = drops_id
+        self.keys: Any = None
         self.kill = Kill()
         self.table = KillableTable(self.kill)
         self.registry = Registry(self.table)
@@ -92,6 +94,10 @@ class ErasedModel:
             f"scored/{MODEL}/may.csv/j/results-00000.csv",
             f"row,person,prediction\n1,P-000000,no\n4,{PERSON},yes\n".encode(),
         )
+
+        results = f"scored/{MODEL}/may.csv/j/results-00000.csv"
+        files = [{"key": results, "sha256": self.data.artifact(results).sha256, "bytes": 60}]
+        put(f"scored/{MODEL}/may.csv/j/manifest.json", json.dumps({"results": files}, sort_keys=True).encode())
 
     def _answers(self) -> None:
         for hour in range(2):
@@ -122,7 +128,9 @@ class ErasedModel:
         put(f"{step}/preprocess/quarantine.parquet", parquet(["row", "column", "reason", "text"], [
             ["9", "income", "not a number", f" {NAME}"], ["2", "income", "not a number", "about 7"]]))  # fmt: skip
         learned = [n for n in range(20) if n not in TEST_ROWS]
-        put(f"{step}/preprocess/train.npz", table([rows()[n] for n in learned]).to_bytes())
+        put(f"{step}/preprocess/train.npz", self._table([rows()[n] for n in learned]).to_bytes())
+        parts = np.array([2 if n in TEST_ROWS else 0 for n in range(20)], dtype=np.uint8)
+        put(f"{step}/preprocess/parts.npz", to_npz(parts=parts))
         put(f"{step}/preprocess/folds.npz", to_npz(train=np.arange(16)))
         contents = [{"key": files[0]["key"], "content": source.sha256, "rows": 20}]
         put(f"{step}/preprocess/contract.json", json.dumps({"files": contents, "most": float(INCOME)}).encode())
@@ -140,7 +148,7 @@ class ErasedModel:
         classes = np.array([0, 1, 0, 0], dtype=np.int32)
         groups = {"city": Texts.of([row[2] for row in tested])}
         reference = ReferenceRows(
-            features=put(f"holdout/features/{MODEL}/{RUN}.npz", table(tested).to_bytes()),
+            features=put(f"holdout/features/{MODEL}/{RUN}.npz", self._table(tested).to_bytes()),
             labels=put(f"holdout/labels/{MODEL}/{RUN}.npz", Columns({"cluster": np.arange(4.0)}, classes).to_bytes()),
             scores=put(f"{step}/score_candidate/scores.npz", Scores(np.arange(4.0)[:, None], groups).to_bytes()),
             recent=put(
@@ -160,6 +168,10 @@ class ErasedModel:
         )  # fmt: skip
         return self.registry.versions.register(draft, "content")[0]
 
+    def _table(self, chosen: list[list[str]]) -> Columns:
+        made = table(chosen)
+        return Columns({name: made.values[name] for name in made.values if name != "person"}) if self.drops_id else made
+
     # the flow
 
     def ask(self, *subjects: dict[str, str], **more: Any) -> None:
@@ -178,7 +190,7 @@ class ErasedModel:
         if resource == "${PlanErasure}":
             return plan_erasure(PlanErasureRequest.from_event(event), flows=Flows(), **stores).wire()  # type: ignore[arg-type]
         if resource == "${EraseObjects}":
-            return erase_objects(EraseObjectsRequest.from_event(event), **stores).wire()
+            return erase_objects(EraseObjectsRequest.from_event(event), keys=self.keys, **stores).wire()
         return finish_erasure(FinishErasureRequest.from_event(event), **stores).wire()
 
     def receipt(self) -> dict[str, Any]:
@@ -210,6 +222,11 @@ class Flows:
 
     def start(self, flow: str, name: str, message: dict[str, Any]) -> bool:
         raise AssertionError
+
+
+def is_of_erasures(key: str) -> bool:
+    """Return whether an object is an erasure's own."""
+    return "/erasures/" in key or "/_erasing/" in key
 
 
 def holds(key: str, body: bytes) -> bool:

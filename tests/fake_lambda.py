@@ -21,7 +21,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.fakes import MemoryTable
+from modelcycle.key_service import KeyService
+from tests.fakes import UNSIGNED, MemoryTable
 
 ROOT = Path(__file__).parents[1]
 SERVER = Path(__file__).with_name("serving_process.py")
@@ -39,6 +40,7 @@ class FakeLambda:
     firehose_fails : the next calls of Firehose fail
     firehose_seconds : how long such a call takes
     table, objects : what DynamoDB and S3 hold; a path of S3 is /bucket/key
+    keys : what KMS verifies with
     seconds : of each answer, from the event given to the runtime to the answer posted
     """
 
@@ -48,6 +50,7 @@ class FakeLambda:
     firehose_seconds: float = 0.0
     table: MemoryTable = field(default_factory=MemoryTable)
     objects: dict[str, bytes] = field(default_factory=dict)
+    keys: KeyService = UNSIGNED
     seconds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -83,6 +86,8 @@ class FakeLambda:
                     fake.answer(self.path, body, self)
                 elif "DynamoDB" in self.headers.get("X-Amz-Target", ""):
                     fake.get_item(json.loads(body)["Key"], self)
+                elif self.headers.get("X-Amz-Target") == "TrentService.Verify":
+                    fake.verify(json.loads(body), self)
                 else:
                     fake.put_records(body, self)
 
@@ -192,6 +197,13 @@ class FakeLambda:
             **key, "body": {"S": json.dumps(record.body)}, "revision": {"N": str(record.revision)}
         }  # fmt: skip
         request.reply(200, json.dumps({"Item": item} if item else {}).encode())
+
+    def verify(self, asked: dict[str, str], request: Any) -> None:
+        digest, signature = (base64.b64decode(asked[name]) for name in ("Message", "Signature"))
+        if self.keys.verify(digest, signature):
+            request.reply(200, b'{"SignatureValid": true}')
+        else:
+            request.reply(400, b'{"__type": "KMSInvalidSignatureException"}')
 
     def put_records(self, body: bytes, request: Any) -> None:
         time.sleep(self.firehose_seconds)

@@ -22,10 +22,11 @@ from modelcycle.messages import Judged, Run, SealRequest, Trigger
 from modelcycle.registry import DynamoTable, Entry, Registry, RetrainingDecision, Version, keys
 from modelcycle.registry.table import checksum
 from modelcycle.seal import seal
+from modelcycle.signing import sign_version
 from modelcycle.store import S3Store, put_json
 from tests.fakes import MemoryKeys
 
-MODEL, RUNS, HOURS = "m", 3, 12
+MODEL, RUNS, HOURS = "m", 3, 8
 NOW = datetime(2026, 3, 10, 1, 30, tzinfo=UTC)
 BUCKETS = {"DataBucket": "data", "ArtifactBucket": "artifacts", "SealBucket": "seals"}
 FIELDS = ("onnx", "skops", "signature", "plan", "profile", "card", "validation", "pipeline")
@@ -160,6 +161,7 @@ def _run(world: World, number: int) -> None:
         model=MODEL, version=0, run_id=run_id, created_at=NOW, task="binary", metric="accuracy",
         metrics={"accuracy": 0.9}, interval=(0.8, 1.0), data="d", code="c", opset=21, lineage=lineage, **made,
     )  # fmt: skip
+    version = version.model_copy(update={"bundle": sign_version(version, world.artifacts, world.keys)})
     registered, _ = registry.versions.register(version, f"content {number}")
     registry.standings.move(MODEL, registered.version, "staged", f"run {run_id}")
     registry.routes.promote(MODEL, registered.version, 100, "rollout", "better")
@@ -171,6 +173,7 @@ def _run(world: World, number: int) -> None:
         registry.judgements.keep(judged.model_copy(update={"verdict": verdict}))
     decision = RetrainingDecision(request_id=f"q{number}", kind="ModelDegraded", at=NOW, decision="refused", why="no")
     registry.retrainings.put(MODEL, decision, None)
+    put_json(world.artifacts, run.key("train", "trial-001.json"), {"no record": "names it"})
     registry.leases.conclude(run, "deployed", "", registered.version)
 
 

@@ -117,7 +117,7 @@ def arns(site: Site) -> dict[str, list[str]]:
             f"{data}/compacted/model={model}/{file}"
             for model in MODELS for file in ("progress.json", "2026/01/01/00/manifest.json")
         ],
-        "tombstones of erasures": [f"{artifacts}/{model}/erasures/1/tombstones.json" for model in MODELS],
+        "MODEL/erasures/": [f"{artifacts}/{model}/erasures/1/tombstones.json" for model in MODELS],
         "holdout/": [
             f"{artifacts}/holdout/{kind}/{model}/a.npz" for kind in ("features", "labels") for model in MODELS
         ],
@@ -133,10 +133,9 @@ def arns(site: Site) -> dict[str, list[str]]:
         "the state machine of scoring": [given["BatchScoringArn"]],
         "runs of erasures": executions("erasure"),
         "the state machine of erasures": [given["ErasureArn"]],
-        **{
-            f"{name}s of erasures": [f"{artifacts}/{model}/erasures/20260101t000000-ab/{name}.json" for model in MODELS]
-            for name in ("request", "preview", "receipt")
-        },
+        "requests of erasures": [
+            f"{artifacts}/_erasing/model={model}/20260101t000000-ab/request.json" for model in MODELS
+        ],
         "functions of the stack": [
             f"arn:aws:lambda:{scope}:function:{stack}-Train-1", given["PullArn"], retrain, candidate
         ],

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = read_template(ROOT / "infra" / "identity.yaml")
 PARAMETERS = {
     "Stack": "mc", "ArtifactBucketArn": "arn:aws:s3:::artifacts", "DataBucketArn": "arn:aws:s3:::data",
-    "SealBucketArn": "arn:aws:s3:::seals", "SigningKey": "arn:aws:kms:us-east-1:1:key/signing",
+    "SealBucketArn": "arn:aws:s3:::seals",
     "RegistryArn": "arn:aws:dynamodb:us-east-1:1:table/registry", "EventBusArn": "arn:aws:events:us-east-1:1:bus/mc",
     "CaptureStreamArn": "arn:aws:firehose:us-east-1:1:deliverystream/c",
     "UndeliveredArn": "arn:aws:sqs:us-east-1:1:undelivered", "Stream": "none", "StreamArn": "", "QueueArn": "",
@@ -126,10 +126,10 @@ def _address(name: str, model: str) -> str:
     if name.startswith("holdout/"):
         return f"arn:aws:s3:::artifacts/{name}/{model}/20260101T000000000-abcd.npz"
     area, _, file = name.partition("/")
-    if area in ("monitoring", "staging"):
+    if area in ("monitoring", "staging", "erasures"):
         return f"arn:aws:s3:::artifacts/{model}/{area}/00000001/{file}"
-    if area == "erasures":
-        return f"arn:aws:s3:::artifacts/{model}/erasures/20260101t000000-abcdef/{file}"
+    if area == "_erasing":
+        return f"arn:aws:s3:::artifacts/_erasing/model={model}/20260101t000000-abcdef/{file}"
     if area == "_monitoring":
         return f"arn:aws:s3:::artifacts/_monitoring/model={model}/00000001/day/{file}"
     if area == "_scoring":

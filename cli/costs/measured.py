@@ -15,7 +15,6 @@ from cli.execution import Execution
 from cli.place import Place
 from cli.run_costs import CallLog, run_cost
 from modelcycle.registry import RunRecord
-from modelcycle.store import S3Store
 
 MAX_RUNS = 5  # the newest that trained
 MAX_LOOKED_AT = 20  # runs; each has its history read
@@ -114,7 +113,7 @@ def _run(place: Place, record: RunRecord) -> dict[str, float] | None:
     if train is None or train.status != "done" or cost is None:
         return None
     run = record.run
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     written = [listed.bytes for listed in artifacts.list(f"{run.model}/runs/{run.run_id}/")]
     return {
         "run_gb_seconds": cost.gb_seconds, "run_calls": sum(step.calls for step in cost.steps),
@@ -125,7 +124,7 @@ def _run(place: Place, record: RunRecord) -> dict[str, float] | None:
 
 def _add_load_test(figures: Figures, place: Place, model: str) -> str:
     """Add the time of a request in the newest load test, until its answer is there: a little more than is billed."""
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     # the keys hold version and run, both of which sort in order of creation
     reports = [one.key for one in artifacts.list(f"{model}/staging/") if one.key.endswith("/report.json")]
     if not reports:

@@ -13,10 +13,10 @@ from cli.costs.parameters import check_settings
 from infra.local.deployment.intrinsics import DeployedStack, Unresolvable
 from infra.local.deployment.translate import read_template
 
-MONITORING = {"Ref": "MonitoringArn"}  # in infra/triggers.yaml
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("dev", "staging", "prod")
 HOURS_A_MONTH = 730
+LOOK = "Look"  # the schedule of the monitor, in infra/triggers.yaml
 MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 
 # resources that the estimate counts, or that cost nothing by themselves
@@ -147,9 +147,7 @@ def _add(facts: StackFacts, stack: DeployedStack, name: str, resource: dict[str,
         facts.partitions |= _value(stack, target.get("DynamicPartitioningConfiguration", {}), {}).get("Enabled") is True
         hints = _value(stack, target.get("BufferingHints", {}), {})
         facts.buffer_seconds = int(hints.get("IntervalInSeconds", facts.buffer_seconds))
-    elif kind == "AWS::Scheduler::Schedule":
-        if properties.get("Target", {}).get("Arn", MONITORING) != MONITORING:
-            return  # of a short function once a day: less than a cent a year
+    elif kind == "AWS::Scheduler::Schedule" and name == LOOK:  # the others fire once a day
         facts.looks = _looks(str(_value(stack, properties.get("ScheduleExpression"), "")))
     elif kind == "AWS::Kinesis::Stream":
         facts.shards += int(_value(stack, properties.get("ShardCount"), None) or 1)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from cli.place import Place
 from cli.reproduction.folder_store import FolderStore, sha256_of
 from modelcycle.messages import Artifact
-from modelcycle.store import NOT_FOUND_BY_HEAD, S3Store
+from modelcycle.store import NOT_FOUND_BY_HEAD
 
 CHUNK_BYTES = 2**20
 
@@ -39,7 +39,7 @@ def fetch(place: Place, lineage: dict[str, Any], folder: Path) -> list[SourceFil
     Unknown, Tampered : the pipeline file is gone or was changed
     """
     pipeline = Artifact.model_validate(lineage["run"]["pipeline"])
-    body = S3Store(place.s3, place.output("ArtifactBucket")).read(pipeline)
+    body = place.artifacts.read(pipeline)
     FolderStore(folder / "artifacts").put(pipeline.uri.removeprefix("s3://").partition("/")[2], body)
     contract = lineage.get("steps", {}).get("collect", {}).get("contract")
     # of the files, and of live requests
@@ -47,7 +47,7 @@ def fetch(place: Place, lineage: dict[str, Any], folder: Path) -> list[SourceFil
         if one is None:
             continue
         held = Artifact.model_validate(one)
-        body = S3Store(place.s3, place.output("ArtifactBucket")).read(held)
+        body = place.artifacts.read(held)
         FolderStore(folder / "artifacts").put(held.uri.removeprefix("s3://").partition("/")[2], body)
     manifest = lineage["data"]["objects"]
     data = folder / "data"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from modelcycle.registry import LearnedFromErased
+
 MAX_SHOWN = 5  # objects by name
 
 
@@ -43,6 +45,18 @@ def receipt_text(model: str, receipt: Mapping[str, Any]) -> str:
         lines += ["", f"  learn again    modelcycle retrain {model}"]
     lines.append(f"  receipt        {model}/erasures/{receipt['erasure']}/receipt.json, without the person's data")
     return "\n".join(lines)
+
+
+def learned_text(model: str, learned: Mapping[int, LearnedFromErased]) -> list[str]:
+    """Return the versions that have learned from rows which were erased later."""
+    if not learned:
+        return []
+    versions = ", ".join(map(str, sorted(learned)))
+    return [
+        "",
+        f"learned from rows that were erased since: version {versions};"
+        f" a new run learns without them: modelcycle retrain {model}",
+    ]
 
 
 def _classes(classes: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -72,6 +72,12 @@ def _deployed(outcome: Outcome) -> tuple[str, Rows]:
             ("what follows", "it is judged by these answers: gets traffic, waits, or is taken back by itself"),
             ("follow it", f"modelcycle show {outcome.model}"),
         ]
+    if outcome.held:
+        return f"{version} gets no traffic yet.", [
+            ("why", outcome.held),
+            ("what follows", "its rollout goes on by itself then"),
+            ("follow it", f"modelcycle show {outcome.model}"),
+        ]
     if share == 100:
         return f"{version} is live{after}.", []
     if not share:

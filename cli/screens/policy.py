@@ -48,7 +48,7 @@ def policies_text(policies: Mapping[str, Policy]) -> str:
 
 def policy_text(
     model: str, file: str, policy: Policy, run: str | None, rules: Sequence[Rule] | None,
-    waiting: Sequence[Waiting], frozen: str, is_deployed: bool,
+    waiting: Sequence[Waiting], live: Mapping[int, str], frozen: str, is_deployed: bool,
 ) -> str:  # fmt: skip
     """Return which policy applies to a model, its rules with the figures of the newest run, and who has to approve.
 
@@ -56,6 +56,7 @@ def policy_text(
     ----------
     run : the newest one that was governed; None: none was
     rules : held against its figures; None: they are not on record
+    live : the versions with traffic, and why each would get none today; empty if it would
     frozen : why no version gets more traffic now; empty if one may
     is_deployed : the deployment has the policies of these files
     """
@@ -71,6 +72,7 @@ def policy_text(
         ("frozen", frozen),
         ("evidence", ", ".join(policy.required_evidence)),
         ("rules", held),
+        *(("live", f"it keeps its traffic, but would get none today: {why}") for why in live.values() if why),
     ]
     lines = [f"{model}: {named}", *labelled(rows, LABEL_WIDTH), ""]
     if rules is not None:

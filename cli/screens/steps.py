@@ -251,7 +251,9 @@ def _govern(results: Results) -> Figures:
     governed = messages.Governed.model_validate(results["govern"])
     broken = [f"broken: {clip(rule.name, 70)}" for rule in governed.rules if not rule.holds]
     held = sum(rule.holds for rule in governed.rules)
-    return Figures([f"{held} of {count(len(governed.rules), 'rule')} hold", *broken, "model card written"])
+    policy = governed.policy
+    named = f"policy {policy.name}: " if policy is not None and policy.name != "default" else ""
+    return Figures([f"{named}{held} of {count(len(governed.rules), 'rule')} hold", *broken, "model card written"])
 
 
 def _register(results: Results) -> Figures:

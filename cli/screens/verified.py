@@ -22,6 +22,12 @@ def verified_text(model: str, version: int | None, findings: Findings) -> str:
         notes.append(f"{count(counts['expired'], 'object')} of short life are gone, as the buckets' rules want")
     if counts["erased"]:
         notes.append(f"{count(counts['erased'], 'object')} were replaced or removed by erasures, as the trail says")
+    if counts["unnamed"]:
+        notes.append(
+            f"{count(counts['unnamed'], 'object')} are named by no record: checked by the checksum beside them"
+        )
+    if counts["signed"]:
+        notes.append(f"signatures of versions that are genuine: {counts['signed']}")
     if counts["unsigned"]:
         notes.append(f"{count(counts['unsigned'], 'seal')} have no signature")
     lines = [f"    {note}" for note in notes]

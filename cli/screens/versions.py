@@ -69,6 +69,7 @@ def version_text(
     rows = [
         ("state since", f"{minute(standing.at)} by {person(standing.by)}{why}"),
         ("created", f"{minute(version.created_at)} by run {version.run_id}"),
+        ("its run is by", person(version.author) if version.author else "unknown: nobody has said who started it"),
         ("from", f"data {version.data[:12]}   code {version.code[:12]}   ONNX opset {version.opset}"),
         ("learned from", _learned(version)),
         ("judged", _judged(version, lineage)),

@@ -19,7 +19,21 @@ class Findings:
     def __init__(self) -> None:
         self.wrong: dict[Wrong, None] = {}  # in the order in which they were found, each once
         self.counts = dict.fromkeys(
-            ("entries", "records", "objects", "bytes", "seals", "older", "expired", "erased", "unread", "unsigned"), 0
+            (
+                "entries",
+                "records",
+                "objects",
+                "bytes",
+                "seals",
+                "older",
+                "expired",
+                "erased",
+                "unread",
+                "unnamed",
+                "unsigned",
+                "signed",
+            ),
+            0,
         )
         self.notes: list[str] = []
         self._lock = threading.Lock()

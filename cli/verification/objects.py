@@ -15,6 +15,7 @@ MAX_READS = 16  # objects at a time, each in pieces of CHUNK_BYTES
 SHORT_LIVED = ("_scoring/", "_monitoring/", "score/", "scored/", "captures/", "compacted/", "landed/_batches/")
 CHANGED = "the object was changed: its bytes are not those that were recorded"
 GONE = "the object is gone"
+UNREAD = "unread"
 
 
 class Wanted(NamedTuple):
@@ -70,6 +71,11 @@ class Bucketed:
         self.buckets = dict(buckets)
         self.tombstones = tombstones
         self.findings = findings
+        self.seen: set[tuple[str, str]] = set()  # bucket and key of what was checked
+
+    def sha256(self, bucket: str, key: str) -> str | None:
+        """Return the hash of an object's bytes; None if it is gone, UNREAD if this person may not read it."""
+        return self._sha256(Wanted(bucket, key, "", "", ""), None)
 
     def check(self, wanted: Iterable[Wanted]) -> None:
         """Check objects, some at a time."""
@@ -85,6 +91,7 @@ class Bucketed:
         if wanted.bucket not in self.buckets.values():
             self.findings.add(wanted.named_by, f"it names an object outside the stack's buckets: {wanted.where}")
             return False
+        self.seen.add((wanted.bucket, wanted.key))
         due = self.tombstones.after(wanted)
         # an erasure deletes all versions of an object, and puts a new one in their place
         found = self._sha256(wanted if due == wanted.sha256 else wanted._replace(version=""), parts)
@@ -106,7 +113,7 @@ class Bucketed:
     def _check_erased(self, wanted: Wanted, due: str | None, found: str | None) -> bool:
         self.findings.count("erased")
         if found == wanted.sha256:
-            self.findings.add(wanted.where, "the object is as it was before an erasure")
+            self.findings.add(wanted.where, "the object is as it was before an erasure: that is not over, or failed")
         elif found == due:
             return found is not None
         elif wanted.version:  # a source: people may write another file under its name
@@ -144,9 +151,6 @@ class Bucketed:
                 return UNREAD
             raise
         return hashed.hexdigest()
-
-
-UNREAD = "unread"
 
 
 def body_of(s3: Any, bucket: str, key: str, **version: str) -> bytes:

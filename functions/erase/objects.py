@@ -9,4 +9,6 @@ from modelcycle.observability import observed
 @observed("erase_objects", EraseObjectsRequest.from_event, log=["batch", "objects", "changed"])
 def handler(request: EraseObjectsRequest) -> ErasedObjects:
     aws = adapters()
-    return erase_objects(request, data=aws.erasing_data, artifacts=aws.erasing_artifacts, registry=aws.registry)
+    return erase_objects(
+        request, data=aws.erasing_data, artifacts=aws.erasing_artifacts, registry=aws.registry, keys=aws.keys
+    )

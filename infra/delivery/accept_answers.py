@@ -10,6 +10,7 @@ refused.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -19,7 +20,8 @@ from infra.delivery.deployed import Session, deployed_stack
 from infra.deployment.account import find_account
 from infra.deployment.command import run
 from modelcycle.faults import BadInput, Unknown
-from modelcycle.registry import DynamoTable, Registry
+from modelcycle.messages import Artifact
+from modelcycle.registry import DynamoTable, Entry, Registry, keys
 from modelcycle.store import S3Store, put_json
 
 DEPLOYED = "--deployed"
@@ -53,7 +55,16 @@ def accept_answers(session: Session, outputs: Mapping[str, str], model: str, ver
         "key": key, "at": at.isoformat(), "by": session.client("sts").get_caller_identity()["Arn"], "why": why,
         "record": json.loads(record),
     }  # fmt: skip
-    s3.put_object(Bucket=bucket, Key=accepted, Body=json.dumps(trace, ensure_ascii=False).encode(), IfNoneMatch="*")
+    body = json.dumps(trace, ensure_ascii=False).encode()
+    s3.put_object(Bucket=bucket, Key=accepted, Body=body, IfNoneMatch="*")
+    kept = Artifact(uri=f"s3://{bucket}/{accepted}", sha256=hashlib.sha256(body).hexdigest(), bytes=len(body))
+    registry.audit.add(
+        model, keys.decision_about_answers(version, at),
+        Entry(
+            at=at, subject=f"version {version}", decision="accept other answers", by=trace["by"], why=why,
+            evidence={"answers": kept.model_dump()},
+        ),
+    )  # fmt: skip
     s3.delete_object(Bucket=bucket, Key=key)
     return f"s3://{bucket}/{accepted}"
 

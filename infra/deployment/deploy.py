@@ -27,6 +27,7 @@ from infra.deployment.existing_data import (
 )
 from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import DeploymentFailed
+from infra.deployment.governance_keys import governance_parameters
 from infra.deployment.settings import check_reader, read_settings, with_silence
 from infra.deployment.source import committed_source, export
 from infra.deployment.stack import (
@@ -69,6 +70,8 @@ def data_parameters(
             named = found.parameters
             key = _kept_key(client, name, found.data, settings)
     table = named.get("ExistingRegistry")
+    registry = table or (stack.outputs.get("RegistryTable", "") if stack else "")
+    key |= governance_parameters(client, name, stack, settings, registry)
     return named | key | ({STREAM_PARAMETER: stream_of(client, table)} if table else {})
 
 

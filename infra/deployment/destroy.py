@@ -44,7 +44,7 @@ class Leaving:
     ----------
     before : has to go before the stack can
     buckets, tables : of data, also those that the stack uses and has not made
-    data_keys : ids of keys that stacks of this name have made to encrypt data
+    data_keys : ids of keys that stacks of this name have made: they encrypt data, sign versions or make pseudonyms
     keys : API keys that people have made
     """
 
@@ -209,7 +209,9 @@ def _what_stays(client: Client, leaving: Leaving, *, data: bool) -> list[str]:
         if kept:
             lines.append(f"`make deploy ENVIRONMENT={environment}` finds these data again;")
             lines.append(f"`make destroy ENVIRONMENT={environment} DATA={leaving.name}` deletes them for good")
-        lines += [f"key {key}, without which nobody can read the data that were kept" for key in leaving.data_keys]
+        lines += [
+            f"key {key}, without which what was kept cannot be read, checked or joined" for key in leaving.data_keys
+        ]
     else:
         lines += [
             f"key {key} for {KEY_DAYS} days: until then `aws kms cancel-key-deletion --key-id {key}` saves it"

@@ -14,7 +14,7 @@ from typing import Any
 from infra.deployment.faults import BadSetting, DataUnclear
 
 STACK_TAG, SET_TAG, HOLDS_TAG = "modelcycle:stack", "modelcycle:set", "modelcycle:holds"
-KEY = "key"  # what a key that a stack has made holds
+KEYS = ("key", "signing-key", "pseudonym-key")  # what a key that a stack has made holds
 REPLACED = "replaced"  # what a restored table holds the place of; nothing uses it, and nothing finds it but `destroy`
 NEW = "new"  # instead of the name of a table: use nothing that was kept
 Client = Callable[[str], Any]
@@ -56,7 +56,7 @@ class KeptData:
 def find_kept(client: Client, stack: str) -> list[KeptData]:
     """Return the sets of data that carry a stack's name, by the name of the set; those that are gone are left out."""
     sets: dict[str, dict[str, str]] = defaultdict(dict)
-    for name, tags in _tagged(client, stack):
+    for name, tags in tagged(client, stack):
         holds, name = tags.get(HOLDS_TAG, ""), name.removeprefix("table/")
         if holds in PARTS and _exists(client, holds, name):
             sets[tags.get(SET_TAG, "")][holds] = name
@@ -66,7 +66,7 @@ def find_kept(client: Client, stack: str) -> list[KeptData]:
 def find_all(client: Client, stack: str) -> dict[str, list[str]]:
     """Return the names of the `buckets` and `tables` that carry a stack's name, those that were replaced included."""
     found: dict[str, list[str]] = {"buckets": [], "tables": []}
-    for name, tags in _tagged(client, stack):
+    for name, tags in tagged(client, stack):
         kind = "tables" if name.startswith("table/") else "buckets"
         name = name.removeprefix("table/")
         if _exists(client, "registry" if kind == "tables" else tags.get(HOLDS_TAG, ""), name):
@@ -75,10 +75,10 @@ def find_all(client: Client, stack: str) -> dict[str, list[str]]:
 
 
 def find_keys(client: Client, stack: str) -> dict[str, str]:
-    """Return the ARNs of the keys that stacks of a name have made (`DataKey=own`) by their ids; not those that end."""
+    """Return the ARNs of the keys that stacks of a name have made, by their ids; not those that end."""
     kms, found = client("kms"), {}
-    for name, tags in _tagged(client, stack, "kms:key"):
-        if tags.get(HOLDS_TAG) != KEY:
+    for name, tags in tagged(client, stack, "kms:key"):
+        if tags.get(HOLDS_TAG) not in KEYS:
             continue
         try:
             metadata = kms.describe_key(KeyId=name.removeprefix("key/"))["KeyMetadata"]
@@ -164,7 +164,7 @@ def wait_for_table(client: Client, table: str) -> None:
     client("dynamodb").get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 3, "MaxAttempts": 200})
 
 
-def _tagged(client: Client, stack: str, *types: str) -> Iterator[tuple[str, dict[str, str]]]:
+def tagged(client: Client, stack: str, *types: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield name and tags of each bucket and `table/NAME`, or of `types`; tags outlive for a while what had them."""
     pages = client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(
         TagFilters=[{"Key": STACK_TAG, "Values": [stack]}], ResourceTypeFilters=types or ["s3", "dynamodb:table"]

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from cli.console import REFUSED
 from cli.main import main
@@ -34,7 +35,10 @@ from tests.people_tables import FORBIDDEN, POLICIES, Site, arns, needs, needs_of
 MODEL = "sorts-of-fruit"
 DECIDED, PULLED = "fruit-for-export", "fruit-from-afar"  # models that a person approves, that pull their rows
 # names of operations that differ from the action that IAM asks for
-ACTION_OF = {"ListObjectsV2": "ListBucket", "HeadObject": "GetObject", "Invoke": "InvokeFunction"}
+ACTION_OF = {
+    "ListObjectsV2": "ListBucket", "ListObjectVersions": "ListBucketVersions", "HeadObject": "GetObject",
+    "Invoke": "InvokeFunction",
+}  # fmt: skip
 SERVICE_OF = {"stepfunctions": "states"}
 READING = (
     ("policy", MODEL),
@@ -242,6 +246,31 @@ class TestVerbs:
         check_calls(auditor, "reproduce")
         assert json.loads(capsys.readouterr().out)["same"]
 
+    def test_who_only_reads_verifies_all_that_is_kept_of_a_model(
+        self, people: dict[str, Person], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        auditor, cloud = people["Auditor"], people["Auditor"].cloud
+        event = json.dumps({"schema": 1, "kind": "seal"})
+        invoked = cloud.admin.client("lambda").invoke(FunctionName=cloud.outputs["SealFunction"], Payload=event)
+        assert json.loads(invoked["Payload"].read())["signed"]
+        capsys.readouterr()
+        assert auditor.run("verify", MODEL) == 0
+        check_calls(auditor, "verify")
+        told = json.loads(capsys.readouterr().out)
+        assert told["ok"] and told["verified"]["seals"] == 1 and not told["verified"]["unread"]
+        assert not [note for note in told["notes"] if "not checked" in note or "may not" in note]
+
+    def test_a_seal_cannot_be_removed_or_written_by_who_makes_models(self, people: dict[str, Person]) -> None:
+        cloud = people["Operator"].cloud
+        seal = {"Bucket": cloud.outputs["SealBucket"], "Key": "seals/2020/01/01.json"}
+        for clients in (people["Operator"].clients, cloud.operator):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                clients.client("s3").put_object(**seal, Body=b"{}")
+        s3 = cloud.admin.client("s3")
+        (version,) = s3.list_object_versions(Bucket=seal["Bucket"])["Versions"]
+        with pytest.raises(ClientError, match="object lock"):
+            s3.delete_object(Bucket=seal["Bucket"], Key=version["Key"], VersionId=version["VersionId"])
+
     def test_who_only_reads_changes_nothing(
         self, people: dict[str, Person], rows: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -343,7 +372,8 @@ def deployed(cloud: LocalCloud) -> Site:
     return Site({
         "Stack": out["SecretPrefix"].rstrip("/"), "DataBucketArn": f"arn:aws:s3:::{out['DataBucket']}",
         "ArtifactBucketArn": f"arn:aws:s3:::{out['ArtifactBucket']}", "RegistryArn": table,
-        "SigningKeyArn": out["SigningKey"],
+        "SealBucketArn": f"arn:aws:s3:::{out['SealBucket']}", "SigningKeyArn": out["SigningKey"],
+        "ErasureArn": out["ErasureArn"],
         "StreamArn": f"arn:aws:kinesis:{REGION}:{account}:stream/{out['RecordStream']}",
         "QueueArn": f"arn:aws:sqs:{REGION}:{account}:{out['RecordQueue'].rpartition('/')[2]}",
         "UndeliveredArn": out["UndeliveredArn"], "LifecycleArn": out["LifecycleArn"],

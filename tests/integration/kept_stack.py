@@ -60,3 +60,25 @@ def keep(client: Client, name: str, stack: str = STACK, without: str = "") -> Ke
     if without != "registry":
         make_table(client, data.registry, tags(stack, name, "registry"), SSESpecification={"Enabled": True})
     return data
+
+
+def with_tags_of_keys(client: Client) -> Client:
+    """Return clients that find keys by their tags, as AWS does: moto's tagging API knows no keys."""
+    kms, tagging = client("kms"), client("resourcegroupstaggingapi")
+
+    class Tagging:
+        def get_paginator(self, name: str) -> Any:
+            return self
+
+        def paginate(self, **request: Any) -> Any:
+            if request["ResourceTypeFilters"] != ["kms:key"]:
+                return tagging.get_paginator("get_resources").paginate(**request)
+            found = []
+            for key in kms.list_keys()["Keys"]:
+                own = {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=key["KeyId"])["Tags"]}
+                if all(own.get(wanted["Key"]) in wanted["Values"] for wanted in request["TagFilters"]):
+                    listed = [{"Key": name, "Value": value} for name, value in own.items()]
+                    found.append({"ResourceARN": key["KeyArn"], "Tags": listed})
+            return [{"ResourceTagMappingList": found}]
+
+    return lambda service: Tagging() if service == "resourcegroupstaggingapi" else client(service)

@@ -19,7 +19,16 @@ from infra.deployment.emptying import delete_bucket
 from infra.deployment.existing_data import find_all, find_keys
 from infra.deployment.faults import DeploymentFailed, Protected
 from infra.deployment.stack import Resource, Stack
-from tests.integration.kept_stack import STACK, Client, account_of_moto, keep, make_bucket, make_table, tags
+from tests.integration.kept_stack import (
+    STACK,
+    Client,
+    account_of_moto,
+    keep,
+    make_bucket,
+    make_table,
+    tags,
+    with_tags_of_keys,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -365,28 +374,6 @@ def make_key(client: Client, stack: str) -> dict[str, Any]:
     of_key = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tags(stack, "one", "key")]
     made: dict[str, Any] = client("kms").create_key(Tags=of_key)["KeyMetadata"]
     return made
-
-
-def with_tags_of_keys(client: Client) -> Client:
-    """Return clients that find keys by their tags, as AWS does: moto's tagging API knows no keys."""
-    kms, tagging = client("kms"), client("resourcegroupstaggingapi")
-
-    class Tagging:
-        def get_paginator(self, name: str) -> Any:
-            return self
-
-        def paginate(self, **request: Any) -> Any:
-            if request["ResourceTypeFilters"] != ["kms:key"]:
-                return tagging.get_paginator("get_resources").paginate(**request)
-            found = []
-            for key in kms.list_keys()["Keys"]:
-                own = {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=key["KeyId"])["Tags"]}
-                if all(own.get(wanted["Key"]) in wanted["Values"] for wanted in request["TagFilters"]):
-                    listed = [{"Key": name, "Value": value} for name, value in own.items()]
-                    found.append({"ResourceARN": key["KeyArn"], "Tags": listed})
-            return [{"ResourceTagMappingList": found}]
-
-    return lambda service: Tagging() if service == "resourcegroupstaggingapi" else client(service)
 
 
 def test_anything_else_that_a_template_keeps_is_named_and_what_follows_its_owner_is_not(client: Client) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00|Z| UTC)?")
+REQUEST_ID = re.compile(r"(?<=#)[0-9a-f]{32}$")
 DAY = re.compile(r"(?<=#)\d{4}-\d\d-\d\d$")
 PATTERNS = (
     # the time, and a hash that contains it
@@ -30,9 +31,15 @@ MEASURED = {
     "p50_ms": "of staging",
     "p99_ms": "of staging, and its limit",
     "took": "of staging",
+    "resources": "of serving, from the function's log; LocalStack writes it elsewhere",
+    "estimate": "of performance: outcomes are drawn for rows in the order of their ids",
+    "estimated": "the same",
 }
 """Keys whose values are measurements."""
-RANDOM = ("prediction_id", "id", "expires")
+MEASURED_SIGNALS = ("freshness", "latency", "errors", "memory", "cost", "estimated performance")
+"""Kinds of signals whose figures are measurements; what they say is compared."""
+FIGURES = ("value", "low", "high", "expected", "effect", "p", "detail")
+RANDOM = ("prediction_id", "id", "expires", "request", "request_id")
 """Keys whose values are drawn, or follow from the time."""
 NO_ORDER = "prediction_id"
 """The rows of a list with this key are in the order of its values, which are drawn."""
@@ -138,7 +145,7 @@ class _Names:
             return self.text(pk)
         if sk.startswith("UPLOAD#"):
             sk = "#".join(sk.split("#")[:2])  # what identifies the write is another thing at each place
-        return DAY.sub("<day>", self.text(f"{pk} | {sk}"))
+        return REQUEST_ID.sub("<id>", DAY.sub("<day>", self.text(f"{pk} | {sk}")))
 
     def value(self, value: Json) -> Json:
         if isinstance(value, dict):
@@ -152,6 +159,8 @@ class _Names:
     def _member(self, key: str, parent: dict[str, Json]) -> Json:
         if key in MEASURED or key in RANDOM:
             return f"<{key}>" if parent[key] is not None else None
+        if key in FIGURES and parent.get("kind") in MEASURED_SIGNALS:
+            return f"<{key}>"
         if key == "bytes" and "uri" in parent:
             return "<bytes>"  # the documents themselves are compared
         if key == "window_end":

@@ -38,7 +38,7 @@ OPERATOR = "arn:aws:iam::000000000000:user/operator"
 NOBODY = "unknown"
 DECIDED_BY = (
     ("AUDIT#plums | AUDIT#MOVE#00000003", "/0/body/by"),
-    ("EVENT#plums", "/0/body/detail/by"),
+    ("EVENT#plums", "/2/body/detail/by"),
     ("ROUTE#plums | MOVE#00000003", "/0/body/by"),
     ("STATE#plums | STATE#00000001", "/0/body/by"),
     ("STATE#plums | STATE#00000002", "/0/body/by"),

@@ -84,6 +84,9 @@ def test_accepted_answers_let_new_code_pass_leave_a_trace_and_are_put_back(
     trace = json.loads(stack.store.latest(kept)[0])
     assert (trace["why"], trace["record"], trace["key"]) == ("missing ages were read as 0", RECORD, stack.key)
     assert trace["by"].startswith("arn:aws:") and trace["at"]
+    (entry,) = stack.registry.audit.all("m")
+    assert (entry.decision, entry.by, entry.why) == ("accept other answers", trace["by"], trace["why"])
+    assert entry.evidence["answers"]["uri"] == f"s3://artifacts/{kept}"
     assert main(["modelcycle-prod", "m", "3", "--deployed"]) == 0
     assert json.loads(stack.store.latest(stack.key)[0]) == RECORD
     put_json(stack.store, stack.key, {})  # as a later delivery of staging does

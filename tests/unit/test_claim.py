@@ -12,7 +12,7 @@ import pytest
 from modelcycle.claim import Arrival, ClaimRequest, arrival_of, claim
 from modelcycle.conclude import conclude, read_request
 from modelcycle.faults import BadMessage, Unknown
-from modelcycle.messages import Claimed, ConcludeRequest
+from modelcycle.messages import Claimed, ConcludeRequest, RetrainRequest
 from modelcycle.registry import Registry
 from modelcycle.store import AUTHOR, Listed
 from tests.fakes import MemoryStore, MemoryTable
@@ -213,3 +213,11 @@ def test_a_run_names_who_has_uploaded_its_file_if_they_have_said_so(
     claimed = model.claim("one")
     assert claimed.run is not None and claimed.run.author == author
     assert ("author" in claimed.wire()["run"]) == (author is not None)
+
+
+@pytest.mark.parametrize("kind", ["RunRequested", "RetrainingRequested"])
+def test_a_request_names_who_asked(kind: str) -> None:
+    event = {"detail-type": kind, "detail": {"model": "m", "by": "ann", "author": "arn:aws:iam::1:user/ann"}}
+    assert arrival_of(event).author == "arn:aws:iam::1:user/ann"
+    kept = RetrainRequest.from_event(event | {"detail-type": "RetrainingRequested", "id": "e1"}).detail
+    assert kept["author"] == "arn:aws:iam::1:user/ann", "the governor hands it on"

@@ -12,6 +12,7 @@ import pytest
 import cli.open_place
 import cli.signing
 from cli.main import main
+from cli.monitor import run_look
 from cli.screens.predictions import predictions_text
 from modelcycle.faults import Fault
 from modelcycle.messages import Watched
@@ -96,6 +97,15 @@ def test_every_time_in_json_has_one_form(
     found = times(json.loads(capsys.readouterr().out))
     assert found or "--run" in words
     assert [text for text in found if not TIME.fullmatch(text)] == []
+
+
+def test_a_look_by_hand_holds_what_was_answered_just_before(cloud: Cloud) -> None:
+    cloud.place.outputs["MonitoringArn"] = "arn:m"
+    answered = datetime.now(UTC)
+    run_look(cloud.place, "m")
+    assert answered < datetime.fromisoformat(cloud.states.started[-1]["at"]) <= answered + timedelta(seconds=5)
+    run_look(cloud.place, "m", AT)
+    assert cloud.states.started[-1] == {"model": "m", "at": AT.isoformat()}
 
 
 CANARY = [

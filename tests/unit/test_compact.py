@@ -60,7 +60,11 @@ def test_what_was_sent_of_a_column_is_kept_as_it_was_sent(tmp_path: Path) -> Non
     assert second == {"a": (None, None, 6), "h": (None, None, 6), "c": ("(masked)", None, 2)}
 
 
-def test_a_line_that_arrives_twice_counts_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sorted_rows", [4_000_000, 2])
+def test_a_line_that_arrives_twice_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sorted_rows: int
+) -> None:
+    monkeypatch.setattr(compacted_reading, "MAX_SORTED_ROWS", sorted_rows)
     store = MemoryStore("data")
     capture(store, NOON, "a", line(1, {"x": 1}), line(1, {"x": 1}), line(2, {"x": 2}))
     compacted(store)

@@ -14,7 +14,8 @@ from modelcycle.captured.manifest import Manifest
 from modelcycle.model.columns import Columns
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
-from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, rows, text
+from modelcycle.pseudonyms import pseudonym, pseudonym_key
+from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, is_of_erasures, rows, text
 from tests.versioned_store import Killed
 
 PLAN = sys.modules["modelcycle.erase.plan_erasure"]  # the package exports a function of this name
@@ -96,6 +97,13 @@ def test_outcomes_that_name_only_a_prediction_of_the_person_are_gone(erased: Era
     assert "id-4" in told and not {"id-3", "id-9"} & set(told)
 
 
+def test_the_manifest_of_scored_rows_has_their_new_hash(erased: ErasedModel) -> None:
+    folder = f"scored/{MODEL}/may.csv/j"
+    (file,) = json.loads(erased.data.latest(f"{folder}/manifest.json")[0])["results"]
+    body = erased.data.latest(f"{folder}/results-00000.csv")[0]
+    assert (file["sha256"], file["bytes"]) == (hashlib.sha256(body).hexdigest(), len(body))
+
+
 def test_the_receipt_counts_and_names_nobody(erased: ErasedModel) -> None:
     receipt = erased.receipt()
     assert (receipt["rows"], receipt["subjects"], receipt["why"]) == (10, 1, "request 7")
@@ -104,7 +112,7 @@ def test_the_receipt_counts_and_names_nobody(erased: ErasedModel) -> None:
     entry = erased.registry.audit.all(MODEL)[0]
     assert (entry.decision, entry.by) == ("erased", "ann")
     assert entry.evidence["receipt"]["sha256"] == erased.registry.erasures.all(MODEL)[0].receipt.sha256  # type: ignore[union-attr]
-    left = [key for key in erased.artifacts.everything() if "/erasures/" in key]
+    left = [key for key in erased.artifacts.everything() if is_of_erasures(f"artifacts/{key}")]
     assert sorted(key.rpartition("/")[2] for key in left) == ["receipt.json", "tombstones.json"]
 
 
@@ -129,9 +137,9 @@ def test_the_lease_is_free_and_the_files_that_were_rewritten_start_no_run(erased
 def test_a_look_changes_nothing_and_counts() -> None:
     model = ErasedModel()
     model.ask()
-    before = {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    before = {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
     assert model.run("find")["state"] == "found"
-    assert before == {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    assert before == {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
     preview = json.loads(model.artifacts.latest(f"{MODEL}/erasures/{ERASURE}/preview.json")[0])
     assert preview["classes"]["uploads"] == {"objects": 6, "rows": 10, "old": 2}
     assert preview["classes"]["test rows of a version"]["rows"] == 1
@@ -142,24 +150,24 @@ def test_a_look_changes_nothing_and_counts() -> None:
 def test_somebody_who_is_not_there_is_told_and_nothing_changes(subject: dict[str, str]) -> None:
     model = ErasedModel()
     model.ask(subject)
-    before = {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    before = {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
     model.run("find")
     preview = json.loads(model.artifacts.latest(f"{MODEL}/erasures/{ERASURE}/preview.json")[0])
     assert preview["objects"] == 0
     assert (preview["missing_columns"] == ["nobody"]) == ("nobody" in subject)
     assert bool(preview["alike"]) == (subject.get("person") == "p-000077")
     assert model.run()["rows"] == 0
-    assert before == {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    assert before == {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
 
 
 def test_more_rows_than_were_confirmed_are_refused_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PLAN, "MAX_UNASKED_ROWS", 5)
     model = ErasedModel()
     model.ask(rows=9)
-    before = {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    before = {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
     ended = model.run()
     assert ended["state"] == "refused" and "--rows 10" in ended["reason"]
-    assert before == {key: bodies for key, bodies in model.everything().items() if "/erasures/" not in key}
+    assert before == {key: bodies for key, bodies in model.everything().items() if not is_of_erasures(key)}
     assert model.registry.leases.holder(MODEL).execution == ""
     model.ask(rows=10)
     assert model.run()["state"] == "done"
@@ -180,7 +188,7 @@ def killed_at(write: int) -> ErasedModel:
     return model
 
 
-POINTS = [3, 40, 62, 84, 106, 128, 150, 172, 194, 216]
+POINTS = [3, 23, 45, 62, 84, 106, 128, 150, 172, 189]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +199,35 @@ def test_killed_anywhere_and_started_again_it_ends_the_same(erased: ErasedModel,
     assert model.found() == []
     assert model.everything() == erased.everything()
     assert model.registry.erasures.learned(MODEL).keys() == {1}
+
+
+def test_test_rows_without_the_column_are_found_by_their_snapshot() -> None:
+    model = ErasedModel(drops_id=True)
+    model.ask()
+    assert model.run()["state"] == "done" and model.found() == []
+    reference = model.version.reference
+    assert reference is not None
+    assert from_npz(model.artifacts.read(reference.labels))["values0"].tolist() == [0, 2, 3]
+
+
+class Keys:
+    """Makes the same HMAC of the same message, as KMS does."""
+
+    makes_macs = True
+
+    def mac(self, message: bytes) -> bytes:
+        return hashlib.sha256(message).digest()
+
+
+def test_rows_that_know_only_the_pseudonym_are_found() -> None:
+    model = ErasedModel()
+    model.keys = Keys()
+    name = pseudonym(pseudonym_key(model.keys, MODEL), PERSON)
+    body = f"person,age\n{name},39\nP-1,40\n".encode()
+    model.data.upload(f"landed/{MODEL}/main/2026/03/04/12/a.csv", body)
+    model.ask()
+    assert model.run()["state"] == "done"
+    assert model.data.latest(f"landed/{MODEL}/main/2026/03/04/12/a.csv")[0] == b"person,age\nP-1,40\n"
 
 
 def test_a_person_elsewhere_keeps_the_city_that_others_share() -> None:

@@ -281,3 +281,34 @@ def test_metrics_are_written_in_one_namespace_only() -> None:
                     if "cloudwatch:PutMetricData" in json.dumps(statement):
                         conditions.append(statement.get("Condition"))
     assert conditions == [{"StringEquals": {"cloudwatch:namespace": NAMESPACE}}]
+
+
+def test_only_register_signs_and_whatever_loads_a_version_checks_and_only_digests() -> None:
+    rights: dict[str, set[str]] = {}
+    for name, body in evaluated().items():
+        if body["Type"] != "AWS::IAM::Role" or not name.startswith("identity/"):
+            continue
+        policies = body["stack"].value(body["Properties"]["Policies"])
+        for statement in (one for policy in policies for one in policy["PolicyDocument"]["Statement"]):
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            used = {action for action in actions if action in ("kms:Sign", "kms:Verify")}
+            if used:
+                assert statement["Condition"] == {
+                    "StringEquals": {"kms:SigningAlgorithm": "ECDSA_SHA_256", "kms:MessageType": "DIGEST"}
+                }  # fmt: skip
+                rights.setdefault(name.removeprefix("identity/").removesuffix("Role"), set()).update(used)
+    seal = rights.pop("Seal", None)  # signs heads of the audit trail
+    assert seal is None or "kms:Sign" in seal
+    assert rights.pop("Register") == {"kms:Sign", "kms:Verify"}
+    assert rights == {name: {"kms:Verify"} for name in ("Stage", "Candidate", "Predict", "ScoreShard")}
+
+
+def test_without_keys_of_governance_none_is_made_and_none_is_named() -> None:
+    resources = evaluated(GovernanceKeys="off", DataKey="none")
+    assert not [name for name, body in resources.items() if body["Type"] == "AWS::KMS::Key"]
+    outputs = TEMPLATES["keys"]["Outputs"]
+    off = {
+        "GovernanceKeys": "off", "ExistingSigningKey": KEY, "ExistingPseudonymKey": "", "Stack": "mc", "Registry": "r",
+    }  # fmt: skip
+    stack = DeployedStack(TEMPLATES["keys"], off, {}, "eu-central-1", "123456789012")
+    assert {stack.value(output["Value"]) for output in outputs.values()} == {"none"}

@@ -16,6 +16,8 @@ import duckdb
 import numpy as np
 import pytest
 
+from modelcycle.captured import Cell
+from modelcycle.captured.answer_rows import MASKED, NULL, NUMBER, TEXT
 from modelcycle.engine import connect
 from modelcycle.model.fields import Field
 from modelcycle.model.labelled import Labelled
@@ -24,7 +26,7 @@ from modelcycle.model.signature import Signature
 from modelcycle.store import Listed
 from modelcycle.summarize import labelled as module
 from modelcycle.summarize.labelled import Joined, has_outcomes, join_labelled
-from modelcycle.summarize.traffic import Cell, Traffic
+from modelcycle.summarize.traffic import Traffic
 from tests.fakes import MemoryStore
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
@@ -82,9 +84,7 @@ class Live:
     @contextmanager
     def traffic(self) -> Iterator[tuple[Traffic, Path]]:
         with TemporaryDirectory() as name, connect(Path(name), "test") as engine:
-            cells = ", ".join(
-                f"text{n} VARCHAR, number{n} DOUBLE, sent{n} BOOLEAN, masked{n} BOOLEAN" for n in range(len(COLUMNS))
-            )
+            cells = ", ".join(f"text{n} VARCHAR, number{n} DOUBLE, kind{n} UTINYINT" for n in range(len(COLUMNS)))
             engine.execute(
                 f"""CREATE TABLE answered (prediction_id VARCHAR, "at" TIMESTAMPTZ, version INTEGER, prediction VARCHAR,
                     no DOUBLE, yes DOUBLE, {cells})"""
@@ -94,7 +94,7 @@ class Live:
                 engine.connection.executemany(f"INSERT INTO answered VALUES ({', '.join('?' * len(rows[0]))})", rows)
             yield Traffic(
                 engine, "answered",
-                {name: Cell(f"text{n}", f"number{n}", f"sent{n}", f"masked{n}") for n, name in enumerate(COLUMNS)},
+                {name: Cell(f"text{n}", f"number{n}", f"kind{n}") for n, name in enumerate(COLUMNS)},
                 {"no": "no", "yes": "yes"},
             ), Path(name)  # fmt: skip
 
@@ -104,7 +104,8 @@ class Live:
         for name in COLUMNS:
             value = one["instance"].get(name)
             number = float(value) if isinstance(value, int | float) else None
-            row += [None if value is None else str(value), number, name in one["instance"], value == "(masked)"]
+            kind = MASKED if value == "(masked)" else NULL if value is None else NUMBER if number is not None else TEXT
+            row += [None if value is None else str(value), number, kind if name in one["instance"] else None]
         return row
 
 

@@ -14,8 +14,9 @@ from modelcycle.messages import Signal
 from modelcycle.model.columns import Texts
 from modelcycle.model.labelled import Labelled
 from modelcycle.monitor.change_point import change_point, periods, rise
+from modelcycle.monitor.days import OF_PROBABILITIES, measure_days
 from modelcycle.monitor.judged_rows import judged_rows, reference_rows
-from modelcycle.monitor.performance import OF_PROBABILITIES, Performance, performance_signals, probability_of_worse
+from modelcycle.monitor.performance import Performance, performance_signals, probability_of_worse
 from modelcycle.spec import Monitoring
 from tests.unit.live_rows import START, classes, days_window, labelled, numbers, spread
 
@@ -28,6 +29,9 @@ def judge(rows: Labelled | None, window: tuple[datetime, datetime], **changed: A
     }  # fmt: skip
     expected, interval = changed.pop("expected", 0.9), changed.pop("interval", (0.88, 0.92))
     arguments = known | changed
+    if thresholds := arguments.pop("thresholds", None):
+        thresholds = {arguments["version"]: arguments["threshold"]} | thresholds
+        arguments["measured"] = measure_days(rows, arguments["task"], thresholds)
     return performance_signals(rows, {arguments["metric"]: expected}, interval, **arguments)
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelcycle.captured import Cell
 from modelcycle.cells.reading import ColumnType
 from modelcycle.engine import connect
 from modelcycle.model.profile import ColumnProfile
-from modelcycle.summarize.traffic import MISSING, UNPARSED, VALUE, Cell, typed_rows
+from modelcycle.summarize.traffic import MISSING, UNPARSED, VALUE, typed_rows
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_a_live_value_is_read_as_in_training(
         engine.execute(
             "CREATE TABLE sent AS SELECT unnest($1::VARCHAR[]) AS c, unnest($2::DOUBLE[]) AS n", [texts, numbers]
         )
-        rows = typed_rows("sent", [(Cell("c", "n", "true", "false"), profile)], [""], {})
+        rows = typed_rows("sent", [(Cell("c", "n", "2"), profile)], [""], {})
         found = engine.execute(f"SELECT * FROM {rows}").fetchall()
     for (value, held), expected in zip(found, read, strict=True):
         if expected in (MISSING, UNPARSED):

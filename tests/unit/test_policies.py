@@ -116,8 +116,8 @@ def test_evidence_that_nobody_has_is_named_with_what_to_do() -> None:
     assert broken(missing) == [
         "the evidence 'fairness' is on record: missing: metrics by sensitive group; name `sensitive_columns` in the"
         " pipeline file",
-        "the evidence 'about.oversight' is on record: missing: who can overrule an answer, and how; Article 14 of the AI"
-        " Act; write `about.oversight` in the pipeline file",
+        "the evidence 'about.oversight' is on record: missing: who can overrule an answer, and how; Article 14 of the"
+        " AI Act; write `about.oversight` in the pipeline file",
     ]
 
 

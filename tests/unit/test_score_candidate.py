@@ -201,8 +201,8 @@ def test_many_rows_are_scored_in_batches_and_alike() -> None:
 
 def test_a_prediction_is_a_class_or_a_short_number() -> None:
     binary, value = train("binary").signature, train("regression").signature
-    assert predictions(np.array([[0.5, 0.5], [0.6, 0.4]], dtype=np.float32), binary) == ["yes", "no"]
-    assert predictions(np.array([[0.1]], dtype=np.float32), value) == [0.1]
+    assert predictions(np.array([[0.5, 0.5], [0.6, 0.4]], dtype=np.float32), binary, Columns({})) == ["yes", "no"]
+    assert predictions(np.array([[0.1]], dtype=np.float32), value, Columns({})) == [0.1]
 
 
 def test_groups_of_every_type_of_column() -> None:

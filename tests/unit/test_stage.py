@@ -14,6 +14,7 @@ from modelcycle.model.answer import answer, load_version
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.request import MAX_REQUEST_BYTES
 from modelcycle.model.scoring import Scores
+from modelcycle.policy import Shelf, parse_policy
 from modelcycle.proxy_requests import proxy_request
 from modelcycle.registry import Registry, Route
 from modelcycle.score_candidate import score_candidate
@@ -44,12 +45,16 @@ class Registered:
         self.data = before.data if before else MemoryStore("data")
         self.function = ServingFunction(self.registry, self.store)
 
-    def stage(self, *ask: str, always: bool = False) -> Staged:
+    def stage(self, *ask: str, always: bool = False, policy: str = "", author: str | None = None) -> Staged:
         request = self.cycle.stage(self.scored, self.version)
+        request = request.model_copy(update={"run": request.run.model_copy(update={"author": author})})
         request = request.model_copy(update={"validate_": request.validate_.model_copy(update={"ask": list(ask)})})
-        return stage(
-            request, Places(self.store, self.data, self.registry, self.function, UNSIGNED, "c", approval=always)
+        text = f"name: strict\nversion: 1\nmodels: ['*']\n{policy}"
+        policies = Shelf({"strict.yaml": parse_policy(text)}) if policy else None
+        places = Places(
+            self.store, self.data, self.registry, self.function, UNSIGNED, "c", approval=always, policies=policies
         )
+        return stage(request, places)
 
     def report(self) -> Any:
         return json.loads(self.store.read(self.stage().report))
@@ -137,6 +142,21 @@ def test_a_stack_may_ask_for_the_approval_of_each_version_whatever_its_pipeline_
         == "the rows are few; every version of this stack needs an approval"
     )
     assert result.ask == ["the rows are few", "every version of this stack needs an approval"]
+
+
+@pytest.mark.parametrize(("policy", "author", "sentence"), [
+    ("approvals: {needed: 1}\n", None, "policy strict asks for 1 approval"),
+    ("approvals: {needed: 2}\n", "arn:ann", "policy strict asks for 2 approvals by different people"),
+    ("approvals: {needed: 1, four_eyes: true}\n", "arn:ann", "policy strict asks for 1 approval, not by arn:ann"),
+    (
+        "approvals: {needed: 1, four_eyes: true}\n", None,
+        "policy strict asks for 2 approvals by different people: nobody knows who started the run",
+    ),
+])  # fmt: skip
+def test_a_version_waits_where_its_policy_asks(policy: str, author: str | None, sentence: str) -> None:
+    run = Registered(approval={"required": False})
+    result = run.stage(policy=policy, author=author)
+    assert result.approval and result.ask == [sentence] and run.state == "awaiting_approval"
 
 
 def test_a_second_delivery_returns_the_first_verdict_and_moves_nothing() -> None:

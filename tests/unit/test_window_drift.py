@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact
@@ -32,6 +36,20 @@ def test_the_p_values_of_tables_by_chance_are_even() -> None:
             p = table.p_values(drawn)
             for limit in (0.2, 0.05, 0.01):  # a combination of tests is a little too careful, never bold
                 assert (p <= limit).mean() <= limit * 1.15 + 3 * (limit / 4_000) ** 0.5
+
+
+def test_tables_of_many_rows_by_chance_need_no_rows_drawn() -> None:
+    rng = np.random.default_rng(0)
+    shares = np.arange(4, 16) / np.arange(4, 16).sum()
+    table = binned_table(
+        "input drift", "x", *(rng.multinomial(rows, shares).tolist() for rows in (90_000, 40_000)), True
+    )
+    assert len(table.reference) == 12 and table.fewest_expected > 1_000
+    quick, drawn = table.p_by_chance(rng, 40_000, 0.1), table.p_values(table.by_chance(rng, 40_000))
+    for limit in (0.1, 0.03, 0.01, 0.003):
+        expected = (drawn <= limit).mean()
+        assert abs((quick <= limit).mean() - expected) < 4 * (2 * expected / 40_000) ** 0.5
+    assert set(quick[quick > 0.1]) == {1.0}
 
 
 @pytest.mark.parametrize(
@@ -156,6 +174,17 @@ def test_columns_that_change_together_are_found_and_named() -> None:
     assert "c0" in signal.detail and "c1" in signal.detail and "c3" not in signal.detail
     calm = joint_drift(summary(rows=2_000), sample(rows[0][::2], rows[0][1::2], texts), LIMITS, 0.01)
     assert calm.state == "ok" and calm.detail == ""
+
+
+def test_the_limit_of_threads_holds_for_scikit_learn_though_nothing_has_loaded_it() -> None:
+    code = """
+from modelcycle.monitor.one_thread import one_thread
+from threadpoolctl import threadpool_info
+with one_thread():
+    print([one["num_threads"] for one in threadpool_info() if one["user_api"] == "openmp"])
+"""
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120)
+    assert set(json.loads(shown.stdout)) == {1}
 
 
 def test_later_dates_and_masked_columns_do_not_tell_rows_apart() -> None:

@@ -74,7 +74,10 @@ def permissions(stack: str, resources: Resources, region: str, account: str) -> 
     schedule_roles = [f"arn:aws:iam::{account}:role/{name}" for name in roles if "ScheduleRole" in name]
     grants: list[tuple[str, list[str]]] = [
         ("s3:ListBucket s3:ListBucketVersions s3:GetBucketVersioning", [f"arn:aws:s3:::{name}" for name in buckets]),
-        ("s3:GetObject s3:GetObjectVersion s3:PutObject", [f"arn:aws:s3:::{name}/*" for name in buckets]),
+        ("s3:GetObject s3:GetObjectVersion", [f"arn:aws:s3:::{name}/*" for name in buckets]),
+        # who could write seals could hide that the audit trail was cut off
+        ("s3:PutObject", [f"arn:aws:s3:::{name}/*" for name in buckets if "seals" not in name.lower()]),
+        ("kms:Verify", [f"arn:aws:kms:{scope}:key/{key}" for key in ids.get("AWS::KMS::Key", [])]),
         ("s3:DeleteObject", [f"arn:aws:s3:::{name}/raw/*" for name in buckets]),
         ("dynamodb:GetItem dynamodb:Query dynamodb:BatchGetItem", tables + [f"{arn}/index/*" for arn in tables]),
         ("kms:GetPublicKey", keys),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from modelcycle.store import ChangingStore, Listed
 MAX_PARQUET_BYTES = 2 * 2**30  # of one window; a function's disk has 4 GiB
 MAX_WAITING_OBJECTS = 5_000  # that are read though they are not compacted
 MAX_WAITING_BYTES = 256 * 2**20  # of these, as they are stored
+MAX_SORTED_ROWS = 4_000_000
+ROW_ID = {"row_id": "BIGINT"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Window:
     def create_rows(self, engine: Any, name: str = "answered", *, shadows: bool = False) -> None:
         """Create the view `name`: the rows of the window, each prediction id once.
 
-        Its columns are those of `answer_rows.FIXED` (quote "at"), and those that `cells` and `probabilities` name.
+        Its columns are those of `answer_rows.FIXED` (quote "at"), those that `cells` and `probabilities` name, and
+        `row_id` (BIGINT), which numbers the rows in the order of the files.
 
         Parameters
         ----------
@@ -67,26 +71,49 @@ class Window:
         shadows : with the rows of shadow versions, which no client has seen
         """
         if not self.files:
-            columns = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in FIXED.items())
+            columns = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in (FIXED | ROW_ID).items())
             engine.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} WHERE false")
             return
-        files = f"[{', '.join(map(literal, self.files))}]"
-        rows = f"read_parquet({files}, union_by_name = true, filename = true, file_row_number = true)"
-        engine.execute(
-            f"""CREATE OR REPLACE TABLE {name}_again AS
-                WITH doubles AS (SELECT hash(prediction_id) AS id FROM read_parquet({files}, union_by_name = true)
-                  GROUP BY 1 HAVING count(*) > 1)
-                SELECT filename, file_row_number FROM {rows} WHERE hash(prediction_id) IN (FROM doubles)
-                QUALIFY row_number() OVER (PARTITION BY prediction_id ORDER BY "at", filename, file_row_number) > 1"""
+        files = f"read_parquet([{', '.join(map(literal, self.files))}], union_by_name = true, file_row_number = true)"
+        rows = (
+            f"(SELECT * EXCLUDE (file_row_number), file_index::BIGINT << 32 | file_row_number AS row_id FROM {files})"
         )
-        again: int = engine.execute(f"SELECT count(*) FROM {name}_again").fetchone()[0]
-        once = f"ANTI JOIN {name}_again USING (filename, file_row_number)" if again else ""
+        again = _doubles(engine, files)
+        once = ""
+        if again:
+            engine.execute(
+                f"""CREATE OR REPLACE TABLE {name}_again AS SELECT row_id FROM {rows}
+                    WHERE hash(prediction_id) IN (SELECT unnest($1::UBIGINT[]))
+                    QUALIFY row_number() OVER (PARTITION BY prediction_id ORDER BY "at", row_id) > 1""",
+                [again],
+            )
+            once = f"ANTI JOIN {name}_again USING (row_id)"
         seen = "" if shadows else " AND shadow IS NOT TRUE"
         engine.execute(
-            f"""CREATE OR REPLACE VIEW {name} AS SELECT * EXCLUDE (filename, file_row_number) FROM {rows} {once}
+            f"""CREATE OR REPLACE VIEW {name} AS SELECT * FROM {rows} {once}
                 WHERE "at" >= '{self.start.isoformat()}'::TIMESTAMPTZ AND "at" < '{self.end.isoformat()}'::TIMESTAMPTZ
                 {seen}"""
         )
+
+
+def _doubles(engine: Any, files: str) -> list[int]:
+    """Return the hashes of prediction ids that occur more than once.
+
+    Sorting takes a third of the time of grouping; only MAX_SORTED_ROWS hashes are in memory at once.
+    """
+    import numpy as np
+
+    rows: int = engine.execute(f"SELECT count(*) FROM {files}").fetchone()[0]
+    parts = max(math.ceil(rows / MAX_SORTED_ROWS), 1)
+    found: list[int] = []
+    for part in range(parts):
+        of_part = f"WHERE hash % {parts} = {part}" if parts > 1 else ""
+        hashes = engine.execute(
+            f"SELECT hash FROM (SELECT hash(prediction_id) AS hash FROM {files}) {of_part}"
+        ).fetchnumpy()["hash"]
+        hashes.sort()
+        found += np.unique(hashes[1:][hashes[1:] == hashes[:-1]]).tolist()
+    return found
 
 
 def open_window(data: ChangingStore, model: str, start: datetime, end: datetime, folder: Path) -> Window:

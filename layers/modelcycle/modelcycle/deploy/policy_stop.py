@@ -37,6 +37,7 @@ def stopped_by_policy(
     if held is None:
         return None
     why, ends = held
+    _record(request, policy, "frozen", why, registry)
     seconds = min((ends - now).total_seconds(), MAX_WAIT.total_seconds())
     return _answer(
         request, version, weight, done=False, wait_seconds=max(MIN_WAIT_SECONDS, round(seconds)), held=why
@@ -54,15 +55,18 @@ def _withdrawn(
     )  # fmt: skip
     if moved:
         return _answer(request, version, 0, done=True, overruled=True, held=fault.what)
-    registry.audit.add(
-        request.model,
-        keys.decision_by_policy(request.version, request.rollout, request.step),
-        Entry(
-            subject=f"version {request.version}", decision="stopped", by=policy.title, why=fault.what,
-            evidence=evidence,
-        ),
-    )  # fmt: skip
+    _record(request, policy, "stopped", fault.what, registry)
     raise fault
+
+
+def _record(request: DeployRequest, policy: Policy, decision: str, why: str, registry: Registry) -> None:
+    """Write what the policy has decided about this step, once."""
+    name = keys.decision_by_policy(request.version, request.rollout, request.step, decision)
+    entry = Entry(
+        subject=f"version {request.version}", decision=decision, by=policy.title, why=why,
+        evidence={"policy": policy.sha},
+    )  # fmt: skip
+    registry.audit.add(request.model, name, entry)
 
 
 def _answer(

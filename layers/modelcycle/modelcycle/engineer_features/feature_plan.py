@@ -106,7 +106,9 @@ def _plan_by_name(name: str, pipeline: Pipeline) -> Planned | None:
     if name in pipeline.group_by:
         return Planned(column=name, treatment="left_out", why="listed in group_by")
     if name in pipeline.sensitive_columns and not pipeline.features.use_sensitive:
-        return Planned(column=name, treatment="left_out", why="sensitive: used for fairness metrics only")
+        by_group = pipeline.fairness.mitigate == "thresholds"
+        why = "no feature, but its groups have thresholds" if by_group else "used for fairness metrics only"
+        return Planned(column=name, treatment="left_out", why=f"sensitive: {why}")
     return None
 
 

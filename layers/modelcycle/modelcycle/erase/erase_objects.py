@@ -14,12 +14,14 @@ from modelcycle.captured.manifest import Manifest, Part
 from modelcycle.engine import connect
 from modelcycle.erase import arrays, references, tables
 from modelcycle.erase.graphs import without_texts
+from modelcycle.erase.parquet_files import find_rows
 from modelcycle.erase.places import Place, Treatment, place_of
 from modelcycle.erase.subjects import Subjects
 from modelcycle.erase.text_files import faults_of_reading
 from modelcycle.erase.work import Count, Found, Positions, Task, Tombstone, Work
 from modelcycle.erasing_store import ERASURE, ObjectVersion, S3ErasingStore
 from modelcycle.faults import BadPipeline, NotAllowed, Unknown
+from modelcycle.key_service import KeyService
 from modelcycle.messages import Artifact, ErasedObjects, EraseObjectsRequest
 from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline, parse
@@ -31,13 +33,18 @@ SHARED = ("captures/2", "captures-failed/", "landed/_quarantine/")  # with the l
 
 
 def erase_objects(
-    request: EraseObjectsRequest, *, data: S3ErasingStore, artifacts: S3ErasingStore, registry: Registry
-) -> ErasedObjects:
+    request: EraseObjectsRequest, *, data: S3ErasingStore, artifacts: S3ErasingStore, registry: Registry,
+    keys: KeyService | None = None,
+) -> ErasedObjects:  # fmt: skip
     """Look for the subjects in the objects of a batch, or erase them there.
 
     Before anything is changed, a tombstone says what will be. An object that is rewritten has its new hash on record
     before it has its new bytes. So a step that is killed anywhere goes on when it is called again, and one that is
     called twice changes nothing the second time.
+
+    Parameters
+    ----------
+    keys : of pseudonyms; None: the stack has none
 
     Raises
     ------
@@ -46,11 +53,10 @@ def erase_objects(
     """
     work = Work(artifacts, request.model, request.erasure)
     with TemporaryDirectory() as name, connect(Path(name), STEP) as engine:
-        eraser = _Eraser(request, work, data, artifacts, registry, engine, Path(name))
+        eraser = _Eraser(request, work, data, artifacts, registry, keys, engine, Path(name))
         for task in work.batch(request.round, request.batch):
             eraser.do(task)
-        if request.phase == "find":
-            work.keep_found(request.round, request.batch, eraser.found)
+        work.keep_found(request.round, request.batch, eraser.found)
         return ErasedObjects(
             model=request.model, erasure=request.erasure, batch=request.batch, objects=eraser.looked_at,
             changed=eraser.changed,
@@ -68,14 +74,14 @@ class _Eraser:
 
     def __init__(
         self, request: EraseObjectsRequest, work: Work, data: S3ErasingStore, artifacts: S3ErasingStore,
-        registry: Registry, engine: Any, folder: Path,
+        registry: Registry, keys: KeyService | None, engine: Any, folder: Path,
     ) -> None:  # fmt: skip
         self.model, self.erasure = request.model, request.erasure
         self.erasing = request.phase == "erase"
         self.work, self.registry, self.engine, self.folder = work, registry, engine, folder
         self.stores = {"data": data, "artifacts": artifacts}
         self.known = work.known()
-        self.subjects = work.subjects(self.known)
+        self.subjects = work.subjects(self.known, keys)
         self.traces = work.traces(self.known)
         self.versions = registry.versions.all(request.model)
         self.kept = references.kept_keys(self.versions, artifacts.bucket)
@@ -126,7 +132,7 @@ class _Eraser:
         except Unknown:
             return False, None
         except NotAllowed as fault:
-            self.found.held[f"{bucket}/{one.key}"] = fault.what
+            self.found.unread = sorted({*self.found.unread, f"{bucket}/{one.key} ({fault.what})"})
             return False, None
         self.looked_at += 1
         was = _sha256(path)
@@ -135,10 +141,16 @@ class _Eraser:
             held, left = self._without(path, one, place, was, target)
         except faults_of_reading() as fault:
             self._unread(bucket, one, path, str(fault).partition("\n")[0])
+            if self.erasing and one.key.endswith(".parquet"):  # it was read, and could not be written
+                self.found.held[f"{bucket}/{one.key}"] = str(fault).partition("\n")[0]
             path.unlink(missing_ok=True)
             return False, was
         try:
             if not held:
+                return False, was
+            name = f"{bucket}/{one.key}"
+            if name in self.known.held:  # an earlier round could not change it
+                self.found.held[name] = self.known.held[name]
                 return False, was
             self.changed += 1
             self._count(place, one)
@@ -291,6 +303,10 @@ class _Eraser:
         return {name: f'"c{number}"' for number, name in enumerate(manifest["columns"])}
 
     def _document(self, body: bytes, key: str, place: Place, target: Path) -> tuple[bool, bool]:
+        if key.startswith("scored/") and key.endswith("/manifest.json"):
+            told = json.loads(body)
+            if self._has_new_hashes(told):
+                return self._write(target, json.dumps(told, sort_keys=True, ensure_ascii=False).encode()), True
         if key.endswith("/preprocess/contract.json") or key.endswith("/collect/manifest.json"):
             self._note_run(body, place)
         if not self.traces.texts and not self.traces.rows:
@@ -310,6 +326,16 @@ class _Eraser:
                 return False, True
         cleaned = self.traces.in_text(text)
         return cleaned != text and self._write(target, cleaned.encode()), True
+
+    def _has_new_hashes(self, manifest: dict[str, Any]) -> bool:
+        """Give the results of a scoring job, in its manifest, the hashes that they have since they were rewritten."""
+        changed = False
+        for file in manifest.get("results", []):
+            found = self.registry.erasures.rewritten(self.model, self.stores["data"].bucket, file["key"])
+            if found is not None and found.now not in (None, file["sha256"]):
+                file |= {"sha256": found.now, "bytes": found.bytes}
+                changed = True
+        return changed
 
     def _note_run(self, body: bytes, place: Place) -> None:
         """Note a run whose snapshot was made of files that hold the subjects."""
@@ -421,6 +447,10 @@ class _Eraser:
             rows = references.test_rows_of(artifacts.read(version.reference.features), self.subjects)
         except Unknown:
             return
+        if rows is None:  # the column was dropped before training: the snapshot still has it
+            rows = self._test_rows_by_snapshot(version)
+        if rows is None:
+            return
         if not rows:
             return
         files = references.files_of(version.reference)
@@ -428,6 +458,58 @@ class _Eraser:
         self.found.references.append(Positions(version=version.version, rows=rows, was=was))
         self._add_count("test rows of a version", Count(objects=len(files), rows=len(rows)))
         self.changed += len(files)
+
+    def _test_rows_by_snapshot(self, version: Version) -> list[int] | None:
+        """Return the positions of the subjects among the test rows by way of the snapshot; None if it is gone."""
+        assert version.reference is not None
+        run = references.run_of(version.reference.features)
+        artifacts = self.stores["artifacts"]
+        folder = self._snapshot_of(run)
+        try:
+            parts = artifacts.latest(f"{self.model}/runs/{run}/preprocess/parts.npz")[0]
+        except Unknown:
+            folder = None
+        if folder is None:
+            if run in self.known.runs:
+                key = version.reference.features.uri.removeprefix(f"s3://{artifacts.bucket}/")
+                self.found.held[f"artifacts/{key}"] = (
+                    f"the test rows of version {version.version} have lost the column, and so has their snapshot: a new"
+                    " run has others"
+                )
+            return None
+        names, rows, first = self._names_of_snapshot(f"{folder}x") or {}, list[int](), 0
+        for listed in artifacts.list(f"{folder}rows-"):
+            path = self._path(listed.key)
+            path.write_bytes(artifacts.latest(listed.key)[0])
+            found = find_rows(self.engine, path, self.subjects, names)
+            rows += [first + int(row["_row"]) for row in found]
+            first += self.engine.execute(f"SELECT count(*) FROM read_parquet({literal(path)})").fetchone()[0]
+            path.unlink()
+        return references.positions_in_test(parts, rows)
+
+    def _snapshot_of(self, run: str) -> str | None:
+        """Return the folder of the snapshot that a run was made of, perhaps an earlier run's; None if it is gone."""
+        artifacts, prefix = self.stores["artifacts"], f"{self.model}/runs/"
+
+        def contents(key: str) -> list[str] | None:
+            try:
+                told = json.loads(artifacts.latest(key)[0])
+            except Unknown:
+                return None
+            files = told.get("files") or told.get("objects") or []
+            return [file.get("content") or file.get("sha256") for file in files if "traffic" not in file]
+
+        wanted = contents(f"{prefix}{run}/preprocess/contract.json")
+        folders = [one.key.removesuffix("manifest.json") for one in artifacts.list(prefix)
+                   if one.key.endswith("/collect/manifest.json")]  # fmt: skip
+        return next(
+            (
+                folder for folder in sorted(folders, key=lambda one: f"/{run}/" not in one)
+                if wanted is not None and contents(f"{folder}manifest.json") == wanted
+                and any(artifacts.list(f"{folder}rows-"))
+            ),
+            None,
+        )  # fmt: skip
 
     def _count_left(self, version: Version, positions: Positions) -> int:
         """Return how many files have the rows that were found in them earlier: a kill may have come between two."""

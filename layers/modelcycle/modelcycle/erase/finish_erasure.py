@@ -135,8 +135,8 @@ def _mark_versions(
         runs = {artifact.uri.split("/runs/")[-1].split("/")[0] for artifact in (version.profile, version.plan)}
         if version.version not in tested and not runs & set(known.runs):
             continue
-        graphs = {f"artifacts/{one.uri.removeprefix(f's3://{artifacts.bucket}/')}" for one in (version.onnx,)}
-        learned[version.version] = bool(graphs & known.held.keys())
+        graph = version.onnx.uri.removeprefix(f"s3://{artifacts.bucket}/")
+        learned[version.version] = f"artifacts/{graph}" in known.held
         registry.erasures.mark(request.model, version.version, request.erasure, holds_texts=learned[version.version])
     return learned
 
@@ -161,7 +161,5 @@ def _own_arrivals(model: str, data: S3ErasingStore, registry: Registry, work: Wo
 def _delete_work(work: Work, artifacts: S3ErasingStore) -> None:
     """Delete all versions of what names the person; the request goes last, so that a kill before it is taken up."""
     request = request_key(work.model, work.erasure)
-    kept = {f"{work.prefix}{name}" for name in ("receipt.json", "tombstones.json")}
-    ours = [one for one in artifacts.versions(work.prefix) if one.key not in kept]
-    for one in sorted(ours, key=lambda one: one.key == request):
+    for one in sorted(artifacts.versions(work.prefix), key=lambda one: one.key == request):
         artifacts.delete_version(one)

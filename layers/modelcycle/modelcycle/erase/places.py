@@ -105,8 +105,8 @@ def _in_data(model: str, key: str) -> Place | None:
 
 
 def _in_artifacts(model: str, key: str) -> Place | None:
-    if key.startswith(f"{model}/erasures/"):
-        return None
+    if key.startswith(f"{model}/erasures/") or key.endswith("/register/model.sig"):
+        return None  # hashes alone
     if key.startswith("_scoring/"):
         return Place("scoring jobs", Treatment.SCRATCH)
     if key.startswith("_monitoring/"):

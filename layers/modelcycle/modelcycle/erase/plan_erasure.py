@@ -59,6 +59,7 @@ def plan_erasure(
     known = work.known()
     number = request.round - known.base
     if request.phase == "erase":
+        known.held |= work.found(request.round).held
         return _round(answer, work, known, request.round + 1, data, artifacts)
     found = work.found(request.round)
     known.learn(found)

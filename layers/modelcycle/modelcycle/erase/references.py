@@ -27,10 +27,19 @@ def files_of(rows: ReferenceRows) -> dict[str, Artifact]:
     return files | ({"recent": rows.recent} if rows.recent is not None else {})
 
 
-def test_rows_of(features: bytes, subjects: Subjects) -> list[int]:
-    """Return the positions of the subjects among the test rows, by the columns that identify them."""
+def test_rows_of(features: bytes, subjects: Subjects) -> list[int] | None:
+    """Return the positions of the subjects among the test rows; None if these have no column that identifies them."""
     positions = positions_of(features, subjects)
-    return [] if positions is None else [int(position) for position in positions]
+    return None if positions is None else [int(position) for position in positions]
+
+
+def run_of(features: Artifact) -> str:
+    """Return the run that has written test rows.
+
+    >>> run_of(Artifact(uri="s3://artifacts/holdout/features/churn/r1.npz", sha256="", bytes=1))
+    'r1'
+    """
+    return features.uri.rpartition("/")[2].removesuffix(".npz")
 
 
 def positions_in_test(parts: bytes, snapshot_rows: Iterable[int], test_part: int = 2) -> list[int]:

@@ -6,6 +6,7 @@ packed again, without a time, so that equal rows give equal bytes.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -14,6 +15,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO, cast
 
@@ -172,18 +174,31 @@ def plain_text(source: Path, name: str, encoding: str | None) -> PlainText:
         for _ in text.lines():
             pass
     except NotUtf8:
-        return text.in_certain_encoding()
-    return text
+        text = text.in_certain_encoding()
+    return replace(text, encoding=_in_this_order(text))
+
+
+def _in_this_order(text: PlainText) -> str:
+    """Return the encoding with its order of bytes: `utf-16` would write a mark of its own for each piece."""
+    if text.encoding not in ("utf-16", "utf-32"):
+        return text.encoding
+    with open_bytes(text) as file:
+        mark = file.read(4)
+    if text.encoding == "utf-32":
+        return "utf-32-be" if mark == codecs.BOM_UTF32_BE else "utf-32-le"
+    return "utf-16-be" if mark[:2] == codecs.BOM_UTF16_BE else "utf-16-le"
 
 
 @contextmanager
 def opened_text(text: PlainText) -> Iterator[TextIO]:
     """Open a file for reading, with its line ends as they are."""
-    with (
-        gzip.open(text.source) if text.gzipped else text.source.open("rb") as raw,
-        io.TextIOWrapper(cast(BinaryIO, raw), text.encoding, newline="") as file,
-    ):
+    with open_bytes(text) as raw, io.TextIOWrapper(raw, text.encoding, newline="") as file:
         yield file
+
+
+def open_bytes(text: PlainText) -> BinaryIO:
+    """Open the bytes of a file, unpacked."""
+    return cast(BinaryIO, gzip.open(text.source)) if text.gzipped else text.source.open("rb")
 
 
 def write_text(pieces: Iterable[str], like: PlainText, target: Path) -> None:

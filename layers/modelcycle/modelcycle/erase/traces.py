@@ -61,7 +61,8 @@ class Traces:
     def numbers(self) -> frozenset[float]:
         """The numbers, in the single precision in which tables and profiles hold them."""
         found = (float(text) for text in self.texts if NUMBER.fullmatch(text))
-        return frozenset(float(np.float32(number)) for number in found if abs(number) < 1e38)
+        single = {np.float32(number) for number in found if abs(number) < 1e38}
+        return frozenset(float(number) for number in single if tells_apart(str(number)))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:

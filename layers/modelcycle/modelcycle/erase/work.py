@@ -1,13 +1,14 @@
-"""What an erasure knows while it runs: objects in its own folder, which its last step deletes with all versions.
+"""What an erasure knows while it runs: objects in a folder of its own, which its last step deletes with all versions.
 
-    request.json             who is erased (`Wanted`)
-    work/salt.json           a random text, which exists nowhere else
-    work/round-00.json       the parts of the work of a round: a list of lists of tasks
-    work/found-00-0007.json  what a part has found (`Found`)
-    work/known.json          what all parts have found so far
-    tombstones/{hash}.json   what a part was about to change, written before it did
+    _erasing/model={model}/{erasure}/
+        request.json            who is erased (`Wanted`)
+        salt.json               a random text, which exists nowhere else
+        round-00.json           the parts of the work of a round: a list of lists of tasks
+        found-00-0007.json      what a part has found (`Found`)
+        known.json              what all parts have found so far
+        tombstones/{hash}.json  what a part was about to change, written before it did
 
-The tombstones of all parts become `tombstones.json`, which stays, with `receipt.json`.
+What stays lies under {model}/erasures/{erasure}/: the tombstones of all parts, the receipt, and a preview of counts.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ from pydantic import BaseModel, ConfigDict
 from modelcycle.erase.subjects import Subjects
 from modelcycle.erase.traces import Traces
 from modelcycle.faults import BadMessage, Unknown
+from modelcycle.key_service import KeyService
 from modelcycle.messages import Artifact, Wanted
-from modelcycle.messages.erasure import erasure_prefix, request_key
+from modelcycle.messages.erasure import erasure_prefix, request_key, work_prefix
+from modelcycle.personal.encryption import encrypt, encryption_key
+from modelcycle.pseudonyms import pseudonym, pseudonym_key
 from modelcycle.store import S3Store
 
 MAX_KEPT_ROWS = 20_000  # rows of subjects whose cells are remembered, to recognize them where no id stands
@@ -144,7 +148,8 @@ class Work:
 
     def __init__(self, artifacts: S3Store, model: str, erasure: str) -> None:
         self.artifacts, self.model, self.erasure = artifacts, model, erasure
-        self.prefix = erasure_prefix(model, erasure)
+        self.prefix = work_prefix(model, erasure)
+        self.kept = erasure_prefix(model, erasure)
 
     def wanted(self) -> Wanted:
         """Return the request.
@@ -168,42 +173,54 @@ class Work:
 
     def salt(self) -> str:
         """Return the random text of this erasure; the first caller makes it."""
-        key = f"{self.prefix}work/salt.json"
+        key = f"{self.prefix}salt.json"
         self.artifacts.put(key, json.dumps(secrets.token_hex(32)).encode())
         found: str = json.loads(self.artifacts.latest(key)[0])
         return found
 
     def keep_batches(self, round_number: int, batches: Sequence[Sequence[Task]]) -> None:
         body = [[task.model_dump(mode="json") for task in batch] for batch in batches]
-        self._replace(f"work/round-{round_number:02d}.json", body)
+        self._replace(f"round-{round_number:02d}.json", body)
 
     def batch(self, round_number: int, number: int) -> list[Task]:
-        body = json.loads(self.artifacts.latest(f"{self.prefix}work/round-{round_number:02d}.json")[0])
+        body = json.loads(self.artifacts.latest(f"{self.prefix}round-{round_number:02d}.json")[0])
         return [Task.model_validate(task) for task in body[number]]
 
     def keep_found(self, round_number: int, number: int, found: Found) -> None:
-        self._replace(f"work/found-{round_number:02d}-{number:04d}.json", found.model_dump(mode="json"))
+        self._replace(f"found-{round_number:02d}-{number:04d}.json", found.model_dump(mode="json"))
 
     def found(self, round_number: int) -> Found:
         """Return what all parts of a round have found."""
         total = Found()
-        for listed in self.artifacts.list(f"{self.prefix}work/found-{round_number:02d}-"):
+        for listed in self.artifacts.list(f"{self.prefix}found-{round_number:02d}-"):
             total.add(Found.model_validate_json(self.artifacts.latest(listed.key)[0]))
         return total
 
     def known(self) -> Found:
         """Return what the rounds before this one have found."""
         try:
-            return Found.model_validate_json(self.artifacts.latest(f"{self.prefix}work/known.json")[0])
+            return Found.model_validate_json(self.artifacts.latest(f"{self.prefix}known.json")[0])
         except Unknown:
             return Found()
 
     def keep_known(self, found: Found) -> None:
-        self._replace("work/known.json", found.model_dump(mode="json"))
+        self._replace("known.json", found.model_dump(mode="json"))
 
-    def subjects(self, known: Found | None = None) -> Subjects:
-        """Return the subjects, with the predictions that were made for them as far as they are known."""
-        return Subjects.of(self.wanted().subjects, (known or self.known()).predictions)
+    def subjects(self, known: Found, keys: KeyService | None) -> Subjects:
+        """Return the subjects, with the predictions that were made for them as far as they are known.
+
+        Parameters
+        ----------
+        keys : which make the pseudonym and the ciphertext of a value, as tables of runs have them
+        """
+        wanted = self.wanted().subjects
+        pairs = {(column, value) for subject in wanted for column, value in subject.items()}
+        also: dict[tuple[str, str], list[str]] = {}
+        if keys is not None and keys.makes_macs:
+            own, sealing = pseudonym_key(keys, self.model), encryption_key(keys, self.model)
+            for column, value in pairs:
+                also[column, value] = [pseudonym(own, value), encrypt(sealing, value, column)]
+        return Subjects.of(wanted, known.predictions, also)
 
     def traces(self, known: Found) -> Traces:
         return Traces.of(known.own, known.shared, known.rows, self.wanted().subjects)
@@ -226,13 +243,14 @@ class Work:
     def keep(self, name: str, value: Any) -> Artifact:
         """Write an object that stays, once."""
         body = json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1).encode()
-        return self.artifacts.put(f"{self.prefix}{name}", body)
+        return self.artifacts.put(f"{self.kept}{name}", body)
 
     def replace(self, name: str, value: Any) -> None:
-        self._replace(name, value)
+        """Write an object that stays, in place of the one that is there."""
+        self._replace(name, value, self.kept)
 
-    def _replace(self, name: str, value: Any) -> None:
-        key = f"{self.prefix}{name}"
+    def _replace(self, name: str, value: Any, folder: str = "") -> None:
+        key = f"{folder or self.prefix}{name}"
         body = json.dumps(value, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
         found = self.artifacts.current(key)
         if found is None or found[0] != body:

@@ -17,12 +17,11 @@ def expire(request: ExpireRequest, *, registry: Registry, policies: Shelf, now: 
 
     Parameters
     ----------
-    request : may name one model; all others by default
     now : by default the present
     """
     now = now or datetime.now(UTC)
     ended, unread = [], []
-    models = [request.model] if request.model else registry.runs.models()
+    models = registry.runs.models() if request.models == "all" else request.models
     for model in models:
         try:
             policy = policies.policy_of(model)

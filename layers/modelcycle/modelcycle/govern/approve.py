@@ -24,6 +24,7 @@ from modelcycle.policy import (
 )
 from modelcycle.registry import Approval, Standing, Version
 
+NO_AUTHOR = "no person is on record who started its run"
 SINGLE_USER = "you approved your own run: nobody else has access here"
 
 
@@ -59,7 +60,7 @@ def give_approval(decision: Decision, version: Version, standing: Standing, port
         partial(is_same_person, trusted_sessions=has_trusted_sessions(policy)),
     )
     if counted.complete:
-        return True, SINGLE_USER if own_run else ""
+        return True, SINGLE_USER if own_run else "" if version.author else NO_AUTHOR
     return False, _missing(counted.approvals, needed, counted.repeated, policy, author)
 
 

@@ -12,7 +12,7 @@ def figures(facts: Facts) -> dict[str, Measured]:
         **of_the_verdict(facts),
         **of_columns(facts),
         **of_data(facts),
-        **finite(getattr(facts.request.validate_, "figures", {}) or {}),  # by sensitive group
+        **finite(facts.request.validate_.figures),  # by sensitive group
     }
 
 
@@ -25,7 +25,7 @@ def has_evidence(facts: Facts, name: str) -> bool:
         "contract": request.preprocess.contract is not None,
         "comparison": request.validate_.compared > 0,
         "refit check": request.refit.done,
-        "fairness": any(name.startswith("fairness.") for name in getattr(request.validate_, "figures", {}) or {}),
+        "fairness": any(figure.startswith("fairness.") for figure in request.validate_.figures),
         "author": request.run.author is not None,
     }
     # this step writes card, lineage and figures itself; `validate` its report before it returns

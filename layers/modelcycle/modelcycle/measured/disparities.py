@@ -22,7 +22,7 @@ from modelcycle.measured.units import Units
 DRAWS = 2_000
 SEED = 20_211  # equal rows give equal intervals
 MAX_JUDGED_GROUPS = 40  # of a column, the largest: 780 pairs
-MAX_BLOCKS = 5_000  # of clusters that are drawn together, so that memory and time do not grow with the rows
+MAX_BLOCKS = 1_000  # of clusters that are drawn together, so that memory and time do not grow with the rows
 DRAWS_AT_ONCE = 250
 PAIRS_AT_ONCE = 400
 PRIOR = 0.5  # rows added to each outcome of a group that is drawn from: no rate is known to be exactly 0 or 1

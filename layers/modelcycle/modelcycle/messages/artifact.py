@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 HOLDOUT_PARTS = ("features", "labels")
 # each with a folder for each model
-AREAS = ("raw", "landed", "captures", "feedback", "score", "scored", "_scoring", "_monitoring")
+AREAS = ("raw", "landed", "captures", "feedback", "score", "scored", "_scoring", "_monitoring", "_erasing")
 
 
 class Artifact(BaseModel):

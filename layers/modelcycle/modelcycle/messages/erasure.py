@@ -29,12 +29,18 @@ def request_key(model: str, erasure: str) -> str:
     """Return where the request of an erasure lies in the artifact bucket.
 
     >>> request_key("churn", "20261129-7f3a")
-    'churn/erasures/20261129-7f3a/request.json'
+    '_erasing/model=churn/20261129-7f3a/request.json'
     """
-    return f"{erasure_prefix(model, erasure)}request.json"
+    return f"{work_prefix(model, erasure)}request.json"
+
+
+def work_prefix(model: str, erasure: str) -> str:
+    """Return the folder of what names the person; nobody may read it, and an erasure deletes it at its end."""
+    return f"_erasing/model={model}/{erasure}/"
 
 
 def erasure_prefix(model: str, erasure: str) -> str:
+    """Return the folder of what stays: the receipt and the tombstones."""
     return f"{model}/erasures/{erasure}/"
 
 

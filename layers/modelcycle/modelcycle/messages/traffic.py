@@ -35,11 +35,12 @@ class Decided(Message):
 class ExpireRequest(Message):
     """Look for versions that have waited too long for an approval."""
 
-    model: str = Field("", description="only of this model; empty: of all")
+    models: Literal["all"] | list[str] = Field(description="only of these models")
 
     @property
-    def correlation_id(self) -> str:
-        return self.model or "all"
+    def model(self) -> str:
+        """Of log lines: it is about no one model."""
+        return ""
 
 
 class Expired(Message):

@@ -54,6 +54,13 @@ def to_npz(**arrays: npt.NDArray[Any]) -> bytes:
     return file.getvalue()
 
 
+def to_npz_quickly(**arrays: npt.NDArray[Any]) -> bytes:
+    """Return an npz file as `to_npz` does, in half the time and a tenth larger: for what is read only once or twice."""
+    file = io.BytesIO()
+    _write_arrays(file, arrays.items(), level=1)
+    return file.getvalue()
+
+
 def to_npz_uncompressed(**arrays: npt.NDArray[Any]) -> bytes:
     """Return an npz file of what is not compressible, such as hashes."""
     file = io.BytesIO()
@@ -66,7 +73,14 @@ def write_npz(path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | Chunks]
 
     Equal arrays give the same bytes as there.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+    _write_arrays(path, arrays)
+    return path
+
+
+def _write_arrays(
+    target: Path | IO[bytes], arrays: Iterable[tuple[str, npt.NDArray[Any] | Chunks]], level: int | None = None
+) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as file:
         for name, array in arrays:
             # as numpy writes it; the date of an entry is that of `ZipInfo`, 1980
             with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
@@ -74,7 +88,6 @@ def write_npz(path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any] | Chunks]
                     _write_chunks(entry, array)
                 else:
                     np.lib.format.write_array(entry, array, allow_pickle=False)
-    return path
 
 
 def _write_chunks(entry: IO[bytes], chunks: Chunks) -> None:

@@ -36,6 +36,9 @@ class StoredValues(Mapping[str, Values]):
         levels: list[str] = from_json_array(read_rows(self.file, f"levels{number}"))
         return Texts(read_rows(self.file, f"codes{number}", self.rows), levels)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.numbers  # without reading the column
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.numbers)
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.cells.reading import ColumnType
 from modelcycle.messages import WindowKind
-from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz
+from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz_quickly
 from modelcycle.spec import Task
 
 MAX_REFERENCE_ROWS = 100_000
@@ -145,7 +145,7 @@ class WindowSample:
 
     def to_bytes(self) -> bytes:
         """Return an npz file; equal samples give equal bytes."""
-        return to_npz(
+        return to_npz_quickly(
             names=json_array(self.names), texts=self.texts, reference=self.reference, live=self.live,
             reference_scores=self.reference_scores, live_scores=self.live_scores, target=self.target,
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """The limit for p values with which a whole window alarms falsely as often as the pipeline file states.
 
-A window has a hundred tests. For its own counts, windows by chance are drawn (`Table.by_chance`), and the smallest p
+A window has a hundred tests. For its own counts, windows by chance are drawn (`Table.p_by_chance`), and the smallest p
 value of each is noted; the limit is the value below which `false_alarms` of them lie (Westfall and Young,
 Resampling-Based Multiple Testing, 1993). So it fits any traffic: tests of few rows, which are coarse, do not take
 their full part of the false alarms, and the others get it.
@@ -42,7 +42,7 @@ def smallest_p(tables: Sequence[Table], others: int, false_alarms: float) -> flo
     rng = np.random.default_rng(_seed(tables))
     for table in tables:
         if table.says_something:
-            np.minimum(smallest, table.p_values(table.by_chance(rng, drawn)), out=smallest)
+            np.minimum(smallest, table.p_by_chance(rng, drawn, false_alarms), out=smallest)
     smallest = np.sort(smallest)
     # a limit holds if the share of windows below it, the true one among them, is at most `false_alarms`
     low, high = math.log(np.finfo(float).tiny), 0.0

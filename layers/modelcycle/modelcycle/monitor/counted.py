@@ -9,12 +9,14 @@ sums of both rows are fair.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtrc
+from scipy.special import chdtrc, chdtri
 from scipy.stats import binom, hypergeom
 
 from modelcycle.messages.monitoring import SignalKind
@@ -24,9 +26,28 @@ MIN_EXPECTED_SHARE = 100  # rows in each cell of a share, below which Fisher's e
 MAX_FISHER_ROWS = 10**6  # of both sides; above, the exact test takes seconds and the binomial one is near
 MAX_DRAWN_WITHOUT_REPLACEMENT = 10**9 - 1  # rows of both sides, of numpy's method
 MIN_CHANGE_ROWS = 0.5  # an empty cell counts as half a row
+MIN_NORMAL_ROWS = 1_000  # expected in each cell, from which sums over ordered bins are normal far into the tails
 
 Counts = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
+
+
+class _Test(NamedTuple):
+    """Statistics (n,) of n tables that have a chi-square distribution by chance; the largest of `bins` of them each."""
+
+    squares: Array
+    freedom: int = 1
+    bins: int = 1
+
+
+def _smallest_p(tests: Sequence[_Test], up_to: float) -> Array:
+    """Return the smallest p values (n,) of some tests, times their number; 1 where it is larger than `up_to`."""
+    smallest = np.ones(len(tests[0].squares))
+    for squares, freedom, bins in tests:
+        times = len(tests) * bins
+        far = squares >= chdtri(freedom, min(up_to / times, 1.0))  # a p value takes long to compute
+        smallest[far] = np.minimum(smallest[far], times * chdtrc(freedom, squares[far]))
+    return smallest
 
 
 @dataclass(frozen=True)
@@ -54,7 +75,7 @@ class Table:
     @property
     def says_something(self) -> bool:
         """Whether both sides have rows, in more than one bin."""
-        return len(self.reference) > 1 and min(self.rows) > 0
+        return min(self.rows) > 0 and int(np.count_nonzero(self.reference + self.live)) > 1
 
     @property
     def scale(self) -> float:
@@ -67,7 +88,7 @@ class Table:
         """Probability that chance alone makes the rows differ so much; 1 if they cannot differ."""
         return float(self.p_values(self.reference[None, :])[0]) if self.says_something else 1.0
 
-    def p_values(self, reference: Counts) -> Array:
+    def p_values(self, reference: Counts, up_to: float = 1.0) -> Array:
         """Return the p values (n,) of tables with the same sums.
 
         More than two bins: chi-square for any change; for ordered bins also the linear and the quadratic trend of the
@@ -78,25 +99,28 @@ class Table:
         Parameters
         ----------
         reference : (n, bins), the row of the reference in each table
+        up_to : larger p values may be 1
         """
         sums = (self.reference + self.live).astype(np.float64)
         first, second = map(float, self.rows)
         total = first + second
-        if len(sums) == 2 and sums.min() * min(first, second) / total < MIN_EXPECTED_SHARE:
+        if len(sums) == 2 and self.fewest_expected < MIN_EXPECTED_SHARE:
             return self._shares_p(reference[:, 1])
         moved = reference - sums * (first / total)
         factor = (total - 1) * total / (first * second)
-        parts = [chdtrc(len(sums) - 1, np.square(moved) @ (factor / sums))]
-        if len(sums) == 2:
-            return np.asarray(parts[0])
-        if self.ordered:
+        tests = [_Test(np.square(moved) @ (factor / sums), len(sums) - 1)]
+        if self.ordered and len(sums) > 2:
             for score in _trends(sums):
-                parts.append(chdtrc(1, np.square(moved @ score) * factor / (sums @ np.square(score))))
-        else:
+                tests.append(_Test(np.square(moved @ score) * (factor / (sums @ np.square(score)))))
+        elif len(sums) > 2:
             cells = np.square(moved) * (factor * total / (sums * (total - sums)))
-            parts.append(np.minimum(len(sums) * chdtrc(1, cells.max(axis=1)), 1.0))
-        smallest: Array = np.minimum(len(parts) * np.min(parts, axis=0), 1.0)
-        return smallest
+            tests.append(_Test(cells.max(axis=1), bins=len(sums)))
+        return _smallest_p(tests, up_to)
+
+    @property
+    def fewest_expected(self) -> float:
+        """The smallest number of rows that a fair division expects in a cell."""
+        return float((self.reference + self.live).min()) * min(self.rows) / sum(self.rows)
 
     def _shares_p(self, hits: Counts) -> Array:
         """Return the p values of Fisher's exact test, twice the smaller tail; of many rows by the binomial."""
@@ -115,6 +139,23 @@ class Table:
         tail = np.minimum(*tails)
         p: Array = np.minimum(2 * tail, 1.0)[where]
         return p
+
+    def p_by_chance(self, rng: np.random.Generator, tables: int, up_to: float) -> Array:
+        """Return the p values (tables,) of tables with the same sums, as chance makes them.
+
+        Of ordered bins with many rows, both trends and what the chi-square has beside them are drawn, which are
+        independent of each other. The bin that changed most is never drawn so: it depends on the tail of a single cell.
+
+        Parameters
+        ----------
+        up_to : larger p values may be 1
+        """
+        freedom = len(self.reference) - 1
+        if not self.ordered or freedom < 3 or self.fewest_expected < MIN_NORMAL_ROWS:
+            return self.p_values(self.by_chance(rng, tables), up_to)
+        linear, quadratic = np.square(rng.standard_normal((2, tables)))
+        whole = linear + quadratic + rng.chisquare(freedom - 2, tables)
+        return _smallest_p([_Test(whole, freedom), _Test(linear), _Test(quadratic)], up_to)
 
     def by_chance(self, rng: np.random.Generator, tables: int) -> Counts:
         """Return the row of the reference (tables, bins) in tables with the same sums, as chance makes them."""
@@ -147,10 +188,8 @@ class Table:
 
         The chi-square is then about PSI times `scale`.
         """
-        from scipy.stats import chi2
-
         freedom = max(len(self.reference) - 1, 1)
-        return max(float(chi2.isf(limit, freedom)) - freedom, 0.0) / self.scale if self.says_something else math.inf
+        return max(float(chdtri(freedom, limit)) - freedom, 0.0) / self.scale if self.says_something else math.inf
 
 
 def share_table(kind: SignalKind, subject: str, reference: tuple[int, int], live: tuple[int, int]) -> Table:

@@ -21,6 +21,7 @@ from modelcycle.messages.monitoring import SignalState
 from modelcycle.model.window import MAX_SAMPLE_ROWS, WindowSample
 from modelcycle.monitor.direct_loss import drawn_losses
 from modelcycle.monitor.importance import Numbers, features, importance
+from modelcycle.monitor.one_thread import one_thread
 from modelcycle.monitor.performance import growth_of_error, probability_of_worse
 from modelcycle.monitor.probabilities import choose_curve, fit_curves, outcome_probabilities
 from modelcycle.spec import Monitoring, Task
@@ -47,11 +48,9 @@ def estimate(sample: WindowSample | None, task: Task, metric: str, threshold: fl
     sample = _usable(sample, task)
     if len(sample.target) < MIN_REFERENCE_ROWS or len(sample.live_scores) < MIN_LIVE_ROWS:
         return None
-    from threadpoolctl import threadpool_limits
-
     drawn: Numbers | None
     method: Literal["confidence-based", "direct loss"]
-    with threadpool_limits(1):  # on a busy machine the threads of such small models wait for each other
+    with one_thread():
         if task == "regression":
             method, drawn = "direct loss", _drawn_errors(sample, metric)
         else:

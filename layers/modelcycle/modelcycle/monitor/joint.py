@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm, rankdata
-from threadpoolctl import threadpool_limits
 
 from modelcycle.messages.monitoring import Signal
 from modelcycle.model.window import WindowSample, WindowSummary
 from modelcycle.monitor.calendar_parts import may_be_part_of_a_date
+from modelcycle.monitor.one_thread import one_thread
 from modelcycle.monitor.signals import clauses, not_watched, signal, state_of
 from modelcycle.spec import Monitoring
 
@@ -52,7 +52,7 @@ def joint_drift(summary: WindowSummary, sample: WindowSample | None, limits: Mon
     rows = np.concatenate(_prepared(sample, columns))
     is_live = np.repeat([False, True], [len(sample.reference), len(sample.live)])
     second = np.concatenate([np.arange(len(side)) % 2 == 1 for side in (sample.reference, sample.live)])
-    with threadpool_limits(1):  # threads that wait for a busy processor take ten times as long
+    with one_thread():
         halves = [_Half.judged(rows, is_live, half, sample.texts[columns]) for half in (second, ~second)]
         area, z = (float(np.mean([getattr(half, name) for half in halves])) for name in ("area", "z"))
         p = float(norm.sf(z))

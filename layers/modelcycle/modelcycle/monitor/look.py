@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from modelcycle.model.window import WindowSample, WindowSummary
 from modelcycle.monitor.audit import estimate_error, estimates_by_day, widened
 from modelcycle.monitor.cause import broken_columns
 from modelcycle.monitor.change_point import change_point
+from modelcycle.monitor.days import Days
 from modelcycle.monitor.estimate import estimate, estimate_signal
 from modelcycle.monitor.expected import Expected, expected_performance
 from modelcycle.monitor.inputs import input_signals
@@ -67,7 +68,7 @@ class Looked(NamedTuple):
 
 def judge_look(
     subject: Subject, window: SummarizedWindow, labelled: Labelled | None, earlier: Sequence[Monitored],
-    took: Resources, before: Resources | None, notes: Sequence[str], artifacts: Store, thresholds: Mapping[int, float],
+    took: Resources, before: Resources | None, notes: Sequence[str], artifacts: Store, days: Days,
 ) -> Looked:  # fmt: skip
     """Judge a window of a version.
 
@@ -76,7 +77,7 @@ def judge_look(
     earlier : results of earlier windows of all versions
     took, before : resources of serving in this window, and in the one before it
     notes : of the summary, as sentences
-    thresholds : by version, of those that are known
+    days : measured days of all versions
     """
     version, whole, expected = subject.version, subject.pipeline.monitoring, subject.expected
     limits = whole.model_copy(update={"false_alarms": whole.false_alarms / FAMILIES})
@@ -86,7 +87,7 @@ def judge_look(
     performance = performance_signals(
         labelled, expected.metrics, expected.interval, version=version.version, task=version.task,
         metric=version.metric, threshold=subject.signature.threshold, window=window.window, limits=limits,
-        of_window_only=window.kind == "hour", reference=subject.reference, thresholds=thresholds,
+        of_window_only=window.kind == "hour", reference=subject.reference, measured=days,
         estimates=estimates_by_day(own),
     )  # fmt: skip
     changed, since = _concept_drift(version, window, labelled, limits)

@@ -17,6 +17,7 @@ from modelcycle.messages import (
     fingerprint,
 )
 from modelcycle.model.labelled import Labelled
+from modelcycle.monitor.days import measure_days
 from modelcycle.monitor.earlier import earlier_looks, with_outcomes
 from modelcycle.monitor.look import Looked, Subject, judge_look
 from modelcycle.monitor.metrics import model_metrics
@@ -64,11 +65,15 @@ def monitor(
     took = _resources(request.model, windows, logs, metrics)
     live = registry.routes.get(request.model).weights
     thresholds = {version: subject.signature.threshold for version, subject in subjects.items()}
+    days = {
+        task: measure_days(labelled, task, thresholds)
+        for task in {subject.version.task for subject in subjects.values()}
+    }
     results: list[Monitored] = []
     for window in windows:
         looked = judge_look(
             subjects[window.version], window, labelled, earlier, took[window.window], took[_before(window.window)],
-            request.summarize.notes, artifacts, thresholds,
+            request.summarize.notes, artifacts, days[subjects[window.version].version.task],
         )  # fmt: skip
         results.append(_recorded(looked, window, live, artifacts, registry))
     champion = subjects[windows[0].version].version

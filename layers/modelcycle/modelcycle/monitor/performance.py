@@ -9,35 +9,22 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from modelcycle.measured.intervals import metric_interval
-from modelcycle.measured.metrics import measure
 from modelcycle.messages import DayPerformance, Estimate, Signal
 from modelcycle.model.labelled import Labelled
-from modelcycle.model.signature import DEFAULT_THRESHOLD
+from modelcycle.monitor.days import Days, figures_of, measure_days
 from modelcycle.monitor.fairness import fairness_signals
 from modelcycle.monitor.gaps import MAX_EFFECT
 from modelcycle.monitor.judged_rows import (
-    DAY_SECONDS,
     JudgedRows,
-    Positions,
-    day_name,
     judged_rows,
-    target_of,
-    units_of,
     usable,
 )
 from modelcycle.monitor.slices import slice_signals
 from modelcycle.spec import Monitoring, Task, is_better
 
 WATCHED_WITH_OUTCOMES = 4  # performance, slices, fairness and concept drift share `false_alarms` equally
-MIN_MEASURED_ROWS = 20  # of a day and version, for metrics
-MAX_MEASURED_DAYS = 100  # days and versions with metrics, the newest
 
 Z = 1.959964  # half the width of a 95 % interval in standard errors
-Figures = dict[str, tuple[float, float, float]]
-
-OF_PROBABILITIES = ("roc_auc", "average_precision", "log_loss", "brier", "expected_calibration_error")
-"""Metrics of two classes that no threshold changes."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +60,7 @@ def performance_signals(
     limits: Monitoring,
     of_window_only: bool = False,
     reference: Labelled | None = None,
-    thresholds: Mapping[int, float] | None = None,
+    measured: Days | None = None,
     estimates: Mapping[tuple[str, int], Estimate] | None = None,
 ) -> Performance:
     """Judge a version by its known outcomes.
@@ -86,13 +73,14 @@ def performance_signals(
     threshold : from which this version predicts the positive class
     of_window_only : do not judge by the newest rows if the window has too few: a longer window does
     reference : its test rows, of `judged_rows.reference_rows`; slices and groups are compared with them
-    thresholds : of the other versions; one that is not here is measured by what no threshold changes
+    measured : days of all versions, which are the same in every window; None: those of `threshold`
     estimates : what was estimated before outcomes came, by day and version; see `audit.estimates_by_day`
     """
     if labelled is None or not len(labelled.at):
         return Performance([_unknown(metric, "no outcome of a prediction is known: see `modelcycle feedback`")])
     judged = judged_rows(labelled, version, task, window, limits)
-    days, notes = _days(labelled, task, {version: threshold} | dict(thresholds or {}), estimates or {})
+    measured = measured or measure_days(labelled, task, {version: threshold})
+    days, notes = measured.estimated(estimates or {}), [*measured.notes]
     unusable = int((~usable(labelled, task) & (labelled.version == version)).sum())
     if unusable:
         notes.append(
@@ -112,7 +100,7 @@ def performance_signals(
         return Performance([unknown], days, judged.in_window, judged, notes)
     at = labelled.at[judged.now]
     span = datetime.fromtimestamp(at[0], UTC), datetime.fromtimestamp(at[-1], UTC)
-    figures = _figures(labelled, judged.now, task, threshold)
+    figures = figures_of(labelled, judged.now, task, threshold)
     detail = _which_rows(judged, span)
     signals = [
         _headline(metric, figures.get(metric), validation_metrics.get(metric), validation_interval, limits,
@@ -218,72 +206,6 @@ def _which_rows(judged: JudgedRows, span: tuple[datetime, datetime]) -> str:
     if not judged.of_window:
         rows += f" of {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M} UTC, the newest with outcomes"
     return rows if judged.known > 0.995 else f"{rows}; {judged.known:.0%} of those days' outcomes are known"
-
-
-def _figures(labelled: Labelled, rows: Positions, task: Task, threshold: float | None) -> Figures:
-    """Return each metric that has an interval on these rows: value, low, high.
-
-    Parameters
-    ----------
-    threshold : None if it is not known
-    """
-    scores, target = labelled.scores[rows], target_of(labelled, rows, task)
-    known = labelled.cutoffs_of(rows, DEFAULT_THRESHOLD if threshold is None else threshold)
-    metrics, _ = measure(scores, target, task, known)
-    if threshold is None and task == "binary":
-        metrics = {name: value for name, value in metrics.items() if name in OF_PROBABILITIES}
-    units = units_of(labelled.at[rows])
-    figures = {}
-    for name, value in metrics.items():
-        interval = metric_interval(name, scores, target, task, units, known)
-        if interval is not None and all(map(math.isfinite, interval)):
-            figures[name] = (value, *interval)
-    return figures
-
-
-def _days(
-    labelled: Labelled, task: Task, thresholds: Mapping[int, float],
-    estimates: Mapping[tuple[str, int], Estimate],
-) -> tuple[list[DayPerformance], list[str]]:  # fmt: skip
-    positions = np.flatnonzero(usable(labelled, task) & (labelled.at >= 0) & (labelled.at < 1e11))
-    numbers = np.floor_divide(labelled.at[positions], DAY_SECONDS).astype(np.int64)
-    of_day: dict[tuple[str, int], Positions] = {}
-    pairs = np.stack([numbers, labelled.version[positions].astype(np.int64)], axis=1)
-    distinct, codes = np.unique(pairs, axis=0, return_inverse=True)
-    order = np.argsort(codes.ravel(), kind="stable")
-    counts = np.bincount(codes.ravel(), minlength=len(distinct))
-    parts = np.split(positions[order], np.cumsum(counts))[:-1]
-    for (day, version), rows in zip(distinct.tolist(), parts, strict=True):
-        of_day[day_name(day), version] = rows
-    keys = {(day, int(version)) for day, versions in labelled.predicted.items() for version in versions} | {*of_day}
-    days, left_out = [], 0
-    for measured, (day, version) in enumerate(sorted(keys, key=lambda key: (key[0], key[1]), reverse=True)):
-        rows = of_day.get((day, version), np.zeros(0, dtype=np.int64))
-        figures: Figures = {}
-        if len(rows) >= MIN_MEASURED_ROWS:
-            if measured < MAX_MEASURED_DAYS:
-                figures = _figures(labelled, rows, task, thresholds.get(version))
-            else:
-                left_out += 1
-        predicted = labelled.predicted.get(day, {}).get(str(version), len(rows))
-        days.append(
-            DayPerformance(
-                day=day,
-                version=version,
-                rows=max(predicted, len(rows)),
-                labelled=len(rows),
-                metrics=figures,
-                estimated=estimates.get((day, version)),
-            )
-        )
-    unknown = sorted({version for _, version in of_day} - {*thresholds}) if task == "binary" else []
-    notes = [
-        f"the threshold of version {version} is not known, since it is not live: its days have no"
-        f" metrics that depend on it"
-        for version in unknown
-    ]
-    notes += [f"metrics of {left_out} older days are not computed: {MAX_MEASURED_DAYS} are"] if left_out else []
-    return days, notes
 
 
 def _unknown(metric: str, why: str) -> Signal:

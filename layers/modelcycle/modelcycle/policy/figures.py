@@ -46,10 +46,10 @@ FIXED = {
 """Figures with one name, and what each is."""
 
 OF_THE_MODEL = ("metrics", "baseline", "champion")
-FAIRNESS = ("selection_rate", "tpr", "fpr", "precision")
-_PATTERN = re.compile(
-    rf"fairness\.(?:{'|'.join(FAIRNESS)})\.(?:ratio|difference)(?:_low|_high)?(?::.+)?"
-    r"|fairness\.equalized_odds\.(?:ratio|difference)(?:_low|_high)?(?::.+)?",
+RATES = ("selection_rate", "tpr", "fpr", "precision")  # by sensitive group, of classes
+MEANS = ("mean_prediction", "mean_error", "mae")  # of numbers
+_OF_A_COLUMN = re.compile(
+    rf"fairness\.(?:(?:{'|'.join(RATES)})\.(?:ratio|difference)|(?:{'|'.join(MEANS)})\.difference)(?:_low|_high)?:.+",
     re.DOTALL,  # the name of a column may hold anything
 )
 
@@ -66,6 +66,9 @@ EVIDENCE = {
     **{f"about.{key}": field.description or key for key, field in About.model_fields.items()},
 }
 """What `required_evidence` may name, besides figures."""
+
+
+ENDS = {"": "", "_low": ", lower end of its interval", "_high": ", upper end of its interval"}
 
 
 class Measured(NamedTuple):
@@ -93,12 +96,15 @@ def known_figures() -> dict[str, str]:
     """Return every figure with a name that does not depend on the data, and what it is."""
     metrics = sorted({metric for of_task in METRICS.values() for metric in of_task})
     of_models = {f"{who}.{metric}": _OF[who].format(metric) for who in OF_THE_MODEL for metric in metrics}
+    kinds = {"ratio": "lowest by highest", "difference": "highest less lowest"}
     of_groups = {
-        f"fairness.{measure}.{kind}{end}": f"{measure.replace('_', ' ')} by sensitive group: {words}"
-        for measure in (*FAIRNESS, "equalized_odds")
-        for kind, words in (("ratio", "lowest by highest"), ("difference", "highest less lowest"))
-        for end in ("", "_low", "_high")
+        f"fairness.{measure}.{kind}{end}": f"{measure.replace('_', ' ')} by sensitive group: {kinds[kind]}{ENDS[end]}"
+        for measure in (*RATES, *MEANS)
+        for kind in kinds
+        for end in ENDS
+        if measure in RATES or kind == "difference"
     }
+    of_groups |= {f"fairness.equalized_odds.{kind}": f"the worse one of tpr and fpr: {kinds[kind]}" for kind in kinds}
     return FIXED | of_models | of_groups
 
 
@@ -119,7 +125,7 @@ def unknown_figure(name: str) -> str | None:
     >>> unknown_figure("fairness.selection_rate.ratio_high:marital status")
     """
     known = known_figures()
-    if name in known or _PATTERN.fullmatch(name):
+    if name in known or _OF_A_COLUMN.fullmatch(name):
         return None
     close = difflib.get_close_matches(name, known, n=1)
     return f"no run measures {name}" + (

@@ -123,13 +123,12 @@ class Approvals:
         evidence = {
             "sha256": approval.evidence, "policy": approval.policy, "approval": len(after.given), "needed": needed,
         }  # fmt: skip
-        unit.audit(
-            name,
-            Entry(
-                at=approval.at, subject=f"version {version}", decision="approve", by=approval.by, why=approval.why,
-                evidence=evidence,
-            ),
+        decision = "approve" if complete else "approval"
+        entry = Entry(
+            at=approval.at, subject=f"version {version}", decision=decision, by=approval.by, why=approval.why,
+            evidence=evidence,
         )  # fmt: skip
+        unit.audit(name, entry)
         unit.commit()
         return Counted(len(after.given), repeated=False, complete=complete)
 

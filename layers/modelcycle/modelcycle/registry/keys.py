@@ -369,9 +369,9 @@ def decision_to_expire(version_number: int, at: datetime) -> str:
     return f"EXPIRE#{version_number:08d}#{moment(at)}"
 
 
-def decision_by_policy(version_number: int, rollout: str, step: int) -> str:
-    """Name the refusal of a rollout's step by the policy of then."""
-    return f"POLICY#{version_number:08d}#{rollout}#{step}"
+def decision_by_policy(version_number: int, rollout: str, step: int, what: str) -> str:
+    """Name what the policy of then did with a rollout's step: `stopped` or `frozen`."""
+    return f"POLICY#{version_number:08d}#{rollout}#{step}#{what}"
 
 
 def decision_to_promote(version_number: int, moves_before: int) -> str:
@@ -408,7 +408,7 @@ def decision_about_answers(version_number: int, at: datetime) -> str:
 
 _GOVERNED = {
     "VERSION": ("LATEST", "VERSION#", "CONTENT#"), "STATE": ("STATE#",), "ROUTE": ("ROUTE", "MOVE#"),
-    "EVIDENCE": ("JUDGEMENT#",), "RUN": ("RUN#",), "RETRAINING": ("REQUEST#", "DECISION#"),
+    "APPROVAL": ("VERSION#",), "EVIDENCE": ("JUDGEMENT#",), "RUN": ("RUN#",), "RETRAINING": ("REQUEST#", "DECISION#"),
 }  # fmt: skip
 
 
@@ -431,8 +431,8 @@ STEPS = (
 def partitions(model: str) -> list[str]:
     """Return every `pk` under which records of a model may lie, but for the lists that all models share."""
     kinds = (
-        "RUN", "LANDING", "VERSION", "STATE", "ROUTE", "EVIDENCE", "MONITOR", "INCIDENT", "RETRAINING", "EVENT",
-        "AUDIT",
+        "RUN", "LANDING", "VERSION", "STATE", "APPROVAL", "ROUTE", "EVIDENCE", "MONITOR", "INCIDENT", "RETRAINING",
+        "ERASURE", "EVENT", "AUDIT",
     )  # fmt: skip
     return [f"{kind}#{model}" for kind in kinds] + [f"RESULT#{step}#{model}" for step in STEPS]
 

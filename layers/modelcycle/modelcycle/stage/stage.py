@@ -120,14 +120,11 @@ def _policy_asks(request: StageRequest, places: Places) -> list[str]:
     needed = approvals_needed(policy, request.run.author or UNKNOWN) if policy else 0
     if policy is None or not needed:
         return []
-    eyes = ""
-    if policy.approvals.four_eyes:
-        eyes = (
-            f", none of them by {request.run.author}, who started the run" if request.run.author else
-            ", two at least, because nobody knows who started the run"
-        )  # fmt: skip
-    plural = "approval" if needed == 1 else "approvals"
-    return [f"{policy.title} asks for {needed} {plural}{eyes}"]
+    sentence = f"{policy.title} asks for {needed} approval{'s by different people' if needed > 1 else ''}"
+    if not policy.approvals.four_eyes:
+        return [sentence]
+    author = request.run.author
+    return [f"{sentence}, not by {author}" if author else f"{sentence}: nobody knows who started the run"]
 
 
 def _figures(report: dict[str, Any]) -> dict[str, Any]:

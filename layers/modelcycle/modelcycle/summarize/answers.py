@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from modelcycle.model.reference import Reference
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import ColumnCounts, Side
 from modelcycle.summarize import numbers
-from modelcycle.summarize.columns import Rows
+from modelcycle.summarize.rows import Rows
 
 PREDICTIONS, SCORES = "prediction", "score"
 
@@ -82,15 +82,12 @@ def _class_side(counts: dict[str | None, int], classes: Sequence[str]) -> Side:
 
 def _count_numbers(rows: Rows, name: str, value: str, expected: numbers.Numbers) -> list[ColumnCounts]:
     reference = numbers.reference_of_numbers(expected.astype(np.float32))
-    each = ", ".join(f"{window} AS w{n}" for n, window in enumerate(rows.windows))
-    found = rows.engine.execute(f"SELECT ({value})::FLOAT AS value, {each} FROM {rows.source}").fetchnumpy()
-    values = np.ma.filled(found["value"], np.nan)
+    found = rows.fetch({"value": f"coalesce(({value})::FLOAT, 'NaN'::FLOAT)"})["value"]
     counted = []
-    for n in range(len(rows.windows)):
-        mask = np.ma.filled(found[f"w{n}"], False)
-        live = numbers.sorted_present(values[mask])
-        missing = int(mask.sum()) - len(live)
-        side = numbers.number_side(live, reference.bins, reference.range, rows=len(live) + missing, missing=missing)
+    for values in rows.of_windows(found):
+        live = numbers.sorted_present(values)
+        missing = len(values) - len(live)
+        side = numbers.number_side(live, reference.bins, reference.range, rows=len(values), missing=missing)
         counted.append(
             ColumnCounts(name=name, type="number", labels=reference.bins.labels, reference=reference.side, live=side)
         )
@@ -102,20 +99,14 @@ def _requests(rows: Rows) -> list[tuple[int, list[float]]]:
 
     A request that another version answered in part counts by its rows here.
     """
-    each = ", ".join(f"{window} AS w{n}" for n, window in enumerate(rows.windows))
-    found: dict[str, Any] = rows.engine.execute(
-        f'SELECT ms::DOUBLE AS ms, (1.0 / greatest(coalesce("of", 1), 1))::DOUBLE AS part, {each} FROM {rows.source}'
-    ).fetchnumpy()
-    times, parts = np.ma.filled(found["ms"], np.nan), np.ma.filled(found["part"], 1.0)
+    found = rows.fetch({"ms": "coalesce(ms, 'NaN'::DOUBLE)", "size": 'greatest(coalesce("of", 1), 1)'})
     counted = []
-    for n in range(len(rows.windows)):
-        mask = np.ma.filled(found[f"w{n}"], False)
-        requests = round(float(parts[mask].sum()))
-        mask &= np.isfinite(times)
-        own, weights = times[mask], parts[mask]
-        if (weights == 1).all():  # sorting is much faster than finding the order
-            counted.append((requests, numbers.quantiles(np.sort(own))))
+    for times, sizes in zip(rows.of_windows(found["ms"]), rows.of_windows(found["size"]), strict=True):
+        timed = np.isfinite(times)
+        if (sizes == 1).all():  # sorting is much faster than finding the order
+            counted.append((len(sizes), numbers.quantiles(np.sort(times[timed]))))
         else:
+            parts, own = 1.0 / sizes, times[timed]
             order = np.argsort(own)
-            counted.append((requests, numbers.quantiles(own[order], weights[order])))
+            counted.append((round(float(parts.sum())), numbers.quantiles(own[order], parts[timed][order])))
     return counted

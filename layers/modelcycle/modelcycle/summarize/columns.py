@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from modelcycle.engine import Engine, batches
+from modelcycle.captured import Cell
+from modelcycle.engine import batches
 from modelcycle.model.columns import Texts, Values
 from modelcycle.model.profile import ColumnProfile
 from modelcycle.model.reference import Reference
@@ -15,9 +17,11 @@ from modelcycle.model.window import ColumnCounts, Side
 from modelcycle.summarize import levels, numbers
 from modelcycle.summarize.held import Held
 from modelcycle.summarize.numbers import NumberColumn
-from modelcycle.summarize.traffic import ABSENT, VALUE, Cell
+from modelcycle.summarize.rows import Rows
+from modelcycle.summarize.traffic import ABSENT, VALUE
 
 BOOLEAN_LABELS = ["false", "true"]
+NEARLY_UNIQUE = 0.5  # share of different values in the training rows, from which a column is grouped alone
 FAULTS = (ValueError, ArithmeticError, LookupError, TypeError)  # beside DuckDB's, of a column that cannot be counted
 
 
@@ -42,124 +46,139 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of one version.
+class Counted:
+    """What was counted.
 
     Parameters
     ----------
-    source : SQL of them
-    counts : number of rows in each window
-    windows : SQL of whether a row is in each window
+    columns : for each window, the columns in their order
+    chosen : of the columns of numbers, those of the chosen rows (n,)
+    notes : what could not be counted, as sentences
     """
 
-    engine: Engine
-    source: str
-    counts: Sequence[int]
-    windows: Sequence[str]
-
-
-def without_unread_texts(rows: Rows, watched: Sequence[Watched]) -> list[Watched]:
-    """Return the columns, those of numbers without their texts if all are JSON numbers: texts take longest to read."""
-    numeric = [column for column in watched if column.cell and column.profile.type == "number"]
-    written: dict[str, bool] = {}
-    for batch in batches(numeric):
-        asked = ", ".join(f"bool_or({column.cell.written})" for column in batch if column.cell)
-        found = rows.engine.execute(f"SELECT {asked} FROM {rows.source}").fetchone()
-        written |= zip([column.name for column in batch], found, strict=True)
-    return [
-        replace(column, cell=replace(column.cell, text="NULL::VARCHAR"))
-        if column.cell and written.get(column.name, True) is False
-        else column
-        for column in watched
-    ]
+    columns: list[list[ColumnCounts]]
+    chosen: dict[str, numbers.Numbers]
+    notes: list[str]
 
 
 def count_columns(
-    rows: Rows, watched: Sequence[Watched], reference: Reference | None, missing_values: Sequence[str]
-) -> tuple[list[list[ColumnCounts]], list[str]]:
+    rows: Rows, watched: Sequence[Watched], reference: Reference | None, missing_values: Sequence[str],
+    chosen: npt.NDArray[np.int64],
+) -> Counted:  # fmt: skip
     """Count columns; one that cannot be counted does not stop the others.
 
     Parameters
     ----------
     reference : None: the profiles take its place
-
-    Returns
-    -------
-    for each window, the columns in their order; and what could not be counted, as sentences
+    chosen : ids of the rows whose numbers are kept
     """
     import duckdb
 
     counted: dict[str, list[ColumnCounts]] = {}
+    kept: dict[str, numbers.Numbers] = {}
     notes: list[str] = []
     by_name = {column.name: column for column in watched}
 
-    def failed(column: Watched, error: Exception) -> None:
-        notes.append(f"column {column.name!r} could not be counted: {type(error).__name__}")
+    def failed(name: str, error: Exception) -> None:
+        notes.append(f"column {name!r} could not be counted: {type(error).__name__}")
 
-    fetched = _fetched(rows, [column for column in watched if column.profile.type == "number"], missing_values, notes)
-    for name, found in fetched:
-        column = by_name[name]
+    positions = rows.positions(chosen)
+    for name, values, held in _fetched(rows, watched, missing_values, failed):
         try:
-            counted[name] = _numbers(column, found, reference)
+            counted[name] = _numbers(by_name[name], rows, values, held, reference)
+            kept[name] = values[positions]
         except (duckdb.Error, *FAULTS) as error:
-            failed(column, error)
-    for column in watched:
-        if column.profile.type == "number":
-            continue
+            failed(name, error)
+    for column, place in _grouped(rows, watched, failed):
         try:
-            counted[column.name] = _levels(rows, column, reference, missing_values)
+            counted[column.name] = _levels(rows, column, place, reference, missing_values)
         except (duckdb.Error, *FAULTS) as error:
-            failed(column, error)
-    return [
+            failed(column.name, error)
+    columns = [
         [counted[column.name][n] for column in watched if column.name in counted] for n in range(len(rows.windows))
-    ], notes
+    ]
+    return Counted(columns, kept, notes)
 
 
 def _fetched(
-    rows: Rows, watched: Sequence[Watched], missing_values: Sequence[str], notes: list[str]
-) -> Iterator[tuple[str, list[tuple[numbers.Numbers, Held]]]]:
-    """Yield the numbers of columns; if a query fails, those that can be fetched one by one."""
+    rows: Rows, watched: Sequence[Watched], missing_values: Sequence[str], failed: Callable[[str, Exception], None]
+) -> Iterator[tuple[str, numbers.Numbers, numbers.Codes]]:
+    """Yield the numbers of columns and what was held; if a query fails, those that can be fetched one by one."""
     import duckdb
 
-    sent = [NumberColumn(column.name, column.cell, column.profile) for column in watched if column.cell]
+    of_numbers = [column for column in watched if column.profile.type == "number"]
+    sent = [NumberColumn(column.name, column.cell, column.profile) for column in of_numbers if column.cell]
     yielded: set[str] = set()
     try:
-        for name, found in numbers.fetch_numbers(
-            rows.engine, rows.source, rows.counts[0], rows.windows, sent, missing_values
-        ):
-            yielded.add(name)
-            yield name, found
+        for found in numbers.fetch_numbers(rows, sent, missing_values):
+            yielded.add(found[0])
+            yield found
     except duckdb.Error:
         for one in sent:
             if one.name not in yielded:
                 try:
-                    yield from numbers.fetch_numbers(
-                        rows.engine, rows.source, rows.counts[0], rows.windows, [one], missing_values
-                    )
+                    yield from numbers.fetch_numbers(rows, [one], missing_values)
                 except duckdb.Error as error:
-                    notes.append(f"column {one.name!r} could not be counted: {type(error).__name__}")
-    nothing = np.zeros(0, dtype=np.float32)
-    for column in watched:
+                    failed(one.name, error)
+    count = len(rows.masks[0])
+    for column in of_numbers:
         if column.cell is None:
-            yield column.name, [(nothing, Held({ABSENT: count})) for count in rows.counts]
+            yield column.name, np.full(count, np.nan, np.float32), np.full(count, ABSENT, np.uint8)
 
 
 def _numbers(
-    column: Watched, fetched: Sequence[tuple[numbers.Numbers, Held]], reference: Reference | None
+    column: Watched, rows: Rows, values: numbers.Numbers, held: numbers.Codes, reference: Reference | None
 ) -> list[ColumnCounts]:
-    values = _reference_values(column, reference)
-    if values is None:
+    before = _reference_values(column, reference)
+    if before is None:
         expected = numbers.reference_of_profile(column.profile)
     else:
-        assert not isinstance(values, Texts)
-        expected = numbers.reference_of_numbers(values.astype(np.float32, copy=False))
-    return _counts(column, expected.bins.labels, expected.side, numbers.sides_of(fetched, expected))
+        assert not isinstance(before, Texts)
+        expected = numbers.reference_of_numbers(before.astype(np.float32, copy=False))
+    sides = [
+        numbers.number_side(numbers.sorted_present(live), expected.bins, expected.range, **numbers.held_of(what).fields)
+        for live, what in zip(rows.of_windows(values), rows.of_windows(held), strict=True)
+    ]
+    return _counts(column, expected.bins.labels, expected.side, sides)
+
+
+def _grouped(
+    rows: Rows, watched: Sequence[Watched], failed: Callable[[str, Exception], None]
+) -> Iterator[tuple[Watched, int]]:
+    """Yield columns with their place in the table `grouped`; if they cannot be grouped together, one by one."""
+    import duckdb
+
+    others = [column for column in watched if column.profile.type != "number"]
+    sent = [column for column in others if column.cell]
+    alone = [column for column in sent if column.profile.distinct > NEARLY_UNIQUE * column.profile.rows]
+    together = [column for column in sent if column not in alone]
+    waiting = [*map(list, batches(together, 1, levels.MAX_GROUPED)), *([column] for column in alone)]
+    while waiting:
+        batch = waiting.pop(0)
+        try:
+            levels.group_cells(rows, [column.cell for column in batch if column.cell])
+        except duckdb.Error as error:
+            if len(batch) > 1:
+                waiting = [[column] for column in batch] + waiting
+            else:
+                failed(batch[0].name, error)
+            continue
+        for place, column in enumerate(batch):
+            yield column, place
+    for column in others:
+        if column.cell is None:
+            yield column, 0
 
 
 def _levels(
-    rows: Rows, column: Watched, reference: Reference | None, missing_values: Sequence[str]
+    rows: Rows, column: Watched, place: int, reference: Reference | None, missing_values: Sequence[str]
 ) -> list[ColumnCounts]:
-    """Count texts, true and false, or of dates only which are missing."""
+    """Count texts, true and false, or of dates only which are missing.
+
+    Parameters
+    ----------
+    place : of the column in the table `grouped`
+    """
     engine, windows = rows.engine, len(rows.windows)
     if column.cell is None:
         engine.execute(
@@ -167,7 +186,7 @@ def _levels(
             + ", ".join(f"{count}::BIGINT AS w{n}" for n, count in enumerate(rows.counts)), [ABSENT],
         )  # fmt: skip
     else:
-        levels.create_counts(engine, rows.source, rows.windows, column.cell, column.profile, missing_values)
+        levels.create_counts(engine, place, windows, column.profile, missing_values)
     held = levels.held_counts(engine, windows)
     values = _reference_values(column, reference)
     if column.profile.type == "text":

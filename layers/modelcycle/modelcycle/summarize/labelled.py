@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.captured import select_recent_outcomes
+from modelcycle.captured import Cell, select_recent_outcomes
+from modelcycle.captured.answer_rows import TEXT
 from modelcycle.captured.outcome_rows import OutcomeColumns, OutcomeRows, key_sql, read_outcomes
 from modelcycle.captured.outcomes import MatchedOutcomes, match_outcomes, told_as_sentences
 from modelcycle.cells.column import Column
@@ -23,7 +24,7 @@ from modelcycle.model.slices import Slices
 from modelcycle.model.typed_sql import fetch_batch
 from modelcycle.pseudonyms import Macs
 from modelcycle.store import Store
-from modelcycle.summarize.traffic import Cell, Traffic, typed_sql
+from modelcycle.summarize.traffic import Traffic, typed_sql
 
 MAX_SLICED_COLUMNS = 60
 MISSING = "(missing)"
@@ -136,7 +137,7 @@ def _sensitive_columns(traffic: Traffic, profile: Profile, sensitive: Sequence[s
     found = []
     for number, name in enumerate(sensitive):
         column = known.get(name) or ColumnProfile(name=name, type="text", rows=0, missing=0, distinct=0, counts=[])
-        told = Cell(f"g{number}", "NULL::DOUBLE", "true", "false")
+        told = Cell(f"g{number}", "NULL::DOUBLE", f"{TEXT}")
         asked = traffic.cells.get(name)
         found.append(_Group(column, [told, asked] if asked else [told]))
     return found

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelcycle.captured import Cell
 from modelcycle.engine import Engine
 from modelcycle.model.bins import HASH_BINS, level_labels, short
 from modelcycle.model.columns import Texts
 from modelcycle.model.profile import ColumnProfile
 from modelcycle.model.window import Side
 from modelcycle.summarize.held import Held
-from modelcycle.summarize.traffic import VALUE, Cell, typed_rows
+from modelcycle.summarize.rows import Rows
+from modelcycle.summarize.traffic import VALUE, typed_rows
 
 MAX_NEW = 10  # values that the reference does not hold are listed
+MAX_GROUPED = 16  # columns that are grouped in one reading
+GROUPED = Cell(text="text", number="NULL", kind="kind")
 
 
 @dataclass(frozen=True)
@@ -76,27 +80,42 @@ def create_known(engine: Engine, reference: LevelReference) -> None:
     )
 
 
-def create_counts(
-    engine: Engine, rows: str, windows: Sequence[str], cell: Cell, profile: ColumnProfile, missing_values: Sequence[str]
-) -> None:
-    """Create the table `counted`: rows by value, by what the request held, and by window (w0, w1 ...).
+def group_cells(rows: Rows, cells: Sequence[Cell]) -> None:
+    """Create the table `grouped` of what the requests hold of some columns, all counted in one reading.
+
+    Its columns are `place` (of the column in `cells`), `text`, `kind`, and the rows of each window (w0, w1 ...).
 
     Parameters
     ----------
-    rows : SQL of the rows
-    windows : SQL of whether a row is in each window
+    cells : at most MAX_GROUPED
     """
-    raw = Cell(text="text", number="NULL", sent="is_sent", masked="is_masked")
-    kept = {f"w{n}": f"w{n}" for n in range(len(windows))}
-    each = ", ".join(f"count(*) FILTER ({window}) AS w{n}" for n, window in enumerate(windows))
-    grouped = (
-        f"(SELECT {cell.text} AS text, {cell.sent} AS is_sent, {cell.masked} AS is_masked, {each} FROM {rows}"
-        " GROUP BY 1, 2, 3)"
+    places = range(len(cells))
+    given = [f"{cell.text} AS text{n}, {cell.kind} AS kind{n}" for n, cell in enumerate(cells)]
+    given += [f"{window} AS in{n}" for n, window in enumerate(rows.windows)]
+    texts, kinds = (", ".join(f"{name}{n}" for n in places) for name in ("text", "kind"))
+    sets = ", ".join(f"(text{n}, kind{n})" for n in places)
+    # a bit for each column that is not grouped by
+    all_bits = 2 ** len(cells) - 1
+    by = " ".join(f"WHEN {all_bits - 2 ** (len(cells) - 1 - n)} THEN {n}" for n in places)
+    counts = ", ".join(f"count(*) FILTER (in{n}) AS w{n}" for n in range(len(rows.windows)))
+    rows.engine.execute(
+        f"""CREATE OR REPLACE TEMP TABLE grouped AS
+            SELECT CASE GROUPING({texts}) {by} END AS place, coalesce({texts}, NULL) AS text,
+              coalesce({kinds}, NULL) AS kind, {counts}
+            FROM (SELECT {", ".join(given)} FROM {rows.source}) GROUP BY GROUPING SETS ({sets})"""
     )
+
+
+def create_counts(
+    engine: Engine, place: int, windows: int, profile: ColumnProfile, missing_values: Sequence[str]
+) -> None:
+    """Create the table `counted` of a column of `grouped`: rows by value, by what the request held, and by window."""
+    kept = {f"w{n}": f"w{n}" for n in range(windows)}
+    typed = typed_rows(f"(FROM grouped WHERE place = {place})", [(GROUPED, profile)], missing_values, kept)
+    sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in kept)
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE counted AS
-            SELECT value0 AS value, held0 AS held, {", ".join(f"sum({name})::BIGINT AS {name}" for name in kept)}
-            FROM {typed_rows(grouped, [(raw, profile)], missing_values, kept)} GROUP BY 1, 2"""
+            SELECT value0 AS value, held0 AS held, {sums} FROM {typed} GROUP BY 1, 2"""
     )
 
 

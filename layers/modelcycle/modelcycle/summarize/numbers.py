@@ -10,16 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.engine import Engine, batches
+from modelcycle.captured import Cell
+from modelcycle.captured.answer_rows import BOOLEAN, NESTED, NUMBER, TEXT
+from modelcycle.captured.answer_rows import MASKED as MASKED_KIND
+from modelcycle.cells.numbers import MAX_NUMBER
+from modelcycle.engine import batches
 from modelcycle.model.bins import NumberBins, number_bins
 from modelcycle.model.profile import ColumnProfile
 from modelcycle.model.window import QUANTILES, Side
 from modelcycle.summarize.held import Held
-from modelcycle.summarize.traffic import VALUE, Cell, typed_rows
+from modelcycle.summarize.rows import Rows
+from modelcycle.summarize.traffic import ABSENT, MASKED, MISSING, UNPARSED, VALUE, typed_rows
 
-MAX_CELLS = 4_000_000  # that are fetched at once
+MAX_CELLS = 7_000_000  # that are fetched at once
 
 Numbers = npt.NDArray[Any]
+Codes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -91,41 +97,49 @@ def number_side(values: Numbers, bins: NumberBins, ends: tuple[float, float] | N
 
 
 def fetch_numbers(
-    engine: Engine, rows: str, count: int, windows: Sequence[str], columns: Sequence[NumberColumn],
-    missing_values: Sequence[str],
-) -> Iterator[tuple[str, list[tuple[Numbers, Held]]]]:  # fmt: skip
-    """Yield each column's name, and for each window its numbers (n,), NaN without one, and what requests held.
-
-    Parameters
-    ----------
-    rows : SQL of the rows
-    count : number of the rows
-    windows : SQL of whether a row is in each window
-    """
-    flags = {f"w{n}": window for n, window in enumerate(windows)}
-    for batch in batches(columns, count, MAX_CELLS):
-        typed = typed_rows(rows, [(column.cell, column.profile) for column in batch], missing_values, flags)
-        found = engine.execute(f"SELECT * FROM {typed}").fetchnumpy()
-        masks = [np.ma.filled(found[f"w{n}"], False) for n in range(len(windows))]
+    rows: Rows, columns: Sequence[NumberColumn], missing_values: Sequence[str]
+) -> Iterator[tuple[str, Numbers, Codes]]:
+    """Yield each column's name, its numbers (n,), NaN without one, and what requests held: VALUE ... MASKED (n,)."""
+    for batch in batches(columns, rows.counts[0], MAX_CELLS):
+        found = rows.fetch(
+            {f"value{n}": _number_sql(column.cell) for n, column in enumerate(batch)}
+            | {f"kind{n}": f"coalesce({column.cell.kind}, 0)::UTINYINT" for n, column in enumerate(batch)}
+        )
         for n, column in enumerate(batch):
-            held, values = found.pop(f"held{n}"), np.ma.filled(found.pop(f"value{n}"), np.nan)
-            yield (
-                column.name,
-                [(values, _held(held)) if mask.all() else (values[mask], _held(held[mask])) for mask in masks],
-            )
+            values, kinds = found.pop(f"value{n}"), found.pop(f"kind{n}")
+            if any((kinds == kind).any() for kind in (TEXT, BOOLEAN, NESTED)):
+                yield column.name, *_typed(rows, column, missing_values)
+            else:
+                yield column.name, values, _held_by(kinds, values)
 
 
-def _held(held: npt.NDArray[np.uint8]) -> Held:
+def _number_sql(cell: Cell) -> str:
+    """Return SQL of a JSON number as FLOAT, NaN without one."""
+    return f"CASE WHEN abs({cell.number}) <= {MAX_NUMBER} THEN {cell.number}::FLOAT ELSE 'NaN'::FLOAT END"
+
+
+def _typed(rows: Rows, column: NumberColumn, missing_values: Sequence[str]) -> tuple[Numbers, Codes]:
+    """Return what `fetch_numbers` does, of a column of texts: reading them takes long."""
+    typed = typed_rows(rows.source, [(column.cell, column.profile)], missing_values, {"row_id": "row_id"})
+    found = rows.fetch({"value": "coalesce(value0, 'NaN'::FLOAT)", "held": "held0"}, typed)
+    return found["value"], found["held"]
+
+
+def _held_by(kinds: Codes, values: Numbers) -> Codes:
+    """Return VALUE ... MASKED (n,) of requests without texts, by the kinds of `captured.answer_rows`."""
+    no_number = np.isnan(values)
+    if not no_number.any():
+        return np.full(len(kinds), VALUE, dtype=np.uint8)
+    of_kind = np.full(MASKED_KIND + 1, MISSING, dtype=np.uint8)
+    of_kind[[0, NUMBER, MASKED_KIND]] = ABSENT, UNPARSED, MASKED
+    return np.where(no_number, of_kind[kinds], np.uint8(VALUE))
+
+
+def held_of(held: Codes) -> Held:
+    """Return how many requests (n,) held what."""
     if not np.count_nonzero(held != VALUE):  # counting by kind takes much longer
         return Held({VALUE: len(held)})
     return Held(dict(enumerate(np.bincount(held).tolist())))
-
-
-def sides_of(fetched: Sequence[tuple[Numbers, Held]], reference: NumberReference) -> list[Side]:
-    """Return the sides of a column of `fetch_numbers`."""
-    return [
-        number_side(sorted_present(values), reference.bins, reference.range, **held.fields) for values, held in fetched
-    ]
 
 
 def quantiles(values: Numbers, weights: npt.NDArray[np.float64] | None = None) -> list[float]:

@@ -3,98 +3,147 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from modelcycle.engine import batches
 from modelcycle.model.columns import Texts, Values
 from modelcycle.model.reference import Reference, sampled_positions
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import MAX_SAMPLE_ROWS, WindowSample
-from modelcycle.summarize.columns import Rows, Watched
+from modelcycle.summarize.columns import Watched
+from modelcycle.summarize.rows import Rows
 from modelcycle.summarize.traffic import typed_rows
 
 
-def draw_sample(
-    rows: Rows, window: int, watched: Sequence[Watched], signature: Signature, probabilities: Mapping[str, str],
-    reference: Reference, missing_values: Sequence[str],
-) -> WindowSample:  # fmt: skip
-    """Draw at most MAX_SAMPLE_ROWS rows of the reference and of one window, chosen by their hash.
+@dataclass(frozen=True)
+class Chosen:
+    """The rows of a version that are in a sample.
 
     Parameters
     ----------
-    window : its position in `rows.windows`
-    watched : columns of the sample
+    row_ids : (n,), ascending, of those of all windows
+    of_window : by the window's position in `Rows.windows`: positions in `row_ids`, in the order of their hashes
+    """
+
+    row_ids: npt.NDArray[np.int64]
+    of_window: Mapping[int, npt.NDArray[np.int64]]
+
+
+def choose_rows(rows: Rows, windows: Sequence[int], scores: Sequence[str]) -> Chosen:
+    """Choose at most MAX_SAMPLE_ROWS rows of each window: those with all scores whose hashes are the smallest.
+
+    Parameters
+    ----------
+    windows : positions in `rows.windows` of those that are sampled
+    scores : see `scores_sql`
+    """
+    usable = " AND ".join(f"isfinite({score})" for score in scores)
+    of_window = {
+        window: rows.engine.execute(
+            f"""SELECT row_id FROM {rows.source} WHERE {rows.windows[window]} AND {usable}
+                ORDER BY hash(prediction_id), row_id LIMIT {MAX_SAMPLE_ROWS}"""
+        ).fetchnumpy()["row_id"]
+        for window in windows
+    }
+    together = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *of_window.values()]))
+    return Chosen(together, {window: np.searchsorted(together, found) for window, found in of_window.items()})
+
+
+def scores_sql(signature: Signature, probabilities: Mapping[str, str]) -> list[str]:
+    """Return SQL of each score of a row.
+
+    Parameters
+    ----------
     probabilities : by class: SQL of its probability
     """
+    if signature.task == "regression":
+        return ["try_cast(prediction AS DOUBLE)::FLOAT"]
+    return [f"({probabilities.get(name, 'NULL')})::FLOAT" for name in signature.classes]
+
+
+class ChosenRows(NamedTuple):
+    """Columns (n,) of the chosen rows, and their scores (n, k)."""
+
+    columns: Mapping[str, Values]
+    scores: npt.NDArray[np.float32]
+
+
+def read_chosen(
+    rows: Rows, chosen: Chosen, watched: Sequence[Watched], of_numbers: Mapping[str, npt.NDArray[Any]],
+    scores: Sequence[str], missing_values: Sequence[str],
+) -> ChosenRows:  # fmt: skip
+    """Read the chosen rows.
+
+    Parameters
+    ----------
+    of_numbers : the columns of numbers, which were read before
+    """
+    count = len(chosen.row_ids)
+    columns: dict[str, Values] = dict(of_numbers)
+    rows.engine.execute(
+        "CREATE OR REPLACE TEMP TABLE chosen AS SELECT unnest($1::BIGINT[]) AS row_id", [chosen.row_ids.tolist()]
+    )
+    source = f"(FROM {rows.source} SEMI JOIN chosen USING (row_id))"
+    scored = {f"score{n}": score for n, score in enumerate(scores)}
+    found = {}
+    others = [column for column in watched if column.cell and column.profile.type in ("text", "boolean")]
+    for batch in [*batches(others)] or [[]]:
+        sent = [(column.cell, column.profile) for column in batch if column.cell]
+        typed = typed_rows(source, sent, missing_values, {"row_id": "row_id", **scored})
+        names = [*scored, *(f"value{n}" for n in range(len(batch)))]
+        found = rows.fetch({name: name for name in names}, typed)
+        for n, column in enumerate(batch):
+            values = np.ma.asarray(found[f"value{n}"])
+            columns[column.name] = (
+                Texts.of(values.tolist())  # None where masked; `filled` would write "?"
+                if column.profile.type == "text"
+                else np.ma.filled(values.astype(np.float32), np.nan)
+            )
+    for column in watched:
+        if column.profile.type == "text" and column.name not in columns:
+            columns[column.name] = Texts(np.full(count, -1, np.int32), [])
+        elif column.name not in columns:
+            columns[column.name] = np.full(count, np.nan, np.float32)
+    return ChosenRows(columns, np.column_stack([found[name] for name in scored]))
+
+
+def make_sample(
+    chosen: ChosenRows, order: npt.NDArray[np.int64], watched: Sequence[Watched], reference: Reference
+) -> WindowSample:
+    """Put the rows of a window beside those of the reference with the smallest hashes, at most MAX_SAMPLE_ROWS.
+
+    Parameters
+    ----------
+    order : positions in `chosen` of the window's rows
+    watched : columns of the sample
+    """
     positions = sampled_positions(reference.rows, MAX_SAMPLE_ROWS)
-    live, live_scores = _live(rows, rows.windows[window], watched, signature, probabilities, missing_values)
     columns, texts = [], []
     for column in watched:
         expected = reference.values(column.name)
-        if expected is None:
-            continue
-        chosen = (
-            Texts(expected.codes[positions], expected.levels) if isinstance(expected, Texts) else expected[positions]
-        )
-        columns.append((column.name, *_as_numbers(chosen, live[column.name])))
-        texts.append(isinstance(expected, Texts))
+        if expected is not None:
+            sides = _taken(expected, positions), _taken(chosen.columns[column.name], order)
+            columns.append((column.name, *_as_numbers(*sides)))
+            texts.append(isinstance(expected, Texts))
     before = [values for _, values, _ in columns]
     now = [values for _, _, values in columns]
     return WindowSample(
         names=[name for name, _, _ in columns],
         texts=np.array(texts, dtype=np.bool_),
         reference=np.column_stack(before) if before else np.zeros((len(positions), 0), dtype=np.float32),
-        live=np.column_stack(now) if now else np.zeros((len(live_scores), 0), dtype=np.float32),
+        live=np.column_stack(now) if now else np.zeros((len(order), 0), dtype=np.float32),
         reference_scores=reference.scores[positions],
-        live_scores=live_scores,
+        live_scores=chosen.scores[order],
         target=reference.target[positions].astype(np.float32),
     )
 
 
-def _live(
-    rows: Rows, window: str, watched: Sequence[Watched], signature: Signature, probabilities: Mapping[str, str],
-    missing_values: Sequence[str],
-) -> tuple[dict[str, Values], np.ndarray[tuple[int, int], np.dtype[np.float32]]]:  # fmt: skip
-    """Return columns (n,) of the window's rows whose hashes are the smallest, and their scores (n, k)."""
-    scores = [
-        f"({expression})::FLOAT"
-        for expression in (
-            ["try_cast(prediction AS DOUBLE)"]
-            if signature.task == "regression"
-            else [probabilities[name] for name in signature.classes]
-        )
-    ]
-    chosen = f"{window} AND {' AND '.join(f'isfinite({score})' for score in scores)}"
-    rows.engine.execute(
-        f"""CREATE OR REPLACE TEMP TABLE chosen AS SELECT hash(prediction_id) AS hash FROM {rows.source}
-            WHERE {chosen} ORDER BY 1 LIMIT {MAX_SAMPLE_ROWS}"""
-    )
-    bound = rows.engine.execute("SELECT max(hash) FROM chosen").fetchone()[0]
-    source = f"(FROM {rows.source} WHERE {chosen} AND hash(prediction_id) <= {bound})"
-    order = "ORDER BY hash(prediction_id), prediction_id"
-    columns: dict[str, Values] = {}
-    scored = {f"score{n}": score for n, score in enumerate(scores)}
-    live_scores = np.zeros((0, len(scores)), dtype=np.float32)
-    for batch in batches([column for column in watched if column.cell]) if bound is not None else ():
-        sent = [(column.cell, column.profile) for column in batch if column.cell]
-        typed = typed_rows(source, sent, missing_values, {"prediction_id": "prediction_id", **scored})
-        fetched = rows.engine.execute(f"SELECT * FROM {typed} {order}").fetchnumpy()
-        live_scores = np.column_stack([np.ma.filled(fetched[name], np.nan) for name in scored])
-        for n, column in enumerate(batch):
-            values = fetched[f"value{n}"]
-            columns[column.name] = (
-                Texts.of(np.ma.asarray(values).tolist())  # None where masked; `filled` would write "?"
-                if column.profile.type == "text"
-                else np.ma.filled(values.astype(np.float32), np.nan)
-            )
-    for column in watched:
-        if column.name not in columns:
-            none: Values = np.full(len(live_scores), np.nan, np.float32)
-            if column.profile.type == "text":
-                none = Texts(np.full(len(live_scores), -1, np.int32), [])
-            columns[column.name] = none
-    return columns, live_scores
+def _taken(values: Values, positions: npt.NDArray[np.int64]) -> Values:
+    return Texts(values.codes[positions], values.levels) if isinstance(values, Texts) else values[positions]
 
 
 def _as_numbers(before: Values, now: Values) -> tuple[np.ndarray, np.ndarray]:
@@ -102,14 +151,16 @@ def _as_numbers(before: Values, now: Values) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(before, Texts) or not isinstance(now, Texts):
         assert not isinstance(before, Texts) and not isinstance(now, Texts)
         return before.astype(np.float32), now.astype(np.float32)
-    levels = sorted({*_held(before), *_held(now)})
+    held = [_held(texts) for texts in (before, now)]
+    levels = sorted({*held[0].values(), *held[1].values()})
     code_of = {level: code for code, level in enumerate(levels)}
     sides = []
-    for texts in (before, now):
-        table = np.array([*(code_of.get(level, np.nan) for level in texts.levels), np.nan], dtype=np.float32)
+    for texts, own in zip((before, now), held, strict=True):
+        table = np.full(len(texts.levels) + 1, np.nan, dtype=np.float32)  # the last one of code -1
+        table[[*own]] = [code_of[level] for level in own.values()]
         sides.append(table[texts.codes])
     return sides[0], sides[1]
 
 
-def _held(texts: Texts) -> set[str]:
-    return {texts.levels[code] for code in np.unique(texts.codes) if code >= 0}
+def _held(texts: Texts) -> dict[int, str]:
+    return {code: texts.levels[code] for code in np.unique(texts.codes).tolist() if code >= 0}

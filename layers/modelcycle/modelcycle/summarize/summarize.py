@@ -23,9 +23,10 @@ from modelcycle.registry import Registry, Version
 from modelcycle.spec import Pipeline, parse
 from modelcycle.store import ChangingStore, Store
 from modelcycle.summarize.answers import count_answers
-from modelcycle.summarize.columns import Rows, Watched, count_columns, without_unread_texts
+from modelcycle.summarize.columns import Watched, count_columns
 from modelcycle.summarize.labelled import has_outcomes, join_labelled, labels_since
-from modelcycle.summarize.sample import draw_sample
+from modelcycle.summarize.rows import Rows
+from modelcycle.summarize.sample import choose_rows, make_sample, read_chosen, scores_sql
 from modelcycle.summarize.traffic import Traffic
 
 MAX_VERSIONS = 4  # with the most traffic, beside the champion
@@ -164,20 +165,17 @@ def count_versions(traffic: Traffic, windows: Mapping[WindowKind, Window]) -> di
         f"""count(*) FILTER ({is_in}), max("at") FILTER ({is_in})"""
         for is_in in (since(window) for window in windows.values())
     )
-    failures = ", ".join(f"count(*) FILTER ({since(window)})" for window in windows.values())
-    execute = traffic.engine.execute
-    found = execute(f"SELECT version, {each} FROM {traffic.source} GROUP BY version").fetchall()
-    failed = execute(
-        f"SELECT assigned, {failures} FROM {traffic.source} WHERE assigned <> version GROUP BY assigned"
+    found = traffic.engine.execute(
+        f"SELECT version, assigned, {each} FROM {traffic.source} GROUP BY version, assigned"
     ).fetchall()
-    lost = {version: counts for version, *counts in failed}
-    rows = {version: counts for version, *counts in found}
     answered: dict[int, dict[WindowKind, Answered]] = {}
-    for version in sorted({*rows, *lost}):
-        counts, failures_of = rows.get(version, [0, None] * len(windows)), lost.get(version, [0] * len(windows))
-        answered[version] = {
-            kind: Answered(counts[2 * n], counts[2 * n + 1], failures_of[n]) for n, kind in enumerate(windows)
-        }
+    for version in sorted({row[0] for row in found} | {row[1] for row in found if row[1] is not None}):
+        answered[version] = {}
+        for n, kind in enumerate(windows):
+            own = [row[2 + 2 * n : 4 + 2 * n] for row in found if row[0] == version]
+            newest = [at for _, at in own if at is not None]
+            failed = sum(row[2 + 2 * n] for row in found if row[1] == version != row[0])
+            answered[version][kind] = Answered(sum(rows for rows, _ in own), max(newest, default=None), failed)
     return answered
 
 
@@ -233,24 +231,28 @@ class VersionWindows:
         )  # fmt: skip
         reference = None if isinstance(self.reference, str) else self.reference
         watched, notes = self._watched()
-        watched = without_unread_texts(rows, watched)
-        columns, failures = count_columns(rows, watched, reference, missing)
+        scores = scores_sql(self.contract.signature, self.traffic.probabilities)
+        enough = self.contract.pipeline.monitoring.minimum_rows
+        sampled = [n for n, count in enumerate(rows.counts) if reference is not None and count >= enough]
+        chosen = choose_rows(rows, sampled, scores)
+        counted = count_columns(rows, watched, reference, missing, chosen.row_ids)
         answers = count_answers(rows, self.contract.signature, self.traffic.probabilities, reference)
+        if sampled:
+            live = read_chosen(rows, chosen, watched, counted.chosen, scores, missing)
         written = []
         for n, (kind, window) in enumerate(self.windows.items()):
             own = self._own[kind]
             summary = WindowSummary(
                 model=version.model, version=version.version, task=version.task, kind=kind, window=window,
-                rows=own.rows, newest=own.newest, failed=own.failed, columns=columns[n],
+                rows=own.rows, newest=own.newest, failed=own.failed, columns=counted.columns[n],
                 versions={number: kinds[kind].rows for number, kinds in sorted(self.answered.items())},
-                before=self.before[kind], notes=[*notes, *failures], **answers[n]._asdict(),
+                before=self.before[kind], notes=[*notes, *counted.notes], **answers[n]._asdict(),
             )  # fmt: skip
             sample = None
-            if reference is not None and own.rows >= self.contract.pipeline.monitoring.minimum_rows:
-                sample = draw_sample(
-                    rows, n, sampled(watched, columns[n]), self.contract.signature, self.traffic.probabilities,
-                    reference, missing,
-                )  # fmt: skip
+            if reference is not None and n in sampled:
+                sample = make_sample(
+                    live, chosen.of_window[n], columns_of_sample(watched, counted.columns[n]), reference
+                )
             written.append(
                 SummarizedWindow(
                     version=version.version,
@@ -311,7 +313,7 @@ class VersionWindows:
         return watched, notes
 
 
-def sampled(watched: Sequence[Watched], counted: Sequence[ColumnCounts]) -> list[Watched]:
+def columns_of_sample(watched: Sequence[Watched], counted: Sequence[ColumnCounts]) -> list[Watched]:
     """Return the columns of a sample: those that the model reads, without dates, which are always later, and masks."""
     masked = {column.name for column in counted if column.live.masked}
     whole = {column.name for column in counted}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modelcycle.captured import Window
-from modelcycle.captured.answer_rows import BOOLEAN, NESTED, TEXT
+from modelcycle.captured import Cell, Window
 from modelcycle.cells.missing import stripped_sql
 from modelcycle.cells.numbers import MAX_NUMBER
 from modelcycle.cells.reading import missing_texts_of, parsed_sql
@@ -14,31 +13,10 @@ from modelcycle.engine import Engine
 from modelcycle.model.profile import ColumnProfile
 from modelcycle.sql_literal import literal
 
-_WRITTEN = f"({TEXT}, {BOOLEAN}, {NESTED})"
 HASH_SPACE = 2**64  # of DuckDB's `hash`
 
 # what a request holds of a column
 VALUE, MISSING, UNPARSED, ABSENT, MASKED = range(5)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """SQL of one column of the requests.
-
-    Parameters
-    ----------
-    text : as it was sent, of a JSON number or boolean too; NULL without a value
-    number : DOUBLE, if it was a JSON number
-    sent : whether the request held the column
-    masked : whether its value is hidden
-    written : whether its value is no JSON number; true where that is not known
-    """
-
-    text: str
-    number: str
-    sent: str
-    masked: str
-    written: str = "true"
 
 
 @dataclass(frozen=True)
@@ -48,8 +26,8 @@ class Traffic:
     Parameters
     ----------
     engine : DuckDB connection
-    source : what follows FROM. It has the columns prediction_id, at (TIMESTAMPTZ), version, assigned, ms, of and
-        prediction (VARCHAR)
+    source : what follows FROM. It has the columns prediction_id, at (TIMESTAMPTZ), version, assigned, ms, of,
+        prediction (VARCHAR) and row_id
     cells : by column that any request held
     probabilities : by class: SQL of its probability
     notes : what could not be read or was left out, as sentences
@@ -67,11 +45,7 @@ class Traffic:
         # otherwise each query reads the footers of all files again, which takes as long as a column
         engine.execute("SET parquet_metadata_cache = true")
         window.create_rows(engine, name)
-        cells = {
-            column: Cell(cell.text, cell.number, cell.sent, cell.masked, f"({cell.kind} IN {_WRITTEN}) IS TRUE")
-            for column, cell in window.cells.items()
-        }
-        return Traffic(engine, name, cells, window.probabilities, window.notes)
+        return Traffic(engine, name, window.cells, window.probabilities, window.notes)
 
     def of_version(self, version: int, share: float = 1.0) -> str:
         """Return SQL of a version's rows, or of a share of them that the hashes of their ids choose."""

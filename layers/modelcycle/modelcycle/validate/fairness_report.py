@@ -20,7 +20,9 @@ from modelcycle.spec import Fairness, Task
 from modelcycle.validate.mean_gaps import mean_gaps
 from modelcycle.validate.sensitive_groups import MAX_INTERSECTIONS, Grouping
 
-MAX_COLUMNS_WITH_FIGURES = 8  # of the message; the report has all
+# figures and notes travel through the state machine; the report has all
+MAX_COLUMNS_WITH_FIGURES = 8
+MAX_FIGURE_COLUMN = 100  # characters of a column's name in the name of a figure
 MAX_CLASSES = 10  # of several, the most frequent: each is judged against all others
 MAX_GROUPS_IN_REPORT = 60  # of a grouping, the largest
 MAX_NAMED = 3  # small groups in a sentence
@@ -177,7 +179,8 @@ def _json(entry: Compared) -> dict[str, Any]:
 def _figures(compared: Sequence[Compared]) -> dict[str, float]:
     """Return the worst of all groupings, and of each column alone."""
     figures: dict[str, float] = {}
-    columns = list(dict.fromkeys(entry.grouping.columns[0] for entry in compared if len(entry.grouping.columns) == 1))
+    single = dict.fromkeys(entry.grouping.columns[0] for entry in compared if len(entry.grouping.columns) == 1)
+    columns = [column for column in single if len(column) <= MAX_FIGURE_COLUMN]
     for rate in RATES:
         of_rate = [entry for entry in compared if entry.found.rate == rate]
         figures |= _worst(rate, [entry.found for entry in of_rate], "")

@@ -50,6 +50,7 @@ from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
 
 STEP = "validate"
+MAX_NOTES = 12  # in the message; the report has all
 ASKED_BY_LIVE_ROWS = frozenset({"degraded", "outcomes"})  # kinds of triggers
 Array = npt.NDArray[Any]
 
@@ -130,6 +131,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     if left_out_why:
         gates.append(Gate("gates.older_slices", True, f"not compared on rows before the window: {left_out_why}"))
     grouped = groupings(rows.scores.groups)
+    alone = [grouping for grouping in grouped if len(grouping.columns) == 1]
     fairness = fairness_report(
         rows.scores.scores, rows.target, task, rows.classes, grouped, rows.units, rows.threshold, pipeline.fairness
     )
@@ -186,7 +188,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
             "new_rows": _comparison_json(on_new_rows.compared if on_new_rows else None),
         },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
-        "groups": group_metrics(rows.scores.scores, rows.target, task, grouped, rows.threshold),
+        "groups": group_metrics(rows.scores.scores, rows.target, task, alone, rows.threshold),
         "fairness": fairness.json | ({"mitigation": mitigated.json} if mitigated.json else {}),
         "slices": slices.json if slices is not None else None,
         "evidence": _evidence(request, rows, artifacts),
@@ -203,7 +205,7 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         champion=against_champion.metrics if against_champion else None,
         interval=shown,
         figures=fairness.figures,
-        notes=[*mitigated.notes, *fairness.notes],
+        notes=[*mitigated.notes, *fairness.notes][:MAX_NOTES],
         report=put_json(artifacts, request.run.key(STEP, "report.json"), report),
     )
 

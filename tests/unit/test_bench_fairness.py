@@ -1,0 +1,15 @@
+"""The shape of what `bench/fairness.py` counts."""
+
+from __future__ import annotations
+
+from bench.fairness import CASES, count
+
+
+def test_equal_groups_are_not_refused_by_chance() -> None:
+    ten = count(CASES[1], 15)
+    assert ten.ours <= 0.1 and ten.ours_covers >= 0.9
+    assert ten.figure == 1.0  # by the figure alone every table of ten equal groups would be
+
+
+def test_groups_that_are_far_apart_are_refused() -> None:
+    assert count(CASES[3], 5).ours == 1.0

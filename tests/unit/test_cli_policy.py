@@ -1,0 +1,92 @@
+"""`modelcycle policy`: the screens of policies, and the check of a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import open_place
+from cli.console import DONE, WRONG_USE
+from cli.main import main
+from infra.local.deployment.code_hash import policies_hash
+from modelcycle.registry import Entry, keys
+from tests.memory_place import Cloud
+from tests.unit.test_approvals import ANN, BOB, FIGURES
+from tests.unit.traffic_cycle import Cycle
+
+ROOT = Path(__file__).resolve().parents[2]
+FIGURES_OF_RUN = b'{"gates.passed": 1, "data.unreadable": 0.2}'
+
+
+def test_a_file_with_errors_is_refused_with_all_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text("name: ab\nversion: 1\nmodels: [a]\nrisk: high\nrules: [{name: b}]\n")
+    assert main(["policy", "--check", str(file)]) == WRONG_USE
+    told = capsys.readouterr().err
+    assert "line 4: unknown key risk" in told and "line 5: rules.0.figure is required" in told
+    assert "Traceback" not in told and "modelcycle policy --schema" in told
+    file.write_text("name: ab\nversion: 1\nmodels: [a]\n")
+    assert main(["policy", "--check", str(file)]) == DONE
+    assert "is a policy without errors: ab, version 1, 0 rules" in capsys.readouterr().out
+    assert main(["policy", "--check", str(tmp_path / "none.yaml")]) == WRONG_USE
+    assert main(["policy", "m", "--schema"]) == WRONG_USE
+    assert "MODEL and --schema ask for different things" in capsys.readouterr().err
+
+
+def test_schema_and_figures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "--schema"]) == DONE
+    assert {"rules", "approvals", "freeze", "permissions"} <= json.loads(capsys.readouterr().out)["properties"].keys()
+    assert main(["policy", "--figures", "--json"]) == DONE
+    printed = json.loads(capsys.readouterr().out)
+    assert "fairness.selection_rate.ratio_low" in printed["figures"] and "card" in printed["evidence"]
+    assert main(["policy"]) == DONE
+    assert "governance/default.yaml" in capsys.readouterr().out
+
+
+class Place:
+    """A model with a live version, one that waits, and a run that was governed; in memory."""
+
+    def __init__(self, cloud: Cloud, cycle: Cycle) -> None:
+        cycle.live()
+        figures = {name: value for name, value in FIGURES.items() if name != "gates.passed"}
+        low = cycle.store.put("m/low.json", json.dumps(figures | {"gates.passed": 0}).encode())
+        self.waiting = cycle.staged("awaiting_approval", author=ANN)
+        cycle.registry.routes.promote("m", cycle.staged(figures=low), 100, "run r")
+        run = cycle.store.put("m/runs/r1/govern/figures.json", FIGURES_OF_RUN)
+        entry = Entry(
+            subject="run r1", decision="passed", by="policy default",
+            evidence={"policy": {"name": "default"}, "figures": run.model_dump()},
+        )  # fmt: skip
+        cycle.registry.audit.add("m", keys.decision_in_run("r1", "govern"), entry)
+        cloud.place.__dict__["registry"] = cycle.registry
+        cloud.place.outputs["Policies"] = policies_hash(ROOT)
+        cloud.s3.objects.update(cycle.store.objects)
+
+
+@pytest.fixture
+def place(cycle: Cycle, monkeypatch: pytest.MonkeyPatch) -> Place:
+    cloud = Cloud()
+    monkeypatch.setattr(open_place, "open_place", lambda *_, **__: cloud.place)
+    monkeypatch.setattr("cli.place.Place.check_model", lambda *_: None)
+    return Place(cloud, cycle)
+
+
+def test_the_policy_of_a_model_with_the_figures_of_its_newest_run(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["policy", "m"]) == DONE
+    screen = capsys.readouterr().out
+    for words in (
+        "m: policy default, version 1", "1 of 6 rules hold for run r1", "data.unreadable", "0.200",
+        "not measured", "it keeps its traffic, but would get none today: version 3 no longer meets policy default",
+        f"m:{place.waiting}     0 of 1", "ann",
+    ):  # fmt: skip
+        assert words in screen, words
+    assert "other policies than these files" not in screen
+    assert main(["policy", "m", "--json"]) == DONE
+    printed: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert printed["deployed"] and printed["run"] == "r1" and len(printed["rules"]) == 6
+    assert [one["version"] for one in printed["waiting"]] == [place.waiting] and BOB not in str(printed)
