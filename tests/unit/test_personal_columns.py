@@ -242,3 +242,11 @@ def test_rows_are_made_again_as_they_were_treated_then(treatment: Any) -> None:
         return
     cells = workspace.rows(again())
     assert [(row[1], row[2], row[6]) for row in cells] == [(None, rows[n]["Full Name"], None) for n in range(80)]
+
+
+def test_a_file_without_a_header_is_refused_without_a_value() -> None:
+    workspace = Workspace()
+    workspace.data.upload("raw/m/a.csv", csv_of(people(60)).split(b"\n", 1)[1])
+    with pytest.raises(BadData, match="has the file no header") as fault:
+        workspace.collect(workspace.run(target="left", source={"type": "s3", "csv": {"skip": 0}}))
+    assert "example.org" not in str(fault.value)

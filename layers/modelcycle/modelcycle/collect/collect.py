@@ -16,7 +16,7 @@ from modelcycle.collect.join import join_tables
 from modelcycle.collect.landed import TRAFFIC, landed_prefix
 from modelcycle.collect.notes import notes_of_files
 from modelcycle.collect.objects import Entry, read_objects
-from modelcycle.collect.personal_rows import PersonalRows
+from modelcycle.collect.personal_rows import PersonalRows, check_names
 from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
 from modelcycle.collect.pinned_inputs import pin_inputs, pinned_inputs
 from modelcycle.collect.repeated_ids import without_repeated_ids
@@ -123,6 +123,7 @@ def collect(
                 return table, entry | ({"content": content, "corrected": applied} if applied else {})
 
             def prepare(table: TextTable, entry: Entry, number: int) -> tuple[TextTable, Entry]:
+                check_names(table.names, entry["key"])
                 table, entry = correct(table, entry, number)
                 content = entry.get("content", entry["sha256"])
                 # with a join, `preprocess` checks: here, the rows do not have all their columns yet

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from modelcycle.faults import NotAllowed
+from modelcycle.faults import BadData, NotAllowed
 from modelcycle.messages.personal import PersonalColumn
-from modelcycle.personal import decide_personal, detect, treat_rows, treated_columns
+from modelcycle.personal import decide_personal, detect, treat_rows, treated_columns, values
 from modelcycle.personal.decide import DONE
 from modelcycle.personal.encryption import encrypting, encryption_key
 from modelcycle.pseudonyms import Macs, pseudonym_key, set_pseudonym_key
@@ -17,7 +17,26 @@ from modelcycle.reading import TextTable
 from modelcycle.spec import Pipeline
 from modelcycle.sql_literal import literal
 
+FORMS = (values.is_email, values.is_iban, values.is_card, values.is_international_phone)
 HEADER_ROWS = 200  # of a file whose columns are compared with the contract
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """Check that no column is named like a person's data: names are stored, and messages quote them.
+
+    Parameters
+    ----------
+    where : the file
+
+    Raises
+    ------
+    BadData : of a file without a header, for example
+    """
+    if any(form(name) for name in names for form in FORMS):
+        raise BadData(
+            "the first line holds personal data where names of columns are expected: has the file no header?", where,
+            "write the names of the columns into the first line",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
