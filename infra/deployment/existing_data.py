@@ -14,7 +14,8 @@ from typing import Any
 from infra.deployment.faults import BadSetting, DataUnclear
 
 STACK_TAG, SET_TAG, HOLDS_TAG = "modelcycle:stack", "modelcycle:set", "modelcycle:holds"
-KEYS = ("key", "signing-key", "pseudonym-key")  # what a key that a stack has made holds
+KEY = "key"  # what a key that encrypts the data of a stack holds
+KEYS = (KEY, "signing-key", "pseudonym-key")  # the same of each key that a stack makes
 REPLACED = "replaced"  # what a restored table holds the place of; nothing uses it, and nothing finds it but `destroy`
 NEW = "new"  # instead of the name of a table: use nothing that was kept
 Client = Callable[[str], Any]
