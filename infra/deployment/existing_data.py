@@ -16,7 +16,8 @@ from infra.deployment.faults import BadSetting, DataUnclear
 STACK_TAG, SET_TAG, HOLDS_TAG = "modelcycle:stack", "modelcycle:set", "modelcycle:holds"
 REGISTRY_TAG = "modelcycle:registry"  # whose records it vouches for
 SEALS, SEALS_PARAMETER = "seals", "ExistingSealBucket"
-KEYS = ("key", "signing-key", "pseudonym-key")  # what a key that a stack has made holds
+KEY = "key"  # what a key that encrypts the data of a stack holds
+KEYS = (KEY, "signing-key", "pseudonym-key")  # the same of each key that a stack makes
 REPLACED = "replaced"  # what a restored table holds the place of; nothing uses it, and nothing finds it but `destroy`
 NEW = "new"  # instead of the name of a table: use nothing that was kept
 Client = Callable[[str], Any]
