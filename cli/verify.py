@@ -84,6 +84,8 @@ def verified(place: Place, model: str, version: int | None, signing: KeyService 
         check_seals(place.s3, seals, model, entries, manifests, signing, tombstones, buckets["data"], findings)
     else:
         findings.note("this stack has no bucket of seals: deploy it again")
+    if records.erasing:
+        findings.note("an erasure is not over: until it is, objects that it has changed count as faults")
     if findings.counts["older"]:
         findings.note(f"{findings.counts['older']:,} records are older than checksums, which every new write adds")
     return findings

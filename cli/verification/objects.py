@@ -147,7 +147,8 @@ class Bucketed:
                 return None
             if code in ("AccessDenied", "403"):
                 self.findings.count("unread")
-                self.findings.note(f"you may not read {wanted.key.split('/')[0]}/: objects there were not verified")
+                folder = "/".join(wanted.key.split("/")[:2])
+                self.findings.note(f"you may not read objects in {folder}/: they were not verified")
                 return UNREAD
             raise
         return hashed.hexdigest()

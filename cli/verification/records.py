@@ -31,6 +31,7 @@ class Records:
     head : body of the chain's end; None if there is none
     named : the artifacts that the records name, with the first record that does
     versions : bodies of the versions, by number
+    erasing : whether an erasure is not over: what it has changed so far, no audit entry names yet
     """
 
     governed: dict[str, str] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Records:
     head: dict[str, Any] | None = None
     named: dict[Artifact, str] = field(default_factory=dict)
     versions: dict[int, dict[str, Any]] = field(default_factory=dict)
+    erasing: bool = False
 
 
 def read_records(table: DynamoTable, model: str, version: int | None, findings: Findings) -> Records:
@@ -103,6 +105,8 @@ def _take(item: dict[str, Any], records: Records, version: int | None, findings:
         records.head = body
     elif key.pk.startswith(keys.audit_head("").pk):
         records.entries[key.sk] = body
+    if key.pk == keys.erasures(key.pk.partition("#")[2]).pk and body.get("state") in ("running", "failed"):
+        records.erasing = True
     number = _version_number(key, body)
     if number is not None:
         records.versions[number] = body

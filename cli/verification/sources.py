@@ -13,6 +13,7 @@ from modelcycle.messages import Artifact
 
 LISTS = ("/collect/manifest.json", "/govern/lineage.json")
 LANDED = "/_manifest-"  # in the key of what a source has landed
+TOMBSTONES = "/tombstones.json"
 ERASED = "erased"  # the decision in the audit trail
 
 
@@ -54,6 +55,8 @@ def read_tombstones(records: Records, objects: Bucketed, findings: Findings) -> 
     erasures = (body for body in records.entries.values() if body.get("decision") == ERASED)
     for body in sorted(erasures, key=lambda body: body.get("number") or 0):
         for artifact in artifacts_named(body.get("evidence")):
+            if not artifact.uri.endswith(TOMBSTONES):  # the receipt, for instance
+                continue
             content = objects.read(wanted_of(artifact, f"entry {body.get('number')} of the audit trail"))
             for one in json.loads(content).get("erased", []) if content else []:
                 bucket = objects.buckets.get(one["bucket"])

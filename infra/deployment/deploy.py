@@ -17,10 +17,12 @@ from infra.deployment.bucket_events import MAX_WAIT, wait_for_events
 from infra.deployment.command import run, say
 from infra.deployment.existing_data import (
     PARAMETERS,
+    SEALS_PARAMETER,
     STREAM_PARAMETER,
     choose,
     find_kept,
     find_keys,
+    find_seals,
     key_of,
     stream_of,
     wait_for_table,
@@ -68,6 +70,10 @@ def data_parameters(
         if found is not None:
             say(f"uses the data that an earlier {name} has left: {found}")
             named = found.parameters
+            seals = find_seals(client, name, found.registry)
+            if seals:
+                say(f"goes on with the seals of its audit trails: {seals}")
+                named = named | {SEALS_PARAMETER: seals}
             key = _kept_key(client, name, found.data, settings)
     table = named.get("ExistingRegistry")
     registry = table or (stack.outputs.get("RegistryTable", "") if stack else "")

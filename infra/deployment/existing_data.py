@@ -14,7 +14,10 @@ from typing import Any
 from infra.deployment.faults import BadSetting, DataUnclear
 
 STACK_TAG, SET_TAG, HOLDS_TAG = "modelcycle:stack", "modelcycle:set", "modelcycle:holds"
-KEYS = ("key", "signing-key", "pseudonym-key")  # what a key that a stack has made holds
+REGISTRY_TAG = "modelcycle:registry"  # whose records it vouches for
+SEALS, SEALS_PARAMETER = "seals", "ExistingSealBucket"
+KEY = "key"  # what a key that encrypts the data of a stack holds
+KEYS = (KEY, "signing-key", "pseudonym-key")  # the same of each key that a stack makes
 REPLACED = "replaced"  # what a restored table holds the place of; nothing uses it, and nothing finds it but `destroy`
 NEW = "new"  # instead of the name of a table: use nothing that was kept
 Client = Callable[[str], Any]
@@ -87,6 +90,20 @@ def find_keys(client: Client, stack: str) -> dict[str, str]:
         if metadata["KeyState"] != "PendingDeletion":
             found[metadata["KeyId"]] = metadata["Arn"]
     return found
+
+
+def find_seals(client: Client, stack: str, registry: str) -> str:
+    """Return the bucket of the seals of a kept registry's audit trails; empty if there is none.
+
+    Parameters
+    ----------
+    registry : the table's name
+    """
+    for name, tags in tagged(client, stack):
+        is_its = tags.get(HOLDS_TAG) == SEALS and tags.get(REGISTRY_TAG) == registry
+        if is_its and _exists(client, SEALS, name):
+            return name
+    return ""
 
 
 def key_of(client: Client, bucket: str) -> str:

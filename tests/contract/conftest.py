@@ -85,6 +85,8 @@ def world() -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
+        key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+        patch.setenv("SIGNING_KEY", key)
         aws.adapters.cache_clear()
         # Powertools gives a router to the app that took it last; other tests of this process load handlers too
         Function.module.cache_clear()

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra.deployment.deploy import data_parameters
+from infra.deployment.emptying import delete_bucket
 from infra.deployment.existing_data import KeptData, choose, find_all, find_kept, stream_of
 from infra.deployment.existing_settings import apply_settings
 from infra.deployment.faults import BadSetting, DataUnclear
 from infra.deployment.stack import Stack
-from tests.integration.kept_stack import STACK, Client, account_of_moto, keep, make_bucket, make_table
+from tests.integration.kept_stack import STACK, Client, account_of_moto, keep, make_bucket, make_table, tags
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +76,27 @@ def test_a_new_stack_gets_the_parameters_and_one_that_exists_keeps_its_own(clien
     assert (
         restored["ExistingRegistry"] == "restored" and ":table/restored/stream/" in restored["ExistingRegistryStream"]
     )
+
+
+def test_the_seals_of_kept_records_come_with_them(client: Client) -> None:
+    data = keep(client, "one")
+    assert "ExistingSealBucket" not in data_parameters(client, STACK, None, {}, "")
+    for number, registry in enumerate((data.registry, "another-registry")):
+        marked = [*tags(STACK, "sealing", "seals"), {"Key": "modelcycle:registry", "Value": registry}]
+        make_bucket(client, f"seals-{number}", marked)
+    assert data_parameters(client, STACK, None, {}, "")["ExistingSealBucket"] == "seals-0"
+
+
+def test_a_bucket_of_seals_can_be_deleted_with_the_data(client: Client) -> None:
+    client("s3").create_bucket(Bucket="seals", ObjectLockEnabledForBucket=True)
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 400}}
+    client("s3").put_object_lock_configuration(
+        Bucket="seals", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+    )
+    version = client("s3").put_object(Bucket="seals", Key="seals/2026/01/01.json", Body=b"{}")["VersionId"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client("s3").delete_object(Bucket="seals", Key="seals/2026/01/01.json", VersionId=version)
+    assert delete_bucket(client("s3"), "seals") == 1 and delete_bucket(client("s3"), "seals") is None
 
 
 def test_a_table_whose_stream_shows_no_images_is_refused(client: Client) -> None:

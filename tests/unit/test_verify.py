@@ -154,8 +154,8 @@ def test_governed_records_that_are_gone_are_named(world: World) -> None:
 
 
 def test_a_governed_record_that_no_decision_wrote_is_named(world: World) -> None:
-    world.registry.table.write(Write(*keys.version(MODEL, 99), {"version": 99}))
-    assert world.faults() == {"VERSION#m|VERSION#00000099": "no entry of the audit trail wrote the record"}
+    world.registry.table.write(Write(*keys.state(MODEL, 99), {"state": "live"}))
+    assert world.faults() == {"STATE#m|STATE#00000099": "no entry of the audit trail wrote the record"}
 
 
 def test_a_record_that_names_an_object_elsewhere_is_named(world: World) -> None:
@@ -266,7 +266,7 @@ def test_objects_that_this_person_may_not_read_are_told(world: World, monkeypatc
     monkeypatch.setattr(world.place.s3, "get_object", denied)
     found = world.verify()
     assert (found.faults, found.counts["unread"]) == ([], RUNS)
-    assert any("you may not read m/" in note for note in found.notes)
+    assert any("you may not read objects in m/runs/" in note for note in found.notes)
 
 
 def test_one_version_is_verified_by_itself(world: World) -> None:
@@ -299,7 +299,13 @@ def test_what_an_erasure_replaced_or_removed_is_checked_against_its_tombstones(w
         {"bucket": "artifacts", "key": card, "was": hashlib.sha256(bodies[card]).hexdigest(), "now": None},
     ]
     tombstones = put_json(world.artifacts, "m/erasures/1/tombstones.json", {"schema": 1, "erased": erased})
-    entry = Entry(subject="e", decision="erased", by="ann", evidence={"tombstones": tombstones.model_dump()})
+    receipt = put_json(world.artifacts, "m/erasures/1/receipt.json", {"erased": {"rows": 1}})
+    entry = Entry(
+        subject="e",
+        decision="erased",
+        by="ann",
+        evidence={"tombstones": tombstones.model_dump(), "receipt": receipt.model_dump()},
+    )
     world.registry.audit.add(MODEL, "ERASURE#1", entry)
     before = world.faults()
     world.overwrite("artifacts", onnx, b"without the person")
