@@ -142,8 +142,9 @@ def test_with_a_key_of_ones_own_everything_that_holds_data_names_it(given: str) 
 
 
 KEY_OF_MODELS, KEY_OF_LOGS = KEY.replace("51af", "73cd"), KEY.replace("51af", "84de")
-# by class of data; everything else holds logs, or messages about events
-ROWS_OF_PEOPLE = {"storage/Data", "storage/CapturesByModel", "streams/Records", "streams/Messages"}
+# by class of data; everything else holds logs, or says that something happened
+ROWS_OF_PEOPLE = {"storage/Data", "storage/CapturesByModel", "streams/Records", "streams/Messages",
+                  "storage/Undelivered"}  # fmt: skip
 MODELS_AND_RECORDS = {"storage/Artifacts", "storage/Registry", "seals/Seals"}
 
 
@@ -151,7 +152,7 @@ MODELS_AND_RECORDS = {"storage/Artifacts", "storage/Registry", "seals/Seals"}
 def test_each_class_of_data_has_the_key_that_is_named_for_it(data: str) -> None:
     resources = evaluated(DataKey=data, ModelKey=KEY_OF_MODELS, LogKey=KEY_OF_LOGS, FlowLogVpc="vpc-1", Firewall="own")
     names = {name: keys_of(body) for name, body in holders(resources).items()}
-    assert {"firewall/Log", "network/FlowLogGroup", "template/ApiLog", "storage/Undelivered"} < set(names)
+    assert {"firewall/Log", "network/FlowLogGroup", "template/ApiLog", "alarms/Topic"} < set(names)
     assert names.keys() >= ROWS_OF_PEOPLE | MODELS_AND_RECORDS
     for name, keys in names.items():
         if name in MODELS_AND_RECORDS:
@@ -192,6 +193,21 @@ def test_buckets_are_always_encrypted_and_by_kms_if_asked(given: str, algorithm:
         rule = properties_of(resources[name])["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
         assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == algorithm
         assert rule.get("BucketKeyEnabled", False) == (algorithm == "aws:kms")
+
+
+def test_no_bucket_is_public_or_answers_without_tls() -> None:
+    buckets, denied = set(), set()
+    for name, body in evaluated(BucketLogs="on").items():
+        if body["Type"] == "AWS::S3::Bucket":
+            buckets.add(name)
+            assert set(body["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
+        elif body["Type"] == "AWS::S3::BucketPolicy":
+            for statement in body["stack"].value(body["Properties"]["PolicyDocument"])["Statement"]:
+                assert statement["Effect"] == "Deny" or statement["Principal"] != "*", name
+                if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}:
+                    assert (statement["Principal"], statement["Action"], len(statement["Resource"])) == ("*", "s3:*", 2)
+                    denied.add(name.removesuffix("Policy"))
+    assert denied == buckets and len(buckets) == 4
 
 
 def test_the_key_outlives_the_stack_as_the_data_do() -> None:
