@@ -16,6 +16,8 @@ from modelcycle.collect import Pinned, collect
 from modelcycle.contract import Contract
 from modelcycle.faults import Fault
 from modelcycle.messages import Artifact, Collected, CollectRequest, PreprocessRequest, Run
+from modelcycle.messages.personal import PersonalColumn
+from modelcycle.personal import PERSONAL_OF_RUN
 from modelcycle.preprocess import preprocess
 from modelcycle.store import Store
 
@@ -34,6 +36,10 @@ def main(folder: Path) -> None:
         collected = collect(
             CollectRequest(run=run), data=data, artifacts=artifacts, leases=NoLeases(), results=results, code=code,
             spelled_by=_spelled_by(artifacts, manifest),
+            personal_as={
+                name: PersonalColumn.model_validate(column)
+                for name, column in manifest.get(PERSONAL_OF_RUN, {}).items()
+            },
         )  # fmt: skip
         collected = Collected.model_validate(collected.wire() | held)
         made["collect"] = collected.wire()

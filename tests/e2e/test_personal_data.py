@@ -77,12 +77,12 @@ def _known_outcomes(model: ObservedModel) -> int:
     """Look at the live traffic; return how many outcomes have found their prediction."""
     uri = _call(model, "Summarize", model=MODEL)["labelled"]["uri"]
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    body = model.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    body = model.cloud.admin.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     return Labelled.from_bytes(body).counts.get("known", 0)
 
 
-def _call(model: ObservedModel, function: str, **event: Any) -> dict[str, Any]:
-    functions = model.client("lambda")
+def _call(observed: ObservedModel, function: str, **event: Any) -> dict[str, Any]:
+    functions = observed.cloud.admin.client("lambda")
     names = [one["FunctionName"] for one in functions.list_functions(MaxItems=100)["Functions"]]
     name = next(one for one in names if f"-{function}-" in one)
     answer = functions.invoke(FunctionName=f"{name}:live", Payload=json.dumps(event))
@@ -93,7 +93,7 @@ def _call(model: ObservedModel, function: str, **event: Any) -> dict[str, Any]:
 
 def _objects(model: ObservedModel, buckets: list[str]) -> Iterator[tuple[str, bytes]]:
     """Yield all versions of all objects; of the versions of one key, their bytes together."""
-    s3 = model.client("s3")
+    s3 = model.cloud.admin.client("s3")
     for bucket in buckets:
         bodies: dict[str, bytes] = {}
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
@@ -105,12 +105,16 @@ def _objects(model: ObservedModel, buckets: list[str]) -> Iterator[tuple[str, by
 
 
 def _items(model: ObservedModel) -> list[Any]:
-    pages = model.client("dynamodb").get_paginator("scan").paginate(TableName=model.cloud.outputs["RegistryTable"])
+    pages = (
+        model.cloud.admin.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(TableName=model.cloud.outputs["RegistryTable"])
+    )
     return [item for page in pages for item in page["Items"]]
 
 
 def _logs(model: ObservedModel) -> bytes:
-    logs = model.client("logs")
+    logs = model.cloud.admin.client("logs")
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     events = [
         event["message"]

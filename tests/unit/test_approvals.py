@@ -179,6 +179,23 @@ def test_in_a_freeze_the_next_step_waits_and_a_rollback_does_not(cycle: Cycle) -
     assert cycle.decide("rollback", 1, by=BOB).version == 1
 
 
+def test_after_a_freeze_a_promotion_does_not_wait_for_the_rollout_that_it_held(cycle: Cycle) -> None:
+    frozen_now = "freeze: [{name: x, from: 2020-01-01, until: 2099-01-01}]\n" + ALL
+    with_policy(cycle, frozen_now)
+    cycle.live()
+    version = waiting(cycle)
+    cycle.decide("approve", version, by=BOB)
+    (first,) = cycle.flows.started
+    assert cycle.step(version, 0, moves=1, rollout=first).held
+    assert cycle.decide("approve", version, by=BOB).told.startswith("its rollout waits")
+    assert list(cycle.flows.started) == [first]
+    with_policy(cycle, ALL)
+    assert not cycle.decide("promote", version, by=BOB).note
+    assert list(cycle.flows.started) == [first, f"{first}-2"]
+    assert cycle.step(version, 0, moves=1, rollout=f"{first}-2").weight == 10
+    assert cycle.step(version, 0, moves=1, rollout=first).overruled and cycle.weights[version] == 10
+
+
 def test_what_nobody_approves_in_time_is_refused_once(cycle: Cycle) -> None:
     with_policy(cycle, "approvals: {needed: 1, expires_days: 5}\n" + ALL)
     version, asked = waiting(cycle), datetime.now(UTC)

@@ -214,6 +214,23 @@ def test_the_verdict_shows_what_chose_the_threshold(decide: dict[str, Any], show
     assert steps.figures(step("validate", validate=measured.wire(), decide=decide)).parts == without.parts + shown
 
 
+def test_the_verdict_shows_how_far_groups_are_apart_and_what_was_not_judged() -> None:
+    names = [f"fairness.selection_rate.{part}" for part in ("ratio", "ratio_low", "ratio_high")]
+    measured = RESULTS["validate"].model_copy(
+        update={"figures": dict(zip(names, (0.35, 0.277, 0.439), strict=True)), "notes": ["race: not judged"]}
+    )
+    parts, sentences = steps.figures(step("validate", validate=measured.wire()))
+    assert parts[-1] == "lowest ratio of the groups' selection rates 0.350 (0.277 to 0.439)"
+    assert sentences[-1] == "race: not judged"
+
+
+def test_proxies_are_told_the_clearest_first_and_counted() -> None:
+    proxies = [m.LeftOut(column=f"c{n}", why="tells sex = f (area under the ROC curve 0.80)") for n in range(5)]
+    features = RESULTS["engineer_features"].model_copy(update={"proxies": proxies})
+    told = steps.figures(step("engineer_features", engineer_features=features.wire())).sentences
+    assert told[-2:] == ["proxy: c2 tells sex = f (area under the ROC curve 0.80)", "and 2 more of 5"]
+
+
 def test_trials_without_a_model_are_told_by_reason() -> None:
     trials = [{"failed": ""}, {"failed": "out of memory"}, *[{"failed": "skipped: training.seconds is over"}] * 3]
     assert list(steps.figures(step("train", trials=trials)).sentences) == [

@@ -230,6 +230,14 @@ def test_rows_that_know_only_the_pseudonym_are_found() -> None:
     assert model.data.latest(f"landed/{MODEL}/main/2026/03/04/12/a.csv")[0] == b"person,age\nP-1,40\n"
 
 
+def test_an_object_that_is_named_after_the_person_is_told() -> None:
+    model = ErasedModel()
+    model.data.upload(f"raw/{MODEL}/{PERSON}.csv", b"person,left\nP-1,no\n")
+    model.ask()
+    assert model.run()["state"] == "done"
+    assert list(model.receipt()["held"]) == [f"data/raw/{MODEL}/{PERSON}.csv"]
+
+
 def test_a_person_elsewhere_keeps_the_city_that_others_share() -> None:
     model = ErasedModel()
     model.ask({"person": "P-000005"})

@@ -19,7 +19,7 @@ from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.row_groups import column_groups, sensitive_groups
 from modelcycle.spec import Fairness, Pipeline, parse
 from modelcycle.validate.fairness import group_metrics
-from modelcycle.validate.fairness_gates import FairnessVerdict, check_fairness, fairness_gates
+from modelcycle.validate.fairness_gates import FairnessVerdict, fairness_gates
 from modelcycle.validate.fairness_report import FairnessReport, fairness_report
 from modelcycle.validate.sensitive_groups import groupings
 
@@ -222,9 +222,9 @@ def test_groups_of_a_regression_are_measured() -> None:
     assert report.figures["fairness.mean_error.difference_high"] < 5.5
     assert "mean error" in fairness_text(report.json)
     with pytest.raises(BadPipeline, match="regression"):
-        check_fairness(Fairness(demographic_parity=0.8), "regression")
+        Fairness(demographic_parity=0.8).check("regression")
     with pytest.raises(BadPipeline, match="two classes"):
-        check_fairness(Fairness(mitigate="thresholds"), "multiclass")
+        Fairness(mitigate="thresholds").check("multiclass")
 
 
 @pytest.mark.parametrize(
@@ -255,3 +255,14 @@ def test_mistakes_in_the_section_are_told_with_their_line(section: str, told: st
 def test_a_file_without_the_section_is_as_before() -> None:
     pipeline = Pipeline(name="m", target="y", sensitive_columns=["sex"])
     assert not pipeline.fairness.judges and pipeline.fairness.mitigate == "none"
+
+
+def test_the_value_of_a_rare_group_is_counted_and_never_named() -> None:
+    codes = np.concatenate([np.repeat([0, 1], 300), [2] * 20, [3] * 3, np.arange(4, 9)])
+    names = ["f", "m", "rare enough", "Ada Lovelace", *(f"person {n}" for n in range(5))]
+    groups = {SEX: texts(codes, names), RACE: texts(codes % 2)}
+    report, verdict = reported(codes % 3 == 0, groups, demographic_parity=0.8)
+    rates = group_metrics(scores_of(codes % 3 == 0), np.arange(len(codes)) % 2, "binary", groupings(groups))
+    told = f"{report.json} {report.notes} {verdict} {rates}"
+    assert "Ada" not in told and "person" not in told
+    assert f"{SEX}: not judged, since fewer than 50 test rows: rare enough (20) and 6 more" in report.notes

@@ -22,7 +22,7 @@ from modelcycle.messages import (
 from modelcycle.model.answer import answer
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.group_cutoffs import group_cutoffs
-from modelcycle.model.joint_groups import JointGroups, joint_groups
+from modelcycle.model.joint_groups import JointGroups, joint_groups, pooled
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.loaded_version import LoadedVersion
 from modelcycle.model.npz import to_npz
@@ -38,7 +38,7 @@ from modelcycle.train.group_thresholds import choose_group_thresholds
 from modelcycle.train.mitigate import lowest_ratio
 from modelcycle.validate import validate
 from tests.fakes import MemoryTable
-from tests.unit.learning_tables import Lifecycle, lifecycle, table
+from tests.unit.learning_tables import Lifecycle, Table, lifecycle, table
 from tests.unit.test_refit import VALIDATED
 
 SEX = 'sé"x, or so'
@@ -214,7 +214,19 @@ def test_a_boolean_column_has_groups_too() -> None:
     columns = {"old": np.array([1.0, 0.0, np.nan], dtype=np.float32)}
     groups = GroupThresholds.model_validate({"columns": ["old"], "groups": [{"values": ["true"], "threshold": 0.2}]})
     assert group_cutoffs(groups, 0.5, columns, 3).round(1).tolist() == pytest.approx([0.2, 0.5, 0.5])
-    assert joint_groups(columns, ["old"]).values  # numbers are grouped for reweighing
+    assert joint_groups(columns, ["old"]).values == [("false",), ("true",), ("",)]
+    ages = {"age": np.arange(100, dtype=np.float32)}  # numbers are grouped for reweighing
+    assert len(joint_groups(ages, ["age"]).values) == 4
+
+
+def test_many_columns_have_groups_together() -> None:
+    random = np.random.default_rng(0)
+    columns = {f"c{n}": Texts(random.integers(0, 20, 3000).astype(np.int32), list("abcdefghijklmnopqrst"))
+               for n in range(20)}  # fmt: skip
+    groups = joint_groups(columns, list(columns))
+    assert len(groups.values) == 3000 == len(np.unique(groups.codes))
+    few = pooled(groups, 50)
+    assert len(few.values) <= 20 and few.values[0][1:] == (None,) * 19
 
 
 def test_a_proxy_is_named_and_noise_is_not() -> None:
@@ -231,3 +243,22 @@ def test_a_proxy_is_named_and_noise_is_not() -> None:
     assert [proxy.auc > 0.8 for proxy in together(names, rows, sensitive)] == [True]
     few = rows.take(np.arange(30))
     assert find_proxies(names, few, sensitive) == [] == together(names, few, sensitive)
+
+
+def test_small_tables_keep_one_threshold_and_say_so() -> None:
+    life = lifecycle(
+        biased(240), folds=False, sensitive_columns=[SEX], positive_class="yes", fairness={"mitigate": "thresholds"},
+        training={"trials": 1, "algorithms": ["linear"]}, features={"derive": False},
+    )  # fmt: skip
+    _, selected = life.train(life.engineer())
+    assert selected.recipe.groups is None
+    assert any("no group has 50 held-out rows" in note for note in selected.notes)
+
+
+def test_a_mitigation_that_the_task_does_not_have_ends_the_run_before_any_fit() -> None:
+    data = biased(400)
+    numbers = Columns(data.columns.values, np.random.default_rng(0).normal(size=400))
+    schema = data.schema.model_copy(update={"task": "regression", "classes": []})
+    life = lifecycle(Table(schema, numbers), sensitive_columns=[SEX], fairness={"mitigate": "reweighing"})
+    with pytest.raises(BadPipeline, match="makes this a regression"):
+        life.train(life.engineer())

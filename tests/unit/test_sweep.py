@@ -195,3 +195,14 @@ def test_what_could_not_be_deleted_is_deleted_the_next_time_and_time_has_an_end(
     assert (swept.deleted, swept.left) == ({"raw": BATCH_VERSIONS}, ["m"])
     assert world.sweep().deleted == {"raw": 5}
     assert len(world.erased()) == BATCH_VERSIONS + 5
+
+
+def test_a_model_whose_registry_was_changed_by_hand_is_left_alone() -> None:
+    world = World({"raw": "1 day"})
+    world.data.add("raw/m/old.csv", 90)
+    world.version("r1", live=True)
+    key, record = next(item for item in world.registry.table.records.items() if item[0][1] == "VERSION#00000001")  # type: ignore[attr-defined]
+    foreign = {"uri": "s3://artifacts/other/runs/r1/x.onnx", "sha256": "0", "bytes": 0}
+    world.registry.table.records[key] = record._replace(body=record.body | {"onnx": foreign})  # type: ignore[attr-defined]
+    swept = world.sweep()
+    assert (swept.left, swept.deleted) == (["m"], {})

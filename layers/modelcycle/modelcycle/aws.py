@@ -137,11 +137,13 @@ class Adapters:
     @cached_property
     def erasing_data(self) -> S3ErasingStore:
         """The data bucket with all versions of its objects; only the role of an erasure may delete there."""
-        return S3ErasingStore(self._s3, self.environment.data_bucket, self._unreachable)
+        return S3ErasingStore(self._s3, self.environment.data_bucket, self._unreachable, replacement=self._replacement)
 
     @cached_property
     def erasing_artifacts(self) -> S3ErasingStore:
-        return S3ErasingStore(self._s3, self.environment.artifact_bucket, self._unreachable)
+        return S3ErasingStore(
+            self._s3, self.environment.artifact_bucket, self._unreachable, replacement=self._replacement
+        )
 
     def _replacement(self, artifact: Artifact) -> Artifact | None:
         """Return what an erasure has made of an artifact; a function without a registry finds nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,7 @@ from modelcycle.collect.join import join_tables
 from modelcycle.collect.landed import TRAFFIC, landed_prefix
 from modelcycle.collect.notes import notes_of_files
 from modelcycle.collect.objects import Entry, read_objects
-from modelcycle.collect.personal_rows import PersonalRows
+from modelcycle.collect.personal_rows import PersonalRows, check_names
 from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
 from modelcycle.collect.pinned_inputs import pin_inputs, pinned_inputs
 from modelcycle.collect.repeated_ids import without_repeated_ids
@@ -27,6 +28,7 @@ from modelcycle.data_need import check_files, files_need
 from modelcycle.engine import connect
 from modelcycle.faults import NoData
 from modelcycle.messages import Collected, CollectRequest
+from modelcycle.messages.personal import PersonalColumn
 from modelcycle.personal import PERSONAL_OF_RUN, personal_notes
 from modelcycle.pseudonyms import Macs
 from modelcycle.reading import TextTable, check_suffix
@@ -43,7 +45,7 @@ MAX_NAMED = 20  # repeated files in the message; the manifest has all
 def collect(
     request: CollectRequest, *, data: Store, artifacts: Store, leases: Leases, results: Results, code: str,
     registry: Registry | None = None, workplace: Workplace | None = None, spelled_by: Pinned | None = None,
-    keys: Macs | None = None,
+    keys: Macs | None = None, personal_as: Mapping[str, PersonalColumn] | None = None,
 ) -> Collected:  # fmt: skip
     """Write a snapshot of the rows: all columns as text, in order of object and line.
 
@@ -63,6 +65,7 @@ def collect(
     registry : what has landed from sources, see `list_inputs` for None; its live version holds new files to a contract
     workplace : where the work may be done; None: here, whatever it takes
     keys : of pseudonyms; None: this stack has none
+    personal_as : how an earlier run has treated the columns, to make its rows again; None: it is decided here
     spelled_by : without a registry, the contract of the manifest's `traffic_contract`, by which live requests are read
 
     Raises
@@ -90,7 +93,7 @@ def collect(
     for name, objects in inputs.items():
         _check_listing(objects, source_prefix(run.model, name, pipeline.sources[name]), hands_over)
     pinned = pinned_contract(run, artifacts, registry) if registry is not None else None
-    personal_of = PersonalRows(pipeline, pinned.contract.personal if pinned is not None else {}, keys)
+    personal_of = PersonalRows(pipeline, pinned.contract.personal if pinned is not None else {}, keys, personal_as)
     arrivals = {listed.key: arrival(listed, run, pipeline) for listed in [*listing, *traffic]}
     parameters = {
         "objects": [(listed.key, listed.etag) for listed in listing], "columns": pipeline_columns(pipeline),
@@ -120,6 +123,7 @@ def collect(
                 return table, entry | ({"content": content, "corrected": applied} if applied else {})
 
             def prepare(table: TextTable, entry: Entry, number: int) -> tuple[TextTable, Entry]:
+                check_names(table.names, entry["key"])
                 table, entry = correct(table, entry, number)
                 content = entry.get("content", entry["sha256"])
                 # with a join, `preprocess` checks: here, the rows do not have all their columns yet

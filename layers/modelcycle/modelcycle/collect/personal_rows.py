@@ -7,15 +7,36 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from modelcycle.faults import BadData, NotAllowed
 from modelcycle.messages.personal import PersonalColumn
-from modelcycle.personal import decide_personal, detect, treat_rows, treated_columns
+from modelcycle.personal import decide_personal, detect, treat_rows, treated_columns, values
+from modelcycle.personal.decide import DONE
 from modelcycle.personal.encryption import encrypting, encryption_key
 from modelcycle.pseudonyms import Macs, pseudonym_key, set_pseudonym_key
 from modelcycle.reading import TextTable
 from modelcycle.spec import Pipeline
 from modelcycle.sql_literal import literal
 
+FORMS = (values.is_email, values.is_iban, values.is_card, values.is_international_phone)
 HEADER_ROWS = 200  # of a file whose columns are compared with the contract
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """Check that no column is named like a person's data: names are stored, and messages quote them.
+
+    Parameters
+    ----------
+    where : the file
+
+    Raises
+    ------
+    BadData : of a file without a header, for example
+    """
+    if any(form(name) for name in names for form in FORMS):
+        raise BadData(
+            "the first line holds personal data where names of columns are expected: has the file no header?", where,
+            "write the names of the columns into the first line",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,11 +48,13 @@ class PersonalRows:
     pipeline : the pipeline file
     known : what was found for the live version
     keys : of pseudonyms; None: this stack has none
+    earlier : how a run has treated the columns whose rows are made again
     """
 
     pipeline: Pipeline
     known: Mapping[str, PersonalColumn]
     keys: Macs | None
+    earlier: Mapping[str, PersonalColumn] | None = None
 
     @property
     def has_key(self) -> bool:
@@ -52,10 +75,21 @@ class PersonalRows:
         self, engine: Any, shards: Sequence[Path], names: Sequence[str], rows: int
     ) -> dict[str, PersonalColumn]:
         """Return the personal columns of a snapshot, see `decide_personal`."""
+        if self.earlier is not None:
+            self._check_key(self.earlier)
+            return dict(self.earlier)
         known = {name: column for name, column in self.known.items() if column.by == "detected"}
         return decide_personal(
             engine, shards, names, rows, self.pipeline, known, has_key=self.has_key
         )  # fmt: skip
+
+    def _check_key(self, personal: Mapping[str, PersonalColumn]) -> None:
+        if not self.has_key and (needed := treated_columns(personal, "pseudonymise", "encrypt")):
+            raise NotAllowed(
+                f"the rows hold {DONE[personal[needed[0]].treatment]} values ({needed[0][:60]}), and only functions of"
+                " the stack may ask for its key", self.pipeline.name,
+                "the next run of the stack makes the rows again from the same files",
+            )  # fmt: skip
 
     def treated(
         self, engine: Any, shards: Sequence[Path], names: Sequence[str], personal: Mapping[str, PersonalColumn]

@@ -20,6 +20,8 @@ from modelcycle.erase.subjects import NUMBER, canonical, tells_apart, text_of
 ERASED = "(erased)"
 KEPT_DIGITS = 2  # of a number that stands in place of somebody's
 ROW_KEYS = ("instance", "row", "columns", "inputs")  # of a JSON object that holds one row
+MAX_EXACT = 2**24  # whole numbers up to it have single precision of their own
+ADDRESSES = ("s3://", "raw/", "landed/", "score/", "scored/", "pipelines/")  # of objects, which keep their names
 MIN_ROW_CELLS = 2  # that agree, for a row without the column that identifies it to be the same one
 
 
@@ -75,8 +77,15 @@ class Traces:
         forms = {form for word in self.words for form in (word, _ascii(word))}
         return tuple(sorted(form.encode("utf-8", "surrogatepass") for form in forms))
 
+    @cached_property
+    def _written(self) -> frozenset[float]:
+        """The numbers as documents write them: exactly, and in single precision, whole or shortened."""
+        exact = {float(text) for text in self.texts if NUMBER.fullmatch(text)}
+        small = (number for number in self.numbers if abs(number) < MAX_EXACT)  # larger ones are shortened to others
+        return frozenset({*exact, *self.numbers, *(float(str(np.float32(number))) for number in small)})
+
     def is_number_of(self, value: float) -> bool:
-        return bool(self.numbers) and abs(value) < 1e38 and float(np.float32(value)) in self.numbers
+        return value in self._written
 
     def without(self, value: Any) -> tuple[Any, bool]:
         """Return a JSON value without the traces, of the same shape; and whether it had any.
@@ -97,6 +106,8 @@ class Traces:
             if changed and kept and all(_is_number(item) for item in kept):
                 return self._smoothed(kept), True
             return [item for item, _ in found], changed
+        if isinstance(value, str) and value.startswith(ADDRESSES):
+            return value, False
         if isinstance(value, str):
             return (ERASED, True) if value.strip() in self.texts else self._replaced(value)
         if _is_number(value) and self.is_number_of(float(value)):

@@ -227,11 +227,17 @@ def _roll_out(decision: Decision, version: int, moves: int, ports: Ports, step: 
     message = DeployRequest(
         model=decision.model, version=version, step=step, actor=decision.by, why=decision.why, moves=moves
     ).wire()
+    held = frozen(ports.policies.policy_of(decision.model), decision.by)
     for attempt in range(1, MAX_ROLLOUTS + 1):
         name = f"{decision.model}-v{version}-{moves}" + (f"-{attempt}" if attempt > 1 else "")
-        if ports.flows.start(ports.rollout, name, message) or ports.flows.is_running(_execution(ports.rollout, name)):
-            held = frozen(ports.policies.policy_of(decision.model), decision.by)
-            return f"its rollout waits: {held[0]}" if held else ""
+        if not ports.flows.start(ports.rollout, name, message):
+            if not ports.flows.is_running(_execution(ports.rollout, name)):
+                continue
+            # one that a freeze held looks again within the hour; this person need not wait for that
+            was_frozen = keys.decision_by_policy(version, name, step, "frozen")
+            if held is None and ports.registry.audit.has(decision.model, was_frozen):
+                continue
+        return f"its rollout waits: {held[0]}" if held else ""
     raise NotAllowed(
         f"{MAX_ROLLOUTS} rollouts of version {version} have failed since the traffic last moved",
         f"{decision.model}:{version}", "fix what the log of `deploy` reports, then run again",

@@ -93,7 +93,7 @@ def disparities(
     >>> codes, outcome = np.repeat([0, 1], 500), np.tile([0, 0, 0, 1], 250)
     >>> (gap,) = [found for found in disparities(outcome, codes, [0, 1], Units(1000), 50) if found.rate == "fpr"]
     >>> gap.ratio.value, [round(bound, 2) for bound in gap.ratio.interval]
-    (1.0, [0.8, 1.0])
+    (1.0, [0.81, 1.0])
     """
     largest = sorted(groups, key=lambda code: (-int((codes == code).sum()), code))[:MAX_JUDGED_GROUPS]
     chosen = sorted(largest)

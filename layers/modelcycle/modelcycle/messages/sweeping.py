@@ -27,4 +27,4 @@ class Swept(Message):
     models: int = Field(description="whose pipeline file has a retention")
     deleted: dict[str, int] = Field({}, description="versions of objects, by class of data")
     failed: int = Field(0, description="versions that S3 did not delete; the next sweep tries again")
-    left: list[str] = Field([], description="models for which there was no time, or whose pipeline file has a fault")
+    left: list[str] = Field([], description="models without time, or with a fault in their pipeline file or registry")

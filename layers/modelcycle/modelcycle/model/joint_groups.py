@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -40,13 +41,13 @@ def joint_groups(columns: Mapping[str, Values], names: Sequence[str]) -> JointGr
     """
     parts = [column_groups(columns[name], Column(name=name, type=_type(columns[name]))) for name in names]
     joint = np.zeros(len(parts[0]), dtype=np.int64)
-    for part in parts:
+    for part in parts:  # numbered anew after each column: the product of many would not fit an integer
         joint = joint * (len(part.levels) + 1) + np.where(part.codes < 0, len(part.levels), part.codes)
-    distinct, first, codes = np.unique(joint, return_index=True, return_inverse=True)
+        joint = np.unique(joint, return_inverse=True)[1]
+    _, first, codes = np.unique(joint, return_index=True, return_inverse=True)
     values = [
         tuple(part.levels[part.codes[row]] if part.codes[row] >= 0 else "" for part in parts) for row in first.tolist()
     ]
-    assert len(values) == len(distinct)
     return JointGroups(codes.astype(np.int64), values)
 
 
@@ -67,14 +68,18 @@ def pooled(groups: JointGroups, minimum: int) -> JointGroups:
         for code, value in enumerate(groups.values)
     ]
     if width > 1:
-        of_first = {name: sum(int(sizes[code]) for code, other in enumerate(names) if other == name) for name in names}
+        of_first: Counter[tuple[str | None, ...]] = Counter()
+        for name, size in zip(names, sizes.tolist(), strict=True):
+            of_first[name] += size
         names = [name if of_first[name] >= minimum else (SMALL,) * width for name in names]
     else:
         names = [name if sizes[code] >= minimum else (SMALL,) for code, name in enumerate(names)]
-    kept = list(dict.fromkeys(names))
-    place = np.array([kept.index(name) for name in names])
-    return JointGroups(place[groups.codes], kept)
+    kept = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    place = np.array([kept[name] for name in names])
+    return JointGroups(place[groups.codes], list(kept))
 
 
-def _type(values: Values) -> Literal["text", "number"]:
-    return "text" if isinstance(values, Texts) else "number"
+def _type(values: Values) -> Literal["text", "boolean", "number"]:
+    if isinstance(values, Texts):
+        return "text"
+    return "boolean" if np.isin(values[~np.isnan(values)], (0, 1)).all() else "number"

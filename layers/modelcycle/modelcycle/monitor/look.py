@@ -31,6 +31,7 @@ from modelcycle.registry import Version
 from modelcycle.spec import Monitoring, Pipeline, parse
 from modelcycle.store import Store
 
+ONE_THRESHOLD = "the estimate without outcomes uses one threshold for all: it does not know the groups of its rows"
 FAMILIES = 3  # inputs, the estimate, and outcomes share `monitoring.false_alarms` of a window equally
 
 
@@ -109,7 +110,8 @@ def judge_look(
     judged = judge_window(signals, broken, window.rows, columns, limits, version.metric)
     of_window = performance.judged is not None and performance.judged.of_window
     measured = _headline(performance.signals, version.metric) if of_window else None
-    notes = [*notes, *summary.notes, *performance.notes, *took.notes, *filter(None, [expected.note])]
+    by_group = [ONE_THRESHOLD] if subject.signature.groups and estimated else []
+    notes = [*notes, *summary.notes, *performance.notes, *took.notes, *filter(None, [expected.note]), *by_group]
     report = MonitoringReport(
         model=version.model, version=version.version, kind=window.kind, window=window.window, rows=window.rows,
         state=judged.state, why=judged.why, signals=signals, broken=broken, estimated=estimated,

@@ -30,6 +30,11 @@ class Person(NamedTuple):
     alone: bool = False
 
     @property
+    def session(self) -> str:
+        """The name of a role's session."""
+        return self.name.removeprefix(f"{self.role}/")
+
+    @property
     def attributes(self) -> dict[str, str | bool]:
         """What permissions may refer to."""
         return {"arn": self.arn, "account": self.account, "kind": self.kind, "name": self.name, "alone": self.alone}
@@ -66,8 +71,9 @@ def person_of(arn: str, local: bool = False) -> Person:
 def is_same_person(arn: str, other: str, trusted_sessions: bool = False) -> bool:
     """Return whether two ARNs may be of the same person.
 
-    Whoever may assume a role chooses the name of the session (AWS page "sts:RoleSessionName"), so two sessions of a
-    role prove no second person, unless an identity provider sets the names.
+    Whoever may assume a role chooses the name of the session (AWS page "sts:RoleSessionName"). So two sessions of one
+    role prove no second person, unless an identity provider sets the names. The same name in two roles is one person
+    who has both.
 
     Parameters
     ----------
@@ -78,12 +84,18 @@ def is_same_person(arn: str, other: str, trusted_sessions: bool = False) -> bool
     >>> ann, bob = (f"arn:aws:sts::123456789012:assumed-role/Approver/{name}" for name in ("ann", "bob"))
     >>> is_same_person(ann, bob), is_same_person(ann, bob, trusted_sessions=True)
     (True, False)
+    >>> is_same_person(ann, "arn:aws:sts::123456789012:assumed-role/Operator/ann")
+    True
     """
     if arn == other:
         return True
     one, two = person_of(arn), person_of(other)
     if "unknown" in (one.kind, two.kind):
         return one.kind == two.kind == "unknown" and UNKNOWN in (arn, other)
-    if one.kind == two.kind == "role" and (one.account, one.role) == (two.account, two.role):
-        return not (trusted_sessions or one.role.startswith(TRUSTED_SESSIONS))
-    return False
+    if one.kind != "role" or two.kind != "role":
+        return False
+    if one.session == two.session:
+        return True
+    if (one.account, one.role) != (two.account, two.role):
+        return False
+    return not (trusted_sessions or one.role.startswith(TRUSTED_SESSIONS))

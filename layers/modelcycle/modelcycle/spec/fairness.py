@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from modelcycle.faults import BadPipeline
+from modelcycle.spec.metrics import Task
 from modelcycle.spec.section import ColumnName, Section
 
 Mitigation = Literal["none", "reweighing", "thresholds"]
@@ -55,6 +57,24 @@ class Fairness(FairnessLimits):
     def judges(self) -> bool:
         """Whether any limit is set."""
         return self.any or any(limits.any for limits in self.columns.values())
+
+    def check(self, task: Task) -> None:
+        """Check that the task has what the section asks for; the pipeline file alone may not say the task.
+
+        Raises
+        ------
+        BadPipeline : limits or a mitigation that the task does not have
+        """
+        if task == "regression" and (self.judges or self.mitigate != "none"):
+            raise BadPipeline(
+                "fairness judges rates of predicted classes, and the target makes this a regression", "fairness",
+                "remove the section; the groups are measured in any case",
+            )  # fmt: skip
+        if task == "multiclass" and self.mitigate == "thresholds":
+            raise BadPipeline(
+                "mitigate: thresholds is for two classes, and the target has more", "fairness.mitigate",
+                "write `mitigate: reweighing`",
+            )  # fmt: skip
 
     def limits_of(self, columns: list[str]) -> FairnessLimits:
         """Return the limits of a sensitive column, or of two of them together."""

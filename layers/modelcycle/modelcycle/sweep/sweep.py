@@ -12,7 +12,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from modelcycle.expiring_store import ExpiringStore, OldVersion
-from modelcycle.faults import BadInput, Unknown
+from modelcycle.faults import BadInput, Tampered, Unknown
 from modelcycle.messages import Artifact, SweepRequest, Swept
 from modelcycle.registry import Entry, Registry, keys
 from modelcycle.spec import Pipeline, parse
@@ -55,7 +55,11 @@ def sweep(
         if not limits:
             continue
         models += 1
-        needed = _needed_runs(model, registry, artifacts)
+        try:
+            needed = _needed_runs(model, registry, artifacts)
+        except Tampered:  # nobody knows what its versions need; the others go on
+            left.append(model)
+            continue
         for area in areas_of(model):
             if area.kind not in limits:
                 continue

@@ -16,9 +16,15 @@ from modelcycle.model.signature import DEFAULT_THRESHOLD, Signature
 from modelcycle.spec import Decide
 from modelcycle.train.blend import choose_blend
 from modelcycle.train.calibrate import choose_calibration
+from modelcycle.train.group_thresholds import MIN_GROUP_ROWS
 from modelcycle.train.held_out import HeldOut
 from modelcycle.train.mitigate import Mitigation, codes_with, told, told_thresholds
 from modelcycle.train.threshold import choose_threshold
+
+NO_GROUP = (
+    f"fairness.mitigate: thresholds has no effect: no group has {MIN_GROUP_ROWS} held-out rows to choose one by, so all"
+    " have the same"
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,8 @@ def _mitigated(
     groups = None if signature.task != "binary" else mitigation.thresholds(scores[:, 1], target, common, decide)
     if groups is None:
         return chosen
+    if not groups.groups:
+        return ChosenRecipe(recipe, [*chosen.notes, NO_GROUP])
     before = predicted_codes(scores.astype(np.float32), common)
     changed = mitigation.measured(before, codes_with(scores, groups, common, mitigation.rows), target)
     notes = [*chosen.notes, told_thresholds(groups, common, signature.classes[1]), told(changed)]

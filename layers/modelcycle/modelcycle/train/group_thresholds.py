@@ -62,7 +62,7 @@ def choose_group_thresholds(
     target : class codes (m,), 1 for the positive class
     groups : of the held-out rows, pooled
     columns : sensitive ones, of which `groups` has the values
-    common : threshold of all other rows; of equally good thresholds the nearest to it is taken
+    common : threshold of all other rows; of those that divide the rows in the same way it is preferred
     decide : by which quality; f1 cannot be added up over groups, so accuracy stands for it
 
     Examples
@@ -72,7 +72,7 @@ def choose_group_thresholds(
     >>> chosen = choose_group_thresholds(
     ...     scores, (scores > 0.3).astype(int), groups, ["sex"], 0.5, Decide(), Fairness(demographic_parity=1.0))
     >>> [(group.values, round(group.threshold, 2)) for group in chosen.groups]
-    [(['f'], 0.2), (['m'], 0.4)]
+    [(['f'], 0.3), (['m'], 0.61)]
     """
     sizes = np.bincount(groups.codes, minlength=len(groups.values))
     chosen = [code for code, size in enumerate(sizes) if size >= MIN_GROUP_ROWS and groups.values[code][0] is not None]

@@ -37,12 +37,13 @@ def plan_trials(request: PlanTrialsRequest, *, artifacts: Store) -> PlannedTrial
 
     Raises
     ------
-    BadPipeline : `training.decide` for a task that is not binary
+    BadPipeline : `training.decide` for a task that is not binary; `fairness` for one that has no classes
     """
     pipeline = pipeline_of(artifacts, request.run)
     training = pipeline.training
     task, rows = request.preprocess.task, request.preprocess.split[0]
     check_decide(training.decide, task, f"pipelines/{request.run.model}.yaml")
+    pipeline.fairness.check(task)
     ordered = pipeline.time_column is not None
     few = request.preprocess.kept < MAX_REFIT_ROWS or ordered
     plan = FeaturePlan.model_validate_json(artifacts.read(request.engineer_features.plan))

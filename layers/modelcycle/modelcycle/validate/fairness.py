@@ -12,7 +12,7 @@ import numpy.typing as npt
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import DEFAULT_THRESHOLD
 from modelcycle.spec import Task
-from modelcycle.validate.sensitive_groups import Grouping
+from modelcycle.validate.sensitive_groups import MIN_NAMED_ROWS, Grouping
 
 MIN_COMPARED_ROWS = 30  # a smaller group is reported, but enters no difference between groups
 Array = npt.NDArray[Any]
@@ -50,7 +50,11 @@ def group_metrics(
         if len(compared_codes) > 1:
             compared = frame.by_group.loc[compared_codes].astype(float)
             differences = _finite((compared.max() - compared.min()).drop("rows").to_dict())
-        by_group = {grouping.names[code]: values for code, values in of_code.items()}
+        by_group = {
+            grouping.names[code]: values
+            for code, values in of_code.items()
+            if values["rows"] >= MIN_NAMED_ROWS or code not in grouping.comparable
+        }
         report[grouping.title] = {"groups": by_group, "differences": differences}
     return report
 

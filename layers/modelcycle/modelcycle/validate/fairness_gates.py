@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from modelcycle.faults import BadPipeline
 from modelcycle.measured.disparities import Gap
 from modelcycle.measured.group_rates import RATE_NAMES
-from modelcycle.spec import Fairness, Task
+from modelcycle.spec import Fairness
 from modelcycle.validate.fairness_report import Compared
 from modelcycle.validate.gates import Gate
 from modelcycle.validate.sensitive_groups import Grouping
@@ -32,25 +31,6 @@ class _Judged(NamedTuple):
     excess: float  # how far the sure end of the interval is beyond the limit
 
 
-def check_fairness(settings: Fairness, task: Task) -> None:
-    """Check that the task has what the section asks for; the pipeline file alone may not say the task.
-
-    Raises
-    ------
-    BadPipeline : limits or a mitigation that the task does not have
-    """
-    if task == "regression" and (settings.judges or settings.mitigate != "none"):
-        raise BadPipeline(
-            "fairness judges rates of predicted classes, and the target makes this a regression", "fairness",
-            "remove the section; the groups are measured in any case",
-        )  # fmt: skip
-    if task == "multiclass" and settings.mitigate == "thresholds":
-        raise BadPipeline(
-            "mitigate: thresholds is for two classes, and the target has more", "fairness.mitigate",
-            "write `mitigate: reweighing`",
-        )  # fmt: skip
-
-
 def fairness_gates(settings: Fairness, compared: Sequence[Compared], groupings: Sequence[Grouping]) -> FairnessVerdict:
     """Judge every limit by the interval of what was measured.
 
@@ -64,12 +44,13 @@ def fairness_gates(settings: Fairness, compared: Sequence[Compared], groupings: 
     """
     gates: list[Gate] = []
     ask: list[str] = []
+    remedy = _remedy(settings, any(entry.of_class for entry in compared))
     for name, judged in (("demographic_parity", list(_parity(settings, compared, groupings))),
                          ("equalized_odds", list(_odds(settings, compared, groupings)))):  # fmt: skip
         gate = f"fairness.{name}"
         refused = sorted((entry for entry in judged if entry.outcome == "refused"), key=lambda entry: -entry.excess)
         undecided = sorted((entry for entry in judged if entry.outcome == "undecided"), key=lambda entry: -entry.excess)
-        gates += [Gate(gate, False, entry.sentence + _remedy(settings)) for entry in refused[:MAX_SENTENCES]]
+        gates += [Gate(gate, False, entry.sentence + remedy) for entry in refused[:MAX_SENTENCES]]
         if len(refused) > MAX_SENTENCES:
             gates.append(Gate(gate, False, f"{gate}: and {len(refused) - MAX_SENTENCES:,} more such groups"))
         if undecided:
@@ -83,10 +64,12 @@ def fairness_gates(settings: Fairness, compared: Sequence[Compared], groupings: 
     return FairnessVerdict(gates, ask)
 
 
-def _remedy(settings: Fairness) -> str:
+def _remedy(settings: Fairness, several_classes: bool) -> str:
     if settings.mitigate == "none":
-        return "; `fairness.mitigate: reweighing` or `thresholds` lowers it, and says what that costs"
-    other = "; `fairness.mitigate: thresholds` goes further" if settings.mitigate == "reweighing" else ""
+        ways = "`fairness.mitigate: reweighing`" + ("" if several_classes else " or `thresholds`")
+        return f"; {ways} narrows the gap, and says what that costs"
+    further = settings.mitigate == "reweighing" and not several_classes
+    other = "; `fairness.mitigate: thresholds` goes further" if further else ""
     return f", although fairness.mitigate is {settings.mitigate}{other}"
 
 

@@ -18,7 +18,7 @@ from modelcycle.measured.units import Units
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.spec import Fairness, Task
 from modelcycle.validate.mean_gaps import mean_gaps
-from modelcycle.validate.sensitive_groups import MAX_INTERSECTIONS, Grouping
+from modelcycle.validate.sensitive_groups import MAX_INTERSECTIONS, MIN_NAMED_ROWS, Grouping
 
 # figures and notes travel through the state machine; the report has all
 MAX_COLUMNS_WITH_FIGURES = 8
@@ -121,6 +121,8 @@ def _groups(
     rates = {code: row_rates(predicted, target, code) for code in codes}
     calibrated = {code: _calibration(grouping, scores[:, code], target == code, units) for code in codes}
     for group in np.argsort(-sizes, kind="stable")[:MAX_GROUPS_IN_REPORT].tolist():
+        if sizes[group] < MIN_NAMED_ROWS and group in grouping.comparable:
+            continue
         inside = grouping.codes == group
         for code in codes:
             entry: dict[str, Any] = {"group": grouping.names[group], "rows": int(sizes[group])}
@@ -228,11 +230,13 @@ def _small(groupings: Sequence[Grouping], units: Units, minimum: int) -> Iterato
                 f" fewer than {minimum} test rows, and are not judged"
             )
             continue
-        named = [f"{grouping.names[group][:MAX_NAME_CHARACTERS]} ({sizes[group]:,})" for group in few[:MAX_NAMED]]
-        more = f" and {len(few) - MAX_NAMED:,} more" if len(few) > MAX_NAMED else ""
+        known = [group for group in few if sizes[group] >= MIN_NAMED_ROWS][:MAX_NAMED]
+        named = [f"{grouping.names[group][:MAX_NAME_CHARACTERS]} ({sizes[group]:,})" for group in known]
+        left = len(few) - len(named)
+        more = f" and {left:,} more" if named else f"{left:,} group{'s' if left > 1 else ''}"
         yield (
             f"{grouping.title[:MAX_NAME_CHARACTERS]}: not judged, since fewer than {minimum} test rows:"
-            f" {', '.join(named)}{more}"
+            f" {', '.join(named)}{more if left else ''}"
         )
     if units.clusters is not None and units.count < 2 * MIN_GROUP_CLUSTERS:
         yield f"the test rows belong to {units.count:,} entities: too few to compare groups of them"

@@ -13,6 +13,7 @@ from modelcycle.model.row_groups import OTHER
 
 MISSING_GROUP = "(missing)"
 MAX_INTERSECTIONS = 10  # pairs of columns
+MIN_NAMED_ROWS = 10  # the value of a rarer group may identify a person: it is counted, never named
 TOGETHER = " & "  # between the groups of two columns, and between their names
 Array = npt.NDArray[Any]
 

@@ -29,10 +29,6 @@ from modelcycle.store import Store, put_json, read_json
 from modelcycle.validate.chain import extend
 from modelcycle.validate.compared import Compared, JudgedRows, beyond_a_constant, compare_models, worse_than_none
 from modelcycle.validate.evidence import evidence_report
-from modelcycle.validate.fairness import group_metrics
-from modelcycle.validate.fairness_gates import check_fairness, fairness_gates
-from modelcycle.validate.fairness_price import price_of_fairness
-from modelcycle.validate.fairness_report import fairness_report
 from modelcycle.validate.gates import (
     Gate,
     baseline_gate,
@@ -41,16 +37,14 @@ from modelcycle.validate.gates import (
     minimum_gates,
     uncompared_gate,
 )
-from modelcycle.validate.mitigation import mitigation
+from modelcycle.validate.judged_fairness import judge_fairness
 from modelcycle.validate.new_rows import compare_on_new_rows
 from modelcycle.validate.older_slices import lost_older_slices
 from modelcycle.validate.report import confusion, residuals
-from modelcycle.validate.sensitive_groups import groupings
 from modelcycle.validate.significance import ranking
 from modelcycle.validate.slices import SlicedChampion, SliceReport, slice_report
 
 STEP = "validate"
-MAX_NOTES = 12  # in the message; the report has all
 ASKED_BY_LIVE_ROWS = frozenset({"degraded", "outcomes"})  # kinds of triggers
 Array = npt.NDArray[Any]
 
@@ -72,7 +66,7 @@ def validate(request: ValidateRequest, *, artifacts: Store, registry: Registry, 
     """
     pipeline = pipeline_of(artifacts, request.run)
     check_metric_names(pipeline.gates, request.preprocess.task)
-    check_fairness(pipeline.fairness, request.preprocess.task)
+    pipeline.fairness.check(request.preprocess.task)
 
     def work() -> Validated:
         return _validate(request, pipeline, artifacts, registry)
@@ -130,26 +124,21 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
     left_out_why = request.find_unseen.older_left_out
     if left_out_why:
         gates.append(Gate("gates.older_slices", True, f"not compared on rows before the window: {left_out_why}"))
-    grouped = groupings(rows.scores.groups)
-    alone = [grouping for grouping in grouped if len(grouping.columns) == 1]
-    fairness = fairness_report(
-        rows.scores.scores, rows.target, task, rows.classes, grouped, rows.units, rows.threshold, pipeline.fairness
-    )
-    fair = fairness_gates(pipeline.fairness, fairness.compared, grouped)
-    gates += fair.gates
-    mitigated = mitigation(
-        rows, _signature(request, artifacts).threshold, grouped, pipeline.fairness, fairness.figures,
-        request.select_model.mitigated,
+    fair = judge_fairness(
+        rows, pipeline.fairness, gates, against_champion, scored.champion,
+        common=_signature(request, artifacts).threshold, trained=request.select_model.mitigated,
     )  # fmt: skip
-    gates, price = price_of_fairness(gates, against_champion, scored.champion, rows, pipeline.fairness)
+    gates = fair.gates
     verdict, reasons = _verdict(gates)
     ask = uncompared if verdict == "passed" and pipeline.gates.uncompared == "ask" else []
     if verdict == "passed":
-        ask = [*request.preprocess.ask, *ask, *fair.ask, *price]
+        ask = [*request.preprocess.ask, *ask, *fair.ask]
     if request.find_unseen.champion_lost:
         reasons = [*reasons, f"version {scored.champion} is live, but its artifacts are gone: not compared with it"]
     if champion is not None and _is_champion(request, pipeline, champion):
-        verdict, reasons, ask = "unchanged", [f"the same model as version {champion.version}, which is live"], []
+        broken = [gate.detail for gate in gates if not gate.holds and gate.name.startswith("fairness.")]
+        reasons = [f"the same model as version {champion.version}, which is live", *broken]
+        verdict, ask = "unchanged", []
 
     intervals = {
         name: interval
@@ -188,8 +177,8 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
             "new_rows": _comparison_json(on_new_rows.compared if on_new_rows else None),
         },
         "parity": {"rows": scored.rows, "max_difference": scored.max_difference, "flips": scored.flips},
-        "groups": group_metrics(rows.scores.scores, rows.target, task, alone, rows.threshold),
-        "fairness": fairness.json | ({"mitigation": mitigated.json} if mitigated.json else {}),
+        "groups": fair.groups,
+        "fairness": fair.report,
         "slices": slices.json if slices is not None else None,
         "evidence": _evidence(request, rows, artifacts),
     } | _tables(rows)
@@ -204,8 +193,8 @@ def _validate(request: ValidateRequest, pipeline: Pipeline, artifacts: Store, re
         baseline=against_baseline.metrics,
         champion=against_champion.metrics if against_champion else None,
         interval=shown,
-        figures=fairness.figures,
-        notes=[*mitigated.notes, *fairness.notes][:MAX_NOTES],
+        figures=fair.figures,
+        notes=fair.notes,
         report=put_json(artifacts, request.run.key(STEP, "report.json"), report),
     )
 

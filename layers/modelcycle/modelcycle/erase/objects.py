@@ -1,0 +1,284 @@
+"""Objects one by one: each version of each, by what it holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from modelcycle.erase import arrays, tables
+from modelcycle.erase.erasing import Bucket, Erasing, sha256
+from modelcycle.erase.graphs import without_texts
+from modelcycle.erase.places import Place, Treatment, place_of
+from modelcycle.erase.subjects import Subjects
+from modelcycle.erase.text_files import faults_of_reading
+from modelcycle.erase.work import Task
+from modelcycle.erasing_store import ObjectVersion, S3ErasingStore
+from modelcycle.faults import NotAllowed, Unknown
+from modelcycle.spec.sources import Csv, csv_of
+from modelcycle.sql_literal import literal
+
+SHARED = ("captures/2", "captures-failed/", "landed/_quarantine/")  # with the lines of all models
+
+
+class Objects:
+    """Looks through objects, or erases the subjects in them."""
+
+    def __init__(self, at: Erasing) -> None:
+        self.at = at
+
+    def do(self, task: Task) -> None:
+        store = self.at.stores[task.bucket]
+        for key in task.keys:
+            place = place_of(self.at.model, task.bucket, key)
+            if place is not None:
+                self.one(task.bucket, store, key, place)
+
+    def one(self, bucket: Bucket, store: S3ErasingStore, key: str, place: Place) -> None:
+        """Look at all versions of an object: the one that is read, and those that it replaced."""
+        versions = [one for one in store.versions(key) if one.key == key]
+        live_now: str | None = None
+        for one in sorted(versions, key=lambda one: not one.latest):
+            if one.deleted:
+                continue
+            now = self._version(bucket, store, one, place, live_now)
+            if one.latest:
+                live_now = now
+        if versions and self.at.traces.are_in(key.encode("utf-8", "surrogatepass")):
+            self.at.found.held[f"{bucket}/{key}"] = (
+                "its name holds a value: upload it under another one, delete this one"
+            )
+        if self.at.erasing:
+            self._delete_lonely_markers(store, key)
+
+    def _version(
+        self, bucket: Bucket, store: S3ErasingStore, one: ObjectVersion, place: Place, live_now: str | None
+    ) -> str | None:
+        """Look at a version; return the SHA-256 of what a reader gets in its place then."""
+        path = self.at.path()
+        try:
+            metadata = store.download_version(one, path)
+        except Unknown:
+            return None
+        except NotAllowed as fault:
+            self.at.found.unread = sorted({*self.at.found.unread, f"{bucket}/{one.key} ({fault.what})"})
+            return None
+        self.at.looked_at += 1
+        was = sha256(path)
+        target = path.with_name(f"{path.name}.new")
+        try:
+            held, left = self._without(path, one, place, was, target)
+        except faults_of_reading() as fault:
+            self._unread(bucket, one, path, str(fault).partition("\n")[0])
+            if self.at.erasing and one.key.endswith(".parquet"):  # it was read, and could not be written
+                self.at.found.held[f"{bucket}/{one.key}"] = str(fault).partition("\n")[0]
+            path.unlink(missing_ok=True)
+            return was
+        try:
+            if not held:
+                return was
+            name = f"{bucket}/{one.key}"
+            if name in self.at.known.held:  # an earlier round could not change it
+                self.at.found.held[name] = self.at.known.held[name]
+                return was
+            self.at.changed += 1
+            self.at.count(place, one)
+            if not self.at.erasing:
+                return was
+            return self.at.replace(bucket, store, one, was, target if left else None, live_now, metadata)
+        finally:
+            path.unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
+
+    def _without(
+        self, path: Path, one: ObjectVersion, place: Place, was: str, target: Path
+    ) -> tuple[bool, bool]:  # fmt: skip
+        """Write an object without the subjects to `target`; return whether it held any, and whether any is left."""
+        treatment = place.treatment
+        if treatment is Treatment.ROWS:
+            return self._rows(path, one.key, place, was, target)
+        if treatment is Treatment.QUARANTINE:
+            return self._quarantine(path, target)
+        body = path.read_bytes()
+        if treatment is Treatment.BATCH:
+            return self._batch_of_stream(body, target)
+        if treatment is Treatment.TABLE:
+            return self._table(body, path, one.key, place), False
+        if treatment is Treatment.SCRATCH:
+            return self._scratch(body, path, one.key), False
+        if treatment is Treatment.GRAPH:
+            cleaned, held = without_texts(body, self.at.traces, self.at.work.salt() if self.at.traces.words else "")
+            return held and self.at.write(target, cleaned), held
+        if treatment is Treatment.ARCHIVE:
+            return self.at.traces.are_in(arrays.unpacked(body)), False
+        return self._document(body, one.key, place, target)
+
+    def _rows(self, path: Path, key: str, place: Place, was: str, target: Path) -> tuple[bool, bool]:
+        if not path.stat().st_size:
+            return False, True
+        subjects = self._subjects_in(key)
+        found = tables.find(self.at.engine, path, key, self._csv_of(key), subjects)
+        self.at.found.columns = sorted({*self.at.found.columns, *found.columns})
+        for column, cells in found.alike.items():
+            self.at.found.alike[column] = self.at.found.alike.get(column, 0) + cells
+        if not found.rows:
+            return False, True
+        self.at.remember(found, place)
+        self.at.found.contents = sorted({*self.at.found.contents, was})
+        if not self.at.erasing:
+            return True, True
+        left = tables.write(self.at.engine, path, key, self._csv_of(key), subjects, target)
+        # a header without rows is still a table; an object without any line is none
+        has_header = key.lower().endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet"))
+        return True, left > 0 or (has_header and not place.name.startswith("captured"))
+
+    def _quarantine(self, path: Path, target: Path) -> tuple[bool, bool]:
+        """Cells and lines that were kept back: those that hold what identifies a subject, or what only they had."""
+        texts = sorted(
+            {*self.at.traces.texts, *(text for one in self.at.subjects.conditions for t in one.values() for text in t)}
+        )
+        wanted = ", ".join(literal(text) for text in texts)
+        file = f"read_parquet({literal(path)}, file_row_number = true)"
+        inside = " OR ".join(f"contains(text, {literal(text)})" for text in sorted(self.at.traces.texts))
+        condition = f"coalesce(trim(text) IN ({wanted}){f' OR {inside}' if inside else ''}, false)"
+        rows = self.at.engine.execute(f"SELECT count(*) FROM {file} WHERE {condition}").fetchone()[0]
+        if not rows:
+            return False, True
+        self.at.engine.execute(
+            f"""COPY (SELECT * EXCLUDE (file_row_number) FROM {file} WHERE NOT {condition} ORDER BY file_row_number)
+                TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"""
+        )
+        return True, True
+
+    def _batch_of_stream(self, body: bytes, target: Path) -> tuple[bool, bool]:
+        objects: dict[str, list[str]] = json.loads(body)
+        own = f"landed/{self.at.model}/"
+        kept = {
+            key: [line for line in lines if not (key.startswith(own) and self._is_line_of_subject(line))]
+            for key, lines in objects.items()
+        }
+        if kept == objects:
+            return False, True
+        return self.at.write(target, json.dumps(kept, sort_keys=True, ensure_ascii=True).encode()), True
+
+    def _is_line_of_subject(self, line: str) -> bool:
+        try:
+            return self.at.subjects.is_named_in(json.loads(line))
+        except ValueError:
+            return False
+
+    def _table(self, body: bytes, path: Path, key: str, place: Place) -> bool:
+        """Return whether a table of a run is deleted: it holds the subjects, or another table of the run does."""
+        if key in self.at.kept:
+            return False
+        if place.run in self.at.known.runs:
+            return True
+        held = self._holds(body, path, key)
+        if held:
+            self.at.found.runs = sorted({*self.at.found.runs, place.run})
+        return held
+
+    def _scratch(self, body: bytes, path: Path, key: str) -> bool:
+        """Whether an intermediate object is deleted: once somebody asked or scored, nobody can say which it holds."""
+        if key.startswith("_monitoring/") and self.at.known.predictions:
+            return True
+        if key.startswith("_scoring/") and any(name in self.at.known.classes for name in ("files to score", "results")):
+            return True
+        return self._holds(body, path, key)
+
+    def _holds(self, body: bytes, path: Path, key: str) -> bool:
+        if key.endswith(".npz"):
+            return arrays.holds(body, self.at.traces, self.at.subjects)
+        if body[:4] == b"PAR1":
+            names = self.at.names_of_snapshot(key) if "/collect/rows-" in key else None
+            sql = tables.parquet_names(self.at.engine, path, names)
+            found = tables.find_in_parquet(self.at.engine, path, self.at.subjects, sql)
+            if found.rows:
+                self.at.remember(found, None)
+                return True
+            return False
+        return self.at.traces.are_in(arrays.unpacked(body))
+
+    def _document(self, body: bytes, key: str, place: Place, target: Path) -> tuple[bool, bool]:
+        if key.startswith("scored/") and key.endswith("/manifest.json"):
+            told = json.loads(body)
+            if self._has_new_hashes(told):
+                return self.at.write(target, json.dumps(told, sort_keys=True, ensure_ascii=False).encode()), True
+        if key.endswith("/preprocess/contract.json") or key.endswith("/collect/manifest.json"):
+            self._note_run(body, place)
+        if not self.at.traces.texts and not self.at.traces.rows:
+            return False, True
+        try:
+            text = body.decode("utf-8")
+        except UnicodeDecodeError:
+            return self.at.traces.are_in(body), False
+        if key.endswith(".json"):
+            try:
+                value, changed = self.at.traces.without(json.loads(text))
+            except ValueError:
+                value, changed = None, False
+            if changed:
+                return self.at.write(target, _as_written(text, value)), True
+            if value is not None:
+                return False, True
+        cleaned = self.at.traces.in_text(text)
+        return cleaned != text and self.at.write(target, cleaned.encode()), True
+
+    def _has_new_hashes(self, manifest: dict[str, Any]) -> bool:
+        """Give the results of a scoring job, in its manifest, the hashes that they have since they were rewritten."""
+        changed = False
+        for file in manifest.get("results", []):
+            found = self.at.registry.erasures.rewritten(self.at.model, self.at.stores["data"].bucket, file["key"])
+            if found is not None and found.now not in (None, file["sha256"]):
+                file |= {"sha256": found.now, "bytes": found.bytes}
+                changed = True
+        return changed
+
+    def _note_run(self, body: bytes, place: Place) -> None:
+        """Note a run whose snapshot was made of files that hold the subjects."""
+        contents = set(self.at.known.contents)
+        described = json.loads(body)
+        files = described.get("files") or described.get("objects") or []
+        hashes = {file.get("content") for file in files} | {file.get("sha256") for file in files}
+        if contents & hashes:
+            self.at.found.runs = sorted({*self.at.found.runs, place.run})
+
+    def _subjects_in(self, key: str) -> Subjects:
+        """Return the subjects; in an object of all models, only lines that name this one are about them."""
+        return replace(self.at.subjects, model=self.at.model) if key.startswith(SHARED) else self.at.subjects
+
+    def _delete_lonely_markers(self, store: S3ErasingStore, key: str) -> None:
+        """Delete the markers of an object that the erasure has deleted: they name it."""
+        left = [one for one in store.versions(key) if one.key == key]
+        if left and all(one.deleted for one in left) and key in self.at.erased_keys:
+            for one in left:
+                store.delete_version(one)
+
+    def _unread(self, bucket: Bucket, one: ObjectVersion, path: Path, why: str) -> None:
+        """Note an object that cannot be read; it may hold the subjects if it has one of their texts."""
+        name = f"{bucket}/{one.key}"
+        if self.at.traces.are_in(path.read_bytes()):
+            self.at.found.held[name] = why
+        else:
+            self.at.found.unread = sorted({*self.at.found.unread, name})
+
+    def _csv_of(self, key: str) -> Csv:
+        """Return what the pipeline file says of the CSV files of the source in whose folder an object lies."""
+        if self.at.csv is None:
+            return Csv()
+        if key.startswith("landed/"):
+            name = key.split("/")[2] if key.count("/") > 2 else ""
+            return csv_of(self.at.csv.sources[name]) if name in self.at.csv.sources else Csv()
+        return self.at.csv.csv
+
+
+def _as_written(text: str, value: Any) -> bytes:
+    """Return a JSON value as text, indented if the former text was."""
+    indent = 1 if text.startswith("{\n ") or text.startswith("[\n ") else None
+    return json.dumps(value, sort_keys=_is_sorted(text), ensure_ascii=False, indent=indent).encode()
+
+
+def _is_sorted(text: str) -> bool:
+    value = json.loads(text)
+    return isinstance(value, dict) and list(value) == sorted(value)

@@ -1,0 +1,111 @@
+"""A person is erased on the local cloud: every byte of both buckets, the table and the logs is looked through."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.cloud import LocalCloud
+from tests.e2e.restartable_cloud import kill_first_processes
+from tests.erased_model import decoded
+
+pytestmark = [pytest.mark.usefixtures("project_variables"), pytest.mark.delivery]
+MODEL = "erased"
+PERSON, CITY, INCOME = "K-777777", "Zwolle-Øst", 987654.37
+NEEDLES = [
+    PERSON.encode(), CITY.encode(), json.dumps(CITY).strip('"').encode(), b"987654", struct.pack("<f", INCOME),
+    struct.pack("<d", INCOME),
+]  # fmt: skip
+COLUMNS = ["client", "city", "age", "income", "left"]
+PIPELINE = f"name: {MODEL}\ntarget: left\nid_columns: [client]\ntraining: {{trials: 2}}\n"
+
+
+def table(count: int, seed: int) -> list[list[Any]]:
+    draw = random.Random(seed)
+    made = []
+    for number in range(count):
+        age, income = draw.randint(18, 80), round(draw.gauss(50_000, 12_000), 2)
+        left = "yes" if draw.random() < 1 / (1 + 2.7 ** ((income - 50_000) / 9_000 - (age - 50) / 15)) else "no"
+        made.append([f"K-{100000 + number}", draw.choice(["Basel", "Graz", "Lyon"]), age, income, left])
+    return made
+
+
+def text(rows: list[list[Any]], columns: int = 5) -> str:
+    body = io.StringIO()
+    csv.writer(body).writerows([COLUMNS[:columns], *(row[:columns] for row in rows)])
+    return body.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, rows = tmp_path_factory.mktemp("erased"), table(900, 5)
+    for number in (77, 500, 501, 502, 888):
+        rows[number] = [PERSON, CITY, 41, INCOME, "yes"]
+    (folder / "erased.yaml").write_text(PIPELINE)
+    (folder / "rows.csv").write_text(text(rows))
+    (folder / "new.csv").write_text(text([*table(40, 6), rows[77]], 4))
+    told = io.StringIO()
+    csv.writer(told).writerows([["client", "outcome"], [PERSON, "yes"], ["K-100001", "no"]])
+    (folder / "told.csv").write_text(told.getvalue())
+    return folder
+
+
+def everything(cloud: LocalCloud) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the bytes of all versions of all objects, all records, and all lines of all logs."""
+    s3 = cloud.admin.client("s3")
+    for bucket in (cloud.outputs["DataBucket"], cloud.outputs["ArtifactBucket"]):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for one in page.get("Versions", []):
+                body = s3.get_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"].read()
+                yield f"{bucket}/{one['Key']}", one["Key"].encode() + b" " + body
+                for part in decoded(body):
+                    yield f"{bucket}/{one['Key']}", part
+    for page in cloud.admin.client("dynamodb").get_paginator("scan").paginate(TableName=cloud.outputs["RegistryTable"]):
+        for item in page["Items"]:
+            yield f"{item['pk']['S']} {item['sk']['S']}", json.dumps(item, ensure_ascii=False).encode()
+    logs = cloud.admin.client("logs")
+    for page in logs.get_paginator("describe_log_groups").paginate():
+        for group in page["logGroups"]:
+            found = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+            for events in found:
+                yield group["logGroupName"], "\n".join(event["message"] for event in events["events"]).encode()
+    states = cloud.admin.client("stepfunctions")
+    for execution in states.list_executions(stateMachineArn=cloud.outputs["ErasureArn"])["executions"]:
+        history = states.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)
+        yield execution["name"], json.dumps(history, default=str, ensure_ascii=False).encode()
+
+
+def knows(cloud: LocalCloud) -> list[str]:
+    return sorted({name for name, body in everything(cloud) if any(needle in body for needle in NEEDLES)})
+
+
+def test_a_person_is_erased_whoever_is_killed_and_the_cycle_still_runs(
+    cloud: LocalCloud, folder: Path, run: Any
+) -> None:
+    assert run("run", str(folder / "erased.yaml"), "--data", str(folder / "rows.csv"))["status"] == "deployed"
+    run("predict", MODEL, "--data", str(folder / "new.csv"))
+    run("score", MODEL, "--data", str(folder / "new.csv"), "--out", str(folder / "scored.csv"))
+    run("feedback", MODEL, "--data", str(folder / "told.csv"))
+    run("monitor", MODEL)
+    assert len(knows(cloud)) > 10
+    assert run("erase", MODEL, "--subject", "client=nobody", "--yes")["objects"] == 0
+    with kill_first_processes(cloud, {"PlanErasure", "EraseObjects", "FinishErasure"}) as killed:
+        receipt = run("erase", MODEL, "--subject", f"client={PERSON}", "--why", "asked", "--yes")
+    assert killed
+    assert (receipt["rows"], receipt["held"], receipt["versions_that_learned"]) == (5, {}, [1])
+    assert knows(cloud) == []
+    assert run("verify", MODEL)["ok"]
+    assert len(run("runs", MODEL)["runs"]) == 1  # the file that was rewritten has started none
+    assert run("show", MODEL)["erased"]["1"]["erasures"] == [receipt["erasure"]]
+    run("predict", MODEL, "--data", str(folder / "new.csv"), "--rows", "5")
+    run("monitor", MODEL)
+    again = run("run", str(folder / "erased.yaml"))
+    assert again["status"] in ("deployed", "unchanged", "refused", "awaiting_approval") and again["version"] != 1

@@ -1,0 +1,70 @@
+"""The versions of objects in S3 (moto): listed, rewritten, deleted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelcycle.erasing_store import ObjectVersion, S3ErasingStore
+from modelcycle.faults import Raced, Unknown
+from tests.integration.kept_stack import account_of_moto, make_bucket
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3ErasingStore]:
+    with account_of_moto(monkeypatch) as client:
+        make_bucket(client, "data", [{"Key": "a", "Value": "b"}])
+        yield S3ErasingStore(client("s3"), "data")
+
+
+def put(store: S3ErasingStore, key: str, body: bytes) -> None:
+    store.client.put_object(Bucket="data", Key=key, Body=body, Metadata={"who": "me"})
+
+
+def listed(store: S3ErasingStore, prefix: str = "raw/") -> list[ObjectVersion]:
+    return list(store.versions(prefix))
+
+
+def test_versions_of_a_key_follow_each_other_the_newest_first_over_pages(
+    store: S3ErasingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        put(store, "raw/a.csv", b"%d" % number)
+        put(store, "raw/b.csv", b"%d" % number)
+    store.hide("raw/b.csv")
+    whole = store.client.list_object_versions
+    monkeypatch.setattr(store.client, "list_object_versions", lambda **request: whole(**request, MaxKeys=3))
+    found = listed(store)
+    assert [one.key for one in found] == ["raw/a.csv"] * 4 + ["raw/b.csv"] * 5
+    assert [one.latest for one in found] == [True] + [False] * 3 + [True] + [False] * 4
+    assert [one.deleted for one in found] == [False] * 4 + [True] + [False] * 4
+
+
+def test_an_object_is_rewritten_with_its_metadata_unless_somebody_was_faster(
+    store: S3ErasingStore, tmp_path: Path
+) -> None:
+    put(store, "raw/a.csv", b"one")
+    (one,) = listed(store)
+    metadata = store.download_version(one, tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == b"one" and metadata["who"] == "me"
+    written = store.rewrite(one, b"two", metadata)
+    head = store.client.head_object(Bucket="data", Key="raw/a.csv")
+    assert head["Metadata"] == {"who": "me", "sha256": hashlib.sha256(b"two").hexdigest()}
+    assert (head["ETag"].strip('"'), head["VersionId"]) == (written.etag, written.version)
+    with pytest.raises(Raced):
+        store.rewrite(one, b"three", metadata)
+
+
+def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(store: S3ErasingStore, tmp_path: Path) -> None:
+    put(store, "raw/a.csv", b"one")
+    (one,) = listed(store)
+    store.hide("raw/a.csv")
+    for _ in range(2):
+        for version in [*listed(store), one]:
+            store.delete_version(version)
+    assert listed(store) == []
+    with pytest.raises(Unknown):
+        store.download_version(one, tmp_path / "x")
