@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from modelcycle.erasing_store import ObjectVersion, S3ErasingStore
-from modelcycle.faults import Raced, Unknown
+from modelcycle.faults import Raced, Tampered, Unknown
+from modelcycle.registry import Registry
+from modelcycle.store import S3Store
+from tests.fakes import MemoryTable
 from tests.integration.kept_stack import account_of_moto, make_bucket
 
 
@@ -68,3 +71,30 @@ def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(store: S3Eras
     assert listed(store) == []
     with pytest.raises(Unknown):
         store.download_version(one, tmp_path / "x")
+
+
+def test_an_artifact_that_an_erasure_wrote_anew_is_read_by_its_former_address_and_no_other_change_is_believed(
+    store: S3ErasingStore, tmp_path: Path
+) -> None:
+    registry = Registry(MemoryTable())
+    reader = S3Store(store.client, "data", replacement=registry.erasures.replacement)
+    artifact = reader.put("m/runs/r1/x.json", b"one")
+    (one,) = listed(store, "m/")
+    # whoever can write an object can write its metadata: they prove nothing
+    store.rewrite(one, b"forged", {})
+    with pytest.raises(Tampered):
+        reader.read(artifact)
+    assert reader.missing([artifact]) == [artifact]
+    now = hashlib.sha256(b"two").hexdigest()
+    registry.erasures.rewrite("m", "data", "m/runs/r1/x.json", artifact.sha256, now, 3)
+    with pytest.raises(Tampered):
+        reader.fetch(artifact, tmp_path)
+    store.rewrite(next(one for one in listed(store, "m/") if one.latest), b"two", {})
+    assert reader.read(artifact) == b"two" and reader.missing([artifact]) == []
+    assert reader.fetch(artifact, tmp_path).read_bytes() == b"two"
+    third = hashlib.sha256(b"three").hexdigest()  # a second erasure: the first address still leads to it
+    registry.erasures.rewrite("m", "data", "m/runs/r1/x.json", now, third, 5)
+    store.rewrite(next(one for one in listed(store, "m/") if one.latest), b"three", {})
+    assert reader.read(artifact) == b"three"
+    registry.erasures.rewrite("m", "data", "m/runs/r1/x.json", third, None)
+    assert registry.erasures.replacement(artifact) is None

@@ -6,7 +6,9 @@ Only the role of the erasure may delete; no other function has this port.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -115,10 +117,12 @@ class S3ErasingStore(S3Store):
         return metadata
 
     def rewrite(self, one: ObjectVersion, body: bytes | Path, metadata: Mapping[str, str]) -> Rewriting:
-        content = body if isinstance(body, bytes) else body.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
         try:
-            with self._outages(one.key):
+            with ExitStack() as stack:
+                content = io.BytesIO(body) if isinstance(body, bytes) else stack.enter_context(body.open("rb"))
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+                content.seek(0)
+                stack.enter_context(self._outages(one.key))
                 response = self.client.put_object(
                     Bucket=self.bucket, Key=one.key, Body=content, IfMatch=one.etag,
                     Metadata={**metadata, "sha256": digest},

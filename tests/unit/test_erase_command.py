@@ -1,0 +1,77 @@
+"""`modelcycle erase`: who is meant, what is shown before and after, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.erase import _subjects
+from cli.screens.erasures import found_text, none_text, receipt_text
+from modelcycle.faults import BadInput
+
+COUNTS = {"uploads": {"objects": 2, "rows": 3, "old": 1}, "monitoring": {"objects": 1, "rows": 0, "old": 0}}
+FOUND: dict[str, Any] = {
+    "rows": 3, "objects": 3, "classes": COUNTS, "versions": [4], "alike": {"id": 2}, "missing_columns": [],
+    "held": {}, "unread": ["data/raw/m/notes.docx"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("id=7", {"id": "7"}),
+        ("house=3&person=2", {"house": "3", "person": "2"}),
+        ("formula=a=b", {"formula": "a=b"}),
+        ("firm=Smith & Sons", {"firm": "Smith & Sons"}),
+        ("e-mail = ann+1@example.org ", {"e-mail": "ann+1@example.org"}),
+    ],
+)
+def test_a_subject_is_read_as_people_write_it(text: str, expected: dict[str, str]) -> None:
+    assert _subjects([text], None) == [expected]
+
+
+def test_a_file_names_subjects_whose_values_no_shell_keeps(tmp_path: Path) -> None:
+    file = tmp_path / "who.json"
+    file.write_text(json.dumps([{"a&b=c": "x"}, {"id": 7}, {"id": "007"}]))
+    assert _subjects([], file) == [{"a&b=c": "x"}, {"id": "7"}, {"id": "007"}]
+
+
+@pytest.mark.parametrize("texts", [[], ["id"], ["id="], ["=7"], [" = "], [f"id={n}" for n in range(101)]])
+def test_who_is_not_said_is_one_sentence(texts: list[str]) -> None:
+    with pytest.raises(BadInput):
+        _subjects(texts, None)
+
+
+@pytest.mark.parametrize("body", ["", "7", '"x"', "[7]", "{", '[{"id": ""}]', "[]"])
+def test_a_file_that_names_nobody_is_refused(tmp_path: Path, body: str) -> None:
+    (tmp_path / "who.json").write_text(body)
+    with pytest.raises(BadInput):
+        _subjects([], tmp_path / "who.json")
+
+
+def test_what_was_found_is_shown_by_class_before_anything_changes() -> None:
+    shown = found_text("m", "e-1", FOUND)
+    assert "3 rows in 3 objects" in shown and "1 of them old versions" in shown
+    assert "2 cells of id differ only by leading zeros" in shown and "notes.docx" in shown
+    assert "test rows of version 4" in shown and shown.endswith("nothing has been changed yet")
+
+
+def test_nobody_is_told_with_the_reason() -> None:
+    shown = none_text("m", FOUND | {"missing_columns": ["custmer"]})
+    assert "nothing was found" in shown and "no table has a column custmer" in shown
+
+
+def test_the_receipt_says_what_is_gone_what_learned_and_what_is_not_reached() -> None:
+    receipt = FOUND | {
+        "erasure": "e-1", "rewritten": 2, "deleted": 5, "versions_that_learned": [1, 2], "kept_elsewhere": ["backups"],
+        "held": {"data/raw/m/x.parquet": "two columns differ"},
+    }  # fmt: skip
+    shown = receipt_text("m", receipt)
+    assert "erased: 3 rows; 2 objects written anew, 5 deleted" in shown and "version 1, 2" in shown
+    assert "modelcycle retrain m" in shown and "backups" in shown
+    assert "cannot be changed   data/raw/m/x.parquet: two columns differ" in shown
+    run = {"done": "started", "why": "a person asked"}
+    assert "a run was asked for: started, a person asked" in receipt_text("m", receipt | {"run": run})
