@@ -1,7 +1,7 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
 .PHONY: help run invoke sam test test-localstack test-delivery test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
-.PHONY: permissions release promote pipelines smoke drift accept-answers deliver-local sbom lint-workflows
+.PHONY: permissions audit release promote pipelines smoke drift accept-answers deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -154,6 +154,9 @@ sbom: build/sbom-tools/stamp  ## writes what each layer is made of to build/sbom
 	  --output-file build/sbom/laptop.cdx.json
 	@echo "build/sbom: what the layers and the command line are made of, as CycloneDX"
 
+audit: .venv/run.stamp build/audit/stamp  ## looks up the packages of the layers in the database of known vulnerabilities; says so if there is none
+	@$(BIN)/python -m infra.delivery.audit
+
 lint-workflows:  ## checks .github/workflows by actionlint, where it is here
 	@.ci/lint-workflows
 
@@ -188,6 +191,7 @@ lock: $(UV)  ## updates every lock
 	$(COMPILE) requirements-clients.in -o requirements-clients.txt
 	$(COMPILE) requirements-verifiers.in -o requirements-verifiers.txt
 	$(COMPILE) requirements-delivery.in -o requirements-delivery.txt
+	$(COMPILE) requirements-audit.in -o requirements-audit.txt
 	# by the packages of that release's time: newer ones have broken it. Not universal: for Python 3.14 nothing fits.
 	$(filter-out --universal,$(subst 3.11,3.12,$(COMPILE))) --exclude-newer 2026-03-05 requirements-localstack.in \
 	  -o requirements-localstack.txt
@@ -238,6 +242,11 @@ build/sbom-tools/stamp: $(UV) requirements-delivery.txt
 build/sam/stamp: $(UV) requirements-sam.txt
 	@$(UV) venv --quiet --allow-existing build/sam
 	@$(UV) pip sync --quiet --require-hashes --python build/sam/bin/python requirements-sam.txt
+	@touch $@
+
+build/audit/stamp: $(UV) requirements-audit.txt
+	@$(UV) venv --quiet --clear build/audit
+	@$(UV) pip sync --quiet --require-hashes --python build/audit/bin/python requirements-audit.txt
 	@touch $@
 
 build/checkov/stamp: $(UV) requirements-checkov.txt

@@ -7,6 +7,8 @@ from typing import NamedTuple
 IN = ":eu-central-1:123456789012:"
 KEY_OF_ANOTHER = f"arn:aws:kms{IN}key/k"
 GATEWAY = "arn:aws:apigateway:eu-central-1::"
+ACL = f"arn:aws:wafv2{IN}regional/webacl/modelcycle-dev-requests/1-2"
+STAGE = f"{GATEWAY}/restapis/1/stages/live"
 
 
 class Needs(NamedTuple):
@@ -294,5 +296,31 @@ RIGHTS: dict[str, list[Needs]] = {
         ),
         Needs("arn:aws:s3:::releases/0123", "s3:GetObject", ""),
         Needs(ROLE, "iam:PassRole", ""),
+    ],
+    "AWS::WAFv2::LoggingConfiguration": [
+        Needs(
+            ACL,
+            "wafv2:PutLoggingConfiguration wafv2:DeleteLoggingConfiguration",
+            "wafv2:GetLoggingConfiguration",
+        ),
+        Needs(NO_RESOURCE, "logs:CreateLogDelivery logs:DeleteLogDelivery logs:PutResourcePolicy", ""),
+        Needs(NO_RESOURCE, "", "logs:DescribeResourcePolicies"),
+        Needs(GROUPS, "", "logs:DescribeLogGroups"),
+    ],
+    "AWS::WAFv2::WebACL": [
+        Needs(
+            ACL,
+            "wafv2:CreateWebACL wafv2:UpdateWebACL wafv2:DeleteWebACL wafv2:TagResource wafv2:UntagResource",
+            "wafv2:GetWebACL wafv2:ListTagsForResource",
+        ),
+        Needs(f"arn:aws:wafv2{IN}regional/managedruleset/AWS/x", "wafv2:CreateWebACL wafv2:UpdateWebACL", ""),
+    ],
+    "AWS::WAFv2::WebACLAssociation": [
+        Needs(ACL, "wafv2:AssociateWebACL wafv2:DisassociateWebACL", "wafv2:GetWebACL wafv2:GetWebACLForResource"),
+        Needs(
+            STAGE,
+            "wafv2:AssociateWebACL wafv2:DisassociateWebACL apigateway:SetWebACL",
+            "wafv2:GetWebACLForResource",
+        ),
     ],
 }

@@ -263,8 +263,17 @@ def _stream(use: Use) -> Item:
     return Item("Stream of records", f"shards: {use.facts.shards}; {use.records:,.0f} records", tuple(charges))
 
 
+def _firewall(use: Use) -> Item:
+    """Return the line of a web ACL that the stack makes; the account pays for one of its own anyway."""
+    rules = use.facts.firewall_rules
+    if not rules:
+        return Item("Firewall", "", ())
+    charges = (Charge("web_acl", 1), Charge("web_acl_rule", rules), Charge("web_acl_request", use.requests))
+    return Item("Firewall", f"rules: {rules}; {use.requests:,.0f} requests", charges)
+
+
 LINES: tuple[Callable[[Use], Item], ...] = (
-    _runs, _load_tests, _predictions, _monitoring, _rollouts, _batch, _transitions, _api, _firehose, _storage, _objects,
-    _registry, _alarms, _dashboards, _metrics, _logs, _traces, _events, _keys, _secrets, _stream,
+    _runs, _load_tests, _predictions, _monitoring, _rollouts, _batch, _transitions, _api, _firewall, _firehose,
+    _storage, _objects, _registry, _alarms, _dashboards, _metrics, _logs, _traces, _events, _keys, _secrets, _stream,
 )  # fmt: skip
 """One function for each line, in the order of the table."""

@@ -16,7 +16,7 @@ from infra.local.deployment.translate import read_template
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("dev", "staging", "prod")
 HOURS_A_MONTH = 730
-LOOK = "Look"  # the schedule of the monitor, in infra/triggers.yaml
+MONITOR = "Look"  # the schedule of the monitoring
 MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 
 # resources that the estimate counts, or that cost nothing by themselves
@@ -24,6 +24,7 @@ COUNTED = (
     "AWS::ApiGateway", "AWS::CloudFormation::", "AWS::CloudWatch::", "AWS::CodeDeploy::", "AWS::DynamoDB::Table",
     "AWS::Events::", "AWS::IAM::", "AWS::KMS::", "AWS::Kinesis::Stream", "AWS::KinesisFirehose::", "AWS::Lambda::",
     "AWS::Logs::", "AWS::S3::", "AWS::SNS::", "AWS::SQS::", "AWS::Scheduler::", "AWS::Serverless::",
+    "AWS::WAFv2::",
 )  # fmt: skip
 
 
@@ -39,6 +40,7 @@ class StackFacts:
     capture_days : after how many days captures are deleted; None if never
     looks : of the monitor, a month; None if its schedule is no plain rate
     data_keys : those of the keys that encrypt data
+    firewall_rules : of a web ACL that the stack makes; 0: it makes none
     other : types of resources that the estimate does not know
     """
 
@@ -58,6 +60,7 @@ class StackFacts:
     data_keys: int = 0
     shards: int = 0
     queues: bool = False
+    firewall_rules: int = 0
     other: list[str] = field(default_factory=list)
 
 
@@ -147,7 +150,7 @@ def _add(facts: StackFacts, stack: DeployedStack, name: str, resource: dict[str,
         facts.partitions |= _value(stack, target.get("DynamicPartitioningConfiguration", {}), {}).get("Enabled") is True
         hints = _value(stack, target.get("BufferingHints", {}), {})
         facts.buffer_seconds = int(hints.get("IntervalInSeconds", facts.buffer_seconds))
-    elif kind == "AWS::Scheduler::Schedule" and name == LOOK:  # the others fire once a day
+    elif kind == "AWS::Scheduler::Schedule" and name == MONITOR:  # the others fire once a day
         facts.looks = _looks(str(_value(stack, properties.get("ScheduleExpression"), "")))
     elif kind == "AWS::Kinesis::Stream":
         facts.shards += int(_value(stack, properties.get("ShardCount"), None) or 1)
@@ -156,6 +159,8 @@ def _add(facts: StackFacts, stack: DeployedStack, name: str, resource: dict[str,
         facts.data_keys += "KeySpec" not in properties  # the others sign, or make pseudonyms
     elif kind == "AWS::SQS::Queue" and "Condition" in resource:
         facts.queues = True
+    elif kind == "AWS::WAFv2::WebACL":
+        facts.firewall_rules += len(properties.get("Rules", []))
     elif not kind.startswith(COUNTED):
         facts.other.append(kind)
 

@@ -51,8 +51,8 @@ def check_governed(records: Records, findings: Findings, now: float | None = Non
     """
     vouched: dict[str, tuple[str, int, int | None]] = {}
     for body in sorted((body for body in records.entries.values() if "number" in body), key=_number):
-        until = body.get("until") or {}
-        for name, hashed in (body.get("records") or {}).items():
+        until, records_of = _mapping(body.get("until")), _mapping(body.get("records"))
+        for name, hashed in records_of.items():
             vouched[name] = (hashed, _number(body), until.get(name))
     moment = time.time() if now is None else now
     for name, (hashed, number, expires) in vouched.items():
@@ -100,6 +100,11 @@ def _check_older(model: str, older: list[tuple[str, dict[str, Any]]], committed:
             f"{keys.audit_head(model).pk} entries from before the chain",
             "one was changed, removed or added since the chain began",
         )  # fmt: skip
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """Return a mapping; an empty one for anything else, which only an entry has that was changed."""
+    return value if isinstance(value, dict) else {}
 
 
 def _number(body: dict[str, Any]) -> int:

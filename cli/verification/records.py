@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import ValidationError
 
 from cli.verification.findings import Findings
 from modelcycle.messages import Artifact
@@ -71,7 +74,8 @@ def artifacts_named(value: Any) -> Iterator[Artifact]:
     """Yield every artifact in a JSON value, at any depth."""
     if isinstance(value, Mapping):
         if value.keys() == Artifact.model_fields.keys():
-            yield Artifact.model_validate(value)
+            with suppress(ValidationError):  # of a record that somebody has changed
+                yield Artifact.model_validate(value)
             return
         value = list(value.values())
     if isinstance(value, list):
@@ -99,7 +103,8 @@ def _take(item: dict[str, Any], records: Records, version: int | None, findings:
         return
     if keys.is_governed(key):
         records.governed[name] = digest(body)
-        if (body.get("judged") or {}).get("verdict") == "hold":
+        judged = body.get("judged")
+        if isinstance(judged, dict) and judged.get("verdict") == "hold":
             records.undecided.add(name)
     if key == keys.audit_head(key.pk.partition("#")[2]):
         records.head = body

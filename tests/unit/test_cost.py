@@ -62,7 +62,13 @@ def test_every_price_and_every_documented_figure_is_used_by_a_line() -> None:
         {"name": "m", "target": "y", "source": secret, "rollout": {"steps": [10, 100], "wait_minutes": 60}}
     )
     all_of_it = [
-        made(pipeline, settings={"Stream": "both", "Access": access}, records=1, batch_rows=1e6, rows=2)
+        made(
+            pipeline,
+            settings={"Stream": "both", "Access": access, "Firewall": "own"},
+            records=1,
+            batch_rows=1e6,
+            rows=2,
+        )
         for access in ("iam", "jwt")
     ]
     months = [month for one in all_of_it for month in one.months]
@@ -170,6 +176,7 @@ def test_our_own_template_has_functions_alarms_and_logs_that_end(environment: st
     assert {"Predict", "Candidate"} <= facts.memory.keys()
     assert facts.log_days
     assert facts.partitions
+    assert facts.looks == 730
 
 
 # the estimate
@@ -179,6 +186,15 @@ def test_a_stream_costs_its_shard_by_the_hour_in_each_environment() -> None:
     streamed = made(settings={"Stream": "kinesis"})
     assert dollars(made(), "Stream of records") == 0
     assert dollars(streamed, "Stream of records", "dev") == pytest.approx(730 * 0.015)
+
+
+def test_a_firewall_costs_its_rules_and_requests_in_each_environment_that_has_one() -> None:
+    assert dollars(made(), "Firewall") == 0
+    one = made(predictions=2, settings={"Firewall": "own"})
+    requests = 2 * 730 * 3600
+    assert dollars(one, "Firewall") == pytest.approx(5 + 4 + requests * 0.6e-6)
+    of_the_account = made(settings={"Firewall": "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/ours/1"})
+    assert dollars(of_the_account, "Firewall") == 0
 
 
 def test_requests_cost_what_the_price_table_says() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from infra.local.deployment.translate import read_template
 from tests.cloudformation_rights import (
+    ACL,
     ALARMS,
     BUCKET,
     FLOW,
@@ -22,6 +23,7 @@ from tests.cloudformation_rights import (
     KEY_OF_ANOTHER,
     NO_RESOURCE,
     RIGHTS,
+    STAGE,
     Needs,
     named,
 )
@@ -29,9 +31,12 @@ from tests.cloudformation_rights import (
 ROOT = Path(__file__).parents[2]
 DELIVERY = ROOT / "infra" / "delivery"
 ENVIRONMENT = read_template(DELIVERY / "environment.yaml")["Resources"]
+# of another account: no pattern of this one covers them
+KEY_OF_MODELS, KEY_OF_LOGS = (f"arn:aws:kms:eu-central-1:210987654321:key/{name}" for name in ("models", "logs"))
 VALUES = {
     "AWS::Partition": "aws", "AWS::Region": "eu-central-1", "AWS::AccountId": "123456789012", "Environment": "dev",
-    "ReleaseBucket": "releases", "FlowLogVpc": "vpc-1", "DataKey": KEY_OF_ANOTHER,
+    "ReleaseBucket": "releases", "FlowLogVpc": "vpc-1", "DataKey": KEY_OF_ANOTHER, "ModelKey": KEY_OF_MODELS,
+    "LogKey": KEY_OF_LOGS, "Firewall": "own",
 }  # fmt: skip
 MAX_INLINE_CHARACTERS, MAX_MANAGED_CHARACTERS = 10_240, 6_144  # AWS page "IAM and AWS STS quotas", without white space
 
@@ -117,6 +122,7 @@ def test_cloudformation_may_make_and_read_every_resource_and_the_workflow_may_re
         f"arn:aws:logs{IN}log-group:/modelcycle/modelcycle-prod/predict",
         f"arn:aws:ecr{IN}repository/other",
         f"arn:aws:ecs{IN}cluster/other",
+        f"arn:aws:wafv2{IN}regional/webacl/payroll/1",
         "arn:aws:iam::123456789012:role/modelcycle-delivery-dev-DeliverRole-1",
     ],
 )
@@ -137,6 +143,26 @@ def test_keys_and_flow_logs_are_changed_only_where_the_stack_has_them() -> None:
                         ("kms:Decrypt", KEY), ("ec2:DeleteFlowLogs", FLOW)):  # fmt: skip
         assert allows("CloudFormationRole", action, arn, branch=1)
         assert not allows("CloudFormationRole", action, arn, branch=2)
+
+
+@pytest.mark.parametrize("key", [KEY_OF_MODELS, KEY_OF_LOGS])
+def test_keys_of_models_and_of_logs_are_used_where_the_stack_names_them(key: str) -> None:
+    for role in ("DeliverRole", "CloudFormationRole"):
+        assert allows(role, "kms:DescribeKey", key, branch=1)
+    for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+        assert allows("DeliverRole", action, key, branch=1) and not allows("DeliverRole", action, key, branch=2)
+    for action in ("kms:Encrypt", "kms:CreateGrant"):
+        assert allows("CloudFormationRole", action, key, branch=1)
+        assert not allows("CloudFormationRole", action, key, branch=2)
+
+
+def test_a_firewall_is_made_and_joined_to_the_api_only_where_the_stack_has_one() -> None:
+    for action, arn in (("wafv2:CreateWebACL", ACL), ("wafv2:AssociateWebACL", STAGE), ("apigateway:SetWebACL", STAGE)):
+        assert allows("CloudFormationRole", action, arn, branch=1)
+        assert not allows("CloudFormationRole", action, arn, branch=2)
+        assert not allows("DeliverRole", action, arn, branch=1)
+    for other in (ACL.replace("modelcycle-dev", "payroll"), ACL.replace("modelcycle-dev", "modelcycle-prod")):
+        assert not allows("CloudFormationRole", "wafv2:DeleteWebACL", other, branch=1)
 
 
 def test_roles_are_passed_only_to_services_that_the_templates_trust() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 import yaml
 from ministack.core import iam_evaluator
 
-from infra.local.deployment.intrinsics import DeployedStack
+from infra.local.deployment.intrinsics import DeployedStack, Unresolvable
 from infra.local.deployment.translate import read_template
 from modelcycle.cloud_metrics import NAMESPACE
 
@@ -39,28 +41,51 @@ def evaluated(**parameters: str) -> dict[str, dict[str, Any]]:
     """Return the resources of all templates that exist under these parameters, with their properties."""
     defaults = {name: str(body.get("Default", "")) for name, body in ROOT_TEMPLATE["Parameters"].items()}
     given = defaults | {"Place": "aws", "Environment": "prod", "Stream": "both"} | parameters
-    # as the root template hands them on
-    handed = given | {"Stack": "mc", "KeyArn": KEY, "SubnetIds": given["SubnetIds"]}
+    storage = stack_of("storage", given | {"Stack": "mc"}, {})
+    names = TEMPLATES["storage"]["Outputs"]
+    keys = {name: str(storage.value(names[name]["Value"])) for name in ("KeyArn", "LogKeyArn")}
+    access = stack_of("access", given, keys)
+    keys["KeyApiId"] = str(access.value(TEMPLATES["access"]["Outputs"]["KeyApiId"]["Value"]))
+    root = stack_of("template", given, keys)
+    stacks = {"template": root, "storage": storage}
+    for body in ROOT_TEMPLATE["Resources"].values():
+        file = Path(str(body.get("Properties", {}).get("TemplateURL", "template.yaml"))).stem
+        if file not in stacks and ("Condition" not in body or root.is_true(body["Condition"])):
+            stacks[file] = stack_of(file, handed_on(root, body["Properties"]["Parameters"]), keys)
+    return {
+        f"{file}/{name}": {"Type": body["Type"], "stack": stack, **body}
+        for file, stack in stacks.items()
+        for name, body in TEMPLATES[file]["Resources"].items()
+        if "Condition" not in body or stack.is_true(body["Condition"])
+    }
+
+
+def stack_of(file: str, values: Mapping[str, str], outputs: dict[str, str]) -> DeployedStack:
+    """Return a stack of a template; what other stacks and AWS itself name has the name of the parameter or resource."""
+    template = TEMPLATES[file]
+    resources = {
+        name: {"type": body["Type"], "id": "51af3dc0" if body["Type"] == "AWS::KMS::Key" else name}
+        for name, body in template["Resources"].items()
+    }
+    named = {name: values.get(name, f"arn:aws:x:{SCOPE}:{name}") for name in template.get("Parameters", {})}
+    nested = {name: _Named(outputs) for name, body in template["Resources"].items() if body["Type"].endswith("::Stack")}
+    return DeployedStack(template, named, resources, "eu-central-1", "123456789012", nested)  # type: ignore[arg-type]
+
+
+def handed_on(root: DeployedStack, parameters: dict[str, Any]) -> dict[str, str]:
+    """Return the parameters of a nested stack that the root template knows by itself."""
     found = {}
-    for file, template in TEMPLATES.items():
-        names = set(template.get("Parameters", {}))
-        values = {name: handed.get(name, f"arn:aws:x:{SCOPE}:{name}") for name in names}
-        # what other stacks and AWS itself name
-        resources = {name: {"type": body["Type"], "id": "51af3dc0" if body["Type"] == "AWS::KMS::Key" else name}
-                     for name, body in template["Resources"].items()}  # fmt: skip
-        outputs = {name: _Named() for name, body in template["Resources"].items() if body["Type"].endswith("::Stack")}
-        stack = DeployedStack(template, values, resources, "eu-central-1", "123456789012", outputs)  # type: ignore[arg-type]
-        for name, body in template["Resources"].items():
-            if "Condition" not in body or stack.is_true(body["Condition"]):
-                found[f"{file}/{name}"] = {"Type": body["Type"], "stack": stack, **body}
+    for name, value in parameters.items():
+        with suppress(Unresolvable):
+            found[name] = str(root.value(value))
     return found
 
 
 class _Named(dict[str, str]):
-    """The outputs of a stack that is not there: the key, and names for all others."""
+    """The outputs of a stack that is not there: the keys, and names for all others."""
 
     def __missing__(self, name: str) -> str:
-        return KEY if name == "KeyArn" else name
+        return name
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -116,6 +141,39 @@ def test_with_a_key_of_ones_own_everything_that_holds_data_names_it(given: str) 
         assert keys and keys <= {KEY, given}, f"{name} is not encrypted with the key: {keys}"
 
 
+KEY_OF_MODELS, KEY_OF_LOGS = KEY.replace("51af", "73cd"), KEY.replace("51af", "84de")
+# by class of data; everything else holds logs, or says that something happened
+ROWS_OF_PEOPLE = {"storage/Data", "storage/CapturesByModel", "streams/Records", "streams/Messages",
+                  "storage/Undelivered"}  # fmt: skip
+MODELS_AND_RECORDS = {"storage/Artifacts", "storage/Registry", "seals/Seals"}
+
+
+@pytest.mark.parametrize("data", ["own", "none", KEY.replace("51af", "62be")])
+def test_each_class_of_data_has_the_key_that_is_named_for_it(data: str) -> None:
+    resources = evaluated(DataKey=data, ModelKey=KEY_OF_MODELS, LogKey=KEY_OF_LOGS, FlowLogVpc="vpc-1", Firewall="own")
+    names = {name: keys_of(body) for name, body in holders(resources).items()}
+    assert {"firewall/Log", "network/FlowLogGroup", "template/ApiLog", "alarms/Topic"} < set(names)
+    assert names.keys() >= ROWS_OF_PEOPLE | MODELS_AND_RECORDS
+    for name, keys in names.items():
+        if name in MODELS_AND_RECORDS:
+            assert keys == {KEY_OF_MODELS}, name
+        elif name in ROWS_OF_PEOPLE:
+            assert keys <= ({"alias/aws/kinesis"} if data == "none" else {KEY if data == "own" else data}), name
+        else:
+            assert keys == {KEY_OF_LOGS}, name
+
+
+@pytest.mark.parametrize("data", ["own", "none", "aws-managed"])
+def test_without_keys_by_class_all_data_have_the_same_one(data: str) -> None:
+    """`same` names the key that DataKey names, whatever it is."""
+    everything = {"DataKey": data, "FlowLogVpc": "vpc-1", "Firewall": "own"}
+    usual = {name: keys_of(body) for name, body in holders(evaluated(**everything)).items()}
+    own = KEY if data == "own" else "none"
+    named = evaluated(**everything, ModelKey="same", LogKey="same")
+    assert {name: keys_of(body) for name, body in holders(named).items()} == usual
+    assert set().union(*usual.values()) <= {own, "alias/aws/kinesis"}
+
+
 @pytest.mark.parametrize("given", ["none", "aws-managed"])
 def test_without_one_no_key_is_made_and_no_queue_or_topic_has_one_that_its_senders_may_not_use(given: str) -> None:
     resources = evaluated(DataKey=given, FlowLogVpc="vpc-1")
@@ -135,6 +193,21 @@ def test_buckets_are_always_encrypted_and_by_kms_if_asked(given: str, algorithm:
         rule = properties_of(resources[name])["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
         assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == algorithm
         assert rule.get("BucketKeyEnabled", False) == (algorithm == "aws:kms")
+
+
+def test_no_bucket_is_public_or_answers_without_tls() -> None:
+    buckets, denied = set(), set()
+    for name, body in evaluated(BucketLogs="on").items():
+        if body["Type"] == "AWS::S3::Bucket":
+            buckets.add(name)
+            assert set(body["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, name
+        elif body["Type"] == "AWS::S3::BucketPolicy":
+            for statement in body["stack"].value(body["Properties"]["PolicyDocument"])["Statement"]:
+                assert statement["Effect"] == "Deny" or statement["Principal"] != "*", name
+                if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}:
+                    assert (statement["Principal"], statement["Action"], len(statement["Resource"])) == ("*", "s3:*", 2)
+                    denied.add(name.removesuffix("Policy"))
+    assert denied == buckets and len(buckets) == 4
 
 
 def test_the_key_outlives_the_stack_as_the_data_do() -> None:

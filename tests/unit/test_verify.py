@@ -172,6 +172,17 @@ def test_a_judgement_that_is_not_decided_yet_may_change(world: World) -> None:
     assert world.faults() == {}
 
 
+def test_records_that_make_no_sense_any_more_are_named_and_stop_nothing(world: World) -> None:
+    world.forge(keys.version(MODEL, 1), onnx={"uri": 7, "sha256": None, "bytes": "many"}, version="x")
+    world.forge(SECOND, records=[1], until="never", number="two", evidence=[], hash=7)
+    world.forge(keys.audit_head(MODEL), number=None)
+    judgement = next(item for item in world.items() if item["pk"]["S"].startswith("EVIDENCE"))
+    world.forge(keys.Key(judgement["pk"]["S"], judgement["sk"]["S"]), judged="yes")
+    named = world.faults()
+    for key in (keys.version(MODEL, 1), SECOND, keys.audit_head(MODEL)):
+        assert f"{key.pk}|{key.sk}" in named
+
+
 # the chain
 
 
