@@ -209,6 +209,7 @@ def test_test_rows_without_the_column_are_found_by_their_snapshot() -> None:
     reference = model.version.reference
     assert reference is not None
     assert from_npz(model.artifacts.read(reference.labels))["values0"].tolist() == [0, 2, 3]
+    assert model.receipt()["held"] == {}
 
 
 class Keys:
