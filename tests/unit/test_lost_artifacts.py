@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from botocore.response import StreamingBody
 
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact, Collected, Run, RunRequest, Trigger, artifacts_in
@@ -143,6 +147,22 @@ def test_a_missing_key_without_permission_to_list_is_reported_as_missing() -> No
         store.read(artifact("denied"))
 
 
+def test_no_step_reads_an_artifact_whose_bytes_were_changed(tmp_path: Path) -> None:
+    """Whatever its metadata say: the bytes are hashed."""
+    recorded = Artifact(uri="s3://b/key", sha256=hashlib.sha256(b"rows").hexdigest(), bytes=4)
+
+    def store(body: bytes) -> S3Store:
+        answer = {"Body": StreamingBody(BytesIO(body), len(body)), "Metadata": {"sha256": recorded.sha256}}
+        return S3Store(Answers(key=answer), "b")
+
+    assert store(b"rows").read(recorded) == b"rows"
+    assert store(b"rows").fetch(recorded, tmp_path).read_bytes() == b"rows"
+    for read in (lambda: store(b"rowS").read(recorded), lambda: store(b"rowS").fetch(recorded, tmp_path)):
+        with pytest.raises(Tampered, match="was changed after it was written"):
+            read()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_foreign_object_under_the_key_of_an_artifact_is_named() -> None:
     store = S3Store(Answers(key={"ContentLength": 9, "Metadata": {}}), "b")
     with pytest.raises(Tampered) as caught:
@@ -222,7 +242,7 @@ def test_a_function_may_check_what_it_checks(function: str) -> None:
     readable = [
         arn.removeprefix("${ArtifactBucketArn}/").removeprefix("*/runs/*/").removesuffix("/*")
         for statement in statements
-        if "s3:GetObject" in statement["Action"]
+        if isinstance(statement, dict) and "s3:GetObject" in statement["Action"]  # a list: what an `!If` chooses
         for arn in statement["Resource"]
     ]
     assert set(CHECKED[function]) <= set(readable)

@@ -81,6 +81,26 @@ def test_a_role_reaches_the_records_that_the_document_lists_and_no_others(functi
                 assert allowed(function, f"dynamodb:{action}", TABLE, [key]) == expected, (action, key)
 
 
+def test_two_functions_sign_and_each_use_of_a_key_is_a_digest_or_a_pseudonym() -> None:
+    uses: dict[str, set[str]] = {}
+    for function in FUNCTIONS:
+        for statement in statements(function):
+            actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+            for action in (one for one in actions if one.startswith("kms:")):
+                uses.setdefault(action, set()).add(function)
+                assert statement["Resource"] in (PARAMETERS["SigningKeyArn"], PARAMETERS["PseudonymKeyArn"]), function
+                if action in ("kms:Sign", "kms:Verify"):
+                    wanted = {"kms:SigningAlgorithm": "ECDSA_SHA_256", "kms:MessageType": "DIGEST"}
+                    assert statement["Condition"] == {"StringEquals": wanted}, function
+    assert uses.keys() == {"kms:Sign", "kms:Verify", "kms:GetPublicKey", "kms:GenerateMac"}
+    assert uses["kms:Sign"] == {"Register", "Seal"}
+    assert uses["kms:GenerateMac"] == {"Collect", "Pull", "Predict", "Summarize"}
+
+
+def test_one_function_reads_secrets() -> None:
+    assert [name for name in FUNCTIONS if "secretsmanager:" in str(statements(name))] == ["Pull"]
+
+
 @pytest.mark.parametrize(("function", "step"), FUNCTIONS.items())
 def test_a_request_reaches_nothing_if_one_of_its_keys_is_not_allowed_or_it_names_none(function: str, step: str) -> None:
     for action in ("GetItem", "Query", "PutItem"):
