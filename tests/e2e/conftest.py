@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,12 +51,14 @@ def keep_used_permissions(home: Path, name: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudSite]:
+def project(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[CloudSite]:
     """The project's own template."""
     site = CloudSite(tmp_path_factory.mktemp("cloud"), free_port(), ROOT / "template.yaml")
     yield site
     local.down(home=site.home)
-    keep_used_permissions(site.home, "project")
+    # `make test` and `make test-delivery` run other tests: each keeps its own
+    marked = re.sub(r"\W+", "-", str(request.config.getoption("markexpr")))
+    keep_used_permissions(site.home, f"project-{marked}")
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from infra.local import cloud as local
 from infra.local.cloud import LocalCloud
 from infra.local.ports import free_port
 from modelcycle.faults import BadPolicy
-from tests.e2e.conftest import ROOT, CloudSite
+from tests.e2e.conftest import ROOT, CloudSite, keep_used_permissions
 from tests.e2e.observed_model import ObservedModel, wait_for
 
 pytestmark = pytest.mark.delivery
@@ -56,6 +56,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("governed"))
     yield made
     local.down(home=made.site.home)
+    keep_used_permissions(made.site.home, "governance")
 
 
 class Approver:
