@@ -39,7 +39,7 @@ test: lint checkov  ## runs all checks and all tests
 	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile --hypothesis-profile ci
 	$(BIN)/pytest tests/e2e -m "not delivery"
 	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in three to eight minutes." >&2
-	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in three to six minutes." >&2
+	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in ten to fifteen minutes." >&2
 
 lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
 	$(BIN)/ruff check .
