@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from cli import console
-from cli.decide import model_and_version
+from cli.named_version import named_or_live
 from cli.options import Options
 from cli.place import Place
 from cli.screens.documents import documents_text
@@ -53,7 +53,7 @@ def card(name: str, options: Options) -> int:
     """
     place = options.open_place()
     version = named_or_live(place, name)
-    text = _artifacts(place).read(version.card).decode()
+    text = place.artifacts.read(version.card).decode()
     if options.as_json:
         console.print_json({"model": version.model, "version": version.version, "card": text})
     else:
@@ -77,7 +77,7 @@ def documents(name: str, to: Path | None, options: Options) -> int:
     place = options.open_place()
     version = named_or_live(place, name)
     folder = to or Path(f"{version.model}-{version.version}-documents")
-    store = _artifacts(place)
+    store = place.artifacts
     made, life = _made(version, store), _life(place, version, store)
     now = datetime.now(UTC)
     texts: dict[str, Document] = {
@@ -99,26 +99,6 @@ def documents(name: str, to: Path | None, options: Options) -> int:
     else:
         console.show(documents_text(life.name, written))
     return console.DONE
-
-
-def named_or_live(place: Place, name: str) -> Version:
-    """Return the version that MODEL:VERSION names; for MODEL alone, the live one.
-
-    Raises
-    ------
-    Unknown : there is no such model or version, or the model has no live version
-    """
-    model, number = model_and_version(name)
-    place.check_model(model)
-    if number is None:
-        number = place.registry.routes.get(model).champion
-    if number is None:
-        raise Unknown(f"{model} has no live version", name, f"name one: {model}:VERSION; `modelcycle show {model}`")
-    return place.registry.versions.get(model, number)
-
-
-def _artifacts(place: Place) -> S3Store:
-    return S3Store(place.s3, place.output("ArtifactBucket"))
 
 
 def _made(version: Version, store: S3Store) -> Made:

@@ -89,6 +89,9 @@ def _take_up(place: Place, model: str, erasure: str, options: Options) -> int:
 
 
 def _end(place: Place, model: str, erasure: str, options: Options, *, retrain: bool) -> int:
+    holder = place.registry.leases.holder(model)
+    if holder.execution:
+        console.say(f"{holder.run_id or 'another erasure'} has the model; the erasure begins when it ends")
     ended = _run(place, model, erasure, "erase")
     if ended.get("state") == "refused":
         raise NotAllowed(ended["reason"], f"{model}, erasure {erasure}", "repeat with --rows, if you mean all of them")

@@ -22,7 +22,7 @@ from modelcycle.model.profile import ColumnProfile, Profile
 from modelcycle.model.signature import Signature
 from modelcycle.proxy_requests import proxy_request
 from modelcycle.registry import Version
-from modelcycle.store import S3Store, read_json
+from modelcycle.store import read_json
 
 PATH = "/models/{name}/versions/{version}/explain"
 READ_TIMEOUT = 30  # seconds; longer than the function's own time-out
@@ -84,7 +84,7 @@ def explain(model: str, prediction_id: str, at: str | None, to: str | None, opti
 
 
 def _explanation(place: Place, version: Version, prediction_id: str, captured: Captured, to: str | None) -> Explanation:
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     signature = Signature.model_validate(read_json(artifacts, version.signature))
     profile = Profile.model_validate(read_json(artifacts, version.profile))
     columns = {column.name: column for column in profile.columns}

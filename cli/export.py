@@ -10,15 +10,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from cli import console
-from cli.decide import model_and_version
+from cli.named_version import named_or_live
 from cli.options import Options
-from cli.place import Place
 from cli.screens.exported import Exported, exported_text
 from cli.signing_key import PublicKey
-from modelcycle.faults import BadInput, Unknown
-from modelcycle.registry import Version
+from modelcycle.faults import BadInput
 from modelcycle.signing import check_version, public_key_pem, signed_files
-from modelcycle.store import S3Store
 
 SIGNATURE, KEY = "model.sig", "public-key.pem"
 
@@ -39,8 +36,8 @@ def export(name: str, folder: Path, options: Options, *, mlflow: bool = False) -
     NotExportable : a part of the model cannot be written for MLflow
     """
     place = options.open_place()
-    version = _version(place, name)
-    store = S3Store(place.s3, place.output("ArtifactBucket"))
+    version = named_or_live(place, name)
+    store = place.artifacts
     keys = PublicKey(place)
     checked = check_version(version, store, keys)
     with _new_folder(folder.absolute()) as work:
@@ -62,16 +59,6 @@ def export(name: str, folder: Path, options: Options, *, mlflow: bool = False) -
     else:
         console.show(exported_text(made))
     return console.DONE
-
-
-def _version(place: Place, name: str) -> Version:
-    model, number = model_and_version(name)
-    place.check_model(model)
-    if number is None:
-        number = place.registry.routes.get(model).champion
-    if number is None:
-        raise Unknown(f"no version of {model} is live", name, f"name one: `modelcycle show {model}` lists them")
-    return place.registry.versions.get(model, number)
 
 
 @contextmanager

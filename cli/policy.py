@@ -31,7 +31,7 @@ from modelcycle.policy import (
     parse_policy,
 )
 from modelcycle.policy.shelf import FOLDER
-from modelcycle.store import S3Store, read_json
+from modelcycle.store import read_json
 
 
 class NewestRun(NamedTuple):
@@ -130,7 +130,7 @@ def _newest_run(place: Place, model: str) -> NewestRun | None:
         run = entry.subject.removeprefix("run ")
         if not entry.evidence.get("figures"):
             return NewestRun(run, None)
-        artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+        artifacts = place.artifacts
         try:
             return NewestRun(run, finite(read_json(artifacts, Artifact.model_validate(entry.evidence["figures"]))))
         except (Unknown, Tampered):
@@ -140,7 +140,7 @@ def _newest_run(place: Place, model: str) -> NewestRun | None:
 
 def _live(place: Place, model: str, applies: Policy) -> dict[int, str]:
     """Return the versions with traffic, and why each would get none today; empty if it would."""
-    artifacts = S3Store(place.s3, place.output("ArtifactBucket"))
+    artifacts = place.artifacts
     found = {}
     for version in sorted(place.registry.routes.get(model).weights):
         record, approved = place.registry.versions.get(model, version), place.registry.approvals.get(model, version)

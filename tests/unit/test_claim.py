@@ -221,3 +221,10 @@ def test_a_request_names_who_asked(kind: str) -> None:
     assert arrival_of(event).author == "arn:aws:iam::1:user/ann"
     kept = RetrainRequest.from_event(event | {"detail-type": "RetrainingRequested", "id": "e1"}).detail
     assert kept["author"] == "arn:aws:iam::1:user/ann", "the governor hands it on"
+
+
+def test_a_file_that_an_erasure_has_written_starts_no_run_and_its_next_upload_does(model: Model) -> None:
+    model.registry.erasures.rewrite("m", "data", "raw/m/a.csv", "before", "after", 9, etag="one")
+    claimed = model.claim("one")
+    assert claimed.outcome == "duplicate" and "erasure" in claimed.detail and model.runs.latest("m") == []
+    assert model.claim("two", "raw/m/a.csv#2", etag="two").outcome == "claimed"

@@ -123,7 +123,7 @@ def test_a_changed_file_or_signature_is_refused_and_nothing_stays(
 
 
 @pytest.mark.parametrize(("name", "told"), [
-    (MODEL, "no version of"), (f"{MODEL}:9", "has no version 9"), ("absent", "there is no model absent"),
+    (MODEL, "has no live version"), (f"{MODEL}:9", "has no version 9"), ("absent", "there is no model absent"),
     ("No Model", "is not MODEL:VERSION"),
 ])  # fmt: skip
 def test_what_is_not_there_is_said_in_one_sentence(

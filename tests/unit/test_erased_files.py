@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,10 +17,12 @@ from hypothesis import strategies as st
 from modelcycle.cells.canonical import canonical_sql, create_macros
 from modelcycle.engine import Engine, connect
 from modelcycle.erase import tables
+from modelcycle.erase.arrays import positions_of
 from modelcycle.erase.graphs import without_texts
 from modelcycle.erase.subjects import Subjects, canonical, tells_apart
 from modelcycle.erase.traces import ERASED, Traces
 from modelcycle.faults import BadData
+from modelcycle.model.columns import Columns
 from modelcycle.spec.sources import Csv
 
 NO_OPTIONS = Csv()
@@ -217,3 +220,12 @@ def test_a_graph_keeps_its_length_and_other_texts() -> None:
     assert held and len(changed) == len(body) and b"\x07Zebulon\x0a" not in changed
     assert changed.startswith(b"\x0a\x05Basel\x0a\x07") and changed.endswith(b"\x0a\x08Zebulons")
     assert without_texts(body, traces("Bern"), "salt") == (body, False)
+
+
+def test_a_number_beyond_single_precision_is_not_told_apart_by_a_typed_table() -> None:
+    ids = np.array([16_777_217, 16_777_216, 7], dtype=np.float32)
+    body = Columns({"id": ids}).to_bytes()
+    large, small = Subjects.of([{"id": "16777217"}]), Subjects.of([{"id": "7"}])
+    assert positions_of(body, large, exactly=True) is None  # its neighbour would go too
+    assert positions_of(body, large).tolist() == [0, 1]  # type: ignore[union-attr]
+    assert positions_of(body, small, exactly=True).tolist() == [2]  # type: ignore[union-attr]

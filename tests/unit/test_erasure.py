@@ -15,6 +15,7 @@ from modelcycle.model.columns import Columns
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.pseudonyms import pseudonym, pseudonym_key
+from modelcycle.registry import Write, keys
 from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, is_of_erasures, rows, text
 from tests.versioned_store import Killed
 
@@ -208,6 +209,7 @@ def test_test_rows_without_the_column_are_found_by_their_snapshot() -> None:
     reference = model.version.reference
     assert reference is not None
     assert from_npz(model.artifacts.read(reference.labels))["values0"].tolist() == [0, 2, 3]
+    assert model.receipt()["held"] == {}
 
 
 class Keys:
@@ -244,3 +246,32 @@ def test_a_person_elsewhere_keeps_the_city_that_others_share() -> None:
     assert model.run()["state"] == "done"
     profile = json.loads(model.artifacts.read(model.version.profile))
     assert profile["columns"][0]["counts"] == [["Basel", 18], [CITY, 2]]
+
+
+def test_an_erasure_waits_for_a_run_and_a_run_for_an_erasure() -> None:
+    model = ErasedModel()
+    model.ask()
+    leases = model.registry.leases
+    assert leases.hold(MODEL, "r9", "arn:run", lambda execution: False) is None
+    event = {"model": MODEL, "erasure": ERASURE, "mode": "erase", "execution": EXECUTION}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.erased_model.Flows.is_running", lambda self, execution: execution == "arn:run")
+        waits = model.task("${PlanErasure}", event)
+    assert (waits["phase"], waits["why"]) == ("wait", "r9 has the model")
+    assert model.registry.erasures.all(MODEL) == []
+    assert model.task("${PlanErasure}", event)["phase"] == "find"  # the run has died
+    assert leases.hold(MODEL, "r10", "arn:other", lambda execution: execution == EXECUTION) == ERASURE
+
+
+def test_uploads_that_arrive_meanwhile_start_a_run_and_the_erasures_own_do_not() -> None:
+    model = ErasedModel()
+    leases, table = model.registry.leases, model.table
+    leases.hold(MODEL, ERASURE, EXECUTION, lambda execution: False)
+    record = table.get(*keys.lease(MODEL))
+    assert record is not None
+    folded = {"raw/m/people.csv": "mine", "raw/m/new.csv": "theirs"}
+    table.write(Write(*record.key, record.body | {"folded": folded}, record.revision))
+    assert leases.release(MODEL, EXECUTION, [("raw/m/people.csv", "mine")]) == 1
+    assert leases.release(MODEL, EXECUTION, []) == 0 and leases.holder(MODEL).folded == {}
+    events = [write.body["kind"] for write in table.written if write.kind == "event"]
+    assert events.count("ArrivalsFolded") == 1

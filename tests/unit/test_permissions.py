@@ -94,7 +94,7 @@ def test_two_functions_sign_and_each_use_of_a_key_is_a_digest_or_a_pseudonym() -
                     assert statement["Condition"] == {"StringEquals": wanted}, function
     assert uses.keys() == {"kms:Sign", "kms:Verify", "kms:GetPublicKey", "kms:GenerateMac"}
     assert uses["kms:Sign"] == {"Register", "Seal"}
-    assert uses["kms:GenerateMac"] == {"Collect", "Pull", "Predict", "Summarize", "EraseObjects"}
+    assert uses["kms:GenerateMac"] == {"Collect", "Pull", "Predict", "EraseObjects", "Summarize"}
 
 
 def test_one_function_reads_secrets() -> None:

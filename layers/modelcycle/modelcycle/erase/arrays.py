@@ -14,13 +14,17 @@ from modelcycle.erase.subjects import Subjects, canonical, column_of
 from modelcycle.erase.traces import Traces
 from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz
 
-TARGET = "target"
+MAX_EXACT = 2**24  # whole numbers up to it have single precision of their own
 
 
-def positions_of(body: bytes, subjects: Subjects) -> npt.NDArray[np.int64] | None:
+def positions_of(body: bytes, subjects: Subjects, *, exactly: bool = False) -> npt.NDArray[np.int64] | None:
     """Return the rows of a typed table in which a column identifies a subject; None if it has no such column.
 
     Numbers are compared in single precision, as the table holds them: of two ids that differ beyond it, both match.
+
+    Parameters
+    ----------
+    exactly : a column whose numbers are too large for single precision does not count
     """
     arrays = from_npz(body)
     if "names" not in arrays:
@@ -30,6 +34,8 @@ def positions_of(body: bytes, subjects: Subjects) -> npt.NDArray[np.int64] | Non
     for condition in subjects.conditions:
         at = [(column_of(name, names), texts) for name, texts in condition.items()]
         if any(position is None for position, _ in at):
+            continue
+        if exactly and any(_is_rounded(arrays, position or 0, texts) for position, texts in at):
             continue
         tests = [_is(arrays, position or 0, texts) for position, texts in at]
         both = np.logical_and.reduce(tests)
@@ -46,6 +52,14 @@ def _is(arrays: dict[str, npt.NDArray[Any]], number: int, texts: frozenset[str])
     numbers = [float(text) for text in texts if _is_number(text)]
     values = arrays[f"values{number}"]
     return np.isin(values, np.array(numbers, dtype=values.dtype))
+
+
+def _is_rounded(arrays: dict[str, npt.NDArray[Any]], number: int, texts: frozenset[str]) -> bool:
+    """Return whether a column holds numbers of which single precision may have made others."""
+    values = arrays.get(f"values{number}")
+    wanted = [float(text) for text in texts if _is_number(text)]
+    is_single = values is not None and values.dtype == np.float32
+    return is_single and any(abs(one) >= MAX_EXACT or one != float(np.float32(one)) for one in wanted)
 
 
 def _is_number(text: str) -> bool:

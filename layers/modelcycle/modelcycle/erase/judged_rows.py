@@ -24,23 +24,32 @@ class JudgedRows:
             begun = {positions.version: positions for positions in self.at.known.references}
             for version in self.at.versions:
                 if version.version not in begun or not self._count_left(version, begun[version.version]):
-                    self._find_test_rows(version)
+                    self._find_test_rows(version, has_begun=version.version in begun)
             return
         for positions in self.at.known.references:
             self._erase_test_rows(positions)
 
-    def _find_test_rows(self, version: Version) -> None:
+    def _find_test_rows(self, version: Version, *, has_begun: bool) -> None:
         if version.reference is None:
             return
         artifacts = self.at.stores["artifacts"]
         try:
-            rows = references.test_rows_of(artifacts.read(version.reference.features), self.at.subjects)
+            features = artifacts.read(version.reference.features)
         except Unknown:
             return
-        if rows is None:  # the column was dropped before training: the snapshot still has it
+        rows = references.test_rows_of(features, self.at.subjects, exactly=True)
+        if rows is None and has_begun:
+            return  # by way of the snapshot they were found, and it is gone
+        if rows is None:  # the column was dropped before training, or rounded: the snapshot still has it
             rows = self._test_rows_by_snapshot(version)
         if rows is None:
-            return
+            rows = references.test_rows_of(features, self.at.subjects)
+        if rows is None and references.run_of(version.reference.features) in self.at.known.runs:
+            key = version.reference.features.uri.removeprefix(f"s3://{artifacts.bucket}/")
+            self.at.found.held[f"artifacts/{key}"] = (
+                f"the test rows of version {version.version} have lost the column, and so has their snapshot: a new run"
+                " has others"
+            )
         if not rows:
             return
         files = references.files_of(version.reference)
@@ -60,12 +69,6 @@ class JudgedRows:
         except Unknown:
             folder = None
         if folder is None:
-            if run in self.at.known.runs:
-                key = version.reference.features.uri.removeprefix(f"s3://{artifacts.bucket}/")
-                self.at.found.held[f"artifacts/{key}"] = (
-                    f"the test rows of version {version.version} have lost the column, and so has their snapshot: a new"
-                    " run has others"
-                )
             return None
         names, rows, first = self.at.names_of_snapshot(f"{folder}x") or {}, list[int](), 0
         for listed in artifacts.list(f"{folder}rows-"):

@@ -27,9 +27,9 @@ def files_of(rows: ReferenceRows) -> dict[str, Artifact]:
     return files | ({"recent": rows.recent} if rows.recent is not None else {})
 
 
-def test_rows_of(features: bytes, subjects: Subjects) -> list[int] | None:
+def test_rows_of(features: bytes, subjects: Subjects, *, exactly: bool = False) -> list[int] | None:
     """Return the positions of the subjects among the test rows; None if these have no column that identifies them."""
-    positions = positions_of(features, subjects)
+    positions = positions_of(features, subjects, exactly=exactly)
     return None if positions is None else [int(position) for position in positions]
 
 
