@@ -210,6 +210,21 @@ def test_no_bucket_is_public_or_answers_without_tls() -> None:
     assert denied == buckets and len(buckets) == 4
 
 
+def test_no_queue_answers_without_tls_and_local_queues_do() -> None:
+    for place, expected in (("aws", {"storage/Undelivered", "streams/Messages"}), ("local", set())):
+        queues, denied = set(), set()
+        for name, body in evaluated(Place=place).items():
+            if body["Type"] == "AWS::SQS::Queue":
+                queues.add(name)
+            elif body["Type"] == "AWS::SQS::QueuePolicy":
+                for statement in body["stack"].value(body["Properties"]["PolicyDocument"])["Statement"]:
+                    assert statement["Effect"] == "Deny" or "Service" in statement["Principal"], name
+                    if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}:
+                        assert (statement["Principal"], statement["Action"]) == ("*", "sqs:*")
+                        denied.add(name.removesuffix("Policy"))
+        assert queues == {"storage/Undelivered", "streams/Messages"} and denied == expected
+
+
 def test_the_key_outlives_the_stack_as_the_data_do() -> None:
     resources = TEMPLATES["storage"]["Resources"]
     for name in ("Key", "Data", "Artifacts", "Registry"):
