@@ -18,7 +18,7 @@ from infra.local.fork_plans import SERVER_PROGRAM, ForkPlan, plans_file, read_pl
 
 POLL_INTERVAL = 0.2  # seconds
 MAX_STARTS = 3  # of a server that is killed
-MAX_SERVERS = 6  # bounds the memory, whatever a template has
+MAX_SERVERS = 8  # bounds the memory, whatever a template has
 MAX_STARTING = 2  # the deployment and the functions that run meanwhile share the cores with them
 # On macOS, a process that has loaded Accelerate or Objective-C must not fork without `exec`.
 FORKS_ARE_SAFE = sys.platform == "linux"
