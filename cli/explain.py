@@ -151,6 +151,13 @@ def _notes(captured: Captured, answer: dict[str, Any]) -> list[str]:
     if not is_same(captured.record.get("prediction"), answer["prediction"]):
         why = ", because of the masked columns" if captured.masked else ""
         notes.append(f"asked again, the version answers {answer['prediction']}{why}")
+    threshold = answer["nearest"].get("threshold")
+    if threshold:
+        group = ", ".join(f"{name} {value}" for name, value in threshold["group"].items())
+        notes.append(
+            f"{threshold['of']} is predicted from a probability of {threshold['probability']:.3g} where {group}:"
+            " this version has thresholds by group"
+        )
     if answer["nearest"]["note"]:
         notes.append(answer["nearest"]["note"])
     return notes

@@ -11,7 +11,11 @@ from cli.captured_prediction import Captured
 from cli.explain import values_to_try
 from cli.review_reasons import is_same, reasons_for_review
 from cli.screens.explained import explained_text
+from modelcycle.messages.group_thresholds import GroupThresholds
+from modelcycle.model.loaded_version import LoadedVersion
 from modelcycle.model.profile import ColumnProfile
+from modelcycle.model.scoring import Scorer, predictions
+from modelcycle.predict.changed_answer import changed_answer
 from modelcycle.proxy_requests import proxy_request
 from tests.trained import CLASSES, COLOUR, HOURS, MODEL, SEX, cycle, train
 from tests.unit.test_candidate import ROW, Function
@@ -116,3 +120,21 @@ def test_the_screen_shows_each_part() -> None:
     for part in ("m:3   rolled back", "age   +0.400", "age: 30.5 -> (missing)", "note: masked", "A human should look"):
         assert part in shown
     assert "job" not in shown
+
+
+def test_thresholds_of_groups_decide_here_as_they_do_when_serving() -> None:
+    trained = train("binary")
+    groups = GroupThresholds.model_validate({
+        "columns": [COLOUR],
+        "groups": [{"values": ["blue"], "threshold": 0.02}, {"values": ["red"], "threshold": 0.98}],
+    })  # fmt: skip
+    signature = trained.signature.model_copy(update={"groups": groups})
+    version = LoadedVersion(1, signature, Scorer(signature, trained.onnx))
+    for colour in ("blue", "red"):
+        row = {HOURS: 42.0, COLOUR: colour}
+        told = changed_answer(version, row, VALUES, None)
+        columns, _ = version.reader.read([row])
+        assert [told["answer"]] == predictions(version.scorer.scores(columns), signature, columns)
+        assert told["threshold"]["group"] == {COLOUR: colour} and told["becomes"] != told["answer"]
+        changed, _ = version.reader.read([row | {name: one["to"] for name, one in told["changes"].items()}])
+        assert [told["becomes"]] == predictions(version.scorer.scores(changed), signature, changed)

@@ -47,7 +47,8 @@ def changed_answer(
     Returns
     -------
     {"answer": the row's, "to": what was asked for, "changes": {column: {"from", "to"}} or None, "becomes": the answer
-    of the changed row, "note": why there is none}
+    of the changed row, "note": why there is none, "threshold": {"of", "probability", "group"} where groups have
+    thresholds of their own, else None}
 
     Raises
     ------
@@ -56,14 +57,26 @@ def changed_answer(
     signature = version.signature
     fields = {field.name: field for field in signature.fields}
     read = {name for graph_input in signature.inputs for name in graph_input.columns}
+    read |= {name for name in (signature.groups.columns if signature.groups else []) if name in fields}
     options = {name: _option(version, fields[name], instance, values.get(name, [])) for name in sorted(read)}
     row = Columns({name: _taken(option.values, np.zeros(1, np.intp)) for name, option in options.items()})
-    scores = version.scorer.scores(row)
+    scores = _scores_and_codes(version, row)
     answer = _answer(version, scores)
-    result: dict[str, Any] = {"answer": answer, "to": to, "changes": None, "becomes": None, "note": ""}
+    result: dict[str, Any] = {
+        "answer": answer,
+        "to": to,
+        "changes": None,
+        "becomes": None,
+        "note": "",
+        "threshold": _threshold(version, row),
+    }
     if not signature.classes and to is None:
-        return result | {"note": "the model predicts numbers: name the value to be reached"}
-    found = nearest_change(options, version.scorer.scores, _goal(version, scores, to))
+        return result | {"note": "the model predicts numbers: name the value to be reached, with --to"}
+
+    def score(columns: Columns) -> npt.NDArray[Any]:
+        return _scores_and_codes(version, columns)
+
+    found = nearest_change(options, score, _goal(version, scores, to))
     if found is None:
         return result | {"note": "no change of up to three columns to values that training rows had alters the answer"}
     changed = Columns({name: found.get(name, row.values[name]) for name in options})
@@ -73,7 +86,7 @@ def changed_answer(
                 "from": json_values(row.values[name], fields[name])[0], "to": json_values(new, fields[name])[0]
             } for name, new in found.items()
         },
-        "becomes": _answer(version, version.scorer.scores(changed)),
+        "becomes": _answer(version, score(changed)),
     }  # fmt: skip
 
 
@@ -95,11 +108,32 @@ def _taken(values: Values, places: npt.NDArray[np.intp]) -> Values:
     return Texts(values.codes[places], values.levels) if isinstance(values, Texts) else values[places]
 
 
+def _scores_and_codes(version: LoadedVersion, columns: Columns) -> npt.NDArray[Any]:
+    """Return the scores of rows and, in the last column, the code of each row's answer: groups may have thresholds."""
+    scores = version.scorer.scores(columns).astype(np.float64)
+    if not version.signature.classes:
+        return scores
+    codes = predicted_codes(scores, version.signature.cutoffs(columns.values, columns.rows))
+    return np.column_stack([scores, codes])
+
+
+def _threshold(version: LoadedVersion, row: Columns) -> dict[str, Any] | None:
+    """Return from which probability the positive class is predicted for the row's group; None if groups have none."""
+    signature = version.signature
+    if signature.groups is None:
+        return None
+    fields = {field.name: field for field in signature.fields}
+    cutoff = np.asarray(signature.cutoffs(row.values, 1)).reshape(-1)[0]
+    group = {
+        name: json_values(row.values[name], fields[name])[0]
+        for name in signature.groups.columns if name in row.values
+    }  # fmt: skip
+    return {"of": signature.classes[1], "probability": shortest_decimal(np.float32(cutoff)), "group": group}
+
+
 def _answer(version: LoadedVersion, scores: npt.NDArray[Any]) -> str | float:
     signature = version.signature
-    if not signature.classes:
-        return shortest_decimal(np.float32(scores[0, 0]))
-    return signature.classes[int(predicted_codes(scores, signature.threshold)[0])]
+    return signature.classes[int(scores[0, -1])] if signature.classes else shortest_decimal(np.float32(scores[0, 0]))
 
 
 def _goal(version: LoadedVersion, scores: npt.NDArray[Any], to: Any) -> Goal:
@@ -112,17 +146,11 @@ def _goal(version: LoadedVersion, scores: npt.NDArray[Any], to: Any) -> Goal:
             lambda found: (found[:, 0].astype(np.float64) - to) * sign >= 0,
             lambda found: found[:, 0].astype(np.float64) * sign,
         )
-    own = int(predicted_codes(scores, signature.threshold)[0])
+    own = int(scores[0, -1])
     if to is None:
-        return Goal(
-            lambda found: predicted_codes(found, signature.threshold) != own,
-            lambda found: -found[:, own].astype(np.float64),
-        )
+        return Goal(lambda found: found[:, -1] != own, lambda found: -found[:, own].astype(np.float64))
     if to not in signature.classes or to == signature.classes[own]:
         others = ", ".join(name for place, name in enumerate(signature.classes) if place != own)
         raise BadRequest.at([("/to", f"one of the other classes is expected: {others}")], REMEDY)
     wanted = signature.classes.index(to)
-    return Goal(
-        lambda found: predicted_codes(found, signature.threshold) == wanted,
-        lambda found: found[:, wanted].astype(np.float64),
-    )
+    return Goal(lambda found: found[:, -1] == wanted, lambda found: found[:, wanted].astype(np.float64))

@@ -87,6 +87,8 @@ def fairness_report(
         gaps = mean_gaps(scores[:, 0].astype(np.float64), target, groupings, units, settings.minimum_rows)
         report = {"level": CONFIDENCE_LEVEL, "minimum_rows": settings.minimum_rows, "notes": notes, "gaps": gaps.json}
         return FairnessReport(report, [], gaps.figures, notes)
+    if task == "binary":
+        notes.insert(0, f"selected means: predicted as {classes[1]!r} (`positive_class`)")
     predicted = predicted_codes(scores, threshold)
     codes = [1] if task == "binary" else np.argsort(-np.bincount(target), kind="stable")[:MAX_CLASSES].tolist()
     compared: list[Compared] = []
