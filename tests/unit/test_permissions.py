@@ -103,6 +103,14 @@ def test_one_function_reads_secrets() -> None:
     assert [name for name in FUNCTIONS if "secretsmanager:" in str(statements(name))] == ["Pull"]
 
 
+def test_who_reads_artifacts_of_runs_may_ask_what_an_erasure_has_made_of_them() -> None:
+    """Else a changed file is reported as a missing right, and one that an erasure has written anew cannot be read."""
+    of_runs = [arn for _, arn in objects("plums") if "/plums/runs/" in arn]
+    readers = {name for name in FUNCTIONS if any(allowed(name, "s3:GetObject", arn) for arn in of_runs)}
+    without = [name for name in readers if not allowed(name, "dynamodb:GetItem", TABLE, ["ERASURE#plums"])]
+    assert {"PlanTrials", "Deploy", "Predict"} <= readers and without == []
+
+
 def test_who_names_a_queue_for_failures_may_write_to_it() -> None:
     """Lambda asks for the right when the function is made: without it, the stack is rolled back."""
     template = read_template(ROOT / "template.yaml")["Resources"]
