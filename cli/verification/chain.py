@@ -22,13 +22,13 @@ def check_chain(model: str, records: Records, findings: Findings) -> dict[int, s
         (chained if "number" in body else older).append((sk, body))
     findings.count("entries", len(records.entries))
     by_number: dict[int, tuple[str, dict[str, Any]]] = {}
-    for sk, body in sorted(chained, key=lambda one: (_number(one[1]), one[0])):
+    for sk, body in sorted(chained, key=lambda one: (number_of(one[1]), one[0])):
         where = _where(model, sk)
         if body.get("hash") != entry_hash(body) or keys.audit_entry(model, str(body.get("name"))).sk != sk:
             findings.add(where, CHANGED)
         elif digest(body.get("evidence") or {}) != body.get("evidence_hash"):
             findings.add(where, "the entry's evidence was changed")
-        number = _number(body)
+        number = number_of(body)
         if number in by_number:
             findings.add(where, f"the entry has the number {number}, as {by_number[number][0]} has")
         else:
@@ -50,15 +50,15 @@ def check_governed(records: Records, findings: Findings, now: float | None = Non
     now : seconds since 1970
     """
     vouched: dict[str, tuple[str, int, int | None]] = {}
-    for body in sorted((body for body in records.entries.values() if "number" in body), key=_number):
+    for body in sorted((body for body in records.entries.values() if "number" in body), key=number_of):
         until, records_of = _mapping(body.get("until")), _mapping(body.get("records"))
         for name, hashed in records_of.items():
-            vouched[name] = (hashed, _number(body), until.get(name))
+            vouched[name] = (hashed, number_of(body), until.get(name))
     moment = time.time() if now is None else now
     for name, (hashed, number, expires) in vouched.items():
         found = records.governed.get(name)
         if found is None:
-            if expires is None or expires > moment:
+            if not isinstance(expires, int) or expires > moment:
                 findings.add(name, f"the record is gone; entry {number} of the audit trail wrote it")
         elif found != hashed:
             findings.add(name, f"the record was changed since entry {number} of the audit trail wrote it")
@@ -107,7 +107,8 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _number(body: dict[str, Any]) -> int:
+def number_of(body: dict[str, Any]) -> int:
+    """Return the number of an entry; 0 if it has none, or one that makes no sense."""
     number = body.get("number")
     return number if isinstance(number, int) else 0
 

@@ -183,6 +183,36 @@ def test_records_that_make_no_sense_any_more_are_named_and_stop_nothing(world: W
         assert f"{key.pk}|{key.sk}" in named
 
 
+@pytest.mark.parametrize("artifact", [
+    {"uri": "s3://artifacts/m/x", "sha256": "0" * 64, "bytes": 1.345},
+    {"uri": "s3://artifacts/", "sha256": "0" * 64, "bytes": 1},
+    {"uri": "s3://artifacts/m/" + "x" * 2000, "sha256": "0" * 64, "bytes": 1},
+])  # fmt: skip
+def test_an_address_that_is_none_is_named_with_its_record(world: World, artifact: dict[str, Any]) -> None:
+    world.registry.results.keep(MODEL, "collect", "odd", {"manifest": artifact})
+    world.forge(keys.version(MODEL, 1), bundle=artifact | {"sha256": "1" * 64})
+    assert {"RESULT#collect#m|odd", "VERSION#m|VERSION#00000001"} <= world.faults().keys()
+
+
+def test_records_of_other_types_than_the_registry_writes_are_named_and_stop_nothing(world: World) -> None:
+    state, version = keys.state(MODEL, 1), keys.version(MODEL, 1)
+    world.put(world.item(state) | {"body": {"B": b"{}"}, "sum": {"B": b""}})
+    world.put(world.item(version) | {"body": {"S": "[" * 100_000}})
+    assert {"STATE#m|STATE#00000001", "VERSION#m|VERSION#00000001"} <= world.faults().keys()
+
+
+def test_an_erasure_that_makes_no_sense_is_named_and_stops_nothing(world: World) -> None:
+    for number, content in enumerate(({"erased": [{"bucket": "artifacts"}]}, ["erased"], {"erased": 7})):
+        stones = put_json(world.artifacts, f"m/erasures/{number}/tombstones.json", content)
+        entry = Entry(subject="e", decision="erased", by="a", evidence={"tombstones": stones.model_dump()})
+        world.registry.audit.add(MODEL, f"ERASE#{number}", entry)
+    world.forge(keys.audit_entry(MODEL, "ERASE#0"), number="two", until={"STATE#m|STATE#00000001": "never"})
+    world.delete(keys.state(MODEL, 1))
+    faults = world.faults()
+    assert {f"s3://artifacts/m/erasures/{number}/tombstones.json" for number in range(3)} <= faults.keys()
+    assert {"AUDIT#m|AUDIT#ERASE#0", "STATE#m|STATE#00000001"} <= faults.keys()
+
+
 # the chain
 
 
