@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from cli.verification.findings import Findings
+from cli.verification.older import Bounds
 from cli.verification.records import Records
 from modelcycle.registry import keys
 from modelcycle.registry.chain import BEFORE_THE_FIRST, digest, entry_hash, name_of_record
@@ -62,7 +64,9 @@ def check_governed(records: Records, findings: Findings, now: float | None = Non
                 findings.add(name, f"the record is gone; entry {number} of the audit trail wrote it")
         elif found != hashed:
             findings.add(name, f"the record was changed since entry {number} of the audit trail wrote it")
-    for name in records.governed.keys() - vouched.keys() - records.older - records.undecided:
+    unvouched = records.governed.keys() - vouched.keys() - records.undecided
+    older = Bounds(vouched, _begun(records)).older(unvouched & records.older, records.governed.keys())
+    for name in unvouched - older:
         findings.add(name, "no entry of the audit trail wrote the record")
 
 
@@ -100,6 +104,15 @@ def _check_older(model: str, older: list[tuple[str, dict[str, Any]]], committed:
             f"{keys.audit_head(model).pk} entries from before the chain",
             "one was changed, removed or added since the chain began",
         )  # fmt: skip
+
+
+def _begun(records: Records) -> datetime | None:
+    """Return when the chain began: no record without a checksum is younger; None if there is none."""
+    first = (str(body.get("at")) for body in records.entries.values() if number_of(body) == 1)
+    try:
+        return max(map(datetime.fromisoformat, first), default=None)
+    except ValueError:  # the entry was changed, which its hash tells
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from cli.screens.verified import verified_text
 from cli.verification import captures, objects, records, seals, unnamed
+from cli.verification.older import Bounds
 from modelcycle.captured.manifest import Manifest, manifest_key
 from modelcycle.faults import Unknown
 from modelcycle.registry import Entry, Write, keys
@@ -156,6 +157,30 @@ def test_governed_records_that_are_gone_are_named(world: World) -> None:
 def test_a_governed_record_that_no_decision_wrote_is_named(world: World) -> None:
     world.registry.table.write(Write(*keys.state(MODEL, 99), {"state": "live"}))
     assert world.faults() == {"STATE#m|STATE#00000099": "no entry of the audit trail wrote the record"}
+
+
+def test_a_governed_record_cannot_be_added_as_if_it_were_from_before_checksums(world: World) -> None:
+    added = [
+        keys.approval(MODEL, 1), keys.version(MODEL, RUNS + 1), keys.state(MODEL, RUNS + 1), keys.move(MODEL, 99),
+        keys.judgement(MODEL, "r", 1, 99), keys.run(MODEL, "20990101T000000000-aaaa"), keys.run(MODEL, "x"),
+        keys.retraining_decision(MODEL, datetime(2099, 1, 1, tzinfo=UTC), "q"),
+    ]  # fmt: skip
+    for key in added:
+        world.put(_without_sum(key))
+    assert {
+        name for name, what in world.faults().items() if what == "no entry of the audit trail wrote the record"
+    } == {f"{key.pk}|{key.sk}" for key in added}
+
+
+def test_governed_records_from_before_checksums_are_no_fault(world: World) -> None:
+    begun = Bounds([f"{key.pk}|{key.sk}" for key in (keys.version("m", 3), keys.move("m", 5))], datetime.now(UTC))
+    older = [
+        keys.version("m", 2), keys.state("m", 2), keys.move("m", 4), keys.judgement("m", "r", 1, 4),
+        keys.latest_version("m"), keys.content("m", "c"), keys.run("m", "20250101T000000000-a"),
+        keys.retraining_decision("m", datetime(2025, 1, 1, tzinfo=UTC), "q"), keys.retraining_request("m", "q"),
+    ]  # fmt: skip
+    names = {f"{key.pk}|{key.sk}" for key in older}
+    assert begun.older(names, names) == names == Bounds([], None).older(names, names)
 
 
 def test_a_record_that_names_an_object_elsewhere_is_named(world: World) -> None:
@@ -387,6 +412,11 @@ def test_a_seal_with_another_signature_is_named(world: World) -> None:
     seal, _ = read_seal(world.seals, date(2026, 3, 11))
     rewrite(stored, seal.signed(MemoryKeys().sign(seal.digest)).to_bytes())
     assert world.faults() == {where(stored): "the seal was changed: its signature is not genuine"}
+
+
+def _without_sum(key: keys.Key) -> Item:
+    item = {"pk": {"S": key.pk}, "sk": {"S": key.sk}, "kind": {"S": "record"}, "revision": {"N": "1"}}
+    return item | {"body": {"S": "{}"}}
 
 
 def _last(world: World) -> keys.Key:
