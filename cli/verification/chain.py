@@ -108,16 +108,22 @@ def _check_older(model: str, older: list[tuple[str, dict[str, Any]]], committed:
 
 def _begun(records: Records) -> datetime | None:
     """Return when the chain began: no record without a checksum is younger; None if there is none."""
-    first = (str(body.get("at")) for body in records.entries.values() if number_of(body) == 1)
-    try:
-        return max(map(datetime.fromisoformat, first), default=None)
-    except ValueError:  # the entry was changed, which its hash tells
-        return datetime.min.replace(tzinfo=UTC)
+    first = [body for body in records.entries.values() if number_of(body) == 1]
+    return max(map(time_of, first)) if first else None
 
 
 def _mapping(value: Any) -> dict[str, Any]:
     """Return a mapping; an empty one for anything else, which only an entry has that was changed."""
     return value if isinstance(value, dict) else {}
+
+
+def time_of(body: dict[str, Any]) -> datetime:
+    """Return the time of an entry; the earliest one if it makes no sense, because the entry was changed."""
+    try:
+        at = datetime.fromisoformat(str(body.get("at")))
+    except ValueError:
+        at = datetime.min
+    return at.replace(tzinfo=at.tzinfo or UTC)
 
 
 def number_of(body: dict[str, Any]) -> int:
