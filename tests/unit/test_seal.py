@@ -87,6 +87,15 @@ def test_missed_days_are_caught_up_in_a_chain(site: Site) -> None:
     assert made.heads["b"].number == 2 and made.at == AT + 3 * DAY
 
 
+def test_a_seal_of_a_day_to_come_does_not_end_sealing(site: Site) -> None:
+    site.seal()
+    planted, _ = site.read(date(2026, 3, 9))
+    for day in (date(2026, 3, 11), date(2099, 1, 1)):
+        site.seals.put(seal_key(day), planted.model_copy(update={"day": day}).to_bytes())
+    assert site.seal(AT + DAY).days == ["2026-03-10"]
+    assert site.read(date(2026, 3, 10))[0].previous == site.read(date(2026, 3, 9))[1]
+
+
 def test_when_the_time_is_up_the_next_call_goes_on(site: Site) -> None:
     site.seal()
     ticks = iter(range(0, 10_000, 350))

@@ -407,11 +407,50 @@ def test_a_seal_that_was_deleted_is_named(world: World) -> None:
     assert "written again or deleted" in world.faults()[f"s3://seals/{key}"]
 
 
+def test_a_signature_that_was_taken_from_a_seal_is_missed(world: World) -> None:
+    seals = [one for one in world.stored() if one.bucket_name == "seals"]
+    for stored in seals[1:]:
+        seal, _ = read_seal(world.seals, _day(stored))
+        rewrite(stored, seal.model_copy(update={"signature": ""}).to_bytes())
+    faults = world.faults()
+    assert all("earlier seals have one" in faults[where(stored)] for stored in seals[1:])
+    seal, _ = read_seal(world.seals, _day(seals[0]))
+    rewrite(seals[0], seal.model_copy(update={"signature": ""}).to_bytes())
+    assert "has no signature" in world.faults()[where(seals[-1])]
+
+
+def test_sealing_that_has_stopped_is_a_fault_where_the_stack_is_always_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = next(where(one) for one in world.stored() if one.name == seal_key(date(2026, 3, 11)))
+    monkeypatch.setattr(
+        world, "now", datetime(2026, 3, 14, 0, 45, tzinfo=UTC)
+    )  # one seal is missing, one is being made
+    assert world.faults() == {}
+    monkeypatch.setattr(world, "now", datetime(2026, 3, 14, 2, tzinfo=UTC))
+    assert "this is the newest seal" in world.faults()[newest]
+    monkeypatch.setattr(world.place, "name", "local")
+    assert world.faults() == {}
+
+
+def test_a_seal_of_a_day_to_come_is_named_and_is_not_the_newest(world: World) -> None:
+    seal, _ = read_seal(world.seals, date(2026, 3, 11))
+    planted = seal.model_copy(update={"day": date(2099, 1, 1)})
+    world.overwrite("seals", seal_key(date(2099, 1, 1)), planted.to_bytes())
+    found = world.verify()
+    assert any("has not ended" in what for where, what in found.faults if where.endswith("2099/01/01.json"))
+    assert "the trail is sealed up to the end of 2026-03-11" in found.notes
+
+
 def test_a_seal_with_another_signature_is_named(world: World) -> None:
     stored = next(one for one in world.stored() if one.name == seal_key(date(2026, 3, 11)))
     seal, _ = read_seal(world.seals, date(2026, 3, 11))
     rewrite(stored, seal.signed(MemoryKeys().sign(seal.digest)).to_bytes())
     assert world.faults() == {where(stored): "the seal was changed: its signature is not genuine"}
+
+
+def _day(stored: Any) -> date:
+    return datetime.strptime(stored.name, "seals/%Y/%m/%d.json").date()
 
 
 def _without_sum(key: keys.Key) -> Item:

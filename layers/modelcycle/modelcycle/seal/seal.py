@@ -35,7 +35,8 @@ def seal(
     """Seal each day that has ended and has no seal yet, the oldest first.
 
     The first seal is that of yesterday. A day that was missed is sealed later, with what stands then. A seal is never
-    rewritten: of two calls at once, the slower one goes on from the seal of the faster one.
+    rewritten: of two calls at once, the slower one goes on from the seal of the faster one. A seal of a day that has
+    not ended is not of this function, and is ignored.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def seal(
     """
     begun, at = clock(), (request.at or datetime.now(UTC)).astimezone(UTC)
     yesterday = at.date() - DAY
-    days = list(sealed_days(seals))
+    days = [day for day in sealed_days(seals) if day <= yesterday]  # one that has not ended, somebody else wrote
     last = read_seal(seals, days[-1]) if days else None
     waiting = [yesterday] if last is None else _days_between(last[0].day, yesterday)
     done: list[str] = []
