@@ -19,6 +19,7 @@ from cli.verification.older import Bounds
 from modelcycle.captured.manifest import Manifest, manifest_key
 from modelcycle.faults import Unknown
 from modelcycle.registry import Entry, Write, keys
+from modelcycle.registry.audit import CHAINED
 from modelcycle.registry.chain import entry_hash
 from modelcycle.seal import read_seal, seal_key
 from modelcycle.store import put_json
@@ -289,6 +290,30 @@ def test_entries_from_before_the_chain_cannot_be_changed_once_it_has_begun(world
     old = Entry(subject="run r", decision="passed", by="p").model_dump(mode="json", include={"at", "subject", "by"})
     world.registry.table.write(Write("AUDIT#m", "AUDIT#RUN#older#govern", old))
     assert "AUDIT#m entries from before the chain" in world.faults()
+
+
+def test_what_an_earlier_release_wrote_after_the_chain_began_is_a_fault_until_it_is_taken_in(world: World) -> None:
+    old = Entry(subject="run r", decision="passed", by="p").model_dump(mode="json", exclude=CHAINED)
+    key = keys.audit_entry(MODEL, "RUN#late#govern")
+    world.registry.table.write(Write(*key, old))
+    run = keys.run(MODEL, f"{datetime.now(UTC):%Y%m%dT%H%M%S}000-aaaa")
+    world.put(_without_sum(run))
+    assert {"AUDIT#m entries from before the chain", f"{run.pk}|{run.sk}"} == world.faults().keys()
+    assert world.registry.audit.adopt(MODEL) == 1
+    found = world.verify()
+    assert found.faults == [] and any("AUDIT#RUN#late#govern: make sure" in note for note in found.notes)
+    world.forge(key, by="somebody else")
+    assert "was changed since entry" in world.faults()[f"{key.pk}|{key.sk}"]
+    world.delete(key)
+    assert "is gone; entry" in world.faults()[f"{key.pk}|{key.sk}"]
+
+
+@pytest.mark.parametrize("number", [0, -3, "two", None])
+def test_an_entry_beside_the_chain_is_named_and_vouches_for_nothing(world: World, number: Any) -> None:
+    body = as_json(world.item(SECOND)) | {"number": number, "name": "x", "records": {"STATE#m|STATE#00000099": "0"}}
+    entry = Write(*keys.audit_entry(MODEL, "x"), body | {"hash": entry_hash(body)})
+    world.registry.table.write(entry, Write(*keys.state(MODEL, 99), {"state": "live"}))
+    assert {"AUDIT#m|AUDIT#x", "STATE#m|STATE#00000099"} == world.faults().keys()
 
 
 # objects

@@ -384,6 +384,11 @@ def decision_to_sweep(batch: str) -> str:
     return f"RETENTION#{batch}"
 
 
+def decision_to_adopt(entries: str) -> str:
+    """Name that entries without a number were taken into the chain; `entries` is a hash of them."""
+    return f"ADOPT#{entries}"
+
+
 def decision_in_run(run_id: str, what: str) -> str:
     """Name what a run decided: that it `started`, `govern`, the state of its version, and how it `ended`."""
     return f"RUN#{run_id}#{what}"
