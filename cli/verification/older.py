@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
+from modelcycle.registry import keys
 from modelcycle.registry.chain import name_of_record
 from modelcycle.registry.keys import Key
-
-RUN_TIME = "%Y%m%dT%H%M%S"  # at the beginning of a run's id
 
 
 class Bounds:
@@ -26,57 +25,47 @@ class Bounds:
     def __init__(self, vouched: Iterable[str], until: datetime | None) -> None:
         self.until = until
         self.newest: dict[str, int] = {}
-        for name in vouched:
-            kind, number = _numbered(name)
-            self.newest[kind] = max(number, self.newest.get(kind, 0))
+        for key in map(_key, vouched):
+            # states and judgements are written with an entry also where their version or move is older
+            numbered = keys.number_within(key)
+            if numbered and key.sk.startswith((keys.versions("").sk, keys.moves("").sk)):
+                kind, number = numbered
+                self.newest[kind] = max(number, self.newest.get(kind, 0))
 
-    def older(self, names: Collection[str], versions: Collection[str]) -> set[str]:
+    def older(self, names: Collection[str], all_names: Collection[str]) -> set[str]:
         """Return those of the records that may be older.
 
         Parameters
         ----------
-        versions : names of all records of versions
+        all_names : of all governed records of the model
         """
-        return {name for name in names if self._may_be(name, versions)}
+        return {name for name in names if self._may_be(_key(name), all_names)}
 
-    def _may_be(self, name: str, versions: Collection[str]) -> bool:
-        pk, _, sk = name.partition("|")
-        kind, _, model = pk.partition("#")
-        if kind == "APPROVAL":  # came with checksums
+    def _may_be(self, key: Key, all_names: Collection[str]) -> bool:
+        model = key.pk.partition("#")[2]
+        if key.pk == keys.approval(model, 0).pk:  # approvals came with checksums
             return False
         if self.until is None:
             return True
-        if kind == "STATE":
-            version = name_of_record(Key(f"VERSION#{model}", sk.replace("STATE#", "VERSION#", 1)))
-            return version in versions and self._is_before(version)
-        if kind == "RUN":
-            return self._is_in_time(lambda: datetime.strptime(sk.split("#")[1][:15], RUN_TIME))
-        if sk.startswith("DECISION#"):
-            return self._is_in_time(lambda: datetime.fromisoformat(sk.split("#")[1]))
-        return self._is_before(name)
-
-    def _is_before(self, name: str) -> bool:
-        kind, number = _numbered(name)
-        return kind == "" or kind not in self.newest or number < self.newest[kind]
-
-    def _is_in_time(self, read: Callable[[], datetime]) -> bool:
         try:
-            at = read()
+            at = keys.time_within(key)
         except ValueError:
             return False
-        return self.until is not None and at.replace(tzinfo=at.tzinfo or UTC) <= self.until
+        if at is not None:
+            return at <= self.until
+        numbered = keys.number_within(key)
+        if numbered is None:
+            return True
+        kind, number = numbered
+        if _is_state(key) and name_of_record(keys.version(model, number)) not in all_names:
+            return False
+        return kind not in self.newest or number < self.newest[kind]
 
 
-def _numbered(name: str) -> tuple[str, int]:
-    """Return what a record's number counts, and the number; a judgement has that of the move that it judges.
+def _key(name: str) -> Key:
+    pk, _, sk = name.partition("|")
+    return Key(pk, sk)
 
-    >>> _numbered("ROUTE#churn|MOVE#00000007"), _numbered("EVIDENCE#churn|JUDGEMENT#r#00000001#00000007")
-    (('MOVE', 7), ('MOVE', 7))
-    >>> _numbered("VERSION#churn|LATEST")
-    ('', 0)
-    """
-    sk = name.partition("|")[2]
-    kind, _, number = sk.partition("#")
-    if kind == "JUDGEMENT":
-        kind, number = "MOVE", number.rpartition("#")[2]
-    return (kind, int(number)) if kind in ("VERSION", "MOVE") and number.isdecimal() else ("", 0)
+
+def _is_state(key: Key) -> bool:
+    return key.sk.startswith(keys.states("").sk)

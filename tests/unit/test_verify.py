@@ -174,7 +174,8 @@ def test_a_governed_record_cannot_be_added_as_if_it_were_from_before_checksums(w
 
 
 def test_governed_records_from_before_checksums_are_no_fault(world: World) -> None:
-    begun = Bounds([f"{key.pk}|{key.sk}" for key in (keys.version("m", 3), keys.move("m", 5))], datetime.now(UTC))
+    vouched = [keys.version("m", 3), keys.move("m", 5), keys.state("m", 9), keys.judgement("m", "r", 1, 9)]
+    begun = Bounds([f"{key.pk}|{key.sk}" for key in vouched], datetime.now(UTC))
     older = [
         keys.version("m", 2), keys.state("m", 2), keys.move("m", 4), keys.judgement("m", "r", 1, 4),
         keys.latest_version("m"), keys.content("m", "c"), keys.run("m", "20250101T000000000-a"),
@@ -182,6 +183,7 @@ def test_governed_records_from_before_checksums_are_no_fault(world: World) -> No
     ]  # fmt: skip
     names = {f"{key.pk}|{key.sk}" for key in older}
     assert begun.older(names, names) == names == Bounds([], None).older(names, names)
+    assert begun.older({"ROUTE#m|MOVE#00000007", "VERSION#m|VERSION#00000004"}, names) == set()
 
 
 def test_a_record_that_names_an_object_elsewhere_is_named(world: World) -> None:
