@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import cast
 
 from cli import console
@@ -50,12 +51,15 @@ def verify(name: str, options: Options) -> int:
     return console.FAILED if findings.wrong else console.DONE
 
 
-def verified(place: Place, model: str, version: int | None, signing: KeyService | None = None) -> Findings:
+def verified(
+    place: Place, model: str, version: int | None, signing: KeyService | None = None, now: datetime | None = None
+) -> Findings:
     """Verify everything of a model; of a version, the whole trail and the objects that the version is made of.
 
     Parameters
     ----------
     signing : the key of the seals; by default that of the stack
+    now : by default the present
 
     Raises
     ------
@@ -81,7 +85,10 @@ def verified(place: Place, model: str, version: int | None, signing: KeyService 
         manifests = check_manifests(model, S3Store(place.s3, buckets["data"]), objects, findings)
     seals = place.outputs.get("SealBucket", "")
     if seals:
-        check_seals(place.s3, seals, model, entries, manifests, signing, tombstones, buckets["data"], findings)
+        check_seals(
+            place.s3, seals, model, entries, manifests, signing, tombstones, buckets["data"], findings, now,
+            is_always_on=place.name == "aws",
+        )  # fmt: skip
     else:
         findings.note("this stack has no bucket of seals: deploy it again")
     if records.erasing:

@@ -44,9 +44,10 @@ class World:
     artifacts: S3Store
     seals: S3Store
     keys: MemoryKeys = field(default_factory=MemoryKeys)
+    now: datetime = NOW + timedelta(days=2)
 
     def verify(self, version: int | None = None) -> Findings:
-        return verified(self.place, MODEL, version, self.keys)
+        return verified(self.place, MODEL, version, self.keys, self.now)
 
     def faults(self) -> dict[str, str]:
         """Return what is wrong by where it is."""

@@ -13,6 +13,7 @@ from modelcycle.store import CHUNK_BYTES, NOT_FOUND
 MAX_READS = 16  # objects at a time, each in pieces of CHUNK_BYTES
 # what the buckets' lifecycle deletes by itself (infra/storage.yaml)
 SHORT_LIVED = ("_scoring/", "_monitoring/", "score/", "scored/", "captures/", "compacted/", "landed/_batches/")
+MAX_KEY_BYTES = 1024  # AWS page "Naming Amazon S3 objects"
 CHANGED = "the object was changed: its bytes are not those that were recorded"
 GONE = "the object is gone"
 UNREAD = "unread"
@@ -88,6 +89,9 @@ class Bucketed:
         return b"".join(parts) if self._check(wanted, parts) else None
 
     def _check(self, wanted: Wanted, parts: list[bytes] | None = None) -> bool:
+        if not 0 < len(wanted.key.encode(errors="replace")) <= MAX_KEY_BYTES:
+            self.findings.add(wanted.named_by, f"it names no object: {wanted.where[:100]}")
+            return False
         if wanted.bucket not in self.buckets.values():
             self.findings.add(wanted.named_by, f"it names an object outside the stack's buckets: {wanted.where}")
             return False
@@ -143,7 +147,8 @@ class Bucketed:
             return ""
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code in NOT_FOUND or code == "MethodNotAllowed":  # the version is a delete marker
+            # the version is a delete marker, or no version at all
+            if code in NOT_FOUND or code in ("MethodNotAllowed", "InvalidArgument"):
                 return None
             if code in ("AccessDenied", "403"):
                 self.findings.count("unread")

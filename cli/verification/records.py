@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -70,23 +70,44 @@ def read_records(table: DynamoTable, model: str, version: int | None, findings: 
     return records
 
 
-def artifacts_named(value: Any) -> Iterator[Artifact]:
-    """Yield every artifact in a JSON value, at any depth."""
+def artifacts_named(value: Any, unusable: Callable[[], None] = lambda: None) -> Iterator[Artifact]:
+    """Yield every artifact in a JSON value, at any depth.
+
+    Parameters
+    ----------
+    unusable : is called for each that cannot be read, because somebody has changed it
+    """
     if isinstance(value, Mapping):
         if value.keys() == Artifact.model_fields.keys():
-            with suppress(ValidationError):  # of a record that somebody has changed
-                yield Artifact.model_validate(value)
+            try:
+                artifact = Artifact.model_validate(value)
+            except ValidationError:
+                unusable()
+            else:
+                yield artifact
             return
         value = list(value.values())
     if isinstance(value, list):
         for part in value:
-            yield from artifacts_named(part)
+            yield from artifacts_named(part, unusable)
 
 
 def _take(item: dict[str, Any], records: Records, version: int | None, findings: Findings) -> None:
     key = Key(item["pk"]["S"], item["sk"]["S"])
     name = name_of_record(key)
     findings.count("records")
+    try:
+        _take_body(item, key, name, records, version, findings)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        # attributes of other types than the registry writes; one record must not hide the others
+        findings.add(name, "the record cannot be read: it is not written as records are")
+        if keys.is_governed(key):
+            records.governed[name] = ""
+
+
+def _take_body(
+    item: dict[str, Any], key: Key, name: str, records: Records, version: int | None, findings: Findings
+) -> None:  # fmt: skip
     if "sum" not in item:
         records.older.add(name)
         findings.count("older")
@@ -116,7 +137,8 @@ def _take(item: dict[str, Any], records: Records, version: int | None, findings:
     if number is not None:
         records.versions[number] = body
     if (version is None or number == version) and not keys.is_of_an_event(key.pk):
-        for artifact in artifacts_named(body):
+        malformed = partial(findings.add, name, "it names an object whose address, hash or size makes no sense")
+        for artifact in artifacts_named(body, malformed):
             records.named.setdefault(artifact, name)
 
 

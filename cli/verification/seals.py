@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,15 +16,20 @@ from modelcycle.faults import Fault
 from modelcycle.key_service import KeyService
 from modelcycle.registry import keys
 from modelcycle.registry.chain import BEFORE_THE_FIRST
-from modelcycle.seal import DailySeal
+from modelcycle.seal import DailySeal, seal_key
 
 PREFIX = "seals/"
 SEALS_AT_ONCE = 64  # in memory
+MAX_UNSEALED = timedelta(
+    days=2, hours=1
+)  # since the end of the last day with a seal; a seal is made half an hour after
+UNSIGNED = "the seal has no signature, and the stack has a key that signs"
 
 
 def check_seals(
     s3: Any, bucket: str, model: str, entries: Mapping[int, str], manifests: Mapping[str, str] | None,
-    signing: KeyService, tombstones: Tombstones, data_bucket: str, findings: Findings,
+    signing: KeyService, tombstones: Tombstones, data_bucket: str, findings: Findings, now: datetime | None = None,
+    is_always_on: bool = True,
 ) -> None:  # fmt: skip
     """Check all seals, and the model's trail and manifests against them.
 
@@ -33,10 +39,14 @@ def check_seals(
     ----------
     entries : hash of each audit entry, by its number
     manifests : SHA-256 of each manifest of compacted captures, by its key; None: they are not checked
+    now : by default the present
+    is_always_on : whether the place has had the time to seal each day; a local cloud is down while its machine is
     """
+    at = now or datetime.now(UTC)
     told = set[int]()  # entries of which a seal was told to know better
     previous = BEFORE_THE_FIRST
     newest: DailySeal | None = None
+    newest_where, signed_before = "", False
     for where, body in _bodies(s3, bucket, findings):
         findings.count("seals")
         hashed = hashlib.sha256(body).hexdigest()
@@ -50,15 +60,31 @@ def check_seals(
             findings.add(where, "the seal does not follow the one before: that one was changed or is gone")
         if seal.to_bytes() != body:
             findings.add(where, "the seal was changed: it is not written as seals are")
+        if not where.endswith(f"/{seal_key(seal.day)}"):
+            findings.add(where, f"the seal is that of another day, {seal.day}")
+        if seal.day >= at.astimezone(UTC).date():
+            findings.add(where, "the seal is of a day that has not ended: the stack has not made it")
+            previous = hashed
+            continue
         _check_signature(seal, where, signing, findings)
         _check_trail(seal, model, entries, told, where, findings)
         if manifests is not None:
             _check_manifests(seal, model, manifests, tombstones, data_bucket, where, findings)
-        previous, newest = hashed, seal
+        if signing.signs and signed_before and not seal.signature:
+            findings.add(where, f"{UNSIGNED}: earlier seals have one")
+        signed_before = signed_before or bool(seal.signature)
+        previous, newest, newest_where = hashed, seal, where
     if newest is None:
         findings.note("the trail was not sealed yet: entries that were cut off at its end since would not be found")
-    else:
-        findings.note(f"the trail is sealed up to the end of {newest.day}")
+        return
+    findings.note(f"the trail is sealed up to the end of {newest.day}")
+    if signing.signs and not signed_before:
+        findings.add(newest_where, f"{UNSIGNED}: if the key is new, the next seal has one")
+    if is_always_on and at - datetime.combine(newest.day + timedelta(days=1), time(), UTC) > MAX_UNSEALED:
+        missing = (
+            "later seals are gone, or none were made: see the function Seal; its next call makes up for those days"
+        )
+        findings.add(newest_where, f"this is the newest seal, and a day has one every day: {missing}")
 
 
 def _bodies(s3: Any, bucket: str, findings: Findings) -> Iterator[tuple[str, bytes]]:

@@ -27,7 +27,7 @@ def check_signatures(
     versions : bodies of the versions' records, by number
     only : check this one alone; None: all
     """
-    from botocore.exceptions import ClientError, FlexibleChecksumError
+    from botocore.exceptions import ClientError, FlexibleChecksumError, ParamValidationError
 
     for number, body in sorted(versions.items()):
         if only is not None and number != only:
@@ -39,6 +39,8 @@ def check_signatures(
             findings.add(where, "the record cannot be read: it is no version")
         except (Tampered, Unknown) as fault:  # each names what is wrong, and where
             findings.add(where, f"{fault.what} ({fault.where})" if fault.where else fault.what)
+        except ParamValidationError:
+            findings.add(where, "its signature is at an address that is none")
         except FlexibleChecksumError:
             findings.add(where, "its signature was changed: S3 knows another checksum of it")
         except Fault as fault:

@@ -6,6 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
+from cli.verification.chain import number_of
 from cli.verification.findings import Findings
 from cli.verification.objects import Bucketed, Tombstones, Wanted
 from cli.verification.records import Records, artifacts_named
@@ -15,6 +18,17 @@ LISTS = ("/collect/manifest.json", "/govern/lineage.json")
 LANDED = "/_manifest-"  # in the key of what a source has landed
 TOMBSTONES = "/tombstones.json"
 ERASED = "erased"  # the decision in the audit trail
+
+
+class _Stone(BaseModel):
+    bucket: str
+    key: str
+    was: str
+    now: str | None
+
+
+class _Stones(BaseModel):
+    erased: list[_Stone] = []
 
 
 def wanted_of(artifact: Artifact, named_by: str) -> Wanted:
@@ -36,9 +50,14 @@ def listed_objects(
     body = objects.read(wanted)
     if body is None:
         return
-    content = json.loads(body)
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):  # of a forged record, which names other bytes
+        objects.findings.add(wanted.where, f"it is no list of objects; {named_by} names it as one")
+        return
     yield from ((found, wanted.where) for found in artifacts_named(content))
-    manifests = [content, (content.get("data") or {}).get("objects")] if isinstance(content, dict) else []
+    data = content.get("data") if isinstance(content, dict) else None
+    manifests = [content, data.get("objects") if isinstance(data, dict) else None]
     for manifest in manifests:
         for entry in _entries(manifest):
             version = entry.get("version")
@@ -53,22 +72,30 @@ def read_tombstones(records: Records, objects: Bucketed, findings: Findings) -> 
     """
     tombstones = Tombstones()
     erasures = (body for body in records.entries.values() if body.get("decision") == ERASED)
-    for body in sorted(erasures, key=lambda body: body.get("number") or 0):
+    for body in sorted(erasures, key=number_of):
         for artifact in artifacts_named(body.get("evidence")):
             if not artifact.uri.endswith(TOMBSTONES):  # the receipt, for instance
                 continue
             content = objects.read(wanted_of(artifact, f"entry {body.get('number')} of the audit trail"))
-            for one in json.loads(content).get("erased", []) if content else []:
-                bucket = objects.buckets.get(one["bucket"])
+            if content is None:
+                continue
+            try:
+                stones = _Stones.model_validate_json(content)
+            except ValidationError:
+                findings.add(artifact.uri, "the tombstones cannot be read: they are not written as an erasure does")
+                continue
+            for one in stones.erased:
+                bucket = objects.buckets.get(one.bucket)
                 if bucket is None:
                     findings.add(artifact.uri, "a tombstone names a bucket that is none of the stack's")
                 else:
-                    tombstones.add(bucket, one["key"], one["was"], one["now"])
+                    tombstones.add(bucket, one.key, one.was, one.now)
     return tombstones
 
 
 def _entries(manifest: Any) -> Iterable[dict[str, Any]]:
     if not isinstance(manifest, dict):
         return []
-    found = [*(manifest.get("objects") or []), *(manifest.get("corrections") or [])]
+    lists = [manifest.get("objects"), manifest.get("corrections")]
+    found = [entry for some in lists if isinstance(some, list) for entry in some]
     return [entry for entry in found if isinstance(entry, dict) and {"key", "sha256"} <= entry.keys()]

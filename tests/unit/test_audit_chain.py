@@ -10,7 +10,7 @@ import pytest
 
 from modelcycle.faults import Raced, Throttled
 from modelcycle.registry import Entry, Record, Registry, Write, audit, keys
-from modelcycle.registry.chain import BEFORE_THE_FIRST, digest, entry_hash
+from modelcycle.registry.chain import BEFORE_THE_FIRST, adopted, digest, entry_hash
 from tests.fakes import MemoryTable
 from tests.permission_tables import documented
 
@@ -167,6 +167,34 @@ def test_the_first_chained_entry_commits_to_all_entries_from_before_the_chain(re
     assert first["older"] == digest(sorted([name, digest(body)] for name, body in older.items()))
     assert (first["number"], second["number"], "older" in second) == (1, 2, False)
     assert len(registry.audit.all("m")) == 4
+
+
+def test_entries_of_an_earlier_release_that_ran_again_are_taken_in_once(registry: Registry) -> None:
+    unnumbered(registry, "a", "2026-01-01T00:00:00Z")
+    registry.audit.add("m", "RUN#b#govern", entry())
+    assert registry.audit.adopt("m") == 0
+    for run, at in (("c", "2099-01-01T00:00:00Z"), ("d", "2099-01-01T00:00:00.5Z")):
+        unnumbered(registry, run, at)
+    assert (registry.audit.adopt("m"), registry.audit.adopt("m")) == (2, 0)
+    unnumbered(registry, "e", "2099-01-02T00:00:00Z")
+    assert (registry.audit.adopt("m"), registry.audit.head("m").number) == (1, 3)
+    taken = adopted(record.body for record in registry.table.query(*keys.audit_entries("m")))
+    assert taken.keys() == {f"AUDIT#RUN#{run}#govern" for run in "cde"}
+
+
+@pytest.mark.parametrize("at", ["2025-01-01T00:00:00Z", "never", None])
+def test_an_entry_that_was_added_among_the_older_ones_is_never_taken_in(registry: Registry, at: str | None) -> None:
+    unnumbered(registry, "a", "2026-01-01T00:00:00Z")
+    registry.audit.add("m", "RUN#b#govern", entry())
+    unnumbered(registry, "c", at)
+    unnumbered(registry, "d", "2099-01-01T00:00:00Z")
+    assert (registry.audit.adopt("m"), registry.audit.head("m").number) == (0, 1)
+
+
+def unnumbered(registry: Registry, run: str, at: str | None) -> None:
+    """Write an entry as releases before the chain did."""
+    body = entry(run).model_dump(mode="json", exclude=audit.CHAINED) | {"at": at}
+    registry.table.write(Write("AUDIT#m", f"AUDIT#RUN#{run}#govern", body))
 
 
 @pytest.mark.parametrize("why", ['a "quote"\nand a line', "ünï 🦉", "\x00", "\ud800", "x" * 100_000, ""])

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from ministack.core import iam_evaluator
 
+from infra.local.deployment.translate import read_template
 from modelcycle.registry import keys
 from tests.permission_tables import (
     MODELS,
     NOTHING,
     PARAMETERS,
+    ROOT,
     documented,
     may_reach,
     may_touch,
@@ -99,6 +101,26 @@ def test_two_functions_sign_and_each_use_of_a_key_is_a_digest_or_a_pseudonym() -
 
 def test_one_function_reads_secrets() -> None:
     assert [name for name in FUNCTIONS if "secretsmanager:" in str(statements(name))] == ["Pull"]
+
+
+def test_who_reads_artifacts_of_runs_may_ask_what_an_erasure_has_made_of_them() -> None:
+    """Else a changed file is reported as a missing right, and one that an erasure has written anew cannot be read."""
+    of_runs = [arn for _, arn in objects("plums") if "/plums/runs/" in arn]
+    readers = {name for name in FUNCTIONS if any(allowed(name, "s3:GetObject", arn) for arn in of_runs)}
+    without = [name for name in readers if not allowed(name, "dynamodb:GetItem", TABLE, ["ERASURE#plums"])]
+    assert {"PlanTrials", "Deploy", "Predict"} <= readers and without == []
+
+
+def test_who_names_a_queue_for_failures_may_write_to_it() -> None:
+    """Lambda asks for the right when the function is made: without it, the stack is rolled back."""
+    template = read_template(ROOT / "template.yaml")["Resources"]
+    with_queue = set[str]()
+    for name, made in template.items():
+        if "OnFailure" in str(made):
+            of_mapping = made["Properties"].get("FunctionName", {}).get("Ref", name)
+            with_queue.add(of_mapping.removesuffix(".Alias"))
+    may_write = {name for name in FUNCTIONS if allowed(name, "sqs:SendMessage", PARAMETERS["UndeliveredArn"])}
+    assert {"Expire", "Sweep", "Seal", "Land", "Relay"} <= with_queue <= may_write
 
 
 @pytest.mark.parametrize(("function", "step"), FUNCTIONS.items())

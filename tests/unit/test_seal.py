@@ -87,6 +87,25 @@ def test_missed_days_are_caught_up_in_a_chain(site: Site) -> None:
     assert made.heads["b"].number == 2 and made.at == AT + 3 * DAY
 
 
+def test_a_seal_of_a_day_to_come_does_not_end_sealing(site: Site) -> None:
+    site.seal()
+    planted, _ = site.read(date(2026, 3, 9))
+    for day in (date(2026, 3, 11), date(2099, 1, 1)):
+        site.seals.put(seal_key(day), planted.model_copy(update={"day": day}).to_bytes())
+    assert site.seal(AT + DAY).days == ["2026-03-10"]
+    assert site.read(date(2026, 3, 10))[0].previous == site.read(date(2026, 3, 9))[1]
+
+
+@pytest.mark.parametrize("is_seal", [True, False])
+def test_what_lies_in_the_place_of_a_seal_does_not_end_sealing(site: Site, is_seal: bool) -> None:
+    site.seal()
+    of_another_day = site.read(date(2026, 3, 9))[0].model_copy(update={"day": date(2099, 1, 1)})
+    planted = of_another_day.to_bytes() if is_seal else b"no seal"
+    site.seals.put(seal_key(date(2026, 3, 10)), planted)
+    assert site.seal(AT + 2 * DAY).days == ["2026-03-11"]
+    assert site.read(date(2026, 3, 11))[0].previous == hashlib.sha256(planted).hexdigest()
+
+
 def test_when_the_time_is_up_the_next_call_goes_on(site: Site) -> None:
     site.seal()
     ticks = iter(range(0, 10_000, 350))

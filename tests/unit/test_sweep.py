@@ -13,7 +13,7 @@ import pytest
 
 from modelcycle.expiring_store import OldVersion
 from modelcycle.messages import Run, SweepRequest, Swept, Trigger
-from modelcycle.registry import Registry
+from modelcycle.registry import Entry, Registry, Write, keys
 from modelcycle.registry.landings import Landing
 from modelcycle.spec import parse
 from modelcycle.store import put_json
@@ -130,6 +130,16 @@ def test_without_a_retention_or_with_a_faulty_file_nothing_is_deleted() -> None:
     assert world.data.keys == {"raw/m/old.csv"}
 
 
+def test_entries_of_an_earlier_release_that_ran_again_are_taken_into_the_chain_of_any_model() -> None:
+    world = World({})
+    world.registry.audit.add("m", "RUN#a#govern", Entry(subject="", decision="passed", by=""))
+    world.registry.table.write(Write(*keys.audit_entry("m", "RUN#b#govern"), {"at": "2099-01-01T00:00:00Z"}))
+    world.sweep(has_time=lambda: False)
+    assert world.registry.audit.head("m").number == 1
+    world.sweep()
+    assert world.registry.audit.head("m").number == 2
+
+
 def test_a_live_version_keeps_its_rows_and_those_of_the_runs_whose_results_it_uses() -> None:
     world = World({"snapshots": "30 days", "holdout": "30 days"})
     for run in ("r1", "r2", "r3", "r4"):
@@ -190,7 +200,7 @@ def test_what_could_not_be_deleted_is_deleted_the_next_time_and_time_has_an_end(
     world.data.survives = True
     assert world.sweep().failed == BATCH_VERSIONS + 5
     world.data.survives = False
-    turns = iter([True, False])
+    turns = iter([True, True, False])  # the trail is looked at first
     swept = world.sweep(has_time=lambda: next(turns))
     assert (swept.deleted, swept.left) == ({"raw": BATCH_VERSIONS}, ["m"])
     assert world.sweep().deleted == {"raw": 5}

@@ -15,9 +15,11 @@ from moto.dynamodb.models import dynamodb_backends
 
 from cli.screens.verified import verified_text
 from cli.verification import captures, objects, records, seals, unnamed
+from cli.verification.older import Bounds
 from modelcycle.captured.manifest import Manifest, manifest_key
 from modelcycle.faults import Unknown
 from modelcycle.registry import Entry, Write, keys
+from modelcycle.registry.audit import CHAINED
 from modelcycle.registry.chain import entry_hash
 from modelcycle.seal import read_seal, seal_key
 from modelcycle.store import put_json
@@ -158,6 +160,32 @@ def test_a_governed_record_that_no_decision_wrote_is_named(world: World) -> None
     assert world.faults() == {"STATE#m|STATE#00000099": "no entry of the audit trail wrote the record"}
 
 
+def test_a_governed_record_cannot_be_added_as_if_it_were_from_before_checksums(world: World) -> None:
+    added = [
+        keys.approval(MODEL, 1), keys.version(MODEL, RUNS + 1), keys.state(MODEL, RUNS + 1), keys.move(MODEL, 99),
+        keys.judgement(MODEL, "r", 1, 99), keys.run(MODEL, "20990101T000000000-aaaa"), keys.run(MODEL, "x"),
+        keys.retraining_decision(MODEL, datetime(2099, 1, 1, tzinfo=UTC), "q"),
+    ]  # fmt: skip
+    for key in added:
+        world.put(_without_sum(key))
+    assert {
+        name for name, what in world.faults().items() if what == "no entry of the audit trail wrote the record"
+    } == {f"{key.pk}|{key.sk}" for key in added}
+
+
+def test_governed_records_from_before_checksums_are_no_fault(world: World) -> None:
+    vouched = [keys.version("m", 3), keys.move("m", 5), keys.state("m", 9), keys.judgement("m", "r", 1, 9)]
+    begun = Bounds([f"{key.pk}|{key.sk}" for key in vouched], datetime.now(UTC))
+    older = [
+        keys.version("m", 2), keys.state("m", 2), keys.move("m", 4), keys.judgement("m", "r", 1, 4),
+        keys.latest_version("m"), keys.content("m", "c"), keys.run("m", "20250101T000000000-a"),
+        keys.retraining_decision("m", datetime(2025, 1, 1, tzinfo=UTC), "q"), keys.retraining_request("m", "q"),
+    ]  # fmt: skip
+    names = {f"{key.pk}|{key.sk}" for key in older}
+    assert begun.older(names, names) == names == Bounds([], None).older(names, names)
+    assert begun.older({"ROUTE#m|MOVE#00000007", "VERSION#m|VERSION#00000004"}, names) == set()
+
+
 def test_a_record_that_names_an_object_elsewhere_is_named(world: World) -> None:
     foreign = {"uri": "s3://somewhere-else/x", "sha256": "0" * 64, "bytes": 1}
     world.registry.results.keep(MODEL, "collect", "foreign", {"manifest": foreign})
@@ -181,6 +209,36 @@ def test_records_that_make_no_sense_any_more_are_named_and_stop_nothing(world: W
     named = world.faults()
     for key in (keys.version(MODEL, 1), SECOND, keys.audit_head(MODEL)):
         assert f"{key.pk}|{key.sk}" in named
+
+
+@pytest.mark.parametrize("artifact", [
+    {"uri": "s3://artifacts/m/x", "sha256": "0" * 64, "bytes": 1.345},
+    {"uri": "s3://artifacts/", "sha256": "0" * 64, "bytes": 1},
+    {"uri": "s3://artifacts/m/" + "x" * 2000, "sha256": "0" * 64, "bytes": 1},
+])  # fmt: skip
+def test_an_address_that_is_none_is_named_with_its_record(world: World, artifact: dict[str, Any]) -> None:
+    world.registry.results.keep(MODEL, "collect", "odd", {"manifest": artifact})
+    world.forge(keys.version(MODEL, 1), bundle=artifact | {"sha256": "1" * 64})
+    assert {"RESULT#collect#m|odd", "VERSION#m|VERSION#00000001"} <= world.faults().keys()
+
+
+def test_records_of_other_types_than_the_registry_writes_are_named_and_stop_nothing(world: World) -> None:
+    state, version = keys.state(MODEL, 1), keys.version(MODEL, 1)
+    world.put(world.item(state) | {"body": {"B": b"{}"}, "sum": {"B": b""}})
+    world.put(world.item(version) | {"body": {"S": "[" * 100_000}})
+    assert {"STATE#m|STATE#00000001", "VERSION#m|VERSION#00000001"} <= world.faults().keys()
+
+
+def test_an_erasure_that_makes_no_sense_is_named_and_stops_nothing(world: World) -> None:
+    for number, content in enumerate(({"erased": [{"bucket": "artifacts"}]}, ["erased"], {"erased": 7})):
+        stones = put_json(world.artifacts, f"m/erasures/{number}/tombstones.json", content)
+        entry = Entry(subject="e", decision="erased", by="a", evidence={"tombstones": stones.model_dump()})
+        world.registry.audit.add(MODEL, f"ERASE#{number}", entry)
+    world.forge(keys.audit_entry(MODEL, "ERASE#0"), number="two", until={"STATE#m|STATE#00000001": "never"})
+    world.delete(keys.state(MODEL, 1))
+    faults = world.faults()
+    assert {f"s3://artifacts/m/erasures/{number}/tombstones.json" for number in range(3)} <= faults.keys()
+    assert {"AUDIT#m|AUDIT#ERASE#0", "STATE#m|STATE#00000001"} <= faults.keys()
 
 
 # the chain
@@ -234,6 +292,30 @@ def test_entries_from_before_the_chain_cannot_be_changed_once_it_has_begun(world
     old = Entry(subject="run r", decision="passed", by="p").model_dump(mode="json", include={"at", "subject", "by"})
     world.registry.table.write(Write("AUDIT#m", "AUDIT#RUN#older#govern", old))
     assert "AUDIT#m entries from before the chain" in world.faults()
+
+
+def test_what_an_earlier_release_wrote_after_the_chain_began_is_a_fault_until_it_is_taken_in(world: World) -> None:
+    old = Entry(subject="run r", decision="passed", by="p").model_dump(mode="json", exclude=CHAINED)
+    key = keys.audit_entry(MODEL, "RUN#late#govern")
+    world.registry.table.write(Write(*key, old))
+    run = keys.run(MODEL, f"{datetime.now(UTC):%Y%m%dT%H%M%S}000-aaaa")
+    world.put(_without_sum(run))
+    assert {"AUDIT#m entries from before the chain", f"{run.pk}|{run.sk}"} == world.faults().keys()
+    assert world.registry.audit.adopt(MODEL) == 1
+    found = world.verify()
+    assert found.faults == [] and any("AUDIT#RUN#late#govern: make sure" in note for note in found.notes)
+    world.forge(key, by="somebody else")
+    assert "was changed since entry" in world.faults()[f"{key.pk}|{key.sk}"]
+    world.delete(key)
+    assert "is gone; entry" in world.faults()[f"{key.pk}|{key.sk}"]
+
+
+@pytest.mark.parametrize("number", [0, -3, "two", None])
+def test_an_entry_beside_the_chain_is_named_and_vouches_for_nothing(world: World, number: Any) -> None:
+    body = as_json(world.item(SECOND)) | {"number": number, "name": "x", "records": {"STATE#m|STATE#00000099": "0"}}
+    entry = Write(*keys.audit_entry(MODEL, "x"), body | {"hash": entry_hash(body)})
+    world.registry.table.write(entry, Write(*keys.state(MODEL, 99), {"state": "live"}))
+    assert {"AUDIT#m|AUDIT#x", "STATE#m|STATE#00000099"} == world.faults().keys()
 
 
 # objects
@@ -352,11 +434,55 @@ def test_a_seal_that_was_deleted_is_named(world: World) -> None:
     assert "written again or deleted" in world.faults()[f"s3://seals/{key}"]
 
 
+def test_a_signature_that_was_taken_from_a_seal_is_missed(world: World) -> None:
+    seals = [one for one in world.stored() if one.bucket_name == "seals"]
+    for stored in seals[1:]:
+        seal, _ = read_seal(world.seals, _day(stored))
+        rewrite(stored, seal.model_copy(update={"signature": ""}).to_bytes())
+    faults = world.faults()
+    assert all("earlier seals have one" in faults[where(stored)] for stored in seals[1:])
+    seal, _ = read_seal(world.seals, _day(seals[0]))
+    rewrite(seals[0], seal.model_copy(update={"signature": ""}).to_bytes())
+    assert "has no signature" in world.faults()[where(seals[-1])]
+
+
+def test_sealing_that_has_stopped_is_a_fault_where_the_stack_is_always_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = next(where(one) for one in world.stored() if one.name == seal_key(date(2026, 3, 11)))
+    monkeypatch.setattr(
+        world, "now", datetime(2026, 3, 14, 0, 45, tzinfo=UTC)
+    )  # one seal is missing, one is being made
+    assert world.faults() == {}
+    monkeypatch.setattr(world, "now", datetime(2026, 3, 14, 2, tzinfo=UTC))
+    assert "this is the newest seal" in world.faults()[newest]
+    monkeypatch.setattr(world.place, "name", "local")
+    assert world.faults() == {}
+
+
+def test_a_seal_of_a_day_to_come_is_named_and_is_not_the_newest(world: World) -> None:
+    seal, _ = read_seal(world.seals, date(2026, 3, 11))
+    planted = seal.model_copy(update={"day": date(2099, 1, 1)})
+    world.overwrite("seals", seal_key(date(2099, 1, 1)), planted.to_bytes())
+    found = world.verify()
+    assert any("has not ended" in what for where, what in found.faults if where.endswith("2099/01/01.json"))
+    assert "the trail is sealed up to the end of 2026-03-11" in found.notes
+
+
 def test_a_seal_with_another_signature_is_named(world: World) -> None:
     stored = next(one for one in world.stored() if one.name == seal_key(date(2026, 3, 11)))
     seal, _ = read_seal(world.seals, date(2026, 3, 11))
     rewrite(stored, seal.signed(MemoryKeys().sign(seal.digest)).to_bytes())
     assert world.faults() == {where(stored): "the seal was changed: its signature is not genuine"}
+
+
+def _day(stored: Any) -> date:
+    return datetime.strptime(stored.name, "seals/%Y/%m/%d.json").date()
+
+
+def _without_sum(key: keys.Key) -> Item:
+    item = {"pk": {"S": key.pk}, "sk": {"S": key.sk}, "kind": {"S": "record"}, "revision": {"N": "1"}}
+    return item | {"body": {"S": "{}"}}
 
 
 def _last(world: World) -> keys.Key:

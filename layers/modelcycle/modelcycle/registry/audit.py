@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelcycle.faults import Raced, Throttled
 from modelcycle.registry import keys
-from modelcycle.registry.chain import Head, append, digest_of_older
+from modelcycle.registry.chain import ADOPTED, Head, append, digest, digest_of_older, written_since
 from modelcycle.registry.table import Table, Write, revision_of
 
 DECISIONS_OF_PEOPLE = frozenset({"approve", "approval", "reject", "rollback", "promote"})
@@ -81,6 +81,24 @@ class Audit:
     def has(self, model: str, name: str) -> bool:
         """Return whether the decision of that name was taken."""
         return self.table.get(*keys.audit_entry(model, name)) is not None
+
+    def adopt(self, model: str) -> int:
+        """Take entries into the chain that code of an earlier release has written since it began; return how many.
+
+        Idempotent. See `written_since` for what is not taken in.
+
+        Raises
+        ------
+        Throttled : other decisions about the model were faster at each attempt
+        """
+        found = written_since({one.sk: one.body for one in self.table.query(*keys.audit_entries(model))})
+        if found:
+            entry = Entry(
+                subject="the audit trail", decision=ADOPTED, by="modelcycle", evidence={ADOPTED: found},
+                why=f"an earlier release has written entries without a number since the chain began: {len(found)}",
+            )  # fmt: skip
+            self.add(model, keys.decision_to_adopt(digest(found)), entry)
+        return len(found)
 
     def head(self, model: str) -> Head:
         """Return the end of a model's chain; number 0 if it has none yet."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +23,8 @@ from modelcycle.registry.keys import Key
 from modelcycle.registry.table import Record, Write
 
 BEFORE_THE_FIRST = "0" * 64  # `previous` of entry 1
+ADOPTED = "adopted"  # the decision of an entry that takes in others, and where its evidence names them
+MAX_ADOPTED = 1000  # entries that one entry takes in, of 150 bytes each; an item of DynamoDB holds 400 KB
 
 
 class Head(BaseModel):
@@ -70,8 +73,67 @@ def governed_hashes(writes: Iterable[Write]) -> tuple[dict[str, str], dict[str, 
 
 def digest_of_older(entries: Iterable[Record]) -> str:
     """Return the hash of all entries from before the chain, which its first entry holds; empty if there are none."""
-    older = sorted([record.sk, digest(record.body)] for record in entries if "number" not in record.body)
+    return digest_of_hashes((record.sk, digest(record.body)) for record in entries if "number" not in record.body)
+
+
+def digest_of_hashes(hashes: Iterable[tuple[str, str]]) -> str:
+    """Return the hash of entries of which the hashes are known, by `sk`; empty if there are none."""
+    older = sorted(map(list, hashes))
     return digest(older) if older else ""
+
+
+def time_of(body: Mapping[str, Any]) -> datetime:
+    """Return the time of an entry; the earliest one if it makes no sense, because the entry was changed."""
+    try:
+        at = datetime.fromisoformat(str(body.get("at")))
+    except ValueError:
+        at = datetime.min
+    return at.replace(tzinfo=at.tzinfo or UTC)
+
+
+def adopted(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the entries that entries of the chain have taken in later: the hash of each body, by its `sk`.
+
+    Parameters
+    ----------
+    entries : bodies
+    """
+    found: dict[str, str] = {}
+    for body in entries:
+        evidence = body.get("evidence")
+        if "number" in body and body.get("decision") == ADOPTED and isinstance(evidence, dict):
+            named = evidence.get(ADOPTED)
+            found |= named if isinstance(named, dict) else {}
+    return found
+
+
+def written_since(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the entries without a number that were written after the chain had begun, and that nobody has taken in.
+
+    Code of an earlier release writes such ones: while traffic moves to a new release, or after going back to the
+    earlier one. The first chained entry holds one hash of all that were there before. So what is younger is found by
+    leaving out the youngest ones until that hash is right. If it never is, an old entry was changed, removed or added,
+    and none is taken in: that has to stay visible.
+
+    Parameters
+    ----------
+    entries : bodies, by `sk`
+
+    Returns
+    -------
+    the hash of each body, by its `sk`
+    """
+    first = next((body for body in entries.values() if body.get("number") == 1), None)
+    if first is None:
+        return {}
+    known = adopted(entries.values())
+    unnumbered = [(sk, body) for sk, body in entries.items() if "number" not in body and sk not in known]
+    unnumbered.sort(key=lambda one: time_of(one[1]))
+    hashes = [(sk, digest(body)) for sk, body in unnumbered]
+    for end in range(len(hashes), max(-1, len(hashes) - MAX_ADOPTED - 1), -1):
+        if digest_of_hashes(hashes[:end]) == str(first.get("older", "")):
+            return dict(hashes[end:])
+    return {}
 
 
 def append(

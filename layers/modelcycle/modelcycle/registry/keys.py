@@ -384,6 +384,11 @@ def decision_to_sweep(batch: str) -> str:
     return f"RETENTION#{batch}"
 
 
+def decision_to_adopt(entries: str) -> str:
+    """Name that entries without a number were taken into the chain; `entries` is a hash of them."""
+    return f"ADOPT#{entries}"
+
+
 def decision_in_run(run_id: str, what: str) -> str:
     """Name what a run decided: that it `started`, `govern`, the state of its version, and how it `ended`."""
     return f"RUN#{run_id}#{what}"
@@ -419,6 +424,41 @@ def is_governed(key: Key) -> bool:
     (True, False)
     """
     return key.sk.startswith(_GOVERNED.get(key.pk.partition("#")[0], ("\0",)))
+
+
+def number_within(key: Key) -> tuple[str, int] | None:
+    """Return what the number in a key counts, versions or moves, and the number; None if it has none.
+
+    A judgement has the number of the move that it judges, a state that of its version.
+
+    >>> number_within(move("churn", 7)), number_within(judgement("churn", "r", 1, 7)), number_within(state("churn", 2))
+    (('MOVE', 7), ('MOVE', 7), ('VERSION', 2))
+    >>> number_within(latest_version("churn")), number_within(Key("VERSION#churn", "VERSION#x"))
+    (None, None)
+    """
+    kind, _, number = key.sk.partition("#")
+    counted = {"VERSION": "VERSION", "STATE": "VERSION", "MOVE": "MOVE", "JUDGEMENT": "MOVE"}.get(kind)
+    number = number.rpartition("#")[2]
+    return (counted, int(number)) if counted and number.isdecimal() and len(number) < 20 else None
+
+
+def time_within(key: Key) -> datetime | None:
+    """Return the time in the key of a run, or of a decision of the governor; None for other keys.
+
+    Raises
+    ------
+    ValueError : the key should have a time and has none
+
+    >>> print(time_within(run("churn", "20260102T030405000-0a1b")), time_within(route("churn")))
+    2026-01-02 03:04:05+00:00 None
+    """
+    kind, _, rest = key.sk.partition("#")
+    if (key.pk.partition("#")[0], kind) == ("RUN", "RUN"):
+        return datetime.strptime(rest[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    if (key.pk.partition("#")[0], kind) == ("RETRAINING", "DECISION"):
+        at = datetime.fromisoformat(rest.partition("#")[0])
+        return at.replace(tzinfo=at.tzinfo or UTC)
+    return None
 
 
 STEPS = (

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from modelcycle.captured.manifest import LATE, compacted_hours, hour_of, manifest_key, read_progress
 from modelcycle.key_service import KeyService
 from modelcycle.messages import Sealed, SealRequest
 from modelcycle.registry import Head, Registry
-from modelcycle.seal.daily_seal import DailySeal, SealedCaptures, read_seal, seal_key, sealed_days
+from modelcycle.seal.daily_seal import DailySeal, SealedCaptures, seal_key, sealed_days
 from modelcycle.store import ChangingStore, S3Store
 
 MAX_SECONDS = 600  # after which no further day is begun; a function may take 900
@@ -35,7 +37,8 @@ def seal(
     """Seal each day that has ended and has no seal yet, the oldest first.
 
     The first seal is that of yesterday. A day that was missed is sealed later, with what stands then. A seal is never
-    rewritten: of two calls at once, the slower one goes on from the seal of the faster one.
+    rewritten: of two calls at once, the slower one goes on from the seal of the faster one. A seal of a day that has
+    not ended is not of this function, and is ignored.
 
     Parameters
     ----------
@@ -50,31 +53,49 @@ def seal(
     """
     begun, at = clock(), (request.at or datetime.now(UTC)).astimezone(UTC)
     yesterday = at.date() - DAY
-    days = list(sealed_days(seals))
-    last = read_seal(seals, days[-1]) if days else None
-    waiting = [yesterday] if last is None else _days_between(last[0].day, yesterday)
+    days = [day for day in sealed_days(seals) if day <= yesterday]  # one that has not ended, somebody else wrote
+    last = _last(seals, days[-1]) if days else None
+    waiting = [yesterday] if last is None else _days_between(last.day, yesterday)
     done: list[str] = []
     for day in waiting:
         if clock() - begun > MAX_SECONDS:
             break
         made = _sealed(day, at, last, Ports(data, registry, keys))
         seals.put(seal_key(day), made.to_bytes())
-        last = read_seal(seals, day)  # which may be that of another call
+        last = _last(seals, day)  # which may be that of another call
         done.append(day.isoformat())
-    newest = last[0] if last else None
+    newest = last.seal if last else None
     return Sealed(
         days=done, models=len(newest.heads) if newest else 0, signed=bool(newest and newest.signature),
         behind=len(waiting) - len(done),
     )  # fmt: skip
 
 
+class _Last(NamedTuple):
+    """The newest seal: the day under which it lies, the SHA-256 of its object, and None if that is no seal."""
+
+    day: date
+    sha256: str
+    seal: DailySeal | None
+
+
+def _last(seals: S3Store, day: date) -> _Last:
+    """Return the seal of a day. Sealing goes on behind an object that is none: `verify` names it."""
+    body, _ = seals.latest(seal_key(day))
+    try:
+        seal = DailySeal.model_validate_json(body)
+    except ValidationError:
+        seal = None
+    return _Last(day, hashlib.sha256(body).hexdigest(), seal)
+
+
 def _days_between(last: date, until: date) -> list[date]:
     return [last + number * DAY for number in range(1, (until - last).days + 1)]
 
 
-def _sealed(day: date, at: datetime, last: tuple[DailySeal, str] | None, ports: Ports) -> DailySeal:
+def _sealed(day: date, at: datetime, last: _Last | None, ports: Ports) -> DailySeal:
     models = ports.registry.runs.models()
-    earlier = last[0].captures if last else {}
+    earlier = last.seal.captures if last and last.seal else {}
 
     def read(model: str) -> tuple[Head, SealedCaptures | None]:
         return ports.registry.audit.head(model), _captures(model, at, earlier.get(model), ports.data)
@@ -85,7 +106,7 @@ def _sealed(day: date, at: datetime, last: tuple[DailySeal, str] | None, ports: 
         day=day, at=at,
         heads={model: head for model, (head, _) in found.items() if head.number},
         captures={model: captures for model, (_, captures) in found.items() if captures},
-        **({"previous": last[1], "previous_day": last[0].day} if last else {}),
+        **({"previous": last.sha256, "previous_day": last.day} if last else {}),
     )  # fmt: skip
     return made.signed(ports.keys.sign(made.digest)) if ports.keys.signs else made
 

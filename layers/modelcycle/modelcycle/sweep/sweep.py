@@ -32,6 +32,8 @@ def sweep(
     Each batch is first written down: its tombstones, by which `modelcycle verify` knows what is missing rightly, and an
     entry of the audit trail. Killed between that and the end, the next sweep deletes the rest. Safe to repeat.
 
+    It also takes entries of an earlier release into the chain, see `Audit.adopt`: it sees every trail once a day.
+
     Parameters
     ----------
     buckets : data and artifacts, of which objects are deleted
@@ -47,6 +49,8 @@ def sweep(
     left: list[str] = []
     failed = models = 0
     for model in registry.runs.models() if request.models == "all" else request.models:
+        if has_time():
+            registry.audit.adopt(model)
         pipeline = _pipeline(model, data)
         if pipeline is None:
             left.append(model)
