@@ -74,7 +74,7 @@ def verified(place: Place, model: str, version: int | None, signing: KeyService 
     objects.check(_all_named(records.named, objects))
     signing = signing or KmsKeys(lambda: place.client("kms"), place.outputs.get("SigningKey", ""))
     artifacts = S3Store(place.s3, buckets["artifacts"])
-    check_signatures(model, records.versions, version, artifacts, signing, findings)
+    check_signatures(model, records.versions, records.signed, version, artifacts, signing, findings)
     manifests = None
     if version is None:
         check_unnamed(model, objects, findings)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from cli.verification.findings import Findings
 from modelcycle.messages import Artifact
-from modelcycle.registry import DynamoTable, keys
+from modelcycle.registry import DynamoTable, SignedNumbers, keys
 from modelcycle.registry.chain import digest, name_of_record
 from modelcycle.registry.keys import Key
 from modelcycle.registry.table import checksum
@@ -34,6 +34,7 @@ class Records:
     head : body of the chain's end; None if there is none
     named : the artifacts that the records name, with the first record that does
     versions : bodies of the versions, by number
+    signed : which of them were signed
     erasing : whether an erasure is not over: what it has changed so far, no audit entry names yet
     """
 
@@ -44,6 +45,7 @@ class Records:
     head: dict[str, Any] | None = None
     named: dict[Artifact, str] = field(default_factory=dict)
     versions: dict[int, dict[str, Any]] = field(default_factory=dict)
+    signed: SignedNumbers = field(default_factory=SignedNumbers)
     erasing: bool = False
 
 
@@ -112,6 +114,9 @@ def _take(item: dict[str, Any], records: Records, version: int | None, findings:
         records.entries[key.sk] = body
     if key.pk == keys.erasures(key.pk.partition("#")[2]).pk and body.get("state") in ("running", "failed"):
         records.erasing = True
+    if key == keys.signed_versions(key.pk.partition("#")[2]):
+        with suppress(ValidationError):  # of a record that somebody has changed
+            records.signed = SignedNumbers.model_validate(body)
     number = _version_number(key, body)
     if number is not None:
         records.versions[number] = body

@@ -13,7 +13,8 @@ from modelcycle.faults import Fault, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.model import loaded_version
 from modelcycle.model.loaded_version import load_version
-from modelcycle.registry import Registry
+from modelcycle.registry import Registry, keys
+from modelcycle.registry.keys import is_governed
 from modelcycle.signing import bundle_key, check_version, public_key_pem, sign_version, signed_files
 from modelcycle.signing.bundle import encoded
 from modelcycle.spec import Capture
@@ -88,8 +89,13 @@ def test_a_record_that_names_another_file_is_refused(signed: Signed, name: str) 
 
 @pytest.mark.parametrize("changed", [
     {"capture": Capture(sample=0.5)}, {"run_id": "another"}, {"model": "another"},
+    {"author": "arn:aws:iam::1:user/eve"},
+    {"figures": Artifact(uri="s3://artifacts/m/f.json", sha256="0" * 64, bytes=1)},
+    {"profile": Artifact(uri="s3://artifacts/m/p.json", sha256="0" * 64, bytes=1)},
 ])  # fmt: skip
-def test_so_is_one_of_another_model_or_run_or_with_other_captures(signed: Signed, changed: dict[str, Any]) -> None:
+def test_so_is_one_of_another_model_run_or_author_or_with_other_figures_or_captures(
+    signed: Signed, changed: dict[str, Any]
+) -> None:
     with pytest.raises(Tampered, match=f"{next(iter(changed))} differs"):
         signed.check(**changed)
 
@@ -144,6 +150,39 @@ def test_a_version_from_before_signing_is_loaded_and_says_so(signed: Signed) -> 
     assert here.check(bundle=None) == "unsigned"
     unsigned = here.version.model_copy(update={"bundle": None})
     assert load_version(unsigned, here.store, here.keys).checked == "unsigned"
+
+
+def downgraded(live: Live, number: int) -> None:
+    """Change the record as an intruder would: no bundle, a run without one, another graph of the model."""
+    record = live.api.registry.versions.table.records[keys.version(MODEL, number)]
+    other = live.api.store.put(f"{MODEL}/runs/other/select_model/model.onnx", b"another graph")
+    record.body.update(bundle=None, run_id="other", onnx=other.model_dump())
+
+
+def test_a_version_of_a_signed_number_cannot_be_made_to_look_older_than_signatures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live = Live(monkeypatch)
+    downgraded(live, 2)
+    assert live.versions() == {1}
+    assert "versions of its number were signed" in live.api.log.getvalue()
+
+
+def test_what_was_registered_while_the_stack_had_no_key_is_served_when_it_has_one_again() -> None:
+    here = Signed()
+    versions = Registry(MemoryTable()).versions
+    signed, unsigned = here.version, here.version.model_copy(update={"bundle": None, "run_id": "without"})
+    for number, draft in enumerate((unsigned, signed, unsigned, unsigned, signed), 1):
+        versions.register(draft, f"content {number}")
+    assert versions.signed(MODEL).switched == [2, 3, 5]
+    for number, checked in enumerate(("unsigned", "signed", "unsigned", "unsigned", "signed"), 1):
+        assert check_version(versions.get(MODEL, number), here.store, here.keys) == checked
+    assert is_governed(keys.signed_versions(MODEL)), "its removal is found"
+    lost = versions.table.records[keys.version(MODEL, 5)]
+    lost.body.update(bundle=None, run_id="without")
+    with pytest.raises(Tampered, match="were signed"):
+        check_version(versions.get(MODEL, 5), here.store, here.keys)
+    assert "must_be_signed" not in versions.get(MODEL, 5).model_dump()
 
 
 def test_without_a_key_nothing_is_checked(signed: Signed) -> None:

@@ -18,7 +18,7 @@ from cli.verification import captures, objects, records, seals, unnamed
 from modelcycle.captured.manifest import Manifest, manifest_key
 from modelcycle.faults import Unknown
 from modelcycle.registry import Entry, Write, keys
-from modelcycle.registry.chain import entry_hash
+from modelcycle.registry.chain import entry_hash, name_of_record
 from modelcycle.seal import read_seal, seal_key
 from modelcycle.store import put_json
 from tests.fakes import MemoryKeys
@@ -350,6 +350,18 @@ def test_a_seal_that_was_deleted_is_named(world: World) -> None:
     key = seal_key(date(2026, 3, 10))
     world.place.s3.delete_object(Bucket="seals", Key=key)
     assert "written again or deleted" in world.faults()[f"s3://seals/{key}"]
+
+
+def test_a_version_that_was_made_to_look_older_than_signatures_is_named(world: World) -> None:
+    third = keys.version(MODEL, 3)
+    world.forge(third, bundle=None, run_id="another")
+    told = [fault.what for fault in world.verify().faults if fault.where == name_of_record(third)]
+    assert any("versions of its number were signed" in what for what in told)
+
+
+def test_so_is_the_removal_of_the_record_that_says_which_were_signed(world: World) -> None:
+    world.delete(keys.signed_versions(MODEL))
+    assert world.faults().keys() == {name_of_record(keys.signed_versions(MODEL))}
 
 
 def test_a_seal_with_another_signature_is_named(world: World) -> None:

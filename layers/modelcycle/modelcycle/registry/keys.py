@@ -135,6 +135,11 @@ def version(model: str, number: int) -> Key:
     return _version(model, f"VERSION#{number:08d}")
 
 
+def signed_versions(model: str) -> Key:
+    """From which numbers on versions are signed."""
+    return _version(model, "SIGNED")
+
+
 def versions(model: str) -> Key:
     return _version(model, "VERSION#")
 
@@ -407,7 +412,7 @@ def decision_about_answers(version_number: int, at: datetime) -> str:
 # governed records: they change together with an audit entry, which holds their hash
 
 _GOVERNED = {
-    "VERSION": ("LATEST", "VERSION#", "CONTENT#"), "STATE": ("STATE#",), "ROUTE": ("ROUTE", "MOVE#"),
+    "VERSION": ("LATEST", "SIGNED", "VERSION#", "CONTENT#"), "STATE": ("STATE#",), "ROUTE": ("ROUTE", "MOVE#"),
     "APPROVAL": ("VERSION#",), "EVIDENCE": ("JUDGEMENT#",), "RUN": ("RUN#",), "RETRAINING": ("REQUEST#", "DECISION#"),
 }  # fmt: skip
 
