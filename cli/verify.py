@@ -17,7 +17,7 @@ from cli.verification.objects import Bucketed, Tombstones, Wanted, distinct
 from cli.verification.records import Records, read_records
 from cli.verification.seals import check_seals
 from cli.verification.signatures import check_signatures
-from cli.verification.sources import listed_objects, lists_others, read_tombstones, wanted_of
+from cli.verification.sources import check_rewritten, listed_objects, lists_others, read_tombstones, wanted_of
 from cli.verification.unnamed import check_unnamed
 from modelcycle.faults import Unknown
 from modelcycle.key_service import KeyService, KmsKeys
@@ -69,6 +69,7 @@ def verified(place: Place, model: str, version: int | None, signing: KeyService 
     check_governed(records, findings)
     buckets = {"data": place.output("DataBucket"), "artifacts": place.output("ArtifactBucket")}
     tombstones = read_tombstones(records, Bucketed(place.s3, buckets, Tombstones(), findings), findings)
+    check_rewritten(records, tombstones, findings)
     objects = Bucketed(place.s3, buckets, tombstones, findings)
     console.say(f"reading {len(records.named):,} objects")
     objects.check(_all_named(records.named, objects))

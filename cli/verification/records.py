@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from cli.verification.findings import Findings
 from modelcycle.messages import Artifact
-from modelcycle.registry import DynamoTable, SignedNumbers, keys
+from modelcycle.registry import DynamoTable, Rewritten, SignedNumbers, keys
 from modelcycle.registry.chain import digest, name_of_record
 from modelcycle.registry.keys import Key
 from modelcycle.registry.table import checksum
@@ -35,6 +35,7 @@ class Records:
     named : the artifacts that the records name, with the first record that does
     versions : bodies of the versions, by number
     signed : which of them were signed
+    rewritten : what erasures have made of objects, as readers believe it, with the record's name, by bucket and key
     erasing : whether an erasure is not over: what it has changed so far, no audit entry names yet
     """
 
@@ -46,6 +47,7 @@ class Records:
     named: dict[Artifact, str] = field(default_factory=dict)
     versions: dict[int, dict[str, Any]] = field(default_factory=dict)
     signed: SignedNumbers = field(default_factory=SignedNumbers)
+    rewritten: dict[tuple[str, str], tuple[str, Rewritten]] = field(default_factory=dict)
     erasing: bool = False
 
 
@@ -117,6 +119,12 @@ def _take(item: dict[str, Any], records: Records, version: int | None, findings:
     if key == keys.signed_versions(key.pk.partition("#")[2]):
         with suppress(ValidationError):  # of a record that somebody has changed
             records.signed = SignedNumbers.model_validate(body)
+    rewritten = keys.object_of_rewriting(key)
+    if rewritten is not None:
+        try:
+            records.rewritten[rewritten] = name, Rewritten.model_validate(body)
+        except ValidationError:
+            findings.add(name, "the record cannot be read: it says of no object what an erasure has made of it")
     number = _version_number(key, body)
     if number is not None:
         records.versions[number] = body

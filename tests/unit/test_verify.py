@@ -321,12 +321,17 @@ def test_what_an_erasure_replaced_or_removed_is_checked_against_its_tombstones(w
     before = world.faults()
     world.overwrite("artifacts", onnx, b"without the person")
     world.place.s3.delete_object(Bucket="artifacts", Key=card)
+    was = hashlib.sha256(bodies[onnx]).hexdigest()
+    world.registry.erasures.rewrite(MODEL, "artifacts", onnx, was, now, 18)
     after, counts = world.faults(), world.verify().counts
+    other = hashlib.sha256(b"something else").hexdigest()
     world.overwrite("artifacts", onnx, b"something else")
+    world.registry.erasures.rewrite(MODEL, "artifacts", onnx, was, other, 14)  # readers would believe it
     changed = world.faults()
     assert set(before) == {f"s3://artifacts/{onnx}", f"s3://artifacts/{card}"}
     assert (after, counts["erased"]) == ({}, 2)
     assert "after an erasure" in changed[f"s3://artifacts/{onnx}"]
+    assert "no erasure of the audit trail has" in changed[f"ERASURE#{MODEL}|OBJECT#artifacts#{onnx}"]
 
 
 # captures and seals

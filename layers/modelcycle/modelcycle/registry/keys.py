@@ -442,6 +442,18 @@ def partitions(model: str) -> list[str]:
     return [f"{kind}#{model}" for kind in kinds] + [f"RESULT#{step}#{model}" for step in STEPS]
 
 
+def object_of_rewriting(key: Key) -> tuple[str, str] | None:
+    """Return bucket and key of the object that a record of an erasure is about; None for another record.
+
+    >>> object_of_rewriting(rewritten_object("churn", "artifacts", "churn/runs/r1/a#1.json"))
+    ('artifacts', 'churn/runs/r1/a#1.json')
+    """
+    if not key.pk.startswith("ERASURE#") or not key.sk.startswith("OBJECT#"):
+        return None
+    bucket, _, object_key = key.sk.removeprefix("OBJECT#").partition("#")
+    return bucket, object_key
+
+
 def decision_to_erase(erasure_id: str) -> str:
     """Name a person's decision to erase somebody's rows."""
     return f"ERASE#{erasure_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal, Protocol
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from modelcycle.faults import Tampered
 from modelcycle.key_service import KeyService
 from modelcycle.messages import Artifact
 from modelcycle.signing.bundle import MAX_BUNDLE_BYTES, Bundle, signed_bundle
+from modelcycle.signing.rewritten import is_signed_rewriting
 from modelcycle.signing.statement import Served, Statement
 from modelcycle.spec import Capture
 from modelcycle.store import Store
@@ -116,6 +118,25 @@ def check_version(version: Signable, artifacts: Store, keys: KeyService) -> Chec
         return "unsigned"
     _check(version, artifacts.read(version.bundle), version.bundle.uri, keys)
     return "signed"
+
+
+def read_signed(version: Signable, artifact: Artifact, artifacts: Store, keys: KeyService) -> bytes:
+    """Return the bytes of a signed file: as they were signed, or as an erasure has left them, if it has signed that.
+
+    Raises
+    ------
+    Tampered : the object was changed
+    Unknown, Transient, Throttled, Fault : see `KeyService` and `Store`
+    """
+    body = artifacts.read(artifact)
+    if version.bundle is None or not keys.signs:
+        return body
+    digest = hashlib.sha256(body).hexdigest()
+    if digest != artifact.sha256 and not is_signed_rewriting(artifact, digest, artifacts.replacement(artifact), keys):
+        raise _not_signed(
+            version, "a record says that an erasure has changed its file, and no erasure has signed that", artifact.uri
+        )
+    return body
 
 
 def _check(version: Signable, body: bytes, where: str, keys: KeyService) -> None:
