@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modelcycle.faults import Raced, Tampered, Unknown
 from modelcycle.messages import Artifact
-from modelcycle.store import MAX_OBJECT_BYTES, Listed
+from modelcycle.store import MAX_OBJECT_BYTES, Listed, Replacement
 
 
 class FolderStore:
@@ -24,6 +24,7 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.replacement: Replacement = lambda artifact: None
         folder.mkdir(exist_ok=True)
 
     @property

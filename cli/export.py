@@ -15,13 +15,15 @@ from cli.options import Options
 from cli.screens.exported import Exported, exported_text
 from cli.signing_key import PublicKey
 from modelcycle.faults import BadInput
-from modelcycle.signing import check_version, public_key_pem, signed_files
+from modelcycle.signing import check_version, public_key_pem, read_signed, signed_files
 
 SIGNATURE, KEY = "model.sig", "public-key.pem"
 
 
 def export(name: str, folder: Path, options: Options, *, mlflow: bool = False) -> int:
     """Write a version into a new or empty folder, after its signature and the hash of each file have been checked.
+
+    The signature itself is left out if an erasure has changed a file since: it does not hold for what is written.
 
     Parameters
     ----------
@@ -41,19 +43,24 @@ def export(name: str, folder: Path, options: Options, *, mlflow: bool = False) -
     keys = PublicKey(place)
     checked = check_version(version, store, keys)
     with _new_folder(folder.absolute()) as work:
+        bodies = {file: read_signed(version, one, store, keys) for file, one in signed_files(version).items()}
+        erased = [
+            file for file, one in signed_files(version).items()
+            if hashlib.sha256(bodies[file]).hexdigest() != one.sha256
+        ]  # fmt: skip
         if mlflow:
             from cli.mlflow_model import write_mlflow_model
 
             write_mlflow_model(version, store, work)
         else:
-            for file, artifact in signed_files(version).items():
-                (work / file).write_bytes(store.read(artifact))
-            if checked == "signed" and version.bundle is not None:
+            for file, body in bodies.items():
+                (work / file).write_bytes(body)
+            if checked == "signed" and version.bundle is not None and not erased:
                 (work / SIGNATURE).write_bytes(store.read(version.bundle))
                 (work / KEY).write_text(public_key_pem(keys.public_key()))
         files = sorted(path.name for path in work.iterdir())
     key = hashlib.sha256(keys.public_key()).hexdigest() if checked == "signed" else ""
-    made = Exported(version.model, version.version, str(folder), files, checked, key, mlflow)
+    made = Exported(version.model, version.version, str(folder), files, checked, key, mlflow, erased)
     if options.as_json:
         console.print_json(made.wire())
     else:

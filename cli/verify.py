@@ -18,7 +18,7 @@ from cli.verification.objects import Bucketed, Tombstones, Wanted, distinct
 from cli.verification.records import Records, read_records
 from cli.verification.seals import check_seals
 from cli.verification.signatures import check_signatures
-from cli.verification.sources import listed_objects, lists_others, read_tombstones, wanted_of
+from cli.verification.sources import check_rewritten, listed_objects, lists_others, read_tombstones, wanted_of
 from cli.verification.unnamed import check_unnamed
 from modelcycle.faults import Unknown
 from modelcycle.key_service import KeyService, KmsKeys
@@ -73,12 +73,13 @@ def verified(
     check_governed(records, findings)
     buckets = {"data": place.output("DataBucket"), "artifacts": place.output("ArtifactBucket")}
     tombstones = read_tombstones(records, Bucketed(place.s3, buckets, Tombstones(), findings), findings)
+    check_rewritten(records, tombstones, findings)
     objects = Bucketed(place.s3, buckets, tombstones, findings)
     console.say(f"reading {len(records.named):,} objects")
     objects.check(_all_named(records.named, objects))
     signing = signing or KmsKeys(lambda: place.client("kms"), place.outputs.get("SigningKey", ""))
     artifacts = S3Store(place.s3, buckets["artifacts"])
-    check_signatures(model, records.versions, version, artifacts, signing, findings)
+    check_signatures(model, records.versions, records.signed, version, artifacts, signing, findings)
     manifests = None
     if version is None:
         check_unnamed(model, objects, findings)

@@ -84,8 +84,8 @@ class VersionedStore:
         if found is None or found.body is None:
             raise Unknown("there is no such object", artifact.uri)
         digest = hashlib.sha256(found.body).hexdigest()
-        replaced = self.replacement(artifact) if digest != artifact.sha256 else artifact
-        if replaced is None or digest != replaced.sha256:
+        replaced = self.replacement(artifact) if digest != artifact.sha256 else None
+        if digest != (replaced.now if replaced else artifact.sha256):
             raise Tampered("the object was changed", artifact.uri)
         return found.body
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact
-from modelcycle.store import Listed
+from modelcycle.store import Listed, Replacement
 
 
 class FolderStore:
@@ -22,6 +22,7 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.replacement: Replacement = lambda artifact: None
 
     def put(self, key: str, body: bytes | Path) -> Artifact:
         path = self.folder / key

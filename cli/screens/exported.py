@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cli.screens.lines import labelled
@@ -23,6 +23,7 @@ class Exported:
     ----------
     key : SHA-256 in hex of the public key that signed it (DER); empty if it is not signed
     mlflow : the folder is one of MLflow
+    erased : files that an erasure has changed since the version was signed
     """
 
     model: str
@@ -32,6 +33,7 @@ class Exported:
     checked: Checked
     key: str
     mlflow: bool
+    erased: list[str] = field(default_factory=list)
 
     def wire(self) -> dict[str, Any]:
         return asdict(self)
@@ -40,7 +42,12 @@ class Exported:
 def exported_text(made: Exported) -> str:
     """Return where the files are, and how others check or open them."""
     rows = [("files", ", ".join(made.files))]
-    if made.checked == "signed":
+    if made.erased:
+        changed = f"an erasure has changed {', '.join(made.erased)} since it was signed"
+        vouched = "; the stack's key has signed that change too" if made.checked == "signed" else ""
+        left_out = "" if made.mlflow else ", so the folder has no signature that others can check"
+        rows.append(("signed", f"{changed}{left_out}{vouched}"))
+    elif made.checked == "signed":
         rows.append(("signed", "by the stack's key; the signature and every file were checked"))
         rows.append(("key", f"SHA-256 {made.key}"))
     else:
@@ -48,7 +55,7 @@ def exported_text(made: Exported) -> str:
     if made.mlflow:
         rows.append(("note", "the graph is a copy, with inputs and outputs as MLflow has them: not what was signed"))
         rows.append(("open it", f"python -c \"import mlflow; mlflow.pyfunc.load_model('{made.folder}')\""))
-    elif made.checked == "signed":
+    elif made.checked == "signed" and not made.erased:
         rows.append(("check it", "pip install model-signing pyopenssl"))
         rows.append(
             ("", f"model_signing verify key {made.folder} --signature {made.folder}/model.sig --public_key KEY.pem")

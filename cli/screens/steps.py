@@ -261,7 +261,7 @@ def _register(results: Results) -> Figures:
     version = results.get("version")
     hashes = [f"from data {version['data'][:8]}", f"code {version['code'][:8]}"] if version else []
     if registered.replaces is not None:
-        hashes.append(f"the same model as version {registered.replaces}, whose artifacts are gone")
+        hashes.append(f"the same model as version {registered.replaces}, whose artifacts or signature are gone")
     parts = [f"version {registered.version}", *hashes, *([] if registered.created else ["registered before"])]
     parts += ["signed"] if registered.signed else []
     change = registered.contract_change

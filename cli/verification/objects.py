@@ -44,9 +44,12 @@ class Tombstones:
 
     def __init__(self) -> None:
         self.now: dict[tuple[str, str, str], str | None] = {}
+        self.results: set[tuple[str, str, str | None]] = set()  # bucket, key and what an erasure has left of it
+        self.complete = True  # whether all lists of erasures could be read
 
     def add(self, bucket: str, key: str, was: str, now: str | None) -> None:
         self.now[bucket, key, was] = now
+        self.results.add((bucket, key, now))
 
     def after(self, wanted: Wanted) -> str | None:
         """Return the hash that the object has to have after all erasures; None if it has to be gone."""

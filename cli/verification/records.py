@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from cli.verification.findings import Findings
 from modelcycle.messages import Artifact
-from modelcycle.registry import DynamoTable, keys
+from modelcycle.registry import DynamoTable, Rewritten, SignedNumbers, keys
 from modelcycle.registry.chain import digest, name_of_record
 from modelcycle.registry.keys import Key
 from modelcycle.registry.table import checksum
@@ -34,6 +35,8 @@ class Records:
     head : body of the chain's end; None if there is none
     named : the artifacts that the records name, with the first record that does
     versions : bodies of the versions, by number
+    signed : which of them were signed
+    rewritten : what erasures have made of objects, as readers believe it, with the record's name, by bucket and key
     erasing : whether an erasure is not over: what it has changed so far, no audit entry names yet
     """
 
@@ -44,6 +47,8 @@ class Records:
     head: dict[str, Any] | None = None
     named: dict[Artifact, str] = field(default_factory=dict)
     versions: dict[int, dict[str, Any]] = field(default_factory=dict)
+    signed: SignedNumbers = field(default_factory=SignedNumbers)
+    rewritten: dict[tuple[str, str], tuple[str, Rewritten]] = field(default_factory=dict)
     erasing: bool = False
 
 
@@ -133,6 +138,15 @@ def _take_body(
         records.entries[key.sk] = body
     if key.pk == keys.erasures(key.pk.partition("#")[2]).pk and body.get("state") in ("running", "failed"):
         records.erasing = True
+    if key == keys.signed_versions(key.pk.partition("#")[2]):
+        with suppress(ValidationError):  # of a record that somebody has changed
+            records.signed = SignedNumbers.model_validate(body)
+    rewritten = keys.object_of_rewriting(key)
+    if rewritten is not None:
+        try:
+            records.rewritten[rewritten] = name, Rewritten.model_validate(body)
+        except ValidationError:
+            findings.add(name, "the record cannot be read: it says of no object what an erasure has made of it")
     number = _version_number(key, body)
     if number is not None:
         records.versions[number] = body

@@ -10,21 +10,22 @@ from pydantic import ValidationError
 from cli.verification.findings import Findings
 from modelcycle.faults import Fault, Tampered, Unknown
 from modelcycle.key_service import KeyService
-from modelcycle.registry import Version, keys
+from modelcycle.registry import SignedNumbers, Version, keys
 from modelcycle.registry.chain import name_of_record
 from modelcycle.signing import check_version
 from modelcycle.store import Store
 
 
 def check_signatures(
-    model: str, versions: Mapping[int, dict[str, Any]], only: int | None, artifacts: Store, signing: KeyService,
-    findings: Findings,
+    model: str, versions: Mapping[int, dict[str, Any]], signed: SignedNumbers, only: int | None, artifacts: Store,
+    signing: KeyService, findings: Findings,
 ) -> None:  # fmt: skip
     """Check the signature of each version that has one.
 
     Parameters
     ----------
     versions : bodies of the versions' records, by number
+    signed : which of them were signed
     only : check this one alone; None: all
     """
     from botocore.exceptions import ClientError, FlexibleChecksumError, ParamValidationError
@@ -34,7 +35,8 @@ def check_signatures(
             continue
         where = name_of_record(keys.version(model, number))
         try:
-            found = check_version(Version.model_validate(body), artifacts, signing)
+            version = Version.model_validate({**body, "must_be_signed": number in signed})
+            found = check_version(version, artifacts, signing)
         except ValidationError:
             findings.add(where, "the record cannot be read: it is no version")
         except (Tampered, Unknown) as fault:  # each names what is wrong, and where

@@ -78,11 +78,13 @@ def read_tombstones(records: Records, objects: Bucketed, findings: Findings) -> 
                 continue
             content = objects.read(wanted_of(artifact, f"entry {body.get('number')} of the audit trail"))
             if content is None:
+                tombstones.complete = False
                 continue
             try:
                 stones = _Stones.model_validate_json(content)
             except ValidationError:
                 findings.add(artifact.uri, "the tombstones cannot be read: they are not written as an erasure does")
+                tombstones.complete = False
                 continue
             for one in stones.erased:
                 bucket = objects.buckets.get(one.bucket)
@@ -91,6 +93,15 @@ def read_tombstones(records: Records, objects: Bucketed, findings: Findings) -> 
                 else:
                     tombstones.add(bucket, one.key, one.was, one.now)
     return tombstones
+
+
+def check_rewritten(records: Records, tombstones: Tombstones, findings: Findings) -> None:
+    """Check that what readers take for the work of an erasure is such: they follow the records `OBJECT#`."""
+    if not tombstones.complete:  # a fault, or a note of this person's rights, by now
+        return
+    for (bucket, key), (name, rewritten) in records.rewritten.items():
+        if (bucket, key, rewritten.now) not in tombstones.results:
+            findings.add(name, "it says that an erasure has changed an object, and no erasure of the audit trail has")
 
 
 def _entries(manifest: Any) -> Iterable[dict[str, Any]]:

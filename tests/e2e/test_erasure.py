@@ -105,6 +105,8 @@ def test_a_person_is_erased_whoever_is_killed_and_the_cycle_still_runs(
     assert run("verify", MODEL)["ok"]
     assert len(run("runs", MODEL)["runs"]) == 1  # the file that was rewritten has started none
     assert run("show", MODEL)["erased"]["1"]["erasures"] == [receipt["erasure"]]
+    exported = run("export", f"{MODEL}:1", "--to", str(folder / "exported"))
+    assert exported["checked"] == "signed" and "model.onnx" in exported["erased"], "the erasure has signed the change"
     run("predict", MODEL, "--data", str(folder / "new.csv"), "--rows", "5")
     run("monitor", MODEL)
     again = run("run", str(folder / "erased.yaml"))

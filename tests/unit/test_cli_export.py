@@ -11,7 +11,8 @@ import pytest
 
 import cli.open_place
 from cli.main import main
-from modelcycle.signing import bundle_key, sign_version, signed_files
+from modelcycle.registry.keys import rewritten_object
+from modelcycle.signing import bundle_key, sign_rewritten, sign_version, signed_files
 from tests.fakes import MemoryKeys, MemoryStore
 from tests.memory_place import Cloud
 from tests.trained import MODEL, Cycle, cycle, train
@@ -120,6 +121,29 @@ def test_a_changed_file_or_signature_is_refused_and_nothing_stays(
         assert key in capsys.readouterr().err
         assert not list(tmp_path.iterdir())
         here.cloud.s3.objects[key] = body
+
+
+def test_after_an_erasure_it_says_which_file_has_changed_and_writes_no_signature(
+    here: Exporting, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.register()
+    registry = here.cloud.place.registry
+    onnx = registry.versions.get(MODEL, 1).onnx
+    key, body = onnx.uri.split("/", 3)[3], b"without the person"
+    here.cloud.s3.objects[key] = body
+    now = hashlib.sha256(body).hexdigest()
+    registry.erasures.rewrite(MODEL, "artifacts", key, onnx.sha256, now, len(body))
+    assert main(["export", f"{MODEL}:1", "--to", str(tmp_path / "one")])
+    assert "no erasure has signed that" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    del registry.erasures.table.records[rewritten_object(MODEL, "artifacts", key)]
+    registry.erasures.rewrite(
+        MODEL, "artifacts", key, onnx.sha256, now, len(body), sign=lambda one: sign_rewritten(onnx.uri, one, here.keys)
+    )
+    assert main(["export", f"{MODEL}:1", "--to", str(tmp_path / "one")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "an erasure has changed model.onnx since it was signed" in told and "model_signing" not in told
+    assert (tmp_path / "one" / "model.onnx").read_bytes() == body and not (tmp_path / "one" / "model.sig").exists()
+    assert exported(tmp_path / "two", capsys, f"{MODEL}:1")["erased"] == ["model.onnx"]
 
 
 @pytest.mark.parametrize(("name", "told"), [

@@ -7,16 +7,21 @@ import json
 import secrets
 import sys
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
 from modelcycle.captured.manifest import Manifest
+from modelcycle.faults import Tampered
 from modelcycle.model.columns import Columns
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.pseudonyms import pseudonym, pseudonym_key
 from modelcycle.registry import Write, keys
+from modelcycle.signing import read_signed, sign_version
+from modelcycle.store import Store
 from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, is_of_erasures, rows, text
+from tests.fakes import MemoryKeys
 from tests.versioned_store import Killed
 
 PLAN = sys.modules["modelcycle.erase.plan_erasure"]  # the package exports a function of this name
@@ -215,7 +220,7 @@ def test_test_rows_without_the_column_are_found_by_their_snapshot() -> None:
 class Keys:
     """Makes the same HMAC of the same message, as KMS does."""
 
-    makes_macs = True
+    makes_macs, signs = True, False
 
     def mac(self, message: bytes) -> bytes:
         return hashlib.sha256(message).digest()
@@ -230,6 +235,19 @@ def test_rows_that_know_only_the_pseudonym_are_found() -> None:
     model.ask()
     assert model.run()["state"] == "done"
     assert model.data.latest(f"landed/{MODEL}/main/2026/03/04/12/a.csv")[0] == b"person,age\nP-1,40\n"
+
+
+def test_a_signed_version_is_read_as_the_erasure_has_left_it_because_the_erasure_signs_that() -> None:
+    model, signing = ErasedModel(), MemoryKeys()
+    version, store = model.version, cast(Store, model.artifacts)
+    version = version.model_copy(update={"bundle": sign_version(version, store, signing)})
+    model.keys = signing
+    model.ask()
+    assert model.run()["state"] == "done"
+    for artifact in (version.onnx, version.card):
+        assert hashlib.sha256(read_signed(version, artifact, store, signing)).hexdigest() != artifact.sha256
+        with pytest.raises(Tampered, match="no erasure has signed that"):
+            read_signed(version, artifact, store, MemoryKeys())
 
 
 def test_an_object_that_is_named_after_the_person_is_told() -> None:

@@ -388,6 +388,7 @@ def test_only_register_signs_and_whatever_loads_a_version_checks_and_only_digest
     seal = rights.pop("Seal", None)  # signs heads of the audit trail
     assert seal is None or "kms:Sign" in seal
     assert rights.pop("Register") == {"kms:Sign", "kms:Verify"}
+    assert rights.pop("EraseObjects") == {"kms:Sign"}  # what it has made of a version's files
     assert rights == {name: {"kms:Verify"} for name in ("Stage", "Candidate", "Predict", "ScoreShard")}
 
 

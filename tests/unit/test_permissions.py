@@ -83,7 +83,7 @@ def test_a_role_reaches_the_records_that_the_document_lists_and_no_others(functi
                 assert allowed(function, f"dynamodb:{action}", TABLE, [key]) == expected, (action, key)
 
 
-def test_two_functions_sign_and_each_use_of_a_key_is_a_digest_or_a_pseudonym() -> None:
+def test_three_functions_sign_and_each_use_of_a_key_is_a_digest_or_a_pseudonym() -> None:
     uses: dict[str, set[str]] = {}
     for function in FUNCTIONS:
         for statement in statements(function):
@@ -95,7 +95,7 @@ def test_two_functions_sign_and_each_use_of_a_key_is_a_digest_or_a_pseudonym() -
                     wanted = {"kms:SigningAlgorithm": "ECDSA_SHA_256", "kms:MessageType": "DIGEST"}
                     assert statement["Condition"] == {"StringEquals": wanted}, function
     assert uses.keys() == {"kms:Sign", "kms:Verify", "kms:GetPublicKey", "kms:GenerateMac"}
-    assert uses["kms:Sign"] == {"Register", "Seal"}
+    assert uses["kms:Sign"] == {"Register", "Seal", "EraseObjects"}
     assert uses["kms:GenerateMac"] == {"Collect", "Pull", "Predict", "EraseObjects", "Summarize"}
 
 

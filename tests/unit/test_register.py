@@ -10,7 +10,7 @@ import pytest
 
 from modelcycle.messages import Artifact, Registered
 from modelcycle.register import register
-from modelcycle.registry import Registry
+from modelcycle.registry import Registry, keys
 from tests.fakes import MemoryKeys, MemoryStore, MemoryTable
 from tests.memory_place import ARTIFACT, AT
 
@@ -32,8 +32,9 @@ class Runs:
     ) -> Registered:  # fmt: skip
         signature = {"fields": [{"name": name, "type": "number"} for name in columns], "ignored": []}
         run = SimpleNamespace(
-            model="m", run_id=run_id, started_at=AT, pipeline=self.pipeline, trigger=SimpleNamespace(kind=trigger)
-        )
+            model="m", run_id=run_id, started_at=AT, pipeline=self.pipeline, author=None,
+            trigger=SimpleNamespace(kind=trigger),
+        )  # fmt: skip
         made = self.store.put(f"m/runs/{run_id}/model", (trained or run_id).encode())
         written = self.store.put(f"m/runs/{run_id}/signature.json", json.dumps(signature).encode())
         request: Any = SimpleNamespace(
@@ -45,7 +46,7 @@ class Runs:
                 task="binary", profile=made, split=(6, 2, 2), contract=None, test_features=made, test_labels=made
             ),
             collect=SimpleNamespace(manifest=ARTIFACT, traffic=traffic),
-            govern=SimpleNamespace(lineage=made, card=made),
+            govern=SimpleNamespace(lineage=made, card=made, figures=None),
             validate_=SimpleNamespace(report=made, metric="accuracy", metrics={}, interval=(0, 1), chain=None),
             find_unseen=SimpleNamespace(champion=champion, cases=None, recent=recent, positions=made),
             score_candidate=SimpleNamespace(scores=made),
@@ -117,3 +118,11 @@ def test_a_version_made_for_new_traffic_is_watched_against_the_rows_that_came_wi
     version = runs.register("r1", None, "age", trigger=trigger, traffic=traffic, recent=recent).version
     reference = runs.registry.versions.get("m", version).reference
     assert reference is not None and (reference.recent is not None) is alone
+
+
+def test_a_model_whose_version_has_lost_its_signature_gets_a_new_number() -> None:
+    runs = Runs()
+    assert runs.register("r1", None, "a", trained="same").signed
+    runs.table.records[keys.version("m", 1)].body.update(bundle=None, run_id="another")
+    again = runs.register("r2", None, "a", trained="same")
+    assert (again.version, again.created, again.replaces, again.signed) == (2, True, 1, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 from typing import Any
@@ -13,8 +14,9 @@ from modelcycle.faults import Fault, Tampered, Transient, Unknown
 from modelcycle.messages import Artifact
 from modelcycle.model import loaded_version
 from modelcycle.model.loaded_version import load_version
-from modelcycle.registry import Registry
-from modelcycle.signing import bundle_key, check_version, public_key_pem, sign_version, signed_files
+from modelcycle.registry import Registry, keys
+from modelcycle.registry.keys import is_governed, rewritten_object
+from modelcycle.signing import bundle_key, check_version, public_key_pem, sign_rewritten, sign_version, signed_files
 from modelcycle.signing.bundle import encoded
 from modelcycle.spec import Capture
 from tests.fakes import UNSIGNED, MemoryKeys, MemoryStore, MemoryTable
@@ -88,8 +90,13 @@ def test_a_record_that_names_another_file_is_refused(signed: Signed, name: str) 
 
 @pytest.mark.parametrize("changed", [
     {"capture": Capture(sample=0.5)}, {"run_id": "another"}, {"model": "another"},
+    {"author": "arn:aws:iam::1:user/eve"},
+    {"figures": Artifact(uri="s3://artifacts/m/f.json", sha256="0" * 64, bytes=1)},
+    {"profile": Artifact(uri="s3://artifacts/m/p.json", sha256="0" * 64, bytes=1)},
 ])  # fmt: skip
-def test_so_is_one_of_another_model_or_run_or_with_other_captures(signed: Signed, changed: dict[str, Any]) -> None:
+def test_so_is_one_of_another_model_run_or_author_or_with_other_figures_or_captures(
+    signed: Signed, changed: dict[str, Any]
+) -> None:
     with pytest.raises(Tampered, match=f"{next(iter(changed))} differs"):
         signed.check(**changed)
 
@@ -144,6 +151,96 @@ def test_a_version_from_before_signing_is_loaded_and_says_so(signed: Signed) -> 
     assert here.check(bundle=None) == "unsigned"
     unsigned = here.version.model_copy(update={"bundle": None})
     assert load_version(unsigned, here.store, here.keys).checked == "unsigned"
+
+
+class Erased:
+    """A signed version, whose columns have other bytes now, which load as well."""
+
+    def __init__(self) -> None:
+        self.signed = Signed()
+        self.erasures = Registry(MemoryTable()).erasures
+        self.file = self.signed.version.signature
+        self.bucket, _, self.key = self.file.uri.removeprefix("s3://").partition("/")
+        self.body = self.signed.store.objects[self.key] + b"\n"
+        self.signed.store.objects[self.key] = self.body
+        self.signed.store.replacement = self.erasures.replacement
+
+    def rewrite(self, keys: MemoryKeys | None, body: bytes | None = None, was: str = "") -> None:
+        """Record the change, signed by a key."""
+        now = hashlib.sha256(self.body if body is None else body).hexdigest()
+        self.erasures.rewrite(
+            MODEL, self.bucket, self.key, was or self.file.sha256, now, len(self.body),
+            sign=lambda one: sign_rewritten(self.file.uri, one, keys) if keys else "",
+        )  # fmt: skip
+
+    def forge(self, **changed: Any) -> None:
+        self.erasures.table.records[rewritten_object(MODEL, self.bucket, self.key)].body.update(changed)
+
+    def load(self) -> str:
+        return load_version(self.signed.version, self.signed.store, self.signed.keys).checked
+
+
+def test_a_file_that_an_erasure_has_changed_and_signed_is_loaded() -> None:
+    here = Erased()
+    here.rewrite(here.signed.keys)
+    here.rewrite(MemoryKeys())  # the same again: the first signature is kept
+    assert here.load() == "signed"
+
+
+def test_a_record_of_an_erasure_alone_does_not_change_what_is_loaded() -> None:
+    here = Erased()
+    here.rewrite(None)
+    with pytest.raises(Tampered, match="no erasure has signed that"):
+        here.load()
+    other = Erased()
+    other.rewrite(MemoryKeys())
+    with pytest.raises(Tampered, match="no erasure has signed that"):
+        other.load()
+
+
+def test_nor_does_one_whose_hashes_were_changed_after_it_was_signed() -> None:
+    for changed in ({"was": "other"}, {"body": b"other"}):
+        here = Erased()
+        here.rewrite(here.signed.keys, **changed)  # type: ignore[arg-type]
+        here.forge(was=["other", here.file.sha256], now=hashlib.sha256(here.body).hexdigest())
+        with pytest.raises(Tampered, match="no erasure has signed that"):
+            here.load()
+    here.forge(signature="not Base64")
+    with pytest.raises(Tampered, match="no erasure has signed that"):
+        here.load()
+
+
+def downgraded(live: Live, number: int) -> None:
+    """Change the record as an intruder would: no bundle, a run without one, another graph of the model."""
+    record = live.api.registry.versions.table.records[keys.version(MODEL, number)]
+    other = live.api.store.put(f"{MODEL}/runs/other/select_model/model.onnx", b"another graph")
+    record.body.update(bundle=None, run_id="other", onnx=other.model_dump())
+
+
+def test_a_version_of_a_signed_number_cannot_be_made_to_look_older_than_signatures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live = Live(monkeypatch)
+    downgraded(live, 2)
+    assert live.versions() == {1}
+    assert "versions of its number were signed" in live.api.log.getvalue()
+
+
+def test_what_was_registered_while_the_stack_had_no_key_is_served_when_it_has_one_again() -> None:
+    here = Signed()
+    versions = Registry(MemoryTable()).versions
+    signed, unsigned = here.version, here.version.model_copy(update={"bundle": None, "run_id": "without"})
+    for number, draft in enumerate((unsigned, signed, unsigned, unsigned, signed), 1):
+        versions.register(draft, f"content {number}")
+    assert versions.signed(MODEL).switched == [2, 3, 5]
+    for number, checked in enumerate(("unsigned", "signed", "unsigned", "unsigned", "signed"), 1):
+        assert check_version(versions.get(MODEL, number), here.store, here.keys) == checked
+    assert is_governed(keys.signed_versions(MODEL)), "its removal is found"
+    lost = versions.table.records[keys.version(MODEL, 5)]
+    lost.body.update(bundle=None, run_id="without")
+    with pytest.raises(Tampered, match="were signed"):
+        check_version(versions.get(MODEL, 5), here.store, here.keys)
+    assert "must_be_signed" not in versions.get(MODEL, 5).model_dump()
 
 
 def test_without_a_key_nothing_is_checked(signed: Signed) -> None:

@@ -20,7 +20,7 @@ from modelcycle.captured.manifest import Manifest, manifest_key
 from modelcycle.faults import Unknown
 from modelcycle.registry import Entry, Write, keys
 from modelcycle.registry.audit import CHAINED
-from modelcycle.registry.chain import entry_hash
+from modelcycle.registry.chain import entry_hash, name_of_record
 from modelcycle.seal import read_seal, seal_key
 from modelcycle.store import put_json
 from tests.fakes import MemoryKeys
@@ -403,12 +403,17 @@ def test_what_an_erasure_replaced_or_removed_is_checked_against_its_tombstones(w
     before = world.faults()
     world.overwrite("artifacts", onnx, b"without the person")
     world.place.s3.delete_object(Bucket="artifacts", Key=card)
+    was = hashlib.sha256(bodies[onnx]).hexdigest()
+    world.registry.erasures.rewrite(MODEL, "artifacts", onnx, was, now, 18)
     after, counts = world.faults(), world.verify().counts
+    other = hashlib.sha256(b"something else").hexdigest()
     world.overwrite("artifacts", onnx, b"something else")
+    world.registry.erasures.rewrite(MODEL, "artifacts", onnx, was, other, 14)  # readers would believe it
     changed = world.faults()
     assert set(before) == {f"s3://artifacts/{onnx}", f"s3://artifacts/{card}"}
     assert (after, counts["erased"]) == ({}, 2)
     assert "after an erasure" in changed[f"s3://artifacts/{onnx}"]
+    assert "no erasure of the audit trail has" in changed[f"ERASURE#{MODEL}|OBJECT#artifacts#{onnx}"]
 
 
 # captures and seals
@@ -467,6 +472,18 @@ def test_a_seal_of_a_day_to_come_is_named_and_is_not_the_newest(world: World) ->
     found = world.verify()
     assert any("has not ended" in what for where, what in found.faults if where.endswith("2099/01/01.json"))
     assert "the trail is sealed up to the end of 2026-03-11" in found.notes
+
+
+def test_a_version_that_was_made_to_look_older_than_signatures_is_named(world: World) -> None:
+    third = keys.version(MODEL, 3)
+    world.forge(third, bundle=None, run_id="another")
+    told = [fault.what for fault in world.verify().faults if fault.where == name_of_record(third)]
+    assert any("versions of its number were signed" in what for what in told)
+
+
+def test_so_is_the_removal_of_the_record_that_says_which_were_signed(world: World) -> None:
+    world.delete(keys.signed_versions(MODEL))
+    assert world.faults().keys() == {name_of_record(keys.signed_versions(MODEL))}
 
 
 def test_a_seal_with_another_signature_is_named(world: World) -> None:

@@ -24,7 +24,7 @@ from modelcycle.key_service import KmsKeys
 from modelcycle.logs import CloudWatchLogs
 from modelcycle.messages import Artifact
 from modelcycle.outages import Unreachable, outages_as_faults
-from modelcycle.registry import DynamoTable, Registry
+from modelcycle.registry import DynamoTable, Registry, Rewritten
 from modelcycle.store import MAX_OBJECT_BYTES, S3Store
 from modelcycle.workplace import Workplace
 
@@ -145,7 +145,7 @@ class Adapters:
             self._s3, self.environment.artifact_bucket, self._unreachable, replacement=self._replacement
         )
 
-    def _replacement(self, artifact: Artifact) -> Artifact | None:
+    def _replacement(self, artifact: Artifact) -> Rewritten | None:
         """Return what an erasure has made of an artifact; a function without a registry finds nothing."""
         return self.registry.erasures.replacement(artifact) if self.environment.registry_table else None
 

@@ -33,7 +33,20 @@ NOT_FOUND = frozenset({"NoSuchKey", "404", "NoSuchVersion"})
 NOT_FOUND_BY_HEAD = NOT_FOUND | {"403", "AccessDenied"}
 
 
-Replacement = Callable[[Artifact], Artifact | None]
+class Replaced(Protocol):
+    """What an erasure has made of an object; `Rewritten` of the registry is one."""
+
+    @property
+    def was(self) -> list[str]: ...
+    @property
+    def now(self) -> str | None: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def signature(self) -> str: ...
+
+
+Replacement = Callable[[Artifact], Replaced | None]
 
 
 class Listed(NamedTuple):
@@ -60,6 +73,10 @@ class Store(Protocol):
     @property
     def max_object_bytes(self) -> int:
         """The most that an object which is written may have."""
+
+    @property
+    def replacement(self) -> Replacement:
+        """Returns what an erasure has made of an artifact; `read` and `fetch` believe it, signed or not."""
 
     def put(self, key: str, body: bytes | Path) -> Artifact:
         """Write an object, of at most `max_object_bytes`; if the key exists, return the artifact that is there."""
@@ -208,7 +225,7 @@ class S3Store:
         if digest == artifact.sha256:
             return True
         replaced = self.replacement(artifact)
-        return replaced is not None and digest == replaced.sha256
+        return replaced is not None and digest == replaced.now
 
     def missing(self, artifacts: Sequence[Artifact]) -> list[Artifact]:
         if not artifacts:
@@ -234,7 +251,7 @@ class S3Store:
         if there == (artifact.bytes, artifact.sha256):
             return True
         replaced = self.replacement(artifact)
-        return replaced is not None and there == (replaced.bytes, replaced.sha256)
+        return replaced is not None and there == (replaced.bytes, replaced.now)
 
     def metadata(self, key: str, etag: str) -> dict[str, str]:
         """Return what an uploader has written beside an object; nothing if it was replaced or deleted since."""

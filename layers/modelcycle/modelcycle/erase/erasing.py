@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,8 @@ from modelcycle.erasing_store import ERASURE, ObjectVersion, S3ErasingStore
 from modelcycle.faults import BadPipeline, Unknown
 from modelcycle.key_service import KeyService
 from modelcycle.messages import Artifact, EraseObjectsRequest
-from modelcycle.registry import Registry
+from modelcycle.registry import Registry, Rewritten
+from modelcycle.signing import sign_rewritten
 from modelcycle.spec import Pipeline, parse
 
 Bucket = Literal["data", "artifacts"]
@@ -40,6 +41,7 @@ class Erasing:
     ) -> None:  # fmt: skip
         self.model, self.erasure = request.model, request.erasure
         self.erasing = request.phase == "erase"
+        self.signing = keys if keys is not None and keys.signs else None
         self.work, self.registry, self.engine, self.folder = work, registry, engine, folder
         self.stores = {"data": data, "artifacts": artifacts}
         self.known = work.known()
@@ -63,17 +65,25 @@ class Erasing:
         now = (sha256(target) if target is not None else None) if one.latest else live_now
         self.keep_tombstone(Tombstone(bucket=bucket, key=one.key, was=was, now=now))
         owner = Artifact(uri=f"s3://{store.bucket}/{one.key}", sha256=was, bytes=0).owner
+        sign = self._sign(f"s3://{store.bucket}/{one.key}") if bucket == "artifacts" else _unsigned
         size = target.stat().st_size if target is not None and one.latest else 0
         if one.latest and target is not None:
-            self.registry.erasures.rewrite(owner, store.bucket, one.key, was, now, size)
+            self.registry.erasures.rewrite(owner, store.bucket, one.key, was, now, size, sign=sign)
             kept = {name: value for name, value in metadata.items() if name != "sha256"}
             written = store.rewrite(one, target, kept | {ERASURE: self.erasure})
-            self.registry.erasures.rewrite(owner, store.bucket, one.key, was, now, size, etag=written.etag)
+            self.registry.erasures.rewrite(owner, store.bucket, one.key, was, now, size, written.etag, sign)
         elif one.latest:
             self.registry.erasures.rewrite(owner, store.bucket, one.key, was, None)
             store.hide(one.key)
         store.delete_version(one)
         return now
+
+    def _sign(self, uri: str) -> Callable[[Rewritten], str]:
+        """Return what signs that an object of a run gets other bytes: versions are made of such objects."""
+        keys = self.signing
+        if keys is None or f"/{self.model}/runs/" not in uri:
+            return _unsigned
+        return lambda rewritten: sign_rewritten(uri, rewritten, keys)
 
     @cached_property
     def erased_keys(self) -> set[str]:
@@ -121,6 +131,10 @@ class Erasing:
             return parse(self.stores["data"].latest(f"pipelines/{self.model}.yaml")[0])
         except (Unknown, BadPipeline):
             return None
+
+
+def _unsigned(rewritten: Rewritten) -> str:
+    return ""
 
 
 def sha256(path: Path) -> str:

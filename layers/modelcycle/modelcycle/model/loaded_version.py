@@ -11,7 +11,7 @@ from modelcycle.model.reader import Reader
 from modelcycle.model.scoring import Scorer
 from modelcycle.model.signature import Signature
 from modelcycle.registry import Version
-from modelcycle.signing import Checked, check_version
+from modelcycle.signing import Checked, check_version, read_signed
 from modelcycle.spec import Capture
 from modelcycle.store import Store
 
@@ -45,12 +45,12 @@ def load_version(version: Version, artifacts: Store, keys: KeyService) -> Loaded
 
     Raises
     ------
-    Tampered, Unknown, Transient, Throttled, Fault : see `check_version` and `Store.read`
+    Tampered, Unknown, Transient, Throttled, Fault : see `check_version` and `read_signed`
     """
     with ThreadPoolExecutor(2) as pool:  # side by side: each waits for another service
         checked = pool.submit(check_version, version, artifacts, keys)
-        onnx = pool.submit(artifacts.read, version.onnx)
-        signature = Signature.model_validate_json(artifacts.read(version.signature))
+        onnx = pool.submit(read_signed, version, version.onnx, artifacts, keys)
+        signature = Signature.model_validate_json(read_signed(version, version.signature, artifacts, keys))
         is_signed = checked.result()  # before a graph is loaded
         scorer = Scorer(signature, onnx.result())
     return LoadedVersion(version.version, signature, scorer, version.capture, version.run_id, is_signed)

@@ -19,7 +19,8 @@ def register(
 ) -> Registered:  # fmt: skip
     """Sign the model and give it the next version number. The same model keeps the number that it was given first.
 
-    If the artifacts of that first version are gone, it cannot be served any more, and the model gets a new number.
+    If the artifacts of that first version are gone, or the signature that it had, it cannot be served any more, and the
+    model gets a new number.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def register(
     lost: set[int] = set()  # versions of the same content whose artifacts are gone
 
     def is_intact(earlier: Version) -> bool:
-        if not artifacts.missing(earlier.essentials):
+        unsigned = earlier.must_be_signed and keys.signs  # nobody would load it
+        if not unsigned and not artifacts.missing(earlier.essentials):
             return True
         lost.add(earlier.version)
         return False

@@ -27,7 +27,7 @@ from modelcycle.registry.streams import Shard, Streams
 from modelcycle.registry.table import DynamoTable, Record, Table, Write
 from modelcycle.registry.transitions import Standing, State, not_allowed, state_in_words
 from modelcycle.registry.unit_of_work import UnitOfWork
-from modelcycle.registry.versions import ReferenceRows, Version, Versions
+from modelcycle.registry.versions import ReferenceRows, SignedNumbers, Version, Versions
 
 __all__ = [
     "Announcement",
@@ -69,6 +69,7 @@ __all__ = [
     "RunRecord",
     "Runs",
     "Shard",
+    "SignedNumbers",
     "Standing",
     "Standings",
     "StartedRun",

@@ -6,6 +6,7 @@ An artifact is found by the hash that a result or a version has on record. After
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -50,6 +51,7 @@ class Rewritten(BaseModel):
     was : the hashes (SHA-256) that the object had, oldest first
     now : the one that it has; None: it was deleted
     etag : of the object, for objects whose arrival starts something
+    signature : of all this but the ETag by the stack's key, in Base64; empty if the erasure has not signed it
     """
 
     model_config = ConfigDict(defer_build=True)
@@ -58,6 +60,11 @@ class Rewritten(BaseModel):
     now: str | None
     bytes: int = 0
     etag: str = ""
+    signature: str = ""
+
+    def is_the_same_change_as(self, other: Rewritten) -> bool:
+        """Return whether two say the same but for the ETag, so that the signature of one is one of the other."""
+        return (self.was, self.now, self.bytes) == (other.was, other.now, other.bytes)
 
 
 class LearnedFromErased(BaseModel):
@@ -146,19 +153,27 @@ class Erasures:
 
     @retry_when_raced
     def rewrite(
-        self, model: str, bucket: str, object_key: str, was: str, now: str | None, size: int = 0, etag: str = ""
-    ) -> None:
-        """Record that an object gets other bytes, or is deleted (`now` is None), before it does."""
+        self, model: str, bucket: str, object_key: str, was: str, now: str | None, size: int = 0, etag: str = "",
+        sign: Callable[[Rewritten], str] = lambda rewritten: "",
+    ) -> None:  # fmt: skip
+        """Record that an object gets other bytes, or is deleted (`now` is None), before it does.
+
+        Parameters
+        ----------
+        sign : returns the signature of the record
+        """
         key = keys.rewritten_object(model, bucket, object_key)
         record = self.table.get(*key)
         known = Rewritten.model_validate(record.body) if record else Rewritten(was=[], now=None)
         former = [*known.was, *([known.now] if known.now not in (None, now, was) else []), was]
         former = [sha for sha in dict.fromkeys(former) if sha != now][-MAX_FORMER:]
         found = Rewritten(was=former, now=now, bytes=size, etag=etag)
+        signed = known.signature if known.is_the_same_change_as(found) else ""
+        found = found.model_copy(update={"signature": signed or sign(found)})
         if record is None or found != known:
             self.table.write(Write(*key, found.model_dump(mode="json"), revision_of(record)))
 
-    def replacement(self, artifact: Artifact) -> Artifact | None:
+    def replacement(self, artifact: Artifact) -> Rewritten | None:
         """Return what an erasure has made of an artifact; None if none has, or it was deleted.
 
         Parameters
@@ -169,7 +184,7 @@ class Erasures:
         found = self.rewritten(artifact.owner, bucket, object_key)
         if found is None or found.now is None or artifact.sha256 not in found.was:
             return None
-        return Artifact(uri=artifact.uri, sha256=found.now, bytes=found.bytes)
+        return found
 
     def learned(self, model: str) -> dict[int, LearnedFromErased]:
         """Return the versions that have learned from rows which were erased later, by number."""

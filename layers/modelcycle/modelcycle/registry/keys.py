@@ -135,6 +135,11 @@ def version(model: str, number: int) -> Key:
     return _version(model, f"VERSION#{number:08d}")
 
 
+def signed_versions(model: str) -> Key:
+    """From which numbers on versions are signed."""
+    return _version(model, "SIGNED")
+
+
 def versions(model: str) -> Key:
     return _version(model, "VERSION#")
 
@@ -412,7 +417,7 @@ def decision_about_answers(version_number: int, at: datetime) -> str:
 # governed records: they change together with an audit entry, which holds their hash
 
 _GOVERNED = {
-    "VERSION": ("LATEST", "VERSION#", "CONTENT#"), "STATE": ("STATE#",), "ROUTE": ("ROUTE", "MOVE#"),
+    "VERSION": ("LATEST", "SIGNED", "VERSION#", "CONTENT#"), "STATE": ("STATE#",), "ROUTE": ("ROUTE", "MOVE#"),
     "APPROVAL": ("VERSION#",), "EVIDENCE": ("JUDGEMENT#",), "RUN": ("RUN#",), "RETRAINING": ("REQUEST#", "DECISION#"),
 }  # fmt: skip
 
@@ -475,6 +480,18 @@ def partitions(model: str) -> list[str]:
         "ERASURE", "EVENT", "AUDIT",
     )  # fmt: skip
     return [f"{kind}#{model}" for kind in kinds] + [f"RESULT#{step}#{model}" for step in STEPS]
+
+
+def object_of_rewriting(key: Key) -> tuple[str, str] | None:
+    """Return bucket and key of the object that a record of an erasure is about; None for another record.
+
+    >>> object_of_rewriting(rewritten_object("churn", "artifacts", "churn/runs/r1/a#1.json"))
+    ('artifacts', 'churn/runs/r1/a#1.json')
+    """
+    if not key.pk.startswith("ERASURE#") or not key.sk.startswith("OBJECT#"):
+        return None
+    bucket, _, object_key = key.sk.removeprefix("OBJECT#").partition("#")
+    return bucket, object_key
 
 
 def decision_to_erase(erasure_id: str) -> str:

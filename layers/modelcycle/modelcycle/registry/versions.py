@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from modelcycle.faults import Tampered, Unknown
 from modelcycle.messages import Artifact, Chain, ContractChange, foreign_names
@@ -54,6 +55,8 @@ class Version(BaseModel):
     figures : JSON: the figures of its run by name, against which policies are checked; None for older versions
     author : ARN of who started its run; None: nobody knows
     bundle : its signature by the stack's key; None if it was registered without one. `signature` is that of its columns
+    must_be_signed : whether it has no signature, and versions of its number were signed. Never stored: `Versions.get`
+        finds it in another record, see `SignedNumbers`
     """
 
     model: str
@@ -87,6 +90,7 @@ class Version(BaseModel):
     figures: Artifact | None = None
     author: str | None = None
     bundle: Artifact | None = None
+    must_be_signed: bool = Field(False, exclude=True)
 
     @property
     def judged(self) -> Artifact:
@@ -106,6 +110,28 @@ class Version(BaseModel):
         """
         content = hashlib.sha256(f"{self.onnx.sha256} {self.signature.sha256}".encode()).hexdigest()[:16]
         return f"{self.model}/staging/{self.version:08d}/{content}/answers.json"
+
+
+class SignedNumbers(BaseModel):
+    """Which versions of a model were signed when they were registered. It changes only with the stack's key.
+
+    It is not in the versions' own records: one that has lost its signature would say that it never had one.
+
+    Parameters
+    ----------
+    switched : from the first number on versions are signed, from the second on they are not, and so on
+    """
+
+    switched: list[int] = []
+
+    def __contains__(self, number: int) -> bool:
+        """Return whether the version of that number was signed.
+
+        >>> signed = SignedNumbers(switched=[3, 7])
+        >>> 2 in signed, 3 in signed, 6 in signed, 7 in signed
+        (False, True, True, False)
+        """
+        return bisect_right(self.switched, number) % 2 == 1
 
 
 class Versions:
@@ -161,6 +187,11 @@ class Versions:
             Write(*keys.state(model, number), standing.model_dump(mode="json")),
             Write(*keys.content(model, content), {"version": number}, revision_of(known)),
         )
+        record = self.table.get(*keys.signed_versions(model))
+        signed = SignedNumbers.model_validate(record.body) if record else SignedNumbers()
+        if (number in signed) != (version.bundle is not None):
+            switched = SignedNumbers(switched=[*signed.switched, number])
+            unit.put(Write(*keys.signed_versions(model), switched.model_dump(), revision_of(record)))
         if training_code:
             unit.put(Write(*keys.training_code(model, number), {"code": training_code}))
         change = version.contract_change
@@ -203,6 +234,8 @@ class Versions:
         if record is None:
             raise Unknown(f"{model} has no version {version}", model, f"`modelcycle show {model}` lists its versions")
         found = Version.model_validate(record.body)
+        if found.bundle is None:
+            found = found.model_copy(update={"must_be_signed": version in self.signed(model)})
         fields = foreign_names(found, model)
         if fields:  # `predict` may read the objects of every model
             raise Tampered(
@@ -217,6 +250,11 @@ class Versions:
         return int(record.body["version"]) if record else None
 
     def all(self, model: str, limit: int | None = None) -> list[Version]:
-        """Return the versions of a model, newest first."""
+        """Return the versions of a model, newest first, for lists: not to serve them."""
         records = self.table.query(*keys.versions(model), newest_first=True, limit=limit)
         return [Version.model_validate(record.body) for record in records]
+
+    def signed(self, model: str) -> SignedNumbers:
+        """Return which versions of a model were signed."""
+        record = self.table.get(*keys.signed_versions(model))
+        return SignedNumbers.model_validate(record.body) if record else SignedNumbers()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal, Protocol
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from modelcycle.faults import Tampered
 from modelcycle.key_service import KeyService
 from modelcycle.messages import Artifact
 from modelcycle.signing.bundle import MAX_BUNDLE_BYTES, Bundle, signed_bundle
+from modelcycle.signing.rewritten import is_signed_rewriting
 from modelcycle.signing.statement import Served, Statement
 from modelcycle.spec import Capture
 from modelcycle.store import Store
@@ -45,6 +47,14 @@ class Signable(Protocol):
     def pipeline(self) -> Artifact: ...
     @property
     def bundle(self) -> Artifact | None: ...
+    @property
+    def must_be_signed(self) -> bool: ...
+    @property
+    def profile(self) -> Artifact: ...
+    @property
+    def figures(self) -> Artifact | None: ...
+    @property
+    def author(self) -> str | None: ...
 
 
 def signed_files(version: Signable) -> dict[str, Artifact]:
@@ -92,7 +102,8 @@ def check_version(version: Signable, artifacts: Store, keys: KeyService) -> Chec
 
     Raises
     ------
-    Tampered : the signature is not of this key, or not of this version; or it is there and the record does not name it
+    Tampered : the signature is not of this key, or not of this version; or the record does not name it, though it is
+        there, or though versions of this number were signed
     Unknown : the object with the signature is gone
     Transient, Throttled, Fault : see `KeyService` and `Store`
     """
@@ -102,9 +113,30 @@ def check_version(version: Signable, artifacts: Store, keys: KeyService) -> Chec
         key = bundle_key(version.model, version.run_id)
         if artifacts.exists(key):
             raise _not_signed(version, "its record does not name the signature that its run has made", key)
+        if version.must_be_signed:
+            raise _not_signed(version, "it has no signature, and versions of its number were signed", key)
         return "unsigned"
     _check(version, artifacts.read(version.bundle), version.bundle.uri, keys)
     return "signed"
+
+
+def read_signed(version: Signable, artifact: Artifact, artifacts: Store, keys: KeyService) -> bytes:
+    """Return the bytes of a signed file: as they were signed, or as an erasure has left them, if it has signed that.
+
+    Raises
+    ------
+    Tampered : the object was changed
+    Unknown, Transient, Throttled, Fault : see `KeyService` and `Store`
+    """
+    body = artifacts.read(artifact)
+    if version.bundle is None or not keys.signs:
+        return body
+    digest = hashlib.sha256(body).hexdigest()
+    if digest != artifact.sha256 and not is_signed_rewriting(artifact, digest, artifacts.replacement(artifact), keys):
+        raise _not_signed(
+            version, "a record says that an erasure has changed its file, and no erasure has signed that", artifact.uri
+        )
+    return body
 
 
 def _check(version: Signable, body: bytes, where: str, keys: KeyService) -> None:
@@ -140,7 +172,10 @@ def _difference(signed: Statement, named: Statement) -> str:
 
 
 def _statement(version: Signable) -> Statement:
-    served = Served(model=version.model, run_id=version.run_id, capture=version.capture)
+    served = Served(
+        model=version.model, run_id=version.run_id, capture=version.capture, author=version.author,
+        profile=version.profile.sha256, figures=version.figures.sha256 if version.figures else None,
+    )  # fmt: skip
     return Statement.of(served, {name: artifact.sha256 for name, artifact in signed_files(version).items()})
 
 
@@ -148,6 +183,6 @@ def _not_signed(version: Signable, what: str, where: str) -> Tampered:
     name = f"version {version.version} of {version.model}" if version.version else version.model
     return Tampered(
         f"{name} is not loaded: {what}", where,
-        f"another version has to serve: `modelcycle rollback {version.model}`; if the stack has got another key, "
-        "deploy it with the earlier one (ExistingSigningKey)",
+        f"another version has to serve: `modelcycle rollback {version.model}`; run the model again to register it "
+        "anew; if the stack has got another key, deploy it with the earlier one (ExistingSigningKey)",
     )  # fmt: skip

@@ -47,11 +47,20 @@ class Serialization(_Part):
 
 
 class Served(_Part):
-    """What ModelCycle adds: which model and run the files are of, and how its answers are captured."""
+    """What ModelCycle adds: of which model and run the files are, what policies judge, and how answers are captured.
+
+    Parameters
+    ----------
+    author : ARN of who started the run; None: nobody knows
+    profile, figures : SHA-256 of what the training rows are like, and of the figures against which policies are checked
+    """
 
     model: str
     run_id: str
     capture: Capture
+    author: str | None
+    profile: str
+    figures: str | None
 
 
 class Predicate(_Part):
