@@ -140,6 +140,25 @@ def test_a_promotion_needs_the_approvals_of_the_policy_too(cycle: Cycle) -> None
     assert not cycle.flows.started and not cycle.audited("promote")
 
 
+def test_approvals_under_an_older_policy_are_counted_by_the_policy_of_now(cycle: Cycle) -> None:
+    role = "arn:aws:sts::123456789012:assumed-role/Approver/"
+    cycle.live()
+    with_policy(cycle, "approvals: {needed: 1}\n" + ALL)
+    own = waiting(cycle)
+    cycle.decide("approve", own, by=ANN)
+    with_policy(cycle, "approvals: {needed: 2, session_names: trusted}\n" + ALL)
+    shared = waiting(cycle)
+    for name in ("one", "two"):
+        cycle.decide("approve", shared, by=role + name)
+    assert cycle.step(shared, 0, moves=1).weight == 10
+    with_policy(cycle, "approvals: {needed: 2}\n" + ALL)
+    assert "version 3 has 1 of 2 approvals" in cycle.step(shared, 1, moves=2).held
+    with_policy(cycle, "approvals: {four_eyes: true}\n" + ALL)  # one is needed, because one was asked for
+    for again in (lambda: cycle.step(own, 0, moves=3), lambda: cycle.decide("promote", own, by=BOB)):
+        with pytest.raises(NotAllowed, match=r"version 2 has 0 of 1 approvals .*\(1 of its author or of one person tw"):
+            again()
+
+
 def test_a_rule_that_no_longer_holds_stops_approval_promotion_and_the_next_step(cycle: Cycle) -> None:
     cycle.live()
     version = waiting(cycle, accuracy=0.7)

@@ -57,7 +57,7 @@ def give_approval(decision: Decision, version: Version, standing: Standing, port
         version.version,
         approval,
         needed,
-        partial(is_same_person, trusted_sessions=has_trusted_sessions(policy)),
+        partial(is_same_person, trusted_sessions=policy.approvals.trusts_sessions),
     )
     if counted.complete:
         return True, SINGLE_USER if own_run else "" if version.author else NO_AUTHOR
@@ -86,12 +86,7 @@ def check_permission(
 
 def is_own_run(policy: Policy, version: Version, by: str) -> bool:
     """Return whether a person may be the one who started the run that made a version; False if nobody knows."""
-    return version.author is not None and is_same_person(version.author, by, has_trusted_sessions(policy))
-
-
-def has_trusted_sessions(policy: Policy) -> bool:
-    """Return whether two sessions of an IAM role are two people."""
-    return policy.approvals.session_names == "trusted"
+    return version.author is not None and is_same_person(version.author, by, policy.approvals.trusts_sessions)
 
 
 def check_bytes(version: Version, ports: Ports) -> None:

@@ -105,6 +105,11 @@ class Approvals(Section):
         " their names; chosen: whoever assumes the role chooses the name, so they count as one person",
     )
 
+    @property
+    def trusts_sessions(self) -> bool:
+        """Whether two sessions of an IAM role are two people."""
+        return self.session_names == "trusted"
+
 
 class Policy(Section):
     """What the models that it names have to meet, and who may decide about them."""
