@@ -66,6 +66,27 @@ def test_nobody_approves_their_own_run_unless_they_are_alone(cycle: Cycle) -> No
     assert cycle.decide("approve", alone, by=root).told == "you approved your own run: nobody else has access here"
 
 
+def test_who_started_the_run_that_asks_is_an_author_too(cycle: Cycle) -> None:
+    def asked(author: str | None) -> int:
+        version = cycle.staged(author=ANN)
+        cycle.registry.standings.move("m", version, "awaiting_approval", "run r2", author=author)
+        return version
+
+    by_bob = asked(BOB)
+    for policy, why in (("", "nobody approves their own run"), ("approvals: {four_eyes: true}\n" + ALL, "four eyes")):
+        if policy:
+            with_policy(cycle, policy)
+        for one in (ANN, BOB):
+            with pytest.raises(NotAllowed, match=why):
+                cycle.decide("approve", by_bob, by=one)
+    assert cycle.decide("approve", asked(None), by=BOB).told.startswith("1 of 2 approvals"), "nobody knows who asks"
+    with_policy(cycle, ALL)
+    cycle.decide("approve", by_bob, by=BOB)
+    with_policy(cycle, "approvals: {four_eyes: true}\n" + ALL)
+    with pytest.raises(NotAllowed, match="version 1 has 0 of 1 approvals"):
+        cycle.decide("promote", by_bob, by=CAT)
+
+
 def test_two_people_are_counted_once_each_however_often_they_approve(cycle: Cycle) -> None:
     with_policy(cycle, "approvals: {needed: 2}\n" + ALL)
     version = waiting(cycle)

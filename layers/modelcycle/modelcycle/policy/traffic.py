@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from modelcycle.faults import NotAllowed
-from modelcycle.policy.approvals import approvals_needed, evidence_of
+from modelcycle.policy.approvals import approvals_needed, authors_of, evidence_of
 from modelcycle.policy.check import broken, check
 from modelcycle.policy.figures import figures_of_version
 from modelcycle.policy.freezes import freeze_at
@@ -55,9 +56,9 @@ def _check_approvals(policy: Policy, version: Version, approved: Approved | None
             f"the approval of version {version.version} is void: what was approved is not what is registered", where,
             "run again and let the new version be approved; `modelcycle verify` finds what was changed",
         )  # fmt: skip
-    author = version.author or UNKNOWN
-    needed = approvals_needed(policy, author, asked=bool(given))
-    people = _approvers(policy, valid, author)
+    authors = authors_of(version, approved.asker if approved else None)
+    needed = approvals_needed(policy, *authors, asked=bool(given))
+    people = _approvers(policy, valid, authors)
     if len(people) < needed:
         uncounted = len(valid) - len(people)
         why = f" ({uncounted} of its author or of one person twice not counted)" if uncounted else ""
@@ -70,14 +71,15 @@ def _check_approvals(policy: Policy, version: Version, approved: Approved | None
         )  # fmt: skip
 
 
-def _approvers(policy: Policy, given: list[Approval], author: str) -> list[str]:
+def _approvers(policy: Policy, given: list[Approval], authors: Sequence[str]) -> list[str]:
     """Return the different people who have approved, as the policy of now tells them apart.
 
     It may be stricter than the one that they approved under.
     """
     found: list[str] = []
+    excluded = [author for author in authors if author != UNKNOWN] if policy.approvals.four_eyes else []
     for approval in given:
-        others = [*found, *([author] if policy.approvals.four_eyes and author != UNKNOWN else [])]
+        others = [*excluded, *found]
         if not any(is_same_person(one, approval.by, policy.approvals.trusts_sessions) for one in others):
             found.append(approval.by)
     return found
