@@ -45,6 +45,7 @@ CEDAR = "permissions: |\n  // who\n  permit (principal, action, resource);\n\n"
     (HEAD + CEDAR + '  forbid (principal, action == Action::"aprove", resource);\n', 8, "permissions: unrecognized"),
     (HEAD + CEDAR + '  forbid (principal in Group::"x", action, resource);\n', 8, "permissions: there is no group 'x'"),
     (HEAD + CEDAR + '  forbid (principal, action == Action::"rollback", resource);\n', 8, "permissions: a rollback"),
+    (HEAD + CEDAR + '  forbid (principal, action == Action::"erase", resource);\n', 8, "permissions: unrecognized"),
     (HEAD + CEDAR + "  forbid (principal action)\n", 8, "permissions: this is not Cedar: unexpected token"),
     (HEAD + CEDAR + "  forbid (principal, action, resource) when { principal.age > 3 };\n", 8, "permissions: attr"),
     (HEAD + "permissions: ''\n", 4, "permissions: nobody may do anything"),

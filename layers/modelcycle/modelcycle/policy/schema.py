@@ -17,8 +17,8 @@ MAX_EXPIRES_DAYS = 400
 MODEL_PATTERN = r"^[a-z0-9*?\[\]!-]{1,64}$"
 
 Tier = Literal["minimal", "limited", "high"]
-Action = Literal["approve", "reject", "promote", "register", "erase"]
-"""What permissions are about. A rollback is none of it: no policy can forbid to take traffic away."""
+Action = Literal["approve", "reject", "promote", "register"]
+"""What permissions are about. A rollback is none of it: no policy can forbid to take traffic away. An erasure is none: IAM decides."""
 
 ModelPattern = Annotated[str, StringConstraints(pattern=MODEL_PATTERN)]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
