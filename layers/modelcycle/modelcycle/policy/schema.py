@@ -18,7 +18,7 @@ MODEL_PATTERN = r"^[a-z0-9*?\[\]!-]{1,64}$"
 
 Tier = Literal["minimal", "limited", "high"]
 Action = Literal["approve", "reject", "promote", "register"]
-"""What permissions are about. A rollback is none of it: no policy can forbid to take traffic away. An erasure is none: IAM decides."""
+"""What permissions are about. No policy can forbid a rollback; IAM decides about erasures."""
 
 ModelPattern = Annotated[str, StringConstraints(pattern=MODEL_PATTERN)]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
