@@ -17,7 +17,6 @@ RUN = m.Run(
 
 @pytest.mark.parametrize(("message", "known"), [
     (m.Registered(version=1, created=True), "schema version created replaces contract_change"),
-    (m.Decided(model="m", decision="approve", version=1, route={1: 100}), "schema model decision version route note"),
     (
         m.Governed(decision="passed", rules=[], broken=[], card=ARTIFACT, lineage=ARTIFACT),
         "schema decision rules broken card lineage cached",

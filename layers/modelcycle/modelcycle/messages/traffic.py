@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -29,10 +28,8 @@ class Decided(Message):
     version: int | None
     route: dict[int, int] = Field(description="percent of traffic by version, after the decision")
     note: str = Field("", description="why nothing was changed; empty if something was")
-    told: str = Field("", description="what the person has to know besides", exclude_if=operator.not_)
-    waits: bool = Field(
-        False, description="the decision is on record, and another person has to decide too", exclude_if=operator.not_
-    )
+    told: str = Field("", description="what the person has to know besides")
+    waits: bool = Field(False, description="the decision is on record, and another person has to decide too")
 
 
 class ExpireRequest(Message):
