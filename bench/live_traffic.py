@@ -20,7 +20,7 @@ from modelcycle.messages import Artifact, DeployRequest, Judged, JudgeRequest
 from modelcycle.model.profile import ColumnProfile, Profile
 from modelcycle.model.routing import entity_key, version_for
 from modelcycle.model.signature import Signature
-from modelcycle.policy import deployed_shelf
+from modelcycle.policy import Shelf, deployed_shelf
 from modelcycle.registry import Registry, Version, keys
 from modelcycle.spec import Capture, Task
 from modelcycle.store import put_json
@@ -79,6 +79,7 @@ class LiveModel:
     registry: Registry = field(default_factory=lambda: Registry(MemoryTable()))
     data: MemoryStore = field(default_factory=lambda: MemoryStore("data"))
     artifacts: MemoryStore = field(default_factory=MemoryStore)
+    policies: Shelf = field(default_factory=deployed_shelf)
     now: datetime = START
     requests: int = 0
     answers: dict[int, int] = field(default_factory=lambda: {1: 0, 2: 0})
@@ -218,7 +219,8 @@ class LiveModel:
                 DeployRequest.from_event(message | {"rollout": ROLLOUT}),
                 registry=self.registry,
                 artifacts=self.artifacts,
-                policies=deployed_shelf(),
+                policies=self.policies,
+                now=self.now,
             )
             if deployed.overruled:
                 return "Overruled"
@@ -248,4 +250,7 @@ class LiveModel:
         """Judge the phase that a step began."""
         names = ("model", "version", "step", "actor", "why", "moves", "weight", "done")
         request = JudgeRequest.from_event({name: state[name] for name in names} | {"rollout": ROLLOUT})
-        return judge(request, data=self.data, artifacts=self.artifacts, registry=self.registry, now=self.now)
+        return judge(
+            request, data=self.data, artifacts=self.artifacts, registry=self.registry, policies=self.policies,
+            now=self.now,
+        )  # fmt: skip

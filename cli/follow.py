@@ -121,10 +121,12 @@ def _trials(place: Place, model: str, arn: str, step: Step) -> tuple[int, int] |
 
 
 def _add_version(place: Place, model: str, step: Step) -> None:
-    """Add the hashes of a new version's data and code to the results of `register`."""
+    """Add the hashes of a new version's data and code, and whether it is signed, to the results of `register`."""
     if step.name == "register" and step.status != "failed":
         version = place.registry.versions.get(model, step.results["register"]["version"])
-        step.results["version"] = {"data": version.data, "code": version.code}
+        step.results["version"] = {
+            "data": version.data, "code": version.code, "signed": version.bundle is not None,
+        }  # fmt: skip
 
 
 def _add_decide(place: Place, arn: str, step: Step) -> None:

@@ -22,6 +22,8 @@ from modelcycle.policy import (
     Policy,
     Shelf,
     approvals_needed,
+    asker_of,
+    authors_of,
     check,
     check_traffic,
     finite,
@@ -159,13 +161,14 @@ def _waiting(place: Place, model: str, applies: Policy, now: datetime) -> list[W
     for version, standing in sorted(registry.standings.all(model).items()):
         if standing.state != "awaiting_approval":
             continue
-        author = registry.versions.get(model, version).author or UNKNOWN
+        record = registry.versions.get(model, version)
+        asker = asker_of(record, standing)
         approved = registry.approvals.since_asked(model, version)
         found.append(Waiting(
-            version=version, asked_at=standing.at, author=author,
+            version=version, asked_at=standing.at, author=record.author or UNKNOWN, asker=asker,
             by=[one.by for one in approved.given] if approved else [],
             expires_at=standing.at + timedelta(days=applies.approvals.expires_days),
-            needed=approvals_needed(applies, author, asked=True),
+            needed=approvals_needed(applies, *authors_of(record, asker), asked=True),
         ))  # fmt: skip
     return found
 

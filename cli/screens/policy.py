@@ -21,6 +21,7 @@ class Waiting(NamedTuple):
     Parameters
     ----------
     author : ARN of who started its run, or `unknown`
+    asker : ARN of who started the run that asks, or `unknown`; another one if an earlier run made the same version
     by : ARNs of who has approved it so far
     needed : approvals by different people
     """
@@ -29,6 +30,7 @@ class Waiting(NamedTuple):
     asked_at: datetime
     expires_at: datetime
     author: str
+    asker: str
     by: list[str]
     needed: int
 
@@ -115,7 +117,7 @@ def _waiting(model: str, waiting: Sequence[Waiting]) -> list[str]:
     rows = [
         [
             f"{model}:{one.version}", f"{len(one.by)} of {one.needed}", ", ".join(person(by) for by in one.by),
-            person(one.author), minute(one.expires_at),
+            ", ".join(person(author) for author in dict.fromkeys((one.author, one.asker))), minute(one.expires_at),
         ]
         for one in waiting
     ]  # fmt: skip

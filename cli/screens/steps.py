@@ -263,10 +263,11 @@ def _register(results: Results) -> Figures:
     if registered.replaces is not None:
         hashes.append(f"the same model as version {registered.replaces}, whose artifacts or signature are gone")
     parts = [f"version {registered.version}", *hashes, *([] if registered.created else ["registered before"])]
-    parts += ["signed"] if registered.signed else []
+    signed = version["signed"] if version else None
+    parts += ["signed"] if signed else []
     change = registered.contract_change
     sentences = [change.what, change.who] if change else []
-    return Figures(parts, sentences if registered.signed else [*sentences, NOT_SIGNED])
+    return Figures(parts, [*sentences, NOT_SIGNED] if signed is False else sentences)
 
 
 def _stage(results: Results) -> Figures:

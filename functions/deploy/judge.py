@@ -14,4 +14,4 @@ from modelcycle.observability import Metric, observed
 )
 def handler(request: JudgeRequest) -> Judged:
     aws = adapters()
-    return judge(request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry)
+    return judge(request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, policies=aws.policies)

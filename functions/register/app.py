@@ -6,7 +6,7 @@ from modelcycle.observability import observed
 from modelcycle.register import register
 
 
-@observed("register", RegisterRequest.from_event, log=["version", "replaces", "signed"])
+@observed("register", RegisterRequest.from_event, log=["version", "replaces"])
 def handler(request: RegisterRequest) -> Registered:
     aws = adapters()
     trained = aws.environment.training_code

@@ -66,6 +66,27 @@ def test_nobody_approves_their_own_run_unless_they_are_alone(cycle: Cycle) -> No
     assert cycle.decide("approve", alone, by=root).told == "you approved your own run: nobody else has access here"
 
 
+def test_who_started_the_run_that_asks_is_an_author_too(cycle: Cycle) -> None:
+    def asked(author: str | None) -> int:
+        version = cycle.staged(author=ANN)
+        cycle.registry.standings.move("m", version, "awaiting_approval", "run r2", author=author)
+        return version
+
+    by_bob = asked(BOB)
+    for policy, why in (("", "nobody approves their own run"), ("approvals: {four_eyes: true}\n" + ALL, "four eyes")):
+        if policy:
+            with_policy(cycle, policy)
+        for one in (ANN, BOB):
+            with pytest.raises(NotAllowed, match=why):
+                cycle.decide("approve", by_bob, by=one)
+    assert cycle.decide("approve", asked(None), by=BOB).told.startswith("1 of 2 approvals"), "nobody knows who asks"
+    with_policy(cycle, ALL)
+    cycle.decide("approve", by_bob, by=BOB)
+    with_policy(cycle, "approvals: {four_eyes: true}\n" + ALL)
+    with pytest.raises(NotAllowed, match="version 1 has 0 of 1 approvals"):
+        cycle.decide("promote", by_bob, by=CAT)
+
+
 def test_two_people_are_counted_once_each_however_often_they_approve(cycle: Cycle) -> None:
     with_policy(cycle, "approvals: {needed: 2}\n" + ALL)
     version = waiting(cycle)
@@ -138,6 +159,25 @@ def test_a_promotion_needs_the_approvals_of_the_policy_too(cycle: Cycle) -> None
     with pytest.raises(NotAllowed, match="version 2 has 0 of 1 approvals"):
         cycle.decide("promote", version, by=BOB)
     assert not cycle.flows.started and not cycle.audited("promote")
+
+
+def test_approvals_under_an_older_policy_are_counted_by_the_policy_of_now(cycle: Cycle) -> None:
+    role = "arn:aws:sts::123456789012:assumed-role/Approver/"
+    cycle.live()
+    with_policy(cycle, "approvals: {needed: 1}\n" + ALL)
+    own = waiting(cycle)
+    cycle.decide("approve", own, by=ANN)
+    with_policy(cycle, "approvals: {needed: 2, session_names: trusted}\n" + ALL)
+    shared = waiting(cycle)
+    for name in ("one", "two"):
+        cycle.decide("approve", shared, by=role + name)
+    assert cycle.step(shared, 0, moves=1).weight == 10
+    with_policy(cycle, "approvals: {needed: 2}\n" + ALL)
+    assert "version 3 has 1 of 2 approvals" in cycle.step(shared, 1, moves=2).held
+    with_policy(cycle, "approvals: {four_eyes: true}\n" + ALL)  # one is needed, because one was asked for
+    for again in (lambda: cycle.step(own, 0, moves=3), lambda: cycle.decide("promote", own, by=BOB)):
+        with pytest.raises(NotAllowed, match=r"version 2 has 0 of 1 approvals .*\(1 of its author or of one person tw"):
+            again()
 
 
 def test_a_rule_that_no_longer_holds_stops_approval_promotion_and_the_next_step(cycle: Cycle) -> None:

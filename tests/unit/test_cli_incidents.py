@@ -34,6 +34,13 @@ class Retrain:
         )
 
 
+class Sts:
+    """Tells who calls."""
+
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Arn": "arn:aws:iam::123456789012:user/ann"}
+
+
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     made = Cloud()
@@ -46,7 +53,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 def answers(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, failed: bool = False, **answer: Any) -> Retrain:
     function = Retrain({"schema": 1, "kind": "RetrainingRequested"} | answer, failed)
-    monkeypatch.setattr(cloud, "client", lambda service, **settings: {"lambda": function}.get(service))
+    monkeypatch.setattr(cloud, "client", lambda service, **settings: {"lambda": function, "sts": Sts()}.get(service))
     return function
 
 

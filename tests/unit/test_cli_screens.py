@@ -58,7 +58,7 @@ RESULTS: dict[str, m.Message] = {
     "govern": m.Governed(
         decision="passed", rules=[m.Rule(name="a", holds=True)] * 6, broken=[], card=ARTIFACT, lineage=ARTIFACT
     ),
-    "register": m.Registered(version=1, created=True, signed=True),
+    "register": m.Registered(version=1, created=True),
     "stage": m.Staged(
         verdict="passed", reasons=[], rows=200, p50_ms=1.21, p99_ms=2.94, differences=0, approval=False, report=ARTIFACT
     ),
@@ -83,7 +83,10 @@ GOLDEN = {
 
 def results() -> dict[str, Any]:
     wired: dict[str, Any] = {key: message.wire() for key, message in RESULTS.items()}
-    return wired | {"version": {"data": "9c41aa00ff", "code": "4ad1bb00ff"}, "route": {"weights": {"7": 90, "8": 10}}}
+    return wired | {
+        "version": {"data": "9c41aa00ff", "code": "4ad1bb00ff", "signed": True},
+        "route": {"weights": {"7": 90, "8": 10}},
+    }
 
 
 def step(name: str, **changes: Any) -> Step:
@@ -102,8 +105,9 @@ def test_each_step_shows_its_figures(name: str) -> None:
 
 
 def test_a_version_without_a_signature_is_told() -> None:
-    shown = steps.figures(step("register", register=m.Registered(version=1, created=True).wire()))
-    assert list(shown.sentences) == [steps.NOT_SIGNED]
+    version = {"data": "9c41aa00ff", "code": "4ad1bb00ff", "signed": False}
+    registered = m.Registered(version=1, created=True).wire()
+    assert list(steps.figures(step("register", register=registered, version=version)).sentences) == [steps.NOT_SIGNED]
 
 
 def test_a_line_breaks_only_between_parts() -> None:

@@ -14,7 +14,7 @@ from bench.live_traffic import MODEL, ROLLOUT, Behaviour, LiveModel
 from modelcycle.deploy import deploy, withdraw
 from modelcycle.faults import Raced
 from modelcycle.messages import DeployRequest, Judged, RolloutEnded
-from modelcycle.policy import deployed_shelf
+from modelcycle.policy import Shelf, deployed_shelf, parse_policy
 from modelcycle.registry import Write
 from modelcycle.store import Listed
 from tests.fakes import MemoryTable
@@ -83,6 +83,57 @@ def test_an_equal_challenger_goes_live(more: dict[str, Any]) -> None:
     model = live(**more)
     assert model.roll_out() == "Finished" and weights(model) == {2: 100}
     assert model.judged[-1].verdict == "proceed" and model.answers[2] >= 200
+
+
+@pytest.mark.parametrize("begins", ["before the judge has decided", "between its decision and the step"])
+@pytest.mark.parametrize("shadow", [False, True])
+def test_in_a_freeze_no_step_follows_and_a_version_that_turns_worse_is_still_rolled_back(
+    begins: str, shadow: bool
+) -> None:
+    model = live(rollout=CANARY | {"shadow": shadow}, requests_per_minute=100 if shadow else 400)
+    state = begin(model)
+    if begins == "between its decision and the step":
+        model.serve(timedelta(minutes=11))
+        assert model.look(state).verdict == "proceed"
+    days = f"from: {model.now:%Y-%m-%d}, until: {model.now + timedelta(days=3):%Y-%m-%d}"
+    text = f"{{name: ab, version: 1, models: [m], freeze: [{{name: the sales, {days}}}]}}"
+    model.policies = Shelf({"a.yaml": parse_policy(text)})
+    if begins == "between its decision and the step":
+        message = {name: state[name] for name in ("model", "version", "step", "actor", "why", "moves")}
+        request = DeployRequest.from_event(message | {"rollout": ROLLOUT})
+        held = deploy(
+            request, registry=model.registry, artifacts=model.artifacts, policies=model.policies, now=model.now
+        )
+        assert (held.judged, held.look_seconds, held.moves, held.weight) == (True, 300, 2, 0 if shadow else 10)
+        state = held.wire()
+    model.serve(timedelta(minutes=11))
+    judged = model.look(state)
+    assert judged.verdict == "hold" and judged.reason.startswith("the sales: no version gets more traffic until")
+    assert 0 < judged.wait_seconds <= 3600 and "nothing is worse" in judged.reason and not judged.overdue
+    kept = model.policies
+    model.policies = deployed_shelf()
+    if begins == "between its decision and the step":
+        assert model.look(state).verdict == "proceed", "after the freeze"
+    model.policies = kept
+    model.behaviours[2] = Behaviour(errors=1.0, bias=6)  # the simulation fails no shadow
+    model.serve(timedelta(minutes=20))
+    assert model.look(state).verdict == "roll_back" and weights(model) == {1: 100}
+    assert model.look(state).verdict == "roll_back" and model.registry.routes.get(MODEL).moves == 3, "delivered twice"
+    assert model.registry.standings.get(MODEL, 2).state == "rolled_back"
+
+
+def test_a_freeze_does_not_prolong_the_watch_of_a_version_with_all_the_traffic() -> None:
+    model = live(rollout={"steps": [100], "watch_minutes": 20})
+    state = begin(model)
+    model.policies = Shelf(
+        {
+            "a.yaml": parse_policy(
+                "{name: ab, version: 1, models: [m], freeze: [{name: x, from: 2020-01-01, until: 2099-01-01}]}"
+            )
+        }
+    )
+    model.serve(timedelta(minutes=21))
+    assert model.look(state).verdict == "proceed"
 
 
 def test_all_at_once_asks_no_judge() -> None:

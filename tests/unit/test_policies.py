@@ -45,6 +45,7 @@ CEDAR = "permissions: |\n  // who\n  permit (principal, action, resource);\n\n"
     (HEAD + CEDAR + '  forbid (principal, action == Action::"aprove", resource);\n', 8, "permissions: unrecognized"),
     (HEAD + CEDAR + '  forbid (principal in Group::"x", action, resource);\n', 8, "permissions: there is no group 'x'"),
     (HEAD + CEDAR + '  forbid (principal, action == Action::"rollback", resource);\n', 8, "permissions: a rollback"),
+    (HEAD + CEDAR + '  forbid (principal, action == Action::"erase", resource);\n', 8, "permissions: unrecognized"),
     (HEAD + CEDAR + "  forbid (principal action)\n", 8, "permissions: this is not Cedar: unexpected token"),
     (HEAD + CEDAR + "  forbid (principal, action, resource) when { principal.age > 3 };\n", 8, "permissions: attr"),
     (HEAD + "permissions: ''\n", 4, "permissions: nobody may do anything"),
@@ -130,6 +131,12 @@ def test_evidence_that_nobody_has_is_named_with_what_to_do() -> None:
     ("arn:aws:sts::1:assumed-role/A/ann", "arn:aws:sts::2:assumed-role/A/bob", False, False),
     (f"{SSO}/ann", f"{SSO}/bob", False, False),
     ("unknown", "unknown", False, True), ("unknown", ANN, False, False),
+    (ANN, "arn:aws:sts::123456789012:assumed-role/A/ann", True, True),
+    ("arn:aws:iam::123456789012:user/staff/Ann", "arn:aws:sts::123456789012:assumed-role/A/ann", False, True),
+    (ANN, "arn:aws:sts::123456789012:assumed-role/ann/bob", False, False),
+    (ANN, "arn:aws:sts::123456789012:federated-user/bob", True, True),
+    (ANN, "arn:aws:sts::1:federated-user/bob", False, False),
+    ("arn:aws:iam::1:root", "arn:aws:iam::2:root", False, False),
 ])  # fmt: skip
 def test_two_sessions_of_a_role_prove_no_second_person(one: str, other: str, trusted: bool, same: bool) -> None:
     assert is_same_person(one, other, trusted) is same is is_same_person(other, one, trusted)

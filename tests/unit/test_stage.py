@@ -278,7 +278,9 @@ def test_a_retired_version_that_is_made_again_waits_for_approval_if_the_pipeline
     first.registry.routes.promote(MODEL, other, 100, "run r1")
     assert first.state == "retired"
     second = Registered(run_id="r2", before=first, approval={"required": True})
-    assert second.stage().approval and second.state == "awaiting_approval"
+    assert second.stage(author="ann").approval and second.state == "awaiting_approval"
+    asked = second.registry.standings.get(MODEL, second.version)
+    assert (asked.by, asked.author) == ("run r2", "ann"), "not who started the run that made it"
 
 
 ASK = ("income: 10.0 % of the values are not numbers", "too few rows")

@@ -9,7 +9,7 @@ import numpy as np
 
 from modelcycle.cells.reading import Reading
 from modelcycle.deploy.comparisons import Comparison, Usual, compare
-from modelcycle.deploy.phase import Phase, phase_of
+from modelcycle.deploy.phase import MIN_PAUSE_SECONDS, Phase, phase_of
 from modelcycle.deploy.samples import Arms, Array, Samples, gather
 from modelcycle.deploy.verdict import decide
 from modelcycle.faults import Tampered, Unknown
@@ -17,6 +17,8 @@ from modelcycle.messages import Finding, Judged, JudgeRequest
 from modelcycle.model.distances import class_distance, number_distance
 from modelcycle.model.profile import Profile
 from modelcycle.model.signature import Signature
+from modelcycle.policy import Shelf, frozen
+from modelcycle.policy.freezes import MAX_WAIT
 from modelcycle.registry import Move, Registry, Version
 from modelcycle.spec import parse
 from modelcycle.store import Store, read_json
@@ -28,26 +30,34 @@ BEFORE_HOURS = 24  # of the champion's answers before a version got all the traf
 
 
 def judge(
-    request: JudgeRequest, *, data: Store, artifacts: Store, registry: Registry, now: datetime | None = None
-) -> Judged:
+    request: JudgeRequest, *, data: Store, artifacts: Store, registry: Registry, policies: Shelf,
+    now: datetime | None = None,
+) -> Judged:  # fmt: skip
     """Compare a version with the champion on captured requests: proceed, hold, or roll back.
 
     A rollback is one conditional move back to what was there before the rollout, in one transaction with the judgement.
     After any later move than the last one that the rollout knows, nothing is judged: others have decided. Idempotent: a
     decision that is on record is returned.
 
+    In a freeze no step follows, but the version goes on answering: the judge then holds where it would proceed, and
+    keeps looking, so that it can still roll back. That is so too if it has said `proceed` just before the freeze.
+
     Parameters
     ----------
     data : the bucket with captures and outcomes
     artifacts : the bucket with the version's pipeline file, signature, profile and validation report
+    policies : that are deployed
     now : the time of the look; by default the present
 
     Raises
     ------
     Unknown : no such version
     """
+    now = (now or datetime.now(UTC)).astimezone(UTC)
+    # nothing follows once a version has all the traffic: a freeze does not prolong that watch
+    held = None if request.done else frozen(policies.policy_of(request.model), request.actor, now)
     recorded = _on_record(request, registry)
-    if recorded is not None:
+    if recorded is not None and (recorded.verdict != "proceed" or held is None):
         return recorded
     number = registry.routes.get(request.model).moves
     move = registry.routes.move(request.model, number)
@@ -55,7 +65,6 @@ def judge(
         return _answer(request, "overruled", OTHERS_MOVED, [], 0)
     version = registry.versions.get(request.model, request.version)
     pipeline = parse(artifacts.read(version.pipeline))
-    now = (now or datetime.now(UTC)).astimezone(UTC)
     phase = phase_of(pipeline.rollout, move, request.version, now)
     if phase is None:
         return _answer(request, "proceed", "there is no other version to compare with", [], 0)
@@ -72,7 +81,11 @@ def judge(
     findings = [comparison.finding for comparison in comparisons]
     judged = _answer(request, verdict.verdict, reason, findings, phase.pause(), verdict.overdue)
     judged = judged.model_copy(update={"run_id": version.run_id})
-    return _carry_out(judged, verdict.final, phase.pause(), registry)
+    if held is not None and judged.verdict == "proceed":
+        judged = _held(judged, *held, phase, now)
+    if recorded is not None and judged.verdict == "hold":
+        return judged  # `proceed` stays on record, and counts after the freeze
+    return _carry_out(judged, verdict.final, phase.pause(), registry, recorded)
 
 
 def _on_record(request: JudgeRequest, registry: Registry) -> Judged | None:
@@ -83,7 +96,14 @@ def _on_record(request: JudgeRequest, registry: Registry) -> Judged | None:
     return known.judged if known is not None and known.is_decided else None
 
 
-def _carry_out(judged: Judged, final: bool, pause: int, registry: Registry) -> Judged:
+def _held(judged: Judged, why: str, ends: datetime, phase: Phase, now: datetime) -> Judged:
+    """Return a hold in place of `proceed`, until the next look in the freeze or its end."""
+    seconds = min((ends - now).total_seconds(), MAX_WAIT.total_seconds(), phase.pause())
+    update = {"verdict": "hold", "reason": f"{why}; {judged.reason}"}
+    return judged.model_copy(update=update | {"wait_seconds": max(MIN_PAUSE_SECONDS, round(seconds))})
+
+
+def _carry_out(judged: Judged, final: bool, pause: int, registry: Registry, recorded: Judged | None) -> Judged:
     """Record the judgement; a rollback with the move that it makes.
 
     A rollback without a version that may serve instead moves nothing: the rollout then waits for a person.
@@ -92,11 +112,12 @@ def _carry_out(judged: Judged, final: bool, pause: int, registry: Registry) -> J
     ----------
     final : whether no later run may stage the version again
     pause : seconds to the next look at a rollout that waits
+    recorded : a `proceed` that a freeze has held up, which a rollback replaces
     """
     if judged.verdict != "roll_back":
         return registry.judgements.keep(judged)
     earlier, write = registry.judgements.write(judged)
-    if earlier is not None and earlier.is_decided:
+    if earlier is not None and earlier.is_decided and earlier.judged != recorded:
         return earlier.judged
     # whichever rollout gave the version its share: this one knows the route's last move, and continues from it
     moved = registry.routes.withdraw(
@@ -107,7 +128,7 @@ def _carry_out(judged: Judged, final: bool, pause: int, registry: Registry) -> J
     if moved:
         return judged
     decided = registry.judgements.get(judged.model, judged.rollout, judged.step, judged.moves or 0)
-    if decided is not None and decided.is_decided:  # another delivery was faster
+    if decided is not None and decided.is_decided and decided.judged != recorded:  # another delivery was faster
         return decided.judged
     last = registry.routes.move(judged.model, registry.routes.get(judged.model).moves)
     if last is not None and last.number == judged.moves and last.rolls_out(judged.version):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from modelcycle.deploy.phase import is_judged
 from modelcycle.faults import NotAllowed
 from modelcycle.messages import Deployed, DeployRequest
 from modelcycle.policy import Policy, Shelf, check_traffic, frozen
 from modelcycle.policy.freezes import MAX_WAIT
 from modelcycle.registry import Entry, Registry, Version, keys
+from modelcycle.spec import parse
 from modelcycle.store import Store
 
 MIN_WAIT_SECONDS = 10
+LOOK_SECONDS = 300  # from a step that a freeze holds up to the next judgement
 
 
 def stopped_by_policy(
@@ -38,10 +41,20 @@ def stopped_by_policy(
         return None
     why, ends = held
     _record(request, policy, "frozen", why, registry)
-    seconds = min((ends - now).total_seconds(), MAX_WAIT.total_seconds())
-    return _answer(
-        request, version, weight, done=False, wait_seconds=max(MIN_WAIT_SECONDS, round(seconds)), held=why
-    )  # fmt: skip
+    seconds = max(MIN_WAIT_SECONDS, round(min((ends - now).total_seconds(), MAX_WAIT.total_seconds())))
+    answer = _answer(request, version, weight, done=False, wait_seconds=seconds, held=why)
+    if not _answers(request, version, registry, artifacts):
+        return answer
+    return answer.model_copy(update={"judged": True, "look_seconds": min(seconds, LOOK_SECONDS)})
+
+
+def _answers(request: DeployRequest, version: Version, registry: Registry, artifacts: Store) -> bool:
+    """Return whether this rollout has given the version a share, or made it the shadow: the judge then looks on."""
+    route = registry.routes.get(request.model)
+    move = registry.routes.move(request.model, route.moves)
+    if not request.rollout or move is None or move.rollout != request.rollout or not move.rolls_out(request.version):
+        return False
+    return is_judged(parse(artifacts.read(version.pipeline)).rollout, move, request.version)
 
 
 def _withdrawn(

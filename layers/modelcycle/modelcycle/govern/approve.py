@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,6 +17,8 @@ from modelcycle.policy import (
     Action,
     Policy,
     approvals_needed,
+    asker_of,
+    authors_of,
     check_traffic,
     evidence_of,
     frozen,
@@ -36,45 +39,54 @@ def give_approval(decision: Decision, version: Version, standing: Standing, port
     NotAllowed : the policy forbids it, the request has expired, or the version's bytes are not those registered
     """
     policy = ports.policies.policy_of(decision.model)
-    author, where = version.author or UNKNOWN, f"{decision.model}:{version.version}"
+    asker, where = asker_of(version, standing), f"{decision.model}:{version.version}"
+    authors = authors_of(version, asker)
     _check_not_expired(policy, version, standing, ports)
     check_bytes(version, ports)
     check_traffic_but_approvals(policy, version, ports)
-    own_run = is_own_run(policy, version, decision.by)
+    own_run = is_own_run(policy, authors, decision.by)
     if own_run and policy.approvals.four_eyes:
         raise NotAllowed(
-            f"you started the run that made version {version.version}: {policy.title} asks for four eyes", where,
+            f"you started a run that made version {version.version}: {policy.title} asks for four eyes", where,
             "another person has to approve it",
         )  # fmt: skip
     earlier = ports.registry.approvals.since_asked(decision.model, version.version)
     evidence = evidence_of(version)
     given = [] if earlier is None else [one for one in earlier.valid(evidence) if one.by != decision.by]
-    check_permission(policy, "approve", decision, version, ports, own_run=own_run, approvals=len(given))
-    needed = approvals_needed(policy, author, asked=True)
+    check_permission(policy, "approve", decision, version, ports, authors=authors, approvals=len(given))
+    needed = approvals_needed(policy, *authors, asked=True)
     approval = Approval(by=decision.by, why=decision.why, evidence=evidence, policy=policy.sha)
     counted = ports.registry.approvals.give(
         decision.model,
         version.version,
         approval,
         needed,
-        partial(is_same_person, trusted_sessions=has_trusted_sessions(policy)),
+        partial(is_same_person, trusted_sessions=policy.approvals.trusts_sessions),
+        asker,
     )
     if counted.complete:
-        return True, SINGLE_USER if own_run else "" if version.author else NO_AUTHOR
-    return False, _missing(counted.approvals, needed, counted.repeated, policy, author)
+        return True, SINGLE_USER if own_run else NO_AUTHOR if UNKNOWN in authors else ""
+    return False, _missing(counted.approvals, needed, counted.repeated, policy, authors)
 
 
 def check_permission(
     policy: Policy, action: Action, decision: Decision, version: Version, ports: Ports, *,
-    own_run: bool | None = None, approvals: int = 0,
+    authors: Sequence[str] = (), approvals: int = 0,
 ) -> None:  # fmt: skip
-    """Raise NotAllowed if the permissions of the policy forbid a person to do something with a version."""
+    """Raise NotAllowed if the permissions of the policy forbid a person to do something with a version.
+
+    Parameters
+    ----------
+    authors : who started the runs that made it and that asked; by default those on record
+    approvals : of others, so far
+    """
     from modelcycle.policy.permissions import Circumstances, refusal  # loads Cedar
 
-    if own_run is None:
-        own_run = is_own_run(policy, version, decision.by)
+    if not authors:
+        approved = ports.registry.approvals.get(version.model, version.version)
+        authors = authors_of(version, approved.asker if approved else None)
     circumstances = Circumstances(
-        own_run=own_run, author_known=bool(version.author), approvals=approvals,
+        own_run=is_own_run(policy, authors, decision.by), author_known=UNKNOWN not in authors, approvals=approvals,
         frozen=frozen(policy, decision.by) is not None,
     )  # fmt: skip
     why = refusal(policy, action, person_of(decision.by, ports.local), decision.model, circumstances)
@@ -84,14 +96,9 @@ def check_permission(
         )
 
 
-def is_own_run(policy: Policy, version: Version, by: str) -> bool:
-    """Return whether a person may be the one who started the run that made a version; False if nobody knows."""
-    return version.author is not None and is_same_person(version.author, by, has_trusted_sessions(policy))
-
-
-def has_trusted_sessions(policy: Policy) -> bool:
-    """Return whether two sessions of an IAM role are two people."""
-    return policy.approvals.session_names == "trusted"
+def is_own_run(policy: Policy, authors: Sequence[str], by: str) -> bool:
+    """Return whether a person may be one of those who started a version's runs; False if nobody knows."""
+    return any(author != UNKNOWN and is_same_person(author, by, policy.approvals.trusts_sessions) for author in authors)
 
 
 def check_bytes(version: Version, ports: Ports) -> None:
@@ -140,8 +147,8 @@ def _approved_artifacts(version: Version) -> tuple[Artifact, ...]:
     return (*version.essentials, version.card, *([version.figures] if version.figures else []))
 
 
-def _missing(count: int, needed: int, repeated: bool, policy: Policy, author: str) -> str:
+def _missing(count: int, needed: int, repeated: bool, policy: Policy, authors: Sequence[str]) -> str:
     given = "you approved it before: " if repeated else ""
-    unknown = policy.approvals.four_eyes and author == UNKNOWN
+    unknown = policy.approvals.four_eyes and UNKNOWN in authors
     why = "; nobody knows who started its run, so two people have to approve it" if unknown else ""
     return f"{given}{count} of {needed} approvals are given, another person has to approve it ({policy.title}){why}"

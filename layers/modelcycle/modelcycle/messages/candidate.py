@@ -226,7 +226,6 @@ class Registered(Message):
     created: bool = Field(description="false if the same content was registered before")
     replaces: int | None = Field(None, description="the version of the same content whose artifacts are gone")
     contract_change: ContractChange | None = Field(None, description="its columns against those of the champion")
-    signed: bool = Field(False, description="the stack's key has signed it")
 
 
 class StageRequest(RunRequest):

@@ -5,7 +5,7 @@ what rules may be about, `check` holds a run's figures against the rules, `freez
 now, `people` tells persons apart, and `permissions` asks Cedar who may do what.
 """
 
-from modelcycle.policy.approvals import approvals_needed, evidence_of
+from modelcycle.policy.approvals import approvals_needed, asker_of, authors_of, evidence_of
 from modelcycle.policy.check import broken, check, check_evidence, sentence_of
 from modelcycle.policy.figures import EVIDENCE, Figures, Measured, figures_of_version, finite, known_figures
 from modelcycle.policy.freezes import Freeze, freeze_at
@@ -17,7 +17,8 @@ from modelcycle.policy.traffic import check_traffic, frozen
 
 __all__ = [
     "EVIDENCE", "UNKNOWN", "Action", "Approvals", "Figures", "Freeze", "Measured", "Policy", "Rule", "Shelf",
-    "approvals_needed", "broken", "check", "check_evidence", "check_traffic", "deployed_shelf", "evidence_of",
+    "approvals_needed", "asker_of", "authors_of", "broken", "check", "check_evidence", "check_traffic",
+    "deployed_shelf", "evidence_of",
     "figures_of_version", "finite", "freeze_at", "frozen",
     "is_same_person", "json_schema", "known_figures", "parse_policy", "person_of", "sentence_of",
 ]  # fmt: skip

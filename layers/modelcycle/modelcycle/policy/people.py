@@ -30,9 +30,15 @@ class Person(NamedTuple):
     alone: bool = False
 
     @property
-    def session(self) -> str:
-        """The name of a role's session."""
-        return self.name.removeprefix(f"{self.role}/")
+    def own_name(self) -> str:
+        """The name of a user without its path, or of a role's session, in lower case; empty for others."""
+        name = self.name.removeprefix(f"{self.role}/") if self.kind == "role" else self.name.rpartition("/")[2]
+        return name.casefold() if self.kind in ("user", "role") else ""
+
+    @property
+    def is_federated(self) -> bool:
+        """Whether an IAM user, or the root user, has chosen this name for itself."""
+        return self.kind == "unknown" and self.name.startswith("federated-user/")
 
     @property
     def attributes(self) -> dict[str, str | bool]:
@@ -72,8 +78,10 @@ def is_same_person(arn: str, other: str, trusted_sessions: bool = False) -> bool
     """Return whether two ARNs may be of the same person.
 
     Whoever may assume a role chooses the name of the session (AWS page "sts:RoleSessionName"). So two sessions of one
-    role prove no second person, unless an identity provider sets the names. The same name in two roles is one person
-    who has both.
+    role prove no second person, unless an identity provider sets the names. The same name in two roles, or of a user
+    and of a session, is one person who has both. An IAM user may also call itself any federated user of the account
+    (AWS page "GetFederationToken"). Of one who assumes two roles under two names, ARNs say nothing: trust policies have
+    to force the name with the condition `sts:RoleSessionName`.
 
     Parameters
     ----------
@@ -86,16 +94,20 @@ def is_same_person(arn: str, other: str, trusted_sessions: bool = False) -> bool
     (True, False)
     >>> is_same_person(ann, "arn:aws:sts::123456789012:assumed-role/Operator/ann")
     True
+    >>> is_same_person(ann, "arn:aws:iam::123456789012:user/staff/Ann")
+    True
     """
     if arn == other:
         return True
     one, two = person_of(arn), person_of(other)
+    if one.account == two.account and any(person.is_federated for person in (one, two)):
+        return "role" not in (one.kind, two.kind)
     if "unknown" in (one.kind, two.kind):
         return one.kind == two.kind == "unknown" and UNKNOWN in (arn, other)
+    if one.own_name and one.own_name == two.own_name:
+        return True
     if one.kind != "role" or two.kind != "role":
         return False
-    if one.session == two.session:
-        return True
     if (one.account, one.role) != (two.account, two.role):
         return False
     return not (trusted_sessions or one.role.startswith(TRUSTED_SESSIONS))

@@ -17,8 +17,8 @@ MAX_EXPIRES_DAYS = 400
 MODEL_PATTERN = r"^[a-z0-9*?\[\]!-]{1,64}$"
 
 Tier = Literal["minimal", "limited", "high"]
-Action = Literal["approve", "reject", "promote", "register", "erase"]
-"""What permissions are about. A rollback is none of it: no policy can forbid to take traffic away."""
+Action = Literal["approve", "reject", "promote", "register"]
+"""What permissions are about. No policy can forbid a rollback; IAM decides about erasures."""
 
 ModelPattern = Annotated[str, StringConstraints(pattern=MODEL_PATTERN)]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
@@ -104,6 +104,11 @@ class Approvals(Section):
         description="whether the sessions of one IAM role are different people: trusted, if your identity provider sets"
         " their names; chosen: whoever assumes the role chooses the name, so they count as one person",
     )
+
+    @property
+    def trusts_sessions(self) -> bool:
+        """Whether two sessions of an IAM role are two people."""
+        return self.session_names == "trusted"
 
 
 class Policy(Section):

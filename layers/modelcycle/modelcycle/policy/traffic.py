@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from modelcycle.faults import NotAllowed
-from modelcycle.policy.approvals import approvals_needed, evidence_of
+from modelcycle.policy.approvals import approvals_needed, authors_of, evidence_of
 from modelcycle.policy.check import broken, check
 from modelcycle.policy.figures import figures_of_version
 from modelcycle.policy.freezes import freeze_at
-from modelcycle.policy.people import UNKNOWN
+from modelcycle.policy.people import UNKNOWN, is_same_person
 from modelcycle.policy.schema import Policy
-from modelcycle.registry import Approved, Version
+from modelcycle.registry import Approval, Approved, Version
 from modelcycle.store import Store
 
 
@@ -55,12 +56,33 @@ def _check_approvals(policy: Policy, version: Version, approved: Approved | None
             f"the approval of version {version.version} is void: what was approved is not what is registered", where,
             "run again and let the new version be approved; `modelcycle verify` finds what was changed",
         )  # fmt: skip
-    needed = approvals_needed(policy, version.author or UNKNOWN)
-    if len(valid) < needed:
+    authors = authors_of(version, approved.asker if approved else None)
+    needed = approvals_needed(policy, *authors, asked=bool(given))
+    people = _approvers(policy, valid, authors)
+    if len(people) < needed:
+        uncounted = len(valid) - len(people)
+        why = f" ({uncounted} of its author or of one person twice not counted)" if uncounted else ""
+        remedy = "run again: the version then waits for approval; or `modelcycle approve` it if it does already"
+        if given:  # a run that makes the same version asks nobody again
+            remedy = "run again with other data or code: the new version then waits for approval"
         raise NotAllowed(
-            f"version {version.version} has {len(valid)} of {needed} approvals that {policy.title} asks for", where,
-            "run again: the version then waits for approval; or `modelcycle approve` it if it does already",
+            f"version {version.version} has {len(people)} of {needed} approvals that {policy.title} asks for{why}",
+            where, remedy,
         )  # fmt: skip
+
+
+def _approvers(policy: Policy, given: list[Approval], authors: Sequence[str]) -> list[str]:
+    """Return the different people who have approved, as the policy of now tells them apart.
+
+    It may be stricter than the one that they approved under.
+    """
+    found: list[str] = []
+    excluded = [author for author in authors if author != UNKNOWN] if policy.approvals.four_eyes else []
+    for approval in given:
+        others = [*excluded, *found]
+        if not any(is_same_person(one, approval.by, policy.approvals.trusts_sessions) for one in others):
+            found.append(approval.by)
+    return found
 
 
 def frozen(policy: Policy, actor: str, now: datetime | None = None) -> tuple[str, datetime] | None:

@@ -85,7 +85,6 @@ def register(
         created=created,
         replaces=max(lost) if created and lost else None,
         contract_change=draft.contract_change,
-        signed=version.bundle is not None,
     )
 
 

@@ -41,13 +41,19 @@ class Approval(BaseModel):
 
 
 class Approved(BaseModel):
-    """The approvals of a version since it was asked about; `needed` is how many the last of them had to be."""
+    """The approvals of a version since it was asked about; `needed` is how many the last of them had to be.
+
+    Parameters
+    ----------
+    asker : who started the run that asked; None in records from before it was kept
+    """
 
     model_config = ConfigDict(defer_build=True)
 
     asked_at: datetime
     needed: int
     given: list[Approval]
+    asker: str | None = Field(None, exclude_if=lambda value: value is None)
 
     def valid(self, evidence: str) -> list[Approval]:
         """Return the approvals of exactly this evidence; one of other bytes is none."""
@@ -87,7 +93,8 @@ class Approvals:
 
     @retry_when_raced
     def give(
-        self, model: str, version: int, approval: Approval, needed: int, is_same_person: Callable[[str, str], bool]
+        self, model: str, version: int, approval: Approval, needed: int, is_same_person: Callable[[str, str], bool],
+        asker: str | None = None,
     ) -> Counted:  # fmt: skip
         """Record an approval; the last one that is needed moves the version on, in the same transaction.
 
@@ -96,6 +103,7 @@ class Approvals:
         Parameters
         ----------
         needed : approvals by different people
+        asker : who started the run that asks
 
         Raises
         ------
@@ -111,7 +119,7 @@ class Approvals:
         given = before.valid(approval.evidence) if before and before.asked_at == standing.at else []
         if any(is_same_person(earlier.by, approval.by) for earlier in given):
             return Counted(len(given), repeated=True, complete=False)
-        after = Approved(asked_at=standing.at, needed=needed, given=[*given, approval])
+        after = Approved(asked_at=standing.at, needed=needed, given=[*given, approval], asker=asker)
         complete = len(after.given) >= needed
         unit = UnitOfWork(self.table, model)
         unit.put(Write(*key, after.model_dump(mode="json"), revision_of(record)))

@@ -47,7 +47,7 @@ class Standings:
     @retry_when_raced
     def move(
         self, model: str, version: int, state: State, by: str, why: str = "", *,
-        decision: str = "", final: bool = False, name: str = "",
+        decision: str = "", final: bool = False, name: str = "", author: str | None = None,
     ) -> Standing:  # fmt: skip
         """Move a version to another state, with the audit entry of the decision.
 
@@ -58,6 +58,7 @@ class Standings:
         decision : what the audit trail calls it; by default the state
         final : whether no later run may stage the version again
         name : identifies the decision (see `keys`); by default, the state that it changes does
+        author : who started the run that asks for approval
 
         Returns
         -------
@@ -73,7 +74,7 @@ class Standings:
         if unchanged or (name and self.audit.has(model, name)):
             return standing
         unit = UnitOfWork(self.table, model)
-        self.put_transition(unit, version, state, by, why, final=final)
+        self.put_transition(unit, version, state, by, why, final=final, author=author)
         kind = _event_kind(standing.state, state)
         if kind:
             unit.announce(kind, version=version, by=by, why=why)
@@ -86,13 +87,14 @@ class Standings:
 
     def put_transition(
         self, unit: UnitOfWork, version: int, state: State, by: str, why: str = "", *,
-        final: bool = False, allowed_from: set[State] | None = None,
+        final: bool = False, allowed_from: set[State] | None = None, author: str | None = None,
     ) -> None:  # fmt: skip
         """Add a transition to a unit of work that holds more, such as a move of traffic.
 
         Parameters
         ----------
         allowed_from : the states from which it may lead; by default those that TRANSITIONS declares
+        author : who started the run that asks for approval
 
         Raises
         ------
@@ -102,7 +104,7 @@ class Standings:
         allowed = standing.may_become(state) if allowed_from is None else standing.state in allowed_from
         if not allowed:
             raise not_allowed(unit.model, version, standing.state, state)
-        after = Standing(state=state, by=by, why=why, final=final or state == "rejected")
+        after = Standing(state=state, by=by, why=why, final=final or state == "rejected", author=author)
         unit.put(Write(*record.key, after.model_dump(mode="json"), record.revision))
 
     def read(self, model: str, version: int) -> tuple[Standing, Record]:

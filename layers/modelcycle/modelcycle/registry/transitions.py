@@ -46,7 +46,7 @@ class Standing(BaseModel):
 
     A `final` verdict is about the model itself: wrong answers, a broken contract, a person's rejection or rollback. No
     later run stages that version again. Any other verdict (a slow rehearsal, a rollout that died) a later run may
-    replace.
+    replace. `author` is who started the run that asks for approval; None: nobody knows, or nobody is asked.
     """
 
     model_config = ConfigDict(defer_build=True)
@@ -56,6 +56,7 @@ class Standing(BaseModel):
     by: str
     why: str = ""
     final: bool = False
+    author: str | None = Field(None, exclude_if=lambda value: value is None)
 
     @model_validator(mode="before")
     @classmethod

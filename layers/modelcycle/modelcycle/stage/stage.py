@@ -228,10 +228,12 @@ def _move_version(
     model, version, run_id = request.run.model, request.register_.version, request.run.run_id
     passed = report["verdict"] == "passed"
 
-    def move(state: State, why: str = "", final: bool = False) -> Standing:
+    def move(state: State, why: str = "", final: bool = False, author: str | None = None) -> Standing:
         # named by the run: a late delivery does not undo what later runs and people have decided
         name = keys.decision_in_run(run_id, state)
-        return registry.standings.move(model, version, state, f"run {run_id}", why, final=final, name=name)
+        return registry.standings.move(
+            model, version, state, f"run {run_id}", why, final=final, name=name, author=author
+        )
 
     standing = registry.standings.get(model, version)
     # NotAllowed: another delivery has moved the version on, and its outcome is kept
@@ -243,6 +245,6 @@ def _move_version(
                 standing = move("refused", "; ".join(report["reasons"]), report.get("final", False))
         # a version that was approved is `staged` too, by the person who approved it
         if passed and approval_required and not standing.approved and standing.state in ("staged", "retired"):
-            standing = move("awaiting_approval", "; ".join(why))
+            standing = move("awaiting_approval", "; ".join(why), author=request.run.author)
         return standing
     return registry.standings.get(model, version)
