@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,7 @@ class Bucket(MemoryStore):
 
     def add(self, key: str, days: float, body: bytes = b"row") -> None:
         number = sum(one.key == key for one, _ in self.old)
-        self.old.append((OldVersion(key, f"v{number}", (NOW - days * DAY).timestamp()), body))
+        self.old.append((OldVersion(key, f"v{number}", (NOW - days * DAY).timestamp(), bytes=len(body)), body))
         self.upload(key, body)
 
     def versions(self, prefix: str) -> Iterator[OldVersion]:
@@ -200,11 +201,47 @@ def test_what_could_not_be_deleted_is_deleted_the_next_time_and_time_has_an_end(
     world.data.survives = True
     assert world.sweep().failed == BATCH_VERSIONS + 5
     world.data.survives = False
-    turns = iter([True, True, False])  # the trail is looked at first
+    turns = iter([True] * (1 + BATCH_VERSIONS) + [False])  # the trail is looked at first
     swept = world.sweep(has_time=lambda: next(turns))
     assert (swept.deleted, swept.left) == ({"raw": BATCH_VERSIONS}, ["m"])
     assert world.sweep().deleted == {"raw": 5}
     assert len(world.erased()) == BATCH_VERSIONS + 5
+
+
+def test_what_was_hashed_in_time_is_written_down_and_deleted_and_the_next_day_goes_on() -> None:
+    world = World({"raw": "30 days"})
+    for number in range(10):
+        world.data.add(f"raw/m/{number}.csv", 90)
+    days = []
+    while world.data.old:
+        turns = iter([True] * 5 + [False])  # the trail is looked at first
+        swept = world.sweep(has_time=lambda turns=turns: next(turns))
+        days.append((swept.deleted, swept.left))
+    assert days == [({"raw": 4}, ["m"]), ({"raw": 4}, ["m"]), ({"raw": 2}, [])]
+    assert sorted(one["key"] for one in world.erased()) == [f"raw/m/{number}.csv" for number in range(10)]
+
+
+def test_a_fault_costs_the_hashes_of_some_bytes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World({"raw": "30 days"})
+    for number in range(6):
+        world.data.add(f"raw/m/{number}.csv", 90, b"x" * 500)
+    monkeypatch.setattr(sys.modules["modelcycle.sweep.sweep"], "MAX_BATCH_BYTES", 1000)
+    turns = iter([True] * 6)
+    with pytest.raises(StopIteration):
+        world.sweep(has_time=lambda: next(turns))
+    assert len(world.erased()) == 4
+    assert len(world.data.old) == 2
+
+
+def test_what_staging_keeps_of_the_live_version_stays() -> None:
+    world = World({"reports": "30 days"})
+    for run in ("r1", "r2", "r3", "r4"):
+        world.version(run, live=run == "r3")
+    for number in (1, 2, 3, 4):
+        world.artifacts.add(f"m/staging/{number:08d}/5f0c/answers.json", 90)
+    world.artifacts.add("m/monitoring/2026/a.json", 90)
+    assert world.sweep().deleted == {"reports": 3}
+    assert world.artifacts.keys == {"m/staging/00000003/5f0c/answers.json", "m/staging/00000004/5f0c/answers.json"}
 
 
 def test_a_model_whose_registry_was_changed_by_hand_is_left_alone() -> None:

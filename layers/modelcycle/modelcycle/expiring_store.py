@@ -22,12 +22,14 @@ class OldVersion(NamedTuple):
     ----------
     modified : when it was written, seconds since 1970
     is_marker : whether it is a delete marker
+    bytes : its size
     """
 
     key: str
     version: str
     modified: float
     is_marker: bool = False
+    bytes: int = 0
 
 
 class ExpiringStore(Protocol):
@@ -57,10 +59,13 @@ class S3ExpiringStore(S3Store):
             with self._outages(prefix):
                 page = self.client.list_object_versions(**request)
             pending += [  # S3 lists the newest of a key first
-                OldVersion(entry["Key"], entry.get("VersionId") or "null", entry["LastModified"].timestamp(), is_marker)
+                OldVersion(
+                    entry["Key"], entry.get("VersionId") or "null", entry["LastModified"].timestamp(), is_marker,
+                    entry.get("Size", 0),
+                )
                 for kind, is_marker in (("DeleteMarkers", True), ("Versions", False))
                 for entry in page.get(kind, [])
-            ]
+            ]  # fmt: skip
             more = bool(page.get("IsTruncated"))
             last = max((one.key for one in pending), default="") if more else None
             # the sort is stable: of one second, the order is that of S3

@@ -10,6 +10,7 @@ from modelcycle.column_types.decided import Counted, quoted
 
 MAX_SPELLED_LEVELS = 100  # a column with more is no list of classes
 MAX_TOLD_CLASSES = 3
+MIN_QUOTED_CELLS = 5  # of the usual spelling: a rarer text may be about one person, and notes are kept in the registry
 
 
 def spellings(levels: Sequence[Counted]) -> list[list[Counted]]:
@@ -49,10 +50,15 @@ def merge_note(levels: Sequence[Counted]) -> str:
 
     >>> merge_note([("Churned", 20), ("CHURNED", 3), ("stayed", 9)])
     "spellings of one class? 'Churned' (20) and 'CHURNED' (3): write them alike to merge them"
+    >>> merge_note([("stayed", 90), ("Ann Wirth", 2), ("ann wirth", 1)])
+    'spellings of one class? 1 with few rows: write them alike to merge them'
     """
     groups = spellings(levels)
     if not groups:
         return ""
+    rare = sum(group[0][1] < MIN_QUOTED_CELLS for group in groups)
+    groups = [group for group in groups if group[0][1] >= MIN_QUOTED_CELLS]
     told = [" and ".join(f"{quoted(text)} ({count:,})" for text, count in group) for group in groups[:MAX_TOLD_CLASSES]]
     more = f", and {len(groups) - MAX_TOLD_CLASSES} more" if len(groups) > MAX_TOLD_CLASSES else ""
+    told += [f"{rare} with few rows"] if rare else []
     return f"spellings of one class? {'; '.join(told)}{more}: write them alike to merge them"

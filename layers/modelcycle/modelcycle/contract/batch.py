@@ -37,6 +37,7 @@ class Batch:
     texts : SQL of a column's text without white space around it, NULL for a missing value, by name
     readings : how the texts are read, by name; columns that are not read are absent
     missing_values : texts that mean a missing value in every column
+    personal : columns of which no sentence quotes a value
     known : what has been measured already
     """
 
@@ -47,6 +48,7 @@ class Batch:
     texts: Mapping[str, str]
     readings: Mapping[str, Reading]
     missing_values: tuple[str, ...] = ()
+    personal: frozenset[str] = frozenset()
     known: dict[str, Any] = field(default_factory=dict)
 
     def spreads(self) -> dict[str, Spread]:

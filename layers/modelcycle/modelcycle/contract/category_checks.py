@@ -6,6 +6,7 @@ from modelcycle.contract import measured
 from modelcycle.contract.batch import Batch
 from modelcycle.contract.limits import DECLARED, DEFAULT, MAX_NEW_CATEGORY_SHARE, MAX_RESPELLED_SHARE
 from modelcycle.contract.matching import same_letters
+from modelcycle.contract.quoting import IN_REPORT, may_quote
 from modelcycle.contract.shifts import continues, cut
 from modelcycle.contract.terms import Contract
 from modelcycle.contract.violations import Violation, with_share
@@ -49,18 +50,26 @@ def check_categories(batch: Batch, contract: Contract | None, rules: Rules, targ
                 count > MAX_NEW_CATEGORY_SHARE * values and not in_blocks and count >= 30
             )
             level = rules.level("categories", name, "ask" if grave else DEFAULT["categories"])
+        rows_then = dict(zip(then.levels, then.counts, strict=False)) if then is not None else {}
+        usual = {
+            text: old for text, old in respelled.items()
+            if name not in batch.personal and (rule is not None or may_quote(rows_then.get(old, 0)))
+        }  # fmt: skip
+        shown = [
+            one.text for one in new if one.text in usual or may_quote(one.rows, personal=name in batch.personal)
+        ][:MAX_NAMED]  # fmt: skip
         named = ", ".join(
-            repr(cut(level.text)) + (f" (likely {cut(respelled[level.text])!r})" if level.text in respelled else "")
-            for level in new[:MAX_NAMED]
+            repr(cut(text)) + (f" (likely {cut(usual[text])!r})" if text in usual else "") for text in shown
         )
-        more = f" and {len(new) - MAX_NAMED:,} more" if len(new) > MAX_NAMED else ""
+        more = f" and {len(new) - len(shown):,} more" if len(new) > len(shown) else ""
+        which = f": {named}{more}" if shown else f" ({len(new):,} of few rows or personal; {IN_REPORT})"
         listed = ", ".join(literal(level.text) for level in new[:100])
         told = f"{with_share(count, values)} {'is' if count == 1 else 'are'}"
         noun = "a new category" if len(new) == 1 else "new categories"
         found.append(
             Violation(
                 anomaly="ENUM_TYPE_UNEXPECTED_STRING_VALUES", check="categories", level=level, column=name, count=count,
-                of=values, what=f"{name}: {told} {noun}: {named}{more}",
+                of=values, what=f"{name}: {told} {noun}{which}",
                 match=next(iter(respelled.values()), None),
                 examples=batch.examples(f"({present}) IN ({listed})", batch.texts[name]),
             )

@@ -6,6 +6,7 @@ from modelcycle.contract import measured
 from modelcycle.contract.batch import Batch
 from modelcycle.contract.limits import DEFAULT, MAX_CLASS_MOVE, MIN_GONE, MIN_STANDARD_ERRORS
 from modelcycle.contract.matching import match_texts, same_letters
+from modelcycle.contract.quoting import IN_REPORT, may_quote
 from modelcycle.contract.shifts import cut
 from modelcycle.contract.terms import Contract
 from modelcycle.contract.violations import Anomaly, Violation
@@ -35,27 +36,32 @@ def check_classes(batch: Batch, contract: Contract, rules: Rules) -> list[Violat
         if text not in now and (1 - count / before) ** rows < MIN_GONE
     }  # fmt: skip
     new = {text: count / rows for text, count in now.items() if text not in set(contract.classes)}
-    shown = batch.texts[name]
+    cells = batch.texts[name]
     if new:
         listed = list(new)[:MAX_NAMED]
         spelled = {text: old for text in new if (old := same_letters(text, contract.classes)) is not None}
         renamed = match_texts({text: gone.get(text, 0.0) for text in then if text in gone}, new)
         renamed |= {old: text for text, old in spelled.items() if old not in renamed}
         count = sum(now[text] for text in new)
-        named = ", ".join(repr(cut(text)) for text in listed) + (" ..." if len(new) > len(listed) else "")
-        likely = "; ".join(f"{cut(text)!r} is likely {cut(old)!r}" for old, text in list(renamed.items())[:MAX_NAMED])
+        shown = [text for text in new if may_quote(now[text], personal=name in batch.personal)][:MAX_NAMED]
+        named = ", ".join(repr(cut(text)) for text in shown) + (" ..." if len(new) > len(shown) else "")
+        if not shown:
+            named = f"{len(new):,} of few rows or personal; {IN_REPORT}"
+        told = [(old, text) for old, text in renamed.items() if text in shown]
+        likely = "; ".join(f"{cut(text)!r} is likely {cut(old)!r}" for old, text in told)
         what = f"{name}, the target: {count:,} of {rows:,} rows are of classes that were not there: {named}"
         condition = " OR ".join(f"{label} = '{text.replace(chr(39), chr(39) * 2)}'" for text in listed)
         return [
             Violation(
                 anomaly="ENUM_TYPE_UNEXPECTED_STRING_VALUES", check="classes", column=name, count=count, of=rows,
                 level=rules.level("classes", name, DEFAULT["classes"]), what=what + (f"; {likely}" if likely else ""),
-                match=next(iter(renamed), None), examples=batch.examples(condition, shown),
+                match=next(iter(renamed), None), examples=batch.examples(condition, cells),
             )
         ]  # fmt: skip
     found = []
     if gone:
-        missing = ", ".join(repr(cut(text)) for text in list(gone)[:MAX_NAMED])
+        frequent = [text for text in gone if may_quote(then[text], personal=name in batch.personal)][:MAX_NAMED]
+        missing = ", ".join(repr(cut(text)) for text in frequent) or f"{len(gone):,} classes"
         share = f"{100 * sum(gone.values()):.1f} %"
         what = f"{name}, the target: no row is of {missing}, of which {share} of the rows were"
         found.append(_violation("FEATURE_TYPE_NOT_PRESENT", rules, name, DEFAULT["classes"], what, rows))
@@ -67,7 +73,8 @@ def check_classes(batch: Batch, contract: Contract, rules: Rules) -> list[Violat
     if moved and not gone:
         text, (count, was) = max(moved.items(), key=lambda item: abs(item[1][0] / rows - item[1][1] / before))
         shares = f"{100 * count / rows:.0f} % of the rows, {100 * was / before:.0f} % before"
-        what = f"{name}, the target: {cut(text)!r} in {shares}"
+        quoted = repr(cut(text)) if name not in batch.personal else "one class"
+        what = f"{name}, the target: {quoted} in {shares}"
         found.append(_violation("COMPARATOR_L_INFTY_HIGH", rules, name, "warn", what, rows))
     return found
 

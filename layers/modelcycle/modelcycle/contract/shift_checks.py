@@ -70,10 +70,11 @@ def check_shifts(
             if len(texts) > 1 and not texts.keys() - {*then.levels}:
                 continue  # as it was
             levels = measured.levels(batch.engine, batch.source, batch.present(name))
-            sentence = level_shift(then, levels, version, other_period=other_period)
+            sentence = level_shift(then, levels, version, other_period=other_period, personal=name in batch.personal)
             if sentence is None and other_period and len(levels) == 1 and not continues(levels[0].text, []):
                 # a season may well be constant in a month; so may a column that is wrong
-                sentence, level = level_shift(then, levels, version, other_period=False), "warn"
+                level = "warn"
+                sentence = level_shift(then, levels, version, other_period=False, personal=name in batch.personal)
             anomaly = "COMPARATOR_L_INFTY_HIGH"
         if sentence is None:
             continue

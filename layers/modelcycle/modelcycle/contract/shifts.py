@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from modelcycle.contract.quoting import may_quote
 from modelcycle.model.profile import MAX_PROFILE_LEVELS, ColumnProfile
 
 MIN_VALUES = 30  # of a column, now and then
@@ -133,7 +134,9 @@ def number_shift(then: ColumnProfile, now: Numbers, champion: int, *, other_peri
     return None
 
 
-def level_shift(then: ColumnProfile, now: Sequence[Level], champion: int, *, other_period: bool) -> str | None:
+def level_shift(
+    then: ColumnProfile, now: Sequence[Level], champion: int, *, other_period: bool, personal: bool = False
+) -> str | None:
     """Return how the levels of a column have changed, as a sentence without its subject; None if they have not.
 
     >>> from modelcycle.model.columns import Texts
@@ -154,14 +157,16 @@ def level_shift(then: ColumnProfile, now: Sequence[Level], champion: int, *, oth
     in_blocks = len(now) > 1 and all(level.blocks == 1 for level in now)
     if share > MAX_NEW_SHARE and not in_blocks and not (other_period and all(level.blocks == 1 for level in new)):
         frequent = sorted(new, key=lambda level: (-level.rows, level.text))[:2]
-        named = " and ".join(repr(cut(level.text)) for level in frequent)
-        return f"{100 * share:.0f} % of the values are levels that version {champion} has never seen, such as {named}"
+        named = " and ".join(repr(cut(level.text)) for level in frequent if may_quote(level.rows, personal=personal))
+        such = f", such as {named}" if named else ""
+        return f"{100 * share:.0f} % of the values are levels that version {champion} has never seen{such}"
     if len(now) > 1 or other_period or share or now[0].text not in known:
         return None
     if _by_chance(max(then.counts) / (then.rows - then.missing), values):
         return None
     had = f"it had {then.distinct:,} values when version {champion} learned"
-    return f"{cut(now[0].text)!r} in all rows with a value; {had}"
+    quoted = "one text" if personal else repr(cut(now[0].text))
+    return f"{quoted} in all rows with a value; {had}"
 
 
 def quantile(then: ColumnProfile, share: float) -> float:

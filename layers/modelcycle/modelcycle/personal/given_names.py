@@ -9,10 +9,14 @@ from modelcycle.personal.letters import without_accents
 
 TITLES = frozenset(
     """
-        mr mrs miss ms mx dr prof herr frau fraulein monsieur madame mademoiselle mme mlle senor senora sr
-        sra signor signora dhr mevr pan pani г-н г-жа
+        mr mrs miss dr prof herr frau fraulein monsieur madame mademoiselle mme mlle senor senora signor signora dhr
+        mevr г-н г-жа
     """.split()
 )
+"""Before a name. Not `sr`, `ms` and `pan`: Sr Data Analyst, MS Excel, Pan Pizza; with a name, that is the evidence."""
+
+OF_PLACES = frozenset("san santa santo sao saint sankt st ste sainte".split())
+"""Words with which places begin that have a given name: San Jose, St. Paul."""
 
 GIVEN_NAMES = frozenset(
     without_accents("""

@@ -47,7 +47,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "first name", "firstname", "last name", "lastname", "given name", "givenname", "family name", "familyname",
         "surname", "forename", "full name", "fullname", "middle name", "middlename", "maiden name", "fname", "lname",
         "patient name", "customer name", "client name", "employee name", "person name", "contact name", "passenger name",
-        "applicant name", "owner name", "user full name", "patient", "passenger", "vorname", "nachname", "familienname",
+        "applicant name", "owner name", "user full name", "vorname", "nachname", "familienname",
         "zuname", "prenom", "nom de famille", "nom complet", "apellido", "apellidos", "nombre completo", "nombres",
         "cognome", "nome completo", "nome e cognome", "sobrenome", "apelido", "voornaam", "achternaam", "fornavn",
         "etternavn", "efternavn", "fornamn", "efternamn", "etunimi", "sukunimi", "imie", "nazwisko", "jmeno", "prijmeni",
@@ -55,11 +55,39 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "ім я", "ονομα", "επωνυμο", "ad soyad", "soyad", "soyadi", "الاسم", "اسم", "שם פרטי", "שם משפחה", "नाम", "姓名", "名字",
         "氏名", "姓", "名前", "이름", "성명", "ho ten", "ho va ten", "nama lengkap",
     ),
-    "perhaps names": ("name", "nom", "nombre", "nome", "naam", "navn", "namn", "nimi", "nama", "ad", "isim", "nev"),
+    "perhaps names": (
+        "name", "nom", "nombre", "nome", "naam", "navn", "namn", "nimi", "nama", "ad", "isim", "nev", "patient", "passenger",
+    ),
 }  # fmt: skip
 """Kinds, and words without accents in lower case."""
 
 MAX_PHRASE_WORDS = 4
+
+AT_END = frozenset({"names", "telephone numbers", "national identity numbers", "addresses"})
+"""Kinds that a phrase means at the end of a column's name only: mobile_sessions, rut_depth, street_condition. Elsewhere
+it means `perhaps` this kind: then the values have to look so by themselves."""
+
+MAY_FOLLOW = frozenset(
+    """
+    number numbers no nr num nummer numero numer nro line name names home work private privat office main primary
+    secondary customer client cliente kunde kunden klienta patient paciente pacjenta person employee holder owner
+    member applicant contact of the de del du des der do da la le el
+""".split()
+)
+"""Words after a phrase with which it means the same."""
+
+LAST_ONLY = frozenset({"patient", "passenger"})  # patient_gender and Passenger embarked name nobody
+
+OTHERWISE = {"telephone numbers": frozenset({"cell", "mobile", "portable", "handy"})}
+"""Words that mean this kind and usual other things: a cell of a battery, visits from mobiles."""
+
+IDENTITY_LENGTHS: dict[str, frozenset[int]] = {
+    "nir": frozenset({13, 15}), "insee": frozenset({13, 15}), "nik": frozenset({16}), "pan": frozenset({10}),
+    "rut": frozenset({8, 9}), "sin": frozenset({9}), "nie": frozenset({9}), "nif": frozenset({9}), "dni": frozenset({8, 9}),
+    "cpr": frozenset({10}), "bsn": frozenset({8, 9}), "egn": frozenset({10}), "cnp": frozenset({13}),
+    "oib": frozenset({11}), "ahv": frozenset({13}), "hetu": frozenset({10, 11}),
+}  # fmt: skip
+"""Characters of a number, by the short word for it: some of these words mean other things, too (near infrared)."""
 
 OTHER_THINGS: dict[str, frozenset[str]] = {
     "names": frozenset("""
@@ -79,8 +107,9 @@ OTHER_THINGS: dict[str, frozenset[str]] = {
     "dates of birth": frozenset("weight order rate country place city region state length type".split()),
     "IP addresses": frozenset("count type class version".split()),
 }  # fmt: skip
-OTHER_THINGS["perhaps names"] = OTHER_THINGS["names"]
 """Words beside which a phrase means something else: a product name, the price of a phone."""
+
+RELEASES = frozenset("version ver release firmware fw build software driver revision rev patch".split())
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -106,21 +135,75 @@ def _kinds_by_phrase() -> dict[tuple[str, ...], set[str]]:
 
 
 def kinds_of_header(header: str) -> set[str]:
-    """Return what a column of this name may hold; empty if its name says nothing.
+    """Return what a column of this name may hold, `perhaps` before it if other evidence is needed; empty if its name
+    says nothing.
 
     >>> kinds_of_header("Customer_Email"), kinds_of_header("product name"), kinds_of_header("Geburtsdatum")
     ({'e-mail addresses'}, set(), {'dates of birth'})
+    >>> kinds_of_header("mobile_sessions"), kinds_of_header("patient_gender"), kinds_of_header("Telefon 2")
+    ({'perhaps telephone numbers'}, set(), {'telephone numbers'})
     """
     words = words_of(header)
     known = _kinds_by_phrase()
     found: set[str] = set()
     for start in range(len(words)):
         for end in range(start + 1, min(start + MAX_PHRASE_WORDS, len(words)) + 1):
-            found |= known.get(tuple(words[start:end]), set())
+            phrase = tuple(words[start:end])
+            rest = words[end:]
+            if phrase[0] in LAST_ONLY and len(phrase) == 1 and rest:
+                continue
+            ends = _may_follow(rest)
+            for kind in known.get(phrase, set()):
+                means_it = kind not in AT_END or (ends and phrase[0] not in OTHERWISE.get(kind, frozenset()))
+                found.add(kind if means_it else f"perhaps {kind}")
     for word in words:
         if not word.isascii():  # scripts without spaces between words
             found |= {kind for phrase, kinds in known.items() if _is_part(phrase, word) for kind in kinds}
-    return {kind for kind in found if not OTHER_THINGS.get(kind, frozenset()).intersection(words)}
+    return {
+        kind for kind in found if not OTHER_THINGS.get(kind.removeprefix("perhaps "), frozenset()).intersection(words)
+    }
+
+
+def ends_with_phone(header: str) -> bool:
+    """Return whether a column's name ends with a word that may mean a telephone, among others.
+
+    >>> ends_with_phone("Mobile No"), ends_with_phone("mobile_id")
+    (True, False)
+    """
+    words = words_of(header)
+    usual = OTHERWISE["telephone numbers"]
+    return any(word in usual and _may_follow(words[number + 1 :]) for number, word in enumerate(words))
+
+
+def _may_follow(words: list[str]) -> bool:
+    return all(word in MAY_FOLLOW or word.isdigit() for word in words)
+
+
+def is_of_other_things(header: str) -> bool:
+    """Return whether a column's name says that it names no people: a city, a brand, a role.
+
+    >>> is_of_other_things("Store City"), is_of_other_things("host"), is_of_other_things("guest")
+    (True, True, False)
+    """
+    return not OTHER_THINGS["names"].isdisjoint(words_of(header))
+
+
+def is_of_releases(header: str) -> bool:
+    """Return whether a column's name says that it holds numbers of releases, which may look like IP addresses.
+
+    >>> is_of_releases("firmware"), is_of_releases("os_version"), is_of_releases("source")
+    (True, True, False)
+    """
+    return not RELEASES.isdisjoint(words_of(header))
+
+
+def identity_lengths(header: str) -> frozenset[int]:
+    """Return how many characters the national numbers have that a column's name says; empty if it says none.
+
+    >>> sorted(identity_lengths("NIR")), sorted(identity_lengths("passport"))
+    ([13, 15], [])
+    """
+    return frozenset().union(*(IDENTITY_LENGTHS.get(word, frozenset()) for word in words_of(header)))
 
 
 def _is_part(phrase: tuple[str, ...], word: str) -> bool:

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 
-from modelcycle.personal.given_names import GIVEN_NAMES, TITLES
+from modelcycle.personal.given_names import GIVEN_NAMES, OF_PLACES, TITLES
 from modelcycle.personal.letters import without_accents
 
 MAX_INSPECTED_CHARACTERS = 400  # of a value
 
 EMAIL = re.compile(r"[^\s@<>\"',;:()\[\]]+@[^\s@<>\"',;()\[\]]+\.[^\W\d_]{2,}")
 _DECIMAL = re.compile(r"[+-]?\d+[.,]\d+|[+-]?\d{1,3}(\.\d{3})+")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}([ \u00a0]\d{3})+")
 _EXTENSION = re.compile(r"\s*(x|ext\.?|extension)\s*\d{1,6}$", re.IGNORECASE)
 _NUMBER_OF_PHONE = re.compile(r"[+(]?[(\d][\d ().\-/\u2011\u00a0]{5,22}\d")
 _AMERICAN = re.compile(r"(\+?1[ .-]?)?\(\d{3}\) ?\d{3}-\d{4}")
@@ -50,10 +51,13 @@ _JAPANESE_SURNAMES = (
 
 STRONG_IDS = (
     "it.codicefiscale", "es.dni", "es.nie", "fr.nir", "be.nn", "br.cpf", "pl.pesel", "fi.hetu", "se.personnummer",
-    "no.fodselsnummer", "cn.ric", "kr.rrn", "tr.tckimlik", "mx.curp", "cl.rut", "ch.ssn", "cz.rc", "ro.cnp", "bg.egn",
-    "si.emso", "gr.amka", "za.idnr", "pt.cc", "ie.pps", "lt.asmens", "ee.ik", "in_.aadhaar", "my.nric", "id.nik",
+    "no.fodselsnummer", "cn.ric", "kr.rrn", "tr.tckimlik", "mx.curp", "cl.rut", "ch.ssn", "ro.cnp", "bg.egn",
+    "si.emso", "gr.amka", "za.idnr", "pt.cc", "ie.pps", "lt.asmens", "ee.ik", "in_.aadhaar",
 )  # fmt: skip
 """Of python-stdnum: two check digits, or one beside a date or letters in fixed places."""
+
+HEADER_IDS = ("my.nric", "id.nik", "cz.rc")
+"""A date and a number without a check digit: many times of day look so. Only where the column's name says it."""
 
 WEAK_IDS = ("nl.bsn", "ca.sin", "de.idnr", "gb.nhs", "il.idnr", "hr.oib", "th.pin", "dk.cpr", "au.tfn", "us.ssn")
 """One check digit, or none: a tenth of all numbers of that length passes."""
@@ -97,6 +101,29 @@ def may_be_phone(text: str) -> bool:
     if _DECIMAL.fullmatch(text) or _DATE.fullmatch(text):
         return False
     return _NUMBER_OF_PHONE.fullmatch(text) is not None and 7 <= len(re.sub(r"\D", "", text)) <= 15
+
+
+def is_written_as_phone(text: str) -> bool:
+    """Return whether a text that may be a telephone number is written as one, and not as a count or an identifier.
+
+    >>> is_written_as_phone("030 1234567"), is_written_as_phone("0171234567"), is_written_as_phone("1234567")
+    (True, True, False)
+    >>> is_written_as_phone("1 200 000"), is_written_as_phone("(212) 555-0199")
+    (False, True)
+    """
+    text = _EXTENSION.sub("", text.removeprefix("tel:").strip())
+    if not may_be_phone(text) or _THOUSANDS.fullmatch(text):
+        return False
+    return not text.isdigit() or (text[0] == "0" and 9 <= len(text) <= 11)
+
+
+def is_clear_phone(text: str) -> bool:
+    """Return whether a text is a telephone number with its country, and no number with a sign.
+
+    >>> is_clear_phone("+83365330"), is_clear_phone("+4915112345678"), is_clear_phone("+47 22 12 34 56")
+    (False, True, True)
+    """
+    return is_international_phone(text) and not re.fullmatch(r"\+\d{1,9}", text.strip())
 
 
 def is_card(text: str) -> bool:
@@ -195,10 +222,10 @@ def is_street(text: str) -> bool:
 def may_be_address(text: str) -> bool:
     """Return whether a text may be an address if the column's name says so.
 
-    >>> may_be_address("Flat 2, Rosehill"), may_be_address("17")
-    (True, False)
+    >>> may_be_address("Flat 2, Rosehill"), may_be_address("17"), may_be_address("E11.9")
+    (True, False, False)
     """
-    return any(char.isalpha() for char in text) and (any(char.isdigit() for char in text) or len(text.split()) > 1)
+    return any(char.isalpha() for char in text) and len(text.split()) > 1
 
 
 def may_be_name(text: str) -> bool:
@@ -221,13 +248,15 @@ def is_name(text: str) -> bool:
 
     >>> is_name("Braund, Mr. Owen Harris"), is_name("José García"), is_name("王伟"), is_name("full time")
     (True, True, True, False)
+    >>> is_name("Sr. Data Analyst"), is_name("San Jose"), is_name("Elm Dr"), is_name("Sr. Juan Pérez")
+    (False, False, False, True)
     """
     if not may_be_name(text):
         return False
     words = _WORDS.findall(without_accents(text))
-    if len(words) > 8:
+    if not words or len(words) > 8 or words[0].rstrip(".") in OF_PLACES:
         return False
-    if any(word in GIVEN_NAMES or word.rstrip(".") in TITLES for word in words):
+    if any(word in GIVEN_NAMES for word in words) or any(word.rstrip(".") in TITLES for word in words[:-1]):
         return True
     compact = text.replace(" ", "")
     if 2 <= len(compact) <= 4 and compact[0] in (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,9 +64,14 @@ def check_rules(pipeline: Pipeline, columns: Mapping[int, Column]) -> None:
 def check_contract(
     engine: Any, run: Run, collected: Collected, contract: Contract | None, artifacts: Store,
     manifest: Mapping[str, Any], columns: Mapping[int, Column], pipeline: Pipeline, folder: Path,
+    personal: Collection[str] = (),
 ) -> Checked:  # fmt: skip
     """Check the rows of `clean_rows` that are new: of files which the contract does not have, without the rows that the
     files had before they were replaced; or all rows, if a joined table has changed. Write the report.
+
+    Parameters
+    ----------
+    personal : columns of which no sentence quotes a value
 
     Raises
     ------
@@ -98,7 +103,7 @@ def check_contract(
         },
         texts={column.name: f"c{number}" for number, column in columns.items()},
         readings={column.name: column for column in columns.values()},
-        missing_values=tuple(pipeline.missing_everywhere),
+        missing_values=tuple(pipeline.missing_everywhere), personal=frozenset(personal),
     )  # fmt: skip
     report = check_batch(
         batch, manifest["columns"], contract, pipeline.rules, model=run.model, version=collected.contract_version,

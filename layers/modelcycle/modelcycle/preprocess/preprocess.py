@@ -131,7 +131,7 @@ def _preprocess(
     contract = read_contract(collected, artifacts)
     decided = decide_readings(engine, names, dropped, pipeline, contract)
     columns = {number: decision.column for number, decision in decided.items()}
-    checked = check_contract(engine, run, collected, contract, artifacts, manifest, columns, pipeline, folder)
+    checked = check_contract(engine, run, collected, contract, artifacts, manifest, columns, pipeline, folder, personal)
     violations = checked.report.violations
     hold_cells(checked.batch, violations, columns, contract, pipeline.rules, target_number, folder)
     create_unique_rows(engine, pipeline, names, columns)

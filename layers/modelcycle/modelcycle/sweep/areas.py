@@ -68,3 +68,13 @@ def run_of(key: str) -> str | None:
     """
     match = re.match(r"[^/]+/runs/([^/]+)/|holdout/(?:features|labels)/[^/]+/(.+?)(?:-older)?\.npz$", key)
     return (match[1] or match[2]) if match else None
+
+
+def version_of(key: str) -> int | None:
+    """Return the version for which staging has written an object; the live one's expected answers are such.
+
+    >>> version_of("m/staging/00000003/5f0c/answers.json"), version_of("m/monitoring/3/a.json")
+    (3, None)
+    """
+    match = re.match(r"[^/]+/staging/(\d+)/", key)
+    return int(match[1]) if match else None

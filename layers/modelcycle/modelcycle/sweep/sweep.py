@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import groupby, islice
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from modelcycle.expiring_store import ExpiringStore, OldVersion
 from modelcycle.faults import BadInput, Tampered, Unknown
@@ -17,10 +17,11 @@ from modelcycle.messages import Artifact, SweepRequest, Swept
 from modelcycle.registry import Entry, Registry, keys
 from modelcycle.spec import Pipeline, parse
 from modelcycle.store import ChangingStore, Store, put_json
-from modelcycle.sweep.areas import Area, areas_of, run_of, runs_named
+from modelcycle.sweep.areas import Area, areas_of, run_of, runs_named, version_of
 from modelcycle.sweep.landings import forget_landed, landed_keys_that_stay
 
 BATCH_VERSIONS = 1000  # that one entry of the audit trail tells of
+MAX_BATCH_BYTES = 4 * 1024**3  # that may have to be read for their hashes: what is read before a fault is read again
 
 
 def sweep(
@@ -38,7 +39,8 @@ def sweep(
     ----------
     buckets : data and artifacts, of which objects are deleted
     data, artifacts : the same buckets, to read pipeline files and write tombstones
-    has_time : whether the function may go on; the next sweep does the rest
+    has_time : whether the function may go on, asked before each object is hashed; what is hashed is written down and
+        deleted, and the next sweep does the rest
 
     Raises
     ------
@@ -60,7 +62,7 @@ def sweep(
             continue
         models += 1
         try:
-            needed = _needed_runs(model, registry, artifacts)
+            needed = _needed(model, registry, artifacts)
         except Tampered:  # nobody knows what its versions need; the others go on
             left.append(model)
             continue
@@ -71,13 +73,16 @@ def sweep(
             if area.kind == "landed":
                 stay = landed_keys_that_stay(model, pipeline, data, registry.landings)
             old = _old_versions(buckets[area.bucket], area, limits[area.kind], needed, stay)
-            while batch := list(islice(old, BATCH_VERSIONS)):
-                if not has_time():
+            store, is_over = buckets[area.bucket], False
+            while not is_over:
+                batch, is_over = _hashed_batch(old, store, has_time)
+                if is_over:
                     left.append(model)
+                if not batch:
                     break
                 if area.kind == "landed":
-                    forget_landed(model, {one.key for one in batch}, pipeline, data, registry.landings)
-                failed += _delete(model, area, batch, buckets[area.bucket], artifacts, registry, pipeline)
+                    forget_landed(model, {one.key for one, _ in batch}, pipeline, data, registry.landings)
+                failed += _delete(model, area, batch, store, artifacts, registry, pipeline)
                 deleted[area.kind] += len(batch)
     return Swept(models=models, deleted=dict(deleted), failed=failed, left=sorted({*left}))
 
@@ -91,16 +96,26 @@ def _pipeline(model: str, data: ChangingStore) -> Pipeline | None:
         return None
 
 
-def _needed_runs(model: str, registry: Registry, artifacts: Store) -> set[str]:
-    """Return the runs whose files stay: of versions with traffic, of the one that would follow, and runs that go on.
+class _Needed(NamedTuple):
+    """What stays: runs, and versions with what staging keeps of them."""
+
+    runs: set[str]
+    versions: set[int]
+
+    def has(self, key: str) -> bool:
+        return run_of(key) in self.runs or version_of(key) in self.versions
+
+
+def _needed(model: str, registry: Registry, artifacts: Store) -> _Needed:
+    """Return whose files stay: of versions with traffic, of the one that would follow, and of runs that go on.
 
     A version may consist of results that earlier runs have made: its record and its lineage name them.
     """
     route = registry.routes.get(model)
-    numbers = {*route.weights, route.previous, route.shadow, registry.versions.newest(model)} - {None}
+    named = {*route.weights, route.previous, route.shadow, registry.versions.newest(model)}
+    numbers = {number for number in named if number is not None}
     needed = {record.run.run_id for record in registry.runs.latest(model) if record.state == "running"}
     for number in numbers:
-        assert number is not None
         try:
             version = registry.versions.get(model, number)
         except Unknown:
@@ -109,28 +124,47 @@ def _needed_runs(model: str, registry: Registry, artifacts: Store) -> set[str]:
         with suppress(Unknown):
             texts.append(artifacts.read(version.lineage).decode())
         needed |= {version.run_id, *runs_named(model, texts)}
-    return needed
+    return _Needed(needed, numbers)
 
 
 def _old_versions(
-    store: ExpiringStore, area: Area, limit: float, needed: set[str], stay: set[str]
+    store: ExpiringStore, area: Area, limit: float, needed: _Needed, stay: set[str]
 ) -> Iterator[OldVersion]:
     """Yield what is older than the limit, of one key the oldest first: no older version becomes the current one."""
     for key, versions in groupby(store.versions(area.prefix), lambda one: one.key):
-        if key in stay or run_of(key) in needed or (area.only and not key.endswith(area.only)):
+        if key in stay or needed.has(key) or (area.only and not key.endswith(area.only)):
             continue
         yield from (one for one in versions if one.modified < limit)
 
 
+def _hashed_batch(
+    old: Iterator[OldVersion], store: ExpiringStore, has_time: Callable[[], bool]
+) -> tuple[list[tuple[OldVersion, str | None]], bool]:
+    """Return the next versions with their SHA-256, and whether time is over.
+
+    An upload has no recorded hash and is read for it: a batch ends with the time, and what it has is used.
+    """
+    batch: list[tuple[OldVersion, str | None]] = []
+    read = 0
+    for one in old:
+        if not has_time():
+            return batch, True
+        batch.append((one, None if one.is_marker else store.digest(one)))
+        read += one.bytes
+        if len(batch) == BATCH_VERSIONS or read >= MAX_BATCH_BYTES:
+            break
+    return batch, False
+
+
 def _delete(
-    model: str, area: Area, batch: list[OldVersion], store: ExpiringStore, artifacts: Store, registry: Registry,
-    pipeline: Pipeline,
+    model: str, area: Area, batch: list[tuple[OldVersion, str | None]], store: ExpiringStore, artifacts: Store,
+    registry: Registry, pipeline: Pipeline,
 ) -> int:  # fmt: skip
     """Write down what is deleted, then delete it; return how many versions are still there."""
     erased: list[dict[str, Any]] = [
         {"bucket": area.bucket, "key": one.key, "was": digest, "now": None}
-        for one in batch
-        if not one.is_marker and (digest := store.digest(one)) is not None
+        for one, digest in batch
+        if digest is not None
     ]
     content = {"schema": 1, "erased": sorted(erased, key=lambda one: (one["key"], one["was"]))}
     name = f"retention-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]}"
@@ -144,4 +178,4 @@ def _delete(
                 evidence={"tombstones": tombstones.model_dump(mode="json"), "objects": len(erased)},
             ),
         )  # fmt: skip
-    return store.delete(batch)
+    return store.delete([one for one, _ in batch])
