@@ -232,6 +232,19 @@ def test_rows_that_know_only_the_pseudonym_are_found() -> None:
     assert model.data.latest(f"landed/{MODEL}/main/2026/03/04/12/a.csv")[0] == b"person,age\nP-1,40\n"
 
 
+def test_a_broken_upload_is_told_and_the_rest_is_erased() -> None:
+    model = ErasedModel()
+    whole, _ = model.data.latest(f"raw/{MODEL}/table.parquet")
+    model.data.upload(f"raw/{MODEL}/cut.parquet", whole[: len(whole) // 2])
+    model.data.upload(f"raw/{MODEL}/foot.parquet", whole[:40] + b"\0" * 40 + whole[80:])
+    model.ask()
+    assert model.run()["state"] == "done"
+    told = {*model.receipt()["unread"], *model.receipt()["held"]}
+    assert told == {f"data/raw/{MODEL}/cut.parquet", f"data/raw/{MODEL}/foot.parquet"}
+    others = [row for number, row in enumerate(rows()) if number not in (3, 9)]
+    assert model.data.latest(f"raw/{MODEL}/people.csv")[0] == text(others)
+
+
 def test_an_object_that_is_named_after_the_person_is_told() -> None:
     model = ErasedModel()
     model.data.upload(f"raw/{MODEL}/{PERSON}.csv", b"person,left\nP-1,no\n")

@@ -13,6 +13,7 @@ from modelcycle.erase.graphs import without_texts
 from modelcycle.erase.places import Place, Treatment, place_of
 from modelcycle.erase.subjects import Subjects
 from modelcycle.erase.text_files import faults_of_reading
+from modelcycle.erase.unreadable import told_as_unreadable
 from modelcycle.erase.work import Task
 from modelcycle.erasing_store import ObjectVersion, S3ErasingStore
 from modelcycle.faults import NotAllowed, Unknown
@@ -68,7 +69,8 @@ class Objects:
         was = sha256(path)
         target = path.with_name(f"{path.name}.new")
         try:
-            held, left = self._without(path, one, place, was, target)
+            with told_as_unreadable(one.key):
+                held, left = self._without(path, one, place, was, target)
         except faults_of_reading() as fault:
             self._unread(bucket, one, path, str(fault).partition("\n")[0])
             if self.at.erasing and one.key.endswith(".parquet"):  # it was read, and could not be written
