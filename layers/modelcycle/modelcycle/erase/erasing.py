@@ -71,7 +71,7 @@ class Erasing:
             self.registry.erasures.rewrite(owner, store.bucket, one.key, was, now, size, etag=written.etag)
         elif one.latest:
             self.registry.erasures.rewrite(owner, store.bucket, one.key, was, None)
-            store.hide(one.key)
+            store.hide(one)
         store.delete_version(one)
         return now
 
