@@ -68,20 +68,27 @@ def erase(
     if not options.as_json:
         console.show(found_text(model, erasure, preview))
     if preview["rows"] > max(MAX_UNASKED_ROWS, rows or 0):
+        _run(place, model, erasure, "forget")
         raise NotAllowed(
             f"{preview['rows']:,} rows match; without --rows, at most {MAX_UNASKED_ROWS:,} are erased",
             f"{model}, erasure {erasure}", f"if you mean all of them, repeat with --rows {preview['rows']}",
         )  # fmt: skip
-    if not yes and not _confirmed(options):
+    if not yes and not _can_ask(options):
         raise NotAllowed(
             "nothing was erased", f"{model}, erasure {erasure}",
-            f"modelcycle erase {model} --resume {erasure} erases what was found",
+            f"modelcycle erase {model} --resume {erasure} erases what was found; it is kept for that for 30 days",
+        )  # fmt: skip
+    if not yes and not _confirmed():
+        _run(place, model, erasure, "forget")
+        raise NotAllowed(
+            "nothing was erased, and what the look had found is deleted", f"{model}, erasure {erasure}",
+            "the same command asks again",
         )  # fmt: skip
     return _end(place, model, erasure, options, retrain=retrain)
 
 
 def _take_up(place: Place, model: str, erasure: str, options: Options) -> int:
-    """Let an erasure go on that failed, was interrupted, or was looked for and not confirmed."""
+    """Let an erasure go on that failed, was interrupted, or was looked for where nobody could be asked."""
     record = place.registry.erasures.get(model, erasure)
     if record is not None and record.state == "done":
         return _show_receipt(model, _read(place, model, erasure, "receipt.json"), options)
@@ -164,10 +171,15 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _confirmed(options: Options) -> bool:
-    if options.as_json or not sys.stdin.isatty():
+def _can_ask(options: Options) -> bool:
+    return not options.as_json and sys.stdin.isatty()
+
+
+def _confirmed() -> bool:
+    try:
+        return input("Erase them for good? [y/N] ").strip().lower() in ("y", "yes")
+    except (EOFError, KeyboardInterrupt):  # Ctrl-D and Ctrl-C are a no
         return False
-    return input("Erase them for good? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _run(place: Place, model: str, erasure: str, mode: str) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
-from cli.erase import _subjects
+from cli.erase import _subjects, erase
 from cli.screens.erasures import found_text, none_text, receipt_text
-from modelcycle.faults import BadInput
+from modelcycle.faults import BadInput, NotAllowed
 
 COUNTS = {"uploads": {"objects": 2, "rows": 3, "old": 1}, "monitoring": {"objects": 1, "rows": 0, "old": 0}}
 FOUND: dict[str, Any] = {
@@ -75,3 +76,29 @@ def test_the_receipt_says_what_is_gone_what_learned_and_what_is_not_reached() ->
     assert "cannot be changed   data/raw/m/x.parquet: two columns differ" in shown
     run = {"done": "started", "why": "a person asked"}
     assert "a run was asked for: started, a person asked" in receipt_text("m", receipt | {"run": run})
+
+
+@pytest.mark.parametrize(("answer", "rows"), [("n", 3), (KeyboardInterrupt, 3), (EOFError, 3), ("y", 2_000)])
+def test_what_was_found_is_deleted_at_once_if_nobody_wants_it_erased(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, rows: int
+) -> None:
+    ran: list[str] = []
+
+    def typed(prompt: str) -> str:
+        if isinstance(answer, str):
+            return answer
+        raise answer
+
+    class Terminal:
+        as_json = False
+
+        def open_place(self) -> MagicMock:
+            return MagicMock()
+
+    monkeypatch.setattr("builtins.input", typed)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("cli.erase._run", lambda place, model, erasure, mode: ran.append(mode) or {})
+    monkeypatch.setattr("cli.erase._read", lambda *found: FOUND | {"rows": rows})
+    with pytest.raises(NotAllowed):
+        erase("m", ["id=7"], None, None, "", None, Terminal(), yes=False, retrain=False)  # type: ignore[arg-type]
+    assert ran == ["find", "forget"]

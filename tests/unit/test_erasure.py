@@ -11,12 +11,14 @@ from collections.abc import Iterator
 import pytest
 
 from modelcycle.captured.manifest import Manifest
+from modelcycle.erase.work import Tombstone, Work
+from modelcycle.messages import Wanted
 from modelcycle.model.columns import Columns
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.pseudonyms import pseudonym, pseudonym_key
-from modelcycle.registry import Write, keys
-from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, is_of_erasures, rows, text
+from modelcycle.registry import ErasureRecord, Write, keys
+from tests.erased_model import AT, CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, is_of_erasures, rows, text
 from tests.versioned_store import Killed
 
 PLAN = sys.modules["modelcycle.erase.plan_erasure"]  # the package exports a function of this name
@@ -230,6 +232,42 @@ def test_rows_that_know_only_the_pseudonym_are_found() -> None:
     model.ask()
     assert model.run()["state"] == "done"
     assert model.data.latest(f"landed/{MODEL}/main/2026/03/04/12/a.csv")[0] == b"person,age\nP-1,40\n"
+
+
+def asked_before(model: ErasedModel, erasure: str, *subjects: dict[str, str]) -> None:
+    """Leave a look that nobody confirmed, with the person's rows."""
+    folder = f"_erasing/model={MODEL}/{erasure}/"
+    wanted = Wanted(model=MODEL, subjects=list(subjects), asked_at=AT)
+    model.artifacts.upload(f"{folder}request.json", wanted.model_dump_json(by_alias=True).encode())
+    model.artifacts.upload(f"{folder}known.json", PERSON.encode())
+
+
+def test_the_end_of_an_erasure_takes_earlier_looks_for_the_same_people_with_it() -> None:
+    model = ErasedModel()
+    asked_before(model, "e-0", {"person": PERSON})
+    asked_before(model, "e-2", {"person": f" {PERSON}", "city": CITY})
+    asked_before(model, "e-3", {"person": PERSON}, {"person": "P-000005"})
+    stone = Tombstone(bucket="data", key="raw/m/x.jsonl", was="a" * 64, now=None)
+    Work(model.artifacts, MODEL, "e-0").keep_tombstones([stone])  # type: ignore[arg-type]
+    model.ask()
+    assert model.run()["state"] == "done"
+    left = {key.split("/")[2] for key in model.artifacts.everything() if key.startswith("_erasing/")}
+    assert left == {"e-3"}  # it is about somebody else too
+    stones = json.loads(model.artifacts.latest(f"{MODEL}/erasures/{ERASURE}/tombstones.json")[0])["erased"]
+    assert stone.model_dump() in stones
+
+
+def test_a_look_that_is_forgotten_leaves_nothing_that_names_the_person() -> None:
+    model = ErasedModel()
+    model.ask()
+    model.run("find")
+    assert any(key.startswith("_erasing/") for key in model.artifacts.everything())
+    assert model.run("forget")["state"] == "forgotten"
+    assert not any(key.startswith("_erasing/") for key in model.artifacts.everything())
+    model.ask()
+    model.registry.erasures.begin(MODEL, ErasureRecord(erasure=ERASURE, asked_at=AT))
+    assert model.run("forget")["state"] == "failed"  # it may have changed something
+    assert any(key.startswith("_erasing/") for key in model.artifacts.everything())
 
 
 def test_a_broken_upload_is_told_and_the_rest_is_erased() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from modelcycle.erase.leftovers import delete_leftovers, delete_work, leftovers, tombstones_of
 from modelcycle.erase.work import Found, Tombstone, Work
 from modelcycle.erasing_store import S3ErasingStore
+from modelcycle.faults import Unknown
 from modelcycle.messages import FinishedErasure, FinishErasureRequest, Wanted
-from modelcycle.messages.erasure import request_key
 from modelcycle.reasons import reason_text
 from modelcycle.registry import ErasureRecord, Registry
 
@@ -21,7 +23,8 @@ def finish_erasure(
 ) -> FinishedErasure:
     """End a look, an erasure, or one that has failed or is refused. Idempotent.
 
-    A look keeps the request: the erasure needs it. So does a failure: the erasure can be taken up again. The release
+    A look keeps the request: the erasure needs it. So does a failure: the erasure can be taken up again. What a look
+    has found goes when it is forgotten, or when an erasure of the same people ends. The release
     of the lease lets uploads that arrived meanwhile start a run; what the erasure has written itself starts none.
     """
     work = Work(artifacts, request.model, request.erasure)
@@ -35,6 +38,10 @@ def finish_erasure(
     earlier = registry.erasures.get(request.model, request.erasure)
     if earlier is not None and earlier.state == "done":
         return _finished_before(request, answer, earlier, work, artifacts, registry, own)
+    if request.mode == "forget":
+        if earlier is None:  # an erasure that has begun may have changed something: it can only be ended
+            delete_work(work, artifacts)
+        return answer.model_copy(update={"state": "forgotten" if earlier is None else "failed"})
     wanted = work.wanted()
     known = work.known()
     answer = answer.model_copy(update={"rows": known.matching_rows, "objects": known.objects})
@@ -46,7 +53,8 @@ def finish_erasure(
         folded = registry.leases.release(request.model, request.execution, own)
         return answer.model_copy(update={"state": "refused", "reason": request.why, "folded": folded})
     learned = _mark_versions(request, registry, known, artifacts)
-    stones = work.tombstones()
+    others = leftovers(work, wanted, artifacts)
+    stones = [*work.tombstones(), *tombstones_of(others)]
     tombstones = work.keep(
         "tombstones.json", {"schema": 1, "erased": [one.model_dump(mode="json") for one in _last(stones)]}
     )
@@ -58,7 +66,8 @@ def finish_erasure(
     )  # fmt: skip
     registry.erasures.finish(request.model, done, {"receipt": receipt, "tombstones": tombstones})
     folded = registry.leases.release(request.model, request.execution, own)
-    _delete_work(work, artifacts)
+    delete_leftovers(others, request.erasure, artifacts, registry)
+    delete_work(work, artifacts)
     return answer.model_copy(update={"receipt": receipt, "retrain": wanted.retrain, "folded": folded})
 
 
@@ -68,7 +77,9 @@ def _finished_before(
 ) -> FinishedErasure:  # fmt: skip
     """Return the end that an earlier delivery has recorded, which was killed before it returned."""
     folded = registry.leases.release(request.model, request.execution, own)
-    _delete_work(work, artifacts)
+    with suppress(Unknown):  # the request goes last
+        delete_leftovers(leftovers(work, work.wanted(), artifacts), request.erasure, artifacts, registry)
+    delete_work(work, artifacts)
     return answer.model_copy(update={"receipt": record.receipt, "rows": record.rows, "folded": folded})
 
 
@@ -156,10 +167,3 @@ def _own_arrivals(model: str, data: S3ErasingStore, registry: Registry, work: Wo
             if rewritten is not None and rewritten.etag:
                 found.append((stone.key, rewritten.etag))
     return found
-
-
-def _delete_work(work: Work, artifacts: S3ErasingStore) -> None:
-    """Delete all versions of what names the person; the request goes last, so that a kill before it is taken up."""
-    request = request_key(work.model, work.erasure)
-    for one in sorted(artifacts.versions(work.prefix), key=lambda one: one.key == request):
-        artifacts.delete_version(one)

@@ -43,6 +43,8 @@ def plan_erasure(
     earlier = registry.erasures.get(request.model, request.erasure)
     if earlier is not None and earlier.state == "done":
         return answer.model_copy(update={"phase": "finish"})
+    if request.mode == "forget":
+        return answer.model_copy(update={"phase": "finish"})
     wanted = work.wanted()
     if request.phase == "begin":
         known = work.known()
