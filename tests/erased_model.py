@@ -203,6 +203,11 @@ class ErasedModel:
             for store in (self.data, self.artifacts) for key, bodies in store.everything().items()
         }  # fmt: skip
 
+    def found_in(self, *keys: str) -> list[str]:
+        """Return the objects of the data bucket, of these, in which a byte of the person is left."""
+        everything = self.data.everything()
+        return [key for key in keys if any(body and holds(key, body) for body in everything.get(key, []))]
+
     def found(self) -> list[str]:
         """Return every object, record included, in which a byte of the person is left."""
         left = [

@@ -12,7 +12,7 @@ import pytest
 
 from modelcycle.captured.manifest import Manifest
 from modelcycle.erase.work import Tombstone, Work
-from modelcycle.messages import Wanted
+from modelcycle.messages import Artifact, Wanted
 from modelcycle.model.columns import Columns
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
@@ -268,6 +268,29 @@ def test_a_look_that_is_forgotten_leaves_nothing_that_names_the_person() -> None
     model.registry.erasures.begin(MODEL, ErasureRecord(erasure=ERASURE, asked_at=AT))
     assert model.run("forget")["state"] == "failed"  # it may have changed something
     assert any(key.startswith("_erasing/") for key in model.artifacts.everything())
+
+
+def test_compacted_files_that_no_manifest_names_are_looked_through() -> None:
+    model = ErasedModel()
+    folder = f"compacted/model={MODEL}/2026/03/04"
+    manifest = Manifest.model_validate_json(model.data.latest(f"{folder}/12/manifest.json")[0])
+    body, _ = model.data.latest(f"{folder}/12/{manifest.parts[0].name}")
+    raced, killed, cut = (
+        f"{folder}/12/part-raced.parquet",
+        f"{folder}/09/part-killed.parquet",
+        f"{folder}/12/cut.parquet",
+    )
+    model.data.upload(raced, body)
+    model.data.upload(killed, body)
+    model.data.upload(cut, body[: len(body) // 2])
+    assert model.found_in(raced, killed) == [raced, killed]
+    model.ask()
+    assert model.run()["state"] == "done"
+    assert model.found_in(raced, killed) == []
+    assert cut in "".join(model.receipt()["unread"])
+    # a compaction that was about to name a file finds it, and its readers the new hash
+    was = Artifact(uri=f"s3://data/{raced}", sha256=hashlib.sha256(body).hexdigest(), bytes=len(body))
+    assert len(model.data.read(was)) > 0
 
 
 def test_a_broken_upload_is_told_and_the_rest_is_erased() -> None:

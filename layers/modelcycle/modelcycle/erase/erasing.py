@@ -80,10 +80,17 @@ class Erasing:
         """Keys of which a tombstone says that they were rewritten or deleted."""
         return {stone.key for stone in self.work.tombstones()}
 
+    @cached_property
+    def deleted_keys(self) -> set[str]:
+        """Those of which one says that a version was deleted, and nothing put in its place."""
+        return {stone.key for stone in self.work.tombstones() if stone.now is None}
+
     def keep_tombstone(self, stone: Tombstone) -> None:
         """Say what becomes of an object, before it does."""
         self.work.keep_tombstones([stone])
         self.erased_keys.add(stone.key)
+        if stone.now is None:
+            self.deleted_keys.add(stone.key)
 
     def remember(self, found: tables.RowsFound, place: Place | None) -> None:
         mine = Found(
