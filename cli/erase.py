@@ -6,6 +6,7 @@ import getpass
 import json
 import secrets
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from modelcycle.messages import Wanted
 from modelcycle.messages.erasure import MAX_CONDITIONS, MAX_SUBJECTS, MAX_UNASKED_ROWS, erasure_prefix, request_key
 
 TIMEOUT = 24 * 3600.0  # seconds, of an erasure
+CAPTURE_SECONDS = {"aws": 90}  # that Firehose may keep an answer (storage.yaml), with the time to write it
 ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 
 
@@ -63,6 +65,7 @@ def erase(
     _run(place, model, erasure, "find")
     preview = _read(place, model, erasure, "preview.json")
     if not preview["objects"]:
+        _wait_for_captures(place, request.asked_at)
         _run(place, model, erasure, "erase")  # writes the receipt, and deletes the request
         return _none(model, erasure, preview, options)
     if not options.as_json:
@@ -84,7 +87,16 @@ def erase(
             "nothing was erased, and what the look had found is deleted", f"{model}, erasure {erasure}",
             "the same command asks again",
         )  # fmt: skip
+    _wait_for_captures(place, request.asked_at)
     return _end(place, model, erasure, options, retrain=retrain)
+
+
+def _wait_for_captures(place: Place, asked_at: datetime) -> None:
+    """Wait until answers that were given before the request lie where the erasure looks."""
+    left = (asked_at - datetime.now(UTC)).total_seconds() + CAPTURE_SECONDS.get(place.name, 0)
+    if left > 0:
+        console.say(f"answers may still be on their way to the bucket: the erasure begins in {left:.0f} s")
+        time.sleep(left)
 
 
 def _take_up(place: Place, model: str, erasure: str, options: Options) -> int:

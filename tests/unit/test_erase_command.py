@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from unittest.mock import MagicMock
 
 import pytest
 
-from cli.erase import _subjects, erase
+from cli.erase import _subjects, _wait_for_captures, erase
 from cli.screens.erasures import found_text, none_text, receipt_text
 from modelcycle.faults import BadInput, NotAllowed
 
@@ -58,6 +60,14 @@ def test_what_was_found_is_shown_by_class_before_anything_changes() -> None:
     assert "3 rows in 3 objects" in shown and "1 of them old versions" in shown
     assert "2 cells of id differ only by leading zeros" in shown and "notes.docx" in shown
     assert "test rows of version 4" in shown and shown.endswith("nothing has been changed yet")
+
+
+def test_on_aws_an_erasure_begins_when_earlier_answers_have_been_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    for name, seconds in (("aws", 10), ("aws", 200), ("local", 0)):
+        _wait_for_captures(cast(Any, SimpleNamespace(name=name)), datetime.now(UTC) - timedelta(seconds=seconds))
+    assert len(slept) == 1 and 70 < slept[0] <= 80
 
 
 def test_nobody_is_told_with_the_reason() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import secrets
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
+from cli.screens.erasures import receipt_text
 from modelcycle.captured.manifest import Manifest
+from modelcycle.compact import compact
 from modelcycle.erase.work import Tombstone, Work
-from modelcycle.messages import Artifact, Wanted
+from modelcycle.messages import Artifact, CompactRequest, Wanted
 from modelcycle.model.columns import Columns
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
@@ -291,6 +295,27 @@ def test_compacted_files_that_no_manifest_names_are_looked_through() -> None:
     # a compaction that was about to name a file finds it, and its readers the new hash
     was = Artifact(uri=f"s3://data/{raced}", sha256=hashlib.sha256(body).hexdigest(), bytes=len(body))
     assert len(model.data.read(was)) > 0
+
+
+def test_answers_in_which_the_column_is_masked_are_counted_and_what_is_on_its_way_is_named() -> None:
+    model = ErasedModel()
+    line = {
+        "prediction_id": "id-90", "at": AT.isoformat(), "model": MODEL, "version": 1, "ms": 1.5, "of": 1,
+        "prediction": "no", "masked": ["person"], "instance": {"person": "(masked)", "city": "Basel"},
+    }  # fmt: skip
+    other = line | {"prediction_id": "id-91", "masked": ["city"], "instance": {"person": "P-1", "city": "(masked)"}}
+    shown = line | {"prediction_id": "id-92", "instance": {"person": "(masked)"}, "masked": []}
+    body = "".join(json.dumps(one) + "\n" for one in (line, other, shown)).encode()
+    model.data.upload(f"captures/model={MODEL}/2026/03/05/01/a.gz", gzip.compress(body, mtime=0))
+    compact(CompactRequest(model=MODEL, at=AT + timedelta(days=1)), data=model.data)  # type: ignore[arg-type]
+    model.data.upload(f"captures/model={MODEL}/2026/03/06/01/b.gz", gzip.compress(body * 2, mtime=0))  # not compacted
+    model.ask()
+    assert model.run()["state"] == "done"
+    receipt = model.receipt()
+    assert receipt["masked"] == 3
+    assert "3 captured answers, in which the column is masked" in receipt_text(MODEL, receipt)
+    told = "\n".join(receipt["kept_elsewhere"])
+    assert all(words in told for words in ("shortly before the end", "in a stream", "scoring job", "Undelivered"))
 
 
 def test_a_broken_upload_is_told_and_the_rest_is_erased() -> None:

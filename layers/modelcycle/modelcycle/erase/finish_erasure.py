@@ -15,6 +15,8 @@ from modelcycle.reasons import reason_text
 from modelcycle.registry import ErasureRecord, Registry
 
 BACKUP_DAYS = 35  # AWS page "Point-in-time backups for DynamoDB"
+QUEUE_DAYS = 14  # MessageRetentionPeriod of the queues Undelivered and of rows
+DAYS_ON_THE_WAY = 1  # Firehose and the stream of rows keep what they could not write
 HISTORY_DAYS = 90  # of closed executions (AWS page "Step Functions service quotas")
 
 
@@ -94,6 +96,7 @@ def preview(known: Found, wanted: Wanted) -> dict[str, Any]:
         "versions": sorted(one.version for one in known.references),
         "alike": known.alike,
         "missing_columns": list(dict.fromkeys(missing)),
+        "masked": known.masked,
         "held": known.held,
         "unread": known.unread,
     }
@@ -118,16 +121,23 @@ def _receipt(
         "deleted": len({(one.bucket, one.key) for one in stones if one.now is None}),
         "versions_that_learned": sorted(learned),
         "versions_that_name_texts": sorted(version for version, holds in learned.items() if holds),
+        "masked": known.masked,
         "held": known.held,
         "unread": known.unread,
-        "kept_elsewhere": kept_elsewhere(asked_at),
+        "kept_elsewhere": kept_elsewhere(datetime.now(UTC)),
     }
 
 
-def kept_elsewhere(asked_at: datetime) -> list[str]:
+def kept_elsewhere(ended: datetime) -> list[str]:
     """Return what an erasure cannot reach, and until when it is kept, as sentences."""
-    backup = asked_at + timedelta(days=BACKUP_DAYS)
+    backup, queue = ended + timedelta(days=BACKUP_DAYS), ended + timedelta(days=QUEUE_DAYS)
+    way = ended + timedelta(days=DAYS_ON_THE_WAY)
     return [
+        "answers given shortly before the end, which the capture writes within two minutes, after an outage until"
+        f" {way:%Y-%m-%d}; and answers given since: if the person may be among them, erase again after that day",
+        f"rows in a stream or queue that have not landed: until {way:%Y-%m-%d}, in a queue until {queue:%Y-%m-%d}",
+        "results of a scoring job that had read its file before the rows went: erase again when it has ended",
+        f"messages that could not be delivered (queue Undelivered): until {queue:%Y-%m-%d}",
         f"point-in-time backups of the registry, which holds no rows: until {backup:%Y-%m-%d}",
         "backups and replicas that you have made of the buckets: as long as you keep them",
         "databases, APIs and other buckets from which rows are pulled: erase there first, or the next pull brings them",

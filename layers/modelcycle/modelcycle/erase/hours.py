@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from modelcycle.captured.answer_rows import name_code
 from modelcycle.captured.manifest import Manifest, Part
 from modelcycle.erase import tables
 from modelcycle.erase.erasing import Erasing, sha256
+from modelcycle.erase.masked_answers import masked_in_compacted, masked_in_lines
 from modelcycle.erase.objects import Objects
 from modelcycle.erase.places import Place, Treatment
 from modelcycle.erase.unreadable import told_as_unreadable
@@ -37,6 +39,8 @@ class Hours:
         for key in task.keys:
             if key.startswith("compacted/") and key.endswith(".parquet"):
                 self._unnamed(store, key, named)
+            elif key.startswith("captures/") and key not in named.objects and not self.at.erasing:
+                self._count_masked(store, key)
 
     def _compacted(self, task: Task, store: S3ErasingStore) -> None:
         """Look through the files that the hour's manifest names."""
@@ -78,6 +82,7 @@ class Hours:
         self, store: S3ErasingStore, folder: str, part: Part, one: ObjectVersion, path: Path,
         columns: Mapping[str, str],
     ) -> Part | None:  # fmt: skip
+        self.at.found.masked += masked_in_compacted(self.at.engine, path, self.at.subjects, columns)
         found, names = self._find(path, columns)
         if not found.rows:
             return part
@@ -158,6 +163,16 @@ class Hours:
                 live_now = self.at.replace("data", store, one, sha256(path), target, live_now, metadata)
             path.unlink(missing_ok=True)
             target.unlink(missing_ok=True)
+
+    def _count_masked(self, store: S3ErasingStore, key: str) -> None:
+        one = next((one for one in store.versions(key) if one.key == key and one.latest and not one.deleted), None)
+        if one is None:
+            return
+        path = self.at.path()
+        with suppress(Unknown):
+            store.download_version(one, path)
+            self.at.found.masked += masked_in_lines(path, self.at.model, self.at.subjects)
+        path.unlink(missing_ok=True)
 
     def _not_searched(self, key: str, held: str = "") -> None:
         self.at.found.unread = sorted({*self.at.found.unread, f"data/{key}"})

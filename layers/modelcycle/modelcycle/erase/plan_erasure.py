@@ -71,7 +71,7 @@ def plan_erasure(
         look = work.found(known.base)
         look.add(found)
         if not known.counted:
-            known.classes, known.alike, known.counted = look.classes, look.alike, True
+            known.classes, known.alike, known.masked, known.counted = look.classes, look.alike, look.masked, True
         found = look
     known.held, known.unread = found.held, found.unread
     work.keep_known(known)

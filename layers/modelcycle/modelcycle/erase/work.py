@@ -74,11 +74,12 @@ class Found(BaseModel):
     contents : SHA-256 of source files that hold them
     runs : runs whose tables hold them
     alike : cells that differ from a subject by leading zeros or capital letters alone, with their column
+    masked : captured answers in which a column that identifies the subjects is masked: nobody can say whose they are
     columns : columns that exist somewhere, of those that identify the subjects
     held : objects that cannot be changed, with the reason
     unread : objects that cannot be read
     base, last : the first round of this execution, and the last one that was planned
-    counted : whether `classes`, `alike` and `columns` are those of a whole look, before anything was erased
+    counted : whether `classes`, `alike`, `masked` and `columns` are those of a whole look, before anything was erased
     """
 
     base: int = 0
@@ -93,6 +94,7 @@ class Found(BaseModel):
     runs: list[str] = []
     references: list[Positions] = []
     alike: dict[str, int] = {}
+    masked: int = 0
     columns: list[str] = []
     held: dict[str, str] = {}
     unread: list[str] = []
@@ -125,11 +127,12 @@ class Found(BaseModel):
         self.references += [one for one in other.references if one.version not in known]
         for column, cells in other.alike.items():
             self.alike[column] = self.alike.get(column, 0) + cells
+        self.masked += other.masked
         self.held |= other.held
 
     def learn(self, other: Found) -> None:
         """Take over what a look has found beside its counts."""
-        self.add(other.model_copy(update={"classes": {}, "alike": {}, "held": {}, "unread": []}))
+        self.add(other.model_copy(update={"classes": {}, "alike": {}, "masked": 0, "held": {}, "unread": []}))
 
 
 class Tombstone(BaseModel):
