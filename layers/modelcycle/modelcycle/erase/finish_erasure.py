@@ -83,7 +83,7 @@ def preview(known: Found, wanted: Wanted) -> dict[str, Any]:
         "versions": sorted(one.version for one in known.references),
         "alike": known.alike,
         "missing_columns": list(dict.fromkeys(missing)),
-        "held": known.held,
+        "held": known.stays,
         "unread": known.unread,
     }
 
@@ -107,7 +107,7 @@ def _receipt(
         "deleted": len({(one.bucket, one.key) for one in stones if one.now is None}),
         "versions_that_learned": sorted(learned),
         "versions_that_name_texts": sorted(version for version, holds in learned.items() if holds),
-        "held": known.held,
+        "held": known.stays,
         "unread": known.unread,
         "kept_elsewhere": kept_elsewhere(asked_at),
     }
@@ -136,7 +136,7 @@ def _mark_versions(
         if version.version not in tested and not runs & set(known.runs):
             continue
         graph = version.onnx.uri.removeprefix(f"s3://{artifacts.bucket}/")
-        learned[version.version] = f"artifacts/{graph}" in known.held
+        learned[version.version] = f"artifacts/{graph}" in known.stays
         registry.erasures.mark(request.model, version.version, request.erasure, holds_texts=learned[version.version])
     return learned
 
