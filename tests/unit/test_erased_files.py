@@ -24,6 +24,7 @@ from modelcycle.erase.traces import ERASED, Traces
 from modelcycle.faults import BadData
 from modelcycle.model.columns import Columns
 from modelcycle.spec.sources import Csv
+from tests.erased_model import graph
 
 NO_OPTIONS = Csv()
 
@@ -66,7 +67,10 @@ FILES = {
     "broken.csv": (b"id,age\n7,1,x\n8,2\n9,3,x\n10,1\n11,2\n12,3\n", b"id,age\n8,2\n9,3,x\n10,1\n11,2\n12,3\n"),
     "tabs.tsv": (b"id\tage\n7\t1\n8\t2\n", b"id\tage\n8\t2\n"),
     "lines.jsonl": (b'{"id": 7}\n{"id": "7"}\n{"id": 8, "n": "7"}\nno json\n', b'{"id": 8, "n": "7"}\nno json\n'),
-    "nested.jsonl": (b'{"instance": {"id": 7.0}}\n{"instance": {"id": 8}}\n', b'{"instance": {"id": 8}}\n'),
+    "nested.jsonl": (
+        b'{"prediction_id": "a", "instance": {"id": 7.0}}\n{"prediction_id": "b", "instance": {"id": 8}}\n',
+        b'{"prediction_id": "b", "instance": {"id": 8}}\n',
+    ),
     "list.json": (b'[\n  {"id": 7},\n  {"id": 8},\n  {"id": 9}\n]\n', b'[\n  {"id": 8},\n  {"id": 9}\n]\n'),
     "last.json": (b'[{"id": 8}, {"id": 7}]', b'[{"id": 8}]'),
     "all.json": (b'[{"id": 7}, {"id": 7}]', b"[]"),
@@ -215,11 +219,35 @@ def test_what_others_have_too_is_nobodys() -> None:
 
 
 def test_a_graph_keeps_its_length_and_other_texts() -> None:
-    body = b"\x0a\x05Basel\x0a\x07Zebulon\x0a\x08Zebulons"
-    changed, held = without_texts(body, traces("Zebulon", "Basel-Stadt"), "salt")
-    assert held and len(changed) == len(body) and b"\x07Zebulon\x0a" not in changed
-    assert changed.startswith(b"\x0a\x05Basel\x0a\x07") and changed.endswith(b"\x0a\x08Zebulons")
-    assert without_texts(body, traces("Bern"), "salt") == (body, False)
+    body = graph(b"Basel", b"Zebulon", b"Zebulons")
+    changed, held, stays = without_texts(body, traces("Zebulon", "Basel-Stadt"), "salt")
+    assert held and not stays and len(changed) == len(body) and b"Zebulon\x4a" not in changed
+    assert changed[: body.index(b"Zebulon")] == body[: body.index(b"Zebulon")] and b"Zebulons" in changed
+    assert without_texts(body, traces("Bern"), "salt") == (body, False, False)
+
+
+def test_a_text_that_is_also_an_operator_or_an_input_changes_neither() -> None:
+    cast = graph(b"Cast", b"city", operator=b"Cast")
+    changed, held, stays = without_texts(cast, traces("Cast", "city"), "salt")
+    assert held and stays and changed == graph(*categories(changed), operator=b"Cast")
+    modes = graph(b"LEAF", attribute=b"nodes_modes")
+    assert without_texts(modes, traces("LEAF"), "salt") == (modes, False, True)
+    assert without_texts(b"no graph: LEAF", traces("LEAF"), "salt") == (b"no graph: LEAF", False, True)
+
+
+def categories(body: bytes) -> list[bytes]:
+    at = body.index(b"keys_strings") + len(b"keys_strings")
+    return [body[at + 2 : at + 6], body[at + 8 : at + 12]]
+
+
+def test_texts_of_others_are_found_in_any_column_and_spelling(engine: Engine, tmp_path: Path) -> None:
+    path, texts = tmp_path / "a", {"Basel", "12345.5", "Zwolle"}
+    path.write_bytes(b"id,town,x\n7,Zwolle,1\n8, Basel ,12345.50\n")
+    subjects = Subjects.of([{"id": "7"}])
+    assert tables.texts_of_others(engine, path, "a.csv", NO_OPTIONS, subjects, texts) == {"Basel", "12345.5"}
+    path.unlink()
+    duckdb.sql(f"COPY (SELECT 8 AS id, 'Basel' AS town, 12345.5::DOUBLE AS x) TO '{path}' (FORMAT parquet)")
+    assert tables.texts_of_others(engine, path, "a.parquet", NO_OPTIONS, subjects, texts) == {"Basel", "12345.5"}
 
 
 def test_a_number_beyond_single_precision_is_not_told_apart_by_a_typed_table() -> None:

@@ -10,6 +10,7 @@ from modelcycle.erase.erasing import Erasing
 from modelcycle.erase.hours import Hours
 from modelcycle.erase.judged_rows import JudgedRows
 from modelcycle.erase.objects import Objects
+from modelcycle.erase.others import Others
 from modelcycle.erase.work import Work
 from modelcycle.erasing_store import S3ErasingStore
 from modelcycle.key_service import KeyService
@@ -44,6 +45,10 @@ def erase_objects(
         for task in work.batch(request.round, request.batch):
             if task.kind == "references":
                 JudgedRows(at).do()
+            elif task.kind == "names":
+                Others(at).names()
+            elif task.kind == "compare":
+                Others(at).compare(task)
             elif task.kind == "hour":
                 Hours(at).do(task)
             else:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from modelcycle.erase import references, tables
 from modelcycle.erase.places import Place
+from modelcycle.erase.subjects import Subjects
 from modelcycle.erase.work import Count, Found, Tombstone, Work
 from modelcycle.erasing_store import ERASURE, ObjectVersion, S3ErasingStore
 from modelcycle.faults import BadPipeline, Unknown
@@ -18,8 +20,10 @@ from modelcycle.key_service import KeyService
 from modelcycle.messages import Artifact, EraseObjectsRequest
 from modelcycle.registry import Registry
 from modelcycle.spec import Pipeline, parse
+from modelcycle.spec.sources import Csv, csv_of
 
 Bucket = Literal["data", "artifacts"]
+SHARED = ("captures/2", "captures-failed/", "landed/_quarantine/")  # with the lines of all models
 
 
 class Erasing:
@@ -122,6 +126,19 @@ class Erasing:
         except Unknown:
             return None
         return {name: f'"c{number}"' for number, name in enumerate(manifest["columns"])}
+
+    def subjects_in(self, key: str) -> Subjects:
+        """Return the subjects; in an object of all models, only lines that name this one are about them."""
+        return replace(self.subjects, model=self.model) if key.startswith(SHARED) else self.subjects
+
+    def csv_of(self, key: str) -> Csv:
+        """Return what the pipeline file says of the CSV files of the source in whose folder an object lies."""
+        if self.csv is None:
+            return Csv()
+        if key.startswith("landed/"):
+            name = key.split("/")[2] if key.count("/") > 2 else ""
+            return csv_of(self.csv.sources[name]) if name in self.csv.sources else Csv()
+        return self.csv.csv
 
     def _pipeline(self) -> Pipeline | None:
         try:

@@ -97,7 +97,7 @@ def preview(known: Found, wanted: Wanted) -> dict[str, Any]:
         "alike": known.alike,
         "missing_columns": list(dict.fromkeys(missing)),
         "masked": known.masked,
-        "held": known.held,
+        "held": known.stays,
         "unread": known.unread,
     }
 
@@ -122,7 +122,7 @@ def _receipt(
         "versions_that_learned": sorted(learned),
         "versions_that_name_texts": sorted(version for version, holds in learned.items() if holds),
         "masked": known.masked,
-        "held": known.held,
+        "held": known.stays,
         "unread": known.unread,
         "kept_elsewhere": kept_elsewhere(datetime.now(UTC)),
     }
@@ -157,7 +157,7 @@ def _mark_versions(
         if version.version not in tested and not runs & set(known.runs):
             continue
         graph = version.onnx.uri.removeprefix(f"s3://{artifacts.bucket}/")
-        learned[version.version] = f"artifacts/{graph}" in known.held
+        learned[version.version] = f"artifacts/{graph}" in known.stays
         registry.erasures.mark(request.model, version.version, request.erasure, holds_texts=learned[version.version])
     return learned
 

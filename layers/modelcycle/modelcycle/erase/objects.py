@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,12 @@ from modelcycle.erase import arrays, tables
 from modelcycle.erase.erasing import Bucket, Erasing, sha256
 from modelcycle.erase.graphs import without_texts
 from modelcycle.erase.places import Place, Treatment, place_of
-from modelcycle.erase.subjects import Subjects
 from modelcycle.erase.text_files import faults_of_reading
 from modelcycle.erase.unreadable import told_as_unreadable
 from modelcycle.erase.work import Task
 from modelcycle.erasing_store import ObjectVersion, S3ErasingStore
 from modelcycle.faults import NotAllowed, Unknown
-from modelcycle.spec.sources import Csv, csv_of
 from modelcycle.sql_literal import literal
-
-SHARED = ("captures/2", "captures-failed/", "landed/_quarantine/")  # with the lines of all models
 
 
 class Objects:
@@ -47,7 +42,7 @@ class Objects:
             if one.latest:
                 live_now = now
         if versions and self.at.traces.are_in(key.encode("utf-8", "surrogatepass")):
-            self.at.found.held[f"{bucket}/{key}"] = (
+            self.at.found.doubtful[f"{bucket}/{key}"] = (
                 "its name holds a value: upload it under another one, delete this one"
             )
         if self.at.erasing:
@@ -70,7 +65,7 @@ class Objects:
         target = path.with_name(f"{path.name}.new")
         try:
             with told_as_unreadable(one.key):
-                held, left = self._without(path, one, place, was, target)
+                held, left = self._without(path, bucket, one, place, was, target)
         except faults_of_reading() as fault:
             self._unread(bucket, one, path, str(fault).partition("\n")[0])
             if self.at.erasing and one.key.endswith(".parquet"):  # it was read, and could not be written
@@ -94,7 +89,7 @@ class Objects:
             target.unlink(missing_ok=True)
 
     def _without(
-        self, path: Path, one: ObjectVersion, place: Place, was: str, target: Path
+        self, path: Path, bucket: Bucket, one: ObjectVersion, place: Place, was: str, target: Path
     ) -> tuple[bool, bool]:  # fmt: skip
         """Write an object without the subjects to `target`; return whether it held any, and whether any is left."""
         treatment = place.treatment
@@ -110,7 +105,13 @@ class Objects:
         if treatment is Treatment.SCRATCH:
             return self._scratch(body, path, one.key), False
         if treatment is Treatment.GRAPH:
-            cleaned, held = without_texts(body, self.at.traces, self.at.work.salt() if self.at.traces.words else "")
+            cleaned, held, stays = without_texts(
+                body, self.at.traces, self.at.work.salt() if self.at.traces.words else ""
+            )
+            if stays:
+                self.at.found.doubtful[f"{bucket}/{one.key}"] = (
+                    "a text of theirs stands in the graph, and is none of its categories: retrain the model"
+                )
             return held and self.at.write(target, cleaned), held
         if treatment is Treatment.ARCHIVE:
             return self.at.traces.are_in(arrays.unpacked(body)), False
@@ -119,8 +120,8 @@ class Objects:
     def _rows(self, path: Path, key: str, place: Place, was: str, target: Path) -> tuple[bool, bool]:
         if not path.stat().st_size:
             return False, True
-        subjects = self._subjects_in(key)
-        found = tables.find(self.at.engine, path, key, self._csv_of(key), subjects)
+        subjects = self.at.subjects_in(key)
+        found = tables.find(self.at.engine, path, key, self.at.csv_of(key), subjects)
         self.at.found.columns = sorted({*self.at.found.columns, *found.columns})
         for column, cells in found.alike.items():
             self.at.found.alike[column] = self.at.found.alike.get(column, 0) + cells
@@ -130,7 +131,7 @@ class Objects:
         self.at.found.contents = sorted({*self.at.found.contents, was})
         if not self.at.erasing:
             return True, True
-        left = tables.write(self.at.engine, path, key, self._csv_of(key), subjects, target)
+        left = tables.write(self.at.engine, path, key, self.at.csv_of(key), subjects, target)
         # a header without rows is still a table; an object without any line is none
         has_header = key.lower().endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet"))
         return True, left > 0 or (has_header and not place.name.startswith("captured"))
@@ -246,10 +247,6 @@ class Objects:
         if contents & hashes:
             self.at.found.runs = sorted({*self.at.found.runs, place.run})
 
-    def _subjects_in(self, key: str) -> Subjects:
-        """Return the subjects; in an object of all models, only lines that name this one are about them."""
-        return replace(self.at.subjects, model=self.at.model) if key.startswith(SHARED) else self.at.subjects
-
     def _delete_lonely_markers(self, store: S3ErasingStore, key: str) -> None:
         """Delete the markers of an object that the erasure has deleted: they name it."""
         left = [one for one in store.versions(key) if one.key == key]
@@ -264,15 +261,6 @@ class Objects:
             self.at.found.held[name] = why
         else:
             self.at.found.unread = sorted({*self.at.found.unread, name})
-
-    def _csv_of(self, key: str) -> Csv:
-        """Return what the pipeline file says of the CSV files of the source in whose folder an object lies."""
-        if self.at.csv is None:
-            return Csv()
-        if key.startswith("landed/"):
-            name = key.split("/")[2] if key.count("/") > 2 else ""
-            return csv_of(self.at.csv.sources[name]) if name in self.at.csv.sources else Csv()
-        return self.at.csv.csv
 
 
 def _as_written(text: str, value: Any) -> bytes:

@@ -80,6 +80,12 @@ def text_of(value: Any) -> str | None:
     return value if isinstance(value, str) else repr(value)
 
 
+def sent_in(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a client has sent, of a captured line; None for any other JSON object."""
+    sent = value.get("instance")
+    return sent if isinstance(sent, dict) and PREDICTION_ID in value else None
+
+
 def column_of(wanted: str, names: Sequence[str]) -> int | None:
     """Return the position of a column; capital letters count only where two names differ by nothing else.
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO, cast
 
-from modelcycle.erase.subjects import Subjects, text_of
+from modelcycle.erase.subjects import PREDICTION_ID, Subjects, sent_in, text_of
 from modelcycle.faults import BadData, UnreadableFile
 from modelcycle.reading.csv_rows import read_csv_header
 from modelcycle.reading.plain_text import NotUtf8, PlainText
@@ -147,19 +147,23 @@ def _after_space(text: str, position: int) -> int:
 
 
 def cells_of(value: Any) -> dict[str, str | None]:
-    """Return the cells of a JSON object; those of an object in it by their paths, and by their own names.
+    """Return the cells of a JSON object, those of an object in it by their paths.
 
-    >>> cells_of({"a": 1, "instance": {"b": "x"}})
-    {'a': '1', 'instance.b': 'x', 'b': 'x'}
+    A captured line has what was sent, and the id of the prediction: its model, time and answer are nobody's cells.
+
+    >>> cells_of({"a": 1, "b": {"c": "x"}})
+    {'a': '1', 'b.c': 'x'}
+    >>> cells_of({"prediction_id": "p-1", "model": "churn", "instance": {"b": "x"}})
+    {'b': 'x', 'prediction_id': 'p-1'}
     """
     cells: dict[str, str | None] = {}
     if not isinstance(value, dict):
         return cells
+    if (sent := sent_in(value)) is not None:
+        return cells_of(sent) | {PREDICTION_ID: text_of(value[PREDICTION_ID])}
     for name, inner in value.items():
         if isinstance(inner, dict):
-            within = cells_of(inner)
-            cells |= {f"{name}.{key}": text for key, text in within.items()}
-            cells |= {key: text for key, text in within.items() if key not in value}
+            cells |= {f"{name}.{key}": text for key, text in cells_of(inner).items()}
         elif not isinstance(inner, list):
             cells[name] = text_of(inner)
     return cells

@@ -7,7 +7,7 @@ any report by chance.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -41,18 +41,19 @@ class Traces:
     @classmethod
     def of(
         cls, own: Mapping[str, Iterable[str]], shared: Mapping[str, Iterable[str]],
-        rows: Sequence[Mapping[str, str | None]], subjects: Sequence[Mapping[str, str]],
+        rows: Sequence[Mapping[str, str | None]], subjects: Sequence[Mapping[str, str]], names: Collection[str] = (),
     ) -> Traces:  # fmt: skip
         """Return the traces of erased rows.
 
         Parameters
         ----------
         own, shared : by column, the texts of erased rows, and those of them that other rows have too
+        names : of the model, its columns and classes, which are nobody's texts
         """
-        common = {text for texts in shared.values() for text in texts}
-        texts = {text.strip() for column in own.values() for text in column if text not in common}
+        common = {text.strip() for texts in shared.values() for text in texts}
+        texts = {text.strip() for column in own.values() for text in column if text.strip() not in common}
         texts |= {value.strip() for subject in subjects for value in subject.values()}
-        return cls(frozenset(text for text in texts if tells_apart(text)), rows)
+        return cls(frozenset(text for text in texts if tells_apart(text) and text not in names), rows)
 
     @cached_property
     def words(self) -> frozenset[str]:

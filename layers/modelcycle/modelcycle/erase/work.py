@@ -36,11 +36,11 @@ MAX_KEPT_TEXTS = 200_000
 
 
 class Task(BaseModel):
-    """A part of the work: some objects, an hour of answers, or the test rows of versions."""
+    """A part of the work: some objects, an hour of answers, the test rows of versions, or what others have too."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    kind: Literal["objects", "hour", "references"]
+    kind: Literal["objects", "hour", "references", "names", "compare"]
     bucket: Literal["data", "artifacts"] = "data"
     keys: list[str] = []
     hour: str = ""
@@ -69,7 +69,9 @@ class Found(BaseModel):
     ----------
     classes : by class of data
     predictions : ids of predictions that were made for the subjects
-    own, shared : by column: texts of the subjects' rows, and those of them that other rows of the same file have
+    own, shared : by column: texts of the subjects' rows, and those of them that other rows of the same file have; `*`:
+        that other rows of any file have, in any column
+    names : of columns and classes, and frequent levels of versions: no texts of somebody
     rows : their rows, cells by column
     contents : SHA-256 of source files that hold them
     runs : runs whose tables hold them
@@ -77,6 +79,7 @@ class Found(BaseModel):
     masked : captured answers in which a column that identifies the subjects is masked: nobody can say whose they are
     columns : columns that exist somewhere, of those that identify the subjects
     held : objects that cannot be changed, with the reason
+    doubtful : objects of which a part may be the subjects' and stays: the name, or lines that nobody can tell apart
     unread : objects that cannot be read
     base, last : the first round of this execution, and the last one that was planned
     counted : whether `classes`, `alike`, `masked` and `columns` are those of a whole look, before anything was erased
@@ -89,6 +92,7 @@ class Found(BaseModel):
     predictions: list[str] = []
     own: dict[str, list[str]] = {}
     shared: dict[str, list[str]] = {}
+    names: list[str] = []
     rows: list[dict[str, str | None]] = []
     contents: list[str] = []
     runs: list[str] = []
@@ -97,11 +101,17 @@ class Found(BaseModel):
     masked: int = 0
     columns: list[str] = []
     held: dict[str, str] = {}
+    doubtful: dict[str, str] = {}
     unread: list[str] = []
 
     @property
     def objects(self) -> int:
         return sum(count.objects for count in self.classes.values())
+
+    @property
+    def stays(self) -> dict[str, str]:
+        """Objects that stay, or a part of them, with the reason."""
+        return self.doubtful | self.held
 
     @property
     def matching_rows(self) -> int:
@@ -116,7 +126,7 @@ class Found(BaseModel):
             self.classes[name] = Count(
                 objects=mine.objects + count.objects, rows=mine.rows + count.rows, old=mine.old + count.old
             )
-        for field in ("predictions", "contents", "runs", "columns", "unread"):
+        for field in ("predictions", "contents", "runs", "columns", "names", "unread"):
             setattr(self, field, sorted({*getattr(self, field), *getattr(other, field)}))
         for field in ("own", "shared"):
             mine_texts, texts = getattr(self, field), getattr(other, field)
@@ -129,10 +139,13 @@ class Found(BaseModel):
             self.alike[column] = self.alike.get(column, 0) + cells
         self.masked += other.masked
         self.held |= other.held
+        self.doubtful |= other.doubtful
 
     def learn(self, other: Found) -> None:
         """Take over what a look has found beside its counts."""
-        self.add(other.model_copy(update={"classes": {}, "alike": {}, "masked": 0, "held": {}, "unread": []}))
+        self.add(
+            other.model_copy(update={"classes": {}, "alike": {}, "masked": 0, "held": {}, "doubtful": {}, "unread": []})
+        )
 
 
 class Tombstone(BaseModel):
@@ -226,7 +239,7 @@ class Work:
         return Subjects.of(wanted, known.predictions, also)
 
     def traces(self, known: Found) -> Traces:
-        return Traces.of(known.own, known.shared, known.rows, self.wanted().subjects)
+        return Traces.of(known.own, known.shared, known.rows, self.wanted().subjects, {self.model, *known.names})
 
     def keep_tombstones(self, tombstones: Iterable[Tombstone]) -> None:
         """Write what is about to be changed; the same again is one object."""
