@@ -86,6 +86,33 @@ def test_the_rows_go_and_every_other_byte_stays(engine: Engine, tmp_path: Path, 
     assert without(engine, tmp_path, f"{name}.gz", gzip.compress(body, 1), {"id": "7"})[0] == packed
 
 
+BROKEN = {
+    "comma.csv": (b"name,kids,id\nAnn,7,1,\nBen,2,7,\nEve,7,3,\n", b"name,kids,id\nAnn,7,1,\nEve,7,3,\n", 0),
+    "more.csv": (b"name,id,kids\nAnn,1,2,7\nBen,x,7,2\nCid,7,2,x\nDan,9,7\n", None, 2),
+    "less.csv": (b"name,id,kids\nAnn,7\n7,1\nx,1,7\nBen,2\n", None, 2),
+    "first.csv": (b"id,kids\n7\n8,7,7\n9,1\n10,2\n11,3\n", b"id,kids\n8,7,7\n9,1\n10,2\n11,3\n", 1),
+    "index.csv": (b"id,kids\n6,11,7\n7,12,2\n8,7,1\n", b"id,kids\n6,11,7\n7,12,2\n", 0),
+    "cut.jsonl": (b'{"id": 7, "a\n{"id": 77, "a\n{"n": "7", \n[{"id": 7}, {"id": 8}]\n', None, 3),
+    "inner.jsonl": (b'{"id": 12, "city": {"id": 7}}\n{"id": 7, "city": {"id": 1}}\n{"l": [{"id": 7}]}\n',
+                    b'{"id": 12, "city": {"id": 7}}\n{"l": [{"id": 7}]}\n', 0),
+    "sent.jsonl": (b'{"id": 1, "instance": {"id": 7}}\n', None, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_nobody_elses_row_goes_for_a_cell_that_stands_elsewhere(engine: Engine, tmp_path: Path, name: str) -> None:
+    body, expected, doubtful = BROKEN[name]
+    assert without(engine, tmp_path, name, body, {"id": "7"})[0] == (body if expected is None else expected)
+    (tmp_path / "again").write_bytes(body)
+    found = tables.find(engine, tmp_path / "again", name, NO_OPTIONS, Subjects.of([{"id": "7"}]))
+    assert found.doubtful == doubtful
+
+
+def test_an_object_in_an_object_is_found_by_its_path(engine: Engine, tmp_path: Path) -> None:
+    body = b'{"id": 12, "city": {"id": 7}}\n{"id": 7, "city": {"id": 1}}\n'
+    assert without(engine, tmp_path, "a.jsonl", body, {"city.id": "7"})[0] == b'{"id": 7, "city": {"id": 1}}\n'
+
+
 def test_a_quote_that_is_never_closed_takes_no_other_row_with_it(engine: Engine, tmp_path: Path) -> None:
     body = b'id,text\n7,"open\n' + b"".join(b"%d,fine\n" % number for number in range(10, 60))
     left, rows = without(engine, tmp_path, "a.csv", body, {"id": "7"})
