@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import duckdb
@@ -19,8 +21,10 @@ from modelcycle.engine import Engine, connect
 from modelcycle.erase import tables
 from modelcycle.erase.arrays import positions_of
 from modelcycle.erase.graphs import without_texts
+from modelcycle.erase.many_texts import ManyBytes, ManyTexts
 from modelcycle.erase.subjects import Subjects, canonical, tells_apart
 from modelcycle.erase.traces import ERASED, Traces
+from modelcycle.erase.work import Found
 from modelcycle.faults import BadData
 from modelcycle.model.columns import Columns
 from modelcycle.spec.sources import Csv
@@ -284,3 +288,43 @@ def test_a_number_beyond_single_precision_is_not_told_apart_by_a_typed_table() -
     assert positions_of(body, large, exactly=True) is None  # its neighbour would go too
     assert positions_of(body, large).tolist() == [0, 1]  # type: ignore[union-attr]
     assert positions_of(body, small, exactly=True).tolist() == [2]  # type: ignore[union-attr]
+
+
+WORDS = st.text(st.sampled_from("ab .-é_"), min_size=1, max_size=6)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=60), st.text(st.sampled_from("ab .-é_"), max_size=40))
+def test_many_texts_are_found_as_one_pattern_would(texts: list[str], text: str) -> None:
+    worded = [one for one in texts if any(character.isalnum() or character == "_" for character in one)]
+    longest = sorted(set(worded), key=len, reverse=True)
+    if longest:
+        pattern = "|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in longest)
+        assert ManyTexts(worded).replaced(text, "*") == (re.sub(pattern, "*", text), bool(re.search(pattern, text)))
+    encoded = [one.encode() for one in texts if len(one) > 2]
+    body = text.encode() * 3
+    assert ManyBytes(encoded).are_in(body) == any(one in body for one in encoded)
+
+
+def test_texts_at_the_border_of_blocks_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelcycle.erase.many_texts.BLOCK_BYTES", 8)
+    many = ManyBytes([f"P-{number:06d}".encode() for number in range(100)])
+    assert all(many.are_in(b"x" * before + b"P-000077") for before in range(20)) and not many.are_in(b"P-00007" * 9)
+
+
+def test_ten_times_the_texts_take_far_less_than_ten_times_the_time() -> None:
+    document = " ".join(f"word{number} P-{number:06d}" for number in range(10_000))
+
+    def seconds(count: int) -> float:
+        found = traces(*(f"{kind}{number:06d}" for kind in ("Q-", "Zoe") for number in range(count)))
+        found.in_text(""), found.are_in(b"")
+        start = perf_counter()
+        assert found.in_text(document) == document and not found.are_in(document.encode())
+        return perf_counter() - start
+
+    assert min(seconds(20_000) for _ in range(2)) < 5 * seconds(2_000)
+
+
+def test_equal_rows_are_kept_once_however_many() -> None:
+    found = Found(rows=[{"a": str(number)} for number in range(3)])
+    found.add(Found(rows=[{"a": "2"}, {"a": "3"}, {"a": "3"}]))
+    assert [row["a"] for row in found.rows] == ["0", "1", "2", "3"]

@@ -37,6 +37,7 @@ class Others:
         if not texts:
             return
         store = self.at.stores[task.bucket]
+        faults: tuple[type[Exception], ...] = (Unknown, *faults_of_reading())
         for key in task.keys:
             place = place_of(self.at.model, task.bucket, key)
             one = next((one for one in store.versions(key) if one.key == key and one.latest), None)
@@ -48,7 +49,7 @@ class Others:
                 found = tables.texts_of_others(
                     self.at.engine, path, key, self.at.csv_of(key), self.at.subjects_in(key), texts
                 )  # fmt: skip
-            except (Unknown, *faults_of_reading()):
+            except faults:
                 continue  # the look says what cannot be read
             finally:
                 path.unlink(missing_ok=True)
