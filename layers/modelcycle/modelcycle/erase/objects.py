@@ -125,6 +125,10 @@ class Objects:
         self.at.found.columns = sorted({*self.at.found.columns, *found.columns})
         for column, cells in found.alike.items():
             self.at.found.alike[column] = self.at.found.alike.get(column, 0) + cells
+        if found.doubtful:
+            self.at.found.doubtful[f"data/{key}"] = (
+                f"{found.doubtful:,} broken lines may be theirs, and stay: correct or delete them, and upload it again"
+            )
         if not found.rows:
             return False, True
         self.at.remember(found, place)

@@ -15,8 +15,6 @@ from modelcycle.erase.work import Task
 from modelcycle.faults import Unknown
 from modelcycle.registry import Version
 
-UNREADABLE = (Unknown, *faults_of_reading())
-
 
 class Others:
     """Looks in the rows of others, and in what versions know, for the texts of the subjects' rows."""
@@ -40,6 +38,7 @@ class Others:
         if not texts:
             return
         store = self.at.stores[task.bucket]
+        faults: tuple[type[Exception], ...] = (Unknown, *faults_of_reading())
         for key in task.keys:
             place = place_of(self.at.model, task.bucket, key)
             one = next((one for one in store.versions(key) if one.key == key and one.latest), None)
@@ -52,7 +51,7 @@ class Others:
                     found = tables.texts_of_others(
                         self.at.engine, path, key, self.at.csv_of(key), self.at.subjects_in(key), texts
                     )  # fmt: skip
-            except UNREADABLE:
+            except faults:
                 continue  # the look says what cannot be read
             finally:
                 path.unlink(missing_ok=True)

@@ -32,6 +32,7 @@ class RowsFound:
     columns : of those that identify subjects, the ones that the object has
     alike : cells by column that differ by leading zeros or capital letters alone
     left : rows of others
+    doubtful : broken lines that may be theirs
     """
 
     rows: list[dict[str, str | None]] = field(default_factory=list)
@@ -39,6 +40,7 @@ class RowsFound:
     columns: set[str] = field(default_factory=set)
     alike: dict[str, int] = field(default_factory=dict)
     left: int = 0
+    doubtful: int = 0
 
     @property
     def predictions(self) -> set[str]:
@@ -80,6 +82,7 @@ def find(engine: Any, path: Path, name: str, options: Csv, subjects: Subjects) -
             found.rows.append(piece.cells)
         else:
             found.left += 1
+            found.doubtful += piece.doubtful
         _look(found, piece.cells, wanted)
     if found.rows:
         own = _limited(found.own)
@@ -110,7 +113,7 @@ def texts_of_others(
         cells = _other_cells(engine, path, subjects, texts, numbers)
     else:
         pieces, _ = _pieces(path, name, options, subjects)
-        rows = (piece.cells for piece in pieces if piece.cells is not None and not piece.mine)
+        rows = (piece.cells for piece in pieces if piece.cells is not None and not piece.mine and not piece.doubtful)
         cells = (cell.strip() for row in rows for cell in row.values() if cell)
     found: set[str] = set()
     for cell in cells:

@@ -6,7 +6,6 @@ any report by chance.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from modelcycle.erase.many_texts import ManyBytes, ManyTexts
 from modelcycle.erase.subjects import NUMBER, canonical, tells_apart, text_of
 
 ERASED = "(erased)"
@@ -68,9 +68,12 @@ class Traces:
         return frozenset(float(number) for number in single if tells_apart(str(number)))
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str] | None:
-        longest = sorted(self.texts, key=len, reverse=True)
-        return re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in longest)) if longest else None
+    def _in_texts(self) -> ManyTexts:
+        return ManyTexts(self.texts)
+
+    @cached_property
+    def _in_bytes(self) -> ManyBytes:
+        return ManyBytes(self.encoded)
 
     @cached_property
     def encoded(self) -> tuple[bytes, ...]:
@@ -121,13 +124,10 @@ class Traces:
 
     def are_in(self, body: bytes) -> bool:
         """Return whether bytes hold one of the words."""
-        return any(word in body for word in self.encoded)
+        return self._in_bytes.are_in(body)
 
     def _replaced(self, text: str) -> tuple[str, bool]:
-        if self._pattern is None:
-            return text, False
-        replaced, count = self._pattern.subn(ERASED, text)
-        return replaced, count > 0
+        return self._in_texts.replaced(text, ERASED)
 
     def _cleaned(self, key: str, taken: Mapping[str, Any]) -> str:
         if key.strip() not in self.texts:

@@ -132,7 +132,8 @@ class Found(BaseModel):
             mine_texts, texts = getattr(self, field), getattr(other, field)
             for column, found in texts.items():
                 mine_texts[column] = sorted({*mine_texts.get(column, []), *found})[:MAX_KEPT_TEXTS]
-        self.rows = [*self.rows, *(row for row in other.rows if row not in self.rows)][:MAX_KEPT_ROWS]
+        rows = {frozenset(row.items()): row for row in (*self.rows, *other.rows)}  # of equal ones, one
+        self.rows = list(rows.values())[:MAX_KEPT_ROWS]
         known = {one.version for one in self.references}
         self.references += [one for one in other.references if one.version not in known]
         for column, cells in other.alike.items():
