@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import secrets
 import sys
 import time
@@ -26,6 +27,9 @@ from modelcycle.messages.erasure import MAX_CONDITIONS, MAX_SUBJECTS, MAX_UNASKE
 
 TIMEOUT = 24 * 3600.0  # seconds, of an erasure
 CAPTURE_SECONDS = {"aws": 90}  # that Firehose may keep an answer (storage.yaml), with the time to write it
+TOLD_WITHOUT_NAME = re.compile(
+    r"(?P<bucket>data|artifacts)/(?P<folder>.*) \(object \d+, version (?P<version>\S+): .*\)"
+)
 ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 
 
@@ -69,7 +73,7 @@ def erase(
         _run(place, model, erasure, "erase")  # writes the receipt, and deletes the request
         return _none(model, erasure, preview, options)
     if not options.as_json:
-        console.show(found_text(model, erasure, preview))
+        console.show(found_text(model, erasure, _with_names(place, preview)))
     if preview["rows"] > max(MAX_UNASKED_ROWS, rows or 0):
         _run(place, model, erasure, "forget")
         raise NotAllowed(
@@ -103,7 +107,7 @@ def _take_up(place: Place, model: str, erasure: str, options: Options) -> int:
     """Let an erasure go on that failed, was interrupted, or was looked for where nobody could be asked."""
     record = place.registry.erasures.get(model, erasure)
     if record is not None and record.state == "done":
-        return _show_receipt(model, _read(place, model, erasure, "receipt.json"), options)
+        return _show_receipt(place, model, _read(place, model, erasure, "receipt.json"), options)
     return _end(place, model, erasure, options, retrain=False)
 
 
@@ -118,14 +122,34 @@ def _end(place: Place, model: str, erasure: str, options: Options, *, retrain: b
     if retrain or ended.get("retrain"):
         answer = ask(place, model, "RetrainingRequested", f"rows were erased ({erasure})")
         receipt["run"] = answer.wire()
-    return _show_receipt(model, receipt, options)
+    return _show_receipt(place, model, receipt, options)
 
 
-def _show_receipt(model: str, receipt: dict[str, Any], options: Options) -> int:
+def _with_names(place: Place, found: dict[str, Any]) -> dict[str, Any]:
+    """Return a receipt or preview, for the screen alone, with the names of objects that hold a value."""
+    held = {_name_of(place, name): why for name, why in found["held"].items()}
+    return found | {"held": held, "unread": [_name_of(place, name) for name in found["unread"]]}
+
+
+def _name_of(place: Place, told: str) -> str:
+    found = TOLD_WITHOUT_NAME.fullmatch(told)
+    if found is None or found["version"] == "null":
+        return told
+    bucket = place.output("DataBucket" if found["bucket"] == "data" else "ArtifactBucket")
+    try:
+        pages = place.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=found["folder"])
+        versions = (one for page in pages for one in page.get("Versions", []))
+        key = next((one["Key"] for one in versions if one["VersionId"] == found["version"]), None)
+    except place.s3.exceptions.ClientError:  # whoever may not list versions sees the folder
+        key = None
+    return f"{found['bucket']}/{key}" if key else told
+
+
+def _show_receipt(place: Place, model: str, receipt: dict[str, Any], options: Options) -> int:
     if options.as_json:
         console.print_json(receipt)
     else:
-        console.show(receipt_text(model, receipt))
+        console.show(receipt_text(model, _with_names(place, receipt)))
     return console.DONE_IN_PART if receipt["held"] else console.DONE
 
 

@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from cli.erase import _subjects, _wait_for_captures, erase
+from cli.erase import _subjects, _wait_for_captures, _with_names, erase
 from cli.screens.erasures import found_text, none_text, receipt_text
 from modelcycle.faults import BadInput, NotAllowed
 
@@ -68,6 +68,18 @@ def test_on_aws_an_erasure_begins_when_earlier_answers_have_been_written(monkeyp
     for name, seconds in (("aws", 10), ("aws", 200), ("local", 0)):
         _wait_for_captures(cast(Any, SimpleNamespace(name=name)), datetime.now(UTC) - timedelta(seconds=seconds))
     assert len(slept) == 1 and 70 < slept[0] <= 80
+
+
+def test_the_screen_alone_has_the_name_of_an_object_that_holds_a_value() -> None:
+    place = MagicMock()
+    versions = [{"Key": "raw/m/a.csv", "VersionId": "v1"}, {"Key": "raw/m/4711.csv", "VersionId": "v2"}]
+    place.s3.get_paginator.return_value.paginate.return_value = [{"Versions": versions}]
+    told = "data/raw/m/ (object 1, version v2: its name holds a value)"
+    shown = _with_names(place, FOUND | {"held": {told: "rename it", "data/x": "broken"}})
+    assert shown["held"] == {"data/raw/m/4711.csv": "rename it", "data/x": "broken"}
+    gone = told.replace("v2", "v9")
+    place.s3.exceptions.ClientError = KeyError
+    assert _with_names(place, FOUND | {"held": {gone: "rename it"}})["held"] == {gone: "rename it"}
 
 
 def test_nobody_is_told_with_the_reason() -> None:

@@ -339,7 +339,20 @@ def test_an_object_that_is_named_after_the_person_is_told() -> None:
     model.data.upload(f"raw/{MODEL}/{PERSON}.csv", b"person,left\nP-1,no\n")
     model.ask()
     assert model.run()["state"] == "done"
-    assert list(model.receipt()["held"]) == [f"data/raw/{MODEL}/{PERSON}.csv"]
+    (told,) = model.receipt()["held"]
+    version = next(one.version for one in model.data.versions(f"raw/{MODEL}/{PERSON}.csv"))
+    assert told.startswith(f"data/raw/{MODEL}/ (object 1, version {version}")
+    assert model.found() == [f"data/raw/{MODEL}/{PERSON}.csv"]  # nor does the receipt name it
+
+
+def test_a_number_in_the_name_of_an_object_is_noticed() -> None:
+    model = ErasedModel()
+    model.data.upload(f"raw/{MODEL}/of_4711.csv", b"person,left\n4711,no\nP-1,no\n")
+    model.ask({"person": "4711"})
+    assert model.run()["state"] == "done"
+    (told,) = model.receipt()["held"]
+    assert "4711" not in told and "its name holds a value" in told
+    assert model.data.latest(f"raw/{MODEL}/of_4711.csv")[0] == b"person,left\nP-1,no\n"
 
 
 def test_a_person_elsewhere_keeps_the_city_that_others_share() -> None:

@@ -9,6 +9,7 @@ from modelcycle.engine import connect
 from modelcycle.erase.erasing import Erasing
 from modelcycle.erase.hours import Hours
 from modelcycle.erase.judged_rows import JudgedRows
+from modelcycle.erase.named_objects import CHOSEN, NAMED, Values
 from modelcycle.erase.objects import Objects
 from modelcycle.erase.others import Others
 from modelcycle.erase.work import Work
@@ -42,7 +43,11 @@ def erase_objects(
     work = Work(artifacts, request.model, request.erasure)
     with TemporaryDirectory() as name, connect(Path(name), STEP) as engine:
         at = Erasing(request, work, data, artifacts, registry, keys, engine, Path(name))
+        values = Values(work.wanted().subjects)
         for task in work.batch(request.round, request.batch):
+            if task.bucket == "data" and task.kind == "objects":
+                named = [key for key in task.keys if key.startswith(CHOSEN) and values.are_in(key)]
+                at.found.doubtful |= {f"data/{key}": NAMED for key in named}
             if task.kind == "references":
                 JudgedRows(at).do()
             elif task.kind == "names":

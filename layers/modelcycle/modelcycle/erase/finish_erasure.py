@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modelcycle.erase.leftovers import delete_leftovers, delete_work, leftovers, tombstones_of
+from modelcycle.erase.named_objects import Values, without_values
 from modelcycle.erase.work import Found, Tombstone, Work
 from modelcycle.erasing_store import S3ErasingStore
 from modelcycle.faults import Unknown
@@ -46,9 +48,10 @@ def finish_erasure(
         return answer.model_copy(update={"state": "forgotten" if earlier is None else "failed"})
     wanted = work.wanted()
     known = work.known()
+    stores = {"data": data, "artifacts": artifacts}
     answer = answer.model_copy(update={"rows": known.matching_rows, "objects": known.objects})
     if request.mode == "find":
-        work.replace("preview.json", preview(known, wanted))
+        work.replace("preview.json", _without_names(preview(known, wanted), work, known, wanted, stores))
         return answer.model_copy(update={"state": "found"})
     if request.why:
         registry.erasures.fail(request.model, request.erasure, request.why)
@@ -61,7 +64,8 @@ def finish_erasure(
         "tombstones.json", {"schema": 1, "erased": [one.model_dump(mode="json") for one in _last(stones)]}
     )
     asked_at = earlier.asked_at if earlier else wanted.asked_at
-    receipt = work.keep("receipt.json", _receipt(request, wanted, known, stones, learned, asked_at))
+    told = _receipt(request, wanted, known, stones, learned, asked_at)
+    receipt = work.keep("receipt.json", _without_names(told, work, known, wanted, stores))
     done = ErasureRecord(
         erasure=request.erasure, asked_at=asked_at, by=wanted.by, why=wanted.why, state="done",
         ended_at=datetime.now(UTC), rows=known.matching_rows, receipt=receipt,
@@ -83,6 +87,16 @@ def _finished_before(
         delete_leftovers(leftovers(work, work.wanted(), artifacts), request.erasure, artifacts, registry)
     delete_work(work, artifacts)
     return answer.model_copy(update={"receipt": record.receipt, "rows": record.rows, "folded": folded})
+
+
+def _without_names(
+    told: dict[str, Any], work: Work, known: Found, wanted: Wanted, stores: Mapping[str, S3ErasingStore]
+) -> dict[str, Any]:
+    """Return a receipt or preview in which no object's name holds a value."""
+    values = Values(wanted.subjects, work.traces(known).texts)
+    names = without_values(dict.fromkeys([*told["held"], *told["unread"]]), values, stores)
+    held = {names[name]: why for name, why in told["held"].items()}
+    return told | {"held": held, "unread": [names[name] for name in told["unread"]]}
 
 
 def preview(known: Found, wanted: Wanted) -> dict[str, Any]:
