@@ -7,7 +7,10 @@ import json
 import secrets
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import duckdb
 import pytest
 
 from modelcycle.captured.manifest import Manifest
@@ -17,7 +20,19 @@ from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.pseudonyms import pseudonym, pseudonym_key
 from modelcycle.registry import Write, keys
-from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, is_of_erasures, rows, text
+from tests.erased_model import (
+    CITY,
+    ERASURE,
+    EXECUTION,
+    MODEL,
+    PERSON,
+    RUN,
+    ErasedModel,
+    is_of_erasures,
+    parquet,
+    rows,
+    text,
+)
 from tests.erased_model import graph as graph_of
 from tests.versioned_store import Killed
 
@@ -282,6 +297,24 @@ def test_an_object_with_a_telling_name_loses_its_rows() -> None:
     assert model.run()["state"] == "done"
     assert model.data.latest(key)[0] == b"person,left\nP-1,no\n"
     assert list(model.receipt()["held"]) == [f"data/{key}"]
+
+
+def test_of_kept_back_cells_only_those_of_the_id_go_and_doubtful_lines_are_told() -> None:
+    model = ErasedModel()
+    step = f"{MODEL}/runs/{RUN}"
+    cells = [["1", "person", "x", "7.0"], ["2", "income", "x", "7"], ["3", "city", "x", "of Josephine"],
+             ["4", "city", "x", "Jose\u0301, here"]]  # fmt: skip
+    model.artifacts.put(f"{step}/collect/quarantine.parquet", parquet(["row", "text"], [["1", "7;x;y"], ["2", "77;x"]]))
+    key = f"{step}/preprocess/more/quarantine.parquet"
+    model.artifacts.put(key, parquet(["row", "column", "reason", "text"], cells))
+    model.data.upload(f"raw/{MODEL}/seven.csv", "person,city\n7,Jos\u00e9\n8,Basel\n".encode())
+    model.ask({"person": "7"})
+    assert model.run()["state"] == "done"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.parquet"
+        path.write_bytes(model.artifacts.latest(key)[0])
+        assert [row for (row,) in duckdb.sql(f"SELECT row FROM '{path}'").fetchall()] == ["2", "3"]
+    assert list(model.receipt()["held"]) == [f"artifacts/{step}/collect/quarantine.parquet"]
 
 
 def test_an_erasure_waits_for_a_run_and_a_run_for_an_erasure() -> None:
