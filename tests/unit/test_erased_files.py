@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from unicodedata import normalize
 
 import duckdb
 import numpy as np
@@ -22,7 +23,7 @@ from modelcycle.erase import tables
 from modelcycle.erase.arrays import positions_of
 from modelcycle.erase.graphs import without_texts
 from modelcycle.erase.many_texts import ManyBytes, ManyTexts
-from modelcycle.erase.subjects import Subjects, canonical, tells_apart
+from modelcycle.erase.subjects import Subjects, canonical, looks_alike, tells_apart
 from modelcycle.erase.traces import ERASED, Traces
 from modelcycle.erase.work import Found
 from modelcycle.faults import BadData
@@ -88,6 +89,18 @@ def test_the_rows_go_and_every_other_byte_stays(engine: Engine, tmp_path: Path, 
     packed, _ = without(engine, tmp_path, f"{name}.gz", gzip.compress(body), {"id": "7"})
     assert gzip.decompress(packed) == expected
     assert without(engine, tmp_path, f"{name}.gz", gzip.compress(body, 1), {"id": "7"})[0] == packed
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_letter_with_its_accent_is_the_same_however_it_is_written(engine: Engine, tmp_path: Path, form: Any) -> None:
+    asked, other = normalize(form, "José"), normalize("NFD" if form == "NFC" else "NFC", "José")
+    body = f"name,age\n{other},1\n{asked},2\nJose,3\n".encode()
+    assert without(engine, tmp_path, "a.csv", body, {"name": asked})[0] == b"name,age\nJose,3\n"
+    path = tmp_path / "a.parquet"
+    duckdb.sql(f"COPY (SELECT unnest(['{other}', '{asked}', 'Jose']) AS name) TO '{path}' (FORMAT parquet)")
+    assert tables.find(engine, path, "a.parquet", NO_OPTIONS, Subjects.of([{"name": asked}])).left == 1
+    assert traces(asked).in_text(f"by {other}, {asked}") == f"by {ERASED}, {ERASED}"
+    assert looks_alike("\uff2a\uff4f\uff53\u00e9", [normalize("NFC", asked)])
 
 
 BROKEN = {

@@ -9,7 +9,10 @@ import secrets
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import duckdb
 import pytest
 
 from cli.screens.erasures import receipt_text
@@ -23,7 +26,20 @@ from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.pseudonyms import pseudonym, pseudonym_key
 from modelcycle.registry import ErasureRecord, Write, keys
-from tests.erased_model import AT, CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, is_of_erasures, rows, text
+from tests.erased_model import (
+    AT,
+    CITY,
+    ERASURE,
+    EXECUTION,
+    MODEL,
+    PERSON,
+    RUN,
+    ErasedModel,
+    is_of_erasures,
+    parquet,
+    rows,
+    text,
+)
 from tests.erased_model import graph as graph_of
 from tests.versioned_store import Killed
 
@@ -395,6 +411,24 @@ def test_an_object_with_a_telling_name_loses_its_rows() -> None:
     assert model.data.latest(key)[0] == b"person,left\nP-1,no\n"
     (told,) = model.receipt()["held"]
     assert told.startswith(f"data/raw/{MODEL}/ (object 1") and PERSON not in told
+
+
+def test_of_kept_back_cells_only_those_of_the_id_go_and_doubtful_lines_are_told() -> None:
+    model = ErasedModel()
+    step = f"{MODEL}/runs/{RUN}"
+    cells = [["1", "person", "x", "7.0"], ["2", "income", "x", "7"], ["3", "city", "x", "of Josephine"],
+             ["4", "city", "x", "Jose\u0301, here"]]  # fmt: skip
+    model.artifacts.put(f"{step}/collect/quarantine.parquet", parquet(["row", "text"], [["1", "7;x;y"], ["2", "77;x"]]))
+    key = f"{step}/preprocess/more/quarantine.parquet"
+    model.artifacts.put(key, parquet(["row", "column", "reason", "text"], cells))
+    model.data.upload(f"raw/{MODEL}/seven.csv", "person,city\n7,Jos\u00e9\n8,Basel\n".encode())
+    model.ask({"person": "7"})
+    assert model.run()["state"] == "done"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.parquet"
+        path.write_bytes(model.artifacts.latest(key)[0])
+        assert [row for (row,) in duckdb.sql(f"SELECT row FROM '{path}'").fetchall()] == ["2", "3"]
+    assert list(model.receipt()["held"]) == [f"artifacts/{step}/collect/quarantine.parquet"]
 
 
 def test_an_erasure_waits_for_a_run_and_a_run_for_an_erasure() -> None:

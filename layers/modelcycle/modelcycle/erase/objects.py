@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from modelcycle.erase import arrays, tables
 from modelcycle.erase.erasing import Bucket, Erasing, sha256
 from modelcycle.erase.graphs import without_texts
+from modelcycle.erase.parquet_files import source_sql
 from modelcycle.erase.places import Place, Treatment, place_of
 from modelcycle.erase.text_files import faults_of_reading
 from modelcycle.erase.unreadable import told_as_unreadable
@@ -16,6 +18,8 @@ from modelcycle.erase.work import Task
 from modelcycle.erasing_store import ObjectVersion, S3ErasingStore
 from modelcycle.faults import NotAllowed, Unknown
 from modelcycle.sql_literal import literal
+
+SEPARATORS = re.compile(r"[,;\t|]")  # of the cells of a line
 
 
 class Objects:
@@ -96,7 +100,7 @@ class Objects:
         if treatment is Treatment.ROWS:
             return self._rows(path, one.key, place, was, target)
         if treatment is Treatment.QUARANTINE:
-            return self._quarantine(path, target)
+            return self._quarantine(path, f"{bucket}/{one.key}", target)
         body = path.read_bytes()
         if treatment is Treatment.BATCH:
             return self._batch_of_stream(body, target)
@@ -140,20 +144,29 @@ class Objects:
         has_header = key.lower().endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet"))
         return True, left > 0 or (has_header and not place.name.startswith("captured"))
 
-    def _quarantine(self, path: Path, target: Path) -> tuple[bool, bool]:
-        """Cells and lines that were kept back: those that hold what identifies a subject, or what only they had."""
-        texts = sorted(
-            {*self.at.traces.texts, *(text for one in self.at.subjects.conditions for t in one.values() for text in t)}
-        )
-        wanted = ", ".join(literal(text) for text in texts)
-        file = f"read_parquet({literal(path)}, file_row_number = true)"
-        inside = " OR ".join(f"contains(text, {literal(text)})" for text in sorted(self.at.traces.texts))
-        condition = f"coalesce(trim(text) IN ({wanted}){f' OR {inside}' if inside else ''}, false)"
-        rows = self.at.engine.execute(f"SELECT count(*) FROM {file} WHERE {condition}").fetchone()[0]
-        if not rows:
+    def _quarantine(self, path: Path, name: str, target: Path) -> tuple[bool, bool]:
+        """Cells and lines that were kept back: those with a text that only the subjects had, or that identifies them.
+
+        A cell of another column may have the value of an id of theirs, and stays. So does a line with a cell of that
+        value, of which nobody knows the column: it is told.
+        """
+        known = tables.plain_names(self.at.engine, path)
+        column, text = known.get("column", "NULL"), known["text"]
+        mine, doubtful = [], 0
+        for number, where, cell in self.at.engine.execute(
+            f"SELECT file_row_number, {column}, {text} FROM {source_sql(path)} WHERE {text} IS NOT NULL"
+        ).fetchall():
+            if self.at.traces.in_text(cell) != cell or (where and self.at.subjects.is_cell_of(where, cell)):
+                mine.append(number)
+            elif not where:
+                doubtful += any(self.at.subjects.is_cell_of(None, part) for part in SEPARATORS.split(cell))
+        if doubtful:
+            self.at.found.doubtful[name] = f"{doubtful:,} broken lines may be theirs, and stay"
+        if not mine:
             return False, True
         self.at.engine.execute(
-            f"""COPY (SELECT * EXCLUDE (file_row_number) FROM {file} WHERE NOT {condition} ORDER BY file_row_number)
+            f"""COPY (SELECT * EXCLUDE (file_row_number) FROM {source_sql(path)}
+                      WHERE file_row_number NOT IN ({", ".join(map(str, mine))}) ORDER BY file_row_number)
                 TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"""
         )
         return True, True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,12 +26,14 @@ MIN_CHARACTERS = 3  # of a text that does
 def canonical(text: str | None) -> str | None:
     """Return the canonical text of a cell, None for a missing value; see `cells.canonical`.
 
+    One letter with its accent and two characters for them are the same (Unicode's NFC).
+
     >>> [canonical(text) for text in ("7", " 7.0", "007", "TRUE", "0.24", "2.4e-1", " ")]
     ['7', '7', '007', 'true', '0.24', '0.24', None]
     >>> canonical("2024-01-31") == canonical("2024-01-31T00:00:00Z")
     True
     """
-    text = (text or "").strip()
+    text = unicodedata.normalize("NFC", (text or "").strip())
     if not text:
         return None
     if not (text[0].isascii() and (text[0].isdigit() or text[0] in "+-.")):
@@ -166,6 +169,15 @@ class Subjects:
             for condition in self.conditions
         )  # fmt: skip
 
+    def is_cell_of(self, column: str | None, cell: str) -> bool:
+        """Return whether a cell by itself identifies one of them; without a column, whether it may."""
+        return any(
+            canonical(cell.strip('" ')) in texts
+            for condition in self.conditions
+            for name, texts in condition.items()
+            if column is None or (len(condition) == 1 and column_of(name, [column]) is not None)
+        )
+
     def may_be_named_in(self, value: Any) -> bool:
         """Return whether a line that holds a list, and so is no row, names one of them."""
         return isinstance(value, list) and any(self.is_named_in(item) for item in value)
@@ -238,7 +250,7 @@ def looks_alike(text: str, canonical_texts: Collection[str]) -> bool:
 
 
 def _loose(text: str) -> str:
-    return text.casefold().lstrip("0") or "0"
+    return unicodedata.normalize("NFKC", text).casefold().lstrip("0") or "0"
 
 
 def tells_apart(text: str) -> bool:

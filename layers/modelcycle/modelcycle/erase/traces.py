@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
@@ -53,7 +54,8 @@ class Traces:
         common = {text.strip() for texts in shared.values() for text in texts}
         texts = {text.strip() for column in own.values() for text in column if text.strip() not in common}
         texts |= {value.strip() for subject in subjects for value in subject.values()}
-        return cls(frozenset(text for text in texts if tells_apart(text) and text not in names), rows)
+        known = {text for text in texts if tells_apart(text) and text not in names}
+        return cls(frozenset(normalize(form, text) for text in known for form in ("NFC", "NFD")) | known, rows)
 
     @cached_property
     def words(self) -> frozenset[str]:
