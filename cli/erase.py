@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import secrets
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,10 @@ from modelcycle.messages import Wanted
 from modelcycle.messages.erasure import MAX_CONDITIONS, MAX_SUBJECTS, MAX_UNASKED_ROWS, erasure_prefix, request_key
 
 TIMEOUT = 24 * 3600.0  # seconds, of an erasure
+CAPTURE_SECONDS = {"aws": 90}  # that Firehose may keep an answer (storage.yaml), with the time to write it
+TOLD_WITHOUT_NAME = re.compile(
+    r"(?P<bucket>data|artifacts)/(?P<folder>.*) \(object \d+, version (?P<version>\S+): .*\)"
+)
 ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 
 
@@ -63,28 +69,45 @@ def erase(
     _run(place, model, erasure, "find")
     preview = _read(place, model, erasure, "preview.json")
     if not preview["objects"]:
+        _wait_for_captures(place, request.asked_at)
         _run(place, model, erasure, "erase")  # writes the receipt, and deletes the request
         return _none(model, erasure, preview, options)
     if not options.as_json:
-        console.show(found_text(model, erasure, preview))
+        console.show(found_text(model, erasure, _with_names(place, preview)))
     if preview["rows"] > max(MAX_UNASKED_ROWS, rows or 0):
+        _run(place, model, erasure, "forget")
         raise NotAllowed(
             f"{preview['rows']:,} rows match; without --rows, at most {MAX_UNASKED_ROWS:,} are erased",
             f"{model}, erasure {erasure}", f"if you mean all of them, repeat with --rows {preview['rows']}",
         )  # fmt: skip
-    if not yes and not _confirmed(options):
+    if not yes and not _can_ask(options):
         raise NotAllowed(
             "nothing was erased", f"{model}, erasure {erasure}",
-            f"modelcycle erase {model} --resume {erasure} erases what was found",
+            f"modelcycle erase {model} --resume {erasure} erases what was found; it is kept for that for 30 days",
         )  # fmt: skip
+    if not yes and not _confirmed():
+        _run(place, model, erasure, "forget")
+        raise NotAllowed(
+            "nothing was erased, and what the look had found is deleted", f"{model}, erasure {erasure}",
+            "the same command asks again",
+        )  # fmt: skip
+    _wait_for_captures(place, request.asked_at)
     return _end(place, model, erasure, options, retrain=retrain)
 
 
+def _wait_for_captures(place: Place, asked_at: datetime) -> None:
+    """Wait until answers that were given before the request lie where the erasure looks."""
+    left = (asked_at - datetime.now(UTC)).total_seconds() + CAPTURE_SECONDS.get(place.name, 0)
+    if left > 0:
+        console.say(f"answers may still be on their way to the bucket: the erasure begins in {left:.0f} s")
+        time.sleep(left)
+
+
 def _take_up(place: Place, model: str, erasure: str, options: Options) -> int:
-    """Let an erasure go on that failed, was interrupted, or was looked for and not confirmed."""
+    """Let an erasure go on that failed, was interrupted, or was looked for where nobody could be asked."""
     record = place.registry.erasures.get(model, erasure)
     if record is not None and record.state == "done":
-        return _show_receipt(model, _read(place, model, erasure, "receipt.json"), options)
+        return _show_receipt(place, model, _read(place, model, erasure, "receipt.json"), options)
     return _end(place, model, erasure, options, retrain=False)
 
 
@@ -99,14 +122,34 @@ def _end(place: Place, model: str, erasure: str, options: Options, *, retrain: b
     if retrain or ended.get("retrain"):
         answer = ask(place, model, "RetrainingRequested", f"rows were erased ({erasure})")
         receipt["run"] = answer.wire()
-    return _show_receipt(model, receipt, options)
+    return _show_receipt(place, model, receipt, options)
 
 
-def _show_receipt(model: str, receipt: dict[str, Any], options: Options) -> int:
+def _with_names(place: Place, found: dict[str, Any]) -> dict[str, Any]:
+    """Return a receipt or preview, for the screen alone, with the names of objects that hold a value."""
+    held = {_name_of(place, name): why for name, why in found["held"].items()}
+    return found | {"held": held, "unread": [_name_of(place, name) for name in found["unread"]]}
+
+
+def _name_of(place: Place, told: str) -> str:
+    found = TOLD_WITHOUT_NAME.fullmatch(told)
+    if found is None or found["version"] == "null":
+        return told
+    bucket = place.output("DataBucket" if found["bucket"] == "data" else "ArtifactBucket")
+    try:
+        pages = place.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=found["folder"])
+        versions = (one for page in pages for one in page.get("Versions", []))
+        key = next((one["Key"] for one in versions if one["VersionId"] == found["version"]), None)
+    except place.s3.exceptions.ClientError:  # whoever may not list versions sees the folder
+        key = None
+    return f"{found['bucket']}/{key}" if key else told
+
+
+def _show_receipt(place: Place, model: str, receipt: dict[str, Any], options: Options) -> int:
     if options.as_json:
         console.print_json(receipt)
     else:
-        console.show(receipt_text(model, receipt))
+        console.show(receipt_text(model, _with_names(place, receipt)))
     return console.DONE_IN_PART if receipt["held"] else console.DONE
 
 
@@ -164,10 +207,15 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _confirmed(options: Options) -> bool:
-    if options.as_json or not sys.stdin.isatty():
+def _can_ask(options: Options) -> bool:
+    return not options.as_json and sys.stdin.isatty()
+
+
+def _confirmed() -> bool:
+    try:
+        return input("Erase them for good? [y/N] ").strip().lower() in ("y", "yes")
+    except (EOFError, KeyboardInterrupt):  # Ctrl-D and Ctrl-C are a no
         return False
-    return input("Erase them for good? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _run(place: Place, model: str, erasure: str, mode: str) -> dict[str, Any]:

@@ -137,8 +137,7 @@ class ErasedModel:
         quantiles = [50.5, 55.5, float(np.float32(INCOME))]
         profile = {"columns": [{"name": "city", "counts": [["Basel", 18], [CITY, 2]], "quantiles": quantiles}]}
         profile_artifact = put(f"{step}/preprocess/profile.json", json.dumps(profile).encode())
-        graph = b"".join(bytes([10, len(one)]) + one for one in (b"Basel", CITY.encode(), b"end"))
-        onnx = put(f"{step}/refit/model.onnx", graph)
+        onnx = put(f"{step}/refit/model.onnx", graph(b"Basel", CITY.encode(), b"end"))
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
             file.writestr(zipfile.ZipInfo("schema.json"), json.dumps({"categories": ["Basel", NAME]}))
@@ -203,6 +202,11 @@ class ErasedModel:
             for store in (self.data, self.artifacts) for key, bodies in store.everything().items()
         }  # fmt: skip
 
+    def found_in(self, *keys: str) -> list[str]:
+        """Return the objects of the data bucket, of these, in which a byte of the person is left."""
+        everything = self.data.everything()
+        return [key for key in keys if any(body and holds(key, body) for body in everything.get(key, []))]
+
     def found(self) -> list[str]:
         """Return every object, record included, in which a byte of the person is left."""
         left = [
@@ -212,6 +216,21 @@ class ErasedModel:
             if holds(sk, json.dumps([sk, record.body], ensure_ascii=False).encode()):
                 left.append(f"{pk} {sk}")
         return left
+
+
+def graph(*categories: bytes, operator: bytes = b"LabelEncoder", attribute: bytes = b"keys_strings") -> bytes:
+    """Return an ONNX graph of one node with a list of texts."""
+    listed = _field(1, attribute) + b"".join(_field(9, one) for one in categories) + b"\xa0\x01\x08"
+    node = _field(1, b"city") + _field(2, b"out") + _field(4, operator) + _field(5, listed)
+    return b"\x08\x08" + _field(7, _field(1, node) + _field(2, b"g"))
+
+
+def _field(number: int, body: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + varint(len(body)) + body
+
+
+def varint(size: int) -> bytes:
+    return bytes([size]) if size < 0x80 else bytes([size & 0x7F | 0x80]) + varint(size >> 7)
 
 
 class Flows:

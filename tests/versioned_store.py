@@ -146,9 +146,11 @@ class VersionedStore:
         new = self.upload(one.key, content, {**metadata, "sha256": hashlib.sha256(content).hexdigest()})
         return Rewriting(new.version, new.etag)
 
-    def hide(self, key: str) -> None:
+    def hide(self, one: ObjectVersion) -> None:
+        if self.stored[one.key][-1].version != one.version:
+            raise Raced("another writer was faster", one.key)
         self.kill()
-        self.upload(key, None)
+        self.upload(one.key, None)
 
     def delete_version(self, one: ObjectVersion) -> None:
         self.kill()

@@ -79,6 +79,11 @@ def _said(preview: Mapping[str, Any]) -> list[str]:
 
 def _held(found: Mapping[str, Any]) -> list[str]:
     lines = [f"    cannot be changed   {name}: {why}" for name, why in list(found["held"].items())[:MAX_SHOWN]]
+    if found.get("masked"):
+        lines.append(
+            f"    cannot be searched   {_many(found['masked'], 'captured answer')}, in which the column is masked:"
+            " nobody can say whose they are; `retention` says until when they are kept"
+        )
     unread = found["unread"]
     if unread:
         shown = ", ".join(unread[:MAX_SHOWN]) + (" ..." if len(unread) > MAX_SHOWN else "")

@@ -31,13 +31,17 @@ def listed(store: S3ErasingStore, prefix: str = "raw/") -> list[ObjectVersion]:
     return list(store.versions(prefix))
 
 
+def newest(store: S3ErasingStore, key: str) -> ObjectVersion:
+    return next(one for one in store.versions(key) if one.key == key and one.latest)
+
+
 def test_versions_of_a_key_follow_each_other_the_newest_first_over_pages(
     store: S3ErasingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(4):
         put(store, "raw/a.csv", b"%d" % number)
         put(store, "raw/b.csv", b"%d" % number)
-    store.hide("raw/b.csv")
+    store.hide(newest(store, "raw/b.csv"))
     whole = store.client.list_object_versions
     monkeypatch.setattr(store.client, "list_object_versions", lambda **request: whole(**request, MaxKeys=3))
     found = listed(store)
@@ -64,13 +68,47 @@ def test_an_object_is_rewritten_with_its_metadata_unless_somebody_was_faster(
 def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(store: S3ErasingStore, tmp_path: Path) -> None:
     put(store, "raw/a.csv", b"one")
     (one,) = listed(store)
-    store.hide("raw/a.csv")
+    store.hide(one)
     for _ in range(2):
         for version in [*listed(store), one]:
             store.delete_version(version)
     assert listed(store) == []
     with pytest.raises(Unknown):
         store.download_version(one, tmp_path / "x")
+
+
+def test_an_upload_that_arrives_while_its_predecessor_is_hidden_stays_readable(
+    store: S3ErasingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "raw/a.csv", b"monday")
+    monday = newest(store, "raw/a.csv")
+    delete = store.client.delete_object
+
+    def delete_after_an_upload(**request: str) -> object:
+        if "VersionId" not in request:
+            put(store, "raw/a.csv", b"tuesday")
+            request.pop("IfMatch")  # a service that ignores it
+        return delete(**request)
+
+    monkeypatch.setattr(store.client, "delete_object", delete_after_an_upload)
+    with pytest.raises(Raced):
+        store.hide(monday)
+    assert store.client.get_object(Bucket="data", Key="raw/a.csv")["Body"].read() == b"tuesday"
+    with pytest.raises(Raced):  # called again
+        store.hide(monday)
+    assert [one.deleted for one in listed(store)] == [False, False]
+
+
+def test_the_service_is_asked_to_hide_only_what_was_looked_at(
+    store: S3ErasingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "raw/a.csv", b"monday")
+    one = newest(store, "raw/a.csv")
+    asked: list[dict[str, str]] = []
+    delete = store.client.delete_object
+    monkeypatch.setattr(store.client, "delete_object", lambda **request: asked.append(request) or delete(**request))
+    store.hide(one)
+    assert [request["IfMatch"] for request in asked] == [one.etag]
 
 
 def test_an_artifact_that_an_erasure_wrote_anew_is_read_by_its_former_address_and_no_other_change_is_believed(

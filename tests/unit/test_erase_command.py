@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import MagicMock
 
 import pytest
 
-from cli.erase import _subjects
+from cli.erase import _subjects, _wait_for_captures, _with_names, erase
 from cli.screens.erasures import found_text, none_text, receipt_text
-from modelcycle.faults import BadInput
+from modelcycle.faults import BadInput, NotAllowed
 
 COUNTS = {"uploads": {"objects": 2, "rows": 3, "old": 1}, "monitoring": {"objects": 1, "rows": 0, "old": 0}}
 FOUND: dict[str, Any] = {
@@ -59,6 +62,26 @@ def test_what_was_found_is_shown_by_class_before_anything_changes() -> None:
     assert "test rows of version 4" in shown and shown.endswith("nothing has been changed yet")
 
 
+def test_on_aws_an_erasure_begins_when_earlier_answers_have_been_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    for name, seconds in (("aws", 10), ("aws", 200), ("local", 0)):
+        _wait_for_captures(cast(Any, SimpleNamespace(name=name)), datetime.now(UTC) - timedelta(seconds=seconds))
+    assert len(slept) == 1 and 70 < slept[0] <= 80
+
+
+def test_the_screen_alone_has_the_name_of_an_object_that_holds_a_value() -> None:
+    place = MagicMock()
+    versions = [{"Key": "raw/m/a.csv", "VersionId": "v1"}, {"Key": "raw/m/4711.csv", "VersionId": "v2"}]
+    place.s3.get_paginator.return_value.paginate.return_value = [{"Versions": versions}]
+    told = "data/raw/m/ (object 1, version v2: its name holds a value)"
+    shown = _with_names(place, FOUND | {"held": {told: "rename it", "data/x": "broken"}})
+    assert shown["held"] == {"data/raw/m/4711.csv": "rename it", "data/x": "broken"}
+    gone = told.replace("v2", "v9")
+    place.s3.exceptions.ClientError = KeyError
+    assert _with_names(place, FOUND | {"held": {gone: "rename it"}})["held"] == {gone: "rename it"}
+
+
 def test_nobody_is_told_with_the_reason() -> None:
     shown = none_text("m", FOUND | {"missing_columns": ["custmer"]})
     assert "nothing was found" in shown and "no table has a column custmer" in shown
@@ -75,3 +98,29 @@ def test_the_receipt_says_what_is_gone_what_learned_and_what_is_not_reached() ->
     assert "cannot be changed   data/raw/m/x.parquet: two columns differ" in shown
     run = {"done": "started", "why": "a person asked"}
     assert "a run was asked for: started, a person asked" in receipt_text("m", receipt | {"run": run})
+
+
+@pytest.mark.parametrize(("answer", "rows"), [("n", 3), (KeyboardInterrupt, 3), (EOFError, 3), ("y", 2_000)])
+def test_what_was_found_is_deleted_at_once_if_nobody_wants_it_erased(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, rows: int
+) -> None:
+    ran: list[str] = []
+
+    def typed(prompt: str) -> str:
+        if isinstance(answer, str):
+            return answer
+        raise answer
+
+    class Terminal:
+        as_json = False
+
+        def open_place(self) -> MagicMock:
+            return MagicMock()
+
+    monkeypatch.setattr("builtins.input", typed)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("cli.erase._run", lambda place, model, erasure, mode: ran.append(mode) or {})
+    monkeypatch.setattr("cli.erase._read", lambda *found: FOUND | {"rows": rows})
+    with pytest.raises(NotAllowed):
+        erase("m", ["id=7"], None, None, "", None, Terminal(), yes=False, retrain=False)  # type: ignore[arg-type]
+    assert ran == ["find", "forget"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from time import perf_counter
 from typing import Any
+from unicodedata import normalize
 
 import duckdb
 import numpy as np
@@ -19,11 +22,14 @@ from modelcycle.engine import Engine, connect
 from modelcycle.erase import tables
 from modelcycle.erase.arrays import positions_of
 from modelcycle.erase.graphs import without_texts
-from modelcycle.erase.subjects import Subjects, canonical, tells_apart
+from modelcycle.erase.many_texts import ManyBytes, ManyTexts
+from modelcycle.erase.subjects import Subjects, canonical, looks_alike, tells_apart
 from modelcycle.erase.traces import ERASED, Traces
+from modelcycle.erase.work import Found
 from modelcycle.faults import BadData
 from modelcycle.model.columns import Columns
 from modelcycle.spec.sources import Csv
+from tests.erased_model import graph
 
 NO_OPTIONS = Csv()
 
@@ -66,7 +72,10 @@ FILES = {
     "broken.csv": (b"id,age\n7,1,x\n8,2\n9,3,x\n10,1\n11,2\n12,3\n", b"id,age\n8,2\n9,3,x\n10,1\n11,2\n12,3\n"),
     "tabs.tsv": (b"id\tage\n7\t1\n8\t2\n", b"id\tage\n8\t2\n"),
     "lines.jsonl": (b'{"id": 7}\n{"id": "7"}\n{"id": 8, "n": "7"}\nno json\n', b'{"id": 8, "n": "7"}\nno json\n'),
-    "nested.jsonl": (b'{"instance": {"id": 7.0}}\n{"instance": {"id": 8}}\n', b'{"instance": {"id": 8}}\n'),
+    "nested.jsonl": (
+        b'{"prediction_id": "a", "instance": {"id": 7.0}}\n{"prediction_id": "b", "instance": {"id": 8}}\n',
+        b'{"prediction_id": "b", "instance": {"id": 8}}\n',
+    ),
     "list.json": (b'[\n  {"id": 7},\n  {"id": 8},\n  {"id": 9}\n]\n', b'[\n  {"id": 8},\n  {"id": 9}\n]\n'),
     "last.json": (b'[{"id": 8}, {"id": 7}]', b'[{"id": 8}]'),
     "all.json": (b'[{"id": 7}, {"id": 7}]', b"[]"),
@@ -80,6 +89,45 @@ def test_the_rows_go_and_every_other_byte_stays(engine: Engine, tmp_path: Path, 
     packed, _ = without(engine, tmp_path, f"{name}.gz", gzip.compress(body), {"id": "7"})
     assert gzip.decompress(packed) == expected
     assert without(engine, tmp_path, f"{name}.gz", gzip.compress(body, 1), {"id": "7"})[0] == packed
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_letter_with_its_accent_is_the_same_however_it_is_written(engine: Engine, tmp_path: Path, form: Any) -> None:
+    asked, other = normalize(form, "José"), normalize("NFD" if form == "NFC" else "NFC", "José")
+    body = f"name,age\n{other},1\n{asked},2\nJose,3\n".encode()
+    assert without(engine, tmp_path, "a.csv", body, {"name": asked})[0] == b"name,age\nJose,3\n"
+    path = tmp_path / "a.parquet"
+    duckdb.sql(f"COPY (SELECT unnest(['{other}', '{asked}', 'Jose']) AS name) TO '{path}' (FORMAT parquet)")
+    assert tables.find(engine, path, "a.parquet", NO_OPTIONS, Subjects.of([{"name": asked}])).left == 1
+    assert traces(asked).in_text(f"by {other}, {asked}") == f"by {ERASED}, {ERASED}"
+    assert looks_alike("\uff2a\uff4f\uff53\u00e9", [normalize("NFC", asked)])
+
+
+BROKEN = {
+    "comma.csv": (b"name,kids,id\nAnn,7,1,\nBen,2,7,\nEve,7,3,\n", b"name,kids,id\nAnn,7,1,\nEve,7,3,\n", 0),
+    "more.csv": (b"name,id,kids\nAnn,1,2,7\nBen,x,7,2\nCid,7,2,x\nDan,9,7\n", None, 2),
+    "less.csv": (b"name,id,kids\nAnn,7\n7,1\nx,1,7\nBen,2\n", None, 2),
+    "first.csv": (b"id,kids\n7\n8,7,7\n9,1\n10,2\n11,3\n", b"id,kids\n8,7,7\n9,1\n10,2\n11,3\n", 1),
+    "index.csv": (b"id,kids\n6,11,7\n7,12,2\n8,7,1\n", b"id,kids\n6,11,7\n7,12,2\n", 0),
+    "cut.jsonl": (b'{"id": 7, "a\n{"id": 77, "a\n{"n": "7", \n[{"id": 7}, {"id": 8}]\n', None, 3),
+    "inner.jsonl": (b'{"id": 12, "city": {"id": 7}}\n{"id": 7, "city": {"id": 1}}\n{"l": [{"id": 7}]}\n',
+                    b'{"id": 12, "city": {"id": 7}}\n{"l": [{"id": 7}]}\n', 0),
+    "sent.jsonl": (b'{"id": 1, "instance": {"id": 7}}\n', None, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_nobody_elses_row_goes_for_a_cell_that_stands_elsewhere(engine: Engine, tmp_path: Path, name: str) -> None:
+    body, expected, doubtful = BROKEN[name]
+    assert without(engine, tmp_path, name, body, {"id": "7"})[0] == (body if expected is None else expected)
+    (tmp_path / "again").write_bytes(body)
+    found = tables.find(engine, tmp_path / "again", name, NO_OPTIONS, Subjects.of([{"id": "7"}]))
+    assert found.doubtful == doubtful
+
+
+def test_an_object_in_an_object_is_found_by_its_path(engine: Engine, tmp_path: Path) -> None:
+    body = b'{"id": 12, "city": {"id": 7}}\n{"id": 7, "city": {"id": 1}}\n'
+    assert without(engine, tmp_path, "a.jsonl", body, {"city.id": "7"})[0] == b'{"id": 7, "city": {"id": 1}}\n'
 
 
 def test_a_quote_that_is_never_closed_takes_no_other_row_with_it(engine: Engine, tmp_path: Path) -> None:
@@ -215,11 +263,35 @@ def test_what_others_have_too_is_nobodys() -> None:
 
 
 def test_a_graph_keeps_its_length_and_other_texts() -> None:
-    body = b"\x0a\x05Basel\x0a\x07Zebulon\x0a\x08Zebulons"
-    changed, held = without_texts(body, traces("Zebulon", "Basel-Stadt"), "salt")
-    assert held and len(changed) == len(body) and b"\x07Zebulon\x0a" not in changed
-    assert changed.startswith(b"\x0a\x05Basel\x0a\x07") and changed.endswith(b"\x0a\x08Zebulons")
-    assert without_texts(body, traces("Bern"), "salt") == (body, False)
+    body = graph(b"Basel", b"Zebulon", b"Zebulons")
+    changed, held, stays = without_texts(body, traces("Zebulon", "Basel-Stadt"), "salt")
+    assert held and not stays and len(changed) == len(body) and b"Zebulon\x4a" not in changed
+    assert changed[: body.index(b"Zebulon")] == body[: body.index(b"Zebulon")] and b"Zebulons" in changed
+    assert without_texts(body, traces("Bern"), "salt") == (body, False, False)
+
+
+def test_a_text_that_is_also_an_operator_or_an_input_changes_neither() -> None:
+    cast = graph(b"Cast", b"city", operator=b"Cast")
+    changed, held, stays = without_texts(cast, traces("Cast", "city"), "salt")
+    assert held and stays and changed == graph(*categories(changed), operator=b"Cast")
+    modes = graph(b"LEAF", attribute=b"nodes_modes")
+    assert without_texts(modes, traces("LEAF"), "salt") == (modes, False, True)
+    assert without_texts(b"no graph: LEAF", traces("LEAF"), "salt") == (b"no graph: LEAF", False, True)
+
+
+def categories(body: bytes) -> list[bytes]:
+    at = body.index(b"keys_strings") + len(b"keys_strings")
+    return [body[at + 2 : at + 6], body[at + 8 : at + 12]]
+
+
+def test_texts_of_others_are_found_in_any_column_and_spelling(engine: Engine, tmp_path: Path) -> None:
+    path, texts = tmp_path / "a", {"Basel", "12345.5", "Zwolle"}
+    path.write_bytes(b"id,town,x\n7,Zwolle,1\n8, Basel ,12345.50\n")
+    subjects = Subjects.of([{"id": "7"}])
+    assert tables.texts_of_others(engine, path, "a.csv", NO_OPTIONS, subjects, texts) == {"Basel", "12345.5"}
+    path.unlink()
+    duckdb.sql(f"COPY (SELECT 8 AS id, 'Basel' AS town, 12345.5::DOUBLE AS x) TO '{path}' (FORMAT parquet)")
+    assert tables.texts_of_others(engine, path, "a.parquet", NO_OPTIONS, subjects, texts) == {"Basel", "12345.5"}
 
 
 def test_a_number_beyond_single_precision_is_not_told_apart_by_a_typed_table() -> None:
@@ -229,3 +301,43 @@ def test_a_number_beyond_single_precision_is_not_told_apart_by_a_typed_table() -
     assert positions_of(body, large, exactly=True) is None  # its neighbour would go too
     assert positions_of(body, large).tolist() == [0, 1]  # type: ignore[union-attr]
     assert positions_of(body, small, exactly=True).tolist() == [2]  # type: ignore[union-attr]
+
+
+WORDS = st.text(st.sampled_from("ab .-é_"), min_size=1, max_size=6)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=60), st.text(st.sampled_from("ab .-é_"), max_size=40))
+def test_many_texts_are_found_as_one_pattern_would(texts: list[str], text: str) -> None:
+    worded = [one for one in texts if any(character.isalnum() or character == "_" for character in one)]
+    longest = sorted(set(worded), key=len, reverse=True)
+    if longest:
+        pattern = "|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in longest)
+        assert ManyTexts(worded).replaced(text, "*") == (re.sub(pattern, "*", text), bool(re.search(pattern, text)))
+    encoded = [one.encode() for one in texts if len(one) > 2]
+    body = text.encode() * 3
+    assert ManyBytes(encoded).are_in(body) == any(one in body for one in encoded)
+
+
+def test_texts_at_the_border_of_blocks_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelcycle.erase.many_texts.BLOCK_BYTES", 8)
+    many = ManyBytes([f"P-{number:06d}".encode() for number in range(100)])
+    assert all(many.are_in(b"x" * before + b"P-000077") for before in range(20)) and not many.are_in(b"P-00007" * 9)
+
+
+def test_ten_times_the_texts_take_far_less_than_ten_times_the_time() -> None:
+    document = " ".join(f"word{number} P-{number:06d}" for number in range(10_000))
+
+    def seconds(count: int) -> float:
+        found = traces(*(f"{kind}{number:06d}" for kind in ("Q-", "Zoe") for number in range(count)))
+        found.in_text(""), found.are_in(b"")
+        start = perf_counter()
+        assert found.in_text(document) == document and not found.are_in(document.encode())
+        return perf_counter() - start
+
+    assert min(seconds(20_000) for _ in range(2)) < 5 * seconds(2_000)
+
+
+def test_equal_rows_are_kept_once_however_many() -> None:
+    found = Found(rows=[{"a": str(number)} for number in range(3)])
+    found.add(Found(rows=[{"a": "2"}, {"a": "3"}, {"a": "3"}]))
+    assert [row["a"] for row in found.rows] == ["0", "1", "2", "3"]

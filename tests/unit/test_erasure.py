@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import secrets
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
+import duckdb
 import pytest
 
+from cli.screens.erasures import receipt_text
 from modelcycle.captured.manifest import Manifest
+from modelcycle.compact import compact
+from modelcycle.erase.traces import Traces
+from modelcycle.erase.work import Tombstone, Work
 from modelcycle.faults import Tampered
+from modelcycle.messages import Artifact, CompactRequest, Wanted
 from modelcycle.model.columns import Columns
 from modelcycle.model.npz import from_npz
 from modelcycle.model.scoring import Scores
 from modelcycle.pseudonyms import pseudonym, pseudonym_key
-from modelcycle.registry import Write, keys
+from modelcycle.registry import ErasureRecord, Write, keys
 from modelcycle.signing import read_signed, sign_version
 from modelcycle.store import Store
-from tests.erased_model import CITY, ERASURE, EXECUTION, MODEL, PERSON, RUN, ErasedModel, is_of_erasures, rows, text
+from tests.erased_model import (
+    AT,
+    CITY,
+    ERASURE,
+    EXECUTION,
+    MODEL,
+    PERSON,
+    RUN,
+    ErasedModel,
+    is_of_erasures,
+    parquet,
+    rows,
+    text,
+)
+from tests.erased_model import graph as graph_of
 from tests.fakes import MemoryKeys
 from tests.versioned_store import Killed
 
@@ -83,7 +107,8 @@ def test_other_tables_of_the_run_are_deleted_and_documents_keep_their_shape(eras
     column = profile["columns"][0]
     assert column["counts"] == [["Basel", 18], ["(erased)", 2]] and column["quantiles"] == [50.5, 55.5, 990000.0]
     graph = erased.artifacts.read(erased.version.onnx)
-    assert graph.startswith(bytes([10, 5]) + b"Basel") and graph.endswith(bytes([10, 3]) + b"end")
+    was = graph_of(b"Basel", CITY.encode(), b"end")
+    assert len(graph) == len(was) and [at for at in (b"\x05Basel", b"\x03end") if graph.count(at) != 1] == []
 
 
 def test_the_manifest_of_an_hour_names_the_rewritten_objects(erased: ErasedModel) -> None:
@@ -250,12 +275,118 @@ def test_a_signed_version_is_read_as_the_erasure_has_left_it_because_the_erasure
             read_signed(version, artifact, store, MemoryKeys())
 
 
+def asked_before(model: ErasedModel, erasure: str, *subjects: dict[str, str]) -> None:
+    """Leave a look that nobody confirmed, with the person's rows."""
+    folder = f"_erasing/model={MODEL}/{erasure}/"
+    wanted = Wanted(model=MODEL, subjects=list(subjects), asked_at=AT)
+    model.artifacts.upload(f"{folder}request.json", wanted.model_dump_json(by_alias=True).encode())
+    model.artifacts.upload(f"{folder}known.json", PERSON.encode())
+
+
+def test_the_end_of_an_erasure_takes_earlier_looks_for_the_same_people_with_it() -> None:
+    model = ErasedModel()
+    asked_before(model, "e-0", {"person": PERSON})
+    asked_before(model, "e-2", {"person": f" {PERSON}", "city": CITY})
+    asked_before(model, "e-3", {"person": PERSON}, {"person": "P-000005"})
+    stone = Tombstone(bucket="data", key="raw/m/x.jsonl", was="a" * 64, now=None)
+    Work(model.artifacts, MODEL, "e-0").keep_tombstones([stone])  # type: ignore[arg-type]
+    model.ask()
+    assert model.run()["state"] == "done"
+    left = {key.split("/")[2] for key in model.artifacts.everything() if key.startswith("_erasing/")}
+    assert left == {"e-3"}  # it is about somebody else too
+    stones = json.loads(model.artifacts.latest(f"{MODEL}/erasures/{ERASURE}/tombstones.json")[0])["erased"]
+    assert stone.model_dump() in stones
+
+
+def test_a_look_that_is_forgotten_leaves_nothing_that_names_the_person() -> None:
+    model = ErasedModel()
+    model.ask()
+    model.run("find")
+    assert any(key.startswith("_erasing/") for key in model.artifacts.everything())
+    assert model.run("forget")["state"] == "forgotten"
+    assert not any(key.startswith("_erasing/") for key in model.artifacts.everything())
+    model.ask()
+    model.registry.erasures.begin(MODEL, ErasureRecord(erasure=ERASURE, asked_at=AT))
+    assert model.run("forget")["state"] == "failed"  # it may have changed something
+    assert any(key.startswith("_erasing/") for key in model.artifacts.everything())
+
+
+def test_compacted_files_that_no_manifest_names_are_looked_through() -> None:
+    model = ErasedModel()
+    folder = f"compacted/model={MODEL}/2026/03/04"
+    manifest = Manifest.model_validate_json(model.data.latest(f"{folder}/12/manifest.json")[0])
+    body, _ = model.data.latest(f"{folder}/12/{manifest.parts[0].name}")
+    raced, killed, cut = (
+        f"{folder}/12/part-raced.parquet",
+        f"{folder}/09/part-killed.parquet",
+        f"{folder}/12/cut.parquet",
+    )
+    model.data.upload(raced, body)
+    model.data.upload(killed, body)
+    model.data.upload(cut, body[: len(body) // 2])
+    assert model.found_in(raced, killed) == [raced, killed]
+    model.ask()
+    assert model.run()["state"] == "done"
+    assert model.found_in(raced, killed) == []
+    assert cut in "".join(model.receipt()["unread"])
+    # a compaction that was about to name a file finds it, and its readers the new hash
+    was = Artifact(uri=f"s3://data/{raced}", sha256=hashlib.sha256(body).hexdigest(), bytes=len(body))
+    assert len(model.data.read(was)) > 0
+
+
+def test_answers_in_which_the_column_is_masked_are_counted_and_what_is_on_its_way_is_named() -> None:
+    model = ErasedModel()
+    line = {
+        "prediction_id": "id-90", "at": AT.isoformat(), "model": MODEL, "version": 1, "ms": 1.5, "of": 1,
+        "prediction": "no", "masked": ["person"], "instance": {"person": "(masked)", "city": "Basel"},
+    }  # fmt: skip
+    other = line | {"prediction_id": "id-91", "masked": ["city"], "instance": {"person": "P-1", "city": "(masked)"}}
+    shown = line | {"prediction_id": "id-92", "instance": {"person": "(masked)"}, "masked": []}
+    body = "".join(json.dumps(one) + "\n" for one in (line, other, shown)).encode()
+    model.data.upload(f"captures/model={MODEL}/2026/03/05/01/a.gz", gzip.compress(body, mtime=0))
+    compact(CompactRequest(model=MODEL, at=AT + timedelta(days=1)), data=model.data)  # type: ignore[arg-type]
+    model.data.upload(f"captures/model={MODEL}/2026/03/06/01/b.gz", gzip.compress(body * 2, mtime=0))  # not compacted
+    model.ask()
+    assert model.run()["state"] == "done"
+    receipt = model.receipt()
+    assert receipt["masked"] == 3
+    assert "3 captured answers, in which the column is masked" in receipt_text(MODEL, receipt)
+    told = "\n".join(receipt["kept_elsewhere"])
+    assert all(words in told for words in ("shortly before the end", "in a stream", "scoring job", "Undelivered"))
+
+
+def test_a_broken_upload_is_told_and_the_rest_is_erased() -> None:
+    model = ErasedModel()
+    whole, _ = model.data.latest(f"raw/{MODEL}/table.parquet")
+    model.data.upload(f"raw/{MODEL}/cut.parquet", whole[: len(whole) // 2])
+    model.data.upload(f"raw/{MODEL}/foot.parquet", whole[:40] + b"\0" * 40 + whole[80:])
+    model.ask()
+    assert model.run()["state"] == "done"
+    told = {*model.receipt()["unread"], *model.receipt()["held"]}
+    assert told == {f"data/raw/{MODEL}/cut.parquet", f"data/raw/{MODEL}/foot.parquet"}
+    others = [row for number, row in enumerate(rows()) if number not in (3, 9)]
+    assert model.data.latest(f"raw/{MODEL}/people.csv")[0] == text(others)
+
+
 def test_an_object_that_is_named_after_the_person_is_told() -> None:
     model = ErasedModel()
     model.data.upload(f"raw/{MODEL}/{PERSON}.csv", b"person,left\nP-1,no\n")
     model.ask()
     assert model.run()["state"] == "done"
-    assert list(model.receipt()["held"]) == [f"data/raw/{MODEL}/{PERSON}.csv"]
+    (told,) = model.receipt()["held"]
+    version = next(one.version for one in model.data.versions(f"raw/{MODEL}/{PERSON}.csv"))
+    assert told.startswith(f"data/raw/{MODEL}/ (object 1, version {version}")
+    assert model.found() == [f"data/raw/{MODEL}/{PERSON}.csv"]  # nor does the receipt name it
+
+
+def test_a_number_in_the_name_of_an_object_is_noticed() -> None:
+    model = ErasedModel()
+    model.data.upload(f"raw/{MODEL}/of_4711.csv", b"person,left\n4711,no\nP-1,no\n")
+    model.ask({"person": "4711"})
+    assert model.run()["state"] == "done"
+    (told,) = model.receipt()["held"]
+    assert "4711" not in told and "its name holds a value" in told
+    assert model.data.latest(f"raw/{MODEL}/of_4711.csv")[0] == b"person,left\nP-1,no\n"
 
 
 def test_a_person_elsewhere_keeps_the_city_that_others_share() -> None:
@@ -264,6 +395,58 @@ def test_a_person_elsewhere_keeps_the_city_that_others_share() -> None:
     assert model.run()["state"] == "done"
     profile = json.loads(model.artifacts.read(model.version.profile))
     assert profile["columns"][0]["counts"] == [["Basel", 18], [CITY, 2]]
+
+
+def test_on_a_quiet_model_only_what_was_sent_is_theirs() -> None:
+    model = ErasedModel()
+    for number in range(3):
+        line = {
+            "prediction_id": f"q-{number}", "model": MODEL, "at": "2026-03-04T13:00:00Z", "version": 1,
+            "prediction": "staying", "instance": {"person": PERSON, "city": "Basel", "name": "leaving"},
+        }  # fmt: skip
+        model.data.upload(f"captures/model={MODEL}/2026/03/05/0{number}/a.gz", json.dumps(line).encode())
+    model.ask()
+    before = model.artifacts.read(model.version.onnx)
+    assert model.run()["state"] == "done" and model.found() == []
+    receipt = model.receipt()
+    assert receipt["held"] == {} and receipt["classes"]["captured answers"]["rows"] == 5
+    profile = json.loads(model.artifacts.read(model.version.profile))
+    assert profile["columns"][0]["counts"][0] == ["Basel", 18]
+    assert b"Basel" in model.artifacts.read(model.version.onnx) and model.artifacts.read(model.version.onnx) != before
+
+
+def test_names_of_the_model_its_columns_and_classes_are_nobodys() -> None:
+    found = Traces.of({"c": ["churn", "Cast", "leaving", "Zoe"]}, {}, (), [{"id": "churn"}], {"churn", "leaving"})
+    assert found.texts == {"Cast", "Zoe"}
+
+
+def test_an_object_with_a_telling_name_loses_its_rows() -> None:
+    model = ErasedModel()
+    key = f"raw/{MODEL}/{PERSON}.csv"
+    model.data.upload(key, f"person,left\n{PERSON},no\nP-1,no\n".encode())
+    model.ask()
+    assert model.run()["state"] == "done"
+    assert model.data.latest(key)[0] == b"person,left\nP-1,no\n"
+    (told,) = model.receipt()["held"]
+    assert told.startswith(f"data/raw/{MODEL}/ (object 1") and PERSON not in told
+
+
+def test_of_kept_back_cells_only_those_of_the_id_go_and_doubtful_lines_are_told() -> None:
+    model = ErasedModel()
+    step = f"{MODEL}/runs/{RUN}"
+    cells = [["1", "person", "x", "7.0"], ["2", "income", "x", "7"], ["3", "city", "x", "of Josephine"],
+             ["4", "city", "x", "Jose\u0301, here"]]  # fmt: skip
+    model.artifacts.put(f"{step}/collect/quarantine.parquet", parquet(["row", "text"], [["1", "7;x;y"], ["2", "77;x"]]))
+    key = f"{step}/preprocess/more/quarantine.parquet"
+    model.artifacts.put(key, parquet(["row", "column", "reason", "text"], cells))
+    model.data.upload(f"raw/{MODEL}/seven.csv", "person,city\n7,Jos\u00e9\n8,Basel\n".encode())
+    model.ask({"person": "7"})
+    assert model.run()["state"] == "done"
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.parquet"
+        path.write_bytes(model.artifacts.latest(key)[0])
+        assert [row for (row,) in duckdb.sql(f"SELECT row FROM '{path}'").fetchall()] == ["2", "3"]
+    assert list(model.receipt()["held"]) == [f"artifacts/{step}/collect/quarantine.parquet"]
 
 
 def test_an_erasure_waits_for_a_run_and_a_run_for_an_erasure() -> None:

@@ -74,8 +74,13 @@ class ErasingStore(Protocol):
         Raced : another writer has replaced it
         """
 
-    def hide(self, key: str) -> None:
-        """Put a delete marker on an object: no reader gets an older version when the newest one is deleted."""
+    def hide(self, one: ObjectVersion) -> None:
+        """Put a delete marker on an object: no reader gets an older version when the newest one is deleted.
+
+        Raises
+        ------
+        Raced : `one` is not what a reader gets any more; what is, stays
+        """
 
     def delete_version(self, one: ObjectVersion) -> None:
         """Delete a version or delete marker for good. One that is gone already is no error."""
@@ -129,17 +134,36 @@ class S3ErasingStore(S3Store):
                 )  # fmt: skip
         except self.client.exceptions.ClientError as error:
             if error.response["Error"]["Code"] in RACED | NOT_FOUND:
-                raise Raced("another writer was faster", f"s3://{self.bucket}/{one.key}", RETRIED) from error
+                raise _raced(self.bucket, one.key) from error
             raise
         return Rewriting(response.get("VersionId", "null"), response["ETag"].strip('"'))
 
-    def hide(self, key: str) -> None:
-        with self._outages(key):
-            self.client.delete_object(Bucket=self.bucket, Key=key)
+    def hide(self, one: ObjectVersion) -> None:
+        before = {known.version: known for known in self.versions(one.key) if known.key == one.key}
+        if one.version not in before or not before[one.version].latest:
+            raise _raced(self.bucket, one.key)
+        try:
+            with self._outages(one.key):
+                # AWS page "How to perform conditional deletes"
+                marker = self.client.delete_object(Bucket=self.bucket, Key=one.key, IfMatch=one.etag).get("VersionId")
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in RACED | NOT_FOUND:
+                raise _raced(self.bucket, one.key) from error
+            raise
+        # another service than AWS may ignore the condition
+        after = {known.version: known for known in self.versions(one.key) if known.key == one.key}
+        arrived = after.keys() - before.keys() - {marker}
+        if marker in after and after[marker].latest and arrived:
+            self.delete_version(after[marker])
+            raise _raced(self.bucket, one.key)
 
     def delete_version(self, one: ObjectVersion) -> None:
         with self._outages(one.key):
             self.client.delete_object(Bucket=self.bucket, Key=one.key, VersionId=one.version)
+
+
+def _raced(bucket: str, key: str) -> Raced:
+    return Raced("another writer was faster", f"s3://{bucket}/{key}", RETRIED)
 
 
 def _version(entry: Mapping[str, Any], *, deleted: bool) -> ObjectVersion:

@@ -9,7 +9,9 @@ from modelcycle.engine import connect
 from modelcycle.erase.erasing import Erasing
 from modelcycle.erase.hours import Hours
 from modelcycle.erase.judged_rows import JudgedRows
+from modelcycle.erase.named_objects import CHOSEN, NAMED, Values
 from modelcycle.erase.objects import Objects
+from modelcycle.erase.others import Others
 from modelcycle.erase.work import Work
 from modelcycle.erasing_store import S3ErasingStore
 from modelcycle.key_service import KeyService
@@ -41,9 +43,17 @@ def erase_objects(
     work = Work(artifacts, request.model, request.erasure)
     with TemporaryDirectory() as name, connect(Path(name), STEP) as engine:
         at = Erasing(request, work, data, artifacts, registry, keys, engine, Path(name))
+        values = Values(work.wanted().subjects)
         for task in work.batch(request.round, request.batch):
+            if task.bucket == "data" and task.kind == "objects":
+                named = [key for key in task.keys if key.startswith(CHOSEN) and values.are_in(key)]
+                at.found.doubtful |= {f"data/{key}": NAMED for key in named}
             if task.kind == "references":
                 JudgedRows(at).do()
+            elif task.kind == "names":
+                Others(at).names()
+            elif task.kind == "compare":
+                Others(at).compare(task)
             elif task.kind == "hour":
                 Hours(at).do(task)
             else:

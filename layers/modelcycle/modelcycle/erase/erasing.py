@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from modelcycle.erase import references, tables
 from modelcycle.erase.places import Place
+from modelcycle.erase.subjects import Subjects
 from modelcycle.erase.work import Count, Found, Tombstone, Work
 from modelcycle.erasing_store import ERASURE, ObjectVersion, S3ErasingStore
 from modelcycle.faults import BadPipeline, Unknown
@@ -19,8 +21,10 @@ from modelcycle.messages import Artifact, EraseObjectsRequest
 from modelcycle.registry import Registry, Rewritten
 from modelcycle.signing import sign_rewritten
 from modelcycle.spec import Pipeline, parse
+from modelcycle.spec.sources import Csv, csv_of
 
 Bucket = Literal["data", "artifacts"]
+SHARED = ("captures/2", "captures-failed/", "landed/_quarantine/")  # with the lines of all models
 
 
 class Erasing:
@@ -74,7 +78,7 @@ class Erasing:
             self.registry.erasures.rewrite(owner, store.bucket, one.key, was, now, size, written.etag, sign)
         elif one.latest:
             self.registry.erasures.rewrite(owner, store.bucket, one.key, was, None)
-            store.hide(one.key)
+            store.hide(one)
         store.delete_version(one)
         return now
 
@@ -90,10 +94,17 @@ class Erasing:
         """Keys of which a tombstone says that they were rewritten or deleted."""
         return {stone.key for stone in self.work.tombstones()}
 
+    @cached_property
+    def deleted_keys(self) -> set[str]:
+        """Those of which one says that a version was deleted, and nothing put in its place."""
+        return {stone.key for stone in self.work.tombstones() if stone.now is None}
+
     def keep_tombstone(self, stone: Tombstone) -> None:
         """Say what becomes of an object, before it does."""
         self.work.keep_tombstones([stone])
         self.erased_keys.add(stone.key)
+        if stone.now is None:
+            self.deleted_keys.add(stone.key)
 
     def remember(self, found: tables.RowsFound, place: Place | None) -> None:
         mine = Found(
@@ -125,6 +136,19 @@ class Erasing:
         except Unknown:
             return None
         return {name: f'"c{number}"' for number, name in enumerate(manifest["columns"])}
+
+    def subjects_in(self, key: str) -> Subjects:
+        """Return the subjects; in an object of all models, only lines that name this one are about them."""
+        return replace(self.subjects, model=self.model) if key.startswith(SHARED) else self.subjects
+
+    def csv_of(self, key: str) -> Csv:
+        """Return what the pipeline file says of the CSV files of the source in whose folder an object lies."""
+        if self.csv is None:
+            return Csv()
+        if key.startswith("landed/"):
+            name = key.split("/")[2] if key.count("/") > 2 else ""
+            return csv_of(self.csv.sources[name]) if name in self.csv.sources else Csv()
+        return self.csv.csv
 
     def _pipeline(self) -> Pipeline | None:
         try:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from modelcycle.erase.leftovers import delete_leftovers, delete_work, leftovers, tombstones_of
+from modelcycle.erase.named_objects import Values, without_values
 from modelcycle.erase.work import Found, Tombstone, Work
 from modelcycle.erasing_store import S3ErasingStore
+from modelcycle.faults import Unknown
 from modelcycle.messages import FinishedErasure, FinishErasureRequest, Wanted
-from modelcycle.messages.erasure import request_key
 from modelcycle.reasons import reason_text
 from modelcycle.registry import ErasureRecord, Registry
 
 BACKUP_DAYS = 35  # AWS page "Point-in-time backups for DynamoDB"
+QUEUE_DAYS = 14  # MessageRetentionPeriod of the queues Undelivered and of rows
+DAYS_ON_THE_WAY = 1  # Firehose and the stream of rows keep what they could not write
 HISTORY_DAYS = 90  # of closed executions (AWS page "Step Functions service quotas")
 
 
@@ -21,7 +27,8 @@ def finish_erasure(
 ) -> FinishedErasure:
     """End a look, an erasure, or one that has failed or is refused. Idempotent.
 
-    A look keeps the request: the erasure needs it. So does a failure: the erasure can be taken up again. The release
+    A look keeps the request: the erasure needs it. So does a failure: the erasure can be taken up again. What a look
+    has found goes when it is forgotten, or when an erasure of the same people ends. The release
     of the lease lets uploads that arrived meanwhile start a run; what the erasure has written itself starts none.
     """
     work = Work(artifacts, request.model, request.erasure)
@@ -35,30 +42,38 @@ def finish_erasure(
     earlier = registry.erasures.get(request.model, request.erasure)
     if earlier is not None and earlier.state == "done":
         return _finished_before(request, answer, earlier, work, artifacts, registry, own)
+    if request.mode == "forget":
+        if earlier is None:  # an erasure that has begun may have changed something: it can only be ended
+            delete_work(work, artifacts)
+        return answer.model_copy(update={"state": "forgotten" if earlier is None else "failed"})
     wanted = work.wanted()
     known = work.known()
+    stores = {"data": data, "artifacts": artifacts}
     answer = answer.model_copy(update={"rows": known.matching_rows, "objects": known.objects})
     if request.mode == "find":
-        work.replace("preview.json", preview(known, wanted))
+        work.replace("preview.json", _without_names(preview(known, wanted), work, known, wanted, stores))
         return answer.model_copy(update={"state": "found"})
     if request.why:
         registry.erasures.fail(request.model, request.erasure, request.why)
         folded = registry.leases.release(request.model, request.execution, own)
         return answer.model_copy(update={"state": "refused", "reason": request.why, "folded": folded})
     learned = _mark_versions(request, registry, known, artifacts)
-    stones = work.tombstones()
+    others = leftovers(work, wanted, artifacts)
+    stones = [*work.tombstones(), *tombstones_of(others)]
     tombstones = work.keep(
         "tombstones.json", {"schema": 1, "erased": [one.model_dump(mode="json") for one in _last(stones)]}
     )
     asked_at = earlier.asked_at if earlier else wanted.asked_at
-    receipt = work.keep("receipt.json", _receipt(request, wanted, known, stones, learned, asked_at))
+    told = _receipt(request, wanted, known, stones, learned, asked_at)
+    receipt = work.keep("receipt.json", _without_names(told, work, known, wanted, stores))
     done = ErasureRecord(
         erasure=request.erasure, asked_at=asked_at, by=wanted.by, why=wanted.why, state="done",
         ended_at=datetime.now(UTC), rows=known.matching_rows, receipt=receipt,
     )  # fmt: skip
     registry.erasures.finish(request.model, done, {"receipt": receipt, "tombstones": tombstones})
     folded = registry.leases.release(request.model, request.execution, own)
-    _delete_work(work, artifacts)
+    delete_leftovers(others, request.erasure, artifacts, registry)
+    delete_work(work, artifacts)
     return answer.model_copy(update={"receipt": receipt, "retrain": wanted.retrain, "folded": folded})
 
 
@@ -68,8 +83,20 @@ def _finished_before(
 ) -> FinishedErasure:  # fmt: skip
     """Return the end that an earlier delivery has recorded, which was killed before it returned."""
     folded = registry.leases.release(request.model, request.execution, own)
-    _delete_work(work, artifacts)
+    with suppress(Unknown):  # the request goes last
+        delete_leftovers(leftovers(work, work.wanted(), artifacts), request.erasure, artifacts, registry)
+    delete_work(work, artifacts)
     return answer.model_copy(update={"receipt": record.receipt, "rows": record.rows, "folded": folded})
+
+
+def _without_names(
+    told: dict[str, Any], work: Work, known: Found, wanted: Wanted, stores: Mapping[str, S3ErasingStore]
+) -> dict[str, Any]:
+    """Return a receipt or preview in which no object's name holds a value."""
+    values = Values(wanted.subjects, work.traces(known).texts)
+    names = without_values(dict.fromkeys([*told["held"], *told["unread"]]), values, stores)
+    held = {names[name]: why for name, why in told["held"].items()}
+    return told | {"held": held, "unread": [names[name] for name in told["unread"]]}
 
 
 def preview(known: Found, wanted: Wanted) -> dict[str, Any]:
@@ -83,7 +110,8 @@ def preview(known: Found, wanted: Wanted) -> dict[str, Any]:
         "versions": sorted(one.version for one in known.references),
         "alike": known.alike,
         "missing_columns": list(dict.fromkeys(missing)),
-        "held": known.held,
+        "masked": known.masked,
+        "held": known.stays,
         "unread": known.unread,
     }
 
@@ -107,16 +135,23 @@ def _receipt(
         "deleted": len({(one.bucket, one.key) for one in stones if one.now is None}),
         "versions_that_learned": sorted(learned),
         "versions_that_name_texts": sorted(version for version, holds in learned.items() if holds),
-        "held": known.held,
+        "masked": known.masked,
+        "held": known.stays,
         "unread": known.unread,
-        "kept_elsewhere": kept_elsewhere(asked_at),
+        "kept_elsewhere": kept_elsewhere(datetime.now(UTC)),
     }
 
 
-def kept_elsewhere(asked_at: datetime) -> list[str]:
+def kept_elsewhere(ended: datetime) -> list[str]:
     """Return what an erasure cannot reach, and until when it is kept, as sentences."""
-    backup = asked_at + timedelta(days=BACKUP_DAYS)
+    backup, queue = ended + timedelta(days=BACKUP_DAYS), ended + timedelta(days=QUEUE_DAYS)
+    way = ended + timedelta(days=DAYS_ON_THE_WAY)
     return [
+        "answers given shortly before the end, which the capture writes within two minutes, after an outage until"
+        f" {way:%Y-%m-%d}; and answers given since: if the person may be among them, erase again after that day",
+        f"rows in a stream or queue that have not landed: until {way:%Y-%m-%d}, in a queue until {queue:%Y-%m-%d}",
+        "results of a scoring job that had read its file before the rows went: erase again when it has ended",
+        f"messages that could not be delivered (queue Undelivered): until {queue:%Y-%m-%d}",
         f"point-in-time backups of the registry, which holds no rows: until {backup:%Y-%m-%d}",
         "backups and replicas that you have made of the buckets: as long as you keep them",
         "databases, APIs and other buckets from which rows are pulled: erase there first, or the next pull brings them",
@@ -136,7 +171,7 @@ def _mark_versions(
         if version.version not in tested and not runs & set(known.runs):
             continue
         graph = version.onnx.uri.removeprefix(f"s3://{artifacts.bucket}/")
-        learned[version.version] = f"artifacts/{graph}" in known.held
+        learned[version.version] = f"artifacts/{graph}" in known.stays
         registry.erasures.mark(request.model, version.version, request.erasure, holds_texts=learned[version.version])
     return learned
 
@@ -156,10 +191,3 @@ def _own_arrivals(model: str, data: S3ErasingStore, registry: Registry, work: Wo
             if rewritten is not None and rewritten.etag:
                 found.append((stone.key, rewritten.etag))
     return found
-
-
-def _delete_work(work: Work, artifacts: S3ErasingStore) -> None:
-    """Delete all versions of what names the person; the request goes last, so that a kill before it is taken up."""
-    request = request_key(work.model, work.erasure)
-    for one in sorted(artifacts.versions(work.prefix), key=lambda one: one.key == request):
-        artifacts.delete_version(one)

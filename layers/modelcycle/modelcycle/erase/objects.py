@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
 from pathlib import Path
 from typing import Any
 
 from modelcycle.erase import arrays, tables
 from modelcycle.erase.erasing import Bucket, Erasing, sha256
 from modelcycle.erase.graphs import without_texts
+from modelcycle.erase.parquet_files import source_sql
 from modelcycle.erase.places import Place, Treatment, place_of
-from modelcycle.erase.subjects import Subjects
 from modelcycle.erase.text_files import faults_of_reading
+from modelcycle.erase.unreadable import told_as_unreadable
 from modelcycle.erase.work import Task
 from modelcycle.erasing_store import ObjectVersion, S3ErasingStore
 from modelcycle.faults import NotAllowed, Unknown
-from modelcycle.spec.sources import Csv, csv_of
 from modelcycle.sql_literal import literal
 
-SHARED = ("captures/2", "captures-failed/", "landed/_quarantine/")  # with the lines of all models
+SEPARATORS = re.compile(r"[,;\t|]")  # of the cells of a line
 
 
 class Objects:
@@ -46,7 +46,7 @@ class Objects:
             if one.latest:
                 live_now = now
         if versions and self.at.traces.are_in(key.encode("utf-8", "surrogatepass")):
-            self.at.found.held[f"{bucket}/{key}"] = (
+            self.at.found.doubtful[f"{bucket}/{key}"] = (
                 "its name holds a value: upload it under another one, delete this one"
             )
         if self.at.erasing:
@@ -68,7 +68,8 @@ class Objects:
         was = sha256(path)
         target = path.with_name(f"{path.name}.new")
         try:
-            held, left = self._without(path, one, place, was, target)
+            with told_as_unreadable(one.key):
+                held, left = self._without(path, bucket, one, place, was, target)
         except faults_of_reading() as fault:
             self._unread(bucket, one, path, str(fault).partition("\n")[0])
             if self.at.erasing and one.key.endswith(".parquet"):  # it was read, and could not be written
@@ -92,14 +93,14 @@ class Objects:
             target.unlink(missing_ok=True)
 
     def _without(
-        self, path: Path, one: ObjectVersion, place: Place, was: str, target: Path
+        self, path: Path, bucket: Bucket, one: ObjectVersion, place: Place, was: str, target: Path
     ) -> tuple[bool, bool]:  # fmt: skip
         """Write an object without the subjects to `target`; return whether it held any, and whether any is left."""
         treatment = place.treatment
         if treatment is Treatment.ROWS:
             return self._rows(path, one.key, place, was, target)
         if treatment is Treatment.QUARANTINE:
-            return self._quarantine(path, target)
+            return self._quarantine(path, f"{bucket}/{one.key}", target)
         body = path.read_bytes()
         if treatment is Treatment.BATCH:
             return self._batch_of_stream(body, target)
@@ -108,7 +109,13 @@ class Objects:
         if treatment is Treatment.SCRATCH:
             return self._scratch(body, path, one.key), False
         if treatment is Treatment.GRAPH:
-            cleaned, held = without_texts(body, self.at.traces, self.at.work.salt() if self.at.traces.words else "")
+            cleaned, held, stays = without_texts(
+                body, self.at.traces, self.at.work.salt() if self.at.traces.words else ""
+            )
+            if stays:
+                self.at.found.doubtful[f"{bucket}/{one.key}"] = (
+                    "a text of theirs stands in the graph, and is none of its categories: retrain the model"
+                )
             return held and self.at.write(target, cleaned), held
         if treatment is Treatment.ARCHIVE:
             return self.at.traces.are_in(arrays.unpacked(body)), False
@@ -117,36 +124,49 @@ class Objects:
     def _rows(self, path: Path, key: str, place: Place, was: str, target: Path) -> tuple[bool, bool]:
         if not path.stat().st_size:
             return False, True
-        subjects = self._subjects_in(key)
-        found = tables.find(self.at.engine, path, key, self._csv_of(key), subjects)
+        subjects = self.at.subjects_in(key)
+        found = tables.find(self.at.engine, path, key, self.at.csv_of(key), subjects)
         self.at.found.columns = sorted({*self.at.found.columns, *found.columns})
         for column, cells in found.alike.items():
             self.at.found.alike[column] = self.at.found.alike.get(column, 0) + cells
+        if found.doubtful:
+            self.at.found.doubtful[f"data/{key}"] = (
+                f"{found.doubtful:,} broken lines may be theirs, and stay: correct or delete them, and upload it again"
+            )
         if not found.rows:
             return False, True
         self.at.remember(found, place)
         self.at.found.contents = sorted({*self.at.found.contents, was})
         if not self.at.erasing:
             return True, True
-        left = tables.write(self.at.engine, path, key, self._csv_of(key), subjects, target)
+        left = tables.write(self.at.engine, path, key, self.at.csv_of(key), subjects, target)
         # a header without rows is still a table; an object without any line is none
         has_header = key.lower().endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet"))
         return True, left > 0 or (has_header and not place.name.startswith("captured"))
 
-    def _quarantine(self, path: Path, target: Path) -> tuple[bool, bool]:
-        """Cells and lines that were kept back: those that hold what identifies a subject, or what only they had."""
-        texts = sorted(
-            {*self.at.traces.texts, *(text for one in self.at.subjects.conditions for t in one.values() for text in t)}
-        )
-        wanted = ", ".join(literal(text) for text in texts)
-        file = f"read_parquet({literal(path)}, file_row_number = true)"
-        inside = " OR ".join(f"contains(text, {literal(text)})" for text in sorted(self.at.traces.texts))
-        condition = f"coalesce(trim(text) IN ({wanted}){f' OR {inside}' if inside else ''}, false)"
-        rows = self.at.engine.execute(f"SELECT count(*) FROM {file} WHERE {condition}").fetchone()[0]
-        if not rows:
+    def _quarantine(self, path: Path, name: str, target: Path) -> tuple[bool, bool]:
+        """Cells and lines that were kept back: those with a text that only the subjects had, or that identifies them.
+
+        A cell of another column may have the value of an id of theirs, and stays. So does a line with a cell of that
+        value, of which nobody knows the column: it is told.
+        """
+        known = tables.plain_names(self.at.engine, path)
+        column, text = known.get("column", "NULL"), known["text"]
+        mine, doubtful = [], 0
+        for number, where, cell in self.at.engine.execute(
+            f"SELECT file_row_number, {column}, {text} FROM {source_sql(path)} WHERE {text} IS NOT NULL"
+        ).fetchall():
+            if self.at.traces.in_text(cell) != cell or (where and self.at.subjects.is_cell_of(where, cell)):
+                mine.append(number)
+            elif not where:
+                doubtful += any(self.at.subjects.is_cell_of(None, part) for part in SEPARATORS.split(cell))
+        if doubtful:
+            self.at.found.doubtful[name] = f"{doubtful:,} broken lines may be theirs, and stay"
+        if not mine:
             return False, True
         self.at.engine.execute(
-            f"""COPY (SELECT * EXCLUDE (file_row_number) FROM {file} WHERE NOT {condition} ORDER BY file_row_number)
+            f"""COPY (SELECT * EXCLUDE (file_row_number) FROM {source_sql(path)}
+                      WHERE file_row_number NOT IN ({", ".join(map(str, mine))}) ORDER BY file_row_number)
                 TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"""
         )
         return True, True
@@ -244,10 +264,6 @@ class Objects:
         if contents & hashes:
             self.at.found.runs = sorted({*self.at.found.runs, place.run})
 
-    def _subjects_in(self, key: str) -> Subjects:
-        """Return the subjects; in an object of all models, only lines that name this one are about them."""
-        return replace(self.at.subjects, model=self.at.model) if key.startswith(SHARED) else self.at.subjects
-
     def _delete_lonely_markers(self, store: S3ErasingStore, key: str) -> None:
         """Delete the markers of an object that the erasure has deleted: they name it."""
         left = [one for one in store.versions(key) if one.key == key]
@@ -262,15 +278,6 @@ class Objects:
             self.at.found.held[name] = why
         else:
             self.at.found.unread = sorted({*self.at.found.unread, name})
-
-    def _csv_of(self, key: str) -> Csv:
-        """Return what the pipeline file says of the CSV files of the source in whose folder an object lies."""
-        if self.at.csv is None:
-            return Csv()
-        if key.startswith("landed/"):
-            name = key.split("/")[2] if key.count("/") > 2 else ""
-            return csv_of(self.at.csv.sources[name]) if name in self.at.csv.sources else Csv()
-        return self.at.csv.csv
 
 
 def _as_written(text: str, value: Any) -> bytes:

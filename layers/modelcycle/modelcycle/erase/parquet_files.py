@@ -109,7 +109,7 @@ def stored_columns(engine: Any, path: Path) -> Sequence[str]:
 
 
 def _is(sql: str, texts: frozenset[str]) -> str:
-    cell = trimmed_sql(sql)
+    cell = f"nfc_normalize({trimmed_sql(sql)})"
     wanted = ", ".join(literal(text) for text in sorted(texts))
     return f"(SELECT {canonical_sql('cell')} FROM (SELECT {cell} AS cell)) IN ({wanted})"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Literal
 
 from modelcycle.erase.places import areas, hours_of, place_of
 from modelcycle.erase.work import Found, Task, Work
@@ -18,8 +19,8 @@ from modelcycle.registry import ErasureRecord, Registry
 MAX_BATCHES = 200  # the numbers of all fit into a state of Step Functions
 MAX_BATCH_OBJECTS = 50
 MAX_BATCH_BYTES = 200 * 2**20
-FIRST_LOOK, SECOND_LOOK = 0, 1  # rounds; then an erasure and a look in turn
-MAX_ROUNDS = 12
+FIRST_LOOK, COMPARISON, SECOND_LOOK = 0, 1, 2  # rounds; then an erasure and a look in turn
+MAX_ROUNDS = 13
 SOURCES = ("raw/", "landed/", "captures", "compacted/", "score/")  # what names people itself; the rest is derived
 TRAFFIC = "/_traffic/"  # labelled live requests may have lost the column: they are found by the ids of predictions
 
@@ -29,8 +30,9 @@ def plan_erasure(
 ) -> PlannedErasure:
     """Return the next round, or that the erasure ends.
 
-    The first look finds the rows in what people and clients send, the second one in what was made of them: outcomes by
-    the ids of predictions, profiles by the texts that nobody else has. Then everything is erased, and looked through
+    The first look finds the rows in what people and clients send. A comparison strikes the texts of these rows that
+    others have too. The second look finds what was made of them: outcomes by the ids of predictions, profiles by the
+    texts that nobody else has. Then everything is erased, and looked through
     again, until nothing is found. A round that is planned twice is the same round.
 
     Raises
@@ -42,6 +44,8 @@ def plan_erasure(
     answer = PlannedErasure(model=request.model, erasure=request.erasure, mode=request.mode, phase="find", round=0)
     earlier = registry.erasures.get(request.model, request.erasure)
     if earlier is not None and earlier.state == "done":
+        return answer.model_copy(update={"phase": "finish"})
+    if request.mode == "forget":
         return answer.model_copy(update={"phase": "finish"})
     wanted = work.wanted()
     if request.phase == "begin":
@@ -63,15 +67,15 @@ def plan_erasure(
         return _round(answer, work, known, request.round + 1, data, artifacts)
     found = work.found(request.round)
     known.learn(found)
-    if number == FIRST_LOOK:
+    if number in (FIRST_LOOK, COMPARISON):
         return _round(answer, work, known, request.round + 1, data, artifacts)
     if number == SECOND_LOOK:
         look = work.found(known.base)
         look.add(found)
         if not known.counted:
-            known.classes, known.alike, known.counted = look.classes, look.alike, True
+            known.classes, known.alike, known.masked, known.counted = look.classes, look.alike, look.masked, True
         found = look
-    known.held, known.unread = found.held, found.unread
+    known.held, known.doubtful, known.unread = found.held, found.doubtful, found.unread
     work.keep_known(known)
     answer = answer.model_copy(
         update={"objects": found.objects, "rows": known.matching_rows, "round": request.round}
@@ -105,6 +109,9 @@ def _tasks(
 ) -> Iterator[Task]:  # fmt: skip
     stores = {"data": data, "artifacts": artifacts}
     hours: dict[str, list[str]] = {}
+    kind: Literal["compare", "objects"] = "compare" if number == COMPARISON else "objects"
+    if number == COMPARISON:
+        yield Task(kind="names")
     for area in areas(model):
         is_source = area.bucket == "data" and area.prefix.startswith(SOURCES)
         by_hour = area.prefix in (f"captures/model={model}/", f"compacted/model={model}/")
@@ -112,24 +119,24 @@ def _tasks(
         size = 0
         for key, versions in groupby(stores[area.bucket].versions(area.prefix), key=lambda one: one.key):
             total = sum(one.bytes for one in versions)
-            if number in (FIRST_LOOK, SECOND_LOOK) and (number == FIRST_LOOK) != (is_source and TRAFFIC not in key):
+            if number <= SECOND_LOOK and (number != SECOND_LOOK) != (is_source and TRAFFIC not in key):
                 continue
-            if by_hour:
+            if by_hour and number != COMPARISON:
                 for hour, names in hours_of(iter([key])).items():
                     hours.setdefault(hour, []).extend(names)
                 continue
             if place_of(model, area.bucket, key) is None:
                 continue
             if keys and (len(keys) >= MAX_BATCH_OBJECTS or size + total > MAX_BATCH_BYTES):
-                yield Task(kind="objects", bucket=area.bucket, keys=keys)
+                yield Task(kind=kind, bucket=area.bucket, keys=keys)
                 keys, size = [], 0
             keys.append(key)
             size += total
         if keys:
-            yield Task(kind="objects", bucket=area.bucket, keys=keys)
+            yield Task(kind=kind, bucket=area.bucket, keys=keys)
     for hour, names in sorted(hours.items()):
         yield Task(kind="hour", keys=names, hour=hour)
-    if number != FIRST_LOOK:
+    if number >= SECOND_LOOK:
         yield Task(kind="references", bucket="artifacts")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,6 @@ from typing import Any
 from modelcycle.cells.canonical import DATE, MAX_WHOLE
 
 PREDICTION_ID = "prediction_id"
-MAX_DEPTH = 6  # of objects in objects that are looked into
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 CODE = re.compile(r"[-+]?0\d")
 MIN_DIGITS = 5  # significant ones of a number that tells one person apart; fewer stand in any report by chance
@@ -26,12 +26,14 @@ MIN_CHARACTERS = 3  # of a text that does
 def canonical(text: str | None) -> str | None:
     """Return the canonical text of a cell, None for a missing value; see `cells.canonical`.
 
+    One letter with its accent and two characters for them are the same (Unicode's NFC).
+
     >>> [canonical(text) for text in ("7", " 7.0", "007", "TRUE", "0.24", "2.4e-1", " ")]
     ['7', '7', '007', 'true', '0.24', '0.24', None]
     >>> canonical("2024-01-31") == canonical("2024-01-31T00:00:00Z")
     True
     """
-    text = (text or "").strip()
+    text = unicodedata.normalize("NFC", (text or "").strip())
     if not text:
         return None
     if not (text[0].isascii() and (text[0].isdigit() or text[0] in "+-.")):
@@ -78,6 +80,12 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else repr(value)
+
+
+def sent_in(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a client has sent, of a captured line; None for any other JSON object."""
+    sent = value.get("instance")
+    return sent if isinstance(sent, dict) and PREDICTION_ID in value else None
 
 
 def column_of(wanted: str, names: Sequence[str]) -> int | None:
@@ -146,21 +154,33 @@ class Subjects:
             found.append([(prediction, frozenset(self.predictions))])
         return Rows(found) if found else None
 
-    def is_named_in(self, value: Any, depth: int = 0) -> bool:
-        """Return whether a JSON object, or an object in it, is about one of them."""
-        if isinstance(value, list):
-            return depth < MAX_DEPTH and any(self.is_named_in(item, depth + 1) for item in value)
+    def is_named_in(self, value: Any) -> bool:
+        """Return whether a JSON object is about one of them: by its own fields, or by what was sent in a captured line.
+
+        An object in it may be about somebody else: `{"id": 12, "city": {"id": 7}}` is not about 7.
+        """
         if not isinstance(value, dict) or (self.model and value.get("model", self.model) != self.model):
             return False
-        names = list(value)
-        for condition in self.conditions:
-            if all(self._has(value, names, name, texts) for name, texts in condition.items()):
-                return True
         if self.predictions and value.get(PREDICTION_ID) in self.predictions:
             return True
-        return depth < MAX_DEPTH and any(
-            self.is_named_in(inner, depth + 1) for inner in value.values() if isinstance(inner, dict | list)
+        return any(
+            all(self._has(row, list(row), name, texts) for name, texts in condition.items())
+            for row in (value, sent_in(value)) if row is not None
+            for condition in self.conditions
+        )  # fmt: skip
+
+    def is_cell_of(self, column: str | None, cell: str) -> bool:
+        """Return whether a cell by itself identifies one of them; without a column, whether it may."""
+        return any(
+            canonical(cell.strip('" ')) in texts
+            for condition in self.conditions
+            for name, texts in condition.items()
+            if column is None or (len(condition) == 1 and column_of(name, [column]) is not None)
         )
+
+    def may_be_named_in(self, value: Any) -> bool:
+        """Return whether a line that holds a list, and so is no row, names one of them."""
+        return isinstance(value, list) and any(self.is_named_in(item) for item in value)
 
     def _has(self, value: Mapping[str, Any], names: Sequence[str], name: str, texts: frozenset[str]) -> bool:
         position = column_of(name, names)
@@ -192,9 +212,25 @@ class Rows:
             for test in self.tests
         )
 
-    def match_anywhere(self, cells: Sequence[str | None]) -> bool:
-        """Return whether a broken line, whose cells may stand at other positions, names one of them."""
-        return any(all(any(_is(cell, texts) for cell in cells) for _, texts in test) for test in self.tests)
+    def starts_with(self, cells: Sequence[str | None]) -> bool:
+        """Return whether the first cell alone identifies one of them."""
+        return any(all(position == 0 and _is(cells[0], texts) for position, texts in test) for test in self.tests)
+
+    def match_moved(self, cells: Sequence[str | None], width: int) -> bool:
+        """Return whether a line with too many or too few cells may be about one of them.
+
+        Its cells may have moved, by at most the surplus or by what lacks.
+
+        Parameters
+        ----------
+        width : columns of the table
+        """
+        moved = len(cells) - width
+        for test in self.tests:
+            near = [cells[max(0, at + min(0, moved)) : at + max(0, moved) + 1] for at, _ in test]
+            if all(any(_is(cell, texts) for cell in part) for part, (_, texts) in zip(near, test, strict=True)):
+                return True
+        return False
 
 
 def _is(cell: str | None, texts: frozenset[str]) -> bool:
@@ -214,7 +250,7 @@ def looks_alike(text: str, canonical_texts: Collection[str]) -> bool:
 
 
 def _loose(text: str) -> str:
-    return text.casefold().lstrip("0") or "0"
+    return unicodedata.normalize("NFKC", text).casefold().lstrip("0") or "0"
 
 
 def tells_apart(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from modelcycle.erase import text_files
 from modelcycle.erase.parquet_files import condition_sql, find_rows, plain_names, source_sql
 from modelcycle.erase.parquet_files import write_without as write_parquet
-from modelcycle.erase.subjects import Subjects, column_of, looks_alike
+from modelcycle.erase.subjects import NUMBER, Subjects, column_of, looks_alike
 from modelcycle.erase.text_files import Piece
 from modelcycle.reading.plain_text import PlainText
 from modelcycle.spec.sources import Csv
@@ -32,6 +32,7 @@ class RowsFound:
     columns : of those that identify subjects, the ones that the object has
     alike : cells by column that differ by leading zeros or capital letters alone
     left : rows of others
+    doubtful : broken lines that may be theirs
     """
 
     rows: list[dict[str, str | None]] = field(default_factory=list)
@@ -39,6 +40,7 @@ class RowsFound:
     columns: set[str] = field(default_factory=set)
     alike: dict[str, int] = field(default_factory=dict)
     left: int = 0
+    doubtful: int = 0
 
     @property
     def predictions(self) -> set[str]:
@@ -80,6 +82,7 @@ def find(engine: Any, path: Path, name: str, options: Csv, subjects: Subjects) -
             found.rows.append(piece.cells)
         else:
             found.left += 1
+            found.doubtful += piece.doubtful
         _look(found, piece.cells, wanted)
     if found.rows:
         own = _limited(found.own)
@@ -91,6 +94,50 @@ def find(engine: Any, path: Path, name: str, options: Csv, subjects: Subjects) -
                         found.shared.setdefault(column, set()).add(cell)
     del text
     return found
+
+
+def texts_of_others(
+    engine: Any, path: Path, name: str, options: Csv, subjects: Subjects, texts: Collection[str]
+) -> set[str]:  # fmt: skip
+    """Return which of some texts a row has, in any column, that is no subject's.
+
+    Raises
+    ------
+    UnreadableFile, BadData : as `find`
+    """
+    numbers: dict[float, set[str]] = {}
+    for text in texts:
+        if NUMBER.fullmatch(text):
+            numbers.setdefault(float(text), set()).add(text)
+    if _is_parquet(path):
+        cells = _other_cells(engine, path, subjects, texts, numbers)
+    else:
+        pieces, _ = _pieces(path, name, options, subjects)
+        rows = (piece.cells for piece in pieces if piece.cells is not None and not piece.mine and not piece.doubtful)
+        cells = (cell.strip() for row in rows for cell in row.values() if cell)
+    found: set[str] = set()
+    for cell in cells:
+        if cell in texts:
+            found.add(cell)
+        elif numbers and NUMBER.fullmatch(cell):
+            found |= numbers.get(float(cell), set())
+    return found
+
+
+def _other_cells(
+    engine: Any, path: Path, subjects: Subjects, texts: Collection[str], numbers: Collection[float]
+) -> Iterator[str]:  # fmt: skip
+    names = parquet_names(engine, path)
+    condition = condition_sql(engine, subjects, names) or "false"
+    texts = [text for text in texts if text.encode("utf-8", "ignore").decode() == text]  # others DuckDB cannot have
+    for sql in names.values():
+        found = engine.execute(
+            f"""SELECT DISTINCT trim({sql}) FROM {source_sql(path)} WHERE NOT coalesce({condition}, false)
+                AND (trim({sql}) IN (SELECT unnest($1::VARCHAR[]))
+                     OR try_cast({sql} AS DOUBLE) IN (SELECT unnest($2::DOUBLE[])))""",
+            [sorted(texts), sorted(numbers)],
+        ).fetchall()
+        yield from (text for (text,) in found)
 
 
 def write(engine: Any, path: Path, name: str, options: Csv, subjects: Subjects, target: Path) -> int:
@@ -198,4 +245,5 @@ def _is_parquet(path: Path) -> bool:
         return file.read(4) == PARQUET_MAGIC
 
 
-__all__ = ["RowsFound", "find", "find_in_parquet", "parquet_names", "plain_names", "write", "write_parquet"]
+__all__ = ["RowsFound", "find", "find_in_parquet", "parquet_names", "plain_names", "texts_of_others", "write",
+           "write_parquet"]  # fmt: skip

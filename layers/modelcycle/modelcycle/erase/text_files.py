@@ -16,10 +16,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO, cast
 
-from modelcycle.erase.subjects import Subjects, text_of
+from modelcycle.erase.subjects import PREDICTION_ID, Subjects, sent_in, text_of
 from modelcycle.faults import BadData, UnreadableFile
 from modelcycle.reading.csv_rows import read_csv_header
 from modelcycle.reading.plain_text import NotUtf8, PlainText
@@ -27,6 +29,7 @@ from modelcycle.reading.reader import CSV_SUFFIXES
 from modelcycle.spec.sources import Csv
 
 MAX_RECORD_LINES = 10_000  # of a CSV record with quoted line breaks
+MAX_SAMPLE_RECORDS = 1_000  # that tell whether the lines of a file have the cells that its header says
 GZIP_MAGIC = b"\x1f\x8b"
 JSON_SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -37,11 +40,13 @@ class Piece(NamedTuple):
     Parameters
     ----------
     cells : of a row, by column; None for what is no row: a header, a title, a blank line
+    doubtful : a broken line that may be about one: it stays, and is told
     """
 
     text: str
     mine: bool = False
     cells: dict[str, str | None] | None = None
+    doubtful: bool = False
 
 
 def csv_pieces(source: Path, name: str, options: Csv, subjects: Subjects) -> tuple[Iterator[Piece], PlainText]:
@@ -55,6 +60,14 @@ def csv_pieces(source: Path, name: str, options: Csv, subjects: Subjects) -> tup
     header = read_csv_header(text, options)
     rows = subjects.rows_of(header.names)
 
+    @cache
+    def mostly_fits() -> bool:
+        """Return whether most lines have as many cells as the header: the first one has not moved then."""
+        with opened_text(text) as file:
+            records = _records(islice(file, header.lines, None), header.delimiter, header.quote)
+            counts = [len(_cells(one, header.delimiter, header.quote)) for one in islice(records, MAX_SAMPLE_RECORDS)]
+        return sum(count == len(header.names) for count in counts) * 2 > sum(count > 0 for count in counts)
+
     def pieces() -> Iterator[Piece]:
         with opened_text(text) as file:
             lines = iter(file)
@@ -66,9 +79,16 @@ def csv_pieces(source: Path, name: str, options: Csv, subjects: Subjects) -> tup
                 if not any(cells):
                     yield Piece(record)
                     continue
-                fits = len(cells) == len(header.names)
-                mine = rows is not None and (rows.match(cells) if fits else rows.match_anywhere(cells))
-                yield Piece(record, mine, dict(zip(header.names, cells, strict=False)))
+                width = len(header.names)
+                while len(cells) > width and cells[-1] is None:  # a comma at the end of a line is no cell
+                    cells.pop()
+                fits = len(cells) == width
+                if fits:
+                    mine = rows is not None and rows.match(cells)
+                    yield Piece(record, mine, dict(zip(header.names, cells, strict=True)))
+                    continue
+                mine = rows is not None and rows.starts_with(cells) and mostly_fits()
+                yield Piece(record, mine, {}, not mine and rows is not None and rows.match_moved(cells, width))
 
     return pieces(), text
 
@@ -76,7 +96,8 @@ def csv_pieces(source: Path, name: str, options: Csv, subjects: Subjects) -> tup
 def json_line_pieces(source: Path, name: str, subjects: Subjects) -> tuple[Iterator[Piece], PlainText]:
     """Return the pieces of a file of JSON lines, such as captured answers, and how its text is written.
 
-    A line that is not JSON is about a subject if it holds what identifies one as a JSON text.
+    A line that is not JSON may be about a subject if it holds what identifies one as a JSON text, or after the name of
+    the column.
     """
     text = plain_text(source, name, None)
 
@@ -86,12 +107,12 @@ def json_line_pieces(source: Path, name: str, subjects: Subjects) -> tuple[Itera
                 try:
                     value = json.loads(line) if line.strip() else None
                 except ValueError:
-                    yield Piece(line, _is_quoted(line, subjects), {})
+                    yield Piece(line, False, {}, _may_be_named(line, subjects))
                     continue
                 if value is None:
                     yield Piece(line)
                 else:
-                    yield Piece(line, subjects.is_named_in(value), cells_of(value))
+                    yield Piece(line, subjects.is_named_in(value), cells_of(value), subjects.may_be_named_in(value))
 
     return pieces(), text
 
@@ -147,19 +168,23 @@ def _after_space(text: str, position: int) -> int:
 
 
 def cells_of(value: Any) -> dict[str, str | None]:
-    """Return the cells of a JSON object; those of an object in it by their paths, and by their own names.
+    """Return the cells of a JSON object, those of an object in it by their paths.
 
-    >>> cells_of({"a": 1, "instance": {"b": "x"}})
-    {'a': '1', 'instance.b': 'x', 'b': 'x'}
+    A captured line has what was sent, and the id of the prediction: its model, time and answer are nobody's cells.
+
+    >>> cells_of({"a": 1, "b": {"c": "x"}})
+    {'a': '1', 'b.c': 'x'}
+    >>> cells_of({"prediction_id": "p-1", "model": "churn", "instance": {"b": "x"}})
+    {'b': 'x', 'prediction_id': 'p-1'}
     """
     cells: dict[str, str | None] = {}
     if not isinstance(value, dict):
         return cells
+    if (sent := sent_in(value)) is not None:
+        return cells_of(sent) | {PREDICTION_ID: text_of(value[PREDICTION_ID])}
     for name, inner in value.items():
         if isinstance(inner, dict):
-            within = cells_of(inner)
-            cells |= {f"{name}.{key}": text for key, text in within.items()}
-            cells |= {key: text for key, text in within.items() if key not in value}
+            cells |= {f"{name}.{key}": text for key, text in cells_of(inner).items()}
         elif not isinstance(inner, list):
             cells[name] = text_of(inner)
     return cells
@@ -260,11 +285,17 @@ def _cells(record: str, delimiter: str, quote: str) -> list[str | None]:
     return [cell.strip() or None for cell in rows[0]] if rows else []
 
 
-def _is_quoted(line: str, subjects: Subjects) -> bool:
+def _may_be_named(line: str, subjects: Subjects) -> bool:
     return any(
-        all(any(json.dumps(text, ensure_ascii=False) in line for text in texts) for texts in condition.values())
+        all(any(_stands_in(line, name, text) for text in texts) for name, texts in condition.items())
         for condition in subjects.conditions
     )
+
+
+def _stands_in(line: str, name: str, text: str) -> bool:
+    if json.dumps(text, ensure_ascii=False) in line or json.dumps(text) in line:
+        return True
+    return re.search(rf'"{re.escape(name)}"\s*:\s*"?{re.escape(text)}(?![\w.])', line, re.IGNORECASE) is not None
 
 
 def faults_of_reading() -> tuple[type[Exception], ...]:

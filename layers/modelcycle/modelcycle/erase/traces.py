@@ -6,15 +6,16 @@ any report by chance.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
+from modelcycle.erase.many_texts import ManyBytes, ManyTexts
 from modelcycle.erase.subjects import NUMBER, canonical, tells_apart, text_of
 
 ERASED = "(erased)"
@@ -41,18 +42,20 @@ class Traces:
     @classmethod
     def of(
         cls, own: Mapping[str, Iterable[str]], shared: Mapping[str, Iterable[str]],
-        rows: Sequence[Mapping[str, str | None]], subjects: Sequence[Mapping[str, str]],
+        rows: Sequence[Mapping[str, str | None]], subjects: Sequence[Mapping[str, str]], names: Collection[str] = (),
     ) -> Traces:  # fmt: skip
         """Return the traces of erased rows.
 
         Parameters
         ----------
         own, shared : by column, the texts of erased rows, and those of them that other rows have too
+        names : of the model, its columns and classes, which are nobody's texts
         """
-        common = {text for texts in shared.values() for text in texts}
-        texts = {text.strip() for column in own.values() for text in column if text not in common}
+        common = {text.strip() for texts in shared.values() for text in texts}
+        texts = {text.strip() for column in own.values() for text in column if text.strip() not in common}
         texts |= {value.strip() for subject in subjects for value in subject.values()}
-        return cls(frozenset(text for text in texts if tells_apart(text)), rows)
+        known = {text for text in texts if tells_apart(text) and text not in names}
+        return cls(frozenset(normalize(form, text) for text in known for form in ("NFC", "NFD")) | known, rows)
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -67,9 +70,12 @@ class Traces:
         return frozenset(float(number) for number in single if tells_apart(str(number)))
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str] | None:
-        longest = sorted(self.texts, key=len, reverse=True)
-        return re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in longest)) if longest else None
+    def _in_texts(self) -> ManyTexts:
+        return ManyTexts(self.texts)
+
+    @cached_property
+    def _in_bytes(self) -> ManyBytes:
+        return ManyBytes(self.encoded)
 
     @cached_property
     def encoded(self) -> tuple[bytes, ...]:
@@ -120,13 +126,10 @@ class Traces:
 
     def are_in(self, body: bytes) -> bool:
         """Return whether bytes hold one of the words."""
-        return any(word in body for word in self.encoded)
+        return self._in_bytes.are_in(body)
 
     def _replaced(self, text: str) -> tuple[str, bool]:
-        if self._pattern is None:
-            return text, False
-        replaced, count = self._pattern.subn(ERASED, text)
-        return replaced, count > 0
+        return self._in_texts.replaced(text, ERASED)
 
     def _cleaned(self, key: str, taken: Mapping[str, Any]) -> str:
         if key.strip() not in self.texts:

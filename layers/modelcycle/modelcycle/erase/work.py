@@ -36,11 +36,11 @@ MAX_KEPT_TEXTS = 200_000
 
 
 class Task(BaseModel):
-    """A part of the work: some objects, an hour of answers, or the test rows of versions."""
+    """A part of the work: some objects, an hour of answers, the test rows of versions, or what others have too."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    kind: Literal["objects", "hour", "references"]
+    kind: Literal["objects", "hour", "references", "names", "compare"]
     bucket: Literal["data", "artifacts"] = "data"
     keys: list[str] = []
     hour: str = ""
@@ -69,16 +69,20 @@ class Found(BaseModel):
     ----------
     classes : by class of data
     predictions : ids of predictions that were made for the subjects
-    own, shared : by column: texts of the subjects' rows, and those of them that other rows of the same file have
+    own, shared : by column: texts of the subjects' rows, and those of them that other rows of the same file have; `*`:
+        that other rows of any file have, in any column
+    names : of columns and classes, and frequent levels of versions: no texts of somebody
     rows : their rows, cells by column
     contents : SHA-256 of source files that hold them
     runs : runs whose tables hold them
     alike : cells that differ from a subject by leading zeros or capital letters alone, with their column
+    masked : captured answers in which a column that identifies the subjects is masked: nobody can say whose they are
     columns : columns that exist somewhere, of those that identify the subjects
     held : objects that cannot be changed, with the reason
+    doubtful : objects of which a part may be the subjects' and stays: the name, or lines that nobody can tell apart
     unread : objects that cannot be read
     base, last : the first round of this execution, and the last one that was planned
-    counted : whether `classes`, `alike` and `columns` are those of a whole look, before anything was erased
+    counted : whether `classes`, `alike`, `masked` and `columns` are those of a whole look, before anything was erased
     """
 
     base: int = 0
@@ -88,18 +92,26 @@ class Found(BaseModel):
     predictions: list[str] = []
     own: dict[str, list[str]] = {}
     shared: dict[str, list[str]] = {}
+    names: list[str] = []
     rows: list[dict[str, str | None]] = []
     contents: list[str] = []
     runs: list[str] = []
     references: list[Positions] = []
     alike: dict[str, int] = {}
+    masked: int = 0
     columns: list[str] = []
     held: dict[str, str] = {}
+    doubtful: dict[str, str] = {}
     unread: list[str] = []
 
     @property
     def objects(self) -> int:
         return sum(count.objects for count in self.classes.values())
+
+    @property
+    def stays(self) -> dict[str, str]:
+        """Objects that stay, or a part of them, with the reason."""
+        return self.doubtful | self.held
 
     @property
     def matching_rows(self) -> int:
@@ -114,22 +126,27 @@ class Found(BaseModel):
             self.classes[name] = Count(
                 objects=mine.objects + count.objects, rows=mine.rows + count.rows, old=mine.old + count.old
             )
-        for field in ("predictions", "contents", "runs", "columns", "unread"):
+        for field in ("predictions", "contents", "runs", "columns", "names", "unread"):
             setattr(self, field, sorted({*getattr(self, field), *getattr(other, field)}))
         for field in ("own", "shared"):
             mine_texts, texts = getattr(self, field), getattr(other, field)
             for column, found in texts.items():
                 mine_texts[column] = sorted({*mine_texts.get(column, []), *found})[:MAX_KEPT_TEXTS]
-        self.rows = [*self.rows, *(row for row in other.rows if row not in self.rows)][:MAX_KEPT_ROWS]
+        rows = {frozenset(row.items()): row for row in (*self.rows, *other.rows)}  # of equal ones, one
+        self.rows = list(rows.values())[:MAX_KEPT_ROWS]
         known = {one.version for one in self.references}
         self.references += [one for one in other.references if one.version not in known]
         for column, cells in other.alike.items():
             self.alike[column] = self.alike.get(column, 0) + cells
+        self.masked += other.masked
         self.held |= other.held
+        self.doubtful |= other.doubtful
 
     def learn(self, other: Found) -> None:
         """Take over what a look has found beside its counts."""
-        self.add(other.model_copy(update={"classes": {}, "alike": {}, "held": {}, "unread": []}))
+        self.add(
+            other.model_copy(update={"classes": {}, "alike": {}, "masked": 0, "held": {}, "doubtful": {}, "unread": []})
+        )
 
 
 class Tombstone(BaseModel):
@@ -223,7 +240,7 @@ class Work:
         return Subjects.of(wanted, known.predictions, also)
 
     def traces(self, known: Found) -> Traces:
-        return Traces.of(known.own, known.shared, known.rows, self.wanted().subjects)
+        return Traces.of(known.own, known.shared, known.rows, self.wanted().subjects, {self.model, *known.names})
 
     def keep_tombstones(self, tombstones: Iterable[Tombstone]) -> None:
         """Write what is about to be changed; the same again is one object."""

@@ -22,7 +22,8 @@ CLASSES = (
 )  # fmt: skip
 """Of data, as people read them; see `erase.places`."""
 
-Mode = Literal["find", "erase"]
+Mode = Literal["find", "erase", "forget"]
+"""Of an execution: look, erase, or delete what a look has found that nobody confirmed."""
 
 
 def request_key(model: str, erasure: str) -> str:
@@ -118,7 +119,7 @@ class FinishErasureRequest(ErasureRequest):
 
 class FinishedErasure(ErasureRequest):
     mode: Mode
-    state: Literal["found", "done", "failed", "refused"]
+    state: Literal["found", "done", "failed", "refused", "forgotten"]
     reason: str = ""
     rows: int = 0
     objects: int = 0
