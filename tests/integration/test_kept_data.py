@@ -116,6 +116,8 @@ def parameters(data: KeptData, **more: str) -> dict[str, str]:
         "AWS::StackName": "new-set",
         "Environment": "dev",
         "DataKey": "none",
+        "ModelKey": "same",
+        "LogKey": "same",
         "BucketLogs": "none",
         **data.parameters,
         **more,

@@ -36,8 +36,8 @@ def present_keys(model: str) -> list[Key]:
         for key in records().values()
     ]  # fmt: skip
     of_model = [key for key in made if key.pk.endswith(f"#{model}") and key.pk.partition("#")[0] not in (
-        "EVENT", "EVIDENCE", "STREAM", "EXECUTION", "INCIDENT", "RETRAINING") and not key.sk.startswith(
-        ("TRAINED#", "WINDOW#"))]  # fmt: skip
+        "EVENT", "EVIDENCE", "STREAM", "EXECUTION", "INCIDENT", "RETRAINING", "APPROVAL", "ERASURE",
+    ) and not key.sk.startswith(("TRAINED#", "WINDOW#", "HEAD", "SIGNED"))]  # fmt: skip
     return of_model + [
         keys.run(model, f"r{number:03d}") for number in range(MAX_RECORDS_AT_ONCE if model == "a" else 1)
     ]

@@ -52,7 +52,7 @@ def test_each_kind_of_model_answers_as_the_original(task: Any) -> None:
         if task == "regression":
             np.testing.assert_allclose(answers["prediction"], scores[:, 0], rtol=1e-6)
             continue
-        assert [*answers["prediction"]] == predictions(scores, trained.signature)
+        assert [*answers["prediction"]] == predictions(scores, trained.signature, rows)
         for code, name in enumerate(trained.signature.classes):
             np.testing.assert_allclose(answers[f"probability of {name}"], scores[:, code], atol=1e-6)
 

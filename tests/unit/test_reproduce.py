@@ -20,7 +20,7 @@ from cli.reproduction.source_files import SourceFile
 from cli.screens.reproduced import reproduced_text
 from modelcycle.faults import Fault, Tampered, Unknown
 from modelcycle.messages import Artifact
-from modelcycle.store import Listed
+from modelcycle.store import Listed, S3Store
 from tests.memory_place import AT, Cloud
 from tests.unit.test_cli_show import version
 
@@ -58,6 +58,10 @@ class Place:
 
     def output(self, name: str) -> str:
         return name
+
+    @property
+    def artifacts(self) -> S3Store:
+        return S3Store(self.s3, self.output("ArtifactBucket"))
 
 
 def lineage(version: str | None = "v1") -> dict[str, Any]:
