@@ -15,7 +15,7 @@ from tests.e2e.restartable_cloud import function_processes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes of functions are forks on Linux only")
 # one of each list of layers
-NAMES = {"Claim", "Collect", "Pull", "RunTrial", "Predict", "Govern", "Stage"}
+NAMES = {"Claim", "Collect", "Pull", "RunTrial", "Predict", "Govern", "Stage", "Judge"}
 
 
 def test_a_function_of_each_list_of_layers_is_a_fork(cloud: LocalCloud, project: CloudSite) -> None:

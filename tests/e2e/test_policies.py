@@ -202,7 +202,8 @@ def needs_of_schedules(cloud: LocalCloud) -> Iterator[Need]:
     for listed in scheduler.list_schedules()["Schedules"]:
         schedule = scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])
         target = schedule["Target"]
-        yield Need(f"schedule {listed['Name']}", target["RoleArn"], "states:StartExecution", target["Arn"])
+        action = "lambda:InvokeFunction" if ":lambda:" in target["Arn"] else "states:StartExecution"
+        yield Need(f"schedule {listed['Name']}", target["RoleArn"], action, target["Arn"])
         if "DeadLetterConfig" in target:
             yield Need(
                 f"schedule {listed['Name']}", target["RoleArn"], "sqs:SendMessage", target["DeadLetterConfig"]["Arn"]

@@ -33,7 +33,8 @@ def filled(cloud: LocalCloud) -> LocalCloud:
 def place(cloud: LocalCloud, arn: str) -> tuple[str, str]:
     """Return the bucket and the key of an object of the tables."""
     bucket, _, key = arn.rpartition(":::")[2].partition("/")
-    return cloud.outputs["DataBucket" if bucket == "data" else "ArtifactBucket"], key
+    output = {"data": "DataBucket", "seals": "SealBucket"}.get(bucket, "ArtifactBucket")
+    return cloud.outputs[output], key
 
 
 def clients(cloud: LocalCloud, function: str) -> tuple[Any, Any]:

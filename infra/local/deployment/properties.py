@@ -125,6 +125,8 @@ def _lifecycle_to_api(value: dict[str, Any]) -> dict[str, Any]:
 
 def _object_lock_to_api(value: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration with days as a number: a parameter gives them as a text."""
+    if "Rule" not in value:
+        return value
     retention = value["Rule"]["DefaultRetention"]
     return {**value, "Rule": {"DefaultRetention": {**retention, "Days": int(retention["Days"])}}}
 
@@ -281,7 +283,6 @@ DROPPED_PROPERTIES = frozenset(
         ("AWS::Lambda::Function", "DeadLetterConfig"),
         ("AWS::Lambda::Function", "KmsKeyArn"),
         ("AWS::Lambda::Function", "ReservedConcurrentExecutions"),
-        ("AWS::S3::Bucket", "ObjectLockConfiguration"),
         ("AWS::Scheduler::Schedule", "ScheduleExpressionTimezone"),
     )
 )
