@@ -43,7 +43,7 @@ def erase(
     ----------
     subjects : COLUMN=VALUE, or several joined by `&` that have to match together
     file : instead, JSON: a list of objects {column: value}; so no value stands in the history of a shell
-    rows : how many rows are meant, if they are more than MAX_UNASKED_ROWS
+    rows : how many rows are meant; needed if they are more than MAX_UNASKED_ROWS
     resume : the id of an erasure that failed or was interrupted: it goes on
     yes : do not ask
     retrain : ask for a run when the rows are gone
@@ -54,6 +54,7 @@ def erase(
     NotAllowed : more rows match than were confirmed
     """
     wanted = [] if resume else _subjects(subjects, file)
+    _check_reason(why, wanted)
     place = options.open_place()
     place.check_model(model)
     if resume:
@@ -74,10 +75,11 @@ def erase(
         return _none(model, erasure, preview, options)
     if not options.as_json:
         console.show(found_text(model, erasure, _with_names(place, preview)))
-    if preview["rows"] > max(MAX_UNASKED_ROWS, rows or 0):
+    if (rows is None and preview["rows"] > MAX_UNASKED_ROWS) or (rows is not None and preview["rows"] != rows):
         _run(place, model, erasure, "forget")
+        limit = f"without --rows, at most {MAX_UNASKED_ROWS:,} are erased" if rows is None else f"--rows says {rows:,}"
         raise NotAllowed(
-            f"{preview['rows']:,} rows match; without --rows, at most {MAX_UNASKED_ROWS:,} are erased",
+            f"{preview['rows']:,} rows match; {limit}",
             f"{model}, erasure {erasure}", f"if you mean all of them, repeat with --rows {preview['rows']}",
         )  # fmt: skip
     if not yes and not _can_ask(options):
@@ -180,6 +182,16 @@ def _subjects(texts: Sequence[str], file: Path | None) -> list[dict[str, str]]:
                 "a subject has a column and a value, both not empty", "the command line", "as in --subject id=123"
             )  # fmt: skip
     return found
+
+
+def _check_reason(why: str, subjects: Sequence[dict[str, str]]) -> None:
+    """Raise BadInput if the reason names a person: the receipt keeps it for good."""
+    values = [re.escape(value.casefold()) for subject in subjects for value in subject.values()]
+    if values and re.search(rf"(?<!\w)(?:{'|'.join(values)})(?!\w)", why.casefold()):
+        raise BadInput(
+            "the reason holds a value of who is erased, and the receipt would keep it", "--why",
+            "name a case number or the like instead",
+        )  # fmt: skip
 
 
 def _conditions(text: str) -> dict[str, str]:

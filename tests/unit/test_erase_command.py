@@ -100,9 +100,12 @@ def test_the_receipt_says_what_is_gone_what_learned_and_what_is_not_reached() ->
     assert "a run was asked for: started, a person asked" in receipt_text("m", receipt | {"run": run})
 
 
-@pytest.mark.parametrize(("answer", "rows"), [("n", 3), (KeyboardInterrupt, 3), (EOFError, 3), ("y", 2_000)])
+@pytest.mark.parametrize(("answer", "rows", "said"), [
+    ("n", 3, None), (KeyboardInterrupt, 3, None), (EOFError, 3, None), ("y", 2_000, None), ("y", 2_000, 1_999),
+    ("y", 3, 5),
+])  # fmt: skip
 def test_what_was_found_is_deleted_at_once_if_nobody_wants_it_erased(
-    monkeypatch: pytest.MonkeyPatch, answer: Any, rows: int
+    monkeypatch: pytest.MonkeyPatch, answer: Any, rows: int, said: int | None
 ) -> None:
     ran: list[str] = []
 
@@ -122,5 +125,11 @@ def test_what_was_found_is_deleted_at_once_if_nobody_wants_it_erased(
     monkeypatch.setattr("cli.erase._run", lambda place, model, erasure, mode: ran.append(mode) or {})
     monkeypatch.setattr("cli.erase._read", lambda *found: FOUND | {"rows": rows})
     with pytest.raises(NotAllowed):
-        erase("m", ["id=7"], None, None, "", None, Terminal(), yes=False, retrain=False)  # type: ignore[arg-type]
+        erase("m", ["id=7"], None, said, "", None, Terminal(), yes=False, retrain=False)  # type: ignore[arg-type]
     assert ran == ["find", "forget"]
+
+
+@pytest.mark.parametrize("why", ["request of K-00008", "k-00008 asked"])
+def test_a_reason_that_names_the_person_is_refused_before_anything_is_written(why: str) -> None:
+    with pytest.raises(BadInput, match="the receipt would keep it"):
+        erase("m", ["id=K-00008"], None, None, why, None, MagicMock(), yes=True, retrain=False)
