@@ -37,10 +37,17 @@ from modelcycle.store import read_json
 
 
 class NewestRun(NamedTuple):
-    """The newest run that was governed, and its figures by name; None if they are gone or were not kept."""
+    """The newest run that was governed.
+
+    Parameters
+    ----------
+    figures : by name; None if they are gone or were not kept
+    refused : why its policy of then refused it, missing evidence included; empty if it did not
+    """
 
     run: str
     figures: dict[str, Measured] | None
+    refused: str = ""
 
 
 def policy(
@@ -107,12 +114,26 @@ def _show(model: str, shelf: Shelf, folder: Path, options: Options) -> int:
     if options.as_json:
         console.print_json({
             "model": model, "file": file, "deployed": is_deployed, "run": newest.run if newest else None,
+            "refused": newest.refused if newest else "",
             "rules": _wire(rules), "frozen": held[0] if held else None,
             "waiting": [one._asdict() for one in waiting], "live": live,
         } | {"policy": _described(applies)})  # fmt: skip
     else:
         run = newest.run if newest else None
-        console.show(policy_text(model, file, applies, run, rules, waiting, live, held[0] if held else "", is_deployed))
+        console.show(
+            policy_text(
+                model,
+                file,
+                applies,
+                run,
+                rules,
+                waiting,
+                live,
+                held[0] if held else "",
+                is_deployed,
+                newest.refused if newest else "",
+            )
+        )
     return console.DONE
 
 
@@ -129,14 +150,16 @@ def _newest_run(place: Place, model: str) -> NewestRun | None:
     for entry in place.registry.audit.all(model):
         if "policy" not in entry.evidence or not entry.subject.startswith("run "):
             continue
-        run = entry.subject.removeprefix("run ")
+        run, refused = entry.subject.removeprefix("run "), entry.why if entry.decision == "refused" else ""
         if not entry.evidence.get("figures"):
-            return NewestRun(run, None)
+            return NewestRun(run, None, refused)
         artifacts = place.artifacts
         try:
-            return NewestRun(run, finite(read_json(artifacts, Artifact.model_validate(entry.evidence["figures"]))))
+            return NewestRun(
+                run, finite(read_json(artifacts, Artifact.model_validate(entry.evidence["figures"]))), refused
+            )
         except (Unknown, Tampered):
-            return NewestRun(run, None)
+            return NewestRun(run, None, refused)
     return None
 
 

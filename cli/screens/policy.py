@@ -50,7 +50,7 @@ def policies_text(policies: Mapping[str, Policy]) -> str:
 
 def policy_text(
     model: str, file: str, policy: Policy, run: str | None, rules: Sequence[Rule] | None,
-    waiting: Sequence[Waiting], live: Mapping[int, str], frozen: str, is_deployed: bool,
+    waiting: Sequence[Waiting], live: Mapping[int, str], frozen: str, is_deployed: bool, refused: str = "",
 ) -> str:  # fmt: skip
     """Return which policy applies to a model, its rules with the figures of the newest run, and who has to approve.
 
@@ -61,6 +61,7 @@ def policy_text(
     live : the versions with traffic, and why each would get none today; empty if it would
     frozen : why no version gets more traffic now; empty if one may
     is_deployed : the deployment has the policies of these files
+    refused : why the policy of then refused the run; empty if it did not
     """
     named = f"policy {policy.name}, version {policy.version}, hash {policy.sha[:12]}, risk tier {policy.risk_tier}"
     if rules is not None:
@@ -74,6 +75,7 @@ def policy_text(
         ("frozen", frozen),
         ("evidence", ", ".join(policy.required_evidence)),
         ("rules", held),
+        ("refused", refused),
         *(("live", f"it keeps its traffic, but would get none today: {why}") for why in live.values() if why),
     ]
     lines = [f"{model}: {named}", *labelled(rows, LABEL_WIDTH), ""]

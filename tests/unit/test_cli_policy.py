@@ -90,3 +90,15 @@ def test_the_policy_of_a_model_with_the_figures_of_its_newest_run(
     printed: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert printed["deployed"] and printed["run"] == "r1" and len(printed["rules"]) == 6
     assert [one["version"] for one in printed["waiting"]] == [place.waiting] and BOB not in str(printed)
+
+
+def test_why_the_newest_run_was_refused(place: Place, cycle: Cycle, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "m"]) == DONE
+    assert "  refused  " not in capsys.readouterr().out
+    why = "evidence that policy strict requires is missing: datasheet"
+    entry = Entry(subject="run r2", decision="refused", by="policy strict", why=why, evidence={"policy": {}})
+    cycle.registry.audit.add("m", keys.decision_in_run("r2", "govern"), entry)
+    assert main(["policy", "m"]) == DONE
+    assert why in " ".join(capsys.readouterr().out.split())
+    assert main(["policy", "m", "--json"]) == DONE
+    assert json.loads(capsys.readouterr().out)["refused"] == why
