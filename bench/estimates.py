@@ -32,11 +32,11 @@ from modelcycle.messages import DayPerformance, Estimate
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.slices import Slices
 from modelcycle.model.window import MAX_SAMPLE_ROWS, WindowSample
-from modelcycle.monitor.audit import estimate_error, widened
-from modelcycle.monitor.change_point import change_point
-from modelcycle.monitor.estimate import estimate
-from modelcycle.monitor.judged_rows import DAY_SECONDS, reference_rows
-from modelcycle.monitor.performance import Performance, performance_signals
+from modelcycle.monitor.estimate.estimate import estimate
+from modelcycle.monitor.performance.audit import estimate_error, widened
+from modelcycle.monitor.performance.change_point import change_point
+from modelcycle.monitor.performance.judged_rows import DAY_SECONDS, reference_rows
+from modelcycle.monitor.performance.performance import Performance, performance_signals
 from modelcycle.spec import Monitoring, Task
 
 DATA = Path(__file__).resolve().parent.parent / "examples" / "data"
@@ -179,7 +179,7 @@ def adult_windows(metric: str, seed: int, narrow: bool = False) -> Iterator[Wind
         sample = sample_of(model, reference, live, random)
         realized = measure_one(metric, sample.live_scores, _sampled_target(model, live, sample), "binary")
         found = estimate(sample, "binary", metric, 0.5)
-        with patch("modelcycle.monitor.estimate.importance", lambda reference, *_: np.ones(len(reference))):
+        with patch("modelcycle.monitor.estimate.estimate.importance", lambda reference, *_: np.ones(len(reference))):
             unweighted = estimate(sample, "binary", metric, 0.5)
         if realized is None or found is None or unweighted is None:
             raise RuntimeError(f"{metric} is not defined on window {number}")

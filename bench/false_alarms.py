@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.drawn_windows import Change, Drawn, window
-from modelcycle.monitor.inputs import input_signals
+from modelcycle.monitor.inputs.inputs import input_signals
 from modelcycle.monitor.look import FAMILIES
 from modelcycle.spec import Monitoring
 

@@ -41,8 +41,8 @@ from modelcycle.model.profile import Profile, profile_column
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import WindowSample, WindowSummary
-from modelcycle.monitor.estimate import estimate
-from modelcycle.monitor.inputs import input_signals
+from modelcycle.monitor.estimate.estimate import estimate
+from modelcycle.monitor.inputs.inputs import input_signals
 from modelcycle.monitor.look import FAMILIES
 from modelcycle.monitor.one_thread import one_thread
 from modelcycle.registry import ReferenceRows, Registry, Version

@@ -10,8 +10,8 @@ import numpy as np
 from bench.drawn_windows import number_side
 from modelcycle.messages.monitoring import Broken, Signal
 from modelcycle.model.window import ColumnCounts, Side, WindowSummary
-from modelcycle.monitor.cause import broken_columns
-from modelcycle.monitor.inputs import input_signals
+from modelcycle.monitor.inputs.cause import broken_columns
+from modelcycle.monitor.inputs.inputs import input_signals
 from modelcycle.spec import Monitoring
 
 END = datetime(2026, 11, 1, tzinfo=UTC)

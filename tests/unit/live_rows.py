@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.slices import Slices
-from modelcycle.monitor.judged_rows import day_name
+from modelcycle.monitor.performance.judged_rows import day_name
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 Array = npt.NDArray[Any]

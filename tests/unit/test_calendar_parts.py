@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modelcycle.model.window import WindowSample
-from modelcycle.monitor.joint import joint_drift
+from modelcycle.monitor.inputs.joint import joint_drift
 from modelcycle.monitor.verdict import judge_window
 from tests.unit.judged_windows import END, LIMITS, counts, judged, numbers, summary, texts
 

@@ -12,8 +12,8 @@ import pytest
 from modelcycle.measured.metrics import measure_one
 from modelcycle.messages import DayPerformance, Estimate, Monitored
 from modelcycle.model.window import WindowSample
-from modelcycle.monitor.audit import estimate_error, estimates_by_day, widened
-from modelcycle.monitor.estimate import estimate, estimate_signal
+from modelcycle.monitor.estimate.estimate import estimate, estimate_signal
+from modelcycle.monitor.performance.audit import estimate_error, estimates_by_day, widened
 from modelcycle.spec import Monitoring
 
 SAID = Estimate(metric="accuracy", value=0.9, low=0.88, high=0.92, method="confidence-based")

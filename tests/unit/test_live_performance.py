@@ -13,10 +13,10 @@ from modelcycle.measured.units import Units
 from modelcycle.messages import Signal
 from modelcycle.model.columns import Texts
 from modelcycle.model.labelled import Labelled
-from modelcycle.monitor.change_point import change_point, periods, rise
-from modelcycle.monitor.days import OF_PROBABILITIES, measure_days
-from modelcycle.monitor.judged_rows import judged_rows, reference_rows
-from modelcycle.monitor.performance import Performance, performance_signals, probability_of_worse
+from modelcycle.monitor.performance.change_point import change_point, periods, rise
+from modelcycle.monitor.performance.days import OF_PROBABILITIES, measure_days
+from modelcycle.monitor.performance.judged_rows import judged_rows, reference_rows
+from modelcycle.monitor.performance.performance import Performance, performance_signals, probability_of_worse
 from modelcycle.spec import Monitoring
 from tests.unit.live_rows import START, classes, days_window, labelled, numbers, spread
 

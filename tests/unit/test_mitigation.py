@@ -29,7 +29,7 @@ from modelcycle.model.npz import to_npz
 from modelcycle.model.reweighing import MAX_WEIGHT, reweigh
 from modelcycle.model.scoring import Scorer, Scores
 from modelcycle.model.signature import Signature
-from modelcycle.monitor.judged_rows import reference_rows
+from modelcycle.monitor.performance.judged_rows import reference_rows
 from modelcycle.refit import refit
 from modelcycle.registry import Registry, Route
 from modelcycle.score_candidate import score_candidate

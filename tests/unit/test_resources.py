@@ -17,8 +17,8 @@ from modelcycle import lambda_price
 from modelcycle.faults import Throttled
 from modelcycle.logs import CloudWatchLogs, LogPart
 from modelcycle.messages.monitoring import Signal, VersionResources
-from modelcycle.monitor import function_log
-from modelcycle.monitor.resources import Resources, resource_signals, resources
+from modelcycle.monitor.resources import function_log
+from modelcycle.monitor.resources.resources import Resources, resource_signals, resources
 from modelcycle.spec import Pipeline
 
 END = datetime(2026, 11, 29, 12, tzinfo=UTC)

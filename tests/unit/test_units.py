@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from modelcycle.model.window import QUANTILES, Side
-from modelcycle.monitor.units import other_units
+from modelcycle.monitor.inputs.units import other_units
 
 Draw = Callable[[np.random.Generator, int], Any]
 DISTRIBUTIONS: dict[str, Draw] = {

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelcycle.model.window import QUANTILES, ColumnCounts, Side
-from modelcycle.monitor.cause import broken_columns
-from modelcycle.monitor.inputs import input_signals
+from modelcycle.monitor.inputs.cause import broken_columns
+from modelcycle.monitor.inputs.inputs import input_signals
 from tests.unit.judged_windows import LIMITS, summary
 
 numbers = st.floats(allow_nan=True, allow_infinity=True)

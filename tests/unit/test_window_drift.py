@@ -12,11 +12,11 @@ from scipy.stats import fisher_exact
 
 from bench.drawn_windows import Change, Drawn, window
 from modelcycle.model.window import ColumnCounts, WindowSample
-from modelcycle.monitor.calibration import smallest_p
-from modelcycle.monitor.counted import binned_table, share_table
-from modelcycle.monitor.drift import drift_signals, label_signals
-from modelcycle.monitor.inputs import input_signals
-from modelcycle.monitor.joint import joint_drift
+from modelcycle.monitor.inputs.calibration import smallest_p
+from modelcycle.monitor.inputs.counted import binned_table, share_table
+from modelcycle.monitor.inputs.drift import drift_signals, label_signals
+from modelcycle.monitor.inputs.inputs import input_signals
+from modelcycle.monitor.inputs.joint import joint_drift
 from modelcycle.spec import Monitoring
 from tests.unit.judged_windows import LIMITS, counts, judged, numbers, summary, texts
 

@@ -11,8 +11,8 @@ from modelcycle.measured.intervals import metric_interval
 from modelcycle.measured.metrics import measure_one
 from modelcycle.messages import Monitored
 from modelcycle.model.labelled import Labelled
-from modelcycle.monitor.judged_rows import target_of, units_of, usable
 from modelcycle.monitor.look import Subject
+from modelcycle.monitor.performance.judged_rows import target_of, units_of, usable
 from modelcycle.registry import MonitoringResults
 
 MIN_MEASURED_ROWS = 20  # of a window

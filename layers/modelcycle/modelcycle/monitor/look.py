@@ -15,17 +15,17 @@ from modelcycle.model.labelled import Labelled
 from modelcycle.model.reference import read_judged
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import WindowSample, WindowSummary
-from modelcycle.monitor.audit import estimate_error, estimates_by_day, widened
-from modelcycle.monitor.cause import broken_columns
-from modelcycle.monitor.change_point import change_point
-from modelcycle.monitor.days import Days
-from modelcycle.monitor.estimate import estimate, estimate_signal
-from modelcycle.monitor.expected import Expected, expected_performance
-from modelcycle.monitor.inputs import input_signals
-from modelcycle.monitor.judged_rows import reference_rows
-from modelcycle.monitor.outcomes import outcome_counts
-from modelcycle.monitor.performance import performance_signals
-from modelcycle.monitor.resources import Resources, resource_signals
+from modelcycle.monitor.estimate.estimate import estimate, estimate_signal
+from modelcycle.monitor.inputs.cause import broken_columns
+from modelcycle.monitor.inputs.inputs import input_signals
+from modelcycle.monitor.performance.audit import estimate_error, estimates_by_day, widened
+from modelcycle.monitor.performance.change_point import change_point
+from modelcycle.monitor.performance.days import Days
+from modelcycle.monitor.performance.expected import Expected, expected_performance
+from modelcycle.monitor.performance.judged_rows import reference_rows
+from modelcycle.monitor.performance.outcomes import outcome_counts
+from modelcycle.monitor.performance.performance import performance_signals
+from modelcycle.monitor.resources.resources import Resources, resource_signals
 from modelcycle.monitor.verdict import judge_window
 from modelcycle.registry import Version
 from modelcycle.spec import Monitoring, Pipeline, parse

@@ -17,11 +17,11 @@ from modelcycle.messages import (
     fingerprint,
 )
 from modelcycle.model.labelled import Labelled
-from modelcycle.monitor.days import measure_days
 from modelcycle.monitor.earlier import earlier_looks, with_outcomes
 from modelcycle.monitor.look import Looked, Subject, judge_look
 from modelcycle.monitor.metrics import model_metrics
-from modelcycle.monitor.resources import Resources, resources
+from modelcycle.monitor.performance.days import measure_days
+from modelcycle.monitor.resources.resources import Resources, resources
 from modelcycle.monitor.wanted_runs import want_runs
 from modelcycle.registry import Registry
 from modelcycle.store import S3Store, Store, put_json

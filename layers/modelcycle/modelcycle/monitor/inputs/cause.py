@@ -11,7 +11,7 @@ import re
 from modelcycle.cells.missing import MARKS, WORDS
 from modelcycle.messages.monitoring import Broken, Signal, SignalKind
 from modelcycle.model.window import QUANTILES, ColumnCounts, Side, WindowSummary
-from modelcycle.monitor.units import other_units
+from modelcycle.monitor.inputs.units import other_units
 
 LOST_SHARE = 0.3  # of the values that used to be there
 UNPARSED_SHARE = 0.05  # of the values

@@ -13,7 +13,7 @@ from modelcycle.measured.metrics import measure
 from modelcycle.messages import DayPerformance, Estimate
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.signature import DEFAULT_THRESHOLD
-from modelcycle.monitor.judged_rows import DAY_SECONDS, Positions, day_name, target_of, units_of, usable
+from modelcycle.monitor.performance.judged_rows import DAY_SECONDS, Positions, day_name, target_of, units_of, usable
 from modelcycle.spec import Task
 
 MIN_MEASURED_ROWS = 20  # of a day and version, for metrics

@@ -14,7 +14,7 @@ from modelcycle.faults import Fault
 from modelcycle.lambda_price import MB_IN_GB, dollars
 from modelcycle.logs import Logs
 from modelcycle.messages.monitoring import Signal, VersionResources
-from modelcycle.monitor.function_log import Call, FunctionLog, read_function_log
+from modelcycle.monitor.resources.function_log import Call, FunctionLog, read_function_log
 from modelcycle.monitor.signals import rounded
 from modelcycle.spec import Pipeline
 

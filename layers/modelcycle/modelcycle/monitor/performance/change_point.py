@@ -18,14 +18,14 @@ from modelcycle.messages import Signal
 from modelcycle.messages.monitoring import SignalState
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.losses import row_losses
-from modelcycle.monitor.gaps import MAX_EFFECT
-from modelcycle.monitor.judged_rows import (
+from modelcycle.monitor.performance.gaps import MAX_EFFECT
+from modelcycle.monitor.performance.judged_rows import (
     DAY_SECONDS,
     HOUR_SECONDS,
     judged_rows,
     target_of,
 )
-from modelcycle.monitor.performance import WATCHED_WITH_OUTCOMES
+from modelcycle.monitor.performance.performance import WATCHED_WITH_OUTCOMES
 from modelcycle.spec import Monitoring, Task
 
 MIN_PERIODS = 20  # days, or else hours, that are added up: rows of one period are not independent

@@ -18,7 +18,7 @@ from scipy.stats import norm, rankdata
 
 from modelcycle.messages.monitoring import Signal
 from modelcycle.model.window import WindowSample, WindowSummary
-from modelcycle.monitor.calendar_parts import may_be_part_of_a_date
+from modelcycle.monitor.inputs.calendar_parts import may_be_part_of_a_date
 from modelcycle.monitor.one_thread import one_thread
 from modelcycle.monitor.signals import clauses, not_watched, signal, state_of
 from modelcycle.spec import Monitoring

@@ -18,8 +18,8 @@ from modelcycle.messages import Signal
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import predicted_codes
-from modelcycle.monitor.gaps import MAX_EFFECT, Side, gaps, same_groups
-from modelcycle.monitor.judged_rows import Positions, target_of, units_of, usable
+from modelcycle.monitor.performance.gaps import MAX_EFFECT, Side, gaps, same_groups
+from modelcycle.monitor.performance.judged_rows import Positions, target_of, units_of, usable
 from modelcycle.spec import Task
 
 MAX_SLICES = 10  # in a report, the clearest first

@@ -19,11 +19,11 @@ from modelcycle.measured.metrics import measure_one
 from modelcycle.messages import Estimate, Signal
 from modelcycle.messages.monitoring import SignalState
 from modelcycle.model.window import MAX_SAMPLE_ROWS, WindowSample
-from modelcycle.monitor.direct_loss import drawn_losses
-from modelcycle.monitor.importance import Numbers, features, importance
+from modelcycle.monitor.estimate.direct_loss import drawn_losses
+from modelcycle.monitor.estimate.importance import Numbers, features, importance
+from modelcycle.monitor.estimate.probabilities import choose_curve, fit_curves, outcome_probabilities
 from modelcycle.monitor.one_thread import one_thread
-from modelcycle.monitor.performance import growth_of_error, probability_of_worse
-from modelcycle.monitor.probabilities import choose_curve, fit_curves, outcome_probabilities
+from modelcycle.monitor.performance.performance import growth_of_error, probability_of_worse
 from modelcycle.spec import Monitoring, Task
 
 MIN_REFERENCE_ROWS = 100

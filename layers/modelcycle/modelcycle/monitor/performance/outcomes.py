@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.window import QUANTILES, ColumnCounts, Side
-from modelcycle.monitor.judged_rows import Positions, usable
+from modelcycle.monitor.performance.judged_rows import Positions, usable
 from modelcycle.spec import Task
 
 NUMBER_BINS = 20

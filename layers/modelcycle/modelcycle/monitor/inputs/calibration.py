@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from modelcycle.messages import fingerprint
-from modelcycle.monitor.counted import Table
+from modelcycle.monitor.inputs.counted import Table
 
 MIN_DRAWN, MAX_DRAWN = 1_999, 9_999  # windows by chance
 MIN_BELOW = 20  # of them, below the limit

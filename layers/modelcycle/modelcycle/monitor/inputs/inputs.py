@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from modelcycle.messages.monitoring import Signal
 from modelcycle.model.window import ColumnCounts, WindowSample, WindowSummary
-from modelcycle.monitor.calibration import smallest_p
-from modelcycle.monitor.drift import drift_signals, drift_tables, label_signals, label_table
-from modelcycle.monitor.joint import joint_is_watched
-from modelcycle.monitor.quality import other_quality_tests, quality_signals, quality_tables
+from modelcycle.monitor.inputs.calibration import smallest_p
+from modelcycle.monitor.inputs.drift import drift_signals, drift_tables, label_signals, label_table
+from modelcycle.monitor.inputs.joint import joint_is_watched
+from modelcycle.monitor.inputs.quality import other_quality_tests, quality_signals, quality_tables
 from modelcycle.spec import Monitoring
 
 

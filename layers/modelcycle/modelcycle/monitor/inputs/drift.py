@@ -11,10 +11,10 @@ import math
 
 from modelcycle.messages.monitoring import Signal, SignalKind
 from modelcycle.model.window import ColumnCounts, WindowSample, WindowSummary
-from modelcycle.monitor.calendar_parts import may_be_part_of_a_date, window_holds_some
-from modelcycle.monitor.calibration import smallest_p
-from modelcycle.monitor.counted import Table, binned_table
-from modelcycle.monitor.joint import joint_drift
+from modelcycle.monitor.inputs.calendar_parts import may_be_part_of_a_date, window_holds_some
+from modelcycle.monitor.inputs.calibration import smallest_p
+from modelcycle.monitor.inputs.counted import Table, binned_table
+from modelcycle.monitor.inputs.joint import joint_drift
 from modelcycle.monitor.signals import NOT_READ, clauses, not_watched, signal, state_of, too_few
 from modelcycle.spec import Monitoring
 

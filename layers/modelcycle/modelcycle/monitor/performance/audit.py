@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from modelcycle.messages import DayPerformance, Estimate, Monitored
-from modelcycle.monitor.judged_rows import MIN_KNOWN_SHARE
+from modelcycle.monitor.performance.judged_rows import MIN_KNOWN_SHARE
 from modelcycle.spec import METRICS
 
 MIN_AUDITED = 3  # days

@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from modelcycle.messages.monitoring import Signal, SignalKind
 from modelcycle.model.window import ColumnCounts, Side, WindowSummary
-from modelcycle.monitor.counted import Table, share_interval, share_table
+from modelcycle.monitor.inputs.counted import Table, share_interval, share_table
 from modelcycle.monitor.signals import NOT_READ, clauses, not_watched, signal, state_of, too_few
 from modelcycle.spec import Monitoring
 

@@ -11,7 +11,7 @@ from modelcycle.measured.intervals import metric_interval
 from modelcycle.measured.metrics import measure
 from modelcycle.measured.units import Units
 from modelcycle.model.labelled import Labelled
-from modelcycle.monitor.judged_rows import target_of, usable
+from modelcycle.monitor.performance.judged_rows import target_of, usable
 from modelcycle.registry import Version
 
 

@@ -11,15 +11,15 @@ import numpy as np
 
 from modelcycle.messages import DayPerformance, Estimate, Signal
 from modelcycle.model.labelled import Labelled
-from modelcycle.monitor.days import Days, figures_of, measure_days
-from modelcycle.monitor.fairness import fairness_signals
-from modelcycle.monitor.gaps import MAX_EFFECT
-from modelcycle.monitor.judged_rows import (
+from modelcycle.monitor.performance.days import Days, figures_of, measure_days
+from modelcycle.monitor.performance.fairness import fairness_signals
+from modelcycle.monitor.performance.gaps import MAX_EFFECT
+from modelcycle.monitor.performance.judged_rows import (
     JudgedRows,
     judged_rows,
     usable,
 )
-from modelcycle.monitor.slices import slice_signals
+from modelcycle.monitor.performance.slices import slice_signals
 from modelcycle.spec import Monitoring, Task, is_better
 
 WATCHED_WITH_OUTCOMES = 4  # performance, slices, fairness and concept drift share `false_alarms` equally

@@ -18,8 +18,8 @@ from modelcycle.messages import Signal
 from modelcycle.messages.monitoring import SignalState
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.scoring import predicted_codes
-from modelcycle.monitor.gaps import Side, gaps, same_groups
-from modelcycle.monitor.judged_rows import Positions, target_of, units_of, usable
+from modelcycle.monitor.performance.gaps import Side, gaps, same_groups
+from modelcycle.monitor.performance.judged_rows import Positions, target_of, units_of, usable
 from modelcycle.spec import Monitoring, Task
 
 MIN_GAP_GROWTH = 0.05

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.monitor.importance import FOLDS, Matrix, Numbers, folds
+from modelcycle.monitor.estimate.importance import FOLDS, Matrix, Numbers, folds
 
 MIN_LOSS_SHARE = 0.05  # of the mean loss; no expected loss is below it
 

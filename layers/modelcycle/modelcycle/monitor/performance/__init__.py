@@ -1,0 +1,1 @@
+"""How well a version does on live rows whose outcome is known."""

@@ -1,0 +1,1 @@
+"""What the requests of a version take: time, memory, errors and their price."""
