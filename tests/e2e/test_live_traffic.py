@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from infra.local.cloud import LocalCloud
+from modelcycle.key_service import KmsKeys
 from modelcycle.model.routing import entity_key, version_for
 from modelcycle.registry import Move, Registry, Route
+from modelcycle.signing import sign_version
 from modelcycle.store import S3Store
 from tests.contract.rows import rows
 from tests.e2e.observed_model import ObservedModel
@@ -70,17 +72,20 @@ class Versions:
     def __init__(self, model: ObservedModel) -> None:
         self.registry: Registry = writable_registry(model)
         self.store = S3Store(model.cloud.admin.client("s3"), model.cloud.outputs["ArtifactBucket"])
+        self.keys = KmsKeys(model.cloud.admin.client("kms"), model.cloud.outputs["SigningKey"])
         self.first = self.registry.versions.get(MODEL, FIRST)
         self.signature = json.loads(self.store.read(self.first.signature))
         self.column = next(field["name"] for field in self.signature["fields"] if field["type"] == "number")
         self.renamed = f"{self.column} / new"
 
     def stage(self, name: str, **files: bytes) -> int:
-        """Register and stage a version with other files; return its number."""
+        """Sign, register and stage a version with other files; return its number."""
         written = {
             kind: self.store.put(f"{MODEL}/runs/{name}/select_model/{kind}", body) for kind, body in files.items()
         }
-        number = self.registry.versions.register(self.first.model_copy(update=written), name)[0].version
+        draft = self.first.model_copy(update={"run_id": f"{self.first.run_id}-{name.replace(' ', '-')}"} | written)
+        draft = draft.model_copy(update={"bundle": sign_version(draft, self.store, self.keys)})
+        number = self.registry.versions.register(draft, name)[0].version
         self.registry.standings.move(MODEL, number, "staged", "run r")
         return number
 
