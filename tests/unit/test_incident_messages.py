@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,10 +14,15 @@ from ministack.services.eventbridge import _render_input_template
 
 from infra.local.deployment.translate import read_template
 from modelcycle.messages import Broken
+from modelcycle.model.window import ColumnCounts
+from modelcycle.monitor.inputs.cause import broken_columns
+from modelcycle.monitor.inputs.inputs import input_signals
 from modelcycle.registry import Registry
 from modelcycle.registry.events import plain_line
 from tests.fakes import MemoryTable
 from tests.permission_tables import ROOT
+from tests.unit.judged_windows import LIMITS, numbers, summary, texts
+from tests.unit.planted_people import people
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEMPLATE = read_template(ROOT / "infra" / "incidents.yaml")
@@ -61,6 +67,41 @@ def test_the_topic_gets_a_sentence_and_the_webhook_json(column: str) -> None:
     body = rendered("ToWebhook", event)
     assert (body["text"], body["kind"]) == (sentence, "IncidentOpened")
     assert body["detail"]["subjects"] == [column]
+
+
+ROWS = people(400)
+NAMES = sorted({row["Kontakt"] for row in ROWS})
+KNOWN = dict.fromkeys(NAMES[:200], 3)
+CARDS = np.array([float(row["zahlung"]) for row in ROWS])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        texts(KNOWN, dict.fromkeys(NAMES[200:], 3)),
+        texts(KNOWN, {name.upper(): 3 for name in NAMES[:200]}),
+        texts(KNOWN, {NAMES[300]: 600}),
+        texts(KNOWN, {NAMES[0]: 300, NAMES[300]: 300}),
+        texts(KNOWN, KNOWN, missing=(0, 900)),
+        numbers(CARDS, np.full(400, CARDS[7])),
+        numbers(CARDS, np.where(np.arange(400) < 200, CARDS, CARDS.max() * 10)),
+        numbers(CARDS, CARDS / 1000),
+    ],
+)  # fmt: skip
+def test_no_message_holds_a_value_of_a_row(column: ColumnCounts) -> None:
+    window = summary(column)
+    found = input_signals(window, None, None, LIMITS)
+    wrong = broken_columns(window, found)
+    assert wrong or any(signal.state == "alarm" for signal in found)
+    table = MemoryTable()
+    incidents = Registry(table).incidents
+    for hours in (0, 1, 30):
+        end = NOW + timedelta(hours=hours)
+        incidents.update("m", 3, "hour", (end - timedelta(hours=1), end), found, wrong, (3,), 600)
+    told = json.dumps([write.body for write in table.written], ensure_ascii=False, default=str)
+    assert '"kind": "IncidentOpened"' in told and '"kind": "IncidentStillOpen"' in told
+    values = {*NAMES, *(name.upper() for name in NAMES), *(row["zahlung"] for row in ROWS)}
+    assert not [value for value in values if value in told]
 
 
 def test_both_rules_carry_the_same_events() -> None:
