@@ -56,7 +56,7 @@ def _down_localstack(options: Options) -> int:
 
 def status(options: Options) -> int:
     """Print the health of a place; return the exit status, 1 if it has a problem."""
-    from cli.check_health import check_health
+    from cli.health.check import check_health
 
     health = check_health(options.place, options.stage)
     if options.as_json:

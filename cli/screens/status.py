@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cli.screens.lines import count
 
 if TYPE_CHECKING:
-    from cli.health import Health
+    from cli.health.health import Health
     from cli.place import Place
     from infra.local.emulator.process import StopResult
 

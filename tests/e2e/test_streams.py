@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from cli.health import Health
+from cli.health.health import Health
+from cli.health.streams import add_streams
 from cli.place import Credentials, Place
-from cli.stream_health import add_streams
 from infra.local.cloud import LocalCloud
 from modelcycle.registry import DynamoTable, Registry
 from tests.e2e.conftest import ROOT

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cli.alarm_health import add_alarms
-from cli.health import Health
+from cli.health.alarms import add_alarms
+from cli.health.health import Health
 from cli.place import Credentials, Place
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cli.capture_health import add_captures
-from cli.health import Health
+from cli.health.captures import add_captures
+from cli.health.health import Health
 from cli.place import Credentials, Place
 
 

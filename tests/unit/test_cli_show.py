@@ -11,7 +11,7 @@ import pytest
 
 import cli.open_place
 import cli.signing
-from cli.health import Health
+from cli.health.health import Health
 from cli.main import main
 from cli.screens import status
 from cli.screens.verdict import verdict_text

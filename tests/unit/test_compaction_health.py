@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cli.compaction_health import add_compaction
-from cli.health import Health
+from cli.health.compaction import add_compaction
+from cli.health.health import Health
 from modelcycle.captured.manifest import Progress, progress_key
 from tests.fakes import MemoryStore
 from tests.unit.captured_lines import NOON
@@ -22,7 +22,7 @@ def health_of(monkeypatch: pytest.MonkeyPatch, lags: dict[str, int | None]) -> H
     for model, lag in lags.items():
         if lag is not None:
             store.upload(progress_key(model), Progress(through=NOON - lag * HOUR).model_dump_json().encode())
-    monkeypatch.setattr("cli.compaction_health.S3Store", lambda client, bucket: store)
+    monkeypatch.setattr("cli.health.compaction.S3Store", lambda client, bucket: store)
 
     class Runs:
         models = staticmethod(lambda: sorted(lags))

@@ -294,6 +294,6 @@ def test_init_reads_what_training_reads(tmp_path: Path) -> None:
 
 def test_duckdb_is_not_imported_before_a_file_is_read() -> None:
     program = (
-        "import sys, cli.main, cli.check_health, cli.run, cli.show, cli.predict; assert 'duckdb' not in sys.modules"
+        "import sys, cli.main, cli.health.check, cli.run, cli.show, cli.predict; assert 'duckdb' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

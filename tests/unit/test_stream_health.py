@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.health import Health
+from cli.health.health import Health
+from cli.health.streams import add_streams
 from cli.place import Credentials, Place
-from cli.stream_health import add_streams
 from modelcycle.registry import Registry, Shard
 from tests.fakes import MemoryTable
 
@@ -22,7 +22,7 @@ def test_a_record_that_was_kept_back_is_a_problem_for_a_day(
                   kept_back_at=datetime.now(UTC) - age)  # fmt: skip
     registry.streams.claim_range("records", "queue", shard, 0)
     monkeypatch.setattr(Place, "registry", registry)
-    monkeypatch.setattr("cli.stream_health._waiting_messages", lambda place, queue: ("nothing waits", False))
+    monkeypatch.setattr("cli.health.streams._waiting_messages", lambda place, queue: ("nothing waits", False))
     health = Health("local", True)
     add_streams(Place("local", None, {"RecordQueue": "http://x/records"}, Credentials("", "")), health)  # type: ignore[arg-type]
     told = "2 records of the queue kept back: 2 is not JSON"

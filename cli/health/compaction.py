@@ -10,7 +10,7 @@ from modelcycle.captured.manifest import HOUR, hour_of, read_progress
 from modelcycle.store import S3Store
 
 if TYPE_CHECKING:
-    from cli.health import Health
+    from cli.health.health import Health
     from cli.place import Place
 
 MAX_LAG = timedelta(hours=3)  # by default there is a look each hour; a slower `MonitorRate` is told as such

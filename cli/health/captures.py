@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cli.screens.lines import count
 
 if TYPE_CHECKING:
-    from cli.health import Health
+    from cli.health.health import Health
     from cli.place import Place
 
 TOLD_FOR = timedelta(days=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cli.screens.lines import minute
 
 if TYPE_CHECKING:
-    from cli.health import Health
+    from cli.health.health import Health
     from cli.place import Place
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cli import console, open_place
-from cli.alarm_health import add_alarms
-from cli.capture_health import add_captures
-from cli.compaction_health import add_compaction
-from cli.health import Health
+from cli.health.alarms import add_alarms
+from cli.health.captures import add_captures
+from cli.health.compaction import add_compaction
+from cli.health.health import Health
+from cli.health.streams import add_streams
 from cli.place import Place, PlaceName, home
-from cli.stream_health import add_streams
 from modelcycle.faults import Fault
 
 
