@@ -42,6 +42,18 @@ class CloudSite:
         )
 
 
+def marked(config: pytest.Config) -> str:
+    """Return what was asked for by mark: `make test` and `make test-delivery` run other tests, and each keeps its own notes."""
+    return re.sub(r"\W+", "-", str(config.getoption("markexpr")))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Note which tests were skipped: `make permissions` cannot know what they use."""
+    NOTES.mkdir(parents=True, exist_ok=True)
+    skipped = [report.nodeid for report in terminalreporter.getreports("skipped")]
+    (NOTES / f"skipped-{marked(config)}.txt").write_text("".join(f"{name}\n" for name in skipped))
+
+
 def keep_used_permissions(home: Path, name: str) -> None:
     """Keep what the functions of a cloud have used of their permissions, for `make permissions`."""
     found = permissions_file(home)
@@ -56,9 +68,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     site = CloudSite(tmp_path_factory.mktemp("cloud"), free_port(), ROOT / "template.yaml")
     yield site
     local.down(home=site.home)
-    # `make test` and `make test-delivery` run other tests: each keeps its own
-    marked = re.sub(r"\W+", "-", str(request.config.getoption("markexpr")))
-    keep_used_permissions(site.home, f"project-{marked}")
+    keep_used_permissions(site.home, f"project-{marked(request.config)}")
 
 
 @pytest.fixture(scope="session")

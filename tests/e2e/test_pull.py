@@ -15,6 +15,7 @@ from cli.place import Credentials, Place
 from cli.schedules import set_schedules
 from cli.secret import store
 from infra.local.cloud import LocalCloud
+from infra.local.emulator.used_permissions import TRIAL
 from modelcycle.spec import parse
 from tests.contract.rows import rows
 from tests.e2e.observed_model import ObservedModel
@@ -95,7 +96,7 @@ def test_only_pull_may_read_a_secret_and_only_those_of_this_stack(place: Place, 
     cloud.admin.client("secretsmanager").create_secret(Name="other-stack/plums", SecretString="theirs")
     allowed = set()
     for function in ("Pull", "Collect", "Claim", "Preprocess"):
-        keys = cloud.admin.client("sts").assume_role(RoleArn=_arn(cloud, function), RoleSessionName="test")[
+        keys = cloud.admin.client("sts").assume_role(RoleArn=_arn(cloud, function), RoleSessionName=TRIAL)[
             "Credentials"
         ]
         for secret in ("modelcycle/plums", "other-stack/plums"):
