@@ -1,8 +1,9 @@
 """Prints each function's permissions, and which of them the tests have used: `make permissions`.
 
 The local cloud notes the permission behind each allowed call, and the calls that it denied
-(`emulator/used_permissions.py`). The tests of the local cloud leave their notes in `build/permissions`. What no test has
-used has to have a reason in docs/security.md; a call that was denied and that no permission of the role covers is a mistake.
+(`emulator/used_permissions.py`). The tests of the local cloud leave their notes in `build/permissions`. What no test
+has used has to have a reason in docs/security.md. A call that was denied, and that no permission of the role covers, is
+a mistake.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def reason_for(function: str, permission: Permission, known: list[Reason]) -> st
 
 
 def covered(call: Permission, permissions: Iterable[Permission]) -> bool:
-    """Return whether a call that was denied is one that the role may make: a test took the permission away for a while."""
+    """Return whether the role may make a call that was denied: a test took the permission away for a while."""
     return any(
         fnmatchcase(call.action, permission.action)
         and fnmatchcase(call.resource, permission.resource)
@@ -169,14 +170,11 @@ def main() -> int:
         return 0
     skipped = [name for path in sorted(NOTES.glob(SKIPPED)) for name in path.read_text().splitlines()]
     if skipped:
-        print(
-            f"The tests did not all run here, so this is not held against them. Skipped: {', '.join(skipped)}",
-            file=sys.stderr,
-        )
+        print(f"Not all tests ran here, so that this is no failure. Skipped: {', '.join(skipped)}", file=sys.stderr)
         return 0
     print(
-        f"Remove what nothing uses from infra/identity.yaml, extend a test, or say under {HEADING!r} in docs/security.md why "
-        "it is there.", file=sys.stderr,
+        f"Remove what nothing uses from infra/identity.yaml, extend a test, or say under {HEADING!r} in docs/security.md "
+        "why it is there.", file=sys.stderr,
     )  # fmt: skip
     return 1
 

@@ -43,7 +43,7 @@ class CloudSite:
 
 
 def marked(config: pytest.Config) -> str:
-    """Return what was asked for by mark: `make test` and `make test-delivery` run other tests, and each keeps its own notes."""
+    """Return what was asked for by mark: `make test` and `make test-delivery` keep notes of their own."""
     return re.sub(r"\W+", "-", str(config.getoption("markexpr")))
 
 
