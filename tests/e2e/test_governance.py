@@ -52,11 +52,11 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("governed"))
     yield made
     local.down(home=made.site.home)
-    keep_used_permissions(made.site.home, "governance")
+    keep_used_permissions(made.site.home, request.config, "governance")
 
 
 class Approver:

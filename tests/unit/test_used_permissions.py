@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -112,25 +113,59 @@ def test_a_permission_that_is_neither_used_nor_explained_is_named() -> None:
     assert "NOT USED" in shown[1][0] and "traces" in shown[3][0]
 
 
-def test_the_command_fails_only_if_asked_to_and_if_no_test_was_skipped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Writes the notes of a run of tests; the command reads these and no others."""
     monkeypatch.setattr(permissions_report, "NOTES", tmp_path)
+    monkeypatch.setattr(permissions_report, "BY_DELIVERY", tmp_path / "permissions.txt")
+    monkeypatch.setattr(permissions_report, "ROOT", tmp_path)
     monkeypatch.setattr(permissions_report, "without_calls", lambda used: [])
-    monkeypatch.setattr("sys.argv", ["permissions", "--home", str(tmp_path / "none")])
-    assert permissions_report.main() == 1 and "no call is on record" in capsys.readouterr().err
-    notes: dict[str, Any] = {"roles": {ROLE: [["s3:GetObject", f"{DATA}/raw/*", "", False]]}, "denied": {}}
-    (tmp_path / "a.json").write_text(json.dumps(notes))
-    assert permissions_report.main() == 0 and "1 neither used nor explained" in capsys.readouterr().out
-    monkeypatch.setattr("sys.argv", ["permissions", "--check", "--home", str(tmp_path / "none")])
-    assert permissions_report.main() == 1 and "infra/identity.yaml" in capsys.readouterr().err
-    notes = {"roles": {ROLE: [["s3:GetObject", f"{DATA}/raw/*", "", True]]},
-             "denied": {ROLE: [["s3:PutObject", f"{DATA}/raw/m/a.csv", ""]]}}  # fmt: skip
-    (tmp_path / "a.json").write_text(json.dumps(notes))
-    assert permissions_report.main() == 1
-    assert "Claim WAS DENIED s3:PutObject on data/raw/m/a.csv" in capsys.readouterr().out
-    (tmp_path / "skipped-x.txt").write_text("tests/e2e/test_forks.py::test_forks\n")
-    assert permissions_report.main() == 0 and "test_forks" in capsys.readouterr().err
+    monkeypatch.setattr(permissions_report, "reasons", list)
+    (tmp_path / "permissions.txt").write_text("# of the tests\n")
+
+    def write(of: str, used: bool, denied: str = "") -> None:
+        calls = {ROLE: [[denied, f"{DATA}/raw/m/a.csv", ""]]} if denied else {}
+        content = {"roles": {ROLE: [["s3:GetObject", f"{DATA}/raw/*", "", used]]}, "denied": calls}
+        (tmp_path / of).mkdir(exist_ok=True)
+        (tmp_path / of / "project.json").write_text(json.dumps(content))
+
+    return write
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr("sys.argv", ["permissions", *words, "--home", "nowhere"])
+    return permissions_report.main()
+
+
+def test_the_command_fails_only_if_asked_to_and_if_no_test_was_skipped(
+    notes: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch) == 1 and "no call is on record" in capsys.readouterr().err
+    notes("delivery", False)
+    assert ended(monkeypatch) == 0 and "1 mistakes" in capsys.readouterr().out
+    assert ended(monkeypatch, "--check") == 1 and "infra/identity.yaml" in capsys.readouterr().err
+    notes("not-delivery", True)
+    assert ended(monkeypatch, "--check") == 0
+    notes("not-delivery", True, denied="s3:PutObject")
+    assert ended(monkeypatch, "--check") == 1
+    assert "Claim was denied s3:PutObject on data/raw/m/a.csv" in capsys.readouterr().out
+    (tmp_path / "delivery" / "skipped.txt").write_text("tests/e2e/test_forks.py::test_forks\n")
+    assert ended(monkeypatch, "--check") == 0 and "test_forks" in capsys.readouterr().err
+
+
+def test_what_only_the_other_tests_use_is_believed_here_and_checked_there(
+    notes: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes("not-delivery", False)
+    notes("delivery", True)
+    assert ended(monkeypatch, "--check", "--of", "not-delivery") == 1
+    assert "Claim s3:GetObject data/raw/* NOT USED" in capsys.readouterr().out
+    (tmp_path / "permissions.txt").write_text("Claim s3:GetObject data/raw/*\n")
+    assert ended(monkeypatch, "--check", "--of", "not-delivery") == 0
+    assert ended(monkeypatch, "--check", "--of", "delivery") == 0
+    notes("delivery", False)
+    assert ended(monkeypatch, "--check", "--of", "delivery") == 1
+    assert "Claim s3:GetObject data/raw/*: no test" in capsys.readouterr().out
 
 
 def test_a_function_of_which_no_call_is_on_record_is_named() -> None:
