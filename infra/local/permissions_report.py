@@ -215,8 +215,8 @@ def main() -> int:
         print(f"Not all tests ran here, so that this is no failure. Skipped: {', '.join(skipped)}", file=sys.stderr)
         return 0
     print(
-        "Remove what nothing uses from infra/identity.yaml; or extend a test; or, if a test of `make test-delivery` uses"
-        f" it, name it in {BY_DELIVERY.relative_to(ROOT)}; or say in docs/security.md, {HEADING!r}, why it is there.",
+        "Remove what nothing uses from infra/identity.yaml; or extend a test; or, if `make test-delivery` uses it,"
+        f" name it in {BY_DELIVERY.relative_to(ROOT)}; or say in docs/security.md, {HEADING!r}, why it is there.",
         file=sys.stderr,
     )
     return 1

@@ -115,10 +115,11 @@ def killing(cloud: LocalCloud, kills: int, seed: int = 4) -> Iterator[list[float
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")
-def test_killed_ten_times_the_stream_lands_every_row_once(cloud: LocalCloud) -> None:
-    sender, sent, left = Sender(cloud, "killed-bikes"), Counter[str](), bikes()
-    with killing(cloud, 10) as killed:
-        while left or len(killed) < 10:
+@pytest.mark.parametrize(("kills", "rows"), [(3, 2400), pytest.param(10, 8645, marks=pytest.mark.delivery)])
+def test_killed_many_times_the_stream_lands_every_row_once(cloud: LocalCloud, kills: int, rows: int) -> None:
+    sender, sent, left = Sender(cloud, f"killed-{kills}-bikes"), Counter[str](), bikes()[:rows]
+    with killing(cloud, kills) as killed:
+        while left or len(killed) < kills:
             part = left[:400] or [{"after": str(len(sent))}]
             left = left[400:]
             sender.to_stream(part)
@@ -126,8 +127,8 @@ def test_killed_ten_times_the_stream_lands_every_row_once(cloud: LocalCloud) -> 
             time.sleep(0.3)
     wait_for(lambda: sender.counted("RecordStream") == sent.total(), 60)
     wait_for(lambda: sender.rows() == sent, 30)  # a batch is counted before it is divided
-    assert sent.total() >= 8645
-    assert len(killed) == 10
+    assert sent.total() >= rows
+    assert len(killed) == kills
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")
