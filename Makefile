@@ -41,7 +41,7 @@ test: lint checkov  ## runs all checks and all tests
 	$(BIN)/pytest tests/e2e -m "not delivery"
 	@$(BIN)/python -m infra.local.permissions_report --check --of not-delivery
 	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in three to eight minutes." >&2
-	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in ten to fifteen minutes." >&2
+	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in fifteen to twenty minutes." >&2
 
 lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
 	$(BIN)/ruff check .
