@@ -114,3 +114,9 @@ def test_a_model_of_a_high_tier_from_upload_to_withdrawal(project: Project) -> N
     assert newest.reason.endswith("at least 1 is required; add rows")
     status, told = ann.decide("promote", 1)
     assert model.weights() == {1: 100}, "what is live stays live"
+    message = {"model": MODEL, "version": 1, "step": 0, "actor": "a test"}
+    model.client("stepfunctions").start_execution(
+        stateMachineArn=cloud.outputs["RolloutArn"], name="once-more", input=json.dumps(message)
+    )
+    wait_for(lambda: [entry for entry in model.registry.audit.all(MODEL) if entry.decision == "stopped"], 30)
+    assert model.weights() == {1: 100}, "but no rollout gives it more"

@@ -32,7 +32,7 @@ class OwnProject:
 
     def __init__(self, folder: Path, like: CloudSite) -> None:
         self.root = folder / "project"
-        for name in ("functions", "layers", "statemachines", "infra"):
+        for name in ("functions", "governance", "layers", "statemachines", "infra"):
             shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         shutil.copy(ROOT / "template.yaml", self.root)
         home = folder / "home"
