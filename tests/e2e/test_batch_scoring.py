@@ -18,7 +18,7 @@ import pytest
 
 from infra.local.cloud import LocalCloud
 from tests.contract.rows import rows
-from tests.e2e.observed_model import ObservedModel, wait_for
+from tests.e2e.observed_model import PIPELINE, ObservedModel, wait_for
 from tests.e2e.restartable_cloud import function_processes, kill_first_processes
 from tests.e2e.signed_request import post, predict
 
@@ -58,7 +58,8 @@ class Scored:
 @pytest.fixture(scope="module")
 def scored(cloud: LocalCloud) -> Scored:
     model = ObservedModel(cloud, MODEL)
-    model.put_pipeline("refit: judged\n")
+    body = PIPELINE.format(model=MODEL).replace("trials: 3", "trials: 3, refit: judged")
+    model.client("s3").put_object(Bucket=cloud.outputs["DataBucket"], Key=f"pipelines/{MODEL}.yaml", Body=body.encode())
     model.upload("plums.csv")
     model.wait_for_runs(seconds=240)
     model.wait_until_live()
@@ -120,7 +121,7 @@ def test_nobody_scores_predicts_learns_or_decides_for_a_model_that_does_not_exis
     ):  # fmt: skip
         with pytest.raises(urllib.error.HTTPError) as refused:
             post(cloud, f"/models/nobody/{path}", content)
-        assert refused.value.code == 404 and "there is no model nobody" in refused.value.read().decode()
+        assert refused.value.code == 404 and "there is no model" in refused.value.read().decode()
     assert "there is no model nobody" in nobody.wait("rows.csv", "failed")["error"]
 
 

@@ -114,7 +114,7 @@ def test_a_stack_leaves_its_data_finds_them_again_and_goes_for_good(site: Restar
     existing = data_parameters(client, STACK, None, {}, "")
     assert existing.items() >= kept.parameters.items() and {"ExistingSigningKey", "ExistingPseudonymKey"} < {*existing}
     # the local cloud's operator may use what its stack has made; these buckets are of an earlier one
-    second = replace(site.site.up(**existing), operator=first.admin)
+    second = replace(site.site.up(None, **existing), operator=first.admin)
     assert {second.outputs[name] for name in ("DataBucket", "ArtifactBucket", "SealBucket")} == data
     assert second.outputs["SigningKey"] == first.outputs["SigningKey"]
     after = predict(second, MODEL, ROWS)

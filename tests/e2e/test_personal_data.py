@@ -68,7 +68,7 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: Loca
     assert found_in(ours, secrets) == []
 
     planted = _of_old_runs(model)
-    swept = _call(model, "Sweep", models=[MODEL], at="2027-01-31T00:00:00Z")
+    swept = model.invoke("Sweep", models=[MODEL], at="2027-01-31T00:00:00Z")
     assert swept["deleted"]["raw"] == 2
     assert swept["deleted"]["captures"] >= 1
     assert (swept["failed"], swept["deleted"].keys()) == (0, {*get_args(DataClass)})
@@ -95,20 +95,10 @@ def _of_old_runs(model: ObservedModel) -> set[str]:
 
 def _known_outcomes(model: ObservedModel) -> int:
     """Look at the live traffic; return how many outcomes have found their prediction."""
-    uri = _call(model, "Summarize", model=MODEL)["labelled"]["uri"]
+    uri = model.invoke("Summarize", model=MODEL)["labelled"]["uri"]
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     body = model.cloud.admin.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     return Labelled.from_bytes(body).counts.get("known", 0)
-
-
-def _call(observed: ObservedModel, function: str, **event: Any) -> dict[str, Any]:
-    functions = observed.cloud.admin.client("lambda")
-    names = [one["FunctionName"] for one in functions.list_functions(MaxItems=100)["Functions"]]
-    name = next(one for one in names if f"-{function}-" in one)
-    answer = functions.invoke(FunctionName=f"{name}:live", Payload=json.dumps(event))
-    result: dict[str, Any] = json.loads(answer["Payload"].read())
-    assert "errorMessage" not in result, result
-    return result
 
 
 def _objects(model: ObservedModel, buckets: list[str]) -> Iterator[tuple[str, bytes]]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from infra.local.cloud import LocalCloud
 from modelcycle.registry import DynamoTable, Registry
+from modelcycle.registry.table import Write
 from modelcycle.store import S3Store
 from tests.e2e.conftest import CloudSite
 from tests.e2e.observed_model import ObservedModel, wait_for
@@ -96,6 +98,15 @@ def test_people_move_traffic_and_every_move_is_recorded_once(plums: ObservedMode
     assert wait(start("rollback", MODEL))[1]["version"] == 2
     decisions = [entry.decision for entry in plums.registry.audit.all(MODEL)]
     assert (decisions.count("promote"), decisions.count("rollback")) == (3, 2)
+
+
+def test_a_version_that_nobody_approves_in_time_is_refused(plums: ObservedModel) -> None:
+    standings = writable_registry(plums).standings
+    standing, record = standings.read(MODEL, 5)
+    waiting = standing.model_copy(update={"at": standing.at - timedelta(days=400)})
+    standings.table.write(Write(*record.key, waiting.model_dump(mode="json"), record.revision))
+    assert plums.invoke("Expire", models=[MODEL])["versions"] == [f"{MODEL}:5"]
+    assert plums.registry.standings.get(MODEL, 5).state == "refused"
 
 
 def test_a_rollout_that_is_aborted_is_withdrawn_and_its_version_may_be_staged_again(
