@@ -147,6 +147,22 @@ def test_two_looks_at_one_moment_read_what_was_compacted_and_keep_one_report(liv
     assert any(entry["Key"].endswith(".parquet") for entry in compacted)
 
 
+def test_new_outcomes_ask_for_a_run_which_the_cooldown_refuses(live: ObservedModel) -> None:
+    s3, bucket, runs = live.client("s3"), live.cloud.outputs["DataBucket"], len(live.runs())
+    body = f"{PIPELINE}retraining: {{new_rows: 30}}\n".encode()
+    s3.put_object(Bucket=bucket, Key=f"pipelines/{MODEL}.yaml", Body=body)
+    lines = "\n".join(json.dumps(one) for one in answered(live, parcels(60, 4, strike=True)))
+    s3.put_object(Bucket=bucket, Key=f"feedback/{MODEL}/more.jsonl", Body=lines.encode())
+    objects = captured(live)
+    wait_for(lambda: captured(live) > objects, 20)
+    look(live)
+    seen = live.registry.monitoring.latest(MODEL)
+    assert seen is not None and "rows with an outcome" in str(seen.asked), seen
+    wait_for(lambda: live.registry.retrainings.latest(MODEL, 1)[0].kind == "LabelledRowsArrived", 30)
+    assert live.registry.retrainings.latest(MODEL, 1)[0].decision == "refused"
+    assert len(live.runs()) == runs
+
+
 def test_the_day_is_sealed_once(live: ObservedModel) -> None:
     first, again = (live.invoke("Seal", kind="seal") for _ in range(2))
     assert first["signed"] and again["days"] == [] and first["models"] == again["models"] > 0
