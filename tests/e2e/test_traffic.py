@@ -105,7 +105,7 @@ def test_a_version_that_nobody_approves_in_time_is_refused(plums: ObservedModel)
     standing, record = standings.read(MODEL, 5)
     waiting = standing.model_copy(update={"at": standing.at - timedelta(days=400)})
     standings.table.write(Write(*record.key, waiting.model_dump(mode="json"), record.revision))
-    assert plums.invoke("Expire", models=[MODEL])["versions"] == [f"{MODEL}:5"]
+    assert plums.invoke("Expire", models="all")["versions"] == [f"{MODEL}:5"]
     assert plums.registry.standings.get(MODEL, 5).state == "refused"
 
 
