@@ -68,7 +68,7 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: Loca
     assert found_in(ours, secrets) == []
 
     planted = _of_old_runs(model)
-    swept = model.invoke("Sweep", models=[MODEL], at="2027-01-31T00:00:00Z")
+    swept = model.invoke("Sweep", models="all", at="2027-01-31T00:00:00Z")
     assert swept["deleted"]["raw"] == 2
     assert swept["deleted"]["captures"] >= 1
     assert (swept["failed"], swept["deleted"].keys()) == (0, {*get_args(DataClass)})
