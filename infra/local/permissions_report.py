@@ -36,6 +36,7 @@ NAMES = (
     (re.compile(r"arn:aws:[a-z0-9-]+:[^:]*:[^:]*:"), ""),
     (re.compile(r"-?[0-9A-F]{13}"), ""),
     (re.compile(r"modelcycle-(Storage|Streams)-[0-9a-f]{8}-[0-9a-f]{3}-"), ""),
+    (re.compile(r"-[0-9a-f]{8}-[0-9a-f]{3}$"), ""),
 )
 
 
@@ -83,6 +84,8 @@ def readable(resource: str) -> str:
 
     >>> readable("arn:aws:s3:::mc-storage-e0c1e400-715-data-f0509b1562c7b/raw/*")
     'data/raw/*'
+    >>> readable("arn:aws:events:us-east-1:000000000000:event-bus/modelcycle-Storage-5ad4b738-52c")
+    'event-bus/modelcycle-Storage'
     """
     for pattern, name in NAMES:
         resource = pattern.sub(name, resource)
