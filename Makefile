@@ -37,9 +37,11 @@ test: lint checkov  ## runs all checks and all tests
 	# two processes, by file; tests of the local cloud start processes of their own. Hypothesis draws the same examples
 	# in each run, so that a commit passes or does not; pytest alone draws new ones
 	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile --hypothesis-profile ci
+	rm -rf build/permissions/not-delivery
 	$(BIN)/pytest tests/e2e -m "not delivery"
+	@$(BIN)/python -m infra.local.permissions_report --check --of not-delivery
 	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in three to eight minutes." >&2
-	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in ten to fifteen minutes." >&2
+	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in fifteen to twenty minutes." >&2
 
 lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
 	$(BIN)/ruff check .
@@ -60,7 +62,9 @@ test-localstack: .venv/dev.stamp  ## runs the lifecycle on a real LocalStack, wh
 	$(BIN)/pytest tests/localstack
 
 test-delivery: .venv/dev.stamp  ## delivers to two local stacks, as deliver.yml does to AWS; broken code is refused; stacks leave
+	rm -rf build/permissions/delivery
 	$(BIN)/pytest tests/delivery tests/e2e -m delivery
+	@$(BIN)/python -m infra.local.permissions_report --check --of delivery
 
 test-sam: .venv/dev.stamp build/sam/stamp  ## calls every function by itself, and by `sam local` where there is Docker; DOCKER=no: without
 	DOCKER="$(DOCKER)" $(BIN)/pytest tests/sam

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 from cli.main import main
 from infra.local import cloud as local
 from infra.local.emulator.used_permissions import permissions_file
-from infra.local.permissions_report import NOTES
+from infra.local.permissions_report import NOTES, SKIPPED
 from infra.local.ports import free_port
 
 if TYPE_CHECKING:
@@ -42,12 +41,24 @@ class CloudSite:
         )
 
 
-def keep_used_permissions(home: Path, name: str) -> None:
+def notes_folder(config: pytest.Config) -> Path:
+    """Return the folder for notes of the tests asked for: `make test` and `make test-delivery` have their own."""
+    folder = NOTES / (re.sub(r"\W+", "-", str(config.getoption("markexpr"))) or "any")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def keep_used_permissions(home: Path, config: pytest.Config, name: str) -> None:
     """Keep what the functions of a cloud have used of their permissions, for `make permissions`."""
     found = permissions_file(home)
     if found.exists():
-        NOTES.mkdir(parents=True, exist_ok=True)
-        shutil.copy(found, NOTES / f"{name}.json")
+        shutil.copy(found, notes_folder(config) / f"{name}.json")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Note which tests were skipped: what they use is not on record."""
+    skipped = [report.nodeid for report in terminalreporter.getreports("skipped")]
+    (notes_folder(config) / SKIPPED).write_text("".join(f"{name}\n" for name in skipped))
 
 
 @pytest.fixture(scope="session")
@@ -56,9 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     site = CloudSite(tmp_path_factory.mktemp("cloud"), free_port(), ROOT / "template.yaml")
     yield site
     local.down(home=site.home)
-    # `make test` and `make test-delivery` run other tests: each keeps its own
-    marked = re.sub(r"\W+", "-", str(request.config.getoption("markexpr")))
-    keep_used_permissions(site.home, f"project-{marked}")
+    keep_used_permissions(site.home, request.config, "project")
 
 
 @pytest.fixture(scope="session")
@@ -79,15 +88,16 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudSite]:
 
 @pytest.fixture(scope="module")
 def restartable(
-    project: CloudSite, cloud: local.LocalCloud, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RestartableCloud]:
+    project: CloudSite, cloud: local.LocalCloud, tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[RestartableCloud]:  # fmt: skip
     """The project's own stack in a cloud that a test may stop and kill."""
     from tests.e2e.restartable_cloud import RestartableCloud
 
     restartable = RestartableCloud(tmp_path_factory.mktemp("restartable") / "home", project.home)
     yield restartable
     local.down(home=restartable.site.home)
-    keep_used_permissions(restartable.site.home, f"restartable-{os.getpid()}")
+    keep_used_permissions(restartable.site.home, request.config, request.module.__name__.rpartition(".")[2])
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,16 @@ class ObservedModel:
     def client(self, service: str) -> Any:
         """Return a boto3 client of the operator."""
         return self.cloud.operator.client(service)
+
+    def invoke(self, function: str, **event: Any) -> dict[str, Any]:
+        """Return what a function answers, which is called by its name in the template."""
+        functions = self.cloud.admin.client("lambda")
+        pages = functions.get_paginator("list_functions").paginate().build_full_result()["Functions"]
+        (name,) = (one["FunctionName"] for one in pages if one["FunctionName"].startswith(f"modelcycle-{function}-"))
+        answer = functions.invoke(FunctionName=f"{name}:live", Payload=json.dumps(event))
+        result: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert "errorMessage" not in result, result
+        return result
 
     def put_pipeline(self, more: str = "") -> None:
         """Upload the pipeline file, with more keys."""

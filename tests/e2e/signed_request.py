@@ -23,8 +23,13 @@ def signed_headers(cloud: LocalCloud, method: str, url: str, body: bytes | None 
 
 def predict(cloud: LocalCloud, model: str, instances: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the model's answer for some rows."""
-    url = f"{cloud.outputs['ApiUrl']}/models/{model}/predict"
-    body = json.dumps({"instances": instances}).encode()
+    return post(cloud, f"/models/{model}/predict", {"instances": instances})
+
+
+def post(cloud: LocalCloud, path: str, content: Any) -> dict[str, Any]:
+    """Return the answer of a path of the API to a JSON body."""
+    url = f"{cloud.outputs['ApiUrl'].rstrip('/')}{path}"
+    body = json.dumps(content).encode()
     request = urllib.request.Request(url, body, signed_headers(cloud, "POST", url, body), method="POST")
     with urllib.request.urlopen(request) as response:
         answer: dict[str, Any] = json.load(response)

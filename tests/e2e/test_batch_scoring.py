@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ import pytest
 
 from infra.local.cloud import LocalCloud
 from tests.contract.rows import rows
-from tests.e2e.observed_model import ObservedModel, wait_for
+from tests.e2e.observed_model import PIPELINE, ObservedModel, wait_for
 from tests.e2e.restartable_cloud import function_processes, kill_first_processes
-from tests.e2e.signed_request import predict
+from tests.e2e.signed_request import post, predict
 
 MODEL = "scored-plums"
 SECONDS = 90.0
@@ -57,7 +58,8 @@ class Scored:
 @pytest.fixture(scope="module")
 def scored(cloud: LocalCloud) -> Scored:
     model = ObservedModel(cloud, MODEL)
-    model.put_pipeline()
+    body = PIPELINE.format(model=MODEL).replace("trials: 3", "trials: 3, refit: judged")
+    model.client("s3").put_object(Bucket=cloud.outputs["DataBucket"], Key=f"pipelines/{MODEL}.yaml", Body=body.encode())
     model.upload("plums.csv")
     model.wait_for_runs(seconds=240)
     model.wait_until_live()
@@ -108,6 +110,28 @@ def test_a_file_that_cannot_be_used_gets_its_reason(scored: Scored) -> None:
     failure = scored.wait("wrong.csv", "failed")
     assert "größe" in failure["error"] and "=weight (g)" in failure["error"] and failure["remedy"]
     assert not scored.ends("wrong.csv", "manifest")
+
+
+def test_nobody_scores_predicts_learns_or_decides_for_a_model_that_does_not_exist(cloud: LocalCloud) -> None:
+    nobody = Scored(cloud, "nobody")
+    nobody.upload("rows.csv", rows(5, seed=1))
+    for path, content in (
+        ("predict", {"instances": [{}]}), ("feedback", {"outcomes": [{"prediction_id": "p", "outcome": "sour"}]}),
+        ("decisions", {"decision": "rollback", "why": "wrong"}),
+    ):  # fmt: skip
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            post(cloud, f"/models/nobody/{path}", content)
+        assert refused.value.code == 404 and "there is no model" in refused.value.read().decode()
+    assert "there is no model nobody" in nobody.wait("rows.csv", "failed")["error"]
+
+
+@pytest.mark.usefixtures("scored")
+def test_outcomes_that_are_sent_twice_are_kept_once(cloud: LocalCloud) -> None:
+    outcomes = {"outcomes": [{"prediction_id": f"p{number}", "outcome": "sour"} for number in range(3)]}
+    s3, prefix = cloud.operator.client("s3"), f"feedback/{MODEL}/"
+    for _ in range(2):
+        assert post(cloud, f"/models/{MODEL}/feedback", outcomes)["outcomes"] == 3
+    assert s3.list_objects_v2(Bucket=cloud.outputs["DataBucket"], Prefix=prefix)["KeyCount"] == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")

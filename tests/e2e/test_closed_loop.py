@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -54,12 +55,12 @@ def answered(model: ObservedModel, rows: list[dict[str, Any]]) -> list[dict[str,
     return outcomes
 
 
-def look(model: ObservedModel) -> None:
-    """Run one look at the model to its end."""
+def look(model: ObservedModel, **at: str) -> None:
+    """Run one look at the model to its end; `at` is the end of its windows, by default now."""
     states = model.client("stepfunctions")
     arn = states.start_execution(
         stateMachineArn=model.cloud.outputs["MonitoringArn"], name=f"look-{uuid4().hex}",
-        input=json.dumps({"model": MODEL}),
+        input=json.dumps({"model": MODEL, **at}),
     )["executionArn"]  # fmt: skip
     wait_for(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING", 120)
     assert states.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
@@ -130,6 +131,41 @@ def test_a_column_in_other_units_is_named_and_starts_no_run(live: ObservedModel)
     assert [(one.column, one.cause) for one in seen.broken] == [("distance (km)", "other units")]
     assert open_incidents(live)["broken data"] == ["distance (km)"]
     assert len(live.runs()) == runs
+
+
+def test_two_looks_at_one_moment_read_what_was_compacted_and_keep_one_report(live: ObservedModel) -> None:
+    s3, bucket = live.client("s3"), live.cloud.outputs["DataBucket"]
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    reports = []
+    for _ in range(2):
+        look(live, at=hour.isoformat())
+        seen = live.registry.monitoring.latest(MODEL)
+        assert seen is not None and seen.window[1] == hour and seen.rows >= 1500
+        reports.append(seen.report)
+    assert reports[0] == reports[1]
+    compacted = s3.list_objects_v2(Bucket=bucket, Prefix=f"compacted/model={MODEL}/")["Contents"]
+    assert any(entry["Key"].endswith(".parquet") for entry in compacted)
+
+
+def test_new_outcomes_ask_for_a_run_which_the_cooldown_refuses(live: ObservedModel) -> None:
+    s3, bucket, runs = live.client("s3"), live.cloud.outputs["DataBucket"], len(live.runs())
+    body = f"{PIPELINE}retraining: {{new_rows: 30}}\n".encode()
+    s3.put_object(Bucket=bucket, Key=f"pipelines/{MODEL}.yaml", Body=body)
+    objects = captured(live)
+    lines = "\n".join(json.dumps(one) for one in answered(live, parcels(60, 4, strike=True)))
+    s3.put_object(Bucket=bucket, Key=f"feedback/{MODEL}/more.jsonl", Body=lines.encode())
+    wait_for(lambda: captured(live) > objects, 20)
+    look(live)
+    seen = live.registry.monitoring.latest(MODEL)
+    assert seen is not None and "rows with an outcome" in str(seen.asked), seen
+    wait_for(lambda: live.registry.retrainings.latest(MODEL, 1)[0].kind == "LabelledRowsArrived", 30)
+    assert live.registry.retrainings.latest(MODEL, 1)[0].decision == "refused"
+    assert len(live.runs()) == runs
+
+
+def test_the_day_is_sealed_once(live: ObservedModel) -> None:
+    first, again = (live.invoke("Seal", kind="seal") for _ in range(2))
+    assert first["signed"] and again["days"] == [] and first["models"] == again["models"] > 0
 
 
 def captured(model: ObservedModel) -> int:

@@ -52,11 +52,11 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("governed"))
     yield made
     local.down(home=made.site.home)
-    keep_used_permissions(made.site.home, "governance")
+    keep_used_permissions(made.site.home, request.config, "governance")
 
 
 class Approver:
@@ -114,3 +114,9 @@ def test_a_model_of_a_high_tier_from_upload_to_withdrawal(project: Project) -> N
     assert newest.reason.endswith("at least 1 is required; add rows")
     status, told = ann.decide("promote", 1)
     assert model.weights() == {1: 100}, "what is live stays live"
+    message = {"model": MODEL, "version": 1, "step": 0, "actor": "a test"}
+    model.client("stepfunctions").start_execution(
+        stateMachineArn=cloud.outputs["RolloutArn"], name="once-more", input=json.dumps(message)
+    )
+    wait_for(lambda: [entry for entry in model.registry.audit.all(MODEL) if entry.decision == "stopped"], 30)
+    assert model.weights() == {1: 100}, "but no rollout gives it more"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from infra.deployment.bucket_events import PREFIX, wait_for_events
+from infra.deployment.deploy import data_parameters
 from infra.deployment.destroy import destroy, look, plan
-from infra.deployment.existing_data import choose, find_kept, stream_of
+from infra.deployment.existing_data import choose, find_kept
 from infra.deployment.existing_settings import apply_settings
 from infra.local import cloud as local
 from infra.local.cloud import LocalCloud
@@ -90,15 +91,16 @@ def test_a_stack_leaves_its_data_finds_them_again_and_goes_for_good(site: Restar
         Target={"Arn": first.outputs["LifecycleArn"], "RoleArn": first.outputs["ScheduleRoleArn"], "Input": "{}"},
     )  # fmt: skip
 
-    # Taken away: data and secret stay, nothing else.
+    # Taken away: data, seals, keys and secret stay, nothing else.
     leaving = look(client, STACK)
-    data = {first.outputs["DataBucket"], first.outputs["ArtifactBucket"]}
+    data = {first.outputs[name] for name in ("DataBucket", "ArtifactBucket", "SealBucket")}
+    keys = {first.outputs[name].rpartition("/")[2] for name in ("SigningKey", "PseudonymKey")}
     assert {line for line in plan(leaving, data=False) if line.startswith("keeps")} == {
-        *(f"keeps    bucket {name}" for name in data),
+        *(f"keeps    bucket {name}" for name in data), *(f"keeps    key {key}" for key in keys),
         f"keeps    table {first.outputs['RegistryTable']}", f"keeps    secret {STACK}/harbour",
     }  # fmt: skip
     stays = destroy(client, leaving, data=False, say=lambda line: None)
-    assert sum(line.startswith(("bucket ", "table ", "secret ")) for line in stays) == 4
+    assert sum(line.startswith(("bucket ", "table ", "secret ", "key ")) for line in stays) == 7
     left = names_left(client)
     assert set(left.pop("buckets")) == data
     assert left.pop("tables") == [first.outputs["RegistryTable"]]
@@ -109,10 +111,12 @@ def test_a_stack_leaves_its_data_finds_them_again_and_goes_for_good(site: Restar
     # A new stack finds them, without a new run: the same version answers the same.
     kept = choose(find_kept(client, STACK), "", STACK)
     assert kept is not None and not kept.missing
-    existing = kept.parameters | {"ExistingRegistryStream": stream_of(client, kept.registry)}
+    existing = data_parameters(client, STACK, None, {}, "")
+    assert existing.items() >= kept.parameters.items() and {"ExistingSigningKey", "ExistingPseudonymKey"} < {*existing}
     # the local cloud's operator may use what its stack has made; these buckets are of an earlier one
-    second = replace(site.site.up(**existing), operator=first.admin)
-    assert {second.outputs["DataBucket"], second.outputs["ArtifactBucket"]} == data
+    second = replace(site.site.up(None, **existing), operator=first.admin)
+    assert {second.outputs[name] for name in ("DataBucket", "ArtifactBucket", "SealBucket")} == data
+    assert second.outputs["SigningKey"] == first.outputs["SigningKey"]
     after = predict(second, MODEL, ROWS)
     assert after["predictions"] == before["predictions"]
     lines: list[str] = []
@@ -127,10 +131,12 @@ def test_a_stack_leaves_its_data_finds_them_again_and_goes_for_good(site: Restar
     assert newest.version == 2 and oldest.version == 1, (newest, oldest)
 
     # Gone for good.
-    assert destroy(client, look(client, STACK), data=True, say=lambda line: None) == []
+    gone = destroy(client, look(client, STACK), data=True, say=lambda line: None)
+    assert {line.partition(" for ")[0] for line in gone} == {f"key {key}" for key in keys}, (
+        "KMS deletes them in 30 days"
+    )
     left = names_left(client)
     assert left.pop("secrets") == [f"{STACK}2/harbour"]
     own = {kind: [name for name in names if STACK in name] for kind, names in left.items()}
     assert not any(own.values()), own
-    assert look(client, STACK).nothing
-    assert destroy(client, look(client, STACK), data=True, say=lambda line: None) == []
+    assert destroy(client, look(client, STACK), data=True, say=lambda line: None) in ([], gone)

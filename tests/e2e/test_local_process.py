@@ -171,7 +171,7 @@ def test_a_cloud_of_another_release_is_started_again_with_its_state(sample: Clou
     assert not lines
 
 
-@pytest.mark.parametrize("seconds", [0.3, 0.6])
+@pytest.mark.parametrize("seconds", [0.3, pytest.param(0.6, marks=pytest.mark.delivery)])
 def test_a_cloud_that_is_killed_during_a_deployment_starts_again(
     sample: CloudSite, tmp_path: Path, seconds: float
 ) -> None:

@@ -15,7 +15,7 @@ from infra.delivery.accept_answers import accept_answers, put_back
 from infra.local import cloud as local
 from infra.local.faults import CodeRefused
 from infra.local.ports import free_port
-from tests.e2e.conftest import ROOT, CloudSite
+from tests.e2e.conftest import ROOT, CloudSite, keep_used_permissions
 from tests.e2e.observed_model import ObservedModel, wait_for
 from tests.e2e.signed_request import predict
 
@@ -32,7 +32,7 @@ class OwnProject:
 
     def __init__(self, folder: Path, like: CloudSite) -> None:
         self.root = folder / "project"
-        for name in ("functions", "layers", "statemachines", "infra"):
+        for name in ("functions", "governance", "layers", "statemachines", "infra"):
             shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         shutil.copy(ROOT / "template.yaml", self.root)
         home = folder / "home"
@@ -83,7 +83,9 @@ class OwnProject:
 
 
 @pytest.fixture(scope="module")
-def own(project: CloudSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnProject]:
+def own(
+    project: CloudSite, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[OwnProject]:
     own = OwnProject(tmp_path_factory.mktemp("code"), project)
     try:
         model = ObservedModel(own.cloud, MODEL)
@@ -94,6 +96,7 @@ def own(project: CloudSite, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield own
     finally:
         local.down(home=own.site.home)
+        keep_used_permissions(own.site.home, request.config, "new-code")
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from infra.local.clients import REGION
 from infra.local.cloud import LocalCloud
+from infra.local.emulator.used_permissions import TRIAL
 from tests.e2e.observed_model import ObservedModel
 from tests.e2e.test_policies import as_list, check_permissions
 
@@ -179,7 +180,7 @@ def s3_as(cloud: LocalCloud, role: str) -> Any:
 
     account = cloud.admin.client("sts").get_caller_identity()["Account"]
     credentials = cloud.admin.client("sts").assume_role(
-        RoleArn=f"arn:aws:iam::{account}:role/{role}", RoleSessionName="a-test"
+        RoleArn=f"arn:aws:iam::{account}:role/{role}", RoleSessionName=TRIAL
     )["Credentials"]
     return boto3.client(
         "s3",

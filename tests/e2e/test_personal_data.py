@@ -6,12 +6,14 @@ import gzip
 import json
 import urllib.error
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from infra.local.cloud import LocalCloud
 from modelcycle.model.labelled import Labelled
+from modelcycle.spec.retention import DataClass
+from modelcycle.sweep.areas import areas_of
 from tests.e2e.observed_model import ObservedModel, wait_for
 from tests.e2e.signed_request import predict
 from tests.unit.planted_people import csv_of, found_in, people, secrets_of
@@ -23,7 +25,8 @@ PIPELINE = """name: people
 target: left
 id_columns: [Kontakt]
 privacy: {columns: {Full Name: mask}}
-retention: {captures: 7 days, raw: 30 days}
+retention: {captures: 7 days, raw: 30 days, landed: 30 days, snapshots: 30 days, holdout: 30 days, feedback: 30 days,
+  scored: 30 days, reports: 30 days}
 training: {trials: 2, algorithms: [linear]}
 """
 THEIRS = ("raw/", "feedback/")  # what people have sent, as they have sent it
@@ -38,6 +41,7 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: Loca
     s3.put_object(Bucket=bucket, Key=f"raw/{MODEL}/a.csv", Body=csv_of(rows) + broken)
     (run,) = model.wait_for_runs()
     assert run.state == "deployed", run.reason
+    model.wait_until_live()
     asked = people(30, seed=5)
     instances = [{k: v for k, v in row.items() if k != "left"} | {"age": int(row["age"])} for row in asked]
     answer = predict(cloud, MODEL, instances)
@@ -63,32 +67,38 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: Loca
     ours |= {"table": json.dumps(_items(model), default=str).encode(), "logs": _logs(model)}
     assert found_in(ours, secrets) == []
 
-    swept = _call(model, "Sweep", models=[MODEL], at="2027-01-31T00:00:00Z")
+    planted = _of_old_runs(model)
+    swept = model.invoke("Sweep", models="all", at="2027-01-31T00:00:00Z")
     assert swept["deleted"]["raw"] == 2
     assert swept["deleted"]["captures"] >= 1
-    assert swept["failed"] == 0
-    left = dict(_objects(model, [bucket]))
-    assert not [key for key in left if key.startswith((f"raw/{MODEL}/", captured))]
+    assert (swept["failed"], swept["deleted"].keys()) == (0, {*get_args(DataClass)})
+    left = dict(_objects(model, [bucket, cloud.outputs["ArtifactBucket"]]))
+    assert not [key for key in left if key in planted or key.startswith((f"raw/{MODEL}/", captured))]
     assert [entry.why for entry in model.registry.audit.all(MODEL) if entry.by == "retention"]
     assert predict(cloud, MODEL, [{"age": 40, "city": "Ulm"}])["version"] == 1
 
 
+def _of_old_runs(model: ObservedModel) -> set[str]:
+    """Write an object to each place that a sweep looks at, of runs and versions that are long gone; return the keys."""
+    planted = set()
+    for area in areas_of(MODEL):
+        if area.kind == "raw":  # an upload starts a run
+            continue
+        folder = "old-run/collect/" if area.only else "" if area.kind == "holdout" else "00000099/"
+        output = "DataBucket" if area.bucket == "data" else "ArtifactBucket"
+        for ending in area.only or (".npz",):
+            key = f"{area.prefix}{folder}old-run{ending}"
+            model.cloud.admin.client("s3").put_object(Bucket=model.cloud.outputs[output], Key=key, Body=b"old")
+            planted.add(key)
+    return planted
+
+
 def _known_outcomes(model: ObservedModel) -> int:
     """Look at the live traffic; return how many outcomes have found their prediction."""
-    uri = _call(model, "Summarize", model=MODEL)["labelled"]["uri"]
+    uri = model.invoke("Summarize", model=MODEL)["labelled"]["uri"]
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     body = model.cloud.admin.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     return Labelled.from_bytes(body).counts.get("known", 0)
-
-
-def _call(observed: ObservedModel, function: str, **event: Any) -> dict[str, Any]:
-    functions = observed.cloud.admin.client("lambda")
-    names = [one["FunctionName"] for one in functions.list_functions(MaxItems=100)["Functions"]]
-    name = next(one for one in names if f"-{function}-" in one)
-    answer = functions.invoke(FunctionName=f"{name}:live", Payload=json.dumps(event))
-    result: dict[str, Any] = json.loads(answer["Payload"].read())
-    assert "errorMessage" not in result, result
-    return result
 
 
 def _objects(model: ObservedModel, buckets: list[str]) -> Iterator[tuple[str, bytes]]:

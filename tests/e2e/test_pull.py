@@ -15,6 +15,7 @@ from cli.place import Credentials, Place
 from cli.schedules import set_schedules
 from cli.secret import store
 from infra.local.cloud import LocalCloud
+from infra.local.emulator.used_permissions import TRIAL
 from modelcycle.spec import parse
 from tests.contract.rows import rows
 from tests.e2e.observed_model import ObservedModel
@@ -78,6 +79,12 @@ def test_a_table_and_files_elsewhere_give_the_same_rows_and_go_live(
     assert ObservedModel(cloud, "table-plums").wait_for_runs(2)[0].state == "unchanged"
 
 
+def test_the_uploads_of_another_model_are_pulled_too(place: Place, cloud: LocalCloud) -> None:
+    place.s3.put_object(Bucket=place.output("DataBucket"), Key="raw/others/a.csv", Body=rows(20, 1).encode())
+    model = pulled_model(place, cloud, "borrowing-plums", "{type: s3, prefix: raw/others/}")
+    assert model.invoke("Pull", model=model.name)["rows"] == 20
+
+
 def test_a_schedule_is_made_and_removed_with_the_pipeline_file(place: Place) -> None:
     client = place.client("scheduler")
     for every, expected in ((", every: 2 hours", "rate(2 hours)"), ("", None)):
@@ -95,7 +102,7 @@ def test_only_pull_may_read_a_secret_and_only_those_of_this_stack(place: Place, 
     cloud.admin.client("secretsmanager").create_secret(Name="other-stack/plums", SecretString="theirs")
     allowed = set()
     for function in ("Pull", "Collect", "Claim", "Preprocess"):
-        keys = cloud.admin.client("sts").assume_role(RoleArn=_arn(cloud, function), RoleSessionName="test")[
+        keys = cloud.admin.client("sts").assume_role(RoleArn=_arn(cloud, function), RoleSessionName=TRIAL)[
             "Credentials"
         ]
         for secret in ("modelcycle/plums", "other-stack/plums"):

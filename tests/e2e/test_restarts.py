@@ -70,7 +70,7 @@ class Restart(NamedTuple):
     runs: int
 
 
-@pytest.fixture(scope="module", params=["down", "kill"])
+@pytest.fixture(scope="module", params=["kill", pytest.param("down", marks=pytest.mark.delivery)])
 def restart(request: pytest.FixtureRequest, restartable: RestartableCloud, live: ObservedModel) -> Restart:
     way, runs = request.param, len(restartable.model(live.name).runs())
     enable_relay(restartable, enabled=False)
@@ -149,6 +149,7 @@ def test_a_run_whose_execution_no_longer_exists_is_ended_at_the_next_start(
     assert record.state == "failed"
 
 
+@pytest.mark.delivery  # a minute and a half
 def test_a_rollout_that_a_stop_interrupts_is_withdrawn(restartable: RestartableCloud, live: ObservedModel) -> None:
     model = restartable.model("slow-plums")
     model.put_pipeline(SLOW_ROLLOUT)

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from infra.local.clients import REGION
 from infra.local.cloud import LocalCloud
+from infra.local.emulator.used_permissions import TRIAL
 from tests.e2e.test_permissions import role_of
 from tests.permission_tables import documented, may_reach, may_touch, objects, partition_keys, roles
 
@@ -41,7 +42,7 @@ def clients(cloud: LocalCloud, function: str) -> tuple[Any, Any]:
     """Return clients of DynamoDB and S3 with the credentials of a function's role."""
     sts = cloud.admin.client("sts")
     arn = f"arn:aws:iam::{sts.get_caller_identity()['Account']}:role/{role_of(cloud, function)}"
-    credentials = sts.assume_role(RoleArn=arn, RoleSessionName="a-test")["Credentials"]
+    credentials = sts.assume_role(RoleArn=arn, RoleSessionName=TRIAL)["Credentials"]
     session = boto3.Session(
         credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"], REGION
     )

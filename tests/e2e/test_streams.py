@@ -71,9 +71,10 @@ class Sender:
         stream = self.cloud.outputs[output].rpartition("/")[2]
         return sum(shard.landed.get(self.model, 0) for shard in self.registry.streams.shards(stream).values())
 
-    def objects(self) -> dict[str, bytes]:
-        s3 = self.client("s3")
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"landed/{self.model}/main/")
+    def objects(self, prefix: str = "") -> dict[str, bytes]:
+        """Return the objects under a prefix; by default those of the model's rows."""
+        s3, prefix = self.client("s3"), prefix or f"landed/{self.model}/main/"
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return {key: s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
 
@@ -115,19 +116,24 @@ def killing(cloud: LocalCloud, kills: int, seed: int = 4) -> Iterator[list[float
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")
-def test_killed_ten_times_the_stream_lands_every_row_once(cloud: LocalCloud) -> None:
-    sender, sent, left = Sender(cloud, "killed-bikes"), Counter[str](), bikes()
-    with killing(cloud, 10) as killed:
-        while left or len(killed) < 10:
+@pytest.mark.parametrize(("kills", "rows"), [(3, 2400), pytest.param(10, 8645, marks=pytest.mark.delivery)])
+def test_killed_many_times_the_stream_lands_every_row_once(cloud: LocalCloud, kills: int, rows: int) -> None:
+    sender, sent, left, outcomes = Sender(cloud, f"killed-{kills}-bikes"), Counter[str](), bikes()[:rows], set[str]()
+    with killing(cloud, kills) as killed:
+        while left or len(killed) < kills:
             part = left[:400] or [{"after": str(len(sent))}]
             left = left[400:]
-            sender.to_stream(part)
+            outcome = {"prediction_id": f"p{sent.total()}", "outcome": 1}
+            outcomes.add(json.dumps(outcome))
+            sender.to_stream([*part, {"outcome": outcome}])
             sent.update(json.dumps(row) for row in part)
             time.sleep(0.3)
     wait_for(lambda: sender.counted("RecordStream") == sent.total(), 60)
     wait_for(lambda: sender.rows() == sent, 30)  # a batch is counted before it is divided
-    assert sent.total() >= 8645
-    assert len(killed) == 10
+    told = sender.objects(f"feedback/{sender.model}/")
+    assert Counter(line for body in told.values() for line in body.decode().splitlines()) == Counter(outcomes)
+    assert sent.total() >= rows
+    assert len(killed) == kills
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of functions in /proc")

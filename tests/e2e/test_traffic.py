@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from infra.local.cloud import LocalCloud
 from modelcycle.registry import DynamoTable, Registry
+from modelcycle.registry.table import Write
 from modelcycle.store import S3Store
 from tests.e2e.conftest import CloudSite
 from tests.e2e.observed_model import ObservedModel, wait_for
@@ -98,7 +100,18 @@ def test_people_move_traffic_and_every_move_is_recorded_once(plums: ObservedMode
     assert (decisions.count("promote"), decisions.count("rollback")) == (3, 2)
 
 
-def test_a_rollout_that_is_aborted_is_withdrawn_and_its_version_may_be_staged_again(plums: ObservedModel) -> None:
+def test_a_version_that_nobody_approves_in_time_is_refused(plums: ObservedModel) -> None:
+    standings = writable_registry(plums).standings
+    standing, record = standings.read(MODEL, 5)
+    waiting = standing.model_copy(update={"at": standing.at - timedelta(days=400)})
+    standings.table.write(Write(*record.key, waiting.model_dump(mode="json"), record.revision))
+    assert plums.invoke("Expire", models="all")["versions"] == [f"{MODEL}:5"]
+    assert plums.registry.standings.get(MODEL, 5).state == "refused"
+
+
+def test_a_rollout_that_is_aborted_is_withdrawn_and_its_version_may_be_staged_again(
+    plums: ObservedModel, start: Any
+) -> None:
     body = b'name: moved-plums\ntarget: "is it, sour?"\nrollout: {steps: [20, 100], wait_minutes: 60}\n'
     bucket = plums.cloud.outputs["ArtifactBucket"]
     slow = S3Store(plums.cloud.admin.client("s3"), bucket).put(f"{MODEL}/runs/slow/claim/pipeline.yaml", body)
@@ -110,6 +123,8 @@ def test_a_rollout_that_is_aborted_is_withdrawn_and_its_version_may_be_staged_ag
         input=json.dumps({"model": MODEL, "version": number, "step": 0, "actor": "run r"}),
     )["executionArn"]  # fmt: skip
     wait_for(lambda: plums.weights().get(number) == 20, 30)
+    status, told = wait(start("promote", f"{MODEL}:{number}"))
+    assert status == 0 and told["note"] and plums.weights().get(number) == 20, "its rollout goes on by itself"
     plums.client("stepfunctions").stop_execution(executionArn=arn)
     wait_for(lambda: plums.weights() == before, 30)
     standing = plums.registry.standings.get(MODEL, number)

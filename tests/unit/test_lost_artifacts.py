@@ -229,8 +229,8 @@ CHECKED = {  # the folders whose artifacts a function checks before it takes a r
                    "refit"],
     "ScoreCandidate": ["score_candidate"], "Validate": ["validate"], "Refit": ["refit"],
     "CheckRefit": ["check_refit", "refit"], "Govern": ["govern"],
-    "Register": ["claim", "preprocess", "engineer_features", "select_model", "refit"],
-    "Decide": ["claim", "preprocess", "engineer_features", "select_model", "refit"],
+    "Register": ["claim", "preprocess", "select_model", "refit"],
+    "Decide": ["claim", "preprocess", "select_model", "refit"],
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 A permission is one action on one pattern of resources, for one pattern of partition keys if the policy names any. The
 file grows with the policies, not with the calls. `make permissions` reads it.
+
+What a test tries with the credentials of a role says nothing about its function: sessions called TRIAL are not noted.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple
 
 LEADING_KEYS = "dynamodb:leadingkeys"  # condition keys are compared in lower case
 ROLE = re.compile(r":(?:assumed-)?role/(?:[^/]+/)*?([^/]+?)(?:/[^/]*)?$")
+TRIAL = "tried-by-a-test"  # the session of a test that takes a role's credentials
 MAX_DENIED = 500  # different calls that are noted
 
 
@@ -60,6 +63,7 @@ class UsedPermissions:
         evaluate, enforce, resolve = iam_evaluator.evaluate, iam_evaluator.enforce, iam_evaluator.resolve_principal
         # policies of buckets and queues are evaluated by the same function
         of_principal: contextvars.ContextVar[Any] = contextvars.ContextVar("of_principal", default=None)
+        named_keys: contextvars.ContextVar[list[str]] = contextvars.ContextVar("named_keys")
 
         def resolve_noted(*arguments: Any) -> Any:
             principal = resolve(*arguments)
@@ -68,16 +72,20 @@ class UsedPermissions:
 
         def evaluate_noted(context: Any, policies: Any, *limits: Any) -> Any:
             result = evaluate(context, policies, *limits)
+            if policies is of_principal.get():
+                named_keys.set(partition_keys_of(context))
             role = role_of(context.principal_arn)
             if role and policies is of_principal.get() and result.decision == "Allow":
                 self._note(iam_evaluator, role, context, policies)
             return result
 
         def enforce_noted(access_key: str, action: str, *arguments: Any, **named: Any) -> Any:
+            named_keys.set([""])
             result = enforce(access_key, action, *arguments, **named)
             role = role_of(getattr(result, "principal_arn", "") or "")
             if role:
-                self._note_denied(role, Permission(action, str(named.get("resource_arn", "*"))))
+                for key in named_keys.get():
+                    self._note_denied(role, Permission(action, str(named.get("resource_arn", "*")), key))
             return result
 
         iam_evaluator.resolve_principal = resolve_noted
@@ -90,7 +98,7 @@ class UsedPermissions:
         for permission in (one for statement in statements for one in permissions_of(statement)):
             if permission not in known:
                 known[permission], self._changed = False, True
-        keys = context.service_context.get(LEADING_KEYS) or [""]
+        keys = partition_keys_of(context)
         for permission, used in list(known.items()):
             if not used and covers(iam, permission, context, keys):
                 known[permission], self._changed = True, True
@@ -130,12 +138,12 @@ class UsedPermissions:
 
 
 def role_of(arn: str) -> str:
-    """Return the role of a principal; empty for a user.
+    """Return the role of a principal; empty for a user, and for a test that tries what a role may do.
 
     >>> role_of("arn:aws:sts::1:assumed-role/mc-ClaimRole-1/claim"), role_of("arn:aws:iam::1:user/ana")
     ('mc-ClaimRole-1', '')
     """
-    found = ROLE.search(arn)
+    found = None if arn.endswith(f"/{TRIAL}") else ROLE.search(arn)
     return found[1] if found else ""
 
 
@@ -152,6 +160,11 @@ def permissions_of(statement: Any) -> Iterator[Permission]:
                 yield Permission(action, resource, key)
 
 
+def partition_keys_of(context: Any) -> list[str]:
+    """Return the partition keys that a request names; one empty one if it names none."""
+    return [str(key) for key in context.service_context.get(LEADING_KEYS) or [""]]
+
+
 def covers(iam: Any, permission: Permission, context: Any, keys: list[str]) -> bool:
     """Return whether a permission is one that allows a call.
 
@@ -163,5 +176,5 @@ def covers(iam: Any, permission: Permission, context: Any, keys: list[str]) -> b
     return (
         bool(iam._action_matches(context.action, [permission.action], []))
         and bool(iam._resource_matches(context.resource_arn, [permission.resource], []))
-        and (not permission.key or any(fnmatchcase(str(key), permission.key) for key in keys))
+        and (not permission.key or any(fnmatchcase(key, permission.key) for key in keys))
     )
