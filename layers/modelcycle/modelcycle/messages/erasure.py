@@ -42,7 +42,12 @@ def work_prefix(model: str, erasure: str) -> str:
 
 def erasure_prefix(model: str, erasure: str) -> str:
     """Return the folder of what stays: the receipt and the tombstones."""
-    return f"{model}/erasures/{erasure}/"
+    return f"{erasures_prefix(model)}{erasure}/"
+
+
+def erasures_prefix(model: str) -> str:
+    """Return the folder of what stays of all erasures, and of what `sweep` has deleted."""
+    return f"{model}/erasures/"
 
 
 class Wanted(BaseModel):
