@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from modelcycle.erase.leftovers import delete_leftovers, delete_work, leftovers, tombstones_of
 from modelcycle.erase.named_objects import Values, without_values
+from modelcycle.erase.records import count_quotes, take_out_quotes
 from modelcycle.erase.work import Found, Tombstone, Work
 from modelcycle.erasing_store import S3ErasingStore
 from modelcycle.faults import Unknown
@@ -49,6 +50,9 @@ def finish_erasure(
     wanted = work.wanted()
     known = work.known()
     stores = {"data": data, "artifacts": artifacts}
+    traces = work.traces(known)
+    if request.mode == "find":
+        count_quotes(registry, request.model, traces, known)
     answer = answer.model_copy(update={"rows": known.matching_rows, "objects": known.objects})
     if request.mode == "find":
         work.replace("preview.json", _without_names(preview(known, wanted), work, known, wanted, stores))
@@ -57,6 +61,7 @@ def finish_erasure(
         registry.erasures.fail(request.model, request.erasure, request.why)
         folded = registry.leases.release(request.model, request.execution, own)
         return answer.model_copy(update={"state": "refused", "reason": request.why, "folded": folded})
+    take_out_quotes(registry, request.model, request.erasure, wanted.by, wanted.why, traces, known)
     learned = _mark_versions(request, registry, known, artifacts)
     others = leftovers(work, wanted, artifacts)
     stones = [*work.tombstones(), *tombstones_of(others)]

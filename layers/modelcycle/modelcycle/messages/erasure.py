@@ -19,6 +19,7 @@ MAX_UNASKED_ROWS = 1_000  # that match; more are erased only if the request says
 CLASSES = (
     "uploads", "landed rows", "captured answers", "compacted answers", "outcomes", "files to score", "results",
     "snapshots and tables of runs", "test rows of a version", "staging", "monitoring", "scoring jobs", "other objects",
+    "records of the registry",
 )  # fmt: skip
 """Of data, as people read them; see `erase.places`."""
 
