@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def everything(cloud: LocalCloud) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the bytes of all versions of all objects, all records, all lines of all logs, and all histories.
+    """Yield name and bytes of all versions of all objects, all records, all lines of all logs, and all histories.
 
     The history of an execution has the input and output of each of its states.
     """
