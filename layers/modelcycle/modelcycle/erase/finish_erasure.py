@@ -158,7 +158,7 @@ def kept_elsewhere(ended: datetime) -> list[str]:
         f"rows in a stream or queue that have not landed: until {way:%Y-%m-%d}, in a queue until {queue:%Y-%m-%d}",
         "results of a scoring job that had read its file before the rows went: erase again when it has ended",
         f"messages that could not be delivered (queue Undelivered): until {queue:%Y-%m-%d}",
-        f"point-in-time backups of the registry, which holds no rows: until {backup:%Y-%m-%d}",
+        f"point-in-time backups of the registry, which holds sentences and no rows: until {backup:%Y-%m-%d}",
         "backups and replicas that you have made of the buckets: as long as you keep them",
         "databases, APIs and other buckets from which rows are pulled: erase there first, or the next pull brings them",
         "what clients and people have downloaded",
