@@ -67,6 +67,7 @@ class ErasedModel:
     def __init__(self, *, drops_id: bool = False) -> None:
         self.drops_id = drops_id
         self.keys: Any = None
+        self.erasure = ERASURE
         self.kill = Kill()
         self.table = KillableTable(self.kill)
         self.registry = Registry(self.table)
@@ -175,11 +176,11 @@ class ErasedModel:
 
     def ask(self, *subjects: dict[str, str], **more: Any) -> None:
         wanted = Wanted(model=MODEL, subjects=list(subjects) or [{"person": PERSON}], by="ann", asked_at=AT, **more)
-        self.artifacts.upload(request_key(MODEL, ERASURE), wanted.model_dump_json(by_alias=True).encode())
+        self.artifacts.upload(request_key(MODEL, self.erasure), wanted.model_dump_json(by_alias=True).encode())
 
     def run(self, mode: str = "erase", execution: str = EXECUTION) -> dict[str, Any]:
         """Run the state machine; return what its last step says."""
-        given = {"model": MODEL, "erasure": ERASURE, "mode": mode}
+        given = {"model": MODEL, "erasure": self.erasure, "mode": mode}
         _, ended = conduct(flow("erasure"), given, self.task, execution)
         finished: dict[str, Any] = ended["finished"]
         return finished
@@ -193,7 +194,7 @@ class ErasedModel:
         return finish_erasure(FinishErasureRequest.from_event(event), **stores).wire()
 
     def receipt(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.artifacts.latest(f"{MODEL}/erasures/{ERASURE}/receipt.json")[0])
+        found: dict[str, Any] = json.loads(self.artifacts.latest(f"{MODEL}/erasures/{self.erasure}/receipt.json")[0])
         return found
 
     def everything(self) -> dict[str, list[bytes | None]]:

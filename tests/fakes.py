@@ -139,7 +139,9 @@ class MemoryTable:
                 changed = [(write.pk, write.sk) for write in stale]
                 raise Raced("another writer was faster", " ".join(changed[0]), records=changed)
             for write in writes:
-                self.records[write.pk, write.sk] = Record(write.pk, write.sk, write.body, write.revision + 1)
+                self.records[write.pk, write.sk] = Record(
+                    write.pk, write.sk, write.body, write.revision + 1, write.kind, write.expires
+                )
             self.written += writes
 
     def _revision(self, write: Write) -> int:

@@ -87,7 +87,7 @@ def partition_keys(model: str) -> list[str]:
 def may_reach(names: tuple[str, ...], key: str, step: str) -> bool:
     """Return whether the names of a cell allow a partition key to the function of a step."""
     kind, _, rest = key.partition("#")
-    return kind in names and (kind != "RESULT" or rest.partition("#")[0] == step)
+    return f"{kind}#*" in names or (kind in names and (kind != "RESULT" or rest.partition("#")[0] == step))
 
 
 def objects(model: str) -> list[Item]:

@@ -36,6 +36,12 @@ def receipt_text(model: str, receipt: Mapping[str, Any]) -> str:
     learned = receipt["versions_that_learned"]
     if learned:
         lines.append(f"    learned from them   version {', '.join(map(str, learned))}   a new run learns without them")
+    told = receipt.get("versions_by_lineage", [])
+    if told:
+        lines.append(
+            f"    by lineage          version {', '.join(map(str, told))}: its tables are gone since an earlier"
+            " erasure, and the files that it learned from had these rows"
+        )
     lines += _held(receipt)
     lines += ["", "    not reached"] + [f"        {sentence}" for sentence in receipt["kept_elsewhere"]]
     run = receipt.get("run")

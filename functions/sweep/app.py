@@ -14,6 +14,6 @@ MAX_SECONDS = 600  # of the function's 900: a batch that has begun ends
 def handler(request: SweepRequest) -> Swept:
     aws, end = adapters(), time.monotonic() + MAX_SECONDS
     return sweep(
-        request, buckets={"data": aws.expiring_data, "artifacts": aws.expiring_artifacts}, data=aws.data,
+        request, buckets={"data": aws.erasing_data, "artifacts": aws.erasing_artifacts}, data=aws.data,
         artifacts=aws.artifacts, registry=aws.registry, has_time=lambda: time.monotonic() < end,
     )  # fmt: skip

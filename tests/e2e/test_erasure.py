@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from infra.local.cloud import LocalCloud
+from modelcycle.registry import DynamoTable, Entry, Registry, Write
 from tests.e2e.restartable_cloud import kill_first_processes
 from tests.erased_model import decoded
 
 pytestmark = [pytest.mark.usefixtures("project_variables"), pytest.mark.delivery]
 MODEL = "erased"
+SECOND = "K-100300"  # whose row the version has learned from
 PERSON, CITY, INCOME = "K-777777", "Zwolle-Øst", 987654.37
 NEEDLES = [
     PERSON.encode(), CITY.encode(), json.dumps(CITY).strip('"').encode(), b"987654", struct.pack("<f", INCOME),
@@ -59,7 +61,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def everything(cloud: LocalCloud) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the bytes of all versions of all objects, all records, and all lines of all logs."""
+    """Yield name and bytes of all versions of all objects, all records, all lines of all logs, and all histories.
+
+    The history of an execution has the input and output of each of its states.
+    """
     s3 = cloud.admin.client("s3")
     for bucket in (cloud.outputs["DataBucket"], cloud.outputs["ArtifactBucket"]):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
@@ -78,13 +83,30 @@ def everything(cloud: LocalCloud) -> Iterator[tuple[str, bytes]]:
             for events in found:
                 yield group["logGroupName"], "\n".join(event["message"] for event in events["events"]).encode()
     states = cloud.admin.client("stepfunctions")
-    for execution in states.list_executions(stateMachineArn=cloud.outputs["ErasureArn"])["executions"]:
-        history = states.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)
-        yield execution["name"], json.dumps(history, default=str, ensure_ascii=False).encode()
+    for machine in states.list_state_machines()["stateMachines"]:
+        for execution in states.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]:
+            yield from history(states, execution["executionArn"])
+
+
+def history(states: Any, execution: str) -> Iterator[tuple[str, bytes]]:
+    for page in states.get_paginator("get_execution_history").paginate(executionArn=execution):
+        yield execution, json.dumps(page["events"], default=str, ensure_ascii=False).encode()
 
 
 def knows(cloud: LocalCloud) -> list[str]:
     return sorted({name for name, body in everything(cloud) if any(needle in body for needle in NEEDLES)})
+
+
+def quote_in_records(cloud: LocalCloud) -> None:
+    """Write sentences as a run has them: in a step's result, and in a run's reason."""
+    registry = Registry(DynamoTable(cloud.admin.client("dynamodb"), cloud.outputs["RegistryTable"]))
+    registry.results.keep(MODEL, "preprocess", "f" * 64, {"notes": [f"city: '{CITY}' in 7 rows is new"]})
+    record = registry.runs.read(MODEL, registry.runs.latest(MODEL)[0].run.run_id)
+    assert record is not None
+    unit = registry.unit_of_work(MODEL)
+    unit.put(Write(*record.key, record.body | {"reason": f"income: numbers such as '{INCOME}'"}, record.revision))
+    unit.audit("TEST#1", Entry(subject="a run", decision="its reason", by="a test"))
+    unit.commit()
 
 
 def test_a_person_is_erased_whoever_is_killed_and_the_cycle_still_runs(
@@ -95,18 +117,24 @@ def test_a_person_is_erased_whoever_is_killed_and_the_cycle_still_runs(
     run("score", MODEL, "--data", str(folder / "new.csv"), "--out", str(folder / "scored.csv"))
     run("feedback", MODEL, "--data", str(folder / "told.csv"))
     run("monitor", MODEL)
-    assert len(knows(cloud)) > 10
+    quote_in_records(cloud)
+    known = knows(cloud)
+    assert len(known) > 10 and not [name for name in known if ":execution:" in name]
     assert run("erase", MODEL, "--subject", "client=nobody", "--yes")["objects"] == 0
     with kill_first_processes(cloud, {"PlanErasure", "EraseObjects", "FinishErasure"}) as killed:
         receipt = run("erase", MODEL, "--subject", f"client={PERSON}", "--why", "asked", "--yes")
     assert killed
     assert (receipt["rows"], receipt["held"], receipt["versions_that_learned"]) == (5, {}, [1])
+    assert receipt["classes"]["records of the registry"]["objects"] == 2
     assert knows(cloud) == []
     assert run("verify", MODEL)["ok"]
     assert len(run("runs", MODEL)["runs"]) == 1  # the file that was rewritten has started none
     assert run("show", MODEL)["erased"]["1"]["erasures"] == [receipt["erasure"]]
     exported = run("export", f"{MODEL}:1", "--to", str(folder / "exported"))
     assert exported["checked"] == "signed" and "model.onnx" in exported["erased"], "the erasure has signed the change"
+    second = run("erase", MODEL, "--subject", f"client={SECOND}", "--yes")
+    assert (second["versions_that_learned"], second["versions_by_lineage"]) == ([1], [1])
+    assert run("verify", MODEL)["ok"]
     run("predict", MODEL, "--data", str(folder / "new.csv"), "--rows", "5")
     run("monitor", MODEL)
     again = run("run", str(folder / "erased.yaml"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from modelcycle.erasing_store import ObjectVersion, S3ErasingStore
 from modelcycle.faults import Raced, Tampered, Unknown
@@ -48,6 +50,7 @@ def test_versions_of_a_key_follow_each_other_the_newest_first_over_pages(
     assert [one.key for one in found] == ["raw/a.csv"] * 4 + ["raw/b.csv"] * 5
     assert [one.latest for one in found] == [True] + [False] * 3 + [True] + [False] * 4
     assert [one.deleted for one in found] == [False] * 4 + [True] + [False] * 4
+    assert all(newer.modified >= older.modified for newer, older in pairwise(found[:4]))
 
 
 def test_an_object_is_rewritten_with_its_metadata_unless_somebody_was_faster(
@@ -136,3 +139,37 @@ def test_an_artifact_that_an_erasure_wrote_anew_is_read_by_its_former_address_an
     assert reader.read(artifact) == b"three"
     registry.erasures.rewrite("m", "data", "m/runs/r1/x.json", third, None)
     assert registry.erasures.replacement(artifact) is None
+
+
+def test_versions_have_their_hashes_and_go_for_good_the_oldest_first(store: S3ErasingStore) -> None:
+    for body in (b"one", b"two"):
+        store.client.put_object(Bucket="data", Key="raw/a.csv", Body=body)
+    store.client.delete_object(Bucket="data", Key="raw/a.csv")
+    written = S3Store(store.client, "data").put("raw/b.csv", b"three")
+    marker, second, first, third = listed(store)
+    assert [one.deleted for one in (marker, second, first, third)] == [True, False, False, False]
+    assert store.digest(first) == hashlib.sha256(b"one").hexdigest()  # no hash is recorded: it is read
+    assert store.digest(second) == hashlib.sha256(b"two").hexdigest()
+    assert store.digest(third) == written.sha256
+    assert store.delete([first, second, marker]) == 0
+    assert listed(store) == [third]
+    assert store.digest(first) is None
+    assert store.delete([first, third]) == 0  # one of them is gone already
+    assert listed(store, "") == []
+
+
+def test_what_may_not_be_deleted_is_counted_with_what_follows_it(
+    store: S3ErasingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("raw/a.csv", "raw/a.csv", "raw/b.csv"):
+        put(store, key, b"x")
+    delete, locked = store.client.delete_object, newest(store, "raw/a.csv")
+
+    def delete_what_is_not_locked(**request: str) -> object:
+        if request["VersionId"] == locked.version:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "Object Lock"}}, "DeleteObject")
+        return delete(**request)
+
+    monkeypatch.setattr(store.client, "delete_object", delete_what_is_not_locked)
+    assert store.delete(listed(store)) == 2  # the newest of a, and the one before: no older one becomes the current one
+    assert [one.key for one in listed(store)] == ["raw/a.csv", "raw/a.csv"]

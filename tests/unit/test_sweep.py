@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from modelcycle.expiring_store import OldVersion
+from modelcycle.erasing_store import ObjectVersion
 from modelcycle.messages import Run, SweepRequest, Swept, Trigger
 from modelcycle.registry import Entry, Registry, Write, keys
 from modelcycle.registry.landings import Landing
@@ -32,22 +32,23 @@ class Bucket(MemoryStore):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.old: list[tuple[OldVersion, bytes]] = []
+        self.old: list[tuple[ObjectVersion, bytes]] = []
         self.survives = False  # whether S3 refuses to delete
 
     def add(self, key: str, days: float, body: bytes = b"row") -> None:
         number = sum(one.key == key for one, _ in self.old)
-        self.old.append((OldVersion(key, f"v{number}", (NOW - days * DAY).timestamp(), bytes=len(body)), body))
+        at = (NOW - days * DAY).timestamp()
+        self.old.append((ObjectVersion(key, f"v{number}", True, False, bytes=len(body), modified=at), body))
         self.upload(key, body)
 
-    def versions(self, prefix: str) -> Iterator[OldVersion]:
+    def versions(self, prefix: str) -> Iterator[ObjectVersion]:
         found = [one for one, _ in self.old if one.key.startswith(prefix)]
-        yield from sorted(found, key=lambda one: (one.key, one.modified))
+        yield from sorted(found, key=lambda one: (one.key, -one.modified))
 
-    def digest(self, one: OldVersion) -> str | None:
+    def digest(self, one: ObjectVersion) -> str | None:
         return next((f"sha of {body.decode()}" for other, body in self.old if other == one), None)
 
-    def delete(self, versions: Sequence[OldVersion]) -> int:
+    def delete(self, versions: Sequence[ObjectVersion]) -> int:
         if self.survives:
             return len(versions)
         self.old = [(one, body) for one, body in self.old if one not in versions]

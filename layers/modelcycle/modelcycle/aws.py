@@ -16,7 +16,6 @@ from modelcycle.bus import EventBridgeBus
 from modelcycle.cloud_metrics import CloudWatch
 from modelcycle.deployments import CodeDeploy
 from modelcycle.erasing_store import S3ErasingStore
-from modelcycle.expiring_store import S3ExpiringStore
 from modelcycle.faults import Fault, Unknown
 from modelcycle.flows import StepFunctions
 from modelcycle.invocations import LambdaFunction
@@ -136,7 +135,7 @@ class Adapters:
 
     @cached_property
     def erasing_data(self) -> S3ErasingStore:
-        """The data bucket with all versions of its objects; only the role of an erasure may delete there."""
+        """The data bucket with all versions of its objects; only the roles of erasures and of the sweep may delete."""
         return S3ErasingStore(self._s3, self.environment.data_bucket, self._unreachable, replacement=self._replacement)
 
     @cached_property
@@ -153,16 +152,6 @@ class Adapters:
     def seals(self) -> S3Store:
         """The bucket of the daily seals."""
         return S3Store(self._s3, self.environment.seal_bucket, self._unreachable)
-
-    @cached_property
-    def expiring_data(self) -> S3ExpiringStore:
-        """The data bucket with all versions of its objects, to delete old ones."""
-        return S3ExpiringStore(self._s3, self.environment.data_bucket, self._unreachable)
-
-    @cached_property
-    def expiring_artifacts(self) -> S3ExpiringStore:
-        """The artifact bucket with all versions of its objects, to delete old ones."""
-        return S3ExpiringStore(self._s3, self.environment.artifact_bucket, self._unreachable)
 
     @cached_property
     def workplace(self) -> Workplace:

@@ -1,14 +1,16 @@
-"""Port: a bucket in which an erasure sees, rewrites and deletes every version of an object. Adapter: S3.
+"""Port: a bucket in which an erasure and a sweep see, rewrite and delete every version of an object. Adapter: S3.
 
-Only the role of the erasure may delete; no other function has this port.
+Only their roles may delete; no other function has this port.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -16,6 +18,8 @@ from modelcycle.faults import NotAllowed, Raced, Unknown
 from modelcycle.outages import RETRIED
 from modelcycle.store import CHUNK_BYTES, NOT_FOUND, RACED, S3Store
 
+MAX_CONCURRENT_DELETES = 8
+REFUSED = frozenset({"AccessDenied", "403"})
 ERASURE = "erasure"  # metadata of an object that an erasure has written: the erasure's id
 
 
@@ -27,6 +31,7 @@ class ObjectVersion(NamedTuple):
     version : id; `null` in a bucket that keeps no versions
     latest : whether it is what a reader gets
     deleted : whether it is a delete marker
+    modified : when it was written, seconds since 1970
     """
 
     key: str
@@ -35,6 +40,7 @@ class ObjectVersion(NamedTuple):
     deleted: bool
     etag: str = ""
     bytes: int = 0
+    modified: float = 0.0
 
 
 class Rewriting(NamedTuple):
@@ -85,21 +91,32 @@ class ErasingStore(Protocol):
     def delete_version(self, one: ObjectVersion) -> None:
         """Delete a version or delete marker for good. One that is gone already is no error."""
 
+    def digest(self, one: ObjectVersion) -> str | None:
+        """Return the SHA-256 of a version, as its writer has recorded it; None if it is gone."""
+
+    def delete(self, versions: Sequence[ObjectVersion]) -> int:
+        """Delete versions for good, those of one key in their order; return how many could not be deleted."""
+
 
 class S3ErasingStore(S3Store):
     """An S3 bucket with versions."""
 
     def versions(self, prefix: str) -> Iterator[ObjectVersion]:
         request: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix}
+        pending: list[ObjectVersion] = []  # of the last key of a page: the next page may have more of it
         while True:
             with self._outages(prefix):
                 page = self.client.list_object_versions(**request)
-            found = [
-                *(_version(entry, deleted=False) for entry in page.get("Versions", [])),
-                *(_version(entry, deleted=True) for entry in page.get("DeleteMarkers", [])),
-            ]
-            yield from sorted(found, key=lambda one: (one.key, not one.latest))
-            if not page.get("IsTruncated"):
+            pending += [_version(entry, deleted=True) for entry in page.get("DeleteMarkers", [])]
+            pending += [_version(entry, deleted=False) for entry in page.get("Versions", [])]
+            more = bool(page.get("IsTruncated"))
+            last = max((one.key for one in pending), default="") if more else None
+            # the sort is stable: of one second, the order is that of S3
+            yield from sorted(
+                (one for one in pending if one.key != last), key=lambda one: (one.key, not one.latest, -one.modified)
+            )
+            pending = [one for one in pending if one.key == last]
+            if not more:
                 return
             request |= {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
@@ -161,6 +178,40 @@ class S3ErasingStore(S3Store):
         with self._outages(one.key):
             self.client.delete_object(Bucket=self.bucket, Key=one.key, VersionId=one.version)
 
+    def digest(self, one: ObjectVersion) -> str | None:
+        request = {"Bucket": self.bucket, "Key": one.key, "VersionId": one.version}
+        try:
+            with self._outages(one.key):
+                response = self.client.get_object(**request)
+                recorded: str | None = response["Metadata"].get("sha256")
+                if recorded:
+                    response["Body"].close()
+                    return recorded
+                digest = hashlib.sha256()
+                for chunk in response["Body"].iter_chunks(CHUNK_BYTES):
+                    digest.update(chunk)
+                return digest.hexdigest()
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in NOT_FOUND or isinstance(self._fault(error, one.key), Unknown):
+                return None
+            raise self._fault(error, one.key) from error
+
+    def delete(self, versions: Sequence[ObjectVersion]) -> int:
+        # one request a version: a role is then allowed versions only, and a local cloud checks the same
+        by_key = [list(group) for _, group in groupby(versions, lambda one: one.key)]
+        with ThreadPoolExecutor(MAX_CONCURRENT_DELETES) as pool:
+            return sum(pool.map(self._delete_in_order, by_key))
+
+    def _delete_in_order(self, versions: Sequence[ObjectVersion]) -> int:
+        for done, one in enumerate(versions):
+            try:
+                self.delete_version(one)
+            except self.client.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] in REFUSED:  # such as an object that is locked
+                    return len(versions) - done
+                raise self._fault(error, one.key) from error
+        return 0
+
 
 def _raced(bucket: str, key: str) -> Raced:
     return Raced("another writer was faster", f"s3://{bucket}/{key}", RETRIED)
@@ -169,5 +220,5 @@ def _raced(bucket: str, key: str) -> Raced:
 def _version(entry: Mapping[str, Any], *, deleted: bool) -> ObjectVersion:
     return ObjectVersion(
         entry["Key"], entry.get("VersionId") or "null", bool(entry["IsLatest"]), deleted,
-        entry.get("ETag", "").strip('"'), entry.get("Size", 0),
+        entry.get("ETag", "").strip('"'), entry.get("Size", 0), entry["LastModified"].timestamp(),
     )  # fmt: skip

@@ -15,6 +15,8 @@ A value of a number or date column that does not parse is missing. Two spellings
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +38,7 @@ MIN_BOOLEAN_SHARE = 0.95  # of the values, for a column to be true and false; a 
 MAX_FEW_NUMBERS = 20  # with at most so many different ones, words that recur make the column categories
 MIN_WORD_SHARE = 0.01  # of the values, for words to recur
 MIN_MIXED_SHARE = 0.5  # of the texts that are no numbers: if so many have digits, the column holds codes (12A)
+MIN_TELLING_DIGITS = 5  # of a number that may tell who somebody is; `erase.subjects` has the same limit
 MAX_UNREAD_TEXTS = 200  # different ones that are looked at
 
 
@@ -198,7 +201,7 @@ class Deciding:
         column = decided.column
         if column.type == "number" and column.format:
             read = [text for text in candidate.sample if parsed_number(text, column.format) is not None]
-            example = next((text for text in read if not text.isdigit()), next(iter(read), column.format))
+            example = _example(read) or column.format
             if column.format in TIME_FORMATS:
                 what = "times of the day" if column.format == "clock" else "durations"
                 return decided.add(f"{what} such as {quoted(example)}, as seconds", loud=True)
@@ -261,3 +264,17 @@ def _unread(engine: Any, number: int, column: Column) -> tuple[list[Counted], in
         f" ORDER BY count(*) DESC, c{number} LIMIT {MAX_UNREAD_TEXTS}"
     ).fetchall()
     return [(text, count) for text, count, _ in unread], unread[0][2] if unread else 0
+
+
+def _example(texts: Sequence[str]) -> str:
+    """Return a number as it is written, for a sentence; one that tells nobody apart, if need be with other digits.
+
+    The sentence stands in the history of the execution, which no erasure changes.
+
+    >>> _example(["52", "987.654,37", "3,5"]), _example(["987.654,37", "123.456,00"]), _example([])
+    ('3,5', '000.000,00', '')
+    """
+    short = [text for text in texts if sum(map(str.isdigit, text)) < MIN_TELLING_DIGITS]
+    chosen = next((text for text in short if not text.isdigit()), "")
+    chosen = chosen or next((text for text in texts if not text.isdigit()), next(iter(texts), ""))
+    return chosen if chosen in short else re.sub(r"\d", "0", chosen)

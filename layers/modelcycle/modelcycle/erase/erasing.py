@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from modelcycle.erase import references, tables
+from modelcycle.erase.ancestry import Ancestry, ancestry
 from modelcycle.erase.places import Place
 from modelcycle.erase.subjects import Subjects
 from modelcycle.erase.work import Count, Found, Tombstone, Work
@@ -88,6 +89,11 @@ class Erasing:
         if keys is None or f"/{self.model}/runs/" not in uri:
             return _unsigned
         return lambda rewritten: sign_rewritten(uri, rewritten, keys)
+
+    @cached_property
+    def ancestry(self) -> Ancestry:
+        """What other erasures have made of the files from which versions learned."""
+        return ancestry(self.work, self.stores["artifacts"])
 
     @cached_property
     def erased_keys(self) -> set[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelcycle.erase.leftovers import delete_leftovers, delete_work, leftovers, tombstones_of
 from modelcycle.erase.named_objects import Values, without_values
+from modelcycle.erase.records import count_quotes, take_out_quotes
 from modelcycle.erase.work import Found, Tombstone, Work
 from modelcycle.erasing_store import S3ErasingStore
 from modelcycle.faults import Unknown
@@ -49,6 +50,9 @@ def finish_erasure(
     wanted = work.wanted()
     known = work.known()
     stores = {"data": data, "artifacts": artifacts}
+    traces = work.traces(known)
+    if request.mode == "find":
+        count_quotes(registry, request.model, traces, known)
     answer = answer.model_copy(update={"rows": known.matching_rows, "objects": known.objects})
     if request.mode == "find":
         work.replace("preview.json", _without_names(preview(known, wanted), work, known, wanted, stores))
@@ -57,6 +61,7 @@ def finish_erasure(
         registry.erasures.fail(request.model, request.erasure, request.why)
         folded = registry.leases.release(request.model, request.execution, own)
         return answer.model_copy(update={"state": "refused", "reason": request.why, "folded": folded})
+    take_out_quotes(registry, request.model, request.erasure, wanted.by, wanted.why, traces, known)
     learned = _mark_versions(request, registry, known, artifacts)
     others = leftovers(work, wanted, artifacts)
     stones = [*work.tombstones(), *tombstones_of(others)]
@@ -117,7 +122,7 @@ def preview(known: Found, wanted: Wanted) -> dict[str, Any]:
 
 
 def _receipt(
-    request: FinishErasureRequest, wanted: Wanted, known: Found, stones: list[Tombstone], learned: dict[int, bool],
+    request: FinishErasureRequest, wanted: Wanted, known: Found, stones: list[Tombstone], learned: Sequence[Learned],
     asked_at: datetime,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the proof for the person who asked. It holds no value of anybody."""
@@ -133,8 +138,9 @@ def _receipt(
         "classes": {name: count.model_dump() for name, count in known.classes.items() if count.objects or count.rows},
         "rewritten": len({(one.bucket, one.key) for one in stones if one.now is not None}),
         "deleted": len({(one.bucket, one.key) for one in stones if one.now is None}),
-        "versions_that_learned": sorted(learned),
-        "versions_that_name_texts": sorted(version for version, holds in learned.items() if holds),
+        "versions_that_learned": [one.version for one in learned],
+        "versions_by_lineage": [one.version for one in learned if one.by_lineage],
+        "versions_that_name_texts": [one.version for one in learned if one.holds_texts],
         "masked": known.masked,
         "held": known.stays,
         "unread": known.unread,
@@ -152,7 +158,7 @@ def kept_elsewhere(ended: datetime) -> list[str]:
         f"rows in a stream or queue that have not landed: until {way:%Y-%m-%d}, in a queue until {queue:%Y-%m-%d}",
         "results of a scoring job that had read its file before the rows went: erase again when it has ended",
         f"messages that could not be delivered (queue Undelivered): until {queue:%Y-%m-%d}",
-        f"point-in-time backups of the registry, which holds no rows: until {backup:%Y-%m-%d}",
+        f"point-in-time backups of the registry, which holds sentences and no rows: until {backup:%Y-%m-%d}",
         "backups and replicas that you have made of the buckets: as long as you keep them",
         "databases, APIs and other buckets from which rows are pulled: erase there first, or the next pull brings them",
         "what clients and people have downloaded",
@@ -160,20 +166,38 @@ def kept_elsewhere(ended: datetime) -> list[str]:
     ]
 
 
+class Learned(NamedTuple):
+    """A version that has learned from the rows.
+
+    Parameters
+    ----------
+    by_lineage : whether only its files say so: an earlier erasure has deleted the tables in which its rows were
+    holds_texts : whether its graph still names a text of theirs
+    """
+
+    version: int
+    by_lineage: bool
+    holds_texts: bool
+
+
 def _mark_versions(
     request: FinishErasureRequest, registry: Registry, known: Found, artifacts: S3ErasingStore
-) -> dict[int, bool]:
-    """Mark the versions that have learned from the rows; return these, and whether their graphs hold texts of them."""
-    learned: dict[int, bool] = {}
+) -> list[Learned]:
+    """Mark the versions that have learned from the rows; return them, the oldest first."""
+    learned = []
     tested = {one.version for one in known.references}
     for version in registry.versions.all(request.model):
         runs = {artifact.uri.split("/runs/")[-1].split("/")[0] for artifact in (version.profile, version.plan)}
-        if version.version not in tested and not runs & set(known.runs):
+        is_seen = version.version in tested or bool(runs & set(known.runs))
+        if not is_seen and not runs & set(known.descended):
             continue
         graph = version.onnx.uri.removeprefix(f"s3://{artifacts.bucket}/")
-        learned[version.version] = f"artifacts/{graph}" in known.stays
-        registry.erasures.mark(request.model, version.version, request.erasure, holds_texts=learned[version.version])
-    return learned
+        one = Learned(version.version, not is_seen, f"artifacts/{graph}" in known.stays)
+        registry.erasures.mark(
+            request.model, one.version, request.erasure, holds_texts=one.holds_texts, by_lineage=one.by_lineage
+        )
+        learned.append(one)
+    return sorted(learned)
 
 
 def _last(stones: list[Tombstone]) -> list[Tombstone]:

@@ -22,10 +22,14 @@ def leftovers(work: Work, wanted: Wanted, artifacts: S3ErasingStore) -> list[Wor
 
     A folder that names others too stays: it may be somebody's look. Its own end, or its days, take it away.
     """
+    return [other for other in other_folders(work, artifacts) if _is_covered(other, wanted.subjects)]
+
+
+def other_folders(work: Work, artifacts: S3ErasingStore) -> list[Work]:
+    """Return the folders of all other looks and erasures of the model that have not ended."""
     root = ROOT.format(model=work.model)
     names = {one.key.removeprefix(root).partition("/")[0] for one in artifacts.versions(root)}
-    others = [Work(artifacts, work.model, name) for name in sorted(names - {work.erasure, ""})]
-    return [other for other in others if _is_covered(other, wanted.subjects)]
+    return [Work(artifacts, work.model, name) for name in sorted(names - {work.erasure, ""})]
 
 
 def tombstones_of(folders: Iterable[Work]) -> list[Tombstone]:

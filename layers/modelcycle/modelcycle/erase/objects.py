@@ -256,13 +256,15 @@ class Objects:
         return changed
 
     def _note_run(self, body: bytes, place: Place) -> None:
-        """Note a run whose snapshot was made of files that hold the subjects."""
+        """Note a run whose snapshot was made of files that hold the subjects, or that held them by lineage."""
         contents = set(self.at.known.contents)
         described = json.loads(body)
         files = described.get("files") or described.get("objects") or []
-        hashes = {file.get("content") for file in files} | {file.get("sha256") for file in files}
-        if contents & hashes:
+        hashes = [(file.get("key", ""), file.get("content") or file.get("sha256")) for file in files]
+        if any(sha256 in contents for _, sha256 in hashes):
             self.at.found.runs = sorted({*self.at.found.runs, place.run})
+        elif contents and any(contents & self.at.ancestry.later(key, sha256) for key, sha256 in hashes if sha256):
+            self.at.found.descended = sorted({*self.at.found.descended, place.run})
 
     def _delete_lonely_markers(self, store: S3ErasingStore, key: str) -> None:
         """Delete the markers of an object that the erasure has deleted: they name it."""

@@ -75,6 +75,7 @@ class Found(BaseModel):
     rows : their rows, cells by column
     contents : SHA-256 of source files that hold them
     runs : runs whose tables hold them
+    descended : runs whose files an earlier erasure has written anew, and that hold them now: by lineage they held them
     alike : cells that differ from a subject by leading zeros or capital letters alone, with their column
     masked : captured answers in which a column that identifies the subjects is masked: nobody can say whose they are
     columns : columns that exist somewhere, of those that identify the subjects
@@ -96,6 +97,7 @@ class Found(BaseModel):
     rows: list[dict[str, str | None]] = []
     contents: list[str] = []
     runs: list[str] = []
+    descended: list[str] = []
     references: list[Positions] = []
     alike: dict[str, int] = {}
     masked: int = 0
@@ -126,7 +128,7 @@ class Found(BaseModel):
             self.classes[name] = Count(
                 objects=mine.objects + count.objects, rows=mine.rows + count.rows, old=mine.old + count.old
             )
-        for field in ("predictions", "contents", "runs", "columns", "names", "unread"):
+        for field in ("predictions", "contents", "runs", "descended", "columns", "names", "unread"):
             setattr(self, field, sorted({*getattr(self, field), *getattr(other, field)}))
         for field in ("own", "shared"):
             mine_texts, texts = getattr(self, field), getattr(other, field)

@@ -19,6 +19,7 @@ MAX_UNASKED_ROWS = 1_000  # that match; more are erased only if the request says
 CLASSES = (
     "uploads", "landed rows", "captured answers", "compacted answers", "outcomes", "files to score", "results",
     "snapshots and tables of runs", "test rows of a version", "staging", "monitoring", "scoring jobs", "other objects",
+    "records of the registry",
 )  # fmt: skip
 """Of data, as people read them; see `erase.places`."""
 
@@ -42,7 +43,12 @@ def work_prefix(model: str, erasure: str) -> str:
 
 def erasure_prefix(model: str, erasure: str) -> str:
     """Return the folder of what stays: the receipt and the tombstones."""
-    return f"{model}/erasures/{erasure}/"
+    return f"{erasures_prefix(model)}{erasure}/"
+
+
+def erasures_prefix(model: str) -> str:
+    """Return the folder of what stays of all erasures, and of what `sweep` has deleted."""
+    return f"{model}/erasures/"
 
 
 class Wanted(BaseModel):

@@ -18,6 +18,7 @@ from modelcycle.registry.landings import Known, Landing, Landings
 from modelcycle.registry.leases import Claim, Leases, Upload
 from modelcycle.registry.monitoring import Announcement, MonitoringResults
 from modelcycle.registry.moves import Move, Route, champion
+from modelcycle.registry.quotes import Quotes, Quoting
 from modelcycle.registry.results import Results
 from modelcycle.registry.retrainings import Governor, RetrainingDecision, Retrainings, StartedRun
 from modelcycle.registry.routes import Routes
@@ -57,6 +58,8 @@ __all__ = [
     "Leases",
     "MonitoringResults",
     "Move",
+    "Quotes",
+    "Quoting",
     "Record",
     "ReferenceRows",
     "Registry",
@@ -106,6 +109,7 @@ class Registry:
         self.incidents = Incidents(table)
         self.retrainings = Retrainings(table)
         self.erasures = Erasures(table)
+        self.quotes = Quotes(table)
         self.audit = Audit(table)
 
     def unit_of_work(self, model: str) -> UnitOfWork:

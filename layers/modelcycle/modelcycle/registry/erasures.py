@@ -73,6 +73,7 @@ class LearnedFromErased(BaseModel):
     Parameters
     ----------
     erasures : their ids, oldest first
+    by_lineage : those of them of which only the version's files say so: its rows could not be looked at any more
     holds_texts : whether its graph still names a text that only these rows had, as a category
     """
 
@@ -80,6 +81,7 @@ class LearnedFromErased(BaseModel):
 
     erasures: list[str] = Field(min_length=1)
     at: datetime
+    by_lineage: list[str] = []
     holds_texts: bool = False
 
 
@@ -195,15 +197,19 @@ class Erasures:
         }
 
     @retry_when_raced
-    def mark(self, model: str, version: int, erasure: str, *, holds_texts: bool) -> None:
+    def mark(
+        self, model: str, version: int, erasure: str, *, holds_texts: bool, by_lineage: bool = False
+    ) -> None:  # fmt: skip
         """Record that a version has learned from rows which an erasure has taken away. Idempotent."""
         key = keys.version_after_erasure(model, version)
         record = self.table.get(*key)
         known = LearnedFromErased.model_validate(record.body) if record else None
         erasures = [*(known.erasures if known else []), erasure]
+        told = [*(known.by_lineage if known else []), *([erasure] if by_lineage else [])]
         marked = LearnedFromErased(
             erasures=list(dict.fromkeys(erasures)),
             at=known.at if known and erasure in known.erasures else datetime.now(UTC),
+            by_lineage=list(dict.fromkeys(told)),
             holds_texts=holds_texts or bool(known and known.holds_texts),
         )
         if marked != known:

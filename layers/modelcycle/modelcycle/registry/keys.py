@@ -499,6 +499,30 @@ def decision_to_erase(erasure_id: str) -> str:
     return f"ERASE#{erasure_id}"
 
 
+def decision_to_reword(erasure_id: str, records: str) -> str:
+    """Name that an erasure has taken a person's texts out of records; `records` is a hash of these as they were."""
+    return f"REWORD#{erasure_id}#{records}"
+
+
+def rewordings(model: str, erasure_id: str) -> Key:
+    return audit_entry(model, f"REWORD#{erasure_id}#")
+
+
+_MAY_QUOTE = {
+    "RUN": ("RUN#",), "RESULT": ("",), "MONITOR": ("",), "INCIDENT": ("",), "RETRAINING": ("REQUEST#", "DECISION#"),
+    "EVENT": ("",),
+}  # fmt: skip
+
+
+def may_quote(key: Key) -> bool:
+    """Return whether a record holds sentences about data, which may quote a cell, and that an erasure may rewrite.
+
+    >>> may_quote(run("churn", "r1")), may_quote(lease("churn")), may_quote(route("churn"))
+    (True, False, False)
+    """
+    return key.sk.startswith(_MAY_QUOTE.get(key.pk.partition("#")[0], ("\0",)))
+
+
 # keys as they were before `pk` named the kind; `infra/old_keys.py` moves their records
 
 OLD_PARTITION = "MODEL#"  # of everything about a model

@@ -32,10 +32,14 @@ Result = TypeVar("Result")
 
 
 class Record(NamedTuple):
+    """A record as it is; `kind` and `expires` are those of its `Write`."""
+
     pk: str
     sk: str
     body: dict[str, Any]
     revision: int
+    kind: str = "record"
+    expires: int | None = None
 
     @property
     def key(self) -> Key:
@@ -239,4 +243,8 @@ def checksum(item: dict[str, Any]) -> str:
 
 
 def _record(item: dict[str, Any]) -> Record:
-    return Record(item["pk"]["S"], item["sk"]["S"], json.loads(item["body"]["S"]), int(item["revision"]["N"]))
+    expires = item.get("expires")
+    return Record(
+        item["pk"]["S"], item["sk"]["S"], json.loads(item["body"]["S"]), int(item["revision"]["N"]),
+        item.get("kind", {"S": "record"})["S"], int(expires["N"]) if expires else None,
+    )  # fmt: skip

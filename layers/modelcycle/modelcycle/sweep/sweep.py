@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from modelcycle.expiring_store import ExpiringStore, OldVersion
+from modelcycle.erasing_store import ErasingStore, ObjectVersion
 from modelcycle.faults import BadInput, Tampered, Unknown
 from modelcycle.messages import Artifact, SweepRequest, Swept
 from modelcycle.registry import Entry, Registry, keys
@@ -25,7 +25,7 @@ MAX_BATCH_BYTES = 4 * 1024**3  # that may have to be read for their hashes: what
 
 
 def sweep(
-    request: SweepRequest, *, buckets: Mapping[str, ExpiringStore], data: ChangingStore, artifacts: Store,
+    request: SweepRequest, *, buckets: Mapping[str, ErasingStore], data: ChangingStore, artifacts: Store,
     registry: Registry, has_time: Callable[[], bool] = lambda: True,
 ) -> Swept:  # fmt: skip
     """Delete old objects of all models, with all versions; what a version with traffic needs stays.
@@ -128,28 +128,28 @@ def _needed(model: str, registry: Registry, artifacts: Store) -> _Needed:
 
 
 def _old_versions(
-    store: ExpiringStore, area: Area, limit: float, needed: _Needed, stay: set[str]
-) -> Iterator[OldVersion]:
+    store: ErasingStore, area: Area, limit: float, needed: _Needed, stay: set[str]
+) -> Iterator[ObjectVersion]:
     """Yield what is older than the limit, of one key the oldest first: no older version becomes the current one."""
     for key, versions in groupby(store.versions(area.prefix), lambda one: one.key):
         if key in stay or needed.has(key) or (area.only and not key.endswith(area.only)):
             continue
-        yield from (one for one in versions if one.modified < limit)
+        yield from (one for one in reversed([*versions]) if one.modified < limit)
 
 
 def _hashed_batch(
-    old: Iterator[OldVersion], store: ExpiringStore, has_time: Callable[[], bool]
-) -> tuple[list[tuple[OldVersion, str | None]], bool]:
+    old: Iterator[ObjectVersion], store: ErasingStore, has_time: Callable[[], bool]
+) -> tuple[list[tuple[ObjectVersion, str | None]], bool]:
     """Return the next versions with their SHA-256, and whether time is over.
 
     An upload has no recorded hash and is read for it: a batch ends with the time, and what it has is used.
     """
-    batch: list[tuple[OldVersion, str | None]] = []
+    batch: list[tuple[ObjectVersion, str | None]] = []
     read = 0
     for one in old:
         if not has_time():
             return batch, True
-        batch.append((one, None if one.is_marker else store.digest(one)))
+        batch.append((one, None if one.deleted else store.digest(one)))
         read += one.bytes
         if len(batch) == BATCH_VERSIONS or read >= MAX_BATCH_BYTES:
             break
@@ -157,7 +157,7 @@ def _hashed_batch(
 
 
 def _delete(
-    model: str, area: Area, batch: list[tuple[OldVersion, str | None]], store: ExpiringStore, artifacts: Store,
+    model: str, area: Area, batch: list[tuple[ObjectVersion, str | None]], store: ErasingStore, artifacts: Store,
     registry: Registry, pipeline: Pipeline,
 ) -> int:  # fmt: skip
     """Write down what is deleted, then delete it; return how many versions are still there."""
