@@ -29,6 +29,7 @@ from modelcycle.messages.erasure import request_key
 from modelcycle.model.columns import Columns, Texts
 from modelcycle.model.npz import to_npz
 from modelcycle.model.scoring import Scores
+from modelcycle.model.window import WindowSample
 from modelcycle.registry import ReferenceRows, Registry, Version
 from tests.contract.conductor import conduct, flow
 from tests.versioned_store import Kill, KillableTable, VersionedStore
@@ -159,7 +160,7 @@ class ErasedModel:
         instance = {"name": NAME, "city": CITY, "income": float(INCOME)}
         answered = [{"instance": instance, "prediction": "yes"}, {"instance": {"name": "Ann 1", "income": 51.5}}]
         put(f"{MODEL}/staging/00000001/abcd/answers.json", json.dumps({"rows": answered}).encode())
-        put(f"_monitoring/model={MODEL}/00000001/day/sample.npz", table(tested).to_bytes())
+        put(f"_monitoring/model={MODEL}/00000001/day/sample.npz", sample(len(tested)).to_bytes())
         nothing = put(f"{step}/claim/pipeline.yaml", b"name: m\ntarget: left\n")
         draft = Version(
             model=MODEL, version=0, run_id=RUN, created_at=AT, task="binary", onnx=onnx, skops=skops, signature=nothing,
@@ -269,6 +270,16 @@ def decoded(body: bytes) -> Iterator[bytes]:
             yield json.dumps(
                 duckdb.sql(f"FROM read_parquet('{path}')").fetchall(), ensure_ascii=False, default=str
             ).encode()  # fmt: skip
+
+
+def sample(count: int) -> WindowSample:
+    """Return a sample of monitoring with that many test rows, of which one is the person's."""
+    names = HEADER.split(",")[:4]
+    reference = np.arange(count * len(names), dtype=np.float32).reshape(count, -1)
+    reference[1, 3] = float(INCOME)
+    scores = np.zeros((count, 2), dtype=np.float32)
+    texts = np.array([True, True, True, False])
+    return WindowSample(names, texts, reference, reference, scores, scores, scores[:, 0])
 
 
 def table(chosen: list[list[str]]) -> Columns:

@@ -71,7 +71,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     project = folder / "project"
     project.mkdir()
     shutil.copy(ROOT / "template.yaml", project)
-    for name in ("functions", "infra", "layers", "statemachines"):
+    for name in ("functions", "governance", "infra", "layers", "statemachines"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     yield Deployed(folder / "home", free_port(), project)
     place.down(home=folder / "home")

@@ -1,4 +1,4 @@
-"""One lifecycle, from the first upload to a rollback, told once for every place; what it leaves in the registry."""
+"""One lifecycle, from the first upload to an approval, told once for every place; what it leaves in the registry."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from tests.localstack.registry_content import Content, Place, content
 
 # a busy machine must not decide whether a version passes staging
 PIPELINE = "monitoring: {minimum_rows: 30}\nstaging: {p99_ms: 30000}\n"
-UPLOAD = "plums.csv"
+ASKING = PIPELINE + "approval: {required: true}\n"
+UPLOAD, PHOTO = "plums.csv", "photo.csv"
 NUMBERS = ("=weight (g)", "größe")
+KIND, PERSON, OF_PERSON = 'the "kind"', "Kornelkirsche-Øst", 3
 BATCH, BATCHES = 20, 2
 RUN_TIMEOUT = 400  # seconds; at LocalStack every function starts anew, which takes a busy machine long
 Command = Callable[..., None]
@@ -50,12 +52,43 @@ def live(model: ObservedModel, command: Command) -> None:
     command("monitor", model.name)  # announces that the model has degraded, which starts a run
     assert ended(model, 3).run.trigger.kind == "degraded"
 
-    bucket = model.cloud.outputs["DataBucket"]
-    model.client("s3").put_object(Bucket=bucket, Key=f"raw/{model.name}/photo.csv", Body=bytes(range(256)) * 40)
+    put(model, PHOTO, bytes(range(256)) * 40)
     assert ended(model, 4).state == "failed"
+    model.client("s3").delete_object(Bucket=model.cloud.outputs["DataBucket"], Key=f"raw/{model.name}/{PHOTO}")
 
     command("rollback", model.name, "--why", "too many complaints")
     wait_for_route(model, {1: 100})
+
+    be_asked(model, command)
+
+
+def be_asked(model: ObservedModel, command: Command) -> None:
+    """Make a version that a person has to approve, and approve it; then verify everything."""
+    model.put_pipeline(ASKING)
+    put(model, "asked.csv", with_a_person(rows(800, 4)).encode())
+    asked = ended(model, 5)
+    assert asked.state == "awaiting_approval" and asked.version
+    command("approve", f"{model.name}:{asked.version}", "--why", "looked at it")
+    wait_for_route(model, {asked.version: 100})
+    command("verify", model.name)
+
+
+def put(model: ObservedModel, file: str, body: bytes) -> None:
+    """Upload a file, which starts a run."""
+    bucket = model.cloud.outputs["DataBucket"]
+    model.client("s3").put_object(Bucket=bucket, Key=f"raw/{model.name}/{file}", Body=body)
+
+
+def with_a_person(text: str) -> str:
+    """Return rows of which the first OF_PERSON have a kind of plum that nobody else has."""
+    header, *lines = text.splitlines()
+    columns = next(csv.reader([header]))
+    table = list(csv.reader(lines))
+    for row in table[:OF_PERSON]:
+        row[columns.index(KIND)] = PERSON
+    written = io.StringIO()
+    csv.writer(written).writerows([columns, *table])
+    return written.getvalue()
 
 
 def wait_for_route(model: ObservedModel, weights: dict[int, int]) -> None:

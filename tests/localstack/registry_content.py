@@ -6,6 +6,7 @@ part is either kept as it is or replaced by the name of what it stands for.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -16,13 +17,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelcycle.policy.approvals import evidence_of
+from modelcycle.registry import Version
+from modelcycle.registry.chain import digest, entry_hash
+from modelcycle.signing.bundle import Bundle
+from modelcycle.signing.statement import Statement, root_digest
+
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00|Z| UTC)?")
-REQUEST_ID = re.compile(r"(?<=#)[0-9a-f]{32}$")
+REQUEST_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 DAY = re.compile(r"(?<=#)\d{4}-\d\d-\d\d$")
 PATTERNS = (
     # the time, and a hash that contains it
     (re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z-[0-9a-f]{8}(?=\.json)"), "<time>"),
     (TIME, "<time>"),
+    (REQUEST_ID, "<id>"),
 )
 MEMORY_ID = re.compile(rb"\b\d{13,16}\b")
 MEASURED = {
@@ -39,10 +47,12 @@ MEASURED = {
 MEASURED_SIGNALS = ("freshness", "latency", "errors", "memory", "cost", "estimated performance")
 """Kinds of signals whose figures are measurements; what they say is compared."""
 FIGURES = ("value", "low", "high", "expected", "effect", "p", "detail")
-RANDOM = ("prediction_id", "id", "expires", "request", "request_id")
-"""Keys whose values are drawn, or follow from the time."""
+RANDOM = ("prediction_id", "id", "expires", "request", "request_id", "sig", "hint", "sum", "until")
+"""Keys whose values are drawn, are of a key of the place, or follow from the time; `verify` checks each `sum`."""
+GOVERNED = "records"  # of an entry of the audit trail: the hash of each record as it was written then
 NO_ORDER = "prediction_id"
 """The rows of a list with this key are in the order of its values, which are drawn."""
+WHO = re.compile(r'"by": "[^"]*"')
 CHECKSUM = 12  # characters of a hash that are shown to people
 
 Json = Any
@@ -91,7 +101,12 @@ def content(records: list[dict[str, Any]], place: Place) -> Content:
         items[names.key(record["pk"], record["sk"])].append(
             names.value({name: value for name, value in record.items() if name not in ("pk", "sk")})
         )
-    return Content({key: sorted(values, key=json.dumps) for key, values in sorted(items.items())}, documents)
+    return Content({key: sorted(values, key=_order) for key, values in sorted(items.items())}, documents)
+
+
+def _order(value: Json) -> str:
+    """Return the place of a value among others of its key, whoever has decided it."""
+    return WHO.sub("", json.dumps(value, sort_keys=True))
 
 
 def differences(one: Content, other: Content) -> set[tuple[str, str, Json, Json]]:
@@ -145,7 +160,7 @@ class _Names:
             return self.text(pk)
         if sk.startswith("UPLOAD#"):
             sk = "#".join(sk.split("#")[:2])  # what identifies the write is another thing at each place
-        return REQUEST_ID.sub("<id>", DAY.sub("<day>", self.text(f"{pk} | {sk}")))
+        return DAY.sub("<day>", self.text(f"{pk} | {sk}"))
 
     def value(self, value: Json) -> Json:
         if isinstance(value, dict):
@@ -165,6 +180,11 @@ class _Names:
             return "<bytes>"  # the documents themselves are compared
         if key == "window_end":
             return "<day>"
+        if key == GOVERNED and "evidence_hash" in parent:
+            now = {self.text(name): self.text(sha) for name, sha in parent[key].items()}
+            return {name: sha if sha.startswith("<") else "<hash of an earlier one>" for name, sha in now.items()}
+        if key == "payload" and "payloadType" in parent:  # what a signature is of
+            return self.value(json.loads(base64.b64decode(parent[key])))
         if key == "objects" and isinstance(parent[key], int):
             return "<objects>"  # each Firehose writes captures in as many objects as it likes
         return self.value(parent[key])
@@ -232,7 +252,36 @@ def _names(records: list[dict[str, Any]], place: Place, bodies: dict[str, bytes]
         if sha not in hashes:
             hashes[sha] = f"<sha256 of {names.text(uri)}>"
             hashes[sha[:CHECKSUM]] = f"<start of the sha256 of {names.text(uri)}>"
+    hashes |= _hashes_of_the_trail(records, names) | _hashes_of_signatures(bodies, names)
     return _Names(_longest_first(named | hashes))
+
+
+def _hashes_of_the_trail(records: list[dict[str, Any]], names: _Names) -> dict[str, str]:
+    """Return what the hashes in a model's audit trail are of; each is of what it says at this place."""
+    found = {}
+    for record in records:
+        body, key = record["body"], names.key(record["pk"], record["sk"])
+        found[digest(body)] = f"<hash of {key}>"
+        if "evidence_hash" in body:
+            assert body["hash"] == entry_hash(body), key
+            assert body["evidence_hash"] == digest(body["evidence"] or {}), key
+            found[body["hash"]] = f"<hash of {key}>"
+            found[body["evidence_hash"]] = f"<hash of the evidence of {key}>"
+        if record["pk"].startswith("VERSION#") and record["sk"].startswith("VERSION#"):
+            found[evidence_of(Version.model_validate(body))] = f"<hash of what is approved with {key}>"
+    return found
+
+
+def _hashes_of_signatures(bodies: dict[str, bytes], names: _Names) -> dict[str, str]:
+    """Return what the hashes of signed statements are of: of the hashes of all files that they name."""
+    found = {}
+    for uri, body in bodies.items():
+        if uri.endswith(".sig"):
+            statement = Statement.model_validate_json(Bundle.model_validate_json(body).payload)
+            root = root_digest([one.digest for one in statement.predicate.resources])
+            assert statement.subject[0].digest == {"sha256": root}, uri
+            found[root] = f"<hash of what is signed in {names.text(uri)}>"
+    return found
 
 
 def _longest_first(named: dict[str, str]) -> list[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import subprocess
 import sys
@@ -70,6 +72,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
         run_modelcycle(home, port, "score", MODEL, "--data", str(data), "--out", str(folder / "scored.csv"))
         run_modelcycle(home, port, "monitor", MODEL)
         run_modelcycle(home, port, "rollback", MODEL, status=3)  # refused: there is no other version
+        # where nobody can be asked, nothing is erased and the look is kept: its functions can be called again
+        size = next(csv.DictReader(io.StringIO(CSV)))["größe"]
+        run_modelcycle(home, port, "erase", MODEL, "--subject", f"größe={size}", "--why", "asked", "--json", status=3)
         assert write_sam_files(home, folder / "files") is None
         yield Lived(home, port, data, folder / "files", predicted)
     finally:

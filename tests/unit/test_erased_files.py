@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from modelcycle.cells.canonical import canonical_sql, create_macros
 from modelcycle.engine import Engine, connect
 from modelcycle.erase import tables
-from modelcycle.erase.arrays import positions_of
+from modelcycle.erase.arrays import holds, positions_of
 from modelcycle.erase.graphs import without_texts
 from modelcycle.erase.many_texts import ManyBytes, ManyTexts
 from modelcycle.erase.subjects import Subjects, canonical, looks_alike, tells_apart
@@ -28,8 +28,9 @@ from modelcycle.erase.traces import ERASED, Traces
 from modelcycle.erase.work import Found
 from modelcycle.faults import BadData
 from modelcycle.model.columns import Columns
+from modelcycle.model.slices import Slices
 from modelcycle.spec.sources import Csv
-from tests.erased_model import graph
+from tests.erased_model import graph, sample
 
 NO_OPTIONS = Csv()
 
@@ -301,6 +302,17 @@ def test_a_number_beyond_single_precision_is_not_told_apart_by_a_typed_table() -
     assert positions_of(body, large, exactly=True) is None  # its neighbour would go too
     assert positions_of(body, large).tolist() == [0, 1]  # type: ignore[union-attr]
     assert positions_of(body, small, exactly=True).tolist() == [2]  # type: ignore[union-attr]
+
+
+def test_samples_of_monitoring_and_groups_of_rows_are_no_tables_of_columns() -> None:
+    """They name columns, but have no array for each; a sample is looked through for numbers of the subjects."""
+    subjects = Subjects.of([{"city": "Zwolle-Øst"}, {"income": "987654.37"}])
+    groups = Slices(["city"], [["Basel"]], np.zeros((1, 3), dtype=np.int8))
+    for body in (sample(4).to_bytes(), groups.to_bytes()):
+        assert positions_of(body, subjects) is None
+    traces = Traces(frozenset({"987654.37"}))
+    assert holds(sample(4).to_bytes(), traces, subjects)
+    assert not holds(groups.to_bytes(), traces, subjects)
 
 
 WORDS = st.text(st.sampled_from("ab .-é_"), min_size=1, max_size=6)

@@ -252,7 +252,15 @@ def sample() -> dict[str, Any]:
                 "Type": "AWS::Scheduler::Schedule",
                 "Properties": {
                     "ScheduleExpression": "rate(1 hour)", "FlexibleTimeWindow": {"Mode": "OFF"},
-                    "Target": {"Arn": "m", "RoleArn": "r", "Input": "{}", "RetryPolicy": {}},
+                    "Target": {"Arn": {"Ref": "M"}, "RoleArn": "r", "Input": "{}", "RetryPolicy": {}},
+                },
+            },
+            "M": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {}},
+            "Daily": {
+                "Type": "AWS::Scheduler::Schedule",
+                "Properties": {
+                    "ScheduleExpression": "cron(30 0 * * ? *)", "State": "ENABLED",
+                    "Target": {"Arn": {"Ref": "A"}, "RoleArn": "r", "Input": '{"kind": "seal"}', "RetryPolicy": {}},
                 },
             },
             "F": {
@@ -268,7 +276,7 @@ def sample() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_aliases_stand_on_latest_and_schedules_become_rules_without_input() -> None:
+def test_aliases_stand_on_latest_and_schedules_become_rules() -> None:
     template = sample()
     said = adapt(template, "s", partitions=True)
     resources = template["Resources"]
@@ -277,10 +285,16 @@ def test_aliases_stand_on_latest_and_schedules_become_rules_without_input() -> N
     assert resources["S"] == {
         "Type": "AWS::Events::Rule",
         "Properties": {
-            "ScheduleExpression": "rate(1 hour)", "Targets": [{"Id": "schedule", "Arn": "m", "RoleArn": "r"}]
+            "ScheduleExpression": "rate(1 hour)", "Targets": [{"Id": "schedule", "Arn": {"Ref": "M"}, "RoleArn": "r"}]
         },
     }  # fmt: skip
-    assert any("$LATEST" in line for line in said) and any(line.startswith("S:") for line in said)
+    daily = {"Id": "schedule", "Arn": {"Ref": "A"}, "RoleArn": "r", "Input": '{"kind": "seal"}'}
+    assert resources["Daily"]["Properties"] == {
+        "ScheduleExpression": "cron(30 0 * * ? *)", "State": "ENABLED", "Targets": [daily]
+    }  # fmt: skip
+    assert any("$LATEST" in line for line in said)
+    assert [line for line in said if line.endswith("without Input")] == [line for line in said if line.startswith("S:")]
+    assert any(line.startswith("Daily:") for line in said)
 
 
 def test_dashboards_and_saved_queries_are_left_out_and_told() -> None:

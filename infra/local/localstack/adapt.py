@@ -12,6 +12,7 @@ from infra.local.deployment.left_out import references
 
 Template = dict[str, Any]
 EXPRESSION = re.compile(r"!\{")
+STATE_MACHINE = "AWS::StepFunctions::StateMachine"
 UNSEEN = ("AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition")
 
 UNCHECKED = "unsigned requests to the API are answered: who predicts and who decides is not checked, nor recorded"
@@ -89,19 +90,26 @@ def _refer_to_functions(node: Any, functions: dict[str, Any]) -> Any:
 
 
 def _rules_for_schedules(template: Template) -> list[str]:
-    """Replace schedules by scheduled rules, which fire. They have no Input: with one they fail without a word."""
-    said = []
-    for name, resource in template["Resources"].items():
+    """Replace schedules by scheduled rules, which fire; those of state machines have no Input.
+
+    An execution is named by the `id` of the event, which an Input replaces: it would never start.
+    """
+    resources, said = template["Resources"], []
+    machines = {name for name, resource in resources.items() if resource["Type"] == STATE_MACHINE}
+    for name, resource in resources.items():
         if resource["Type"] != "AWS::Scheduler::Schedule":
             continue
         properties = resource["Properties"]
-        target = {key: properties["Target"][key] for key in ("Arn", "RoleArn") if key in properties["Target"]}
+        starts_machine = bool(machines & references(properties["Target"]["Arn"]))
+        kept = ("Arn", "RoleArn") if starts_machine else ("Arn", "RoleArn", "Input")
+        target = {key: properties["Target"][key] for key in kept if key in properties["Target"]}
         rule: dict[str, Any] = {"ScheduleExpression": properties["ScheduleExpression"]}
         if "State" in properties:
             rule["State"] = properties["State"]
         resource["Type"] = "AWS::Events::Rule"
         resource["Properties"] = {**rule, "Targets": [{"Id": "schedule", **target}]}
-        said.append(f"{name}: a scheduled rule instead of a schedule, which never fires there; without Input")
+        without = "; without Input" if starts_machine else ""
+        said.append(f"{name}: a scheduled rule instead of a schedule, which never fires there{without}")
     return said
 
 
@@ -116,7 +124,7 @@ def _untraced_machines(template: Template) -> list[str]:
     """Leave out the traces of state machines: CloudFormation drops the setting, and the API refuses it alone."""
     traced = 0
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::StepFunctions::StateMachine":
+        if resource["Type"] == STATE_MACHINE:
             traced += resource["Properties"].pop("TracingConfiguration", None) is not None
     return [f"{traced} state machines are not traced: there is no X-Ray"] if traced else []
 

@@ -16,10 +16,11 @@ from infra.local.deployment.properties import PROPERTIES
 Template = dict[str, Any]
 
 NEVER_UPDATED = frozenset({
-    "AWS::ApiGateway::ApiKey", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage", "AWS::ApiGateway::UsagePlanKey",
-    "AWS::CloudWatch::Alarm", "AWS::DynamoDB::Table", "AWS::Events::EventBus", "AWS::Events::Rule",
-    "AWS::IAM::ManagedPolicy", "AWS::KinesisFirehose::DeliveryStream", "AWS::Lambda::EventInvokeConfig",
-    "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::S3::BucketPolicy",
+    "AWS::ApiGateway::Account", "AWS::ApiGateway::ApiKey", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage",
+    "AWS::ApiGateway::UsagePlanKey", "AWS::CloudWatch::Alarm", "AWS::DynamoDB::Table", "AWS::Events::EventBus",
+    "AWS::Events::Rule", "AWS::IAM::ManagedPolicy", "AWS::KMS::Key", "AWS::KinesisFirehose::DeliveryStream",
+    "AWS::Lambda::Alias", "AWS::Lambda::EventInvokeConfig", "AWS::Logs::LogGroup", "AWS::Logs::LogStream",
+    "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy",
 })  # fmt: skip
 """Types of the template whose resource providers have no update."""
 SET_LATER = {(checked.resource_type, checked.name) for checked in PROPERTIES}

@@ -20,6 +20,7 @@ MAX_EXACT = 2**24  # whole numbers up to it have single precision of their own
 def positions_of(body: bytes, subjects: Subjects, *, exactly: bool = False) -> npt.NDArray[np.int64] | None:
     """Return the rows of a typed table in which a column identifies a subject; None if it has no such column.
 
+    Samples of monitoring and groups of rows have names too, but no array for each: they are no such tables.
     Numbers are compared in single precision, as the table holds them: of two ids that differ beyond it, both match.
 
     Parameters
@@ -27,7 +28,7 @@ def positions_of(body: bytes, subjects: Subjects, *, exactly: bool = False) -> n
     exactly : a column whose numbers are too large for single precision does not count
     """
     arrays = from_npz(body)
-    if "names" not in arrays:
+    if "names" not in arrays or not {"codes0", "values0"} & arrays.keys():
         return None
     names: list[str] = from_json_array(arrays["names"])
     matched: npt.NDArray[np.bool_] | None = None

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ STOP_TIMEOUT = 2.0  # seconds, as long as Lambda gives a process after SIGTERM
 MAX_LOG_BYTES = 1024 * 1024  # of one invocation
 
 _running: set[subprocess.Popen[bytes]] = set()
+_versions_of: Counter[Path] = Counter()  # how many versions of functions use an unpacked archive, by its place
+_archives_lock = threading.Lock()
 
 
 def end_processes() -> None:
@@ -94,19 +97,32 @@ class ProcessExecutor(RuntimeExecutor):
 
     @classmethod
     def prepare_version(cls, function_version: FunctionVersion) -> None:
-        """Unpack the function's archive."""
-        if function_version.config.code:
-            function_version.config.code.prepare_for_execution()
+        """Unpack the archive of a version that begins to be used."""
+        code = function_version.config.code
+        if code:
+            with _archives_lock:
+                _versions_of[code.get_unzipped_code_location()] += 1
+                code.prepare_for_execution()
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        """Delete the unpacked archive."""
-        if function_version.config.code:
-            function_version.config.code.destroy_cached()
+        """Delete the unpacked archive of a version that is no longer used, unless another version has the same one.
+
+        A change of a function's settings alone makes such a version, which starts before the earlier one is stopped.
+        """
+        code = function_version.config.code
+        if code:
+            place = code.get_unzipped_code_location()
+            with _archives_lock:
+                _versions_of[place] -= 1
+                if _versions_of[place] <= 0:
+                    del _versions_of[place]
+                    code.destroy_cached()
 
     def _start_process(self) -> None:
         self._end_process(0.0)
-        self.prepare_version(self.function_version)  # an update of the function deletes what was unpacked
+        with _archives_lock:
+            self.function_version.config.code.prepare_for_execution()
         code = Path(self.function_version.config.code.get_unzipped_code_location())
         bootstrap = code / "bootstrap"
         if not bootstrap.is_file():
