@@ -242,7 +242,7 @@ def test_groups_of_a_regression_are_measured() -> None:
         ("sensitive_columns: [sex]\nfairness: {demographic_parity: 80}", "less than or equal to 1"),
         ("sensitive_columns: [sex]\nfairness: {demografic_parity: 0.8}", "did you mean demographic_parity?"),
         ("sensitive_columns: [sex]\nfairness: {mitigate: magic}", "one of 'none', 'reweighing', 'thresholds'"),
-        ("sensitive_columns: [sex]\ntask: regression\nfairness: {demographic_parity: 0.8}", "measured only"),
+        ("sensitive_columns: [sex]\ntask: regression\nfairness: {demographic_parity: 0.8}", "is for classes"),
         ("sensitive_columns: [sex]\ntask: multiclass\nfairness: {mitigate: thresholds}", "binary task only"),
     ],
 )
