@@ -266,3 +266,5 @@ def test_the_value_of_a_rare_group_is_counted_and_never_named() -> None:
     told = f"{report.json} {report.notes} {verdict} {rates}"
     assert "Ada" not in told and "person" not in told
     assert f"{SEX}: not judged, since fewer than 50 test rows: rare enough (20) and 6 more" in report.notes
+    report, _ = reported(codes[:603] % 3 == 0, {SEX: texts(np.r_[np.repeat([0, 1], 300), [2] * 3])})
+    assert f"{SEX}: not judged, since fewer than 50 test rows: a group that is too small to be named" in report.notes

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from cli.screens.fairness import fairness_text
+from modelcycle.documents.outline import Table
+from modelcycle.documents.quality_facts import group_tables
 from modelcycle.faults import BadPipeline
 from modelcycle.measured.mean_disparities import mean_disparity
 from modelcycle.measured.units import Units
@@ -191,6 +194,20 @@ def test_the_screen_shows_differences_and_ratios_and_what_a_deviation_is() -> No
     shown = fairness_text(report.json)
     assert "mean absolute error" in shown and "difference" in shown and "ratio" in shown
     assert "one standard deviation of the target is 39,825" in shown
+
+
+def test_the_card_has_the_means_of_the_groups() -> None:
+    codes, target, _ = houses([3000, 3000])
+    report, _ = judged(target + 15 * codes, target, {REGION: texts(codes)})
+    made: Any = SimpleNamespace(
+        pipeline=SimpleNamespace(sensitive_columns=[REGION]), engineer_features=SimpleNamespace(proxies=[]),
+        report={"groups": {REGION: {"groups": {"g0": {"rows": 3000.0, "mean_error": 0.0}}}}, "fairness": report.json},
+    )  # fmt: skip
+    tables = [part for part in group_tables(made) if isinstance(part, Table)]
+    rows = {row[1]: row for row in tables[-1].rows}
+    assert set(rows) == {"mean prediction", "mean error", "mean absolute error"}
+    assert rows["mean error"][2:4] == ["g0: 0", "g1: 15"] and rows["mean error"][-1] == ""
+    assert rows["mean prediction"][-1].startswith("0.9")
 
 
 @pytest.mark.parametrize(

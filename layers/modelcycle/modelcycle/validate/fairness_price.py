@@ -12,7 +12,7 @@ from modelcycle.validate.compared import Compared, JudgedRows
 from modelcycle.validate.fairness_gates import fairness_gates
 from modelcycle.validate.fairness_report import fairness_report
 from modelcycle.validate.gates import Gate
-from modelcycle.validate.mean_gates import REMEDY
+from modelcycle.validate.mean_gates import NO_MITIGATION
 from modelcycle.validate.sensitive_groups import groupings
 
 AGAINST_CHAMPION = frozenset({"gates.better", "gates.margin", "gates.new_rows", "gates.slices", "gates.older_slices"})
@@ -65,4 +65,4 @@ def _broken(champion: Compared, rows: JudgedRows, settings: Fairness) -> str:
 
 
 def _without_remedy(sentence: str) -> str:
-    return sentence.partition("; `fairness.")[0].removesuffix(REMEDY)
+    return sentence.partition("; `fairness.")[0].partition(NO_MITIGATION)[0]

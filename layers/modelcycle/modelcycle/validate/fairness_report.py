@@ -245,7 +245,8 @@ def _small(groupings: Sequence[Grouping], units: Units, minimum: int) -> Iterato
         known = [group for group in few if sizes[group] >= MIN_NAMED_ROWS][:MAX_NAMED]
         named = [f"{grouping.names[group][:MAX_NAME_CHARACTERS]} ({sizes[group]:,})" for group in known]
         left = len(few) - len(named)
-        more = f" and {left:,} more" if named else f"{left:,} group{'s' if left > 1 else ''}"
+        alone = f"{left:,} groups that are" if left > 1 else "a group that is"
+        more = f" and {left:,} more" if named else f"{alone} too small to be named"
         yield (
             f"{grouping.title[:MAX_NAME_CHARACTERS]}: not judged, since fewer than {minimum} test rows:"
             f" {', '.join(named)}{more if left else ''}"

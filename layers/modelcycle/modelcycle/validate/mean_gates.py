@@ -20,10 +20,12 @@ from modelcycle.validate.limit_outcomes import (
 from modelcycle.validate.mean_gaps import MEASURE_NAMES, ComparedMeans, Measure
 from modelcycle.validate.sensitive_groups import Grouping
 
-REMEDY = (
-    "; there is no mitigation for numbers: leave out the proxies that `engineer features` names, or collect more rows"
-    " of these groups"
-)
+NO_MITIGATION = "; there is no mitigation for numbers: "
+REMEDIES: dict[Measure, str] = {
+    "mean_prediction": "leave out the proxies that `engineer features` names",
+    "mean_error": "add columns that explain the difference, or set `features.use_sensitive` where the law allows it",
+    "mae": "add rows of the group with the larger errors, or columns that explain them",
+}
 Kind = Literal["difference", "ratio"]
 
 
@@ -46,8 +48,10 @@ def mean_gates(
 ) -> Iterator[FairnessVerdict]:
     """Yield the gates of each limit on numbers, by the intervals of what was measured (see `fairness_gates`)."""
     for limit in LIMITS:
-        yield verdict_of(limit.name, list(_of_pairs(limit, settings, compared, groupings)), settings, REMEDY)
-    yield verdict_of("group_mae", list(_of_groups(settings, compared, groupings)), settings, REMEDY)
+        judged = list(_of_pairs(limit, settings, compared, groupings))
+        yield verdict_of(limit.name, judged, settings, NO_MITIGATION + REMEDIES[limit.measure])
+    judged = list(_of_groups(settings, compared, groupings))
+    yield verdict_of("group_mae", judged, settings, NO_MITIGATION + REMEDIES["mae"])
 
 
 def _of_pairs(
