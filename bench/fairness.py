@@ -1,8 +1,11 @@
-"""Count wrong refusals by a limit of fairness: python -m bench.fairness [--tables N]
+"""Count wrong refusals by limits of fairness: python -m bench.fairness [--tables N]
 
 Tables of groups with known selection rates are drawn, and held against `demographic_parity: 0.8` in three ways: by the
 ratio of the lowest to the highest rate as it is; by the upper end of a percentile bootstrap of that ratio; and as
-`validate` does it. Also whether the interval of each holds the true ratio. Seeds are fixed.
+`validate` does it. Also whether the interval of each holds the true ratio.
+
+Then numbers: tables of groups whose errors are normal, or lognormal to both sides, are held against limits at the true
+difference of mean errors, ratio of mean absolute errors, and highest of these. Seeds are fixed.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.measured.disparities import disparities
+from modelcycle.measured.mean_disparities import mean_disparity
 from modelcycle.measured.units import Units
 
 LIMIT = 0.8
@@ -76,8 +80,77 @@ def count(case: Case, tables: int) -> Counted:
     return Counted(*np.mean(found, axis=0).tolist())
 
 
+class Errors(NamedTuple):
+    """Groups by their rows, mean errors, scales of their errors, and whether these have heavy tails."""
+
+    name: str
+    rows: list[int]
+    shifts: list[float]
+    scales: list[float]
+    heavy: bool
+
+
+ERRORS = [
+    Errors("2 of 500 rows", [500] * 2, [0.0] * 2, [1.0] * 2, False),
+    Errors("10 of 60 rows", [60] * 10, [0.0] * 10, [1.0] * 10, False),
+    Errors("10 of 60 rows, heavy tails", [60] * 10, [0.0] * 10, [1.0] * 10, True),
+    Errors("60 and 3,000 rows, heavy tails", [60, 3000], [0.0] * 2, [1.0] * 2, True),
+    Errors("2 of 1,000 rows, far apart", [1000] * 2, [0.0, 0.5], [1.0, 1.5], False),
+]
+
+
+class CountedErrors(NamedTuple):
+    """Shares of tables: refused at a limit that the groups keep exactly, by the figure and by `validate`, for the
+    difference of mean errors, the ratio of mean absolute errors and the highest of these; and whether the intervals
+    hold the truth."""
+
+    figure: tuple[float, float, float]
+    ours: tuple[float, float, float]
+    covers: tuple[float, float, float]
+
+
+def count_errors(case: Errors, tables: int) -> CountedErrors:
+    """Draw tables of one case and count.
+
+    Examples
+    --------
+    >>> equal = count_errors(ERRORS[1], 10)
+    >>> equal.ours[0] < 0.2 < equal.figure[0]
+    True
+    """
+    random = np.random.default_rng(0)
+    groups = list(range(len(case.rows)))
+    codes = np.repeat(groups, case.rows)
+    many = _drawn(case, np.repeat(groups, 400_000), random)
+    absolute = [float(np.abs(part).mean()) for part in np.split(many, len(groups))]
+    truth = max(case.shifts) - min(case.shifts), min(absolute) / max(absolute), max(absolute)
+    found = []
+    for _ in range(tables):
+        errors = _drawn(case, codes, random)
+        signed, sizes = (mean_disparity(v, codes, groups, Units(len(codes)), 50) for v in (errors, np.abs(errors)))
+        assert signed is not None and sizes is not None and sizes.ratio is not None and sizes.highest is not None
+        values = signed.difference.extreme, sizes.ratio.extreme, sizes.highest
+        signs = 1, -1, 1  # a ratio is refused below its limit
+        found.append(
+            [[sign * (part.value - limit) > 1e-12 for part, limit, sign in zip(values, truth, signs, strict=True)],
+             [sign * (part.interval[0 if sign > 0 else 1] - limit) > 1e-12
+              for part, limit, sign in zip(values, truth, signs, strict=True)],
+             [part.interval[0] <= limit <= part.interval[1] for part, limit in zip(values, truth, strict=True)]]
+        )  # fmt: skip
+    means = np.mean(found, axis=0)
+    figure, ours, covers = ((float(a), float(b), float(c)) for a, b, c in means)
+    return CountedErrors(figure, ours, covers)
+
+
+def _drawn(case: Errors, codes: Array, random: np.random.Generator) -> Array:
+    errors: Array = random.normal(size=len(codes))
+    if case.heavy:
+        errors = np.sign(errors) * random.lognormal(0, 1, len(codes))
+    return errors * np.array(case.scales)[codes] + np.array(case.shifts)[codes]
+
+
 def main() -> None:
-    """Print a line for each case."""
+    """Print a line for each case, of classes and of numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=int, default=300)
     tables = parser.parse_args().tables
@@ -88,6 +161,13 @@ def main() -> None:
             f"{case.name:34} {min(case.rates) / max(case.rates):5.2f} {counted.figure:8.1%} {counted.percentile:11.1%}"
             f" {counted.ours:6.1%} {counted.percentile_covers:8.1%} {counted.ours_covers:6.1%}"
         )
+    print(
+        f"\n{'errors of groups':34} {'refused at the true value by the figure, by ours, covered: mean error'}", end=""
+    )
+    print("; ratio of mean absolute errors; the highest")
+    for errors in ERRORS:
+        said = count_errors(errors, tables)
+        print(f"{errors.name:34}" + "".join(f" {x:8.1%} {y:6.1%} {z:6.1%};" for x, y, z in zip(*said, strict=True)))
 
 
 if __name__ == "__main__":

@@ -85,12 +85,17 @@ def _means(gaps: Mapping[str, Any]) -> str:
         [
             clip(title, MAX_CELL), MEANS.get(name, name), f"{clip(gap['low_group'], MAX_CELL)}: {figure(gap['low'])}",
             f"{clip(gap['high_group'], MAX_CELL)}: {figure(gap['high'])}", figure(gap["value"]),
-            _interval(gap["interval"]),
+            _interval(gap["interval"]), *_ratio(gap.get("ratio")),
         ]
         for title, measures in gaps.items()
         for name, gap in measures.items()
     ]  # fmt: skip
-    return table(["apart", "", "lowest", "highest", "difference", "95 % interval"], rows) if rows else ""
+    head = ["apart", "", "lowest", "highest", "difference", "95 % interval", "ratio", "95 % interval"]
+    return table(head, rows) if rows else ""
+
+
+def _ratio(ratio: Mapping[str, Any] | None) -> list[str]:
+    return ["", ""] if ratio is None else [figure(ratio["value"]), _interval(ratio["interval"])]
 
 
 def _interval(interval: Any) -> str:

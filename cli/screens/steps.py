@@ -192,12 +192,17 @@ def _validate(results: Results) -> Figures:
 
 
 def _fairness(validated: messages.Validated) -> list[str]:
-    """Return how far the selection rates of the sensitive groups are apart."""
-    names = [f"fairness.selection_rate.{part}" for part in ("ratio", "ratio_low", "ratio_high")]
-    if not all(name in validated.figures for name in names):
-        return []
-    value, low, high = (figure(validated.figures[name]) for name in names)
-    return [f"lowest ratio of the groups' selection rates {value} ({low} to {high})"]
+    """Return how far the sensitive groups are apart: in selection rates, or of numbers in mean errors."""
+    found = []
+    for name, told in (
+        ("selection_rate.ratio", "lowest ratio of the groups' selection rates"),
+        ("mean_error.difference", "largest difference of the groups' mean errors"),
+    ):
+        names = [f"fairness.{name}{end}" for end in ("", "_low", "_high")]
+        if all(one in validated.figures for one in names):
+            value, low, high = (figure(validated.figures[one]) for one in names)
+            found.append(f"{told} {value} ({low} to {high})")
+    return found
 
 
 def _decided(validated: messages.Validated, decide: dict[str, Any]) -> list[str]:

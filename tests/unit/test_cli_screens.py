@@ -228,6 +228,13 @@ def test_the_verdict_shows_how_far_groups_are_apart_and_what_was_not_judged() ->
     assert sentences[-1] == "race: not judged"
 
 
+def test_a_regression_tells_how_far_the_mean_errors_of_the_groups_are_apart() -> None:
+    names = [f"fairness.mean_error.{part}" for part in ("difference", "difference_low", "difference_high")]
+    measured = RESULTS["validate"].model_copy(update={"figures": dict(zip(names, (12.4, 3.0, 21.6), strict=True))})
+    parts, _ = steps.figures(step("validate", validate=measured.wire()))
+    assert parts[-1] == "largest difference of the groups' mean errors 12.400 (3.000 to 21.600)"
+
+
 def test_proxies_are_told_the_clearest_first_and_counted() -> None:
     proxies = [m.LeftOut(column=f"c{n}", why="tells sex = f (area under the ROC curve 0.80)") for n in range(5)]
     features = RESULTS["engineer_features"].model_copy(update={"proxies": proxies})

@@ -242,7 +242,7 @@ def test_groups_of_a_regression_are_measured() -> None:
         ("sensitive_columns: [sex]\nfairness: {demographic_parity: 80}", "less than or equal to 1"),
         ("sensitive_columns: [sex]\nfairness: {demografic_parity: 0.8}", "did you mean demographic_parity?"),
         ("sensitive_columns: [sex]\nfairness: {mitigate: magic}", "one of 'none', 'reweighing', 'thresholds'"),
-        ("sensitive_columns: [sex]\ntask: regression\nfairness: {demographic_parity: 0.8}", "measured only"),
+        ("sensitive_columns: [sex]\ntask: regression\nfairness: {demographic_parity: 0.8}", "is for classes"),
         ("sensitive_columns: [sex]\ntask: multiclass\nfairness: {mitigate: thresholds}", "binary task only"),
     ],
 )
@@ -266,3 +266,5 @@ def test_the_value_of_a_rare_group_is_counted_and_never_named() -> None:
     told = f"{report.json} {report.notes} {verdict} {rates}"
     assert "Ada" not in told and "person" not in told
     assert f"{SEX}: not judged, since fewer than 50 test rows: rare enough (20) and 6 more" in report.notes
+    report, _ = reported(codes[:603] % 3 == 0, {SEX: texts(np.r_[np.repeat([0, 1], 300), [2] * 3])})
+    assert f"{SEX}: not judged, since fewer than 50 test rows: a group that is too small to be named" in report.notes

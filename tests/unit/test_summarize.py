@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import pytest
 
 from infra.local.deployment.translate import read_template
 from modelcycle.compact import compact
-from modelcycle.messages import CompactRequest, Summarized, SummarizeRequest, artifacts_in
+from modelcycle.messages import CompactRequest, GroupThresholds, Summarized, SummarizeRequest, artifacts_in
+from modelcycle.messages.group_thresholds import GroupThreshold
 from modelcycle.model.fields import Field
 from modelcycle.model.scoring import Scores
 from modelcycle.model.signature import Signature
@@ -274,6 +275,46 @@ def test_a_sample_holds_rows_of_both_sides_with_levels_that_they_share(live: Liv
     x = np.sort(sample.live[:, sample.names.index("x")])
     assert np.allclose(x, np.sort([instance(row)["x"] for row in ids]))
     assert live.look() == live.seen(), "equal captures give equal artifacts"
+
+
+def test_a_sample_holds_the_groups_of_both_sides_where_requests_hold_them(live: Live) -> None:
+    live.capture(*(captured(row) for row in range(300)))
+    window = live.seen().windows[0]
+    assert window.sample and WindowSample.from_bytes(live.place.artifacts.read(window.sample)).live_groups is None
+    live.capture(*(captured(row, sex=["f", "m", None, "d"][row % 4]) for row in range(300)))
+    window = live.seen().windows[0]
+    assert window.sample
+    sample = WindowSample.from_bytes(live.place.artifacts.read(window.sample))
+    assert sample.live_groups is not None and sample.reference_groups is not None and sample.live_selected is None
+    (names,) = sample.live_groups.groups
+    assert sample.reference_groups.groups == [names] and names == ["d", "f", "m", "(missing)"]
+    assert np.bincount(sample.live_groups.codes[0]).tolist() == [75, 75, 75, 75]
+    in_reference = np.bincount(sample.reference_groups.codes[0], minlength=4)
+    assert in_reference[0] == in_reference[3] == 0 and in_reference[2] > 1.5 * in_reference[1] > 0
+
+
+def test_what_was_answered_is_in_the_sample_where_groups_have_thresholds(trained: tuple[Place, Version]) -> None:
+    store, version = trained[0].artifacts, trained[1]
+    assert version.reference is not None
+    signature = Signature.model_validate_json(store.read(version.signature))
+    groups = GroupThresholds(columns=["sex"], groups=[GroupThreshold(values=["f"], threshold=0.1)])
+    stored = store.put("m/by-group.json", signature.model_copy(update={"groups": groups}).model_dump_json().encode())
+    scores = Scores.from_bytes(store.read(version.reference.scores))
+    cutoffs = np.where(np.arange(len(scores.scores)) % 2, 0.1, 0.9).astype(np.float32)
+    by_group = store.put("m/by-group.npz", replace(scores, cutoffs=cutoffs).to_bytes())
+    live = go_live(
+        trained, signature=stored, reference=version.reference.model_copy(update={"scores": by_group}),
+    )  # fmt: skip
+    live.capture(*(captured(row, sex="f") | {"prediction": "pq"[row % 3 == 0]} for row in range(300)))
+    window = live.seen().windows[0]
+    assert window.sample
+    sample = WindowSample.from_bytes(store.read(window.sample))
+    assert sample.live_selected is not None and sample.reference_selected is not None
+    assert sample.live_selected.dtype == bool and int(sample.live_selected.sum()) == 100
+    expected = scores.scores[:, 1] >= cutoffs
+    assert int(sample.reference_selected.sum()) == int(expected.sum()) and len(sample.reference_selected) == len(
+        expected
+    )
 
 
 def test_an_old_version_is_compared_with_the_profile_of_its_training_rows(trained: tuple[Place, Version]) -> None:

@@ -8,6 +8,7 @@ from modelcycle.documents.made import Made
 from modelcycle.documents.outline import Missing, Part, Table, escaped, number
 
 MAX_SLICES = 10
+MEANS = {"mean_prediction": "mean prediction", "mean_error": "mean error", "mae": "mean absolute error"}
 TO_COMPARE_GROUPS = "name the columns in `sensitive_columns` of the pipeline file; they are not features"
 
 
@@ -101,8 +102,23 @@ def _disparities(made: Made) -> list[Part]:
     ]  # fmt: skip
     head = ["groups by", "rate", "lowest", "highest", "ratio", "difference"]
     table: list[Part] = [f"how far apart, with {fairness['level']:.0%} intervals:", Table(head, rows)] if rows else []
+    table += _means_apart(fairness)
     proxies = [f"{escaped(proxy.column)}: {escaped(proxy.why)}" for proxy in made.engineer_features.proxies]
     return [*table, *(escaped(note) for note in fairness.get("notes", [])), *proxies]
+
+
+def _means_apart(fairness: dict[str, Any]) -> list[Part]:
+    """Return how far the means of the groups of a regression are apart."""
+    rows = [
+        [
+            escaped(title), MEANS.get(name, name), f"{escaped(gap['low_group'])}: {number(gap['low'])}",
+            f"{escaped(gap['high_group'])}: {number(gap['high'])}", _with_interval(gap),
+            _with_interval(gap["ratio"]) if "ratio" in gap else "",
+        ]
+        for title, measures in (fairness.get("gaps") or {}).items() for name, gap in measures.items()
+    ]  # fmt: skip
+    head = ["groups by", "mean", "lowest", "highest", "difference", "ratio"]
+    return [f"how far apart, with {fairness['level']:.0%} intervals:", Table(head, rows)] if rows else []
 
 
 def _with_interval(gap: dict[str, Any]) -> str:

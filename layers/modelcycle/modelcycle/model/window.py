@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelcycle.cells.reading import ColumnType
 from modelcycle.messages import WindowKind
 from modelcycle.model.npz import from_json_array, from_npz, json_array, to_npz_quickly
+from modelcycle.model.slices import Slices
 from modelcycle.spec import Task
 
 MAX_REFERENCE_ROWS = 100_000
@@ -133,6 +135,10 @@ class WindowSample:
     reference, live : float32 (rows, columns), NaN for a missing value
     reference_scores, live_scores : float32 (rows, k), as in `model.scoring`
     target : float32 (rows,), the reference's classes by code, or numbers
+    reference_groups, live_groups : each row's group by sensitive column, by the same groups; without a column where
+        requests hold none
+    reference_selected, live_selected : bool (rows,), whether the positive class was predicted; None unless groups have
+        thresholds of their own
     """
 
     names: list[str]
@@ -142,16 +148,27 @@ class WindowSample:
     reference_scores: npt.NDArray[np.float32]
     live_scores: npt.NDArray[np.float32]
     target: npt.NDArray[np.float32]
+    reference_groups: Slices | None = None
+    live_groups: Slices | None = None
+    reference_selected: npt.NDArray[np.bool_] | None = None
+    live_selected: npt.NDArray[np.bool_] | None = None
 
     def to_bytes(self) -> bytes:
         """Return an npz file; equal samples give equal bytes."""
+        groups = {"reference_groups": self.reference_groups, "live_groups": self.live_groups}
+        selected = {"reference_selected": self.reference_selected, "live_selected": self.live_selected}
         return to_npz_quickly(
             names=json_array(self.names), texts=self.texts, reference=self.reference, live=self.live,
             reference_scores=self.reference_scores, live_scores=self.live_scores, target=self.target,
+            **{name: np.frombuffer(one.to_bytes(), dtype=np.uint8) for name, one in groups.items() if one is not None},
+            **{name: one for name, one in selected.items() if one is not None},
         )  # fmt: skip
 
     @staticmethod
     def from_bytes(body: bytes) -> WindowSample:
         """Return the sample in an npz file of `to_bytes`."""
-        stored = from_npz(body)
+        stored: dict[str, Any] = from_npz(body)
+        for name in ("reference_groups", "live_groups"):
+            if name in stored:
+                stored[name] = Slices.from_bytes(stored[name].tobytes())
         return WindowSample(names=from_json_array(stored.pop("names")), **stored)

@@ -16,6 +16,7 @@ from modelcycle.model.reference import read_judged
 from modelcycle.model.signature import Signature
 from modelcycle.model.window import WindowSample, WindowSummary
 from modelcycle.monitor.estimate.estimate import estimate, estimate_signal
+from modelcycle.monitor.estimate.predicted_groups import predicted_group_signals
 from modelcycle.monitor.inputs.cause import broken_columns
 from modelcycle.monitor.inputs.inputs import input_signals
 from modelcycle.monitor.performance.audit import estimate_error, estimates_by_day, widened
@@ -31,7 +32,7 @@ from modelcycle.registry import Version
 from modelcycle.spec import Monitoring, Pipeline, parse
 from modelcycle.store import Store
 
-ONE_THRESHOLD = "the estimate without outcomes uses one threshold for all: it does not know the groups of its rows"
+ONE_THRESHOLD = "the estimate without outcomes uses one threshold for all: the thresholds of the test rows are not kept"
 FAMILIES = 3  # inputs, the estimate, and outcomes share `monitoring.false_alarms` of a window equally
 
 
@@ -89,7 +90,7 @@ def judge_look(
         labelled, expected.metrics, expected.interval, version=version.version, task=version.task,
         metric=version.metric, threshold=subject.signature.threshold, window=window.window, limits=limits,
         of_window_only=window.kind == "hour", reference=subject.reference, measured=days,
-        estimates=estimates_by_day(own),
+        estimates=estimates_by_day(own), fairness=subject.pipeline.fairness,
     )  # fmt: skip
     changed, since = _concept_drift(version, window, labelled, limits)
     rows = performance.judged.now if performance.judged else np.zeros(0, dtype=np.int64)
@@ -104,14 +105,19 @@ def judge_look(
         performance.days, version.version,
     )  # fmt: skip
     signals += [*performance.signals, changed]
-    signals.append(estimate_signal(estimated, expected.metrics, expected.interval, version.metric, limits, error))
+    by_group = sample is not None and sample.live_groups is not None
+    # the estimate and the groups, neither of which needs outcomes, share the part of a family
+    halved = limits.model_copy(update={"false_alarms": limits.false_alarms / (2 if by_group else 1)})
+    signals.append(estimate_signal(estimated, expected.metrics, expected.interval, version.metric, halved, error))
+    signals += predicted_group_signals(sample, version.task, subject.signature.threshold, halved.false_alarms)
     signals += resource_signals(took, version.version, before.of(version.version) if before else None, subject.pipeline)
     columns = sum(column.reads for column in summary.columns)
     judged = judge_window(signals, broken, window.rows, columns, limits, version.metric)
     of_window = performance.judged is not None and performance.judged.of_window
     measured = _headline(performance.signals, version.metric) if of_window else None
-    by_group = [ONE_THRESHOLD] if subject.signature.groups and estimated else []
-    notes = [*notes, *summary.notes, *performance.notes, *took.notes, *filter(None, [expected.note]), *by_group]
+    unknown = subject.signature.groups is not None and sample is not None and sample.live_selected is None
+    common = [ONE_THRESHOLD] if unknown and estimated else []
+    notes = [*notes, *summary.notes, *performance.notes, *took.notes, *filter(None, [expected.note]), *common]
     report = MonitoringReport(
         model=version.model, version=version.version, kind=window.kind, window=window.window, rows=window.rows,
         state=judged.state, why=judged.why, signals=signals, broken=broken, estimated=estimated,

@@ -47,11 +47,16 @@ FIXED = {
 
 OF_THE_MODEL = ("metrics", "baseline", "champion")
 RATES = ("selection_rate", "tpr", "fpr", "precision")  # by sensitive group, of classes
-MEANS = ("mean_prediction", "mean_error", "mae")  # of numbers
-_OF_A_COLUMN = re.compile(
-    rf"fairness\.(?:(?:{'|'.join(RATES)})\.(?:ratio|difference)|(?:{'|'.join(MEANS)})\.difference)(?:_low|_high)?:.+",
-    re.DOTALL,  # the name of a column may hold anything
+OF_RATES = ("ratio", "difference")
+MEANS = {
+    "mean_prediction": ("ratio", "difference"), "mean_error": ("difference",),
+    "mae": ("ratio", "difference", "highest"),
+}  # fmt: skip
+"""Of numbers, with the kinds of figures that each has."""
+_OF_GROUPS = "|".join(
+    rf"{measure}\.(?:{'|'.join(kinds)})" for measure, kinds in (dict.fromkeys(RATES, OF_RATES) | MEANS).items()
 )
+_OF_A_COLUMN = re.compile(rf"fairness\.(?:{_OF_GROUPS})(?:_low|_high)?:.+", re.DOTALL)  # a column's name: anything
 
 EVIDENCE = {
     "card": "the model card",
@@ -68,6 +73,7 @@ EVIDENCE = {
 """What `required_evidence` may name, besides figures."""
 
 
+KINDS = {"ratio": "lowest by highest", "difference": "highest less lowest", "highest": "that of the worst group"}
 ENDS = {"": "", "_low": ", lower end of its interval", "_high": ", upper end of its interval"}
 
 
@@ -96,15 +102,15 @@ def known_figures() -> dict[str, str]:
     """Return every figure with a name that does not depend on the data, and what it is."""
     metrics = sorted({metric for of_task in METRICS.values() for metric in of_task})
     of_models = {f"{who}.{metric}": _OF[who].format(metric) for who in OF_THE_MODEL for metric in metrics}
-    kinds = {"ratio": "lowest by highest", "difference": "highest less lowest"}
     of_groups = {
-        f"fairness.{measure}.{kind}{end}": f"{measure.replace('_', ' ')} by sensitive group: {kinds[kind]}{ENDS[end]}"
-        for measure in (*RATES, *MEANS)
+        f"fairness.{measure}.{kind}{end}": f"{measure.replace('_', ' ')} by sensitive group: {KINDS[kind]}{ENDS[end]}"
+        for measure, kinds in (dict.fromkeys(RATES, OF_RATES) | MEANS).items()
         for kind in kinds
         for end in ENDS
-        if measure in RATES or kind == "difference"
     }
-    of_groups |= {f"fairness.equalized_odds.{kind}": f"the worse one of tpr and fpr: {kinds[kind]}" for kind in kinds}
+    of_groups |= {
+        f"fairness.equalized_odds.{kind}": f"the worse one of tpr and fpr: {KINDS[kind]}" for kind in OF_RATES
+    }
     return FIXED | of_models | of_groups
 
 

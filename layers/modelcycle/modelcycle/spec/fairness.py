@@ -13,22 +13,52 @@ from modelcycle.spec.section import ColumnName, Section
 Mitigation = Literal["none", "reweighing", "thresholds"]
 
 
+OF_CLASSES = ("demographic_parity", "equalized_odds")
+OF_NUMBERS = ("mean_prediction_difference", "mean_prediction_ratio", "mean_error_difference", "mae_ratio", "group_mae")
+"""Limits by the task that has them."""
+
+
 class FairnessLimits(Section):
     """How far two groups may be apart; None: measured, but not judged."""
 
     demographic_parity: float | None = Field(
         None, gt=0, le=1,
-        description="lowest ratio of the selection rates of two groups, such as 0.8 (the four-fifths rule)",
+        description="classes: lowest ratio of the selection rates of two groups, such as 0.8 (the four-fifths rule)",
     )  # fmt: skip
     equalized_odds: float | None = Field(
         None, ge=0, lt=1,
-        description="largest difference of two groups in true positive rate and in false positive rate, such as 0.1",
+        description="classes: largest difference of two groups in true positive rate and in false positive rate, such"
+        " as 0.1",
     )  # fmt: skip
+    mean_prediction_difference: float | None = Field(
+        None, gt=0, description="numbers: largest difference of two groups' mean predictions, in the target's unit"
+    )
+    mean_prediction_ratio: float | None = Field(
+        None, gt=0, le=1,
+        description="numbers: lowest ratio of two groups' mean predictions, such as 0.8; for targets above zero",
+    )  # fmt: skip
+    mean_error_difference: float | None = Field(
+        None, gt=0,
+        description="numbers: largest difference of two groups' mean errors (prediction less truth), in the target's"
+        " unit: one group is not overestimated beside another",
+    )  # fmt: skip
+    mae_ratio: float | None = Field(
+        None, gt=0, le=1, description="numbers: lowest ratio of two groups' mean absolute errors, such as 0.8"
+    )
+    group_mae: float | None = Field(
+        None, gt=0, description="numbers: highest mean absolute error of any group, in the target's unit"
+    )
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits that are set, by name."""
+        found = {name: getattr(self, name) for name in (*OF_CLASSES, *OF_NUMBERS)}
+        return {name: value for name, value in found.items() if value is not None}
 
     @property
     def any(self) -> bool:
         """Whether one of the limits is set."""
-        return self.demographic_parity is not None or self.equalized_odds is not None
+        return bool(self.limits)
 
 
 class Fairness(FairnessLimits):
@@ -65,16 +95,32 @@ class Fairness(FairnessLimits):
         ------
         BadPipeline : limits or a mitigation that the task does not have
         """
-        if task == "regression" and (self.judges or self.mitigate != "none"):
-            raise BadPipeline(
-                "fairness judges rates of predicted classes, and the target makes this a regression", "fairness",
-                "remove the section; the groups are measured in any case",
-            )  # fmt: skip
+        path, sentence = self.misfit(task) or ((), "")
+        if path:
+            raise BadPipeline(sentence, ".".join(path), "remove the key; the groups are measured in any case")
         if task == "multiclass" and self.mitigate == "thresholds":
             raise BadPipeline(
                 "mitigate: thresholds is for two classes, and the target has more", "fairness.mitigate",
                 "write `mitigate: reweighing`",
             )  # fmt: skip
+
+    def misfit(self, task: Task) -> tuple[tuple[str, ...], str] | None:
+        """Return the path to the first key that is for another kind of target, and the sentence about it.
+
+        >>> Fairness(mae_ratio=0.8).misfit("binary")
+        (('fairness', 'mae_ratio'), 'mae_ratio is for numbers, and this task is binary: it has demographic_parity, \
+equalized_odds')
+        """
+        known, of_others = (OF_NUMBERS, "classes") if task == "regression" else (OF_CLASSES, "numbers")
+        for path, limits in ((), self), *((("columns", name), own) for name, own in self.columns.items()):
+            for name in limits.limits:
+                if name not in known:
+                    told = f"{name} is for {of_others}, and this task is {task}: it has {', '.join(known)}"
+                    return ("fairness", *path, name), told
+        if task == "regression" and self.mitigate != "none":
+            told = f"mitigate: {self.mitigate} is for classes; there is no mitigation for numbers"
+            return ("fairness", "mitigate"), told
+        return None
 
     def limits_of(self, columns: list[str]) -> FairnessLimits:
         """Return the limits of a sensitive column, or of two of them together."""

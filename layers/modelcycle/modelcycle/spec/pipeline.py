@@ -281,7 +281,7 @@ class Pipeline(Section):
     @model_validator(mode="after")
     def _fairness_names_sensitive_columns(self) -> Pipeline:
         fairness = self.fairness
-        asked = "mitigate" if fairness.mitigate != "none" else "demographic_parity"
+        asked = "mitigate" if fairness.mitigate != "none" else next(iter(fairness.limits), "columns")
         if not self.sensitive_columns and (fairness.mitigate != "none" or fairness.judges):
             message = "fairness is about groups: list the columns that tell them under sensitive_columns"
             raise _cross_field_error(("fairness", asked), message)
@@ -290,11 +290,9 @@ class Pipeline(Section):
                 listed = ", ".join(self.sensitive_columns)
                 message = f"fairness.columns: {name!r} is not one of sensitive_columns ({listed})"
                 raise _cross_field_error(("fairness", "columns", name), message)
-        if self.task == "regression" and fairness.judges:
-            message = "fairness judges rates of predicted classes; the groups of a regression are measured only"
-            raise _cross_field_error(("fairness",), message)
-        if self.task == "regression" and fairness.mitigate != "none":
-            raise _cross_field_error(("fairness", "mitigate"), "mitigate is for classes; this task has none")
+        misfit = None if self.task == "auto" else fairness.misfit(self.task)
+        if misfit:
+            raise _cross_field_error(*misfit)
         if self.task == "multiclass" and fairness.mitigate == "thresholds":
             message = "mitigate: thresholds is for a binary task only; write `reweighing`"
             raise _cross_field_error(("fairness", "mitigate"), message)

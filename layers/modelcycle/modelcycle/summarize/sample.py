@@ -9,10 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from modelcycle.cells.column import Column
 from modelcycle.engine import batches
 from modelcycle.model.columns import Texts, Values
+from modelcycle.model.labelled import MISSING
 from modelcycle.model.reference import Reference, sampled_positions
+from modelcycle.model.row_groups import column_groups
+from modelcycle.model.scoring import predicted_codes
 from modelcycle.model.signature import Signature
+from modelcycle.model.slices import Slices
 from modelcycle.model.window import MAX_SAMPLE_ROWS, WindowSample
 from modelcycle.summarize.columns import Watched
 from modelcycle.summarize.rows import Rows
@@ -66,10 +71,11 @@ def scores_sql(signature: Signature, probabilities: Mapping[str, str]) -> list[s
 
 
 class ChosenRows(NamedTuple):
-    """Columns (n,) of the chosen rows, and their scores (n, k)."""
+    """Columns (n,) of the chosen rows, their scores (n, k), and what was answered (n,), None where it is not known."""
 
     columns: Mapping[str, Values]
     scores: npt.NDArray[np.float32]
+    answered: npt.NDArray[np.object_]
 
 
 def read_chosen(
@@ -93,8 +99,8 @@ def read_chosen(
     others = [column for column in watched if column.cell and column.profile.type in ("text", "boolean")]
     for batch in [*batches(others)] or [[]]:
         sent = [(column.cell, column.profile) for column in batch if column.cell]
-        typed = typed_rows(source, sent, missing_values, {"row_id": "row_id", **scored})
-        names = [*scored, *(f"value{n}" for n in range(len(batch)))]
+        typed = typed_rows(source, sent, missing_values, {"row_id": "row_id", "answered": "prediction", **scored})
+        names = ["answered", *scored, *(f"value{n}" for n in range(len(batch)))]
         found = rows.fetch({name: name for name in names}, typed)
         for n, column in enumerate(batch):
             values = np.ma.asarray(found[f"value{n}"])
@@ -108,18 +114,21 @@ def read_chosen(
             columns[column.name] = Texts(np.full(count, -1, np.int32), [])
         elif column.name not in columns:
             columns[column.name] = np.full(count, np.nan, np.float32)
-    return ChosenRows(columns, np.column_stack([found[name] for name in scored]))
+    answered = np.ma.filled(np.ma.asarray(found["answered"]).astype(object), None)
+    return ChosenRows(columns, np.column_stack([found[name] for name in scored]), answered)
 
 
 def make_sample(
-    chosen: ChosenRows, order: npt.NDArray[np.int64], watched: Sequence[Watched], reference: Reference
-) -> WindowSample:
+    chosen: ChosenRows, order: npt.NDArray[np.int64], watched: Sequence[Watched], sensitive: Sequence[Watched],
+    signature: Signature, reference: Reference,
+) -> WindowSample:  # fmt: skip
     """Put the rows of a window beside those of the reference with the smallest hashes, at most MAX_SAMPLE_ROWS.
 
     Parameters
     ----------
     order : positions in `chosen` of the window's rows
     watched : columns of the sample
+    sensitive : columns by which people are compared
     """
     positions = sampled_positions(reference.rows, MAX_SAMPLE_ROWS)
     columns, texts = [], []
@@ -129,6 +138,9 @@ def make_sample(
             sides = _taken(expected, positions), _taken(chosen.columns[column.name], order)
             columns.append((column.name, *_as_numbers(*sides)))
             texts.append(isinstance(expected, Texts))
+    groups = [_groups(column, reference, positions, chosen.columns[column.name], order) for column in sensitive]
+    known = [found for found in groups if found is not None]
+    selected = signature.groups is not None and reference.cutoffs is not None
     before = [values for _, values, _ in columns]
     now = [values for _, _, values in columns]
     return WindowSample(
@@ -139,7 +151,51 @@ def make_sample(
         reference_scores=reference.scores[positions],
         live_scores=chosen.scores[order],
         target=reference.target[positions].astype(np.float32),
+        reference_groups=_slices(known, 0),
+        live_groups=_slices(known, 1),
+        reference_selected=_selected(reference, positions) if selected else None,
+        live_selected=chosen.answered[order] == signature.classes[1] if selected else None,
     )
+
+
+class _Groups(NamedTuple):
+    """The groups of a column by name, and their codes (rows,) on both sides."""
+
+    column: str
+    names: list[str]
+    codes: tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]
+
+
+def _groups(
+    column: Watched, reference: Reference, positions: npt.NDArray[np.int64], live: Values, order: npt.NDArray[np.int64]
+) -> _Groups | None:
+    """Return the groups of both sides together, so that numbers are divided at the same edges."""
+    expected = reference.values(column.name)
+    if expected is None or isinstance(expected, Texts) != isinstance(live, Texts):
+        return None
+    before, now = _taken(expected, positions), _taken(live, order)
+    both: Values
+    if isinstance(before, Texts) and isinstance(now, Texts):
+        both = Texts.of([*(text or None for text in before.strings()), *(text or None for text in now.strings())])
+    else:
+        both = np.concatenate([np.asarray(before), np.asarray(now)]).astype(np.float32)
+    found = column_groups(both, Column(name=column.name, type=column.profile.type))
+    codes = np.where(found.codes < 0, len(found.levels), found.codes).astype(np.int8)
+    return _Groups(column.name, [*found.levels, MISSING], (codes[: len(positions)], codes[len(positions) :]))
+
+
+def _slices(groups: Sequence[_Groups], side: int) -> Slices | None:
+    if not groups:
+        return None
+    return Slices(
+        [of.column for of in groups], [of.names for of in groups], np.array([of.codes[side] for of in groups])
+    )
+
+
+def _selected(reference: Reference, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    assert reference.cutoffs is not None
+    codes = predicted_codes(reference.scores[positions], reference.cutoffs[positions])
+    return np.asarray(codes == 1, dtype=np.bool_)
 
 
 def _taken(values: Values, positions: npt.NDArray[np.int64]) -> Values:

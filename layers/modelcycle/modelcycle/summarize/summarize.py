@@ -251,8 +251,10 @@ class VersionWindows:
             sample = None
             if reference is not None and n in sampled:
                 sample = make_sample(
-                    live, chosen.of_window[n], columns_of_sample(watched, counted.columns[n]), reference
-                )
+                    live, chosen.of_window[n], columns_of_sample(watched, counted.columns[n]),
+                    sensitive_of_sample(watched, counted.columns[n], self.contract.pipeline.sensitive_columns),
+                    self.contract.signature, reference,
+                )  # fmt: skip
             written.append(
                 SummarizedWindow(
                     version=version.version,
@@ -322,6 +324,14 @@ def columns_of_sample(watched: Sequence[Watched], counted: Sequence[ColumnCounts
         for column in watched
         if column.reads and column.profile.type != "datetime" and column.name in whole - masked
     ]
+
+
+def sensitive_of_sample(
+    watched: Sequence[Watched], counted: Sequence[ColumnCounts], sensitive: Sequence[str]
+) -> list[Watched]:
+    """Return the sensitive columns that requests hold, without masked ones and dates."""
+    shown = {column.name for column in counted if not column.live.masked and column.type != "datetime"}
+    return [column for column in watched if column.name in sensitive and column.name in shown]
 
 
 def _contract(version: Version, artifacts: Store) -> Contract:

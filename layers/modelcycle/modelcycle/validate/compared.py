@@ -138,11 +138,16 @@ def worse_than_none(champion: Compared, baseline: Compared, rows: JudgedRows, me
     )
     if shown is not None and shown_other is not None and is_better(metric, shown_other, shown):
         name, own, other = metric.replace("_", " "), shown, shown_other
-    figures = f"{name} {_figure(own)}, {_figure(other)} without a model"
+    figures = f"{name} {figure_text(own)}, {figure_text(other)} without a model"
     return (
         f"version {version} is worse than no model on these rows: {figures}: labels, units or columns may have changed"
     )
 
 
-def _figure(value: float) -> str:
+def figure_text(value: float) -> str:
+    """Return a figure for people.
+
+    >>> figure_text(0.12345), figure_text(123456.0)
+    ('0.123', '123,456')
+    """
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.3g}"

@@ -69,6 +69,7 @@ def _metrics(task: Task) -> dict[str, Any]:
             "rmse": sk.root_mean_squared_error,
             "mae": sk.mean_absolute_error,
             "mean_prediction": fl.mean_prediction,
+            "mean_error": lambda target, predicted: float(np.mean(np.asarray(predicted) - np.asarray(target))),
         }
     metrics = {"rows": fl.count, "accuracy": sk.accuracy_score}
     if task == "binary":

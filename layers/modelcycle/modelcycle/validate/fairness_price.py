@@ -12,6 +12,7 @@ from modelcycle.validate.compared import Compared, JudgedRows
 from modelcycle.validate.fairness_gates import fairness_gates
 from modelcycle.validate.fairness_report import fairness_report
 from modelcycle.validate.gates import Gate
+from modelcycle.validate.mean_gates import NO_MITIGATION
 from modelcycle.validate.sensitive_groups import groupings
 
 AGAINST_CHAMPION = frozenset({"gates.better", "gates.margin", "gates.new_rows", "gates.slices", "gates.older_slices"})
@@ -58,5 +59,10 @@ def _broken(champion: Compared, rows: JudgedRows, settings: Fairness) -> str:
         champion.scores, rows.target[positions], rows.task, rows.classes, found, units, champion.threshold,
         settings,
     )  # fmt: skip
-    verdict = fairness_gates(settings.model_copy(update={"undecided": "pass"}), report.compared, found)
-    return next((gate.detail.partition("; `fairness.")[0] for gate in verdict.gates if not gate.holds), "")
+    judged_alone = settings.model_copy(update={"undecided": "pass"})
+    verdict = fairness_gates(judged_alone, report.compared, found, report.means)
+    return next((_without_remedy(gate.detail) for gate in verdict.gates if not gate.holds), "")
+
+
+def _without_remedy(sentence: str) -> str:
+    return sentence.partition("; `fairness.")[0].partition(NO_MITIGATION)[0]

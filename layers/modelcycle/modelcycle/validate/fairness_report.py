@@ -17,7 +17,8 @@ from modelcycle.measured.intervals import CONFIDENCE_LEVEL, wilson
 from modelcycle.measured.units import Units
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.spec import Fairness, Task
-from modelcycle.validate.mean_gaps import mean_gaps
+from modelcycle.validate.compared import figure_text
+from modelcycle.validate.mean_gaps import ComparedMeans, mean_gaps
 from modelcycle.validate.sensitive_groups import MAX_INTERSECTIONS, MIN_NAMED_ROWS, Grouping
 
 # figures and notes travel through the state machine; the report has all
@@ -55,12 +56,14 @@ class FairnessReport:
     compared : of classes, by grouping, class and rate
     figures : by dotted name, for policies
     notes : sentences for people about what was not judged
+    means : of a regression, by grouping and measure; None for classes
     """
 
     json: dict[str, Any]
     compared: list[Compared]
     figures: dict[str, float]
     notes: list[str]
+    means: list[ComparedMeans] | None = None
 
 
 def fairness_report(
@@ -81,12 +84,19 @@ def fairness_report(
     threshold : probability from which the second of two classes is predicted; or one for each row (n,)
     """
     if not groupings or not len(target):
-        return FairnessReport({}, [], {}, [])
+        return FairnessReport({}, [], {}, [], [] if task == "regression" else None)
     notes = list(_small(groupings, units, settings.minimum_rows)) + _left_out(groupings)
     if task == "regression":
         gaps = mean_gaps(scores[:, 0].astype(np.float64), target, groupings, units, settings.minimum_rows)
-        report = {"level": CONFIDENCE_LEVEL, "minimum_rows": settings.minimum_rows, "notes": notes, "gaps": gaps.json}
-        return FairnessReport(report, [], gaps.figures, notes)
+        deviation = float(np.std(target.astype(np.float64)))
+        notes.insert(
+            0, f"mean error is prediction less truth; one standard deviation of the target is {figure_text(deviation)}"
+        )
+        report = {
+            "level": CONFIDENCE_LEVEL, "minimum_rows": settings.minimum_rows, "target_deviation": deviation,
+            "notes": notes, "gaps": gaps.json,
+        }  # fmt: skip
+        return FairnessReport(report, [], gaps.figures, notes, gaps.compared)
     if task == "binary":
         notes.insert(0, f"selected means: predicted as {classes[1]!r} (`positive_class`)")
     predicted = predicted_codes(scores, threshold)
@@ -235,7 +245,8 @@ def _small(groupings: Sequence[Grouping], units: Units, minimum: int) -> Iterato
         known = [group for group in few if sizes[group] >= MIN_NAMED_ROWS][:MAX_NAMED]
         named = [f"{grouping.names[group][:MAX_NAME_CHARACTERS]} ({sizes[group]:,})" for group in known]
         left = len(few) - len(named)
-        more = f" and {left:,} more" if named else f"{left:,} group{'s' if left > 1 else ''}"
+        alone = f"{left:,} groups that are" if left > 1 else "a group that is"
+        more = f" and {left:,} more" if named else f"{alone} too small to be named"
         yield (
             f"{grouping.title[:MAX_NAME_CHARACTERS]}: not judged, since fewer than {minimum} test rows:"
             f" {', '.join(named)}{more if left else ''}"

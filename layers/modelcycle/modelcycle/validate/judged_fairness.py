@@ -57,7 +57,7 @@ def judge_fairness(
     alone = [grouping for grouping in grouped if len(grouping.columns) == 1]  # of pairs fairlearn would take minutes
     scores = rows.scores.scores
     found = fairness_report(scores, rows.target, rows.task, rows.classes, grouped, rows.units, rows.threshold, settings)
-    limits = fairness_gates(settings, found.compared, grouped)
+    limits = fairness_gates(settings, found.compared, grouped, found.means)
     changed = mitigation(rows, common, grouped, settings, found.figures, trained)
     priced = price_of_fairness([*gates, *limits.gates], champion, version, rows, settings)
     return JudgedFairness(

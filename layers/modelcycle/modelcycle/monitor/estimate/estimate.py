@@ -18,6 +18,7 @@ import numpy as np
 from modelcycle.measured.metrics import measure_one
 from modelcycle.messages import Estimate, Signal
 from modelcycle.messages.monitoring import SignalState
+from modelcycle.model.group_cutoffs import Cutoffs, of_rows
 from modelcycle.model.window import MAX_SAMPLE_ROWS, WindowSample
 from modelcycle.monitor.estimate.direct_loss import drawn_losses
 from modelcycle.monitor.estimate.importance import Numbers, features, importance
@@ -96,9 +97,10 @@ def _usable(sample: WindowSample, task: Task) -> WindowSample:
     if task != "regression":
         known &= (sample.target >= 0) & (sample.target < sample.reference_scores.shape[1])
     scored = np.isfinite(sample.live_scores).all(axis=1)
+    selected = None if sample.live_selected is None else sample.live_selected[scored]
     return WindowSample(
         sample.names, sample.texts, sample.reference[known], sample.live[scored], sample.reference_scores[known],
-        sample.live_scores[scored], sample.target[known],
+        sample.live_scores[scored], sample.target[known], live_selected=selected,
     )  # fmt: skip
 
 
@@ -109,6 +111,9 @@ def _drawn_of_classes(sample: WindowSample, task: Task, metric: str, threshold: 
     target, live_exact = sample.target.astype(np.int64), live.astype(np.float64)
     weights = importance(*features(sample))
     kind = choose_curve(scores, target, weights)
+    cutoffs: Cutoffs = threshold
+    if sample.live_selected is not None:  # what was answered counts, whatever the group of the row was
+        cutoffs = np.where(sample.live_selected, -np.inf, np.inf).astype(np.float32)
     random = np.random.default_rng(0)
     drawn = []
     for _ in range(FITS):
@@ -118,7 +123,7 @@ def _drawn_of_classes(sample: WindowSample, task: Task, metric: str, threshold: 
         for _ in range(OUTCOMES):
             picked = _rows(random, len(live))
             outcomes = (random.random((len(picked), 1)) > reached[picked, :-1]).sum(axis=1)
-            drawn.append(measure_one(metric, live[picked], outcomes, task, threshold))
+            drawn.append(measure_one(metric, live[picked], outcomes, task, of_rows(cutoffs, picked)))
     defined = np.array([value for value in drawn if value is not None])
     return defined if len(defined) >= MIN_DEFINED * len(drawn) else None
 

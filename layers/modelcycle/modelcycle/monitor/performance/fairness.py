@@ -12,13 +12,21 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modelcycle.measured.group_rates import RATE_NAMES, Rate, row_rates
-from modelcycle.measured.grouped_means import MIN_GROUP_ROWS, holm, upper_p
+from modelcycle.measured import group_rates
+from modelcycle.measured.group_rates import RATE_NAMES, row_rates
+from modelcycle.measured.grouped_means import MIN_GROUP_ROWS
 from modelcycle.messages import Signal
 from modelcycle.messages.monitoring import SignalState
 from modelcycle.model.labelled import Labelled
 from modelcycle.model.scoring import predicted_codes
-from modelcycle.monitor.performance.gaps import Side, gaps, same_groups
+from modelcycle.monitor.performance.gaps import Side, same_groups
+from modelcycle.monitor.performance.group_changes import (
+    MAX_NAME_CHARACTERS,
+    GroupChange,
+    Rate,
+    change_signals,
+    group_changes,
+)
 from modelcycle.monitor.performance.judged_rows import Positions, target_of, units_of, usable
 from modelcycle.spec import Monitoring, Task
 
@@ -26,9 +34,7 @@ MIN_GAP_GROWTH = 0.05
 """By which a gap between groups has to grow before it is an alarm: percentage points / 100 of a rate; of numbers the
 share of the mean absolute error."""
 
-WATCHED: tuple[Rate, ...] = ("selection_rate", "tpr", "fpr")
-MAX_NAME_CHARACTERS = 80
-Z = 1.959964  # half the width of a 95 % interval in standard errors
+WATCHED: tuple[group_rates.Rate, ...] = ("selection_rate", "tpr", "fpr")
 Numbers = npt.NDArray[np.float64]
 
 
@@ -38,18 +44,6 @@ class _Rate(NamedTuple):
     name: str
     values: Numbers
     defined: npt.NDArray[np.bool_]
-
-
-class _Found(NamedTuple):
-    column: str
-    group: str
-    rate: str
-    rows: int
-    now: float
-    before: float
-    error: float
-    p: float
-    scale: float
 
 
 def fairness_signals(
@@ -65,10 +59,10 @@ def fairness_signals(
     reference : the test rows on which the version was judged; see `judged_rows.reference_rows`
     false_alarms : probability of any alarm without a change, over all groups and rates (Holm 1979)
     """
-    found: list[_Found] = []
+    found: list[GroupChange] = []
     unknown: list[Signal] = []
     for column in labelled.groups.columns:
-        of_column: list[_Found] = []
+        of_column: list[GroupChange] = []
         for earlier, rows in _earlier(labelled, before, reference, task):
             of_column = list(_compare(column, (labelled, now), (earlier, rows), task, threshold))
             if of_column:
@@ -77,10 +71,7 @@ def fairness_signals(
         if not of_column:
             why = f"no group has {MIN_GROUP_ROWS} known outcomes now, and as many to compare with"
             unknown.append(_signal_of(column, "not watched", why))
-    corrected = holm([entry.p for entry in found])
-    limit = limits.false_alarms if false_alarms is None else false_alarms
-    pairs = sorted(zip(found, corrected, strict=True), key=lambda pair: pair[1])
-    return [_signal(entry, p, limit) for entry, p in pairs] + unknown
+    return change_signals(found, limits.false_alarms if false_alarms is None else false_alarms) + unknown
 
 
 def _earlier(
@@ -94,7 +85,7 @@ def _earlier(
 
 def _compare(
     column: str, now: tuple[Labelled, Positions], before: tuple[Labelled, Positions], task: Task, threshold: float
-) -> Iterator[_Found]:
+) -> Iterator[GroupChange]:
     if column not in before[0].groups.columns or not len(now[1]) or not len(before[1]):
         return
     (own, rows), (theirs, rows_before) = now, before
@@ -112,14 +103,12 @@ def _compare(
             continue
         side = Side(rate.values, codes, units).take(rate.defined)
         side_before = Side(rate_before.values, codes_before, units_before).take(defined_before)
-        result = gaps(side, side_before, len(groups))
-        scale = float(np.abs(side_before.values).mean()) if task == "regression" else 1.0
-        p_values = _two_sided(result.changes, result.errors, result.degrees)
-        for code in np.flatnonzero(np.isfinite(p_values)):
-            yield _Found(
-                column, groups[code], rate.name, int((side.codes == code).sum()), float(result.now[code]),
-                float(result.before[code]), float(result.errors[code]), float(p_values[code]), scale,
-            )  # fmt: skip
+        if task == "regression":
+            scale = float(np.abs(side_before.values).mean())
+            about = Rate(rate.name, scale, "of the mean absolute error", MIN_GAP_GROWTH)
+        else:
+            about = Rate(rate.name, 1.0, "points", MIN_GAP_GROWTH)
+        yield from group_changes(column, groups, about, side, side_before)
 
 
 def _rates(labelled: Labelled, rows: Positions, task: Task, threshold: float) -> list[_Rate]:
@@ -137,27 +126,6 @@ def _rates(labelled: Labelled, rows: Positions, task: Task, threshold: float) ->
         for rate, hits, counted in row_rates(predicted, target)
         if rate in WATCHED
     ]
-
-
-def _two_sided(changes: Numbers, errors: Numbers, degrees: Numbers) -> Numbers:
-    lower, upper = upper_p(changes, errors, degrees), upper_p(-changes, errors, degrees)
-    both: Numbers = np.minimum(2 * np.minimum(lower, upper), 1.0)
-    return both
-
-
-def _signal(entry: _Found, p: float, limit: float) -> Signal:
-    growth = (abs(entry.now) - abs(entry.before)) / entry.scale if entry.scale > 0 else 0.0
-    state: SignalState = "ok" if p >= limit or growth <= 0 else "alarm" if growth >= MIN_GAP_GROWTH else "slight"
-    unit = "of the mean absolute error" if entry.rate.endswith("error") else "points"
-    reach = Z * entry.error
-    return Signal(
-        kind="fairness",
-        subject=f"{entry.column[:MAX_NAME_CHARACTERS]} = {entry.group[:MAX_NAME_CHARACTERS]}: {entry.rate}",
-        state=state, value=entry.now, low=entry.now - reach, high=entry.now + reach, expected=entry.before,
-        effect=growth, unit=unit, p=p,
-        detail=f"{entry.rate} less that of the others: {entry.now:+.3g}, before {entry.before:+.3g};"
-        f" {entry.rows:,} rows",
-    )  # fmt: skip
 
 
 def _signal_of(column: str, state: SignalState, detail: str) -> Signal:

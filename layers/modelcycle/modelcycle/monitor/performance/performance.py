@@ -13,6 +13,7 @@ from modelcycle.messages import DayPerformance, Estimate, Signal
 from modelcycle.model.labelled import Labelled
 from modelcycle.monitor.performance.days import Days, figures_of, measure_days
 from modelcycle.monitor.performance.fairness import fairness_signals
+from modelcycle.monitor.performance.fairness_limits import limit_signals
 from modelcycle.monitor.performance.gaps import MAX_EFFECT
 from modelcycle.monitor.performance.judged_rows import (
     JudgedRows,
@@ -20,7 +21,7 @@ from modelcycle.monitor.performance.judged_rows import (
     usable,
 )
 from modelcycle.monitor.performance.slices import slice_signals
-from modelcycle.spec import Monitoring, Task, is_better
+from modelcycle.spec import Fairness, Monitoring, Task, is_better
 
 WATCHED_WITH_OUTCOMES = 4  # performance, slices, fairness and concept drift share `false_alarms` equally
 
@@ -62,6 +63,7 @@ def performance_signals(
     reference: Labelled | None = None,
     measured: Days | None = None,
     estimates: Mapping[tuple[str, int], Estimate] | None = None,
+    fairness: Fairness | None = None,
 ) -> Performance:
     """Judge a version by its known outcomes.
 
@@ -75,6 +77,7 @@ def performance_signals(
     reference : its test rows, of `judged_rows.reference_rows`; slices and groups are compared with them
     measured : days of all versions, which are the same in every window; None: those of `threshold`
     estimates : what was estimated before outcomes came, by day and version; see `audit.estimates_by_day`
+    fairness : limits of the pipeline file, which live rows are held to as well
     """
     if labelled is None or not len(labelled.at):
         return Performance([_unknown(metric, "no outcome of a prediction is known: see `modelcycle feedback`")])
@@ -120,10 +123,17 @@ def performance_signals(
             labelled, judged.now, judged.before, reference, task=task, threshold=threshold, false_alarms=share,
             worse=limits.worse,
         )  # fmt: skip
+        limited = fairness is not None and fairness.judges
+        of_fairness = share / 2 if limited else share  # a change between groups, and a broken limit
         signals += fairness_signals(
             labelled, task, threshold, limits, now=judged.now, before=judged.before, reference=reference,
-            false_alarms=share,
+            false_alarms=of_fairness,
         )  # fmt: skip
+        if fairness is not None and limited:
+            signals += limit_signals(
+                labelled, judged.now, reference, task=task, threshold=threshold, settings=fairness,
+                false_alarms=of_fairness,
+            )  # fmt: skip
     return Performance(signals, days, judged.in_window, judged, notes)
 
 
