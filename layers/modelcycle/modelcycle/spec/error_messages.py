@@ -39,6 +39,11 @@ def describe_error(root: yaml.Node | None, error: Any, file: type[Section]) -> t
     return line, _sentence(error, path, file, node.value if isinstance(node, yaml.ScalarNode) else None)
 
 
+def line_of(root: yaml.Node | None, path: tuple[int | str, ...]) -> int:
+    """Return the line, counted from 1, of the deepest key on a path that a file has."""
+    return _locate(root, path)[0]
+
+
 def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """Return the keys in the file that lead to an error: pydantic adds the type of a source, which is no key.
 
