@@ -109,7 +109,9 @@ def _approvals(policy: Policy) -> str:
 
 
 def _value(rule: Rule) -> str:
-    return "not measured" if rule.value is None else figure(rule.value)
+    if rule.value is None:
+        return "not measured"
+    return f"{rule.value:,.0f}" if float(rule.value).is_integer() else figure(rule.value)  # counts, and true or false
 
 
 def _waiting(model: str, waiting: Sequence[Waiting]) -> list[str]:

@@ -82,6 +82,18 @@ class Freeze(Section):
                 return ends
         return None
 
+    def in_its_zone(self, moment: datetime) -> str:
+        """Return a moment as the policy file writes times, and in UTC besides.
+
+        >>> in_berlin = {"name": "a", "from": "fri 18:00", "until": "mon 06:00", "time_zone": "Europe/Berlin"}
+        >>> Freeze.model_validate(in_berlin).in_its_zone(datetime(2026, 11, 30, 5, tzinfo=UTC))
+        '2026-11-30 06:00 Europe/Berlin (05:00 UTC)'
+        """
+        utc = moment.astimezone(UTC)
+        if self.time_zone == "UTC":
+            return f"{utc:%Y-%m-%d %H:%M} UTC"
+        return f"{moment.astimezone(ZoneInfo(self.time_zone)):%Y-%m-%d %H:%M} {self.time_zone} ({utc:%H:%M} UTC)"
+
     def _around(self, local: datetime) -> list[tuple[datetime, datetime]]:
         """Return the windows near a moment, in local time without a zone."""
         kind = _kind(self.start)
