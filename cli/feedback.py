@@ -53,7 +53,7 @@ def feedback(model: str, path: Path, options: Options) -> int:
     now = datetime.now(UTC)
     with TemporaryDirectory(prefix="modelcycle-") as name, connect(Path(name), "feedback", MEMORY_MB) as engine:
         lines = Path(name) / "outcomes.jsonl"
-        rows, skipped, left_out = _write_lines(path, columns, lines)
+        rows, skipped, left_out = _write_lines(path, columns, lines, is_live=live is not None)
         body = lines.read_bytes()
         key = f"feedback/{model}/{now:%Y%m%dT%H%M%S%f}-{hashlib.sha256(body).hexdigest()[:8]}.jsonl.gz"
         place.s3.put_object(Bucket=place.output("DataBucket"), Key=key, Body=gzip.compress(body, mtime=0))
@@ -103,7 +103,9 @@ def _are_pseudonyms(live: Live | None) -> bool:
     return live is not None and bool(OutcomeColumns.of(live.signature).pseudonymised)
 
 
-def _write_lines(path: Path, columns: OutcomeColumns, target: Path) -> tuple[int, int, list[str]]:
+def _write_lines(
+    path: Path, columns: OutcomeColumns, target: Path, *, is_live: bool = True
+) -> tuple[int, int, list[str]]:
     """Write the rows of a file as JSON lines, with the columns that are read.
 
     Returns
@@ -118,7 +120,7 @@ def _write_lines(path: Path, columns: OutcomeColumns, target: Path) -> tuple[int
         has_id = ID in spelled.values() or (bool(ids) and len(ids) == len(columns.ids))
         has_outcome = {OUTCOME, columns.target} & set(spelled.values())
         if not has_id or not has_outcome:
-            raise _lacks(path, columns, has_id, bool(has_outcome))
+            raise _lacks(path, columns, has_id, bool(has_outcome), is_live)
         for row in file:
             texts = {read_as: (row[name] or "").strip() for name, read_as in spelled.items()}
             kept = {read_as: text for read_as, text in texts.items() if text}
@@ -150,13 +152,15 @@ def _spelled(names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _lacks(path: Path, columns: OutcomeColumns, has_id: bool, has_outcome: bool) -> BadInput:
+def _lacks(path: Path, columns: OutcomeColumns, has_id: bool, has_outcome: bool, is_live: bool) -> BadInput:
     ids = f", or {' and '.join(columns.ids)}" if columns.ids else ""
     target = f", or {columns.target}" if columns.target != OUTCOME else ""
-    remedy = "`prediction_id` is what each answer came with, `outcome` what really happened"
-    if not columns.ids:
-        remedy += "; with `id_columns` in the pipeline file, later versions also find a prediction by those"
     lacking = [*([] if has_id else [f"{ID}{ids}"]), *([] if has_outcome else [f"{OUTCOME}{target}"])]
+    remedy = "`prediction_id` is what each answer came with, `outcome` what really happened"
+    if not is_live:
+        remedy += "; no version is live yet, so its target and id columns are not known"
+    elif not columns.ids:
+        remedy += "; with `id_columns` in the pipeline file, later versions also find a prediction by those"
     return BadInput(f"the file lacks the column {' and '.join(lacking)}", str(path), remedy)
 
 

@@ -51,6 +51,8 @@ def versions_text(
         table(["version", "state", "since", "by", "quality", "data", "code"], rows),
     ]
     lines += more(len(versions) - MAX_SHOWN_VERSIONS)
+    waiting = [version.version for version, standing in versions if standing.state == "awaiting_approval"]
+    lines += [f"{INDENT}waits for a person: modelcycle approve {model}:{number}, or reject" for number in waiting]
     return "\n".join([*lines, *_moves(model, moves, now), *_decisions(decisions, now)])
 
 
@@ -116,15 +118,33 @@ def decided_text(decided: Decided) -> str:
         effect = "was not changed"
     if decided.waits:
         effect = "waits for another person: your decision is on record"
+    note, _, freeze = decided.told.rpartition("its rollout waits: ") if decided.frozen else (decided.told, "", "")
     follows = f"modelcycle show {decided.model}: it goes on by itself"
     if decided.frozen:
         follows = f"your approval is on record; modelcycle show {decided.model}: the rollout begins after the freeze"
     rows = [
         ("live now", f"version {traffic(decided.route)}" if decided.route else "none"),
         ("what follows", follows if starts_rollout else ""),
-        ("frozen" if decided.frozen else "note", decided.note or decided.told.removeprefix("its rollout waits: ")),
+        ("frozen", freeze),
+        ("note", decided.note or note.rstrip("; ")),
     ]
     return "\n".join([f"{name} {effect}{rollout if starts_rollout else ''}.", *labelled(rows, 14)])
+
+
+def held_text(approved: Sequence[int], entries: Sequence[Entry], now: datetime | None = None) -> list[str]:
+    """Return why approved versions have no traffic: the freeze that their rollout met when it looked last.
+
+    Parameters
+    ----------
+    approved : versions without traffic
+    entries : of the audit trail, newest first
+    """
+    lines = []
+    for number in approved:
+        last = next((entry for entry in entries if entry.subject == f"version {number}"), None)
+        if last is not None and last.decision == "frozen":
+            lines.append(f"version {number} is approved; its rollout waited {ago(last.at, now)} for a freeze: {last.why}")
+    return ["", *lines] if lines else []
 
 
 def _changes(changes: Mapping[int, ContractChange]) -> list[str]:

@@ -10,6 +10,7 @@ import yaml
 from modelcycle.spec.section import CROSS_FIELD_ERROR, Section
 from modelcycle.spec.sources import SOURCE_TYPES
 
+MAX_NAMED_KEYS = 3
 EXPECTED = {
     "int": "a whole number is expected",
     "float": "a number is expected",
@@ -95,7 +96,8 @@ def _sentence(error: Any, path: tuple[int | str, ...], file: type[Section], writ
         return f"{key}: at least {error['ctx']['min_length']} in the list is expected"
     expected, _, problem = kind.partition("_")
     if expected in EXPECTED and problem in ("type", "parsing", "from_float"):
-        return f"{key}: {EXPECTED[expected]}"
+        keys = _known_keys(file, error["loc"])[:MAX_NAMED_KEYS] if expected == "model" else []
+        return f"{key}: {EXPECTED[expected]}" + (f", such as {', '.join(keys)}" if keys else "")
     return f"{key}: {str(error['msg']).removeprefix('Value error, ').replace('Input should', 'it should')}"
 
 
