@@ -158,8 +158,12 @@ class _Search:
 
     def _next_whole(self, changed: dict[str, Values], name: str, own: float, far: float) -> Values:
         """Return the next whole number beyond one that reaches the goal, or else the training rows' own: 6.1 is 7."""
-        whole = np.array([math.ceil(far) if far > own else math.floor(far)], dtype=changed[name].dtype)  # type: ignore[union-attr]
-        return whole if self._reaches(changed | {name: whole}) else changed[name]
+        beyond = math.ceil(far) if far > own else math.floor(far)
+        for number in (round(far), beyond):  # `far` is a little beyond the number that is just enough
+            whole = np.array([number], dtype=changed[name].dtype)  # type: ignore[union-attr]
+            if number != own and self._reaches(changed | {name: whole}):
+                return whole
+        return changed[name]
 
     def _with_few_digits(self, changed: dict[str, Values], name: str, own: float, far: float) -> Values:
         """Return the number with the fewest digits that is about as near, and reaches the goal too."""

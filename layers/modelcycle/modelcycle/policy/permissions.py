@@ -23,6 +23,7 @@ action {", ".join(ACTIONS)} appliesTo {{
   context: {{ own_run: Bool, author_known: Bool, approvals: Long, frozen: Bool }}
 }};
 """
+CONSEQUENCE = "unable to find an applicable action"  # of an unknown action, which is an error of its own
 ROLLBACK = "a rollback is possible for everybody whom IAM lets decide, so no policy can forbid it"
 
 
@@ -95,7 +96,9 @@ def permission_errors(permissions: str, known_groups: Collection[str]) -> list[t
         groups = [name for kind, name in named if kind == "Group" and name not in known_groups]
         errors += [(line, f"there is no group {name!r} under groups") for name in groups]
         found = cedarpy.validate_policies(statement, SCHEMA).errors
-        errors += [(line, str(one.error).replace("for policy `policy0`, ", "")) for one in found]
+        sentences = [str(one.error).replace("for policy `policy0`, ", "") for one in found]
+        told = [sentence for sentence in sentences if not sentence.startswith(CONSEQUENCE)] or sentences
+        errors += [(line, sentence) for sentence in told]
     if not statements:
         errors.append((0, "nobody may do anything: write at least permit (principal, action, resource);"))
     return errors
