@@ -64,7 +64,8 @@ class ColumnSummary:
     @property
     def distinct(self) -> str:
         """The number of distinct values, for people."""
-        return f"about {self.distinct_count:,}" if self.has_more_levels else f"{len(self.levels):,}"
+        estimated = min(self.distinct_count, self.rows - self.missing)
+        return f"about {estimated:,}" if self.has_more_levels else f"{len(self.levels):,}"
 
     @property
     def missing_share(self) -> float:

@@ -49,13 +49,6 @@ def draft(name: str, target: str, why: str, summary: DataSummary, data: Path) ->
     summary : of the data file
     data : its path
     """
-    times = guess.time_columns(summary, target)[:1]
-    suggestions = [
-        ("time_column", times, "splits by time: the newest rows are the test rows"),
-        ("id_columns", guess.identifier_columns(summary, target), "identify rows or people; never features"),
-        ("group_by", guess.group_columns(summary, target)[:1], "rows of one value belong together; never a feature"),
-        ("sensitive_columns", guess.sensitive_columns(summary, target), "for fairness metrics; never features"),
-    ]
     return "\n".join([
         f"# Written by `modelcycle init` from the {summary.rows:,} rows of {comment(data.name)}.",
         *(f"# The file: {comment(note)}" for note in summary.notes),
@@ -65,12 +58,32 @@ def draft(name: str, target: str, why: str, summary: DataSummary, data: Path) ->
         *_source(summary.csv),
         "",
         *_date_suggestion(summary, target),
-        *[line for key, names, purpose in suggestions if names for line in _suggestion(key, names, purpose)],
+        *[line for one in suggestions(summary, target) for line in _suggestion(*one)],
         *_personal_suggestion(summary, target),
         "# The columns (each run decides again what they hold, from all its rows):",
         *_descriptions(summary, target),
         "",
     ])  # fmt: skip
+
+
+def suggestions(summary: DataSummary, target: str) -> list[tuple[str, list[str], str]]:
+    """Return keys that a person may want, with the columns that seem to fit, and what each key does."""
+    found = [
+        ("time_column", guess.time_columns(summary, target)[:1], "splits by time, so the newest rows are the test rows"),
+        ("id_columns", guess.identifier_columns(summary, target), "identify rows or people; never features"),
+        ("group_by", guess.group_columns(summary, target)[:1], "rows of one value belong together; never a feature"),
+        ("sensitive_columns", guess.sensitive_columns(summary, target), "for fairness metrics; never features"),
+    ]
+    return [(key, names, purpose) for key, names, purpose in found if names]
+
+
+def personal_columns(summary: DataSummary, target: str) -> dict[str, str]:
+    """Return the columns that look like personal data, and of which kind."""
+    return {
+        column.name: seen.kind
+        for column in summary.columns
+        if column.name != target and (seen := detect(column.name, list(column.levels))) is not None
+    }
 
 
 def scalar(text: str) -> str:
@@ -117,15 +130,11 @@ def _suggestion(key: str, names: list[str], purpose: str) -> list[str]:
 
 def _personal_suggestion(summary: DataSummary, target: str) -> list[str]:
     """Return what a run will do by itself with columns that look personal, as keys in a comment."""
-    found = [
-        (column.name, seen)
-        for column in summary.columns
-        if column.name != target and (seen := detect(column.name, list(column.levels))) is not None
-    ]
+    found = personal_columns(summary, target)
     if not found:
         return []
-    columns = ", ".join(f"{flow_scalar(name)}: {'keep' if seen.kind in KEPT_KINDS else 'drop'}" for name, seen in found)
-    kinds = "; ".join(f"{comment(name, MAX_COLUMN_NAME_CHARACTERS)}: {seen.kind}" for name, seen in found)
+    columns = ", ".join(f"{flow_scalar(name)}: {'keep' if kind in KEPT_KINDS else 'drop'}" for name, kind in found.items())
+    kinds = "; ".join(f"{comment(name, MAX_COLUMN_NAME_CHARACTERS)}: {kind}" for name, kind in found.items())
     return [
         f"# personal data, which a run does not store unless you say otherwise ({comment(kinds)}):",
         f"# privacy: {{columns: {{{columns}}}}}  # drop, mask, pseudonymise, encrypt or keep",

@@ -15,10 +15,10 @@ from cli import console
 from cli.data_file import open_data_file
 from cli.options import Options
 from cli.place import Place
-from cli.screens.feedback import feedback_text
+from cli.screens.feedback import Told, feedback_text
 from modelcycle.captured import download, select_newest_captures
 from modelcycle.captured.outcome_rows import AT, ID, OUTCOME, OutcomeColumns, OutcomeRows, read_lines
-from modelcycle.captured.outcomes import MatchedOutcomes, count_late, create_predictions, match_outcomes
+from modelcycle.captured.outcomes import count_late, create_predictions, match_outcomes
 from modelcycle.engine import Engine, connect
 from modelcycle.faults import BadInput
 from modelcycle.model.profile import Profile
@@ -28,6 +28,7 @@ from modelcycle.store import S3Store
 
 MAX_ROWS = 1_000_000  # of one file
 MEMORY_MB = 4096  # DuckDB uses a share of it, and then the disk
+MAX_EXAMPLES = 3  # of outcomes that do not count
 
 
 class Live(NamedTuple):
@@ -36,31 +37,6 @@ class Live(NamedTuple):
     signature: Signature
     profile: Profile
     pipeline: Pipeline
-
-
-class Told(NamedTuple):
-    """What became of a file.
-
-    Parameters
-    ----------
-    rows : outcomes that were kept
-    skipped : rows of the file without an id or an outcome
-    left_out : columns of the file that nobody reads
-    captured : captured predictions that were looked at
-    newest_only : whether older ones were not
-    pseudonyms : whether ids are captured as pseudonyms, so that only monitoring finds their predictions
-    late : outcomes that came later than `monitoring.labels_days` after their prediction
-    """
-
-    rows: int
-    skipped: int
-    left_out: list[str]
-    captured: int
-    newest_only: bool
-    matched: MatchedOutcomes
-    late: int
-    labels_days: int | None
-    pseudonyms: bool = False
 
 
 def feedback(model: str, path: Path, options: Options) -> int:
@@ -77,7 +53,7 @@ def feedback(model: str, path: Path, options: Options) -> int:
     now = datetime.now(UTC)
     with TemporaryDirectory(prefix="modelcycle-") as name, connect(Path(name), "feedback", MEMORY_MB) as engine:
         lines = Path(name) / "outcomes.jsonl"
-        rows, skipped, left_out = _write_lines(path, columns, lines)
+        rows, skipped, left_out = _write_lines(path, columns, lines, is_live=live is not None)
         body = lines.read_bytes()
         key = f"feedback/{model}/{now:%Y%m%dT%H%M%S%f}-{hashlib.sha256(body).hexdigest()[:8]}.jsonl.gz"
         place.s3.put_object(Bucket=place.output("DataBucket"), Key=key, Body=gzip.compress(body, mtime=0))
@@ -98,6 +74,7 @@ def _wire(model: str, key: str, told: Told) -> dict[str, Any]:
         "model": model, "rows": told.rows, "found": matched.known, "read": told.captured, "unknown": matched.other,
         "key": key, "not_found": matched.unknown, "twice": matched.twice, "contradictory": matched.contradictory,
         "out_of_order": matched.out_of_order, "before_prediction": matched.early, "in_future": matched.ahead,
+        "ambiguous": matched.ambiguous, "expected": told.expected,
         "late": told.late, "incomplete": told.skipped, "left_out": told.left_out, "pseudonyms": told.pseudonyms,
     }  # fmt: skip
 
@@ -126,7 +103,9 @@ def _are_pseudonyms(live: Live | None) -> bool:
     return live is not None and bool(OutcomeColumns.of(live.signature).pseudonymised)
 
 
-def _write_lines(path: Path, columns: OutcomeColumns, target: Path) -> tuple[int, int, list[str]]:
+def _write_lines(
+    path: Path, columns: OutcomeColumns, target: Path, *, is_live: bool = True
+) -> tuple[int, int, list[str]]:
     """Write the rows of a file as JSON lines, with the columns that are read.
 
     Returns
@@ -141,7 +120,7 @@ def _write_lines(path: Path, columns: OutcomeColumns, target: Path) -> tuple[int
         has_id = ID in spelled.values() or (bool(ids) and len(ids) == len(columns.ids))
         has_outcome = {OUTCOME, columns.target} & set(spelled.values())
         if not has_id or not has_outcome:
-            raise _lacks(path, columns, has_id, bool(has_outcome))
+            raise _lacks(path, columns, has_id, bool(has_outcome), is_live)
         for row in file:
             texts = {read_as: (row[name] or "").strip() for name, read_as in spelled.items()}
             kept = {read_as: text for read_as, text in texts.items() if text}
@@ -173,14 +152,16 @@ def _spelled(names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _lacks(path: Path, columns: OutcomeColumns, has_id: bool, has_outcome: bool) -> BadInput:
+def _lacks(path: Path, columns: OutcomeColumns, has_id: bool, has_outcome: bool, is_live: bool) -> BadInput:
     ids = f", or {' and '.join(columns.ids)}" if columns.ids else ""
     target = f", or {columns.target}" if columns.target != OUTCOME else ""
     lacking = [*([] if has_id else [f"{ID}{ids}"]), *([] if has_outcome else [f"{OUTCOME}{target}"])]
-    return BadInput(
-        f"the file lacks the column {' and '.join(lacking)}", str(path),
-        "`prediction_id` is what each answer came with, `outcome` what really happened",
-    )  # fmt: skip
+    remedy = "`prediction_id` is what each answer came with, `outcome` what really happened"
+    if not is_live:
+        remedy += "; no version is live yet, so its target and id columns are not known"
+    elif not columns.ids:
+        remedy += "; with `id_columns` in the pipeline file, later versions also find a prediction by those"
+    return BadInput(f"the file lacks the column {' and '.join(lacking)}", str(path), remedy)
 
 
 def _match(place: Place, model: str, engine: Engine, live: Live | None, folder: Path, read: OutcomeRows) -> Told:
@@ -192,4 +173,26 @@ def _match(place: Place, model: str, engine: Engine, live: Live | None, folder: 
     matched = match_outcomes(engine, live.signature if live else None, live.profile.target if live else None)
     days = live.pipeline.monitoring.labels_days if live else None
     late = count_late(engine, days) if days is not None else 0
-    return Told(0, 0, [], captured, selection.left_out, matched, late, days, _are_pseudonyms(live))
+    return Told(
+        0, 0, [], captured, selection.left_out, matched, late, days, _are_pseudonyms(live), _expected(live),
+        _uncounted(engine) if matched.other else [],
+    )  # fmt: skip
+
+
+def _expected(live: Live | None) -> str:
+    """Return what an outcome has to be, as a clause; empty if every text is one."""
+    if live is None:
+        return ""
+    if live.signature.task == "regression":
+        format = live.profile.target.format  # noqa: A001
+        return f"a number, as in {format}" if format else "a number, as in 1234.56"
+    return "one of " + ", ".join(live.signature.classes)
+
+
+def _uncounted(engine: Engine) -> list[str]:
+    """Return examples of outcomes that the live version cannot predict, for the person whose file has them."""
+    found = engine.execute(
+        f"""SELECT outcome FROM told WHERE (object, line) NOT IN (SELECT (object, line) FROM valued)
+            GROUP BY outcome ORDER BY count(*) DESC, outcome LIMIT {MAX_EXAMPLES}"""
+    ).fetchall()
+    return [outcome for (outcome,) in found]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
-
 from cli.data_summary import ColumnSummary, DataSummary
+from modelcycle.personal.headers import is_of_births, words_of
+from modelcycle.personal.protected import protected_attribute
 
 TARGET_NAMES = ("target", "label", "y", "class", "outcome", "response")
-SENSITIVE_WORDS = {
-    "sex", "gender", "race", "ethnicity", "ethnic", "age", "religion", "nationality", "disability", "citizenship",
-    "orientation", "pregnancy", "pregnant", "caste",
+IDENTIFIER_WORDS = {
+    "id", "uuid", "guid", "key", "ssn", "email", "ref", "reference", "referenz", "referencia", "riferimento", "identifiant",
+    "identificador", "kennung", "kennziffer", "matricule", "matricula",
 }  # fmt: skip
-IDENTIFIER_WORDS = {"id", "uuid", "guid", "key", "ssn", "email"}
+NUMBER_WORDS = {"number", "no", "nr", "num", "nummer", "numero", "numer", "nro", "cislo"}
+"""That a name ends with, if it numbers things: Kundennummer, but not number_of_steps."""
+NUMBER_ENDS = ("nummer", "nr", "numero", "number", "kennung")
 ENTITY_WORDS = {
     "account", "client", "customer", "device", "household", "member", "patient", "person", "session", "subject", "user",
+    "kunde", "konto", "haushalt", "mitglied", "nutzer", "patientin", "cliente", "compte", "utilisateur", "usuario", "utente",
+    "paciente", "paziente", "klant", "klient", "kund",
 }  # fmt: skip
 MIN_GROUPS = 20
 MIN_DISTINCT_SHARE = 0.9  # of the values of an identifier
@@ -36,9 +40,7 @@ def guess_target(summary: DataSummary) -> tuple[str, str]:
 
 def sensitive_columns(summary: DataSummary, target: str) -> list[str]:
     """Return the columns with a name that suggests a protected attribute of people."""
-    return [
-        column.name for column in summary.columns if column.name != target and _words(column.name) & SENSITIVE_WORDS
-    ]
+    return [column.name for column in summary.columns if column.name != target and protected_attribute(column.name)]
 
 
 def identifier_columns(summary: DataSummary, target: str) -> list[str]:
@@ -52,28 +54,40 @@ def group_columns(summary: DataSummary, target: str) -> list[str]:
         column.name
         for column in summary.columns
         if column.name != target
-        and set(_word_list(column.name)[-1:]) & (IDENTIFIER_WORDS | ENTITY_WORDS)
+        and _names_entity(column.name)
         and MIN_GROUPS <= column.distinct_count <= MIN_DISTINCT_SHARE * (column.rows - column.missing)
     ]
 
 
 def time_columns(summary: DataSummary, target: str) -> list[str]:
-    """Return the columns of dates."""
-    return [column.name for column in summary.columns if column.name != target and column.kind == "date"]
+    """Return the columns of dates, without those of birth: people are not split into older and younger."""
+    return [
+        column.name
+        for column in summary.columns
+        if column.name != target and column.kind == "date" and not is_of_births(column.name)
+    ]
 
 
 def is_identifier(column: ColumnSummary) -> bool:
     """Return whether a column seems to identify rows: by its name, and nearly every value is distinct."""
     present = column.rows - column.missing
     distinct = present > 1 and column.distinct_count > MIN_DISTINCT_SHARE * present
-    return distinct and bool(_words(column.name) & IDENTIFIER_WORDS)
+    is_measured = column.kind == "number" and not column.is_integer
+    return distinct and not is_measured and _names_identifiers(column.name)
 
 
-def _words(name: str) -> set[str]:
-    """Return the words of a name: `nativeCountry`, `native_country` and `native country` have the same two."""
-    return set(_word_list(name))
+def _names_identifiers(name: str) -> bool:
+    """Return whether a name says that it identifies rows.
+
+    >>> [_names_identifiers(name) for name in ("Kundennummer", "customerId", "Réf annonce", "number_of_steps", "Jahr")]
+    [True, True, True, False, False]
+    """
+    words = words_of(name)
+    last = words[-1] if words else ""
+    return bool(IDENTIFIER_WORDS.intersection(words)) or last in NUMBER_WORDS or last.endswith(NUMBER_ENDS)
 
 
-def _word_list(name: str) -> list[str]:
-    split = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
-    return re.findall(r"[^\W_]+", split.lower())
+def _names_entity(name: str) -> bool:
+    """Return whether a name says to whom a row belongs."""
+    last = words_of(name)[-1:]
+    return not (IDENTIFIER_WORDS | ENTITY_WORDS).isdisjoint(last) or any(word.endswith(NUMBER_ENDS) for word in last)

@@ -7,14 +7,18 @@ from pathlib import Path
 from cli import console
 from cli import init_source as init_table
 from cli.data_file import check_data_file
-from cli.data_summary import summarize
-from cli.draft import ambiguous_dates, date_order, draft, model_name
+from cli.data_summary import DataSummary, summarize
+from cli.draft import ambiguous_dates, date_order, draft, model_name, personal_columns, suggestions
 from cli.guess import guess_target
 from cli.options import Options
+from cli.screens.lines import clip
 from modelcycle.faults import BadInput, TargetMissing
+from modelcycle.personal.decide import KEPT_KINDS
 from modelcycle.reading.column_names import list_names
 from modelcycle.spec import parse
 from modelcycle.spec.sources import Csv
+
+MAX_PROPOSED = 60  # characters of names on a line
 
 
 def init_source(
@@ -93,11 +97,28 @@ def init(
     else:
         console.show(
             f"Wrote {file}: the model predicts {target!r} ({why}).\n"
-            f"  check it    its comments describe each column\n"
+            + "".join(f"  {label:<12}{text}\n" for label, text in _proposed(summary, target))
+            + f"  check it    its comments describe each column\n"
             f"  run it      modelcycle run {console.quoted(file)}"
             + ("" if source else f" --data {console.quoted(data)}")
         )
     return console.DONE
+
+
+def _proposed(summary: DataSummary, target: str) -> list[tuple[str, str]]:
+    """Return what the file proposes in comments, and what a run does by itself with personal columns."""
+    keys = [f"{key}: {clip(', '.join(names), MAX_PROPOSED)}" for key, names, _ in suggestions(summary, target)]
+    lines = [("proposed" if not number else "", key) for number, key in enumerate(keys)]
+    if keys:
+        lines.append(("", "these are comments in the file: remove the # of each that is right"))
+    personal = personal_columns(summary, target)
+    kept = [name for name, kind in personal.items() if kind in KEPT_KINDS]
+    dropped = [name for name in personal if name not in kept]
+    said = [f"{clip(', '.join(names), MAX_PROPOSED)}: {what}" for names, what in (
+        (dropped, "a run does not store what they hold"), (kept, "a run keeps it, and says so"),
+    ) if names]  # fmt: skip
+    lines += [("personal" if not number else "", sentence) for number, sentence in enumerate(said)]
+    return [*lines, *([("", "`privacy` in the file changes that")] if said else [])]
 
 
 def _check_new(file: Path) -> None:

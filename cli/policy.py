@@ -31,6 +31,7 @@ from modelcycle.policy import (
     json_schema,
     known_figures,
     parse_policy,
+    who_overrides,
 )
 from modelcycle.policy.shelf import FOLDER
 from modelcycle.store import read_json
@@ -102,7 +103,7 @@ def _show(model: str, shelf: Shelf, folder: Path, options: Options) -> int:
     applies = shelf.policy_of(model)
     file = next(name for name, one in shelf.policies.items() if one is applies)
     place = options.open_place()
-    place.check_model(model)
+    exists = place.registry.runs.has_model(model)  # a policy may be written before the first run
     now = datetime.now(UTC)
     newest = _newest_run(place, model)
     rules = check(applies, newest.figures) if newest and newest.figures is not None else None
@@ -113,7 +114,7 @@ def _show(model: str, shelf: Shelf, folder: Path, options: Options) -> int:
     held = frozen(applies, place.identity, now)
     if options.as_json:
         console.print_json({
-            "model": model, "file": file, "deployed": is_deployed, "run": newest.run if newest else None,
+            "model": model, "exists": exists, "file": file, "deployed": is_deployed, "run": newest.run if newest else None,
             "refused": newest.refused if newest else "",
             "rules": _wire(rules), "frozen": held[0] if held else None,
             "waiting": [one._asdict() for one in waiting], "live": live,
@@ -129,9 +130,10 @@ def _show(model: str, shelf: Shelf, folder: Path, options: Options) -> int:
                 rules,
                 waiting,
                 live,
-                held[0] if held else "",
+                f"{held[0]}; {who_overrides(applies, now)}" if held else "",
                 is_deployed,
                 newest.refused if newest else "",
+                exists=exists,
             )
         )
     return console.DONE

@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from cli.options import Options
 from cli.place import Place
 from cli.screens.explanations import explanations_text
 from cli.screens.predictions import MAX_SHOWN_ROWS, left_out_lines, predictions_text, unread_lines
+from modelcycle.cells.missing import USUAL
 from modelcycle.faults import BadRequest, NoData, UnreadableFile
 from modelcycle.reading.column_names import list_names
 from modelcycle.spec.sources import Csv
@@ -61,6 +63,7 @@ class Scored:
     left_out : row or line, and reason, of each that was not
     unread : cells that were sent as missing, because they do not parse: at most MAX_LISTED_CELLS
     unread_count : how many there are
+    words : those of them that are a usual word for a missing value: cells by column and text
     """
 
     answer: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class Scored:
     left_out: list[dict[str, Any]] = field(default_factory=list)
     unread: list[dict[str, Any]] = field(default_factory=list)
     unread_count: int = 0
+    words: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, batch: list[Asked], answer: dict[str, Any]) -> None:
         """Add the answer to a request."""
@@ -77,6 +81,7 @@ class Scored:
         self.shown += [asked.row for asked in batch[: MAX_SHOWN_ROWS - len(self.shown)]]
         for asked in batch:
             self.unread_count += len(asked.unread)
+            self.words.update((cell.column, cell.text) for cell in asked.unread if cell.text in USUAL)
             for cell in asked.unread[: MAX_LISTED_CELLS - len(self.unread)]:
                 self.unread.append({"row": asked.number, "line": asked.line, **cell._asdict()})
 
@@ -147,7 +152,7 @@ def predict(
             line, reason = before[0]
             raise UnreadableFile(f"no line is a row; the first: {reason}", f"{data}, line {line}", "fix the lines")
         raise NoData("the file has no rows", str(data), "give at least one row")
-    for told in [*left_out_lines(scored.left_out), *unread_lines(scored.unread, scored.unread_count)]:
+    for told in [*left_out_lines(scored.left_out), *unread_lines(scored.unread, scored.unread_count, scored.words)]:
         console.say(told)
     if options.as_json:
         console.print_json(scored.wire())

@@ -23,6 +23,8 @@ EXIT_STATUS = {
     "refused": console.REFUSED, "failed": console.FAILED,
 }  # fmt: skip
 
+EXAMPLES = ("adult-income", "bikeshare")  # of pipelines/: whoever runs others knows where their data are
+
 
 def run(file: Path, data: Path | None, replace: bool, options: Options) -> int:
     """Start the lifecycle and follow it.
@@ -110,7 +112,8 @@ def next_steps(place: Place, outcome: Outcome) -> list[tuple[str, str]]:
             steps.append(("end the shadow", f"modelcycle rollback {model}:{outcome.route.champion}"))
         elif outcome.route.previous is not None:
             steps.append(("roll back", f"modelcycle rollback {model}"))
-        steps.append(("your own data", "modelcycle init --data FILE"))
+        if model in EXAMPLES:
+            steps.append(("your own data", "modelcycle init --data FILE"))
         if place.name == "local":
             steps.append(("stop", "modelcycle down"))
     return steps

@@ -26,7 +26,7 @@ from cli.screens.incidents import decisions_text
 from cli.screens.judgements import judgements_text, rollout_text
 from cli.screens.runs import run_text
 from cli.screens.staged import staged_text
-from cli.screens.versions import version_text, versions_text
+from cli.screens.versions import held_text, version_text, versions_text
 from cli.stale import stale_text, stale_versions
 from modelcycle.faults import BadInput, Tampered, Unknown
 from modelcycle.messages import Artifact
@@ -114,10 +114,12 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
         })  # fmt: skip
     else:
         screen = versions_text(model, route, versions, moves, decisions, changes)
+        approved = [number for number, standing in standings.items() if standing.state == "staged" and standing.approved]
         console.show(
             "\n".join(
                 [
                     screen,
+                    *held_text(approved, registry.audit.all(model) if approved else []),
                     *rollout_text(model, route, move, judgement),
                     *decisions_text(retraining),
                     *stale_text(model, stale),

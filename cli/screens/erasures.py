@@ -69,7 +69,7 @@ def _classes(classes: Mapping[str, Mapping[str, int]]) -> list[str]:
     lines = []
     for name, count in classes.items():
         old = f"   {count['old']:,} of them old versions" if count["old"] else ""
-        rows = f"{count['rows']:>9,} rows" if count["rows"] else " " * 14
+        rows = f"{_many(count['rows'], 'row'):>14}" if count["rows"] else " " * 14
         lines.append(f"    {name:<32}{rows}   {_many(count['objects'], 'object')}{old}")
     return lines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from cli.screens.lines import clip, figure, labelled
@@ -13,7 +14,7 @@ MAX_VALUE_CHARACTERS = 40
 def explained_text(told: dict[str, Any]) -> str:
     """Return the explanation of one prediction as one screen; `told` as `explain --json` prints it."""
     rows = [
-        ("answer", f"{told['prediction']}   at {told['at']}"),
+        ("answer", f"{_value(told['prediction'])}   at {_moment(told['at'])}"),
         ("given by", f"{told['model']}:{told['version']}   {told['state'].replace('_', ' ')}"),
         ("model", f"SHA-256 {told['model_sha256'][:16]}"),
         ("inputs", f"SHA-256 {told['inputs_sha256'][:16]}"),
@@ -42,10 +43,22 @@ def _reasons(explanation: dict[str, Any] | None) -> list[str]:
 def _nearest(nearest: dict[str, Any]) -> list[str]:
     if nearest["changes"] is None:
         return []
-    lines = [f"The nearest change that was found: the answer becomes {nearest['becomes']}, if", ""]
+    lines = [f"The nearest change that was found: the answer becomes {_value(nearest['becomes'])}, if", ""]
     for name, change in nearest["changes"].items():
         lines.append(f"    {name}: {_value(change['from'])} -> {_value(change['to'])}")
     return [*lines, ""]
+
+
+def _moment(at: str) -> str:
+    """Return a captured time as people read it; as it is, if it is none.
+
+    >>> _moment("2026-11-29T20:49:53.279256+00:00"), _moment("soon")
+    ('2026-11-29 20:49:53 UTC', 'soon')
+    """
+    try:
+        return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return at
 
 
 def _value(value: Any) -> str:

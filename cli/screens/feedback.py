@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from cli.screens.lines import count
+from cli.screens.lines import clip, count
+from modelcycle.captured.outcomes import MatchedOutcomes
 
-if TYPE_CHECKING:
-    from cli.feedback import Told
+MAX_EXPECTED = 60  # characters
+MAX_EXAMPLE = 24  # characters
+
+
+class Told(NamedTuple):
+    """What became of a file.
+
+    Parameters
+    ----------
+    rows : outcomes that were kept
+    skipped : rows of the file without an id or an outcome
+    left_out : columns of the file that nobody reads
+    captured : captured predictions that were looked at
+    newest_only : whether older ones were not
+    late : outcomes that came later than `monitoring.labels_days` after their prediction
+    pseudonyms : whether ids are captured as pseudonyms, so that only monitoring finds their predictions
+    expected : what an outcome has to be, as a clause
+    uncounted : examples of outcomes that are something else
+    """
+
+    rows: int
+    skipped: int
+    left_out: list[str]
+    captured: int
+    newest_only: bool
+    matched: MatchedOutcomes
+    late: int
+    labels_days: int | None
+    pseudonyms: bool = False
+    expected: str = ""
+    uncounted: list[str] = []
 
 
 def feedback_text(model: str, told: Told) -> str:
@@ -20,7 +50,10 @@ def feedback_text(model: str, told: Told) -> str:
     ]
     counted = {
         "rows without an id or an outcome, which were skipped": told.skipped,
-        "not what the live version predicts, so they do not count": matched.other,
+        f"not {clip(told.expected, MAX_EXPECTED) or 'what the live version predicts'}, so they do not count": (
+            matched.other - matched.ambiguous
+        ),
+        "such as 1.500, which may mean thousands here, so they do not count; write a decimal comma": matched.ambiguous,
         "of no captured prediction (an unknown id, or one that was not captured, or not yet)": (
             0 if told.pseudonyms else matched.unknown
         ),
@@ -36,6 +69,9 @@ def feedback_text(model: str, told: Told) -> str:
         " them": told.late,
     }  # fmt: skip
     lines += [f"    {what}: {number:,}" for what, number in counted.items() if number]
+    if told.uncounted:
+        shown = ", ".join(repr(clip(outcome, MAX_EXAMPLE)) for outcome in told.uncounted)
+        lines.append(f"    those that do not count are such as {shown}")
     if told.left_out:
         lines.append(f"    not read, and not kept: {', '.join(told.left_out)}")
     return "\n".join(lines)

@@ -52,6 +52,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def wrapped(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """Return the rows of a table with their last cell in lines of at most `width` characters, each a row.
+
+    >>> wrapped([["a", "one two"], ["b", ""]], 4)
+    [['a', 'one'], ['', 'two'], ['b', '']]
+    """
+    return [
+        [*(row[:-1] if not number else [""] * (len(row) - 1)), line]
+        for row in rows
+        for number, line in enumerate(textwrap.wrap(row[-1], width, break_on_hyphens=False) or [""])
+    ]
+
+
 def more(number: int) -> list[str]:
     """Return the line below a table that leaves out `number` rows; none if it is complete."""
     return [f"{INDENT}and {number:,} more; --json prints all"] if number > 0 else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from cli.screens.lines import clip, count, figure, labelled, minute, more, seconds, table, words
+from cli.screens.lines import clip, count, figure, labelled, minute, more, seconds, table, words, wrapped
 from modelcycle.messages import Monitored, MonitoringReport, Signal, VersionResources, Watched
 
 MAX_SHOWN_SIGNALS = 15
@@ -99,14 +99,24 @@ def _signals(signals: Sequence[Signal]) -> list[str]:
     quiet = len(signals) - len(told)
     rows = [
         [
-            signal.kind, clip(signal.subject, 40), signal.state, _effect(signal), _figure(signal.value),
-            _figure(signal.expected), "" if signal.p is None else f"{signal.p:.1g}", clip(signal.detail, MAX_DETAIL),
+            signal.kind, clip(signal.subject, 40), signal.state, _effect(signal), _seen(signal, signal.value),
+            _seen(signal, signal.expected), "" if signal.p is None else f"{signal.p:.1g}", signal.detail,
         ]
         for signal in told[:MAX_SHOWN_SIGNALS]
     ]  # fmt: skip
-    lines = [table(["signal", "of", "state", "change", "now", "reference", "p", ""], rows)] if rows else []
+    head = ["signal", "of", "state", "change", "now", "reference", "p", ""]
+    lines = [table(head, wrapped(rows, MAX_DETAIL))] if rows else []
     lines += more(len(told) - MAX_SHOWN_SIGNALS)
     return [*lines, f"    {count(quiet, 'signal')} without a change beyond chance"] if quiet else lines
+
+
+def _seen(signal: Signal, value: float | None) -> str:
+    """Return what was seen; of a signal without a change, in its unit: the change has it otherwise."""
+    if value is None:
+        return ""
+    if signal.kind == "volume":  # predictions are counted
+        return f"{value:,.0f}"
+    return f"{figure(value)} {signal.unit}".rstrip() if signal.effect is None else figure(value)
 
 
 def _effect(signal: Signal) -> str:

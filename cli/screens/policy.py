@@ -51,6 +51,7 @@ def policies_text(policies: Mapping[str, Policy]) -> str:
 def policy_text(
     model: str, file: str, policy: Policy, run: str | None, rules: Sequence[Rule] | None,
     waiting: Sequence[Waiting], live: Mapping[int, str], frozen: str, is_deployed: bool, refused: str = "",
+    *, exists: bool = True,
 ) -> str:  # fmt: skip
     """Return which policy applies to a model, its rules with the figures of the newest run, and who has to approve.
 
@@ -62,14 +63,18 @@ def policy_text(
     frozen : why no version gets more traffic now; empty if one may
     is_deployed : the deployment has the policies of these files
     refused : why the policy of then refused the run; empty if it did not
+    exists : whether the place has a model of this name
     """
     named = f"policy {policy.name}, version {policy.version}, hash {policy.sha[:12]}, risk tier {policy.risk_tier}"
-    if rules is not None:
+    if not policy.rules:
+        held = "it has none: no figure of a run is held against a limit"
+    elif rules is not None:
         held = f"{sum(rule.holds for rule in rules)} of {count(len(rules), 'rule')} hold for run {run}"
     else:
         held = f"the figures of run {run} are not on record" if run else "no run has been governed yet"
     rows = [
         ("file", f"governance/{file}"),
+        ("note", "" if exists else f"there is no model {model} yet; `modelcycle models` lists those that are"),
         ("note", "" if is_deployed else NOT_DEPLOYED),
         ("approvals", _approvals(policy)),
         ("frozen", frozen),
@@ -78,7 +83,10 @@ def policy_text(
         ("refused", refused),
         *(("live", f"it keeps its traffic, but would get none today: {why}") for why in live.values() if why),
     ]
-    lines = [f"{model}: {named}", *labelled(rows, LABEL_WIDTH), ""]
+    lines = [f"{model}: {named}", *labelled(rows, LABEL_WIDTH)]
+    if not policy.rules:
+        return "\n".join([*lines, *_waiting(model, waiting)])
+    lines.append("")
     if rules is not None:
         shown = [
             ["holds" if rule.holds else "broken", clip(rule.name, 60), rule.figure, _value(rule), rule.limit]
@@ -109,7 +117,9 @@ def _approvals(policy: Policy) -> str:
 
 
 def _value(rule: Rule) -> str:
-    return "not measured" if rule.value is None else figure(rule.value)
+    if rule.value is None:
+        return "not measured"
+    return f"{rule.value:,.0f}" if float(rule.value).is_integer() else figure(rule.value)  # counts, and true or false
 
 
 def _waiting(model: str, waiting: Sequence[Waiting]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cli.screens.lines import clip, count, figure, table
@@ -38,7 +38,7 @@ def predictions_text(
         for position, cells in enumerate(body):
             cells.append(_probability(probabilities[position], predictions[position]))
     summary = f"{count(len(predictions), 'prediction')} by {_versions(answer)}"
-    rest = f"; the first {len(rows)} are shown, --json prints all" if len(predictions) > len(rows) else ""
+    rest = f"; the first {len(rows)} are shown; --json prints all, `modelcycle score` writes a file" if len(predictions) > len(rows) else ""
     return f"{table(head, body)}\n\n{summary}{rest}"
 
 
@@ -50,16 +50,34 @@ def left_out_lines(left_out: Sequence[dict[str, Any]]) -> list[str]:
     return [f"{count(len(left_out), 'row')} not predicted; the first: {told[0]}", *told[1:]]
 
 
-def unread_lines(unread: Sequence[dict[str, Any]], total: int) -> list[str]:
-    """Return sentences about cells that were sent as missing, because they do not parse: how many, and the first."""
+def unread_lines(
+    unread: Sequence[dict[str, Any]], total: int, words: Mapping[tuple[str, str], int] | None = None
+) -> list[str]:
+    """Return sentences about cells that were sent as missing: because they say so in words, or do not parse.
+
+    Parameters
+    ----------
+    unread : the first of them, usual words for a missing value included
+    total : how many there are
+    words : how many cells of a column are a usual word for a missing value
+    """
+    words = words or {}
+    total -= sum(words.values())
+    missing = [
+        f"{count(number, 'value')} missing: {clip(text, MAX_CELL_CHARACTERS)!r} in the column"
+        f" {clip(name, MAX_CELL_CHARACTERS)!r}"
+        for (name, text), number in sorted(words.items(), key=lambda one: -one[1])[:MAX_TOLD]
+    ]
+    unread = [cell for cell in unread if (cell["column"], cell["text"]) not in words]
     if not unread:
-        return []
+        return missing
     told = [
         f"{_place(cell)}, column {clip(cell['column'], MAX_CELL_CHARACTERS)!r}:"
         f" {clip(cell['text'], MAX_CELL_CHARACTERS)!r} where {cell['expected']} is expected"
         for cell in unread[:MAX_TOLD]
     ]
-    return [f"{count(total, 'value')} could not be read, and counted as missing; the first: {told[0]}", *told[1:]]
+    head = f"{count(total, 'value')} could not be read, and counted as missing; the first: {told[0]}"
+    return [*missing, head, *told[1:]]
 
 
 def _place(told: dict[str, Any]) -> str:

@@ -244,8 +244,8 @@ def _with_baseline(validated: messages.Validated, name: str) -> str:
 def _refit(results: Results) -> Figures:
     refit = messages.CheckedRefit.model_validate(results["refit"])
     if not refit.done:
-        return Figures(["the judged model goes live"], [refit.reason] if refit.reason else [])
-    parts = [f"learned again from all {count(refit.rows, 'row')}, test rows included; this model goes live"]
+        return Figures(["the judged model is registered"], [refit.reason] if refit.reason else [])
+    parts = [f"learned again from all {count(refit.rows, 'row')}, test rows included; this model is registered"]
     if not results.get("preprocess"):
         return Figures(parts)
     train, validation, test = messages.Preprocessed.model_validate(results["preprocess"]).split

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.screens.history import route_text
-from cli.screens.lines import INDENT, ago, clip, count, figure, labelled, minute, more, person, table, traffic, words
+from cli.screens.lines import INDENT, ago, clip, count, figure, labelled, minute, more, person, table, traffic, words, wrapped
 from modelcycle.messages import ContractChange, Decided
 from modelcycle.personal.decide import DONE
 from modelcycle.registry import Entry, Move, Route, Standing, Version
@@ -16,6 +16,7 @@ from modelcycle.registry import Entry, Move, Route, Standing, Version
 MAX_SHOWN_VERSIONS = 20
 MAX_SHOWN_MOVES = 5
 MAX_SHOWN_DECISIONS = 5
+MAX_WHY = 70  # characters of a line
 
 VERSION_LABEL_WIDTH = 15  # characters
 
@@ -50,6 +51,8 @@ def versions_text(
         table(["version", "state", "since", "by", "quality", "data", "code"], rows),
     ]
     lines += more(len(versions) - MAX_SHOWN_VERSIONS)
+    waiting = [version.version for version, standing in versions if standing.state == "awaiting_approval"]
+    lines += [f"{INDENT}waits for a person: modelcycle approve {model}:{number}, or reject" for number in waiting]
     return "\n".join([*lines, *_moves(model, moves, now), *_decisions(decisions, now)])
 
 
@@ -92,10 +95,10 @@ def version_text(
         lines += ["", f"The feature plan is gone: {version.plan.uri}"]
     elif plan.get("columns"):
         columns = [
-            [clip(" ".join(column["column"].split()), 40), words(column["treatment"]), clip(column["why"], 70)]
+            [clip(" ".join(column["column"].split()), 40), words(column["treatment"]), column["why"]]
             for column in plan["columns"]
         ]
-        lines += ["", table(["column", "used as", "why"], columns)]
+        lines += ["", table(["column", "used as", "why"], wrapped(columns, MAX_WHY))]
     return "\n".join([*lines, *_decisions(decisions)])
 
 
@@ -109,18 +112,39 @@ def decided_text(decided: Decided) -> str:
     """Return what a decision changed."""
     name = f"{decided.model}:{decided.version}" if decided.version is not None else decided.model
     starts_rollout = decided.decision in ("approve", "promote") and not decided.note and not decided.waits
-    rollout = "; its rollout has started" if starts_rollout else ""
+    rollout = "; its rollout waits" if decided.frozen else "; its rollout has started"
     effect = DECIDED.get(decided.decision, decided.decision)
     if decided.note:
         effect = "was not changed"
     if decided.waits:
         effect = "waits for another person: your decision is on record"
+    note, _, freeze = decided.told.rpartition("its rollout waits: ") if decided.frozen else (decided.told, "", "")
+    follows = f"modelcycle show {decided.model}: it goes on by itself"
+    if decided.frozen:
+        follows = f"your approval is on record; modelcycle show {decided.model}: the rollout begins after the freeze"
     rows = [
         ("live now", f"version {traffic(decided.route)}" if decided.route else "none"),
-        ("what follows", f"modelcycle show {decided.model}: it goes on by itself" if starts_rollout else ""),
-        ("note", decided.note or decided.told),
+        ("what follows", follows if starts_rollout else ""),
+        ("frozen", freeze),
+        ("note", decided.note or note.rstrip("; ")),
     ]
-    return "\n".join([f"{name} {effect}{rollout}.", *labelled(rows, 14)])
+    return "\n".join([f"{name} {effect}{rollout if starts_rollout else ''}.", *labelled(rows, 14)])
+
+
+def held_text(approved: Sequence[int], entries: Sequence[Entry], now: datetime | None = None) -> list[str]:
+    """Return why approved versions have no traffic: the freeze that their rollout met when it looked last.
+
+    Parameters
+    ----------
+    approved : versions without traffic
+    entries : of the audit trail, newest first
+    """
+    lines = []
+    for number in approved:
+        last = next((entry for entry in entries if entry.subject == f"version {number}"), None)
+        if last is not None and last.decision == "frozen":
+            lines.append(f"version {number} is approved; its rollout waited {ago(last.at, now)} for a freeze: {last.why}")
+    return ["", *lines] if lines else []
 
 
 def _changes(changes: Mapping[int, ContractChange]) -> list[str]:

@@ -206,8 +206,9 @@ def test_in_a_freeze_the_next_step_waits_and_a_rollback_does_not(cycle: Cycle) -
     days = f"from: {today - timedelta(days=1):%Y-%m-%d}, until: {today + timedelta(days=2):%Y-%m-%d}"
     groups = f"groups: {{sre: ['{CAT}']}}\n"
     with_policy(cycle, f"freeze: [{{name: the sales, {days}, may_override: [sre]}}]\n{groups}{ALL}")
-    told = cycle.decide("approve", version, by=BOB).told
-    assert told.startswith("its rollout waits: the sales: no version gets more traffic until")
+    decided = cycle.decide("approve", version, by=BOB)
+    assert decided.frozen and decided.told.startswith("its rollout waits: the sales: no version gets more traffic until")
+    assert decided.told.endswith("; people of sre may override it")
     waits = cycle.step(version, 0, moves=1)
     assert (waits.done, waits.overruled, waits.judged, waits.step, waits.moves) == (False, False, False, 0, 1)
     assert waits.wait_seconds == 3600 and waits.held and cycle.weights == {1: 100}
@@ -215,7 +216,8 @@ def test_in_a_freeze_the_next_step_waits_and_a_rollback_does_not(cycle: Cycle) -
     with pytest.raises(NotAllowed, match="the sales: no version gets more traffic"):
         cycle.decide("promote", version, by=BOB)
     cycle.flows.started.clear()
-    assert not cycle.decide("promote", version, by=CAT).note
+    promoted = cycle.decide("promote", version, by=CAT)
+    assert not promoted.note and not promoted.frozen
     assert cycle.decide("rollback", 1, by=BOB).version == 1
 
 

@@ -36,6 +36,62 @@ def test_a_file_with_errors_is_refused_with_all_of_them(tmp_path: Path, capsys: 
     assert "MODEL and --schema ask for different things" in capsys.readouterr().err
 
 
+MANY = """name: credit
+version: 1
+models: [credit-*]
+risk_teir: high
+rules:
+  - {name: good, figure: gate.passed, remedy: x}
+  - {name: good, figure: gates.passed, at_least: 2, at_most: 1, remedy: x}
+freeze:
+  - {name: a, from: 2026-12-20, until: 2026-12-01, time_zone: Mars/Base, may_override: [bosses]}
+  - {name: b, from: fri 18:00, until: 02-30}
+groups: {auditors: ['arn:aws:iam::*:user/ann']}
+groups: {auditors: ['arn:aws:iam::*:user/bob']}
+permissions: |
+  permit (principal, action, resource);
+
+  forbid (principal in Group::"nobody", action == Action::"approve", resource)
+  when { context.own_runn && principal.alne };
+  permit (principal, action == Action::"aprove", resource);
+  permit principal;
+"""
+
+
+def test_a_check_names_every_error_of_a_file_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(MANY)
+    assert main(["policy", "--check", str(file)]) == WRONG_USE
+    told = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    for line in (
+        "line 4: unknown key risk_teir, did you mean risk_tier?",
+        "line 6: rules.0: give at_least, at_most, both of them, or equals alone",
+        "line 6: rules.0.figure: no run measures gate.passed, did you mean gates.passed?",
+        "line 7: rules.1: at_least is above at_most", "line 7: two rules are called 'good'",
+        "line 9: freeze.0: until is before from", "line 9: there is no group 'bosses' under groups",
+        "line 9: freeze.0.time_zone: a time zone is expected, such as Europe/Berlin or UTC",
+        "line 12: groups is duplicated", "line 16: permissions: there is no group 'nobody' under groups",
+        "line 18: permissions: unrecognized action `Action::\"aprove\"`",
+        "line 19: permissions: this is not Cedar: unexpected token `principal`",
+    ):  # fmt: skip
+        assert line in told, line
+    assert sum(line.startswith("line 16: permissions: attribute") for line in told) == 2
+    assert any(line.startswith("line 10: freeze.1.until: a moment is expected") for line in told)
+    assert len(told) == len(set(told)) and sum(line.startswith("line ") for line in told) == 15
+
+
+@pytest.mark.parametrize(
+    "text", ["rules: 3\n", "rules: [3, {name: a}]\n", "freeze: {a: b}\n", "groups: [a]\npermissions: 7\n", "- a\n", "a: [\n"]
+)
+def test_a_file_of_another_shape_is_refused_in_one_sentence(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(text)
+    assert main(["policy", "--check", str(file)]) == WRONG_USE
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_schema_and_figures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "--schema"]) == DONE
     assert {"rules", "approvals", "freeze", "permissions"} <= json.loads(capsys.readouterr().out)["properties"].keys()

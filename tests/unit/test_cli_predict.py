@@ -145,9 +145,9 @@ def test_a_value_that_does_not_parse_is_sent_as_missing_and_named(
     ]]  # fmt: skip
     streams = capsys.readouterr()
     assert (
-        "3 values could not be read, and counted as missing; the first: row 2 (line 3), column 'age': " in streams.err
+        "2 values could not be read, and counted as missing; the first: row 2 (line 3), column 'since': " in streams.err
     )
-    assert "'unknown' where a number is expected" in streams.err
+    assert "1 value missing: 'unknown' in the column 'age'" in streams.err
     assert "'soon' where a date like 2026-01-01 is expected" in streams.err
     answer = json.loads(streams.out)
     assert "rows" not in answer and answer["unread_cells"] == 3

@@ -315,10 +315,10 @@ def test_where_a_class_is_rare_accuracy_does_not_stand_alone() -> None:
 def test_a_refit_says_which_rows_the_live_model_has_learned_from_and_which_judged_its_twin() -> None:
     done = m.CheckedRefit(done=True, rows=32_509)
     shown = steps.figures(step("refit", refit=done.wire()))
-    assert shown.parts == ["learned again from all 32,509 rows, test rows included; this model goes live"]
+    assert shown.parts == ["learned again from all 32,509 rows, test rows included; this model is registered"]
     assert shown.sentences == ["its twin, from 28,433 rows, was judged on 4,076 others"]
     kept = steps.figures(step("refit", refit=m.CheckedRefit(done=False, reason="the refit is worse").wire()))
-    assert (kept.parts, kept.sentences) == (["the judged model goes live"], ["the refit is worse"])
+    assert (kept.parts, kept.sentences) == (["the judged model is registered"], ["the refit is worse"])
 
 
 def test_a_long_sentence_begins_on_its_own_line_and_breaks_between_words() -> None:

@@ -6,15 +6,19 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from cli.feedback import Told, _write_lines
-from cli.screens.feedback import feedback_text
+from cli.feedback import Live, _expected, _uncounted, _write_lines
+from cli.screens.feedback import Told, feedback_text
 from modelcycle.captured.outcome_rows import OutcomeColumns, read_lines
 from modelcycle.captured.outcomes import MatchedOutcomes, count_late, create_predictions, match_outcomes
+from modelcycle.cells.reading import Reading
 from modelcycle.engine import connect
 from modelcycle.faults import BadInput
+from modelcycle.model.profile import Profile, profile_column
 from modelcycle.model.signature import Signature
+from modelcycle.spec import Pipeline
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SIGNATURE = Signature(model="m", task="binary", target="left", classes=["no", "yes"], fields=[], ignored=[], inputs=[])
@@ -94,3 +98,45 @@ def test_the_screen_tells_what_is_odd_and_nothing_else() -> None:
     odd = Told(9, 1, ["comment"], 5, False, MatchedOutcomes(1, 2, 3, 4, 5, 6, 7, 8), 9, 45)
     text = feedback_text("m", odd)
     assert [line.rpartition(": ")[2] for line in text.splitlines()[2:]] == ["1", *"2345678", "9", "comment"]
+
+
+PRICE = SIGNATURE.model_copy(update={"task": "regression", "target": "price", "classes": []})
+
+
+@pytest.mark.parametrize(
+    ("format", "outcome", "value"),
+    [
+        ("1234,56", "1237,39", 1237.39), ("1234,56", "1237.39", 1237.39), ("1234,56", "1.500", None),
+        ("1.234,56", "1.500", 1500.0), ("1.234,56", "1.237,39 €", 1237.39), ("1.234,56", "12.5", 12.5),
+        ("1'234.56", "1'500", 1500.0), ("", "1237.39", 1237.39), ("", "1237,39", None), ("1 234,56", "-1.250", None),
+        ("1 234,56", "vielleicht", None),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_as_the_data_write_them(
+    tmp_path: Path, format: str, outcome: str, value: float | None  # noqa: A002
+) -> None:
+    target = Reading(type="number", format=format)
+    file = tmp_path / "o.jsonl"
+    file.write_text(json.dumps({"prediction_id": "p", "outcome": outcome}) + "\n" + '{"prediction_id": "q"}\n')
+    with connect(tmp_path, "test") as engine:
+        read_lines(engine, file, NOW, OutcomeColumns("price"))
+        engine.execute("CREATE TABLE predictions AS SELECT 'p' AS id, NULL::VARCHAR AS key, NULL::TIMESTAMPTZ AS asked")
+        matched = match_outcomes(engine, PRICE, target)
+        assert matched.known == (value is not None) and matched.other == (value is None)
+        assert engine.execute("SELECT value FROM matched").fetchall() == ([] if value is None else [(value,)])
+        assert matched.ambiguous == (outcome in ("1.500", "-1.250") and format != "1.234,56")
+        assert _uncounted(engine) == ([] if value is not None else [outcome])
+
+
+def test_the_screen_says_what_an_outcome_has_to_be_and_names_what_is_none() -> None:
+    told = Told(5, 0, [], 5, False, MatchedOutcomes(other=3, ambiguous=1), 0, 45, False, "one of ja, nein", ["vielleicht"])
+    text = feedback_text("m", told)
+    assert "not one of ja, nein, so they do not count: 2" in text and "such as 'vielleicht'" in text
+    assert "may mean thousands here, so they do not count; write a decimal comma: 1" in text
+    profile = Profile(
+        rows=1, columns=[], missing_values=[],
+        target=profile_column("price", "number", np.array([1.0]), format="1234,56"),
+    )  # fmt: skip
+    assert _expected(Live(PRICE, profile, Pipeline(name="m", target="price"))) == "a number, as in 1234,56"
+    assert _expected(Live(SIGNATURE, profile, Pipeline(name="m", target="left"))) == "one of no, yes"
+    assert _expected(None) == ""

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelcycle.policy import frozen, parse_policy
+from cli.screens.versions import decided_text
+from modelcycle.messages import Decided
+from modelcycle.policy import frozen, parse_policy, who_overrides
 from modelcycle.policy.freezes import DAYS, Freeze, freeze_at
 
 
@@ -63,6 +65,20 @@ def test_the_freeze_that_ends_last_counts_and_some_people_are_not_held() -> None
     assert held is not None and held[0] == (
         "winter: no version gets more traffic until 2027-01-03 00:00 UTC (policy ab)"
     )
+    assert who_overrides(policy, now) == "nobody may override it"
+    assert who_overrides(policy, datetime(2027, 1, 1, tzinfo=UTC)) == "people of sre may override it"
+    assert who_overrides(policy, datetime(2027, 2, 1, tzinfo=UTC)) == ""
     of_ann = frozen(policy, "arn:aws:iam::1:user/ann", now)
     assert of_ann is not None and of_ann[1] == datetime(2026, 12, 24, tzinfo=UTC)
     assert frozen(policy, "arn:aws:iam::1:user/ann", datetime(2026, 12, 25, tzinfo=UTC)) is None
+
+
+def test_the_screen_of_an_approval_in_a_freeze_says_that_its_rollout_waits() -> None:
+    why = "the sales: no version gets more traffic until 2026-11-30 06:00 Europe/Berlin (05:00 UTC) (policy ab)"
+    told = f"its rollout waits: {why}; nobody may override it"
+    screen = decided_text(Decided(model="m", decision="approve", version=2, route={1: 100}, told=told, frozen=True))
+    assert "m:2 is approved; its rollout waits." in screen and "has started" not in screen
+    assert "your approval is on record" in screen and "the rollout begins after the freeze" in screen
+    assert f"  frozen        {why}; nobody may override it" in screen
+    started = decided_text(Decided(model="m", decision="approve", version=2, route={1: 100}))
+    assert "m:2 is approved; its rollout has started." in started and "frozen" not in started

@@ -393,3 +393,9 @@ def test_a_class_that_was_taken_for_missing_is_named_and_can_be_kept() -> None:
         workspace.preprocess(run)
     kept = workspace.preprocess(workspace.run("r2", target="y", missing_values=[""]))
     assert sorted(workspace.schema(kept).classes) == ["+", "-"]
+
+
+def test_the_profile_of_a_target_says_how_the_data_write_its_numbers() -> None:
+    prices = [f"{number},{number % 97:02d}" for number in range(1_000, 1_400)]
+    workspace, result = preprocessed(table(400, x=uniform(), y=prices, delimiter=";"))
+    assert Profile.model_validate_json(workspace.artifacts.read(result.profile)).target.format == "1234,56"

@@ -118,7 +118,7 @@ def test_a_refit_that_was_caught_is_shown_with_its_reason_and_not_as_failed() ->
         execution._apply(event(number, f"TaskState{kind}", number, **details))
     refit = execution.steps["refit"]
     assert (refit.status, refit.seconds) == ("done", 2)
-    assert figures(refit) == (["the judged model goes live"], ["not enough memory"])
+    assert figures(refit) == (["the judged model is registered"], ["not enough memory"])
 
 
 def test_the_cost_is_shown_in_one_line_and_by_step() -> None:

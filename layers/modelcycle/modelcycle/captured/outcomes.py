@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from modelcycle.captured.lines import json_lines
 from modelcycle.captured.outcome_rows import OutcomeColumns, OutcomeRows, key_sql, read_outcomes
+from modelcycle.cells.numbers import separators
 from modelcycle.cells.reading import Reading, parsed_sql
+from modelcycle.cells.times import TIME_FORMATS
 from modelcycle.engine import Engine
 from modelcycle.json_pointer import json_pointer
 from modelcycle.model.signature import Signature
@@ -35,6 +38,7 @@ class MatchedOutcomes(NamedTuple):
     out_of_order : predictions whose latest outcome was not the last to arrive
     early : rows whose outcome happened before the prediction
     ahead : rows whose time lies more than MAX_DAYS_AHEAD after their arrival; the arrival counts
+    ambiguous : those of `other` that are one number as the data write numbers, and another with a decimal point
     """
 
     known: int = 0
@@ -45,6 +49,7 @@ class MatchedOutcomes(NamedTuple):
     out_of_order: int = 0
     early: int = 0
     ahead: int = 0
+    ambiguous: int = 0
 
 
 def load_outcomes(
@@ -88,7 +93,8 @@ def value_outcomes(engine: Engine, signature: Signature | None, target: Reading 
     Parameters
     ----------
     signature : None: every outcome counts, as a text
-    target : how the data write its numbers: `3.500` may be 3500; None: with a point, or the target is no number
+    target : how the data write its numbers: `3.500` may be 3500; None: with a point, or the target is no number.
+        What is not written so is read with a decimal point, unless that could mean thousands: see `ambiguous_sql`
 
     Returns
     -------
@@ -97,7 +103,7 @@ def value_outcomes(engine: Engine, signature: Signature | None, target: Reading 
     if signature is None:
         engine.execute("CREATE OR REPLACE TABLE valued AS SELECT *, outcome AS class, outcome AS value FROM told")
     elif signature.task == "regression":
-        plain = "try_cast(outcome AS DOUBLE)"
+        plain = f"CASE WHEN NOT {ambiguous_sql(target)} THEN try_cast(outcome AS DOUBLE) END"
         written = parsed_sql(target, "outcome") if target and target.type == "number" else plain
         engine.execute(
             f"""CREATE OR REPLACE TABLE valued AS
@@ -114,6 +120,20 @@ def value_outcomes(engine: Engine, signature: Signature | None, target: Reading 
         engine.execute("CREATE OR REPLACE TABLE valued AS SELECT * FROM told JOIN spelled USING (outcome)")
     told, valued = (engine.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("told", "valued"))
     return int(told - valued)
+
+
+def ambiguous_sql(target: Reading | None) -> str:
+    """Return SQL whether an outcome is no number as the data write numbers, but may mean thousands: 1.500 beside 12,5.
+
+    >>> ambiguous_sql(None), ambiguous_sql(Reading(type="number", format="1.234,56"))
+    ('false', 'false')
+    """
+    if target is None or target.type != "number" or target.format in ("", *TIME_FORMATS):
+        return "false"
+    thousands, mark = separators(target.format)
+    if mark != "," or thousands == ".":
+        return "false"
+    return f"(regexp_full_match(outcome, '[+-]?[0-9]{{1,3}}[.][0-9]{{3}}') AND {parsed_sql(target, 'outcome')} IS NULL)"
 
 
 def match_outcomes(engine: Engine, signature: Signature | None, target: Reading | None) -> MatchedOutcomes:
@@ -152,12 +172,18 @@ def match_outcomes(engine: Engine, signature: Signature | None, target: Reading 
             WHERE latest <> last"""
     ).fetchone()
     (early,) = engine.execute("SELECT count(*) FROM pairs WHERE told_at < asked").fetchone()
+    (ambiguous,) = engine.execute(
+        f"SELECT count(*) FROM told WHERE number IS NULL AND {ambiguous_sql(target)}"
+        if signature is not None and signature.task == "regression"
+        else "SELECT 0"
+    ).fetchone()
     valued, ahead = engine.execute(
         f"SELECT count(*), count(*) FILTER (told_at > arrived + INTERVAL {MAX_DAYS_AHEAD} DAY) FROM valued"
     ).fetchone()
     return MatchedOutcomes(
         known=known, other=other, unknown=valued - int(rows), twice=int(rows) - int(values),
         contradictory=contradictory, out_of_order=out_of_order, early=early, ahead=ahead,
+        ambiguous=ambiguous,
     )  # fmt: skip
 
 
@@ -192,7 +218,8 @@ def told_as_sentences(read: OutcomeRows, matched: MatchedOutcomes, signature: Si
         "objects with outcomes that could not be read: {:,}": read.unread,
         "objects without any outcome: {:,}": read.without,
         "rows of outcomes without an id or an outcome: {:,}": read.incomplete,
-        f"outcomes that are not {what}: {{:,}}": matched.other,
+        f"outcomes that are not {what}: {{:,}}": matched.other - matched.ambiguous,
+        "outcomes such as 1.500, which may mean thousands; write a decimal comma: {:,}": matched.ambiguous,
         "outcomes that belong to no prediction of the time that is looked at: {:,}": matched.unknown,
         "predictions with contradictory outcomes, of which the latest counts: {:,}": matched.contradictory,
         "predictions whose latest outcome arrived before an older one: {:,}": matched.out_of_order,
@@ -207,8 +234,8 @@ def class_of(text: str, classes: Sequence[str]) -> str | None:
 
     >>> class_of("yes", ["no", "yes"]), class_of("1.0", ["0", "1"]), class_of("True", ["false", "true"])
     ('yes', '1', 'true')
-    >>> class_of("maybe", ["no", "yes"]) is None
-    True
+    >>> class_of("1,0", ["0", "1"]), class_of("maybe", ["no", "yes"]) is None
+    ('1', True)
     """
     if text in classes:
         return text
@@ -221,7 +248,8 @@ def class_of(text: str, classes: Sequence[str]) -> str | None:
 
 
 def _as_number(text: str) -> float | None:
+    decimal_comma = re.fullmatch(r"[+-]?[0-9]+,[0-9]{1,2}", text)  # three digits may be thousands
     try:
-        return float(text)
+        return float(text.replace(",", ".") if decimal_comma else text)
     except ValueError:
         return None

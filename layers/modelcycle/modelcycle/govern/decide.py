@@ -6,7 +6,7 @@ from modelcycle.faults import NotAllowed, Transient, Unknown
 from modelcycle.govern.approve import check_bytes, check_permission, give_approval
 from modelcycle.govern.ports import Ports
 from modelcycle.messages import Decided, Decision, DeployRequest, Judged
-from modelcycle.policy import check_traffic, frozen
+from modelcycle.policy import check_traffic, frozen, who_overrides
 from modelcycle.registry import Entry, Move, Registry, Route, Version, champion, keys, not_allowed, state_in_words
 from modelcycle.store import Store
 
@@ -23,11 +23,13 @@ class Done(NamedTuple):
     unchanged : why nothing was changed; empty if something was
     told : what the person has to know besides
     waits : the decision is on record, and another person has to decide too
+    frozen : its rollout waits for the end of a freeze
     """
 
     unchanged: str = ""
     told: str = ""
     waits: bool = False
+    frozen: bool = False
 
 
 def decide(decision: Decision, ports: Ports) -> Decided:
@@ -60,7 +62,7 @@ def decide(decision: Decision, ports: Ports) -> Decided:
     route = registry.routes.get(model)
     return Decided(
         model=model, decision=decision.decision, version=version, route=route.weights,
-        note=done.unchanged, told=done.told, waits=done.waits,
+        note=done.unchanged, told=done.told, waits=done.waits, frozen=done.frozen,
     )  # fmt: skip
 
 
@@ -110,7 +112,7 @@ def _approve(decision: Decision, version: int, ports: Ports) -> Done:
         if not complete:
             return Done(told=told, waits=True)
     frozen = _roll_out(decision, version, ports.registry.routes.get(model).moves, ports)
-    return Done(told="; ".join(filter(None, (told, frozen))))
+    return Done(told="; ".join(filter(None, (told, frozen))), frozen=bool(frozen))
 
 
 def _reject(decision: Decision, version: int, ports: Ports) -> Done:
@@ -156,7 +158,8 @@ def _check_promotion(decision: Decision, version: int, ports: Ports) -> None:
     check_traffic(policy, record, ports.artifacts, ports.registry.approvals.get(model, version))
     held = frozen(policy, decision.by)
     if held is not None:
-        raise NotAllowed(held[0], f"{model}:{version}", f"promote it then; `modelcycle rollback {model}` always works")
+        what = f"{held[0]}; {who_overrides(policy)}"
+        raise NotAllowed(what, f"{model}:{version}", f"promote it after that; `modelcycle rollback {model}` always works")
 
 
 def _held(model: str, route: Route, ports: Ports) -> Judged | None:
@@ -227,7 +230,8 @@ def _roll_out(decision: Decision, version: int, moves: int, ports: Ports, step: 
     message = DeployRequest(
         model=decision.model, version=version, step=step, actor=decision.by, why=decision.why, moves=moves
     ).wire()
-    held = frozen(ports.policies.policy_of(decision.model), decision.by)
+    policy = ports.policies.policy_of(decision.model)
+    held = frozen(policy, decision.by)
     for attempt in range(1, MAX_ROLLOUTS + 1):
         name = f"{decision.model}-v{version}-{moves}" + (f"-{attempt}" if attempt > 1 else "")
         if not ports.flows.start(ports.rollout, name, message):
@@ -237,7 +241,7 @@ def _roll_out(decision: Decision, version: int, moves: int, ports: Ports, step: 
             was_frozen = keys.decision_by_policy(version, name, step, "frozen")
             if held is None and ports.registry.audit.has(decision.model, was_frozen):
                 continue
-        return f"its rollout waits: {held[0]}" if held else ""
+        return f"its rollout waits: {held[0]}; {who_overrides(policy)}" if held else ""
     raise NotAllowed(
         f"{MAX_ROLLOUTS} rollouts of version {version} have failed since the traffic last moved",
         f"{decision.model}:{version}", "fix what the log of `deploy` reports, then run again",

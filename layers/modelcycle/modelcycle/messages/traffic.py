@@ -30,6 +30,7 @@ class Decided(Message):
     note: str = Field("", description="why nothing was changed; empty if something was")
     told: str = Field("", description="what the person has to know besides")
     waits: bool = Field(False, description="the decision is on record, and another person has to decide too")
+    frozen: bool = Field(False, description="the rollout waits for the end of a freeze; `told` says until when")
 
 
 class ExpireRequest(Message):

@@ -10,6 +10,7 @@ Journal of Law & Technology 31(2).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -149,8 +150,20 @@ class _Search:
                     far = float(middle[0])
                 else:
                     near = float(middle[0])
-            changed = changed | {name: self._with_few_digits(changed, name, float(own[0]), far)}
+            if _are_whole(own):
+                changed = changed | {name: self._next_whole(changed, name, float(own[0]), far)}
+            else:
+                changed = changed | {name: self._with_few_digits(changed, name, float(own[0]), far)}
         return changed
+
+    def _next_whole(self, changed: dict[str, Values], name: str, own: float, far: float) -> Values:
+        """Return the next whole number beyond one that reaches the goal, or else the training rows' own: 6.1 is 7."""
+        beyond = math.ceil(far) if far > own else math.floor(far)
+        for number in (round(far), beyond):  # `far` is a little beyond the number that is just enough
+            whole = np.array([number], dtype=changed[name].dtype)  # type: ignore[union-attr]
+            if number != own and self._reaches(changed | {name: whole}):
+                return whole
+        return changed[name]
 
     def _with_few_digits(self, changed: dict[str, Values], name: str, own: float, far: float) -> Values:
         """Return the number with the fewest digits that is about as near, and reaches the goal too."""
@@ -171,6 +184,11 @@ class _Search:
 
 def _taken(values: Values, places: Selection) -> Values:
     return Texts(values.codes[places], values.levels) if isinstance(values, Texts) else values[places]
+
+
+def _are_whole(values: Values) -> bool:
+    """Return whether a column counts something: the row's own value and all that it may take are whole."""
+    return not isinstance(values, Texts) and bool(np.all(np.isnan(values) | (values == np.round(values))))
 
 
 def _distance(option: Option, values: Values) -> float:

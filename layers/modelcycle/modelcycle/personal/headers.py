@@ -37,7 +37,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "dates of birth": (
         "birth date", "birthdate", "date of birth", "dateofbirth", "dob", "birthday", "born", "birth", "geburtsdatum",
-        "geburtstag", "geboren", "date de naissance", "naissance", "fecha de nacimiento", "fecha nacimiento", "nacimiento",
+        "geburtstag", "geboren", "geb datum", "geb dat", "gebdatum", "gebdat", "geburts datum", "date naissance", "date naiss",
+        "fecha nac", "fec nac", "data nascita", "data nascimento", "birth dt", "birthdt", "date de naissance", "naissance", "fecha de nacimiento", "fecha nacimiento", "nacimiento",
         "data di nascita", "nascita", "data de nascimento", "nascimento", "geboortedatum", "fodselsdato", "fodelsedatum",
         "syntymaaika", "data urodzenia", "datum narozeni", "szuletesi datum", "szuletesi ido", "data nasterii",
         "дата рождения", "дата народження", "ημερομηνια γεννησης", "生年月日", "出生日期", "生日", "생년월일", "dogum tarihi",
@@ -62,6 +63,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
 """Kinds, and words without accents in lower case."""
 
 MAX_PHRASE_WORDS = 4
+MIN_PART_CHARACTERS = 8  # of a phrase that counts within a longer word
 
 AT_END = frozenset({"names", "telephone numbers", "national identity numbers", "addresses"})
 """Kinds that a phrase means at the end of a column's name only: mobile_sessions, rut_depth, street_condition. Elsewhere
@@ -162,6 +164,18 @@ def kinds_of_header(header: str) -> set[str]:
     return {
         kind for kind in found if not OTHER_THINGS.get(kind.removeprefix("perhaps "), frozenset()).intersection(words)
     }
+
+
+def is_of_births(header: str) -> bool:
+    """Return whether a column's name says that it holds dates of birth, also within a longer word.
+
+    >>> is_of_births("Kundengeburtsdatum"), is_of_births("Date de naissance"), is_of_births("Kunde seit")
+    (True, True, False)
+    """
+    if "dates of birth" in kinds_of_header(header):
+        return True
+    known = [without_accents(phrase) for phrase in PHRASES["dates of birth"] if len(phrase) >= MIN_PART_CHARACTERS]
+    return any(word.startswith(phrase) or word.endswith(phrase) for word in words_of(header) for phrase in known)
 
 
 def ends_with_phone(header: str) -> bool:

@@ -13,12 +13,12 @@ from modelcycle.policy.parsing import parse_policy
 from modelcycle.policy.people import UNKNOWN, is_same_person, person_of
 from modelcycle.policy.schema import Action, Approvals, Policy, Rule, json_schema
 from modelcycle.policy.shelf import Shelf, deployed_shelf
-from modelcycle.policy.traffic import check_traffic, frozen
+from modelcycle.policy.traffic import check_traffic, frozen, who_overrides
 
 __all__ = [
     "EVIDENCE", "UNKNOWN", "Action", "Approvals", "Figures", "Freeze", "Measured", "Policy", "Rule", "Shelf",
     "approvals_needed", "asker_of", "authors_of", "broken", "check", "check_evidence", "check_traffic",
     "deployed_shelf", "evidence_of",
     "figures_of_version", "finite", "freeze_at", "frozen",
-    "is_same_person", "json_schema", "known_figures", "parse_policy", "person_of", "sentence_of",
+    "is_same_person", "json_schema", "known_figures", "parse_policy", "person_of", "sentence_of", "who_overrides",
 ]  # fmt: skip

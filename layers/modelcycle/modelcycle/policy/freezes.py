@@ -59,12 +59,9 @@ class Freeze(Section):
 
     @model_validator(mode="after")
     def _is_a_window(self) -> Freeze:
-        if _kind(self.start) != _kind(self.until):
-            raise ValueError("from and until have to be of the same form")
-        if self.start == self.until:
-            raise ValueError("from and until are the same moment")
-        if _kind(self.start) == "once" and _once(self.start) > _once(self.until):
-            raise ValueError("until is before from")
+        problem = window_problem(self.start, self.until)
+        if problem:
+            raise ValueError(problem)
         return self
 
     def ends_at(self, now: datetime) -> datetime | None:
@@ -84,6 +81,18 @@ class Freeze(Section):
             if begins <= now < ends:
                 return ends
         return None
+
+    def in_its_zone(self, moment: datetime) -> str:
+        """Return a moment as the policy file writes times, and in UTC besides.
+
+        >>> in_berlin = {"name": "a", "from": "fri 18:00", "until": "mon 06:00", "time_zone": "Europe/Berlin"}
+        >>> Freeze.model_validate(in_berlin).in_its_zone(datetime(2026, 11, 30, 5, tzinfo=UTC))
+        '2026-11-30 06:00 Europe/Berlin (05:00 UTC)'
+        """
+        utc = moment.astimezone(UTC)
+        if self.time_zone == "UTC":
+            return f"{utc:%Y-%m-%d %H:%M} UTC"
+        return f"{moment.astimezone(ZoneInfo(self.time_zone)):%Y-%m-%d %H:%M} {self.time_zone} ({utc:%H:%M} UTC)"
 
     def _around(self, local: datetime) -> list[tuple[datetime, datetime]]:
         """Return the windows near a moment, in local time without a zone."""
@@ -106,6 +115,19 @@ def freeze_at(freezes: list[Freeze], now: datetime) -> tuple[Freeze, datetime] |
     """Return the freeze that holds at a moment and ends last, and its end; None if none holds."""
     holding = [(freeze, ends) for freeze in freezes if (ends := freeze.ends_at(now)) is not None]
     return max(holding, key=lambda one: one[1]) if holding else None
+
+
+def window_problem(start: str, until: str) -> str:
+    """Return what is wrong with two valid moments as a window; empty if nothing is.
+
+    >>> window_problem("fri 18:00", "mon 06:00"), window_problem("2026-12-20", "2026-12-01")
+    ('', 'until is before from')
+    """
+    if _kind(start) != _kind(until):
+        return "from and until have to be of the same form"
+    if start == until:
+        return "from and until are the same moment"
+    return "until is before from" if _kind(start) == "once" and _once(start) > _once(until) else ""
 
 
 def _kind(moment: str) -> str | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import yaml
-
 from modelcycle.faults import BadPolicy
+from modelcycle.policy.hidden_errors import errors_beside, errors_of_permissions
 from modelcycle.policy.schema import Policy
 from modelcycle.spec.document import Kind, errors_of, read_document
 
@@ -40,21 +39,13 @@ def parse_policy(text: str | bytes, where: str = "the policy file", *, permissio
     the policy file, line 4
     `modelcycle policy --schema` lists every key
     """
-    policy, root = read_document(text, Policy, where, POLICY_FILE)
+    try:
+        policy, root = read_document(text, Policy, where, POLICY_FILE)
+    except BadPolicy as fault:
+        hidden = errors_beside(text, permissions=permissions)
+        raise (errors_of(where, [*fault.errors, *hidden], POLICY_FILE) if hidden else fault) from None
     if permissions:
-        from modelcycle.policy.permissions import permission_errors  # needs Cedar, which not every function has
-
-        first = _first_line(root)
-        errors = [(first + line, f"permissions: {sentence}") for line, sentence in permission_errors(policy)]
+        errors = errors_of_permissions(root, policy.permissions, policy.groups)
         if errors:
             raise errors_of(where, errors, POLICY_FILE)
     return policy
-
-
-def _first_line(root: yaml.Node | None) -> int:
-    """Return the line of the file, counted from 1, in which the text of `permissions` begins."""
-    for key, value in root.value if isinstance(root, yaml.MappingNode) else []:
-        if key.value == "permissions":
-            line: int = value.start_mark.line + 1
-            return line + 1 if value.style in ("|", ">") else line
-    return 1

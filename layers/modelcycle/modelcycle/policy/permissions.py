@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple, get_args
 
 import cedarpy
@@ -23,6 +23,7 @@ action {", ".join(ACTIONS)} appliesTo {{
   context: {{ own_run: Bool, author_known: Bool, approvals: Long, frozen: Bool }}
 }};
 """
+CONSEQUENCE = "unable to find an applicable action"  # of an unknown action, which is an error of its own
 ROLLBACK = "a rollback is possible for everybody whom IAM lets decide, so no policy can forbid it"
 
 
@@ -72,9 +73,15 @@ def refusal(policy: Policy, action: Action, person: Person, model: str, circumst
     return f"{given or who} ({policy.title})"
 
 
-def permission_errors(policy: Policy) -> list[tuple[int, str]]:
-    """Return every error of the permissions with its line, counted from 0, and a sentence."""
-    statements = list(_statements(policy.permissions))
+def permission_errors(permissions: str, known_groups: Collection[str]) -> list[tuple[int, str]]:
+    """Return every error of permissions with its line, counted from 0, and a sentence.
+
+    Parameters
+    ----------
+    permissions : statements in Cedar
+    known_groups : the groups that they may name
+    """
+    statements = list(_statements(permissions))
     errors = []
     for line, statement in statements:
         try:
@@ -86,10 +93,12 @@ def permission_errors(policy: Policy) -> list[tuple[int, str]]:
         if ("Action", "rollback") in named:
             errors.append((line, ROLLBACK))
             continue
-        groups = [name for kind, name in named if kind == "Group" and name not in policy.groups]
+        groups = [name for kind, name in named if kind == "Group" and name not in known_groups]
         errors += [(line, f"there is no group {name!r} under groups") for name in groups]
         found = cedarpy.validate_policies(statement, SCHEMA).errors
-        errors += [(line, str(one.error).replace("for policy `policy0`, ", "")) for one in found[:1]]
+        sentences = [str(one.error).replace("for policy `policy0`, ", "") for one in found]
+        told = [sentence for sentence in sentences if not sentence.startswith(CONSEQUENCE)] or sentences
+        errors += [(line, sentence) for sentence in told]
     if not statements:
         errors.append((0, "nobody may do anything: write at least permit (principal, action, resource);"))
     return errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -25,6 +26,7 @@ Sentence = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]
+Path = tuple[int | str, ...]  # of keys in a policy file
 
 
 def _known_figure(name: str) -> str:
@@ -56,11 +58,9 @@ class Rule(Section):
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> Rule:
-        limits = [limit for limit in (self.at_least, self.at_most, self.equals) if limit is not None]
-        if not limits or (self.equals is not None and len(limits) > 1):
-            raise ValueError("give at_least, at_most, both of them, or equals alone")
-        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError("at_least is above at_most")
+        problem = limits_problem(self.at_least, self.at_most, self.equals)
+        if problem:
+            raise ValueError(problem)
         return self
 
     @property
@@ -136,16 +136,12 @@ class Policy(Section):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Policy:
-        names = [rule.name for rule in self.rules]
-        for number, name in enumerate(names):
-            if name in names[:number]:
-                raise cross_field_error(("rules", number, "name"), f"two rules are called {name!r}")
-        for number, freeze in enumerate(self.freeze):
-            for group in freeze.may_override:
-                if group not in self.groups:
-                    raise cross_field_error(
-                        ("freeze", number, "may_override"), f"there is no group {group!r} under groups"
-                    )
+        problems = [
+            *same_names([rule.name for rule in self.rules]),
+            *missing_groups([freeze.may_override for freeze in self.freeze], self.groups),
+        ]
+        for path, sentence in problems[:1]:
+            raise cross_field_error(path, sentence)
         return self
 
     @property
@@ -163,6 +159,37 @@ class Policy(Section):
     def described(self) -> str:
         """Name, version, hash and risk tier, for the card."""
         return f"{self.name}, version {self.version} (`{self.sha[:12]}`), risk tier {self.risk_tier}"
+
+
+def limits_problem(at_least: float | None, at_most: float | None, equals: float | None) -> str:
+    """Return what is wrong with the limits of a rule together; empty if nothing is.
+
+    >>> limits_problem(None, 1.0, None), limits_problem(2.0, 1.0, None)
+    ('', 'at_least is above at_most')
+    """
+    limits = [limit for limit in (at_least, at_most, equals) if limit is not None]
+    if not limits or (equals is not None and len(limits) > 1):
+        return "give at_least, at_most, both of them, or equals alone"
+    return "at_least is above at_most" if at_least is not None and at_most is not None and at_least > at_most else ""
+
+
+def same_names(names: Sequence[str]) -> list[tuple[Path, str]]:
+    """Return where a rule has the name of an earlier one, and a sentence for each."""
+    return [
+        (("rules", number, "name"), f"two rules are called {name!r}")
+        for number, name in enumerate(names)
+        if name in names[:number]
+    ]
+
+
+def missing_groups(may_override: Sequence[Sequence[str]], groups: Collection[str]) -> list[tuple[Path, str]]:
+    """Return where a freeze names a group that the policy does not have, and a sentence for each."""
+    return [
+        (("freeze", number, "may_override"), f"there is no group {group!r} under groups")
+        for number, named in enumerate(may_override)
+        for group in named
+        if group not in groups
+    ]
 
 
 def json_schema() -> dict[str, Any]:

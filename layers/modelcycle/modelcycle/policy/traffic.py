@@ -98,7 +98,21 @@ def frozen(policy: Policy, actor: str, now: datetime | None = None) -> tuple[str
     if found is None:
         return None
     freeze, ends = found
-    return f"{freeze.name}: no version gets more traffic until {ends:%Y-%m-%d %H:%M} UTC ({policy.title})", ends
+    return f"{freeze.name}: no version gets more traffic until {freeze.in_its_zone(ends)} ({policy.title})", ends
+
+
+def who_overrides(policy: Policy, now: datetime | None = None) -> str:
+    """Return who may move traffic although a freeze holds now, as a clause; empty if none holds."""
+    moment = now or datetime.now(UTC)
+    holding = [freeze for freeze in policy.freeze if freeze.ends_at(moment) is not None]
+    if not holding:
+        return ""
+    if not all(freeze.may_override for freeze in holding):
+        return "nobody may override it"
+    if len(holding) == 1:
+        return f"people of {' or '.join(holding[0].may_override)} may override it"
+    people = " and ".join(f"of {' or '.join(freeze.may_override)} ({freeze.name})" for freeze in holding)
+    return f"people {people} may override it"
 
 
 def _overrides(policy: Policy, groups: list[str], actor: str) -> bool:

@@ -31,7 +31,7 @@ def training_profile(train: Part, schema: TableSchema) -> Profile:
         ],
         target=profile_texts(target, (Texts(codes, schema.classes) for codes in train.target_pieces()))
         if schema.classes
-        else _profile_target(train, target),
+        else _profile_target(train, target, format=schema.target.format, missing_values=schema.target.missing_values),
         missing_values=schema.missing_values,
     )  # fmt: skip
 
@@ -45,8 +45,9 @@ def _profile(train: Part, name: str, kind: ColumnType, **reading: Any) -> Column
         return profile_numbers(name, kind, lambda: train.values.pieces(name), ordered, **reading)
 
 
-def _profile_target(train: Part, name: str) -> ColumnProfile:
+def _profile_target(train: Part, name: str, **reading: Any) -> ColumnProfile:
+    """Profile a target of numbers; `reading` is how the data write them, as people write outcomes later."""
     if train.rows <= npz.MAX_FETCHED_ROWS:
-        return profile_column(name, "number", train.target)
+        return profile_column(name, "number", train.target, **reading)
     with train.ordered(None) as ordered:
-        return profile_numbers(name, "number", train.target_pieces, ordered)
+        return profile_numbers(name, "number", train.target_pieces, ordered, **reading)

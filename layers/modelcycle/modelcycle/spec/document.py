@@ -58,24 +58,23 @@ def read_document(text: str | bytes, section: type[Read], where: str, kind: Kind
         raise fault(
             f"the file is not valid YAML: {problem}", f"{where}, line {line}", "fix the line", [(line, problem)]
         ) from None
-    if duplicates:
-        line, key = duplicates[0]
-        raise fault(
-            f"the key {key} is duplicated", f"{where}, line {line}", "keep one of them",
-            [(line, f"{key} is duplicated") for line, key in duplicates],
-        )  # fmt: skip
     if not isinstance(data, dict):
         raise fault("the file has no keys", where, kind.smallest, [(1, kind.required)])
+    repeated = [(line, f"{key} is duplicated") for line, key in duplicates]
     try:
-        return section.model_validate(data), root
+        read = section.model_validate(data)
     except ValidationError as invalid:
         errors: list[Any] = invalid.errors()
-        raise errors_of(where, [describe_error(root, error, section) for error in errors], kind) from None
+        raise errors_of(where, [*repeated, *(describe_error(root, error, section) for error in errors)], kind) from None
+    if duplicates:
+        line, key = duplicates[0]
+        raise fault(f"the key {key} is duplicated", f"{where}, line {line}", "keep one of them", repeated)
+    return read, root
 
 
 def errors_of(where: str, errors: list[tuple[int, str]], kind: Kind) -> BadPipeline:
     """Return the fault for some errors, each with its line; the first one in the file is its `what`."""
-    errors = sorted(errors)
+    errors = sorted(set(errors))
     line, sentence = errors[0]
     others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return kind.fault(f"{sentence}{others}", f"{where}, line {line}", kind.remedy, errors)

@@ -10,6 +10,7 @@ import yaml
 from modelcycle.spec.section import CROSS_FIELD_ERROR, Section
 from modelcycle.spec.sources import SOURCE_TYPES
 
+MAX_NAMED_KEYS = 3
 EXPECTED = {
     "int": "a whole number is expected",
     "float": "a number is expected",
@@ -37,6 +38,11 @@ def describe_error(root: yaml.Node | None, error: Any, file: type[Section]) -> t
         path = (*path, "type")
     line, node = _locate(root, path)
     return line, _sentence(error, path, file, node.value if isinstance(node, yaml.ScalarNode) else None)
+
+
+def line_of(root: yaml.Node | None, path: tuple[int | str, ...]) -> int:
+    """Return the line, counted from 1, of the deepest key on a path that a file has."""
+    return _locate(root, path)[0]
 
 
 def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -90,7 +96,8 @@ def _sentence(error: Any, path: tuple[int | str, ...], file: type[Section], writ
         return f"{key}: at least {error['ctx']['min_length']} in the list is expected"
     expected, _, problem = kind.partition("_")
     if expected in EXPECTED and problem in ("type", "parsing", "from_float"):
-        return f"{key}: {EXPECTED[expected]}"
+        keys = _known_keys(file, error["loc"])[:MAX_NAMED_KEYS] if expected == "model" else []
+        return f"{key}: {EXPECTED[expected]}" + (f", such as {', '.join(keys)}" if keys else "")
     return f"{key}: {str(error['msg']).removeprefix('Value error, ').replace('Input should', 'it should')}"
 
 
