@@ -23,9 +23,14 @@ def signed_headers(cloud: LocalCloud, method: str, url: str, body: bytes | None 
 
 def predict(cloud: LocalCloud, model: str, instances: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the model's answer for some rows."""
-    url = f"{cloud.outputs['ApiUrl']}/models/{model}/predict"
-    body = json.dumps({"instances": instances}).encode()
-    request = urllib.request.Request(url, body, signed_headers(cloud, "POST", url, body), method="POST")
-    with urllib.request.urlopen(request) as response:
+    return send(cloud, f"/models/{model}/predict", {"instances": instances})
+
+
+def send(cloud: LocalCloud, path: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to a signed POST request."""
+    url = f"{cloud.outputs['ApiUrl']}{path}"
+    body = json.dumps(request).encode()
+    posted = urllib.request.Request(url, body, signed_headers(cloud, "POST", url, body), method="POST")
+    with urllib.request.urlopen(posted) as response:
         answer: dict[str, Any] = json.load(response)
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import urllib.error
@@ -13,7 +14,7 @@ import pytest
 from infra.local.cloud import LocalCloud
 from modelcycle.model.labelled import Labelled
 from tests.e2e.observed_model import ObservedModel, wait_for
-from tests.e2e.signed_request import predict
+from tests.e2e.signed_request import predict, send
 from tests.unit.planted_people import csv_of, found_in, people, secrets_of
 
 pytestmark = pytest.mark.delivery
@@ -26,7 +27,7 @@ privacy: {columns: {Full Name: mask}}
 retention: {captures: 7 days, raw: 30 days}
 training: {trials: 2, algorithms: [linear]}
 """
-THEIRS = ("raw/", "feedback/")  # what people have sent, as they have sent it
+THEIRS = (f"raw/{MODEL}/", f"feedback/{MODEL}/told", f"score/{MODEL}/")  # files of people, as they have sent them
 
 
 def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: LocalCloud) -> None:
@@ -46,9 +47,17 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: Loca
     outcomes = [{"Kontakt": row["Kontakt"], "outcome": row["left"]} for row in asked]
     lines = "".join(json.dumps(line) + "\n" for line in outcomes)
     s3.put_object(Bucket=bucket, Key=f"feedback/{MODEL}/told.jsonl.gz", Body=gzip.compress(lines.encode()))
+    over_http = {"outcomes": [{"Kontakt": row["Kontakt"], "fon": row["fon"], "outcome": row["left"]} for row in asked]}
+    assert send(cloud, f"/models/{MODEL}/feedback", over_http) == {"model": MODEL, "outcomes": len(asked)}
+    s3.put_object(Bucket=bucket, Key=f"score/{MODEL}/may.csv", Body=csv_of(asked))
     captured = f"captures/model={MODEL}/"
     wait_for(lambda: s3.list_objects_v2(Bucket=bucket, Prefix=captured).get("KeyCount"), 120)
     assert _known_outcomes(model) == len(answer["prediction_ids"]), "outcomes find predictions by pseudonyms"
+    scored = f"scored/{MODEL}/may.csv/"
+    wait_for(lambda: any(key.endswith("manifest.json") for key in _keys(s3, bucket, scored)), 120)
+    (results,) = [key for key in _keys(s3, bucket, scored) if key.endswith(".csv")]
+    lines = csv.DictReader(s3.get_object(Bucket=bucket, Key=results)["Body"].read().decode().splitlines())
+    assert [line["Kontakt"][:3] for line in lines] == ["ps_"] * len(asked)
     # a run that fails, with other people in it
     failing = people(60, seed=9)
     body = csv_of(failing).replace(b"Kontakt", b"contact info")
@@ -71,6 +80,10 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: Loca
     assert not [key for key in left if key.startswith((f"raw/{MODEL}/", captured))]
     assert [entry.why for entry in model.registry.audit.all(MODEL) if entry.by == "retention"]
     assert predict(cloud, MODEL, [{"age": 40, "city": "Ulm"}])["version"] == 1
+
+
+def _keys(s3: Any, bucket: str, prefix: str) -> list[str]:
+    return [one["Key"] for one in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
 
 
 def _known_outcomes(model: ObservedModel) -> int:

@@ -15,7 +15,7 @@ from modelcycle.faults import BadRequest, TooLarge, Unknown
 from modelcycle.model.request import MAX_OUTCOMES
 from modelcycle.registry import Registry, Write, keys
 from tests.contract.functions import functions
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import MemoryKeys, MemoryStore, MemoryTable
 from tests.unit.data_steps import AT
 
 ROW = {"prediction_id": "p1", "outcome": "yes"}
@@ -25,13 +25,15 @@ class Place:
     """A data bucket, and a registry that knows the model `m`."""
 
     def __init__(self) -> None:
-        self.data = MemoryStore("data")
+        self.data, self.artifacts, self.keys = MemoryStore("data"), MemoryStore(), MemoryKeys()
         table = MemoryTable()
         self.registry = Registry(table)
         table.write(Write(*keys.model_entry("m"), body={}))
 
     def send(self, request: Any, key: str = "", model: str = "m") -> dict[str, Any]:
-        return accept_feedback(model, request, key, AT, data=self.data, registry=self.registry)
+        return accept_feedback(
+            model, request, key, AT, data=self.data, artifacts=self.artifacts, registry=self.registry, keys=self.keys
+        )
 
 
 def test_outcomes_are_kept_as_lines_and_the_same_ones_are_kept_once() -> None:
