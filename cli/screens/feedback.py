@@ -21,12 +21,7 @@ def feedback_text(model: str, told: Told) -> str:
     counted = {
         "rows without an id or an outcome, which were skipped": told.skipped,
         "not what the live version predicts, so they do not count": matched.other,
-        "of no captured prediction (an unknown id, or one that was not captured, or not yet)": (
-            0 if told.pseudonyms else matched.unknown
-        ),
-        "by an id that is pseudonymised: monitoring finds their predictions, which may use its key": (
-            matched.unknown if told.pseudonyms else 0
-        ),
+        "of no captured prediction (an unknown id, or one that was not captured, or not yet)": matched.unknown,
         "told again; they count once": matched.twice,
         "predictions with contradictory outcomes, of which the latest counts": matched.contradictory,
         "predictions whose latest outcome is not the last in the file; it counts all the same": matched.out_of_order,
@@ -36,6 +31,8 @@ def feedback_text(model: str, told: Told) -> str:
         " them": told.late,
     }  # fmt: skip
     lines += [f"    {what}: {number:,}" for what, number in counted.items() if number]
+    if told.pseudonyms:
+        lines.append("    personal ids are kept as pseudonyms, as in the rows")
     if told.left_out:
         lines.append(f"    not read, and not kept: {', '.join(told.left_out)}")
     return "\n".join(lines)

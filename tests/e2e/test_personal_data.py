@@ -7,6 +7,7 @@ import gzip
 import json
 import urllib.error
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,15 +31,17 @@ training: {trials: 2, algorithms: [linear]}
 THEIRS = (f"raw/{MODEL}/", f"feedback/{MODEL}/told", f"score/{MODEL}/")  # files of people, as they have sent them
 
 
-def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: LocalCloud) -> None:
+def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(
+    cloud: LocalCloud, project_variables: None, run: Any, tmp_path: Path
+) -> None:
     model = ObservedModel(cloud, MODEL)
     s3, bucket = model.client("s3"), cloud.outputs["DataBucket"]
     s3.put_object(Bucket=bucket, Key=f"pipelines/{MODEL}.yaml", Body=PIPELINE.encode())
     rows = people(400)
     broken = b"Obadiah Crumplehorn,obadiah@crumplehorn.example,and,more,cells,than,the,header,has,columns\n"
     s3.put_object(Bucket=bucket, Key=f"raw/{MODEL}/a.csv", Body=csv_of(rows) + broken)
-    (run,) = model.wait_for_runs()
-    assert run.state == "deployed", run.reason
+    (first,) = model.wait_for_runs()
+    assert first.state == "deployed", first.reason
     asked = people(30, seed=5)
     instances = [{k: v for k, v in row.items() if k != "left"} | {"age": int(row["age"])} for row in asked]
     answer = predict(cloud, MODEL, instances)
@@ -48,7 +51,7 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: Loca
     lines = "".join(json.dumps(line) + "\n" for line in outcomes)
     s3.put_object(Bucket=bucket, Key=f"feedback/{MODEL}/told.jsonl.gz", Body=gzip.compress(lines.encode()))
     over_http = {"outcomes": [{"Kontakt": row["Kontakt"], "fon": row["fon"], "outcome": row["left"]} for row in asked]}
-    assert send(cloud, f"/models/{MODEL}/feedback", over_http) == {"model": MODEL, "outcomes": len(asked)}
+    assert send(cloud, f"/models/{MODEL}/feedback", over_http)["outcomes"] == len(asked)
     s3.put_object(Bucket=bucket, Key=f"score/{MODEL}/may.csv", Body=csv_of(asked))
     captured = f"captures/model={MODEL}/"
     wait_for(lambda: s3.list_objects_v2(Bucket=bucket, Prefix=captured).get("KeyCount"), 120)
@@ -58,6 +61,15 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(cloud: Loca
     (results,) = [key for key in _keys(s3, bucket, scored) if key.endswith(".csv")]
     lines = csv.DictReader(s3.get_object(Bucket=bucket, Key=results)["Body"].read().decode().splitlines())
     assert [line["Kontakt"][:3] for line in lines] == ["ps_"] * len(asked)
+    # the same from the laptop: the local results have the ids of the local file, and outcomes find their predictions
+    (tmp_path / "may.csv").write_bytes(csv_of(asked))
+    told = run("score", MODEL, "--data", str(tmp_path / "may.csv"))
+    local = list(csv.DictReader((tmp_path / "may.scored.csv").read_text().splitlines()))
+    assert [line["Kontakt"] for line in local] == [row["Kontakt"] for row in asked]
+    assert (told["treated"], told["own_ids"]) == ({"Kontakt": "pseudonymise"}, ["Kontakt"])
+    (tmp_path / "told.csv").write_bytes(csv_of(outcomes[:20]))
+    found = run("feedback", MODEL, "--data", str(tmp_path / "told.csv"))
+    assert (found["rows"], found["found"], found["not_found"]) == (20, 20, 0)
     # a run that fails, with other people in it
     failing = people(60, seed=9)
     body = csv_of(failing).replace(b"Kontakt", b"contact info")

@@ -39,8 +39,9 @@ class Place:
 def test_outcomes_are_kept_as_lines_and_the_same_ones_are_kept_once() -> None:
     place = Place()
     rows = [ROW, {"customer": 17, "outcome": 1.5, "at": "2026-01-02"}, {"prediction_id": "ü", "outcome": False}]
-    assert place.send({"outcomes": rows}) == {"model": "m", "outcomes": 3}
-    place.send({"outcomes": rows})
+    answer = place.send({"outcomes": rows})
+    assert place.send({"outcomes": rows}) == answer
+    assert answer == {"model": "m", "outcomes": 3, "kept": next(iter(place.data.objects))}
     ((key, body),) = place.data.objects.items()
     assert key.startswith("feedback/m/api/") and [json.loads(line) for line in body.splitlines()] == rows
     place.send({"outcomes": rows}, key="k")
@@ -121,7 +122,8 @@ def test_the_function_answers_both_apis(event: Any, monkeypatch: pytest.MonkeyPa
     answer = function(
         event(gzip.compress(body.encode()), **{"content-type": "application/json", "Content-Encoding": "gzip"})
     )
-    assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"model": "m", "outcomes": 1})
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"]) == {"model": "m", "outcomes": 1, "kept": next(iter(place.data.objects))}
     assert function(event(body, **{"Idempotency-Key": "k"}))["statusCode"] == 200 and len(place.data.objects) == 2
     refused = {
         400: [event("{"), event('{"outcomes": [NaN]}'), event('{"outcomes": 1, "outcomes": 2}'), event(b"\xff")],

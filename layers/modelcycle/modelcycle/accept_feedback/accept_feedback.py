@@ -30,6 +30,10 @@ def accept_feedback(
     artifacts : the bucket with the versions, which say what is personal
     keys : of pseudonyms
 
+    Returns
+    -------
+    how many, and the key of the object that keeps them
+
     Raises
     ------
     Unknown : there is no such model
@@ -41,8 +45,9 @@ def accept_feedback(
         raise Unknown(f"there is no model {model}", "", "check the name in the path")
     treated = treat_fields(model, rows, registry=registry, artifacts=artifacts, keys=keys)
     # by what was sent: a repeated request is the same one, also after a version with other personal columns went live
-    data.put(outcomes_key(model, treated.tag(_lines(rows)), key, at), _lines(treated.rows))
-    return {"model": model, "outcomes": len(rows)}
+    name = outcomes_key(model, treated.tag(_lines(rows)), key, at)
+    data.put(name, _lines(treated.rows))
+    return {"model": model, "outcomes": len(rows), "kept": name}
 
 
 def _lines(rows: list[dict[str, Any]]) -> bytes:

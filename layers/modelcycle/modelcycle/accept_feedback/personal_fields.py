@@ -7,14 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+
 from modelcycle.accept_feedback.outcomes_request import AT, ID, OUTCOME
 from modelcycle.faults import Tampered, Unknown
-from modelcycle.model.signature import Signature
 from modelcycle.pseudonyms import Macs, pseudonym, pseudonym_key
 from modelcycle.registry import Registry, Route
+from modelcycle.spec.privacy import Treatment
 from modelcycle.store import Store
 
 MAX_SIGNATURES = 32  # of which the personal columns are in memory
+
+
+class _Personal(BaseModel):
+    """What is read of a signature; the whole needs NumPy, which this function does not have."""
+
+    personal: dict[str, Treatment] = {}
+    missing_values: list[str] = []
 
 
 class Treated(NamedTuple):
@@ -80,7 +89,7 @@ def _personal_columns(
         with suppress(Unknown, Tampered):  # a version that is gone captures nothing
             signature = registry.versions.get(model, number).signature
             if signature.sha256 not in _known:
-                read = Signature.model_validate_json(artifacts.read(signature))
+                read = _Personal.model_validate_json(artifacts.read(signature))
                 if len(_known) >= MAX_SIGNATURES:
                     del _known[next(iter(_known))]
                 _known[signature.sha256] = {
