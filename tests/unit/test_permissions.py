@@ -97,7 +97,7 @@ def test_three_functions_sign_and_each_use_of_a_key_is_a_digest_or_a_pseudonym()
     assert uses.keys() == {"kms:Sign", "kms:Verify", "kms:GetPublicKey", "kms:GenerateMac"}
     assert uses["kms:Sign"] == {"Register", "Seal", "EraseObjects"}
     assert uses["kms:GenerateMac"] == {
-        "Collect", "Pull", "Predict", "AcceptFeedback", "PlanScoring", "EraseObjects", "Summarize",
+        "Collect", "Pull", "Predict", "AcceptFeedback", "PlanScoring", "EraseObjects", "Summarize", "Reveal",
     }  # fmt: skip
 
 

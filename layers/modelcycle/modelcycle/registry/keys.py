@@ -499,6 +499,11 @@ def decision_to_erase(erasure_id: str) -> str:
     return f"ERASE#{erasure_id}"
 
 
+def decision_to_reveal(request: str) -> str:
+    """Name that a person has seen encrypted values; `request` is the id of the request."""
+    return f"REVEAL#{request}"
+
+
 # keys as they were before `pk` named the kind; `infra/old_keys.py` moves their records
 
 OLD_PARTITION = "MODEL#"  # of everything about a model
