@@ -108,8 +108,8 @@ def _wire(model: str, keys: list[str], told: Told) -> dict[str, Any]:
         "model": model, "rows": told.rows, "found": matched.known, "read": told.captured, "unknown": matched.other,
         "key": keys[0], "keys": keys, "not_found": matched.unknown, "twice": matched.twice,
         "contradictory": matched.contradictory, "out_of_order": matched.out_of_order,
-        "before_prediction": matched.early, "in_future": matched.ahead, "late": told.late, "incomplete": told.skipped, "left_out": told.left_out,
-        "pseudonyms": told.pseudonyms,
+        "before_prediction": matched.early, "in_future": matched.ahead, "late": told.late,
+        "incomplete": told.skipped, "left_out": told.left_out, "pseudonyms": told.pseudonyms,
     }  # fmt: skip
 
 

@@ -10,21 +10,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from cli.console import REFUSED
 from infra.local.cloud import LocalCloud
 from modelcycle.model.labelled import Labelled
 from tests.e2e.observed_model import ObservedModel, wait_for
 from tests.e2e.signed_request import predict, send
+from tests.e2e.test_people import Person, check_calls
 from tests.unit.planted_people import csv_of, found_in, people, secrets_of
 
 pytestmark = pytest.mark.delivery
 MODEL = "people"
-PERSONAL = ("Kontakt", "Full Name", "fon", "zahlung")
+PERSONAL = ("customer", "Kontakt", "Full Name", "fon", "zahlung")
 PIPELINE = """name: people
 target: left
 id_columns: [Kontakt]
-privacy: {columns: {Full Name: mask}}
+privacy: {columns: {Full Name: mask, customer: encrypt}}
 retention: {captures: 7 days, raw: 30 days}
 training: {trials: 2, algorithms: [linear]}
 """
@@ -32,7 +35,7 @@ THEIRS = (f"raw/{MODEL}/", f"feedback/{MODEL}/told", f"score/{MODEL}/")  # files
 
 
 def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(
-    cloud: LocalCloud, project_variables: None, run: Any, tmp_path: Path
+    cloud: LocalCloud, project_variables: None, run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = ObservedModel(cloud, MODEL)
     s3, bucket = model.client("s3"), cloud.outputs["DataBucket"]
@@ -70,6 +73,21 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(
     (tmp_path / "told.csv").write_bytes(csv_of(outcomes[:20]))
     found = run("feedback", MODEL, "--data", str(tmp_path / "told.csv"))
     assert (found["rows"], found["found"], found["not_found"]) == (20, 20, 0)
+    # an encrypted value is shown to whoever has the right and says why, and to nobody else
+    (cell,) = duckdb.sql(f"SELECT c0 FROM read_parquet('{_snapshot(model, tmp_path)}') LIMIT 1").fetchall()[0]
+    asked_for = ("reveal", MODEL, "--column", "customer", "--value", cell, "--why", "complaint 77")
+    assert Person(cloud, "only-auditor", "Auditor").run(*asked_for) == REFUSED
+    assert not [entry for entry in model.registry.audit.all(MODEL) if entry.decision == "reveal"]
+    capsys.readouterr()
+    revealer = Person(cloud, "revealer", "Auditor", "Revealer")
+    assert revealer.run(*asked_for) == 0
+    assert json.loads(capsys.readouterr().out)["value"] in {row["customer"] for row in rows}
+    check_calls(revealer, "reveal")
+    (entry,) = [entry for entry in model.registry.audit.all(MODEL) if entry.decision == "reveal"]
+    assert (entry.by.rpartition("/")[2], entry.why, entry.evidence) == (
+        "revealer", "complaint 77", {"cells": {"customer": 1}},
+    )  # fmt: skip
+    assert run("verify", MODEL)["ok"]
     # a run that fails, with other people in it
     failing = people(60, seed=9)
     body = csv_of(failing).replace(b"Kontakt", b"contact info")
@@ -92,6 +110,15 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(
     assert not [key for key in left if key.startswith((f"raw/{MODEL}/", captured))]
     assert [entry.why for entry in model.registry.audit.all(MODEL) if entry.by == "retention"]
     assert predict(cloud, MODEL, [{"age": 40, "city": "Ulm"}])["version"] == 1
+
+
+def _snapshot(model: ObservedModel, folder: Path) -> Path:
+    """Return a file with rows of a run as it has stored them."""
+    s3, bucket = model.cloud.admin.client("s3"), model.cloud.outputs["ArtifactBucket"]
+    key = next(key for key in _keys(s3, bucket, f"{MODEL}/runs/") if "/collect/" in key and key.endswith(".parquet"))
+    path = folder / "snapshot.parquet"
+    path.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return path
 
 
 def _keys(s3: Any, bucket: str, prefix: str) -> list[str]:
