@@ -93,7 +93,7 @@ def _write(place: Place, model: str, data: Path, columns: Sequence[str], target:
         if lacking:
             raise BadInput(f"the file has no column {lacking[0]}", str(data), f"it has {', '.join(file.names[:10])}")
         names = list(file.names)
-        rows = [dict(row) for row in file]
+        rows = [{name: cell or "" for name, cell in row.items()} for row in file]
     known: dict[tuple[str, str], str] = {}
     wanted = dict.fromkeys((name, row[name]) for row in rows for name in columns if _is_encrypted(row[name]))
     if not wanted:
@@ -120,8 +120,8 @@ def _write(place: Place, model: str, data: Path, columns: Sequence[str], target:
     return sum(_is_encrypted(row[name]) for row in rows for name in columns)
 
 
-def _is_encrypted(cell: str | None) -> bool:
-    return cell is not None and cell.startswith(PREFIX)
+def _is_encrypted(cell: str) -> bool:
+    return cell.startswith(PREFIX)
 
 
 def _parts(cells: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
