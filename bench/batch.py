@@ -123,7 +123,7 @@ def _plan(folder: Path) -> Used:
 
     with _measured("read the file") as used:
         plan = plan_scoring(
-            PlanScoringRequest(model=MODEL, key=KEY), data=FolderStore(folder / "data"), **_ports(folder)
+            PlanScoringRequest(model=MODEL, key=KEY), data=FolderStore(folder / "data"), keys=UNSIGNED, **_ports(folder)
         )
     (folder / "plan.json").write_text(plan.model_dump_json())
     return used()

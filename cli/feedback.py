@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from cli import console
 from cli.data_file import open_data_file
 from cli.options import Options
+from cli.outcome_upload import bring, send_outcomes
 from cli.place import Place
 from cli.screens.feedback import Told, feedback_text
 from modelcycle.captured import download, select_newest_captures
@@ -54,26 +55,36 @@ def feedback(model: str, path: Path, options: Options) -> int:
     with TemporaryDirectory(prefix="modelcycle-") as name, connect(Path(name), "feedback", MEMORY_MB) as engine:
         lines = Path(name) / "outcomes.jsonl"
         rows, skipped, left_out = _write_lines(path, columns, lines, is_live=live is not None)
-        body = lines.read_bytes()
-        key = f"feedback/{model}/{now:%Y%m%dT%H%M%S%f}-{hashlib.sha256(body).hexdigest()[:8]}.jsonl.gz"
-        place.s3.put_object(Bucket=place.output("DataBucket"), Key=key, Body=gzip.compress(body, mtime=0))
+        if pseudonyms := _are_pseudonyms(live):
+            keys = send_outcomes(place, model, lines, columns.target, path)
+            bring(place, keys, lines)
+        else:
+            keys = [_upload(place, model, lines.read_bytes(), now)]
         read = read_lines(engine, lines, now, columns)
         told = _match(place, model, engine, live, Path(name), read)._replace(
-            rows=rows, skipped=skipped, left_out=left_out
+            rows=rows, skipped=skipped, left_out=left_out, pseudonyms=pseudonyms
         )
     if options.as_json:
-        console.print_json(_wire(model, key, told))
+        console.print_json(_wire(model, keys, told))
     else:
         console.show(feedback_text(model, told))
     return console.DONE
 
 
-def _wire(model: str, key: str, told: Told) -> dict[str, Any]:
+def _upload(place: Place, model: str, body: bytes, now: datetime) -> str:
+    """Keep outcomes as an object; return its key."""
+    key = f"feedback/{model}/{now:%Y%m%dT%H%M%S%f}-{hashlib.sha256(body).hexdigest()[:8]}.jsonl.gz"
+    place.s3.put_object(Bucket=place.output("DataBucket"), Key=key, Body=gzip.compress(body, mtime=0))
+    return key
+
+
+def _wire(model: str, keys: list[str], told: Told) -> dict[str, Any]:
     matched = told.matched
     return {
         "model": model, "rows": told.rows, "found": matched.known, "read": told.captured, "unknown": matched.other,
-        "key": key, "not_found": matched.unknown, "twice": matched.twice, "contradictory": matched.contradictory,
-        "out_of_order": matched.out_of_order, "before_prediction": matched.early, "in_future": matched.ahead,
+        "key": keys[0], "keys": keys, "not_found": matched.unknown, "twice": matched.twice,
+        "contradictory": matched.contradictory, "out_of_order": matched.out_of_order,
+        "before_prediction": matched.early, "in_future": matched.ahead,
         "ambiguous": matched.ambiguous, "expected": told.expected,
         "late": told.late, "incomplete": told.skipped, "left_out": told.left_out, "pseudonyms": told.pseudonyms,
     }  # fmt: skip
@@ -99,7 +110,7 @@ def _columns(live: Live | None) -> OutcomeColumns:
 
 
 def _are_pseudonyms(live: Live | None) -> bool:
-    """Return whether this command cannot tell whose outcomes they are: it has no key of pseudonyms."""
+    """Return whether captures hold pseudonyms of ids: a function makes them, since this command has no key."""
     return live is not None and bool(OutcomeColumns.of(live.signature).pseudonymised)
 
 
@@ -174,8 +185,8 @@ def _match(place: Place, model: str, engine: Engine, live: Live | None, folder: 
     days = live.pipeline.monitoring.labels_days if live else None
     late = count_late(engine, days) if days is not None else 0
     return Told(
-        0, 0, [], captured, selection.left_out, matched, late, days, _are_pseudonyms(live), _expected(live),
-        _uncounted(engine) if matched.other else [],
+        0, 0, [], captured, selection.left_out, matched, late, days, expected=_expected(live),
+        uncounted=_uncounted(engine) if matched.other else [],
     )  # fmt: skip
 
 

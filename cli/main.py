@@ -327,6 +327,29 @@ def erase(
 
 @app.command()
 @on_place
+def reveal(
+    model: Model,
+    column: Annotated[
+        list[str] | None, typer.Option("--column", help="In which the encrypted cells are; may be given again.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="A file with encrypted cells.")] = None,
+    value: Annotated[str | None, typer.Option("--value", help="One encrypted cell.")] = None,
+    pseudonym_of: Annotated[
+        str | None, typer.Option("--pseudonym-of", help="A value; what is shown is its pseudonym.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The rows of --data with values.")] = None,
+    why: Why = "",
+    *,
+    options: Options,
+) -> int:
+    """Show encrypted values to whoever may see them; the audit trail has who and why before."""
+    from cli.reveal import reveal
+
+    return reveal(model, column or [], data, value, pseudonym_of, out, why, options)
+
+
+@app.command()
+@on_place
 def models(options: Options) -> int:
     """List all models: live version, last run, drift."""
     from cli.models import models

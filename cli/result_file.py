@@ -59,7 +59,7 @@ def write_results(parts: Sequence[Path], columns: Sequence[str], numbers: Sequen
 
         format_name = "PARQUET, COMPRESSION zstd" if path.name.lower().endswith(".parquet") else "JSON"
         with duckdb.connect() as connection:
-            rows = _read_sql(parts, columns, numbers)
+            rows = read_sql(parts, columns, numbers)
             connection.execute(f"COPY (SELECT * FROM {rows}) TO '{_quoted(partial)}' (FORMAT {format_name})")
     partial.replace(path)
 
@@ -69,7 +69,7 @@ def unread_rows(parts: Sequence[Path], columns: Sequence[str], limit: int) -> li
     import duckdb
 
     with duckdb.connect() as connection:
-        rows = _read_sql(parts, columns, [])
+        rows = read_sql(parts, columns, [])
         return [
             {"row": row, "unread": unread, "scored": scored}
             for scored, test in ((False, "IS NULL"), (True, "IS NOT NULL"))
@@ -79,11 +79,17 @@ def unread_rows(parts: Sequence[Path], columns: Sequence[str], limit: int) -> li
         ]
 
 
-def _read_sql(parts: Sequence[Path], columns: Sequence[str], numbers: Sequence[str]) -> str:
-    types = {name: "DOUBLE" if name in numbers else "VARCHAR" for name in columns} | {
-        "row": "BIGINT",
-        "version": "INTEGER",
-    }
+def read_sql(parts: Sequence[Path], columns: Sequence[str], numbers: Sequence[str], *, as_text: bool = False) -> str:
+    """Return SQL for the rows of results.
+
+    Parameters
+    ----------
+    columns, numbers : see `write_results`
+    as_text : whether numbers stay as they are written
+    """
+    types = {name: "DOUBLE" if name in numbers else "VARCHAR" for name in columns}
+    if not as_text:
+        types |= {"row": "BIGINT", "version": "INTEGER"}
     named = ", ".join(f"'{_quoted(name)}': '{kind}'" for name, kind in types.items())
     files = ", ".join(f"'{_quoted(part)}'" for part in parts)
     return (
@@ -95,6 +101,11 @@ def _read_sql(parts: Sequence[Path], columns: Sequence[str], numbers: Sequence[s
 def _texts(lines: Any) -> Any:
     for line in lines:
         yield line.decode()
+
+
+def quoted_name(name: str) -> str:
+    """Return a column's name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _quoted(value: object) -> str:

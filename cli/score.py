@@ -12,6 +12,7 @@ from typing import Any
 from cli import console
 from cli.data_file import check_data_file
 from cli.options import Options
+from cli.own_ids import restore_ids, written
 from cli.place import Place
 from cli.polling import attempts, pause
 from cli.result_file import check_result_path, default_result_path, unread_rows, write_results
@@ -20,7 +21,9 @@ from cli.start import check_upload_size
 from modelcycle import faults
 from modelcycle.faults import BadInput, Fault, NotAllowed, Raced
 from modelcycle.messages import FinishedScoring, PlannedScoring
+from modelcycle.model.signature import Signature
 from modelcycle.reasons import reason_text
+from modelcycle.spec import parse
 
 START_TIMEOUT = 60.0  # seconds from an upload to its execution
 MAX_LISTED_ROWS = 1000  # of those that were not scored, and of those with unread values, in the output of --json
@@ -50,22 +53,24 @@ def score(model: str, data: Path, to: Path | None, options: Options) -> int:
     if place.registry.routes.get(model).champion is None:
         place.check_model(model)
         raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
-    started = time.monotonic()
+    started, before = time.monotonic(), written(data)
     execution, etag = _upload(place, model, data)
     finished = _wait(place, execution, data, etag)
     seconds = time.monotonic() - started
     with TemporaryDirectory(prefix="modelcycle-", dir=target.parent) as folder:
         manifest = json.loads(_download(place, finished.files[-1].uri, Path(folder)).read_bytes())
         parts = [_download(place, artifact.uri, Path(folder)) for artifact in finished.files[:-1]]
+        treated = manifest.get("treated") or {}
+        own = _restore(place, finished, manifest, data, parts) if treated and written(data) == before else []
         write_results(parts, manifest["columns"], manifest["numbers"], target)
         told = unread_rows(parts, manifest["columns"], MAX_LISTED_ROWS)
     if options.as_json:
         console.print_json(
             finished.wire() | {"seconds": round(seconds, 3), "out": str(target), "columns": manifest["columns"],
-                               "told": told}
+                               "told": told, "treated": treated, "own_ids": own}
         )  # fmt: skip
     else:
-        console.show(scored_text(finished, told, seconds, str(target)))
+        console.show(scored_text(finished, told, seconds, str(target), treated, own))
     return console.DONE_IN_PART if finished.unread else console.DONE
 
 
@@ -148,6 +153,21 @@ def _wait(place: Place, execution: str, data: Path, etag: str) -> FinishedScorin
             key = json.loads(described["input"])["detail"]["object"]["key"]
             raise _class_of(str(error["Error"]))(what, where.replace(key, str(data)), remedy)
         pause(place)
+
+
+def _restore(
+    place: Place, finished: FinishedScoring, manifest: dict[str, Any], data: Path, parts: list[Path]
+) -> list[str]:
+    """Write the ids of the file into its results; return which columns these are."""
+    version = place.registry.versions.get(finished.model, finished.version)
+    signature = Signature.model_validate_json(place.artifacts.read(version.signature))
+    pipeline = parse(place.artifacts.read(version.pipeline))
+    whole = [*(field.name for field in signature.fields), *signature.ignored]
+    # the id columns stand after `row`, in the order of `ids`; their names may have got a number
+    named = dict(zip(manifest["ids"], manifest["columns"][1:], strict=False))
+    ids = {name: named[name] for name in manifest["treated"]}
+    restore_ids(parts, manifest["columns"], ids, data, pipeline.csv, whole)
+    return list(ids)
 
 
 def _class_of(name: str) -> type[Fault]:

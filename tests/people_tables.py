@@ -20,6 +20,7 @@ POLICIES = {
     "Operator": ("permissions.yaml", "OperatorPolicy"),
     "Approver": ("access.yaml", "DecidePolicy"),
     "Eraser": ("permissions.yaml", "ErasePolicy"),
+    "Revealer": ("access.yaml", "RevealPolicy"),
     "Caller": ("access.yaml", "PredictPolicy"),
 }
 # what no policy allows anywhere
@@ -80,9 +81,12 @@ def needs_of(policy: str) -> set[str]:
         return {"calls"}
     if policy == "Approver":
         return {"decide"}
+    if policy == "Revealer":
+        return {"reveal"}
     if policy == "Eraser":
         return {"erase", "retrain"}
-    found = {need for verb in verbs().values() if policy in verb.policies for need in verb.needs} - {"decide"}
+    found = {need for verb in verbs().values() if policy in verb.policies for need in verb.needs}
+    found -= {"decide", "reveal"}
     if policy == "Auditor":
         found -= {"erase", "retrain"}
     return found | needs_of("Auditor") if policy == "Operator" else found
@@ -156,6 +160,7 @@ def arns(site: Site) -> dict[str, list[str]]:
         "outcomes": api("POST/models/plums/feedback"),
         "documents of the API": api("GET/models/plums/openapi.json"),
         "decisions": api("POST/models/plums/decisions"),
+        "encrypted values": api("POST/models/plums/reveal"),
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ class Told(NamedTuple):
     captured : captured predictions that were looked at
     newest_only : whether older ones were not
     late : outcomes that came later than `monitoring.labels_days` after their prediction
-    pseudonyms : whether ids are captured as pseudonyms, so that only monitoring finds their predictions
+    pseudonyms : whether ids are kept and captured as pseudonyms
     expected : what an outcome has to be, as a clause
     uncounted : examples of outcomes that are something else
     """
@@ -54,12 +54,7 @@ def feedback_text(model: str, told: Told) -> str:
             matched.other - matched.ambiguous
         ),
         "such as 1.500, which may mean thousands here, so they do not count; write a decimal comma": matched.ambiguous,
-        "of no captured prediction (an unknown id, or one that was not captured, or not yet)": (
-            0 if told.pseudonyms else matched.unknown
-        ),
-        "by an id that is pseudonymised: monitoring finds their predictions, which may use its key": (
-            matched.unknown if told.pseudonyms else 0
-        ),
+        "of no captured prediction (an unknown id, or one that was not captured, or not yet)": matched.unknown,
         "told again; they count once": matched.twice,
         "predictions with contradictory outcomes, of which the latest counts": matched.contradictory,
         "predictions whose latest outcome is not the last in the file; it counts all the same": matched.out_of_order,
@@ -72,6 +67,8 @@ def feedback_text(model: str, told: Told) -> str:
     if told.uncounted:
         shown = ", ".join(repr(clip(outcome, MAX_EXAMPLE)) for outcome in told.uncounted)
         lines.append(f"    those that do not count are such as {shown}")
+    if told.pseudonyms:
+        lines.append("    personal ids are kept as pseudonyms, as in the rows")
     if told.left_out:
         lines.append(f"    not read, and not kept: {', '.join(told.left_out)}")
     return "\n".join(lines)

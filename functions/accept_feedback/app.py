@@ -40,7 +40,10 @@ def keep_outcomes(name: str) -> dict[str, Any]:
     event, now = app.current_event.raw_event, datetime.now(UTC)
     headers = headers_of(event)
     key, body = headers.get("idempotency-key", ""), parse_request(request_json(event, headers))
-    kept = accept_feedback(name, body, key, now, data=aws().data, registry=aws().registry)
+    ports = aws()
+    kept = accept_feedback(
+        name, body, key, now, data=ports.data, artifacts=ports.artifacts, registry=ports.registry, keys=ports.keys
+    )
     logger.info("accept_feedback", extra={"outcomes": kept["outcomes"]})
     return kept
 

@@ -16,4 +16,6 @@ from modelcycle.score_batch.plan_scoring import plan_scoring
 )
 def handler(request: PlanScoringRequest) -> PlannedScoring:
     aws = adapters()
-    return plan_scoring(request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, code=aws.code)
+    return plan_scoring(
+        request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, keys=aws.keys, code=aws.code
+    )

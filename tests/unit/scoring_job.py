@@ -57,7 +57,9 @@ class Job:
 
     def plan(self, name: str) -> PlannedScoring:
         request = PlanScoringRequest.from_event({"key": f"score/{MODEL}/{name}"})
-        return plan_scoring(request, data=self.data, artifacts=self.artifacts, registry=self.registry, code=self.code)
+        return plan_scoring(
+            request, data=self.data, artifacts=self.artifacts, registry=self.registry, keys=self.keys, code=self.code
+        )
 
     def shards(self, plan: PlannedScoring) -> list[ScoredShard]:
         return [

@@ -15,7 +15,7 @@ from modelcycle.faults import BadRequest, TooLarge, Unknown
 from modelcycle.model.request import MAX_OUTCOMES
 from modelcycle.registry import Registry, Write, keys
 from tests.contract.functions import functions
-from tests.fakes import MemoryStore, MemoryTable
+from tests.fakes import MemoryKeys, MemoryStore, MemoryTable
 from tests.unit.data_steps import AT
 
 ROW = {"prediction_id": "p1", "outcome": "yes"}
@@ -25,20 +25,23 @@ class Place:
     """A data bucket, and a registry that knows the model `m`."""
 
     def __init__(self) -> None:
-        self.data = MemoryStore("data")
+        self.data, self.artifacts, self.keys = MemoryStore("data"), MemoryStore(), MemoryKeys()
         table = MemoryTable()
         self.registry = Registry(table)
         table.write(Write(*keys.model_entry("m"), body={}))
 
     def send(self, request: Any, key: str = "", model: str = "m") -> dict[str, Any]:
-        return accept_feedback(model, request, key, AT, data=self.data, registry=self.registry)
+        return accept_feedback(
+            model, request, key, AT, data=self.data, artifacts=self.artifacts, registry=self.registry, keys=self.keys
+        )
 
 
 def test_outcomes_are_kept_as_lines_and_the_same_ones_are_kept_once() -> None:
     place = Place()
     rows = [ROW, {"customer": 17, "outcome": 1.5, "at": "2026-01-02"}, {"prediction_id": "ü", "outcome": False}]
-    assert place.send({"outcomes": rows}) == {"model": "m", "outcomes": 3}
-    place.send({"outcomes": rows})
+    answer = place.send({"outcomes": rows})
+    assert place.send({"outcomes": rows}) == answer
+    assert answer == {"model": "m", "outcomes": 3, "kept": next(iter(place.data.objects))}
     ((key, body),) = place.data.objects.items()
     assert key.startswith("feedback/m/api/") and [json.loads(line) for line in body.splitlines()] == rows
     place.send({"outcomes": rows}, key="k")
@@ -119,7 +122,8 @@ def test_the_function_answers_both_apis(event: Any, monkeypatch: pytest.MonkeyPa
     answer = function(
         event(gzip.compress(body.encode()), **{"content-type": "application/json", "Content-Encoding": "gzip"})
     )
-    assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"model": "m", "outcomes": 1})
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"]) == {"model": "m", "outcomes": 1, "kept": next(iter(place.data.objects))}
     assert function(event(body, **{"Idempotency-Key": "k"}))["statusCode"] == 200 and len(place.data.objects) == 2
     refused = {
         400: [event("{"), event('{"outcomes": [NaN]}'), event('{"outcomes": 1, "outcomes": 2}'), event(b"\xff")],

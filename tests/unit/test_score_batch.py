@@ -163,7 +163,8 @@ def test_a_file_that_cannot_be_used_is_one_sentence(
 def test_a_model_that_cannot_score_is_named() -> None:
     registry, data, artifacts = Registry(MemoryTable()), MemoryStore("data"), MemoryStore()
     data.upload("score/nobody/rows.csv", b"a\n1\n")
-    ports: dict[str, Any] = {"data": data, "artifacts": artifacts, "registry": registry, "code": "c"}
+    ports: dict[str, Any] = {"data": data, "artifacts": artifacts, "registry": registry, "keys": UNSIGNED,
+                             "code": "c"}  # fmt: skip
     with pytest.raises(Unknown, match="there is no model nobody"):
         plan_scoring(PlanScoringRequest.from_event({"key": "score/nobody/rows.csv"}), **ports)
     made = cycle(train("binary"), artifacts, registry)

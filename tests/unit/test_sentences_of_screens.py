@@ -79,7 +79,10 @@ def test_words_for_a_missing_value_are_not_called_unreadable() -> None:
     }  # fmt: skip
     expected, scored = Contract(signature), Scored()
     rows = [{"use": text} for text in ("k.A.", "1.234,5", "viel", "k.A.", "-")]
-    asked = [Asked(row, *expected.read(row)[:1], number, number + 1, expected.read(row)[1]) for number, row in enumerate(rows, 1)]
+    asked = [
+        Asked(row, *expected.read(row)[:1], number, number + 1, expected.read(row)[1])
+        for number, row in enumerate(rows, 1)
+    ]
     scored.add(asked, {"predictions": [0] * 5})
     assert unread_lines(scored.unread, scored.unread_count, scored.words) == [
         "2 values missing: 'k.A.' in the column 'use'", "1 value missing: '-' in the column 'use'",

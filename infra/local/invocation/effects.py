@@ -21,6 +21,7 @@ EFFECTS = {
     "AcceptFeedback": "keeps the outcomes of the event, which monitoring and rollouts count, unless that is done",
     "Sweep": "deletes for good what models keep longer than their pipeline files say",
     "Predict": "answers, and captures the answers for monitoring",
+    "Reveal": "shows encrypted values, and writes into the audit trail who has seen them",
     "PlanErasure": "takes the model's lease for the erasure of the event, and divides its next round",
     "EraseObjects": "takes the rows of the erasure's subjects out of the objects of a batch, for good",
     "FinishErasure": "leaves the receipt of the erasure, deletes its request, and releases the model's lease",

@@ -65,7 +65,7 @@ class PersonalRows:
         """Return what of it decides about the result of the step."""
         pipeline = self.pipeline
         known = {name: column.kind for name, column in self.known.items() if column.by == "detected"}
-        return pipeline.privacy.model_dump() | {
+        return pipeline.privacy.model_dump(exclude={"results"}) | {
             "known": known, "has_key": self.has_key, "group_by": pipeline.group_by,
             "features": pipeline.features.model_dump(), "sensitive": pipeline.sensitive_columns,
             "missing": pipeline.missing_everywhere,

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from modelcycle.faults import BadMessage
 from modelcycle.messages.message import Artifact, Message
 from modelcycle.spec import MODEL_NAME
+from modelcycle.spec.privacy import Treatment
 
 INPUTS, OUTPUTS = "score/", "scored/"  # prefixes of the data bucket
 
@@ -82,6 +83,7 @@ class PlannedScoring(_OfObject):
     shards: list[ScoringShard]
     etag: str = ""
     ids: list[str] = Field([], description="the columns that identify a row, as the results have them")
+    treated: dict[str, Treatment] = Field({}, description="how personal ones of these are treated, by column")
     broken: Artifact | None = Field(
         None, description="Parquet file with number, line and reason of each line that is no row"
     )

@@ -13,7 +13,7 @@ from modelcycle.personal.decide import (
 )
 from modelcycle.personal.detect import Found, detect
 from modelcycle.personal.sample import sampled_columns
-from modelcycle.personal.treat import treat_rows
+from modelcycle.personal.treat import treat_rows, treated_sql
 
 __all__ = [
     "PERSONAL_OF_RUN",
@@ -25,4 +25,5 @@ __all__ = [
     "sampled_columns",
     "treat_rows",
     "treated_columns",
+    "treated_sql",
 ]

@@ -9,7 +9,8 @@ from typing import Any
 
 from modelcycle.faults import BadData, BadPipeline
 from modelcycle.messages.personal import PersonalColumn
-from modelcycle.personal.detect import WITH_ADDRESSES, Found, detect
+from modelcycle.personal.detect import Found, detect
+from modelcycle.personal.inside import TEXTS_WITH
 from modelcycle.personal.sample import sampled_columns
 from modelcycle.spec import Pipeline
 from modelcycle.spec.privacy import Treatment
@@ -17,8 +18,8 @@ from modelcycle.spec.privacy import Treatment
 PERSONAL_OF_RUN = "personal"  # key of the manifest: a `PersonalColumn` for each column that holds personal data
 MAX_NOTES = 10
 MAX_NAME_CHARACTERS = 60
-# dates tell the age, which is a reason to decide, and name nobody; texts are rarely only about the addresses in them
-KEPT_KINDS = ("dates of birth", WITH_ADDRESSES)
+# they begin so; dates tell the age, which is a reason to decide, and name nobody; texts say more than what was found
+KEPT_KINDS = ("dates of birth", TEXTS_WITH)
 DONE: dict[str, str] = {
     "drop": "not stored", "mask": "masked", "pseudonymise": "pseudonymised", "encrypt": "encrypted", "keep": "kept",
 }  # fmt: skip
@@ -68,7 +69,7 @@ def decide_personal(
 
 def _treatment(name: str, found: Found, pipeline: Pipeline, has_key: bool) -> Treatment:
     """Return what happens to a column that was found: what the pipeline file wants it for still works."""
-    if pipeline.privacy.detected == "tell" or found.kind in KEPT_KINDS or name in used_columns(pipeline):
+    if pipeline.privacy.detected == "tell" or found.kind.startswith(KEPT_KINDS) or name in used_columns(pipeline):
         return "keep"
     if name in {*pipeline.id_columns, *pipeline.group_by, *pipeline.rules.keys}:
         return "pseudonymise" if has_key else "keep"

@@ -15,6 +15,7 @@ from modelcycle.personal.headers import (
     is_of_releases,
     kinds_of_header,
 )
+from modelcycle.personal.inside import find_inside
 
 FIRST_VALUES = 24  # if hardly any of these looks like a kind, the others are not tried
 MIN_FIRST = 0.3  # share of those
@@ -29,9 +30,6 @@ MIN_DISTINCT_NAMES = 5
 MIN_DISTINCT_ADDRESSES = 5  # without a street and a number
 MIN_ONE_LENGTH = 0.8  # share of numbers that have the same count of characters
 MIN_PLAIN_PHONE = 9  # digits, without anything else
-
-MIN_INSIDE = 0.002
-WITH_ADDRESSES = "texts with e-mail addresses"
 
 Test = Callable[[str], bool]
 
@@ -73,11 +71,12 @@ def detect(header: str, texts: Sequence[str]) -> Found | None:
     if not distinct:
         return None
     hints = kinds_of_header(header)
-    for search in (_by_form, _by_identity, _by_birth, _by_contact, _by_words, _inside):
+    for search in (_by_form, _by_identity, _by_birth, _by_contact, _by_words):
         found = search(distinct, hints, header)
         if found is not None:
             return found
-    return None
+    inside = find_inside(list(dict.fromkeys(value.strip() for value in texts)))
+    return Found(inside.kind, inside.share, True) if inside is not None else None
 
 
 def _share(texts: Sequence[str], test: Test) -> float:
@@ -191,14 +190,6 @@ def _share_of_phones(texts: Sequence[str], header: str) -> float:
         return share
     of_one_length = Counter(map(len, plain)).most_common(1)[0][1]
     return of_one_length / len(texts) if of_one_length >= MIN_ONE_LENGTH * len(plain) else share
-
-
-def _inside(texts: Sequence[str], hints: Set[str], header: str) -> Found | None:
-    """Longer texts, some of which name somebody: only e-mail addresses are looked for."""
-    share = sum(values.EMAIL.search(text) is not None for text in texts) / len(texts)
-    if share >= MIN_INSIDE and share * len(texts) >= MIN_VALUES:
-        return Found(WITH_ADDRESSES, round(share, 3), True)
-    return None
 
 
 def _by_words(texts: Sequence[str], hints: Set[str], header: str) -> Found | None:

@@ -10,6 +10,7 @@ from modelcycle.engine import row_group_rows
 from modelcycle.messages.personal import PersonalColumn
 from modelcycle.personal.encryption import FUNCTION
 from modelcycle.pseudonyms import pseudonym_sql
+from modelcycle.spec.privacy import Treatment
 from modelcycle.sql_literal import literal
 
 MAX_MASK_CHARACTERS = 40  # the length of a long text would tell it from others
@@ -34,19 +35,12 @@ def treat_rows(
     changed = {number: treatment for number, treatment in changed.items() if treatment != "keep"}
     if not changed:
         return list(shards)
-    columns = []
-    for number in range(len(names)):
-        column, treatment = f"c{number}", changed.get(number)
-        if treatment == "drop":
-            columns.append(f"NULL::VARCHAR AS {column}")
-        elif treatment == "mask":
-            columns.append(f"{mask_sql(column)} AS {column}")
-        elif treatment == "pseudonymise":
-            columns.append(f"{pseudonym_sql(column, missing_values)} AS {column}")
-        elif treatment == "encrypt":
-            columns.append(f"{FUNCTION}({column}, {literal(names[number])}) AS {column}")
-        else:
-            columns.append(column)
+    columns = [
+        f"{treated_sql(f'c{number}', changed[number], names[number], missing_values)} AS c{number}"
+        if number in changed
+        else f"c{number}"
+        for number in range(len(names))
+    ]
     treated = []
     for shard in shards:
         path = shard.with_name(f"{shard.stem}.treated.parquet")
@@ -57,6 +51,24 @@ def treat_rows(
         shard.unlink()
         treated.append(path)
     return treated
+
+
+def treated_sql(text: str, treatment: Treatment, name: str, missing_values: Iterable[str] = ()) -> str:
+    """Return SQL for what is stored of a column's cell.
+
+    Parameters
+    ----------
+    text : SQL of type VARCHAR; best the name of a column, since it is repeated
+    name : of the column, with which its cells are encrypted
+    missing_values : see `treat_rows`
+    """
+    if treatment == "drop":
+        return "NULL::VARCHAR"
+    if treatment == "mask":
+        return mask_sql(text)
+    if treatment == "pseudonymise":
+        return pseudonym_sql(text, missing_values)
+    return f"{FUNCTION}({text}, {literal(name)})" if treatment == "encrypt" else text
 
 
 def mask_sql(text: str) -> str:

@@ -136,6 +136,15 @@ def is_card(text: str) -> bool:
     return _CARD.fullmatch(digits) is not None and bool(_module("luhn")(digits))
 
 
+def is_card_by_form(text: str) -> bool:
+    """Return whether a text has an issuer's first digits and the length of a card number, whatever its check digit.
+
+    >>> is_card_by_form("4111111111111112"), is_card_by_form("1234567812345670")
+    (True, False)
+    """
+    return _CARD.fullmatch(re.sub(r"[ -]", "", text)) is not None
+
+
 def is_iban(text: str) -> bool:
     """Return whether a text is an international bank account number (ISO 13616, modulo 97).
 
@@ -148,6 +157,23 @@ def is_iban(text: str) -> bool:
     from stdnum import iban
 
     return bool(iban.is_valid(compact, check_country=False))
+
+
+def is_iban_by_form(text: str) -> bool:
+    """Return whether a text has the form of its country's accounts, whatever its check digits.
+
+    >>> is_iban_by_form("DE88 3704 0044 0532 0130 00"), is_iban_by_form("DE88 3704"), is_iban_by_form("AB12CDEF1234567890")
+    (True, False, False)
+    """
+    compact = re.sub(r"[ -]", "", text).upper()
+    if not _IBAN.fullmatch(compact):
+        return False
+    from stdnum import iban
+
+    try:
+        return is_iban(f"{compact[:2]}{iban.calc_check_digits(compact)}{compact[4:]}")
+    except ValueError:
+        return False
 
 
 def is_ip(text: str) -> bool:

@@ -97,7 +97,7 @@ def schemas(model: LiveModel, signature: Signature) -> dict[str, Any]:
             },
             description="further fields may hold the sensitive columns of the pipeline file",
         ),
-        "Kept": _object({"model": TEXT, "outcomes": count}),
+        "Kept": _object({"model": TEXT, "outcomes": count, "kept": TEXT | {"description": "key of the object"}}),
         "InferRequest": _object(
             {
                 "inputs": {

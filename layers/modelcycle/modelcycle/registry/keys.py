@@ -499,6 +499,11 @@ def decision_to_erase(erasure_id: str) -> str:
     return f"ERASE#{erasure_id}"
 
 
+def decision_to_reveal(request: str) -> str:
+    """Name that a person has seen encrypted values; `request` is the id of the request."""
+    return f"REVEAL#{request}"
+
+
 def decision_to_reword(erasure_id: str, records: str) -> str:
     """Name that an erasure has taken a person's texts out of records; `records` is a hash of these as they were."""
     return f"REWORD#{erasure_id}#{records}"

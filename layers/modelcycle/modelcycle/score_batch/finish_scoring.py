@@ -185,7 +185,7 @@ def _manifest(
         "onnx": version.onnx.sha256, "signature": version.signature.sha256,
         "rows": plan.rows, "scored": plan.rows - unread, "unread": unread, "unread_cells": plan.unread_cells,
         "columns": list(names), "numbers": number_columns(names, signature),
-        "ids": plan.ids, "classes": signature.classes, "notes": plan.notes,
+        "ids": plan.ids, "treated": plan.treated, "classes": signature.classes, "notes": plan.notes,
         "planned_at": plan.planned_at.isoformat() if plan.planned_at else None,
         "finished_at": datetime.now(UTC).isoformat(),
         "results": [{"key": _key(file), "sha256": file.sha256, "bytes": file.bytes} for file in files],

@@ -12,10 +12,12 @@ from modelcycle.faults import BadInput, NoData, NotAllowed, Tampered, Unknown
 from modelcycle.messages import PlannedScoring, PlanScoringRequest, ScoringShard, fingerprint
 from modelcycle.model.request_columns import RequestColumns
 from modelcycle.model.signature import Signature
+from modelcycle.pseudonyms import Macs
 from modelcycle.reading import check_suffix, read_file
 from modelcycle.reading.column_names import list_names
 from modelcycle.registry import Registry, Route, Version
 from modelcycle.score_batch.numbered_rows import check_columns, number_rows
+from modelcycle.score_batch.result_ids import ResultIds, keeps_values
 from modelcycle.score_batch.typed_shards import shards
 from modelcycle.spec import parse
 from modelcycle.steps import reuse_or_work
@@ -28,7 +30,13 @@ MAX_NOTES = 10
 
 
 def plan_scoring(
-    request: PlanScoringRequest, *, data: ChangingStore, artifacts: Store, registry: Registry, code: str
+    request: PlanScoringRequest,
+    *,
+    data: ChangingStore,
+    artifacts: Store,
+    registry: Registry,
+    keys: Macs,
+    code: str,
 ) -> PlannedScoring:
     """Read the object as training reads its files, and write its rows as typed shards for the champion.
 
@@ -39,6 +47,7 @@ def plan_scoring(
     ----------
     data : the bucket with the object
     artifacts : the bucket with the versions, and for the shards
+    keys : of pseudonyms, if ids are personal
     code : version of the code; a job of other code is another job
 
     Raises
@@ -58,10 +67,22 @@ def plan_scoring(
         return _skipped(request, "an erasure has written this file without somebody's rows; it was scored before")
     route = registry.routes.get(request.model)
     version = _champion(request.model, route, registry)
-    mark = fingerprint(STEP, code, listed.key, listed.etag, version.version)
+    keep = keeps_values(request.model, data)
+    mark = fingerprint(STEP, code, listed.key, listed.etag, version.version, keep)
 
     def work() -> PlannedScoring:
-        return _plan(request, listed, version, route, mark[:16], data=data, artifacts=artifacts, registry=registry)
+        return _plan(
+            request,
+            listed,
+            version,
+            route,
+            mark[:16],
+            keep,
+            data=data,
+            artifacts=artifacts,
+            registry=registry,
+            keys=keys,
+        )
 
     return reuse_or_work(
         work, PlannedScoring, model=request.model, step=STEP, mark=mark, results=registry.results, artifacts=artifacts
@@ -104,10 +125,12 @@ def _plan(
     version: Version,
     route: Route,
     job: str,
+    keep: bool,
     *,
-    data: Store,
+    data: ChangingStore,
     artifacts: Store,
     registry: Registry,
+    keys: Macs,
 ) -> PlannedScoring:
     planned_at = datetime.now(UTC)
     where = request.key
@@ -127,7 +150,9 @@ def _plan(
         if unknown:
             notes.append(f"not read by version {version.version}: {list_names(unknown)}")
         rows = number_rows(engine, table, where)
-        ids = [name for name in signature.id_columns if name in table.names]
+        ids = ResultIds.of(signature, table.names, keep=keep)
+        ids.give_keys(engine, keys, request.model)
+        notes = [*ids.notes(), *notes]
         written: list[ScoringShard] = []
         unread_cells = 0
         prefix = f"_scoring/model={request.model}/{job}/"
@@ -152,8 +177,8 @@ def _plan(
             broken = artifacts.put(f"{prefix}broken.parquet", rows.write_broken(folder / "broken.parquet"))
     return PlannedScoring(
         model=request.model, key=request.key, job=job, version=version.version, rows=table.rows + table.broken,
-        unread=table.broken, shards=written, etag=listed.etag, ids=ids, broken=broken, unread_cells=unread_cells,
-        notes=notes[:MAX_NOTES], planned_at=planned_at,
+        unread=table.broken, shards=written, etag=listed.etag, ids=list(ids.names), treated=dict(ids.treated),
+        broken=broken, unread_cells=unread_cells, notes=notes[:MAX_NOTES], planned_at=planned_at,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from modelcycle.model.fields import Field
 from modelcycle.model.signature import Signature
 from modelcycle.model.typed_sql import fetch_values
 from modelcycle.score_batch.numbered_rows import NumberedRows
+from modelcycle.score_batch.result_ids import ResultIds
 from modelcycle.sql_literal import literal
 
 MAX_SHARD_ROWS = 2 * 122_880  # two row groups of the text table: a shard that begins within one would read it twice
@@ -29,7 +30,8 @@ class Shard:
     Parameters
     ----------
     columns : as the version reads them
-    index : Parquet file with `number`, the id columns i0, i1 ..., and `unread`: the row's cells that do not parse
+    index : Parquet file with `number`, the id columns i0, i1 ... as results hold them, and `unread`: the row's cells
+        that do not parse
     unread_cells : how many of those there are
     """
 
@@ -41,7 +43,7 @@ class Shard:
     unread_cells: int
 
 
-def shards(source: NumberedRows, signature: Signature, ids: Sequence[str], folder: Path) -> Iterator[Shard]:
+def shards(source: NumberedRows, signature: Signature, ids: ResultIds, folder: Path) -> Iterator[Shard]:
     """Yield the shards of a file one by one; equal files give equal shards.
 
     Parameters
@@ -58,7 +60,7 @@ def shards(source: NumberedRows, signature: Signature, ids: Sequence[str], folde
         )
         for field in signature.fields
     }
-    size = shard_rows(source, signature, ids)
+    size = shard_rows(source, signature, ids.names)
     for number, first in enumerate(range(1, source.table.rows + 1, size)):
         last = min(first + size - 1, source.table.rows)
         rows = last - first + 1
@@ -128,12 +130,15 @@ def _write_index(
     source: NumberedRows,
     signature: Signature,
     typed: dict[str, tuple[str, ColumnType]],
-    ids: Sequence[str],
+    ids: ResultIds,
     unread: dict[str, int],
     part: str,
     path: Path,
 ) -> Path:
-    selected = ["number", *(f"{source.column(name)} AS i{number}" for number, name in enumerate(ids))]
+    selected = [
+        "number",
+        *(f"{ids.sql(name, source.column(name))} AS i{number}" for number, name in enumerate(ids.names)),
+    ]
     sentences = [
         f"CASE WHEN {_unread_sql(source, field, typed[field.name][0], signature.missing_values)}"
         f" THEN {literal(_clip(field.name) + ': ')} || '''' ||"

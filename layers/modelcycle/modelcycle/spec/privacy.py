@@ -26,6 +26,12 @@ class Privacy(Section):
         " others dropped, and it is said; tell: they are kept, and it is said; fail: the run fails",
     )
 
+    results: Literal["treat", "keep"] = Field(
+        "treat",
+        description="id columns in the results of batch scoring; treat: as the rows of a run hold them, such as"
+        " pseudonyms; keep: as they stand in the file that was scored",
+    )
+
     def treated(self, *treatments: Treatment) -> list[str]:
         """Return the listed columns with one of these treatments, sorted.
 

@@ -1,0 +1,58 @@
+"""Ids of a local file in its results: what is stored has pseudonyms, and who has the file needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cli.result_file import quoted_name, read_sql
+from modelcycle.engine import connect
+from modelcycle.reading import read_file
+from modelcycle.score_batch.numbered_rows import number_rows
+from modelcycle.spec.sources import Csv
+from modelcycle.sql_literal import literal
+
+Written = tuple[int, int]
+
+
+def written(path: Path) -> Written:
+    """Return size and time of a file, by which a change is seen."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def restore_ids(
+    parts: Sequence[Path], columns: Sequence[str], ids: Mapping[str, str], data: Path, csv: Csv, whole: Sequence[str]
+) -> None:
+    """Write the ids of a file into its results, by the number of the row: both are numbered by the same code.
+
+    Parameters
+    ----------
+    parts : CSV files of the results, with a header each; they are written anew
+    columns : of the results
+    ids : column of the results by column of the file
+    data : the file that was scored
+    csv, whole : how the version's run reads files, see `read_file`
+    """
+    folder = parts[0].parent / "own"
+    folder.mkdir()
+    with connect(folder, "ids of results") as engine:
+        table = read_file(engine, data, str(data), folder / "0.parquet", csv, whole)
+        rows = number_rows(engine, table, str(data))
+        own = ", ".join(f"{rows.column(name)} AS o{number}" for number, name in enumerate(ids))
+        engine.execute(f"CREATE TABLE own AS SELECT number, {own} FROM numbered")
+        restored = {name: f"o{number}" for number, name in enumerate(ids.values())}
+        shown = ", ".join(
+            f"{restored[name]} AS {quoted_name(name)}" if name in restored else f"part.{quoted_name(name)}"
+            for name in columns
+        )
+        for part in parts:
+            results = read_sql([part], columns, [], as_text=True)
+            engine.execute(f"CREATE OR REPLACE TABLE part AS SELECT row_number() OVER () AS line, * FROM {results}")
+            joined = 'part LEFT JOIN own ON try_cast(part."row" AS BIGINT) = own.number ORDER BY part.line'
+            target = part.with_suffix(".own")
+            engine.execute(
+                f"COPY (SELECT {shown} FROM {joined}) TO {literal(target)}"
+                " (FORMAT csv, HEADER true, DELIMITER ',', NULLSTR '')"
+            )
+            target.replace(part)

@@ -1,0 +1,217 @@
+"""`reveal`: values are shown to whoever says why, after the audit trail has it; what is wrong shows nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import reveal as command
+from cli import signing
+from cli.options import Options
+from modelcycle.faults import BadInput, BadRequest, Fault, NotAllowed, Transient, Unknown
+from modelcycle.personal.encryption import encrypt, encryption_key
+from modelcycle.pseudonyms import pseudonym, pseudonym_key
+from modelcycle.registry import Registry, Write, keys
+from modelcycle.reveal import reveal
+from modelcycle.reveal.reveal_request import MAX_CELLS, parse_reveal
+from tests.contract.functions import functions
+from tests.fakes import MemoryKeys, MemoryTable
+
+ANN = "arn:aws:iam::123456789012:user/ann"
+KEYS = MemoryKeys()
+VALUES = ["078-05-1120", "219-09-9999", "Ünïcødé"]
+
+
+class Place:
+    """A registry that knows the model `m`, and the stack's keys."""
+
+    def __init__(self) -> None:
+        self.table = MemoryTable()
+        self.registry = Registry(self.table)
+        self.keys = KEYS
+        self.table.write(Write(*keys.model_entry("m"), body={}))
+
+    def ask(self, body: dict[str, Any], model: str = "m", request: str = "r-1", service: Any = KEYS) -> dict[str, Any]:
+        asked = parse_reveal(json.dumps(body), model, ANN, request)
+        return reveal(asked, registry=self.registry, service=service)
+
+    def entries(self) -> list[Any]:
+        return self.registry.audit.all("m")
+
+
+def sealed(*values: str, column: str = "ssn", model: str = "m") -> list[str]:
+    key = encryption_key(KEYS, model)
+    return [encrypt(key, value, column) for value in values]
+
+
+def test_who_says_why_sees_values_and_the_trail_has_no_value() -> None:
+    place = Place()
+    body = {"why": "complaint 77", "cells": {"ssn": sealed(*VALUES), "mail": sealed("a@b.org", column="mail")}}
+    assert place.ask(body)["values"] == {"ssn": VALUES, "mail": ["a@b.org"]}
+    (entry,) = place.entries()
+    assert (entry.decision, entry.by, entry.why) == ("reveal", ANN, "complaint 77")
+    assert entry.evidence == {"cells": {"ssn": 3, "mail": 1}} and entry.number == 1
+    kept = json.dumps([record.body for record in place.table.records.values()])
+    assert not [value for value in [*VALUES, "a@b.org", *body["cells"]["ssn"]] if value in kept]  # type: ignore[index]
+
+
+def test_a_request_that_comes_twice_has_one_entry_and_another_one_its_own() -> None:
+    place = Place()
+    body = {"why": "w", "cells": {"ssn": sealed(VALUES[0])}}
+    assert place.ask(body) == place.ask(body)
+    assert len(place.entries()) == 1
+    place.ask(body, request="r-2")
+    assert len(place.entries()) == 2
+
+
+def test_the_pseudonym_of_a_value_is_that_of_the_rows_and_on_record() -> None:
+    place = Place()
+    made = place.ask({"why": "w", "values": ["K-7", "7.0"]})["pseudonyms"]
+    assert made == [pseudonym(pseudonym_key(KEYS, "m"), value) for value in ("K-7", "7")]
+    assert place.entries()[0].evidence["pseudonyms"] == 2
+
+
+def test_nothing_is_shown_if_the_entry_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place()
+
+    def fail(*writes: Any) -> None:
+        raise Transient("DynamoDB does not answer")
+
+    monkeypatch.setattr(place.table, "write", fail)
+    with pytest.raises(Transient):
+        place.ask({"why": "w", "cells": {"ssn": sealed(VALUES[0])}})
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["078-05-1120"], ["enc_x"], sealed("a", column="mail"), sealed("a", model="n"),
+        [sealed("a")[0][:-6] + "AAAAAA"],
+    ],
+)  # fmt: skip
+def test_a_cell_of_another_column_model_or_key_is_named_by_its_place(cells: list[str]) -> None:
+    place = Place()
+    with pytest.raises(BadRequest) as caught:
+        place.ask({"why": "w", "cells": {"ssn": [*sealed("good"), *cells]}})
+    assert [error["pointer"] for error in caught.value.errors] == ["/cells/ssn/1"]
+    assert "good" not in str(caught.value) and not place.entries()
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"cells": {"ssn": ["enc_x"]}}, "/why"), ({"why": "  ", "values": ["a"]}, "/why"), ({"why": "w"}, ""),
+        ({"why": "w", "cells": {"ssn": []}}, ""), ({"why": "w", "cells": {"ssn": [7]}}, "/cells/ssn/0"),
+        ({"why": "w", "values": ["x"] * (MAX_CELLS + 1)}, ""), ({"why": "w", "values": ["a"], "by": "bob"}, "/by"),
+    ],
+)  # fmt: skip
+def test_a_wrong_request_is_named_and_nobody_else_can_be_named(body: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_reveal(json.dumps(body), "m", ANN, "r")
+    assert caught.value.errors[0]["pointer"] == pointer and caught.value.remedy
+
+
+def test_the_function_answers_as_the_person_who_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    place, function = Place(), functions()["Reveal"]
+    monkeypatch.setattr(function.module(), "adapters", lambda **config: place)
+    event = json.loads((Path(__file__).parents[2] / "events" / "reveal.json").read_text())
+    event |= {"path": "/models/m/reveal", "body": json.dumps({"why": "w", "cells": {"ssn": sealed(*VALUES)}})}
+    answer = function(event)
+    assert (answer["statusCode"], json.loads(answer["body"])["values"]) == (200, {"ssn": VALUES})
+    assert place.entries()[0].by == event["requestContext"]["identity"]["userArn"]
+    refused = function(event | {"body": "{"})
+    assert refused["statusCode"] == 400
+    with pytest.raises(Unknown):
+        place.ask({"why": "w", "values": ["a"]}, model="nobody")
+
+
+class Laptop:
+    """What the command asks: a place whose API is the function."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.place, self.calls = Place(), 0
+        monkeypatch.setattr(signing, "call", self.call)
+        self.options: Any = Options.__new__(Options)
+        monkeypatch.setattr(Options, "open_place", lambda _: self)
+        object.__setattr__(self.options, "as_json", True)
+
+    def check_model(self, model: str) -> None:
+        pass
+
+    def call(self, place: Any, method: str, path: str, body: Any) -> dict[str, Any]:
+        self.calls += 1
+        assert (method, path) == ("POST", "/models/m/reveal")
+        return self.place.ask(body, request=f"r-{self.calls}")
+
+    def reveal(self, data: Path | None = None, why: str = "w", **given: Any) -> int:
+        asked = {"columns": ["ssn"], "value": None, "pseudonym_of": None, "to": None} | given
+        return command.reveal("m", data=data, why=why, options=self.options, **asked)
+
+
+def test_a_file_gets_its_values_beside_it_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laptop = Laptop(monkeypatch)
+    monkeypatch.setattr(command, "MAX_CELLS", 2)
+    cells = [*sealed(*VALUES), "", "n/a", *sealed(VALUES[0])]
+    path = tmp_path / "rows.csv"
+    path.write_text("".join(f"{row}\n" for row in ["id,ssn", *(f"{n},{cell}" for n, cell in enumerate(cells))]))
+    assert laptop.reveal(path) == 0
+    out = tmp_path / "rows.revealed.csv"
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [row["ssn"] for row in rows] == [*VALUES, "", "n/a", VALUES[0]]
+    assert [row["id"] for row in rows] == [str(number) for number in range(len(cells))]
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert laptop.calls == 2 and len(laptop.place.entries()) == 2, "equal cells are asked once"
+    assert json.loads(capsys.readouterr().out) == {"model": "m", "cells": 4, "out": str(out)}
+
+
+def test_one_value_and_one_pseudonym_are_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laptop = Laptop(monkeypatch)
+    assert laptop.reveal(value=sealed(VALUES[0])[0]) == 0
+    assert json.loads(capsys.readouterr().out)["value"] == VALUES[0]
+    assert laptop.reveal(pseudonym_of="K-7", columns=[]) == 0
+    assert json.loads(capsys.readouterr().out)["pseudonym"].startswith("ps_")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "--data, --value and --pseudonym-of"), ({"value": "x", "pseudonym_of": "y"}, "--data, --value"),
+        ({"value": "x", "columns": []}, "--column is missing"), ({"value": "x", "why": " "}, "--why"),
+        ({"value": "x", "columns": ["a", "b"]}, "one --column"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_incompletely_is_said_before_anything_is_sent(
+    given: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop = Laptop(monkeypatch)
+    with pytest.raises(BadInput) as caught:
+        laptop.reveal(**given)
+    assert words in caught.value.what and caught.value.remedy and laptop.calls == 0
+
+
+def test_without_the_right_one_sentence_says_which_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop = Laptop(monkeypatch)
+
+    def denied(*request: Any) -> dict[str, Any]:
+        raise signing._fault(403, {"Message": "not authorized"}, "http://api/models/m/reveal")
+
+    monkeypatch.setattr(signing, "call", denied)
+    path = tmp_path / "rows.csv"
+    path.write_text(f"ssn\n{sealed('a')[0]}\n")
+    with pytest.raises(NotAllowed, match="you may not see encrypted values") as caught:
+        laptop.reveal(path)
+    assert "RevealPolicy" in caught.value.remedy
+    assert [one.name for one in tmp_path.iterdir()] == ["rows.csv"]
+    path.write_text("ssn\nplain\n")
+    with pytest.raises(BadInput, match="no cell of ssn is encrypted"):
+        laptop.reveal(path)
+    assert not isinstance(caught.value, BadInput) and isinstance(caught.value, Fault)
