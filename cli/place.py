@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from modelcycle.faults import BadInput, Fault, Unknown
 
@@ -31,6 +31,13 @@ class Credentials:
     access_key: str
     secret_key: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
+
+
+class Caller(NamedTuple):
+    """Who acts: the ARN as STS writes it, and the id that IAM has given them, which is never used again."""
+
+    arn: str
+    user_id: str
 
 
 @dataclass
@@ -65,11 +72,16 @@ class Place:
             raise Fault(f"the stack has no output {name}", self.title, "deploy the template again: `modelcycle up`")
         return self.outputs[name]
 
-    @cached_property
+    @property
     def identity(self) -> str:
-        """The ARN of who acts, which STS tells without a permission (AWS page "GetCallerIdentity")."""
-        arn: str = self.client("sts").get_caller_identity()["Arn"]
-        return arn
+        """The ARN of who acts, as STS writes it."""
+        return self.caller.arn
+
+    @cached_property
+    def caller(self) -> Caller:
+        """Who acts, which STS tells without a permission (AWS page "GetCallerIdentity")."""
+        answer = self.client("sts").get_caller_identity()
+        return Caller(answer["Arn"], answer.get("UserId", ""))
 
     def check_model(self, model: str) -> None:
         """Raise Unknown if there is no model of that name."""

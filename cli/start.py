@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+from cli.author_tags import put_as_author
 from cli.data_file import csv_column_names
 from cli.place import Place
 from cli.polling import attempts
@@ -15,7 +16,6 @@ from cli.schedules import has_schedules, set_schedules
 from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
 from modelcycle.reading.column_names import suggest_name
 from modelcycle.spec import Pipeline, S3Source, parse
-from modelcycle.store import AUTHOR
 
 UPLOAD_CLAIM_TIMEOUT = 60.0  # seconds from an upload to its claim in the registry
 MAX_UPLOAD_BYTES = 100 * 2**20  # the local cloud keeps every object in memory
@@ -105,7 +105,7 @@ def by_upload(place: Place, pipeline: Pipeline, text: bytes, path: Path, replace
     claims = place.registry.leases.uploads
     known = claims(pipeline.name, key)
     with path.open("rb") as body:
-        place.s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={AUTHOR: place.identity})
+        put_as_author(place, bucket, key, body)
     for _ in attempts(place, UPLOAD_CLAIM_TIMEOUT):
         for name, upload in claims(pipeline.name, key).items():
             if name not in known:
@@ -138,9 +138,12 @@ def by_request(place: Place, pipeline: Pipeline, text: bytes) -> Started:
         "source": "modelcycle", "detail-type": "RunRequested",
         "detail": {"model": pipeline.name, "by": getpass.getuser(), "author": place.identity},
     }  # fmt: skip
+    name = f"{pipeline.name}-{uuid4().hex[:12]}"
+    # with an object of the execution's name they prove that it was they who asked
+    put_as_author(place, bucket, f"requests/{pipeline.name}/{name}", b"")
     answer = place.states.start_execution(
         stateMachineArn=place.output("LifecycleArn"),
-        name=f"{pipeline.name}-{uuid4().hex[:12]}",
+        name=name,
         input=json.dumps(message),
     )
     return Started(pipeline.name, answer["executionArn"])

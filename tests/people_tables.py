@@ -116,7 +116,10 @@ def arns(site: Site) -> dict[str, list[str]]:
         "MODEL/monitoring/": [f"{artifacts}/{model}/monitoring/00000001/x" for model in MODELS],
         "MODEL/staging/": [f"{artifacts}/{model}/staging/00000001/x" for model in MODELS],
         "pipelines/": [f"{data}/pipelines/{model}.yaml" for model in MODELS],
-        **{f"{name}/": folder(name) for name in ("raw", "landed", "captures", "feedback", "score", "scored")},
+        **{
+            f"{name}/": folder(name)
+            for name in ("raw", "landed", "captures", "feedback", "score", "scored", "requests")
+        },
         "compacted captures": [
             f"{data}/compacted/model={model}/{file}"
             for model in MODELS for file in ("progress.json", "2026/01/01/00/manifest.json")

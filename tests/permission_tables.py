@@ -30,6 +30,7 @@ PARAMETERS = {
 }  # fmt: skip
 DATA_AREAS = (
     "raw", "landed", "pipelines", "shared", "captures", "captures-failed", "compacted", "feedback", "score", "scored",
+    "requests",
 )  # fmt: skip
 # a model may be named as a part of keys is
 MODELS = ("plums", "holdout", "runs", "features", "labels", "claim", "monitoring", "staging", "scoring", "a", "a-b")

@@ -86,7 +86,7 @@ def version_text(
     rows = [
         ("state since", f"{minute(standing.at)} by {person(standing.by)}{why}"),
         ("created", f"{minute(version.created_at)} by run {version.run_id}"),
-        ("its run is by", person(version.author) if version.author else "unknown: nobody has said who started it"),
+        ("its run is by", _author(version)),
         ("from", f"data {version.data[:12]}   code {version.code[:12]}   ONNX opset {version.opset}"),
         ("learned from", _learned(version)),
         ("judged", _judged(version, lineage)),
@@ -196,6 +196,13 @@ def _captured(version: Version) -> str:
     if version.capture.mask:
         return f"{share}, without the values of {', '.join(version.capture.mask)}"
     return share if version.capture.sample < 1 else ""
+
+
+def _author(version: Version) -> str:
+    if version.author is None:
+        return "unknown: nobody has said who started it"
+    how = "proved by the data bucket" if version.author_proved else "as they say: nothing has proved it"
+    return f"{person(version.author)} ({how})"
 
 
 def _learned(version: Version) -> str:

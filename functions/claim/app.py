@@ -9,4 +9,7 @@ from modelcycle.observability import observed
 @observed("claim", ClaimRequest.from_event, log=["outcome", "detail", "run"])
 def handler(request: ClaimRequest) -> Claimed:
     aws = adapters()
-    return claim(request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, flows=aws.flows)
+    return claim(
+        request, data=aws.data, artifacts=aws.artifacts, registry=aws.registry, flows=aws.flows,
+        is_enforced=aws.enforces_policies,
+    )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +12,9 @@ import pytest
 from modelcycle.claim import Arrival, ClaimRequest, arrival_of, claim
 from modelcycle.conclude import conclude, read_request
 from modelcycle.faults import BadMessage, Unknown
-from modelcycle.messages import Claimed, ConcludeRequest, RetrainRequest
+from modelcycle.messages import Claimed, ConcludeRequest, RetrainRequest, Trigger
 from modelcycle.registry import Registry
-from modelcycle.store import AUTHOR, Listed
+from modelcycle.store import AUTHOR, PRINCIPAL, SESSION, Listed, Written
 from tests.fakes import MemoryStore, MemoryTable
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,9 +40,14 @@ class Data:
         self.pipeline = pipeline
         self.feedback: list[str] = []
         self.beside: dict[str, str] = {}
+        self.tags: dict[str, str] = {}
+        self.modified = WHEN.timestamp()
+        self.receipts: set[str] = set()
 
-    def metadata(self, key: str, etag: str) -> dict[str, str]:
-        return self.beside if etag == "one" else {}
+    def written(self, key: str, etag: str | None = None) -> Written | None:
+        if etag not in (None, "one") or (etag is None and key not in self.receipts):
+            return None
+        return Written(self.beside, self.tags, self.modified)
 
     def latest(self, key: str) -> tuple[bytes, str | None]:
         if self.pipeline is None:
@@ -213,6 +218,57 @@ def test_a_run_names_who_has_uploaded_its_file_if_they_have_said_so(
     claimed = model.claim("one")
     assert claimed.run is not None and claimed.run.author == author
     assert ("author" in claimed.wire()["run"]) == (author is not None)
+
+
+ANN, BOB = "arn:aws:iam::1:user/ann", "arn:aws:iam::1:user/bob"
+TAGS_OF_ANN = {PRINCIPAL: ANN, SESSION: "AIDAANN"}
+
+
+def test_tags_that_the_bucket_has_taken_prove_who_has_uploaded(model: Model) -> None:
+    model.data.beside, model.data.tags = {AUTHOR: ANN}, TAGS_OF_ANN
+    run = model.claim("one").run
+    assert run is not None and (run.author, run.author_proved, run.author_stated) == (ANN, True, None)
+
+
+def test_whom_the_bucket_has_proved_counts_and_not_whom_the_file_names(model: Model) -> None:
+    model.data.beside, model.data.tags = {AUTHOR: BOB}, TAGS_OF_ANN
+    run = model.claim("one").run
+    assert run is not None and (run.author, run.author_proved, run.author_stated) == (ANN, True, BOB)
+
+
+@pytest.mark.parametrize(("tags", "age"), [
+    (TAGS_OF_ANN, timedelta(minutes=16)),  # somebody starts a run by an old upload of hers
+    ({PRINCIPAL: ANN}, timedelta()),
+    (TAGS_OF_ANN | {"Modelcycle-Principal": BOB}, timedelta()),  # policies see one tag, objects have two
+    (TAGS_OF_ANN | {PRINCIPAL: "ann"}, timedelta()),
+    ({PRINCIPAL: "arn:aws:iam::1:role/Dev", SESSION: "AROA1"}, timedelta()),
+], ids=["old", "half", "two spellings", "no ARN", "no session"])  # fmt: skip
+def test_nothing_else_proves_anybody(model: Model, tags: dict[str, str], age: timedelta) -> None:
+    model.data.beside, model.data.tags = {AUTHOR: BOB}, tags
+    model.data.modified -= age.total_seconds()
+    run = model.claim("one").run
+    assert run is not None and (run.author, run.author_proved) == (BOB, False)
+
+
+def test_where_policies_are_not_enforced_tags_prove_nobody(model: Model) -> None:
+    model.data.tags = TAGS_OF_ANN
+    arrival = Arrival("m", Trigger(kind="upload"), "raw/m/a.csv#1", "raw/m/a.csv", "one")
+    claimed = claim(
+        ClaimRequest(arrival, "one", WHEN), data=model.data, artifacts=model.artifacts, registry=model.registry,
+        flows=model.flows, is_enforced=False,
+    )  # fmt: skip
+    assert claimed.run is not None and claimed.run.author is None
+
+
+@pytest.mark.parametrize(("receipt", "proved"), [("requests/m/e1", True), ("requests/m/e2", False)])
+def test_a_request_is_proved_by_an_object_of_its_executions_name(model: Model, receipt: str, proved: bool) -> None:
+    model.data.receipts, model.data.tags = {receipt}, TAGS_OF_ANN
+    event = {"detail-type": "RunRequested", "detail": {"model": "m", "by": "ann", "author": ANN}}
+    request = ClaimRequest(arrival_of(event), "arn:aws:states:x:1:execution:lifecycle:e1", WHEN)
+    run = claim(
+        request, data=model.data, artifacts=model.artifacts, registry=model.registry, flows=model.flows
+    ).run  # fmt: skip
+    assert run is not None and (run.author, run.author_proved) == (ANN, proved)
 
 
 @pytest.mark.parametrize("kind", ["RunRequested", "RetrainingRequested"])

@@ -93,3 +93,39 @@ def test_a_run_that_nobody_has_started_has_no_author_as_evidence() -> None:
     assert Candidate().govern(policy).decision == "passed"
     (reason,) = Candidate(author=None).govern(policy).broken
     assert reason.endswith("start the run with `modelcycle run` or `modelcycle retrain`, which say who you are")
+
+
+@pytest.mark.parametrize(("proved", "stated", "decision"), [
+    (True, None, "passed"), (False, None, "refused"), (True, "arn:aws:iam::1:user/bob", "refused"),
+])  # fmt: skip
+def test_a_policy_may_ask_that_the_author_is_proved(proved: bool, stated: str | None, decision: str) -> None:
+    governed = candidate_by(proved, stated).govern("required_evidence: [author_proved]\n")
+    assert governed.decision == decision
+
+
+@pytest.mark.parametrize(("policy", "decision"), [
+    ("risk_tier: high\n", "passed"), ("approvals: {needed: 1, four_eyes: true}\n", "refused"),
+    ("required_evidence: [author]\n", "refused"),
+])  # fmt: skip
+def test_a_run_that_names_another_author_than_is_proved_is_refused_where_it_matters(policy: str, decision: str) -> None:
+    governed = candidate_by(True, "arn:aws:iam::1:user/bob").govern(policy)
+    assert governed.decision == decision
+    if governed.broken:
+        assert governed.broken[0].startswith(
+            f"its author is who has started it: arn:aws:iam::1:user/bob is named as who started it, and the data bucket"
+            f" has proved that {ANN} did"
+        )
+
+
+def test_what_is_proved_later_is_not_answered_by_an_earlier_result() -> None:
+    candidate, policy = Candidate(), "required_evidence: [author_proved]\n"
+    assert candidate.govern(policy).decision == "refused"
+    candidate.request = candidate_by(True, None).request
+    assert candidate.govern(policy).decision == "passed"
+
+
+def candidate_by(proved: bool, stated: str | None) -> Candidate:
+    candidate = Candidate()
+    run = candidate.request.run.model_copy(update={"author_proved": proved, "author_stated": stated})
+    candidate.request = candidate.request.model_copy(update={"run": run})
+    return candidate

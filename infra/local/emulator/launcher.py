@@ -50,6 +50,7 @@ from infra.local.emulator.limits.sandboxes import SandboxWatch
 from infra.local.emulator.limits.states import limit_state_data
 from infra.local.emulator.limits.temporary_files import TemporaryFolders
 from infra.local.emulator.memory_bounds import bound_memory
+from infra.local.emulator.object_tags import fill_in_object_tags
 from infra.local.emulator.patches import (
     keep_attributes_of_nested_resources,
     keep_retained_resources_of_nested_stacks,
@@ -192,6 +193,7 @@ def install(ministack: Any, root: Key) -> tuple[EventDeliveries, FirehoseBuffer,
     fill_in_leading_keys(dynamodb, iam, iam_actions, iam_evaluator)
     fill_in_cloudwatch_rights(iam_actions)
     fill_in_kms_conditions(iam_actions)
+    fill_in_object_tags(iam_actions, iam_evaluator)
     keep_attributes_of_nested_resources()
     keep_retained_resources_of_nested_stacks()
     report_errors_of_starting_functions()

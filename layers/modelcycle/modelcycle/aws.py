@@ -114,6 +114,11 @@ class Adapters:
         return os.environ.get("PLACE", AWS) != AWS
 
     @property
+    def enforces_policies(self) -> bool:
+        """Whether this place refuses what a policy denies. LocalStack does not."""
+        return os.environ.get("PLACE", AWS) != "localstack"
+
+    @property
     def policies(self) -> Shelf:
         """The policies that are deployed with this function."""
         from modelcycle.policy.shelf import (

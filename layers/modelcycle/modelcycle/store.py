@@ -23,6 +23,9 @@ from modelcycle.outages import RETRIED, Unreachable, outages_as_faults
 AUTHOR = "modelcycle-author"
 """Key of the metadata in which the command line says who uploads: the ARN that STS knows them by."""
 
+PRINCIPAL, SESSION = "modelcycle-principal", "modelcycle-session"
+"""Tags in which an uploader says who they are; the bucket takes no false ones (infra/storage.yaml)."""
+
 MAX_OBJECT_BYTES = 100 * 2**20  # a local cloud keeps every object in memory
 MAX_PUT_ATTEMPTS = 5
 MAX_CONCURRENT_HEADS = 8
@@ -61,6 +64,19 @@ class Listed(NamedTuple):
     etag: str
     bytes: int
     modified: float = 0.0
+
+
+class Written(NamedTuple):
+    """What an uploader has written beside an object.
+
+    Parameters
+    ----------
+    modified : when, in seconds since 1970 UTC
+    """
+
+    metadata: dict[str, str]
+    tags: dict[str, str]
+    modified: float
 
 
 class Store(Protocol):
@@ -253,17 +269,36 @@ class S3Store:
         replaced = self.replacement(artifact)
         return replaced is not None and there == (replaced.bytes, replaced.now)
 
-    def metadata(self, key: str, etag: str) -> dict[str, str]:
-        """Return what an uploader has written beside an object; nothing if it was replaced or deleted since."""
+    def written(self, key: str, etag: str | None = None) -> Written | None:
+        """Return what an uploader has written beside an object; None if it was replaced or deleted since.
+
+        Parameters
+        ----------
+        etag : of the upload; None: whatever is there
+        """
         try:
             with self._outages(key):
                 head = self.client.head_object(Bucket=self.bucket, Key=key)
         except self.client.exceptions.ClientError as error:
             if error.response["Error"]["Code"] in NOT_FOUND_BY_HEAD:
+                return None
+            raise self._fault(error, key) from error
+        if etag is not None and head["ETag"].strip('"') != etag:
+            return None
+        return Written(head["Metadata"], self._tags(key, head.get("VersionId")), head["LastModified"].timestamp())
+
+    def _tags(self, key: str, version: str | None) -> dict[str, str]:
+        """Return the tags of a version of an object; none if it is gone."""
+        if version is None:  # of a bucket without versions: the object may have been replaced since
+            return {}
+        try:
+            with self._outages(key):
+                found = self.client.get_object_tagging(Bucket=self.bucket, Key=key, VersionId=version)
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in NOT_FOUND:
                 return {}
             raise self._fault(error, key) from error
-        written: dict[str, str] = head["Metadata"]
-        return written if head["ETag"].strip('"') == etag else {}
+        return {tag["Key"]: tag["Value"] for tag in found["TagSet"]}
 
     def exists(self, key: str) -> bool:
         try:

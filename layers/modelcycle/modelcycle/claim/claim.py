@@ -2,17 +2,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from modelcycle.claim.trigger import Arrival, ClaimRequest, author_of
+from modelcycle.claim.author import Author, author_of_object
+from modelcycle.claim.trigger import ClaimRequest
 from modelcycle.claim.window import last_change, learning_window
 from modelcycle.faults import BadPipeline, Unknown
 from modelcycle.flows import Flows
 from modelcycle.messages import Claimed, LearningWindow, Run
 from modelcycle.registry import Registry
 from modelcycle.spec import parse
-from modelcycle.store import AUTHOR, S3Store
+from modelcycle.store import S3Store
 
 
-def claim(request: ClaimRequest, *, data: S3Store, artifacts: S3Store, registry: Registry, flows: Flows) -> Claimed:
+def claim(
+    request: ClaimRequest, *, data: S3Store, artifacts: S3Store, registry: Registry, flows: Flows,
+    is_enforced: bool = True,
+) -> Claimed:  # fmt: skip
     """Claim the upload and the model's lease for this execution, and store a copy of the current pipeline file.
 
     Idempotent: a second delivery returns the first result. A missing or invalid pipeline file does not stop the claim:
@@ -22,6 +26,7 @@ def claim(request: ClaimRequest, *, data: S3Store, artifacts: S3Store, registry:
     ----------
     data : the bucket of the pipeline files
     artifacts : the bucket that gets the copy
+    is_enforced : whether this place enforces policies of buckets, which prove who has uploaded
     """
     arrival, run_id = request.arrival, request.correlation_id
     runs, leases = registry.runs, registry.leases
@@ -36,6 +41,7 @@ def claim(request: ClaimRequest, *, data: S3Store, artifacts: S3Store, registry:
         pipeline, _ = data.latest(f"pipelines/{arrival.model}.yaml")
     except Unknown:
         pipeline = b""
+    author = _author(request, data, is_enforced)
     run = Run(
         model=arrival.model,
         run_id=run_id,
@@ -44,7 +50,9 @@ def claim(request: ClaimRequest, *, data: S3Store, artifacts: S3Store, registry:
         trigger=arrival.trigger,
         pipeline=artifacts.put(f"{arrival.model}/runs/{run_id}/claim/pipeline.yaml", pipeline),
         learns=_learns(pipeline, last_change(arrival.model, arrival.trigger.change, registry)),
-        author=arrival.author or _uploader(arrival, data),
+        author=author.arn,
+        author_proved=author.proved,
+        author_stated=author.stated,
     )
     key_and_etag = (arrival.key, arrival.etag) if arrival.upload else None
     outcome, holder = leases.claim(run, arrival.upload, key_and_etag, flows.is_running)
@@ -53,9 +61,17 @@ def claim(request: ClaimRequest, *, data: S3Store, artifacts: S3Store, registry:
     return Claimed(outcome=outcome, run=run if claimed else None, pulls=pulls, detail=holder)
 
 
-def _uploader(arrival: Arrival, data: S3Store) -> str | None:
-    """Return who has uploaded the file, as their command line says beside it; S3's event names only the account."""
-    return author_of(data.metadata(arrival.key, arrival.etag).get(AUTHOR)) if arrival.upload else None
+def _author(request: ClaimRequest, data: S3Store, is_enforced: bool) -> Author:
+    """Return who has started the run; S3's event and a request name no person whom AWS has proved."""
+    arrival = request.arrival
+    if arrival.upload:
+        return author_of_object(data.written(arrival.key, arrival.etag), request.started_at, is_enforced)
+    if arrival.author is None:
+        return Author()
+    proved = author_of_object(data.written(request.receipt), request.started_at, is_enforced)
+    if not proved.proved:
+        return Author(arrival.author)
+    return proved._replace(stated=arrival.author if arrival.author != proved.arn else None)
 
 
 def _learns(text: bytes, change: datetime | None) -> LearningWindow | None:

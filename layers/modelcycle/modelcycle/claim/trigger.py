@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from modelcycle.claim.author import author_of
 from modelcycle.faults import BadMessage
 from modelcycle.messages import Trigger
 
@@ -48,6 +48,11 @@ class ClaimRequest(NamedTuple):
     @property
     def model(self) -> str:
         return self.arrival.model
+
+    @property
+    def receipt(self) -> str:
+        """The key of the object with which a person has proved that they asked for this very execution."""
+        return f"requests/{self.model}/{self.execution.rpartition(':')[2]}"
 
     @property
     def correlation_id(self) -> str:
@@ -95,16 +100,6 @@ def arrival_of(event: dict[str, Any]) -> Arrival:
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
     raise _not_an_arrival()
-
-
-def author_of(stated: object) -> str | None:
-    """Return the ARN that the author of a run has stated; None if it is none.
-
-    >>> author_of("arn:aws:iam::123456789012:user/ann"), author_of("ann")
-    ('arn:aws:iam::123456789012:user/ann', None)
-    """
-    is_arn = isinstance(stated, str) and re.fullmatch(r"arn:[\w-]*:(iam|sts)::\d*:[^\s]{1,400}", stated)
-    return str(stated) if is_arn else None
 
 
 def _not_an_arrival() -> BadMessage:

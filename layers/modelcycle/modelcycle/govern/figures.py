@@ -27,6 +27,7 @@ def has_evidence(facts: Facts, name: str) -> bool:
         "refit check": request.refit.done,
         "fairness": any(figure.startswith("fairness.") for figure in request.validate_.figures),
         "author": request.run.author is not None,
+        "author_proved": request.run.author_proved and request.run.author_stated is None,
     }
     # this step writes card, lineage and figures itself; `validate` its report before it returns
     return found.get(name, name in ("card", "lineage", "figures", "validation"))

@@ -4,8 +4,8 @@ from modelcycle.documents import Made, ProfileFacts, card, markdown
 from modelcycle.govern.facts import Facts
 from modelcycle.govern.figures import figures, has_evidence
 from modelcycle.govern.lineage import lineage, runtime
-from modelcycle.govern.register_right import register_right
-from modelcycle.messages import AppliedPolicy, CaseRecipe, Governed, GovernRequest
+from modelcycle.govern.register_right import author_contradicted, register_right
+from modelcycle.messages import AppliedPolicy, CaseRecipe, Governed, GovernRequest, Run
 from modelcycle.model.plan import FeaturePlan
 from modelcycle.policy import Policy, Shelf, broken, check, check_evidence
 from modelcycle.registry import Entry, Registry, keys
@@ -40,6 +40,7 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
             *check(policy, measured),
             *check_evidence(policy, lambda name: has_evidence(facts, name), measured),
             *register_right(policy, run),
+            *author_contradicted(policy, run),
         ]
         reasons = broken(rules)
         decision = "refused" if reasons else "passed"
@@ -62,7 +63,7 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
 
     result = reuse_or_run(
         work, Governed, step=STEP, request=request, code=code, results=registry.results, artifacts=artifacts,
-        parameters=[pipeline.model_dump(), policy.sha, run.author],
+        parameters=[pipeline.model_dump(), policy.sha, run.author, *_proof(run)],
     )  # fmt: skip
     evidence = {
         "card": result.card.model_dump(), "validation": request.validate_.report.model_dump(),
@@ -77,6 +78,11 @@ def govern(request: GovernRequest, *, artifacts: Store, registry: Registry, code
         ),
     )  # fmt: skip
     return result
+
+
+def _proof(run: Run) -> list[object]:
+    """Return what is known of the author besides the ARN; nothing if nothing is, as in earlier releases."""
+    return [run.author_proved, run.author_stated] if run.author_proved else []
 
 
 def applied(policy: Policy) -> AppliedPolicy:

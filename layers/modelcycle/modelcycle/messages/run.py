@@ -17,6 +17,11 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+def _is_false(value: object) -> bool:
+    """Return whether a field is left out, for the same reason."""
+    return value is False
+
+
 class Trigger(BaseModel):
     """What started a run: an upload, a person, a degraded model, uploads that an earlier run did not
     read, the schedule of its source or of its retraining, new outcomes of live traffic, or new training code.
@@ -63,6 +68,13 @@ class Run(BaseModel):
     author: str | None = Field(
         None, description="ARN of who started it, as their command line says; None: nobody knows", exclude_if=_is_none
     )
+    author_proved: bool = Field(
+        False, description="whether the bucket has proved that `author` started it", exclude_if=_is_false
+    )
+    author_stated: str | None = Field(
+        None, description="whom the upload or request names as its author, if the bucket has proved somebody else",
+        exclude_if=_is_none,
+    )  # fmt: skip
 
     def key(self, step: str, name: str) -> str:
         """Return the key of a step's artifact in the artifact bucket."""

@@ -40,6 +40,7 @@ REMEDIES = {
     "refit check": "let the run refit on all rows (`training.refit`)",
     "contract": "run again: `preprocess` writes it",
     "author": "start the run with `modelcycle run` or `modelcycle retrain`, which say who you are",
+    "author_proved": "start it with `modelcycle run`, with the right s3:PutObjectTagging (docs/policy.md)",
 }
 
 

@@ -68,6 +68,7 @@ EVIDENCE = {
     "refit check": "the parity gate of the model that has learned from all rows",
     "fairness": "metrics by sensitive group",
     "author": "who started the run",
+    "author_proved": "who started the run, as the data bucket has proved it",
     **{f"about.{key}": field.description or key for key, field in About.model_fields.items()},
 }
 """What `required_evidence` may name, besides figures."""

@@ -64,6 +64,7 @@ def register(
         ),
         figures=request.govern.figures,
         author=run.author,
+        author_proved=run.author_proved,
     )  # fmt: skip
     if keys.signs:
         draft = draft.model_copy(update={"bundle": sign_version(draft, artifacts, keys)})

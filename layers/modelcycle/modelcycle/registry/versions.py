@@ -54,6 +54,7 @@ class Version(BaseModel):
     reference : what its live traffic is compared with; None for a version that is older than this
     figures : JSON: the figures of its run by name, against which policies are checked; None for older versions
     author : ARN of who started its run; None: nobody knows
+    author_proved : whether the data bucket's policy has proved that; otherwise somebody says so
     bundle : its signature by the stack's key; None if it was registered without one. `signature` is that of its columns
     must_be_signed : whether it has no signature, and versions of its number were signed. Never stored: `Versions.get`
         finds it in another record, see `SignedNumbers`
@@ -89,6 +90,7 @@ class Version(BaseModel):
     reference: ReferenceRows | None = None
     figures: Artifact | None = None
     author: str | None = None
+    author_proved: bool = False
     bundle: Artifact | None = None
     must_be_signed: bool = Field(False, exclude=True)
 
