@@ -16,10 +16,14 @@ from modelcycle.faults import BadPipeline
 from modelcycle.measured.mean_disparities import mean_disparity
 from modelcycle.measured.units import Units
 from modelcycle.model.columns import Texts
+from modelcycle.model.scoring import Scores
 from modelcycle.policy.figures import known_figures, unknown_figure
 from modelcycle.spec import Fairness, parse
+from modelcycle.validate.compared import JudgedRows, compare_models
 from modelcycle.validate.fairness_gates import fairness_gates
+from modelcycle.validate.fairness_price import price_of_fairness
 from modelcycle.validate.fairness_report import FairnessReport, fairness_report
+from modelcycle.validate.gates import Gate
 from modelcycle.validate.limit_outcomes import FairnessVerdict
 from modelcycle.validate.sensitive_groups import groupings
 from tests.unit.learning_tables import lifecycle, table
@@ -256,3 +260,21 @@ def test_a_regression_that_overestimates_a_group_is_refused_and_its_report_is_co
     assert validated.figures["fairness.mean_error.difference_low"] > 200
     assert set(report["fairness"]["gaps"][GENDER]) == {"mean_prediction", "mean_error", "mae"}
     assert report["groups"][GENDER]["groups"]["m"]["mean_error"] < -100
+
+
+def test_a_candidate_that_is_worse_because_it_is_fair_waits_for_a_person() -> None:
+    codes, target, random = houses([500, 500])
+    fair = (target + random.normal(0, 15, 1000))[:, None].astype(np.float32)
+    unfair = (target + random.normal(0, 3, 1000) + 12 * codes)[:, None].astype(np.float32)
+    rows = JudgedRows(
+        task="regression", classes=[], target=target, scores=Scores(fair, {REGION: texts(codes)}), units=Units(1000),
+        threshold=0.5, baseline={},
+    )  # fmt: skip
+    champion = compare_models("version 3", rows, np.arange(1000), unfair, "rmse", 0.5)
+    lost = Gate("gates.margin", False, "version 3: significantly worse")
+    priced = price_of_fairness([lost], champion, 3, rows, Fairness(mean_error_difference=5))
+    assert all(gate.holds for gate in priced.gates)
+    (why,) = priced.ask
+    assert why.startswith("version 3 breaks a limit that this model keeps (Région (m²): mean error")
+    assert "mitigation" not in why and why.endswith("what that costs: version 3: significantly worse")
+    assert price_of_fairness([lost], champion, 3, rows, Fairness(mean_error_difference=30)).gates == [lost]
