@@ -264,5 +264,5 @@ def _decisions(decisions: Sequence[Entry], now: datetime | None = None) -> list[
         ]
         for entry in decisions[:MAX_SHOWN_DECISIONS]
     ]  # fmt: skip
-    head = ["decided", "decision", "version", "by", "why"]
+    head = ["decided", "decision", "about", "by", "why"]
     return ["", table(head, rows), *more(len(decisions) - MAX_SHOWN_DECISIONS)]

@@ -78,7 +78,7 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(
     found = run("feedback", MODEL, "--data", str(tmp_path / "told.csv"))
     assert (found["rows"], found["found"], found["not_found"]) == (20, 20, 0)
     # an encrypted value is shown to whoever has the right and says why, and to nobody else
-    (cell,) = duckdb.sql(f"SELECT c0 FROM read_parquet('{_snapshot(model, tmp_path)}') LIMIT 1").fetchall()[0]
+    cell = _encrypted_cell(model, tmp_path / "rows.parquet")
     asked_for = ("reveal", MODEL, "--column", "customer", "--value", cell, "--why", "complaint 77")
     assert Person(cloud, "only-auditor", "Auditor").run(*asked_for) == REFUSED
     assert not [entry for entry in model.registry.audit.all(MODEL) if entry.decision == "reveal"]
@@ -132,13 +132,17 @@ def _of_old_runs(model: ObservedModel) -> set[str]:
     return planted
 
 
-def _snapshot(model: ObservedModel, folder: Path) -> Path:
-    """Return a file with rows of a run as it has stored them."""
+def _encrypted_cell(model: ObservedModel, path: Path) -> str:
+    """Return a cell that a run has stored encrypted; other Parquet files of `collect` have no columns of rows."""
     s3, bucket = model.cloud.admin.client("s3"), model.cloud.outputs["ArtifactBucket"]
-    key = next(key for key in _keys(s3, bucket, f"{MODEL}/runs/") if "/collect/" in key and key.endswith(".parquet"))
-    path = folder / "snapshot.parquet"
-    path.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return path
+    for key in _keys(s3, bucket, f"{MODEL}/runs/"):
+        if "/collect/" in key and key.endswith(".parquet"):
+            path.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            table = duckdb.read_parquet(str(path))
+            if "c0" in table.columns:
+                (cell,) = table.select("c0").limit(1).fetchall()[0]
+                return str(cell)
+    raise AssertionError("no rows are stored")
 
 
 def _keys(s3: Any, bucket: str, prefix: str) -> list[str]:

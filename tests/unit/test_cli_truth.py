@@ -60,7 +60,7 @@ def test_the_reason_of_a_promotion_and_an_approval_is_on_the_screen(
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     start = next(number for number, line in enumerate(lines) if line[:1] == ["decided"])
     table = lines[start:]
-    assert table[0] == ["decided", "decision", "version", "by", "why"]
+    assert table[0] == ["decided", "decision", "about", "by", "why"]
     rows = [line[line.index("promote") :] if "promote" in line else line for line in table]
     assert ["promote", "2", "ada", "the", "fair", "begins"] in rows
     assert any(line[-5:] == ["ada", "the", "auditors", "are", "happy"] and "approve" in line for line in table)

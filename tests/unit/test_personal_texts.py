@@ -89,6 +89,13 @@ def test_several_kinds_are_named_together_and_fewer_than_three_texts_are_not_tol
     assert detect("remarks", [*NOTES, *late]) is not None, "a number at the end of a long text counts"
 
 
+def test_groups_of_an_account_are_no_telephone_number() -> None:
+    account_of_many_zeros = "DE89 3704 0044 0532 0130 00"
+    found = find_inside([f"{number}: pay {account_of_many_zeros}" for number in range(5)])
+    assert found is not None and found.kind == "texts with bank account numbers"
+    assert find_inside([f"{number} 12 0044 0532 0130 00" for number in range(5)]) is None
+
+
 def test_such_a_column_is_kept_and_told_without_a_value() -> None:
     rows = [row | {"remarks": NOTES[at]} for at, row in enumerate(people(150))]
     for row, text in zip(rows, PERSONAL[0][1], strict=False):

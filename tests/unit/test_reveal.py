@@ -13,6 +13,7 @@ import pytest
 from cli import reveal as command
 from cli import signing
 from cli.options import Options
+from cli.screens.versions import _decisions
 from modelcycle.faults import BadInput, BadRequest, Fault, NotAllowed, Transient, Unknown
 from modelcycle.personal.encryption import encrypt, encryption_key
 from modelcycle.pseudonyms import pseudonym, pseudonym_key
@@ -58,6 +59,13 @@ def test_who_says_why_sees_values_and_the_trail_has_no_value() -> None:
     assert entry.evidence == {"cells": {"ssn": 3, "mail": 1}} and entry.number == 1
     kept = json.dumps([record.body for record in place.table.records.values()])
     assert not [value for value in [*VALUES, "a@b.org", *body["cells"]["ssn"]] if value in kept]  # type: ignore[index]
+
+
+def test_show_lists_who_has_seen_values() -> None:
+    place = Place()
+    place.ask({"why": "complaint 77", "cells": {"ssn": sealed(*VALUES)}})
+    (line,) = [line for line in _decisions(place.registry.audit.decisions("m")) if "reveal" in line]
+    assert "personal data" in line and "ann" in line and "complaint 77" in line
 
 
 def test_a_request_that_comes_twice_has_one_entry_and_another_one_its_own() -> None:

@@ -29,7 +29,8 @@ MIN_RIGHT = 0.5  # share of what has the form that has the check digit; by chanc
 _CARD = re.compile(r"(?<![\w.,+-])\d(?:[ -]?\d){12,18}(?![\w-]|[.,]\d)")
 _IBAN = re.compile(r"(?<![^\W_])[A-Z]{2}\d{2}[ -]?[A-Z0-9](?:[ -]?[A-Z0-9])*")
 _MAX_IBAN_CHARACTERS = 42  # with spaces
-_PHONE = re.compile(r"(?<![\w+.,/-])(?:\+[1-9]|00[1-9])[\d ()/-]{6,20}\d(?![\w]|[.,]\d)")
+# 00 behind a group of digits is within an account or another number
+_PHONE = re.compile(r"(?<![\w+.,/-])(?:\+[1-9]|(?<!\d )00[1-9])[\d ()/-]{6,20}\d(?![\w]|[.,]\d)")
 _AMERICAN = re.compile(r"(?<![\w(])\(\d{3}\) ?\d{3}-\d{4}(?![\w-])")
 _SUM = re.compile(r"\+?[1-9]\d{0,2}(?: \d{3})+")  # thousands
 _AFTER_WORD = re.compile(

@@ -18,7 +18,7 @@ from modelcycle.registry import keys
 from modelcycle.registry.chain import ADOPTED, Head, append, digest, digest_of_older, written_since
 from modelcycle.registry.table import Table, Write, revision_of
 
-DECISIONS_OF_PEOPLE = frozenset({"approve", "approval", "reject", "rollback", "promote"})
+DECISIONS_OF_PEOPLE = frozenset({"approve", "approval", "reject", "rollback", "promote", "reveal"})
 MAX_HEAD_RACES = 60  # attempts at the end of one chain, each after a new read
 FIRST_PAUSE = 0.02  # seconds, at most, before the second attempt; doubled at each further one
 MAX_PAUSE = 0.5  # seconds
