@@ -13,15 +13,15 @@ from uuid import uuid4
 import pytest
 
 from infra.local.cloud import LocalCloud
-from tests.e2e.observed_model import ObservedModel, wait_for
+from tests.e2e.observed_model import UNHURRIED, ObservedModel, wait_for
 from tests.e2e.signed_request import predict
 
 MODEL = "parcels"
-PIPELINE = """name: parcels
+PIPELINE = f"""{UNHURRIED}name: parcels
 target: late?
-training: {trials: 3}
-rollout: {steps: [50, 100], wait_minutes: 0, evidence: {minimum_rows: 30}}
-monitoring: {minimum_rows: 100}
+training: {{trials: 3}}
+rollout: {{steps: [50, 100], wait_minutes: 0, evidence: {{minimum_rows: 30}}}}
+monitoring: {{minimum_rows: 100}}
 """
 STORM = 100  # ModelDegraded, at once
 

@@ -18,7 +18,7 @@ from infra.local.cloud import LocalCloud
 from infra.local.emulator.used_permissions import TRIAL
 from modelcycle.spec import parse
 from tests.contract.rows import rows
-from tests.e2e.observed_model import ObservedModel
+from tests.e2e.observed_model import UNHURRIED, ObservedModel
 from tests.e2e.test_permissions import role_of
 
 PIPELINE = 'name: {name}\ntarget: "is it, sour?"\ntraining: {{trials: 1}}\nsource: {source}\n'
@@ -32,7 +32,7 @@ def place(cloud: LocalCloud) -> Place:
 
 def pulled_model(place: Place, cloud: LocalCloud, name: str, source: str) -> ObservedModel:
     model = ObservedModel(cloud, name)
-    text = PIPELINE.format(name=name, source=source).encode()
+    text = (PIPELINE.format(name=name, source=source) + UNHURRIED).encode()
     place.s3.put_object(Bucket=place.output("DataBucket"), Key=f"pipelines/{name}.yaml", Body=text)
     return model
 
