@@ -82,7 +82,8 @@ def test_a_table_and_files_elsewhere_give_the_same_rows_and_go_live(
 def test_the_uploads_of_another_model_are_pulled_too(place: Place, cloud: LocalCloud) -> None:
     place.s3.put_object(Bucket=place.output("DataBucket"), Key="raw/others/a.csv", Body=rows(20, 1).encode())
     model = pulled_model(place, cloud, "borrowing-plums", "{type: s3, prefix: raw/others/}")
-    assert model.invoke("Pull", model=model.name)["rows"] == 20
+    (file,) = model.invoke("Pull", model=model.name)["files"]
+    assert (file["source"], file["key"].startswith(f"landed/{model.name}/")) == ("main", True)
 
 
 def test_a_schedule_is_made_and_removed_with_the_pipeline_file(place: Place) -> None:
