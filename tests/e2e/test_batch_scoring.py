@@ -18,7 +18,7 @@ import pytest
 
 from infra.local.cloud import LocalCloud
 from tests.contract.rows import rows
-from tests.e2e.observed_model import PIPELINE, ObservedModel, wait_for
+from tests.e2e.observed_model import ObservedModel, wait_for
 from tests.e2e.restartable_cloud import function_processes, kill_first_processes
 from tests.e2e.signed_request import post, predict
 
@@ -58,8 +58,7 @@ class Scored:
 @pytest.fixture(scope="module")
 def scored(cloud: LocalCloud) -> Scored:
     model = ObservedModel(cloud, MODEL)
-    body = PIPELINE.format(model=MODEL).replace("trials: 3", "trials: 3, refit: judged")
-    model.client("s3").put_object(Bucket=cloud.outputs["DataBucket"], Key=f"pipelines/{MODEL}.yaml", Body=body.encode())
+    model.put_pipeline()
     model.upload("plums.csv")
     model.wait_for_runs(seconds=240)
     model.wait_until_live()

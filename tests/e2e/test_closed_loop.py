@@ -13,15 +13,15 @@ from uuid import uuid4
 import pytest
 
 from infra.local.cloud import LocalCloud
-from tests.e2e.observed_model import ObservedModel, wait_for
+from tests.e2e.observed_model import UNHURRIED, ObservedModel, wait_for
 from tests.e2e.signed_request import predict
 
 MODEL = "parcels"
-PIPELINE = """name: parcels
+PIPELINE = f"""{UNHURRIED}name: parcels
 target: late?
-training: {trials: 3}
-rollout: {steps: [50, 100], wait_minutes: 0, evidence: {minimum_rows: 30}}
-monitoring: {minimum_rows: 100}
+training: {{trials: 3}}
+rollout: {{steps: [50, 100], wait_minutes: 0, evidence: {{minimum_rows: 30}}}}
+monitoring: {{minimum_rows: 100}}
 """
 STORM = 100  # ModelDegraded, at once
 
@@ -133,6 +133,23 @@ def test_a_column_in_other_units_is_named_and_starts_no_run(live: ObservedModel)
     assert len(live.runs()) == runs
 
 
+def test_new_outcomes_ask_for_a_run_which_is_refused_while_values_are_wrong(live: ObservedModel) -> None:
+    s3, bucket, runs = live.client("s3"), live.cloud.outputs["DataBucket"], len(live.runs())
+    body = f"{PIPELINE}retraining: {{new_rows: 30}}\n".encode()
+    s3.put_object(Bucket=bucket, Key=f"pipelines/{MODEL}.yaml", Body=body)
+    objects = captured(live)
+    lines = "\n".join(json.dumps(one) for one in answered(live, parcels(60, 4, strike=True)))
+    s3.put_object(Bucket=bucket, Key=f"feedback/{MODEL}/more.jsonl", Body=lines.encode())
+    wait_for(lambda: captured(live) > objects, 20)
+    look(live)
+    seen = live.registry.monitoring.latest(MODEL)
+    assert seen is not None and "rows with an outcome" in str(seen.asked), seen
+    wait_for(lambda: live.registry.retrainings.latest(MODEL, 1)[0].kind == "LabelledRowsArrived", 30)
+    answer = live.registry.retrainings.latest(MODEL, 1)[0]
+    assert answer.decision == "refused" and "live values are wrong" in answer.why
+    assert len(live.runs()) == runs
+
+
 def test_two_looks_at_one_moment_read_what_was_compacted_and_keep_one_report(live: ObservedModel) -> None:
     s3, bucket = live.client("s3"), live.cloud.outputs["DataBucket"]
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
@@ -145,22 +162,6 @@ def test_two_looks_at_one_moment_read_what_was_compacted_and_keep_one_report(liv
     assert reports[0] == reports[1]
     compacted = s3.list_objects_v2(Bucket=bucket, Prefix=f"compacted/model={MODEL}/")["Contents"]
     assert any(entry["Key"].endswith(".parquet") for entry in compacted)
-
-
-def test_new_outcomes_ask_for_a_run_which_the_cooldown_refuses(live: ObservedModel) -> None:
-    s3, bucket, runs = live.client("s3"), live.cloud.outputs["DataBucket"], len(live.runs())
-    body = f"{PIPELINE}retraining: {{new_rows: 30}}\n".encode()
-    s3.put_object(Bucket=bucket, Key=f"pipelines/{MODEL}.yaml", Body=body)
-    objects = captured(live)
-    lines = "\n".join(json.dumps(one) for one in answered(live, parcels(60, 4, strike=True)))
-    s3.put_object(Bucket=bucket, Key=f"feedback/{MODEL}/more.jsonl", Body=lines.encode())
-    wait_for(lambda: captured(live) > objects, 20)
-    look(live)
-    seen = live.registry.monitoring.latest(MODEL)
-    assert seen is not None and "rows with an outcome" in str(seen.asked), seen
-    wait_for(lambda: live.registry.retrainings.latest(MODEL, 1)[0].kind == "LabelledRowsArrived", 30)
-    assert live.registry.retrainings.latest(MODEL, 1)[0].decision == "refused"
-    assert len(live.runs()) == runs
 
 
 def test_the_day_is_sealed_once(live: ObservedModel) -> None:

@@ -13,7 +13,7 @@ import pytest
 from infra.local.cloud import LocalCloud
 from modelcycle.registry import DynamoTable, Registry
 from tests.contract.rows import rows
-from tests.e2e.observed_model import ObservedModel, wait_for
+from tests.e2e.observed_model import PIPELINE, UNHURRIED, ObservedModel, wait_for
 from tests.e2e.signed_request import predict
 
 MODEL = "judged-plums"
@@ -25,7 +25,8 @@ TARGET = "is it, sour?"
 def plums(cloud: LocalCloud) -> ObservedModel:
     """A live version, and two staged copies of it."""
     model = ObservedModel(cloud, MODEL)
-    model.put_pipeline(ROLLOUT)
+    body = PIPELINE.format(model=MODEL).replace("trials: 3", "trials: 3, refit: judged") + ROLLOUT + UNHURRIED
+    model.client("s3").put_object(Bucket=cloud.outputs["DataBucket"], Key=f"pipelines/{MODEL}.yaml", Body=body.encode())
     model.upload("first.csv")
     (run,) = model.wait_for_runs()
     assert run.state == "deployed", run.reason

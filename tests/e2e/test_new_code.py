@@ -89,7 +89,7 @@ def own(
     own = OwnProject(tmp_path_factory.mktemp("code"), project)
     try:
         model = ObservedModel(own.cloud, MODEL)
-        model.put_pipeline("staging: {concurrency: [], p99_ms: 5000}\n")  # its speed is not what is tested
+        model.put_pipeline()
         model.upload("first.csv")
         model.wait_for_runs()
         wait_for(lambda: model.weights() == {1: 100}, 60, lambda: f"{model.runs()[0]}")

@@ -18,7 +18,7 @@ from infra.local.cloud import LocalCloud
 from infra.local.emulator.used_permissions import TRIAL
 from modelcycle.spec import parse
 from tests.contract.rows import rows
-from tests.e2e.observed_model import ObservedModel
+from tests.e2e.observed_model import UNHURRIED, ObservedModel
 from tests.e2e.test_permissions import role_of
 
 PIPELINE = 'name: {name}\ntarget: "is it, sour?"\ntraining: {{trials: 1}}\nsource: {source}\n'
@@ -32,7 +32,7 @@ def place(cloud: LocalCloud) -> Place:
 
 def pulled_model(place: Place, cloud: LocalCloud, name: str, source: str) -> ObservedModel:
     model = ObservedModel(cloud, name)
-    text = PIPELINE.format(name=name, source=source).encode()
+    text = (PIPELINE.format(name=name, source=source) + UNHURRIED).encode()
     place.s3.put_object(Bucket=place.output("DataBucket"), Key=f"pipelines/{name}.yaml", Body=text)
     return model
 
@@ -82,7 +82,8 @@ def test_a_table_and_files_elsewhere_give_the_same_rows_and_go_live(
 def test_the_uploads_of_another_model_are_pulled_too(place: Place, cloud: LocalCloud) -> None:
     place.s3.put_object(Bucket=place.output("DataBucket"), Key="raw/others/a.csv", Body=rows(20, 1).encode())
     model = pulled_model(place, cloud, "borrowing-plums", "{type: s3, prefix: raw/others/}")
-    assert model.invoke("Pull", model=model.name)["rows"] == 20
+    (file,) = model.invoke("Pull", model=model.name)["files"]
+    assert (file["source"], file["key"].startswith(f"landed/{model.name}/")) == ("main", True)
 
 
 def test_a_schedule_is_made_and_removed_with_the_pipeline_file(place: Place) -> None:

@@ -13,7 +13,7 @@ from modelcycle.model.columns import Columns
 from modelcycle.model.scoring import Scorer, Scores
 from modelcycle.model.signature import Signature
 from modelcycle.store import S3Store
-from tests.e2e.observed_model import ObservedModel
+from tests.e2e.observed_model import UNHURRIED, ObservedModel
 from tests.e2e.signed_request import predict
 
 HOURS = 500
@@ -34,7 +34,7 @@ def series() -> str:
 def load(cloud: LocalCloud) -> ObservedModel:
     model = ObservedModel(cloud, "load")
     s3, bucket = model.client("s3"), cloud.outputs["DataBucket"]
-    pipeline = "name: load\ntarget: load\ntime_column: measured at\ntraining: {trials: 2}\n"
+    pipeline = "name: load\ntarget: load\ntime_column: measured at\ntraining: {trials: 2}\n" + UNHURRIED
     s3.put_object(Bucket=bucket, Key="pipelines/load.yaml", Body=pipeline.encode())
     s3.put_object(Bucket=bucket, Key="raw/load/first.csv", Body=series().encode())
     model.wait_for_runs()

@@ -15,7 +15,7 @@ import pytest
 from cli.main import main
 from infra.local.cloud import LocalCloud
 from tests.e2e.conftest import CloudSite
-from tests.e2e.observed_model import ObservedModel, wait_for
+from tests.e2e.observed_model import UNHURRIED, ObservedModel, wait_for
 
 RUN_SECONDS = 150
 
@@ -52,7 +52,7 @@ class JudgedModel(ObservedModel):
     """A model of a table that the test writes."""
 
     def put(self, target: str, more: str = "") -> None:
-        body = f"name: {self.name}\ntarget: {target}\ntraining: {{trials: 2}}\n{more}".encode()
+        body = f"name: {self.name}\ntarget: {target}\ntraining: {{trials: 2}}\n{UNHURRIED}{more}".encode()
         bucket = self.cloud.outputs["DataBucket"]
         self.client("s3").put_object(Bucket=bucket, Key=f"pipelines/{self.name}.yaml", Body=body)
 
@@ -105,7 +105,7 @@ def test_a_file_with_unreadable_cells_does_not_go_live_until_a_person_approves(
 ) -> None:
     model = models["loans"]
     pipeline, february = tmp_path / "loans.yaml", tmp_path / "02-february.csv"
-    pipeline.write_text("name: loans\ntarget: status\ntraining: {trials: 2}\n")
+    pipeline.write_text(f"name: loans\ntarget: status\ntraining: {{trials: 2}}\n{UNHURRIED}")
     february.write_text(loans(400, 2, unknown=0.1))
     screen = run("run", str(pipeline), "--data", str(february))
     newest = model.runs()[0]
