@@ -174,6 +174,17 @@ def test_what_the_product_reads_by_is_no_quote() -> None:
     assert Sentences(Traces(frozenset(texts))).cleaned(body) == (body, False)
 
 
+def test_a_short_reason_is_a_quote_too() -> None:
+    sentences = Sentences(Traces(frozenset({"zebulon"})))
+    assert sentences.cleaned({"why": "asked by zebulon"})[0] == {"why": "asked by (erased)"}
+
+
+def test_somebody_who_is_called_as_a_kind_of_records_stops_nothing() -> None:
+    model = model_with_quotes(in_trail=True)
+    model.ask({"person": PERSON}, {"person": "Audit"})
+    assert model.run()["state"] == "done" and "registry/AUDIT" in model.receipt()["held"]
+
+
 def test_a_long_text_is_recognized_where_a_sentence_has_cut_it() -> None:
     letter = "I was not told that my father's account was closed in May, and want it opened again at once"
     sentences = Sentences(Traces(frozenset({letter})))

@@ -21,7 +21,12 @@ ADDRESS = re.compile(
     r"|\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?|\d{8}T\d{6,}-[0-9a-f]+",  # times, and runs by their id
     re.DOTALL,
 )
-CELLS = {"text", "texts", "value", "values", "level", "levels", "example", "examples", "label", "labels", "match"}
+FREE = {
+    "text", "texts", "value", "values", "level", "levels", "example", "examples", "label", "labels", "match",
+    "why", "reason", "reasons", "note", "notes", "detail", "details", "what", "sentence", "sentences", "message",
+}  # fmt: skip
+"""Fields that hold cells or what people wrote: a short text there is no term of ours."""
+
 CUT_AT = (MAX_SHOWN_CHARACTERS, MAX_QUOTED_CHARACTERS, MAX_TEXT_CHARACTERS, MAX_LABEL_CHARACTERS)
 """Characters of a cell in a sentence; of a longer one, three dots stand for the rest."""
 
@@ -61,7 +66,7 @@ class Sentences:
         return self._text(value, field) if isinstance(value, str) and field not in WHO else value
 
     def _text(self, text: str, field: str) -> str:
-        is_ours = ADDRESS.fullmatch(text) or (TERM.fullmatch(text) and field not in CELLS)
+        is_ours = ADDRESS.fullmatch(text) or (TERM.fullmatch(text) and field not in FREE)
         return text if is_ours else self.traces.in_text(text)
 
 
