@@ -194,6 +194,12 @@ def test_what_the_product_reads_by_is_no_quote() -> None:
     assert Sentences(Traces(frozenset(texts))).cleaned(body) == (body, False)
 
 
+def test_two_levels_that_are_erased_keep_their_counts() -> None:
+    sentences = Sentences(Traces(frozenset({"Zwolle", "Zug West"})))
+    cleaned, _ = sentences.cleaned({"counts": {"Zwolle": 3, "Basel": 9, "Zug West": 4}})
+    assert cleaned == {"counts": {"(erased)": 3, "Basel": 9, "(erased) (2)": 4}}
+
+
 def test_a_short_reason_is_a_quote_too() -> None:
     sentences = Sentences(Traces(frozenset({"zebulon"})))
     assert sentences.cleaned({"why": "asked by zebulon"})[0] == {"why": "asked by (erased)"}

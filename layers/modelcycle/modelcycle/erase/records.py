@@ -60,10 +60,21 @@ class Sentences:
 
     def _without(self, value: Any, field: str = "") -> Any:
         if isinstance(value, Mapping):
-            return {self._text(name, ""): self._without(inner, name) for name, inner in value.items()}
+            kept: dict[str, Any] = {}
+            for name, inner in value.items():
+                kept[self._name(name, kept)] = self._without(inner, name)
+            return kept
         if isinstance(value, list):
             return [self._without(inner, field) for inner in value]
         return self._text(value, field) if isinstance(value, str) and field not in WHO else value
+
+    def _name(self, name: str, taken: Mapping[str, Any]) -> str:
+        """Return the name of a field, such as a level with its count; two of them keep two names."""
+        cleaned, number = self._text(name, ""), 1
+        while cleaned != name and cleaned in taken:
+            number += 1
+            cleaned = f"{self._text(name, '')} ({number})"
+        return cleaned
 
     def _text(self, text: str, field: str) -> str:
         is_ours = ADDRESS.fullmatch(text) or (TERM.fullmatch(text) and field not in FREE)
