@@ -8,13 +8,15 @@ import json
 import random
 import struct
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.local.cloud import LocalCloud
-from modelcycle.registry import DynamoTable, Entry, Registry, Write
+from modelcycle.registry import DynamoTable, Entry, Registry, RetrainingDecision, Write, keys
+from modelcycle.registry.keys import Key
 from tests.e2e.restartable_cloud import kill_first_processes
 from tests.erased_model import decoded
 
@@ -97,16 +99,27 @@ def knows(cloud: LocalCloud) -> list[str]:
     return sorted({name for name, body in everything(cloud) if any(needle in body for needle in NEEDLES)})
 
 
-def quote_in_records(cloud: LocalCloud) -> None:
-    """Write sentences as a run has them: in a step's result, and in a run's reason."""
+def quote_in_records(cloud: LocalCloud) -> int:
+    """Write sentences about the person into a record of each kind that may have some; return how many records."""
     registry = Registry(DynamoTable(cloud.admin.client("dynamodb"), cloud.outputs["RegistryTable"]))
-    registry.results.keep(MODEL, "preprocess", "f" * 64, {"notes": [f"city: '{CITY}' in 7 rows is new"]})
-    record = registry.runs.read(MODEL, registry.runs.latest(MODEL)[0].run.run_id)
-    assert record is not None
-    unit = registry.unit_of_work(MODEL)
-    unit.put(Write(*record.key, record.body | {"reason": f"income: numbers such as '{INCOME}'"}, record.revision))
-    unit.audit("TEST#1", Entry(subject="a run", decision="its reason", by="a test"))
-    unit.commit()
+    quote, at = f"city: '{CITY}' in 7 rows is new", datetime.now(UTC)
+    registry.results.keep(MODEL, "preprocess", "f" * 64, {"notes": [quote]})
+    registry.retrainings.put(
+        MODEL, RetrainingDecision(request_id="q1", kind="ModelDegraded", at=at, decision="refused", why=""), None
+    )
+    for record in (
+        registry.runs.read(MODEL, registry.runs.latest(MODEL)[0].run.run_id),
+        registry.table.get(*keys.retraining_request(MODEL, "q1")),
+        registry.table.get(*keys.retraining_decision(MODEL, at, "q1")),
+    ):
+        assert record is not None
+        unit, field = registry.unit_of_work(MODEL), "reason" if "reason" in record.body else "why"
+        unit.put(Write(*record.key, record.body | {field: quote}, record.revision, expires=record.expires))
+        unit.audit(f"TEST#{record.sk}", Entry(subject="a record", decision="its reason", by="a test"))
+        unit.commit()
+    others = [keys.degradation(MODEL, 99, "2020-01-01"), Key(f"INCIDENT#{MODEL}", "X"), Key(f"EVENT#{MODEL}", "X")]
+    registry.table.write(*(Write(*key, {"text": quote}) for key in others))
+    return 4 + len(others)
 
 
 def test_a_person_is_erased_whoever_is_killed_and_the_cycle_still_runs(
@@ -117,7 +130,7 @@ def test_a_person_is_erased_whoever_is_killed_and_the_cycle_still_runs(
     run("score", MODEL, "--data", str(folder / "new.csv"), "--out", str(folder / "scored.csv"))
     run("feedback", MODEL, "--data", str(folder / "told.csv"))
     run("monitor", MODEL)
-    quote_in_records(cloud)
+    quoting = quote_in_records(cloud)
     known = knows(cloud)
     assert len(known) > 10 and not [name for name in known if ":execution:" in name]
     assert run("erase", MODEL, "--subject", "client=nobody", "--yes")["objects"] == 0
@@ -125,7 +138,7 @@ def test_a_person_is_erased_whoever_is_killed_and_the_cycle_still_runs(
         receipt = run("erase", MODEL, "--subject", f"client={PERSON}", "--why", "asked", "--yes")
     assert killed
     assert (receipt["rows"], receipt["held"], receipt["versions_that_learned"]) == (5, {}, [1])
-    assert receipt["classes"]["records of the registry"]["objects"] == 2
+    assert receipt["classes"]["records of the registry"]["objects"] == quoting
     assert knows(cloud) == []
     assert run("verify", MODEL)["ok"]
     assert len(run("runs", MODEL)["runs"]) == 1  # the file that was rewritten has started none

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+
 from cli.screens.erasures import receipt_text
 from modelcycle.registry import LearnedFromErased
 from tests.erased_model import MODEL, PERSON, ErasedModel, rows, text
 
 OTHER, TESTED = "P-000005", "P-000004"  # rows of the version's only file; the second is a test row
+
+
+PLAN = sys.modules["modelcycle.erase.plan_erasure"]  # the package exports a function of this name
+
+
+@pytest.fixture(autouse=True)
+def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PLAN, "MAX_BATCHES", 2)
 
 
 def erase(model: ErasedModel, erasure: str, person: str) -> LearnedFromErased | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -23,6 +24,14 @@ from tests.versioned_store import Killed
 RESULT = keys.step_result(MODEL, "preprocess", "f" * 64)
 DECISION = keys.retraining_decision(MODEL, AT, "q1")
 QUOTED = {"outcome": "kept", "notes": [f"income: numbers such as '{INCOME}' are read as 1,234.56"], "levels": [CITY]}
+
+
+PLAN = sys.modules["modelcycle.erase.plan_erasure"]  # the package exports a function of this name
+
+
+@pytest.fixture(autouse=True)
+def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PLAN, "MAX_BATCHES", 2)
 
 
 def model_with_quotes(*, in_trail: bool = False) -> ErasedModel:
@@ -132,19 +141,30 @@ def test_somebody_of_whom_only_a_record_knows_is_found_and_erased() -> None:
     ]
 
 
-def test_killed_at_any_write_of_the_end_it_ends_the_same() -> None:
-    done = erased(model_with_quotes())
-    writes = done.kill.writes
-    for at in range(writes - 12, writes, 2):  # the last part of an erasure
-        model = model_with_quotes()
-        model.ask(why="request 7")
-        model.kill.at = at
-        with pytest.raises(Killed):
-            model.run()
-        model.kill.at = 0
-        assert model.run(execution=f"{EXECUTION}-again")["state"] == "done"
-        assert model.found() == [] and wrong_in_the_trail(model.registry) == []
-        assert model.receipt()["classes"][RECORDS]["objects"] == 4
+@pytest.mark.parametrize("before", [True, False])
+def test_killed_before_or_after_the_records_are_written_it_ends_the_same(
+    before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = model_with_quotes()
+    model.ask(why="request 7")
+    write, killed = model.table.write, []
+
+    def write_or_die(*writes: Any) -> None:
+        is_the_one = not killed and any(one.pk == RESULT.pk for one in writes)
+        if is_the_one:
+            killed.append(1)
+        if not (is_the_one and before):
+            write(*writes)
+        if is_the_one:
+            raise Killed
+
+    monkeypatch.setattr(model.table, "write", write_or_die)
+    with pytest.raises(Killed):
+        model.run()
+    assert model.run(execution=f"{EXECUTION}-again")["state"] == "done"
+    assert model.found() == [] and wrong_in_the_trail(model.registry) == []
+    assert model.receipt()["classes"][RECORDS]["objects"] == 4
+    assert [entry.decision for entry in model.registry.audit.all(MODEL)].count("reworded") == 1
 
 
 def test_another_writer_at_the_same_time_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +192,23 @@ def test_what_the_product_reads_by_is_no_quote() -> None:
         "sha256": "20260102" * 8, "count": 20260102,
     }  # fmt: skip
     assert Sentences(Traces(frozenset(texts))).cleaned(body) == (body, False)
+
+
+def test_two_levels_that_are_erased_keep_their_counts() -> None:
+    sentences = Sentences(Traces(frozenset({"Zwolle", "Zug West"})))
+    cleaned, _ = sentences.cleaned({"counts": {"Zwolle": 3, "Basel": 9, "Zug West": 4}})
+    assert cleaned == {"counts": {"(erased)": 3, "Basel": 9, "(erased) (2)": 4}}
+
+
+def test_a_short_reason_is_a_quote_too() -> None:
+    sentences = Sentences(Traces(frozenset({"zebulon"})))
+    assert sentences.cleaned({"why": "asked by zebulon"})[0] == {"why": "asked by (erased)"}
+
+
+def test_somebody_who_is_called_as_a_kind_of_records_stops_nothing() -> None:
+    model = model_with_quotes(in_trail=True)
+    model.ask({"person": PERSON}, {"person": "Audit"})
+    assert model.run()["state"] == "done" and "registry/AUDIT" in model.receipt()["held"]
 
 
 def test_a_long_text_is_recognized_where_a_sentence_has_cut_it() -> None:

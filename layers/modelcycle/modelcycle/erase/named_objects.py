@@ -51,6 +51,8 @@ def without_values(names: Iterable[str], values: Values, stores: Mapping[str, S3
 
 def _told(name: str, number: int, values: Values, stores: Mapping[str, S3ErasingStore]) -> str:
     bucket, _, key = name.partition("/")
+    if bucket not in stores:
+        return name  # a kind of records
     parts = key.split("/")
     folder = ""
     for part in parts[:-1]:

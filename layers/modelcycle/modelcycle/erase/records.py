@@ -21,7 +21,12 @@ ADDRESS = re.compile(
     r"|\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?|\d{8}T\d{6,}-[0-9a-f]+",  # times, and runs by their id
     re.DOTALL,
 )
-CELLS = {"text", "texts", "value", "values", "level", "levels", "example", "examples", "label", "labels", "match"}
+FREE = {
+    "text", "texts", "value", "values", "level", "levels", "example", "examples", "label", "labels", "match",
+    "why", "reason", "reasons", "note", "notes", "detail", "details", "what", "sentence", "sentences", "message",
+}  # fmt: skip
+"""Fields that hold cells or what people wrote: a short text there is no term of ours."""
+
 CUT_AT = (MAX_SHOWN_CHARACTERS, MAX_QUOTED_CHARACTERS, MAX_TEXT_CHARACTERS, MAX_LABEL_CHARACTERS)
 """Characters of a cell in a sentence; of a longer one, three dots stand for the rest."""
 
@@ -55,13 +60,24 @@ class Sentences:
 
     def _without(self, value: Any, field: str = "") -> Any:
         if isinstance(value, Mapping):
-            return {self._text(name, ""): self._without(inner, name) for name, inner in value.items()}
+            kept: dict[str, Any] = {}
+            for name, inner in value.items():
+                kept[self._name(name, kept)] = self._without(inner, name)
+            return kept
         if isinstance(value, list):
             return [self._without(inner, field) for inner in value]
         return self._text(value, field) if isinstance(value, str) and field not in WHO else value
 
+    def _name(self, name: str, taken: Mapping[str, Any]) -> str:
+        """Return the name of a field, such as a level with its count; two of them keep two names."""
+        cleaned, number = self._text(name, ""), 1
+        while cleaned != name and cleaned in taken:
+            number += 1
+            cleaned = f"{self._text(name, '')} ({number})"
+        return cleaned
+
     def _text(self, text: str, field: str) -> str:
-        is_ours = ADDRESS.fullmatch(text) or (TERM.fullmatch(text) and field not in CELLS)
+        is_ours = ADDRESS.fullmatch(text) or (TERM.fullmatch(text) and field not in FREE)
         return text if is_ours else self.traces.in_text(text)
 
 
