@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from twisted.internet import endpoints
 
+from modelcycle_localstack import deletions, partitions
 from modelcycle_localstack.executor import end_processes
-from modelcycle_localstack.partitions import install
 
 
 def listen_on_loopback() -> None:
@@ -44,5 +44,6 @@ def run() -> NoReturn:
 
 if __name__ == "__main__":
     listen_on_loopback()
-    install()
+    deletions.install()
+    partitions.install()
     run()
