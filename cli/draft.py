@@ -69,7 +69,11 @@ def draft(name: str, target: str, why: str, summary: DataSummary, data: Path) ->
 def suggestions(summary: DataSummary, target: str) -> list[tuple[str, list[str], str]]:
     """Return keys that a person may want, with the columns that seem to fit, and what each key does."""
     found = [
-        ("time_column", guess.time_columns(summary, target)[:1], "splits by time, so the newest rows are the test rows"),
+        (
+            "time_column",
+            guess.time_columns(summary, target)[:1],
+            "splits by time, so the newest rows are the test rows",
+        ),
         ("id_columns", guess.identifier_columns(summary, target), "identify rows or people; never features"),
         ("group_by", guess.group_columns(summary, target)[:1], "rows of one value belong together; never a feature"),
         ("sensitive_columns", guess.sensitive_columns(summary, target), "for fairness metrics; never features"),
@@ -133,7 +137,9 @@ def _personal_suggestion(summary: DataSummary, target: str) -> list[str]:
     found = personal_columns(summary, target)
     if not found:
         return []
-    columns = ", ".join(f"{flow_scalar(name)}: {'keep' if kind in KEPT_KINDS else 'drop'}" for name, kind in found.items())
+    columns = ", ".join(
+        f"{flow_scalar(name)}: {'keep' if kind in KEPT_KINDS else 'drop'}" for name, kind in found.items()
+    )
     kinds = "; ".join(f"{comment(name, MAX_COLUMN_NAME_CHARACTERS)}: {kind}" for name, kind in found.items())
     return [
         f"# personal data, which a run does not store unless you say otherwise ({comment(kinds)}):",

@@ -114,7 +114,9 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
         })  # fmt: skip
     else:
         screen = versions_text(model, route, versions, moves, decisions, changes)
-        approved = [number for number, standing in standings.items() if standing.state == "staged" and standing.approved]
+        approved = [
+            number for number, standing in standings.items() if standing.state == "staged" and standing.approved
+        ]
         console.show(
             "\n".join(
                 [

@@ -38,7 +38,11 @@ def predictions_text(
         for position, cells in enumerate(body):
             cells.append(_probability(probabilities[position], predictions[position]))
     summary = f"{count(len(predictions), 'prediction')} by {_versions(answer)}"
-    rest = f"; the first {len(rows)} are shown; --json prints all, `modelcycle score` writes a file" if len(predictions) > len(rows) else ""
+    rest = (
+        f"; the first {len(rows)} are shown; --json prints all, `modelcycle score` writes a file"
+        if len(predictions) > len(rows)
+        else ""
+    )
     return f"{table(head, body)}\n\n{summary}{rest}"
 
 

@@ -7,7 +7,21 @@ from datetime import datetime
 from typing import Any
 
 from cli.screens.history import route_text
-from cli.screens.lines import INDENT, ago, clip, count, figure, labelled, minute, more, person, table, traffic, words, wrapped
+from cli.screens.lines import (
+    INDENT,
+    ago,
+    clip,
+    count,
+    figure,
+    labelled,
+    minute,
+    more,
+    person,
+    table,
+    traffic,
+    words,
+    wrapped,
+)
 from modelcycle.messages import ContractChange, Decided
 from modelcycle.personal.decide import DONE
 from modelcycle.registry import Entry, Move, Route, Standing, Version
@@ -143,7 +157,9 @@ def held_text(approved: Sequence[int], entries: Sequence[Entry], now: datetime |
     for number in approved:
         last = next((entry for entry in entries if entry.subject == f"version {number}"), None)
         if last is not None and last.decision == "frozen":
-            lines.append(f"version {number} is approved; its rollout waited {ago(last.at, now)} for a freeze: {last.why}")
+            lines.append(
+                f"version {number} is approved; its rollout waited {ago(last.at, now)} for a freeze: {last.why}"
+            )
     return ["", *lines] if lines else []
 
 

@@ -207,7 +207,9 @@ def test_in_a_freeze_the_next_step_waits_and_a_rollback_does_not(cycle: Cycle) -
     groups = f"groups: {{sre: ['{CAT}']}}\n"
     with_policy(cycle, f"freeze: [{{name: the sales, {days}, may_override: [sre]}}]\n{groups}{ALL}")
     decided = cycle.decide("approve", version, by=BOB)
-    assert decided.frozen and decided.told.startswith("its rollout waits: the sales: no version gets more traffic until")
+    assert decided.frozen and decided.told.startswith(
+        "its rollout waits: the sales: no version gets more traffic until"
+    )
     assert decided.told.endswith("; people of sre may override it")
     waits = cycle.step(version, 0, moves=1)
     assert (waits.done, waits.overruled, waits.judged, waits.step, waits.moves) == (False, False, False, 0, 1)

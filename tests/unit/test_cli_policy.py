@@ -81,7 +81,8 @@ def test_a_check_names_every_error_of_a_file_at_once(tmp_path: Path, capsys: pyt
 
 
 @pytest.mark.parametrize(
-    "text", ["rules: 3\n", "rules: [3, {name: a}]\n", "freeze: {a: b}\n", "groups: [a]\npermissions: 7\n", "- a\n", "a: [\n"]
+    "text",
+    ["rules: 3\n", "rules: [3, {name: a}]\n", "freeze: {a: b}\n", "groups: [a]\npermissions: 7\n", "- a\n", "a: [\n"],
 )
 def test_a_file_of_another_shape_is_refused_in_one_sentence(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

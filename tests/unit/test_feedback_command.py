@@ -113,7 +113,10 @@ PRICE = SIGNATURE.model_copy(update={"task": "regression", "target": "price", "c
     ],
 )  # fmt: skip
 def test_numbers_are_read_as_the_data_write_them(
-    tmp_path: Path, format: str, outcome: str, value: float | None  # noqa: A002
+    tmp_path: Path,
+    format: str,  # noqa: A002
+    outcome: str,
+    value: float | None,
 ) -> None:
     target = Reading(type="number", format=format)
     file = tmp_path / "o.jsonl"
@@ -129,7 +132,9 @@ def test_numbers_are_read_as_the_data_write_them(
 
 
 def test_the_screen_says_what_an_outcome_has_to_be_and_names_what_is_none() -> None:
-    told = Told(5, 0, [], 5, False, MatchedOutcomes(other=3, ambiguous=1), 0, 45, False, "one of ja, nein", ["vielleicht"])
+    told = Told(
+        5, 0, [], 5, False, MatchedOutcomes(other=3, ambiguous=1), 0, 45, False, "one of ja, nein", ["vielleicht"]
+    )
     text = feedback_text("m", told)
     assert "not one of ja, nein, so they do not count: 2" in text and "such as 'vielleicht'" in text
     assert "may mean thousands here, so they do not count; write a decimal comma: 1" in text

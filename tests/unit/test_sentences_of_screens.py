@@ -79,7 +79,10 @@ def test_words_for_a_missing_value_are_not_called_unreadable() -> None:
     }  # fmt: skip
     expected, scored = Contract(signature), Scored()
     rows = [{"use": text} for text in ("k.A.", "1.234,5", "viel", "k.A.", "-")]
-    asked = [Asked(row, *expected.read(row)[:1], number, number + 1, expected.read(row)[1]) for number, row in enumerate(rows, 1)]
+    asked = [
+        Asked(row, *expected.read(row)[:1], number, number + 1, expected.read(row)[1])
+        for number, row in enumerate(rows, 1)
+    ]
     scored.add(asked, {"predictions": [0] * 5})
     assert unread_lines(scored.unread, scored.unread_count, scored.words) == [
         "2 values missing: 'k.A.' in the column 'use'", "1 value missing: '-' in the column 'use'",
@@ -108,8 +111,10 @@ def test_a_file_of_outcomes_before_a_version_is_live(tmp_path: Path) -> None:
 
 def test_an_explained_number_is_written_as_people_read_it() -> None:
     told = {
-        "prediction_id": "p", "prediction": 119112.586, "at": "2026-11-29T20:49:53.279256+00:00", "model": "m", "version": 1,
-        "state": "live", "model_sha256": "a" * 64, "inputs_sha256": "b" * 64, "explanation": None, "notes": [], "review": [],
+        "prediction_id": "p", "prediction": 119112.586, "at": "2026-11-29T20:49:53.279256+00:00",
+        "model": "m", "version": 1,
+        "state": "live", "model_sha256": "a" * 64, "inputs_sha256": "b" * 64, "explanation": None,
+        "notes": [], "review": [],
         "nearest": {"changes": {"area": {"from": 74.2, "to": 110.0}}, "becomes": 153019.61},
     }  # fmt: skip
     screen = explained_text(told)

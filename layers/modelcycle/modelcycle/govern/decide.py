@@ -159,7 +159,9 @@ def _check_promotion(decision: Decision, version: int, ports: Ports) -> None:
     held = frozen(policy, decision.by)
     if held is not None:
         what = f"{held[0]}; {who_overrides(policy)}"
-        raise NotAllowed(what, f"{model}:{version}", f"promote it after that; `modelcycle rollback {model}` always works")
+        raise NotAllowed(
+            what, f"{model}:{version}", f"promote it after that; `modelcycle rollback {model}` always works"
+        )
 
 
 def _held(model: str, route: Route, ports: Ports) -> Judged | None:

@@ -65,12 +65,14 @@ WORDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Words by attribute, as they are written; names of columns often lack the accents, or write ä as ae."""
 
-STEMS = frozenset("""
+STEMS = frozenset(
+    """
     geschlecht gender geburtsland staatsangehorig staatsangehoerig staatsburger staatsbuerger nationalit religion konfession behinder schwanger herkunft
     ethni migrationshintergrund altersgruppe altersklasse lebensalter kirchensteuer geslacht leeftijd nationalitei
     medborgarskap statsborger cinsiyet sukupuoli kansalaisuus godsdienst discapacidad ciudadania nacionalidad pregnan
     disabilit disabled citizenship ethnicity
-""".split())
+""".split()
+)
 """Beginnings or ends of longer words that mean the same: Kundengeschlecht, religionszugehoerigkeit."""
 
 ACCENTED = frozenset({"età", "kön", "køn", "yaş", "ikä", "věk", "raça"})

@@ -68,7 +68,9 @@ def _across_keys(data: dict[Any, Any]) -> Iterator[tuple[Path, str]]:
     names = [str(rules.get(number, {}).get("name", number)).strip() for number in range(max(rules, default=-1) + 1)]
     yield from same_names(names)
     overriding = [freezes.get(number, {}).get("may_override") for number in range(max(freezes, default=-1) + 1)]
-    named = [[one for one in groups if isinstance(one, str)] if isinstance(groups, list) else [] for groups in overriding]
+    named = [
+        [one for one in groups if isinstance(one, str)] if isinstance(groups, list) else [] for groups in overriding
+    ]
     yield from missing_groups(named, _groups(data))
 
 
