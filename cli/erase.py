@@ -84,8 +84,9 @@ def erase(
         )  # fmt: skip
     if not yes and not _can_ask(options):
         raise NotAllowed(
-            "nothing was erased: nobody could be asked here whether to", f"{model}, erasure {erasure}",
-            f"--yes erases without a question; or: modelcycle erase {model} --resume {erasure} erases what was found; it is kept for that for 30 days",
+            "nothing was erased: this is no terminal, so nobody was asked", f"{model}, erasure {erasure}",
+            f"--yes erases without a question; or: modelcycle erase {model} --resume {erasure} erases what was found;"
+            " it is kept for that for 30 days",
         )  # fmt: skip
     if not yes and not _confirmed():
         _run(place, model, erasure, "forget")

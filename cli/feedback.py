@@ -203,7 +203,7 @@ def _expected(live: Live | None) -> str:
 def _uncounted(engine: Engine) -> list[str]:
     """Return examples of outcomes that the live version cannot predict, for the person whose file has them."""
     found = engine.execute(
-        f"""SELECT outcome FROM told WHERE (object, line) NOT IN (SELECT (object, line) FROM valued)
-            GROUP BY outcome ORDER BY count(*) DESC, outcome LIMIT {MAX_EXAMPLES}"""
-    ).fetchall()
+        """SELECT outcome FROM told WHERE (object, line) NOT IN (SELECT (object, line) FROM valued)
+           GROUP BY outcome ORDER BY count(*) DESC, outcome"""
+    ).fetchmany(MAX_EXAMPLES)
     return [outcome for (outcome,) in found]

@@ -8,16 +8,16 @@ from modelcycle.personal.protected import protected_attribute
 
 TARGET_NAMES = ("target", "label", "y", "class", "outcome", "response")
 IDENTIFIER_WORDS = {
-    "id", "uuid", "guid", "key", "ssn", "email", "ref", "reference", "referenz", "referencia", "riferimento", "identifiant",
-    "identificador", "kennung", "kennziffer", "matricule", "matricula",
+    "id", "uuid", "guid", "key", "ssn", "email", "ref", "reference", "referenz", "referencia", "riferimento",
+    "identifiant", "identificador", "kennung", "kennziffer", "matricule", "matricula",
 }  # fmt: skip
 NUMBER_WORDS = {"number", "no", "nr", "num", "nummer", "numero", "numer", "nro", "cislo"}
 """That a name ends with, if it numbers things: Kundennummer, but not number_of_steps."""
 NUMBER_ENDS = ("nummer", "nr", "numero", "number", "kennung")
 ENTITY_WORDS = {
     "account", "client", "customer", "device", "household", "member", "patient", "person", "session", "subject", "user",
-    "kunde", "konto", "haushalt", "mitglied", "nutzer", "patientin", "cliente", "compte", "utilisateur", "usuario", "utente",
-    "paciente", "paziente", "klant", "klient", "kund",
+    "kunde", "konto", "haushalt", "mitglied", "nutzer", "patientin", "cliente", "compte", "utilisateur", "usuario",
+    "utente", "paciente", "paziente", "klant", "klient", "kund",
 }  # fmt: skip
 MIN_GROUPS = 20
 MIN_DISTINCT_SHARE = 0.9  # of the values of an identifier

@@ -114,7 +114,8 @@ def _show(model: str, shelf: Shelf, folder: Path, options: Options) -> int:
     held = frozen(applies, place.identity, now)
     if options.as_json:
         console.print_json({
-            "model": model, "exists": exists, "file": file, "deployed": is_deployed, "run": newest.run if newest else None,
+            "model": model, "exists": exists, "file": file, "deployed": is_deployed,
+            "run": newest.run if newest else None,
             "refused": newest.refused if newest else "",
             "rules": _wire(rules), "frozen": held[0] if held else None,
             "waiting": [one._asdict() for one in waiting], "live": live,

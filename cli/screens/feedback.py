@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cli.screens.lines import clip, count
@@ -37,7 +38,7 @@ class Told(NamedTuple):
     labels_days: int | None
     pseudonyms: bool = False
     expected: str = ""
-    uncounted: list[str] = []
+    uncounted: Sequence[str] = ()
 
 
 def feedback_text(model: str, told: Told) -> str:

@@ -99,7 +99,7 @@ def _signals(signals: Sequence[Signal]) -> list[str]:
     quiet = len(signals) - len(told)
     rows = [
         [
-            signal.kind, clip(signal.subject, 40), signal.state, _effect(signal), _seen(signal, signal.value),
+            signal.kind, clip(_subject(signal), 40), signal.state, _effect(signal), _seen(signal, signal.value),
             _seen(signal, signal.expected), "" if signal.p is None else f"{signal.p:.1g}", signal.detail,
         ]
         for signal in told[:MAX_SHOWN_SIGNALS]
@@ -108,6 +108,10 @@ def _signals(signals: Sequence[Signal]) -> list[str]:
     lines = [table(head, wrapped(rows, MAX_DETAIL))] if rows else []
     lines += more(len(told) - MAX_SHOWN_SIGNALS)
     return [*lines, f"    {count(quiet, 'signal')} without a change beyond chance"] if quiet else lines
+
+
+def _subject(signal: Signal) -> str:
+    return words(signal.subject) if signal.kind == "performance" else signal.subject  # others are names of columns
 
 
 def _seen(signal: Signal, value: float | None) -> str:

@@ -15,6 +15,7 @@ MAX_SHOWN_SLICES = 5
 MAX_SHOWN_COLUMNS = 8
 MAX_SHOWN_CLASSES = 10  # of the confusion matrix
 MAX_CELL = 40  # characters
+COMPARED = {"new_rows": "on new rows"}  # other comparisons are against what their name says
 LABEL_WIDTH = 18
 SLICE_METRICS = ("accuracy", "rmse")
 
@@ -61,12 +62,14 @@ def _comparisons(report: Report) -> str:
     for name, comparison in (report.get("comparisons") or {}).items():
         if not comparison or "advantage" not in comparison:
             continue
-        interval = _interval(comparison.get("interval"))
-        told = f"{comparison.get('verdict', '')}: loss of a row lower by {figure(comparison['advantage'])}"
+        advantage, bounds = comparison["advantage"], comparison.get("interval")
+        told = f"{comparison.get('verdict', '')}: loss of a row {'higher' if advantage < 0 else 'lower'}"
+        told += f" by {figure(abs(advantage))}"
+        interval = _interval([-bounds[1], -bounds[0]] if bounds and advantage < 0 else bounds)
         told += f" ({interval})" if interval else ""
         told += f", {_p(comparison['p'])}" if "p" in comparison else ""
         told += f", on {count(comparison['rows'], 'row')}" if comparison.get("rows") else ""
-        rows.append((f"against {name}", told))
+        rows.append((COMPARED.get(name, f"against {name}"), told))
     parity = report.get("parity")
     if parity:
         rows.append(("ONNX", f"agrees with scikit-learn on {count(parity['rows'], 'row')}"))

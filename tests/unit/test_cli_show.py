@@ -151,6 +151,7 @@ REPORT: dict[str, Any] = {
     "compared": 400,
     "comparisons": {
         "baseline": {"advantage": 0.05, "interval": [0.04, 0.06], "p": 1e-9, "verdict": "better"}, "champion": None,
+        "new_rows": {"advantage": -0.02, "interval": [-0.037, 0.003], "p": 0.023, "verdict": "worse", "rows": 135},
     },
     "parity": {"rows": 500, "max_difference": 1e-7, "flips": 0},
     "groups": {"sex": {"groups": {}, "differences": {"accuracy": 0.04}}},
@@ -179,6 +180,7 @@ def test_the_evidence_of_a_verdict_is_shown_in_tables() -> None:
         "metric candidate 95 % interval baseline on 400 compared rows champion there",
         "job = (missing) 300 rows 0.500 0.700",
         "against baseline better: loss of a row lower by 0.050 (0.040 to 0.060), p < 0.001",
+        "on new rows worse: loss of a row higher by 0.020 (-0.003 to 0.037), p = 0.023, on 135 rows",
         "region = north 1,200 rows accuracy 0.600 0.900", "sex accuracy 0.040", "age 0.120 ± 0.010",
         "10% of the cells 0.200 ± 0.020",
         "true class predicted no predicted yes", "yes 30 1,150",

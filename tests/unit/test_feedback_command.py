@@ -114,9 +114,9 @@ PRICE = SIGNATURE.model_copy(update={"task": "regression", "target": "price", "c
 )  # fmt: skip
 def test_numbers_are_read_as_the_data_write_them(
     tmp_path: Path,
-    format: str,
+    format: str,  # noqa: A002
     outcome: str,
-    value: float | None,  # noqa: A002
+    value: float | None,
 ) -> None:
     target = Reading(type="number", format=format)
     file = tmp_path / "o.jsonl"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, names of columns: letters of some scripts count as two
 """What the names of columns say about protected attributes, dates of birth and identifiers, in other languages too."""
 
 from __future__ import annotations

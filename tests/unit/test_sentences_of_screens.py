@@ -111,8 +111,10 @@ def test_a_file_of_outcomes_before_a_version_is_live(tmp_path: Path) -> None:
 
 def test_an_explained_number_is_written_as_people_read_it() -> None:
     told = {
-        "prediction_id": "p", "prediction": 119112.586, "at": "2026-11-29T20:49:53.279256+00:00", "model": "m", "version": 1,
-        "state": "live", "model_sha256": "a" * 64, "inputs_sha256": "b" * 64, "explanation": None, "notes": [], "review": [],
+        "prediction_id": "p", "prediction": 119112.586, "at": "2026-11-29T20:49:53.279256+00:00",
+        "model": "m", "version": 1,
+        "state": "live", "model_sha256": "a" * 64, "inputs_sha256": "b" * 64, "explanation": None,
+        "notes": [], "review": [],
         "nearest": {"changes": {"area": {"from": 74.2, "to": 110.0}}, "becomes": 153019.61},
     }  # fmt: skip
     screen = explained_text(told)

@@ -15,9 +15,10 @@ def row_facts(made: Made) -> list[str]:
     collected, preprocessed = made.collect, made.preprocess
     train, validation, test = preprocessed.split
     quarantined = collected.quarantined + preprocessed.quarantined
+    files = f"{collected.objects:,} {'object' if collected.objects == 1 else 'objects'}"
     by = f"`{escaped(made.pipeline.time_column)}`" if made.pipeline.time_column else "a hash of each row's case"
     return [
-        f"{collected.rows:,} rows from {collected.objects:,} {'object' if collected.objects == 1 else 'objects'} (manifest `{collected.manifest.sha256[:12]}`)",
+        f"{collected.rows:,} rows from {files} (manifest `{collected.manifest.sha256[:12]}`)",
         *_repeated_files(made),
         f"{preprocessed.kept:,} kept, {quarantined:,} quarantined, {preprocessed.duplicates:,} duplicates dropped",
         f"split: {train:,} train, {validation:,} validation, {test:,} test, by {by}",

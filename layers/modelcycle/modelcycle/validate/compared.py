@@ -14,7 +14,7 @@ from modelcycle.model.group_cutoffs import Cutoffs, of_rows
 from modelcycle.model.losses import row_losses
 from modelcycle.model.scoring import Scores
 from modelcycle.spec import Task, is_better
-from modelcycle.validate.gates import ReferenceModel
+from modelcycle.validate.gates import ReferenceModel, figure
 from modelcycle.validate.significance import Comparison, compare
 
 LOSS_NAMES: dict[Task, str] = {
@@ -92,12 +92,16 @@ def compare_models(
     candidate_metrics, _ = measure(own, target, rows.task, of_rows(rows.threshold, positions))
     value, own_value = metrics.get(metric), candidate_metrics.get(metric)
     if name != "baseline":
-        figures = "" if value is None or own_value is None else f": {metric} {value:.3g}, this model {own_value:.3g},"
+        figures = (
+            ""
+            if value is None or own_value is None
+            else (f": {metric.replace('_', ' ')} {figure(value)}, this model {figure(own_value)},")
+        )
         name, value = f"{name}{figures} on {len(positions):,} rows that neither had seen", None
     loss = float(np.mean(losses)) if len(losses) else 0.0
     contrary = ""
     if value is not None and own_value is not None and not is_better(metric, own_value, value):
-        contrary = f"{metric.replace('_', ' ')} {own_value:.3g}"
+        contrary = f"{metric.replace('_', ' ')} {figure(own_value)}"
     reference = ReferenceModel(name, value, comparison, loss, LOSS_NAMES[rows.task], contrary)
     return Compared(reference, metrics, candidate_metrics, positions, scores, threshold)
 
@@ -138,16 +142,7 @@ def worse_than_none(champion: Compared, baseline: Compared, rows: JudgedRows, me
     )
     if shown is not None and shown_other is not None and is_better(metric, shown_other, shown):
         name, own, other = metric.replace("_", " "), shown, shown_other
-    figures = f"{name} {figure_text(own)}, {figure_text(other)} without a model"
+    figures = f"{name} {figure(own)}, {figure(other)} without a model"
     return (
         f"version {version} is worse than no model on these rows: {figures}: labels, units or columns may have changed"
     )
-
-
-def figure_text(value: float) -> str:
-    """Return a figure for people.
-
-    >>> figure_text(0.12345), figure_text(123456.0)
-    ('0.123', '123,456')
-    """
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.3g}"

@@ -17,7 +17,7 @@ from modelcycle.measured.intervals import CONFIDENCE_LEVEL, wilson
 from modelcycle.measured.units import Units
 from modelcycle.model.scoring import predicted_codes
 from modelcycle.spec import Fairness, Task
-from modelcycle.validate.compared import figure_text
+from modelcycle.validate.gates import figure
 from modelcycle.validate.mean_gaps import ComparedMeans, mean_gaps
 from modelcycle.validate.sensitive_groups import MAX_INTERSECTIONS, MIN_NAMED_ROWS, Grouping
 
@@ -90,7 +90,7 @@ def fairness_report(
         gaps = mean_gaps(scores[:, 0].astype(np.float64), target, groupings, units, settings.minimum_rows)
         deviation = float(np.std(target.astype(np.float64)))
         notes.insert(
-            0, f"mean error is prediction less truth; one standard deviation of the target is {figure_text(deviation)}"
+            0, f"mean error is prediction less truth; one standard deviation of the target is {figure(deviation)}"
         )
         report = {
             "level": CONFIDENCE_LEVEL, "minimum_rows": settings.minimum_rows, "target_deviation": deviation,

@@ -45,7 +45,16 @@ class ReferenceModel:
     contrary: str = ""
 
     def __str__(self) -> str:
-        return self.name if self.value is None else f"{self.name} {self.value:.3g}"
+        return self.name if self.value is None else f"{self.name} {figure(self.value)}"
+
+
+def figure(value: float) -> str:
+    """Return a metric as sentences write it.
+
+    >>> figure(0.8712), figure(27_463.2)
+    ('0.871', '27,463')
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.3g}"
 
 
 def check_metric_names(gates: Gates, task: Task) -> None:

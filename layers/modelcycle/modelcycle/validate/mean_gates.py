@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from modelcycle.measured.disparities import Gap
 from modelcycle.measured.mean_disparities import Apart, Highest
 from modelcycle.spec import Fairness
-from modelcycle.validate.compared import figure_text
+from modelcycle.validate.gates import figure
 from modelcycle.validate.limit_outcomes import (
     MAX_NAME_CHARACTERS,
     NEITHER,
@@ -74,7 +74,7 @@ def _of_pairs(
 
 def _judged(own: ComparedMeans, apart: Apart, kind: Kind, allowed: float) -> Judged:
     low, high = apart.extreme.interval
-    limit = figure_text(allowed)
+    limit = figure(allowed)
     if kind == "difference":
         sure, unsure, side, which = low - allowed, high - allowed, "above", "highest"
     else:
@@ -95,7 +95,7 @@ def _of_groups(
         if own is None or own.found.highest is None or own.found.clearest_highest is None:
             yield unjudged(grouping, settings.minimum_rows, "a mean")
             continue
-        highest, limit = own.found.highest, figure_text(allowed)
+        highest, limit = own.found.highest, figure(allowed)
         low, high = highest.interval
         if low > allowed:
             why = f"all of it above {limit}, the highest allowed"
@@ -126,15 +126,15 @@ def _told(own: ComparedMeans, gap: Gap, kind: Kind, why: str) -> str:
     lower, higher = (own.grouping.names[code][:MAX_NAME_CHARACTERS] for code in (gap.low, gap.high))
     low, high = gap.interval
     return (
-        f"{own.grouping.title[:MAX_NAME_CHARACTERS]}: {MEASURE_NAMES[own.measure]} {figure_text(gap.rates[0])} of"
-        f" {lower}, {figure_text(gap.rates[1])} of {higher}: {kind} {figure_text(gap.value)} ({figure_text(low)} to"
-        f" {figure_text(high)}): {why}"
+        f"{own.grouping.title[:MAX_NAME_CHARACTERS]}: {MEASURE_NAMES[own.measure]} {figure(gap.rates[0])} of"
+        f" {lower}, {figure(gap.rates[1])} of {higher}: {kind} {figure(gap.value)} ({figure(low)} to"
+        f" {figure(high)}): {why}"
     )
 
 
 def _told_group(own: ComparedMeans, of: Highest, why: str) -> str:
     low, high = of.interval
     return (
-        f"{own.grouping.title[:MAX_NAME_CHARACTERS]}: {MEASURE_NAMES[own.measure]} {figure_text(of.value)} of"
-        f" {own.grouping.names[of.group][:MAX_NAME_CHARACTERS]} ({figure_text(low)} to {figure_text(high)}): {why}"
+        f"{own.grouping.title[:MAX_NAME_CHARACTERS]}: {MEASURE_NAMES[own.measure]} {figure(of.value)} of"
+        f" {own.grouping.names[of.group][:MAX_NAME_CHARACTERS]} ({figure(low)} to {figure(high)}): {why}"
     )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from modelcycle.model.group_cutoffs import of_rows
 from modelcycle.validate.compared import Compared, JudgedRows, compare_models
-from modelcycle.validate.gates import Gate
+from modelcycle.validate.gates import Gate, figure
 
 MIN_NEW_UNITS = 30  # independent rows; fewer say nothing
 
@@ -65,7 +65,9 @@ def compare_on_new_rows(
     comparison = compared.reference.comparison
     lost = comparison.verdict == "worse" and -comparison.advantage > margin * compared.reference.loss
     own, other = compared.candidate_metrics.get(metric), compared.metrics.get(metric)
-    figures = "" if own is None or other is None else f": {metric} {other:.3g}, this model {own:.3g}"
+    figures = ""
+    if own is not None and other is not None:
+        figures = f": {metric.replace('_', ' ')} {figure(other)}, this model {figure(own)}"
     where = f"version {version} on the {len(positions):,} new ones of these rows{figures}"
     if must_win:
         return NewRows(compared, _better(where, compared))

@@ -112,7 +112,7 @@ def performance_signals(
     signals += [
         Signal(
             kind="performance", subject=name, state="not watched", value=value, low=low, high=high,
-            expected=validation_metrics.get(name), detail=f"shown beside {metric}, which decides",
+            expected=validation_metrics.get(name), detail=f"shown beside {metric.replace('_', ' ')}, which decides",
         )
         for name, (value, low, high) in figures.items()
         if name != metric

@@ -95,7 +95,7 @@ def resource_signals(now: Resources, version: int, before: VersionResources | No
     before = before if before is not None and before.requests >= MIN_CALLS else None
     failures.insert(0, _errors(of_version, before, pipeline, alpha))
     if of_version.requests < MIN_CALLS:
-        detail = f"{of_version.requests} requests in the function's log, fewer than {MIN_CALLS}"
+        detail = _too_few(of_version.requests)
         return [
             *failures,
             *(Signal(kind=kind, state="too few", detail=detail) for kind in ("latency", "memory", "cost")),
@@ -226,13 +226,17 @@ def _refused(now: VersionResources, before: VersionResources | None, pipeline: P
     return _share("refused requests", now.refused, now.received, expected, pipeline, alpha, detail)
 
 
+def _too_few(requests: int) -> str:
+    noun = "request" if requests == 1 else "requests"
+    return f"{requests:,} {noun} in the function's log, fewer than {MIN_CALLS}"
+
+
 def _share(
     subject: str, failed: int, total: int, expected: float, pipeline: Pipeline, alpha: float, detail: str
 ) -> Signal:
     """Judge a share of requests against the one before; `rollout.evidence.errors` says by how much it may be higher."""
     if total < MIN_CALLS:
-        few = f"{total} requests in the function's log, fewer than {MIN_CALLS}"
-        return Signal(kind="errors", subject=subject, state="too few", detail=few)
+        return Signal(kind="errors", subject=subject, state="too few", detail=_too_few(total))
     limit = min(expected + pipeline.rollout.evidence.errors, 1.0)
     interval = stats.binomtest(failed, total).proportion_ci(0.95, method="exact")
     p = float(stats.binom.sf(failed - 1, total, limit))
