@@ -29,7 +29,6 @@ class MemoryStore:
     def __init__(self, bucket: str = "artifacts") -> None:
         self.bucket = bucket
         self.objects: dict[str, bytes] = {}
-        self.written_beside: dict[str, dict[str, str]] = {}
         self.lock = threading.Lock()
         self.replacement: Replacement = lambda artifact: None
 
@@ -66,9 +65,6 @@ class MemoryStore:
     def _is_unchanged(self, artifact: Artifact) -> bool:
         body = self.objects.get(artifact.uri.removeprefix(f"s3://{self.bucket}/"))
         return body is not None and hashlib.sha256(body).hexdigest() == artifact.sha256
-
-    def metadata(self, key: str, etag: str) -> dict[str, str]:
-        return self.written_beside.get(key, {})
 
     def exists(self, key: str) -> bool:
         return key in self.objects

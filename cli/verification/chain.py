@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from cli.verification.findings import Findings
-from cli.verification.older import Bounds
+from cli.verification.older import Bounds, unfounded
 from cli.verification.records import Records
 from modelcycle.registry import keys
 from modelcycle.registry.chain import (
@@ -79,6 +79,7 @@ def check_governed(records: Records, findings: Findings, now: float | None = Non
             findings.add(name, f"the record was changed since entry {number} of the audit trail wrote it")
     unvouched = records.governed.keys() - vouched.keys() - records.undecided
     older = Bounds(vouched, _until(records)).older(unvouched & records.older, records.governed.keys())
+    older -= unfounded(older, {*vouched, *older}, records, datetime.fromtimestamp(moment, UTC))
     for name in unvouched - older:
         findings.add(name, "no entry of the audit trail wrote the record")
 
@@ -137,7 +138,7 @@ def _check_older(model: str, older: list[tuple[str, dict[str, Any]]], committed:
         findings.add(
             f"{keys.audit_head(model).pk} entries from before the chain",
             "one was changed, removed or added since the chain began"
-            " (what an earlier release has added by running again, the function Sweep takes in within a day)",
+            " (what an earlier release adds in the chain's first three days, the function Sweep takes in within a day)",
         )  # fmt: skip
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from datetime import datetime
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
+from cli.verification.records import Records
 from modelcycle.registry import keys
 from modelcycle.registry.chain import name_of_record
 from modelcycle.registry.keys import Key
+from modelcycle.registry.retrainings import DECISIONS_KEPT
+
+UNTIL_DELETED = timedelta(days=3)
+"""How long DynamoDB may keep one of two records that expire together (AWS page "Using time to live": some days)."""
 
 
 class Bounds:
@@ -60,6 +68,55 @@ class Bounds:
         if _is_state(key) and name_of_record(keys.version(model, number)) not in all_names:
             return False
         return kind not in self.newest or number < self.newest[kind]
+
+
+def unfounded(names: Collection[str], known: Collection[str], records: Records, now: datetime) -> set[str]:
+    """Return the older claims, of contents and of requests for runs, that no other record bears out.
+
+    A claim's key has neither a number nor a time by which it could be found to be young. But what it says is also said
+    elsewhere: a content is that of the version which it names, and an answer to a request is also a decision, whose key
+    has its time.
+
+    Parameters
+    ----------
+    names : of older records
+    known : of the records that the chain vouches for or that may be older
+    """
+    return {
+        name for name in names
+        if (body := records.claims.get(name)) is not None and not _is_borne_out(_key(name), body, known, records, now)
+    }  # fmt: skip
+
+
+def _is_borne_out(
+    key: Key, body: Mapping[str, Any], known: Collection[str], records: Records, now: datetime
+) -> bool:  # fmt: skip
+    model = key.pk.partition("#")[2]
+    try:
+        if key == keys.content(model, key.sk.partition("#")[2]):
+            number = int(body["version"])
+            is_known = name_of_record(keys.version(model, number)) in known
+            return is_known and key.sk.partition("#")[2] in _contents(records.versions[number])
+        at = datetime.fromisoformat(body["at"])
+        if at + DECISIONS_KEPT <= now <= at + DECISIONS_KEPT + UNTIL_DELETED:
+            return True
+        decision = name_of_record(keys.retraining_decision(model, at, str(body["request_id"])))
+        named = keys.retraining_request(model, str(body["request_id"])) == key
+        return named and decision in known and records.governed[decision] == records.governed[name_of_record(key)]
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _contents(version: Mapping[str, Any]) -> list[str]:
+    """Return the hashes that a version's content may have, as `register` makes them: without or with what is captured.
+
+    Parameters
+    ----------
+    version : the body of its record
+    """
+    content = " ".join(version[name]["sha256"] for name in ("onnx", "signature", "profile"))
+    capture = json.dumps(version.get("capture"), separators=(",", ":"), ensure_ascii=False)
+    return [hashlib.sha256(text.encode()).hexdigest() for text in (content, f"{content} {capture}")]
 
 
 def _key(name: str) -> Key:

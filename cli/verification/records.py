@@ -31,6 +31,7 @@ class Records:
     governed : hash of each governed record's body, by `pk|sk`; empty for a body that is no JSON
     undecided : those that change without an entry until they are decided
     older : those from before checksums
+    claims : bodies of those among them that have neither a number nor a time in their key
     entries : bodies of the audit entries, by `sk`
     head : body of the chain's end; None if there is none
     named : the artifacts that the records name, with the first record that does
@@ -43,6 +44,7 @@ class Records:
     governed: dict[str, str] = field(default_factory=dict)
     undecided: set[str] = field(default_factory=set)
     older: set[str] = field(default_factory=set)
+    claims: dict[str, dict[str, Any]] = field(default_factory=dict)
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     head: dict[str, Any] | None = None
     named: dict[Artifact, str] = field(default_factory=dict)
@@ -129,6 +131,8 @@ def _take_body(
         return
     if keys.is_governed(key):
         records.governed[name] = digest(body)
+        if name in records.older and keys.is_claim(key):
+            records.claims[name] = body
         judged = body.get("judged")
         if isinstance(judged, dict) and judged.get("verdict") == "hold":
             records.undecided.add(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -177,9 +178,17 @@ def test_entries_of_an_earlier_release_that_ran_again_are_taken_in_once(registry
         unnumbered(registry, run, at)
     assert (registry.audit.adopt("m"), registry.audit.adopt("m")) == (2, 0)
     unnumbered(registry, "e", "2099-01-02T00:00:00Z")
+    assert registry.audit.adopt("m", datetime.now(UTC) + timedelta(days=4)) == 0, "no deployment takes so long"
     assert (registry.audit.adopt("m"), registry.audit.head("m").number) == (1, 3)
     taken = adopted(record.body for record in registry.table.query(*keys.audit_entries("m")))
     assert taken.keys() == {f"AUDIT#RUN#{run}#govern" for run in "cde"}
+
+
+@pytest.mark.parametrize("at", ["2099-01-01T00:00:00Z", "2026-01-01T00:00:00Z"])
+def test_of_a_model_that_is_younger_than_the_chain_nothing_is_taken_in(registry: Registry, at: str) -> None:
+    registry.audit.add("m", "RUN#b#govern", entry())
+    unnumbered(registry, "c", at)
+    assert (registry.audit.adopt("m"), registry.audit.head("m").number) == (0, 1)
 
 
 @pytest.mark.parametrize("at", ["2025-01-01T00:00:00Z", "never", None])

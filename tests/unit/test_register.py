@@ -32,7 +32,7 @@ class Runs:
     ) -> Registered:  # fmt: skip
         signature = {"fields": [{"name": name, "type": "number"} for name in columns], "ignored": []}
         run = SimpleNamespace(
-            model="m", run_id=run_id, started_at=AT, pipeline=self.pipeline, author=None,
+            model="m", run_id=run_id, started_at=AT, pipeline=self.pipeline, author=None, author_proved=False,
             trigger=SimpleNamespace(kind=trigger),
         )  # fmt: skip
         made = self.store.put(f"m/runs/{run_id}/model", (trained or run_id).encode())

@@ -134,6 +134,7 @@ def test_without_a_retention_or_with_a_faulty_file_nothing_is_deleted() -> None:
 
 def test_entries_of_an_earlier_release_that_ran_again_are_taken_into_the_chain_of_any_model() -> None:
     world = World({})
+    world.registry.table.write(Write(*keys.audit_entry("m", "RUN#0#govern"), {"at": "2020-01-01T00:00:00Z"}))
     world.registry.audit.add("m", "RUN#a#govern", Entry(subject="", decision="passed", by=""))
     world.registry.table.write(Write(*keys.audit_entry("m", "RUN#b#govern"), {"at": "2099-01-01T00:00:00Z"}))
     world.sweep(has_time=lambda: False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -20,7 +21,7 @@ from modelcycle.captured.manifest import Manifest, manifest_key
 from modelcycle.faults import Unknown
 from modelcycle.registry import Entry, Write, keys
 from modelcycle.registry.audit import CHAINED
-from modelcycle.registry.chain import entry_hash, name_of_record
+from modelcycle.registry.chain import ADOPTED, digest, entry_hash, name_of_record
 from modelcycle.seal import read_seal, seal_key
 from modelcycle.store import put_json
 from tests.fakes import MemoryKeys
@@ -186,6 +187,41 @@ def test_governed_records_from_before_checksums_are_no_fault(world: World) -> No
     assert begun.older({"ROUTE#m|MOVE#00000007", "VERSION#m|VERSION#00000004"}, names) == set()
 
 
+DECIDED = datetime(2025, 1, 1, tzinfo=UTC)
+ANSWER = {"request_id": "q", "at": DECIDED.isoformat(), "decision": "refused"}
+
+
+def test_an_older_claim_is_no_fault_if_another_record_bears_it_out(world: World) -> None:
+    version = as_json(world.item(keys.version(MODEL, 2)))
+    hashes = " ".join(version[name]["sha256"] for name in ("onnx", "signature", "profile"))
+    capture = json.dumps(version["capture"], separators=(",", ":"))
+    for content in (hashes, f"{hashes} {capture}"):
+        claim = keys.content(MODEL, hashlib.sha256(content.encode()).hexdigest())
+        if world.registry.table.get(*claim) is None:
+            world.put(_without_sum(claim, {"version": 2}))
+    world.put(_without_sum(keys.retraining_decision(MODEL, DECIDED, "q"), ANSWER))
+    world.put(_without_sum(keys.retraining_request(MODEL, "q"), ANSWER))
+    assert world.faults() == {}
+
+
+@pytest.mark.parametrize(("key", "body"), [
+    (keys.content(MODEL, "c" * 64), {"version": 2}),  # another content as a version that exists
+    (keys.content(MODEL, "c" * 64), {"version": RUNS + 1}),
+    (keys.content(MODEL, "c" * 64), {"version": "two"}),
+    (keys.content(MODEL, "c" * 64), {}),
+    (keys.retraining_request(MODEL, "q"), ANSWER | {"decision": "started"}),
+    (keys.retraining_request(MODEL, "r"), ANSWER),  # answers another request
+    (keys.retraining_request(MODEL, "r"), ANSWER | {"request_id": "r"}),  # no such decision
+    (keys.retraining_request(MODEL, "r"), ANSWER | {"at": "long ago"}),
+])  # fmt: skip
+def test_an_older_claim_that_no_other_record_bears_out_is_named(
+    world: World, key: keys.Key, body: dict[str, Any]
+) -> None:
+    world.put(_without_sum(keys.retraining_decision(MODEL, DECIDED, "q"), ANSWER))
+    world.put(_without_sum(key, body))
+    assert world.faults() == {name_of_record(key): "no entry of the audit trail wrote the record"}
+
+
 def test_a_record_that_names_an_object_elsewhere_is_named(world: World) -> None:
     foreign = {"uri": "s3://somewhere-else/x", "sha256": "0" * 64, "bytes": 1}
     world.registry.results.keep(MODEL, "collect", "foreign", {"manifest": foreign})
@@ -301,7 +337,14 @@ def test_what_an_earlier_release_wrote_after_the_chain_began_is_a_fault_until_it
     run = keys.run(MODEL, f"{datetime.now(UTC):%Y%m%dT%H%M%S}000-aaaa")
     world.put(_without_sum(run))
     assert {"AUDIT#m entries from before the chain", f"{run.pk}|{run.sk}"} == world.faults().keys()
-    assert world.registry.audit.adopt(MODEL) == 1
+    assert world.registry.audit.adopt(MODEL) == 0, "the model is younger than the chain: no earlier release has it"
+    taken_in = Entry(
+        subject="the audit trail",
+        decision=ADOPTED,
+        by="modelcycle",
+        evidence={ADOPTED: {key.sk: digest(as_json(world.item(key)))}},
+    )
+    world.registry.audit.add(MODEL, keys.decision_to_adopt("x"), taken_in)
     found = world.verify()
     assert found.faults == [] and any("AUDIT#RUN#late#govern: make sure" in note for note in found.notes)
     world.forge(key, by="somebody else")
@@ -497,9 +540,9 @@ def _day(stored: Any) -> date:
     return datetime.strptime(stored.name, "seals/%Y/%m/%d.json").date()
 
 
-def _without_sum(key: keys.Key) -> Item:
+def _without_sum(key: keys.Key, body: dict[str, Any] | None = None) -> Item:
     item = {"pk": {"S": key.pk}, "sk": {"S": key.sk}, "kind": {"S": "record"}, "revision": {"N": "1"}}
-    return item | {"body": {"S": "{}"}}
+    return item | {"body": {"S": json.dumps(body or {})}}
 
 
 def _last(world: World) -> keys.Key:

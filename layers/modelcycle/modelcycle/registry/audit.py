@@ -82,16 +82,21 @@ class Audit:
         """Return whether the decision of that name was taken."""
         return self.table.get(*keys.audit_entry(model, name)) is not None
 
-    def adopt(self, model: str) -> int:
+    def adopt(self, model: str, now: datetime | None = None) -> int:
         """Take entries into the chain that code of an earlier release has written since it began; return how many.
 
-        Idempotent. See `written_since` for what is not taken in.
+        Idempotent. See `written_since` for what is not taken in, and until when anything is.
+
+        Parameters
+        ----------
+        now : by default the present
 
         Raises
         ------
         Throttled : other decisions about the model were faster at each attempt
         """
-        found = written_since({one.sk: one.body for one in self.table.query(*keys.audit_entries(model))})
+        entries = {one.sk: one.body for one in self.table.query(*keys.audit_entries(model))}
+        found = written_since(entries, now or datetime.now(UTC))
         if found:
             entry = Entry(
                 subject="the audit trail", decision=ADOPTED, by="modelcycle", evidence={ADOPTED: found},

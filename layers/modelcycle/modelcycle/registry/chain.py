@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -24,6 +24,9 @@ from modelcycle.registry.table import Record, Write
 
 BEFORE_THE_FIRST = "0" * 64  # `previous` of entry 1
 ADOPTED = "adopted"  # the decision of an entry that takes in others, and where its evidence names them
+ADOPTED_WITHIN = timedelta(days=3)
+"""Since the chain began: how long code of an earlier release may still run while a deployment moves traffic."""
+
 MAX_ADOPTED = 1000  # entries that one entry takes in, of 150 bytes each; an item of DynamoDB holds 400 KB
 
 
@@ -107,24 +110,27 @@ def adopted(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
-def written_since(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def written_since(entries: Mapping[str, Mapping[str, Any]], now: datetime) -> dict[str, str]:
     """Return the entries without a number that were written after the chain had begun, and that nobody has taken in.
 
-    Code of an earlier release writes such ones: while traffic moves to a new release, or after going back to the
-    earlier one. The first chained entry holds one hash of all that were there before. So what is younger is found by
-    leaving out the youngest ones until that hash is right. If it never is, an old entry was changed, removed or added,
-    and none is taken in: that has to stay visible.
+    Code of an earlier release writes such ones while traffic moves to a new release. The first chained entry holds one
+    hash of all that were there before. So what is younger is found by leaving out the youngest ones until that hash is
+    right. If it never is, an old entry was changed, removed or added, and none is taken in: that has to stay visible.
+
+    None is taken in either where no earlier release can be at work: of a model that has no entry from before the chain,
+    and more than `ADOPTED_WITHIN` after the chain began. The present counts, and not the time that an entry states.
 
     Parameters
     ----------
     entries : bodies, by `sk`
+    now : the present
 
     Returns
     -------
     the hash of each body, by its `sk`
     """
     first = next((body for body in entries.values() if body.get("number") == 1), None)
-    if first is None:
+    if first is None or not first.get("older") or now > time_of(first) + ADOPTED_WITHIN:
         return {}
     known = adopted(entries.values())
     unnumbered = [(sk, body) for sk, body in entries.items() if "number" not in body and sk not in known]

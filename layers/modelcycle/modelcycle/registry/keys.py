@@ -431,6 +431,15 @@ def is_governed(key: Key) -> bool:
     return key.sk.startswith(_GOVERNED.get(key.pk.partition("#")[0], ("\0",)))
 
 
+def is_claim(key: Key) -> bool:
+    """Return whether a governed record says that something was done, and its key has neither a number nor a time.
+
+    >>> is_claim(content("churn", "ab12")), is_claim(retraining_request("churn", "r1")), is_claim(state("churn", 7))
+    (True, True, False)
+    """
+    return key.sk.startswith((content("", "").sk, retraining_request("", "").sk)) and is_governed(key)
+
+
 def number_within(key: Key) -> tuple[str, int] | None:
     """Return what the number in a key counts, versions or moves, and the number; None if it has none.
 
