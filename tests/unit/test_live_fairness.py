@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelcycle.measured.disparities import disparities
 from modelcycle.measured.metrics import measure_one
+from modelcycle.measured.units import Units
 from modelcycle.messages import Signal
 from modelcycle.model.columns import Texts
 from modelcycle.model.labelled import Labelled
@@ -73,6 +75,30 @@ def test_a_kept_limit_alarms_as_seldom_as_stated() -> None:
     ]  # fmt: skip
     assert sum(signal.state == "alarm" for signal in signals) == 0  # on the edge, 0.03 would be expected
     assert sum((signal.value or 0) < 0.8 for signal in signals) > 20
+
+
+def test_each_limit_of_a_column_shares_the_false_alarms() -> None:
+    random = np.random.default_rng(0)
+    sex = np.arange(3000) % 2
+    outcome = random.normal(100, 5, 3000)
+    live = rows_of((outcome + random.normal(0, 5, 3000))[:, None].astype(np.float32), outcome, sex)
+    alone = held(live, task="regression", settings={"group_mae": 8})[f"{SEX}: group_mae"]
+    both = {"group_mae": 8, "mean_error_difference": 5, "mean_prediction_difference": 5}
+    shared = held(live, task="regression", settings=both)[f"{SEX}: group_mae"]
+    assert (alone.low or 0) > (shared.low or 0) and (alone.high or 0) < (shared.high or 0)
+
+
+def test_an_interval_that_is_seldom_wrong_is_wider_than_all_draws_show() -> None:
+    codes, random = np.repeat([0, 1], 2000), np.random.default_rng(0)
+    outcome = random.integers(0, 4, 4000)
+
+    def width(claims: int) -> float:
+        found = disparities(outcome, codes, [0, 1], Units(4000), 50, claims)[0]
+        return found.difference.interval[1] - found.difference.value
+
+    errors = width(1) / 1.96
+    assert width(10_000) / errors == pytest.approx(4.56, rel=0.06)  # both tails of 0.05 / 10,000
+    assert width(1_000_000) > 1.1 * width(10_000)
 
 
 @pytest.mark.parametrize(

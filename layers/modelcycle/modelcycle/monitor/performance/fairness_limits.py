@@ -52,7 +52,9 @@ def limit_signals(
     limited = [column for column in labelled.groups.columns if settings.limits_of([column]).any]
     if task == "multiclass" or not limited:
         return []
-    claims = math.ceil(FALSE_CLAIMS / false_alarms) * len(limited)
+    # each limit is a claim of its own, and equalized odds are two: of true and of false positives
+    each = [name for column in limited for name in settings.limits_of([column]).limits]
+    claims = math.ceil(FALSE_CLAIMS / false_alarms) * (len(each) + each.count("equalized_odds"))
     signals = []
     for column in limited:
         held = list(_held(labelled, now, column, task, threshold, settings, claims))
