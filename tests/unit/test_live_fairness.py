@@ -122,6 +122,17 @@ def test_limits_on_numbers_are_held_against_live_rows(limit: dict[str, Any], sta
     assert signal.state == "too few" and "50 known outcomes" in signal.detail
 
 
+def test_what_has_no_ratio_says_so() -> None:
+    sex, random = np.arange(3000) % 2, np.random.default_rng(0)
+    around_zero = random.normal(0, 5, 3000)
+    live = rows_of(around_zero[:, None].astype(np.float32), around_zero, sex)
+    (signal,) = held(live, task="regression", settings={"mean_prediction_ratio": 0.8}).values()
+    assert signal.state == "too few" and "not every group's mean is above zero" in signal.detail
+    nobody = np.tile(np.array([0.9, 0.1], dtype=np.float32), (3000, 1))
+    (signal,) = held(rows_of(nobody, np.arange(3000) % 3 == 0, sex)).values()
+    assert signal.state == "ok" and "nan" not in signal.detail and signal.value is None
+
+
 def test_equalized_odds_take_the_worse_rate_and_several_classes_are_not_held() -> None:
     sex, outcome = np.arange(4000) % 2, np.arange(4000) // 2 % 2
     right = np.where((sex == 1) & (outcome == 1), np.random.default_rng(0).random(4000) < 0.6, True)

@@ -66,6 +66,7 @@ def limit_signals(
         for name in settings.limits_of([column]).limits:
             if name not in {one.name for one in held}:
                 why = f"no two groups have the {settings.minimum_rows} known outcomes that it is judged by"
+                why += ", or not every group's mean is above zero" if name.endswith("_ratio") else ""
                 signals.append(
                     Signal(kind="fairness", subject=_subject(column, name), state="too few", detail=why)
                 )  # fmt: skip
@@ -146,7 +147,8 @@ def _of_numbers(name: str, of: dict[str, MeanDisparity | None], names: list[str]
 
 def _told(what: str, gap: Gap, names: list[str], kind: str) -> str:
     lower, higher = (names[code][:MAX_NAME_CHARACTERS] for code in (gap.low, gap.high))
-    return f"{what} {gap.rates[0]:.3g} of {lower}, {gap.rates[1]:.3g} of {higher}: {kind} {gap.value:.3g}"
+    apart = "" if math.isnan(gap.value) else f": {kind} {gap.value:.3g}"  # of rates that are all 0, there is no ratio
+    return f"{what} {gap.rates[0]:.3g} of {lower}, {gap.rates[1]:.3g} of {higher}{apart}"
 
 
 def _signal(column: str, one: _Held, before: _Held | None) -> Signal:
