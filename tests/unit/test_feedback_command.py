@@ -168,3 +168,7 @@ def test_the_screen_says_what_an_outcome_has_to_be_and_names_what_is_none() -> N
     assert _expected(Live(PRICE, profile, Pipeline(name="m", target="price"))) == "a number, as in 1234,56"
     assert _expected(Live(SIGNATURE, profile, Pipeline(name="m", target="left"))) == "one of no, yes"
     assert _expected(None) == ""
+    for format, expected in (("clock", "a time, as in 14:05"), ("duration", "a duration, as in 1:30:00")):  # noqa: A001
+        target = profile_column("price", "number", np.array([1.0]), format=format)
+        timed = profile.model_copy(update={"target": target})
+        assert _expected(Live(PRICE, timed, Pipeline(name="m", target="price"))) == expected
