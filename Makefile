@@ -40,7 +40,7 @@ test: lint checkov  ## runs all checks and all tests
 	rm -rf build/permissions/not-delivery
 	$(BIN)/pytest tests/e2e -m "not delivery"
 	@$(BIN)/python -m infra.local.permissions_report --check --of not-delivery
-	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in three to eight minutes." >&2
+	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in four to ten minutes." >&2
 	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in fifteen to twenty minutes." >&2
 
 lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
