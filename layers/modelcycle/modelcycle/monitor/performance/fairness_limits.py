@@ -50,7 +50,14 @@ def limit_signals(
     false_alarms : probability of any alarm while every limit is kept
     """
     limited = [column for column in labelled.groups.columns if settings.limits_of([column]).any]
-    if task == "multiclass" or not limited:
+    if task == "multiclass":
+        why = "limits on several classes are not held against live rows"
+        return [
+            Signal(kind="fairness", subject=_subject(column, name), state="not watched", detail=why)
+            for column in limited
+            for name in settings.limits_of([column]).limits
+        ]
+    if not limited:
         return []
     # each limit is a claim of its own, and equalized odds are two: of true and of false positives
     each = [name for column in limited for name in settings.limits_of([column]).limits]
