@@ -20,6 +20,7 @@ from cli.screens.feedback import Told, feedback_text
 from modelcycle.captured import download, select_newest_captures
 from modelcycle.captured.outcome_rows import AT, ID, OUTCOME, OutcomeColumns, OutcomeRows, read_lines
 from modelcycle.captured.outcomes import count_late, create_predictions, match_outcomes
+from modelcycle.cells.times import TIME_FORMATS
 from modelcycle.engine import Engine, connect
 from modelcycle.faults import BadInput
 from modelcycle.model.profile import Profile
@@ -196,7 +197,9 @@ def _expected(live: Live | None) -> str:
         return ""
     if live.signature.task == "regression":
         format = live.profile.target.format  # noqa: A001
-        return f"a number, as in {format}" if format else "a number, as in 1234.56"
+        if format in TIME_FORMATS:
+            return "a time, as in 14:05" if format == "clock" else "a duration, as in 1:30:00"
+        return f"a number, as in {format or '1234.56'}"
     return "one of " + ", ".join(live.signature.classes)
 
 

@@ -12,6 +12,8 @@ from cli import open_place
 from cli.console import DONE, WRONG_USE
 from cli.main import main
 from infra.local.deployment.code_hash import policies_hash
+from modelcycle.faults import BadPolicy
+from modelcycle.policy import parse_policy
 from modelcycle.registry import Entry, keys
 from tests.memory_place import Cloud
 from tests.unit.test_approvals import ANN, BOB, FIGURES
@@ -91,6 +93,16 @@ def test_a_file_of_another_shape_is_refused_in_one_sentence(
     file.write_text(text)
     assert main(["policy", "--check", str(file)]) == WRONG_USE
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_text_is_an_error_of_its_own_and_is_not_written_out() -> None:
+    lists = "\n".join(f"x{n}: &x{n} [{', '.join(['*x' + str(n - 1)] * 10)}]" for n in range(1, 25))
+    text = f"x0: &x0 [a]\n{lists}\nrules:\n- name: *x24\n- name: *x24\n"  # as a text, 10^24 characters
+    with pytest.raises(BadPolicy) as raised:
+        parse_policy(text)
+    sentences = [sentence for _, sentence in raised.value.errors]
+    assert any(sentence.startswith("rules.0.name") for sentence in sentences)
+    assert not any("two rules" in sentence for sentence in sentences)
 
 
 def test_schema_and_figures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -179,7 +179,7 @@ def test_means_around_zero_have_no_ratio_and_the_sentence_names_the_other_key() 
     assert "fairness.mean_prediction.ratio" not in report.figures
     _, verdict = judged(target, target, {REGION: texts(codes)}, mae_ratio=0.8, group_mae=5)
     assert [gate.holds for gate in verdict.gates] == [True, True]  # nothing is wrong: there is no ratio, and no error
-    assert len(verdict.ask) == 1 and "is above zero" in verdict.ask[0] and "instead" not in verdict.ask[0]
+    assert len(verdict.ask) == 1 and "is above zero beyond chance" in verdict.ask[0] and "instead" not in verdict.ask[0]
 
 
 @pytest.mark.parametrize("codes", [np.zeros(0), np.zeros(1), np.zeros(500), np.arange(500), np.arange(500) % 2 - 1])

@@ -12,7 +12,13 @@ import pytest
 from cli.feedback import Live, _expected, _uncounted, _write_lines
 from cli.screens.feedback import Told, feedback_text
 from modelcycle.captured.outcome_rows import OutcomeColumns, read_lines
-from modelcycle.captured.outcomes import MatchedOutcomes, count_late, create_predictions, match_outcomes
+from modelcycle.captured.outcomes import (
+    MatchedOutcomes,
+    count_late,
+    create_predictions,
+    match_outcomes,
+    value_outcomes,
+)
 from modelcycle.cells.reading import Reading
 from modelcycle.engine import connect
 from modelcycle.faults import BadInput
@@ -108,6 +114,7 @@ PRICE = SIGNATURE.model_copy(update={"task": "regression", "target": "price", "c
     [
         ("1234,56", "1237,39", 1237.39), ("1234,56", "1237.39", 1237.39), ("1234,56", "1.500", None),
         ("1.234,56", "1.500", 1500.0), ("1.234,56", "1.237,39 €", 1237.39), ("1.234,56", "12.5", 12.5),
+        ("1234,56", "0.125", 0.125), ("1234,56", "-0.125", -0.125),
         ("1'234.56", "1'500", 1500.0), ("", "1237.39", 1237.39), ("", "1237,39", None), ("1 234,56", "-1.250", None),
         ("1 234,56", "vielleicht", None),
     ],
@@ -131,6 +138,22 @@ def test_numbers_are_read_as_the_data_write_them(
         assert _uncounted(engine) == ([] if value is not None else [outcome])
 
 
+@pytest.mark.parametrize(
+    ("outcome", "value"),
+    [('"-999"', None), ("-999", None), ("-999.0", None), ('"k.A."', None), ('"-998"', -998.0), ("-998", -998.0)],
+)
+def test_what_means_a_missing_value_in_the_data_is_no_outcome(
+    tmp_path: Path, outcome: str, value: float | None
+) -> None:
+    target = Reading(type="number", format="1234,56", missing_values=["-999", "k.A."])
+    file = tmp_path / "o.jsonl"
+    file.write_text(f'{{"prediction_id": "p", "outcome": {outcome}}}\n{{"prediction_id": "q", "outcome": "1,5"}}\n')
+    with connect(tmp_path, "test") as engine:
+        read_lines(engine, file, NOW, OutcomeColumns("price"))
+        assert value_outcomes(engine, PRICE, target) == (value is None)
+        assert (value,) in engine.execute("SELECT value FROM valued").fetchall() or value is None
+
+
 def test_the_screen_says_what_an_outcome_has_to_be_and_names_what_is_none() -> None:
     told = Told(
         5, 0, [], 5, False, MatchedOutcomes(other=3, ambiguous=1), 0, 45, False, "one of ja, nein", ["vielleicht"]
@@ -145,3 +168,7 @@ def test_the_screen_says_what_an_outcome_has_to_be_and_names_what_is_none() -> N
     assert _expected(Live(PRICE, profile, Pipeline(name="m", target="price"))) == "a number, as in 1234,56"
     assert _expected(Live(SIGNATURE, profile, Pipeline(name="m", target="left"))) == "one of no, yes"
     assert _expected(None) == ""
+    for format, expected in (("clock", "a time, as in 14:05"), ("duration", "a duration, as in 1:30:00")):  # noqa: A001
+        target = profile_column("price", "number", np.array([1.0]), format=format)
+        timed = profile.model_copy(update={"target": target})
+        assert _expected(Live(PRICE, timed, Pipeline(name="m", target="price"))) == expected

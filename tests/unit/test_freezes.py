@@ -68,6 +68,9 @@ def test_the_freeze_that_ends_last_counts_and_some_people_are_not_held() -> None
     assert who_overrides(policy, now) == "nobody may override it"
     assert who_overrides(policy, datetime(2027, 1, 1, tzinfo=UTC)) == "people of sre may override it"
     assert who_overrides(policy, datetime(2027, 2, 1, tzinfo=UTC)) == ""
+    sales = policy.freeze[0].model_copy(update={"may_override": ["shop"]})
+    both = policy.model_copy(update={"freeze": [sales, policy.freeze[1]]})
+    assert who_overrides(both, now) == "whoever is in shop (for sales) and in sre (for winter) may override it"
     of_ann = frozen(policy, "arn:aws:iam::1:user/ann", now)
     assert of_ann is not None and of_ann[1] == datetime(2026, 12, 24, tzinfo=UTC)
     assert frozen(policy, "arn:aws:iam::1:user/ann", datetime(2026, 12, 25, tzinfo=UTC)) is None

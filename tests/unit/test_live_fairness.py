@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelcycle.measured.disparities import disparities
 from modelcycle.measured.metrics import measure_one
+from modelcycle.measured.units import Units
 from modelcycle.messages import Signal
 from modelcycle.model.columns import Texts
 from modelcycle.model.labelled import Labelled
@@ -75,6 +77,30 @@ def test_a_kept_limit_alarms_as_seldom_as_stated() -> None:
     assert sum((signal.value or 0) < 0.8 for signal in signals) > 20
 
 
+def test_each_limit_of_a_column_shares_the_false_alarms() -> None:
+    random = np.random.default_rng(0)
+    sex = np.arange(3000) % 2
+    outcome = random.normal(100, 5, 3000)
+    live = rows_of((outcome + random.normal(0, 5, 3000))[:, None].astype(np.float32), outcome, sex)
+    alone = held(live, task="regression", settings={"group_mae": 8})[f"{SEX}: group_mae"]
+    both = {"group_mae": 8, "mean_error_difference": 5, "mean_prediction_difference": 5}
+    shared = held(live, task="regression", settings=both)[f"{SEX}: group_mae"]
+    assert (alone.low or 0) > (shared.low or 0) and (alone.high or 0) < (shared.high or 0)
+
+
+def test_an_interval_that_is_seldom_wrong_is_wider_than_all_draws_show() -> None:
+    codes, random = np.repeat([0, 1], 2000), np.random.default_rng(0)
+    outcome = random.integers(0, 4, 4000)
+
+    def width(claims: int) -> float:
+        found = disparities(outcome, codes, [0, 1], Units(4000), 50, claims)[0]
+        return found.difference.interval[1] - found.difference.value
+
+    errors = width(1) / 1.96
+    assert width(10_000) / errors == pytest.approx(4.56, rel=0.06)  # both tails of 0.05 / 10,000
+    assert width(1_000_000) > 1.1 * width(10_000)
+
+
 @pytest.mark.parametrize(
     ("limit", "state"),
     [
@@ -96,6 +122,17 @@ def test_limits_on_numbers_are_held_against_live_rows(limit: dict[str, Any], sta
     assert signal.state == "too few" and "50 known outcomes" in signal.detail
 
 
+def test_what_has_no_ratio_says_so() -> None:
+    sex, random = np.arange(3000) % 2, np.random.default_rng(0)
+    around_zero = random.normal(0, 5, 3000)
+    live = rows_of(around_zero[:, None].astype(np.float32), around_zero, sex)
+    (signal,) = held(live, task="regression", settings={"mean_prediction_ratio": 0.8}).values()
+    assert signal.state == "too few" and "not every group's mean is above zero" in signal.detail
+    nobody = np.tile(np.array([0.9, 0.1], dtype=np.float32), (3000, 1))
+    (signal,) = held(rows_of(nobody, np.arange(3000) % 3 == 0, sex)).values()
+    assert signal.state == "ok" and "nan" not in signal.detail and signal.value is None
+
+
 def test_equalized_odds_take_the_worse_rate_and_several_classes_are_not_held() -> None:
     sex, outcome = np.arange(4000) % 2, np.arange(4000) // 2 % 2
     right = np.where((sex == 1) & (outcome == 1), np.random.default_rng(0).random(4000) < 0.6, True)
@@ -103,7 +140,8 @@ def test_equalized_odds_take_the_worse_rate_and_several_classes_are_not_held() -
     live = rows_of(np.column_stack([1 - positive, positive]).astype(np.float32), outcome, sex)
     found = held(live, settings={"equalized_odds": 0.1})[f"{SEX}: equalized_odds"]
     assert found.state == "alarm" and "true positive rate" in found.detail
-    assert held(live, task="multiclass") == {}
+    (not_held,) = held(live, task="multiclass").values()
+    assert not_held.state == "not watched" and "several classes" in not_held.detail
 
 
 def test_the_limits_are_among_the_signals_of_performance() -> None:

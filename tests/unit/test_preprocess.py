@@ -399,3 +399,10 @@ def test_the_profile_of_a_target_says_how_the_data_write_its_numbers() -> None:
     prices = [f"{number},{number % 97:02d}" for number in range(1_000, 1_400)]
     workspace, result = preprocessed(table(400, x=uniform(), y=prices, delimiter=";"))
     assert Profile.model_validate_json(workspace.artifacts.read(result.profile)).target.format == "1234,56"
+
+
+def test_the_profile_of_a_target_says_which_texts_are_no_outcome() -> None:
+    prices = ["-999" if number % 50 == 0 else f"{number},5" for number in range(1_000, 1_400)]
+    body = table(400, x=uniform(), y=prices, delimiter=";")
+    workspace, result = preprocessed(body, missing_values=["", "-999"])
+    assert Profile.model_validate_json(workspace.artifacts.read(result.profile)).target.missing_values == ["-999"]

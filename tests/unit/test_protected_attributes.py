@@ -43,8 +43,24 @@ def test_protected_attributes_are_known_in_other_languages(attribute: str, names
 
 
 @pytest.mark.parametrize(
+    ("attribute", "names"),
+    [
+        ("age", "policy_holder_age home_owner_age age_at_account_opening Alter_Inhaber_Konto"),
+        ("ethnic origin", "ethnicity_id race_id race_name country_of_birth_name Herkunft_Name ethnic_group_date"),
+        ("disability", "disability_flag customer_service_disability"),
+    ],
+)
+def test_a_word_beside_that_often_means_a_thing_does_not_hide_a_person(attribute: str, names: str) -> None:
+    assert {name: protected_attribute(name) for name in names.split()} == dict.fromkeys(names.split(), attribute)
+
+
+@pytest.mark.parametrize(
     "name",
     [
+        "Datenherkunft",
+        "lead_herkunft",
+        "disabled_flag",
+        "customer_account_age",
         "sexy_score",
         "alternative",
         "agent",

@@ -142,7 +142,7 @@ def test_the_command_fails_only_if_asked_to_and_if_no_test_was_skipped(
 ) -> None:
     assert ended(monkeypatch) == 1 and "no call is on record" in capsys.readouterr().err
     notes("delivery", False)
-    assert ended(monkeypatch) == 0 and "1 mistakes" in capsys.readouterr().out
+    assert ended(monkeypatch) == 0 and "; 1 mistake\n" in capsys.readouterr().out
     assert ended(monkeypatch, "--check") == 1 and "infra/identity.yaml" in capsys.readouterr().err
     notes("not-delivery", True)
     assert ended(monkeypatch, "--check") == 0
@@ -151,6 +151,8 @@ def test_the_command_fails_only_if_asked_to_and_if_no_test_was_skipped(
     assert "Claim was denied s3:PutObject on data/raw/m/a.csv" in capsys.readouterr().out
     (tmp_path / "delivery" / "skipped.txt").write_text("tests/e2e/test_forks.py::test_forks\n")
     assert ended(monkeypatch, "--check") == 0 and "test_forks" in capsys.readouterr().err
+    (tmp_path / "delivery" / "project.json").unlink()  # all tests were skipped
+    assert ended(monkeypatch, "--check", "--of", "delivery") == 0 and "test_forks" in capsys.readouterr().err
 
 
 def test_what_only_the_other_tests_use_is_believed_here_and_checked_there(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from modelcycle.captured.lines import json_lines
 from modelcycle.captured.outcome_rows import OutcomeColumns, OutcomeRows, key_sql, read_outcomes
 from modelcycle.cells.numbers import separators
-from modelcycle.cells.reading import Reading, parsed_sql
+from modelcycle.cells.reading import Reading, parsed_number, parsed_sql, present_text_sql
 from modelcycle.cells.times import TIME_FORMATS
 from modelcycle.engine import Engine
 from modelcycle.json_pointer import json_pointer
@@ -94,7 +94,8 @@ def value_outcomes(engine: Engine, signature: Signature | None, target: Reading 
     ----------
     signature : None: every outcome counts, as a text
     target : how the data write its numbers: `3.500` may be 3500; None: with a point, or the target is no number.
-        What is not written so is read with a decimal point, unless that could mean thousands: see `ambiguous_sql`
+        What is not written so is read with a decimal point, unless that could mean thousands: see `ambiguous_sql`.
+        What means a missing value in the data, such as -999, is no outcome
 
     Returns
     -------
@@ -103,11 +104,13 @@ def value_outcomes(engine: Engine, signature: Signature | None, target: Reading 
     if signature is None:
         engine.execute("CREATE OR REPLACE TABLE valued AS SELECT *, outcome AS class, outcome AS value FROM told")
     elif signature.task == "regression":
-        plain = f"CASE WHEN NOT {ambiguous_sql(target)} THEN try_cast(outcome AS DOUBLE) END"
+        told = present_text_sql(target.missing_values if target else [], "outcome")
+        plain = f"CASE WHEN NOT {ambiguous_sql(target)} THEN try_cast({told} AS DOUBLE) END"
         written = parsed_sql(target, "outcome") if target and target.type == "number" else plain
         engine.execute(
             f"""CREATE OR REPLACE TABLE valued AS
-                FROM (SELECT *, NULL::VARCHAR AS class, coalesce(number, {written}, {plain}) AS value FROM told)
+                FROM (SELECT *, NULL::VARCHAR AS class, CASE WHEN number IS NULL
+                  THEN coalesce({written}, {plain}) ELSE {_sent_sql(target)} END AS value FROM told)
                 WHERE isfinite(value)"""
         )
     else:
@@ -122,6 +125,18 @@ def value_outcomes(engine: Engine, signature: Signature | None, target: Reading 
     return int(told - valued)
 
 
+def _sent_sql(target: Reading | None) -> str:
+    """Return SQL for an outcome that was sent as a JSON number, NULL if that number means a missing value.
+
+    >>> _sent_sql(None), _sent_sql(Reading(type="number", format="1234,56", missing_values=["-", "-999"]))
+    ('number', 'CASE WHEN number NOT IN (-999.0) THEN number END')
+    """
+    texts = target.missing_values if target and target.type == "number" else []
+    numbers = {parsed_number(text, target.format) for text in texts} - {None} if target else set()
+    listed = ", ".join(sorted(repr(number) for number in numbers))
+    return f"CASE WHEN number NOT IN ({listed}) THEN number END" if listed else "number"
+
+
 def ambiguous_sql(target: Reading | None) -> str:
     """Return SQL whether an outcome is no number as the data write numbers, but may mean thousands: 1.500 beside 12,5.
 
@@ -133,7 +148,8 @@ def ambiguous_sql(target: Reading | None) -> str:
     thousands, mark = separators(target.format)
     if mark != "," or thousands == ".":
         return "false"
-    return f"(regexp_full_match(outcome, '[+-]?[0-9]{{1,3}}[.][0-9]{{3}}') AND {parsed_sql(target, 'outcome')} IS NULL)"
+    looks = "regexp_full_match(outcome, '[+-]?[1-9][0-9]{0,2}[.][0-9]{3}')"
+    return f"({looks} AND {parsed_sql(target, 'outcome')} IS NULL)"
 
 
 def match_outcomes(engine: Engine, signature: Signature | None, target: Reading | None) -> MatchedOutcomes:

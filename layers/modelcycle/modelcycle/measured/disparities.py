@@ -200,5 +200,10 @@ def _widths(drawn: Numbers, pairs: Array, claims: int) -> Numbers:
         own = gaps.std(axis=0)
         errors[start : start + PAIRS_AT_ONCE] = own
         highest = np.maximum(highest, (np.abs(gaps) / np.maximum(own, np.finfo(np.float64).tiny)).max(axis=1))
-    factor = float(np.quantile(highest, 1 - FALSE_CLAIMS / claims))
+    level = FALSE_CLAIMS / claims
+    factor = float(np.quantile(highest, 1 - level))
+    if level * len(drawn) < 1:  # more seldom than any draw shows: at least the normal tail, shared by Bonferroni
+        from scipy.stats import norm
+
+        factor = max(factor, float(norm.isf(level / (2 * len(pairs)))))
     return errors * factor

@@ -78,22 +78,34 @@ STEMS = frozenset(
 ACCENTED = frozenset({"età", "kön", "køn", "yaş", "ikä", "věk", "raça"})
 """Words that mean something else, or nothing, without their accents: eta is also an estimated time."""
 
+AGES = frozenset({"age", "ages", "alter", "edad"})
+
 OTHER_THINGS: dict[str, frozenset[str]] = {
-    "age": frozenset("""
-        account vehicle car building house property home loan contract policy device machine equipment file
-        data record battery engine asset invoice ticket session cookie domain tree stand rock sample concrete egg
-        fahrzeug auto gebaude haus vertrag konto gerat maschine vehicule voiture batiment maison contrat vehiculo coche
-        edificio casa contrato conto veicolo voertuig gebouw woning ego table
-    """.split()),
-    "ethnic origin": frozenset("""
-        car time times number distance horse horses track lap laps result results condition conditions season round day date
-        name id position hund hunde katze pferd tier
-    """.split()),
-    "religion": frozenset("good bad rate score aloe".split()),
-    "disability": frozenset("golf feature flag button account user service alarm".split()),
+    **dict.fromkeys(AGES, frozenset("""
+        account vehicle car building house property home loan contract policy device machine equipment file engine
+        data record battery asset invoice ticket session cookie domain tree stand rock sample concrete egg
+        fahrzeug auto gebaude gebaeude haus vertrag konto gerat geraet maschine vehicule voiture batiment maison contrat
+        vehiculo coche edificio casa contrato conto veicolo voertuig gebouw woning ego table
+    """.split())),
+    **dict.fromkeys(("race", "rasse"), frozenset("""
+        car time times number distance horse horses track lap laps result results condition conditions season round day
+        date hund hunde katze pferd tier
+    """.split())),
+    "faith": frozenset("good bad".split()),
+    "disabled": frozenset("feature flag button account user service alarm".split()),
+    "handicap": frozenset("golf".split()),
     "sex": frozenset("chromosome chromosomes worker linked music movie film book song".split()),
+    "herkunft": frozenset("lead daten kanal traffic quelle ware waren produkt".split()),
 }  # fmt: skip
 """Words beside which a word means something else: the age of a car, a good faith, the time of a race."""
+
+OF_PEOPLE = frozenset(
+    """
+    holder holders owner owners driver drivers buyer tenant borrower at inhaber inhaberin halter halterin besitzer fahrer
+    kaeufer kaufer mieter conducteur proprietaire titulaire conductor propietario titular conducente proprietario
+""".split()
+)
+"""Words beside which an age is a person's all the same: of a policy's holder, or at the account's opening."""
 
 
 def protected_attribute(header: str) -> str:
@@ -109,17 +121,24 @@ def protected_attribute(header: str) -> str:
     words = words_of(header)
     accented = set(re.findall(r"[^\W_]+", unicodedata.normalize("NFC", header.casefold())))
     phrases = {*words, *map(" ".join, pairwise(words)), *(" ".join(words[at : at + 3]) for at in range(len(words) - 2))}
+    others = {word for word, beside in OTHER_THINGS.items() if beside.intersection(words)}
+    if OF_PEOPLE.intersection(words):
+        others -= AGES
+    words = [word for word in words if word not in others]
+    phrases -= others
     for attribute, known in _known().items():
-        if OTHER_THINGS.get(attribute, frozenset()).intersection(words):
-            continue
         if phrases & known or accented & ACCENTED.intersection(WORDS[attribute]):
             return attribute
         stems = [stem for stem in STEMS if stem in _stems_of(attribute)]
-        if any(word.startswith(stem) or word.endswith(stem) for word in words for stem in stems):
+        if any(word.startswith(stem) or _ends_with(word, stem) for word in words for stem in stems):
             return attribute
         if any(not word.isascii() and phrase in word for word in words for phrase in known if phrase[0] > "\u2fff"):
             return attribute  # scripts without spaces between words
     return ""
+
+
+def _ends_with(word: str, stem: str) -> bool:
+    return word.endswith(stem) and word.removesuffix(stem) not in OTHER_THINGS.get(stem, frozenset())
 
 
 @cache

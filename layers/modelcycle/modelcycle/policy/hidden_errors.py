@@ -65,8 +65,9 @@ def _across_keys(data: dict[Any, Any]) -> Iterator[tuple[Path, str]]:
         moments = _moments(freeze)
         if moments and (problem := window_problem(*moments)):
             yield ("freeze", number), f"freeze.{number}: {problem}"
-    names = [str(rules.get(number, {}).get("name", number)).strip() for number in range(max(rules, default=-1) + 1)]
-    yield from same_names(names)
+    names = [rules.get(number, {}).get("name") for number in range(max(rules, default=-1) + 1)]
+    # what is no text has no name: as a text, a list of aliases of lists may fill the memory
+    yield from same_names([name.strip() if isinstance(name, str) else f"\0{at}" for at, name in enumerate(names)])
     overriding = [freezes.get(number, {}).get("may_override") for number in range(max(freezes, default=-1) + 1)]
     named = [
         [one for one in groups if isinstance(one, str)] if isinstance(groups, list) else [] for groups in overriding

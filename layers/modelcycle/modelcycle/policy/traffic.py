@@ -111,8 +111,8 @@ def who_overrides(policy: Policy, now: datetime | None = None) -> str:
         return "nobody may override it"
     if len(holding) == 1:
         return f"people of {' or '.join(holding[0].may_override)} may override it"
-    people = " and ".join(f"of {' or '.join(freeze.may_override)} ({freeze.name})" for freeze in holding)
-    return f"people {people} may override it"
+    groups = " and in ".join(f"{' or '.join(freeze.may_override)} (for {freeze.name})" for freeze in holding)
+    return f"whoever is in {groups} may override it"  # one person, in a group of each
 
 
 def _overrides(policy: Policy, groups: list[str], actor: str) -> bool:

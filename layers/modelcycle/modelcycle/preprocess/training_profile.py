@@ -20,6 +20,7 @@ def training_profile(train: Part, schema: TableSchema) -> Profile:
     schema : of all columns
     """
     target = schema.target.name
+    missing = sorted({*schema.target.missing_values, *schema.missing_values} - {""})
     return Profile(
         rows=train.rows,
         columns=[
@@ -31,7 +32,7 @@ def training_profile(train: Part, schema: TableSchema) -> Profile:
         ],
         target=profile_texts(target, (Texts(codes, schema.classes) for codes in train.target_pieces()))
         if schema.classes
-        else _profile_target(train, target, format=schema.target.format, missing_values=schema.target.missing_values),
+        else _profile_target(train, target, format=schema.target.format, missing_values=missing),
         missing_values=schema.missing_values,
     )  # fmt: skip
 

@@ -65,7 +65,8 @@ def _of_pairs(
         if apart is None:
             instead = "; write mean_prediction_difference instead" if limit.measure == "mean_prediction" else ""
             why = (
-                f"the {MEASURE_NAMES[limit.measure]} has no ratio, since not that of every group is above zero{instead}"
+                f"the {MEASURE_NAMES[limit.measure]} has no ratio, since not that of every group is above zero beyond"
+                f" chance{instead}"
             )
             yield Judged("undecided", f"{grouping.title[:MAX_NAME_CHARACTERS]}: {why}", 0.0)
             continue

@@ -50,9 +50,18 @@ def limit_signals(
     false_alarms : probability of any alarm while every limit is kept
     """
     limited = [column for column in labelled.groups.columns if settings.limits_of([column]).any]
-    if task == "multiclass" or not limited:
+    if task == "multiclass":
+        why = "limits on several classes are not held against live rows"
+        return [
+            Signal(kind="fairness", subject=_subject(column, name), state="not watched", detail=why)
+            for column in limited
+            for name in settings.limits_of([column]).limits
+        ]
+    if not limited:
         return []
-    claims = math.ceil(FALSE_CLAIMS / false_alarms) * len(limited)
+    # each limit is a claim of its own, and equalized odds are two: of true and of false positives
+    each = [name for column in limited for name in settings.limits_of([column]).limits]
+    claims = math.ceil(FALSE_CLAIMS / false_alarms) * (len(each) + each.count("equalized_odds"))
     signals = []
     for column in limited:
         held = list(_held(labelled, now, column, task, threshold, settings, claims))
@@ -64,6 +73,7 @@ def limit_signals(
         for name in settings.limits_of([column]).limits:
             if name not in {one.name for one in held}:
                 why = f"no two groups have the {settings.minimum_rows} known outcomes that it is judged by"
+                why += ", or not every group's mean is above zero" if name.endswith("_ratio") else ""
                 signals.append(
                     Signal(kind="fairness", subject=_subject(column, name), state="too few", detail=why)
                 )  # fmt: skip
@@ -144,7 +154,8 @@ def _of_numbers(name: str, of: dict[str, MeanDisparity | None], names: list[str]
 
 def _told(what: str, gap: Gap, names: list[str], kind: str) -> str:
     lower, higher = (names[code][:MAX_NAME_CHARACTERS] for code in (gap.low, gap.high))
-    return f"{what} {gap.rates[0]:.3g} of {lower}, {gap.rates[1]:.3g} of {higher}: {kind} {gap.value:.3g}"
+    apart = "" if math.isnan(gap.value) else f": {kind} {gap.value:.3g}"  # of rates that are all 0, there is no ratio
+    return f"{what} {gap.rates[0]:.3g} of {lower}, {gap.rates[1]:.3g} of {higher}{apart}"
 
 
 def _signal(column: str, one: _Held, before: _Held | None) -> Signal:
