@@ -205,6 +205,33 @@ def test_a_short_reason_is_a_quote_too() -> None:
     assert sentences.cleaned({"why": "asked by zebulon"})[0] == {"why": "asked by (erased)"}
 
 
+def test_levels_in_small_letters_are_no_words_of_ours() -> None:
+    sentences = Sentences(Traces(frozenset({"zwolle", "ann smith"})))
+    body = {"levels": {"zwolle": 3, "basel": 4}, "group": "zwolle", "warned": ["ann smith"], "kind": "zwolle"}
+    assert sentences.cleaned(body)[0] == {
+        "levels": {"(erased)": 3, "basel": 4}, "group": "(erased)", "warned": ["(erased)"], "kind": "zwolle"
+    }  # fmt: skip
+    event = {"detail": {"zwolle": "zwolle"}, "message": {"zwolle": 1}}
+    assert sentences.cleaned(event) == (event, False), "fields of an event keep their names"
+
+
+def test_large_records_are_written_in_transactions_that_dynamodb_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_with_quotes()
+    for number in range(6):
+        body = {"notes": [CITY, "x" * 900_000]}
+        model.registry.results.keep(MODEL, "preprocess", f"{number}" * 64, body)
+    write, sizes = model.table.write, []
+
+    def measured(*writes: Any) -> None:
+        sizes.append(sum(len(json.dumps(one.body)) for one in writes))
+        write(*writes)
+
+    monkeypatch.setattr(model.table, "write", measured)
+    erased(model)
+    assert model.found() == [] and wrong_in_the_trail(model.registry) == []
+    assert 1_000_000 < max(sizes) < 4_000_000
+
+
 def test_somebody_who_is_called_as_a_kind_of_records_stops_nothing() -> None:
     model = model_with_quotes(in_trail=True)
     model.ask({"person": PERSON}, {"person": "Audit"})

@@ -21,11 +21,16 @@ ADDRESS = re.compile(
     r"|\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?|\d{8}T\d{6,}-[0-9a-f]+",  # times, and runs by their id
     re.DOTALL,
 )
+SENTENCE = re.compile(r"[:,;] |['\"]")  # a text that begins with an address and goes on
 FREE = {
     "text", "texts", "value", "values", "level", "levels", "example", "examples", "label", "labels", "match",
     "why", "reason", "reasons", "note", "notes", "detail", "details", "what", "sentence", "sentences", "message",
+    "counts", "group", "groups", "warned", "ask",
 }  # fmt: skip
-"""Fields that hold cells or what people wrote: a short text there is no term of ours."""
+"""Fields that hold cells, sentences or what people wrote: a short text there is no term of ours."""
+
+BY_CELL = {"levels", "values", "counts", "groups", "examples", "labels", "texts"}
+"""Fields whose entries are named by cells: such a name is no term of ours either."""
 
 CUT_AT = (MAX_SHOWN_CHARACTERS, MAX_QUOTED_CHARACTERS, MAX_TEXT_CHARACTERS, MAX_LABEL_CHARACTERS)
 """Characters of a cell in a sentence; of a longer one, three dots stand for the rest."""
@@ -47,6 +52,8 @@ class Sentences:
     ({'note': "'(erased)' is new", 'kind': 'input drift', 'levels': ['(erased)'], 'by': 'Zwolle'}, True)
     >>> sentences.cleaned({"key": "raw/m/Zwolle.csv"})  # its name is told
     ({'key': 'raw/m/Zwolle.csv'}, False)
+    >>> sentences.cleaned({"notes": ["raw/m/a.csv: 'Zwolle' is new"], "levels": {"drift": 2}})
+    ({'notes': ["raw/m/a.csv: '(erased)' is new"], 'levels': {'(erased)': 2}}, True)
     """
 
     def __init__(self, traces: Traces) -> None:
@@ -62,22 +69,24 @@ class Sentences:
         if isinstance(value, Mapping):
             kept: dict[str, Any] = {}
             for name, inner in value.items():
-                kept[self._name(name, kept)] = self._without(inner, name)
+                kept[self._name(name, field, kept)] = self._without(inner, name)
             return kept
         if isinstance(value, list):
             return [self._without(inner, field) for inner in value]
         return self._text(value, field) if isinstance(value, str) and field not in WHO else value
 
-    def _name(self, name: str, taken: Mapping[str, Any]) -> str:
-        """Return the name of a field, such as a level with its count; two of them keep two names."""
-        cleaned, number = self._text(name, ""), 1
+    def _name(self, name: str, field: str, taken: Mapping[str, Any]) -> str:
+        """Return the name of an entry of a field, such as a level with its count; two of them keep two names."""
+        known = field if field in BY_CELL else ""
+        cleaned, number = self._text(name, known), 1
         while cleaned != name and cleaned in taken:
             number += 1
-            cleaned = f"{self._text(name, '')} ({number})"
+            cleaned = f"{self._text(name, known)} ({number})"
         return cleaned
 
     def _text(self, text: str, field: str) -> str:
-        is_ours = ADDRESS.fullmatch(text) or (TERM.fullmatch(text) and field not in FREE)
+        is_address = ADDRESS.fullmatch(text) and not (field in FREE and SENTENCE.search(text))
+        is_ours = is_address or (TERM.fullmatch(text) and field not in FREE)
         return text if is_ours else self.traces.in_text(text)
 
 
