@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelcycle.column_types.decided import MAX_TEXT_CHARACTERS
@@ -13,6 +13,7 @@ from modelcycle.erase.work import Count, Found
 from modelcycle.model.bins import MAX_LABEL_CHARACTERS
 from modelcycle.model.fields import MAX_QUOTED_CHARACTERS
 from modelcycle.registry import Registry
+from modelcycle.registry.events import plain_line
 
 RECORDS = "records of the registry"  # the class of data, as people read it
 WHO = ("by", "author", "model")  # fields that name who decided, or what about
@@ -57,8 +58,7 @@ class Sentences:
     """
 
     def __init__(self, traces: Traces) -> None:
-        cut = {f"{text[: limit - 3]}..." for text in traces.texts for limit in CUT_AT if len(text) > limit}
-        self.traces = Traces(traces.texts | cut)
+        self.traces = Traces(frozenset(form for text in traces.texts for form in _forms(text)))
 
     def cleaned(self, body: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """Return the body of a record without the texts, of the same shape, and whether it had any."""
@@ -88,6 +88,16 @@ class Sentences:
         is_address = ADDRESS.fullmatch(text) and not (field in FREE and SENTENCE.search(text))
         is_ours = is_address or (TERM.fullmatch(text) and field not in FREE)
         return text if is_ours else self.traces.in_text(text)
+
+
+def _forms(text: str) -> Iterator[str]:
+    """Yield a text as sentences may hold it: cut, on one line, escaped, and with other quotes.
+
+    >>> sorted(_forms("O'Brien \\"X\\""))
+    ['O\\'Brien "X"', "O'Brien 'X'", 'O\\\\\\'Brien "X"']
+    """
+    for one in (text, *(f"{text[: limit - 3]}..." for limit in CUT_AT if len(text) > limit)):
+        yield from {one, " ".join(one.split()), plain_line(one), repr(one)[1:-1]}
 
 
 def count_quotes(registry: Registry, model: str, traces: Traces, known: Found) -> None:
