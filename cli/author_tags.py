@@ -14,6 +14,11 @@ from modelcycle.store import AUTHOR, PRINCIPAL, SESSION
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403"})
 TAG_VALUE = re.compile(r"[\w\s+\-=.:/@]{1,256}")  # what S3 takes as the value of a tag
+ASK_IAM = {
+    "connect_timeout": 3,
+    "read_timeout": 5,
+    "retries": {"total_max_attempts": 1},
+}  # s; a closed network drops it
 SSO_ROLE = "AWSReservedSSO_"
 SSO_PATHS = ("aws-reserved/sso.amazonaws.com/{region}/", "aws-reserved/sso.amazonaws.com/")
 
@@ -56,9 +61,9 @@ def _principals(place: Place) -> Iterator[str]:
 
 
 def _arn_of_role(place: Place, role: str) -> str | None:
-    """Return the ARN of a role; None for whoever may not ask."""
+    """Return the ARN of a role; None for whoever may not ask, or cannot: IAM has no endpoint in a closed network."""
     try:
-        arn: str = place.client("iam").get_role(RoleName=role)["Role"]["Arn"]
+        arn: str = place.client("iam", **ASK_IAM).get_role(RoleName=role)["Role"]["Arn"]
     except (ClientError, BotoCoreError):
         return None
     return arn
