@@ -23,10 +23,16 @@ SSO_ROLE = "AWSReservedSSO_"
 SSO_PATHS = ("aws-reserved/sso.amazonaws.com/{region}/", "aws-reserved/sso.amazonaws.com/")
 
 
-def put_as_author(place: Place, bucket: str, key: str, body: bytes | IO[bytes]) -> bool:
+def put_as_author(
+    place: Place, bucket: str, key: str, body: bytes | IO[bytes], *, only_as_proof: bool = False
+) -> bool:  # fmt: skip
     """Upload an object that says who uploads it; return whether the bucket has proved it.
 
     Whoever may not set tags, or acts for a role whose full ARN nobody tells them, uploads without proof.
+
+    Parameters
+    ----------
+    only_as_proof : whether the object is of no use without it, so that nothing is uploaded then
     """
     named = {"Bucket": bucket, "Key": key, "Metadata": {AUTHOR: place.identity}}
     for principal in _principals(place):
@@ -40,7 +46,8 @@ def put_as_author(place: Place, bucket: str, key: str, body: bytes | IO[bytes]) 
                 raise
         else:
             return True
-    place.s3.put_object(**named, Body=_from_start(body))
+    if not only_as_proof:
+        place.s3.put_object(**named, Body=_from_start(body))
     return False
 
 

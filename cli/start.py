@@ -142,7 +142,7 @@ def by_request(place: Place, pipeline: Pipeline, text: bytes) -> Started:
     }  # fmt: skip
     name = f"{pipeline.name}-{uuid4().hex[:12]}"
     # with an object of the execution's name they prove that it was they who asked
-    proved = put_as_author(place, bucket, f"requests/{pipeline.name}/{name}", b"")
+    proved = put_as_author(place, bucket, f"requests/{pipeline.name}/{name}", b"", only_as_proof=True)
     answer = place.states.start_execution(
         stateMachineArn=place.output("LifecycleArn"),
         name=name,

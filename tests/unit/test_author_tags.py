@@ -87,6 +87,13 @@ def test_without_proof_the_upload_is_made_all_the_same(aws: Aws) -> None:
     assert not put(aws) and len(aws.bodies) == len(aws.tried) + 1
 
 
+def test_what_is_only_a_proof_is_not_uploaded_without_one() -> None:
+    aws = Aws(USER, None)
+    place = Place("aws", aws, {}, Credentials("a", "b"), region="eu-central-1")
+    assert not put_as_author(place, "data", "requests/m/e1", b"", only_as_proof=True)
+    assert len(aws.bodies) == len(aws.tried) == 1, "who has no right to the folder starts the run all the same"
+
+
 def test_a_network_without_iam_does_not_hold_up_an_upload() -> None:
     aws = Aws(ROLE.format("Dev"), OF_ROLE.format("Dev"))
     aws.is_closed = True

@@ -153,8 +153,8 @@ def test_a_run_says_where_nothing_proves_who_has_started_it(
 ) -> None:
     upload = start.put_as_author
 
-    def uploaded(*given: Any) -> bool:
-        upload(*given)
+    def uploaded(*given: Any, **how: Any) -> bool:
+        upload(*given, **how)
         return proved
 
     monkeypatch.setattr(start, "put_as_author", uploaded)
