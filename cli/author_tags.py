@@ -14,14 +14,25 @@ from modelcycle.store import AUTHOR, PRINCIPAL, SESSION
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403"})
 TAG_VALUE = re.compile(r"[\w\s+\-=.:/@]{1,256}")  # what S3 takes as the value of a tag
+ASK_IAM = {
+    "connect_timeout": 3,
+    "read_timeout": 5,
+    "retries": {"total_max_attempts": 1},
+}  # s; a closed network drops it
 SSO_ROLE = "AWSReservedSSO_"
 SSO_PATHS = ("aws-reserved/sso.amazonaws.com/{region}/", "aws-reserved/sso.amazonaws.com/")
 
 
-def put_as_author(place: Place, bucket: str, key: str, body: bytes | IO[bytes]) -> bool:
+def put_as_author(
+    place: Place, bucket: str, key: str, body: bytes | IO[bytes], *, only_as_proof: bool = False
+) -> bool:  # fmt: skip
     """Upload an object that says who uploads it; return whether the bucket has proved it.
 
     Whoever may not set tags, or acts for a role whose full ARN nobody tells them, uploads without proof.
+
+    Parameters
+    ----------
+    only_as_proof : whether the object is of no use without it, so that nothing is uploaded then
     """
     named = {"Bucket": bucket, "Key": key, "Metadata": {AUTHOR: place.identity}}
     for principal in _principals(place):
@@ -35,7 +46,8 @@ def put_as_author(place: Place, bucket: str, key: str, body: bytes | IO[bytes]) 
                 raise
         else:
             return True
-    place.s3.put_object(**named, Body=_from_start(body))
+    if not only_as_proof:
+        place.s3.put_object(**named, Body=_from_start(body))
     return False
 
 
@@ -56,9 +68,9 @@ def _principals(place: Place) -> Iterator[str]:
 
 
 def _arn_of_role(place: Place, role: str) -> str | None:
-    """Return the ARN of a role; None for whoever may not ask."""
+    """Return the ARN of a role; None for whoever may not ask, or cannot: IAM has no endpoint in a closed network."""
     try:
-        arn: str = place.client("iam").get_role(RoleName=role)["Role"]["Arn"]
+        arn: str = place.client("iam", **ASK_IAM).get_role(RoleName=role)["Role"]["Arn"]
     except (ClientError, BotoCoreError):
         return None
     return arn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from cli import console, signing
 from cli.data_file import open_data_file
 from cli.options import Options
 from cli.place import Place
-from modelcycle.faults import BadInput, Fault, NotAllowed
+from modelcycle.faults import BadInput, BadRequest, Fault, NotAllowed
 from modelcycle.personal.encryption import PREFIX
 from modelcycle.reveal.reveal_request import MAX_CELLS, MAX_WHY_CHARACTERS
 
@@ -35,7 +35,7 @@ def reveal(
 
     Raises
     ------
-    BadInput : what is asked for is incomplete, or nothing in the file is encrypted
+    BadInput : what is asked for is incomplete, or nothing in the file is encrypted, or not by this stack
     NotAllowed : the person may not see values
     """
     _check(columns, data, value, pseudonym_of, why)
@@ -102,7 +102,10 @@ def _write(place: Place, model: str, data: Path, columns: Sequence[str], target:
         cells: dict[str, list[str]] = {}
         for name, cell in part:
             cells.setdefault(name, []).append(cell)
-        values = _ask(place, model, {"why": why, "cells": cells})["values"]
+        try:
+            values = _ask(place, model, {"why": why, "cells": cells})["values"]
+        except BadRequest as fault:
+            raise _of_row(fault, cells, rows, data) from fault
         for name, found in cells.items():
             known |= {(name, cell): value for cell, value in zip(found, values[name], strict=True)}
     partial = target.with_name(f".{target.name}.{os.getpid()}")
@@ -118,6 +121,22 @@ def _write(place: Place, model: str, data: Path, columns: Sequence[str], target:
     finally:
         partial.unlink(missing_ok=True)
     return sum(_is_encrypted(row[name]) for row in rows for name in columns)
+
+
+def _of_row(
+    fault: BadRequest, cells: Mapping[str, Sequence[str]], rows: Sequence[Mapping[str, str]], data: Path
+) -> Fault:  # fmt: skip
+    """Return the fault of a request as one of the file: it names a cell by its place in the request."""
+    for error in fault.errors:
+        place = str(error["pointer"]).split("/")  # /cells/ssn/17
+        if len(place) == 4 and place[1] == "cells" and place[3].isdigit():
+            name = place[2].replace("~1", "/").replace("~0", "~")
+            cell = cells[name][int(place[3])]
+            number = next(number for number, row in enumerate(rows, 1) if row[name] == cell)
+            return BadInput(
+                f"row {number:,}, {name}: {error['detail']}", str(data), "correct or delete the cell; nothing is shown"
+            )
+    return fault
 
 
 def _is_encrypted(cell: str) -> bool:

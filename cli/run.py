@@ -47,6 +47,11 @@ def run(file: Path, data: Path | None, replace: bool, options: Options) -> int:
         started = start.by_upload(place, pipeline, text, data, replace)
     else:
         started = start.by_request(place, pipeline, text)
+    if not started.proved:
+        console.say(
+            "nothing proves that you started it, and a policy may ask for that: the data bucket takes your name from"
+            " you if you have the right s3:PutObjectTagging and the path of your role is known (iam:GetRole)"
+        )
     status = show_run(place, started.model, started.execution, options.as_json, started.folded)
     write_sam_files(place)  # after a failed run too: then somebody calls its functions one by one
     return status

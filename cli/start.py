@@ -29,11 +29,13 @@ class Started(NamedTuple):
     ----------
     execution : ARN
     folded : id of the run in progress to which the upload was joined, or None
+    proved : whether the data bucket has taken the tags that say who starts it
     """
 
     model: str
     execution: str
     folded: str | None = None
+    proved: bool = True
 
 
 def read_pipeline(path: Path) -> tuple[Pipeline, bytes]:
@@ -105,13 +107,13 @@ def by_upload(place: Place, pipeline: Pipeline, text: bytes, path: Path, replace
     claims = place.registry.leases.uploads
     known = claims(pipeline.name, key)
     with path.open("rb") as body:
-        put_as_author(place, bucket, key, body)
+        proved = put_as_author(place, bucket, key, body)
     for _ in attempts(place, UPLOAD_CLAIM_TIMEOUT):
         for name, upload in claims(pipeline.name, key).items():
             if name not in known:
                 folded = upload.run_id if upload.folded else None
                 execution = _execution_of(place, pipeline.name, folded) if folded else upload.execution
-                return Started(pipeline.name, execution, folded)
+                return Started(pipeline.name, execution, folded, proved)
     raise Fault(
         f"the upload started no run within {UPLOAD_CLAIM_TIMEOUT:.0f} s", f"s3://{bucket}/{key}",
         "run `modelcycle status`; the file is uploaded, and the next run reads it",
@@ -140,13 +142,13 @@ def by_request(place: Place, pipeline: Pipeline, text: bytes) -> Started:
     }  # fmt: skip
     name = f"{pipeline.name}-{uuid4().hex[:12]}"
     # with an object of the execution's name they prove that it was they who asked
-    put_as_author(place, bucket, f"requests/{pipeline.name}/{name}", b"")
+    proved = put_as_author(place, bucket, f"requests/{pipeline.name}/{name}", b"", only_as_proof=True)
     answer = place.states.start_execution(
         stateMachineArn=place.output("LifecycleArn"),
         name=name,
         input=json.dumps(message),
     )
-    return Started(pipeline.name, answer["executionArn"])
+    return Started(pipeline.name, answer["executionArn"], proved=proved)
 
 
 def _put_pipeline(place: Place, pipeline: Pipeline, text: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +12,7 @@ from modelcycle.registry import keys
 from modelcycle.registry.chain import name_of_record
 from modelcycle.registry.keys import Key
 from modelcycle.registry.retrainings import DECISIONS_KEPT
+from modelcycle.spec.serving import Capture
 
 UNTIL_DELETED = timedelta(days=3)
 """How long DynamoDB may keep one of two records that expire together (AWS page "Using time to live": some days)."""
@@ -115,7 +115,7 @@ def _contents(version: Mapping[str, Any]) -> list[str]:
     version : the body of its record
     """
     content = " ".join(version[name]["sha256"] for name in ("onnx", "signature", "profile"))
-    capture = json.dumps(version.get("capture"), separators=(",", ":"), ensure_ascii=False)
+    capture = Capture.model_validate(version.get("capture", {})).model_dump_json()  # the record has its fields sorted
     return [hashlib.sha256(text.encode()).hexdigest() for text in (content, f"{content} {capture}")]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from cli.author_tags import put_as_author
 from cli.place import Credentials, Place
@@ -25,9 +26,15 @@ class Aws:
     def __init__(self, arn: str, takes: str | None, role: str | None = None, code: str = "AccessDenied") -> None:
         self.arn, self.takes, self.role, self.code = arn, takes, role, code
         self.tried: list[str] = []
+        self.asked_iam: dict[str, Any] = {}
+        self.is_closed = False
         self.bodies: list[bytes] = []
 
     def client(self, service: str, **settings: Any) -> Aws:
+        if service == "iam":
+            self.asked_iam = settings
+            if self.is_closed:
+                raise ConnectTimeoutError(endpoint_url="https://iam.amazonaws.com/")
         return self
 
     def get_caller_identity(self) -> dict[str, str]:
@@ -78,6 +85,22 @@ def test_the_tags_name_the_principal_as_policies_know_it(aws: Aws, tried: list[s
 ], ids=["no right", "a path that nobody tells", "no value of a tag"])  # fmt: skip
 def test_without_proof_the_upload_is_made_all_the_same(aws: Aws) -> None:
     assert not put(aws) and len(aws.bodies) == len(aws.tried) + 1
+
+
+def test_what_is_only_a_proof_is_not_uploaded_without_one() -> None:
+    aws = Aws(USER, None)
+    place = Place("aws", aws, {}, Credentials("a", "b"), region="eu-central-1")
+    assert not put_as_author(place, "data", "requests/m/e1", b"", only_as_proof=True)
+    assert len(aws.bodies) == len(aws.tried) == 1, "who has no right to the folder starts the run all the same"
+
+
+def test_a_network_without_iam_does_not_hold_up_an_upload() -> None:
+    aws = Aws(ROLE.format("Dev"), OF_ROLE.format("Dev"))
+    aws.is_closed = True
+    assert put(aws), "the role without a path is tried all the same"
+    config = Config(**aws.asked_iam)
+    assert config.connect_timeout < 10 and config.read_timeout < 10
+    assert config.retries == {"total_max_attempts": 1}
 
 
 def test_another_error_is_none_of_the_tags() -> None:

@@ -147,6 +147,23 @@ def test_without_data_the_run_is_requested(cloud: Cloud, files: list[str]) -> No
     assert event["detail"]["author"] == cloud.place.identity  # nobody approves their own run
 
 
+@pytest.mark.parametrize("proved", [True, False])
+def test_a_run_says_where_nothing_proves_who_has_started_it(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, proved: bool
+) -> None:
+    upload = start.put_as_author
+
+    def uploaded(*given: Any, **how: Any) -> bool:
+        upload(*given, **how)
+        return proved
+
+    monkeypatch.setattr(start, "put_as_author", uploaded)
+    cloud.ended("unchanged")
+    for command in (files, files[:1]):
+        assert main(["run", *command]) == 0
+        assert ("nothing proves that you started it" in capsys.readouterr().err) is not proved
+
+
 def test_ctrl_c_does_not_stop_the_run_and_says_how_to_follow_it(
     cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

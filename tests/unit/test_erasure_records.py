@@ -11,11 +11,13 @@ import pytest
 from cli.verification.chain import check_chain, check_governed
 from cli.verification.findings import Findings
 from cli.verification.records import Records
+from modelcycle.column_types.decided import quoted
 from modelcycle.erase.records import RECORDS, Sentences
 from modelcycle.erase.traces import Traces
+from modelcycle.faults import Fault
 from modelcycle.registry import Entry, Registry, RetrainingDecision, Write, keys
 from modelcycle.registry.chain import digest, name_of_record
-from modelcycle.registry.events import event_write
+from modelcycle.registry.events import event_write, plain_line
 from modelcycle.registry.keys import Key
 from modelcycle.registry.table import Record
 from tests.erased_model import AT, CITY, ERASURE, EXECUTION, INCOME, MODEL, NAME, PERSON, ErasedModel
@@ -203,6 +205,40 @@ def test_two_levels_that_are_erased_keep_their_counts() -> None:
 def test_a_short_reason_is_a_quote_too() -> None:
     sentences = Sentences(Traces(frozenset({"zebulon"})))
     assert sentences.cleaned({"why": "asked by zebulon"})[0] == {"why": "asked by (erased)"}
+
+
+def test_levels_in_small_letters_are_no_words_of_ours() -> None:
+    sentences = Sentences(Traces(frozenset({"zwolle", "ann smith"})))
+    body = {"levels": {"zwolle": 3, "basel": 4}, "group": "zwolle", "warned": ["ann smith"], "kind": "zwolle"}
+    assert sentences.cleaned(body)[0] == {
+        "levels": {"(erased)": 3, "basel": 4}, "group": "(erased)", "warned": ["(erased)"], "kind": "zwolle"
+    }  # fmt: skip
+    event = {"detail": {"zwolle": "zwolle"}, "message": {"zwolle": 1}}
+    assert sentences.cleaned(event) == (event, False), "fields of an event keep their names"
+
+
+@pytest.mark.parametrize("text", ['O\'Brien "X"', "Ann  Lee", "Basel\nZug", "a\\b \"c\" 'd'", "Zug\u200bWest"])
+def test_a_text_is_recognized_as_notes_faults_and_messages_write_it(text: str) -> None:
+    written = [quoted(text), str(Fault(f"{text} is new")), plain_line(f"city: {text} is new"), f"'{text}' is new"]
+    cleaned, _ = Sentences(Traces(frozenset({text}))).cleaned({"notes": written})
+    assert all("(erased)" in note for note in cleaned["notes"]) and "rien" not in str(cleaned)
+
+
+def test_large_records_are_written_in_transactions_that_dynamodb_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_with_quotes()
+    for number in range(6):
+        body = {"notes": [CITY, "x" * 900_000]}
+        model.registry.results.keep(MODEL, "preprocess", f"{number}" * 64, body)
+    write, sizes = model.table.write, []
+
+    def measured(*writes: Any) -> None:
+        sizes.append(sum(len(json.dumps(one.body)) for one in writes))
+        write(*writes)
+
+    monkeypatch.setattr(model.table, "write", measured)
+    erased(model)
+    assert model.found() == [] and wrong_in_the_trail(model.registry) == []
+    assert 1_000_000 < max(sizes) < 4_000_000
 
 
 def test_somebody_who_is_called_as_a_kind_of_records_stops_nothing() -> None:

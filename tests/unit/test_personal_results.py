@@ -11,8 +11,8 @@ import pytest
 
 from cli.own_ids import restore_ids
 from cli.screens.scored import scored_text
-from modelcycle.accept_feedback import accept_feedback
-from modelcycle.faults import Fault, Transient
+from modelcycle.accept_feedback import accept_feedback, personal_fields
+from modelcycle.faults import Fault, Tampered, Transient
 from modelcycle.messages import FinishedScoring
 from modelcycle.personal.encryption import decrypt, encryption_key
 from modelcycle.pseudonyms import pseudonym, pseudonym_key
@@ -160,6 +160,28 @@ def test_a_repeated_request_with_its_key_is_one_after_a_version_without_personal
     job.cycle.go_live(content="other")
     send(job, {ID: "c1", "outcome": "yes"}, key="k")
     assert [name for name in job.data.objects if "/api/" in name] == names
+
+
+def test_the_name_of_an_object_tells_nothing_of_fields_that_were_left_out() -> None:
+    job = job_with(**{SEX: "drop"})
+    for value in ("Male", "Female"):
+        send(job, {"prediction_id": "p", SEX: value, "outcome": "yes"}, key="k")
+    assert len([name for name in job.data.objects if "/api/" in name]) == 1, (
+        "whoever tries out values sees no other name"
+    )
+
+
+def test_where_a_version_was_tampered_with_nobody_knows_what_is_personal_and_nothing_is_kept() -> None:
+    job = job_with(**{ID: "pseudonymise"})
+    champion = job.registry.routes.get(MODEL).champion
+    assert champion is not None
+    signature = job.registry.versions.get(MODEL, champion).signature
+    (name,) = [name for name in job.artifacts.objects if signature.uri.endswith(f"/{name}")]
+    job.artifacts.objects[name] = b'{"personal": {}}'
+    personal_fields._known.clear()
+    with pytest.raises(Tampered):
+        send(job, {ID: "c1", "outcome": "yes"})
+    assert not [name for name in job.data.objects if name.startswith("feedback/")]
 
 
 def test_without_the_key_service_nothing_is_kept_and_outcomes_by_prediction_need_none() -> None:

@@ -8,7 +8,7 @@ import pytest
 from stdnum import luhn
 from stdnum.iban import calc_check_digits
 
-from modelcycle.personal import detect
+from modelcycle.personal import detect, inside
 from modelcycle.personal.inside import find_inside
 from tests.unit.planted_people import people
 from tests.unit.test_personal_columns import workspace_of
@@ -106,3 +106,18 @@ def test_such_a_column_is_kept_and_told_without_a_value() -> None:
     assert told.startswith("remarks: texts with telephone numbers (3 % of its values): kept; privacy: {columns:")
     assert "+49" not in told
     assert "remarks" not in workspace.schema(result).personal
+
+
+def test_a_long_text_in_capital_letters_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+    ends = inside._ends_of_groups
+
+    def measured(text: str) -> list[int]:
+        looked_at.append(len(text))
+        return ends(text)
+
+    monkeypatch.setattr(inside, "_ends_of_groups", measured)
+    report = "FL12 " + "PUMP REPLACED AND TESTED " * 150
+    assert find_inside([f"{report}{number}" for number in range(4)]) is None
+    assert find_inside([f"PAY TO {account()} {report}" for _ in range(4)]) is not None
+    assert max(looked_at) < 100

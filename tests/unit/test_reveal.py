@@ -179,6 +179,21 @@ def test_a_file_gets_its_values_beside_it_for_its_owner_alone(
     assert json.loads(capsys.readouterr().out) == {"model": "m", "cells": 4, "out": str(out)}
 
 
+def test_a_cell_of_another_stack_is_named_by_its_row_and_no_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop = Laptop(monkeypatch)
+    monkeypatch.setattr(command, "MAX_CELLS", 2)
+    column = "s/s~n"
+    cells = [*sealed(*VALUES, column=column), VALUES[0], *sealed("a", column=column, model="n")]
+    path = tmp_path / "rows.csv"
+    path.write_text("".join(f"{cell}\n" for cell in [column, *cells]))
+    with pytest.raises(BadInput, match=f"row 5, {column}: a cell cannot be decrypted") as caught:
+        laptop.reveal(path, columns=[column])
+    assert caught.value.where == str(path)
+    assert [one.name for one in tmp_path.iterdir()] == ["rows.csv"]
+
+
 def test_one_value_and_one_pseudonym_are_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

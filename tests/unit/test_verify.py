@@ -23,6 +23,7 @@ from modelcycle.registry import Entry, Write, keys
 from modelcycle.registry.audit import CHAINED
 from modelcycle.registry.chain import ADOPTED, digest, entry_hash, name_of_record
 from modelcycle.seal import read_seal, seal_key
+from modelcycle.spec.serving import Capture
 from modelcycle.store import put_json
 from tests.fakes import MemoryKeys
 from tests.kept_world import (
@@ -194,7 +195,7 @@ ANSWER = {"request_id": "q", "at": DECIDED.isoformat(), "decision": "refused"}
 def test_an_older_claim_is_no_fault_if_another_record_bears_it_out(world: World) -> None:
     version = as_json(world.item(keys.version(MODEL, 2)))
     hashes = " ".join(version[name]["sha256"] for name in ("onnx", "signature", "profile"))
-    capture = json.dumps(version["capture"], separators=(",", ":"))
+    capture = Capture.model_validate(version["capture"]).model_dump_json()  # as `register` writes it
     for content in (hashes, f"{hashes} {capture}"):
         claim = keys.content(MODEL, hashlib.sha256(content.encode()).hexdigest())
         if world.registry.table.get(*claim) is None:

@@ -39,14 +39,16 @@ def accept_feedback(
     Unknown : there is no such model
     BadRequest, TooLarge : see `outcomes_of`
     Transient : an id has to become a pseudonym, and the key service does not answer; nothing is kept then
+    Tampered : see `treat_fields`; nothing is kept then
     """
     rows = outcomes_of(request)
     if not registry.runs.has_model(model):
         raise Unknown(f"there is no model {model}", "", "check the name in the path")
     treated = treat_fields(model, rows, registry=registry, artifacts=artifacts, keys=keys)
-    # by what was sent: a repeated request is the same one, also after a version with other personal columns went live
-    name = outcomes_key(model, treated.tag(_lines(rows)), key, at)
-    data.put(name, _lines(treated.rows))
+    kept = _lines(treated.rows)
+    # by what was sent: a repeated request is the same one, also after a version with other pseudonyms went live
+    name = outcomes_key(model, treated.tag(_lines(rows), kept), key, at)
+    data.put(name, kept)
     return {"model": model, "outcomes": len(rows), "kept": name}
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from modelcycle.accept_feedback.outcomes_request import AT, ID, OUTCOME
-from modelcycle.faults import Tampered, Unknown
+from modelcycle.faults import Unknown
 from modelcycle.pseudonyms import Macs, pseudonym, pseudonym_key
 from modelcycle.registry import Registry, Route
 from modelcycle.spec.privacy import Treatment
@@ -32,9 +32,15 @@ class Treated(NamedTuple):
     rows: list[dict[str, Any]]
     key: bytes | None = None
 
-    def tag(self, body: bytes) -> bytes:
-        """Return a code of a request's bytes, from which nobody can try out values."""
-        return body if self.key is None else hmac.digest(self.key, body, "sha256")
+    def tag(self, sent: bytes, kept: bytes) -> bytes:
+        """Return a code of a request, from which nobody can try out values.
+
+        Parameters
+        ----------
+        sent : the bytes of its outcomes
+        kept : these without personal values: what was only left out stands in no name
+        """
+        return kept if self.key is None else hmac.digest(self.key, sent, "sha256")
 
 
 def treat_fields(
@@ -47,6 +53,7 @@ def treat_fields(
     Raises
     ------
     Transient : the key service does not answer
+    Tampered : what a version says is personal was changed; nobody knows what may be stored
     Fault : the stack has no key any more
     """
     if all(name in (ID, OUTCOME, AT) for row in rows for name in row):
@@ -86,7 +93,7 @@ def _personal_columns(
     """Return the personal columns of each version of the route: words for a missing value, None if they are dropped."""
     found = []
     for number in sorted({*route.weights, route.champion or 0, route.previous or 0, route.shadow or 0} - {0}):
-        with suppress(Unknown, Tampered):  # a version that is gone captures nothing
+        with suppress(Unknown):  # a version that is gone captures nothing
             signature = registry.versions.get(model, number).signature
             if signature.sha256 not in _known:
                 read = _Personal.model_validate_json(artifacts.read(signature))

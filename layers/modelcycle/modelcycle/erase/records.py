@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelcycle.column_types.decided import MAX_TEXT_CHARACTERS
@@ -13,6 +13,7 @@ from modelcycle.erase.work import Count, Found
 from modelcycle.model.bins import MAX_LABEL_CHARACTERS
 from modelcycle.model.fields import MAX_QUOTED_CHARACTERS
 from modelcycle.registry import Registry
+from modelcycle.registry.events import plain_line
 
 RECORDS = "records of the registry"  # the class of data, as people read it
 WHO = ("by", "author", "model")  # fields that name who decided, or what about
@@ -21,11 +22,16 @@ ADDRESS = re.compile(
     r"|\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?|\d{8}T\d{6,}-[0-9a-f]+",  # times, and runs by their id
     re.DOTALL,
 )
+SENTENCE = re.compile(r"[:,;] |['\"]")  # a text that begins with an address and goes on
 FREE = {
     "text", "texts", "value", "values", "level", "levels", "example", "examples", "label", "labels", "match",
     "why", "reason", "reasons", "note", "notes", "detail", "details", "what", "sentence", "sentences", "message",
+    "counts", "group", "groups", "warned", "ask",
 }  # fmt: skip
-"""Fields that hold cells or what people wrote: a short text there is no term of ours."""
+"""Fields that hold cells, sentences or what people wrote: a short text there is no term of ours."""
+
+BY_CELL = {"levels", "values", "counts", "groups", "examples", "labels", "texts"}
+"""Fields whose entries are named by cells: such a name is no term of ours either."""
 
 CUT_AT = (MAX_SHOWN_CHARACTERS, MAX_QUOTED_CHARACTERS, MAX_TEXT_CHARACTERS, MAX_LABEL_CHARACTERS)
 """Characters of a cell in a sentence; of a longer one, three dots stand for the rest."""
@@ -47,11 +53,12 @@ class Sentences:
     ({'note': "'(erased)' is new", 'kind': 'input drift', 'levels': ['(erased)'], 'by': 'Zwolle'}, True)
     >>> sentences.cleaned({"key": "raw/m/Zwolle.csv"})  # its name is told
     ({'key': 'raw/m/Zwolle.csv'}, False)
+    >>> sentences.cleaned({"notes": ["raw/m/a.csv: 'Zwolle' is new"], "levels": {"drift": 2}})
+    ({'notes': ["raw/m/a.csv: '(erased)' is new"], 'levels': {'(erased)': 2}}, True)
     """
 
     def __init__(self, traces: Traces) -> None:
-        cut = {f"{text[: limit - 3]}..." for text in traces.texts for limit in CUT_AT if len(text) > limit}
-        self.traces = Traces(traces.texts | cut)
+        self.traces = Traces(frozenset(form for text in traces.texts for form in _forms(text)))
 
     def cleaned(self, body: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """Return the body of a record without the texts, of the same shape, and whether it had any."""
@@ -62,23 +69,35 @@ class Sentences:
         if isinstance(value, Mapping):
             kept: dict[str, Any] = {}
             for name, inner in value.items():
-                kept[self._name(name, kept)] = self._without(inner, name)
+                kept[self._name(name, field, kept)] = self._without(inner, name)
             return kept
         if isinstance(value, list):
             return [self._without(inner, field) for inner in value]
         return self._text(value, field) if isinstance(value, str) and field not in WHO else value
 
-    def _name(self, name: str, taken: Mapping[str, Any]) -> str:
-        """Return the name of a field, such as a level with its count; two of them keep two names."""
-        cleaned, number = self._text(name, ""), 1
+    def _name(self, name: str, field: str, taken: Mapping[str, Any]) -> str:
+        """Return the name of an entry of a field, such as a level with its count; two of them keep two names."""
+        known = field if field in BY_CELL else ""
+        cleaned, number = self._text(name, known), 1
         while cleaned != name and cleaned in taken:
             number += 1
-            cleaned = f"{self._text(name, '')} ({number})"
+            cleaned = f"{self._text(name, known)} ({number})"
         return cleaned
 
     def _text(self, text: str, field: str) -> str:
-        is_ours = ADDRESS.fullmatch(text) or (TERM.fullmatch(text) and field not in FREE)
+        is_address = ADDRESS.fullmatch(text) and not (field in FREE and SENTENCE.search(text))
+        is_ours = is_address or (TERM.fullmatch(text) and field not in FREE)
         return text if is_ours else self.traces.in_text(text)
+
+
+def _forms(text: str) -> Iterator[str]:
+    """Yield a text as sentences may hold it: cut, on one line, escaped, and with other quotes.
+
+    >>> sorted(_forms("O'Brien \\"X\\""))
+    ['O\\'Brien "X"', "O'Brien 'X'", 'O\\\\\\'Brien "X"']
+    """
+    for one in (text, *(f"{text[: limit - 3]}..." for limit in CUT_AT if len(text) > limit)):
+        yield from {one, " ".join(one.split()), plain_line(one), repr(one)[1:-1]}
 
 
 def count_quotes(registry: Registry, model: str, traces: Traces, known: Found) -> None:

@@ -33,6 +33,7 @@ _MAX_IBAN_CHARACTERS = 42  # with spaces
 _PHONE = re.compile(r"(?<![\w+.,/-])(?:\+[1-9]|(?<!\d )00[1-9])[\d ()/-]{6,20}\d(?![\w]|[.,]\d)")
 _AMERICAN = re.compile(r"(?<![\w(])\(\d{3}\) ?\d{3}-\d{4}(?![\w-])")
 _SUM = re.compile(r"\+?[1-9]\d{0,2}(?: \d{3})+")  # thousands
+_BLANKS = re.compile(r"\s{3,}")
 _AFTER_WORD = re.compile(
     r"(?<![^\W_])(?:tel|telefon\w*|telephone|teléfono|téléphone|tél|phone|mobil|mobile|handy|cell|fax|whatsapp|rückruf"
     r"|call(?: me| us| back)?)\.?:?\s*(?:nr\.?|no\.?|number|nummer|(?:at|on|unter)\b)?:?\s*"
@@ -99,7 +100,7 @@ def _phones(text: str) -> Iterator[bool]:
         for match in pattern.finditer(text):
             if not _SUM.fullmatch(match[0]) and is_clear_phone(_with_plus(match[0])):
                 yield True
-    for match in _AFTER_WORD.finditer(text):
+    for match in _AFTER_WORD.finditer(_BLANKS.sub("  ", text)):  # of many blanks, the pattern would try each
         if is_written_as_phone(match[1]):
             yield True
 
@@ -117,10 +118,13 @@ def _cards(text: str) -> Iterator[bool]:
 def _accounts(text: str) -> Iterator[bool]:
     """Each account ends at the end of a group; words in capital letters may stand behind it."""
     for match in _IBAN.finditer(text):
+        text_of_account = match[0][: 2 * _MAX_IBAN_CHARACTERS]  # a text in capital letters may go on for pages
         ends = [
-            end for end in _ends_of_groups(match[0]) if len(re.sub(r"[ -]", "", match[0][:end])) <= _MAX_IBAN_CHARACTERS
+            end
+            for end in _ends_of_groups(text_of_account)
+            if len(re.sub(r"[ -]", "", text_of_account[:end])) <= _MAX_IBAN_CHARACTERS
         ]
-        fitting = [match[0][:end] for end in ends if is_iban_by_form(match[0][:end])]
+        fitting = [text_of_account[:end] for end in ends if is_iban_by_form(text_of_account[:end])]
         if fitting:
             yield any(map(is_iban, fitting))
 

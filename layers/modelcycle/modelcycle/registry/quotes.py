@@ -6,7 +6,8 @@ for the sake of a reason. Whoever asks is told how many of them quote the text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from modelcycle.registry import keys
@@ -15,7 +16,8 @@ from modelcycle.registry.chain import digest, name_of_record
 from modelcycle.registry.table import Record, Table, Write, retry_when_raced
 from modelcycle.registry.unit_of_work import UnitOfWork
 
-MAX_AT_ONCE = 20  # records of one transaction; with their texts they have to fit into 4 MB
+MAX_AT_ONCE = 20  # records of one transaction
+MAX_BYTES_AT_ONCE = 2 * 2**20  # of their bodies; a transaction has at most 4 MB (AWS page "TransactWriteItems")
 
 Cleaned = Callable[[dict[str, Any]], tuple[dict[str, Any], bool]]
 """Returns the body of a record without the texts, and whether it had any."""
@@ -64,8 +66,7 @@ class Quotes:
         Throttled : other decisions about the model were faster at each attempt
         """
         changing = self.find(model, cleaned).changing
-        for start in range(0, len(changing), MAX_AT_ONCE):
-            some = changing[start : start + MAX_AT_ONCE]
+        for some in _parts(changing):
             names = [name_of_record(record.key) for record, _ in some]
             unit = UnitOfWork(self.table, model)
             unit.put(
@@ -92,3 +93,18 @@ class Quotes:
         for pk in keys.partitions(model):
             if pk != erasures:
                 yield from self.table.query(pk)
+
+
+def _parts(changing: Sequence[tuple[Record, dict[str, Any]]]) -> Iterator[list[tuple[Record, dict[str, Any]]]]:
+    """Yield the records of each transaction."""
+    part: list[tuple[Record, dict[str, Any]]] = []
+    held = 0
+    for record, body in changing:
+        size = len(json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        if part and (len(part) == MAX_AT_ONCE or held + size > MAX_BYTES_AT_ONCE):
+            yield part
+            part, held = [], 0
+        part.append((record, body))
+        held += size
+    if part:
+        yield part
