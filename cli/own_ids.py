@@ -37,7 +37,9 @@ def restore_ids(
     folder = parts[0].parent / "own"
     folder.mkdir()
     with connect(folder, "ids of results") as engine:
-        table = read_file(engine, data, str(data), folder / "0.parquet", csv, whole)
+        source = folder / "source"
+        source.symlink_to(data.absolute())  # the reader deletes its source
+        table = read_file(engine, source, str(data), folder / "0.parquet", csv, whole)
         rows = number_rows(engine, table, str(data))
         own = ", ".join(f"{rows.column(name)} AS o{number}" for number, name in enumerate(ids))
         engine.execute(f"CREATE TABLE own AS SELECT number, {own} FROM numbered")

@@ -212,7 +212,7 @@ def test_curl(recipes: Recipes) -> None:
     printed = recipes.run("curl.md", ["bash", "-euo", "pipefail"], "with_curl.sh", "bash")
     recipes.assert_scores_in(printed)
     assert printed.count('"probabilities":') == 2 and '"inputs"' in printed
-    assert '{"model":"adult-income","outcomes":1}' in printed.replace(" ", "")
+    assert '{"model":"adult-income","outcomes":1,"kept":"feedback/adult-income/' in printed.replace(" ", "")
 
 
 def test_javascript(recipes: Recipes) -> None:

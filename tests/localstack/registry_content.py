@@ -267,7 +267,7 @@ def _hashes_of_the_trail(records: list[dict[str, Any]], names: _Names) -> dict[s
             assert body["evidence_hash"] == digest(body["evidence"] or {}), key
             found[body["hash"]] = f"<hash of {key}>"
             found[body["evidence_hash"]] = f"<hash of the evidence of {key}>"
-        if record["pk"].startswith("VERSION#") and record["sk"].startswith("VERSION#"):
+        if record["pk"].startswith("VERSION#") and record["sk"].startswith("VERSION#") and "signature" in body:
             found[evidence_of(Version.model_validate(body))] = f"<hash of what is approved with {key}>"
     return found
 

@@ -45,12 +45,12 @@ def rows(tmp_path: Path) -> Iterator[Rows]:
     """The rows of SENT, in the wrong order, as a join may leave them; the second window has those from 3 on."""
     with connect(tmp_path, "test") as engine:
         engine.execute(
-            "CREATE TABLE sent (row_id BIGINT, prediction_id VARCHAR, score DOUBLE, number DOUBLE,"
+            "CREATE TABLE sent (row_id BIGINT, prediction_id VARCHAR, prediction VARCHAR, score DOUBLE, number DOUBLE,"
             + ", ".join(f" text{n} VARCHAR, kind{n} UTINYINT" for n in range(3))
             + ")"
         )
         for row_id, number, *cells in SENT:
-            values = [row_id, f"id-{row_id}", None if row_id == 1 else row_id / 10, number]
+            values = [row_id, f"id-{row_id}", "yes" if row_id > 2 else None, None if row_id == 1 else row_id / 10, number]
             values += [part for cell in cells for part in cell]
             engine.execute(f"INSERT INTO sent VALUES ({', '.join('?' * len(values))})", values)
         yield Rows(engine, "(FROM sent)", [4, 2], ["true", "row_id >= 3"])
@@ -108,6 +108,7 @@ def test_the_chosen_rows_have_all_scores_and_their_own_values(rows: Rows) -> Non
     found = count_columns(rows, WATCHED, None, ["?"], chosen.row_ids)
     live = read_chosen(rows, chosen, WATCHED, found.chosen, ["score::FLOAT"], ["?"])
     assert live.scores.ravel().tolist() == pytest.approx([0.2, 0.3, 0.4])
+    assert live.answered.tolist() == [None, "yes", "yes"]
     texts = live.columns['quoted "text"']
     assert [texts.levels[code] if code >= 0 else None for code in texts.codes] == [None, "\u4e16", "it's"]  # type: ignore[union-attr]
     assert {window: len(order) for window, order in chosen.of_window.items()} == {0: 3, 1: 2}

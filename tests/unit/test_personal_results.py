@@ -103,6 +103,7 @@ def test_the_local_file_gives_its_ids_to_the_local_results(tmp_path: Path) -> No
         parts[-1].write_bytes(job.data.read(artifact))
     manifest = job.manifest(finished)
     restore_ids(parts, manifest["columns"], {ID: ID}, data, Csv(), [HOURS])
+    assert data.read_text() == text, "the file of the user stays"
     lines = job.lines(finished.model_copy(update={"files": [*_put(job, parts), finished.files[-1]]}))
     assert [line[ID] for line in lines] == [*PLAIN[:2], "", *PLAIN[2:]], "a broken line counts"
     others = [{name: cell for name, cell in line.items() if name != ID} for line in lines]

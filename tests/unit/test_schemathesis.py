@@ -15,7 +15,7 @@ import pytest
 
 from tests.api_gateway import served
 from tests.contract.functions import functions
-from tests.fakes import MemoryStore
+from tests.fakes import MemoryKeys, MemoryStore
 from tests.prediction_api import Api
 from tests.trained import MODEL
 
@@ -32,6 +32,7 @@ class AcceptedFeedback:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, api: Api) -> None:
         self.api, self.registry, self.data = api, api.registry, MemoryStore("data")
+        self.artifacts, self.keys = api.store, MemoryKeys()
         self.function = functions()["AcceptFeedback"]
         monkeypatch.setattr(self.function.module(), "aws", lambda: self)
 

@@ -114,7 +114,7 @@ def read_chosen(
             columns[column.name] = Texts(np.full(count, -1, np.int32), [])
         elif column.name not in columns:
             columns[column.name] = np.full(count, np.nan, np.float32)
-    answered = np.ma.filled(np.ma.asarray(found["answered"]).astype(object), None)
+    answered = np.array(np.ma.asarray(found["answered"]).tolist(), object)  # None where masked, as above
     return ChosenRows(columns, np.column_stack([found[name] for name in scored]), answered)
 
 
