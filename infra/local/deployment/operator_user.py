@@ -77,6 +77,11 @@ def permissions(stack: str, resources: Resources, region: str, account: str) -> 
         ("s3:GetObject s3:GetObjectVersion", [f"arn:aws:s3:::{name}/*" for name in buckets]),
         # who could write seals could hide that the audit trail was cut off
         ("s3:PutObject", [f"arn:aws:s3:::{name}/*" for name in buckets if "seals" not in name.lower()]),
+        # so that the bucket proves who has started a run
+        (
+            "s3:PutObjectTagging",
+            [f"arn:aws:s3:::{name}/{area}/*" for name in buckets for area in ("raw", "requests")],
+        ),
         ("kms:Verify", [f"arn:aws:kms:{scope}:key/{key}" for key in ids.get("AWS::KMS::Key", [])]),
         ("s3:DeleteObject", [f"arn:aws:s3:::{name}/raw/*" for name in buckets]),
         ("dynamodb:GetItem dynamodb:Query dynamodb:BatchGetItem", tables + [f"{arn}/index/*" for arn in tables]),
