@@ -85,7 +85,7 @@ def start(**fairness: Any) -> Lifecycle:
 def test_thresholds_by_group_are_chosen_judged_served_and_watched() -> None:
     life = start(mitigate="thresholds")
     engineered, selected, validated, report, request = run(life)
-    assert [proxy.column for proxy in engineered.proxies] == ["all features together", "hobby"]
+    assert [proxy.column for proxy in engineered.proxies] == ["the combination of all features", "hobby"]
     signature = Signature.model_validate_json(life.store.read(selected.signature))
     assert signature.groups is not None and signature.groups == selected.recipe.groups
     cutoff = {str(group.values[0]): group.threshold for group in signature.groups.groups}
