@@ -14,7 +14,8 @@ from cli.options import Options
 from cli.place import Place
 from modelcycle.faults import BadInput, BadRequest, Fault, NotAllowed
 from modelcycle.personal.encryption import PREFIX
-from modelcycle.reveal.reveal_request import MAX_CELLS, MAX_WHY_CHARACTERS
+from modelcycle.personal.named_person import names_a_value
+from modelcycle.reveal.reveal_request import MAX_CELLS, MAX_WHY_CHARACTERS, NAME_NOBODY, NAMED
 
 MAX_PART_CHARACTERS = 1_000_000  # of the cells of one request; its answer may have 6 MB
 RIGHT = "attach the policy `RevealPolicy` (docs/permissions.md)"
@@ -75,6 +76,8 @@ def _check(columns: Sequence[str], data: Path | None, value: str | None, pseudon
             f"--why has to have 1 to {MAX_WHY_CHARACTERS:,} characters", "the command line",
             "say why you need the values, without naming the person: the reason stays in the audit trail",
         )  # fmt: skip
+    if names_a_value(why, [one for one in (value, pseudonym_of) if one]):
+        raise BadInput(NAMED, "--why", NAME_NOBODY)
 
 
 def _ask(place: Place, model: str, body: dict[str, Any]) -> dict[str, Any]:

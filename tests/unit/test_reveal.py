@@ -116,6 +116,7 @@ def test_a_cell_of_another_column_model_or_key_is_named_by_its_place(cells: list
         ({"cells": {"ssn": ["enc_x"]}}, "/why"), ({"why": "  ", "values": ["a"]}, "/why"), ({"why": "w"}, ""),
         ({"why": "w", "cells": {"ssn": []}}, ""), ({"why": "w", "cells": {"ssn": [7]}}, "/cells/ssn/0"),
         ({"why": "w", "values": ["x"] * (MAX_CELLS + 1)}, ""), ({"why": "w", "values": ["a"], "by": "bob"}, "/by"),
+        ({"why": "sobre 53464097e.", "values": ["x", " 53464097E"]}, "/why"),
     ],
 )  # fmt: skip
 def test_a_wrong_request_is_named_and_nobody_else_can_be_named(body: dict[str, Any], pointer: str) -> None:
@@ -210,6 +211,7 @@ def test_one_value_and_one_pseudonym_are_shown(
         ({}, "--data, --value and --pseudonym-of"), ({"value": "x", "pseudonym_of": "y"}, "--data, --value"),
         ({"value": "x", "columns": []}, "--column is missing"), ({"value": "x", "why": " "}, "--why"),
         ({"value": "x", "columns": ["a", "b"]}, "one --column"),
+        ({"pseudonym_of": "53464097E", "columns": [], "why": "sobre 53464097e"}, "the reason holds a value"),
     ],
 )  # fmt: skip
 def test_what_is_asked_incompletely_is_said_before_anything_is_sent(
