@@ -10,9 +10,12 @@ from cli import console, signing
 from cli.left_out import say_of_a_decision
 from cli.options import Options
 from cli.screens.versions import decided_text
-from modelcycle.faults import BadInput
+from modelcycle.faults import BadInput, NotAllowed
 from modelcycle.messages import Decided
 from modelcycle.spec import MODEL_NAME
+
+ANOTHER = "another person has to approve it"
+BE_ANOTHER = "how to be another person on the local cloud says docs/policy.md, at the end of Approvals"
 
 Decision = Literal["approve", "reject", "rollback", "promote"]
 
@@ -38,11 +41,19 @@ def decide(decision: Decision, name: str, why: str, options: Options, asked_at: 
     body = {"decision": decision, "version": version, "why": why}
     if asked_at:
         body["asked_at"] = asked_at.isoformat()
-    answer = signing.call(place, "POST", f"/models/{model}/decisions", body)
+    try:
+        answer = signing.call(place, "POST", f"/models/{model}/decisions", body)
+    except NotAllowed as fault:
+        if place.name == "local" and ANOTHER in fault.remedy:
+            raise NotAllowed(fault.what, fault.where, f"{fault.remedy}: {BE_ANOTHER}") from fault
+        raise
     if options.as_json:
         console.print_json(answer)
     else:
-        console.show(decided_text(Decided.model_validate(answer)))
+        decided = Decided.model_validate(answer)
+        console.show(decided_text(decided))
+        if decided.waits and place.name == "local":
+            console.say(BE_ANOTHER)
     return console.DONE
 
 

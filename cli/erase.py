@@ -24,6 +24,7 @@ from cli.screens.erasures import found_text, none_text, receipt_text
 from modelcycle.faults import BadInput, Fault, NotAllowed, Unknown
 from modelcycle.messages import Wanted
 from modelcycle.messages.erasure import MAX_CONDITIONS, MAX_SUBJECTS, MAX_UNASKED_ROWS, erasure_prefix, request_key
+from modelcycle.personal.named_person import names_a_value
 
 TIMEOUT = 24 * 3600.0  # seconds, of an erasure
 CAPTURE_SECONDS = {"aws": 90}  # that Firehose may keep an answer (storage.yaml), with the time to write it
@@ -187,8 +188,7 @@ def _subjects(texts: Sequence[str], file: Path | None) -> list[dict[str, str]]:
 
 def _check_reason(why: str, subjects: Sequence[dict[str, str]]) -> None:
     """Raise BadInput if the reason names a person: the receipt keeps it for good."""
-    values = [re.escape(value.casefold()) for subject in subjects for value in subject.values()]
-    if values and re.search(rf"(?<!\w)(?:{'|'.join(values)})(?!\w)", why.casefold()):
+    if names_a_value(why, (value for subject in subjects for value in subject.values())):
         raise BadInput(
             "the reason holds a value of who is erased, and the receipt would keep it", "--why",
             "name a case number or the like instead",

@@ -328,16 +328,18 @@ def erase(
 @app.command()
 @on_place
 def reveal(
-    model: Model,
+    model: ModelOrVersion,
     column: Annotated[
         list[str] | None, typer.Option("--column", help="In which the encrypted cells are; may be given again.")
     ] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="A file with encrypted cells.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A file with encrypted cells; without it, the rows of the version.")
+    ] = None,
     value: Annotated[str | None, typer.Option("--value", help="One encrypted cell.")] = None,
     pseudonym_of: Annotated[
         str | None, typer.Option("--pseudonym-of", help="A value; what is shown is its pseudonym.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The rows of --data with values.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The rows with values.")] = None,
     why: Why = "",
     *,
     options: Options,

@@ -44,6 +44,16 @@ def read_key(path: Path) -> Key | None:
         return None
 
 
+def read_created_key(path: Path) -> Key | None:
+    """Return the key in a file with the answer of IAM's CreateAccessKey, or None if there is none."""
+    try:
+        content = json.loads(path.read_text())
+        made = content.get("AccessKey", content)
+        return Key(str(made["AccessKeyId"]), str(made["SecretAccessKey"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def write_key(path: Path, key: Key) -> None:
     """Write a key's file atomically, with mode 0600."""
     partial = path.with_suffix(".half")

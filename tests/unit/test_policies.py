@@ -10,6 +10,7 @@ from modelcycle.faults import BadPolicy
 from modelcycle.policy import Measured, Policy, Shelf, broken, check, check_evidence, parse_policy
 from modelcycle.policy.people import is_same_person, person_of
 from modelcycle.policy.permissions import Circumstances, refusal
+from modelcycle.policy.schema import Rule
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "name: credit\nversion: 1\nmodels: [credit-*]\n"
@@ -155,3 +156,10 @@ def test_cedar_decides_and_its_reason_is_told() -> None:
     assert allowed[ANN, "approve"] == "" and allowed[ANN, "promote"] == "not at night (policy credit)"
     assert allowed[BOB, "approve"] == "nobody has permitted ann to approve it (policy credit)".replace("ann", "bob")
     assert all(allowed[who, "approve"] for who in ('a"b\\', ""))
+
+
+def test_the_document_says_which_keys_a_rule_needs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
+    (sentence,) = [one for one in " ".join(text.split()).split(". ") if " are needed" in one and "`figure`" in one]
+    needed = {name for name, key in Rule.model_fields.items() if key.is_required()}
+    assert {name for name in Rule.model_fields if f"`{name}`" in sentence} == needed

@@ -6,12 +6,14 @@ import csv
 import json
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cli import encrypted_rows, signing
 from cli import reveal as command
-from cli import signing
+from cli.console import DONE_IN_PART
 from cli.options import Options
 from cli.screens.versions import _decisions
 from modelcycle.faults import BadInput, BadRequest, Fault, NotAllowed, Transient, Unknown
@@ -20,8 +22,11 @@ from modelcycle.pseudonyms import pseudonym, pseudonym_key
 from modelcycle.registry import Registry, Write, keys
 from modelcycle.reveal import reveal
 from modelcycle.reveal.reveal_request import MAX_CELLS, parse_reveal
+from modelcycle.store import put_json
 from tests.contract.functions import functions
-from tests.fakes import MemoryKeys, MemoryTable
+from tests.fakes import MemoryKeys, MemoryStore, MemoryTable
+from tests.unit.data_steps import Workspace
+from tests.unit.planted_people import csv_of, people
 
 ANN = "arn:aws:iam::123456789012:user/ann"
 KEYS = MemoryKeys()
@@ -116,6 +121,7 @@ def test_a_cell_of_another_column_model_or_key_is_named_by_its_place(cells: list
         ({"cells": {"ssn": ["enc_x"]}}, "/why"), ({"why": "  ", "values": ["a"]}, "/why"), ({"why": "w"}, ""),
         ({"why": "w", "cells": {"ssn": []}}, ""), ({"why": "w", "cells": {"ssn": [7]}}, "/cells/ssn/0"),
         ({"why": "w", "values": ["x"] * (MAX_CELLS + 1)}, ""), ({"why": "w", "values": ["a"], "by": "bob"}, "/by"),
+        ({"why": "sobre 53464097e.", "values": ["x", " 53464097E"]}, "/why"),
     ],
 )  # fmt: skip
 def test_a_wrong_request_is_named_and_nobody_else_can_be_named(body: dict[str, Any], pointer: str) -> None:
@@ -142,7 +148,8 @@ class Laptop:
     """What the command asks: a place whose API is the function."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.place, self.calls = Place(), 0
+        self.place, self.calls, self.artifacts = Place(), 0, MemoryStore()
+        self.registry = self.place.registry
         monkeypatch.setattr(signing, "call", self.call)
         self.options: Any = Options.__new__(Options)
         monkeypatch.setattr(Options, "open_place", lambda _: self)
@@ -157,8 +164,8 @@ class Laptop:
         return self.place.ask(body, request=f"r-{self.calls}")
 
     def reveal(self, data: Path | None = None, why: str = "w", **given: Any) -> int:
-        asked = {"columns": ["ssn"], "value": None, "pseudonym_of": None, "to": None} | given
-        return command.reveal("m", data=data, why=why, options=self.options, **asked)
+        asked = {"name": "m", "columns": ["ssn"], "value": None, "pseudonym_of": None, "to": None} | given
+        return command.reveal(data=data, why=why, options=self.options, **asked)
 
 
 def test_a_file_gets_its_values_beside_it_for_its_owner_alone(
@@ -176,22 +183,95 @@ def test_a_file_gets_its_values_beside_it_for_its_owner_alone(
     assert [row["id"] for row in rows] == [str(number) for number in range(len(cells))]
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert laptop.calls == 2 and len(laptop.place.entries()) == 2, "equal cells are asked once"
-    assert json.loads(capsys.readouterr().out) == {"model": "m", "cells": 4, "out": str(out)}
+    assert json.loads(capsys.readouterr().out) == {
+        "model": "m",
+        "cells": 4,
+        "out": str(out),
+        "rows_of": str(path),
+        "unread": [],
+    }
 
 
-def test_a_cell_of_another_stack_is_named_by_its_row_and_no_file_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_cells_that_cannot_be_decrypted_stay_are_told_by_their_rows_and_hold_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     laptop = Laptop(monkeypatch)
     monkeypatch.setattr(command, "MAX_CELLS", 2)
     column = "s/s~n"
-    cells = [*sealed(*VALUES, column=column), VALUES[0], *sealed("a", column=column, model="n")]
+    (foreign,) = sealed("a", column=column, model="n")
+    cells = [*sealed(*VALUES, column=column), VALUES[0], foreign, "enc_zukurz"]
     path = tmp_path / "rows.csv"
     path.write_text("".join(f"{cell}\n" for cell in [column, *cells]))
-    with pytest.raises(BadInput, match=f"row 5, {column}: a cell cannot be decrypted") as caught:
-        laptop.reveal(path, columns=[column])
-    assert caught.value.where == str(path)
-    assert [one.name for one in tmp_path.iterdir()] == ["rows.csv"]
+    assert laptop.reveal(path, columns=[column]) == DONE_IN_PART
+    rows = list(csv.reader((tmp_path / "rows.revealed.csv").read_text().splitlines()))
+    assert [row for (row,) in rows] == [column, *VALUES, VALUES[0], foreign, "enc_zukurz"]
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["row"], one["column"]) for one in told["unread"]] == [("row 5", column), ("row 6", column)]
+    assert "another column, model or stack" in told["unread"][0]["detail"] and "damaged" in told["unread"][1]["detail"]
+    assert sum(entry.evidence["cells"][column] for entry in laptop.place.entries()) == len(VALUES)
+
+
+def test_where_no_cell_can_be_decrypted_no_file_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop = Laptop(monkeypatch)
+    path = tmp_path / "rows.csv"
+    path.write_text("".join(f"{cell}\n" for cell in ["ssn", *sealed("a", "b", model="n")]))
+    with pytest.raises(BadInput, match="none of the encrypted cells can be shown") as caught:
+        laptop.reveal(path)
+    assert caught.value.where == str(path) and "of m and ssn" in caught.value.remedy
+    assert [one.name for one in tmp_path.iterdir()] == ["rows.csv"] and not laptop.place.entries()
+
+
+def test_what_is_wrong_with_one_value_is_said_for_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop = Laptop(monkeypatch)
+    made_of_people(laptop, monkeypatch)
+    (cell,) = sealed("a")
+    for value, column, words in ((cell, "correo", "another column"), (cell[:12], "ssn", "damaged")):
+        with pytest.raises(BadInput, match=words) as caught:
+            laptop.reveal(value=value, columns=[column])
+        assert caught.value.where == "--value" and "encrypted: customer, Full Name" in caught.value.remedy
+        assert "/cells" not in str(caught.value) and "{" not in str(caught.value)
+
+
+def made_of_people(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """Give the model a live version that was made of people; return their rows."""
+    workspace, rows = Workspace(keys=KEYS), people(60)
+    workspace.data.upload("raw/m/a.csv", csv_of(rows))
+    run = workspace.run(target="left", privacy={"columns": {"customer": "encrypt", "Full Name": "encrypt"}})
+    steps = {"steps": {"collect": workspace.collect(run).model_dump(mode="json")}}
+    version = SimpleNamespace(model="m", version=3, lineage=put_json(workspace.artifacts, "lineage.json", steps))
+    laptop.artifacts = workspace.artifacts
+    monkeypatch.setattr(encrypted_rows, "named_or_live", lambda place, name: version)
+    return rows
+
+
+def test_the_rows_of_a_version_are_shown_without_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laptop = Laptop(monkeypatch)
+    rows = made_of_people(laptop, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert laptop.reveal(columns=["Full Name", "customer", "customer"]) == 0
+    found = list(csv.DictReader((tmp_path / "m.revealed.csv").read_text().splitlines()))
+    assert [row["Full Name"] for row in found] == [row["Full Name"] for row in rows]
+    assert [row["customer"] for row in found] == [row["customer"] for row in rows]
+    assert {row["file"] for row in found} == {"raw/m/a.csv"}
+    assert [int(row["row"]) for row in found] == list(range(1, 61)), "as everywhere: the first row is 1"
+    assert list(found[0]) == ["file", "row", "Full Name", "customer"]
+    assert json.loads(capsys.readouterr().out)["rows_of"] == "m:3"
+    for column, words in (("correo", "have no column correo"), ("age", "age is not encrypted")):
+        with pytest.raises(BadInput, match=words) as caught:
+            laptop.reveal(columns=[column])
+        assert caught.value.where == "m:3" and "customer" in caught.value.remedy
+
+
+def test_rows_that_retention_has_deleted_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop = Laptop(monkeypatch)
+    made_of_people(laptop, monkeypatch)
+    for key in [key for key in laptop.artifacts.objects if "/rows-" in key]:
+        del laptop.artifacts.objects[key]
+    with pytest.raises(Unknown, match="the rows of m:3 are gone"):
+        laptop.reveal(columns=["customer"])
+    assert not laptop.place.entries()
 
 
 def test_one_value_and_one_pseudonym_are_shown(
@@ -207,9 +287,13 @@ def test_one_value_and_one_pseudonym_are_shown(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({}, "--data, --value and --pseudonym-of"), ({"value": "x", "pseudonym_of": "y"}, "--data, --value"),
+        ({"columns": []}, "--column is missing"), ({"value": "x", "pseudonym_of": "y"}, "--data, --value"),
         ({"value": "x", "columns": []}, "--column is missing"), ({"value": "x", "why": " "}, "--why"),
         ({"value": "x", "columns": ["a", "b"]}, "one --column"),
+        ({"pseudonym_of": "y"}, "--column does not go with --pseudonym-of"), ({"value": "x"}, "not encrypted"),
+        ({"name": "m:3", "pseudonym_of": "y", "columns": []}, "a version goes only with its own rows"),
+        ({"value": "enc_x", "to": Path("x")}, "--out goes only with rows"),
+        ({"pseudonym_of": "53464097E", "columns": [], "why": "sobre 53464097e"}, "the reason holds a value"),
     ],
 )  # fmt: skip
 def test_what_is_asked_incompletely_is_said_before_anything_is_sent(

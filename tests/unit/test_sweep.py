@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from modelcycle.erasing_store import ObjectVersion
+from modelcycle.faults import BadPipeline
 from modelcycle.messages import Run, SweepRequest, Swept, Trigger
 from modelcycle.registry import Entry, Registry, Write, keys
 from modelcycle.registry.landings import Landing
@@ -130,6 +131,23 @@ def test_without_a_retention_or_with_a_faulty_file_nothing_is_deleted() -> None:
     world.data.upload("pipelines/m.yaml", b"name: m\ntarget: y\nretention: {raw: soon}\n")
     assert world.sweep().left == ["m"]
     assert world.data.keys == {"raw/m/old.csv"}
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        ("soon", "an age is expected, such as 30 days or 1 week"), ("20 minutes", "between 1 and 36,500 days"),
+        ("23 hours", "between 1 and 36,500 days"), ("36 hours", ""), ("1 week", ""),
+    ],
+)  # fmt: skip
+def test_ages_are_days_or_weeks_and_an_error_proposes_none_that_is_refused(age: str, words: str) -> None:
+    text = f"name: m\ntarget: y\nretention: {{raw: {age}}}\n"
+    if not words:
+        assert parse(text).retention.raw == age
+        return
+    with pytest.raises(BadPipeline) as caught:
+        parse(text)
+    assert words in str(caught.value.errors) and "36 hours" not in str(caught.value.errors)
 
 
 def test_entries_of_an_earlier_release_that_ran_again_are_taken_into_the_chain_of_any_model() -> None:

@@ -16,6 +16,7 @@ from modelcycle.pseudonyms import Macs
 
 PREFIX = "enc_"
 FUNCTION = "encrypted_text"
+TAG_BYTES = 16  # of AES-SIV, before the ciphertext
 
 
 def encryption_key(keys: Macs, model: str) -> bytes:
@@ -53,7 +54,7 @@ def decrypt(key: bytes, text: str, column: str) -> str:
 
     Raises
     ------
-    NotAllowed : it was encrypted by another key, for another column, or was changed since
+    NotAllowed : it was encrypted by another key, for another column, or was changed since; or it is damaged
     """
     from cryptography.exceptions import InvalidTag
 
@@ -61,12 +62,17 @@ def decrypt(key: bytes, text: str, column: str) -> str:
         return text
     packed = text.removeprefix(PREFIX)
     try:
-        sealed = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
+        sealed = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
+    except ValueError:  # characters that are none of Base64's, or too few
+        sealed = b""
+    if len(sealed) <= TAG_BYTES:
+        raise NotAllowed("the cell is damaged: it lacks characters, or has others", column, "copy the whole cell")
+    try:
         return str(_cipher(key).decrypt(sealed, [column.encode()]), "utf-8", "surrogatepass")
-    except (InvalidTag, ValueError):
+    except InvalidTag:
         raise NotAllowed(
-            "a cell cannot be decrypted: it was encrypted by another key, or changed", column,
-            "is it of this stack and this model?",
+            "the cell cannot be decrypted: it is of another column, model or stack, or was changed", column,
+            "is it of this stack, this model and this column?",
         ) from None  # fmt: skip
 
 

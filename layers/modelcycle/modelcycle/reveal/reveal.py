@@ -59,5 +59,5 @@ def _decrypted(request: RevealRequest, key: bytes) -> dict[str, list[str]]:
             except NotAllowed as fault:
                 wrong.append((json_pointer("cells", column, number), fault.what))
     if wrong:
-        raise BadRequest.at(wrong[:20], REMEDY)
+        raise BadRequest.at(wrong, REMEDY)
     return values

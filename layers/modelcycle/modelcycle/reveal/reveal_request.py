@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from modelcycle.faults import BadRequest
 from modelcycle.json_pointer import json_pointer
+from modelcycle.personal.named_person import names_a_value
 from modelcycle.problems import body_text
 from modelcycle.spec.section import ColumnName
 
@@ -17,6 +18,8 @@ MAX_CELLS = 5_000  # of a request
 MAX_CELL_CHARACTERS = 10_000
 MAX_WHY_CHARACTERS = 1_000
 REMEDY = 'send {"why": "...", "cells": {"ssn": ["enc_..."]}}, or {"why": "...", "values": ["..."]} for pseudonyms'
+NAMED = "the reason holds a value that is asked for, and the audit trail would keep it"
+NAME_NOBODY = "name a case number or the like instead"
 
 Cell = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CELL_CHARACTERS)]
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_WHY_CHARACTERS)]
@@ -73,4 +76,6 @@ def parse_reveal(text: str | None, model: str, by: str, request: str) -> RevealR
     count = sum(map(len, asked.cells.values())) + len(asked.values)
     if not 0 < count <= MAX_CELLS:
         raise BadRequest.at([("", f"1 to {MAX_CELLS:,} cells and values are expected, not {count:,}")], REMEDY)
+    if names_a_value(asked.why, asked.values):
+        raise BadRequest.at([("/why", NAMED)], NAME_NOBODY)
     return asked

@@ -15,7 +15,11 @@ MAX_DAYS = 36_500
 
 
 def _days(age: str) -> str:
-    if not SECONDS["day"] <= seconds_of(age) <= MAX_DAYS * SECONDS["day"]:
+    try:
+        seconds = seconds_of(age)
+    except ValueError:
+        raise ValueError("an age is expected, such as 30 days or 1 week") from None
+    if not SECONDS["day"] <= seconds <= MAX_DAYS * SECONDS["day"]:
         raise ValueError(f"between 1 and {MAX_DAYS:,} days are possible, such as 400 days; it is looked at once a day")
     return age
 
