@@ -87,7 +87,14 @@ def test_nothing_that_a_stack_keeps_by_itself_holds_a_personal_value(
     assert revealer.run(*asked_for) == 0
     assert json.loads(capsys.readouterr().out)["value"] in {row["customer"] for row in rows}
     check_calls(revealer, "reveal")
-    (entry,) = [entry for entry in model.registry.audit.all(MODEL) if entry.decision == "reveal"]
+    shown = tmp_path / "customers.csv"
+    assert revealer.run("reveal", MODEL, "--column", "customer", "--out", str(shown), "--why", "complaint 78") == 0
+    capsys.readouterr()
+    assert {line["customer"] for line in csv.DictReader(shown.read_text().splitlines())} == {
+        row["customer"] for row in rows
+    }
+    second, entry = [entry for entry in model.registry.audit.all(MODEL) if entry.decision == "reveal"]
+    assert second.evidence == {"cells": {"customer": len(rows)}}
     assert (entry.by.rpartition("/")[2], entry.why, entry.evidence) == (
         "revealer", "complaint 77", {"cells": {"customer": 1}},
     )  # fmt: skip
