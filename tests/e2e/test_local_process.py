@@ -176,6 +176,7 @@ def test_a_cloud_that_is_killed_during_a_deployment_starts_again(
     sample: CloudSite, tmp_path: Path, seconds: float
 ) -> None:
     site = CloudSite(tmp_path / "home", free_port(), sample.template)
+    sample.up()  # which installs the layers
     shutil.copytree(sample.home / "layers", site.home / "layers", symlinks=True)
     emulator = process.start(site.home, site.port, local.emulator_code())
     killer = threading.Timer(seconds, os.kill, (emulator.pid, signal.SIGKILL))
