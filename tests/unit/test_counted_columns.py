@@ -50,7 +50,13 @@ def rows(tmp_path: Path) -> Iterator[Rows]:
             + ")"
         )
         for row_id, number, *cells in SENT:
-            values = [row_id, f"id-{row_id}", "yes" if row_id > 2 else None, None if row_id == 1 else row_id / 10, number]
+            values = [
+                row_id,
+                f"id-{row_id}",
+                "yes" if row_id > 2 else None,
+                None if row_id == 1 else row_id / 10,
+                number,
+            ]
             values += [part for cell in cells for part in cell]
             engine.execute(f"INSERT INTO sent VALUES ({', '.join('?' * len(values))})", values)
         yield Rows(engine, "(FROM sent)", [4, 2], ["true", "row_id >= 3"])

@@ -130,7 +130,9 @@ def _proxies(plan: FeaturePlan, schema: TableSchema, train: Columns, pipeline: P
     rows = train.take(np.linspace(0, train.rows - 1, min(MAX_PROXY_ROWS, train.rows)).astype(np.int64))
     names = [planned.column for planned in plan.columns if planned.inputs]
     told = [LeftOut(column=name, why=why) for name, why in sentences(find_proxies(names, rows, sensitive)).items()]
-    of_all = [LeftOut(column="the combination of all features", why=proxy.why) for proxy in together(names, rows, sensitive)]
+    of_all = [
+        LeftOut(column="the combination of all features", why=proxy.why) for proxy in together(names, rows, sensitive)
+    ]
     more = len(told) - MAX_NAMED
     return [
         *of_all,
