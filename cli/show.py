@@ -14,6 +14,7 @@ from cli.decided_by import add_decide
 from cli.execution import Execution
 from cli.feature_catalogue import feature_catalogue
 from cli.history import show_at
+from cli.later_decision import first_decision
 from cli.options import Options
 from cli.outcome import Outcome, outcome_of
 from cli.place import Place
@@ -248,13 +249,7 @@ def _decision(place: Place, record: RunRecord, outcome: Outcome) -> Entry | None
     """Return the first decision about a version that waited for approval at the end of the run; None if it waits."""
     if outcome.status != "awaiting_approval" or outcome.version is None:
         return None
-    subject = f"version {outcome.version}"
-    entries = [
-        entry
-        for entry in place.registry.audit.decisions(outcome.model)  # newest first
-        if entry.subject == subject and entry.decision in ("approve", "reject") and entry.at >= record.run.started_at
-    ]
-    return entries[-1] if entries else None
+    return first_decision(place.registry.audit.all(outcome.model), record)
 
 
 def _report(place: Place, record: RunRecord, outcome: Outcome) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
 
 def decided_later_text(outcome: Outcome, decision: Entry) -> str:
     """Return what became of a version that the run left to a person."""
-    decided = {"approve": "approved", "reject": "rejected"}[decision.decision]
+    decided = {"approve": "approved", "reject": "rejected", "expired": "refused"}[decision.decision]
     rows = [*_why(outcome.reason), (decided, f"by {person(decision.by)}, {minute(decision.at)}")]
     rows += [("because", decision.why), ("live now", f"version {traffic(outcome.route.weights)}")]
     head = f"{outcome.model}:{outcome.version} waited for approval, and was {decided} later."

@@ -18,12 +18,19 @@ from modelcycle.registry import RunRecord
 MAX_SHOWN_RUNS = 20  # --json prints all
 
 
-def runs_text(records: Sequence[RunRecord], now: datetime | None = None) -> str:
-    """Return the list of a model's runs."""
+def runs_text(records: Sequence[RunRecord], now: datetime | None = None, later: Mapping[str, str] | None = None) -> str:
+    """Return the list of a model's runs.
+
+    Parameters
+    ----------
+    later : what was decided since about the versions that runs left to a person, by the id of the run
+    """
+    decided = later or {}
     rows = [
         [
             record.run.run_id, ago(record.run.started_at, now), words(record.run.trigger.kind),
-            words(str(record.state)), str(record.version) if record.version is not None else "",
+            decided.get(record.run.run_id, words(str(record.state))),
+            str(record.version) if record.version is not None else "",
             seconds((record.ended_at - record.run.started_at).total_seconds()) if record.ended_at else "",
             clip(Fault.parse(record.reason)[0], 80),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from cli import start
 from cli.console import runnable
 from cli.main import main
 from cli.place import Place, PlaceName
-from modelcycle.registry import Route, Write
-from tests.memory_place import ARN, COLLECTED, Cloud
+from modelcycle.registry import Entry, Route, Write
+from tests.memory_place import ARN, AT, COLLECTED, Cloud
 
 
 @pytest.fixture
@@ -192,6 +193,30 @@ def test_runs_follow_and_show_give_the_same_run(cloud: Cloud, capsys: pytest.Cap
     assert main(["runs", "m"]) == 0
     assert "refused" in capsys.readouterr().out
     assert main(["runs", "m", "--follow", "r2"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("decision", "told"), [("approve", "approved"), ("reject", "rejected"), ("expired", "approval expired")]
+)
+def test_what_was_decided_after_a_run_is_in_the_lists(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], decision: str, told: str
+) -> None:
+    cloud.ended("awaiting_approval", "no earlier version", version=1)
+    cloud.passed(("Collect", {"collect": COLLECTED}))
+
+    def listed() -> bool:
+        assert main(["runs", "m"]) == 0 and main(["models"]) == 0
+        lists = capsys.readouterr().out
+        assert lists.count(told) in (0, 2) and lists.count("awaiting approval") == 2 - lists.count(told)
+        return told in lists
+
+    before = Entry(subject="version 1", decision=decision, by="ann", at=AT - timedelta(hours=1))
+    cloud.place.registry.audit.add("m", "0001", before)
+    assert not listed(), "of an earlier request"
+    cloud.place.registry.audit.add("m", "0002", Entry(subject="version 1", decision=decision, by="ann"))
+    assert listed()
+    assert main(["show", "m", "--run", "r1"]) == 0
+    assert "waited for approval, and was" in capsys.readouterr().out
 
 
 BAD_LINES = [
