@@ -115,14 +115,12 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
         })  # fmt: skip
     else:
         screen = versions_text(model, route, versions, moves, decisions, changes)
-        approved = [
-            number for number, standing in standings.items() if standing.state == "staged" and standing.approved
-        ]
+        staged = [number for number, standing in standings.items() if standing.state == "staged"]
         console.show(
             "\n".join(
                 [
                     screen,
-                    *held_text(approved, registry.audit.all(model) if approved else []),
+                    *held_text(staged, registry.audit.all(model) if staged else []),
                     *rollout_text(model, route, move, judgement),
                     *decisions_text(retraining),
                     *stale_text(model, stale),

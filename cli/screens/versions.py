@@ -145,21 +145,19 @@ def decided_text(decided: Decided) -> str:
     return "\n".join([f"{name} {effect}{rollout if starts_rollout else ''}.", *labelled(rows, 14)])
 
 
-def held_text(approved: Sequence[int], entries: Sequence[Entry], now: datetime | None = None) -> list[str]:
-    """Return why approved versions have no traffic: the freeze that their rollout met when it looked last.
+def held_text(staged: Sequence[int], entries: Sequence[Entry], now: datetime | None = None) -> list[str]:
+    """Return why versions have no traffic yet: the freeze that their rollout met when it looked last.
 
     Parameters
     ----------
-    approved : versions without traffic
+    staged : versions without traffic
     entries : of the audit trail, newest first
     """
     lines = []
-    for number in approved:
+    for number in staged:
         last = next((entry for entry in entries if entry.subject == f"version {number}"), None)
         if last is not None and last.decision == "frozen":
-            lines.append(
-                f"version {number} is approved; its rollout waited {ago(last.at, now)} for a freeze: {last.why}"
-            )
+            lines.append(f"the rollout of version {number} waited {ago(last.at, now)} for a freeze: {last.why}")
     return ["", *lines] if lines else []
 
 

@@ -55,7 +55,7 @@ def test_show_says_that_an_approved_version_waits_for_a_freeze() -> None:
 
     entries = [entry(2, "frozen", "sales: none until then"), entry(1, "withdraw", "a"), entry(1, "frozen", "old")]
     assert held_text([1, 2], entries, NOW) == [
-        "", "version 2 is approved; its rollout waited 5 min ago for a freeze: sales: none until then",
+        "", "the rollout of version 2 waited 5 min ago for a freeze: sales: none until then",
     ]  # fmt: skip
     assert held_text([], entries, NOW) == [] and held_text([3], entries, NOW) == []
 
