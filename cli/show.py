@@ -150,7 +150,9 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
             | {"erased": learned[number].model_dump(mode="json") if number in learned else None}
         )
     else:
-        screen = version_text(version, standing, registry.routes.get(model), plan, decisions, lineage)
+        screen = version_text(
+            version, standing, registry.routes.get(model), plan, decisions, lineage, erased=number in learned
+        )
         erased = {number: learned[number]} if number in learned else {}
         console.show("\n".join([screen, *judgements_text(judgements), *learned_text(model, erased)]))
         if staging:

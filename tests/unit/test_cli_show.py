@@ -242,6 +242,18 @@ def test_a_version_says_what_it_learned_from_what_judged_it_and_its_chain() -> N
     assert "learned from" not in old and "judged" not in old and "chain" not in old
 
 
+def test_a_version_that_cannot_be_made_again_offers_no_command_for_it() -> None:
+    standing, route = Standing(state="live", at=AT, by="run r1"), Route(weights={1: 100})
+    plain = version_text(version(1), standing, route, None, [], {})
+    assert "make it again  modelcycle reproduce m:1" in plain
+    keyed = {"data": {"objects": {"personal": {"dni": {"treatment": "encrypt"}}}}}
+    for screen in (
+        version_text(version(1), standing, route, None, [], keyed),
+        version_text(version(1), standing, route, None, [], {}, erased=True),
+    ):
+        assert "make it again  not possible: " in screen and "modelcycle reproduce" not in screen
+
+
 def test_a_version_says_which_requests_are_captured_and_what_of_them() -> None:
     standing, route = Standing(state="live", at=AT, by="run r1"), Route(weights={1: 100})
     made = version(1)
