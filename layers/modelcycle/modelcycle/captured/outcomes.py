@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -252,15 +253,22 @@ def class_of(text: str, classes: Sequence[str]) -> str | None:
     ('yes', '1', 'true')
     >>> class_of("1,0", ["0", "1"]), class_of("maybe", ["no", "yes"]) is None
     ('1', True)
+    >>> class_of("Sí", ["no", "si"]), class_of("ANO", ["año", "mes"]), class_of("Ano", ["año", "ano"])
+    ('si', 'año', 'ano')
     """
     if text in classes:
         return text
-    for same in (str.casefold, _as_number):
+    for same in (str.casefold, _without_accents, _as_number):
         wanted = same(text)
         matching = [name for name in classes if wanted is not None and same(name) == wanted]
         if len(matching) == 1:
             return matching[0]
     return None
+
+
+def _without_accents(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _as_number(text: str) -> float | None:
