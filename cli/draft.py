@@ -220,5 +220,6 @@ def _description(column: ColumnSummary, target: str) -> str:
         return f"{kind}: {missing}{column.distinct} distinct{note}"
     role = ", the target" if column.name == target else ""
     frequent = sorted(column.levels, key=lambda level: -column.levels[level])[:MAX_EXAMPLES]
-    examples = ", ".join(comment(level, MAX_EXAMPLE_CHARACTERS) for level in frequent)
+    # texts that begin alike look alike once they are cut
+    examples = ", ".join(dict.fromkeys(comment(level, MAX_EXAMPLE_CHARACTERS) for level in frequent))
     return f"{kind}{role}: {missing}{column.distinct} distinct, such as {examples}{note}"

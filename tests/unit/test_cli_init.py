@@ -250,3 +250,13 @@ def test_a_target_that_is_another_in_every_row_is_told(tmp_path: Path, capsys: p
     for target, told in (("n", True), ("price", False), ("y", False)):
         assert main(["init", "--data", str(data), "--target", target, "--out", str(tmp_path / f"{target}.yaml")]) == 0
         assert ("nothing can be learned from it" in capsys.readouterr().err) == told
+
+
+def test_texts_that_begin_alike_are_named_once_and_distinct_values_are_counted(tmp_path: Path) -> None:
+    data, file = tmp_path / "d.csv", tmp_path / "d.yaml"
+    said = "El asegurado comunica que ocurrió"
+    data.write_text("text,n,y\n" + "".join(f"{said} {n % 9},{n + 10_000},{n % 2}\n" for n in range(2_500)))
+    assert main(["init", "--data", str(data), "--out", str(file)]) == 0
+    lines = file.read_text().splitlines()
+    assert any(line.startswith("#   text") and line.count("El asegurado") == 1 for line in lines)
+    assert any("2,500 distinct" in line and "about" not in line for line in lines)

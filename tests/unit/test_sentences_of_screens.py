@@ -119,3 +119,12 @@ def test_an_explained_number_is_written_as_people_read_it() -> None:
     }  # fmt: skip
     screen = explained_text(told)
     assert "answer      119,113   at 2026-11-29 20:49:53 UTC" in screen and "the answer becomes 153,020, if" in screen
+
+
+def test_a_limit_from_above_is_allowed_and_not_required() -> None:
+    for limit, told in (
+        ("at_most: 150", "at most 150 is allowed"), ("at_least: 2", "at least 2 is required"),
+        ("equals: 1", "1 is required"),
+    ):  # fmt: skip
+        rules = f"rules: [{{name: a, figure: data.rows, {limit}, remedy: b}}]"
+        assert parse_policy(f"{{name: ab, version: 1, models: [m], {rules}}}").rules[0].limit == told
