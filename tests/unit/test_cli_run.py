@@ -231,7 +231,10 @@ def test_every_absent_column_is_told_before_the_upload(
     assert "id_columns names 'idd', which is not a column; sensitive_columns names 'sex'" in told
     assert "t9.yaml: id_columns: idd, sensitive_columns: sex" in told
     assert "for 'idd', did you mean 'id'?" in told and not cloud.s3.objects
-    joined = "name: m\ntarget: y\nsensitive_columns: [sex]\njoin: [{name: people, source: {type: s3, prefix: people/}, on: [id]}]\n"
+    joined = (
+        "name: m\ntarget: y\nsensitive_columns: [sex]\n"
+        "join: [{name: people, source: {type: s3, prefix: people/}, on: [id]}]\n"
+    )
     start.check_upload(data, parse(joined), pipeline)  # another table may have them
 
 
