@@ -167,7 +167,7 @@ def contract(place: Place, model: str) -> Contract:
     if route.champion is None:
         if model not in place.registry.runs.models():
             raise Unknown(f"there is no model {model}", place.title, "`modelcycle models` lists the models")
-        raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
+        raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle show {model}` says why")
     version = place.registry.versions.get(model, route.champion)
     artifacts = place.artifacts
     pipeline = parse(artifacts.read(version.pipeline), version.pipeline.uri)

@@ -20,6 +20,7 @@ from modelcycle.sql_literal import literal
 
 MAX_COUNTED_VALUES = 1_000  # distinct values of a column that are counted
 APPROXIMATION = 1.2  # approx_count_distinct may be so much too low
+MAX_EXACT_ROWS = 200_000  # of a file whose distinct values are all counted exactly: more would take too much memory
 EXAMPLE_ROWS = 300  # from which the examples of a column with more distinct values are taken
 
 Kind = Literal["number", "date", "true or false", "text", "empty"]
@@ -37,7 +38,8 @@ class ColumnSummary:
     rows, missing : number of rows, and of those without a value that can be read
     is_integer : whether all values are whole numbers
     levels : rows by distinct text, the most frequent first; if there are more than MAX_COUNTED_VALUES, some of them
-    distinct_count : number of distinct texts; an estimate, if there are more than MAX_COUNTED_VALUES
+    distinct_count : number of distinct texts; if `estimated`, about
+    estimated : there are more than MAX_COUNTED_VALUES, in more than MAX_EXACT_ROWS rows
     words : rows by text that means a missing value
     format : how dates or numbers are written, "" if as usual
     other_format : how the dates could be read as well, with day and month swapped; "" if they cannot
@@ -51,6 +53,7 @@ class ColumnSummary:
     is_integer: bool = False
     levels: dict[str, int] = field(default_factory=dict)
     distinct_count: int = 0
+    estimated: bool = False
     words: dict[str, int] = field(default_factory=dict)
     format: str = ""
     other_format: str = ""
@@ -64,8 +67,10 @@ class ColumnSummary:
     @property
     def distinct(self) -> str:
         """The number of distinct values, for people."""
-        estimated = min(self.distinct_count, self.rows - self.missing)
-        return f"about {estimated:,}" if self.has_more_levels else f"{len(self.levels):,}"
+        if not self.has_more_levels:
+            return f"{len(self.levels):,}"
+        number = min(self.distinct_count, self.rows - self.missing)
+        return f"about {number:,}" if self.estimated else f"{number:,}"
 
     @property
     def missing_share(self) -> float:
@@ -129,9 +134,9 @@ def _notes(file: DataFile) -> list[str]:
 
 def _count_texts(engine: Any, batch: Sequence[int], columns: list[ColumnSummary]) -> None:
     """Count the distinct texts of columns; find the most frequent ones, or some."""
-    estimates = engine.execute(
-        f"SELECT {', '.join(f'approx_count_distinct(c{number})' for number in batch)} FROM clean_rows"
-    ).fetchone()
+    exact = columns[batch[0]].rows <= MAX_EXACT_ROWS
+    counted = "count(DISTINCT c{})" if exact else "approx_count_distinct(c{})"
+    estimates = engine.execute(f"SELECT {', '.join(map(counted.format, batch))} FROM clean_rows").fetchone()
     few = [number for number, estimate in zip(batch, estimates, strict=True) if estimate <= MAX_COUNTED_VALUES]
     many = [number for number in batch if number not in few]
     if few:
@@ -146,7 +151,9 @@ def _count_texts(engine: Any, batch: Sequence[int], columns: list[ColumnSummary]
         for position, number in enumerate(many):
             texts = [row[position] for row in sample if row[position] is not None]
             columns[number].levels = dict.fromkeys(texts, 1)
-            columns[number].distinct_count = max(estimates[batch.index(number)], len(columns[number].levels) + 1)
+            found = estimates[batch.index(number)]
+            columns[number].estimated = not exact
+            columns[number].distinct_count = found if exact else max(found, len(columns[number].levels) + 1)
 
 
 def _count_values(

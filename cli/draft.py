@@ -137,15 +137,21 @@ def _personal_suggestion(summary: DataSummary, target: str) -> list[str]:
     found = personal_columns(summary, target)
     if not found:
         return []
-    columns = ", ".join(
-        f"{flow_scalar(name)}: {'keep' if kind in KEPT_KINDS else 'drop'}" for name, kind in found.items()
-    )
+    used = {name: key for key, names, _ in suggestions(summary, target) for name in names}
+    columns = ", ".join(f"{flow_scalar(name)}: {_treatment(kind, used.get(name))}" for name, kind in found.items())
     kinds = "; ".join(f"{comment(name, MAX_COLUMN_NAME_CHARACTERS)}: {kind}" for name, kind in found.items())
     return [
         f"# personal data, which a run does not store unless you say otherwise ({comment(kinds)}):",
         f"# privacy: {{columns: {{{columns}}}}}  # drop, mask, pseudonymise, encrypt or keep",
         "",
     ]
+
+
+def _treatment(kind: str, key: str | None) -> str:
+    """Return what to propose for a personal column: what the key that is proposed for it too can work with."""
+    if key in ("id_columns", "group_by"):
+        return "pseudonymise"
+    return "keep" if kind.startswith(KEPT_KINDS) or key is not None else "drop"
 
 
 def _source(csv: Csv) -> list[str]:
@@ -214,5 +220,6 @@ def _description(column: ColumnSummary, target: str) -> str:
         return f"{kind}: {missing}{column.distinct} distinct{note}"
     role = ", the target" if column.name == target else ""
     frequent = sorted(column.levels, key=lambda level: -column.levels[level])[:MAX_EXAMPLES]
-    examples = ", ".join(comment(level, MAX_EXAMPLE_CHARACTERS) for level in frequent)
+    # texts that begin alike look alike once they are cut
+    examples = ", ".join(dict.fromkeys(comment(level, MAX_EXAMPLE_CHARACTERS) for level in frequent))
     return f"{kind}{role}: {missing}{column.distinct} distinct, such as {examples}{note}"

@@ -7,6 +7,7 @@ human's review; this is what the one who answers them needs.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from cli.options import Options
 from cli.place import Place
 from cli.review_reasons import is_same, reasons_for_review
 from cli.screens.explained import explained_text
+from modelcycle.cells.reading import parsed_number
 from modelcycle.faults import BadInput, Fault
 from modelcycle.model.profile import ColumnProfile, Profile
 from modelcycle.model.signature import Signature
@@ -25,6 +27,7 @@ from modelcycle.registry import Version
 from modelcycle.store import read_json
 
 PATH = "/models/{name}/versions/{version}/explain"
+THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?")  # as the screens write numbers
 READ_TIMEOUT = 30  # seconds; longer than the function's own time-out
 
 
@@ -91,7 +94,7 @@ def _explanation(place: Place, version: Version, prediction_id: str, captured: C
     fields = {field.name for field in signature.fields}
     instance = {name: value for name, value in captured.instance.items() if name in {*signature.columns}}
     question = {
-        "instance": instance, "to": _wanted(to, signature),
+        "instance": instance, "to": _wanted(to, signature, profile.target.format),
         "values": {name: values_to_try(columns[name]) for name in fields if name in columns},
     }  # fmt: skip
     answer = _ask(place, version, question)
@@ -114,13 +117,38 @@ def values_to_try(column: ColumnProfile) -> list[Any]:
     return sorted({value for value in inside if value is not None})
 
 
-def _wanted(to: str | None, signature: Signature) -> Any:
+def _wanted(to: str | None, signature: Signature, format: str) -> Any:  # noqa: A002
     if to is None or signature.classes:
         return to
-    try:
-        return float(to)
-    except ValueError:
-        raise BadInput(f"{to!r} is no number", "--to", "the model predicts numbers: name one to be reached") from None
+    wanted = wanted_number(to, format)
+    if wanted is None:
+        like = f", as in {format}" if format else ""
+        raise BadInput(f"{to!r} is no number{like}", "--to", "the model predicts numbers: name one to be reached")
+    if parsed_number(to, "") != wanted:
+        console.say(f"--to {to} is read as {wanted:,.10g}")
+    return wanted
+
+
+def wanted_number(text: str, format: str) -> float | None:  # noqa: A002
+    """Return a number that a person writes as the data do, plainly, or as the screens do; None if it is none.
+
+    Parameters
+    ----------
+    format : how the data write the target
+
+    Examples
+    --------
+    >>> wanted_number("1,500", ""), wanted_number("1.500,5", "1.234,56"), wanted_number("1500.5", "1.234,56")
+    (1500.0, 1500.5, 1500.5)
+    >>> wanted_number("1,5", "1234,56"), wanted_number("1,5", ""), wanted_number("nan", "")
+    (1.5, None, None)
+    """
+    found = parsed_number(text.strip(), format)
+    if found is None:
+        found = parsed_number(text.strip(), "")
+    if found is None and THOUSANDS.fullmatch(text.strip()):
+        found = float(text.replace(",", ""))
+    return found
 
 
 def _ask(place: Place, version: Version, question: dict[str, Any]) -> dict[str, Any]:

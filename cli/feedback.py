@@ -18,8 +18,9 @@ from cli.outcome_upload import bring, send_outcomes
 from cli.place import Place
 from cli.screens.feedback import Told, feedback_text
 from modelcycle.captured import download, select_newest_captures
+from modelcycle.captured.objects import select_outcomes
 from modelcycle.captured.outcome_rows import AT, ID, OUTCOME, OutcomeColumns, OutcomeRows, read_lines
-from modelcycle.captured.outcomes import count_late, create_predictions, match_outcomes
+from modelcycle.captured.outcomes import count_late, count_told_before, create_predictions, match_outcomes
 from modelcycle.cells.times import TIME_FORMATS
 from modelcycle.engine import Engine, connect
 from modelcycle.faults import BadInput
@@ -62,7 +63,7 @@ def feedback(model: str, path: Path, options: Options) -> int:
         else:
             keys = [_upload(place, model, lines.read_bytes(), now)]
         read = read_lines(engine, lines, now, columns)
-        told = _match(place, model, engine, live, Path(name), read)._replace(
+        told = _match(place, model, engine, live, Path(name), read, keys)._replace(
             rows=rows, skipped=skipped, left_out=left_out, pseudonyms=pseudonyms
         )
     if options.as_json:
@@ -87,6 +88,7 @@ def _wire(model: str, keys: list[str], told: Told) -> dict[str, Any]:
         "contradictory": matched.contradictory, "out_of_order": matched.out_of_order,
         "before_prediction": matched.early, "in_future": matched.ahead,
         "ambiguous": matched.ambiguous, "expected": told.expected,
+        "told_before": told.repeated, "changed": told.changed,
         "late": told.late, "incomplete": told.skipped, "left_out": told.left_out, "pseudonyms": told.pseudonyms,
     }  # fmt: skip
 
@@ -176,18 +178,29 @@ def _lacks(path: Path, columns: OutcomeColumns, has_id: bool, has_outcome: bool,
     return BadInput(f"the file lacks the column {' and '.join(lacking)}", str(path), remedy)
 
 
-def _match(place: Place, model: str, engine: Engine, live: Live | None, folder: Path, read: OutcomeRows) -> Told:
-    """Hold the outcomes against the newest captured predictions."""
+def _match(
+    place: Place, model: str, engine: Engine, live: Live | None, folder: Path, read: OutcomeRows, keys: Sequence[str]
+) -> Told:
+    """Hold the outcomes against the newest captured predictions, and against the outcomes that were kept before.
+
+    Parameters
+    ----------
+    keys : of the objects that keep these outcomes
+    """
     data = S3Store(place.s3, place.output("DataBucket"))
     selection = select_newest_captures(data, model)
     files, _ = download(data, selection.objects, folder / "captures")
     captured = create_predictions(engine, files, live.signature.id_columns if live else [])
-    matched = match_outcomes(engine, live.signature if live else None, live.profile.target if live else None)
+    signature, target = (live.signature, live.profile.target) if live else (None, None)
+    matched = match_outcomes(engine, signature, target)
     days = live.pipeline.monitoring.labels_days if live else None
     late = count_late(engine, days) if days is not None else 0
+    uncounted = _uncounted(engine) if matched.other else []
+    earlier = [one for one in select_outcomes(data, model).objects if one.key not in keys] if matched.known else []
+    before = count_told_before(engine, data, earlier, folder, _columns(live), signature, target) if earlier else (0, 0)
     return Told(
-        0, 0, [], captured, selection.left_out, matched, late, days, expected=_expected(live),
-        uncounted=_uncounted(engine) if matched.other else [],
+        0, 0, [], captured, selection.left_out, matched, late, days, expected=_expected(live), uncounted=uncounted,
+        repeated=before[0], changed=before[1],
     )  # fmt: skip
 
 

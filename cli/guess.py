@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cli.data_summary import ColumnSummary, DataSummary
+from modelcycle.personal.detect import detect
 from modelcycle.personal.headers import is_of_births, words_of
 from modelcycle.personal.protected import protected_attribute
 
@@ -21,6 +22,8 @@ ENTITY_WORDS = {
 }  # fmt: skip
 MIN_GROUPS = 20
 MIN_DISTINCT_SHARE = 0.9  # of the values of an identifier
+MIN_CODES = 20  # rows of a column that is an identifier by its values alone
+MIN_CODE_SHARE = 0.95  # of its values
 HINT = "choose another with --target"
 
 
@@ -44,8 +47,16 @@ def sensitive_columns(summary: DataSummary, target: str) -> list[str]:
 
 
 def identifier_columns(summary: DataSummary, target: str) -> list[str]:
-    """Return the columns that seem to identify rows."""
-    return [column.name for column in summary.columns if column.name != target and is_identifier(column)]
+    """Return the columns that seem to identify rows; those with personal data only if there are no others."""
+    found = [column for column in summary.columns if column.name != target and is_identifier(column)]
+    plain = [column.name for column in found if detect(column.name, list(column.levels)) is None]
+    return plain or [column.name for column in found]
+
+
+def is_unlearnable(column: ColumnSummary) -> bool:
+    """Return whether a target has another text in nearly every row, so that nothing can be learned from it."""
+    many = column.rows - column.missing >= MIN_CODES
+    return many and _is_distinct(column) and (column.kind == "text" or is_identifier(column))
 
 
 def group_columns(summary: DataSummary, target: str) -> list[str]:
@@ -69,11 +80,30 @@ def time_columns(summary: DataSummary, target: str) -> list[str]:
 
 
 def is_identifier(column: ColumnSummary) -> bool:
-    """Return whether a column seems to identify rows: by its name, and nearly every value is distinct."""
-    present = column.rows - column.missing
-    distinct = present > 1 and column.distinct_count > MIN_DISTINCT_SHARE * present
+    """Return whether a column seems to identify rows: by its name or as codes, and nearly every value is distinct."""
     is_measured = column.kind == "number" and not column.is_integer
-    return distinct and not is_measured and _names_identifiers(column.name)
+    return _is_distinct(column) and not is_measured and (_names_identifiers(column.name) or _holds_codes(column))
+
+
+def _is_distinct(column: ColumnSummary) -> bool:
+    present = column.rows - column.missing
+    return present > 1 and column.distinct_count > MIN_DISTINCT_SHARE * present
+
+
+def _holds_codes(column: ColumnSummary) -> bool:
+    """Return whether the texts are words with digits, such as S-000123 or a UUID.
+
+    >>> _holds_codes(ColumnSummary("siniestro", "text", 20, levels={f"S-{n:06}": 1 for n in range(20)}))
+    True
+    >>> _holds_codes(ColumnSummary("note", "text", 20, levels={f"room {n}": 1 for n in range(20)}))
+    False
+    """
+    if column.kind != "text" or column.rows - column.missing < MIN_CODES:
+        return False
+    codes = sum(
+        not any(sign.isspace() for sign in text) and any(sign.isdigit() for sign in text) for text in column.levels
+    )
+    return codes >= max(1, MIN_CODE_SHARE * len(column.levels))
 
 
 def _names_identifiers(name: str) -> bool:

@@ -9,7 +9,7 @@ from cli import init_source as init_table
 from cli.data_file import check_data_file
 from cli.data_summary import DataSummary, summarize
 from cli.draft import ambiguous_dates, date_order, draft, model_name, personal_columns, suggestions
-from cli.guess import guess_target
+from cli.guess import guess_target, is_unlearnable
 from cli.options import Options
 from cli.screens.lines import clip
 from modelcycle.faults import BadInput, TargetMissing
@@ -80,6 +80,11 @@ def init(
     why = "chosen with --target"
     if target is None:
         target, why = guess_target(summary)
+    if is_unlearnable(next(column for column in summary.columns if column.name == target)):
+        console.say(
+            f"{target!r} has another value in nearly every row, so nothing can be learned from it: a target has"
+            " classes that repeat, or numbers; choose another with --target"
+        )
     for column in ambiguous_dates(summary, target):
         console.say(
             f"{column.name!r} could be read in two ways, because no day is above 12: it is read"
@@ -112,10 +117,11 @@ def _proposed(summary: DataSummary, target: str) -> list[tuple[str, str]]:
     if keys:
         lines.append(("", "these are comments in the file: remove the # of each that is right"))
     personal = personal_columns(summary, target)
-    kept = [name for name, kind in personal.items() if kind in KEPT_KINDS]
+    kept = [name for name, kind in personal.items() if kind.startswith(KEPT_KINDS)]
     dropped = [name for name in personal if name not in kept]
     said = [f"{clip(', '.join(names), MAX_PROPOSED)}: {what}" for names, what in (
-        (dropped, "a run does not store what they hold"), (kept, "a run keeps it, and says so"),
+        (dropped, "a run does not store " + ("it" if len(dropped) == 1 else "them")),
+        (kept, "a run keeps " + ("it" if len(kept) == 1 else "them") + ", and says so"),
     ) if names]  # fmt: skip
     lines += [("personal" if not number else "", sentence) for number, sentence in enumerate(said)]
     return [*lines, *([("", "`privacy` in the file changes that")] if said else [])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cli import console
+from cli.later_decision import later_states
 from cli.options import Options
 from cli.place import Place
 from cli.screens.models import ModelSummary, models_text
@@ -32,6 +33,7 @@ def _summary(place: Place, model: str) -> ModelSummary:
         route=route,
         live_since=moves[0].at if moves else None,
         last_run=runs[0] if runs else None,
+        decided=next(iter(later_states(place, model, runs).values()), ""),
         metric=champion.metric if champion else "",
         quality=champion.metrics.get(champion.metric) if champion else None,
         monitored=registry.monitoring.latest(model),

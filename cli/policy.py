@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from cli.place import Place
 from cli.screens.policy import Waiting, figures_text, policies_text, policy_text
 from infra.local import cloud
 from infra.local.deployment.code_hash import policies_hash
-from modelcycle.faults import BadInput, NoData, NotAllowed, Tampered, Unknown
+from modelcycle.faults import BadInput, BadPolicy, NoData, NotAllowed, Tampered, Unknown
 from modelcycle.messages import Artifact, Rule
 from modelcycle.policy import (
     EVIDENCE,
@@ -73,7 +74,7 @@ def policy(
             console.show(figures_text(known_figures(), EVIDENCE))
         return console.DONE
     if checked is not None:
-        return _check(checked, options.as_json)
+        return _check(checked, options.as_json, folder or cloud.ROOT / FOLDER)
     folder = folder or cloud.ROOT / FOLDER
     shelf = Shelf.of(folder, permissions=True)
     if model is None:
@@ -85,10 +86,12 @@ def policy(
     return _show(model, shelf, folder, options)
 
 
-def _check(path: Path, as_json: bool) -> int:
+def _check(path: Path, as_json: bool, folder: Path) -> int:
+    """Check a file by itself; then beside the others of the folder, which are deployed with it."""
     if not path.is_file():
         raise NoData("there is no such policy file", str(path), f"write one under {FOLDER}/: docs/policy.md")
     read = parse_policy(path.read_bytes(), str(path), permissions=True)
+    _check_beside_others(path, read, folder)
     if as_json:
         console.print_json(_described(read))
     else:
@@ -97,6 +100,20 @@ def _check(path: Path, as_json: bool) -> int:
             f"{path} is a policy without errors: {read.name}, version {read.version}, {len(read.rules)} {rules}."
         )
     return console.DONE
+
+
+def _check_beside_others(path: Path, read: Policy, folder: Path) -> None:
+    """Raise BadPolicy if a policy has the name or the models of another file of the folder.
+
+    A file elsewhere is a draft: it takes the place of the file of its name.
+    """
+    others: dict[str, Policy] = {}
+    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if file.suffix in (".yaml", ".yml") and file.name != path.name:
+            with contextlib.suppress(BadPolicy):  # its errors are those of another check
+                others[file.name] = parse_policy(file.read_bytes(), file.name)
+    for file_name, other in others.items():
+        Shelf({file_name: other, path.name: read}).check_apart()
 
 
 def _show(model: str, shelf: Shelf, folder: Path, options: Options) -> int:

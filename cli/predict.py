@@ -22,10 +22,11 @@ from cli.data_file import DataFile, Row, check_data_file, open_data_file
 from cli.options import Options
 from cli.place import Place
 from cli.screens.explanations import explanations_text
+from cli.screens.lines import count
 from cli.screens.predictions import MAX_SHOWN_ROWS, left_out_lines, predictions_text, unread_lines
 from modelcycle.cells.missing import USUAL
 from modelcycle.faults import BadRequest, NoData, UnreadableFile
-from modelcycle.reading.column_names import list_names
+from modelcycle.reading.column_names import list_names, suggest_name
 from modelcycle.spec.sources import Csv
 
 BATCH_ROWS = 500  # in one request
@@ -240,23 +241,36 @@ def _score(place: Place, path: str, batch: list[Asked], scored: Scored, data: Pa
     ------
     BadRequest : it refuses all of them and no other row was scored, or the file lacks a column
     """
-    lacks_column = any(name not in asked.row for asked in batch[:1] for name in expected.required)
+    has = list(batch[0].row) if batch else []
+    lacking = [name for name in expected.fields if name in expected.required and name not in has]
     while batch:
         try:
             body = {"instances": [asked.instance for asked in batch]}
             scored.add(batch, signing.call(place, "POST", path, body))
             return
         except BadRequest as fault:
+            if lacking:  # of all rows alike
+                raise _other_table(data, lacking, has) from None
             told = fault_in_file(fault, data, [asked.number for asked in batch], list(expected.fields))
             reasons = _refused(fault)
             kept = [asked for position, asked in enumerate(batch) if position not in reasons]
-            if not reasons or lacks_column or not (kept or scored.answer):
+            if not reasons or not (kept or scored.answer):
                 raise told from None
             scored.left_out += [
                 {"row": batch[position].number, "line": batch[position].line, "reason": reason}
                 for position, reason in reasons.items()
             ]
             batch = kept
+
+
+def _other_table(data: Path, lacking: list[str], has: list[str]) -> BadRequest:
+    """Return the fault of a file that lacks columns, as one sentence for all its rows."""
+    similar = suggest_name(lacking[0], has) if len(lacking) == 1 else ""
+    return BadRequest(
+        f"the file lacks {count(len(lacking), 'column')} that the model reads: {list_names(lacking)}", str(data),
+        f"{similar}give a file with the columns of the training data; a cell may be empty, where its value is missing;"
+        f" this file has: {list_names(has)}",
+    )  # fmt: skip
 
 
 def _refused(fault: BadRequest) -> dict[int, str]:

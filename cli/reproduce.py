@@ -17,8 +17,10 @@ from cli.place import Place, home
 from cli.reproduction import environment, source_files
 from cli.reproduction.comparison import Reproduction, compare, different
 from cli.reproduction.folder_store import write_json
+from cli.reproduction.keyed_columns import keyed_columns
 from cli.screens.reproduced import reproduced_text
 from modelcycle.faults import BadInput, Unknown
+from modelcycle.reading.column_names import list_names
 from modelcycle.store import read_json
 
 MEMORY = 10_240  # MB, the most that a function can have: DuckDB takes what it needs of it, with the same result
@@ -35,7 +37,7 @@ def reproduce(name: str, folder: Path | None, options: Options) -> int:
     Raises
     ------
     BadInput : no version is named, or the folder is not empty
-    Unknown : the version does not exist, or its lineage does not say enough
+    Unknown : the version does not exist, its lineage does not say enough, or it needs a key of the stack
     """
     model, version = model_and_version(name)
     if version is None:
@@ -54,6 +56,12 @@ def reproduce(name: str, folder: Path | None, options: Options) -> int:
         raise Unknown(
             f"{name} was made before the lineage named every artifact", record.lineage.uri,
             "the next version of the model can be reproduced",
+        )  # fmt: skip
+    keyed = keyed_columns(lineage)
+    if keyed:
+        raise Unknown(
+            f"{name} has pseudonyms or encrypted columns ({list_names(keyed)}): they cannot be made again here", name,
+            "only the stack's functions may use its keys; versions without such columns can be reproduced",
         )  # fmt: skip
     with _work_folder(folder) as work:
         made = _reproduce(place, model, version, lineage, work, work / "environment" if folder else _layers_home())

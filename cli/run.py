@@ -37,7 +37,7 @@ def run(file: Path, data: Path | None, replace: bool, options: Options) -> int:
     """
     pipeline, text = start.read_pipeline(file)
     if data is not None:
-        start.check_upload(data, pipeline)
+        start.check_upload(data, pipeline, file)
         _check_takes_uploads(pipeline)
     elif replace:
         raise BadInput("--replace needs the new rows", "the command line", "add --data FILE")
@@ -52,7 +52,7 @@ def run(file: Path, data: Path | None, replace: bool, options: Options) -> int:
             "nothing proves that you started it, and a policy may ask for that: the data bucket takes your name from"
             " you if you have the right s3:PutObjectTagging and the path of your role is known (iam:GetRole)"
         )
-    status = show_run(place, started.model, started.execution, options.as_json, started.folded)
+    status = show_run(place, started.model, started.execution, options.as_json, started.folded, file)
     write_sam_files(place)  # after a failed run too: then somebody calls its functions one by one
     return status
 
@@ -68,13 +68,16 @@ def _check_takes_uploads(pipeline: Pipeline) -> None:
     )  # fmt: skip
 
 
-def show_run(place: Place, model: str, execution: str, as_json: bool, holder: str | None = None) -> int:
+def show_run(
+    place: Place, model: str, execution: str, as_json: bool, holder: str | None = None, file: Path | None = None
+) -> int:
     """Follow an execution on standard error, print its outcome, and return the exit status.
 
     Parameters
     ----------
     holder : the run in progress that an upload was joined to; if the upload came too late for it, the next run is
         followed too
+    file : the pipeline file that the person gave; the reasons of a run name its copy in the data bucket
     """
     record = wait_for_claim(place, execution)
     title = f"run {record.run.run_id}  {place.title}" if record else place.title
@@ -98,7 +101,7 @@ def show_run(place: Place, model: str, execution: str, as_json: bool, holder: st
         console.print_json(outcome.wire())
     else:
         progress.print()
-        console.show(outcome_text(outcome, next_steps(place, outcome)))
+        console.show(outcome_text(outcome, next_steps(place, outcome), file=file))
     return EXIT_STATUS.get(outcome.status, console.FAILED)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cli import console
+from cli.later_decision import later_states
 from cli.options import Options
 from cli.place import Place
 from cli.run import show_run
@@ -27,7 +28,7 @@ def runs(model: str, follow: str | None, options: Options) -> int:
     if options.as_json:
         console.print_json({"model": model, "runs": [record.model_dump(mode="json") for record in records]})
     else:
-        console.show(runs_text(records))
+        console.show(runs_text(records, later=later_states(place, model, records)))
     return console.DONE
 
 

@@ -52,7 +52,7 @@ def score(model: str, data: Path, to: Path | None, options: Options) -> int:
     place = options.open_place()
     if place.registry.routes.get(model).champion is None:
         place.check_model(model)
-        raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle runs {model}` shows why")
+        raise NotAllowed(f"no version of {model} is live", place.title, f"`modelcycle show {model}` says why")
     started, before = time.monotonic(), written(data)
     execution, etag = _upload(place, model, data)
     finished = _wait(place, execution, data, etag)

@@ -14,6 +14,7 @@ from cli.decided_by import add_decide
 from cli.execution import Execution
 from cli.feature_catalogue import feature_catalogue
 from cli.history import show_at
+from cli.later_decision import first_decision
 from cli.options import Options
 from cli.outcome import Outcome, outcome_of
 from cli.place import Place
@@ -114,14 +115,12 @@ def _show_versions(place: Place, model: str, as_json: bool) -> int:
         })  # fmt: skip
     else:
         screen = versions_text(model, route, versions, moves, decisions, changes)
-        approved = [
-            number for number, standing in standings.items() if standing.state == "staged" and standing.approved
-        ]
+        staged = [number for number, standing in standings.items() if standing.state == "staged"]
         console.show(
             "\n".join(
                 [
                     screen,
-                    *held_text(approved, registry.audit.all(model) if approved else []),
+                    *held_text(staged, registry.audit.all(model) if staged else []),
                     *rollout_text(model, route, move, judgement),
                     *decisions_text(retraining),
                     *stale_text(model, stale),
@@ -151,7 +150,9 @@ def _show_version(place: Place, model: str, number: int, as_json: bool) -> int:
             | {"erased": learned[number].model_dump(mode="json") if number in learned else None}
         )
     else:
-        screen = version_text(version, standing, registry.routes.get(model), plan, decisions, lineage)
+        screen = version_text(
+            version, standing, registry.routes.get(model), plan, decisions, lineage, erased=number in learned
+        )
         erased = {number: learned[number]} if number in learned else {}
         console.show("\n".join([screen, *judgements_text(judgements), *learned_text(model, erased)]))
         if staging:
@@ -248,13 +249,7 @@ def _decision(place: Place, record: RunRecord, outcome: Outcome) -> Entry | None
     """Return the first decision about a version that waited for approval at the end of the run; None if it waits."""
     if outcome.status != "awaiting_approval" or outcome.version is None:
         return None
-    subject = f"version {outcome.version}"
-    entries = [
-        entry
-        for entry in place.registry.audit.decisions(outcome.model)  # newest first
-        if entry.subject == subject and entry.decision in ("approve", "reject") and entry.at >= record.run.started_at
-    ]
-    return entries[-1] if entries else None
+    return first_decision(place.registry.audit.all(outcome.model), record)
 
 
 def _report(place: Place, record: RunRecord, outcome: Outcome) -> dict[str, Any] | None:

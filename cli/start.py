@@ -13,13 +13,12 @@ from cli.data_file import csv_column_names
 from cli.place import Place
 from cli.polling import attempts
 from cli.schedules import has_schedules, set_schedules
-from modelcycle.faults import BadInput, Fault, NoData, TargetMissing
-from modelcycle.reading.column_names import suggest_name
+from modelcycle.faults import BadInput, Fault, NoData
+from modelcycle.reading.pipeline_columns import check_pipeline_columns
 from modelcycle.spec import Pipeline, S3Source, parse
 
 UPLOAD_CLAIM_TIMEOUT = 60.0  # seconds from an upload to its claim in the registry
 MAX_UPLOAD_BYTES = 100 * 2**20  # the local cloud keeps every object in memory
-MAX_LISTED_COLUMNS = 40
 
 
 class Started(NamedTuple):
@@ -51,21 +50,22 @@ def read_pipeline(path: Path) -> tuple[Pipeline, bytes]:
     return parse(text, str(path)), text
 
 
-def check_upload(path: Path, pipeline: Pipeline) -> None:
+def check_upload(path: Path, pipeline: Pipeline, file: Path) -> None:
     """Check what can be known of a file before its upload: an unreadable file in the bucket stops every run.
+
+    Parameters
+    ----------
+    file : the pipeline file
 
     Raises
     ------
     NoData, UnreadableFile, BadData, ColumnsDiffer : `collect` could not read it
     BadInput : it is too large
-    TargetMissing : the header of a CSV file does not contain the target
+    TargetMissing, BadPipeline : the header of a CSV file lacks columns that the pipeline file names
     """
     names = csv_column_names(path, pipeline.csv)
-    if names is not None and pipeline.target not in names:
-        raise TargetMissing(
-            f"the target {pipeline.target!r} is not a column", str(path),
-            f"{suggest_name(pipeline.target, names)}the columns are: {', '.join(names[:MAX_LISTED_COLUMNS])}",
-        )  # fmt: skip
+    if names is not None and not pipeline.join:  # else they may be those of another table
+        check_pipeline_columns(pipeline, names, str(file))
     check_upload_size(path)
 
 

@@ -54,11 +54,14 @@ class Reproduction:
 
     @property
     def first_difference(self) -> str:
-        """The first file or artifact that differs; empty if none does."""
+        """The first file or artifact that differs, of those that were made; empty if none does."""
         for file in self.files:
             if not file.same:
                 return file.key
-        return next((f"{made.step}: {made.name}" for made in self.artifacts if not made.same), "")
+        return next(
+            (f"{made.step}: {made.name}" for made in self.artifacts if not made.same and (made.made or not self.fault)),
+            "",
+        )
 
     def wire(self) -> dict[str, Any]:
         """Return the object of `reproduce --json`."""

@@ -35,7 +35,7 @@ def _reasons(explanation: dict[str, Any] | None) -> list[str]:
     what = f"probability of {explanation['of']}" if explanation["of"] is not None else "value"
     score, reference = figure(explanation["score"]), figure(explanation["reference"])
     moved = [(name, size) for name, size in explanation["columns"].items() if size][:MAX_SHOWN_COLUMNS]
-    head = f"What moved it: {what} {score}, {reference} for the row of medians and most frequent texts"
+    head = f"What moved it: {what} {score}; the row of medians and most frequent texts has {reference}"
     width = max((len(name) for name, _ in moved), default=0)
     return [head, "", *(f"    {name:<{width}}   {'+' if size > 0 else ''}{figure(size)}" for name, size in moved), ""]
 

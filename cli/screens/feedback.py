@@ -26,6 +26,7 @@ class Told(NamedTuple):
     pseudonyms : whether ids are kept and captured as pseudonyms
     expected : what an outcome has to be, as a clause
     uncounted : examples of outcomes that are something else
+    repeated, changed : predictions of which the same outcome, or another one, was kept before
     """
 
     rows: int
@@ -39,6 +40,8 @@ class Told(NamedTuple):
     pseudonyms: bool = False
     expected: str = ""
     uncounted: Sequence[str] = ()
+    repeated: int = 0
+    changed: int = 0
 
 
 def feedback_text(model: str, told: Told) -> str:
@@ -57,6 +60,8 @@ def feedback_text(model: str, told: Told) -> str:
         "such as 1.500, which may mean thousands here, so they do not count; write a decimal comma": matched.ambiguous,
         "of no captured prediction (an unknown id, or one that was not captured, or not yet)": matched.unknown,
         "told again; they count once": matched.twice,
+        "told before, the same as now; they count once": told.repeated,
+        "told otherwise before; the latest counts": told.changed,
         "predictions with contradictory outcomes, of which the latest counts": matched.contradictory,
         "predictions whose latest outcome is not the last in the file; it counts all the same": matched.out_of_order,
         "of a time before their prediction; they count": matched.early,

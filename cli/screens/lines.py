@@ -110,6 +110,15 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
+def rules_hold(held: int, rules: int) -> str:
+    """Return how many rules hold, as a clause.
+
+    >>> rules_hold(1, 1), rules_hold(1, 2)
+    ('1 of 1 rule holds', '1 of 2 rules hold')
+    """
+    return f"{held:,} of {count(rules, 'rule')} {'holds' if rules == 1 else 'hold'}"
+
+
 def figure(value: float) -> str:
     """Return a metric with three decimals, or in the form that fits very large and small ones.
 

@@ -21,6 +21,7 @@ class ModelSummary:
     live_since : when its traffic was last moved
     metric, quality : the champion's metric on test rows, and its value
     monitored : the latest result of the monitor
+    decided : what was decided since about the version that the last run left to a person; empty if nothing was
     stale : the live versions that other training code has made than the one that is deployed
     """
 
@@ -31,6 +32,7 @@ class ModelSummary:
     metric: str
     quality: float | None
     monitored: Monitored | None
+    decided: str = ""
     stale: list[int] = field(default_factory=list)
 
     def wire(self) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def _live(route: Route) -> list[str]:
 
 def _last_run(model: ModelSummary, now: datetime | None) -> str:
     run = model.last_run
-    return f"{words(str(run.state))}, {ago(run.ended_at or run.run.started_at, now)}" if run else ""
+    return f"{model.decided or words(str(run.state))}, {ago(run.ended_at or run.run.started_at, now)}" if run else ""
 
 
 def _drift(monitored: Monitored | None, now: datetime | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from cli.outcome import Outcome
 from cli.screens.costs import cost_text
@@ -15,7 +16,9 @@ OUTCOME_LABEL_WIDTH = 16
 Rows = list[tuple[str, str]]  # label and text, or purpose and command
 
 
-def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], details: bool = True) -> str:
+def outcome_text(
+    outcome: Outcome, next_steps: Sequence[tuple[str, str]], details: bool = True, file: Path | None = None
+) -> str:
     """Return what a run has led to.
 
     Parameters
@@ -23,8 +26,12 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
     next_steps : pairs of purpose and command
     details : name the command that shows this run, and its cost; without it the run is one of the past, which others
         may have followed
+    file : the pipeline file that a person gave; None: it is named as an object of the data bucket
     """
     head, rows = _outcome(outcome, _live(outcome, is_past=not details))
+    copy = f"pipelines/{outcome.model}.yaml"
+    name = str(file) if file is not None else f"{copy} in the data bucket"
+    rows = [(label, text.replace(copy, name, 1) if label == "where" else text) for label, text in rows]
     if details and outcome.status in ("refused", "failed"):
         rows.append(("details", f"modelcycle show {outcome.model} --run {outcome.run_id}"))
     if outcome.late_uploads:
@@ -39,7 +46,7 @@ def outcome_text(outcome: Outcome, next_steps: Sequence[tuple[str, str]], detail
 
 def decided_later_text(outcome: Outcome, decision: Entry) -> str:
     """Return what became of a version that the run left to a person."""
-    decided = {"approve": "approved", "reject": "rejected"}[decision.decision]
+    decided = {"approve": "approved", "reject": "rejected", "expired": "refused"}[decision.decision]
     rows = [*_why(outcome.reason), (decided, f"by {person(decision.by)}, {minute(decision.at)}")]
     rows += [("because", decision.why), ("live now", f"version {traffic(outcome.route.weights)}")]
     head = f"{outcome.model}:{outcome.version} waited for approval, and was {decided} later."

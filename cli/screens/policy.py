@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from cli.screens.lines import INDENT, clip, count, figure, labelled, minute, person, table
+from cli.screens.lines import INDENT, clip, count, figure, labelled, minute, person, rules_hold, table
 from modelcycle.messages import Rule
 from modelcycle.policy import Policy
 
@@ -69,7 +69,7 @@ def policy_text(
     if not policy.rules:
         held = "it has none: no figure of a run is held against a limit"
     elif rules is not None:
-        held = f"{sum(rule.holds for rule in rules)} of {count(len(rules), 'rule')} hold for run {run}"
+        held = f"{rules_hold(sum(rule.holds for rule in rules), len(rules))} for run {run}"
     else:
         held = f"the figures of run {run} are not on record" if run else "no run has been governed yet"
     rows = [

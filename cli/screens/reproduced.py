@@ -40,14 +40,15 @@ def reproduced_text(made: Reproduction, lineage: Mapping[str, Any]) -> str:
         ("first", f"{made.first_difference} differs" if made.artifacts and made.first_difference else ""),
         ("from", f"{count(len(made.files), 'file')}, {count(lineage['rows']['collected'], 'row')}"),
         ("code", _code(made)),
-        ("packages", _differences(made.packages) if made.artifacts else ""),
+        ("packages", _differences(made.packages) if made.artifacts and not made.fault else ""),
         ("runtime", _differences(made.runtime)),
     ]
     lines = [head, *labelled(rows, width)]
-    if made.artifacts:
+    shown = [compared for compared in made.artifacts if compared.made or not made.fault]  # else it was not tried
+    if shown:
         cells = [
             [words(compared.step), compared.name, compared.recorded[:SHOWN_HASH], _made(compared.same, compared.made)]
-            for compared in made.artifacts
+            for compared in shown
         ]
         lines += ["", table(["step", "artifact", "recorded", "made again"], cells)]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.outcome import Outcome
 from cli.screens.costs import cost_text, costs_table
-from cli.screens.lines import WIDTH, ago, clip, minute, more, seconds, table, words
+from cli.screens.lines import WIDTH, ago, clip, minute, more, seconds, table, words, wrapped
 from cli.screens.outcome import decided_later_text, outcome_text
 from cli.screens.steps import line
 from cli.screens.verdict import verdict_text
@@ -16,21 +16,30 @@ from modelcycle.faults import Fault
 from modelcycle.registry import RunRecord
 
 MAX_SHOWN_RUNS = 20  # --json prints all
+MAX_WHY = 400  # characters of a reason; `show --run` prints all
+WHY_WIDTH = 80  # of its lines
 
 
-def runs_text(records: Sequence[RunRecord], now: datetime | None = None) -> str:
-    """Return the list of a model's runs."""
+def runs_text(records: Sequence[RunRecord], now: datetime | None = None, later: Mapping[str, str] | None = None) -> str:
+    """Return the list of a model's runs.
+
+    Parameters
+    ----------
+    later : what was decided since about the versions that runs left to a person, by the id of the run
+    """
+    decided = later or {}
     rows = [
         [
             record.run.run_id, ago(record.run.started_at, now), words(record.run.trigger.kind),
-            words(str(record.state)), str(record.version) if record.version is not None else "",
+            decided.get(record.run.run_id, words(str(record.state))),
+            str(record.version) if record.version is not None else "",
             seconds((record.ended_at - record.run.started_at).total_seconds()) if record.ended_at else "",
-            clip(Fault.parse(record.reason)[0], 80),
+            clip(Fault.parse(record.reason)[0], MAX_WHY),
         ]
         for record in records[:MAX_SHOWN_RUNS]
     ]  # fmt: skip
     head = ["run", "started", "by", "status", "version", "took", "why"]
-    return "\n".join([table(head, rows), *more(len(records) - MAX_SHOWN_RUNS)])
+    return "\n".join([table(head, wrapped(rows, WHY_WIDTH)), *more(len(records) - MAX_SHOWN_RUNS)])
 
 
 def run_text(record: RunRecord, outcome: Outcome, report: Mapping[str, Any] | None = None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from cli.execution import Step
-from cli.screens.lines import clip, count, difference, figure, seconds, size, step_line, traffic, words
+from cli.screens.lines import clip, count, difference, figure, rules_hold, seconds, size, step_line, traffic, words
 from modelcycle import messages
 from modelcycle.faults import Fault
 from modelcycle.reasons import reason_text
@@ -255,10 +255,13 @@ def _refit(results: Results) -> Figures:
 def _govern(results: Results) -> Figures:
     governed = messages.Governed.model_validate(results["govern"])
     broken = [f"broken: {clip(rule.name, 70)}" for rule in governed.rules if not rule.holds]
-    held = sum(rule.holds for rule in governed.rules)
+    # the others say what evidence is missing; records of older code name no figure
+    rules = [rule for rule in governed.rules if rule.figure] or governed.rules
     policy = governed.policy
     named = f"policy {policy.name}: " if policy is not None and policy.name != "default" else ""
-    return Figures([f"{named}{held} of {count(len(governed.rules), 'rule')} hold", *broken, "model card written"])
+    return Figures(
+        [f"{named}{rules_hold(sum(rule.holds for rule in rules), len(rules))}", *broken, "model card written"]
+    )
 
 
 def _register(results: Results) -> Figures:

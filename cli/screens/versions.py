@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from cli.reproduction.keyed_columns import keyed_columns
 from cli.screens.history import route_text
 from cli.screens.lines import (
     INDENT,
@@ -72,12 +73,13 @@ def versions_text(
 
 def version_text(
     version: Version, standing: Standing, route: Route, plan: dict[str, Any] | None, decisions: Sequence[Entry],
-    lineage: dict[str, Any] | None = None,
+    lineage: dict[str, Any] | None = None, *, erased: bool = False,
 ) -> str:  # fmt: skip
     """Return where a version comes from, its metrics on test rows, and how each column enters it.
 
     Parameters
     ----------
+    erased : whether rows that it has learned from were erased since
     plan, lineage : as `engineer_features` and `govern` write them; None if the object is gone
     """
     weight = route.weights.get(version.version, 0)
@@ -98,7 +100,7 @@ def version_text(
         ("model card", version.card.uri),
         ("lineage", version.lineage.uri),
         ("evidence", f"modelcycle show {version.model} --run {version.run_id}"),
-        ("make it again", f"modelcycle reproduce {version.model}:{version.version}"),
+        ("make it again", _reproducible(version, lineage, erased=erased)),
     ]
     metrics = [[words(name), figure(value)] for name, value in sorted(version.metrics.items())]
     lines = [
@@ -145,21 +147,19 @@ def decided_text(decided: Decided) -> str:
     return "\n".join([f"{name} {effect}{rollout if starts_rollout else ''}.", *labelled(rows, 14)])
 
 
-def held_text(approved: Sequence[int], entries: Sequence[Entry], now: datetime | None = None) -> list[str]:
-    """Return why approved versions have no traffic: the freeze that their rollout met when it looked last.
+def held_text(staged: Sequence[int], entries: Sequence[Entry], now: datetime | None = None) -> list[str]:
+    """Return why versions have no traffic yet: the freeze that their rollout met when it looked last.
 
     Parameters
     ----------
-    approved : versions without traffic
+    staged : versions without traffic
     entries : of the audit trail, newest first
     """
     lines = []
-    for number in approved:
+    for number in staged:
         last = next((entry for entry in entries if entry.subject == f"version {number}"), None)
         if last is not None and last.decision == "frozen":
-            lines.append(
-                f"version {number} is approved; its rollout waited {ago(last.at, now)} for a freeze: {last.why}"
-            )
+            lines.append(f"the rollout of version {number} waited {ago(last.at, now)} for a freeze: {last.why}")
     return ["", *lines] if lines else []
 
 
@@ -176,6 +176,15 @@ def _contract(version: Version) -> list[str]:
     """Return how its columns differ from those of the champion when it was registered."""
     change = version.contract_change
     return [change.what, change.who] if change else []
+
+
+def _reproducible(version: Version, lineage: dict[str, Any] | None, *, erased: bool) -> str:
+    """Return the command that makes a version again, or why none does."""
+    if erased:
+        return "not possible: rows that it has learned from were erased"
+    if keyed_columns(lineage):
+        return "not possible: its pseudonyms or encrypted columns need a key that only the stack's functions may use"
+    return f"modelcycle reproduce {version.model}:{version.version}"
 
 
 def _personal(lineage: dict[str, Any] | None) -> str:

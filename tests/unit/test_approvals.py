@@ -223,6 +223,18 @@ def test_in_a_freeze_the_next_step_waits_and_a_rollback_does_not(cycle: Cycle) -
     assert cycle.decide("rollback", 1, by=BOB).version == 1
 
 
+def test_in_a_freeze_no_rollback_is_offered_where_nothing_is_live(cycle: Cycle) -> None:
+    with_policy(cycle, "freeze: [{name: x, from: 2020-01-01, until: 2099-01-01}]\n" + ALL)
+    version = cycle.staged(author=ANN)
+    with pytest.raises(NotAllowed) as refused:
+        cycle.decide("promote", version, by=BOB)
+    assert refused.value.remedy == "promote it after that"
+    cycle.registry.routes.promote("m", cycle.staged(author=ANN), 100, "run r")
+    with pytest.raises(NotAllowed) as refused:
+        cycle.decide("promote", version, by=BOB)
+    assert refused.value.remedy.endswith("`modelcycle rollback m` always works")
+
+
 def test_after_a_freeze_a_promotion_does_not_wait_for_the_rollout_that_it_held(cycle: Cycle) -> None:
     frozen_now = "freeze: [{name: x, from: 2020-01-01, until: 2099-01-01}]\n" + ALL
     with_policy(cycle, frozen_now)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from cli.captured_prediction import Captured
-from cli.explain import values_to_try
+from cli.explain import _wanted, values_to_try
 from cli.review_reasons import is_same, reasons_for_review
 from cli.screens.explained import explained_text
+from modelcycle.faults import BadInput
 from modelcycle.messages.group_thresholds import GroupThresholds
 from modelcycle.model.loaded_version import LoadedVersion
 from modelcycle.model.profile import ColumnProfile
@@ -120,6 +121,21 @@ def test_the_screen_shows_each_part() -> None:
     for part in ("m:3   rolled back", "age   +0.400", "age: 30.5 -> (missing)", "note: masked", "A human should look"):
         assert part in shown
     assert "job" not in shown
+    assert "probability of no 0.900; the row of medians and most frequent texts has 0.500" in shown
+
+
+def test_a_number_to_be_reached_is_written_as_the_data_or_the_screens_write_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    signature = train("regression").signature
+    assert _wanted("1,500", signature, "") == 1500 and "--to 1,500 is read as 1,500" in capsys.readouterr().err
+    assert _wanted("1.500,5", signature, "1.234,56") == 1500.5
+    capsys.readouterr()
+    assert _wanted("1500", signature, "1.234,56") == 1500 and not capsys.readouterr().err
+    for text, told in (("many", "'many' is no number, as in 1.234,56"), ("inf", "is no number")):
+        with pytest.raises(BadInput, match=told):
+            _wanted(text, signature, "1.234,56")
+    assert _wanted("blue", train("binary").signature, "") == "blue"
 
 
 def test_thresholds_of_groups_decide_here_as_they_do_when_serving() -> None:

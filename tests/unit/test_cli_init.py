@@ -222,3 +222,41 @@ def test_init_needs_no_numpy_which_the_command_line_does_not_have(tmp_path: Path
     command = ["init", "--data", str(tmp_path / "d.csv"), "--out", str(tmp_path / "d.yaml")]
     program = f"import sys; sys.modules['numpy'] = None; from cli.main import main; sys.exit(main({command}))"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_codes_that_tell_rows_apart_are_proposed_before_what_names_people(tmp_path: Path) -> None:
+    data, file = tmp_path / "d.csv", tmp_path / "d.yaml"
+    rows = [f"S-{n:06},ana{n}@example.org,{'a' if n % 3 else 'b'}" for n in range(60)]
+    data.write_text("numero_siniestro,email,y\n" + "\n".join(rows) + "\n")
+    assert main(["init", "--data", str(data), "--out", str(file)]) == 0
+    text = file.read_text()
+    assert "# id_columns: [numero_siniestro]\n" in text and "{columns: {email: drop}}" in text
+
+
+@pytest.mark.parametrize(("column", "cell"), [("email", "ana{}@example.org"), ("customer_ssn", "123-45-6{:03}")])
+def test_all_proposals_together_are_valid(tmp_path: Path, column: str, cell: str) -> None:
+    data, file = tmp_path / "d.csv", tmp_path / "d.yaml"
+    rows = [f"{cell.format(n)},{1950 + n}-02-03,{'f' if n % 2 else 'm'},{n % 3}" for n in range(60)]
+    data.write_text(f"{column},birth_date,sex,y\n" + "\n".join(rows) + "\n")
+    assert main(["init", "--data", str(data), "--out", str(file)]) == 0
+    taken = parse(re.sub(r"^# ([a-z_]+: [{\[])", r"\1", file.read_text(), flags=re.MULTILINE))
+    assert taken.id_columns == [column] and taken.privacy.columns[column] == "pseudonymise"
+    assert taken.privacy.columns["birth_date"] == "keep"
+
+
+def test_a_target_that_is_another_in_every_row_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "d.csv"
+    data.write_text("n,price,y\n" + "".join(f"S-{n:06},{n}.5,{n % 2}\n" for n in range(60)))
+    for target, told in (("n", True), ("price", False), ("y", False)):
+        assert main(["init", "--data", str(data), "--target", target, "--out", str(tmp_path / f"{target}.yaml")]) == 0
+        assert ("nothing can be learned from it" in capsys.readouterr().err) == told
+
+
+def test_texts_that_begin_alike_are_named_once_and_distinct_values_are_counted(tmp_path: Path) -> None:
+    data, file = tmp_path / "d.csv", tmp_path / "d.yaml"
+    said = "El asegurado comunica que ocurrió"
+    data.write_text("text,n,y\n" + "".join(f"{said} {n % 9},{n + 10_000},{n % 2}\n" for n in range(2_500)))
+    assert main(["init", "--data", str(data), "--out", str(file)]) == 0
+    lines = file.read_text().splitlines()
+    assert any(line.startswith("#   text") and line.count("El asegurado") == 1 for line in lines)
+    assert any("2,500 distinct" in line and "about" not in line for line in lines)

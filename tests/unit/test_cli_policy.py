@@ -11,6 +11,8 @@ import pytest
 from cli import open_place
 from cli.console import DONE, WRONG_USE
 from cli.main import main
+from cli.options import Options
+from cli.policy import policy
 from infra.local.deployment.code_hash import policies_hash
 from modelcycle.faults import BadPolicy
 from modelcycle.policy import parse_policy
@@ -103,6 +105,27 @@ def test_a_name_that_is_no_text_is_an_error_of_its_own_and_is_not_written_out() 
     sentences = [sentence for _, sentence in raised.value.errors]
     assert any(sentence.startswith("rules.0.name") for sentence in sentences)
     assert not any("two rules" in sentence for sentence in sentences)
+
+
+def test_a_check_refuses_what_a_deployment_would_beside_the_other_policies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "governance"
+    folder.mkdir()
+    (folder / "rents.yaml").write_text("name: rents\nversion: 1\nmodels: [rents]\n")
+    (folder / "broken.yaml").write_text("name: [\n")
+    options = Options("local", "dev", as_json=False)
+    for checked, name, models, told in (
+        (folder / "two.yaml", "two", "rents", "rents.yaml and two.yaml are both for the models rents"),
+        (tmp_path / "two.yaml", "rents", "rent-*", "both called rents"),
+    ):
+        checked.write_text(f"name: {name}\nversion: 1\nmodels: [{models}]\n")
+        with pytest.raises(BadPolicy, match=told):
+            policy(None, checked, False, False, options, folder)
+        checked.unlink()
+    changed = tmp_path / "rents.yaml"  # a draft of the file of that name
+    changed.write_text("name: rents\nversion: 2\nmodels: [rents]\n")
+    assert policy(None, changed, False, False, options, folder) == DONE
 
 
 def test_schema_and_figures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

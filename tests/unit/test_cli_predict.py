@@ -178,6 +178,28 @@ def test_rows_that_the_api_refuses_are_left_out_and_the_others_are_scored(
     assert "row 1, column 'age': too odd" in capsys.readouterr().err
 
 
+def test_a_file_of_another_table_is_refused_once_and_not_cell_by_cell(
+    asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call(place: Place, method: str, path: str, body: Any) -> dict[str, Any]:
+        told = [
+            {"pointer": f"/instances/{row}/{name}", "detail": "the column is missing; send null for a missing value"}
+            for row in range(len(body["instances"]))
+            for name in ("age", "member")
+        ]
+        raise BadRequest("the column is missing", "", "", told)
+
+    monkeypatch.setattr(cli.predict.signing, "call", call)
+    (tmp_path / "r.csv").write_text("rooms,since,=job's\n" + "3,,\n" * 3)
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 2
+    told = capsys.readouterr().err
+    assert told.count("the file lacks 2 columns that the model reads: age, member") == 1
+    assert "null" not in told and "row 1" not in told and "this file has: rooms, since, =job's" in told
+    (tmp_path / "r.csv").write_text("agee,since,=job's,member\n3,,,\n")
+    assert main(["predict", "m", "--data", str(tmp_path / "r.csv")]) == 2
+    assert "did you mean 'agee'?" in capsys.readouterr().err
+
+
 def test_the_dialect_of_the_pipeline_file_is_used_unless_an_option_names_another(
     asked: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from cli import start
 from cli.console import runnable
 from cli.main import main
 from cli.place import Place, PlaceName
-from modelcycle.registry import Route, Write
-from tests.memory_place import ARN, COLLECTED, Cloud
+from modelcycle.registry import Entry, Route, Write
+from modelcycle.spec import parse
+from tests.memory_place import ARN, AT, COLLECTED, Cloud
 
 
 @pytest.fixture
@@ -194,6 +196,58 @@ def test_runs_follow_and_show_give_the_same_run(cloud: Cloud, capsys: pytest.Cap
     assert main(["runs", "m", "--follow", "r2"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("decision", "told"), [("approve", "approved"), ("reject", "rejected"), ("expired", "approval expired")]
+)
+def test_what_was_decided_after_a_run_is_in_the_lists(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], decision: str, told: str
+) -> None:
+    cloud.ended("awaiting_approval", "no earlier version", version=1)
+    cloud.passed(("Collect", {"collect": COLLECTED}))
+
+    def listed() -> bool:
+        assert main(["runs", "m"]) == 0 and main(["models"]) == 0
+        lists = capsys.readouterr().out
+        assert lists.count(told) in (0, 2) and lists.count("awaiting approval") == 2 - lists.count(told)
+        return told in lists
+
+    before = Entry(subject="version 1", decision=decision, by="ann", at=AT - timedelta(hours=1))
+    cloud.place.registry.audit.add("m", "0001", before)
+    assert not listed(), "of an earlier request"
+    cloud.place.registry.audit.add("m", "0002", Entry(subject="version 1", decision=decision, by="ann"))
+    assert listed()
+    assert main(["show", "m", "--run", "r1"]) == 0
+    assert "waited for approval, and was" in capsys.readouterr().out
+
+
+def test_every_absent_column_is_told_before_the_upload(
+    cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline, data = tmp_path / "t9.yaml", tmp_path / "rows.csv"
+    pipeline.write_text("name: m\ntarget: y\nsensitive_columns: [sex]\nid_columns: [idd]\n")
+    data.write_text("id,y\n1,2\n")
+    assert main(["run", str(pipeline), "--data", str(data)]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "id_columns names 'idd', which is not a column; sensitive_columns names 'sex'" in told
+    assert "t9.yaml: id_columns: idd, sensitive_columns: sex" in told
+    assert "for 'idd', did you mean 'id'?" in told and not cloud.s3.objects
+    joined = (
+        "name: m\ntarget: y\nsensitive_columns: [sex]\n"
+        "join: [{name: people, source: {type: s3, prefix: people/}, on: [id]}]\n"
+    )
+    start.check_upload(data, parse(joined), pipeline)  # another table may have them
+
+
+def test_a_failed_run_names_the_pipeline_file_that_was_given(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.ended("failed", "sex is not a column\npipelines/m.yaml: sensitive_columns: sex\ncolumns: a, y")
+    assert main(["run", *files]) == 1
+    assert f"{files[0]}: sensitive_columns: sex" in capsys.readouterr().out
+    assert main(["show", "m", "--run", "r1"]) == 0
+    assert "pipelines/m.yaml in the data bucket: sensitive_columns: sex" in capsys.readouterr().out
+
+
 BAD_LINES = [
     (["run"], "Missing argument"), (["nonsense"], "nonsense"), (["run", "no.yaml"], "no such pipeline file"),
     (["show", "m:x"], "is not MODEL:VERSION"),
@@ -287,7 +341,7 @@ def test_a_place_that_stops_answering_is_three_lines(
 
 
 @pytest.mark.parametrize(("rows", "word"), [
-    ("a,Y\n1,2\n", "did you mean 'Y'"), ("a,b\n1,2\n", "the columns are: a, b"),
+    ("a,Y\n1,2\n", "did you mean 'Y'"), ("a,b\n1,2\n", "columns: a, b"),
     ("\n\n", "is empty"), ("1,2\n3,4\n", "holds data"),
 ])  # fmt: skip
 def test_an_unusable_header_is_reported_before_anything_is_uploaded(

@@ -16,11 +16,13 @@ from cli.run import next_steps
 from cli.screens import lines, steps
 from cli.screens.outcome import outcome_text
 from cli.screens.run import RunScreen
+from cli.screens.runs import runs_text
 from cli.screens.status import stopped_text
 from infra.local.emulator.process import StopResult
 from modelcycle import messages as m
 from modelcycle.faults import Unknown
 from modelcycle.registry import Route
+from tests.memory_place import Cloud
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 ARTIFACT = m.Artifact(uri="s3://artifacts/x", sha256="9c41aa" * 10, bytes=1)
@@ -102,6 +104,22 @@ def screen() -> tuple[RunScreen, io.StringIO]:
 def test_each_step_shows_its_figures(name: str) -> None:
     shown = steps.figures(step(name))
     assert (shown.parts, list(shown.sentences)) == (GOLDEN[name], [])
+
+
+def test_missing_evidence_is_told_and_is_no_rule() -> None:
+    rules = [
+        m.Rule(name="good", holds=True, figure="data.rows"), m.Rule(name="the evidence 'author'", holds=False),
+    ]  # fmt: skip
+    governed = m.Governed.model_validate(RESULTS["govern"].wire() | {"rules": [rule.model_dump() for rule in rules]})
+    parts = steps.figures(step("govern", govern=governed.wire())).parts
+    assert parts == ["1 of 1 rule holds", "broken: the evidence 'author'", "model card written"]
+
+
+def test_a_long_reason_of_a_run_is_read_to_its_end() -> None:
+    made = Cloud()
+    made.ended("refused", "the model is not better than the champion on rows that are new; " * 3 + "END")
+    shown = runs_text(made.place.registry.runs.latest("m"))
+    assert "END" in shown and len(shown.splitlines()) == 4
 
 
 def test_a_version_without_a_signature_is_told() -> None:

@@ -11,13 +11,15 @@ import pytest
 
 import cli.open_place
 import cli.signing
+from cli.contract import contract
 from cli.health.health import Health
 from cli.main import main
 from cli.screens import status
 from cli.screens.verdict import verdict_text
 from cli.screens.versions import version_text
+from modelcycle.faults import NotAllowed
 from modelcycle.messages import Artifact, Chain, Monitored, Validated
-from modelcycle.registry import Entry, Move, Route, Standing, Version, Write
+from modelcycle.registry import Entry, Move, Route, Standing, Version, Write, keys
 from modelcycle.spec import Capture
 from tests.memory_place import ARN, ARTIFACT, AT, Cloud
 
@@ -240,6 +242,18 @@ def test_a_version_says_what_it_learned_from_what_judged_it_and_its_chain() -> N
     assert "learned from" not in old and "judged" not in old and "chain" not in old
 
 
+def test_a_version_that_cannot_be_made_again_offers_no_command_for_it() -> None:
+    standing, route = Standing(state="live", at=AT, by="run r1"), Route(weights={1: 100})
+    plain = version_text(version(1), standing, route, None, [], {})
+    assert "make it again  modelcycle reproduce m:1" in plain
+    keyed = {"data": {"objects": {"personal": {"dni": {"treatment": "encrypt"}}}}}
+    for screen in (
+        version_text(version(1), standing, route, None, [], keyed),
+        version_text(version(1), standing, route, None, [], {}, erased=True),
+    ):
+        assert "make it again  not possible: " in screen and "modelcycle reproduce" not in screen
+
+
 def test_a_version_says_which_requests_are_captured_and_what_of_them() -> None:
     standing, route = Standing(state="live", at=AT, by="run r1"), Route(weights={1: 100})
     made = version(1)
@@ -372,3 +386,23 @@ def test_show_run_has_what_the_pipeline_file_decides_by(
     del cloud.s3.objects["pipeline.yaml"]
     assert main(["show", "m", "--run", "r1"]) == 0
     assert "accuracy 0.870" in capsys.readouterr().out
+
+
+def test_where_nothing_is_live_show_names_the_freeze_that_a_version_waits_for(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    route = cloud.table.get(*keys.route("m"))
+    assert route is not None
+    cloud.table.write(Write(*route.key, Route().model_dump(mode="json"), route.revision))
+    state = cloud.table.get("STATE#m", f"STATE#{2:08d}")
+    assert state is not None
+    staged = Standing(state="staged", at=AT, by="run r1")
+    cloud.table.write(Write(*state.key, staged.model_dump(mode="json"), state.revision))
+    why = "the sales: no version gets more traffic until Monday"
+    cloud.place.registry.audit.add("m", "f", Entry(subject="version 2", decision="frozen", by="policy p", why=why))
+    with pytest.raises(NotAllowed) as raised:
+        contract(cloud.place, "m")
+    assert raised.value.remedy == "`modelcycle show m` says why"
+    assert main(["show", "m"]) == 0
+    shown = capsys.readouterr().out
+    assert "no version is live" in shown and "the rollout of version 2 waited" in shown and why in shown

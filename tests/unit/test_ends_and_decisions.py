@@ -285,5 +285,6 @@ def test_a_rollback_needs_a_live_version() -> None:
     with pytest.raises(Unknown, match="there is no model m"):
         decide(rollback, ports(registry, Flows(), ""))
     registry.table.write(Write("MODELS", "m", {"model": "m"}))
-    with pytest.raises(Unknown, match="m has no live version"):
+    with pytest.raises(Unknown, match="m has no live version: there is no traffic to take away") as raised:
         decide(rollback, ports(registry, Flows(), ""))
+    assert "`modelcycle show m`" in raised.value.remedy

@@ -15,6 +15,7 @@ from modelcycle.captured.outcome_rows import OutcomeColumns, read_lines
 from modelcycle.captured.outcomes import (
     MatchedOutcomes,
     count_late,
+    count_told_before,
     create_predictions,
     match_outcomes,
     value_outcomes,
@@ -25,6 +26,7 @@ from modelcycle.faults import BadInput
 from modelcycle.model.profile import Profile, profile_column
 from modelcycle.model.signature import Signature
 from modelcycle.spec import Pipeline
+from tests.fakes import MemoryStore
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SIGNATURE = Signature(model="m", task="binary", target="left", classes=["no", "yes"], fields=[], ignored=[], inputs=[])
@@ -94,6 +96,33 @@ def test_outcomes_are_held_against_captured_answers(tmp_path: Path) -> None:
         assert dict(engine.execute("SELECT id, class FROM matched").fetchall()) == {"p1": "no", "p2": "yes"}
         assert count_late(engine, 45) == 1 and count_late(engine, 401) == 0
         assert match_outcomes(engine, None, None).known == 2, "without a live version every text is an outcome"
+
+
+def test_outcomes_that_were_kept_before_are_told(tmp_path: Path) -> None:
+    data, captures, outcomes = MemoryStore(), tmp_path / "captures.jsonl", tmp_path / "o.jsonl"
+    captured = [
+        {"prediction_id": f"p{n}", "at": NOW - timedelta(days=4), "instance": {"customer": n, "shop": "1"}}
+        for n in range(4)
+    ]
+    captures.write_text("".join(json.dumps(line, default=str) + "\n" for line in captured))
+    told = [
+        {"prediction_id": "p0", "left": "yes"}, {"customer": "1", "shop": "1", "left": "no"},
+        {"prediction_id": "p2", "left": "yes"}, {"prediction_id": "p3", "left": "yes"},
+    ]  # fmt: skip
+    outcomes.write_text("".join(json.dumps(line) + "\n" for line in told))
+    with connect(tmp_path, "test") as engine:
+        read_lines(engine, outcomes, NOW, COLUMNS)
+        create_predictions(engine, [captures], COLUMNS.ids)
+        assert match_outcomes(engine, SIGNATURE, None).known == 4
+        earlier = [{"prediction_id": "p0", "left": "YES"}, told[1], {"prediction_id": "p2", "left": "no"}]
+        body = "".join(json.dumps(line | {"at": "2026-02-27"}) + "\n" for line in earlier)
+        data.upload("feedback/m/1.jsonl", body.encode())
+        objects = list(data.list("feedback/m/"))
+        assert count_told_before(engine, data, objects, tmp_path, COLUMNS, SIGNATURE, None) == (2, 1)
+    shown = Told(4, 0, [], 4, False, MatchedOutcomes(known=4), 0, None, repeated=2, changed=1)
+    assert [line.strip() for line in feedback_text("m", shown).splitlines()[2:]] == [
+        "told before, the same as now; they count once: 2", "told otherwise before; the latest counts: 1",
+    ]  # fmt: skip
 
 
 def test_the_screen_tells_what_is_odd_and_nothing_else() -> None:

@@ -20,6 +20,7 @@ from cli.reproduction.source_files import SourceFile
 from cli.screens.reproduced import reproduced_text
 from modelcycle.faults import Fault, Tampered, Unknown
 from modelcycle.messages import Artifact
+from modelcycle.registry import Write
 from modelcycle.store import Listed, S3Store
 from tests.memory_place import AT, Cloud
 from tests.unit.test_cli_show import version
@@ -188,7 +189,9 @@ def test_nothing_made_is_not_the_same() -> None:
     assert not made.same and Compared("train", "judged ONNX", "twin", "") in made.artifacts
     text = reproduced_text(made, recorded())
     assert text.startswith("m:1 could not be made again.") and "no usable column is left" in text
-    assert "not made" in text
+    assert "not made" not in text and "differs" not in text and "collect" in text and "judged" not in text
+    nothing = Reproduction("m", 1, [], compare(recorded(), {}, {}), fault="it ended at once")
+    assert nothing.first_difference == "" and "recorded" not in reproduced_text(nothing, recorded())
 
 
 def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
@@ -204,8 +207,6 @@ def test_a_process_sees_its_layers_and_not_the_packages_of_this_environment(tmp_
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """A model whose version 1 has a lineage of an earlier form."""
-    from modelcycle.registry import Write
-
     made = Cloud()
     made.ended("deployed", version=1)
     body = json.dumps({"run": {}}).encode()
@@ -227,6 +228,22 @@ def test_what_cannot_be_made_again_is_said_in_one_sentence(
 ) -> None:
     assert main(["reproduce", *words]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_version_with_pseudonyms_is_refused_before_anything_is_fetched(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    personal = {"dni": {"treatment": "pseudonymise"}, "name": {"treatment": "drop"}}
+    body = json.dumps({"run": {}, "steps": {}, "data": {"objects": {"personal": personal}}}).encode()
+    artifact = Artifact(uri="s3://artifacts/keyed.json", sha256=sha256(body), bytes=len(body))
+    cloud.s3.objects["keyed.json"] = body
+    record = cloud.table.get("VERSION#m", "VERSION#00000001")
+    assert record is not None
+    changed = version(1).model_copy(update={"lineage": artifact, "created_at": AT})
+    cloud.table.write(Write(*record.key, changed.model_dump(mode="json"), record.revision))
+    assert main(["reproduce", "m:1"]) == 2
+    told = capsys.readouterr().err
+    assert "m:1 has pseudonyms or encrypted columns (dni)" in told and "fetching" not in told
 
 
 def test_the_code_here_is_named_as_the_deployed_code_names_itself() -> None:

@@ -55,7 +55,7 @@ def test_show_says_that_an_approved_version_waits_for_a_freeze() -> None:
 
     entries = [entry(2, "frozen", "sales: none until then"), entry(1, "withdraw", "a"), entry(1, "frozen", "old")]
     assert held_text([1, 2], entries, NOW) == [
-        "", "version 2 is approved; its rollout waited 5 min ago for a freeze: sales: none until then",
+        "", "the rollout of version 2 waited 5 min ago for a freeze: sales: none until then",
     ]  # fmt: skip
     assert held_text([], entries, NOW) == [] and held_text([3], entries, NOW) == []
 
@@ -119,3 +119,12 @@ def test_an_explained_number_is_written_as_people_read_it() -> None:
     }  # fmt: skip
     screen = explained_text(told)
     assert "answer      119,113   at 2026-11-29 20:49:53 UTC" in screen and "the answer becomes 153,020, if" in screen
+
+
+def test_a_limit_from_above_is_allowed_and_not_required() -> None:
+    for limit, told in (
+        ("at_most: 150", "at most 150 is allowed"), ("at_least: 2", "at least 2 is required"),
+        ("equals: 1", "1 is required"),
+    ):  # fmt: skip
+        rules = f"rules: [{{name: a, figure: data.rows, {limit}, remedy: b}}]"
+        assert parse_policy(f"{{name: ab, version: 1, models: [m], {rules}}}").rules[0].limit == told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -221,6 +222,30 @@ def create_predictions(engine: Engine, files: Sequence[Path], id_columns: Sequen
     return int(engine.execute("SELECT count(*) FROM predictions").fetchone()[0])
 
 
+def count_told_before(
+    engine: Engine, data: Store, objects: Sequence[Listed], folder: Path, columns: OutcomeColumns,
+    signature: Signature | None, target: Reading | None,
+) -> tuple[int, int]:  # fmt: skip
+    """Return of how many predictions in `matched` earlier objects tell the same outcome, and of how many another.
+
+    Replaces `told`, `valued`, `pairs` and `matched` by those of the earlier objects.
+
+    Parameters
+    ----------
+    objects : newest first
+    folder : for the work; the caller removes it
+    signature, target : see `value_outcomes`
+    """
+    engine.execute("CREATE OR REPLACE TABLE sent AS SELECT id, value FROM matched")
+    read_outcomes(engine, data, objects, folder, columns)
+    match_outcomes(engine, signature, target)
+    same, other = engine.execute(
+        """SELECT count(*) FILTER (s.value = e.value), count(*) FILTER (s.value <> e.value)
+           FROM sent s JOIN matched e USING (id)"""
+    ).fetchone()
+    return int(same), int(other)
+
+
 def count_late(engine: Engine, days: int) -> int:
     """Return how many predictions got their outcome, the latest, more than so many days after they were answered."""
     (late,) = engine.execute(f"SELECT count(*) FROM matched WHERE arrived > asked + INTERVAL {days:d} DAY").fetchone()
@@ -252,15 +277,22 @@ def class_of(text: str, classes: Sequence[str]) -> str | None:
     ('yes', '1', 'true')
     >>> class_of("1,0", ["0", "1"]), class_of("maybe", ["no", "yes"]) is None
     ('1', True)
+    >>> class_of("Sí", ["no", "si"]), class_of("ANO", ["año", "mes"]), class_of("Ano", ["año", "ano"])
+    ('si', 'año', 'ano')
     """
     if text in classes:
         return text
-    for same in (str.casefold, _as_number):
+    for same in (str.casefold, _without_accents, _as_number):
         wanted = same(text)
         matching = [name for name in classes if wanted is not None and same(name) == wanted]
         if len(matching) == 1:
             return matching[0]
     return None
+
+
+def _without_accents(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _as_number(text: str) -> float | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from modelcycle.collect.arrivals import arrival
-from modelcycle.collect.column_checks import all_names, check_pipeline_columns, pipeline_columns
+from modelcycle.collect.column_checks import all_names
 from modelcycle.collect.content import content_hash
 from modelcycle.collect.contract_columns import check_table
 from modelcycle.collect.corrections import apply_corrections, is_corrections, read_corrections
@@ -32,6 +32,7 @@ from modelcycle.messages.personal import PersonalColumn
 from modelcycle.personal import PERSONAL_OF_RUN, personal_notes
 from modelcycle.pseudonyms import Macs
 from modelcycle.reading import TextTable, check_suffix
+from modelcycle.reading.pipeline_columns import check_pipeline_columns, pipeline_columns
 from modelcycle.registry import Leases, Registry, Results
 from modelcycle.spec import MAIN, StreamSource
 from modelcycle.spec.sources import csv_of

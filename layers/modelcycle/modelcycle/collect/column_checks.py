@@ -1,11 +1,10 @@
-"""Checks of column names: across the files of a model, and against the pipeline file."""
+"""Checks of column names across the files of a model."""
 
 from __future__ import annotations
 
-from modelcycle.faults import BadPipeline, ColumnsDiffer, TargetMissing
+from modelcycle.faults import ColumnsDiffer
 from modelcycle.reading import TextTable
-from modelcycle.reading.column_names import list_names, suggest_name
-from modelcycle.spec import Pipeline
+from modelcycle.reading.column_names import list_names
 
 
 def all_names(tables: list[TextTable]) -> list[str]:
@@ -34,40 +33,3 @@ def check_same_columns(table: TextTable, first: TextTable, where: str, first_whe
             f"the files have different columns: compared with {first_where}, {where} {' and '.join(differences)}",
             where, "give all files of a model the same columns, or remove the file that differs",
         )  # fmt: skip
-
-
-def pipeline_columns(pipeline: Pipeline) -> dict[str, list[str]]:
-    """Return the columns that a pipeline file names, by its key."""
-    return {
-        "target": [pipeline.target],
-        "time_column": [pipeline.time_column] if pipeline.time_column is not None else [],
-        "id_columns": pipeline.id_columns,
-        "group_by": pipeline.group_by,
-        "drop_columns": pipeline.drop_columns,
-        "sensitive_columns": pipeline.sensitive_columns,
-        "features.numeric": pipeline.features.numeric,
-        "features.categorical": pipeline.features.categorical,
-        "features.allow": pipeline.features.allow,
-        "schema.columns": list(pipeline.rules.columns),
-        "schema.keys": pipeline.rules.keys,
-        "capture.mask": pipeline.capture.mask,
-        "privacy.columns": list(pipeline.privacy.columns),
-    }
-
-
-def check_pipeline_columns(pipeline: Pipeline, names: list[str]) -> None:
-    """Check that the data have all columns that the pipeline file names.
-
-    Raises
-    ------
-    TargetMissing, BadPipeline : suggests the most similar column
-    """
-    for key, columns in pipeline_columns(pipeline).items():
-        for column in columns:
-            if column in names:
-                continue
-            where = f"pipelines/{pipeline.name}.yaml: {key}: {column}"
-            remedy = f"{suggest_name(column, names)}columns: {list_names(names)} ({len(names)})"
-            if key == "target":
-                raise TargetMissing(f"the target {column!r} is not a column", where, remedy)
-            raise BadPipeline(f"{key} names {column!r}, which is not a column", where, remedy)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from modelcycle.collect.column_checks import check_pipeline_columns, check_same_columns
+from modelcycle.collect.column_checks import check_same_columns
 from modelcycle.collect.stream_objects import read_stream_objects
 from modelcycle.reading import TextTable, read_file
 from modelcycle.reading.column_names import check_second_column
+from modelcycle.reading.pipeline_columns import check_pipeline_columns
 from modelcycle.spec import Pipeline, StreamSource
 from modelcycle.spec.sources import csv_of
 from modelcycle.store import Listed, Store

@@ -15,6 +15,7 @@ A value of a number or date column that does not parse is missing. Two spellings
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -272,9 +273,10 @@ def _example(texts: Sequence[str]) -> str:
     The sentence stands in the history of the execution, which no erasure changes.
 
     >>> _example(["52", "987.654,37", "3,5"]), _example(["987.654,37", "123.456,00"]), _example([])
-    ('3,5', '000.000,00', '')
+    ('3,5', '123.456,78', '')
     """
     short = [text for text in texts if sum(map(str.isdigit, text)) < MIN_TELLING_DIGITS]
     chosen = next((text for text in short if not text.isdigit()), "")
     chosen = chosen or next((text for text in texts if not text.isdigit()), next(iter(texts), ""))
-    return chosen if chosen in short else re.sub(r"\d", "0", chosen)
+    digits = itertools.cycle("1234567890")
+    return chosen if chosen in short else re.sub(r"\d", lambda _: next(digits), chosen)

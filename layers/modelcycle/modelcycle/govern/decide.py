@@ -70,8 +70,12 @@ def _roll_back(decision: Decision, registry: Registry, artifacts: Store) -> tupl
     """Return the version that is live then, and why nothing was moved; the reason is empty if traffic was moved."""
     model = decision.model
     if not registry.routes.get(model).weights:
-        what = f"{model} has no live version" if registry.runs.has_model(model) else f"there is no model {model}"
-        raise Unknown(what, model, "`modelcycle models` lists the models")
+        if not registry.runs.has_model(model):
+            raise Unknown(f"there is no model {model}", model, "`modelcycle models` lists the models")
+        raise Unknown(
+            f"{model} has no live version: there is no traffic to take away", model,
+            f"`modelcycle show {model}` says what its versions wait for",
+        )  # fmt: skip
     move, moved = registry.routes.roll_back(
         model, decision.by, decision.why, decision.version, decision.asked_at,
         is_intact=lambda version: artifacts_exist(registry.versions.get(model, version), artifacts),
@@ -159,9 +163,9 @@ def _check_promotion(decision: Decision, version: int, ports: Ports) -> None:
     held = frozen(policy, decision.by)
     if held is not None:
         what = f"{held[0]}; {who_overrides(policy)}"
-        raise NotAllowed(
-            what, f"{model}:{version}", f"promote it after that; `modelcycle rollback {model}` always works"
-        )
+        is_live = bool(ports.registry.routes.get(model).weights)
+        rollback = f"; `modelcycle rollback {model}` always works" if is_live else ""
+        raise NotAllowed(what, f"{model}:{version}", f"promote it after that{rollback}")
 
 
 def _held(model: str, route: Route, ports: Ports) -> Judged | None:

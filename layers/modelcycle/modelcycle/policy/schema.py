@@ -68,6 +68,8 @@ class Rule(Section):
         """The limit in words."""
         if self.equals is not None:
             return f"{self.equals:g} is required"
+        if self.at_least is None and self.at_most is not None:
+            return f"at most {self.at_most:g} is allowed"
         bounds = [("at least", self.at_least), ("at most", self.at_most)]
         return " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None) + " is required"
 

@@ -41,7 +41,7 @@ class Shelf:
         })  # fmt: skip
         if not shelf.policies:
             raise BadPolicy("there is no policy", f"{FOLDER}/", f"write {FOLDER}/default.yaml: docs/policy.md")
-        shelf._check_apart()
+        shelf.check_apart()
         return shelf
 
     def policy_of(self, model: str) -> Policy:
@@ -67,8 +67,8 @@ class Shelf:
             )
         return found[0][1]
 
-    def _check_apart(self) -> None:
-        """Raise BadPolicy for what could only be found out when a model meets it."""
+    def check_apart(self) -> None:
+        """Raise BadPolicy if two files have one name or one pattern, before a model meets it."""
         names: dict[str, str] = {}
         models: dict[str, str] = {}
         for file, policy in self.policies.items():

@@ -287,7 +287,7 @@ def _freshness(summary: WindowSummary, limit: float) -> Signal:
         return not_watched("freshness", "", "no predictions: see the volume")
     silent = max((end - summary.newest).total_seconds() / 60, 0.0)
     if not _freshness_is_watched(summary):
-        why = "judged in the window of an hour" if summary.kind == "day" else "no usual volume yet"
+        why = "it is judged in the windows of an hour, not of a day" if summary.kind == "day" else "no usual volume yet"
         return Signal(kind="freshness", state="not watched", value=round(silent, 3), unit="minutes", detail=why)
     before = _served(summary)
     mean = sum(before) / len(before)
