@@ -79,7 +79,7 @@ def suspect(model: ObservedModel) -> None:
         Signal(kind="input drift", subject="distance (km)", state="alarm"),
         Signal(kind="performance", subject=model.registry.versions.get(MODEL, 1).metric, state="alarm"),
     ]
-    registry = Registry(DynamoTable(model.client("dynamodb"), model.cloud.outputs["RegistryTable"]))
+    registry = Registry(DynamoTable(model.cloud.admin.client("dynamodb"), model.cloud.outputs["RegistryTable"]))
     registry.incidents.update(MODEL, 1, "hour", (end - timedelta(hours=1), end), shown, [], (1,), 900)
 
 

@@ -120,10 +120,10 @@ class Incidents:
         start, end = (moment.astimezone(UTC) for moment in window)
         look = Look(model, version, kind, (start, end), signals, broken, live, rows, newest)
         now, record = self._now(model)
-        newest = now.looks.get(_name(version, kind))
-        if newest and newest.end == end:
-            return newest.changes
-        if newest and end < newest.end <= datetime.now(UTC) + MAX_CLOCK_AHEAD:
+        before = now.looks.get(_name(version, kind))
+        if before and before.end == end:
+            return before.changes
+        if before and end < before.end <= datetime.now(UTC) + MAX_CLOCK_AHEAD:
             return []
         changed = Changed(self, UnitOfWork(self.table, model), now)
         changed.close_those_not_live(look)
