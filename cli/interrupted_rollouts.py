@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from cli.place import Place
 from modelcycle.registry import Registry
 
 NAME = re.compile(r"(?P<model>.+)-v(?P<version>\d+)-.*")  # of an execution of a rollout
@@ -28,13 +27,24 @@ class InterruptedRollout(NamedTuple):
     has_all: bool
 
 
-def rollouts_in_progress(place: Place) -> Mapping[str, InterruptedRollout]:
-    """Return the rollouts in progress, by the name of their execution."""
-    pages = place.states.get_paginator("list_executions").paginate(
-        stateMachineArn=place.output("RolloutArn"), statusFilter="RUNNING"
-    )
-    names = (execution["name"] for page in pages for execution in page["executions"])
-    return {name: found for name in names if (found := look_at(place.registry, name)) is not None}
+def rollouts_among(running: Iterable[str]) -> list[str]:
+    """Return the names of those executions that are rollouts.
+
+    Parameters
+    ----------
+    running : each as `state machine:name`
+
+    Examples
+    --------
+    >>> rollouts_among(["modelcycle-rollout:m-v2-r1", "modelcycle-lifecycle:m-1"])
+    ['m-v2-r1']
+    """
+    return [name.partition(":")[2] for name in running if name.partition(":")[0].endswith("-rollout")]
+
+
+def look_at_each(registry: Registry, names: Iterable[str]) -> dict[str, InterruptedRollout]:
+    """Return what becomes of rollouts that end now, by the name of their execution."""
+    return {name: found for name in names if (found := look_at(registry, name)) is not None}
 
 
 def look_at(registry: Registry, name: str) -> InterruptedRollout | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cli import console, place, remote
-from cli.interrupted_rollouts import InterruptedRollout, rollouts_in_progress
+from cli.interrupted_rollouts import InterruptedRollout, look_at_each, rollouts_among
 from cli.options import Options
 from cli.sam_files import write_sam_files
 from cli.screens import status as screen
@@ -52,8 +52,11 @@ def _rollouts_in_progress(options: Options) -> Mapping[str, InterruptedRollout]:
     """Return the rollouts that a stop interrupts; none if the cloud does not answer: it is stopped all the same."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from infra.local import cloud
+
     try:
-        return rollouts_in_progress(options.open_place())
+        names = rollouts_among(cloud.status(home=place.home()).executions)
+        return look_at_each(options.open_place().registry, names) if names else {}
     except (Fault, BotoCoreError, ClientError):
         return {}
 

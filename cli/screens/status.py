@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cli.interrupted_rollouts import InterruptedRollout
+from cli.interrupted_rollouts import InterruptedRollout, rollouts_among
 from cli.screens.lines import count
 
 if TYPE_CHECKING:
@@ -63,12 +63,11 @@ def health_text(health: Health) -> str:
 
 def _interrupted_lines(stopped: StopResult, rollouts: Mapping[str, InterruptedRollout]) -> list[str]:
     # `modelcycle-lifecycle:name` is an execution of the flow `lifecycle`
-    names = [(name.partition(":")[0].rpartition("-")[2], name.partition(":")[2]) for name in stopped.interrupted]
-    flows = Counter(flow for flow, _ in names)
+    flows = Counter(name.partition(":")[0].rpartition("-")[2] for name in stopped.interrupted)
     if not flows:
         return []
     counts = ", ".join(count(number, FLOW_NOUNS.get(flow, flow)) for flow, number in sorted(flows.items()))
-    mine = [name for flow, name in names if flow == "rollout"]
+    mine = rollouts_among(stopped.interrupted)
     seen = [rollouts[name] for name in mine if name in rollouts]
     undone = [rollout.version for rollout in seen if rollout.is_undone]
     effects = [RUNS_FAIL] if "lifecycle" in flows else []

@@ -10,14 +10,15 @@ from unittest.mock import Mock
 import pytest
 from rich.console import Console
 
+from cli import local
 from cli.execution import Step
-from cli.interrupted_rollouts import look_at
 from cli.outcome import Outcome
 from cli.run import next_steps
 from cli.screens import lines, steps
 from cli.screens.outcome import outcome_text
 from cli.screens.run import RunScreen
 from cli.screens.status import stopped_text
+from infra.local import cloud
 from infra.local.emulator.process import StopResult
 from modelcycle import messages as m
 from modelcycle.faults import Unknown
@@ -384,7 +385,9 @@ def test_a_stop_says_what_the_next_start_does_with_what_it_interrupted(flow: str
     assert screen.endswith(f"The next `modelcycle up` {effect}")
 
 
-def test_a_stop_says_of_each_rollout_what_becomes_of_it() -> None:
+def test_a_stop_says_of_each_rollout_what_becomes_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     registry = Registry(MemoryTable())
     moves = {
         "rents": Move(number=1, kind="promoted", by="ann", why="", before={}, after={2: 100}),
@@ -396,8 +399,12 @@ def test_a_stop_says_of_each_rollout_what_becomes_of_it() -> None:
         registry.table.write(Write(*keys.route(model), route.model_dump(mode="json")))
         registry.table.write(Write(*keys.move(model, 1), move.model_dump(mode="json")))
     names = ["rents-v1-20260101T000000000-ab12", "rents-v2-1", "plums-v2-r1", "ends-of-v3-tests-v1-r1"]
-    seen = {name: found for name in names if (found := look_at(registry, name)) is not None}
-    screen = stopped_text(StopResult(True, interrupted=tuple(f"modelcycle-rollout:{name}" for name in names)), seen)
+    running = tuple(f"modelcycle-rollout:{name}" for name in names)
+    monkeypatch.setattr(cloud, "status", lambda **given: Mock(executions=running))
+    monkeypatch.setattr(cloud, "down", lambda **given: StopResult(True, interrupted=running))
+    options = Mock(place="local", as_json=False, open_place=lambda: Mock(registry=registry))
+    assert local.down(False, options) == 0
+    screen = capsys.readouterr().out
     assert "interrupted  4 rollouts" in screen
     assert "The next `modelcycle up` takes back the traffic of plums:2." in screen
     assert "The rollout of rents:2 has nothing left to do" in screen
