@@ -112,7 +112,7 @@ def _proposed(summary: DataSummary, target: str) -> list[tuple[str, str]]:
     if keys:
         lines.append(("", "these are comments in the file: remove the # of each that is right"))
     personal = personal_columns(summary, target)
-    kept = [name for name, kind in personal.items() if kind in KEPT_KINDS]
+    kept = [name for name, kind in personal.items() if kind.startswith(KEPT_KINDS)]
     dropped = [name for name in personal if name not in kept]
     said = [f"{clip(', '.join(names), MAX_PROPOSED)}: {what}" for names, what in (
         (dropped, "a run does not store what they hold"), (kept, "a run keeps it, and says so"),

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from cli.data_summary import ColumnSummary, DataSummary, summarize
 from cli.draft import draft, flow_scalar, model_name, scalar
 from cli.guess import guess_target
+from cli.init import init
 from cli.main import main
 from modelcycle.reading.csv_records import is_figure
 from modelcycle.spec import parse
@@ -222,3 +223,17 @@ def test_init_needs_no_numpy_which_the_command_line_does_not_have(tmp_path: Path
     command = ["init", "--data", str(tmp_path / "d.csv"), "--out", str(tmp_path / "d.yaml")]
     program = f"import sys; sys.modules['numpy'] = None; from cli.main import main; sys.exit(main({command}))"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_text_with_telephone_numbers_is_kept_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, file = tmp_path / "claims.csv", tmp_path / "claims.yaml"
+    rows = [
+        f"{number};El asegurado comunica daños en la vivienda {number}"
+        f"{f'. Llamar al tel. 6{number:08d}' if number % 3 == 0 else ''};{'sí' if number % 2 else 'no'}"
+        for number in range(120)
+    ]
+    data.write_text("importe;descripción;fraude\n" + "\n".join(rows) + "\n")
+    assert init(data, None, None, file, as_json=False) == 0
+    assert "descripción: a run keeps it, and says so" in capsys.readouterr().out
+    assert "descripción: texts with telephone numbers" in file.read_text()
+    assert "# privacy: {columns: {descripción: keep}}" in file.read_text()
