@@ -141,7 +141,7 @@ def _personal_suggestion(summary: DataSummary, target: str) -> list[str]:
     columns = ", ".join(f"{flow_scalar(name)}: {_treatment(kind, used.get(name))}" for name, kind in found.items())
     kinds = "; ".join(f"{comment(name, MAX_COLUMN_NAME_CHARACTERS)}: {kind}" for name, kind in found.items())
     return [
-        f"# personal data, which a run does not store unless you say otherwise ({comment(kinds)}):",
+        f"# personal data; what a run does with them unless you say otherwise ({comment(kinds)}):",
         f"# privacy: {{columns: {{{columns}}}}}  # drop, mask, pseudonymise, encrypt or keep",
         "",
     ]

@@ -13,15 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from cli import console
 from cli.options import Options
 from cli.place import Place
 from cli.polling import attempts
 from cli.retrain import ask
 from cli.screens.erasures import found_text, none_text, receipt_text
-from modelcycle.faults import BadInput, Fault, NotAllowed, Unknown
+from modelcycle.faults import BadInput, Fault, NoData, NotAllowed, Unknown
 from modelcycle.messages import Wanted
 from modelcycle.messages.erasure import MAX_CONDITIONS, MAX_SUBJECTS, MAX_UNASKED_ROWS, erasure_prefix, request_key
 from modelcycle.personal.named_person import names_a_value
@@ -31,6 +29,7 @@ CAPTURE_SECONDS = {"aws": 90}  # that Firehose may keep an answer (storage.yaml)
 TOLD_WITHOUT_NAME = re.compile(
     r"(?P<bucket>data|artifacts)/(?P<folder>.*) \(object \d+, version (?P<version>\S+): .*\)"
 )
+ERASURE_ID = re.compile(r"\d{8}t\d{6}-[0-9a-f]{6}")
 ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 
 
@@ -52,6 +51,7 @@ def erase(
     Raises
     ------
     BadInput : the subjects cannot be read
+    Unknown : there is no erasure to resume
     NotAllowed : more rows match than were confirmed
     """
     wanted = [] if resume else _subjects(subjects, file)
@@ -109,6 +109,12 @@ def _wait_for_captures(place: Place, asked_at: datetime) -> None:
 
 def _take_up(place: Place, model: str, erasure: str, options: Options) -> int:
     """Let an erasure go on that failed, was interrupted, or was looked for where nobody could be asked."""
+    if not ERASURE_ID.fullmatch(erasure):
+        raise Unknown(
+            "that is no id of an erasure", f"--resume {erasure}",
+            "`modelcycle erase` prints the id when it begins, such as 20260301t093000-5f0c2a;"
+            f" modelcycle erase {model} --subject COLUMN=VALUE begins anew",
+        )  # fmt: skip
     record = place.registry.erasures.get(model, erasure)
     if record is not None and record.state == "done":
         return _show_receipt(place, model, _read(place, model, erasure, "receipt.json"), options)
@@ -206,17 +212,22 @@ def _conditions(text: str) -> dict[str, str]:
 
 
 def _in_file(file: Path) -> list[dict[str, str]]:
+    if not file.is_file():
+        raise NoData("there is no such file", str(file), "check the path")
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        listed = found if isinstance(found, list) else [found]
-        return [{str(name): _text(value) for name, value in subject.items()} for subject in listed]
-    except (ValueError, AttributeError, ValidationError):
+        if not isinstance(found, list):
+            raise ValueError("no list")
+        return [{str(name): _text(value) for name, value in subject.items()} for subject in found]
+    except (ValueError, AttributeError):
         raise BadInput(
             "the file is not a JSON list of objects {column: value}", str(file), 'as in [{"id": "123"}]'
         ) from None  # fmt: skip
 
 
 def _text(value: Any) -> str:
+    if not isinstance(value, str | int | float):
+        raise ValueError("no value of a cell")
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -249,19 +260,20 @@ def _run(place: Place, model: str, erasure: str, mode: str) -> dict[str, Any]:
         if execution["status"] in ENDED:
             break
     if execution["status"] != "SUCCEEDED":
-        what, where, remedy = Fault.parse(execution.get("cause") or "the erasure ended early")
+        what, where, remedy = Fault.parse(_message(execution.get("cause") or "the erasure ended early"))
+        if execution.get("error") == Unknown.__name__:  # there is nothing that could go on
+            raise Unknown(what, where, remedy)
         raise Fault(
-            _sentence(what), where or f"{model}, erasure {erasure}",
-            remedy or f"modelcycle erase {model} --resume {erasure} goes on where it was",
-        )  # fmt: skip
+            what, f"{model}, erasure {erasure}", f"modelcycle erase {model} --resume {erasure} goes on where it was"
+        )
     ended: dict[str, Any] = json.loads(execution["output"])["finished"]
     return ended
 
 
-def _sentence(cause: str) -> str:
+def _message(cause: str) -> str:
     """Return the message in a Cause, which may be JSON of the runtime."""
     try:
-        return Fault.parse(str(json.loads(cause)["errorMessage"]))[0]
+        return str(json.loads(cause)["errorMessage"])
     except (ValueError, KeyError, TypeError):
         return cause
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cli import console, place, remote
+from cli.interrupted_rollouts import InterruptedRollout, look_at_each, rollouts_among
 from cli.options import Options
 from cli.sam_files import write_sam_files
 from cli.screens import status as screen
-from modelcycle.faults import BadInput
+from modelcycle.faults import BadInput, Fault
 
 
 def up(port: int | None, start: bool, options: Options) -> int:
@@ -34,14 +37,28 @@ def down(force: bool, options: Options) -> int:
     place.not_on_aws(options.place, "down")
     if options.place == "localstack":
         return _down_localstack(options)
+    rollouts = _rollouts_in_progress(options)
     stopped = cloud.down(home=place.home(), force=force)
     if options.as_json:
         console.print_json(
             {"place": options.place, "was_up": stopped.was_up, "cut_off": stopped.interrupted, "lost": stopped.lost}
         )
     else:
-        console.show(screen.stopped_text(stopped))
+        console.show(screen.stopped_text(stopped, rollouts))
     return console.FAILED if stopped.lost else console.DONE
+
+
+def _rollouts_in_progress(options: Options) -> Mapping[str, InterruptedRollout]:
+    """Return the rollouts that a stop interrupts; none if the cloud does not answer: it is stopped all the same."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from infra.local import cloud
+
+    try:
+        names = rollouts_among(cloud.status(home=place.home()).executions)
+        return look_at_each(options.open_place().registry, names) if names else {}
+    except (Fault, BotoCoreError, ClientError):
+        return {}
 
 
 def _down_localstack(options: Options) -> int:

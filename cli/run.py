@@ -44,6 +44,7 @@ def run(file: Path, data: Path | None, replace: bool, options: Options) -> int:
     place = options.open_place(start=True)
     say_of_a_run(place)
     if data is not None:
+        start.check_not_erased(place, pipeline.name, data)
         started = start.by_upload(place, pipeline, text, data, replace)
     else:
         started = start.by_request(place, pipeline, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -67,6 +68,26 @@ def check_upload(path: Path, pipeline: Pipeline, file: Path) -> None:
     if names is not None and not pipeline.join:  # else they may be those of another table
         check_pipeline_columns(pipeline, names, str(file))
     check_upload_size(path)
+
+
+def check_not_erased(place: Place, model: str, path: Path) -> None:
+    """Check that a file is not, byte by byte, one out of which an erasure has taken somebody's rows.
+
+    Raises
+    ------
+    BadInput : it is; the upload would bring these rows back
+    """
+    former = place.registry.erasures.former_hashes(model, place.output("DataBucket"), f"raw/{model}/")
+    if not former:
+        return
+    with path.open("rb") as file:
+        is_former = hashlib.file_digest(file, "sha256").hexdigest() in former
+    if is_former:
+        raise BadInput(
+            f"the file is as it was before an erasure: it would bring back rows that were erased from {model}",
+            str(path),
+            f"take the rows out of it; `modelcycle run {model}.yaml` without --data learns from what the erasure left",
+        )  # fmt: skip
 
 
 def check_upload_size(path: Path) -> None:

@@ -22,6 +22,7 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.bucket = folder.name
         self.replacement: Replacement = lambda artifact: None
 
     def put(self, key: str, body: bytes | Path) -> Artifact:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cli.interrupted_rollouts import InterruptedRollout, rollouts_among
 from cli.screens.lines import count
 
 if TYPE_CHECKING:
@@ -12,8 +14,9 @@ if TYPE_CHECKING:
     from cli.place import Place
     from infra.local.emulator.process import StopResult
 
+NOT_LOOKED_AT: Mapping[str, InterruptedRollout] = {}
 FLOW_NOUNS = {"lifecycle": "run", "rollout": "rollout", "monitoring": "traffic check"}
-FLOW_EFFECTS = {"lifecycle": "marks the runs as failed", "rollout": "undoes the rollouts"}
+RUNS_FAIL = "marks the runs as failed"
 
 
 def started_text(place: Place) -> str:
@@ -27,17 +30,22 @@ def started_text(place: Place) -> str:
     ])  # fmt: skip
 
 
-def stopped_text(stopped: StopResult) -> str:
-    """Return the screen of `down`: what was kept, interrupted and lost."""
+def stopped_text(stopped: StopResult, rollouts: Mapping[str, InterruptedRollout] = NOT_LOOKED_AT) -> str:
+    """Return the screen of `down`: what was kept, interrupted and lost.
+
+    Parameters
+    ----------
+    rollouts : what was seen of the rollouts in progress, by the name of their execution
+    """
     if not stopped.was_up:
         return "The local cloud was not up."
     if stopped.lost:
         return "\n".join([
             f"The local cloud is down. It lost {stopped.lost}.",
             "  to do        free disk space; `modelcycle up` continues with what was saved before",
-            *_interrupted_lines(stopped),
+            *_interrupted_lines(stopped, rollouts),
         ])  # fmt: skip
-    return "\n".join(["The local cloud is down; everything in it is kept.", *_interrupted_lines(stopped)])
+    return "\n".join(["The local cloud is down; everything in it is kept.", *_interrupted_lines(stopped, rollouts)])
 
 
 def stopped_localstack_text(was_up: bool) -> str:
@@ -53,14 +61,35 @@ def health_text(health: Health) -> str:
     return "\n".join([*problems, *(f"   {name:<13} {fact}" for name, fact in health.facts)])
 
 
-def _interrupted_lines(stopped: StopResult) -> list[str]:
+def _interrupted_lines(stopped: StopResult, rollouts: Mapping[str, InterruptedRollout]) -> list[str]:
     # `modelcycle-lifecycle:name` is an execution of the flow `lifecycle`
     flows = Counter(name.partition(":")[0].rpartition("-")[2] for name in stopped.interrupted)
     if not flows:
         return []
     counts = ", ".join(count(number, FLOW_NOUNS.get(flow, flow)) for flow, number in sorted(flows.items()))
-    effects = [text for flow, text in FLOW_EFFECTS.items() if flow in flows]
-    return [
-        f"  interrupted  {counts}",
-        *([f"               The next `modelcycle up` {' and '.join(effects)}."] if effects else []),
-    ]
+    mine = rollouts_among(stopped.interrupted)
+    seen = [rollouts[name] for name in mine if name in rollouts]
+    undone = [rollout.version for rollout in seen if rollout.is_undone]
+    effects = [RUNS_FAIL] if "lifecycle" in flows else []
+    if len(seen) < len(mine):
+        effects.append("undoes what the rollouts have moved")
+    elif undone:
+        effects.append(f"takes back the traffic of {', '.join(sorted(undone))}")
+    lines = [f"  interrupted  {counts}"]
+    if effects:
+        lines.append(f"               The next `modelcycle up` {' and '.join(effects)}.")
+    for rollout in seen:
+        if not rollout.is_undone:
+            lines.append(f"               {_ended(rollout)}")
+    return lines
+
+
+def _ended(rollout: InterruptedRollout) -> str:
+    if rollout.has_all:
+        return (
+            f"The rollout of {rollout.version} has nothing left to do: the version has all the traffic, and keeps it."
+        )
+    return (
+        f"The rollout of {rollout.version} has moved no traffic, or others have moved it since: nothing is undone."
+        f" `modelcycle promote {rollout.version}` starts it again."
+    )

@@ -119,7 +119,14 @@ class Bucketed:
 
     def _check_erased(self, wanted: Wanted, due: str | None, found: str | None) -> bool:
         self.findings.count("erased")
-        if found == wanted.sha256:
+        if found == wanted.sha256 and wanted.key.startswith("raw/"):
+            model = wanted.key.split("/")[1]
+            self.findings.add(
+                f"s3://{wanted.bucket}/{wanted.key}",
+                "somebody has uploaded the file again as it was before an erasure, so the erased rows are back; erase"
+                f" them again: modelcycle erase {model} --subject COLUMN=VALUE",
+            )
+        elif found == wanted.sha256:
             self.findings.add(wanted.where, "the object is as it was before an erasure: that is not over, or failed")
         elif found == due:
             return found is not None

@@ -72,6 +72,7 @@ class CloudStatus:
     warm_workers : number of their processes
     disk_used : bytes
     problems : sentences, the worst first
+    executions : those in progress, each as `state machine:name`
     """
 
     running: bool
@@ -82,6 +83,7 @@ class CloudStatus:
     warm_workers: int
     disk_used: int
     problems: tuple[str, ...]
+    executions: tuple[str, ...] = ()
 
 
 def up(
@@ -187,6 +189,7 @@ def status(*, home: Path | None = None) -> CloudStatus:
         warm_workers=emulator.workers,
         disk_used=disk_used,
         problems=tuple(problems),
+        executions=emulator.running,
     )
 
 

@@ -13,6 +13,8 @@ from uuid import uuid4
 import pytest
 
 from infra.local.cloud import LocalCloud
+from modelcycle.messages import Signal
+from modelcycle.registry import DynamoTable, Registry
 from tests.e2e.observed_model import UNHURRIED, ObservedModel, wait_for
 from tests.e2e.signed_request import predict
 
@@ -70,6 +72,17 @@ def open_incidents(model: ObservedModel) -> dict[str, list[str]]:
     return {incident.kind: incident.subjects for incident in model.registry.incidents.open(MODEL)}
 
 
+def suspect(model: ObservedModel) -> None:
+    """Let the hour before have shown what the next look shows: all rows of this test are of one hour."""
+    end = datetime.now(UTC) - timedelta(hours=1)
+    shown = [
+        Signal(kind="input drift", subject="distance (km)", state="alarm"),
+        Signal(kind="performance", subject=model.registry.versions.get(MODEL, 1).metric, state="alarm"),
+    ]
+    registry = Registry(DynamoTable(model.cloud.admin.client("dynamodb"), model.cloud.outputs["RegistryTable"]))
+    registry.incidents.update(MODEL, 1, "hour", (end - timedelta(hours=1), end), shown, [], (1,), 900)
+
+
 @pytest.fixture(scope="module")
 def live(cloud: LocalCloud) -> ObservedModel:
     model = ObservedModel(cloud, MODEL)
@@ -92,6 +105,7 @@ def test_changed_traffic_opens_an_incident_and_ends_in_a_better_version(live: Ob
     lines = "\n".join(json.dumps(one) for one in outcomes)
     s3.put_object(Bucket=bucket, Key=f"feedback/{MODEL}/strike.jsonl", Body=lines.encode())
     wait_for(lambda: captured(live) >= 1, 20)
+    suspect(live)
     look(live)
     seen = live.registry.monitoring.latest(MODEL)
     assert seen is not None and (seen.state, seen.degraded) == ("degraded", True), seen

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from cli.data_summary import ColumnSummary, DataSummary, summarize
 from cli.draft import draft, flow_scalar, model_name, scalar
 from cli.guess import guess_target
+from cli.init import init
 from cli.main import main
 from modelcycle.reading.csv_records import is_figure
 from modelcycle.spec import parse
@@ -260,3 +261,17 @@ def test_texts_that_begin_alike_are_named_once_and_distinct_values_are_counted(t
     lines = file.read_text().splitlines()
     assert any(line.startswith("#   text") and line.count("El asegurado") == 1 for line in lines)
     assert any("2,500 distinct" in line and "about" not in line for line in lines)
+
+
+def test_a_text_with_telephone_numbers_is_kept_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, file = tmp_path / "claims.csv", tmp_path / "claims.yaml"
+    rows = [
+        f"{number};El asegurado comunica daños en la vivienda {number}"
+        f"{f'. Llamar al tel. 6{number:08d}' if number % 3 == 0 else ''};{'sí' if number % 2 else 'no'}"
+        for number in range(120)
+    ]
+    data.write_text("importe;descripción;fraude\n" + "\n".join(rows) + "\n")
+    assert init(data, None, None, file, as_json=False) == 0
+    assert "descripción: a run keeps it, and says so" in capsys.readouterr().out
+    assert "descripción: texts with telephone numbers" in file.read_text()
+    assert "# privacy: {columns: {descripción: keep}}" in file.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -368,6 +369,22 @@ def test_replace_keeps_only_the_new_file_and_touches_no_other_model(
     assert main(["run", *files, *["--replace"] * replace]) == 0
     assert ("raw/m/odd.csv" in cloud.s3.objects) is not replace
     assert cloud.s3.objects["raw/m/rows.csv"] == b"a,y\n1,2\n" and "raw/mm/odd.csv" in cloud.s3.objects
+
+
+@pytest.mark.parametrize("key", ["raw/m/rows.csv", "raw/m/other-name.csv"])
+def test_a_file_from_which_somebody_was_erased_is_refused_before_its_upload(
+    cloud: Cloud, files: list[str], capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    body = Path(files[-1]).read_bytes()
+    was, now = hashlib.sha256(body).hexdigest(), hashlib.sha256(b"a,y\n").hexdigest()
+    cloud.place.registry.erasures.rewrite("m", cloud.place.output("DataBucket"), key, was, now)
+    assert main(["run", *files]) == 2
+    told = capsys.readouterr().err
+    assert "it would bring back rows that were erased from m" in told and "take the rows out of it" in told
+    assert not [name for name in cloud.s3.objects if name.startswith("raw/")]
+    Path(files[-1]).write_bytes(body + b"3,4\n")
+    cloud.ended("unchanged")
+    assert main(["run", *files]) == 0
 
 
 def test_replace_without_rows_is_wrong_use(cloud: Cloud, files: list[str]) -> None:

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 from rich.console import Console
 
+from cli import local
 from cli.execution import Step
 from cli.outcome import Outcome
 from cli.run import next_steps
@@ -18,10 +19,12 @@ from cli.screens.outcome import outcome_text
 from cli.screens.run import RunScreen
 from cli.screens.runs import runs_text
 from cli.screens.status import stopped_text
+from infra.local import cloud
 from infra.local.emulator.process import StopResult
 from modelcycle import messages as m
 from modelcycle.faults import Unknown
-from modelcycle.registry import Route
+from modelcycle.registry import Move, Registry, Route, Write, keys
+from tests.fakes import MemoryTable
 from tests.memory_place import Cloud
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -393,11 +396,39 @@ def test_how_long_ago_is_said_in_the_unit_that_fits(passed: int, text: str) -> N
 
 
 @pytest.mark.parametrize(("flow", "effect"), [
-    ("lifecycle", "marks the runs as failed."), ("rollout", "undoes the rollouts."),
+    ("lifecycle", "marks the runs as failed."), ("rollout", "undoes what the rollouts have moved."),
 ])  # fmt: skip
 def test_a_stop_says_what_the_next_start_does_with_what_it_interrupted(flow: str, effect: str) -> None:
     screen = stopped_text(StopResult(True, interrupted=(f"modelcycle-{flow}:one",)))
     assert screen.endswith(f"The next `modelcycle up` {effect}")
+
+
+def test_a_stop_says_of_each_rollout_what_becomes_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = Registry(MemoryTable())
+    moves = {
+        "rents": Move(number=1, kind="promoted", by="ann", why="", before={}, after={2: 100}),
+        "plums": Move(number=1, kind="promoted", by="rollout", why="", before={1: 100}, after={1: 90, 2: 10},
+                      rollout="plums-v2-r1"),
+    }  # fmt: skip
+    for model, move in moves.items():
+        route = Route(weights=move.after, moves=1)
+        registry.table.write(Write(*keys.route(model), route.model_dump(mode="json")))
+        registry.table.write(Write(*keys.move(model, 1), move.model_dump(mode="json")))
+    names = ["rents-v1-20260101T000000000-ab12", "rents-v2-1", "plums-v2-r1", "ends-of-v3-tests-v1-r1"]
+    running = tuple(f"modelcycle-rollout:{name}" for name in names)
+    monkeypatch.setattr(cloud, "status", lambda **given: Mock(executions=running))
+    monkeypatch.setattr(cloud, "down", lambda **given: StopResult(True, interrupted=running))
+    options = Mock(place="local", as_json=False, open_place=lambda: Mock(registry=registry))
+    assert local.down(False, options) == 0
+    screen = capsys.readouterr().out
+    assert "interrupted  4 rollouts" in screen
+    assert "The next `modelcycle up` takes back the traffic of plums:2." in screen
+    assert "The rollout of rents:2 has nothing left to do" in screen
+    assert "The rollout of rents:1 has moved no traffic, or others have moved it since" in screen
+    assert "`modelcycle promote ends-of-v3-tests:1` starts it again" in screen
+    assert "undoes" not in screen
 
 
 def test_beside_a_shadow_no_command_is_offered_that_takes_the_champions_traffic(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -313,3 +314,16 @@ def test_what_a_csv_writer_writes_is_read_back(rows: list[list[str]]) -> None:
     workspace.data.upload("raw/m/a.csv", text.getvalue().encode())
     read = workspace.rows(workspace.collect(workspace.run(target="y")))
     assert read == [tuple(value or None for value in row) for row in rows]
+
+
+def test_an_upload_that_is_as_it_was_before_an_erasure_is_told() -> None:
+    place = Workspace()
+    bodies = {"a.csv": b"id,y\n1,2\n7,3\n", "b.csv": b"id,y\n2,2\n8,3\n"}
+    for name, body in bodies.items():
+        place.data.upload(f"raw/m/{name}", body)
+    now = hashlib.sha256(b"id,y\n1,2\n").hexdigest()
+    place.registry.erasures.rewrite("m", "data", "raw/m/a.csv", hashlib.sha256(bodies["a.csv"]).hexdigest(), now)
+    (note,) = place.collect(place.run(target="y")).notes
+    assert note.startswith("a.csv: uploaded again as it was before an erasure") and "modelcycle erase" in note
+    place.data.upload("raw/m/a.csv", b"id,y\n1,2\n")
+    assert place.collect(place.run("r2", target="y")).notes == []

@@ -11,9 +11,10 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from cli.erase import _subjects, _wait_for_captures, _with_names, erase
+from cli.console import WRONG_USE, status_of
+from cli.erase import _run, _subjects, _wait_for_captures, _with_names, erase
 from cli.screens.erasures import found_text, none_text, receipt_text
-from modelcycle.faults import BadInput, NotAllowed
+from modelcycle.faults import BadInput, Fault, NoData, NotAllowed, Unknown
 
 COUNTS = {"uploads": {"objects": 2, "rows": 3, "old": 1}, "monitoring": {"objects": 1, "rows": 0, "old": 0}}
 FOUND: dict[str, Any] = {
@@ -48,11 +49,49 @@ def test_who_is_not_said_is_one_sentence(texts: list[str]) -> None:
         _subjects(texts, None)
 
 
-@pytest.mark.parametrize("body", ["", "7", '"x"', "[7]", "{", '[{"id": ""}]', "[]"])
+@pytest.mark.parametrize(
+    "body", ["", "7", '"x"', "[7]", "{", '[{"id": ""}]', "[]", '{"id": "7"}', '[{"id": null}]', '[{"id": [1]}]']
+)
 def test_a_file_that_names_nobody_is_refused(tmp_path: Path, body: str) -> None:
     (tmp_path / "who.json").write_text(body)
     with pytest.raises(BadInput):
         _subjects([], tmp_path / "who.json")
+
+
+def test_a_file_of_subjects_that_is_not_there_is_wrong_use_as_any_other_missing_file_is(tmp_path: Path) -> None:
+    with pytest.raises(NoData) as raised:
+        _subjects([], tmp_path / "nosuch.json")
+    assert raised.value.remedy == "check the path" and status_of(raised.value) == WRONG_USE
+
+
+@pytest.mark.parametrize("erasure", ["xyz", "20260301t093000-5f0c2a"])
+def test_what_cannot_be_resumed_is_wrong_use_and_is_not_said_to_go_on(erasure: str) -> None:
+    place = MagicMock()
+    place.registry.erasures.get.return_value = None
+    place.registry.leases.holder.return_value = SimpleNamespace(execution="")
+    fault = Unknown(
+        "there is no request of that erasure", f"m, erasure {erasure}", "`modelcycle erase m --subject A=B`"
+    )
+    flows = place.client.return_value
+    flows.describe_execution.return_value = {
+        "status": "FAILED", "error": "Unknown",
+        "cause": json.dumps({"errorType": "Unknown", "errorMessage": str(fault)}),
+    }  # fmt: skip
+    options = SimpleNamespace(open_place=lambda: place, as_json=False)
+    with pytest.raises(Unknown) as raised:
+        erase("m", [], None, None, "", erasure, cast(Any, options), yes=False, retrain=False)
+    assert "goes on" not in raised.value.remedy and "--subject" in raised.value.remedy
+    assert flows.start_execution.called is (erasure != "xyz")
+
+
+def test_an_erasure_that_failed_is_said_to_go_on() -> None:
+    place = MagicMock()
+    place.client.return_value.describe_execution.return_value = {
+        "status": "FAILED", "error": "Transient", "cause": json.dumps({"errorMessage": "S3 does not answer\nx\ny"}),
+    }  # fmt: skip
+    with pytest.raises(Fault) as raised:
+        _run(place, "m", "e-1", "erase")
+    assert raised.value.what == "S3 does not answer" and "--resume e-1 goes on" in raised.value.remedy
 
 
 def test_what_was_found_is_shown_by_class_before_anything_changes() -> None:

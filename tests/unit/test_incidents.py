@@ -38,11 +38,11 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 def look(
     registry: Registry, hours: float, seen: list[Signal], *, version: int = 3, kind: Any = "hour",
-    live: tuple[int, ...] = (3,), broken: tuple[Broken, ...] = (), rows: int = 0,
+    live: tuple[int, ...] = (3,), broken: tuple[Broken, ...] = (), rows: int = 0, newest: datetime | None = None,
 ) -> list[IncidentChange]:  # fmt: skip
     end = NOON + hours * HOUR
     window = end - (HOUR if kind == "hour" else 24 * HOUR), end
-    return registry.incidents.update("m", version, kind, window, seen, broken, live, rows)
+    return registry.incidents.update("m", version, kind, window, seen, broken, live, rows, newest)
 
 
 def kinds(changes: list[IncidentChange]) -> list[str]:
@@ -66,8 +66,28 @@ def test_a_second_window_confirms_an_alarm_whether_later_or_longer(unconfirmed: 
     assert not look(unconfirmed, 1, FEW)
     assert kinds(look(unconfirmed, 2, ALARM)) == ["opened"]
     other = Registry(MemoryTable())
-    assert not look(other, 0, ALARM, kind="day")
-    assert kinds(look(other, 0, signals("alarm", "age", "hours"))) == ["opened"]
+    assert not look(other, 0, ALARM, kind="day", rows=900)
+    assert kinds(look(other, 0, signals("alarm", "age", "hours"), rows=600)) == ["opened"]
+
+
+def test_the_hour_and_the_day_of_a_burst_hold_the_same_rows_and_do_not_confirm_each_other(
+    unconfirmed: Registry,
+) -> None:
+    burst = NOON - HOUR / 4
+    for kind, rows in (("day", 620), ("hour", 600)):
+        assert not look(unconfirmed, 0, ALARM, kind=kind, rows=rows, newest=burst)
+    for kind, rows in (("day", 620), ("hour", 600)):
+        assert not look(unconfirmed, 0.7, ALARM, kind=kind, rows=rows, newest=burst)
+    assert kinds(look(unconfirmed, 1.2, ALARM, rows=50, newest=NOON + HOUR)) == ["opened"]
+
+
+def test_traffic_that_stays_away_and_late_outcomes_need_no_newer_rows(unconfirmed: Registry) -> None:
+    silent = signals("alarm", "", kind="volume")
+    assert not look(unconfirmed, 0, silent, kind="day")
+    assert kinds(look(unconfirmed, 0, silent)) == ["opened"]
+    worse = signals("alarm", "", kind="performance")
+    assert not look(unconfirmed, 1, worse, kind="day", rows=600, newest=NOON)
+    assert kinds(look(unconfirmed, 2, worse, kind="day", rows=600, newest=NOON)) == ["opened"]
 
 
 def test_wrong_values_open_an_incident_at_once(unconfirmed: Registry) -> None:

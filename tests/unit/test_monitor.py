@@ -115,7 +115,11 @@ def test_traffic_like_the_reference_is_ok_in_both_windows(live: Live) -> None:
 
 def test_one_column_that_drifts_is_named_and_opens_one_incident(live: Live) -> None:
     live.capture(*(captured(row, Age=20 + row % 12) for row in range(400)))
-    windows = look(live).windows
+    look(live, AT - timedelta(minutes=1))
+    look(live, AT + timedelta(minutes=40))
+    assert "IncidentOpened" not in events(live), "these are the same rows again"
+    live.capture(*(captured(row, minutes=-50, Age=20 + row % 12) for row in range(400, 800)), key="b")
+    windows = look(live, AT + timedelta(minutes=59)).windows
     result = windows[0]
     assert (result.state, result.drifted) == ("drifted", ["Age"])
     assert "1 of 9 columns has drifted: Age" in result.why

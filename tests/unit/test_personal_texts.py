@@ -47,6 +47,12 @@ PERSONAL = [
     ("payment card numbers", [f"charged {card()}, exp 12/27" for _ in range(4)]),
     ("payment card numbers", [f"card no. {card().replace(' ', '')} declined" for _ in range(4)]),
     ("e-mail addresses", [f"write to a{digits(3)}@example.org" for _ in range(4)]),
+    ("telephone numbers", [f"Llamar al tel. 6{digits(8)} por la tarde" for _ in range(4)]),
+    ("telephone numbers", [f"Teléfono: 6{digits(2)} {digits(3)} {digits(3)}." for _ in range(4)]),
+    ("telephone numbers", [f"mi móvil es 6{digits(8)}" for _ in range(4)]),
+    ("telephone numbers", [f"tél. 06.{digits(2)}.{digits(2)}.{digits(2)}.{digits(2)}" for _ in range(4)]),
+    ("telephone numbers", [f"tlf 4{digits(7)}, ikke svar" for _ in range(4)]),
+    ("telephone numbers", [f"Please call me at 5{digits(9)}." for _ in range(4)]),
 ]
 
 HARMLESS = {
@@ -61,6 +67,9 @@ HARMLESS = {
     "standards": ["ISO 9001 2015-09", "EN 60601-1-2 2014", "DIN 18014 2023-06", "RFC 2104 1997-02"],
     "models": ["phone 12 Pro Max", "Phone 13 128 GB", "cell 4 of rack 17", "mobile 2024 edition", "fax 3400000"],
     "calls": ["call 17 of 2024-01-31", "call 1234567", "call centre 3", "call 5 times"],
+    "ids beside a word": [f"call 61234{n:04d} was closed, cell 61234{n:04d} of pack 4" for n in range(60)],
+    "devices": [f"phone 4901542032{n:05d} sold" for n in range(60)],
+    "days behind a word": ["tel. 20240131", "Tel. 31.01.2024", "Telefon 2024-01-31", "telephone 31 01 2024"],
     "versions": ["upgrade 12.2.0.1 to 13.0.0.2", "from 10.0.0.1", "at 1.2.3"],
     "handles": ["@ann likes it", "3 @ 2.50 each", "see you @ noon", "foo@bar"],
     "sizes": ["100 x 200 x 300", "1 200 000 rows", "12-34-56-78", "1/2/3/4/5/6/7/8/9"],

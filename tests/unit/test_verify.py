@@ -460,6 +460,21 @@ def test_what_an_erasure_replaced_or_removed_is_checked_against_its_tombstones(w
     assert "no erasure of the audit trail has" in changed[f"ERASURE#{MODEL}|OBJECT#artifacts#{onnx}"]
 
 
+def test_a_file_that_was_uploaded_again_as_it_was_before_an_erasure_is_named_with_the_remedy(world: World) -> None:
+    key = next(one.key for one in world.data.list("raw/m/"))
+    body, now = world.data.latest(key)[0], hashlib.sha256(b"without the person").hexdigest()
+    erased = [{"bucket": "data", "key": key, "was": hashlib.sha256(body).hexdigest(), "now": now}]
+    tombstones = put_json(world.artifacts, "m/erasures/2/tombstones.json", {"schema": 1, "erased": erased})
+    entry = Entry(subject="e", decision="erased", by="ann", evidence={"tombstones": tombstones.model_dump()})
+    world.registry.audit.add(MODEL, "ERASURE#2", entry)
+    world.overwrite("data", key, b"without the person")
+    assert world.faults() == {}
+    world.overwrite("data", key, body)
+    told = world.faults()[f"s3://data/{key}"]
+    assert "uploaded the file again" in told and "modelcycle erase m --subject" in told
+    assert len(world.faults()) == 1
+
+
 # captures and seals
 
 

@@ -87,6 +87,10 @@ class Store(Protocol):
     """
 
     @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+
+    @property
     def max_object_bytes(self) -> int:
         """The most that an object which is written may have."""
 
@@ -124,10 +128,6 @@ class Store(Protocol):
 
 class ChangingStore(Store, Protocol):
     """A bucket with some objects that are replaced as a whole, under the condition that nobody else has done it."""
-
-    @property
-    def bucket(self) -> str:
-        """The bucket's name."""
 
     def current(self, key: str) -> tuple[bytes, str] | None:
         """Return the bytes and the etag of an object that `replace` writes; None if there is none."""

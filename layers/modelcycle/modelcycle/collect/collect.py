@@ -20,6 +20,7 @@ from modelcycle.collect.personal_rows import PersonalRows, check_names
 from modelcycle.collect.pinned_contract import Pinned, contract_for, pinned_contract
 from modelcycle.collect.pinned_inputs import pin_inputs, pinned_inputs
 from modelcycle.collect.repeated_ids import without_repeated_ids
+from modelcycle.collect.returned_files import notes_of_returned
 from modelcycle.collect.shards import write_line_numbers, write_quarantine, write_shards
 from modelcycle.collect.stream_objects import correct_objects
 from modelcycle.collect.traffic import count_known, read_traffic
@@ -179,6 +180,8 @@ def collect(
             quarantine = write_quarantine(engine, folder, withheld=bool(treated)) if broken else None
             lines = write_line_numbers(engine, tables, folder)
             notes = [*notes_of_files([(source["key"], source.pop("notes", ())) for source in sources]), *notes]
+            if registry is not None:
+                notes = [*notes_of_returned(registry, run.model, data.bucket, sources), *notes]
             repeated = [source["key"] for source in sources if "repeats" in source]
             sources = [source | arrivals.get(source["key"], {}) for source in sources]
             manifest = {"columns": names, "objects": sources, "rows": rows, "quarantined": broken}

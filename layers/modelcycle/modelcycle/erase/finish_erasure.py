@@ -161,6 +161,8 @@ def kept_elsewhere(ended: datetime) -> list[str]:
         f"point-in-time backups of the registry, which holds sentences and no rows: until {backup:%Y-%m-%d}",
         "backups and replicas that you have made of the buckets: as long as you keep them",
         "databases, APIs and other buckets from which rows are pulled: erase there first, or the next pull brings them",
+        "files of your own: whoever uploads one that holds the person brings the rows back; `run` refuses the very"
+        " files from which rows were erased, and no others",
         "what clients and people have downloaded",
         "row hashes and hashes of cases, 64 bits each, from which nobody can read a row",
     ]

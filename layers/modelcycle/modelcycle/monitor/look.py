@@ -62,10 +62,14 @@ class Subject(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """The report of a window and the result that the registry keeps, both before anything is announced."""
+    """The report of a window and the result that the registry keeps, both before anything is announced.
+
+    `newest` is the time of the newest prediction in the window, None without one.
+    """
 
     report: MonitoringReport
     result: Monitored
+    newest: datetime | None
 
 
 def judge_look(
@@ -131,7 +135,7 @@ def judge_look(
         estimate=estimated, realized=measured.value if measured else None,
         realized_interval=_interval(measured), labelled=performance.labelled, change_point=since,
     )  # fmt: skip
-    return Looked(report, result)
+    return Looked(report, result, summary.newest)
 
 
 def _concept_drift(

@@ -110,7 +110,7 @@ def _recorded(
     stored = put_json(artifacts, _report_key(report), report.wire())
     changes = registry.incidents.update(
         report.model, report.version, report.kind, report.window, report.signals, report.broken, live,
-        report.rows,
+        report.rows, looked.newest,
     )  # fmt: skip
     told = bounded_sentences([change.text for change in changes])
     return looked.result.model_copy(update={"report": stored, "incidents": told})

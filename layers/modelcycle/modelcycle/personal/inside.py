@@ -34,12 +34,28 @@ _PHONE = re.compile(r"(?<![\w+.,/-])(?:\+[1-9]|(?<!\d )00[1-9])[\d ()/-]{6,20}\d
 _AMERICAN = re.compile(r"(?<![\w(])\(\d{3}\) ?\d{3}-\d{4}(?![\w-])")
 _SUM = re.compile(r"\+?[1-9]\d{0,2}(?: \d{3})+")  # thousands
 _BLANKS = re.compile(r"\s{3,}")
+_PLACED = r"(?<![^\W_])(?:{words})\.?:?\s*(?:nr\.?|no\.?|n[ºo°]\.?|number|nummer|número|(?:at|on|unter)\b)?:?\s*"
 _AFTER_WORD = re.compile(
-    r"(?<![^\W_])(?:tel|telefon\w*|telephone|teléfono|téléphone|tél|phone|mobil|mobile|handy|cell|fax|whatsapp|rückruf"
-    r"|call(?: me| us| back)?)\.?:?\s*(?:nr\.?|no\.?|number|nummer|(?:at|on|unter)\b)?:?\s*"
-    r"([\d(][\d ()/-]{5,18}\d)(?![\w]|[.,]\d)",
+    _PLACED.format(
+        words=r"tel|telefon\w*|telephone|teléfono|téléphone|tél|phone|mobil|mobile|handy|cell|fax|whatsapp|rückruf"
+        r"|call(?: me| us| back)?"
+    )
+    + r"([\d(][\d ()/-]{5,18}\d)(?![\w]|[.,]\d)",
     re.IGNORECASE,
 )
+# words that mean nothing else; after those, a number needs no 0 and no country
+_AFTER_SURE_WORD = re.compile(
+    _PLACED.format(
+        words=r"(?:tel|telefon\w*|telefoon\w*|telephone|teléfono|teléf|téléphone|tél|tlf|tfno|tfn|phone|mobil|móvil|celular"
+        r"|cellulare|gsm|handynummer|mobilnummer|puh|puhelin|fax|whatsapp|тел|телефон\w*)"
+        r"(?:\.?(?: de contacto| du client| di contatto| is| ist| es| est| è| al| le| el))?"
+        r"|llam\w+ al|call (?:me|us|him|her|back) (?:at|on)"
+    )
+    + r"(\d{8,11}|\d{2,4}(?:[ .-]\d{2,4}){2,4})(?![\w-]|[., ]\d)",
+    re.IGNORECASE,
+)
+_DATE = re.compile(r"(?:19|20)\d{2}(?:0\d|1[0-2])[0-3]\d|[0-3]?\d[ .-][01]?\d[ .-]\d{4}|\d{4}[ .-][01]?\d[ .-][0-3]?\d")
+_NATIONAL_DIGITS = range(8, 12)
 
 
 class _Kind(NamedTuple):
@@ -100,8 +116,12 @@ def _phones(text: str) -> Iterator[bool]:
         for match in pattern.finditer(text):
             if not _SUM.fullmatch(match[0]) and is_clear_phone(_with_plus(match[0])):
                 yield True
-    for match in _AFTER_WORD.finditer(_BLANKS.sub("  ", text)):  # of many blanks, the pattern would try each
+    text = _BLANKS.sub("  ", text)  # of many blanks, the pattern would try each
+    for match in _AFTER_WORD.finditer(text):
         if is_written_as_phone(match[1]):
+            yield True
+    for match in _AFTER_SURE_WORD.finditer(text):
+        if sum(map(str.isdigit, match[1])) in _NATIONAL_DIGITS and not _DATE.fullmatch(match[1]):
             yield True
 
 

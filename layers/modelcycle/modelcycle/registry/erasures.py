@@ -153,6 +153,11 @@ class Erasures:
         record = self.table.get(*keys.rewritten_object(model, bucket, object_key))
         return Rewritten.model_validate(record.body) if record else None
 
+    def former_hashes(self, model: str, bucket: str, prefix: str) -> set[str]:
+        """Return the hashes (SHA-256) that objects of a folder had before erasures have taken rows out of them."""
+        records = self.table.query(*keys.rewritten_objects(model, bucket, prefix))
+        return {sha for record in records for sha in Rewritten.model_validate(record.body).was}
+
     @retry_when_raced
     def rewrite(
         self, model: str, bucket: str, object_key: str, was: str, now: str | None, size: int = 0, etag: str = "",

@@ -13,6 +13,11 @@ from modelcycle.registry.events import EventKind
 from modelcycle.registry.incident_kinds import IncidentKind, headline
 
 AT_ONCE: frozenset[IncidentKind] = frozenset({"broken data"})  # kinds that one window opens
+TRAFFIC_ITSELF: frozenset[IncidentKind] = frozenset({"traffic"})  # kinds that are about rows that do not come
+OF_ROWS: frozenset[IncidentKind] = frozenset(
+    {"data quality", "drift", "fairness"}
+)  # kinds that the same rows show again
+MORE_ROWS = 1.5  # times as many rows make a window of another length evidence of its own
 MIN_QUIET_WINDOWS = 2  # without the alarm, before an incident closes
 MIN_QUIET = timedelta(minutes=30)  # between the ends of two windows that count: closer ones tell nothing new
 
@@ -43,6 +48,7 @@ class Suspected(BaseModel):
     subjects : the columns, groups or metrics that have shown it
     since : end of the first window that did
     seen : by length of the windows, the end of the newest one
+    rows : by length of the windows, how many that one had
     """
 
     model_config = ConfigDict(defer_build=True)
@@ -50,14 +56,35 @@ class Suspected(BaseModel):
     subjects: list[str]
     since: datetime
     seen: dict[WindowKind, datetime]
+    rows: dict[WindowKind, int] = {}
 
-    def is_confirmed_by(self, kind: WindowKind, end: datetime, subjects: Collection[str]) -> bool:
-        """Return whether a window shows one of the same subjects, and is another one: longer, shorter, or later.
+    def is_confirmed_by(
+        self, about: IncidentKind, kind: WindowKind, end: datetime, subjects: Collection[str], rows: int,
+        newest: datetime | None,
+    ) -> bool:  # fmt: skip
+        """Return whether a window shows one of the same subjects, and other rows do: the same rows must not confirm
+        their own alarm.
 
-        Windows of one length that end within MIN_QUIET hold nearly the same rows.
+        A later window has to hold rows that came after the first alarm. One of another length that ends at the same
+        time has to hold MORE_ROWS times as many rows, or as many times fewer. Windows of one length that end within
+        MIN_QUIET hold nearly the same rows.
+
+        Parameters
+        ----------
+        about : what the alarm is about
+        newest : time of the newest row of the window, None if it is not known
         """
-        later = kind not in self.seen or end - self.since >= MIN_QUIET
-        return later and not set(self.subjects).isdisjoint(subjects)
+        if set(self.subjects).isdisjoint(subjects):
+            return False
+        if end - self.since >= MIN_QUIET:
+            return about not in OF_ROWS or newest is None or newest > self.since
+        if about in TRAFFIC_ITSELF:
+            return kind not in self.seen
+        return any(self._has_other_rows(length, rows) for length in self.seen if length != kind)
+
+    def _has_other_rows(self, length: WindowKind, rows: int) -> bool:
+        fewer, more = sorted((self.rows.get(length, 0), rows))
+        return more > 0 and more >= MORE_ROWS * fewer
 
 
 class Incident(BaseModel):

@@ -60,6 +60,7 @@ class Look(NamedTuple):
     window : its start and end
     live : the versions that answer requests now
     rows : in the window
+    newest : time of the newest of them, None if it is not known
     """
 
     model: str
@@ -70,6 +71,7 @@ class Look(NamedTuple):
     broken: Sequence[Broken]
     live: Collection[int]
     rows: int
+    newest: datetime | None
 
 
 class Incidents:
@@ -92,11 +94,12 @@ class Incidents:
     def update(
         self, model: str, version: int, kind: WindowKind, window: tuple[datetime, datetime],
         signals: Sequence[Signal], broken: Sequence[Broken], live: Collection[int], rows: int = 0,
+        newest: datetime | None = None,
     ) -> list[IncidentChange]:  # fmt: skip
         """Open, continue and close the incidents of a version by what one window shows.
 
-        An incident opens when a second window shows the alarm, one of another length or a later one; wrong values
-        (`AT_ONCE`) open one at once. It closes after MIN_QUIET_WINDOWS windows in a row that could show it
+        An incident opens when a second window shows the alarm with other rows, see `Suspected.is_confirmed_by`; wrong
+        values (`AT_ONCE`) open one at once. It closes after MIN_QUIET_WINDOWS windows in a row that could show it
         and do not, of each length that has shown it, or once its version is no longer live. As long as a column whose
         values were wrong alarms in another way, only windows with as many rows as the first count as quiet. A look that
         comes again returns what it returned; one that is older than the newest look changes nothing.
@@ -108,18 +111,19 @@ class Incidents:
         signals : of the window; those with too few rows neither open nor close anything
         live : the versions that answer requests now
         rows : in the window
+        newest : time of the newest of them, None if it is not known
 
         Raises
         ------
         Raced : others changed the incidents at each attempt
         """
         start, end = (moment.astimezone(UTC) for moment in window)
-        look = Look(model, version, kind, (start, end), signals, broken, live, rows)
+        look = Look(model, version, kind, (start, end), signals, broken, live, rows, newest)
         now, record = self._now(model)
-        newest = now.looks.get(_name(version, kind))
-        if newest and newest.end == end:
-            return newest.changes
-        if newest and end < newest.end <= datetime.now(UTC) + MAX_CLOCK_AHEAD:
+        before = now.looks.get(_name(version, kind))
+        if before and before.end == end:
+            return before.changes
+        if before and end < before.end <= datetime.now(UTC) + MAX_CLOCK_AHEAD:
             return []
         changed = Changed(self, UnitOfWork(self.table, model), now)
         changed.close_those_not_live(look)
@@ -182,7 +186,10 @@ class Changed:
         earlier = self.suspected.get(name)
         if earlier is not None and earlier.since > end:  # the clock was wrong
             earlier = None
-        if kind in AT_ONCE or (earlier is not None and earlier.is_confirmed_by(look.kind, end, seen.alarms)):
+        if kind in AT_ONCE or (
+            earlier is not None
+            and earlier.is_confirmed_by(kind, look.kind, end, seen.alarms, look.rows, look.newest)
+        ):  # fmt: skip
             self.suspected.pop(name, None)
             self._open(look, kind, seen)
             return
@@ -190,6 +197,7 @@ class Changed:
         self.suspected[name] = Suspected(
             subjects=subjects[:MAX_OPEN_SUBJECTS], since=earlier.since if earlier else end,
             seen=(earlier.seen if earlier else {}) | {look.kind: end},
+            rows=(earlier.rows if earlier else {}) | {look.kind: look.rows},
         )  # fmt: skip
 
     def _calm(self, look: Look, kind: IncidentKind) -> None:

@@ -302,6 +302,10 @@ def rewritten_object(model: str, bucket: str, object_key: str) -> Key:
     return Key(f"ERASURE#{model}", f"OBJECT#{bucket}#{object_key}")
 
 
+def rewritten_objects(model: str, bucket: str, prefix: str) -> Key:
+    return Key(f"ERASURE#{model}", f"OBJECT#{bucket}#{prefix}")
+
+
 def version_after_erasure(model: str, version_number: int) -> Key:
     """The erasures of rows that a version has learned from."""
     return Key(f"ERASURE#{model}", f"VERSION#{version_number:08d}")
