@@ -165,7 +165,7 @@ def test_init_says_what_it_proposes_and_what_is_personal(tmp_path: Path, capsys:
     for line in (
         "  proposed    time_column: Kunde seit", "              id_columns: Kundennummer",
         "              sensitive_columns: Geschlecht", "remove the # of each that is right",
-        "  personal    E-Mail: a run does not store what they hold", "              Geburtsdatum: a run keeps it, and says so",
+        "  personal    E-Mail: a run does not store it", "              Geburtsdatum: a run keeps it, and says so",
     ):  # fmt: skip
         assert line in screen, line
     wanted = "\n".join(
