@@ -40,7 +40,11 @@ def call(function: Callable[..., Any]) -> Any:
 
 def records() -> dict[str, Key]:
     """An example of each kind of key, by the name of its function."""
-    makers = {name: maker for name, maker in FUNCTIONS.items() if "key" not in inspect.signature(maker).parameters}
+    makers = {  # those with a prefix name many records
+        name: maker
+        for name, maker in FUNCTIONS.items()
+        if not {"key", "prefix"} & inspect.signature(maker).parameters.keys()
+    }
     made = {name: call(maker) for name, maker in makers.items()}
     of_records = {name: key for name, key in made.items() if isinstance(key, Key) and key.sk and key.sk[-1] != "#"}
     decisions = {
