@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run invoke sam test test-localstack test-delivery test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
+.PHONY: help run invoke sam test lint-code lint-templates test-localstack test-delivery test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
 .PHONY: permissions audit release promote pipelines smoke drift accept-answers deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -33,7 +33,8 @@ invoke: .venv/run.stamp build/sam/stamp  ## calls one function by itself, withou
 sam: .venv/run.stamp build/sam/stamp  ## builds what AWS gets, for `build/sam/bin/sam local ...`; needs Docker only then
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build
 
-test: lint checkov  ## runs all checks and all tests
+test:  ## runs all checks and all tests
+	@$(MAKE) --no-print-directory --jobs 2 lint-code lint-templates checkov
 	# two processes, by file; tests of the local cloud start processes of their own. Hypothesis draws the same examples
 	# in each run, so that a commit passes or does not; pytest alone draws new ones
 	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile --hypothesis-profile ci
@@ -41,13 +42,17 @@ test: lint checkov  ## runs all checks and all tests
 	$(BIN)/pytest tests/e2e -m "not delivery"
 	@$(BIN)/python -m infra.local.permissions_report --check --of not-delivery
 	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in four to ten minutes." >&2
-	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in fifteen to twenty minutes." >&2
+	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in ten to fifteen minutes." >&2
 
-lint: .venv/dev.stamp build/sam/stamp  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
+lint: lint-code lint-templates  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
+
+lint-code: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy layers/modelcycle/modelcycle cli infra functions bench
 	$(BIN)/lint-imports
+
+lint-templates: .venv/dev.stamp build/sam/stamp
 	$(BIN)/cfn-lint template.yaml infra/*.yaml infra/delivery/*.yaml
 	@.ci/lint-workflows
 	$(SAM) validate --lint --region us-east-1 --template template.yaml
