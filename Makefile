@@ -1,6 +1,6 @@
 # Sets up everything from a bare clone. Needs Python 3.11 to 3.13 and make.
 .DEFAULT_GOAL := help
-.PHONY: help run invoke sam test lint-code lint-templates test-localstack test-delivery test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
+.PHONY: help run invoke sam test lint-code lint-templates test-long test-localstack test-delivery test-sam test-pythons lint checkov sizes costs up down deploy destroy image clean lock
 .PHONY: permissions audit release promote pipelines smoke drift accept-answers deliver-local sbom lint-workflows
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -33,15 +33,17 @@ invoke: .venv/run.stamp build/sam/stamp  ## calls one function by itself, withou
 sam: .venv/run.stamp build/sam/stamp  ## builds what AWS gets, for `build/sam/bin/sam local ...`; needs Docker only then
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build
 
+# Two processes, by file; tests of the local cloud start processes of their own. Hypothesis draws the same examples in each
+# run, so that a commit passes or does not; pytest alone draws new ones.
+TWO := --numprocesses 2 --dist loadfile --hypothesis-profile ci
 test:  ## runs all checks and all tests
 	@$(MAKE) --no-print-directory --jobs 2 lint-code lint-templates checkov
-	# two processes, by file; tests of the local cloud start processes of their own. Hypothesis draws the same examples
-	# in each run, so that a commit passes or does not; pytest alone draws new ones
-	$(BIN)/pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadfile --hypothesis-profile ci
+	$(BIN)/pytest tests/unit tests/contract tests/integration -m "not long" $(TWO)
 	rm -rf build/permissions/not-delivery
 	$(BIN)/pytest tests/e2e -m "not delivery"
 	@$(BIN)/python -m infra.local.permissions_report --check --of not-delivery
 	@echo "LOCALSTACK WAS NOT TESTED: \`make test-localstack\` does that, in four to ten minutes." >&2
+	@echo "LONG TESTS WERE LEFT OUT: \`make test-long\` runs them, in two to three minutes." >&2
 	@echo "THE DELIVERY WAS NOT TESTED: \`make test-delivery\` does that, in ten to fifteen minutes." >&2
 
 lint: lint-code lint-templates  ## runs ruff, mypy, import-linter, cfn-lint, sam validate
@@ -62,6 +64,9 @@ checkov: build/checkov/stamp  ## checks the templates by the rules of checkov; .
 
 sizes: .venv/dev.stamp  ## builds the layers as AWS gets them; prints each function with its layers, and fails above 250 MiB
 	$(BIN)/pytest tests/integration/test_sizes.py --quiet --capture=no
+
+test-long: .venv/dev.stamp  ## runs the tests of many seconds that `make test` leaves out
+	$(BIN)/pytest tests/unit tests/contract -m long $(TWO)
 
 test-localstack: .venv/dev.stamp  ## runs the lifecycle on a real LocalStack, which it starts without Docker
 	$(BIN)/pytest tests/localstack

@@ -135,6 +135,7 @@ def until_governed() -> dict[str, Any]:
     return machine
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["fargate", "sagemaker"])
 def test_a_model_made_in_containers_has_the_bytes_of_one_made_in_functions(
     world: World, kind: str, monkeypatch: pytest.MonkeyPatch
@@ -244,6 +245,7 @@ def test_the_program_knows_the_handlers_of_all_steps_that_are_handed_over() -> N
     assert handed_over == {named[step].resource for step in run_step.HANDLERS}
 
 
+@pytest.mark.long
 def test_a_second_run_finds_what_the_containers_of_the_first_have_made(world: World) -> None:
     run(world, "again", IN_CONTAINER, Containers(world, "fargate").task)
     containers = Containers(world, "fargate")
@@ -253,6 +255,7 @@ def test_a_second_run_finds_what_the_containers_of_the_first_have_made(world: Wo
     assert data["select_model"]["cached"]
 
 
+@pytest.mark.long
 def test_a_trial_whose_container_runs_out_of_memory_has_no_model_and_the_others_go_on(world: World) -> None:
     containers = Containers(world, "fargate")
 
@@ -271,6 +274,7 @@ def test_a_trial_whose_container_runs_out_of_memory_has_no_model_and_the_others_
     assert ["memory" in trial.get("failed", "") for trial in data["trials"]] == [True, False]
 
 
+@pytest.mark.long
 def test_a_refit_that_fails_in_its_container_leaves_the_judged_model(world: World) -> None:
     containers = Containers(world, "fargate")
 

@@ -30,6 +30,7 @@ def test_creeping_loss_is_stopped_and_equal_recipes_are_not() -> None:
     assert fallen.hits <= 4 and refused.hits / refused.runs <= 0.06
 
 
+@pytest.mark.long
 def test_the_intervals_of_rmse_hold_the_truth_under_normal_and_lognormal_errors() -> None:
     for line in islice(interval_coverage(50), 8):  # 50 and 200 rows
         assert line.hits >= 41, line
@@ -46,6 +47,7 @@ def test_a_line_says_whether_it_is_as_wanted() -> None:
     assert set(MODES) == {"equal", "bad-uploads", "better", "intervals", "creep"}
 
 
+@pytest.mark.long
 def test_a_bad_upload_does_not_replace_the_champion() -> None:
     lines = list(bad_uploads(3))
     assert [line.runs for line in lines] == [1] * len(BAD_WRITERS)
@@ -70,6 +72,7 @@ def test_a_better_model_in_memory_goes_live_and_a_copy_goes_on_alone() -> None:
     assert (end.outcome, copy.champion, lifecycle.champion) == ("deployed", 2, 1), end.reasons
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ["labels swapped", "target in another unit"])
 @pytest.mark.parametrize(
     ("uncompared", "outcome"), [("ask", "awaiting_approval"), ("refuse", "refused"), ("pass", "deployed")]

@@ -151,8 +151,11 @@ print(*(artifact.sha256 for artifact in artifacts))
 
 @pytest.mark.parametrize(
     ("task", "algorithm"),
-    [("multiclass", "hist_gradient_boosting"), ("binary", "linear"), ("regression", "random_forest")],
-)
+    [
+        pytest.param("multiclass", "hist_gradient_boosting", marks=pytest.mark.long), ("binary", "linear"),
+        pytest.param("regression", "random_forest", marks=pytest.mark.long),
+    ],
+)  # fmt: skip
 def test_another_process_makes_the_same_bytes(task: str, algorithm: str) -> None:
     def hashes(hash_seed: str) -> str:
         environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{ROOT}:{ROOT}/layers/modelcycle"}
