@@ -158,59 +158,6 @@ def _keys(s3: Any, bucket: str, prefix: str) -> list[str]:
 
 def _known_outcomes(model: ObservedModel) -> int:
     """Look at the live traffic; return how many outcomes have found their prediction."""
-    uri = _call(model, "Summarize", model=MODEL)["labelled"]["uri"]
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    body = model.cloud.admin.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    return Labelled.from_bytes(body).counts.get("known", 0)
-
-
-def _call(observed: ObservedModel, function: str, **event: Any) -> dict[str, Any]:
-    functions = observed.cloud.admin.client("lambda")
-    names = [one["FunctionName"] for one in functions.list_functions(MaxItems=100)["Functions"]]
-    name = next(one for one in names if f"-{function}-" in one)
-    answer = functions.invoke(FunctionName=f"{name}:live", Payload=json.dumps(event))
-    result: dict[str, Any] = json.loads(answer["Payload"].read())
-    assert "errorMessage" not in result, result
-    return result
-
-
-def _objects(model: ObservedModel, buckets: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield all versions of all objects; of the versions of one key, their bytes together."""
-    s3 = model.cloud.admin.client("s3")
-    for bucket in buckets:
-        bodies: dict[str, bytes] = {}
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            for one in page.get("Versions", []):
-                body = s3.get_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"].read()
-                number = sum(key.startswith(one["Key"]) for key in bodies)
-                bodies[one["Key"] if one["IsLatest"] else f"{one['Key']}?{number}"] = body
-        yield from bodies.items()
-
-
-def _items(model: ObservedModel) -> list[Any]:
-    pages = (
-        model.cloud.admin.client("dynamodb")
-        .get_paginator("scan")
-        .paginate(TableName=model.cloud.outputs["RegistryTable"])
-    )
-    return [item for page in pages for item in page["Items"]]
-
-
-def _logs(model: ObservedModel) -> bytes:
-    logs = model.cloud.admin.client("logs")
-    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
-    events = [
-        event["message"]
-        for group in groups
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        for event in page["events"]
-    ]
-    assert events
-    return "\n".join(events).encode()
-
-
-def _known_outcomes(model: ObservedModel) -> int:
-    """Look at the live traffic; return how many outcomes have found their prediction."""
     uri = model.invoke("Summarize", model=MODEL)["labelled"]["uri"]
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     body = model.cloud.admin.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
