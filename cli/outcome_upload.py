@@ -11,6 +11,7 @@ from typing import Any
 from cli import signing
 from cli.place import Place
 from modelcycle.accept_feedback.outcomes_request import OUTCOME, outcomes_of
+from modelcycle.bounded_groups import bounded_groups
 from modelcycle.faults import BadInput, BadRequest, Throttled, Transient
 from modelcycle.model.request import MAX_OUTCOMES, MAX_REQUEST_BYTES
 
@@ -73,17 +74,13 @@ def _sent(place: Place, model: str, rows: list[dict[str, Any]], kept: int, file:
 
 def _requests(lines: Path, target: str) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows of each request."""
-    rows: list[dict[str, Any]] = []
-    characters = 0
     with lines.open() as file:
-        for line in file:
-            row = json.loads(line)
-            if OUTCOME not in row:
-                row[OUTCOME] = row.pop(target)
-            if rows and (len(rows) == MAX_OUTCOMES or characters + len(line) > MAX_REQUEST_CHARACTERS):
-                yield rows
-                rows, characters = [], 0
-            rows.append(row)
-            characters += len(line)
-    if rows:
-        yield rows
+        for some in bounded_groups(file, len, MAX_REQUEST_CHARACTERS, MAX_OUTCOMES):
+            yield [_row(line, target) for line in some]
+
+
+def _row(line: str, target: str) -> dict[str, Any]:
+    row: dict[str, Any] = json.loads(line)
+    if OUTCOME not in row:
+        row[OUTCOME] = row.pop(target)
+    return row

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cli.data_file import open_data_file
 from cli.result_file import quoted_name, read_sql
-from modelcycle.engine import connect
-from modelcycle.reading import read_file
 from modelcycle.score_batch.numbered_rows import number_rows
 from modelcycle.spec.sources import Csv
 from modelcycle.sql_literal import literal
@@ -32,15 +31,11 @@ def restore_ids(
     columns : of the results
     ids : column of the results by column of the file
     data : the file that was scored
-    csv, whole : how the version's run reads files, see `read_file`
+    csv, whole : how the version's run reads files, see `open_data_file`
     """
-    folder = parts[0].parent / "own"
-    folder.mkdir()
-    with connect(folder, "ids of results") as engine:
-        source = folder / "source"
-        source.symlink_to(data.absolute())  # the reader deletes its source
-        table = read_file(engine, source, str(data), folder / "0.parquet", csv, whole)
-        rows = number_rows(engine, table, str(data))
+    with open_data_file(data, csv, whole) as file:
+        engine = file.engine
+        rows = number_rows(engine, file.table, str(data))
         own = ", ".join(f"{rows.column(name)} AS o{number}" for number, name in enumerate(ids))
         engine.execute(f"CREATE TABLE own AS SELECT number, {own} FROM numbered")
         restored = {name: f"o{number}" for number, name in enumerate(ids.values())}

@@ -20,8 +20,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from modelcycle.bounded_groups import bounded_groups
 from modelcycle.predict.backoff import Backoff
 
 # AWS pages "Amazon Data Firehose quota" and "Apply dynamic partitioning to aggregated data"
@@ -35,8 +36,6 @@ HOLD_SECONDS = 1.0
 MAX_WAITING_BYTES = 8 * 2**20
 MAX_WAITING_SECONDS = 60.0
 MAX_RETRY_SECONDS = 30.0  # between two attempts while Firehose does not answer
-
-Item = TypeVar("Item")
 
 
 class Line(NamedTuple):
@@ -131,9 +130,9 @@ class CaptureStream:
         """Send lines; yield those that Firehose did not take."""
         records = [
             Record(b"".join(line.data for line in group), group)
-            for group in _grouped(lines, lambda line: len(line.data), MAX_RECORD_BYTES, MAX_RECORD_ROWS)
+            for group in bounded_groups(lines, lambda line: len(line.data), MAX_RECORD_BYTES, MAX_RECORD_ROWS)
         ]
-        for batch in _grouped(records, lambda record: len(record.data), MAX_CALL_BYTES, MAX_CALL_RECORDS):
+        for batch in bounded_groups(records, lambda record: len(record.data), MAX_CALL_BYTES, MAX_CALL_RECORDS):
             try:
                 client, stream = self.connect()
                 response = client.put_record_batch(
@@ -147,19 +146,3 @@ class CaptureStream:
                 rejected = [record for record, result in results if result.get("ErrorCode")]
             for record in rejected:
                 yield from record.lines
-
-
-def _grouped(
-    items: Iterable[Item], size_of: Callable[[Item], int], max_size: int, max_items: int
-) -> Iterator[list[Item]]:
-    """Split items, in their order, into as few groups as possible of at most `max_size` and `max_items` each."""
-    group: list[Item] = []
-    size = 0
-    for item in items:
-        if group and (size + size_of(item) > max_size or len(group) == max_items):
-            yield group
-            group, size = [], 0
-        group.append(item)
-        size += size_of(item)
-    if group:
-        yield group

@@ -7,9 +7,10 @@ for the sake of a reason. Whoever asks is told how many of them quote the text.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from modelcycle.bounded_groups import bounded_groups
 from modelcycle.registry import keys
 from modelcycle.registry.audit import Entry
 from modelcycle.registry.chain import digest, name_of_record
@@ -66,7 +67,7 @@ class Quotes:
         Throttled : other decisions about the model were faster at each attempt
         """
         changing = self.find(model, cleaned).changing
-        for some in _parts(changing):
+        for some in bounded_groups(changing, _size, MAX_BYTES_AT_ONCE, MAX_AT_ONCE):
             names = [name_of_record(record.key) for record, _ in some]
             unit = UnitOfWork(self.table, model)
             unit.put(
@@ -95,16 +96,6 @@ class Quotes:
                 yield from self.table.query(pk)
 
 
-def _parts(changing: Sequence[tuple[Record, dict[str, Any]]]) -> Iterator[list[tuple[Record, dict[str, Any]]]]:
-    """Yield the records of each transaction."""
-    part: list[tuple[Record, dict[str, Any]]] = []
-    held = 0
-    for record, body in changing:
-        size = len(json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        if part and (len(part) == MAX_AT_ONCE or held + size > MAX_BYTES_AT_ONCE):
-            yield part
-            part, held = [], 0
-        part.append((record, body))
-        held += size
-    if part:
-        yield part
+def _size(changed: tuple[Record, dict[str, Any]]) -> int:
+    """Return the bytes of a record's new body."""
+    return len(json.dumps(changed[1], ensure_ascii=False).encode("utf-8", "surrogatepass"))
