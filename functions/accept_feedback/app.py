@@ -5,33 +5,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.accept_feedback import accept_feedback
 from modelcycle.aws import Adapters, adapters
-from modelcycle.faults import Fault
 from modelcycle.gateway.events import as_http_response, as_rest_event, is_http_api
 from modelcycle.gateway.request_body import headers_of, request_json
 from modelcycle.model.request import parse_request
-from modelcycle.problems import problem_response
+from modelcycle.problems import refuse_faults
 from modelcycle.request_ids import client_request_id, request_id, with_request_id
 
 logger = Logger(service="accept_feedback")
 app = APIGatewayRestResolver()
+refuse_faults(app, logger)
 
 
 @functools.cache
 def aws() -> Adapters:
     return adapters(connect_timeout=1, read_timeout=5)  # API Gateway waits 29 s
-
-
-def refuse(fault: Fault) -> Response[str]:
-    logger.info("refused", extra={"fault": type(fault).__name__})
-    return problem_response(fault)
-
-
-app.exception_handler(Fault)(refuse)
 
 
 @app.post("/models/<name>/feedback")

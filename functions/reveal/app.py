@@ -3,25 +3,17 @@
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from modelcycle.aws import adapters
-from modelcycle.faults import Fault
-from modelcycle.problems import problem_response
+from modelcycle.problems import refuse_faults
 from modelcycle.request_ids import client_request_id, with_request_id
 from modelcycle.reveal import read_reveal, reveal
 
 logger = Logger(service="reveal")
 app = APIGatewayRestResolver()
-
-
-def refuse(fault: Fault) -> Response[str]:
-    logger.info("refused", extra={"fault": type(fault).__name__})
-    return problem_response(fault)
-
-
-app.exception_handler(Fault)(refuse)
+refuse_faults(app, logger)
 
 
 @app.post("/models/<name>/reveal")

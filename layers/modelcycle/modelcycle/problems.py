@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from modelcycle.faults import (
@@ -45,6 +47,16 @@ def problem_response(fault: Fault) -> Response[str]:
     return Response(status, "application/problem+json", body)
 
 
+def refuse_faults(app: APIGatewayRestResolver, logger: Logger) -> None:
+    """Have an API answer each fault as a problem document; the log gets its type alone."""
+
+    def refuse(fault: Fault) -> Response[str]:
+        logger.info("refused", extra={"fault": type(fault).__name__})
+        return problem_response(fault)
+
+    app.exception_handler(Fault)(refuse)
+
+
 def body_text(event: APIGatewayProxyEvent) -> str | None:
     """Return the body of a request as text.
 
@@ -56,6 +68,26 @@ def body_text(event: APIGatewayProxyEvent) -> str | None:
         return event.decoded_body
     except ValueError:
         raise BadRequest("the body is not UTF-8 text", "", "send UTF-8 JSON") from None
+
+
+def json_object(text: str | None, remedy: str) -> dict[str, Any]:
+    """Return the object that the body of a request holds.
+
+    Parameters
+    ----------
+    remedy : what to send
+
+    Raises
+    ------
+    BadRequest : it is no JSON, or no object
+    """
+    try:
+        body = json.loads(text or "")
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON", "", remedy) from None
+    if not isinstance(body, dict):
+        raise BadRequest.at([("", "a JSON object is expected")], remedy)
+    return body
 
 
 def _title(name: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic import ValidationError
@@ -12,7 +10,7 @@ from pydantic import ValidationError
 from modelcycle.faults import BadRequest
 from modelcycle.json_pointer import json_pointer
 from modelcycle.messages import Decision
-from modelcycle.problems import body_text
+from modelcycle.problems import body_text, json_object
 
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)  # between a person's machine and AWS; an older `asked_at` is not trusted
 FIELDS = {
@@ -48,7 +46,7 @@ def parse_decision(text: str | None, model: str, by: str, received_at: datetime)
     ------
     BadRequest : names every wrong field by JSON pointer (RFC 6901)
     """
-    body = _parse_object(text)
+    body = json_object(text, REMEDY)
     errors = {name: f"unknown field; the fields are {', '.join(FIELDS)}" for name in body if name not in FIELDS}
     if isinstance(body.get("version"), bool | str):  # pydantic would read them as numbers
         errors["version"] = FIELDS["version"]
@@ -66,16 +64,6 @@ def parse_decision(text: str | None, model: str, by: str, received_at: datetime)
     if errors:
         raise _bad_request(errors)
     return decision.model_copy(update={"asked_at": _trusted_time(decision.asked_at, received_at)})
-
-
-def _parse_object(text: str | None) -> dict[str, Any]:
-    try:
-        body = json.loads(text or "")
-    except (ValueError, RecursionError):
-        raise BadRequest("the body is not JSON", "", REMEDY) from None
-    if not isinstance(body, dict):
-        raise BadRequest.at([("", "a JSON object is expected")], REMEDY)
-    return body
 
 
 def _bad_request(errors: dict[str, str]) -> BadRequest:

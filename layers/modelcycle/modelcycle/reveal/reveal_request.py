@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from modelcycle.faults import BadRequest
 from modelcycle.json_pointer import json_pointer
 from modelcycle.personal.named_person import names_a_value
-from modelcycle.problems import body_text
+from modelcycle.problems import body_text, json_object
 from modelcycle.spec.section import ColumnName
 
 MAX_CELLS = 5_000  # of a request
@@ -59,12 +58,7 @@ def read_reveal(event: APIGatewayProxyEvent, model: str) -> RevealRequest:
 
 def parse_reveal(text: str | None, model: str, by: str, request: str) -> RevealRequest:
     """Parse the body of a request, see `read_reveal`."""
-    try:
-        body: Any = json.loads(text or "")
-    except (ValueError, RecursionError):
-        raise BadRequest("the body is not JSON", "", REMEDY) from None
-    if not isinstance(body, dict):
-        raise BadRequest.at([("", "a JSON object is expected")], REMEDY)
+    body = json_object(text, REMEDY)
     wrong = [(json_pointer(name), "unknown field") for name in body if name not in ("why", "cells", "values")]
     if wrong:
         raise BadRequest.at(wrong, REMEDY)
