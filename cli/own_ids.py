@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cli.data_file import open_data_file
-from cli.result_file import quoted_name, read_sql
+from cli.result_file import read_sql
 from modelcycle.score_batch.numbered_rows import number_rows
 from modelcycle.spec.sources import Csv
-from modelcycle.sql_literal import literal
+from modelcycle.sql_literal import identifier, literal
 
 Written = tuple[int, int]
 
@@ -40,7 +40,7 @@ def restore_ids(
         engine.execute(f"CREATE TABLE own AS SELECT number, {own} FROM numbered")
         restored = {name: f"o{number}" for number, name in enumerate(ids.values())}
         shown = ", ".join(
-            f"{restored[name]} AS {quoted_name(name)}" if name in restored else f"part.{quoted_name(name)}"
+            f"{restored[name]} AS {identifier(name)}" if name in restored else f"part.{identifier(name)}"
             for name in columns
         )
         for part in parts:

@@ -26,6 +26,7 @@ from cli.screens.lines import count
 from cli.screens.predictions import MAX_SHOWN_ROWS, left_out_lines, predictions_text, unread_lines
 from modelcycle.cells.missing import USUAL
 from modelcycle.faults import BadRequest, NoData, UnreadableFile
+from modelcycle.json_pointer import unescaped
 from modelcycle.reading.column_names import list_names, suggest_name
 from modelcycle.spec.sources import Csv
 
@@ -217,7 +218,7 @@ def fault_in_file(fault: BadRequest, data: Path, numbers: Sequence[int], columns
         if pointer is None:
             return fault
         name = pointer["column"]
-        column = f", column {name.replace('~1', '/').replace('~0', '~')!r}" if name is not None else ""
+        column = f", column {unescaped(name)!r}" if name is not None else ""
         errors.append({"pointer": f"row {numbers[int(pointer['row'])]}{column}", "detail": error["detail"]})
     if not errors:
         return fault

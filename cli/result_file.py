@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modelcycle.faults import BadInput
+from modelcycle.sql_literal import literal
 
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 
@@ -60,7 +61,7 @@ def write_results(parts: Sequence[Path], columns: Sequence[str], numbers: Sequen
         format_name = "PARQUET, COMPRESSION zstd" if path.name.lower().endswith(".parquet") else "JSON"
         with duckdb.connect() as connection:
             rows = read_sql(parts, columns, numbers)
-            connection.execute(f"COPY (SELECT * FROM {rows}) TO '{_quoted(partial)}' (FORMAT {format_name})")
+            connection.execute(f"COPY (SELECT * FROM {rows}) TO {literal(partial)} (FORMAT {format_name})")
     partial.replace(path)
 
 
@@ -90,8 +91,8 @@ def read_sql(parts: Sequence[Path], columns: Sequence[str], numbers: Sequence[st
     types = {name: "DOUBLE" if name in numbers else "VARCHAR" for name in columns}
     if not as_text:
         types |= {"row": "BIGINT", "version": "INTEGER"}
-    named = ", ".join(f"'{_quoted(name)}': '{kind}'" for name, kind in types.items())
-    files = ", ".join(f"'{_quoted(part)}'" for part in parts)
+    named = ", ".join(f"{literal(name)}: '{kind}'" for name, kind in types.items())
+    files = ", ".join(literal(part) for part in parts)
     return (
         f"read_csv([{files}], header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"',"
         f" nullstr = '', columns = {{{named}}}, max_line_size = 20000000)"
@@ -101,12 +102,3 @@ def read_sql(parts: Sequence[Path], columns: Sequence[str], numbers: Sequence[st
 def _texts(lines: Any) -> Any:
     for line in lines:
         yield line.decode()
-
-
-def quoted_name(name: str) -> str:
-    """Return a column's name as SQL has it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _quoted(value: object) -> str:
-    return str(value).replace("'", "''")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,10 @@ from cli.decide import model_and_version
 from cli.encrypted_rows import Cell, EncryptedRows, encrypted_columns, rows_of_file, rows_of_version
 from cli.options import Options
 from cli.place import Place
+from cli.screens.lines import count
+from modelcycle.bounded_groups import bounded_groups
 from modelcycle.faults import BadInput, BadRequest, Fault, NotAllowed
+from modelcycle.json_pointer import unescaped
 from modelcycle.personal.encryption import PREFIX
 from modelcycle.personal.named_person import names_a_value
 from modelcycle.reveal.reveal_request import MAX_CELLS, MAX_WHY_CHARACTERS, NAME_NOBODY, NAMED
@@ -81,14 +84,11 @@ def _reveal_rows(place: Place, model: str, rows: EncryptedRows, target: Path, wh
             f"none of the encrypted cells can be shown: {first}", rows.where, _hint(place, model, [*rows.wanted])
         )
     _write(rows, known, target)
-    count = rows.count(known)
+    shown = rows.count(known)
     unread = [
         {"row": row, "column": cell[0], "detail": wrong[cell]} for row, cell in rows.places(wrong)
     ]  # fmt: skip
-    lines = [
-        f"{count:,} {'cell' if count == 1 else 'cells'} of {names} written to {target}, which only you can read;"
-        " the audit trail says so"
-    ]
+    lines = [f"{count(shown, 'cell')} of {names} written to {target}, which only you can read; the audit trail says so"]
     if unread:
         lines.append(
             f"{len(unread):,} encrypted {'cell stays as it is' if len(unread) == 1 else 'cells stay as they are'}:"
@@ -96,7 +96,7 @@ def _reveal_rows(place: Place, model: str, rows: EncryptedRows, target: Path, wh
         lines += [f"  {one['row']}, {one['column']}: {one['detail']}" for one in unread[:MAX_TOLD]]
         if len(unread) > MAX_TOLD:
             lines.append(f"  and {len(unread) - MAX_TOLD:,} more: --json lists all")
-    answer = {"model": model, "cells": count, "out": str(target), "rows_of": rows.where, "unread": unread}
+    answer = {"model": model, "cells": shown, "out": str(target), "rows_of": rows.where, "unread": unread}
     _told(options, answer, "\n".join(lines))
     return console.DONE_IN_PART if unread else console.DONE
 
@@ -159,7 +159,7 @@ def _values(place: Place, model: str, wanted: list[Cell], why: str) -> tuple[dic
     """
     known: dict[Cell, str] = {}
     wrong: dict[Cell, str] = {}
-    for part in _parts(wanted):
+    for part in bounded_groups(wanted, lambda cell: len(cell[1]), MAX_PART_CHARACTERS, MAX_CELLS):
         left = part
         while left:
             cells: dict[str, list[str]] = {}
@@ -189,7 +189,7 @@ def _wrong_cells(fault: BadRequest, cells: dict[str, list[str]]) -> dict[Cell, s
         place = str(error["pointer"]).split("/")  # /cells/ssn/17
         if len(place) != 4 or place[1] != "cells" or not place[3].isdigit():
             raise fault
-        column = place[2].replace("~1", "/").replace("~0", "~")
+        column = unescaped(place[2])
         wrong[column, cells[column][int(place[3])]] = str(error["detail"])
     if not wrong:
         raise fault
@@ -218,16 +218,3 @@ def _write(rows: EncryptedRows, known: dict[Cell, str], target: Path) -> None:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _parts(cells: list[Cell]) -> Iterator[list[Cell]]:
-    """Yield the cells of each request."""
-    part: list[Cell] = []
-    characters = 0
-    for name, cell in cells:
-        if part and (len(part) == MAX_CELLS or characters + len(cell) > MAX_PART_CHARACTERS):
-            yield part
-            part, characters = [], 0
-        part.append((name, cell))
-        characters += len(cell)
-    yield part

@@ -10,3 +10,12 @@ def json_pointer(*path: str | int) -> str:
     '/instances/0/km~1h'
     """
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def unescaped(part: str) -> str:
+    """Return the key that a part of a pointer stands for.
+
+    >>> unescaped("km~1h")
+    'km/h'
+    """
+    return part.replace("~1", "/").replace("~0", "~")

@@ -1,4 +1,4 @@
-"""Texts in SQL statements."""
+"""Texts and names in SQL statements."""
 
 from __future__ import annotations
 
@@ -12,3 +12,12 @@ def literal(text: str | Path) -> str:
     "'it''s'"
     """
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return the name of a column as SQL writes it.
+
+    >>> print(identifier('the "best" one'))
+    "the ""best"" one"
+    """
+    return '"' + name.replace('"', '""') + '"'

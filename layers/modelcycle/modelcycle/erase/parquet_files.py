@@ -10,7 +10,7 @@ from modelcycle.cells.canonical import canonical_sql, create_macros, trimmed_sql
 from modelcycle.engine import row_group_rows
 from modelcycle.erase.subjects import PREDICTION_ID, Subjects, column_of
 from modelcycle.faults import BadData
-from modelcycle.sql_literal import literal
+from modelcycle.sql_literal import identifier, literal
 
 MAX_FETCHED = 100_000  # rows of subjects
 
@@ -52,7 +52,7 @@ def write_without(engine: Any, path: Path, subjects: Subjects, names: Mapping[st
     metadata = engine.execute(
         f"SELECT decode(key), decode(value) FROM parquet_kv_metadata({literal(path)}) ORDER BY 1"
     ).fetchall()
-    told = ", ".join(f"{_quoted(key)}: {literal(value)}" for key, value in metadata)
+    told = ", ".join(f"{identifier(key)}: {literal(value)}" for key, value in metadata)
     left: int = engine.execute(
         f"""COPY (SELECT * EXCLUDE (file_row_number) FROM {source_sql(path)} WHERE NOT coalesce({condition}, false)
                   ORDER BY file_row_number)
@@ -83,7 +83,7 @@ def plain_names(engine: Any, path: Path) -> dict[str, str]:
     table = engine.sql(f"SELECT * FROM read_parquet({literal(path)}, hive_partitioning = false)")
     names: dict[str, str] = {}
     for name, kind in zip(table.columns, table.types, strict=True):
-        names |= _fields(name, _quoted(name), kind)
+        names |= _fields(name, identifier(name), kind)
     return names
 
 
@@ -112,7 +112,3 @@ def _is(sql: str, texts: frozenset[str]) -> str:
     cell = f"nfc_normalize({trimmed_sql(sql)})"
     wanted = ", ".join(literal(text) for text in sorted(texts))
     return f"(SELECT {canonical_sql('cell')} FROM (SELECT {cell} AS cell)) IN ({wanted})"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

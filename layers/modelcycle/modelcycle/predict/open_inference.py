@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelcycle.cells.reading import ColumnType
 from modelcycle.faults import BadRequest, TooLarge
+from modelcycle.json_pointer import unescaped
 from modelcycle.model.answer import Answer
 from modelcycle.model.fields import Field
 from modelcycle.model.request import MAX_REQUEST_ERRORS
@@ -179,7 +180,7 @@ def tensor_fault(fault: BadRequest, body: Any) -> BadRequest:
     errors: list[tuple[str, str]] = []
     for error in fault.errors:
         _, _, row, escaped, *_ = (*error["pointer"].split("/", 3), "", "", "")
-        column = escaped.replace("~1", "/").replace("~0", "~")
+        column = unescaped(escaped)
         if column in positions:
             translated = f"/inputs/{positions[column]}/data/{row}", error["detail"]
         else:

@@ -10,7 +10,7 @@ from modelcycle.faults import UnreadableFile
 from modelcycle.reading.column_names import clean_names
 from modelcycle.reading.json_keys import MAX_DEPTH
 from modelcycle.reading.text_table import TextTable, write_text_table
-from modelcycle.sql_literal import literal
+from modelcycle.sql_literal import identifier, literal
 
 NESTED_TYPES = {"list", "array", "map", "union"}
 
@@ -29,7 +29,7 @@ def read_parquet(engine: Any, source: Path, where: str, target: Path, whole: Seq
         fields = [
             field
             for name, kind in zip(table.columns, table.types, strict=True)
-            for field in _fields(name, _quoted(name), kind, set(whole))
+            for field in _fields(name, identifier(name), kind, set(whole))
         ]
         names, notes = clean_names([name for name, _ in fields], where)
         columns = ", ".join(f"{sql} AS c{number}" for number, (_, sql) in enumerate(fields))
@@ -54,7 +54,3 @@ def _fields(name: str, sql: str, kind: Any, whole: set[str], depth: int = 0) -> 
         yield name, f"to_json({sql})::VARCHAR"
     else:
         yield name, f"{sql}::VARCHAR"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelcycle.faults import BadRequest
+from modelcycle.json_pointer import unescaped
 from modelcycle.model.answer import LoadedVersion
 from modelcycle.model.columns import shortest_decimal
 from modelcycle.model.scoring import ScoreArray, predictions
@@ -158,8 +159,7 @@ def _error(instance: dict[str, Any], version: LoadedVersion) -> list[str] | None
         version.signature.read([_adapted(instance, version)])
     except BadRequest as fault:
         pointers = [error["pointer"] for error in fault.errors]
-        # RFC 6901: ~1 is a slash, ~0 a tilde
-        return [pointer.split("/")[-1].replace("~1", "/").replace("~0", "~") for pointer in pointers]
+        return [unescaped(pointer.split("/")[-1]) for pointer in pointers]
     return None
 
 
